@@ -1,0 +1,63 @@
+# What can be done with this checkout. `make` alone lists it.
+# Needs Rust, a C compiler and Python 3; everything else goes, pinned, into .tools here (local/install_tools.py).
+
+PORT = 8000
+DATA = .local
+THEATERS = local/theaters.json
+
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+BINARIES = $(or $(CARGO_TARGET_DIR),target)/debug
+step = @printf '\n== %s\n' '$(1)'
+
+.PHONY: help run setup binaries test tests check build load clean-data
+
+help:
+	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
+	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters)'
+	@echo 'make test         every test'
+	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences'
+	@echo 'make build        the functions as Lambda runs them, into target/lambda'
+	@echo 'make load FILE=theaters.json TABLE=name'
+	@echo '                  writes theaters into a table on AWS, with your AWS credentials'
+	@echo 'make clean-data   forgets the data of `make run`'
+	@echo 'make setup        installs the tools only'
+
+run: setup binaries
+	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)'
+
+setup:
+	@python3 local/install_tools.py run
+
+# What `make run` and the black-box test start. The whole workspace, so that its crates are compiled as for the tests.
+binaries:
+	cargo build --workspace --bins --locked
+
+test: setup tests
+
+tests: binaries
+	cargo test --workspace --locked
+
+check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
+check:
+	$(call step,tools)
+	@python3 local/install_tools.py run check
+	$(call step,format)
+	cargo fmt --all --check
+	$(call step,lints)
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(call step,docs)
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	$(call step,tests; the store also on DynamoDB Local)
+	@$(MAKE) --no-print-directory tests
+	$(call step,infrastructure)
+	infra/check
+
+build: setup
+	cargo lambda build --release --locked
+
+load: binaries
+	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }
+	@TABLE_NAME='$(TABLE)' $(BINARIES)/load-theaters '$(FILE)'
+
+clean-data:
+	rm -rf .local

@@ -1,0 +1,13 @@
+//! The Lambda function that sees which seats of a theater can be had.
+
+use boxoffice::http::{answer, get_seats};
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let office = &boxoffice::startup::start().await?;
+    run(service_fn(async |request: Request| {
+        answer(get_seats::ROUTE, &request, async |tally| get_seats::handle(office, &request, tally).await).await
+    }))
+    .await
+}

@@ -1,0 +1,13 @@
+//! The Lambda function that reserves seats for a limited time.
+
+use boxoffice::http::{answer, reserve};
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let office = &boxoffice::startup::start().await?;
+    run(service_fn(async |request: Request| {
+        answer(reserve::ROUTE, &request, async |tally| reserve::handle(office, &request, tally).await).await
+    }))
+    .await
+}

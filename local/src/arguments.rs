@@ -1,0 +1,99 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use boxoffice_local::cloud::CloudOptions;
+
+pub(crate) const HELP: &str = "\
+The box office on this machine: DynamoDB, Valkey and the functions, on 127.0.0.1 only.
+
+boxoffice-local run [OPTIONS]
+  --port N            the port of the API (8000)
+  --data DIR          the folder for data and logs (.local)
+  --theaters FILE     the theaters to load (local/theaters.json)
+  --dynamodb-port N   the port of DynamoDB (any that is free)
+  --cache-port N      the port of Valkey (any that is free)
+  --no-ttl-sweep      leave expired items in the table, as DynamoDB does for up to some days
+
+A port 0 is any that is free.";
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Run everything.
+    Run(CloudOptions),
+    /// Explain.
+    Help,
+}
+
+/// Reads the arguments, the program's name left out.
+pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
+    let mut arguments = arguments;
+    match arguments.next().as_deref().and_then(|command| command.to_str()) {
+        Some("run") => {}
+        None | Some("help" | "--help" | "-h") => return Ok(Command::Help),
+        Some(other) => bail!("no such command: {other}\n{HELP}"),
+    }
+    let mut options = CloudOptions::of_checkout()?;
+    while let Some(argument) = arguments.next() {
+        let option = argument.to_string_lossy().into_owned();
+        let mut value = || arguments.next().with_context(|| format!("{option} lacks its value"));
+        match option.as_str() {
+            "--port" => options.port = port(&option, &value()?)?,
+            "--dynamodb-port" => options.dynamodb_port = port(&option, &value()?)?,
+            "--cache-port" => options.cache_port = port(&option, &value()?)?,
+            "--data" => options.data = PathBuf::from(value()?),
+            "--theaters" => options.theaters = PathBuf::from(value()?),
+            "--no-ttl-sweep" => options.sweep_ttl = false,
+            "--help" | "-h" => return Ok(Command::Help),
+            other => bail!("no such option: {other}\n{HELP}"),
+        }
+    }
+    Ok(Command::Run(options))
+}
+
+fn port(option: &str, value: &OsString) -> Result<u16> {
+    let value = value.to_string_lossy();
+    value.parse().with_context(|| format!("{option} {value}: expected a number from 0 to 65535"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_words(words: &str) -> Result<Command> {
+        parse(words.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn options_replace_the_defaults() {
+        let Ok(Command::Run(options)) = parse_words("run --port 8001 --data /tmp/d --no-ttl-sweep") else {
+            panic!("expected to run");
+        };
+        assert_eq!((options.port, options.sweep_ttl), (8001, false));
+        assert_eq!(options.data, PathBuf::from("/tmp/d"));
+        assert!(options.theaters.ends_with("local/theaters.json"));
+    }
+
+    #[test]
+    fn help_is_given_where_it_is_asked_for() {
+        for words in ["", "--help", "run --port 1 -h"] {
+            assert!(matches!(parse_words(words), Ok(Command::Help)), "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (words, complaint) in [
+            ("start", "no such command: start"),
+            ("run --prot 1", "no such option: --prot"),
+            ("run --port", "--port lacks its value"),
+            ("run --port 70000", "--port 70000: expected a number from 0 to 65535"),
+        ] {
+            let error = parse_words(words).unwrap_err().to_string();
+            assert!(error.starts_with(complaint), "{error}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The data folder, which one cloud uses at a time.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context, Result, bail};
+
+use super::shown;
+
+/// The folder, locked for as long as this lives. The lock is the system's, so it can't be left behind.
+#[derive(Debug)]
+pub(super) struct DataFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Makes the folder if need be, and locks it.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let path = std::path::absolute(path)?;
+        fs::create_dir_all(&path).with_context(|| format!("can't make the data folder {}", path.display()))?;
+        let file = path.join("lock");
+        let mut lock = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(&file)
+            .with_context(|| format!("can't open {}", file.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut owner = String::new();
+                lock.read_to_string(&mut owner)?;
+                bail!(
+                    "the box office runs already on the data in {} (process {}): end that, or use another folder: make run DATA=...",
+                    shown(&path),
+                    owner.trim()
+                );
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("can't lock {}", file.display()));
+            }
+        }
+        lock.set_len(0)?;
+        writeln!(lock, "{}", process::id())?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where it is, from the root.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_in_use_is_refused_until_it_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataFolder::open(folder.path()).unwrap();
+        let error = DataFolder::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(&format!("(process {})", process::id())), "{error}");
+        drop(first);
+        DataFolder::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let error = DataFolder::open(Path::new("/dev/null/data")).unwrap_err().to_string();
+        assert_eq!(error, "can't make the data folder /dev/null/data");
+    }
+}

@@ -1,0 +1,7 @@
+//! The two databases: DynamoDB, which decides, and Valkey, which makes looking fast.
+
+mod dynamodb;
+mod valkey;
+
+pub use dynamodb::{DynamoDb, REGION, client};
+pub use valkey::{Tls, Valkey, ValkeyOptions};

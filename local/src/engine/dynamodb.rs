@@ -1,0 +1,118 @@
+//! DynamoDB inside this process (dynoxide, on SQLite), served over HTTP on this machine.
+//!
+//! It runs on a thread and a runtime of its own, so a test's runtime may come and go, and several may share it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use dynoxide::Database;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::ports;
+
+/// The region that everything here is said to be in.
+pub const REGION: &str = "us-east-1";
+
+/// How long requests that are under way may take to finish once the server was told to end.
+const LONGEST_END: Duration = Duration::from_secs(2);
+
+/// A running DynamoDB. Dropping it ends it.
+pub struct DynamoDb {
+    database: Database,
+    endpoint: String,
+    end: Option<oneshot::Sender<()>>,
+    sweeping: Option<mpsc::Sender<()>>,
+    server: JoinHandle<()>,
+}
+
+impl DynamoDb {
+    /// One that keeps nothing, on any port.
+    pub fn memory() -> Result<Self> {
+        let database = Database::memory().context("can't start the embedded DynamoDB")?;
+        Self::serve(database, 0)
+    }
+
+    /// One that keeps its data in a file; `port` 0 is any.
+    pub fn open(file: &Path, port: u16) -> Result<Self> {
+        let path = file.to_str().with_context(|| format!("{} is not a name in UTF-8", file.display()))?;
+        let database = Database::new(path).with_context(|| {
+            format!("can't open the embedded DynamoDB's file {path} (`make clean-data` forgets it)")
+        })?;
+        Self::serve(database, port)
+    }
+
+    fn serve(database: Database, port: u16) -> Result<Self> {
+        let listener = TcpListener::bind(ports::loopback(port))
+            .with_context(|| format!("the embedded DynamoDB can't listen on 127.0.0.1:{port}"))?;
+        listener.set_nonblocking(true)?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let (end, told_to_end) = oneshot::channel();
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let served = database.clone();
+        let server = thread::Builder::new().name("dynamodb".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+                    // An error would come from accepting connections, which axum repeats by itself.
+                    let told = async { drop(told_to_end.await) };
+                    drop(dynoxide::server::serve_with_shutdown(listener, served, told).await);
+                }
+            });
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { database, endpoint, end: Some(end), sweeping: None, server })
+    }
+
+    /// Where it listens: `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> Client {
+        client(&self.endpoint)
+    }
+
+    /// Deletes what has expired, as DynamoDB's TTL does on its own within days. Says how many items went.
+    pub fn sweep_ttl(&self) -> Result<usize> {
+        self.database.sweep_ttl().context("the embedded DynamoDB can't delete what has expired")
+    }
+
+    /// Sweeps again and again, until this is dropped. Where it fails, the next time may succeed.
+    pub fn sweep_ttl_every(&mut self, period: Duration) {
+        let database = self.database.clone();
+        let (sweeping, dropped) = mpsc::channel::<()>();
+        self.sweeping = Some(sweeping);
+        thread::spawn(move || {
+            while dropped.recv_timeout(period) == Err(mpsc::RecvTimeoutError::Timeout) {
+                drop(database.sweep_ttl());
+            }
+        });
+    }
+
+    /// Ends it: lets the requests that are under way finish, for two seconds at most.
+    pub fn stop(mut self) {
+        drop((self.end.take(), self.sweeping.take()));
+        let deadline = Instant::now() + LONGEST_END;
+        while !self.server.is_finished() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// A client of any DynamoDB that doesn't check who calls, here or Amazon's DynamoDB Local.
+pub fn client(endpoint: &str) -> Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .endpoint_url(endpoint)
+        .build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,184 @@
+//! A real Valkey, the engine that ElastiCache Serverless runs, as a child process on this machine.
+//!
+//! It keeps nothing on disk: the product's cache may be lost at any time.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+
+use crate::child::{Program, Supervised, new_log};
+use crate::{checkout, ports};
+
+/// It starts within milliseconds; this is for a machine that is very busy.
+const LONGEST_START: Duration = Duration::from_secs(20);
+
+/// How to start it. The default: any port, no TLS, logs below `target/tmp`.
+#[derive(Debug, Clone, Default)]
+pub struct ValkeyOptions {
+    /// The port; 0 is any that is free.
+    pub port: u16,
+    /// Where its log and its working files go; none is a new folder below `target/tmp`.
+    pub folder: Option<PathBuf>,
+    /// Speak TLS on the port, and nothing else.
+    pub tls: Option<Tls>,
+    /// More arguments, such as `["--maxmemory", "1mb"]` or `["--cluster-enabled", "yes"]`.
+    pub args: Vec<String>,
+}
+
+/// What a server needs to speak TLS: files in PEM.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Its certificate.
+    pub certificate: PathBuf,
+    /// The certificate's key.
+    pub key: PathBuf,
+    /// Who signed the certificate.
+    pub authority: PathBuf,
+}
+
+/// A running Valkey. Dropping it ends it, and it ends when this process does.
+#[derive(Debug)]
+pub struct Valkey {
+    port: u16,
+    tls: bool,
+    program: Program,
+    child: Supervised,
+}
+
+impl Valkey {
+    /// Starts one with the default options.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&ValkeyOptions::default())
+    }
+
+    /// Starts one and waits until it answers. Blocks, for some milliseconds.
+    pub fn start_with(options: &ValkeyOptions) -> Result<Self> {
+        let port = if options.port == 0 { ports::free_port()? } else { options.port };
+        let program = program(options, port)?;
+        fs::create_dir_all(&program.folder).with_context(|| format!("can't make {}", program.folder.display()))?;
+        new_log(&program.log)?;
+        let tls = options.tls.is_some();
+        let child = start(&program, port, tls)?;
+        Ok(Self { port, tls, program, child })
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its address: `redis://127.0.0.1:PORT`, or `rediss://` with TLS.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls { "rediss" } else { "redis" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn stop(&mut self) -> Result<()> {
+        self.child.stop()
+    }
+
+    /// Ends it as a crash would, and waits until it has.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()
+    }
+
+    /// Starts it again, empty, on the same port; ends it first if it runs.
+    pub fn restart(&mut self) -> Result<()> {
+        self.child.stop()?;
+        self.child = start(&self.program, self.port, self.tls)?;
+        Ok(())
+    }
+
+    /// Freezes it: connections stay open, and nothing is answered until [`Valkey::resume`].
+    pub fn pause(&mut self) -> Result<()> {
+        self.child.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after [`Valkey::pause`].
+    pub fn resume(&mut self) -> Result<()> {
+        self.child.signal(Signal::CONT)
+    }
+
+    /// Fails when it has ended by itself, with the end of its log.
+    pub fn check(&mut self) -> Result<()> {
+        self.child.check()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+}
+
+fn program(options: &ValkeyOptions, port: u16) -> Result<Program> {
+    let folder = match &options.folder {
+        Some(folder) => folder.clone(),
+        None => checkout::scratch()?.join(format!("valkey-{port}")),
+    };
+    let mut args: Vec<OsString> =
+        ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"].map(OsString::from).into();
+    args.extend(["--dir".into(), folder.clone().into()]);
+    match &options.tls {
+        None => args.extend(["--port".into(), port.to_string().into()]),
+        Some(tls) => {
+            args.extend(
+                ["--port", "0", "--tls-auth-clients", "no", "--tls-port", &port.to_string()].map(OsString::from),
+            );
+            args.extend(["--tls-cert-file".into(), tls.certificate.clone().into()]);
+            args.extend(["--tls-key-file".into(), tls.key.clone().into()]);
+            args.extend(["--tls-ca-cert-file".into(), tls.authority.clone().into()]);
+        }
+    }
+    args.extend(options.args.iter().map(OsString::from));
+    Ok(Program {
+        name: "Valkey".to_owned(),
+        path: checkout::tool("valkey-server", "BOXOFFICE_VALKEY_SERVER")?,
+        args,
+        env: Vec::new(),
+        without_env: Vec::new(),
+        log: folder.join("valkey.log"),
+        folder,
+    })
+}
+
+fn start(program: &Program, port: u16, tls: bool) -> Result<Supervised> {
+    let earlier = fs::metadata(&program.log).map_or(0, |log| log.len());
+    let mut child = Supervised::start(program)?;
+    let deadline = Instant::now() + LONGEST_START;
+    while !(says_ready(program, earlier) && (tls || answers(port))) {
+        child.check()?;
+        if Instant::now() > deadline {
+            bail!("Valkey does not answer on port {port}\n{}", child.last_words());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(child)
+}
+
+/// Whether its log says so since this start. This is also what tells our server from another one on the same port.
+fn says_ready(program: &Program, earlier: u64) -> bool {
+    let log = fs::read(&program.log).unwrap_or_default();
+    let new = log.get(usize::try_from(earlier).unwrap_or(usize::MAX)..).unwrap_or_default();
+    String::from_utf8_lossy(new).contains("Ready to accept connections")
+}
+
+/// Whether it answers a PING, be it that a password is wanted first.
+fn answers(port: u16) -> bool {
+    let ping = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect_timeout(&ports::loopback(port), Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"PING\r\n")?;
+        let mut answer = [0; 5];
+        stream.read_exact(&mut answer)?;
+        Ok(matches!(&answer, b"+PONG" | b"-NOAU"))
+    };
+    ping().unwrap_or(false)
+}

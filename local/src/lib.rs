@@ -1,0 +1,27 @@
+//! The cloud on your machine: what `make run` starts, and what the tests start.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`engine`] | the two databases: an embedded DynamoDB and a real Valkey |
+//! | [`template`] | the table as `infra/template.yaml` describes it, created on any DynamoDB |
+//! | [`stack`] | both engines in memory, for tests |
+//! | [`watch`] | the functions behind HTTP, by `cargo lambda watch` |
+//! | [`cloud`] | all of it, with data that stays: `make run` |
+//! | [`child`] | a child process that can't outlive this one |
+//! | [`checkout`] | where the checkout, its tools and its binaries are |
+//! | [`ports`] | free ports, and whether a port is free |
+//! | [`http`] | as much HTTP as it takes to see whether a server answers |
+//!
+//! Everything listens on 127.0.0.1 only, and everything ends when its owner is dropped, ends or is killed.
+
+pub mod checkout;
+pub mod child;
+pub mod cloud;
+pub mod engine;
+pub mod http;
+pub mod ports;
+pub mod stack;
+pub mod template;
+pub mod watch;
+
+pub use stack::LocalStack;

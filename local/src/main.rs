@@ -1,0 +1,102 @@
+//! `boxoffice-local run`: the box office on this machine, until Ctrl-C.
+
+mod arguments;
+mod say;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use boxoffice_local::cloud::{Cloud, CloudOptions, shown};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::arguments::Command;
+use crate::say::{complain, say};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let done = match arguments::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => {
+            say(arguments::HELP);
+            Ok(())
+        }
+        Ok(Command::Run(options)) => run(&options).await,
+        Err(error) => Err(error),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("boxoffice-local: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs everything until it is asked to end, which is success, or until a part ends by itself, which is not.
+async fn run(options: &CloudOptions) -> Result<()> {
+    let mut asked_to_end = AskedToEnd::listen()?;
+    let started = Instant::now();
+    // When asked to end during the start, what was started so far is dropped here, and so ends.
+    let mut progress = say;
+    let mut cloud = tokio::select! {
+        cloud = Cloud::start(options, &mut progress) => cloud?,
+        () = asked_to_end.wait() => return Ok(()),
+    };
+    say(&welcome(&cloud, started));
+    tokio::select! {
+        error = cloud.broken() => {
+            drop(cloud.stop());
+            Err(error)
+        }
+        () = asked_to_end.wait() => {
+            say("\nEnding everything");
+            cloud.stop()
+        }
+    }
+}
+
+/// The ways to ask: Ctrl-C, `kill`, closing the terminal.
+struct AskedToEnd(Signal, Signal, Signal);
+
+impl AskedToEnd {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind);
+        Ok(Self(listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?))
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+            _ = self.2.recv() => {}
+        }
+    }
+}
+
+fn welcome(cloud: &Cloud, started: Instant) -> String {
+    let seconds = started.elapsed().as_secs_f32();
+    let url = cloud.url();
+    let (data, log) = (shown(cloud.data()), shown(cloud.log()));
+    format!(
+        r#"
+Ready after {seconds:.1} s. Try:
+
+curl --location '{url}/theaters/1/seats'
+
+curl --location '{url}/theaters/1/reserve' \
+--header 'Content-Type: application/json' \
+--data '{{
+    "seat": "A1"
+}}'
+
+curl --location '{url}/theaters/1/book' \
+--header 'Content-Type: application/json' \
+--data '{{
+    "seat": "A2"
+}}'
+
+Logs of the functions: {log}
+Data: {data}/dynamodb.sqlite; it stays when this ends, and `make clean-data` forgets it
+Ctrl-C ends everything."#
+    )
+}

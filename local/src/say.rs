@@ -1,0 +1,14 @@
+//! What a person at the terminal reads. When nobody reads any more, that is no reason to fail.
+
+use std::io::{Write, stderr, stdout};
+
+/// Writes a line to standard output, at once.
+pub(crate) fn say(line: &str) {
+    let mut out = stdout().lock();
+    drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+}
+
+/// Writes a line to standard error.
+pub(crate) fn complain(line: &str) {
+    drop(writeln!(stderr().lock(), "{line}"));
+}

@@ -1,0 +1,91 @@
+//! Creating the table on a DynamoDB: any number of times, by any number of callers.
+
+use std::time::Duration;
+
+use anyhow::{Error, Result, anyhow, bail};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{StreamSpecification, TableStatus, TimeToLiveSpecification, TimeToLiveStatus};
+
+use super::TableDefinition;
+
+/// How often a new table is asked whether it is ready, and how long at most.
+const POLL: Duration = Duration::from_millis(100);
+const POLLS: u32 = 300;
+
+impl TableDefinition {
+    /// Creates the table and waits until it can be used. Repeating it, also at the same time, does nothing; what an
+    /// existing table looks like is not compared.
+    pub async fn create(&self, client: &Client, name: &str) -> Result<()> {
+        let stream = self
+            .stream
+            .clone()
+            .map(|view| StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build());
+        let created = client
+            .create_table()
+            .table_name(name)
+            .set_attribute_definitions(Some(self.attributes.clone()))
+            .set_key_schema(Some(self.keys.clone()))
+            .billing_mode(self.billing.clone())
+            .set_stream_specification(stream.transpose()?)
+            .send()
+            .await;
+        if let Err(error) = created
+            && !error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception())
+        {
+            bail!("can't create the table {name}: {}", why(error));
+        }
+        wait_until_active(client, name).await?;
+        match &self.ttl_attribute {
+            Some(attribute) => enable_ttl(client, name, attribute).await,
+            None => Ok(()),
+        }
+    }
+}
+
+async fn wait_until_active(client: &Client, name: &str) -> Result<()> {
+    for _ in 0..POLLS {
+        let described = client.describe_table().table_name(name).send().await;
+        let described =
+            described.map_err(|error| anyhow!("can't see whether the table {name} is ready: {}", why(error)))?;
+        if described.table().and_then(|table| table.table_status()) == Some(&TableStatus::Active) {
+            return Ok(());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    bail!("the table {name} is still not ready after {} s", (POLL * POLLS).as_secs())
+}
+
+async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> Result<()> {
+    if has_ttl(client, name).await? {
+        return Ok(());
+    }
+    let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build()?;
+    let enabled = client.update_time_to_live().table_name(name).time_to_live_specification(specification).send().await;
+    match enabled {
+        Ok(_) => Ok(()),
+        // It is an error to enable it twice, and somebody else may have come first.
+        Err(_) if has_ttl(client, name).await? => Ok(()),
+        Err(error) => bail!("can't set the time to live of the table {name}: {}", why(error)),
+    }
+}
+
+async fn has_ttl(client: &Client, name: &str) -> Result<bool> {
+    let described = client.describe_time_to_live().table_name(name).send().await;
+    let described =
+        described.map_err(|error| anyhow!("can't see the time to live of the table {name}: {}", why(error)))?;
+    let status = described.time_to_live_description().and_then(|ttl| ttl.time_to_live_status());
+    Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
+}
+
+/// What DynamoDB said, or what kept it from saying anything.
+fn why<E, R>(error: SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match error.as_service_error().and_then(ProvideErrorMetadata::message) {
+        Some(message) => message.to_owned(),
+        None => format!("{:#}", Error::new(error)),
+    }
+}

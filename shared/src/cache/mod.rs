@@ -1,0 +1,250 @@
+//! The cache: availability packed into one string per theater, which merges whatever is told, in whatever order.
+//!
+//! It only makes looking fast. Each call has one deadline and may fail; then the caller asks DynamoDB. The protocol is
+//! in [`availability.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/), which runs in Redis:
+//! *merge* what a write changed, *begin* and *end* filling after a miss, *peek* at a few seats.
+
+mod breaker;
+mod link;
+mod packed;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use redis::{Script, ScriptInvocation, Value};
+use uuid::Uuid;
+
+pub use link::{CacheAddress, CacheError};
+pub use packed::Packed;
+
+use crate::clock::Clock;
+use crate::rules::availability::{LearnedSlot, Slot};
+use crate::rules::layout::Layout;
+use crate::rules::names::TheaterId;
+use crate::tally::Tally;
+use link::Link;
+
+/// How long a complete key lives: with everything else broken, the bound on how old an answer can be.
+pub const LIFETIME: Duration = Duration::from_secs(60);
+/// With so little of its life left, a key that is still looked at is filled anew by one of its readers.
+pub const RENEWAL: Duration = Duration::from_secs(15);
+/// How long the one who fills may take before another may begin in its place.
+pub const LEASE: Duration = Duration::from_millis(500);
+/// How long an incomplete key is kept for what is merged into it: a slow filler may still end after its lease.
+const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(10);
+
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("availability.lua")));
+
+/// The way to the cache, with the rules of how long to wait for it.
+#[derive(Debug)]
+pub struct Cache {
+    link: Link,
+    prefix: String,
+}
+
+/// What [`Cache::read`] found.
+#[derive(Debug)]
+pub enum Lookup {
+    /// A complete string, still to be held against the layout.
+    Complete(Packed),
+    /// Nothing, or nothing complete.
+    Miss,
+}
+
+/// Proof of having begun to fill; only its holder can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FillToken(Uuid);
+
+/// What there is to fill, as [`Cache::begin`] is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FillReason {
+    /// There was nothing complete.
+    Missing,
+    /// What there was ends soon.
+    Renewal,
+    /// What there was couldn't be read: overwrite it.
+    Unreadable,
+}
+
+/// What [`Cache::begin`] answers.
+#[derive(Debug)]
+pub enum Begun {
+    /// Read DynamoDB now, then [`Cache::end`].
+    Fill(FillToken),
+    /// Somebody else is filling and has that long left.
+    Held(Duration),
+    /// Meanwhile it is complete.
+    Complete(Packed),
+    /// It has been renewed already.
+    NotDue,
+}
+
+impl Cache {
+    /// A cache at an address. Connects when first used, or by [`Cache::connect`].
+    pub fn new(address: CacheAddress, prefix: String, deadline: Duration, clock: Clock) -> Result<Self, CacheError> {
+        Ok(Self { link: Link::new(address, deadline, clock)?, prefix })
+    }
+
+    /// Opens the connection and loads the script ahead of the first request. Failing is no harm: the first request
+    /// tries again.
+    pub async fn connect(&self, patience: Duration) {
+        let load = |mut connection: link::Connection| async move { SCRIPT.load_async(&mut connection).await.map(drop) };
+        if let Err(error) = self.link.prepare(patience, load).await {
+            tracing::warn!(%error, "the cache isn't there yet; the first request tries again");
+        }
+    }
+
+    /// Reads a theater's string: one GET.
+    pub async fn read(&self, theater: &TheaterId, tally: &Tally) -> Result<Lookup, CacheError> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.key(theater));
+        let get = &get;
+        let query = |mut connection: link::Connection| async move { get.query_async(&mut connection).await };
+        match self.link.call(tally, query).await {
+            Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
+            Ok(_) => Ok(Lookup::Miss),
+            // A key of another type is as good as none: filling replaces it.
+            Err(CacheError::Refused(error)) if error.code() == Some("WRONGTYPE") => Ok(Lookup::Miss),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells the cache what DynamoDB accepted, or what a refusal brought to light: the larger stamp wins in each slot.
+    ///
+    /// Repeating it, or telling it late, changes nothing. Where there is no key nothing is made; where there is one of
+    /// another layout it is dropped, since positions mean nothing in it.
+    pub async fn merge(
+        &self,
+        theater: &TheaterId,
+        version: u64,
+        learned: &[LearnedSlot],
+        tally: &Tally,
+    ) -> Result<(), CacheError> {
+        if learned.is_empty() {
+            return Ok(());
+        }
+        let mut entries = Vec::with_capacity(learned.len() * packed::ENTRY);
+        for LearnedSlot { position, slot } in learned {
+            entries.extend_from_slice(&position.to_be_bytes());
+            entries.extend_from_slice(&packed::encode(*slot));
+        }
+        self.script(theater, tally, |call| {
+            call.arg("merge").arg(version).arg(entries.as_slice());
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Begins to fill, unless somebody else is at it. Must come *before* reading DynamoDB: from here on the key exists
+    /// for writers to merge into, so that nothing accepted after the read can be missed.
+    pub async fn begin(
+        &self,
+        layout: &Layout,
+        reason: FillReason,
+        token: FillToken,
+        tally: &Tally,
+    ) -> Result<Begun, CacheError> {
+        let reason = match reason {
+            FillReason::Missing => "missing",
+            FillReason::Renewal => "renewal",
+            FillReason::Unreadable => "unreadable",
+        };
+        let answer = self
+            .script(&layout.theater, tally, |call| {
+                call.arg("begin")
+                    .arg(layout.version)
+                    .arg(layout.seats().len())
+                    .arg(token.0.as_bytes().as_slice())
+                    .arg(reason)
+                    .arg(millis(LEASE))
+                    .arg(millis(INCOMPLETE_LIFETIME))
+                    .arg(millis(RENEWAL));
+            })
+            .await?;
+        match answer {
+            Value::BulkString(bytes) if bytes == b"fill" => Ok(Begun::Fill(token)),
+            Value::BulkString(bytes) if bytes == b"fresh" => Ok(Begun::NotDue),
+            Value::BulkString(bytes) => {
+                Packed::complete(bytes).map(Begun::Complete).ok_or(CacheError::Unexpected("begin"))
+            }
+            Value::Int(left) => Ok(Begun::Held(Duration::from_millis(u64::try_from(left).unwrap_or_default()))),
+            _ => Err(CacheError::Unexpected("begin")),
+        }
+    }
+
+    /// Ends filling with what DynamoDB held after [`Cache::begin`]. Whether it was taken: it isn't when the key has
+    /// gone, or somebody else has begun since, because then a write may have been missed.
+    pub async fn end(
+        &self,
+        layout: &Layout,
+        token: FillToken,
+        slots: &[Slot],
+        tally: &Tally,
+    ) -> Result<bool, CacheError> {
+        let body: Vec<u8> = slots.iter().flat_map(|slot| packed::encode(*slot)).collect();
+        let answer = self
+            .script(&layout.theater, tally, |call| {
+                call.arg("end")
+                    .arg(layout.version)
+                    .arg(token.0.as_bytes().as_slice())
+                    .arg(body.as_slice())
+                    .arg(millis(LIFETIME));
+            })
+            .await?;
+        Ok(answer == Value::Int(1))
+    }
+
+    /// The slots of a few seats, in their order, if the string is complete and of this layout.
+    pub async fn peek(
+        &self,
+        theater: &TheaterId,
+        version: u64,
+        positions: &[u32],
+        tally: &Tally,
+    ) -> Result<Option<Vec<Slot>>, CacheError> {
+        let wanted: Vec<u8> = positions.iter().flat_map(|position| position.to_be_bytes()).collect();
+        let peek = |call: &mut ScriptInvocation<'static>| {
+            call.arg("peek").arg(version).arg(wanted.as_slice());
+        };
+        match self.script(theater, tally, peek).await? {
+            Value::BulkString(bytes) => Ok(packed::decode_all(&bytes).filter(|slots| slots.len() == positions.len())),
+            _ => Ok(None),
+        }
+    }
+
+    /// Runs the script on a theater's key.
+    async fn script(
+        &self,
+        theater: &TheaterId,
+        tally: &Tally,
+        args: impl FnOnce(&mut ScriptInvocation<'static>),
+    ) -> Result<Value, CacheError> {
+        let mut call = SCRIPT.prepare_invoke();
+        call.key(self.key(theater));
+        args(&mut call);
+        let call = &call;
+        self.link.call(tally, |mut connection| async move { call.invoke_async(&mut connection).await }).await
+    }
+
+    /// One key per theater; the braces make a cluster keep what belongs to a theater in one place.
+    fn key(&self, theater: &TheaterId) -> String {
+        format!("{}:{{{theater}}}:availability", self.prefix)
+    }
+}
+
+impl FillToken {
+    /// A token that nobody else has.
+    pub fn new() -> Self {
+        Self(crate::entropy::new_id())
+    }
+}
+
+impl Default for FillToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,168 @@
+//! The packed string: a header, then one slot of 12 bytes per seat in layout order. All numbers are big-endian.
+//!
+//! | bytes | header | | bytes | slot |
+//! | --- | --- | --- | --- | --- |
+//! | 0 | format, [`FORMAT`] | | 0..6 | changed_at, ms |
+//! | 1 | 1 when complete | | 6 | state: 0 available, 1 reserved, 2 booked |
+//! | 2 | round of filling, 1 to 255 | | 7..11 | expires_at, s; 0 unless reserved |
+//! | 3 | 1 when something was merged in this round | | 11 | round in which it was merged, 0 if filled |
+//! | 4..10 | layout_version | | | |
+//! | 10..26 | token of who is filling, zeros if nobody | | | |
+//! | 26..32 | until when that is its alone, ms of Redis's clock | | | |
+//! | 32..38 | when the key ends, ms of Redis's clock; 0 while incomplete | | | |
+
+use crate::rules::availability::{SeatState, Slot};
+use crate::rules::layout::Layout;
+use crate::rules::time::{EpochMillis, EpochSeconds};
+
+/// The format of this program. Another one is a miss, and is overwritten.
+const FORMAT: u8 = 1;
+const HEADER: usize = 38;
+const SLOT: usize = 12;
+/// A position and a slot: what is merged.
+pub(super) const ENTRY: usize = 4 + SLOT;
+
+/// A complete string as it was read. Its slots are trusted only after [`Packed::slots`] held it against the layout.
+#[derive(Debug)]
+pub struct Packed(Vec<u8>);
+
+impl Packed {
+    /// Takes a string that is complete and of this format.
+    pub(super) fn complete(bytes: Vec<u8>) -> Option<Self> {
+        let complete = bytes.len() >= HEADER && bytes.starts_with(&[FORMAT, 1]);
+        complete.then_some(Self(bytes))
+    }
+
+    /// The layout whose positions it uses.
+    pub fn layout_version(&self) -> u64 {
+        number(&self.0[4..10])
+    }
+
+    /// When the key ends, by Redis's clock.
+    pub fn ends_at(&self) -> EpochMillis {
+        EpochMillis(number(&self.0[32..38]))
+    }
+
+    /// Its slots, or `None` if they are not those of this layout or can't be read.
+    pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
+        if self.layout_version() != layout.version {
+            return None;
+        }
+        decode_all(&self.0[HEADER..]).filter(|slots| slots.len() == layout.seats().len())
+    }
+}
+
+/// One slot, merged in no round. A time too large for its bytes is kept as the largest that fits.
+pub(super) fn encode(slot: Slot) -> [u8; SLOT] {
+    let (state, expires_at) = match slot.state {
+        SeatState::Available => (0, 0),
+        SeatState::Reserved { expires_at } => (1, expires_at.0),
+        SeatState::Booked => (2, 0),
+    };
+    let changed_at = slot.changed_at.0.min((1 << 48) - 1).to_be_bytes();
+    let expires_at = u32::try_from(expires_at).unwrap_or(u32::MAX).to_be_bytes();
+    let mut bytes = [0; SLOT];
+    bytes[0..6].copy_from_slice(&changed_at[2..]);
+    bytes[6] = state;
+    bytes[7..11].copy_from_slice(&expires_at);
+    bytes
+}
+
+/// Slots standing one after the other; `None` if that isn't what they are.
+pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
+    let (slots, rest) = bytes.as_chunks::<SLOT>();
+    if !rest.is_empty() {
+        return None;
+    }
+    slots.iter().map(decode).collect()
+}
+
+fn decode(bytes: &[u8; SLOT]) -> Option<Slot> {
+    let state = match bytes[6] {
+        0 => SeatState::Available,
+        1 => SeatState::Reserved { expires_at: EpochSeconds(number(&bytes[7..11])) },
+        2 => SeatState::Booked,
+        _ => return None,
+    };
+    Some(Slot { changed_at: EpochMillis(number(&bytes[0..6])), state })
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::names::{SeatLabel, TheaterId};
+    use proptest::prelude::*;
+
+    fn layout(seats: usize) -> Layout {
+        let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
+        Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 7, seats).unwrap()
+    }
+
+    fn header(version: u8) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER];
+        bytes[0] = FORMAT;
+        bytes[1] = 1;
+        bytes[9] = version;
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_is_read_back_as_it_was_written(at in 0..1u64 << 48, expires in 0..u32::MAX, state in 0..3u8) {
+            let state = match state {
+                0 => SeatState::Available,
+                1 => SeatState::Reserved { expires_at: EpochSeconds(u64::from(expires)) },
+                _ => SeatState::Booked,
+            };
+            let slot = Slot { changed_at: EpochMillis(at), state };
+            prop_assert_eq!(decode(&encode(slot)), Some(slot));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(packed) = Packed::complete(bytes) {
+                let _ = packed.slots(&layout(2));
+            }
+        }
+
+        #[test]
+        fn later_slots_have_larger_stamps_in_bytes_too(a in 0..1u64 << 48, b in 0..1u64 << 48) {
+            let bytes = |at| encode(Slot { changed_at: EpochMillis(at), state: SeatState::Booked });
+            prop_assert_eq!(a.cmp(&b), bytes(a).cmp(&bytes(b)));
+        }
+    }
+
+    #[test]
+    fn only_a_complete_string_of_the_layout_is_used() {
+        let slots = |bytes: Vec<u8>| Packed::complete(bytes).and_then(|packed| packed.slots(&layout(2)));
+        let good = [header(7), vec![0; 2 * SLOT]].concat();
+        assert_eq!(slots(good.clone()), Some(vec![Slot::default(); 2]));
+        let changed = |at: usize, to: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = to;
+            bytes
+        };
+        assert_eq!(slots(changed(0, 2)), None, "another format");
+        assert_eq!(slots(changed(1, 0)), None, "incomplete");
+        assert_eq!(slots(changed(9, 8)), None, "another layout");
+        assert_eq!(slots(changed(HEADER + 6, 3)), None, "an unknown state");
+        assert_eq!(slots(good[..good.len() - 1].to_vec()), None, "cut off");
+        assert_eq!(slots([header(7), vec![0; 3 * SLOT]].concat()), None, "too many seats");
+        assert_eq!(slots(vec![]), None, "nothing");
+    }
+
+    #[test]
+    fn a_time_too_large_is_kept_as_the_largest() {
+        let slot = Slot {
+            changed_at: EpochMillis(u64::MAX),
+            state: SeatState::Reserved { expires_at: EpochSeconds(u64::MAX) },
+        };
+        let read = decode(&encode(slot)).unwrap();
+        assert_eq!(read.changed_at, EpochMillis((1 << 48) - 1));
+        assert_eq!(read.state, SeatState::Reserved { expires_at: EpochSeconds(u64::from(u32::MAX)) });
+    }
+}

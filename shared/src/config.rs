@@ -1,0 +1,189 @@
+//! Configuration: read once from the environment, checked at the start. The only place that looks there.
+
+use std::time::Duration;
+
+use crate::cache::CacheAddress;
+use crate::rules::selection::MOST_SEATS_PER_CALL;
+
+/// All that can be configured; the README's table explains each.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `TABLE_NAME`
+    pub table: String,
+    /// `CACHE_URL`, `CACHE_CLUSTER`, `CACHE_CA_FILE`; `None` runs without a cache.
+    pub cache: Option<CacheAddress>,
+    /// `CACHE_KEY_PREFIX`
+    pub cache_key_prefix: String,
+    /// `CACHE_DEADLINE_MS`
+    pub cache_deadline: Duration,
+    /// `DYNAMODB_ATTEMPT_TIMEOUT_MS`
+    pub dynamodb_attempt_timeout: Duration,
+    /// `DYNAMODB_TOTAL_TIMEOUT_MS`
+    pub dynamodb_total_timeout: Duration,
+    /// `MAX_SEATS_PER_CALL`
+    pub max_seats_per_call: usize,
+}
+
+/// A variable that isn't what it has to be.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("environment variable {variable}: {problem}")]
+pub struct ConfigError {
+    /// Which one.
+    pub variable: &'static str,
+    /// What is wrong, and what was expected.
+    pub problem: String,
+}
+
+impl Config {
+    /// Reads the environment of this process.
+    #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// Reads variables from wherever. An empty one counts as not set.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Env(&lookup);
+        Ok(Self {
+            table: env
+                .text("TABLE_NAME")
+                .ok_or_else(|| error("TABLE_NAME", "is not set; expected the name of the DynamoDB table"))?,
+            cache: env.cache()?,
+            cache_key_prefix: env.key_prefix()?,
+            cache_deadline: env.millis("CACHE_DEADLINE_MS", 50, 1..=5_000)?,
+            dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
+            dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=25_000)?,
+            max_seats_per_call: usize::try_from(env.number(
+                "MAX_SEATS_PER_CALL",
+                10,
+                1..=MOST_SEATS_PER_CALL as u64,
+            )?)
+            .unwrap_or(MOST_SEATS_PER_CALL),
+        })
+    }
+}
+
+/// How much is logged: `LOG_LEVEL`, one of error, warn, info (the default), debug, trace.
+#[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
+pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
+    match std::env::var("LOG_LEVEL") {
+        Ok(level) if !level.is_empty() => level
+            .parse()
+            .map_err(|_| error("LOG_LEVEL", format!("expected error, warn, info, debug or trace, got {level:?}"))),
+        _ => Ok(tracing::Level::INFO),
+    }
+}
+
+struct Env<'a, L>(&'a L);
+
+impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
+    fn text(&self, variable: &str) -> Option<String> {
+        (self.0)(variable).filter(|text| !text.is_empty())
+    }
+
+    fn cache(&self) -> Result<Option<CacheAddress>, ConfigError> {
+        let Some(url) = self.text("CACHE_URL") else { return Ok(None) };
+        // The URL itself is not shown: it may hold a password.
+        if !["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme)) {
+            return Err(error("CACHE_URL", "expected a URL that begins with redis:// or rediss://"));
+        }
+        let cluster = match self.text("CACHE_CLUSTER").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => return Err(error("CACHE_CLUSTER", format!("expected true or false, got {other:?}"))),
+        };
+        let ca = match self.text("CACHE_CA_FILE") {
+            None => None,
+            Some(_) if !url.starts_with("rediss://") => {
+                return Err(error("CACHE_CA_FILE", "needs a CACHE_URL that begins with rediss://"));
+            }
+            Some(file) => Some(
+                std::fs::read(&file).map_err(|io| error("CACHE_CA_FILE", format!("{file:?} can't be read: {io}")))?,
+            ),
+        };
+        Ok(Some(CacheAddress { url, cluster, ca }))
+    }
+
+    fn key_prefix(&self) -> Result<String, ConfigError> {
+        let prefix = self.text("CACHE_KEY_PREFIX").unwrap_or_else(|| "boxoffice".to_owned());
+        if prefix.len() <= 64 && prefix.bytes().all(|c| c.is_ascii_graphic() && c != b'{' && c != b'}') {
+            Ok(prefix)
+        } else {
+            Err(error("CACHE_KEY_PREFIX", "expected at most 64 visible ASCII characters without braces"))
+        }
+    }
+
+    fn number(
+        &self,
+        variable: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<u64, ConfigError> {
+        let Some(text) = self.text(variable) else { return Ok(default) };
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            error(variable, format!("expected a whole number from {least} to {most}, got {text:?}"))
+        })
+    }
+
+    fn millis(
+        &self,
+        variable: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<Duration, ConfigError> {
+        self.number(variable, default, range).map(Duration::from_millis)
+    }
+}
+
+fn error(variable: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError { variable, problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(|wanted| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned()))
+    }
+
+    #[test]
+    fn only_the_table_is_needed() {
+        let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "")]).unwrap();
+        assert!(config.cache.is_none());
+        assert_eq!(config.cache_deadline, Duration::from_millis(50));
+        assert_eq!(config.max_seats_per_call, 10);
+    }
+
+    #[test]
+    fn each_wrong_variable_is_named_with_what_was_expected() {
+        for (variable, value, expected) in [
+            ("TABLE_NAME", "", "DynamoDB table"),
+            ("CACHE_URL", "http://cache", "redis://"),
+            ("CACHE_CLUSTER", "yes", "true or false"),
+            ("CACHE_CA_FILE", "/nowhere/at/all.pem", "can't be read"),
+            ("CACHE_DEADLINE_MS", "0", "1 to 5000"),
+            ("CACHE_DEADLINE_MS", "fast", "1 to 5000"),
+            ("CACHE_KEY_PREFIX", "a{b", "without braces"),
+            ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "-1", "50 to 10000"),
+            ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 25000"),
+            ("MAX_SEATS_PER_CALL", "50", "1 to 49"),
+        ] {
+            let good = [("TABLE_NAME", "t"), ("CACHE_URL", "rediss://cache")];
+            let mut variables = vec![(variable, value)];
+            variables.extend(good.iter().filter(|(name, _)| *name != variable));
+            let error = read(&variables).unwrap_err();
+            assert_eq!(error.variable, variable);
+            assert!(error.problem.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_cache_url_is_shown_nowhere() {
+        let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "redis://:hunter2@cache")]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let wrong = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "http://:hunter2@cache")]).unwrap_err();
+        assert!(!wrong.to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,16 @@
+//! Randomness: the only place that makes ids and jitter.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// A random (version 4) UUID from the operating system's generator: it can't be guessed, so it may be a right.
+#[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
+pub(crate) fn new_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+/// A random share of `most`, so that those who collided don't meet again.
+pub(crate) fn jitter(most: Duration) -> Duration {
+    most.mul_f64(fastrand::f64())
+}

@@ -1,0 +1,99 @@
+//! `GET /theaters/{theaterId}/seats`
+
+use lambda_http::{Body, Request, Response};
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::X_CACHE;
+use super::input;
+use super::problem::Problem;
+use crate::rules::availability;
+use crate::tally::Tally;
+use crate::usecases::{BoxOffice, SeatsView, Source};
+
+/// The route, as API Gateway writes it.
+pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
+
+/// The answer.
+#[derive(Serialize)]
+struct SeatsBody<'a> {
+    theater_id: &'a str,
+    name: &'a str,
+    /// Labels that can be had now, in layout order.
+    seats: Vec<&'a str>,
+    /// How many somebody has for a while.
+    reserved: usize,
+    /// How many are sold.
+    booked: usize,
+}
+
+/// Answers 200 with the seats that can be had, or 304 when that is what the caller has already.
+pub async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+    let theater = input::theater_id(request)?;
+    let consistent = input::flag(request, "consistent")?;
+    let view = office.get_seats(&theater, consistent, tally).await?;
+    let body = body(&view)?;
+    let etag = format!("\"{:016x}\"", xxh3_64(body.as_bytes()));
+    let unchanged = none_match(request).is_some_and(|wanted| matches(wanted, &etag));
+    let response = Response::builder()
+        .header("etag", &etag)
+        // May be kept, but is asked for before each use: then a 304 costs next to nothing.
+        .header("cache-control", if consistent { "no-store" } else { "no-cache" })
+        .header(X_CACHE, source(view.source));
+    let response = if unchanged {
+        response.status(304).body(Body::Empty)
+    } else {
+        response.status(200).header("content-type", "application/json").body(Body::Text(body))
+    };
+    response.map_err(Problem::internal)
+}
+
+fn body(view: &SeatsView) -> Result<String, Problem> {
+    let seats = view.layout.seats().iter().zip(&view.slots);
+    let available = seats.filter(|(_, slot)| slot.is_available(view.now)).map(|(label, _)| label.as_str());
+    let counts = availability::count(&view.slots, view.now);
+    let mut seats = Vec::with_capacity(counts.available);
+    seats.extend(available);
+    let body = SeatsBody {
+        theater_id: view.layout.theater.as_str(),
+        name: &view.layout.name,
+        seats,
+        reserved: counts.reserved,
+        booked: counts.booked,
+    };
+    serde_json::to_string(&body).map_err(Problem::internal)
+}
+
+fn none_match(request: &Request) -> Option<&str> {
+    request.headers().get("if-none-match")?.to_str().ok()
+}
+
+/// Whether `If-None-Match` names this tag (RFC 9110, 13.1.2): `*`, or a list in which weak and strong compare alike.
+fn matches(wanted: &str, etag: &str) -> bool {
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
+    wanted.trim() == "*" || wanted.split(',').any(strong)
+}
+
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Hit => "hit",
+        Source::Miss => "miss",
+        Source::Bypass => "bypass",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_matches_alone_in_a_list_weak_or_by_a_star() {
+        let etag = "\"00aa\"";
+        for wanted in ["\"00aa\"", "\"x\", \"00aa\"", "W/\"00aa\"", "*", " * "] {
+            assert!(matches(wanted, etag), "{wanted}");
+        }
+        for wanted in ["", "00aa", "\"00ab\"", "\"x\",\"y\""] {
+            assert!(!matches(wanted, etag), "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Reading requests: every part is bounded, and what is wrong is named together with what was expected.
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::problem::{Code, Problem};
+use crate::rules::idempotency::{Caller, IdempotencyKey};
+use crate::rules::names::{InvalidName, SeatLabel, TheaterId};
+
+/// The largest body, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+/// The longest piece of a library's message that is passed on.
+const MAX_DETAIL: usize = 200;
+
+/// `{theaterId}` of the path. API Gateway hands it over decoded, `cargo lambda watch` as it was sent; no id has a `%`,
+/// so decoding what is decoded already changes nothing.
+pub(super) fn theater_id(request: &Request) -> Result<TheaterId, Problem> {
+    let malformed = |error: InvalidName| Problem::malformed("theaterId", error);
+    let parameters = request.path_parameters_ref();
+    let raw = parameters.and_then(|parameters| parameters.first("theaterId")).unwrap_or_default();
+    let decoded =
+        percent_decode_str(raw).decode_utf8().map_err(|_| malformed(InvalidName { expected: TheaterId::EXPECTED }))?;
+    TheaterId::parse(&decoded).map_err(malformed)
+}
+
+/// A query parameter that is `true` or `false`, and false when it isn't there.
+pub(super) fn flag(request: &Request, name: &str) -> Result<bool, Problem> {
+    let parameters = request.query_string_parameters_ref();
+    match parameters.and_then(|parameters| parameters.first(name)) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::malformed(name, "expected true or false")),
+    }
+}
+
+/// The `Idempotency-Key` header, if there is one.
+pub(super) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
+    let malformed = || Problem::malformed("Idempotency-Key", format!("expected {}", IdempotencyKey::EXPECTED));
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let value = value.to_str().map_err(|_| malformed())?;
+    IdempotencyKey::parse(value).map(Some).map_err(|_| malformed())
+}
+
+/// Who calls, by what API Gateway's JWT authorizer has verified. Nothing that the caller sends is believed.
+pub(super) fn caller(request: &Request) -> Caller {
+    let subject = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref().and_then(subject),
+        _ => None,
+    };
+    subject.map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
+}
+
+fn subject(authorizer: &ApiGatewayRequestAuthorizer) -> Option<&str> {
+    authorizer.jwt.as_ref()?.claims.get("sub").map(String::as_str)
+}
+
+/// The body, which has to be a JSON object of known fields. A missing content type is taken for JSON.
+pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let body: &[u8] = request.body().as_ref();
+    if body.len() > MAX_BODY {
+        let detail = format!("The body has {} bytes; at most {MAX_BODY} are taken", body.len());
+        return Err(Problem::new(Code::BodyTooLarge, detail));
+    }
+    if let Some(content_type) = request.headers().get("content-type") {
+        let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        if essence != "application/json" && !essence.ends_with("+json") {
+            let detail = "Content-Type: expected application/json";
+            return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        }
+    }
+    if body.is_empty() {
+        return Err(Problem::malformed("body", "expected a JSON object, got nothing"));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let mut message = error.to_string();
+        if let Some((end, _)) = message.char_indices().nth(MAX_DETAIL) {
+            message.truncate(end);
+        }
+        Problem::malformed("body", message)
+    })
+}
+
+/// The fields that name seats; each call's body has them.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct SeatFields {
+    pub(super) seat: Option<Value>,
+    pub(super) seats: Option<Value>,
+}
+
+impl SeatFields {
+    /// The labels as they were named: at least one, at most `most`, none twice.
+    pub(super) fn labels(&self, most: usize) -> Result<Vec<SeatLabel>, Problem> {
+        match (&self.seat, &self.seats) {
+            (Some(seat), None) => Ok(vec![label("seat", seat)?]),
+            (None, Some(Value::Array(seats))) => {
+                if seats.is_empty() || seats.len() > most {
+                    let count = seats.len();
+                    return Err(Problem::malformed("seats", format!("expected 1 to {most} labels, got {count}")));
+                }
+                let mut labels = Vec::with_capacity(seats.len());
+                for (place, seat) in seats.iter().enumerate() {
+                    let label = label(&format!("seats[{place}]"), seat)?;
+                    if labels.contains(&label) {
+                        return Err(Problem::malformed(format!("seats[{place}]"), format!("{label} is there twice")));
+                    }
+                    labels.push(label);
+                }
+                Ok(labels)
+            }
+            (None, Some(_)) => Err(Problem::malformed("seats", "expected an array of seat labels")),
+            (None, None) => Err(Problem::malformed("seat", "expected seat (a label) or seats (an array of labels)")),
+            (Some(_), Some(_)) => Err(Problem::malformed("seats", "expected either seat or seats, got both")),
+        }
+    }
+}
+
+fn label(field: &str, value: &Value) -> Result<SeatLabel, Problem> {
+    text(field, value, SeatLabel::EXPECTED, SeatLabel::parse)
+}
+
+/// An optional field that is a UUID.
+pub(super) fn optional_id<T>(
+    field: &str,
+    value: Option<&Value>,
+    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+) -> Result<Option<T>, Problem> {
+    value.map(|value| text(field, value, "a UUID", parse)).transpose()
+}
+
+fn text<T>(
+    field: &str,
+    value: &Value,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+) -> Result<T, Problem> {
+    let parsed = value.as_str().ok_or(InvalidName { expected }).and_then(parse);
+    parsed.map_err(|error| Problem::malformed(field, error))
+}

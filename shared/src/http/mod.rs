@@ -1,0 +1,97 @@
+//! HTTP: events into requests, answers into responses. Each call has its file; errors become HTTP in [`problem`].
+
+pub mod book;
+pub mod get_seats;
+mod input;
+pub mod problem;
+pub mod reserve;
+
+use std::convert::Infallible;
+
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde::Serialize;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::tally::Tally;
+use problem::Problem;
+
+/// Header that tells a repeated request's answer from the first one.
+pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+/// Header that tells where an answer came from: `hit`, `miss` or `bypass`.
+pub const X_CACHE: &str = "x-cache";
+
+/// Answers one request by an operation, whatever happens, and writes its summary line.
+pub async fn answer(
+    route: &'static str,
+    request: &Request,
+    operation: impl AsyncFnOnce(&Tally) -> Result<Response<Body>, Problem>,
+) -> Result<Response<Body>, Infallible> {
+    let context = request.lambda_context_ref();
+    let request_id = context.map_or("", |context| context.request_id.as_str());
+    let trace_id = context.and_then(|context| context.xray_trace_id.as_deref()).unwrap_or_default();
+    let span = tracing::info_span!("request", request_id, trace_id);
+    async {
+        let started = Instant::now();
+        let tally = Tally::default();
+        let (response, code) = match operation(&tally).await {
+            Ok(response) => (response, ""),
+            Err(problem) => {
+                problem.log();
+                let code = problem.code.as_str();
+                (problem.into_response(request.raw_http_path(), request_id), code)
+            }
+        };
+        summarize(route, request, &response, code, &tally, started);
+        Ok(response)
+    }
+    .instrument(span)
+    .await
+}
+
+/// One line a request: what was asked, what came of it, what it cost. Holds no id that is a right, and nobody's data.
+fn summarize(
+    route: &'static str,
+    request: &Request,
+    response: &Response<Body>,
+    code: &str,
+    tally: &Tally,
+    started: Instant,
+) {
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let costs = tally.costs();
+    tracing::info!(
+        route,
+        theater = input::theater_id(request).ok().map(|theater| theater.to_string()),
+        status = response.status().as_u16(),
+        code,
+        cache = header(X_CACHE),
+        replayed = !header(IDEMPOTENT_REPLAYED).is_empty(),
+        dynamodb_calls = costs.dynamodb_calls,
+        dynamodb_retries = costs.dynamodb_retries,
+        dynamodb_ms = millis(costs.dynamodb_time),
+        capacity_units = costs.capacity_units,
+        redis_calls = costs.redis_calls,
+        redis_failures = costs.redis_failures,
+        redis_ms = millis(costs.redis_time),
+        duration_ms = millis(started.elapsed()),
+        "request"
+    );
+}
+
+fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A JSON answer that nobody may keep.
+fn json_response(status: u16, body: &impl Serialize, replayed: bool) -> Result<Response<Body>, Problem> {
+    let body = serde_json::to_vec(body).map_err(Problem::internal)?;
+    let mut response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .header("cache-control", "no-store");
+    if replayed {
+        response = response.header(IDEMPOTENT_REPLAYED, "true");
+    }
+    response.body(Body::Text(String::from_utf8(body).map_err(Problem::internal)?)).map_err(Problem::internal)
+}

@@ -1,0 +1,232 @@
+//! Errors as HTTP: the one place where they become problem details (RFC 9457), and where they are logged.
+
+use std::fmt::Display;
+
+use lambda_http::{Body, Response};
+use serde::Serialize;
+
+use crate::rules::availability::SeatState;
+use crate::rules::names::SeatLabel;
+use crate::rules::selection::Conflict;
+use crate::usecases::{BookError, GetSeatsError, ReserveError, SelectError, StoreError};
+
+/// Seconds after which it is worth trying again.
+const RETRY_AFTER: &str = "1";
+
+/// The stable codes of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// 400
+    MalformedRequest,
+    /// 404
+    TheaterNotFound,
+    /// 404
+    SeatNotFound,
+    /// 409
+    SeatUnavailable,
+    /// 413
+    BodyTooLarge,
+    /// 415
+    UnsupportedMediaType,
+    /// 422
+    IdempotencyKeyReused,
+    /// 500
+    Internal,
+    /// 503
+    TryAgain,
+}
+
+impl Code {
+    /// The code as it is written.
+    pub fn as_str(self) -> &'static str {
+        self.parts().0
+    }
+
+    fn parts(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::MalformedRequest => ("malformed_request", 400, "The request is malformed"),
+            Self::TheaterNotFound => ("theater_not_found", 404, "There is no such theater"),
+            Self::SeatNotFound => ("seat_not_found", 404, "The theater has no such seat"),
+            Self::SeatUnavailable => ("seat_unavailable", 409, "A seat is taken"),
+            Self::BodyTooLarge => ("body_too_large", 413, "The body is too large"),
+            Self::UnsupportedMediaType => ("unsupported_media_type", 415, "The body has to be JSON"),
+            Self::IdempotencyKeyReused => {
+                ("idempotency_key_reused", 422, "The id or key was used for other seats before")
+            }
+            Self::Internal => ("internal", 500, "Something went wrong on our side"),
+            Self::TryAgain => ("try_again", 503, "The outcome is not known yet; try again"),
+        }
+    }
+}
+
+/// An error on its way out.
+#[derive(Debug)]
+pub struct Problem {
+    /// Which one.
+    pub code: Code,
+    detail: String,
+    seats: Vec<SeatProblem>,
+    /// For the log only.
+    cause: Option<String>,
+}
+
+/// A seat that stood in the way.
+#[derive(Clone, Debug, Serialize)]
+struct SeatProblem {
+    seat: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+/// The body, as RFC 9457 names its members, and ours.
+#[derive(Serialize)]
+struct Details<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    seats: &'a [SeatProblem],
+}
+
+impl Problem {
+    /// A problem that its detail explains.
+    pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), seats: Vec::new(), cause: None }
+    }
+
+    /// A request that isn't what it has to be: which part, and what was expected of it.
+    pub(super) fn malformed(part: impl Display, problem: impl Display) -> Self {
+        Self::new(Code::MalformedRequest, format!("{part}: {problem}"))
+    }
+
+    /// Something that can't be explained to the caller.
+    pub(super) fn internal(cause: impl Display) -> Self {
+        let detail = "The request was not carried out. Please tell us its request_id if it happens again.";
+        Self { cause: Some(cause.to_string()), ..Self::new(Code::Internal, detail) }
+    }
+
+    fn try_again(cause: impl Display) -> Self {
+        let detail = "The request may or may not have been carried out. Repeating it with the same id is safe and \
+            tells which.";
+        Self { cause: Some(cause.to_string()), ..Self::new(Code::TryAgain, detail) }
+    }
+
+    fn theater_not_found() -> Self {
+        Self::new(Code::TheaterNotFound, "theaterId: there is no theater of this id")
+    }
+
+    fn seats_not_found(unknown: &[SeatLabel]) -> Self {
+        let named: Vec<_> = unknown.iter().map(SeatLabel::as_str).collect();
+        let seats =
+            unknown.iter().map(|seat| SeatProblem { seat: seat.to_string(), status: None, expires_at: None }).collect();
+        let detail = format!("The theater has no seat {}", named.join(", "));
+        Self { seats, ..Self::new(Code::SeatNotFound, detail) }
+    }
+
+    fn seats_unavailable(conflicts: &[Conflict]) -> Self {
+        let named: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
+        let detail = format!("Taken by somebody else: {}. Nothing was changed.", named.join(", "));
+        Self { seats: conflicts.iter().map(seat_problem).collect(), ..Self::new(Code::SeatUnavailable, detail) }
+    }
+
+    /// Logs what the operator has to know, and the caller must not.
+    pub(super) fn log(&self) {
+        match (self.code, &self.cause) {
+            (Code::Internal, cause) => tracing::error!(cause = cause.as_deref(), "internal error"),
+            (code, Some(cause)) => tracing::warn!(code = code.as_str(), cause, "not carried out"),
+            (_, None) => {}
+        }
+    }
+
+    pub(super) fn into_response(self, instance: &str, request_id: &str) -> Response<Body> {
+        let (code, status, title) = self.code.parts();
+        let details = Details {
+            r#type: format!("urn:problem-type:boxoffice:{code}"),
+            title,
+            status,
+            detail: &self.detail,
+            instance,
+            code,
+            request_id,
+            seats: &self.seats,
+        };
+        let body = serde_json::to_string(&details).unwrap_or_default();
+        let mut response = Response::builder()
+            .status(status)
+            .header("content-type", "application/problem+json")
+            .header("cache-control", "no-store");
+        if self.code == Code::TryAgain {
+            response = response.header("retry-after", RETRY_AFTER);
+        }
+        // Can't fail: each part is a constant or text.
+        response.body(Body::Text(body)).unwrap_or_default()
+    }
+}
+
+fn seat_problem(conflict: &Conflict) -> SeatProblem {
+    let (status, expires_at) = match conflict.state {
+        SeatState::Available => ("available", None),
+        SeatState::Reserved { expires_at } => ("reserved", Some(expires_at.to_string())),
+        SeatState::Booked => ("booked", None),
+    };
+    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Undecided(_) => Self::try_again(error),
+            StoreError::Broken(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<SelectError> for Problem {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::TheaterNotFound => Self::theater_not_found(),
+            SelectError::SeatNotFound(seats) => Self::seats_not_found(&seats),
+            SelectError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GetSeatsError> for Problem {
+    fn from(error: GetSeatsError) -> Self {
+        match error {
+            GetSeatsError::TheaterNotFound => Self::theater_not_found(),
+            GetSeatsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReserveError> for Problem {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Select(error) => error.into(),
+            ReserveError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
+            ReserveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BookError> for Problem {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::Select(error) => error.into(),
+            BookError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
+            BookError::IdReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This booking_id or Idempotency-Key has booked other seats before. Nothing was changed; use a new one \
+                    for a new booking.",
+            ),
+            BookError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `POST /theaters/{theaterId}/reserve`
+
+use lambda_http::{Body, Request, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::input::{self, SeatFields};
+use super::json_response;
+use super::problem::Problem;
+use crate::rules::idempotency;
+use crate::rules::names::{ReservationId, SeatLabel};
+use crate::tally::Tally;
+use crate::usecases::{BoxOffice, Reserve};
+
+/// The route, as API Gateway writes it.
+pub const ROUTE: &str = "POST /theaters/{theaterId}/reserve";
+
+/// How long a reservation lasts, in seconds, unless the caller says otherwise.
+const DEFAULT_EXPIRES_IN: u32 = 600;
+/// How long it may last at the most.
+const MOST_EXPIRES_IN: u32 = 1_800;
+
+/// The body as it comes; every field is judged by itself, so that each can be named when it is wrong.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+struct ReserveBody {
+    seat: Option<Value>,
+    seats: Option<Value>,
+    expires_in: Option<Value>,
+    reservation_id: Option<Value>,
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct ReservedBody<'a> {
+    message: &'static str,
+    reservation_id: String,
+    theater_id: &'a str,
+    seats: Vec<&'a str>,
+    expires_at: String,
+    expires_in: u64,
+}
+
+/// Answers 201 when seats were reserved, 200 when the reservation held all of them before.
+pub async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+    let ask = read(office, request)?;
+    let reserved = office.reserve(&ask, tally).await?;
+    let body = ReservedBody {
+        message: match (reserved.replayed, reserved.seats.len()) {
+            (true, _) => "Reservation already exists",
+            (false, 1) => "Seat reserved",
+            (false, _) => "Seats reserved",
+        },
+        reservation_id: reserved.reservation.to_string(),
+        theater_id: ask.theater.as_str(),
+        seats: reserved.seats.iter().map(SeatLabel::as_str).collect(),
+        expires_at: reserved.expires_at.to_string(),
+        expires_in: reserved.expires_in,
+    };
+    json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)
+}
+
+fn read(office: &BoxOffice, request: &Request) -> Result<Reserve, Problem> {
+    let theater = input::theater_id(request)?;
+    let key = input::idempotency_key(request)?;
+    let body: ReserveBody = input::body(request)?;
+    let seats = SeatFields { seat: body.seat, seats: body.seats }.labels(office.max_seats_per_call())?;
+    let named = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
+    let keyed = || key.map(|key| idempotency::reservation_id(&theater, &input::caller(request), &key, &seats));
+    let reservation = named.or_else(keyed);
+    let expires_in = expires_in(body.expires_in.as_ref())?;
+    Ok(Reserve { theater, seats, expires_in, reservation })
+}
+
+fn expires_in(value: Option<&Value>) -> Result<u32, Problem> {
+    let Some(value) = value else { return Ok(DEFAULT_EXPIRES_IN) };
+    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    seconds.filter(|seconds| (1..=MOST_EXPIRES_IN).contains(seconds)).ok_or_else(|| {
+        Problem::malformed("expires_in", format!("expected a whole number of seconds from 1 to {MOST_EXPIRES_IN}"))
+    })
+}

@@ -1,0 +1,25 @@
+//! What the box office's functions share. From the inside out:
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`rules`] | seats, layouts, availability and how it merges; pure |
+//! | [`store`] | the DynamoDB table, which alone decides who owns a seat |
+//! | [`cache`] | availability in Redis, which only makes looking fast |
+//! | [`usecases`] | get seats, reserve, book: store and cache put in order |
+//! | [`http`] | API Gateway events into requests, answers and errors into responses |
+//! | [`config`], [`telemetry`], [`startup`] | what surrounds them |
+//! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
+//!
+//! `store`, `cache` and `http` don't know each other.
+
+pub mod cache;
+pub mod clock;
+pub mod config;
+mod entropy;
+pub mod http;
+pub mod rules;
+pub mod startup;
+pub mod store;
+pub mod tally;
+pub mod telemetry;
+pub mod usecases;

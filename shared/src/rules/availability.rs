@@ -1,0 +1,174 @@
+//! Availability: one slot per seat, and the rule by which slots merge.
+//!
+//! Per slot the larger stamp wins. Merging is commutative, associative and idempotent, so it doesn't matter in which
+//! order, or how often, what happened to a seat is told.
+
+use super::time::{EpochMillis, EpochSeconds};
+
+/// What can be said of a seat, as stored. Whether a reservation has run out depends on when one looks:
+/// [`Slot::status`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SeatState {
+    /// Nobody has it.
+    #[default]
+    Available,
+    /// Somebody has it until then.
+    Reserved {
+        /// From this instant on it is available.
+        expires_at: EpochSeconds,
+    },
+    /// Sold.
+    Booked,
+}
+
+/// A seat's state and the stamp of the write that made it so. The default is a seat never written: available, stamp 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
+    /// Raised by every write of the seat. First in order, so that comparing slots compares stamps.
+    pub changed_at: EpochMillis,
+    /// What the write left behind.
+    pub state: SeatState,
+}
+
+/// What a write, or its refusal, taught about a seat: to be merged into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LearnedSlot {
+    /// The seat's position in the layout.
+    pub position: u32,
+    /// Its slot as DynamoDB has it.
+    pub slot: Slot,
+}
+
+/// How many seats are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Seats that can be had now.
+    pub available: usize,
+    /// Seats that somebody has for a while.
+    pub reserved: usize,
+    /// Seats sold.
+    pub booked: usize,
+}
+
+impl Slot {
+    /// The later of two things known of one seat. Two different slots with one stamp don't occur (every write raises
+    /// it); should they, the order of the states decides, everywhere alike.
+    pub fn merge(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    /// The state at an instant: a reservation that has run out is an available seat.
+    pub fn status(self, now: EpochMillis) -> SeatState {
+        match self.state {
+            SeatState::Reserved { expires_at } if expires_at.reached(now) => SeatState::Available,
+            state => state,
+        }
+    }
+
+    /// Whether the seat can be had at an instant.
+    pub fn is_available(self, now: EpochMillis) -> bool {
+        self.status(now) == SeatState::Available
+    }
+}
+
+/// Merges what is newly known into what was known, slot by slot. Slots beyond the shorter of the two stay as they are.
+pub fn merge(known: &mut [Slot], news: &[Slot]) {
+    for (slot, new) in known.iter_mut().zip(news) {
+        *slot = slot.merge(*new);
+    }
+}
+
+/// Counts the seats by their state at an instant.
+pub fn count(slots: &[Slot], now: EpochMillis) -> Counts {
+    let mut counts = Counts::default();
+    for slot in slots {
+        match slot.status(now) {
+            SeatState::Available => counts.available += 1,
+            SeatState::Reserved { .. } => counts.reserved += 1,
+            SeatState::Booked => counts.booked += 1,
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slot() -> impl Strategy<Value = Slot> {
+        let state = prop_oneof![
+            Just(SeatState::Available),
+            (0..50u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
+            Just(SeatState::Booked),
+        ];
+        // Few stamps, so that equal ones are common.
+        (0..6u64, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis(at), state })
+    }
+
+    fn hall() -> impl Strategy<Value = Vec<Slot>> {
+        prop::collection::vec(slot(), 8)
+    }
+
+    fn merged(mut a: Vec<Slot>, b: &[Slot]) -> Vec<Slot> {
+        merge(&mut a, b);
+        a
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_commutative(a in hall(), b in hall()) {
+            prop_assert_eq!(merged(a.clone(), &b), merged(b, &a));
+        }
+
+        #[test]
+        fn merging_is_associative(a in hall(), b in hall(), c in hall()) {
+            prop_assert_eq!(merged(merged(a.clone(), &b), &c), merged(a, &merged(b, &c)));
+        }
+
+        #[test]
+        fn merging_is_idempotent(a in hall(), b in hall()) {
+            let once = merged(a.clone(), &b);
+            prop_assert_eq!(&merged(once.clone(), &b), &once);
+            prop_assert_eq!(&merged(once.clone(), &a), &once);
+            prop_assert_eq!(&merged(once.clone(), &once), &once);
+        }
+
+        #[test]
+        fn the_largest_stamp_is_never_lost(halls in prop::collection::vec(hall(), 1..6), order in any::<u64>()) {
+            let mut shuffled = halls.clone();
+            shuffled.rotate_left(usize::try_from(order).unwrap_or(0) % halls.len());
+            let all = shuffled.iter().fold(vec![Slot::default(); 8], |known, news| merged(known, news));
+            for seat in 0..8 {
+                let largest = halls.iter().map(|hall| hall[seat].changed_at).max().unwrap();
+                prop_assert_eq!(all[seat].changed_at, largest);
+                prop_assert!(halls.iter().any(|hall| hall[seat] == all[seat]) || largest == EpochMillis(0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_reservation_ends_at_its_instant() {
+        let slot = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at: EpochSeconds(100) } };
+        assert!(!slot.is_available(EpochMillis(99_000)), "t-1");
+        assert!(!slot.is_available(EpochMillis(99_999)), "t-1ms");
+        assert!(slot.is_available(EpochMillis(100_000)), "t");
+        assert!(slot.is_available(EpochMillis(101_000)), "t+1");
+    }
+
+    #[test]
+    fn a_booked_seat_is_never_available_and_an_unwritten_one_always() {
+        let booked = Slot { changed_at: EpochMillis(1), state: SeatState::Booked };
+        assert!(!booked.is_available(EpochMillis(u64::MAX)));
+        assert!(Slot::default().is_available(EpochMillis(0)));
+    }
+
+    #[test]
+    fn counts_add_up_at_every_instant() {
+        let reserved = SeatState::Reserved { expires_at: EpochSeconds(100) };
+        let slots =
+            [SeatState::Available, reserved, SeatState::Booked].map(|state| Slot { changed_at: EpochMillis(1), state });
+        assert_eq!(count(&slots, EpochMillis(99_999)), Counts { available: 1, reserved: 1, booked: 1 });
+        assert_eq!(count(&slots, EpochMillis(100_000)), Counts { available: 2, reserved: 0, booked: 1 });
+    }
+}

@@ -1,0 +1,138 @@
+//! Idempotency keys: a caller's own words that make a request repeatable, turned into the id that is written.
+
+use uuid::{Uuid, uuid};
+
+use super::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
+
+/// Namespaces of the name-based UUIDs. Made once at random; changing one forgets every key given so far.
+const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
+const RESERVATION: Uuid = uuid!("a7a2d5c5-95b7-4d21-8a57-6d4b1b7f3c90");
+
+/// The value of an `Idempotency-Key` header: 16 to 255 visible ASCII characters, quoted or bare.
+///
+/// The draft standard (draft-ietf-httpapi-idempotency-key-header) has it quoted, most clients send it bare; both mean
+/// the same key. Short keys are refused because keys of callers who aren't signed in share one space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// What a key looks like.
+    pub const EXPECTED: &'static str = "16 to 255 visible ASCII characters, quoted or bare";
+
+    /// Reads a header's value.
+    pub fn parse(value: &str) -> Result<Self, InvalidName> {
+        let value = value.trim();
+        let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        if (16..=255).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic()) {
+            Ok(Self(key.to_owned()))
+        } else {
+            Err(InvalidName { expected: Self::EXPECTED })
+        }
+    }
+}
+
+/// Who is calling, as far as it was proven: keys of different callers never meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody proved anything.
+    Anonymous,
+    /// The subject (`sub`) that the API's authorizer vouches for.
+    Subject(String),
+}
+
+impl Caller {
+    /// Two parts, so that no subject can spell the anonymous caller.
+    fn parts(&self) -> [&[u8]; 2] {
+        match self {
+            Self::Anonymous => [b"anonymous", b""],
+            Self::Subject(subject) => [b"subject", subject.as_bytes()],
+        }
+    }
+}
+
+/// The booking that this key of this caller means in this theater. The seats are no part of it: the same key for other
+/// seats has to be recognised, and refused.
+pub fn booking_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
+    let [kind, subject] = caller.parts();
+    BookingId(name_based(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
+}
+
+/// The reservation that this key of this caller means for these seats, in whatever order they were named.
+pub fn reservation_id<'a>(
+    theater: &TheaterId,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    seats: impl IntoIterator<Item = &'a SeatLabel>,
+) -> ReservationId {
+    let [kind, subject] = caller.parts();
+    let mut seats: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
+    seats.sort_unstable();
+    let start = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()];
+    ReservationId(name_based(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
+}
+
+/// UUIDv5 over length-prefixed parts, so that no two lists of parts read the same.
+fn name_based<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
+    let mut name = Vec::with_capacity(256);
+    for part in parts {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part);
+    }
+    Uuid::new_v5(namespace, &name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey::parse(text).unwrap()
+    }
+
+    fn theater(text: &str) -> TheaterId {
+        TheaterId::parse(text).unwrap()
+    }
+
+    fn seats(labels: &[&str]) -> Vec<SeatLabel> {
+        labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect()
+    }
+
+    #[test]
+    fn quoted_and_bare_are_the_same_key() {
+        assert_eq!(key("\"0123456789abcdef\""), key("0123456789abcdef"));
+    }
+
+    #[test]
+    fn a_key_has_16_to_255_visible_ascii_characters() {
+        for bad in ["", "short", &"x".repeat(15), &"x".repeat(256), "0123456789 abcdef", "0123456789abcdé", "\"\""] {
+            assert!(IdempotencyKey::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(IdempotencyKey::parse(&"x".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn a_booking_id_depends_on_theater_caller_and_key() {
+        let base = booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"));
+        assert_eq!(base, booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&theater("2"), &Caller::Anonymous, &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&theater("1"), &Caller::Subject("s".into()), &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdeg")));
+    }
+
+    #[test]
+    fn a_subject_called_anonymous_is_not_the_anonymous_caller() {
+        let id = |caller| booking_id(&theater("1"), &caller, &key("0123456789abcdef"));
+        assert_ne!(id(Caller::Anonymous), id(Caller::Subject("anonymous".into())));
+        assert_ne!(id(Caller::Anonymous), id(Caller::Subject(String::new())));
+    }
+
+    #[test]
+    fn a_reservation_id_depends_on_the_set_of_seats_and_not_on_their_order() {
+        let id = |labels: &[&str]| {
+            reservation_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"), &seats(labels))
+        };
+        assert_eq!(id(&["A1", "A2"]), id(&["A2", "A1"]));
+        assert_ne!(id(&["A1", "A2"]), id(&["A1"]));
+        assert_ne!(id(&["A1", "A2"]), id(&["A1A2"]));
+    }
+}

@@ -1,0 +1,114 @@
+//! A theater's layout: its name and its seats in order. A seat's position in it is its slot in the cache.
+
+use std::collections::{HashMap, HashSet};
+
+use super::names::{SeatLabel, TheaterId};
+
+/// Seats that one theater may have at the most: the layout is one DynamoDB item of at most 400 KB.
+pub const MAX_SEATS: usize = 20_000;
+
+/// Characters that a theater's name may have at the most.
+pub const MAX_NAME: usize = 200;
+
+/// One theater's seats. Always has between 1 and [`MAX_SEATS`] of them, no label twice.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Which theater.
+    pub theater: TheaterId,
+    /// The name to show.
+    pub name: String,
+    /// Raised by every change; positions mean nothing between versions.
+    pub version: u64,
+    seats: Vec<SeatLabel>,
+    positions: HashMap<SeatLabel, u32>,
+}
+
+/// Why a list of seats is no layout.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLayout {
+    /// Too few or too many.
+    #[error("expected 1 to {MAX_SEATS} seats, got {0}")]
+    Count(usize),
+    /// A label stands twice.
+    #[error("seat {0} is there twice")]
+    Twice(SeatLabel),
+    /// A name that can't be shown.
+    #[error("expected a name of 1 to {MAX_NAME} characters without control characters")]
+    Name,
+}
+
+impl Layout {
+    /// Makes a layout of seats in the order in which they are to be shown.
+    pub fn new(theater: TheaterId, name: String, version: u64, seats: Vec<SeatLabel>) -> Result<Self, InvalidLayout> {
+        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(InvalidLayout::Name);
+        }
+        if seats.is_empty() || seats.len() > MAX_SEATS {
+            return Err(InvalidLayout::Count(seats.len()));
+        }
+        let mut positions = HashMap::with_capacity(seats.len());
+        for (position, seat) in (0..).zip(&seats) {
+            if positions.insert(seat.clone(), position).is_some() {
+                return Err(InvalidLayout::Twice(seat.clone()));
+            }
+        }
+        Ok(Self { theater, name, version, seats, positions })
+    }
+
+    /// The labels in order.
+    pub fn seats(&self) -> &[SeatLabel] {
+        &self.seats
+    }
+
+    /// Where a seat stands, counted from 0.
+    pub fn position(&self, label: &str) -> Option<u32> {
+        self.positions.get(label).copied()
+    }
+
+    /// The seats of this layout that `next` no longer has, in order.
+    pub fn dropped_by(&self, next: &Layout) -> Vec<&SeatLabel> {
+        let kept: HashSet<_> = next.seats.iter().collect();
+        self.seats.iter().filter(|seat| !kept.contains(seat)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(labels: &[&str]) -> Result<Layout, InvalidLayout> {
+        let seats = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
+        Layout::new(TheaterId::parse("1").unwrap(), "Theater_A".into(), 1, seats)
+    }
+
+    #[test]
+    fn seats_keep_their_order_and_know_their_position() {
+        let layout = layout(&["B2", "A1"]).unwrap();
+        assert_eq!(layout.seats()[0].as_str(), "B2");
+        assert_eq!((layout.position("B2"), layout.position("A1"), layout.position("C1")), (Some(0), Some(1), None));
+    }
+
+    #[test]
+    fn a_label_twice_no_seats_or_too_many_are_refused() {
+        assert_eq!(layout(&["A1", "A1"]), Err(InvalidLayout::Twice(SeatLabel::parse("A1").unwrap())));
+        assert_eq!(layout(&[]), Err(InvalidLayout::Count(0)));
+        let many: Vec<_> = (0..=MAX_SEATS).map(|n| n.to_string()).collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        assert_eq!(layout(&many), Err(InvalidLayout::Count(MAX_SEATS + 1)));
+    }
+
+    #[test]
+    fn a_name_is_there_is_bounded_and_has_no_control_characters() {
+        for bad in ["", "a\u{7}b", &"x".repeat(MAX_NAME + 1)] {
+            let seats = vec![SeatLabel::parse("A1").unwrap()];
+            let made = Layout::new(TheaterId::parse("1").unwrap(), bad.to_owned(), 1, seats);
+            assert_eq!(made, Err(InvalidLayout::Name), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn dropped_seats_are_named() {
+        let (old, new) = (layout(&["A1", "A2", "A3"]).unwrap(), layout(&["A3", "B1", "A1"]).unwrap());
+        assert_eq!(old.dropped_by(&new), [&SeatLabel::parse("A2").unwrap()]);
+    }
+}

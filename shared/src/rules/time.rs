@@ -1,0 +1,76 @@
+//! Points in time: milliseconds where writes are ordered, whole seconds where reservations end.
+
+use std::fmt;
+
+/// Milliseconds since 1970-01-01T00:00:00Z: what the clock says, and what stamps writes (`changed_at`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpochMillis(pub u64);
+
+/// Seconds since 1970-01-01T00:00:00Z: when a reservation runs out (`expires_at`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EpochSeconds(pub u64);
+
+impl EpochMillis {
+    /// The last whole second that has begun.
+    pub fn seconds(self) -> EpochSeconds {
+        EpochSeconds(self.0 / 1000)
+    }
+
+    /// When something that starts now and lasts `seconds` ends: rounded up to a whole second, so a buyer never gets
+    /// less than what was promised.
+    pub fn ends_after(self, seconds: u32) -> EpochSeconds {
+        EpochSeconds(self.0.div_ceil(1000) + u64::from(seconds))
+    }
+}
+
+impl EpochSeconds {
+    /// Whether this instant has come. An end is half-open: at the instant itself it is over.
+    pub fn reached(self, now: EpochMillis) -> bool {
+        now.seconds() >= self
+    }
+
+    /// Whole seconds left from `now` until this instant; 0 when it has come.
+    pub fn remaining(self, now: EpochMillis) -> u64 {
+        (self.0 * 1000).saturating_sub(now.0) / 1000
+    }
+}
+
+impl fmt::Display for EpochSeconds {
+    /// RFC 3339 in UTC, to the second: `2026-11-22T19:30:00Z`. A number past the year 9999 is shown as it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timestamp = i64::try_from(self.0).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+        match timestamp {
+            Some(timestamp) => write!(f, "{timestamp}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_reached_at_its_instant_and_not_a_millisecond_before() {
+        let end = EpochSeconds(1_000);
+        assert!(!end.reached(EpochMillis(999_000)));
+        assert!(!end.reached(EpochMillis(999_999)));
+        assert!(end.reached(EpochMillis(1_000_000)));
+        assert!(end.reached(EpochMillis(1_001_000)));
+    }
+
+    #[test]
+    fn a_duration_is_never_shortened_by_rounding() {
+        assert_eq!(EpochMillis(10_000).ends_after(5), EpochSeconds(15));
+        assert_eq!(EpochMillis(10_001).ends_after(5), EpochSeconds(16));
+        assert_eq!(EpochSeconds(16).remaining(EpochMillis(10_001)), 5);
+        assert_eq!(EpochSeconds(16).remaining(EpochMillis(99_000)), 0);
+    }
+
+    #[test]
+    fn seconds_are_shown_as_rfc_3339() {
+        assert_eq!(EpochSeconds(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(EpochSeconds(1_795_332_600).to_string(), "2026-11-22T07:30:00Z");
+        assert_eq!(EpochSeconds(u64::MAX).to_string(), u64::MAX.to_string());
+    }
+}

@@ -1,0 +1,154 @@
+//! Repeating calls to DynamoDB: what is worth repeating, how long to pause, when to give up.
+//!
+//! The SDK's own retries are switched off, because they don't know transaction conflicts, and because a write has to
+//! know whether an earlier attempt of it may have been carried out.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+use tokio::time::Instant;
+
+use super::{Store, StoreError};
+use crate::entropy;
+use crate::tally::Tally;
+
+/// What was wrong with an attempt.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// Another transaction had the same item in its hands; nothing was written.
+    Contention(String),
+    /// DynamoDB asked to slow down; nothing was written.
+    Throttled(String),
+    /// No answer, or one that says nothing: the write may have been carried out.
+    Unknown(String),
+    /// Repeating won't help.
+    Final(String),
+}
+
+impl Trouble {
+    /// Tells by the error's code (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
+    pub(super) fn of<E, R>(error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+        SdkError<E, R>: std::error::Error,
+    {
+        let text = aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string();
+        let SdkError::ServiceError(service) = error else {
+            return match error {
+                SdkError::ConstructionFailure(_) => Self::Final(text),
+                _ => Self::Unknown(text),
+            };
+        };
+        match service.err().code().unwrap_or_default() {
+            "TransactionConflictException" | "TransactionInProgressException" | "ReplicatedWriteConflictException" => {
+                Self::Contention(text)
+            }
+            "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded" => {
+                Self::Throttled(text)
+            }
+            // The codes of HTTP 500 and 503; an answer without any code comes from something in between.
+            "InternalServerError"
+            | "InternalServerErrorException"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "" => Self::Unknown(text),
+            _ => Self::Final(text),
+        }
+    }
+}
+
+/// The attempts of one operation.
+#[derive(Debug)]
+pub(super) struct Attempts<'a> {
+    tally: &'a Tally,
+    give_up: Instant,
+    made: u32,
+    /// An earlier attempt may have been carried out although nobody said so.
+    pub(super) unknown: bool,
+}
+
+impl<'a> Attempts<'a> {
+    const FIRST_PAUSE: Duration = Duration::from_millis(20);
+    const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+    pub(super) fn new(store: &Store, tally: &'a Tally) -> Self {
+        Self { tally, give_up: Instant::now() + store.patience, made: 0, unknown: false }
+    }
+
+    /// Sends one call: bounded by the time left, counted with its capacity.
+    pub(super) async fn send<T, E, R>(
+        &mut self,
+        call: impl Future<Output = Result<T, SdkError<E, R>>>,
+        consumed: impl FnOnce(&T) -> &[ConsumedCapacity],
+    ) -> Result<T, Failed<E, R>> {
+        let started = Instant::now();
+        let result = tokio::time::timeout_at(self.give_up, call).await;
+        self.tally.add(|costs| {
+            costs.dynamodb_calls += 1;
+            costs.dynamodb_retries += u32::from(self.made > 0);
+            costs.dynamodb_time += started.elapsed();
+            if let Ok(Ok(answer)) = &result {
+                costs.capacity_units +=
+                    consumed(answer).iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
+            }
+        });
+        self.made += 1;
+        match result {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Failed::Answered(error)),
+            Err(_) => Err(Failed::OutOfTime),
+        }
+    }
+
+    /// Whether so few attempts were made that the next, a better informed one, needs no pause.
+    pub(super) fn may_repeat_at_once(&self) -> bool {
+        self.made < 8
+    }
+
+    /// Pauses before the next attempt, or says that there will be none.
+    ///
+    /// Full jitter: a random share of a pause that doubles
+    /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+    pub(super) async fn pause(&mut self, trouble: Trouble) -> Result<(), StoreError> {
+        let text = match trouble {
+            Trouble::Final(text) => return Err(StoreError::Broken(text)),
+            Trouble::Contention(text) | Trouble::Throttled(text) => text,
+            Trouble::Unknown(text) => {
+                self.unknown = true;
+                text
+            }
+        };
+        let doubled = Self::FIRST_PAUSE.saturating_mul(1 << self.made.min(10));
+        let pause = entropy::jitter(doubled.min(Self::LONGEST_PAUSE));
+        if Instant::now() + pause >= self.give_up {
+            return Err(StoreError::Undecided(text));
+        }
+        tracing::debug!(attempt = self.made, reason = text, "DynamoDB call is repeated");
+        tokio::time::sleep(pause).await;
+        self.tally.add(|costs| costs.dynamodb_time += pause);
+        Ok(())
+    }
+}
+
+/// A call that brought no result.
+#[derive(Debug)]
+pub(super) enum Failed<E, R> {
+    Answered(SdkError<E, R>),
+    OutOfTime,
+}
+
+impl<E, R> Failed<E, R>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+    SdkError<E, R>: std::error::Error,
+{
+    pub(super) fn trouble(&self) -> Trouble {
+        match self {
+            Self::Answered(error) => Trouble::of(error),
+            Self::OutOfTime => Trouble::Unknown("no answer in time".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Booking: one transaction that writes the booking and all its seats, or nothing.
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use uuid::Uuid;
+
+use super::attempts::{Attempts, Trouble};
+use super::change::Change;
+use super::items::{self, BookingItem, Item, attribute, booking_key, n, s, seat_key};
+use super::refusal::{Findings, Refusal, Standing, Verdict};
+use super::{Store, StoreError};
+use crate::entropy;
+use crate::rules::availability::{LearnedSlot, SeatState, Slot};
+use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::rules::selection::{Conflict, Selection};
+use crate::rules::time::EpochMillis;
+use crate::tally::Tally;
+
+/// Book these seats under this id.
+#[derive(Debug)]
+pub struct BookRequest<'a> {
+    /// Where.
+    pub theater: &'a TheaterId,
+    /// Which seats: all or none.
+    pub seats: &'a Selection,
+    /// The id that makes the request recognisable when it comes again.
+    pub booking: BookingId,
+    /// The reservation under which seats may be reserved.
+    pub reservation: Option<ReservationId>,
+}
+
+/// A booking as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Booking {
+    /// Its seats, in layout order.
+    pub seats: Vec<SeatLabel>,
+    /// When it was made, by the clock of the instance that made it.
+    pub booked_at: EpochMillis,
+}
+
+/// What became of the request, and what it taught about the seats.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BookOutcome {
+    /// Booked, by this request.
+    Booked(Booking, Vec<LearnedSlot>),
+    /// Booked before under this id; nothing changed.
+    Replayed(Booking, Vec<LearnedSlot>),
+    /// This id booked other seats before; nothing changed.
+    IdReused(Vec<LearnedSlot>),
+    /// Others have these of the seats; nothing changed.
+    Refused(Vec<Conflict>, Vec<LearnedSlot>),
+}
+
+/// One request while it is being carried out.
+struct Booker<'a> {
+    store: &'a Store,
+    request: &'a BookRequest<'a>,
+    now: EpochMillis,
+    stamp: EpochMillis,
+    /// Written into the booking, so that this request knows its own work when an answer was lost.
+    request_token: Uuid,
+    /// Makes repeated attempts of one and the same transaction one to DynamoDB.
+    token: Uuid,
+}
+
+impl Store {
+    /// Books seats that can be had, or that are reserved under the given reservation.
+    ///
+    /// Repeating it is safe: the booking is put only where there is none, in the same transaction as its seats, so it
+    /// *is* the record by which a repeated request is recognised, and no state in between can be left behind. When
+    /// the answer to an attempt was lost, the next attempt finds the booking and by its token knows it for its own.
+    pub async fn book(&self, request: &BookRequest<'_>, tally: &Tally) -> Result<BookOutcome, StoreError> {
+        let now = self.clock.now();
+        let mut booker = Booker {
+            store: self,
+            request,
+            now,
+            stamp: now,
+            request_token: entropy::new_id(),
+            token: entropy::new_id(),
+        };
+        let mut attempts = Attempts::new(self, tally);
+        loop {
+            let trouble = match booker.attempt(&mut attempts).await {
+                Ok(()) => return Ok(booker.booked()),
+                Err(Refusal::Call(trouble)) => trouble,
+                Err(Refusal::Conditions(verdicts)) => match booker.settle(verdicts)? {
+                    Settled::Outcome(outcome) => return Ok(outcome),
+                    Settled::Trouble(trouble) => trouble,
+                    Settled::StampRaised if attempts.may_repeat_at_once() => continue,
+                    Settled::StampRaised => Trouble::Contention("the seats keep changing".to_owned()),
+                },
+            };
+            if let Err(given_up) = attempts.pause(trouble).await {
+                return booker.read_again(tally).await?.ok_or(given_up);
+            }
+        }
+    }
+}
+
+enum Settled {
+    Outcome(BookOutcome),
+    Trouble(Trouble),
+    StampRaised,
+}
+
+impl Booker<'_> {
+    async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
+        let items = self.transaction().map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;
+        let call = self
+            .store
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            // Not the SDK's own token: it would be a new one for each attempt, and each attempt a stranger.
+            .client_request_token(self.token.to_string())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send();
+        attempts.send(call, |answer| answer.consumed_capacity()).await?;
+        Ok(())
+    }
+
+    /// The booking first, then its seats in layout order; the verdicts come in the same order.
+    fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.store.table)
+            .set_item(Some(self.booking_item()))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
+        let mut items = vec![TransactWriteItem::builder().put(put).build()];
+        let BookRequest { theater, seats, booking, reservation } = self.request;
+        for seat in seats.seats() {
+            let change = Change::book(*booking, *reservation, self.stamp, self.now);
+            items.push(change.in_transaction(&self.store.table, seat_key(theater, &seat.label))?);
+        }
+        Ok(items)
+    }
+
+    fn booking_item(&self) -> Item {
+        let mut item = booking_key(self.request.theater, self.request.booking);
+        item.insert(attribute::SEATS.to_owned(), s(items::join(self.request.seats.labels())));
+        item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.0));
+        item.insert(attribute::REQUEST_TOKEN.to_owned(), s(self.request_token.to_string()));
+        if let Some(reservation) = self.request.reservation {
+            item.insert(attribute::RESERVATION_ID.to_owned(), s(reservation.to_string()));
+        }
+        item
+    }
+
+    /// Decides by what stood in the way, or prepares the next attempt.
+    fn settle(&mut self, verdicts: Vec<Verdict>) -> Result<Settled, StoreError> {
+        let mut verdicts = verdicts.into_iter();
+        let booking = verdicts.next();
+        let findings = Findings::read(self.request.seats.seats(), verdicts, self.request.reservation, self.now)?;
+        match booking {
+            Some(Verdict::Refused(Some(item))) => {
+                return Ok(Settled::Outcome(self.repeated(&item, findings.learned())?));
+            }
+            // As long as it isn't known whether the booking is there, a taken seat may be its own.
+            Some(Verdict::Trouble(Trouble::Final(text))) => return Err(StoreError::Broken(text)),
+            Some(Verdict::Trouble(trouble)) => return Ok(Settled::Trouble(trouble)),
+            Some(Verdict::Refused(None) | Verdict::Passed) | None => {}
+        }
+        let conflicts = findings.conflicts();
+        if !conflicts.is_empty() {
+            return Ok(Settled::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
+        }
+        if findings.found.iter().any(|found| found.standing != Standing::Taken) {
+            self.stamp = findings.stamp_above(self.stamp);
+            self.token = entropy::new_id();
+        }
+        Ok(match findings.trouble {
+            Some(trouble) => Settled::Trouble(trouble),
+            None => Settled::StampRaised,
+        })
+    }
+
+    /// There is a booking under this id already: this request's own, its like, or another.
+    fn repeated(&self, item: &Item, learned: Vec<LearnedSlot>) -> Result<BookOutcome, StoreError> {
+        let first = BookingItem::read(item)?;
+        let mut asked: Vec<_> = self.request.seats.labels().collect();
+        let mut had: Vec<_> = first.seats.iter().collect();
+        asked.sort_unstable();
+        had.sort_unstable();
+        if asked != had {
+            return Ok(BookOutcome::IdReused(learned));
+        }
+        let booking = Booking { seats: first.seats, booked_at: first.booked_at };
+        Ok(if first.request_token == self.request_token.to_string() {
+            BookOutcome::Booked(booking, learned)
+        } else {
+            BookOutcome::Replayed(booking, learned)
+        })
+    }
+
+    /// The last resort when the attempts are used up: look, and decide by that.
+    async fn read_again(&mut self, tally: &Tally) -> Result<Option<BookOutcome>, StoreError> {
+        let BookRequest { theater, seats, booking, .. } = self.request;
+        let mut keys = vec![booking_key(theater, *booking)];
+        keys.extend(seats.labels().map(|label| seat_key(theater, label)));
+        let found = self.store.standing(&keys, tally).await?;
+        Ok(match self.settle(found.into_iter().map(Verdict::Refused).collect())? {
+            Settled::Outcome(outcome) => Some(outcome),
+            Settled::Trouble(_) | Settled::StampRaised => None,
+        })
+    }
+
+    fn booked(&self) -> BookOutcome {
+        let slot = Slot { changed_at: self.stamp, state: SeatState::Booked };
+        let seats = self.request.seats.seats();
+        let learned = seats.iter().map(|seat| LearnedSlot { position: seat.position, slot }).collect();
+        let seats = self.request.seats.labels().cloned().collect();
+        BookOutcome::Booked(Booking { seats, booked_at: self.now }, learned)
+    }
+}

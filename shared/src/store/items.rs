@@ -1,0 +1,216 @@
+//! Items as they lie in the table, and reading them back. What can't be read is an error, never a guess.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::StoreError;
+use crate::rules::availability::{SeatState, Slot};
+use crate::rules::layout::Layout;
+use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::rules::time::{EpochMillis, EpochSeconds};
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// Attribute names of the table. `status` is a reserved word of DynamoDB's expressions: write it as `#status`.
+pub(super) mod attribute {
+    pub(crate) const PK: &str = "pk";
+    pub(crate) const SK: &str = "sk";
+    pub(crate) const STATUS: &str = "status";
+    pub(crate) const RESERVATION_ID: &str = "reservation_id";
+    pub(crate) const EXPIRES_AT: &str = "expires_at";
+    pub(crate) const CHANGED_AT: &str = "changed_at";
+    pub(crate) const SEATS: &str = "seats";
+    pub(crate) const BOOKED_AT: &str = "booked_at";
+    pub(crate) const REQUEST_TOKEN: &str = "request_token";
+    pub(crate) const NAME: &str = "name";
+    pub(crate) const LAYOUT_VERSION: &str = "layout_version";
+}
+
+pub(super) const SEAT_PREFIX: &str = "SEAT#";
+pub(super) const RESERVED: &str = "reserved";
+pub(super) const BOOKED: &str = "booked";
+
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(super) fn theater_pk(theater: &TheaterId) -> AttributeValue {
+    s(format!("THEATER#{theater}"))
+}
+
+pub(super) fn layout_key(theater: &TheaterId) -> Item {
+    key(theater_pk(theater), s("LAYOUT"))
+}
+
+pub(super) fn seat_key(theater: &TheaterId, seat: &SeatLabel) -> Item {
+    key(theater_pk(theater), s(format!("{SEAT_PREFIX}{seat}")))
+}
+
+pub(super) fn booking_key(theater: &TheaterId, booking: BookingId) -> Item {
+    key(s(format!("BOOKING#{theater}#{booking}")), s("BOOKING"))
+}
+
+/// A key under which nothing ever stands.
+pub(super) fn nothing_key() -> Item {
+    key(s("NOTHING"), s("NOTHING"))
+}
+
+fn key(pk: AttributeValue, sk: AttributeValue) -> Item {
+    HashMap::from([(attribute::PK.to_owned(), pk), (attribute::SK.to_owned(), sk)])
+}
+
+/// A seat's item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeatItem {
+    pub(super) slot: Slot,
+    /// Who holds it, if it is reserved.
+    pub(super) reservation: Option<ReservationId>,
+}
+
+impl SeatItem {
+    pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
+        let state = match text(item, attribute::STATUS)? {
+            BOOKED => SeatState::Booked,
+            RESERVED => SeatState::Reserved { expires_at: EpochSeconds(number(item, attribute::EXPIRES_AT)?) },
+            other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
+        };
+        // A projection leaves the reservation out: nobody but its holder needs it.
+        let reservation = match item.get(attribute::RESERVATION_ID) {
+            None => None,
+            Some(_) => Some(
+                ReservationId::parse(text(item, attribute::RESERVATION_ID)?)
+                    .map_err(|_| unreadable(item, attribute::RESERVATION_ID, "not a UUID"))?,
+            ),
+        };
+        let changed_at = EpochMillis(number(item, attribute::CHANGED_AT)?);
+        Ok(Self { slot: Slot { changed_at, state }, reservation })
+    }
+
+    /// The label in a seat item's sort key.
+    pub(super) fn label(item: &Item) -> Result<&str, StoreError> {
+        let sk = text(item, attribute::SK)?;
+        sk.strip_prefix(SEAT_PREFIX).ok_or_else(|| unreadable(item, attribute::SK, "not a seat"))
+    }
+}
+
+/// A booking's item, as far as a repeated request needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BookingItem {
+    pub(super) seats: Vec<SeatLabel>,
+    pub(super) booked_at: EpochMillis,
+    /// Made anew by every request: by it a request knows its own booking.
+    pub(super) request_token: String,
+}
+
+impl BookingItem {
+    pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
+        Ok(Self {
+            seats: seat_list(item)?,
+            booked_at: EpochMillis(number(item, attribute::BOOKED_AT)?),
+            request_token: text(item, attribute::REQUEST_TOKEN)?.to_owned(),
+        })
+    }
+}
+
+/// A layout's item. The labels are one text, separated by spaces: 20,000 of them fit an item, and it parses at once.
+pub(super) fn write_layout(layout: &Layout) -> Item {
+    let mut item = layout_key(&layout.theater);
+    item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
+    item.insert(attribute::SEATS.to_owned(), s(join(layout.seats())));
+    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
+    item
+}
+
+pub(super) fn read_layout(theater: &TheaterId, item: &Item) -> Result<Layout, StoreError> {
+    let name = text(item, attribute::NAME)?.to_owned();
+    let version = number(item, attribute::LAYOUT_VERSION)?;
+    Layout::new(theater.clone(), name, version, seat_list(item)?)
+        .map_err(|error| unreadable(item, attribute::SEATS, &error.to_string()))
+}
+
+/// Labels as they are stored: they have no spaces, so a space separates them.
+pub(super) fn join<'a>(seats: impl IntoIterator<Item = &'a SeatLabel>) -> String {
+    let labels: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
+    labels.join(" ")
+}
+
+fn seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
+    text(item, attribute::SEATS)?
+        .split(' ')
+        .map(|label| SeatLabel::parse(label).map_err(|_| unreadable(item, attribute::SEATS, "not seat labels")))
+        .collect()
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(unreadable(item, name, "expected a string")),
+    }
+}
+
+fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().map_err(|_| unreadable(item, name, "not a whole number")),
+        _ => Err(unreadable(item, name, "expected a number")),
+    }
+}
+
+/// Names the item by its key: enough to find it, and nothing secret.
+fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
+    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    StoreError::Broken(format!(
+        "item {:?} {:?} can't be read: attribute {name}: {why}",
+        part(attribute::PK),
+        part(attribute::SK)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(fields: &[(&str, AttributeValue)]) -> Item {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn a_reserved_seat_is_read_with_or_without_its_holder() {
+        let mut item = seat(&[("status", s("reserved")), ("expires_at", n(7)), ("changed_at", n(5))]);
+        let state = SeatState::Reserved { expires_at: EpochSeconds(7) };
+        let read = SeatItem::read(&item).unwrap();
+        assert_eq!(read.slot, Slot { changed_at: EpochMillis(5), state });
+        assert_eq!(read.reservation, None);
+        item.insert("reservation_id".to_owned(), s("0188c0de-0000-7000-8000-00000000b001"));
+        assert!(SeatItem::read(&item).unwrap().reservation.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_that_names_item_and_attribute() {
+        let key = [("pk", s("THEATER#1")), ("sk", s("SEAT#A1"))];
+        for (fields, named) in [
+            (vec![("status", s("gone")), ("changed_at", n(5))], "status"),
+            (vec![("status", s("booked"))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", s("5"))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", AttributeValue::N("-5".into()))], "changed_at"),
+            (vec![("status", s("reserved")), ("changed_at", n(5))], "expires_at"),
+            (vec![("status", s("booked")), ("changed_at", n(5)), ("reservation_id", s("x"))], "reservation_id"),
+        ] {
+            let item = seat(&[&key[..], &fields[..]].concat());
+            let error = SeatItem::read(&item).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("SEAT#A1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_layout_is_read_back_as_it_was_written() {
+        let theater = TheaterId::parse("1").unwrap();
+        let seats = ["B1", "A-1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
+        let layout = Layout::new(theater.clone(), "Größe".into(), 9, seats).unwrap();
+        assert_eq!(read_layout(&theater, &write_layout(&layout)).unwrap(), layout);
+    }
+}

@@ -1,0 +1,61 @@
+//! The store: seats, bookings and layouts in one DynamoDB table, which alone decides who owns a seat.
+//!
+//! Every write is conditional, and no read precedes one: what stood there when a write was refused comes back with the
+//! refusal ([`refusal`]). Repeating, pausing and giving up are in one place ([`attempts`]).
+
+mod attempts;
+mod book;
+mod change;
+mod items;
+mod layouts;
+mod refusal;
+mod reserve;
+mod seats;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+
+pub use book::{BookOutcome, BookRequest, Booking};
+pub use layouts::PutLayoutError;
+pub use reserve::{HeldSeat, ReserveOutcome, ReserveRequest};
+
+use crate::clock::Clock;
+
+/// The table and the way to it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: String,
+    clock: Clock,
+    patience: Duration,
+}
+
+/// Why the store couldn't answer. What a *request* was refused for is an outcome, not an error.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB was out of reach, overloaded or silent, and kept being so: a write may or may not have happened.
+    /// Repeating the request with the same id is safe.
+    #[error("DynamoDB did not decide: {0}")]
+    Undecided(String),
+    /// DynamoDB refused for a reason that repeating won't mend, or holds something that can't be read.
+    #[error("DynamoDB refused: {0}")]
+    Broken(String),
+}
+
+impl Store {
+    /// Opens the connection ahead of the first request, by reading what isn't there. Failing is no harm.
+    pub async fn connect(&self) {
+        let key = items::nothing_key();
+        let read = self.client.get_item().table_name(&self.table).set_key(Some(key)).send();
+        if let Err(error) = read.await {
+            let error = aws_sdk_dynamodb::error::DisplayErrorContext(error);
+            tracing::warn!(%error, "DynamoDB isn't there yet; the first request tries again");
+        }
+    }
+
+    /// A store on `table`. `patience` bounds each operation, its retries included.
+    pub fn new(client: Client, table: String, clock: Clock, patience: Duration) -> Self {
+        Self { client, table, clock, patience }
+    }
+}

@@ -1,0 +1,110 @@
+//! Reading all seats of a theater at once, or the few that a write was refused for.
+
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
+
+use super::attempts::Attempts;
+use super::items::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
+use super::{Store, StoreError};
+use crate::rules::availability::{SeatState, Slot};
+use crate::rules::layout::Layout;
+use crate::rules::time::EpochMillis;
+use crate::tally::Tally;
+
+impl Store {
+    /// The slots of all seats of a layout, as they are now: one strongly consistent Query (its pages).
+    ///
+    /// Costs what the seats weigh that were ever written and not yet collected by the TTL. Items of seats that the
+    /// layout doesn't have are passed over; a seat whose item can't be read is shown as booked, and nobody can buy it
+    /// until somebody has mended it, while the rest of the theater goes on being sold.
+    pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
+        let mut slots = vec![Slot::default(); layout.seats().len()];
+        let mut start = None;
+        loop {
+            let (items, next) = self.page(layout, start, tally).await?;
+            for item in &items {
+                let position = layout.position(SeatItem::label(item)?);
+                let slot = position.and_then(|position| slots.get_mut(usize::try_from(position).ok()?));
+                if let Some(slot) = slot {
+                    *slot = SeatItem::read(item).map_or_else(spoilt, |seat| seat.slot);
+                }
+            }
+            match next {
+                Some(key) => start = Some(key),
+                None => return Ok(slots),
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        layout: &Layout,
+        start: Option<Item>,
+        tally: &Tally,
+    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+        let mut attempts = Attempts::new(self, tally);
+        loop {
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk AND begins_with(sk, :seat)")
+                .expression_attribute_values(":pk", theater_pk(&layout.theater))
+                .expression_attribute_values(":seat", s(SEAT_PREFIX))
+                .projection_expression("pk, sk, #status, expires_at, changed_at")
+                .expression_attribute_names("#status", attribute::STATUS)
+                .set_exclusive_start_key(start.clone())
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send();
+            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+                Ok(answer) => return Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key)),
+                Err(failed) => attempts.pause(failed.trouble()).await?,
+            }
+        }
+    }
+
+    /// What stands under each of these keys now (strongly consistent), in their order. At most 100 keys, each once.
+    pub(super) async fn standing(&self, keys: &[Item], tally: &Tally) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut found = vec![None; keys.len()];
+        let mut wanted = keys.to_vec();
+        let mut attempts = Attempts::new(self, tally);
+        loop {
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(wanted.clone()))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::Broken(error.to_string()))?;
+            let call = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, request)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send();
+            let mut answer = match attempts.send(call, |answer| answer.consumed_capacity()).await {
+                Ok(answer) => answer,
+                Err(failed) => {
+                    attempts.pause(failed.trouble()).await?;
+                    continue;
+                }
+            };
+            let items = answer.responses.take().and_then(|mut tables| tables.remove(&self.table));
+            for item in items.unwrap_or_default() {
+                let place = keys.iter().position(|key| key.iter().all(|(name, value)| item.get(name) == Some(value)));
+                if let Some(slot) = place.and_then(|place| found.get_mut(place)) {
+                    *slot = Some(item);
+                }
+            }
+            let left = answer.unprocessed_keys.take().and_then(|mut tables| tables.remove(&self.table));
+            match left {
+                Some(left) if !left.keys.is_empty() => wanted = left.keys,
+                _ => return Ok(found),
+            }
+            attempts.pause(super::attempts::Trouble::Throttled("BatchGetItem left keys unprocessed".into())).await?;
+        }
+    }
+}
+
+fn spoilt(error: StoreError) -> Slot {
+    tracing::error!(%error, "a seat is shown as booked");
+    Slot { changed_at: EpochMillis(0), state: SeatState::Booked }
+}

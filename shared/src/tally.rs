@@ -1,0 +1,40 @@
+//! What one request cost: counted where the calls are made, logged in the request's summary line, asserted in tests.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// The costs of one request so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Costs {
+    /// Calls sent to DynamoDB, retries included.
+    pub dynamodb_calls: u32,
+    /// Calls to DynamoDB that repeated an earlier one of this request.
+    pub dynamodb_retries: u32,
+    /// Time spent waiting for DynamoDB, pauses between retries included.
+    pub dynamodb_time: Duration,
+    /// Capacity units that DynamoDB said it consumed. A refused write consumes some too but doesn't say so.
+    pub capacity_units: f64,
+    /// Calls sent to Redis, retries on a fresh connection included.
+    pub redis_calls: u32,
+    /// Calls to Redis that failed.
+    pub redis_failures: u32,
+    /// Time spent waiting for Redis.
+    pub redis_time: Duration,
+}
+
+/// Counts the costs of one request.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<Costs>);
+
+impl Tally {
+    /// Adds to the costs.
+    pub fn add(&self, change: impl FnOnce(&mut Costs)) {
+        // A panic between lock and unlock can't leave a number half written.
+        change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// The costs so far.
+    pub fn costs(&self) -> Costs {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

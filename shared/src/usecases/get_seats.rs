@@ -1,0 +1,156 @@
+//! See which seats can be had: from the cache, which is filled on the way when it has nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::BoxOffice;
+use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, Packed, RENEWAL};
+use crate::entropy;
+use crate::rules::availability::Slot;
+use crate::rules::layout::Layout;
+use crate::rules::names::TheaterId;
+use crate::rules::time::EpochMillis;
+use crate::store::StoreError;
+use crate::tally::Tally;
+
+/// How long one who finds somebody else filling waits for it before asking DynamoDB without filling.
+const WAIT: Duration = Duration::from_secs(1);
+/// Between two looks while waiting: at least this, and up to twice of it.
+const POLL: Duration = Duration::from_millis(25);
+
+/// A theater's seats at an instant.
+#[derive(Debug)]
+pub struct SeatsView {
+    /// Which seats there are.
+    pub layout: Arc<Layout>,
+    /// What is known of each, in layout order.
+    pub slots: Vec<Slot>,
+    /// The instant to judge them by.
+    pub now: EpochMillis,
+    /// Where the slots came from.
+    pub source: Source,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the cache.
+    Hit,
+    /// From DynamoDB, on the way into the cache.
+    Miss,
+    /// From DynamoDB; the cache had no part in it.
+    Bypass,
+}
+
+/// Why there is nothing to see.
+#[derive(Debug, thiserror::Error)]
+pub enum GetSeatsError {
+    /// There is no such theater.
+    #[error("no such theater")]
+    TheaterNotFound,
+    /// The store couldn't.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BoxOffice {
+    /// Reads a theater's seats. `consistent` asks DynamoDB and nobody else.
+    pub async fn get_seats(
+        &self,
+        theater: &TheaterId,
+        consistent: bool,
+        tally: &Tally,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let cache = self.cache.as_ref().filter(|_| !consistent);
+        let Some(cache) = cache else {
+            let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+            return self.bypass(layout, tally).await;
+        };
+        let (layout, lookup) = tokio::join!(self.layouts.get(theater, tally), cache.read(theater, tally));
+        let mut layout = layout?.ok_or(GetSeatsError::TheaterNotFound)?;
+        let packed = match lookup {
+            Err(_) => return self.bypass(layout, tally).await,
+            Ok(Lookup::Miss) => return self.fill(cache, layout, FillReason::Missing, tally).await,
+            Ok(Lookup::Complete(packed)) => packed,
+        };
+        if packed.layout_version() > layout.version {
+            layout = self.layouts.get_newer(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+            if packed.layout_version() > layout.version {
+                // Not to be filled by one who is behind.
+                return self.bypass(layout, tally).await;
+            }
+        }
+        let Some(slots) = packed.slots(&layout) else {
+            let reason = unusable(&packed, &layout);
+            return self.fill(cache, layout, reason, tally).await;
+        };
+        let hit = self.view(layout, slots, Source::Hit);
+        let left = packed.ends_at().0.saturating_sub(hit.now.0);
+        if u128::from(left) <= RENEWAL.as_millis() {
+            return Ok(self.renew(cache, hit, tally).await);
+        }
+        Ok(hit)
+    }
+
+    /// Fills the cache, or waits for whoever is at it.
+    async fn fill(
+        &self,
+        cache: &Cache,
+        layout: Arc<Layout>,
+        mut reason: FillReason,
+        tally: &Tally,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let give_up = Instant::now() + WAIT;
+        let token = FillToken::new();
+        while Instant::now() < give_up {
+            match cache.begin(&layout, reason, token, tally).await {
+                Err(_) => break,
+                Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
+                Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
+                    Some(slots) => return Ok(self.view(layout, slots, Source::Hit)),
+                    None => reason = unusable(&packed, &layout),
+                },
+                Ok(Begun::NotDue) => break,
+                Ok(Begun::Held(left)) => tokio::time::sleep(left.min(POLL + entropy::jitter(POLL))).await,
+            }
+        }
+        self.bypass(layout, tally).await
+    }
+
+    /// Fills anew what ends soon, so that a theater that is looked at never has nothing in the cache. Failing leaves
+    /// the hit.
+    async fn renew(&self, cache: &Cache, hit: SeatsView, tally: &Tally) -> SeatsView {
+        let begun = cache.begin(&hit.layout, FillReason::Renewal, FillToken::new(), tally).await;
+        let Ok(Begun::Fill(token)) = begun else { return hit };
+        self.fill_now(cache, hit.layout.clone(), token, tally).await.unwrap_or(hit)
+    }
+
+    async fn fill_now(
+        &self,
+        cache: &Cache,
+        layout: Arc<Layout>,
+        token: FillToken,
+        tally: &Tally,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(&layout, tally).await?;
+        // Taken or not: this answer is DynamoDB's own.
+        let _ = cache.end(&layout, token, &slots, tally).await;
+        Ok(self.view(layout, slots, Source::Miss))
+    }
+
+    async fn bypass(&self, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(&layout, tally).await?;
+        Ok(self.view(layout, slots, Source::Bypass))
+    }
+
+    fn view(&self, layout: Arc<Layout>, slots: Vec<Slot>, source: Source) -> SeatsView {
+        SeatsView { layout, slots, now: self.clock.now(), source }
+    }
+}
+
+/// Why a complete string can't be used: it is of another layout, or spoilt.
+fn unusable(packed: &Packed, layout: &Layout) -> FillReason {
+    if packed.layout_version() == layout.version { FillReason::Unreadable } else { FillReason::Missing }
+}

@@ -1,0 +1,83 @@
+//! Layouts kept by the instance: they hardly ever change, so most requests needn't read them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::rules::layout::Layout;
+use crate::rules::names::TheaterId;
+use crate::rules::time::EpochMillis;
+use crate::store::{Store, StoreError};
+use crate::tally::Tally;
+
+/// How long a layout is believed, in milliseconds.
+const MOST_AGE: u64 = 60_000;
+/// A layout read so lately isn't read again because something seems missing from it.
+const LEAST_AGE: u64 = 5_000;
+/// How many layouts an instance keeps. A large one takes about 2 MB.
+const MOST_KEPT: usize = 32;
+
+/// The layouts that this instance knows.
+#[derive(Debug)]
+pub struct Layouts {
+    store: Store,
+    clock: Clock,
+    kept: Mutex<HashMap<TheaterId, Kept>>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    layout: Arc<Layout>,
+    read_at: EpochMillis,
+}
+
+impl Layouts {
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock, kept: Mutex::default() }
+    }
+
+    /// A theater's layout, at most a minute old; `None` when there is no such theater.
+    pub(super) async fn get(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Arc<Layout>>, StoreError> {
+        self.younger_than(MOST_AGE, theater, tally).await
+    }
+
+    /// The layout again, for one who misses something in it: read anew unless that was done a moment ago.
+    pub(super) async fn get_newer(
+        &self,
+        theater: &TheaterId,
+        tally: &Tally,
+    ) -> Result<Option<Arc<Layout>>, StoreError> {
+        self.younger_than(LEAST_AGE, theater, tally).await
+    }
+
+    async fn younger_than(
+        &self,
+        age: u64,
+        theater: &TheaterId,
+        tally: &Tally,
+    ) -> Result<Option<Arc<Layout>>, StoreError> {
+        let now = self.clock.now();
+        let kept = self.kept().get(theater).cloned();
+        // A clock that was set back makes it old, not young.
+        if let Some(kept) = kept.filter(|kept| now >= kept.read_at && now.0 - kept.read_at.0 < age) {
+            return Ok(Some(kept.layout));
+        }
+        let layout = self.store.layout(theater, tally).await?.map(Arc::new);
+        let mut kept = self.kept();
+        match &layout {
+            Some(layout) => {
+                if kept.len() >= MOST_KEPT && !kept.contains_key(theater) {
+                    let oldest = kept.iter().min_by_key(|(_, kept)| kept.read_at).map(|(theater, _)| theater.clone());
+                    oldest.and_then(|theater| kept.remove(&theater));
+                }
+                kept.insert(theater.clone(), Kept { layout: layout.clone(), read_at: now });
+            }
+            None => drop(kept.remove(theater)),
+        }
+        Ok(layout)
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<TheaterId, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

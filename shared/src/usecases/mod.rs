@@ -1,0 +1,62 @@
+//! What can be done at the box office: the store and the cache, put in order.
+
+mod book;
+mod get_seats;
+mod layouts;
+mod put_layout;
+mod reserve;
+mod select;
+
+use std::sync::Arc;
+
+pub use book::{Book, BookError, Booked};
+pub use get_seats::{GetSeatsError, SeatsView, Source};
+pub use layouts::Layouts;
+pub use put_layout::{Put, PutError, put_layout};
+pub use reserve::{Reserve, ReserveError, Reserved};
+pub use select::SelectError;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::rules::availability::LearnedSlot;
+use crate::rules::layout::Layout;
+use crate::store::Store;
+pub use crate::store::{Booking, StoreError};
+use crate::tally::Tally;
+
+/// The box office: everything a request needs, built once per instance.
+#[derive(Debug)]
+pub struct BoxOffice {
+    store: Store,
+    cache: Option<Cache>,
+    layouts: Layouts,
+    clock: Clock,
+    max_seats_per_call: usize,
+}
+
+impl BoxOffice {
+    /// Puts the parts together. Without a cache every look asks DynamoDB.
+    pub fn new(store: Store, cache: Option<Cache>, clock: Clock, max_seats_per_call: usize) -> Self {
+        let layouts = Layouts::new(store.clone(), clock.clone());
+        Self { store, cache, layouts, clock, max_seats_per_call }
+    }
+
+    /// Seats that one call may name at the most.
+    pub fn max_seats_per_call(&self) -> usize {
+        self.max_seats_per_call
+    }
+
+    /// The time of day.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Tells the cache what a write taught. What it can't be told now it learns by filling, at the latest when its key
+    /// ends; the request is answered all the same.
+    async fn tell_cache(&self, layout: &Arc<Layout>, learned: &[LearnedSlot], tally: &Tally) {
+        if let Some(cache) = &self.cache {
+            // The link has logged and counted it.
+            let _ = cache.merge(&layout.theater, layout.version, learned, tally).await;
+        }
+    }
+}

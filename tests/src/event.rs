@@ -1,0 +1,209 @@
+//! Calls as API Gateway delivers them (HTTP API, payload 2.0), and what comes back.
+
+use std::collections::BTreeMap;
+
+use boxoffice::http::{answer, book, get_seats, reserve};
+use boxoffice::usecases::BoxOffice;
+use lambda_http::{Body, Context, Request, RequestExt, Response};
+use serde_json::{Value, json};
+
+/// One call of the API.
+#[derive(Clone, Debug)]
+pub struct Call {
+    route: &'static str,
+    theater: String,
+    query: String,
+    headers: BTreeMap<String, String>,
+    body: Option<Vec<u8>>,
+    subject: Option<String>,
+}
+
+impl Call {
+    /// Look at a theater's seats.
+    pub fn get_seats(theater: &str) -> Self {
+        Self::new(get_seats::ROUTE, theater, None)
+    }
+
+    /// Reserve.
+    pub fn reserve(theater: &str, body: &Value) -> Self {
+        Self::new(reserve::ROUTE, theater, Some(body.to_string().into()))
+    }
+
+    /// Book.
+    pub fn book(theater: &str, body: &Value) -> Self {
+        Self::new(book::ROUTE, theater, Some(body.to_string().into()))
+    }
+
+    fn new(route: &'static str, theater: &str, body: Option<Vec<u8>>) -> Self {
+        let mut headers = BTreeMap::from([("host".to_owned(), "api.example".to_owned())]);
+        if body.is_some() {
+            headers.insert("content-type".to_owned(), "application/json".to_owned());
+        }
+        Self { route, theater: theater.to_owned(), query: String::new(), headers, body, subject: None }
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_lowercase(), value.to_owned());
+        self
+    }
+
+    /// Leaves a header out.
+    #[must_use]
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.headers.remove(name);
+        self
+    }
+
+    /// Sets the query string.
+    #[must_use]
+    pub fn query(mut self, query: &str) -> Self {
+        self.query = query.to_owned();
+        self
+    }
+
+    /// Replaces the body by any bytes. What isn't text goes as base64, as API Gateway sends it.
+    #[must_use]
+    pub fn raw_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// Signed in, as the API's authorizer vouches.
+    #[must_use]
+    pub fn signed_in(mut self, subject: &str) -> Self {
+        self.subject = Some(subject.to_owned());
+        self
+    }
+
+    /// The event that API Gateway would send.
+    pub fn event(&self) -> Value {
+        let (method, template) = self.route.split_once(' ').unwrap();
+        let path = format!("/v1{}", template.replace("{theaterId}", &self.theater));
+        let mut event = json!({
+            "version": "2.0",
+            "routeKey": self.route,
+            "rawPath": path,
+            "rawQueryString": self.query,
+            "headers": self.headers,
+            "pathParameters": { "theaterId": self.theater },
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "api-id",
+                "domainName": "api.example",
+                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
+                    "userAgent": "test" },
+                "requestId": "JKJaXmPLvHcESHA=",
+                "routeKey": self.route,
+                "stage": "v1",
+                "time": "12/Mar/2026:19:03:58 +0000",
+                "timeEpoch": 1_773_342_238_000_u64,
+            },
+            "isBase64Encoded": false,
+        });
+        if let Some(subject) = &self.subject {
+            event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": { "sub": subject }, "scopes": null } });
+        }
+        if let Some(body) = &self.body {
+            match std::str::from_utf8(body) {
+                Ok(text) => event["body"] = json!(text),
+                Err(_) => {
+                    event["body"] = json!(base64(body));
+                    event["isBase64Encoded"] = json!(true);
+                }
+            }
+        }
+        event
+    }
+
+    /// Sends the call through a box office's real handler.
+    pub async fn send(&self, office: &BoxOffice) -> Reply {
+        send_event(office, self.route, &self.event().to_string()).await
+    }
+}
+
+/// Sends an event, as text, through the handler of a route.
+pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
+    let request = lambda_http::request::from_str(event).expect("an event");
+    let mut context = Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    let request: Request = request.with_lambda_context(context);
+    let request = &request;
+    let response = match route {
+        get_seats::ROUTE => {
+            let handle = async |tally: &_| get_seats::handle(office, request, tally).await;
+            answer(get_seats::ROUTE, request, handle).await
+        }
+        reserve::ROUTE => {
+            let handle = async |tally: &_| reserve::handle(office, request, tally).await;
+            answer(reserve::ROUTE, request, handle).await
+        }
+        book::ROUTE => {
+            let handle = async |tally: &_| book::handle(office, request, tally).await;
+            answer(book::ROUTE, request, handle).await
+        }
+        other => panic!("no route {other}"),
+    };
+    let Ok(response) = response;
+    Reply::from(response)
+}
+
+/// What comes back.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers, by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// The body as JSON; null when there is none.
+    pub body: Value,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl From<Response<Body>> for Reply {
+    fn from(response: Response<Body>) -> Self {
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+        let text = String::from_utf8(response.body().to_vec()).expect("text");
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+        Self { status: response.status().as_u16(), headers, body, text }
+    }
+}
+
+impl Reply {
+    /// A header, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// The `code` of a problem, or nothing.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// A string field of the body.
+    pub fn text(&self, field: &str) -> &str {
+        self.body[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.text))
+    }
+
+    /// The labels in `seats`.
+    pub fn seats(&self) -> Vec<&str> {
+        let seats = self.body["seats"].as_array().unwrap_or_else(|| panic!("no seats in {}", self.text));
+        seats.iter().map(|seat| seat.as_str().or(seat["seat"].as_str()).unwrap()).collect()
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = (0..3).fold(0_usize, |group, at| (group << 8) | usize::from(*chunk.get(at).unwrap_or(&0)));
+        for place in 0..4 {
+            let digit = DIGITS[(group >> (18 - 6 * place)) & 63];
+            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}

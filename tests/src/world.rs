@@ -1,0 +1,209 @@
+//! A test's own world: a table, cache keys and a clock that nobody else has.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::cache::{Cache, CacheAddress};
+use boxoffice::clock::Clock;
+use boxoffice::config::Config;
+use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::rules::time::EpochMillis;
+use boxoffice::startup;
+use boxoffice::store::Store;
+use boxoffice::tally::Tally;
+use boxoffice::usecases::{BoxOffice, put_layout};
+use uuid::Uuid;
+
+use crate::engines;
+
+/// When every test's clock starts: 2026-11-22T18:00:00Z, on the second.
+pub const START: EpochMillis = EpochMillis(1_795_370_400_000);
+
+/// How a box office gets to its engines.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Where DynamoDB is.
+    pub dynamodb: String,
+    /// Where the cache is, if there is one.
+    pub cache: Option<CacheAddress>,
+    /// How long each cache call may take. Longer than in service: the tests share two cores.
+    pub cache_deadline: Duration,
+    /// How long each DynamoDB attempt may take.
+    pub attempt: Duration,
+    /// How long a DynamoDB operation may take, its retries included.
+    pub total: Duration,
+}
+
+impl Setup {
+    /// The shared engines.
+    pub fn shared() -> Self {
+        let stack = engines::shared();
+        Self {
+            dynamodb: stack.endpoint().to_owned(),
+            cache: Some(address(&stack.cache_url())),
+            cache_deadline: Duration::from_secs(5),
+            attempt: Duration::from_secs(10),
+            total: Duration::from_secs(25),
+        }
+    }
+
+    /// Without a cache.
+    pub fn without_cache() -> Self {
+        Self { cache: None, ..Self::shared() }
+    }
+
+    /// With a cache somewhere else.
+    pub fn with_cache(url: &str) -> Self {
+        Self { cache: Some(address(url)), ..Self::shared() }
+    }
+}
+
+fn address(url: &str) -> CacheAddress {
+    CacheAddress { url: url.to_owned(), cluster: false, ca: None }
+}
+
+/// A test's table, keys and clock, and one box office that works on them.
+#[derive(Debug)]
+pub struct World {
+    /// The box office. More of them: [`World::instance`].
+    pub office: BoxOffice,
+    /// The clock of `office`, standing at [`START`] until it is set.
+    pub clock: Clock,
+    /// The table's name.
+    pub table: String,
+    /// A client of the engine itself, past every proxy.
+    pub client: Client,
+    /// What the keys in the cache begin with.
+    pub prefix: String,
+    /// How `office` gets to its engines.
+    pub setup: Setup,
+}
+
+impl World {
+    /// The seed's two theaters on the shared engines.
+    pub async fn new() -> Self {
+        Self::on(Setup::shared()).await
+    }
+
+    /// The seed's two theaters; the table is made on the shared engine, whatever way the box office takes to it.
+    pub async fn on(setup: Setup) -> Self {
+        let table = Self::table_on(engines::shared().endpoint()).await;
+        Self::on_table(setup, engines::shared().endpoint(), table).await
+    }
+
+    /// A table made on this engine.
+    pub async fn on_engine(setup: Setup, engine: &str) -> Self {
+        let table = Self::table_on(engine).await;
+        Self::on_table(setup, engine, table).await
+    }
+
+    async fn on_table(setup: Setup, engine: &str, table: String) -> Self {
+        let clock = Clock::manual(START);
+        let prefix = format!("test-{}", table);
+        let office = open(&setup, &table, &prefix, clock.clone()).await;
+        let client = boxoffice_local::engine::client(engine);
+        let world = Self { office, clock, table, client, prefix, setup };
+        world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3"]).await;
+        world.put_theater("2", "Theater_B", &["C1", "C2", "C3", "D1", "D2", "D3"]).await;
+        world
+    }
+
+    async fn table_on(engine: &str) -> String {
+        let table = format!("t-{}", Uuid::now_v7().simple());
+        let client = boxoffice_local::engine::client(engine);
+        boxoffice_local::template::create_table(&client, &table).await.expect("a table");
+        table
+    }
+
+    /// Another instance of the functions on the same table and keys, with a clock of its own.
+    pub async fn instance(&self, clock: Clock) -> BoxOffice {
+        open(&self.setup, &self.table, &self.prefix, clock).await
+    }
+
+    /// Another instance that gets to its engines another way.
+    pub async fn instance_on(&self, setup: &Setup) -> BoxOffice {
+        open(setup, &self.table, &self.prefix, self.clock.clone()).await
+    }
+
+    /// A store on the table by itself.
+    pub async fn store(&self, clock: Clock) -> Store {
+        self.store_on(&self.setup, clock).await
+    }
+
+    /// A store on the table by itself, that gets there another way.
+    pub async fn store_on(&self, setup: &Setup, clock: Clock) -> Store {
+        startup::store(&config(setup, &self.table, &self.prefix), sdk(setup), clock).await
+    }
+
+    /// The cache by itself.
+    pub fn cache(&self) -> Cache {
+        let address = self.setup.cache.clone().expect("a cache");
+        Cache::new(address, self.prefix.clone(), self.setup.cache_deadline, self.clock.clone()).expect("an address")
+    }
+
+    /// Puts a theater's layout, past every proxy.
+    pub async fn put_theater(&self, id: &str, name: &str, seats: &[&str]) {
+        let seats: Vec<_> = seats.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
+        let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
+        let id = TheaterId::parse(id).unwrap();
+        put_layout(&store, &self.clock, &id, name, &seats, &Tally::default()).await.expect("a layout");
+    }
+
+    /// Moves the clock of `office` to so many milliseconds after the start.
+    pub fn at(&self, millis: u64) {
+        self.clock.set(EpochMillis(START.0 + millis));
+    }
+
+    /// The key of a theater in the cache.
+    pub fn cache_key(&self, theater: &str) -> String {
+        format!("{}:{{{theater}}}:availability", self.prefix)
+    }
+
+    /// A connection to the cache for the test's own hands.
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        let url = self.setup.cache.as_ref().expect("a cache").url.clone();
+        redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.expect("a cache")
+    }
+
+    /// A seat's item as it lies in the table.
+    pub async fn seat_item(
+        &self,
+        theater: &str,
+        seat: &str,
+    ) -> Option<std::collections::HashMap<String, AttributeValue>> {
+        let get = self.client.get_item().table_name(&self.table).consistent_read(true);
+        let get = get.key("pk", AttributeValue::S(format!("THEATER#{theater}")));
+        get.key("sk", AttributeValue::S(format!("SEAT#{seat}"))).send().await.expect("the table").item
+    }
+
+    /// How many items the table has: 2 layouts to begin with.
+    pub async fn item_count(&self) -> usize {
+        let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await.expect("the table");
+        scan.items().len()
+    }
+}
+
+fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
+    Config {
+        table: table.to_owned(),
+        cache: setup.cache.clone(),
+        cache_key_prefix: prefix.to_owned(),
+        cache_deadline: setup.cache_deadline,
+        dynamodb_attempt_timeout: setup.attempt,
+        dynamodb_total_timeout: setup.total,
+        max_seats_per_call: 10,
+    }
+}
+
+fn sdk(setup: &Setup) -> aws_config::ConfigLoader {
+    startup::sdk()
+        .endpoint_url(&setup.dynamodb)
+        .region(Region::new(boxoffice_local::engine::REGION))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+}
+
+async fn open(setup: &Setup, table: &str, prefix: &str, clock: Clock) -> BoxOffice {
+    startup::connect(config(setup, table, prefix), sdk(setup), clock).await.expect("a box office")
+}

@@ -1,0 +1,221 @@
+//! DynamoDB and the way to it failing: answers stay true, and a lost reply is not a conflict with oneself.
+
+use std::time::Duration;
+
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
+use boxoffice_tests::engines;
+use boxoffice_tests::{Call, Setup, World};
+use serde_json::{Value, json};
+
+use crate::api::id;
+
+async fn proxied() -> (World, DynamoDbProxy) {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    proxy.take();
+    (world, proxy)
+}
+
+/// What doesn't decide a write, and passes.
+fn passing(operation: &str, conditions: usize) -> Vec<Fault> {
+    let mut faults = vec![
+        Fault::error(400, "TransactionConflictException"),
+        Fault::error(400, "TransactionInProgressException"),
+        Fault::error(400, "ThrottlingException"),
+        Fault::error(500, "InternalServerError"),
+        Fault::error(503, "ServiceUnavailable"),
+        Fault::CutBefore,
+        Fault::CutAfter,
+    ];
+    if operation == "TransactWriteItems" {
+        let mut codes = vec!["None"; conditions];
+        codes[conditions - 1] = "TransactionConflict";
+        faults.push(Fault::cancelled(&codes));
+        codes[0] = "ThrottlingError";
+        faults.push(Fault::cancelled(&codes));
+    }
+    faults
+}
+
+#[tokio::test]
+async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
+    let (world, proxy) = proxied().await;
+    let mut number = 100;
+    for (operation, seats) in
+        [("UpdateItem", json!(["A1"])), ("TransactWriteItems", json!(["A2", "A3"])), ("Book", json!(["B1", "B2"]))]
+    {
+        let booking = operation == "Book";
+        let operation = if booking { "TransactWriteItems" } else { operation };
+        for fault in passing(operation, if booking { 3 } else { 2 }) {
+            // A fresh theater each time; its layout is read first.
+            number += 1;
+            let theater = format!("theater-{number}");
+            world.put_theater(&theater, "T", &["A1", "A2", "A3", "B1", "B2"]).await;
+            Call::get_seats(&theater).query("consistent=true").send(&world.office).await;
+            proxy.next(operation, fault.clone());
+            let call = if booking {
+                Call::book(&theater, &json!({ "seats": seats, "booking_id": id(number) }))
+            } else {
+                Call::reserve(&theater, &json!({ "seats": seats, "reservation_id": id(number) }))
+            };
+            let first = call.send(&world.office).await;
+            assert_eq!(proxy.faults_left(), 0, "{fault:?} was met");
+            assert_eq!(first.status, 201, "{operation} {fault:?}: {}", first.text);
+            let again = call.send(&world.office).await;
+            assert_eq!((again.status, &again.body["seats"]), (200, &first.body["seats"]), "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_found_again_by_its_stamp_or_token_even_when_dynamodb_forgot_the_transaction() {
+    let (world, proxy) = proxied().await;
+    // The reply is lost and then the next attempt can't know: in between, the engine's token is of no use for
+    // UpdateItem, and after a raised stamp not for a transaction either.
+    for (call, operation) in [
+        (Call::reserve("1", &json!({ "seat": "A1" })), "UpdateItem"),
+        (Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), "TransactWriteItems"),
+        (Call::book("1", &json!({ "seat": "B1" })), "TransactWriteItems"),
+    ] {
+        proxy.next(operation, Fault::CutAfter);
+        proxy.next(operation, Fault::CutAfter);
+        let reply = call.send(&world.office).await;
+        assert_eq!(reply.status, 201, "{}", reply.text);
+        assert_eq!(reply.header("idempotent-replayed"), "");
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_on_the_booking_itself_is_never_taken_for_a_sold_seat() {
+    let (world, proxy) = proxied().await;
+    let call = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }));
+    assert_eq!(call.send(&world.office).await.status, 201);
+    // The repeat races something on the booking's item, while the seat is refused: refused by our own booking.
+    let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
+        "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
+    let reasons = json!([
+        { "Code": "TransactionConflict", "Message": "staged" },
+        { "Code": "ConditionalCheckFailed", "Message": "staged", "Item": taken },
+    ]);
+    let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
+    proxy.next("TransactWriteItems", fault);
+    assert_eq!(call.send(&world.office).await.status, 200);
+}
+
+#[tokio::test]
+async fn when_conflicts_do_not_end_the_table_is_read_and_the_truth_told() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let world = World::on(setup).await;
+    let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    assert_eq!(booked.send(&world.office).await.status, 201);
+    let stranger = Call::book("1", &json!({ "seats": ["A2", "A3"], "booking_id": id(2) }));
+    let reuse = Call::book("1", &json!({ "seats": ["A2", "A3"], "booking_id": id(1) }));
+    let cart = Call::reserve("1", &json!({ "seats": ["A2", "B1"], "reservation_id": id(3) }));
+    let free = Call::book("1", &json!({ "seat": "B2", "booking_id": id(4) }));
+    for (call, status, named) in [
+        (&booked, 200, vec!["A1", "A2"]),
+        (&stranger, 409, vec!["A2"]),
+        (&reuse, 422, vec![]),
+        (&cart, 409, vec!["A2"]),
+        (&free, 503, vec![]),
+    ] {
+        for _ in 0..100 {
+            proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None", "None"]));
+        }
+        let reply = call.send(&world.office).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        if !named.is_empty() {
+            assert_eq!(reply.seats(), named);
+        }
+        let names: Vec<_> = proxy.take().into_iter().map(|call| call.operation).collect();
+        assert_eq!(names.last().map(String::as_str), Some("BatchGetItem"));
+    }
+}
+
+#[tokio::test]
+async fn after_a_503_repeating_with_the_same_id_tells_what_happened() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let world = World::on(setup).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    let reserve = Call::reserve("1", &json!({ "seat": "B1", "reservation_id": id(2) }));
+    for (call, fault, status) in [(&book, Fault::CutBefore, 201), (&reserve, Fault::CutBefore, 201)] {
+        proxy.always(Some(fault));
+        assert_eq!(call.send(&world.office).await.status, 503);
+        proxy.always(None);
+        assert_eq!(call.send(&world.office).await.status, status, "it had not happened");
+    }
+    let book = Call::book("1", &json!({ "seats": ["A3", "B2"], "booking_id": id(3) }));
+    let reserve = Call::reserve("1", &json!({ "seat": "B3", "reservation_id": id(4) }));
+    for call in [&book, &reserve] {
+        proxy.always(Some(Fault::CutAfter));
+        assert_eq!(call.send(&world.office).await.status, 503);
+        proxy.always(None);
+        assert_eq!(call.send(&world.office).await.status, 200, "it had happened");
+    }
+}
+
+#[tokio::test]
+async fn a_dynamodb_that_says_nothing_is_not_waited_for_beyond_the_bound() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup {
+        dynamodb: proxy.endpoint.clone(),
+        attempt: Duration::from_millis(50),
+        total: Duration::from_millis(400),
+        ..Setup::shared()
+    };
+    let world = World::on(setup).await;
+    proxy.always(Some(Fault::Silence));
+    for call in [
+        Call::get_seats("1"),
+        Call::reserve("1", &json!({ "seat": "A1" })),
+        Call::book("1", &json!({ "seats": ["A1", "A2"] })),
+    ] {
+        assert_eq!(call.send(&world.office).await.status, 503);
+    }
+    proxy.always(None);
+    assert_eq!(Call::book("1", &json!({ "seats": ["A1", "A2"] })).send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_silent_attempt_is_given_up_and_the_next_one_answers() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), attempt: Duration::from_secs(1), ..Setup::shared() };
+    let world = World::on(setup).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    proxy.next("TransactWriteItems", Fault::Silence);
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
+    let (world, _proxy) = proxied().await;
+    let mut put = world.client.put_item().table_name(&world.table);
+    for (name, value) in [("pk", "THEATER#1"), ("sk", "SEAT#A1"), ("status", "haunted")] {
+        put = put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()));
+    }
+    put.send().await.unwrap();
+    for call in [Call::reserve("1", &json!({ "seat": "A1" })), Call::book("1", &json!({ "seat": "A1" }))] {
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.status, reply.code()), (500, "internal"));
+    }
+    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "the rest goes on being sold");
+    assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn seats_of_no_layout_are_passed_over() {
+    let (world, _proxy) = proxied().await;
+    let mut put = world.client.put_item().table_name(&world.table);
+    for (name, value) in [("pk", "THEATER#1"), ("sk", "SEAT#OLD"), ("status", "booked")] {
+        put = put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()));
+    }
+    put.item("changed_at", aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned())).send().await.unwrap();
+    let reply = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!((reply.seats().len(), &reply.body["booked"]), (6, &Value::from(0)));
+}

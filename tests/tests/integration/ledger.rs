@@ -1,0 +1,193 @@
+//! What a request may cost: calls and capacity, counted at proxies. Exact: more is a failure, and so is less.
+
+use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
+use boxoffice_tests::engines;
+use boxoffice_tests::redis_proxy::RedisProxy;
+use boxoffice_tests::{Call, Reply, Setup, World};
+use serde_json::json;
+
+use crate::api::id;
+
+struct Counted {
+    world: World,
+    dynamodb: DynamoDbProxy,
+    redis: RedisProxy,
+}
+
+/// What a call cost: calls to Redis, calls to DynamoDB by name, capacity units.
+type Cost = (usize, Vec<String>, f64);
+
+impl Counted {
+    /// A warm instance behind both proxies: connected, and with the layout in memory.
+    async fn new() -> Self {
+        let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
+        let redis = RedisProxy::before(engines::shared().valkey.port()).await;
+        let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&redis.url) };
+        let world = World::on(setup).await;
+        let counted = Self { world, dynamodb, redis };
+        counted.cost(Call::get_seats("1").query("consistent=true")).await;
+        counted
+    }
+
+    async fn cost(&self, call: Call) -> (Reply, Cost) {
+        self.dynamodb.take();
+        self.redis.take();
+        let reply = call.send(&self.world.office).await;
+        let seen = self.dynamodb.take();
+        let capacity = seen.iter().map(|call| call.capacity).sum();
+        (reply, (self.redis.take().len(), seen.into_iter().map(|call| call.operation).collect(), capacity))
+    }
+}
+
+fn calls(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn looking_costs_one_redis_call_and_a_miss_three_and_a_query() {
+    let counted = Counted::new().await;
+    let (miss, cost) = counted.cost(Call::get_seats("1")).await;
+    assert_eq!((miss.header("x-cache"), cost.0, cost.1), ("miss", 3, calls(&["Query"])));
+    let (hit, cost) = counted.cost(Call::get_seats("1")).await;
+    assert_eq!((hit.header("x-cache"), cost), ("hit", (1, calls(&[]), 0.0)));
+    let unchanged = Call::get_seats("1").header("If-None-Match", hit.header("etag"));
+    let (unchanged, cost) = counted.cost(unchanged).await;
+    assert_eq!((unchanged.status, cost), (304, (1, calls(&[]), 0.0)));
+    let (consistent, cost) = counted.cost(Call::get_seats("1").query("consistent=true")).await;
+    assert_eq!((consistent.header("x-cache"), cost.0, cost.1), ("bypass", 0, calls(&["Query"])));
+}
+
+#[tokio::test]
+async fn a_query_weighs_what_the_taken_seats_weigh() {
+    let counted = Counted::new().await;
+    let look = || Call::get_seats("1").query("consistent=true");
+    let (_, (_, _, nothing_taken)) = counted.cost(look()).await;
+    let seats = json!({ "seats": ["A1", "A2", "A3", "B1", "B2", "B3"] });
+    counted.cost(Call::reserve("1", &seats)).await;
+    let (_, (_, _, six_taken)) = counted.cost(look()).await;
+    // Strongly consistent: one unit for each 4 KB begun, and six seats are far below that.
+    assert!(nothing_taken <= 1.0 && six_taken <= 1.0, "{nothing_taken} {six_taken}");
+}
+
+#[tokio::test]
+async fn a_cold_instance_reads_the_layout_once() {
+    let counted = Counted::new().await;
+    let cold = counted.world.instance(counted.world.clock.clone()).await;
+    counted.dynamodb.take();
+    assert_eq!(Call::book("2", &json!({ "seat": "C1", "booking_id": id(1) })).send(&cold).await.status, 201);
+    assert_eq!(Call::book("2", &json!({ "seat": "C2", "booking_id": id(2) })).send(&cold).await.status, 201);
+    let names: Vec<_> = counted.dynamodb.take().into_iter().map(|call| call.operation).collect();
+    assert_eq!(names, ["GetItem", "TransactWriteItems", "TransactWriteItems"]);
+}
+
+#[tokio::test]
+async fn reserving_one_seat_costs_one_update_of_one_unit() {
+    let counted = Counted::new().await;
+    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }))).await;
+    assert_eq!((reply.status, cost), (201, (1, calls(&["UpdateItem"]), 1.0)));
+    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "seat": "A2" }))).await;
+    assert_eq!((reply.status, cost), (201, (2, calls(&["UpdateItem"]), 1.0)), "without an id it peeks first");
+    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }))).await;
+    assert_eq!((reply.status, cost.0, cost.1), (200, 1, calls(&["UpdateItem"])), "a replay is one refused write");
+}
+
+#[tokio::test]
+async fn reserving_k_seats_costs_one_transaction_of_2k_units() {
+    let counted = Counted::new().await;
+    let body = json!({ "seats": ["A1", "A2", "A3"], "reservation_id": id(1) });
+    let (reply, cost) = counted.cost(Call::reserve("1", &body)).await;
+    assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), 6.0)));
+}
+
+#[tokio::test]
+async fn booking_k_seats_costs_one_transaction_of_2k_plus_2_units() {
+    let counted = Counted::new().await;
+    for (seats, units) in [(json!(["A1"]), 4.0), (json!(["A2", "A3", "B1"]), 8.0)] {
+        let body = json!({ "seats": seats, "booking_id": id(units as u128) });
+        let (reply, cost) = counted.cost(Call::book("1", &body)).await;
+        assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), units)));
+        let (reply, cost) = counted.cost(Call::book("1", &body)).await;
+        assert_eq!((reply.status, cost.0, cost.1), (200, 1, calls(&["TransactWriteItems"])));
+    }
+    let (reply, cost) = counted.cost(Call::book("1", &json!({ "seat": "B2" }))).await;
+    assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 4.0)), "without an id it peeks first");
+}
+
+#[tokio::test]
+async fn ten_long_labels_still_make_a_booking_of_one_unit_pair() {
+    let counted = Counted::new().await;
+    let theater = "t".repeat(64);
+    let labels: Vec<_> = (0..10).map(|n| format!("ABCDEFGHIJKLMN-{n}")).collect();
+    let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+    counted.world.put_theater(&theater, "Long", &labels).await;
+    counted.cost(Call::get_seats(&theater).query("consistent=true")).await;
+    let (reserved, cost) =
+        counted.cost(Call::reserve(&theater, &json!({ "seats": labels, "reservation_id": id(1) }))).await;
+    assert_eq!((reserved.status, cost.2), (201, 20.0));
+    let body = json!({ "seats": labels, "booking_id": id(1), "reservation_id": id(1) });
+    let (booked, cost) = counted.cost(Call::book(&theater, &body)).await;
+    assert_eq!((booked.status, cost.2), (201, 22.0));
+}
+
+#[tokio::test]
+async fn a_sold_seat_is_refused_from_the_cache_where_no_replay_can_be_meant() {
+    let counted = Counted::new().await;
+    counted.cost(Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }))).await;
+    counted.cost(Call::get_seats("1")).await;
+    for call in [Call::book("1", &json!({ "seat": "A1" })), Call::reserve("1", &json!({ "seat": "A1" }))] {
+        let (reply, cost) = counted.cost(call).await;
+        assert_eq!((reply.status, cost), (409, (1, calls(&[]), 0.0)));
+    }
+    let (reply, cost) = counted.cost(Call::book("1", &json!({ "seat": "A1", "booking_id": id(2) }))).await;
+    assert_eq!((reply.status, cost.1), (409, calls(&["TransactWriteItems"])), "with an id DynamoDB decides");
+}
+
+#[tokio::test]
+async fn with_redis_down_dynamodb_costs_the_same() {
+    let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let nowhere = format!("redis://127.0.0.1:{}", boxoffice_local::ports::free_port().unwrap());
+    let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&nowhere) };
+    let world = World::on(setup).await;
+    // The layout is in memory from here on.
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    for (call, status, names) in [
+        (Call::get_seats("1"), 200, vec!["Query"]),
+        (Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), 201, vec!["UpdateItem"]),
+        (Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), 201, vec!["TransactWriteItems"]),
+        (Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), 201, vec!["TransactWriteItems"]),
+    ] {
+        dynamodb.take();
+        assert_eq!(call.send(&world.office).await.status, status);
+        let seen: Vec<_> = dynamodb.take().into_iter().map(|call| call.operation).collect();
+        assert_eq!(seen, names);
+    }
+}
+
+#[tokio::test]
+async fn every_call_to_dynamodb_is_a_write_with_a_condition_or_a_strong_read() {
+    let counted = Counted::new().await;
+    let world = counted.world.instance(counted.world.clock.clone()).await;
+    counted.dynamodb.take();
+    for call in [
+        Call::get_seats("1"),
+        Call::reserve("1", &json!({ "seat": "A1" })),
+        Call::reserve("1", &json!({ "seats": ["A2", "A3"] })),
+        Call::book("1", &json!({ "seat": "B1" })),
+    ] {
+        call.send(&world).await;
+    }
+    for call in counted.dynamodb.take() {
+        match call.operation.as_str() {
+            "GetItem" | "Query" => assert_eq!(call.request["ConsistentRead"], true),
+            "UpdateItem" => assert!(call.request["ConditionExpression"].is_string()),
+            "TransactWriteItems" => {
+                for item in call.request["TransactItems"].as_array().unwrap() {
+                    let write = item.as_object().unwrap().values().next().unwrap();
+                    assert!(write["ConditionExpression"].is_string(), "{write}");
+                    assert_eq!(write["ReturnValuesOnConditionCheckFailure"], "ALL_OLD");
+                }
+            }
+            other => panic!("{other}"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
+//!
+//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `ledger` and `faults` hold the
+//! promises; `events`, `layouts` and `papers` keep what lies beside the code true.
+
+#![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
+
+mod api;
+mod cache;
+mod events;
+mod faults;
+mod layouts;
+mod ledger;
+mod papers;
+mod races;
+mod store;

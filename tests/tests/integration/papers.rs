@@ -1,0 +1,155 @@
+//! What lies beside the code and has to agree with it: routes, the table of settings, the template.
+
+use std::collections::BTreeSet;
+
+use boxoffice::http::{book, get_seats, reserve};
+use boxoffice_local::template::TableDefinition;
+use serde::Deserialize;
+use serde_json::Value;
+
+fn read(path: &str) -> String {
+    let path = boxoffice_local::checkout::root().unwrap().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A template as far as it is compared. Tags such as `!Ref` leave what they stand before.
+#[derive(Deserialize)]
+struct Template {
+    #[serde(rename = "Resources")]
+    resources: std::collections::BTreeMap<String, Value>,
+}
+
+fn functions() -> Vec<(String, Value)> {
+    let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
+    let functions = template.resources.into_iter();
+    functions.filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function").collect()
+}
+
+/// (method, path without stage, binary) of each route.
+type Routes = BTreeSet<(String, String, String)>;
+
+fn template_routes() -> Routes {
+    let mut routes = Routes::new();
+    for (_, function) in functions() {
+        let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
+        for event in function["Properties"]["Events"].as_object().unwrap().values() {
+            let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
+            routes.insert((text("Method").to_uppercase(), text("Path"), binary.to_owned()));
+        }
+    }
+    routes
+}
+
+fn watch_routes() -> Routes {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
+    let mut routes = Routes::new();
+    for (path, targets) in router.as_table().unwrap() {
+        let path = path.strip_prefix("/v1").unwrap_or_else(|| panic!("{path} lacks the stage"));
+        for target in targets.as_array().unwrap() {
+            let text = |name: &str| target[name].as_str().unwrap().to_owned();
+            routes.insert((text("method"), path.to_owned(), text("function")));
+        }
+    }
+    routes
+}
+
+#[test]
+fn template_and_watch_have_the_routes_that_the_code_has() {
+    let code = [(get_seats::ROUTE, "get-seats"), (reserve::ROUTE, "reserve"), (book::ROUTE, "book")];
+    let code: Routes = code
+        .into_iter()
+        .map(|(route, function)| {
+            let (method, path) = route.split_once(' ').unwrap();
+            (method.to_owned(), path.to_owned(), function.to_owned())
+        })
+        .collect();
+    assert_eq!(template_routes(), code);
+    assert_eq!(watch_routes(), code);
+}
+
+#[test]
+fn the_openapi_document_has_the_same_routes_and_every_code() {
+    let document: Value = serde_saphyr::from_str(&read("docs/openapi.yaml")).unwrap();
+    let mut routes = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys().filter(|method| ["get", "post"].contains(&method.as_str())) {
+            routes.insert((method.to_uppercase(), path.clone()));
+        }
+    }
+    let template: BTreeSet<_> = template_routes().into_iter().map(|(method, path, _)| (method, path)).collect();
+    assert_eq!(routes, template);
+    let text = read("docs/openapi.yaml");
+    for code in [
+        "malformed_request",
+        "theater_not_found",
+        "seat_not_found",
+        "seat_unavailable",
+        "body_too_large",
+        "unsupported_media_type",
+        "idempotency_key_reused",
+        "internal",
+        "try_again",
+    ] {
+        assert!(text.contains(code), "{code}");
+    }
+}
+
+#[test]
+fn the_table_is_as_the_store_needs_it() {
+    let table = TableDefinition::of_checkout().unwrap();
+    assert_eq!(table.ttl_attribute(), Some("expires_at"));
+    let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
+    let table = &template.resources["SeatsTable"];
+    assert_eq!((&table["DeletionPolicy"], &table["UpdateReplacePolicy"]), (&"Retain".into(), &"Retain".into()));
+    let properties = &table["Properties"];
+    assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(properties["SSESpecification"]["SSEEnabled"], true);
+}
+
+#[test]
+fn each_function_may_do_what_it_does_and_no_more() {
+    let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
+    for (role, actions) in [
+        ("GetSeatsRole", vec!["GetItem", "Query"]),
+        ("ReserveRole", vec!["BatchGetItem", "ConditionCheckItem", "GetItem", "UpdateItem"]),
+        ("BookRole", vec!["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]),
+    ] {
+        let policies = &template.resources[role]["Properties"]["Policies"];
+        let statements = policies.as_array().unwrap().iter();
+        let statements: Vec<_> =
+            statements.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap()).collect();
+        let all: Vec<_> = statements.iter().flat_map(|statement| statement["Action"].as_array().unwrap()).collect();
+        let on_table = all.iter().filter_map(|action| action.as_str().unwrap().strip_prefix("dynamodb:"));
+        let mut on_table: Vec<_> = on_table.collect();
+        on_table.sort_unstable();
+        assert_eq!(on_table, actions, "{role}");
+        assert!(all.iter().all(|action| !action.as_str().unwrap().contains('*')), "{role}");
+        let resources = statements.iter().map(|statement| &statement["Resource"]);
+        assert!(resources.into_iter().all(|resource| *resource != "*"), "{role}");
+    }
+}
+
+#[test]
+fn each_log_group_ends_what_it_keeps() {
+    let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
+    let groups: Vec<_> =
+        template.resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
+    assert_eq!(groups.len(), functions().len() + 1);
+    assert!(groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));
+}
+
+#[test]
+fn the_readme_explains_every_setting() {
+    let readme = read("README.md");
+    let source = read("shared/src/config.rs");
+    let names = source.split('"').filter(|text| {
+        text.len() > 5 && text.contains('_') && text.bytes().all(|c| c.is_ascii_uppercase() || c == b'_')
+    });
+    let names: BTreeSet<_> = names.collect();
+    assert!(names.len() >= 9, "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table");
+    }
+}

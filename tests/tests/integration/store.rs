@@ -1,0 +1,271 @@
+//! The store by itself, on every DynamoDB there is: the embedded one, and Amazon's own when `BOXOFFICE_DYNAMODB_LOCAL`
+//! says where it is.
+
+use boxoffice::clock::Clock;
+use boxoffice::rules::availability::SeatState;
+use boxoffice::rules::layout::Layout;
+use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::rules::selection::Selection;
+use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::store::{BookOutcome, BookRequest, PutLayoutError, ReserveOutcome, ReserveRequest, Store};
+use boxoffice::tally::Tally;
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
+use boxoffice_tests::world::START;
+use boxoffice_tests::{Setup, World, engines};
+use uuid::Uuid;
+
+/// A store on one engine, with the layout of theater 1.
+struct Bench {
+    engine: &'static str,
+    store: Store,
+    world: World,
+    layout: Layout,
+    tally: Tally,
+    proxy: DynamoDbProxy,
+}
+
+impl Bench {
+    async fn each() -> Vec<Self> {
+        let mut benches = Vec::new();
+        for (engine, endpoint) in engines::every_dynamodb() {
+            let proxy = DynamoDbProxy::before(&endpoint).await;
+            let setup = Setup { dynamodb: proxy.endpoint.clone(), ..Setup::without_cache() };
+            let world = World::on_engine(setup, &endpoint).await;
+            let store = world.store(world.clock.clone()).await;
+            let tally = Tally::default();
+            let layout = store.layout(&theater(), &tally).await.unwrap().unwrap();
+            proxy.take();
+            benches.push(Self { engine, store, world, layout, tally, proxy });
+        }
+        benches
+    }
+
+    fn seats(&self, labels: &[&str]) -> Selection {
+        let labels: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
+        Selection::of(&labels, &self.layout).unwrap()
+    }
+
+    async fn reserve(&self, labels: &[&str], reservation: u128, expires_in: u32) -> ReserveOutcome {
+        let (theater, seats) = (theater(), self.seats(labels));
+        let reservation = ReservationId(Uuid::from_u128(reservation));
+        let request = ReserveRequest { theater: &theater, seats: &seats, reservation, expires_in };
+        self.store.reserve(&request, &self.tally).await.unwrap()
+    }
+
+    async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> BookOutcome {
+        let (theater, seats) = (theater(), self.seats(labels));
+        let booking = BookingId(Uuid::from_u128(booking));
+        let reservation = reservation.map(|number| ReservationId(Uuid::from_u128(number)));
+        let request = BookRequest { theater: &theater, seats: &seats, booking, reservation };
+        self.store.book(&request, &self.tally).await.unwrap()
+    }
+
+    async fn states(&self) -> Vec<SeatState> {
+        let slots = self.store.slots(&self.layout, &self.tally).await.unwrap();
+        slots.into_iter().map(|slot| slot.state).collect()
+    }
+}
+
+fn theater() -> TheaterId {
+    TheaterId::parse("1").unwrap()
+}
+
+const FREE: SeatState = SeatState::Available;
+const BOOKED: SeatState = SeatState::Booked;
+
+#[tokio::test]
+async fn a_seat_goes_from_free_to_reserved_to_booked() {
+    for bench in Bench::each().await {
+        assert_eq!(bench.states().await, [FREE; 6], "{}", bench.engine);
+        let ReserveOutcome::Reserved(held, learned) = bench.reserve(&["A2"], 1, 60).await else { panic!() };
+        let end = EpochSeconds(START.seconds().0 + 60);
+        assert_eq!(held[0].expires_at, end);
+        assert_eq!((learned[0].position, learned[0].slot.changed_at), (1, START));
+        let reserved = SeatState::Reserved { expires_at: end };
+        assert_eq!(bench.states().await, [FREE, reserved, FREE, FREE, FREE, FREE]);
+        assert!(matches!(bench.book(&["A2"], 5, None).await, BookOutcome::Refused(conflicts, _)
+            if conflicts.len() == 1 && conflicts[0].state == reserved));
+        let BookOutcome::Booked(booking, learned) = bench.book(&["A2"], 6, Some(1)).await else { panic!() };
+        assert_eq!((booking.booked_at, booking.seats.len()), (START, 1));
+        assert_eq!(learned[0].slot.changed_at, EpochMillis(START.0 + 1), "same millisecond, and yet it rises");
+        assert_eq!(bench.states().await, [FREE, BOOKED, FREE, FREE, FREE, FREE]);
+    }
+}
+
+#[tokio::test]
+async fn replay_mismatch_and_conflict_are_told_apart_in_one_call() {
+    for bench in Bench::each().await {
+        assert!(matches!(bench.book(&["A1", "A2"], 1, None).await, BookOutcome::Booked(..)));
+        bench.proxy.take();
+        assert!(matches!(bench.book(&["A2", "A1"], 1, None).await, BookOutcome::Replayed(booking, learned)
+            if booking.seats.len() == 2 && learned.len() == 2));
+        assert!(matches!(bench.book(&["A1"], 1, None).await, BookOutcome::IdReused(_)));
+        assert!(matches!(bench.book(&["A3"], 1, None).await, BookOutcome::IdReused(_)));
+        let BookOutcome::Refused(conflicts, learned) = bench.book(&["A1", "A2", "A3"], 2, None).await else { panic!() };
+        assert_eq!(conflicts.iter().map(|conflict| conflict.seat.as_str()).collect::<Vec<_>>(), ["A1", "A2"]);
+        assert_eq!(learned.len(), 2);
+        let names: Vec<_> = bench.proxy.take().into_iter().map(|call| call.operation).collect();
+        assert_eq!(names, ["TransactWriteItems"; 4], "{}", bench.engine);
+    }
+}
+
+#[tokio::test]
+async fn expiry_is_a_condition_exact_to_the_second_with_the_ttl_off() {
+    for bench in Bench::each().await {
+        bench.reserve(&["A1"], 1, 10).await;
+        bench.reserve(&["A2", "A3"], 1, 10).await;
+        for (millis, free) in [(9_000, false), (9_999, false), (10_000, true)] {
+            bench.world.at(millis);
+            let one = matches!(bench.reserve(&["A1"], 2, 10).await, ReserveOutcome::Reserved(..));
+            let two = matches!(bench.reserve(&["A2", "A3"], 2, 10).await, ReserveOutcome::Reserved(..));
+            assert_eq!((one, two), (free, free), "{} at {millis} ms", bench.engine);
+        }
+        bench.world.at(20_000);
+        assert!(matches!(bench.book(&["A1", "A2"], 3, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
+    for bench in Bench::each().await {
+        bench.reserve(&["A1"], 1, 100).await;
+        bench.world.at(50_000);
+        let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
+        assert_eq!(held[1].expires_at.0 - held[0].expires_at.0, 50, "{}", bench.engine);
+        assert!(matches!(bench.reserve(&["A1", "A2"], 1, 100).await, ReserveOutcome::AlreadyHeld(..)));
+        bench.reserve(&["B1"], 2, 100).await;
+        assert!(matches!(bench.reserve(&["A1", "A3", "B1"], 1, 100).await, ReserveOutcome::Refused(conflicts, _)
+            if conflicts.len() == 1));
+        assert_eq!(bench.states().await[2], FREE);
+        // A1 runs out; the cart takes it anew, and A2 keeps its end.
+        bench.world.at(100_000);
+        let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
+        assert_eq!(held[0].expires_at.0 - held[1].expires_at.0, 50);
+    }
+}
+
+#[tokio::test]
+async fn a_writer_behind_the_seats_stamp_raises_it() {
+    for bench in Bench::each().await {
+        bench.world.at(10_000);
+        bench.reserve(&["A1"], 1, 1).await;
+        bench.reserve(&["A2", "A3"], 1, 1).await;
+        // The seats have run out by their own expiry, but this writer's clock shows the very stamp that they bear.
+        let early = bench.world.store(Clock::manual(EpochMillis(START.0 + 11_000))).await;
+        for (labels, number) in [(&["A1"][..], 2), (&["A2", "A3"][..], 3)] {
+            let stamped = bench.seats(labels);
+            let request = ReserveRequest {
+                theater: &theater(),
+                seats: &stamped,
+                reservation: ReservationId(Uuid::from_u128(number)),
+                expires_in: 1,
+            };
+            // Twice at the same instant, with the first one run out in between: only the stamp can order them.
+            let ReserveOutcome::Reserved(_, first) = early.reserve(&request, &bench.tally).await.unwrap() else {
+                panic!()
+            };
+            let BookOutcome::Booked(_, second) = early
+                .book(
+                    &BookRequest {
+                        theater: &theater(),
+                        seats: &stamped,
+                        booking: BookingId(Uuid::from_u128(number)),
+                        reservation: Some(ReservationId(Uuid::from_u128(number))),
+                    },
+                    &bench.tally,
+                )
+                .await
+                .unwrap()
+            else {
+                panic!()
+            };
+            for (first, second) in first.iter().zip(&second) {
+                assert_eq!(second.slot.changed_at.0, first.slot.changed_at.0 + 1, "{}", bench.engine);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_recognised_as_ones_own_work() {
+    for bench in Bench::each().await {
+        bench.proxy.next("UpdateItem", Fault::CutAfter);
+        assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
+        bench.proxy.next("TransactWriteItems", Fault::CutAfter);
+        assert!(matches!(bench.reserve(&["A2", "A3"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
+        bench.proxy.next("TransactWriteItems", Fault::CutAfter);
+        assert!(matches!(bench.book(&["B1"], 1, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
+        // And what was there before is not taken for it.
+        bench.proxy.next("UpdateItem", Fault::CutBefore);
+        bench.world.at(1_000);
+        assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::AlreadyHeld(..)));
+        bench.proxy.next("TransactWriteItems", Fault::CutBefore);
+        assert!(matches!(bench.book(&["B1"], 1, None).await, BookOutcome::Replayed(..)));
+    }
+}
+
+#[tokio::test]
+async fn the_most_seats_of_one_call_fit_one_transaction() {
+    for bench in Bench::each().await {
+        let labels: Vec<_> = (0..49).map(|n| format!("R{n}")).collect();
+        let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+        bench.world.put_theater("large", "Large", &labels).await;
+        let theater = TheaterId::parse("large").unwrap();
+        let layout = bench.store.layout(&theater, &bench.tally).await.unwrap().unwrap();
+        let seats = Selection::of(layout.seats(), &layout).unwrap();
+        let reservation = ReservationId(Uuid::from_u128(1));
+        let reserve = ReserveRequest { theater: &theater, seats: &seats, reservation, expires_in: 60 };
+        assert!(matches!(bench.store.reserve(&reserve, &bench.tally).await.unwrap(), ReserveOutcome::Reserved(..)));
+        let booking = BookingId(Uuid::from_u128(1));
+        let book = BookRequest { theater: &theater, seats: &seats, booking, reservation: Some(reservation) };
+        assert!(matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Booked(..)));
+        assert!(
+            matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Replayed(booking, _)
+            if booking.seats.len() == 49),
+            "{}",
+            bench.engine
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_layout_is_put_only_over_the_one_that_is_known() {
+    for bench in Bench::each().await {
+        let seats: Vec<_> = ["X1", "X2"].iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
+        let layout =
+            |version| Layout::new(TheaterId::parse("new").unwrap(), "New".into(), version, seats.clone()).unwrap();
+        let put = async |version, replaces| bench.store.put_layout(&layout(version), replaces, &bench.tally).await;
+        put(1, None).await.unwrap();
+        assert!(matches!(put(2, None).await, Err(PutLayoutError::Changed)), "{}", bench.engine);
+        put(2, Some(1)).await.unwrap();
+        assert!(matches!(put(3, Some(1)).await, Err(PutLayoutError::Changed)));
+        // A lost reply is recognised here too.
+        bench.proxy.next("PutItem", Fault::CutAfter);
+        put(3, Some(2)).await.unwrap();
+        let there = bench.store.layout(&TheaterId::parse("new").unwrap(), &bench.tally).await.unwrap();
+        assert_eq!(there, Some(layout(3)));
+    }
+}
+
+#[tokio::test]
+async fn a_hall_larger_than_a_page_is_read_whole() {
+    for bench in Bench::each().await {
+        // Seats whose items are heavy: 1 MB is a page.
+        let labels: Vec<_> = (0..60).map(|n| format!("P{n}")).collect();
+        let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+        bench.world.put_theater("heavy", "Heavy", &labels).await;
+        for label in &labels {
+            use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+            let put = bench.world.client.put_item().table_name(&bench.world.table);
+            let put = put.item("pk", S("THEATER#heavy".into())).item("sk", S(format!("SEAT#{label}")));
+            let put = put.item("status", S("booked".into())).item("changed_at", N("1".into()));
+            put.item("ballast", S("x".repeat(30_000))).send().await.unwrap();
+        }
+        let layout = bench.store.layout(&TheaterId::parse("heavy").unwrap(), &bench.tally).await.unwrap().unwrap();
+        bench.proxy.take();
+        let slots = bench.store.slots(&layout, &bench.tally).await.unwrap();
+        assert!(slots.iter().all(|slot| slot.state == BOOKED));
+        let pages = bench.proxy.take().len();
+        assert!(pages >= 2, "{} read {pages} pages", bench.engine);
+    }
+}
