@@ -6,6 +6,7 @@
 //! | [`world`] | a test's own table, keys and clock, and the box offices that work on them |
 //! | [`event`] | calls as API Gateway would deliver them, and their replies |
 //! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
+//! | [`tls_proxy`] | TLS before a server that speaks none |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
 
@@ -13,6 +14,7 @@ pub mod dynamodb_proxy;
 pub mod engines;
 pub mod event;
 pub mod redis_proxy;
+pub mod tls_proxy;
 pub mod world;
 
 pub use event::{Call, Reply};

@@ -5,7 +5,8 @@
 --   begin VERSION SEATS TOKEN WHY LEASE KEEP RENEWAL
 --                                  "fill" (the caller's turn), "fresh" (no need), a number (ms somebody else has left),
 --                                  or the complete string
---   end VERSION TOKEN SLOTS LIFE   1 if taken, 0 if the token is no longer there
+--   end VERSION TOKEN SLOTS LIFE ENDS
+--                                  1 if taken, 0 if the token is no longer there
 --   peek VERSION POSITIONS         the slots, or false
 --
 -- Each fill is a round. A slot merged in the current round may be newer than what the filler read: there the larger
@@ -78,7 +79,7 @@ local function begin(seats, token, why, lease, keep, renewal)
   local held = h and h.token ~= NOBODY and h.lease > t
   if h and h.complete == 1 then
     if why == 'missing' then return redis.call('GET', key) end
-    if why == 'renewal' and (held or h.ends - t > renewal) then return 'fresh' end
+    if why == 'renewal' and (held or redis.call('PTTL', key) > renewal) then return 'fresh' end
     if why == 'unreadable' then h, held = nil, false end
   end
   if held then return h.lease - t end
@@ -93,7 +94,7 @@ local function begin(seats, token, why, lease, keep, renewal)
   return 'fill'
 end
 
-local function finish(token, slots, life)
+local function finish(token, slots, life, ends)
   local h = read()
   if not h or h.version ~= version or h.token ~= token or h.seats * SLOT ~= #slots then return 0 end
   local body = slots
@@ -113,7 +114,7 @@ local function finish(token, slots, life)
     parts[#parts + 1] = string.sub(slots, done + 1)
     body = table.concat(parts)
   end
-  h.complete, h.merged, h.token, h.lease, h.ends = 1, 0, NOBODY, 0, now() + life
+  h.complete, h.merged, h.token, h.lease, h.ends = 1, 0, NOBODY, 0, ends
   redis.call('SET', key, pack(h) .. body, 'PX', life)
   return 1
 end
@@ -134,5 +135,5 @@ if op == 'peek' then return peek(ARGV[3]) end
 if op == 'begin' then
   return begin(tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
 end
-if op == 'end' then return finish(ARGV[3], ARGV[4], tonumber(ARGV[5])) end
+if op == 'end' then return finish(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])) end
 return redis.error_reply('unknown operation')

@@ -40,6 +40,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("ava
 pub struct Cache {
     link: Link,
     prefix: String,
+    clock: Clock,
 }
 
 /// What [`Cache::read`] found.
@@ -82,7 +83,7 @@ pub enum Begun {
 impl Cache {
     /// A cache at an address. Connects when first used, or by [`Cache::connect`].
     pub fn new(address: CacheAddress, prefix: String, deadline: Duration, clock: Clock) -> Result<Self, CacheError> {
-        Ok(Self { link: Link::new(address, deadline, clock)?, prefix })
+        Ok(Self { link: Link::new(address, deadline, clock.clone())?, prefix, clock })
     }
 
     /// Opens the connection and loads the script ahead of the first request. Failing is no harm: the first request
@@ -188,7 +189,8 @@ impl Cache {
                     .arg(layout.version)
                     .arg(token.0.as_bytes().as_slice())
                     .arg(body.as_slice())
-                    .arg(millis(LIFETIME));
+                    .arg(millis(LIFETIME))
+                    .arg(self.clock.now().0 + millis(LIFETIME));
             })
             .await?;
         Ok(answer == Value::Int(1))

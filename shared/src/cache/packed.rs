@@ -9,7 +9,7 @@
 //! | 4..10 | layout_version | | | |
 //! | 10..26 | token of who is filling, zeros if nobody | | | |
 //! | 26..32 | until when that is its alone, ms of Redis's clock | | | |
-//! | 32..38 | when the key ends, ms of Redis's clock; 0 while incomplete | | | |
+//! | 32..38 | when the key ends, ms of the filler's clock: a hint; 0 while incomplete | | | |
 
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::layout::Layout;
@@ -38,7 +38,7 @@ impl Packed {
         number(&self.0[4..10])
     }
 
-    /// When the key ends, by Redis's clock.
+    /// When the key ends, by the clock of whoever filled it: near enough to know when to renew it. Redis decides.
     pub fn ends_at(&self) -> EpochMillis {
         EpochMillis(number(&self.0[32..38]))
     }

@@ -73,8 +73,23 @@ impl<'a> Attempts<'a> {
     const FIRST_PAUSE: Duration = Duration::from_millis(20);
     const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-    pub(super) fn new(store: &Store, tally: &'a Tally) -> Self {
-        Self { tally, give_up: Instant::now() + store.patience, made: 0, unknown: false }
+    /// The attempts of a read.
+    pub(super) fn to_read(store: &Store, tally: &'a Tally) -> Self {
+        Self::within(store.patience, tally)
+    }
+
+    /// The attempts of a write: they leave time for a last look.
+    pub(super) fn to_write(store: &Store, tally: &'a Tally) -> Self {
+        Self::within(store.patience * 4 / 5, tally)
+    }
+
+    /// The attempts of the last look, after those of a write were used up.
+    pub(super) fn to_look_again(store: &Store, tally: &'a Tally) -> Self {
+        Self::within(store.patience / 5, tally)
+    }
+
+    fn within(patience: Duration, tally: &'a Tally) -> Self {
+        Self { tally, give_up: Instant::now() + patience, made: 0, unknown: false }
     }
 
     /// Sends one call: bounded by the time left, counted with its capacity.

@@ -79,7 +79,7 @@ impl Store {
             request_token: entropy::new_id(),
             token: entropy::new_id(),
         };
-        let mut attempts = Attempts::new(self, tally);
+        let mut attempts = Attempts::to_write(self, tally);
         loop {
             let trouble = match booker.attempt(&mut attempts).await {
                 Ok(()) => return Ok(booker.booked()),
@@ -92,7 +92,7 @@ impl Store {
                 },
             };
             if let Err(given_up) = attempts.pause(trouble).await {
-                return booker.read_again(tally).await?.ok_or(given_up);
+                return booker.look_again(tally).await.ok_or(given_up);
             }
         }
     }
@@ -196,15 +196,15 @@ impl Booker<'_> {
     }
 
     /// The last resort when the attempts are used up: look, and decide by that.
-    async fn read_again(&mut self, tally: &Tally) -> Result<Option<BookOutcome>, StoreError> {
+    async fn look_again(&mut self, tally: &Tally) -> Option<BookOutcome> {
         let BookRequest { theater, seats, booking, .. } = self.request;
         let mut keys = vec![booking_key(theater, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
         let found = self.store.standing(&keys, tally).await?;
-        Ok(match self.settle(found.into_iter().map(Verdict::Refused).collect())? {
+        match self.settle(found.into_iter().map(Verdict::Refused).collect()).ok()? {
             Settled::Outcome(outcome) => Some(outcome),
             Settled::Trouble(_) | Settled::StampRaised => None,
-        })
+        }
     }
 
     fn booked(&self) -> BookOutcome {

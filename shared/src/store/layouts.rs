@@ -23,7 +23,7 @@ pub enum PutLayoutError {
 impl Store {
     /// The theater's layout as it is now (one strongly consistent GetItem), or `None` when there is no such theater.
     pub async fn layout(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Layout>, StoreError> {
-        let mut attempts = Attempts::new(self, tally);
+        let mut attempts = Attempts::to_read(self, tally);
         loop {
             let call = self
                 .client
@@ -48,7 +48,7 @@ impl Store {
         replaces: Option<u64>,
         tally: &Tally,
     ) -> Result<(), PutLayoutError> {
-        let mut attempts = Attempts::new(self, tally);
+        let mut attempts = Attempts::to_write(self, tally);
         loop {
             let put = self
                 .client

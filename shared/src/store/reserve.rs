@@ -83,7 +83,7 @@ impl Store {
             held: BTreeMap::new(),
             token: entropy::new_id(),
         };
-        let mut attempts = Attempts::new(self, tally);
+        let mut attempts = Attempts::to_write(self, tally);
         loop {
             let trouble = match reserving.attempt(&mut attempts).await {
                 Ok(()) => return Ok(reserving.reserved()),
@@ -102,7 +102,7 @@ impl Store {
                 }
             };
             if let Err(given_up) = attempts.pause(trouble).await {
-                return reserving.read_again(&attempts, tally).await?.ok_or(given_up);
+                return reserving.look_again(&attempts, tally).await.ok_or(given_up);
             }
         }
     }
@@ -167,16 +167,12 @@ impl Reserving<'_> {
     }
 
     /// The last resort when the attempts are used up: look, and decide by that.
-    async fn read_again(
-        &mut self,
-        attempts: &Attempts<'_>,
-        tally: &Tally,
-    ) -> Result<Option<ReserveOutcome>, StoreError> {
+    async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<ReserveOutcome> {
         let seats = self.request.seats.seats();
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(self.request.theater, &seat.label)).collect();
         let found = self.store.standing(&keys, tally).await?;
-        let findings = self.read(found.into_iter().map(Verdict::Refused).collect())?;
-        Ok(self.settle(&findings, attempts.unknown))
+        let findings = self.read(found.into_iter().map(Verdict::Refused).collect()).ok()?;
+        self.settle(&findings, attempts.unknown)
     }
 
     fn reserved(&self) -> ReserveOutcome {

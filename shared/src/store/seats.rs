@@ -41,7 +41,7 @@ impl Store {
         start: Option<Item>,
         tally: &Tally,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let mut attempts = Attempts::new(self, tally);
+        let mut attempts = Attempts::to_read(self, tally);
         loop {
             let call = self
                 .client
@@ -63,11 +63,22 @@ impl Store {
         }
     }
 
-    /// What stands under each of these keys now (strongly consistent), in their order. At most 100 keys, each once.
-    pub(super) async fn standing(&self, keys: &[Item], tally: &Tally) -> Result<Vec<Option<Item>>, StoreError> {
+    /// What stands under each of these keys now (strongly consistent), in their order; at most 100 keys, each once.
+    /// Nothing if that can't be read either: then the write that asks stays undecided.
+    pub(super) async fn standing(&self, keys: &[Item], tally: &Tally) -> Option<Vec<Option<Item>>> {
+        match self.try_standing(keys, tally).await {
+            Ok(found) => Some(found),
+            Err(error) => {
+                tracing::warn!(%error, "the last look failed too");
+                None
+            }
+        }
+    }
+
+    async fn try_standing(&self, keys: &[Item], tally: &Tally) -> Result<Vec<Option<Item>>, StoreError> {
         let mut found = vec![None; keys.len()];
         let mut wanted = keys.to_vec();
-        let mut attempts = Attempts::new(self, tally);
+        let mut attempts = Attempts::to_look_again(self, tally);
         loop {
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(wanted.clone()))

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use boxoffice::cache::{Begun, Cache, CacheAddress, FillReason, FillToken, LIFETIME, Lookup};
-use boxoffice::clock::Clock;
 use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use boxoffice::tally::Tally;
-use boxoffice_local::engine::{Tls, Valkey, ValkeyOptions};
-use boxoffice_tests::world::START;
-use boxoffice_tests::{Call, Setup, World};
+use boxoffice_local::engine::{Valkey, ValkeyOptions};
+use boxoffice_tests::tls_proxy::TlsProxy;
+use boxoffice_tests::{Call, Setup, World, engines};
 use redis::AsyncCommands;
 use serde_json::json;
 
@@ -207,13 +206,9 @@ async fn a_fill_replaces_what_was_known_before_and_keeps_what_was_merged_meanwhi
 }
 
 /// Makes the key end after so many milliseconds, as if most of its life had gone by.
-async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: u64) {
+async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
     let key = bare.world.cache_key("1");
-    let mut bytes: Vec<u8> = redis.get(&key).await.unwrap();
-    let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(redis).await.unwrap();
-    let ends = (seconds * 1000 + micros / 1000 + millis).to_be_bytes();
-    bytes[32..38].copy_from_slice(&ends[2..]);
-    let _: () = redis.pset_ex(&key, bytes, millis).await.unwrap();
+    let _: () = redis.pexpire(&key, millis).await.unwrap();
 }
 
 #[tokio::test]
@@ -410,8 +405,13 @@ async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
         assert_eq!(reply.status, status, "{}", reply.text);
     }
     is_right(&world, 3).await;
+    // Back again it still has what it had, and doesn't know better until a fill or its end, at most a minute on.
     valkey.resume().unwrap();
     world.at(60_000);
+    let mut redis = world.redis().await;
+    let left: i64 = redis.pttl(world.cache_key("1")).await.unwrap();
+    assert!(left > 0 && left <= LIFETIME.as_millis() as i64, "{left}");
+    let _: () = redis.pexpire(world.cache_key("1"), 10_000).await.unwrap();
     is_right(&world, 3).await;
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
 }
@@ -454,30 +454,11 @@ async fn a_cluster_serves_as_a_single_node_does() {
 
 #[tokio::test]
 async fn tls_is_spoken_where_the_url_says_so_and_only_to_whom_is_trusted() {
-    let folder = tempfile::tempdir().unwrap();
-    let authority = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new([]).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let issuer = rcgen::CertifiedIssuer::self_signed(params, authority).unwrap();
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate =
-        rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let file = |name: &str, pem: String| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, pem).unwrap();
-        path
-    };
-    let tls = Tls {
-        certificate: file("server.pem", certificate.pem()),
-        key: file("server.key", key.serialize_pem()),
-        authority: file("ca.pem", issuer.pem()),
-    };
-    let valkey = Valkey::start_with(&ValkeyOptions { tls: Some(tls), ..ValkeyOptions::default() }).unwrap();
-    assert!(valkey.url().starts_with("rediss://"));
-    let trusting = CacheAddress { url: valkey.url(), cluster: false, ca: Some(issuer.pem().into_bytes()) };
+    let proxy = TlsProxy::before(engines::shared().valkey.port()).await;
+    let trusting = CacheAddress { url: proxy.url.clone(), cluster: false, ca: Some(proxy.authority.clone()) };
     let world = World::on(Setup { cache: Some(trusting), ..Setup::shared() }).await;
     serves(&world).await;
-    let wary = CacheAddress { url: valkey.url(), cluster: false, ca: None };
+    let wary = CacheAddress { url: proxy.url.clone(), cluster: false, ca: None };
     let world = World::on(Setup { cache: Some(wary), ..Setup::shared() }).await;
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "bypass", "not a known authority");
 }
@@ -492,16 +473,16 @@ async fn serves(world: &World) {
 
 #[tokio::test]
 async fn a_reader_renews_a_key_that_ends_soon() {
-    let world = World::new().await;
-    // The readers' clock has to be near Redis's for this: the key's end is Redis's time.
-    let office = world.instance(Clock::System).await;
-    assert_eq!(Call::get_seats("1").send(&office).await.header("x-cache"), "miss");
-    assert_eq!(Call::get_seats("1").send(&office).await.header("x-cache"), "hit");
-    let bare = Bare { cache: world.cache(), layout: layout(START.0), tally: Tally::default(), world };
+    let bare = Bare::new().await;
+    let look = async || Call::get_seats("1").send(&bare.world.office).await.header("x-cache").to_owned();
+    assert_eq!(look().await, "miss");
+    assert_eq!(look().await, "hit");
     let mut redis = bare.world.redis().await;
+    bare.world.at(46_000);
+    assert_eq!(look().await, "hit", "due by the reader's clock, but not by Redis's");
     end_of_life(&bare, &mut redis, 14_000).await;
-    assert_eq!(Call::get_seats("1").send(&office).await.header("x-cache"), "miss", "this one renews");
-    assert_eq!(Call::get_seats("1").send(&office).await.header("x-cache"), "hit");
+    assert_eq!(look().await, "miss", "this one renews");
+    assert_eq!(look().await, "hit");
     let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
     assert!(left > 30_000, "{left}");
 }

@@ -1,0 +1,304 @@
+//! From outside: what `make run` starts, asked over HTTP as a user asks, ended as a user ends it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use boxoffice_local::{checkout, ports};
+use futures_util::future::join_all;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+/// As long as a start may take on a slow machine; it takes seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `boxoffice-local run` with its own ports and data.
+struct Run {
+    child: Child,
+    said: Vec<String>,
+    ports: [u16; 3],
+}
+
+impl Run {
+    fn start(data: &Path) -> Self {
+        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("boxoffice-local");
+        let ports = [(); 3].map(|()| ports::free_port().unwrap());
+        let mut command = Command::new(binary);
+        command.arg("run").arg("--data").arg(data);
+        for (option, port) in ["--port", "--dynamodb-port", "--cache-port"].iter().zip(ports) {
+            command.arg(option).arg(port.to_string());
+        }
+        let mut child = command
+            .current_dir(checkout::root().unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("boxoffice-local is built: cargo build --workspace --bins");
+        let mut said = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            said.push(line.unwrap());
+            if said.last().unwrap().starts_with("Ctrl-C ends everything") {
+                return Self { child, said, ports };
+            }
+        }
+        panic!("it ended: {:?}\n{}", child.wait().unwrap(), said.join("\n"));
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/v1{path}", self.ports[0])
+    }
+
+    /// Ends it as Ctrl-C does, and waits.
+    fn end(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let code = self.child.wait().unwrap().code();
+        let end = Instant::now() + PATIENCE;
+        for port in self.ports {
+            while TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                assert!(Instant::now() < end, "something still listens on port {port}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        code
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Value,
+}
+
+async fn send(method: Method, url: &str, headers: &[(String, String)], body: Option<String>) -> Answer {
+    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::from(body.unwrap_or_default())).unwrap();
+    let response = tokio::time::timeout(PATIENCE, client.request(request)).await.expect("an answer").unwrap();
+    let status = response.status().as_u16();
+    let headers = response.headers().iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+}
+
+async fn post(url: &str, body: &Value) -> Answer {
+    let json = [("content-type".to_owned(), "application/json".to_owned())];
+    send(Method::POST, url, &json, Some(body.to_string())).await
+}
+
+/// A curl as the README has it: `curl ... 'URL'`, `--header 'NAME: VALUE'`, `--data 'BODY'`.
+struct Curl {
+    url: String,
+    headers: Vec<(String, String)>,
+    data: Option<String>,
+}
+
+impl Curl {
+    fn parse(text: &str) -> Self {
+        let quoted: Vec<_> = text.split('\'').collect();
+        let mut curl = Self { url: String::new(), headers: Vec::new(), data: None };
+        for pair in quoted.chunks_exact(2) {
+            let (before, word) = (pair[0].trim(), pair[1]);
+            if before.ends_with("--header") {
+                let (name, value) = word.split_once(": ").unwrap();
+                curl.headers.push((name.to_owned(), value.to_owned()));
+            } else if before.ends_with("--data") {
+                curl.data = Some(word.to_owned());
+            } else {
+                curl.url = word.to_owned();
+            }
+        }
+        curl
+    }
+
+    async fn send(&self, run: &Run, replace: &[(String, String)]) -> Answer {
+        let swap = |text: &str| replace.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+        let url = swap(&self.url).replace("127.0.0.1:8000", &format!("127.0.0.1:{}", run.ports[0]));
+        let method = if self.data.is_some() { Method::POST } else { Method::GET };
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.clone(), swap(value))).collect();
+        send(method, &url, &headers, self.data.as_deref().map(swap)).await
+    }
+}
+
+/// The curls of the README in their order, each with the status and the body that the README shows for it.
+fn readme_curls() -> Vec<(Curl, u16, Value)> {
+    let readme = std::fs::read_to_string(checkout::root().unwrap().join("README.md")).unwrap();
+    let mut curls = Vec::new();
+    let mut blocks = readme.split("```").skip(1).step_by(2).peekable();
+    while let Some(block) = blocks.next() {
+        let Some(call) = block.strip_prefix("sh\ncurl ") else { continue };
+        let answer = blocks.next_if(|block| block.starts_with("http\n")).expect("each curl has its answer");
+        let (head, body) = answer.trim_start_matches("http\n").split_once("\n\n").unwrap();
+        let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
+        curls.push((Curl::parse(call), status, serde_json::from_str(body).unwrap()));
+    }
+    curls
+}
+
+/// What an answer looks like: names and kinds of values, and the values that are the same each time.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let varies = ["reservation_id", "booking_id", "booked_at", "expires_at", "request_id", "expires_in"];
+            let fields = fields.iter().map(|(name, value)| {
+                (name.clone(), if varies.contains(&name.as_str()) { json!("varies") } else { shape(value) })
+            });
+            Value::Object(fields.collect())
+        }
+        Value::Array(values) => values.iter().map(shape).collect(),
+        other => other.clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_ends_without_a_trace() {
+    let data = tempfile::tempdir().unwrap();
+    let run = Run::start(data.path());
+    the_readmes_curls_are_answered_as_it_says(&run).await;
+    the_seeds_curls_are_answered(&run).await;
+    a_race_has_one_winner(&run).await;
+    paths_and_bodies_arrive_as_they_were_sent(&run).await;
+    the_events_can_be_invoked(&run).await;
+    every_line_of_the_log_is_json_and_holds_no_reservation(&run, data.path()).await;
+    assert_eq!(run.end(), Some(0), "Ctrl-C is no failure");
+
+    let again = Run::start(data.path());
+    let seats = send(Method::GET, &again.url("/theaters/2/seats"), &[], None).await;
+    assert_eq!(seats.body["booked"], 1, "what was booked stays booked");
+    assert_eq!(again.end(), Some(0));
+}
+
+async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
+    let curls = readme_curls();
+    assert!(curls.len() >= 5, "{}", curls.len());
+    // Ids in the README stand for the ones that this run is answered.
+    let mut replace = Vec::new();
+    for (curl, status, shown) in &curls {
+        let answer = curl.send(run, &replace).await;
+        assert_eq!(answer.status, *status, "{}: {}", curl.url, answer.body);
+        assert_eq!(shape(&answer.body), shape(shown), "{}", curl.url);
+        if let (Some(shown), Some(real)) = (shown["reservation_id"].as_str(), answer.body["reservation_id"].as_str()) {
+            replace.push((shown.to_owned(), real.to_owned()));
+        }
+    }
+}
+
+/// The three curls that the product was asked for, word for word; the README's have gone before them.
+async fn the_seeds_curls_are_answered(run: &Run) {
+    let look = Curl::parse("--location 'http://127.0.0.1:8000/v1/theaters/1/seats'").send(run, &[]).await;
+    assert_eq!((look.status, look.body["name"].as_str()), (200, Some("Theater_A")));
+    for call in ["reserve", "book"] {
+        let curl = format!(
+            "--location 'http://127.0.0.1:8000/v1/theaters/1/{call}' \\\n\
+             --header 'Content-Type: application/json' \\\n--data '{{\n    \"seat\": \"A1\"\n}}'"
+        );
+        let answer = Curl::parse(&curl).send(run, &[]).await;
+        assert_eq!((answer.status, answer.body["code"].as_str()), (409, Some("seat_unavailable")), "A1 is sold");
+        let elsewhere = curl.replace("A1", if call == "reserve" { "B2" } else { "B3" });
+        assert_eq!(Curl::parse(&elsewhere).send(run, &[]).await.status, 201);
+    }
+}
+
+async fn a_race_has_one_winner(run: &Run) {
+    let url = run.url("/theaters/2/book");
+    let calls = (0..40).map(|n| {
+        let body = json!({ "seat": "C1", "booking_id": format!("0188c0de-0000-7000-8000-0000000000{n:02}") });
+        let url = url.clone();
+        tokio::spawn(async move { post(&url, &body).await })
+    });
+    let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let statuses: BTreeSet<_> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, BTreeSet::from([201, 409]));
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    let look = send(Method::GET, &run.url("/theaters/2/seats"), &[], None).await;
+    assert_eq!((&look.body["booked"], look.headers["x-cache"].as_str()), (&json!(1), "miss"));
+    let etag = ("if-none-match".to_owned(), look.headers["etag"].clone());
+    let unchanged = send(Method::GET, &run.url("/theaters/2/seats"), &[etag], None).await;
+    assert_eq!((unchanged.status, unchanged.headers["x-cache"].as_str()), (304, "hit"));
+}
+
+async fn paths_and_bodies_arrive_as_they_were_sent(run: &Run) {
+    let encoded = send(Method::GET, &run.url("/theaters/%67rand%2Dhall/seats"), &[], None).await;
+    assert_eq!((encoded.status, encoded.body["theater_id"].as_str()), (200, Some("grand-hall")));
+    let blank = send(Method::GET, &run.url("/theaters/a%20b/seats"), &[], None).await;
+    assert_eq!(blank.status, 400);
+    let consistent = send(Method::GET, &run.url("/theaters/2/seats?consistent=true"), &[], None).await;
+    assert_eq!((consistent.status, consistent.headers["x-cache"].as_str()), (200, "bypass"));
+    let plain = send(Method::POST, &run.url("/theaters/2/book"), &[], Some(r#"{"seat": 1}"#.to_owned())).await;
+    assert_eq!(plain.status, 400, "no content type, any body");
+    let form = [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+    let form = send(Method::POST, &run.url("/theaters/2/book"), &form, Some("seat=C2".to_owned())).await;
+    assert_eq!(form.status, 415);
+}
+
+/// `cargo lambda invoke` with a file of `events/`, as events/README.md tells.
+async fn the_events_can_be_invoked(run: &Run) {
+    let root = checkout::root().unwrap();
+    let tool: PathBuf = checkout::tool("cargo-lambda", "BOXOFFICE_CARGO_LAMBDA").unwrap();
+    for (function, file, status) in [
+        ("get-seats", "get-seats.success.json", 200),
+        ("reserve", "reserve.malformed.json", 400),
+        ("book", "book.malformed.json", 400),
+    ] {
+        let output = Command::new(&tool)
+            .args(["lambda", "invoke", function, "--invoke-address", "127.0.0.1"])
+            .args(["--invoke-port", &run.ports[0].to_string(), "--data-file"])
+            .arg(root.join("events").join(file))
+            .current_dir(&root)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let answer: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said} {output:?}"));
+        assert_eq!(answer["statusCode"], status, "{file}: {said}");
+    }
+}
+
+async fn every_line_of_the_log_is_json_and_holds_no_reservation(run: &Run, data: &Path) {
+    let reserved = post(&run.url("/theaters/2/reserve"), &json!({ "seat": "D1" })).await;
+    let secret = reserved.body["reservation_id"].as_str().unwrap().to_owned();
+    let log = run.said.iter().find_map(|line| line.strip_prefix("Logs of the functions: ")).unwrap();
+    let log = [data.join("functions.log"), PathBuf::from(log), checkout::root().unwrap().join(log)]
+        .into_iter()
+        .find(|path| path.is_file())
+        .expect("the log");
+    let of_reserve = |text: &str| -> Vec<Value> {
+        let lines = text.lines().filter_map(|line| line.find('{').and_then(|at| serde_json::from_str(&line[at..]).ok()));
+        lines.filter(|line: &Value| line["route"] == "POST /theaters/{theaterId}/reserve").collect()
+    };
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(!text.contains(&secret), "a reservation id is in the log");
+        if let Some(line) = of_reserve(&text).iter().find(|line| line["status"] == 201 && line["theater"] == "2") {
+            for field in ["code", "cache", "dynamodb_calls", "dynamodb_retries", "redis_calls", "duration_ms"] {
+                assert!(!line[field].is_null(), "{field} in {line}");
+            }
+            assert!(!line["span"]["request_id"].as_str().unwrap().is_empty(), "{line}");
+            assert!(line["span"]["trace_id"].is_string(), "{line}");
+            return;
+        }
+        assert!(Instant::now() < end, "no summary line in {text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
