@@ -45,6 +45,8 @@ def main(arguments):
             install_once(name, *groups[name])
     except Problem as problem:
         sys.exit(f"setup: {problem}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def require_compilers():

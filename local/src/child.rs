@@ -161,3 +161,6 @@ pub fn new_log(path: &Path) -> Result<()> {
     let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, ""));
     made.with_context(|| format!("can't write {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

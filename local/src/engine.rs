@@ -4,4 +4,4 @@ mod dynamodb;
 mod valkey;
 
 pub use dynamodb::{DynamoDb, REGION, client};
-pub use valkey::{Tls, Valkey, ValkeyOptions};
+pub use valkey::{Valkey, ValkeyOptions};

@@ -1,6 +1,6 @@
 //! A real Valkey, the engine that ElastiCache Serverless runs, as a child process on this machine.
 //!
-//! It keeps nothing on disk: the product's cache may be lost at any time.
+//! It keeps nothing on disk: the product's cache may be lost at any time. This build of Valkey speaks no TLS.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,36 +19,24 @@ use crate::{checkout, ports};
 /// It starts within milliseconds; this is for a machine that is very busy.
 const LONGEST_START: Duration = Duration::from_secs(20);
 
-/// How to start it. The default: any port, no TLS, logs below `target/tmp`.
+/// How to start it. The default: any port, logs below `target/tmp`.
 #[derive(Debug, Clone, Default)]
 pub struct ValkeyOptions {
     /// The port; 0 is any that is free.
     pub port: u16,
     /// Where its log and its working files go; none is a new folder below `target/tmp`.
     pub folder: Option<PathBuf>,
-    /// Speak TLS on the port, and nothing else.
-    pub tls: Option<Tls>,
     /// More arguments, such as `["--maxmemory", "1mb"]` or `["--cluster-enabled", "yes"]`.
     pub args: Vec<String>,
-}
-
-/// What a server needs to speak TLS: files in PEM.
-#[derive(Debug, Clone)]
-pub struct Tls {
-    /// Its certificate.
-    pub certificate: PathBuf,
-    /// The certificate's key.
-    pub key: PathBuf,
-    /// Who signed the certificate.
-    pub authority: PathBuf,
 }
 
 /// A running Valkey. Dropping it ends it, and it ends when this process does.
 #[derive(Debug)]
 pub struct Valkey {
     port: u16,
-    tls: bool,
     program: Program,
+    /// Whether the folder was made for this one, and goes with it.
+    own_folder: bool,
     child: Supervised,
 }
 
@@ -64,9 +52,8 @@ impl Valkey {
         let program = program(options, port)?;
         fs::create_dir_all(&program.folder).with_context(|| format!("can't make {}", program.folder.display()))?;
         new_log(&program.log)?;
-        let tls = options.tls.is_some();
-        let child = start(&program, port, tls)?;
-        Ok(Self { port, tls, program, child })
+        let child = start(&program, port)?;
+        Ok(Self { port, program, own_folder: options.folder.is_none(), child })
     }
 
     /// Its port on 127.0.0.1.
@@ -74,10 +61,9 @@ impl Valkey {
         self.port
     }
 
-    /// Its address: `redis://127.0.0.1:PORT`, or `rediss://` with TLS.
+    /// Its address: `redis://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        let scheme = if self.tls { "rediss" } else { "redis" };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// Asks it to end, and waits until it has.
@@ -93,7 +79,7 @@ impl Valkey {
     /// Starts it again, empty, on the same port; ends it first if it runs.
     pub fn restart(&mut self) -> Result<()> {
         self.child.stop()?;
-        self.child = start(&self.program, self.port, self.tls)?;
+        self.child = start(&self.program, self.port)?;
         Ok(())
     }
 
@@ -118,6 +104,14 @@ impl Valkey {
     }
 }
 
+impl Drop for Valkey {
+    fn drop(&mut self) {
+        if self.own_folder {
+            drop(fs::remove_dir_all(&self.program.folder));
+        }
+    }
+}
+
 fn program(options: &ValkeyOptions, port: u16) -> Result<Program> {
     let folder = match &options.folder {
         Some(folder) => folder.clone(),
@@ -126,17 +120,7 @@ fn program(options: &ValkeyOptions, port: u16) -> Result<Program> {
     let mut args: Vec<OsString> =
         ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"].map(OsString::from).into();
     args.extend(["--dir".into(), folder.clone().into()]);
-    match &options.tls {
-        None => args.extend(["--port".into(), port.to_string().into()]),
-        Some(tls) => {
-            args.extend(
-                ["--port", "0", "--tls-auth-clients", "no", "--tls-port", &port.to_string()].map(OsString::from),
-            );
-            args.extend(["--tls-cert-file".into(), tls.certificate.clone().into()]);
-            args.extend(["--tls-key-file".into(), tls.key.clone().into()]);
-            args.extend(["--tls-ca-cert-file".into(), tls.authority.clone().into()]);
-        }
-    }
+    args.extend(["--port".into(), port.to_string().into()]);
     args.extend(options.args.iter().map(OsString::from));
     Ok(Program {
         name: "Valkey".to_owned(),
@@ -149,11 +133,11 @@ fn program(options: &ValkeyOptions, port: u16) -> Result<Program> {
     })
 }
 
-fn start(program: &Program, port: u16, tls: bool) -> Result<Supervised> {
+fn start(program: &Program, port: u16) -> Result<Supervised> {
     let earlier = fs::metadata(&program.log).map_or(0, |log| log.len());
     let mut child = Supervised::start(program)?;
     let deadline = Instant::now() + LONGEST_START;
-    while !(says_ready(program, earlier) && (tls || answers(port))) {
+    while !(says_ready(program, earlier) && answers(port)) {
         child.check()?;
         if Instant::now() > deadline {
             bail!("Valkey does not answer on port {port}\n{}", child.last_words());
