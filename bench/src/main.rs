@@ -22,7 +22,11 @@ async fn main() -> Result<()> {
     let stack = LocalStack::start()?;
     stack.create_table(TABLE).await?;
     let out = &mut std::io::stdout().lock();
-    writeln!(out, "| function | setting | KiB | ms to first /next, median (least to most) of {} | instructions |", start::RUNS)?;
+    writeln!(
+        out,
+        "| function | setting | KiB | ms to first /next, median (least to most) of {} | instructions |",
+        start::RUNS
+    )?;
     writeln!(out, "| --- | --- | --- | --- | --- |")?;
     for function in FUNCTIONS {
         let binary = folder.join(function).join("bootstrap");
@@ -37,13 +41,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-fn row(
-    out: &mut impl Write,
-    function: &str,
-    binary: &Path,
-    setting: Setting,
-    measured: &Measured,
-) -> Result<()> {
+fn row(out: &mut impl Write, function: &str, binary: &Path, setting: Setting, measured: &Measured) -> Result<()> {
     let size = std::fs::metadata(binary).context("the binary")?.len() / 1024;
     let Measured { median, least, most, instructions } = measured;
     let instructions = match instructions {

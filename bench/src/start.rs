@@ -76,12 +76,7 @@ fn instructions(binary: &Path, setting: Setting, environment: &[(String, String)
     Ok(collected.and_then(|count| count.trim().parse().ok()))
 }
 
-fn prepare(
-    command: &mut Command,
-    api: &RuntimeApi,
-    setting: Setting,
-    environment: &[(String, String)],
-) -> Result<()> {
+fn prepare(command: &mut Command, api: &RuntimeApi, setting: Setting, environment: &[(String, String)]) -> Result<()> {
     command
         .env_clear()
         .envs(environment.iter().map(|(name, value)| (name, value)))

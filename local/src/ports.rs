@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 /// Below the range that systems take for outgoing connections, so a server that is stopped finds its port free again;
-/// and low enough for a cluster's bus, which wants the port 10,000 higher.
-const FIRST: u16 = 20_000;
+/// and low enough that the same goes for a cluster's bus, which takes the port 10,000 higher.
+const FIRST: u16 = 10_000;
 const COUNT: u16 = 10_000;
 
 /// How long a port that a server of ours is just leaving may stay taken.
@@ -28,7 +28,7 @@ pub fn free_port() -> Result<u16> {
     (0..COUNT)
         .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
         .find(|port| is_free(*port))
-        .context("no free port between 20000 and 29999")
+        .context("no free port between 10000 and 19999")
 }
 
 /// Whether a server could listen there now.

@@ -283,7 +283,8 @@ async fn every_line_of_the_log_is_json_and_holds_no_reservation(run: &Run, data:
         .find(|path| path.is_file())
         .expect("the log");
     let of_reserve = |text: &str| -> Vec<Value> {
-        let lines = text.lines().filter_map(|line| line.find('{').and_then(|at| serde_json::from_str(&line[at..]).ok()));
+        let lines =
+            text.lines().filter_map(|line| line.find('{').and_then(|at| serde_json::from_str(&line[at..]).ok()));
         lines.filter(|line: &Value| line["route"] == "POST /theaters/{theaterId}/reserve").collect()
     };
     let end = Instant::now() + PATIENCE;
