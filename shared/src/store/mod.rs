@@ -1,7 +1,7 @@
 //! The store: seats, bookings and layouts in one DynamoDB table, which alone decides who owns a seat.
 //!
 //! Every write is conditional, and no read precedes one: what stood there when a write was refused comes back with the
-//! refusal ([`refusal`]). Repeating, pausing and giving up are in one place ([`attempts`]).
+//! refusal (`refusal`). Repeating, pausing and giving up are in one place (`attempts`).
 
 mod attempts;
 mod book;
