@@ -92,6 +92,11 @@ impl<'a> Attempts<'a> {
         Self { tally, give_up: Instant::now() + patience, made: 0, unknown: false }
     }
 
+    /// Goes on to another call within the same time: the next attempt is a first one again.
+    pub(super) fn start_over(&mut self) {
+        self.made = 0;
+    }
+
     /// Sends one call: bounded by the time left, counted with its capacity.
     pub(super) async fn send<T, E, R>(
         &mut self,

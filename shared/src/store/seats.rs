@@ -19,8 +19,11 @@ impl Store {
     pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let mut start = None;
+        // One bound for all pages together.
+        let mut attempts = Attempts::to_read(self, tally);
         loop {
-            let (items, next) = self.page(layout, start, tally).await?;
+            let (items, next) = self.page(layout, start, &mut attempts).await?;
+            attempts.start_over();
             for item in &items {
                 let position = layout.position(SeatItem::label(item)?);
                 let slot = position.and_then(|position| slots.get_mut(usize::try_from(position).ok()?));
@@ -39,9 +42,8 @@ impl Store {
         &self,
         layout: &Layout,
         start: Option<Item>,
-        tally: &Tally,
+        attempts: &mut Attempts<'_>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
-        let mut attempts = Attempts::to_read(self, tally);
         loop {
             let call = self
                 .client

@@ -132,6 +132,13 @@ fn each_function_may_do_what_it_does_and_no_more() {
 }
 
 #[test]
+fn a_panic_fails_one_request_and_not_the_instance() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    // Left out, `cargo lambda build` would make it "abort".
+    assert_eq!(manifest["profile"]["release"]["panic"].as_str(), Some("unwind"));
+}
+
+#[test]
 fn each_log_group_ends_what_it_keeps() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let groups: Vec<_> =
