@@ -52,7 +52,7 @@ impl Config {
             cache_key_prefix: env.key_prefix()?,
             cache_deadline: env.millis("CACHE_DEADLINE_MS", 50, 1..=5_000)?,
             dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
-            dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=25_000)?,
+            dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=10_000)?,
             max_seats_per_call: usize::try_from(env.number(
                 "MAX_SEATS_PER_CALL",
                 10,
@@ -167,7 +167,7 @@ mod tests {
             ("CACHE_DEADLINE_MS", "fast", "1 to 5000"),
             ("CACHE_KEY_PREFIX", "a{b", "without braces"),
             ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "-1", "50 to 10000"),
-            ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 25000"),
+            ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 10000"),
             ("MAX_SEATS_PER_CALL", "50", "1 to 49"),
         ] {
             let good = [("TABLE_NAME", "t"), ("CACHE_URL", "rediss://cache")];

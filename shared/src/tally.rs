@@ -3,6 +3,12 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+/// The most that one request waits for DynamoDB, all its calls together: below the functions' own timeout (15 s), so
+/// that the answer is ours.
+const LONGEST_REQUEST: Duration = Duration::from_secs(12);
+
 /// The costs of one request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Costs {
@@ -22,19 +28,34 @@ pub struct Costs {
     pub redis_time: Duration,
 }
 
-/// Counts the costs of one request.
-#[derive(Debug, Default)]
-pub struct Tally(Mutex<Costs>);
+/// Counts the costs of one request, and knows when it has to give up.
+#[derive(Debug)]
+pub struct Tally {
+    costs: Mutex<Costs>,
+    give_up: Instant,
+}
+
+impl Default for Tally {
+    /// Of a request that begins now.
+    fn default() -> Self {
+        Self { costs: Mutex::default(), give_up: Instant::now() + LONGEST_REQUEST }
+    }
+}
 
 impl Tally {
     /// Adds to the costs.
     pub fn add(&self, change: impl FnOnce(&mut Costs)) {
         // A panic between lock and unlock can't leave a number half written.
-        change(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(&mut self.costs.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// When the request has to give up, whatever it is doing.
+    pub fn give_up(&self) -> Instant {
+        self.give_up
     }
 
     /// The costs so far.
     pub fn costs(&self) -> Costs {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.costs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

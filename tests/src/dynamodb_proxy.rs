@@ -24,6 +24,8 @@ pub enum Fault {
     CutAfter,
     /// It isn't carried out, and never answered.
     Silence,
+    /// It isn't carried out; all keys that it asks for are handed back as not processed.
+    Unprocessed,
 }
 
 impl Fault {
@@ -59,6 +61,7 @@ struct State {
     seen: Vec<Seen>,
     faults: VecDeque<(String, Fault)>,
     always: Option<Fault>,
+    forgetful: bool,
 }
 
 /// A running proxy; ends with the test's runtime.
@@ -86,6 +89,11 @@ impl DynamoDbProxy {
     /// From now on every call meets a fault, or with `None` no longer.
     pub fn always(&self, fault: Option<Fault>) {
         self.state.lock().unwrap().always = fault;
+    }
+
+    /// From now on no transaction is known by its token: as when DynamoDB has forgotten it, after ten minutes.
+    pub fn forget_tokens(&self) {
+        self.state.lock().unwrap().forgetful = true;
     }
 
     /// The calls since the last time this was asked.
@@ -149,10 +157,17 @@ async fn pass(
             let response = Response::builder().status(*status).header("content-type", "application/x-amz-json-1.0");
             return Ok(response.body(Full::from(body.to_string())).unwrap());
         }
+        Some(Fault::Unprocessed) => {
+            let request: Value = serde_json::from_slice(&body).unwrap();
+            let body = json!({ "Responses": {}, "UnprocessedKeys": request["RequestItems"] });
+            return Ok(Response::new(Full::from(body.to_string())));
+        }
         Some(Fault::CutBefore) => return Err(Cut),
         Some(Fault::Silence) => std::future::pending::<()>().await,
         Some(Fault::CutAfter) | None => {}
     }
+    let body = if state.lock().unwrap().forgetful { without_token(&body) } else { body };
+    head.headers.remove(hyper::header::CONTENT_LENGTH);
     head.uri = format!("{upstream}/").parse().unwrap();
     let response = client.request(Request::from_parts(head, Full::from(body))).await.map_err(|_| Cut)?;
     let (head, body) = response.into_parts();
@@ -164,6 +179,14 @@ async fn pass(
         Some(Fault::CutAfter) => Err(Cut),
         _ => Ok(Response::from_parts(head, Full::from(body))),
     }
+}
+
+fn without_token(body: &Bytes) -> Bytes {
+    let mut request: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(fields) = request.as_object_mut() {
+        fields.remove("ClientRequestToken");
+    }
+    Bytes::from(request.to_string())
 }
 
 fn capacity(body: &[u8]) -> f64 {

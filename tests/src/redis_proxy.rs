@@ -1,5 +1,6 @@
 //! A proxy before Redis: counts the commands that pass.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +12,9 @@ pub struct RedisProxy {
     /// Where it listens.
     pub url: String,
     commands: Arc<Mutex<Vec<String>>>,
+    /// Connections of a lower number than this are dead: open, and silent.
+    alive_from: Arc<AtomicUsize>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl RedisProxy {
@@ -19,17 +23,25 @@ impl RedisProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let url = format!("redis://{}", listener.local_addr().unwrap());
         let commands = Arc::new(Mutex::new(Vec::new()));
-        let seen = commands.clone();
+        let (alive_from, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (seen, alive, counter) = (commands.clone(), alive_from.clone(), accepted.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let alive = Alive(counter.fetch_add(1, Ordering::SeqCst), alive.clone());
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
-                tokio::spawn(count(from_client, to_server, seen.clone()));
+                tokio::spawn(count(from_client, to_server, seen.clone(), alive));
                 tokio::spawn(copy(from_server, to_client));
             }
         });
-        Self { url, commands }
+        Self { url, commands, alive_from, accepted }
+    }
+
+    /// Lets the connections that there are die as those of a frozen instance do: they stay open, and nothing that is
+    /// sent on them arrives. New ones work.
+    pub fn let_connections_die(&self) {
+        self.alive_from.store(self.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// The commands since the last time this was asked, by name.
@@ -38,11 +50,19 @@ impl RedisProxy {
     }
 }
 
+struct Alive(usize, Arc<AtomicUsize>);
+
+impl Alive {
+    fn is_dead(&self) -> bool {
+        self.0 < self.1.load(Ordering::SeqCst)
+    }
+}
+
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     let _ = tokio::io::copy(&mut from, &mut to).await;
 }
 
-async fn count(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, seen: Arc<Mutex<Vec<String>>>) {
+async fn count(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, seen: Arc<Mutex<Vec<String>>>, alive: Alive) {
     let mut pending = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
     loop {
@@ -51,6 +71,9 @@ async fn count(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, seen: Arc<Mutex<
         while let Some((name, length)) = command(&pending) {
             seen.lock().unwrap().push(name);
             pending.drain(..length);
+        }
+        if alive.is_dead() {
+            continue;
         }
         if to.write_all(&chunk[..read]).await.is_err() {
             return;

@@ -1,21 +1,28 @@
 -- Availability of one theater: a packed string (its bytes: packed.rs) that merges. Runs in Redis, so each call is atomic.
 --
 -- KEYS[1] the theater's key; ARGV[1] what to do:
---   merge VERSION ENTRIES          take each slot whose stamp is larger; 1, or 0 where there is nothing to merge into
---   begin VERSION SEATS TOKEN WHY LEASE KEEP RENEWAL
---                                  "fill" (the caller's turn), "fresh" (no need), a number (ms somebody else has left),
---                                  or the complete string
---   end VERSION TOKEN SLOTS LIFE ENDS
+--   merge VERSION ENTRIES WHEN_BEHIND
+--                                  take each slot whose stamp is larger; 1, or 0 where there is nothing to merge into.
+--                                  A caller behind the key's layout gets -1 for "tell", drops the key by "drop"
+--   begin VERSION SEATS TOKEN WHY LEASE LONGEST KEEP RENEWAL
+--                                  "fill" (the caller's turn), "fresh" (no need), "behind" (the key's layout is newer),
+--                                  a number (ms somebody else has left), or the complete string
+--   end VERSION TOKEN SLOTS LIFE NOW
 --                                  1 if taken, 0 if the token is no longer there
 --   peek VERSION POSITIONS         the slots, or false
+--
+-- A token's last byte numbers the attempts of one begin. Attempts know each other by the rest, but only the one that
+-- was answered can end: a begin that was held up on the way must not open the door again for what was read before.
+--
+-- Whoever takes over from a filler whose lease ran out gets twice its lease, so that a slow fill ends at last.
 --
 -- Each fill is a round. A slot merged in the current round may be newer than what the filler read: there the larger
 -- stamp wins. A slot not merged in it was known before the filler read: there DynamoDB's word replaces it, whatever
 -- its stamp, so that a fill also heals what a deletion or a lost write left behind.
 
-local FORMAT, HEADER, SLOT = 1, 38, 12
+local FORMAT, HEADER, SLOT = 1, 40, 12
 local NOBODY = string.rep('\0', 16)
-local HEAD = '>BBBBI6c16I6I6'
+local HEAD = '>BBBBI6c16I6I2I6'
 local key, op, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
 -- The header, or nil if there is no key that this program could have made.
@@ -23,14 +30,14 @@ local function read()
   local bytes = redis.pcall('GETRANGE', key, 0, HEADER - 1)
   if type(bytes) ~= 'string' or #bytes < HEADER then return nil end
   local h = {}
-  h.format, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.ends = struct.unpack(HEAD, bytes)
+  h.format, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends = struct.unpack(HEAD, bytes)
   h.seats = (redis.call('STRLEN', key) - HEADER) / SLOT
-  if h.format ~= FORMAT then return nil end
+  if h.format ~= FORMAT or h.seats % 1 ~= 0 then return nil end
   return h
 end
 
 local function pack(h)
-  return struct.pack(HEAD, FORMAT, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.ends)
+  return struct.pack(HEAD, FORMAT, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends)
 end
 
 local function now()
@@ -49,9 +56,10 @@ local function later(a, b)
   return ea > eb
 end
 
-local function merge(entries)
+local function merge(entries, when_behind)
   if redis.call('EXISTS', key) == 0 then return 0 end
   local h = read()
+  if h and h.version > version and when_behind == 'tell' then return -1 end
   if not h or h.version ~= version then
     -- Not ours to merge into, and without the merge not to be believed.
     redis.call('DEL', key)
@@ -72,11 +80,12 @@ local function merge(entries)
   return 1
 end
 
-local function begin(seats, token, why, lease, keep, renewal)
+local function begin(seats, token, why, lease, longest, keep, renewal)
   local h, t = read(), now()
+  if h and h.version > version then return 'behind' end
   if h and (h.version ~= version or h.seats ~= seats) then h = nil end
-  if h and h.token == token then return 'fill' end
-  local held = h and h.token ~= NOBODY and h.lease > t
+  local ours = h and string.sub(h.token, 1, 15) == string.sub(token, 1, 15)
+  local held = h and not ours and h.token ~= NOBODY and h.lease > t
   if h and h.complete == 1 then
     if why == 'missing' then return redis.call('GET', key) end
     if why == 'renewal' and (held or redis.call('PTTL', key) > renewal) then return 'fresh' end
@@ -84,19 +93,26 @@ local function begin(seats, token, why, lease, keep, renewal)
   end
   if held then return h.lease - t end
   if h then
-    h.round, h.merged, h.token, h.lease = h.round % 255 + 1, 0, token, t + lease
+    local left_behind = not ours and h.token ~= NOBODY
+    h.span = left_behind and math.min(h.span * 2, longest) or lease
+    h.round, h.merged, h.token, h.lease = h.round % 255 + 1, 0, token, t + h.span
     redis.call('SETRANGE', key, 0, pack(h))
     if h.complete == 0 then redis.call('PEXPIRE', key, keep) end
   else
-    h = { complete = 0, round = 1, merged = 0, version = version, token = token, lease = t + lease, ends = 0 }
+    h = {
+      complete = 0, round = 1, merged = 0, version = version, token = token, lease = t + lease, span = lease, ends = 0
+    }
     redis.call('SET', key, pack(h) .. string.rep('\0', seats * SLOT), 'PX', keep)
   end
   return 'fill'
 end
 
-local function finish(token, slots, life, ends)
+local function finish(token, slots, life, callers_now)
   local h = read()
   if not h or h.version ~= version or h.token ~= token or h.seats * SLOT ~= #slots then return 0 end
+  -- What was read is as old as the begin, so its life is counted from there.
+  local left = life - (now() - (h.lease - h.span))
+  if left <= 0 then return 0 end
   local body = slots
   if h.merged == 1 then
     -- Keep what was merged in this round where it is later; take the rest as one piece from between.
@@ -114,8 +130,8 @@ local function finish(token, slots, life, ends)
     parts[#parts + 1] = string.sub(slots, done + 1)
     body = table.concat(parts)
   end
-  h.complete, h.merged, h.token, h.lease, h.ends = 1, 0, NOBODY, 0, ends
-  redis.call('SET', key, pack(h) .. body, 'PX', life)
+  h.complete, h.merged, h.token, h.lease, h.span, h.ends = 1, 0, NOBODY, 0, 0, callers_now + left
+  redis.call('SET', key, pack(h) .. body, 'PX', left)
   return 1
 end
 
@@ -130,10 +146,11 @@ local function peek(positions)
   return table.concat(slots)
 end
 
-if op == 'merge' then return merge(ARGV[3]) end
+if op == 'merge' then return merge(ARGV[3], ARGV[4]) end
 if op == 'peek' then return peek(ARGV[3]) end
 if op == 'begin' then
-  return begin(tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
+  local lease, longest, keep, renewal = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+  return begin(tonumber(ARGV[3]), ARGV[4], ARGV[5], lease, longest, keep, renewal)
 end
 if op == 'end' then return finish(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])) end
 return redis.error_reply('unknown operation')

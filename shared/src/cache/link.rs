@@ -275,8 +275,8 @@ fn target(address: CacheAddress) -> RedisResult<Target> {
         return Ok(Target::Single(Box::new(client)));
     }
     let mut builder = ClusterClient::builder([address.url])
-        // Repeating is this module's business.
-        .retries(0)
+        // Following a slot that moved takes one; all other repeating is this module's business.
+        .retries(1)
         .connection_timeout(CONNECT_PATIENCE)
         .response_timeout(CONNECT_PATIENCE);
     if let Some(certificates) = certificates {

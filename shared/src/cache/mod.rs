@@ -9,10 +9,10 @@ mod link;
 mod packed;
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use redis::{Script, ScriptInvocation, Value};
-use uuid::Uuid;
 
 pub use link::{CacheAddress, CacheError};
 pub use packed::Packed;
@@ -28,8 +28,10 @@ use link::Link;
 pub const LIFETIME: Duration = Duration::from_secs(60);
 /// With so little of its life left, a key that is still looked at is filled anew by one of its readers.
 pub const RENEWAL: Duration = Duration::from_secs(15);
-/// How long the one who fills may take before another may begin in its place.
+/// How long the one who fills may take before another may begin in its place. Each who takes over gets twice that of
+/// the one before, up to the longest, so that even the slowest fill ends once.
 pub const LEASE: Duration = Duration::from_millis(500);
+const LONGEST_LEASE: Duration = Duration::from_secs(8);
 /// How long an incomplete key is kept for what is merged into it: a slow filler may still end after its lease.
 const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(10);
 
@@ -52,9 +54,9 @@ pub enum Lookup {
     Miss,
 }
 
-/// Proof of having begun to fill; only its holder can end.
+/// Proof of having begun to fill; only its holder can end. The last byte numbers the attempts to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FillToken(Uuid);
+pub struct FillToken([u8; 16]);
 
 /// What there is to fill, as [`Cache::begin`] is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,26 @@ pub enum Begun {
     Complete(Packed),
     /// It has been renewed already.
     NotDue,
+    /// What is there is of a newer layout than the caller's.
+    Behind,
+}
+
+/// What to do where the cache has a newer layout than the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenBehind {
+    /// Change nothing; the caller finds out the newer positions.
+    Tell,
+    /// Drop the key: without this merge it must not be believed.
+    Drop,
+}
+
+/// What became of a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merged {
+    /// The cache knows it, or has nothing that could lack it.
+    Done,
+    /// Told to [`WhenBehind::Tell`]: the cache has a newer layout.
+    Behind,
 }
 
 impl Cache {
@@ -113,27 +135,33 @@ impl Cache {
     /// Tells the cache what DynamoDB accepted, or what a refusal brought to light: the larger stamp wins in each slot.
     ///
     /// Repeating it, or telling it late, changes nothing. Where there is no key nothing is made; where there is one of
-    /// another layout it is dropped, since positions mean nothing in it.
+    /// an older layout it is dropped, since positions mean nothing in it.
     pub async fn merge(
         &self,
         theater: &TheaterId,
         version: u64,
         learned: &[LearnedSlot],
+        when_behind: WhenBehind,
         tally: &Tally,
-    ) -> Result<(), CacheError> {
+    ) -> Result<Merged, CacheError> {
         if learned.is_empty() {
-            return Ok(());
+            return Ok(Merged::Done);
         }
+        let when_behind = match when_behind {
+            WhenBehind::Tell => "tell",
+            WhenBehind::Drop => "drop",
+        };
         let mut entries = Vec::with_capacity(learned.len() * packed::ENTRY);
         for LearnedSlot { position, slot } in learned {
             entries.extend_from_slice(&position.to_be_bytes());
             entries.extend_from_slice(&packed::encode(*slot));
         }
-        self.script(theater, tally, |call| {
-            call.arg("merge").arg(version).arg(entries.as_slice());
-        })
-        .await
-        .map(drop)
+        let answer = self
+            .script(theater, tally, |call| {
+                call.arg("merge").arg(version).arg(entries.as_slice()).arg(when_behind);
+            })
+            .await?;
+        Ok(if answer == Value::Int(-1) { Merged::Behind } else { Merged::Done })
     }
 
     /// Begins to fill, unless somebody else is at it. Must come *before* reading DynamoDB: from here on the key exists
@@ -142,9 +170,10 @@ impl Cache {
         &self,
         layout: &Layout,
         reason: FillReason,
-        token: FillToken,
+        filler: FillToken,
         tally: &Tally,
     ) -> Result<Begun, CacheError> {
+        let attempts = AtomicU8::new(0);
         let reason = match reason {
             FillReason::Missing => "missing",
             FillReason::Renewal => "renewal",
@@ -155,15 +184,20 @@ impl Cache {
                 call.arg("begin")
                     .arg(layout.version)
                     .arg(layout.seats().len())
-                    .arg(token.0.as_bytes().as_slice())
+                    .arg(filler.attempt(attempts.fetch_add(1, Ordering::Relaxed) + 1).0.as_slice())
                     .arg(reason)
                     .arg(millis(LEASE))
+                    .arg(millis(LONGEST_LEASE))
                     .arg(millis(INCOMPLETE_LIFETIME))
                     .arg(millis(RENEWAL));
             })
             .await?;
         match answer {
-            Value::BulkString(bytes) if bytes == b"fill" => Ok(Begun::Fill(token)),
+            Value::BulkString(bytes) if bytes == b"fill" => {
+                // The attempt that was answered is the last one; only it may end.
+                Ok(Begun::Fill(filler.attempt(attempts.load(Ordering::Relaxed))))
+            }
+            Value::BulkString(bytes) if bytes == b"behind" => Ok(Begun::Behind),
             Value::BulkString(bytes) if bytes == b"fresh" => Ok(Begun::NotDue),
             Value::BulkString(bytes) => {
                 Packed::complete(bytes).map(Begun::Complete).ok_or(CacheError::Unexpected("begin"))
@@ -187,10 +221,10 @@ impl Cache {
             .script(&layout.theater, tally, |call| {
                 call.arg("end")
                     .arg(layout.version)
-                    .arg(token.0.as_bytes().as_slice())
+                    .arg(token.0.as_slice())
                     .arg(body.as_slice())
                     .arg(millis(LIFETIME))
-                    .arg(self.clock.now().0 + millis(LIFETIME));
+                    .arg(self.clock.now().0);
             })
             .await?;
         Ok(answer == Value::Int(1))
@@ -219,13 +253,15 @@ impl Cache {
         &self,
         theater: &TheaterId,
         tally: &Tally,
-        args: impl FnOnce(&mut ScriptInvocation<'static>),
+        args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
-        let mut call = SCRIPT.prepare_invoke();
-        call.key(self.key(theater));
-        args(&mut call);
-        let call = &call;
-        self.link.call(tally, |mut connection| async move { call.invoke_async(&mut connection).await }).await
+        let attempt = |mut connection: link::Connection| {
+            let mut call = SCRIPT.prepare_invoke();
+            call.key(self.key(theater));
+            args(&mut call);
+            async move { call.invoke_async(&mut connection).await }
+        };
+        self.link.call(tally, attempt).await
     }
 
     /// One key per theater; the braces make a cluster keep what belongs to a theater in one place.
@@ -237,7 +273,17 @@ impl Cache {
 impl FillToken {
     /// A token that nobody else has.
     pub fn new() -> Self {
-        Self(crate::entropy::new_id())
+        Self(crate::entropy::new_id().into_bytes())
+    }
+
+    /// Its bytes, as they stand in the string.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
+    fn attempt(mut self, number: u8) -> Self {
+        self.0[15] = number;
+        self
     }
 }
 

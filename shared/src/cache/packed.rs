@@ -8,8 +8,9 @@
 //! | 3 | 1 when something was merged in this round | | 11 | round in which it was merged, 0 if filled |
 //! | 4..10 | layout_version | | | |
 //! | 10..26 | token of who is filling, zeros if nobody | | | |
-//! | 26..32 | until when that is its alone, ms of Redis's clock | | | |
-//! | 32..38 | when the key ends, ms of the filler's clock: a hint; 0 while incomplete | | | |
+//! | 26..32 | until when that is its alone (the lease), ms of Redis's clock | | | |
+//! | 32..34 | how long that lease was from its begin, ms | | | |
+//! | 34..40 | when the key ends, ms of the filler's clock: a hint; 0 while incomplete | | | |
 
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::layout::Layout;
@@ -17,7 +18,7 @@ use crate::rules::time::{EpochMillis, EpochSeconds};
 
 /// The format of this program. Another one is a miss, and is overwritten.
 const FORMAT: u8 = 1;
-const HEADER: usize = 38;
+const HEADER: usize = 40;
 const SLOT: usize = 12;
 /// A position and a slot: what is merged.
 pub(super) const ENTRY: usize = 4 + SLOT;
@@ -40,7 +41,7 @@ impl Packed {
 
     /// When the key ends, by the clock of whoever filled it: near enough to know when to renew it. Redis decides.
     pub fn ends_at(&self) -> EpochMillis {
-        EpochMillis(number(&self.0[32..38]))
+        EpochMillis(number(&self.0[34..40]))
     }
 
     /// Its slots, or `None` if they are not those of this layout or can't be read.

@@ -112,8 +112,8 @@ impl Problem {
     }
 
     fn try_again(cause: impl Display) -> Self {
-        let detail = "The request may or may not have been carried out. Repeating it with the same id is safe and \
-            tells which.";
+        let detail = "It is not known whether the request was carried out. Repeating it with the same id is safe and \
+            tells; without an id, look at the seats first.";
         Self { cause: Some(cause.to_string()), ..Self::new(Code::TryAgain, detail) }
     }
 

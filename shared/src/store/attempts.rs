@@ -3,12 +3,15 @@
 //! The SDK's own retries are switched off, because they don't know transaction conflicts, and because a write has to
 //! know whether an earlier attempt of it may have been carried out.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use tokio::time::Instant;
 
+use super::refusal::Findings;
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::tally::Tally;
@@ -22,19 +25,20 @@ pub(super) enum Trouble {
     Throttled(String),
     /// No answer, or one that says nothing: the write may have been carried out.
     Unknown(String),
+    /// DynamoDB takes this attempt for another than it had under the same token, so an earlier one has reached it.
+    OtherUnderToken(String),
     /// Repeating won't help.
     Final(String),
 }
 
 impl Trouble {
-    /// Tells by the error's code (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
-    pub(super) fn of<E, R>(error: &SdkError<E, R>) -> Self
+    /// Tells by the error's code, and where that says nothing by the status
+    /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
+    pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
-        SdkError<E, R>: std::error::Error,
     {
-        let text = aws_sdk_dynamodb::error::DisplayErrorContext(error).to_string();
+        let text = describe(error);
         let SdkError::ServiceError(service) = error else {
             return match error {
                 SdkError::ConstructionFailure(_) => Self::Final(text),
@@ -48,15 +52,31 @@ impl Trouble {
             "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded" => {
                 Self::Throttled(text)
             }
-            // The codes of HTTP 500 and 503; an answer without any code comes from something in between.
-            "InternalServerError"
-            | "InternalServerErrorException"
-            | "ServiceUnavailable"
-            | "ServiceUnavailableException"
-            | "" => Self::Unknown(text),
+            "IdempotentParameterMismatchException" => Self::OtherUnderToken(text),
+            // An answer without any code comes from something in between.
+            "" => Self::Unknown(text),
+            _ if service.raw().status().as_u16() >= 500 => Self::Unknown(text),
             _ => Self::Final(text),
         }
     }
+}
+
+/// Code, message and causes. Not the SDK's own display of the context: that has the answer's body, and with it
+/// reservation ids.
+pub(super) fn describe<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let mut text = match error.code() {
+        Some(code) => format!("{code}: {}", error.message().unwrap_or_default()),
+        None => error.to_string(),
+    };
+    let mut cause = error.source().filter(|_| error.code().is_none());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// The attempts of one operation.
@@ -89,7 +109,8 @@ impl<'a> Attempts<'a> {
     }
 
     fn within(patience: Duration, tally: &'a Tally) -> Self {
-        Self { tally, give_up: Instant::now() + patience, made: 0, unknown: false }
+        let give_up = tally.give_up().min(Instant::now() + patience);
+        Self { tally, give_up, made: 0, unknown: false }
     }
 
     /// Goes on to another call within the same time: the next attempt is a first one again.
@@ -98,11 +119,11 @@ impl<'a> Attempts<'a> {
     }
 
     /// Sends one call: bounded by the time left, counted with its capacity.
-    pub(super) async fn send<T, E, R>(
+    pub(super) async fn send<T, E>(
         &mut self,
-        call: impl Future<Output = Result<T, SdkError<E, R>>>,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         consumed: impl FnOnce(&T) -> &[ConsumedCapacity],
-    ) -> Result<T, Failed<E, R>> {
+    ) -> Result<T, Failed<E>> {
         let started = Instant::now();
         let result = tokio::time::timeout_at(self.give_up, call).await;
         self.tally.add(|costs| {
@@ -122,6 +143,20 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    /// What a failure means for the request: nothing is broken for good that an earlier attempt may have done.
+    pub(super) fn failure(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Broken(text) if self.unknown => StoreError::Undecided(text),
+            error => error,
+        }
+    }
+
+    /// Whether to try again although the answer is a refusal already: some seats weren't decided, and it is to name every
+    /// seat in the way. Not for long: it stays a refusal.
+    pub(super) fn worth_knowing_all(&self, findings: &Findings) -> bool {
+        findings.trouble.is_some() && self.made < 3
+    }
+
     /// Whether so few attempts were made that the next, a better informed one, needs no pause.
     pub(super) fn may_repeat_at_once(&self) -> bool {
         self.made < 8
@@ -133,14 +168,14 @@ impl<'a> Attempts<'a> {
     /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
     pub(super) async fn pause(&mut self, trouble: Trouble) -> Result<(), StoreError> {
         let text = match trouble {
-            Trouble::Final(text) => return Err(StoreError::Broken(text)),
+            Trouble::Final(text) => return Err(self.failure(StoreError::Broken(text))),
             Trouble::Contention(text) | Trouble::Throttled(text) => text,
-            Trouble::Unknown(text) => {
+            Trouble::Unknown(text) | Trouble::OtherUnderToken(text) => {
                 self.unknown = true;
                 text
             }
         };
-        let doubled = Self::FIRST_PAUSE.saturating_mul(1 << self.made.min(10));
+        let doubled = Self::FIRST_PAUSE.saturating_mul(1 << self.made.saturating_sub(1).min(10));
         let pause = entropy::jitter(doubled.min(Self::LONGEST_PAUSE));
         if Instant::now() + pause >= self.give_up {
             return Err(StoreError::Undecided(text));
@@ -154,17 +189,12 @@ impl<'a> Attempts<'a> {
 
 /// A call that brought no result.
 #[derive(Debug)]
-pub(super) enum Failed<E, R> {
-    Answered(SdkError<E, R>),
+pub(super) enum Failed<E> {
+    Answered(SdkError<E, HttpResponse>),
     OutOfTime,
 }
 
-impl<E, R> Failed<E, R>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-    SdkError<E, R>: std::error::Error,
-{
+impl<E: ProvideErrorMetadata + std::error::Error + 'static> Failed<E> {
     pub(super) fn trouble(&self) -> Trouble {
         match self {
             Self::Answered(error) => Trouble::of(error),

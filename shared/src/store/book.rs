@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::attempts::{Attempts, Trouble};
 use super::change::Change;
 use super::items::{self, BookingItem, Item, attribute, booking_key, n, s, seat_key};
-use super::refusal::{Findings, Refusal, Standing, Verdict};
+use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
@@ -84,15 +84,23 @@ impl Store {
             let trouble = match booker.attempt(&mut attempts).await {
                 Ok(()) => return Ok(booker.booked()),
                 Err(Refusal::Call(trouble)) => trouble,
-                Err(Refusal::Conditions(verdicts)) => match booker.settle(verdicts)? {
+                Err(Refusal::Conditions(verdicts)) => match booker.settle(verdicts, &attempts)? {
                     Settled::Outcome(outcome) => return Ok(outcome),
                     Settled::Trouble(trouble) => trouble,
                     Settled::StampRaised if attempts.may_repeat_at_once() => continue,
                     Settled::StampRaised => Trouble::Contention("the seats keep changing".to_owned()),
                 },
             };
-            if let Err(given_up) = attempts.pause(trouble).await {
-                return booker.look_again(tally).await.ok_or(given_up);
+            if matches!(trouble, Trouble::OtherUnderToken(_)) {
+                booker.token = entropy::new_id();
+            }
+            match attempts.pause(trouble).await {
+                Ok(()) => {}
+                Err(StoreError::Undecided(text)) => {
+                    let outcome = booker.look_again(&attempts, tally).await;
+                    return outcome.ok_or(StoreError::Undecided(text));
+                }
+                Err(broken) => return Err(broken),
             }
         }
     }
@@ -150,10 +158,15 @@ impl Booker<'_> {
     }
 
     /// Decides by what stood in the way, or prepares the next attempt.
-    fn settle(&mut self, verdicts: Vec<Verdict>) -> Result<Settled, StoreError> {
+    fn settle(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
+        self.judge(verdicts, attempts).map_err(|error| attempts.failure(error))
+    }
+
+    fn judge(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
         let mut verdicts = verdicts.into_iter();
         let booking = verdicts.next();
-        let findings = Findings::read(self.request.seats.seats(), verdicts, self.request.reservation, self.now)?;
+        let wanter = Wanter { reservation: self.request.reservation, booking: Some(self.request.booking) };
+        let mut findings = Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)?;
         match booking {
             Some(Verdict::Refused(Some(item))) => {
                 return Ok(Settled::Outcome(self.repeated(&item, findings.learned())?));
@@ -163,15 +176,19 @@ impl Booker<'_> {
             Some(Verdict::Trouble(trouble)) => return Ok(Settled::Trouble(trouble)),
             Some(Verdict::Refused(None) | Verdict::Passed) | None => {}
         }
+        if findings.has_own_booking() {
+            // The seats of our booking without the booking: one was read before it was made, the other after.
+            return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
+        }
         let conflicts = findings.conflicts();
-        if !conflicts.is_empty() {
+        if !conflicts.is_empty() && !attempts.worth_knowing_all(&findings) {
             return Ok(Settled::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
         }
-        if findings.found.iter().any(|found| found.standing != Standing::Taken) {
+        if findings.found.iter().any(|found| matches!(found.standing, Standing::Open | Standing::Ours)) {
             self.stamp = findings.stamp_above(self.stamp);
             self.token = entropy::new_id();
         }
-        Ok(match findings.trouble {
+        Ok(match findings.trouble.take() {
             Some(trouble) => Settled::Trouble(trouble),
             None => Settled::StampRaised,
         })
@@ -196,12 +213,12 @@ impl Booker<'_> {
     }
 
     /// The last resort when the attempts are used up: look, and decide by that.
-    async fn look_again(&mut self, tally: &Tally) -> Option<BookOutcome> {
+    async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<BookOutcome> {
         let BookRequest { theater, seats, booking, .. } = self.request;
         let mut keys = vec![booking_key(theater, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
         let found = self.store.standing(&keys, tally).await?;
-        match self.settle(found.into_iter().map(Verdict::Refused).collect()).ok()? {
+        match self.settle(found.into_iter().map(Verdict::Refused).collect(), attempts).ok()? {
             Settled::Outcome(outcome) => Some(outcome),
             Settled::Trouble(_) | Settled::StampRaised => None,
         }

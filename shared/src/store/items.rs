@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::StoreError;
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::layout::Layout;
-use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -18,6 +18,7 @@ pub(super) mod attribute {
     pub(crate) const SK: &str = "sk";
     pub(crate) const STATUS: &str = "status";
     pub(crate) const RESERVATION_ID: &str = "reservation_id";
+    pub(crate) const BOOKING_ID: &str = "booking_id";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
@@ -70,6 +71,8 @@ pub(super) struct SeatItem {
     pub(super) slot: Slot,
     /// Who holds it, if it is reserved.
     pub(super) reservation: Option<ReservationId>,
+    /// Under which id, if it is booked.
+    pub(super) booking: Option<BookingId>,
 }
 
 impl SeatItem {
@@ -79,16 +82,11 @@ impl SeatItem {
             RESERVED => SeatState::Reserved { expires_at: EpochSeconds(number(item, attribute::EXPIRES_AT)?) },
             other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
-        // A projection leaves the reservation out: nobody but its holder needs it.
-        let reservation = match item.get(attribute::RESERVATION_ID) {
-            None => None,
-            Some(_) => Some(
-                ReservationId::parse(text(item, attribute::RESERVATION_ID)?)
-                    .map_err(|_| unreadable(item, attribute::RESERVATION_ID, "not a UUID"))?,
-            ),
-        };
+        // A projection leaves both out: nobody but those who want the seat needs them.
+        let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
+        let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
         let changed_at = EpochMillis(number(item, attribute::CHANGED_AT)?);
-        Ok(Self { slot: Slot { changed_at, state }, reservation })
+        Ok(Self { slot: Slot { changed_at, state }, reservation, booking })
     }
 
     /// The label in a seat item's sort key.
@@ -151,6 +149,13 @@ fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
         Some(AttributeValue::S(text)) => Ok(text),
         _ => Err(unreadable(item, name, "expected a string")),
     }
+}
+
+fn id<T>(item: &Item, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidName>) -> Result<Option<T>, StoreError> {
+    if !item.contains_key(name) {
+        return Ok(None);
+    }
+    parse(text(item, name)?).map(Some).map_err(|_| unreadable(item, name, "not a UUID"))
 }
 
 fn number(item: &Item, name: &str) -> Result<u64, StoreError> {

@@ -49,8 +49,8 @@ impl Store {
         let key = items::nothing_key();
         let read = self.client.get_item().table_name(&self.table).set_key(Some(key)).send();
         if let Err(error) = read.await {
-            let error = aws_sdk_dynamodb::error::DisplayErrorContext(error);
-            tracing::warn!(%error, "DynamoDB isn't there yet; the first request tries again");
+            let error = attempts::describe(&error);
+            tracing::warn!(error, "DynamoDB isn't there yet; the first request tries again");
         }
     }
 

@@ -1,6 +1,5 @@
 //! What a refused write found in its way. DynamoDB hands it over with the refusal (`ALL_OLD`), so nothing is read again.
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
@@ -9,7 +8,7 @@ use super::StoreError;
 use super::attempts::{Failed, Trouble};
 use super::items::{Item, SeatItem};
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
-use crate::rules::names::ReservationId;
+use crate::rules::names::{BookingId, ReservationId};
 use crate::rules::selection::{Conflict, SelectedSeat};
 use crate::rules::time::EpochMillis;
 
@@ -33,12 +32,8 @@ pub(super) enum Refusal {
     Call(Trouble),
 }
 
-impl<R> From<Failed<UpdateItemError, R>> for Refusal
-where
-    R: std::fmt::Debug,
-    SdkError<UpdateItemError, R>: std::error::Error,
-{
-    fn from(failed: Failed<UpdateItemError, R>) -> Self {
+impl From<Failed<UpdateItemError>> for Refusal {
+    fn from(failed: Failed<UpdateItemError>) -> Self {
         if let Failed::Answered(error) = &failed
             && let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
         {
@@ -48,12 +43,8 @@ where
     }
 }
 
-impl<R> From<Failed<TransactWriteItemsError, R>> for Refusal
-where
-    R: std::fmt::Debug,
-    SdkError<TransactWriteItemsError, R>: std::error::Error,
-{
-    fn from(failed: Failed<TransactWriteItemsError, R>) -> Self {
+impl From<Failed<TransactWriteItemsError>> for Refusal {
+    fn from(failed: Failed<TransactWriteItemsError>) -> Self {
         if let Failed::Answered(error) = &failed
             && let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
         {
@@ -76,6 +67,13 @@ fn verdict(reason: &CancellationReason) -> Verdict {
     }
 }
 
+/// Who wants the seats: under which reservation, and to book them under which id.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wanter {
+    pub(super) reservation: Option<ReservationId>,
+    pub(super) booking: Option<BookingId>,
+}
+
 /// What stands under a seat, seen by one who wants it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -83,6 +81,8 @@ pub(super) enum Standing {
     Open,
     /// It is reserved under the wanter's own reservation.
     Ours,
+    /// It is booked under the very id that the wanter wants to book under: not by somebody else.
+    OwnBooking,
     /// Somebody else has it.
     Taken,
 }
@@ -110,7 +110,7 @@ impl Findings {
     pub(super) fn read(
         seats: &[SelectedSeat],
         verdicts: impl IntoIterator<Item = Verdict>,
-        reservation: Option<ReservationId>,
+        wanter: Wanter,
         now: EpochMillis,
     ) -> Result<Self, StoreError> {
         let mut findings = Self::default();
@@ -121,12 +121,17 @@ impl Findings {
                 Verdict::Trouble(trouble) => findings.trouble = findings.trouble.or(Some(trouble)),
                 Verdict::Refused(item) => {
                     let item = item.as_ref().map(SeatItem::read).transpose()?;
-                    let standing = item.as_ref().map_or(Standing::Open, |item| standing(item, reservation, now));
+                    let standing = item.as_ref().map_or(Standing::Open, |item| standing(item, wanter, now));
                     findings.found.push(Found { seat: seat.clone(), standing, slot: item.map(|item| item.slot) });
                 }
             }
         }
         Ok(findings)
+    }
+
+    /// Whether a seat is booked under the id that is just being booked.
+    pub(super) fn has_own_booking(&self) -> bool {
+        self.found.iter().any(|found| found.standing == Standing::OwnBooking)
     }
 
     /// The seats that others have: with one of them the request is refused, whatever the rest.
@@ -150,10 +155,13 @@ impl Findings {
     }
 }
 
-fn standing(item: &SeatItem, reservation: Option<ReservationId>, now: EpochMillis) -> Standing {
+fn standing(item: &SeatItem, wanter: Wanter, now: EpochMillis) -> Standing {
     match item.slot.status(now) {
         SeatState::Available => Standing::Open,
-        SeatState::Reserved { .. } if reservation.is_some() && item.reservation == reservation => Standing::Ours,
+        SeatState::Reserved { .. } if wanter.reservation.is_some() && item.reservation == wanter.reservation => {
+            Standing::Ours
+        }
+        SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => Standing::OwnBooking,
         SeatState::Reserved { .. } | SeatState::Booked => Standing::Taken,
     }
 }
@@ -166,17 +174,36 @@ mod tests {
 
     #[test]
     fn a_seat_is_open_ours_or_taken() {
-        let ours = ReservationId(Uuid::from_u128(1));
-        let other = ReservationId(Uuid::from_u128(2));
-        let item = |reservation, state| SeatItem { slot: Slot { changed_at: EpochMillis(1), state }, reservation };
-        let until = SeatState::Reserved { expires_at: EpochSeconds(10) };
+        let (ours, other) = (ReservationId(Uuid::from_u128(1)), ReservationId(Uuid::from_u128(2)));
+        let (mine, theirs) = (BookingId(Uuid::from_u128(3)), BookingId(Uuid::from_u128(4)));
+        let reserved = |reservation, expires_at| SeatItem {
+            slot: Slot {
+                changed_at: EpochMillis(1),
+                state: SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
+            },
+            reservation,
+            booking: None,
+        };
+        let booked = |booking| SeatItem {
+            slot: Slot { changed_at: EpochMillis(1), state: SeatState::Booked },
+            reservation: None,
+            booking,
+        };
+        let with = Wanter { reservation: Some(ours), booking: Some(mine) };
+        let nobody = Wanter::default();
         let (before, after) = (EpochMillis(9_999), EpochMillis(10_000));
-        assert_eq!(standing(&item(Some(ours), until), Some(ours), before), Standing::Ours);
-        assert_eq!(standing(&item(Some(other), until), Some(ours), before), Standing::Taken);
-        assert_eq!(standing(&item(Some(other), until), None, before), Standing::Taken);
-        assert_eq!(standing(&item(None, until), None, before), Standing::Taken);
-        assert_eq!(standing(&item(Some(other), until), Some(ours), after), Standing::Open);
-        assert_eq!(standing(&item(Some(ours), until), Some(ours), after), Standing::Open);
-        assert_eq!(standing(&item(None, SeatState::Booked), Some(ours), after), Standing::Taken);
+        for (item, wanter, now, expected) in [
+            (reserved(Some(ours), 10), with, before, Standing::Ours),
+            (reserved(Some(other), 10), with, before, Standing::Taken),
+            (reserved(Some(other), 10), nobody, before, Standing::Taken),
+            (reserved(None, 10), nobody, before, Standing::Taken),
+            (reserved(Some(other), 10), with, after, Standing::Open),
+            (reserved(Some(ours), 10), with, after, Standing::Open),
+            (booked(Some(theirs)), with, after, Standing::Taken),
+            (booked(None), nobody, after, Standing::Taken),
+            (booked(Some(mine)), with, after, Standing::OwnBooking),
+        ] {
+            assert_eq!(standing(&item, wanter, now), expected, "{item:?}");
+        }
     }
 }

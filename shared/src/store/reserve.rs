@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::attempts::{Attempts, Trouble};
 use super::change::Change;
 use super::items::seat_key;
-use super::refusal::{Findings, Refusal, Standing, Verdict};
+use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
@@ -89,8 +89,10 @@ impl Store {
                 Ok(()) => return Ok(reserving.reserved()),
                 Err(Refusal::Call(trouble)) => trouble,
                 Err(Refusal::Conditions(verdicts)) => {
-                    let findings = reserving.read(verdicts)?;
-                    if let Some(outcome) = reserving.settle(&findings, attempts.unknown) {
+                    let findings = reserving.read(verdicts).map_err(|error| attempts.failure(error))?;
+                    if !attempts.worth_knowing_all(&findings)
+                        && let Some(outcome) = reserving.settle(&findings, attempts.unknown)
+                    {
                         return Ok(outcome);
                     }
                     // Without trouble a stamp was too low, or a seat is now known to be held: again at once.
@@ -101,8 +103,16 @@ impl Store {
                     }
                 }
             };
-            if let Err(given_up) = attempts.pause(trouble).await {
-                return reserving.look_again(&attempts, tally).await.ok_or(given_up);
+            if matches!(trouble, Trouble::OtherUnderToken(_)) {
+                reserving.token = entropy::new_id();
+            }
+            match attempts.pause(trouble).await {
+                Ok(()) => {}
+                Err(StoreError::Undecided(text)) => {
+                    let outcome = reserving.look_again(&attempts, tally).await;
+                    return outcome.ok_or(StoreError::Undecided(text));
+                }
+                Err(broken) => return Err(broken),
             }
         }
     }
@@ -136,7 +146,8 @@ impl Reserving<'_> {
     }
 
     fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {
-        Findings::read(self.request.seats.seats(), verdicts, Some(self.request.reservation), self.now)
+        let wanter = Wanter { reservation: Some(self.request.reservation), booking: None };
+        Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)
     }
 
     /// Decides by what stood in the way, or prepares the next attempt.

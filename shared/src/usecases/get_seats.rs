@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::BoxOffice;
-use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, Packed, RENEWAL};
+use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, RENEWAL};
 use crate::entropy;
 use crate::rules::availability::Slot;
 use crate::rules::layout::Layout;
@@ -15,7 +15,8 @@ use crate::rules::time::EpochMillis;
 use crate::store::StoreError;
 use crate::tally::Tally;
 
-/// How long one who finds somebody else filling waits for it before asking DynamoDB without filling.
+/// How long one who finds somebody else filling waits for it before asking DynamoDB without filling, and how long a
+/// renewal may take whose reader has an answer already.
 const WAIT: Duration = Duration::from_secs(1);
 /// Between two looks while waiting: at least this, and up to twice of it.
 const POLL: Duration = Duration::from_millis(25);
@@ -72,7 +73,7 @@ impl BoxOffice {
         let mut layout = layout?.ok_or(GetSeatsError::TheaterNotFound)?;
         let packed = match lookup {
             Err(_) => return self.bypass(layout, tally).await,
-            Ok(Lookup::Miss) => return self.fill(cache, layout, FillReason::Missing, tally).await,
+            Ok(Lookup::Miss) => return self.fill(cache, layout, tally).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
         if packed.layout_version() > layout.version {
@@ -83,8 +84,7 @@ impl BoxOffice {
             }
         }
         let Some(slots) = packed.slots(&layout) else {
-            let reason = unusable(&packed, &layout);
-            return self.fill(cache, layout, reason, tally).await;
+            return self.fill(cache, layout, tally).await;
         };
         let hit = self.view(layout, slots, Source::Hit);
         let left = packed.ends_at().0.saturating_sub(hit.now.0);
@@ -95,24 +95,19 @@ impl BoxOffice {
     }
 
     /// Fills the cache, or waits for whoever is at it.
-    async fn fill(
-        &self,
-        cache: &Cache,
-        layout: Arc<Layout>,
-        mut reason: FillReason,
-        tally: &Tally,
-    ) -> Result<SeatsView, GetSeatsError> {
+    async fn fill(&self, cache: &Cache, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
         let give_up = Instant::now() + WAIT;
-        let token = FillToken::new();
+        let filler = FillToken::new();
+        let mut reason = FillReason::Missing;
         while Instant::now() < give_up {
-            match cache.begin(&layout, reason, token, tally).await {
-                Err(_) => break,
+            match cache.begin(&layout, reason, filler, tally).await {
+                Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
                 Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
                 Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
                     Some(slots) => return Ok(self.view(layout, slots, Source::Hit)),
-                    None => reason = unusable(&packed, &layout),
+                    // It is there, complete, of this layout, and spoilt.
+                    None => reason = FillReason::Unreadable,
                 },
-                Ok(Begun::NotDue) => break,
                 Ok(Begun::Held(left)) => tokio::time::sleep(left.min(POLL + entropy::jitter(POLL))).await,
             }
         }
@@ -124,7 +119,13 @@ impl BoxOffice {
     async fn renew(&self, cache: &Cache, hit: SeatsView, tally: &Tally) -> SeatsView {
         let begun = cache.begin(&hit.layout, FillReason::Renewal, FillToken::new(), tally).await;
         let Ok(Begun::Fill(token)) = begun else { return hit };
-        self.fill_now(cache, hit.layout.clone(), token, tally).await.unwrap_or(hit)
+        match tokio::time::timeout(WAIT, self.fill_now(cache, hit.layout.clone(), token, tally)).await {
+            Ok(Ok(renewed)) => renewed,
+            failed => {
+                tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");
+                hit
+            }
+        }
     }
 
     async fn fill_now(
@@ -148,9 +149,4 @@ impl BoxOffice {
     fn view(&self, layout: Arc<Layout>, slots: Vec<Slot>, source: Source) -> SeatsView {
         SeatsView { layout, slots, now: self.clock.now(), source }
     }
-}
-
-/// Why a complete string can't be used: it is of another layout, or spoilt.
-fn unusable(packed: &Packed, layout: &Layout) -> FillReason {
-    if packed.layout_version() == layout.version { FillReason::Unreadable } else { FillReason::Missing }
 }

@@ -16,7 +16,7 @@ pub use put_layout::{Put, PutError, put_layout};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use select::SelectError;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
 use crate::rules::layout::Layout;
@@ -54,9 +54,27 @@ impl BoxOffice {
     /// Tells the cache what a write taught. What it can't be told now it learns by filling, at the latest when its key
     /// ends; the request is answered all the same.
     async fn tell_cache(&self, layout: &Arc<Layout>, learned: &[LearnedSlot], tally: &Tally) {
-        if let Some(cache) = &self.cache {
-            // The link has logged and counted it.
-            let _ = cache.merge(&layout.theater, layout.version, learned, tally).await;
-        }
+        let Some(cache) = &self.cache else { return };
+        let (theater, version) = (&layout.theater, layout.version);
+        // Errors: the link has logged and counted them.
+        let Ok(Merged::Behind) = cache.merge(theater, version, learned, WhenBehind::Tell, tally).await else { return };
+        let newer = self.layouts.get_newer(theater, tally).await.ok().flatten();
+        let newer = newer.filter(|newer| newer.version > version);
+        let moved = newer.as_ref().map(|newer| moved(learned, layout, newer));
+        let (version, learned) = match (&newer, &moved) {
+            (Some(newer), Some(moved)) => (newer.version, moved.as_slice()),
+            _ => (version, learned),
+        };
+        let _ = cache.merge(theater, version, learned, WhenBehind::Drop, tally).await;
     }
+}
+
+/// What was learned by the positions of one layout, by those of another; seats that it no longer has are left out.
+fn moved(learned: &[LearnedSlot], from: &Layout, to: &Layout) -> Vec<LearnedSlot> {
+    let label = |position: u32| from.seats().get(usize::try_from(position).ok()?);
+    let of = |known: &LearnedSlot| {
+        let position = to.position(label(known.position)?.as_str())?;
+        Some(LearnedSlot { position, slot: known.slot })
+    };
+    learned.iter().filter_map(of).collect()
 }

@@ -4,7 +4,7 @@ use super::{BoxOffice, SelectError};
 use crate::entropy;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
-use crate::rules::time::EpochSeconds;
+use crate::rules::time::{EpochMillis, EpochSeconds};
 use crate::store::{HeldSeat, ReserveOutcome, ReserveRequest, StoreError};
 use crate::tally::Tally;
 
@@ -63,29 +63,30 @@ impl BoxOffice {
         let reservation = ask.reservation.unwrap_or_else(|| ReservationId(entropy::new_id()));
         let request =
             ReserveRequest { theater: &ask.theater, seats: &selection, reservation, expires_in: ask.expires_in };
+        let now = self.clock.now();
         let outcome = self.store.reserve(&request, tally).await?;
         let (ReserveOutcome::Reserved(_, learned)
         | ReserveOutcome::AlreadyHeld(_, learned)
         | ReserveOutcome::Refused(_, learned)) = &outcome;
         self.tell_cache(&layout, learned, tally).await;
         match outcome {
-            ReserveOutcome::Reserved(held, _) => Ok(self.reserved(reservation, held, ask.expires_in, false)),
-            ReserveOutcome::AlreadyHeld(held, _) => Ok(self.reserved(reservation, held, ask.expires_in, true)),
+            ReserveOutcome::Reserved(held, _) => Ok(reserved(reservation, held, now, Some(ask.expires_in))),
+            ReserveOutcome::AlreadyHeld(held, _) => Ok(reserved(reservation, held, self.clock.now(), None)),
             ReserveOutcome::Refused(conflicts, _) => Err(ReserveError::SeatUnavailable(conflicts)),
         }
     }
+}
 
-    fn reserved(&self, reservation: ReservationId, held: Vec<HeldSeat>, asked: u32, replayed: bool) -> Reserved {
-        let expires_at = held.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
-        let left = expires_at.remaining(self.clock.now());
-        Reserved {
-            reservation,
-            seats: held.into_iter().map(|seat| seat.seat).collect(),
-            expires_at,
-            // What was asked for, not what is left of it after the write: a new reservation's answer is as long as
-            // its promise. A cart's earlier seats may end sooner.
-            expires_in: if replayed { left } else { left.min(u64::from(asked)) },
-            replayed,
-        }
+/// The answer as of `now`: for a new reservation when it was asked for, so that it shows what was asked (`promised`) and
+/// not what the write has left of it. A cart's earlier seats may end sooner.
+fn reserved(reservation: ReservationId, held: Vec<HeldSeat>, now: EpochMillis, promised: Option<u32>) -> Reserved {
+    let expires_at = held.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
+    let left = expires_at.remaining(now);
+    Reserved {
+        reservation,
+        seats: held.into_iter().map(|seat| seat.seat).collect(),
+        expires_at,
+        expires_in: promised.map_or(left, |promised| left.min(u64::from(promised))),
+        replayed: promised.is_none(),
     }
 }

@@ -71,8 +71,7 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
 #[tokio::test]
 async fn a_lost_reply_is_found_again_by_its_stamp_or_token_even_when_dynamodb_forgot_the_transaction() {
     let (world, proxy) = proxied().await;
-    // The reply is lost and then the next attempt can't know: in between, the engine's token is of no use for
-    // UpdateItem, and after a raised stamp not for a transaction either.
+    proxy.forget_tokens();
     for (call, operation) in [
         (Call::reserve("1", &json!({ "seat": "A1" })), "UpdateItem"),
         (Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), "TransactWriteItems"),
@@ -84,6 +83,118 @@ async fn a_lost_reply_is_found_again_by_its_stamp_or_token_even_when_dynamodb_fo
         assert_eq!(reply.status, 201, "{}", reply.text);
         assert_eq!(reply.header("idempotent-replayed"), "");
     }
+}
+
+#[tokio::test]
+async fn a_transaction_keeps_its_token_while_it_is_the_same_and_gets_another_when_it_is_not() {
+    let (world, proxy) = proxied().await;
+    let tokens = || -> Vec<String> {
+        let calls = proxy.take().into_iter().filter(|call| call.operation == "TransactWriteItems");
+        calls.map(|call| call.request["ClientRequestToken"].as_str().unwrap().to_owned()).collect()
+    };
+    for (number, call) in (1..).zip([
+        Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) })),
+        Call::book("1", &json!({ "seats": ["B1", "B2"], "booking_id": id(1) })),
+    ]) {
+        proxy.next("TransactWriteItems", Fault::CutBefore);
+        proxy.next("TransactWriteItems", Fault::error(400, "ThrottlingException"));
+        assert_eq!(call.send(&world.office).await.status, 201);
+        let same = tokens();
+        assert!(same.len() == 3 && same.iter().all(|token| *token == same[0]), "{number}: {same:?}");
+    }
+    // The seats bear this very millisecond: the stamp has to rise, and that is another transaction.
+    let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2), "reservation_id": id(1) }));
+    assert_eq!(book.send(&world.office).await.status, 201);
+    let other = tokens();
+    assert!(other.len() == 2 && other[0] != other[1], "{other:?}");
+    // A token that DynamoDB takes for another transaction's is given up; the request then finds its own work, or does it.
+    proxy.next("TransactWriteItems", Fault::error(400, "IdempotentParameterMismatchException"));
+    assert_eq!(Call::book("1", &json!({ "seat": "A3" })).send(&world.office).await.status, 201);
+    let given_up = tokens();
+    assert!(given_up.len() == 2 && given_up[0] != given_up[1], "{given_up:?}");
+}
+
+#[tokio::test]
+async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
+    let (world, proxy) = proxied().await;
+    let call = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }));
+    assert_eq!(call.send(&world.office).await.status, 201);
+    // The same millisecond, so the seat bears the stamp of this request too; but it was told that nothing was written.
+    for fault in [Fault::error(400, "TransactionConflictException"), Fault::error(400, "ThrottlingException")] {
+        proxy.next("UpdateItem", fault);
+        assert_eq!(call.send(&world.office).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
+    let (world, proxy) = proxied().await;
+    for (seat, name) in [("A1", "InternalFailure"), ("A2", "SomethingNew")] {
+        proxy.next("TransactWriteItems", Fault::error(500, name));
+        let book = Call::book("1", &json!({ "seat": seat }));
+        assert_eq!(book.send(&world.office).await.status, 201, "{name}");
+    }
+    // What is final by itself is not, once an attempt went unanswered.
+    proxy.next("TransactWriteItems", Fault::CutAfter);
+    proxy.next("TransactWriteItems", Fault::error(400, "AccessDeniedException"));
+    proxy.next("BatchGetItem", Fault::error(400, "AccessDeniedException"));
+    let reply = Call::book("1", &json!({ "seat": "A3", "booking_id": id(3) })).send(&world.office).await;
+    assert_eq!((reply.status, reply.code()), (503, "try_again"));
+}
+
+#[tokio::test]
+async fn a_last_look_that_sees_half_a_booking_decides_nothing() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let world = World::on(setup).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    for _ in 0..100 {
+        proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None"]));
+    }
+    // The booking was read before its transaction, the seat after: a batch is not one instant.
+    let seat = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
+        "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
+    let answer = json!({ "Responses": { (world.table.clone()): [seat] }, "UnprocessedKeys": {} });
+    proxy.next("BatchGetItem", Fault::Answer(200, answer));
+    let reply = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })).send(&world.office).await;
+    assert_eq!((reply.status, reply.code()), (503, "try_again"), "not a conflict with itself");
+}
+
+#[tokio::test]
+async fn a_last_look_asks_again_for_what_was_not_processed_and_reads_strongly() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(1_500), ..Setup::shared() };
+    let world = World::on(setup).await;
+    let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    assert_eq!(book.send(&world.office).await.status, 201);
+    for _ in 0..100 {
+        proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None", "None"]));
+    }
+    proxy.next("BatchGetItem", Fault::Unprocessed);
+    proxy.take();
+    assert_eq!(book.send(&world.office).await.status, 200);
+    let looks: Vec<_> = proxy.take().into_iter().filter(|call| call.operation == "BatchGetItem").collect();
+    assert_eq!(looks.len(), 2);
+    assert!(looks.iter().all(|look| look.request["RequestItems"][&world.table]["ConsistentRead"] == true));
+}
+
+#[tokio::test]
+async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first() {
+    let (world, proxy) = proxied().await;
+    let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    assert_eq!(booked.send(&world.office).await.status, 201);
+    let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
+        "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
+    let reasons = json!([
+        { "Code": "None" },
+        { "Code": "ConditionalCheckFailed", "Message": "staged", "Item": taken },
+        { "Code": "TransactionConflict", "Message": "staged" },
+    ]);
+    let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
+    proxy.next("TransactWriteItems", fault);
+    let reply = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2) })).send(&world.office).await;
+    assert_eq!((reply.status, reply.seats()), (409, vec!["A1", "A2"]));
 }
 
 #[tokio::test]

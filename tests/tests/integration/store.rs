@@ -1,8 +1,7 @@
 //! The store by itself, on every DynamoDB there is: the embedded one, and Amazon's own when `BOXOFFICE_DYNAMODB_LOCAL`
 //! says where it is.
 
-use boxoffice::clock::Clock;
-use boxoffice::rules::availability::SeatState;
+use boxoffice::rules::availability::{LearnedSlot, SeatState};
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::rules::selection::Selection;
@@ -145,44 +144,30 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_writer_behind_the_seats_stamp_raises_it() {
+async fn every_write_raises_the_stamp_whatever_its_clock_says() {
+    use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     for bench in Bench::each().await {
-        bench.world.at(10_000);
-        bench.reserve(&["A1"], 1, 1).await;
-        bench.reserve(&["A2", "A3"], 1, 1).await;
-        // The seats have run out by their own expiry, but this writer's clock shows the very stamp that they bear.
-        let early = bench.world.store(Clock::manual(EpochMillis(START.0 + 11_000))).await;
-        for (labels, number) in [(&["A1"][..], 2), (&["A2", "A3"][..], 3)] {
-            let stamped = bench.seats(labels);
-            let request = ReserveRequest {
-                theater: &theater(),
-                seats: &stamped,
-                reservation: ReservationId(Uuid::from_u128(number)),
-                expires_in: 1,
-            };
-            // Twice at the same instant, with the first one run out in between: only the stamp can order them.
-            let ReserveOutcome::Reserved(_, first) = early.reserve(&request, &bench.tally).await.unwrap() else {
-                panic!()
-            };
-            let BookOutcome::Booked(_, second) = early
-                .book(
-                    &BookRequest {
-                        theater: &theater(),
-                        seats: &stamped,
-                        booking: BookingId(Uuid::from_u128(number)),
-                        reservation: Some(ReservationId(Uuid::from_u128(number))),
-                    },
-                    &bench.tally,
-                )
-                .await
-                .unwrap()
-            else {
-                panic!()
-            };
-            for (first, second) in first.iter().zip(&second) {
-                assert_eq!(second.slot.changed_at.0, first.slot.changed_at.0 + 1, "{}", bench.engine);
-            }
+        // Reserved by one whose clock was five seconds ahead, and run out.
+        let ahead = START.0 + 5_000;
+        for label in ["A1", "A2", "A3", "B1", "B2", "B3"] {
+            let put = bench.world.client.put_item().table_name(&bench.world.table);
+            let put = put.item("pk", S("THEATER#1".into())).item("sk", S(format!("SEAT#{label}")));
+            let put =
+                put.item("status", S("reserved".into())).item("reservation_id", S(Uuid::from_u128(9).to_string()));
+            let put = put.item("expires_at", N((START.seconds().0 - 10).to_string()));
+            put.item("changed_at", N(ahead.to_string())).send().await.unwrap();
         }
+        let ReserveOutcome::Reserved(_, one) = bench.reserve(&["A1"], 1, 60).await else { panic!() };
+        let ReserveOutcome::Reserved(_, several) = bench.reserve(&["A2", "A3"], 2, 60).await else { panic!() };
+        let BookOutcome::Booked(_, free) = bench.book(&["B1"], 3, None).await else { panic!() };
+        let BookOutcome::Booked(_, reserved) = bench.book(&["A2", "A3"], 4, Some(2)).await else { panic!() };
+        let stamps =
+            |learned: &[LearnedSlot]| learned.iter().map(|seat| seat.slot.changed_at.0 - ahead).collect::<Vec<_>>();
+        assert_eq!((stamps(&one), stamps(&several)), (vec![1], vec![1, 1]), "{}", bench.engine);
+        assert_eq!((stamps(&free), stamps(&reserved)), (vec![1], vec![2, 2]), "{}", bench.engine);
+        let slots = bench.store.slots(&bench.layout, &bench.tally).await.unwrap();
+        let stored: Vec<_> = slots.iter().map(|slot| slot.changed_at.0 - ahead).collect();
+        assert_eq!(stored, [1, 2, 2, 1, 0, 0], "as the table has it, {}", bench.engine);
     }
 }
 
