@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 BINARIES = $(or $(CARGO_TARGET_DIR),target)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests check build load clean-data
+.PHONY: help run setup binaries test tests check build bench load clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -17,6 +17,7 @@ help:
 	@echo 'make test         every test'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
+	@echo 'make bench        size and start-up of those, measured'
 	@echo 'make load FILE=theaters.json TABLE=name'
 	@echo '                  writes theaters into a table on AWS, with your AWS credentials'
 	@echo 'make clean-data   forgets the data of `make run`'
@@ -54,6 +55,9 @@ check:
 
 build: setup
 	cargo lambda build --release --locked
+
+bench: build
+	@cargo run --quiet --locked -p boxoffice-bench
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }

@@ -150,6 +150,17 @@ async fn a_fill_that_read_before_a_write_cannot_bury_it() {
 }
 
 #[tokio::test]
+async fn an_old_write_told_late_does_not_hide_what_the_filler_read() {
+    let bare = Bare::new().await;
+    // The newer write was told to no key; then the fill began, and the older one is told again.
+    bare.merge(1, slot(6, BOOKED)).await;
+    let token = bare.begun(FillReason::Missing).await;
+    bare.merge(1, slot(5, BOOKED)).await;
+    assert!(bare.end(token, [FREE, slot(6, BOOKED), FREE]).await);
+    assert_eq!(bare.read().await, Some(vec![FREE, slot(6, BOOKED), FREE]));
+}
+
+#[tokio::test]
 async fn a_fill_whose_key_went_away_is_not_taken() {
     let bare = Bare::new().await;
     let token = bare.begun(FillReason::Missing).await;
@@ -192,11 +203,13 @@ async fn a_fill_replaces_what_was_known_before_and_keeps_what_was_merged_meanwhi
     bare.filled([slot(50, BOOKED), slot(50, BOOKED), FREE]).await;
     let mut redis = bare.world.redis().await;
     assert!(matches!(bare.begin(FillReason::Renewal).await, Begun::NotDue));
+    // Something that the table will not confirm, merged in an earlier round.
+    bare.merge(0, slot(70, BOOKED)).await;
     // Its life ends soon: now the renewal is due.
     end_of_life(&bare, &mut redis, 10_000).await;
     let token = bare.begun(FillReason::Renewal).await;
     assert!(matches!(bare.begin(FillReason::Renewal).await, Begun::NotDue), "one is at it");
-    assert_eq!(bare.read().await, Some(vec![slot(50, BOOKED), slot(50, BOOKED), FREE]), "others are served on");
+    assert_eq!(bare.read().await, Some(vec![slot(70, BOOKED), slot(50, BOOKED), FREE]), "others are served on");
     bare.merge(1, slot(60, BOOKED)).await;
     bare.merge(2, slot(55, BOOKED)).await;
     // DynamoDB has seat 0 deleted, seat 1 as before, seat 2 free: read before the merges.
@@ -286,6 +299,23 @@ async fn every_key_ends_by_itself() {
     assert!((50_000..=60_000).contains(&complete), "complete: {complete}");
     bare.merge(0, slot(5, BOOKED)).await;
     assert!((1..=complete).contains(&left().await), "merged into");
+}
+
+#[tokio::test]
+async fn what_was_filled_is_as_old_as_the_begin_of_its_fill() {
+    let bare = Bare::new().await;
+    let mut redis = bare.world.redis().await;
+    for (seconds_ago, taken) in [(20, true), (61, false)] {
+        let token = bare.begun(FillReason::Missing).await;
+        let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await.unwrap();
+        // As if it had begun so long ago; the lease that it began with is 500 ms.
+        let lease = ((seconds - seconds_ago) * 1_000 + 500).to_be_bytes();
+        let _: usize = redis.setrange(bare.world.cache_key("1"), 26, &lease[2..]).await.unwrap();
+        assert_eq!(bare.end(token, [FREE; 3]).await, taken, "{seconds_ago} s");
+        let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
+        assert!(left <= 40_000, "{seconds_ago} s ago, {left} ms left");
+        let _: () = redis.del(bare.world.cache_key("1")).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
-//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `ledger` and `faults` hold the
+//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger` and `faults` hold the
 //! promises; `events`, `layouts` and `papers` keep what lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
@@ -12,5 +12,6 @@ mod faults;
 mod layouts;
 mod ledger;
 mod papers;
+mod protocol;
 mod races;
 mod store;
