@@ -138,7 +138,7 @@ impl<'a> Attempts<'a> {
         self.made += 1;
         match result {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Failed::Answered(error)),
+            Ok(Err(error)) => Err(Failed::Answered(Box::new(error))),
             Err(_) => Err(Failed::OutOfTime),
         }
     }
@@ -190,7 +190,7 @@ impl<'a> Attempts<'a> {
 /// A call that brought no result.
 #[derive(Debug)]
 pub(super) enum Failed<E> {
-    Answered(SdkError<E, HttpResponse>),
+    Answered(Box<SdkError<E, HttpResponse>>),
     OutOfTime,
 }
 
