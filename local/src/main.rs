@@ -77,6 +77,7 @@ fn welcome(cloud: &Cloud, started: Instant) -> String {
     let seconds = started.elapsed().as_secs_f32();
     let url = cloud.url();
     let (data, log) = (shown(cloud.data()), shown(cloud.log()));
+    let forget = if data == ".local" { ", and `make clean-data` forgets it" } else { "" };
     format!(
         r#"
 Ready after {seconds:.1} s. Try:
@@ -96,7 +97,7 @@ curl --location '{url}/theaters/1/book' \
 }}'
 
 Logs of the functions: {log}
-Data: {data}/dynamodb.sqlite; it stays when this ends, and `make clean-data` forgets it
+Data: {data}/dynamodb.sqlite; it stays when this ends{forget}
 Ctrl-C ends everything."#
     )
 }

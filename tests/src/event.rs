@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use boxoffice::http::event::tame;
 use boxoffice::http::{answer, book, get_seats, reserve};
 use boxoffice::usecases::BoxOffice;
-use lambda_http::{Body, Context, Request, RequestExt, Response};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::{Body, Context, LambdaEvent, Request, RequestExt, Response};
 use serde_json::{Value, json};
 
 /// One call of the API.
@@ -125,11 +127,11 @@ impl Call {
 
 /// Sends an event, as text, through the handler of a route.
 pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
-    let request = lambda_http::request::from_str(event).expect("an event");
+    let payload: ApiGatewayV2httpRequest = serde_json::from_str(event).expect("an event");
     let mut context = Context::default();
     context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
-    let request: Request = request.with_lambda_context(context);
-    let request = &request;
+    let LambdaEvent { payload, context } = tame(LambdaEvent::new(payload, context));
+    let request = &Request::from(payload).with_lambda_context(context);
     let response = match route {
         get_seats::ROUTE => {
             let handle = async |tally: &_| get_seats::handle(office, request, tally).await;

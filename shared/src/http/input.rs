@@ -78,10 +78,9 @@ pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem>
         return Err(Problem::malformed("body", "expected a JSON object, got nothing"));
     }
     serde_json::from_slice(body).map_err(|error| {
-        let mut message = error.to_string();
-        if let Some((end, _)) = message.char_indices().nth(MAX_DETAIL) {
-            message.truncate(end);
-        }
+        // It quotes the caller: not at length, and nothing that could play tricks where it is shown.
+        let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+        let message: String = error.to_string().chars().take(MAX_DETAIL).map(plain).collect();
         Problem::malformed("body", message)
     })
 }

@@ -1,6 +1,7 @@
 //! HTTP: events into requests, answers into responses. Each call has its file; errors become HTTP in [`problem`].
 
 pub mod book;
+pub mod event;
 pub mod get_seats;
 mod input;
 pub mod problem;

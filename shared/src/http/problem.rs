@@ -131,7 +131,7 @@ impl Problem {
 
     fn seats_unavailable(conflicts: &[Conflict]) -> Self {
         let named: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
-        let detail = format!("Taken by somebody else: {}. Nothing was changed.", named.join(", "));
+        let detail = format!("Taken: {}. Nothing was changed.", named.join(", "));
         Self { seats: conflicts.iter().map(seat_problem).collect(), ..Self::new(Code::SeatUnavailable, detail) }
     }
 

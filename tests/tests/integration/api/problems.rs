@@ -103,6 +103,49 @@ async fn a_wrong_parameter_or_header_is_named() {
 }
 
 #[tokio::test]
+async fn odd_events_are_answered_and_nothing_panics() {
+    let world = World::new().await;
+    let long = "x".repeat(100_000);
+    for (name, value) in [
+        ("x-forwarded-proto", "::"),
+        ("x-forwarded-proto", "http, https"),
+        ("host", "\"><script>"),
+        ("host", "x:99999"),
+        ("host", "%zz"),
+        ("host", "["),
+        ("x-odd", long.as_str()),
+    ] {
+        let reply = Call::get_seats("1").header(name, value).send(&world.office).await;
+        assert_eq!(reply.status, 200, "{name}: {value:.20}");
+    }
+    for query in ["a=é", "a b", "\u{0}", "<>^`#{}", "consistent=false&consistent=false", long.as_str()] {
+        assert_eq!(Call::get_seats("1").query(query).send(&world.office).await.status, 200, "{query:.20}");
+    }
+    let send = async |event: &Value| {
+        let route = event["routeKey"].as_str().unwrap();
+        boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await
+    };
+    for path in ["", "no/slash", "//[", "/é \n", long.as_str()] {
+        let mut event = Call::get_seats("1").event();
+        event["rawPath"] = json!(path);
+        assert_eq!(send(&event).await.status, 200, "{path:.20}");
+    }
+    let mut event = Call::book("1", &json!({})).event();
+    event["isBase64Encoded"] = json!(true);
+    event["body"] = json!("%%%");
+    is_problem(&send(&event).await, 400, "malformed_request");
+}
+
+#[tokio::test]
+async fn what_a_caller_sent_is_repeated_to_it_only_in_part_and_in_plain_characters() {
+    let world = World::new().await;
+    let body = json!({ "seat": "A1", (format!("\u{202e}\u{7}{}", "x".repeat(3_000))): 1 });
+    let reply = Call::book("1", &body).send(&world.office).await;
+    let detail = reply.text("detail");
+    assert!(detail.len() < 300 && detail.bytes().all(|c| c == b' ' || c.is_ascii_graphic()), "{detail}");
+}
+
+#[tokio::test]
 async fn a_theater_or_seat_that_is_not_there_is_404() {
     let world = World::new().await;
     for call in [

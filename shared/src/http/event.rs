@@ -1,0 +1,51 @@
+//! Events on their way in: what `lambda_http` would panic on is made harmless before it gets there.
+//!
+//! It builds a URI of host, scheme, path and query, and decodes the body, and unwraps each. A caller chooses most of
+//! these, and a panic is a failed request without a summary line or a `request_id`. Of the URI nothing is used here.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::http::header::HOST;
+use lambda_http::request::LambdaRequest;
+use lambda_http::tower::ServiceExt;
+use lambda_http::tower::util::MapRequest;
+use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// The longest path and query that become part of a URI; API Gateway takes 10,240 bytes of request line and headers.
+const LONGEST_URI: usize = 16 * 1024;
+/// What may not stand in a URI as it is, besides what isn't ASCII.
+const NOT_IN_URIS: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`');
+
+/// A function's way in: an event of API Gateway's HTTP API (payload 2.0).
+pub type Event = LambdaEvent<ApiGatewayV2httpRequest>;
+
+/// A service of requests as a service of events, for `lambda_runtime::run`.
+pub fn events<'a, R, S, E>(service: S) -> MapRequest<Adapter<'a, R, S>, fn(Event) -> LambdaEvent<LambdaRequest>>
+where
+    S: Service<Request, Response = R, Error = E>,
+    S::Future: Send + 'a,
+    R: IntoResponse,
+{
+    Adapter::from(service).map_request(tame as fn(Event) -> LambdaEvent<LambdaRequest>)
+}
+
+/// The event without what can't be made a request of.
+pub fn tame(event: Event) -> LambdaEvent<LambdaRequest> {
+    let LambdaEvent { mut payload, context } = event;
+    payload.headers.remove(HOST);
+    payload.headers.remove("x-forwarded-proto");
+    payload.request_context.domain_name = None;
+    let encoded = |text: &str| utf8_percent_encode(text, NOT_IN_URIS).to_string();
+    let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/') && path.len() <= LONGEST_URI);
+    payload.raw_path = Some(path.map_or_else(|| "/".to_owned(), encoded));
+    let query = payload.raw_query_string.as_deref().filter(|query| query.len() <= LONGEST_URI);
+    payload.raw_query_string = Some(query.map(encoded).unwrap_or_default());
+    if payload.is_base64_encoded && payload.body.as_deref().is_some_and(|body| STANDARD.decode(body).is_err()) {
+        // Then it is taken as it is, and refused as what it is.
+        payload.is_base64_encoded = false;
+    }
+    LambdaEvent { payload: LambdaRequest::ApiGatewayV2(payload), context }
+}
