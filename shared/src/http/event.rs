@@ -22,8 +22,11 @@ const NOT_IN_URIS: &AsciiSet =
 /// A function's way in: an event of API Gateway's HTTP API (payload 2.0).
 pub type Event = LambdaEvent<ApiGatewayV2httpRequest>;
 
+/// A service of such events made of a service of requests.
+pub type Events<'a, R, S> = MapRequest<Adapter<'a, R, S>, fn(Event) -> LambdaEvent<LambdaRequest>>;
+
 /// A service of requests as a service of events, for `lambda_runtime::run`.
-pub fn events<'a, R, S, E>(service: S) -> MapRequest<Adapter<'a, R, S>, fn(Event) -> LambdaEvent<LambdaRequest>>
+pub fn events<'a, R, S, E>(service: S) -> Events<'a, R, S>
 where
     S: Service<Request, Response = R, Error = E>,
     S::Future: Send + 'a,

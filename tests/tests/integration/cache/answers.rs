@@ -1,0 +1,167 @@
+//! What callers see of the cache: always right within its bound, and told of all that was learned.
+
+use super::*;
+
+#[tokio::test]
+async fn one_behind_the_layout_finds_out_the_newer_positions_and_harms_nothing() {
+    let world = World::new().await;
+    Call::get_seats("1").send(&world.office).await;
+    world.at(6_000);
+    // Seats move: A1 is last now. Another instance fills the cache by the new layout.
+    world.put_theater("1", "Theater_A", &["A2", "A3", "B1", "B2", "B3", "A1"]).await;
+    let newer = world.instance(world.clock.clone()).await;
+    assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "miss");
+    // This one still has the old layout in memory.
+    assert_eq!(Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })).send(&world.office).await.status, 201);
+    let look = Call::get_seats("1").send(&newer).await;
+    assert_eq!((look.header("x-cache"), look.seats()), ("hit", vec!["A2", "A3", "B1", "B2", "B3"]));
+
+    let bare = Bare { cache: world.cache(), layout: layout(7), tally: Tally::default(), world };
+    assert!(matches!(bare.begin(FillReason::Missing).await, Begun::Behind));
+    let news = [learned(0, slot(u64::from(u32::MAX), BOOKED))];
+    let merge = async |when| bare.cache.merge(&bare.layout.theater, 7, &news, when, &bare.tally).await.unwrap();
+    assert_eq!(merge(WhenBehind::Tell).await, Merged::Behind);
+    assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "hit", "untouched");
+    assert_eq!(merge(WhenBehind::Drop).await, Merged::Done);
+    assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "miss", "dropped");
+}
+
+#[tokio::test]
+async fn with_a_warm_cache_the_holder_and_whoever_comes_after_an_expiry_are_not_refused() {
+    let world = World::new().await;
+    Call::get_seats("1").send(&world.office).await;
+    let reserve = |seat: &str| Call::reserve("1", &json!({ "seat": seat, "expires_in": 10 }));
+    let holder = reserve("A1").send(&world.office).await;
+    reserve("A2").send(&world.office).await;
+    reserve("A3").send(&world.office).await;
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
+    let book = json!({ "seat": "A1", "reservation_id": holder.text("reservation_id") });
+    assert_eq!(Call::book("1", &book).send(&world.office).await.status, 201);
+    world.at(9_999);
+    assert_eq!(reserve("A2").send(&world.office).await.status, 409);
+    world.at(10_000);
+    assert_eq!(reserve("A2").send(&world.office).await.status, 201);
+    assert_eq!(Call::book("1", &json!({ "seat": "A3" })).send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn spoilt_bytes_and_keys_of_another_type_are_replaced() {
+    let world = World::new().await;
+    let key = world.cache_key("1");
+    let mut redis = world.redis().await;
+    Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await;
+    Call::get_seats("1").send(&world.office).await;
+    let good: Vec<u8> = redis.get(&key).await.unwrap();
+    let spoil = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    for bytes in [vec![], vec![0], b"nonsense".to_vec(), spoil(0, 9), spoil(40 + 6, 7), good[..good.len() - 5].to_vec()]
+    {
+        let _: () = redis.set(&key, &bytes).await.unwrap();
+        let look = Call::get_seats("1").send(&world.office).await;
+        assert_eq!((look.status, look.header("x-cache"), look.seats().len()), (200, "miss", 5), "{bytes:?}");
+        let look = Call::get_seats("1").send(&world.office).await;
+        assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5), "{bytes:?} was replaced");
+    }
+    let _: () = redis.del(&key).await.unwrap();
+    let _: () = redis.lpush(&key, "a list").await.unwrap();
+    let booked = Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await;
+    assert_eq!(booked.status, 201);
+    let _: () = redis.del(&key).await.unwrap();
+    let _: () = redis.lpush(&key, "a list").await.unwrap();
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
+}
+
+#[tokio::test]
+async fn a_changed_layout_is_seen_within_a_minute_and_new_seats_at_once() {
+    let world = World::new().await;
+    let look = async || Call::get_seats("1").send(&world.office).await;
+    assert_eq!(look().await.seats().len(), 6);
+    world.at(6_000);
+    world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3", "B4"]).await;
+    // Another instance knows the new layout, and fills the cache with it; this one sees that it is behind.
+    let other = world.instance(world.clock.clone()).await;
+    assert_eq!(Call::get_seats("1").send(&other).await.seats().len(), 7);
+    assert_eq!(look().await.seats().len(), 7);
+    // A seat that isn't known is looked for in the table, if the layout wasn't read just now.
+    world.put_theater("2", "Theater_B", &["C1", "C2", "C3", "D1", "D2", "D3", "D4"]).await;
+    assert_eq!(Call::book("2", &json!({ "seat": "D4" })).send(&world.office).await.status, 201);
+    // With no hint at all: within a minute.
+    world.at(6_001);
+    world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3", "B4", "B5"]).await;
+    world.at(70_000);
+    assert_eq!(look().await.seats().len(), 8);
+}
+
+#[tokio::test]
+async fn every_booking_and_reservation_is_in_the_cache_at_once() {
+    let world = World::new().await;
+    let look = async || Call::get_seats("1").send(&world.office).await;
+    look().await;
+    let mut expected = vec!["A1", "A2", "A3", "B1", "B2", "B3"];
+    for (call, taken) in [
+        (Call::reserve("1", &json!({ "seat": "A1" })), vec!["A1"]),
+        (Call::reserve("1", &json!({ "seats": ["A2", "B1"] })), vec!["A2", "B1"]),
+        (Call::book("1", &json!({ "seat": "A3" })), vec!["A3"]),
+    ] {
+        assert_eq!(call.send(&world.office).await.status, 201);
+        expected.retain(|seat| !taken.contains(seat));
+        let seen = look().await;
+        assert_eq!((seen.header("x-cache"), seen.seats()), ("hit", expected.clone()));
+    }
+}
+
+#[tokio::test]
+async fn what_a_refusal_or_a_replay_brings_to_light_is_told_to_the_cache() {
+    let world = World::new().await;
+    let without = world.instance_on(&Setup::without_cache()).await;
+    Call::get_seats("1").send(&world.office).await;
+    // A writer that never reached the cache, as one killed between its two calls.
+    for (seats, refused) in [(json!(["A1", "A2"]), false), (json!(["B1", "B2"]), true)] {
+        let body = json!({ "seats": seats, "booking_id": id(if refused { 2 } else { 1 }) });
+        assert_eq!(Call::book("1", &body).send(&without).await.status, 201);
+        let stale = Call::get_seats("1").send(&world.office).await;
+        assert!(stale.seats().contains(&seats[0].as_str().unwrap()));
+        let again = if refused { json!({ "seats": seats, "booking_id": id(9) }) } else { body };
+        let reply = Call::book("1", &again).send(&world.office).await;
+        assert_eq!(reply.status, if refused { 409 } else { 200 });
+        let healed = Call::get_seats("1").send(&world.office).await;
+        assert!(seats.as_array().unwrap().iter().all(|seat| !healed.seats().contains(&seat.as_str().unwrap())));
+        assert_eq!(healed.header("x-cache"), "hit");
+    }
+}
+
+#[tokio::test]
+async fn many_looks_at_a_cold_theater_are_a_query_or_two() {
+    let proxy =
+        boxoffice_tests::dynamodb_proxy::DynamoDbProxy::before(boxoffice_tests::engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+    let mut offices = Vec::new();
+    for _ in 0..50 {
+        offices.push(world.instance(world.clock.clone()).await);
+    }
+    let looks = offices.iter().map(|office| async { Call::get_seats("1").send(office).await });
+    let replies = futures_util::future::join_all(looks).await;
+    assert!(replies.iter().all(|reply| reply.status == 200 && reply.seats().len() == 6));
+    let queries = proxy.take().iter().filter(|call| call.operation == "Query").count();
+    assert!(queries <= 2, "{queries}");
+}
+
+#[tokio::test]
+async fn a_reader_renews_a_key_that_ends_soon() {
+    let bare = Bare::new().await;
+    let look = async || Call::get_seats("1").send(&bare.world.office).await.header("x-cache").to_owned();
+    assert_eq!(look().await, "miss");
+    assert_eq!(look().await, "hit");
+    let mut redis = bare.world.redis().await;
+    bare.world.at(46_000);
+    assert_eq!(look().await, "hit", "due by the reader's clock, but not by Redis's");
+    end_of_life(&bare, &mut redis, 14_000).await;
+    assert_eq!(look().await, "miss", "this one renews");
+    assert_eq!(look().await, "hit");
+    let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
+    assert!(left > 30_000, "{left}");
+}

@@ -1,0 +1,94 @@
+//! The cache: what it answers, what it may not answer, and that losing it costs speed and nothing else.
+
+use std::time::Duration;
+
+use boxoffice::cache::{Begun, Cache, CacheAddress, FillReason, FillToken, LIFETIME, Lookup, Merged, WhenBehind};
+use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::rules::layout::Layout;
+use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::tally::Tally;
+use boxoffice_local::engine::{Valkey, ValkeyOptions};
+use boxoffice_tests::redis_proxy::RedisProxy;
+use boxoffice_tests::tls_proxy::TlsProxy;
+use boxoffice_tests::{Call, Setup, World, engines};
+use redis::AsyncCommands;
+use serde_json::json;
+
+use crate::api::id;
+
+mod answers;
+mod outages;
+mod script;
+
+const BOOKED: SeatState = SeatState::Booked;
+
+fn layout(version: u64) -> Layout {
+    let seats = ["A1", "A2", "A3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
+    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), version, seats).unwrap()
+}
+
+fn slot(changed_at: u64, state: SeatState) -> Slot {
+    Slot { changed_at: EpochMillis(changed_at), state }
+}
+
+fn learned(position: u32, slot: Slot) -> LearnedSlot {
+    LearnedSlot { position, slot }
+}
+
+/// The cache by itself, on a layout of three seats.
+struct Bare {
+    cache: Cache,
+    world: World,
+    layout: Layout,
+    tally: Tally,
+}
+
+impl Bare {
+    async fn new() -> Self {
+        let world = World::new().await;
+        Self { cache: world.cache(), world, layout: layout(7), tally: Tally::default() }
+    }
+
+    async fn begin(&self, reason: FillReason) -> Begun {
+        self.cache.begin(&self.layout, reason, FillToken::new(), &self.tally).await.unwrap()
+    }
+
+    async fn begun(&self, reason: FillReason) -> FillToken {
+        match self.begin(reason).await {
+            Begun::Fill(token) => token,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn end(&self, token: FillToken, slots: [Slot; 3]) -> bool {
+        self.cache.end(&self.layout, token, &slots, &self.tally).await.unwrap()
+    }
+
+    async fn merge(&self, position: u32, slot: Slot) {
+        let learned = [learned(position, slot)];
+        let (theater, version) = (&self.layout.theater, self.layout.version);
+        self.cache.merge(theater, version, &learned, WhenBehind::Drop, &self.tally).await.unwrap();
+    }
+
+    /// What a reader gets: the slots, or nothing.
+    async fn read(&self) -> Option<Vec<Slot>> {
+        match self.cache.read(&self.layout.theater, &self.tally).await.unwrap() {
+            Lookup::Complete(packed) => packed.slots(&self.layout),
+            Lookup::Miss => None,
+        }
+    }
+
+    async fn filled(&self, slots: [Slot; 3]) {
+        let token = self.begun(FillReason::Missing).await;
+        assert!(self.end(token, slots).await);
+    }
+}
+
+const FREE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
+
+/// Makes the key end after so many milliseconds, as if most of its life had gone by.
+async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
+    let key = bare.world.cache_key("1");
+    let _: () = redis.pexpire(&key, millis).await.unwrap();
+}

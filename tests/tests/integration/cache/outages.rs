@@ -1,0 +1,189 @@
+//! Redis stopped, silent, full, read-only; in a cluster, behind TLS.
+
+use super::*;
+
+/// A world on a Valkey of its own, to be stopped and started.
+async fn own_valkey() -> (World, Valkey) {
+    let valkey = Valkey::start().unwrap();
+    let setup = Setup { cache_deadline: Duration::from_millis(500), ..Setup::with_cache(&valkey.url()) };
+    (World::on(setup).await, valkey)
+}
+
+async fn is_right(world: &World, free: usize) {
+    for query in ["", "consistent=true"] {
+        let look = Call::get_seats("1").query(query).send(&world.office).await;
+        assert_eq!((look.status, look.seats().len()), (200, free), "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_stops_and_comes_back_empty_costs_no_answer_and_no_restart() {
+    let (world, mut valkey) = own_valkey().await;
+    is_right(&world, 6).await;
+    valkey.kill().unwrap();
+    // While it is away.
+    is_right(&world, 6).await;
+    assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 201);
+    assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 409);
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "bypass");
+    is_right(&world, 4).await;
+    // It comes back with nothing, and the breaker's pause goes by.
+    valkey.restart().unwrap();
+    world.at(60_000);
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
+    is_right(&world, 4).await;
+    assert_eq!(Call::book("1", &json!({ "seat": "A3" })).send(&world.office).await.status, 201);
+    is_right(&world, 3).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_from_the_start_is_found_later() {
+    let (world, mut valkey) = own_valkey().await;
+    valkey.stop().unwrap();
+    let office = world.instance(world.clock.clone()).await;
+    let look = async || Call::get_seats("1").send(&office).await;
+    assert_eq!(look().await.header("x-cache"), "bypass");
+    valkey.restart().unwrap();
+    world.at(10_000);
+    assert_eq!(look().await.header("x-cache"), "miss");
+    assert_eq!(look().await.header("x-cache"), "hit");
+}
+
+#[tokio::test]
+async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
+    let (world, mut valkey) = own_valkey().await;
+    is_right(&world, 6).await;
+    valkey.pause().unwrap();
+    for (call, status) in [
+        (Call::get_seats("1"), 200),
+        (Call::reserve("1", &json!({ "seat": "A1" })), 201),
+        (Call::book("1", &json!({ "seats": ["A2", "A3"] })), 201),
+        (Call::get_seats("1"), 200),
+    ] {
+        let reply = call.send(&world.office).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
+    is_right(&world, 3).await;
+    // Back again it still has what it had, and doesn't know better until a fill or its end, at most a minute on.
+    valkey.resume().unwrap();
+    world.at(60_000);
+    let mut redis = world.redis().await;
+    let left: i64 = redis.pttl(world.cache_key("1")).await.unwrap();
+    assert!(left > 0 && left <= LIFETIME.as_millis() as i64, "{left}");
+    let _: () = redis.pexpire(world.cache_key("1"), 10_000).await.unwrap();
+    is_right(&world, 3).await;
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
+}
+
+#[tokio::test]
+async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
+    let (valkey_world, mut valkey) = own_valkey().await;
+    let proxy = RedisProxy::before(valkey.port()).await;
+    let setup = Setup { cache_deadline: Duration::from_millis(100), ..Setup::with_cache(&proxy.url) };
+    let office = valkey_world.instance_on(&setup).await;
+    let look = async || Call::get_seats("1").send(&office).await.header("x-cache").to_owned();
+    look().await;
+    assert_eq!(look().await, "hit");
+    valkey.pause().unwrap();
+    assert_eq!(look().await, "bypass");
+    proxy.take();
+    for call in [Call::get_seats("1"), Call::reserve("1", &json!({ "seat": "A1" })), Call::get_seats("1")] {
+        assert!(call.send(&office).await.status < 300);
+    }
+    assert_eq!(proxy.take(), Vec::<String>::new(), "nothing was sent");
+    valkey.resume().unwrap();
+    valkey_world.at(10_000);
+    assert_eq!(look().await, "hit");
+}
+
+#[tokio::test]
+async fn a_connection_that_died_unnoticed_costs_a_second_try_and_no_answer() {
+    let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
+    let world = World::on(Setup { cache_deadline: Duration::from_secs(2), ..Setup::with_cache(&proxy.url) }).await;
+    let look = async || Call::get_seats("1").send(&world.office).await.header("x-cache").to_owned();
+    look().await;
+    proxy.let_connections_die();
+    assert_eq!(look().await, "hit", "on a fresh connection");
+    proxy.let_connections_die();
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    let seen = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seen.header("x-cache"), seen.seats().len()), ("hit", 5), "the booking was told");
+}
+
+#[tokio::test]
+async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
+    let (world, valkey) = own_valkey().await;
+    is_right(&world, 6).await;
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let replicate = async |redis: &mut redis::aio::MultiplexedConnection, host: &str, port: &str| {
+        redis::cmd("REPLICAOF").arg(host).arg(port).exec_async(redis).await.unwrap();
+    };
+    // A master that isn't there: it keeps what it has, and takes no writes.
+    replicate(&mut redis, "127.0.0.1", "1").await;
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!((look.status, look.seats().len()), (200, 5));
+    assert_eq!(Call::get_seats("1").send(&world.office).await.status, 200);
+    replicate(&mut redis, "NO", "ONE").await;
+    let _: () = redis.del(world.cache_key("1")).await.unwrap();
+    is_right(&world, 5).await;
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_is_a_redis_without_our_key() {
+    let options = ValkeyOptions {
+        args: ["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"].map(str::to_owned).to_vec(),
+        ..ValkeyOptions::default()
+    };
+    let valkey = Valkey::start_with(&options).unwrap();
+    let world = World::on(Setup::with_cache(&valkey.url())).await;
+    for _ in 0..2 {
+        let look = Call::get_seats("1").send(&world.office).await;
+        assert_eq!((look.status, look.header("x-cache")), (200, "bypass"));
+    }
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    is_right(&world, 5).await;
+}
+
+#[tokio::test]
+async fn a_cluster_serves_as_a_single_node_does() {
+    let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
+    let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut slots = redis::cmd("CLUSTER");
+    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut redis).await.unwrap();
+    loop {
+        let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut redis).await.unwrap();
+        if info.contains("cluster_state:ok") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let cache = CacheAddress { url: valkey.url(), cluster: true, ca: None };
+    let world = World::on(Setup { cache: Some(cache), ..Setup::shared() }).await;
+    serves(&world).await;
+}
+
+#[tokio::test]
+async fn tls_is_spoken_where_the_url_says_so_and_only_to_whom_is_trusted() {
+    let proxy = TlsProxy::before(engines::shared().valkey.port()).await;
+    let trusting = CacheAddress { url: proxy.url.clone(), cluster: false, ca: Some(proxy.authority.clone()) };
+    let world = World::on(Setup { cache: Some(trusting), ..Setup::shared() }).await;
+    serves(&world).await;
+    let wary = CacheAddress { url: proxy.url.clone(), cluster: false, ca: None };
+    let world = World::on(Setup { cache: Some(wary), ..Setup::shared() }).await;
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "bypass", "not a known authority");
+}
+
+async fn serves(world: &World) {
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
+    assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 409);
+}
