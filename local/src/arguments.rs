@@ -69,11 +69,11 @@ mod tests {
 
     #[test]
     fn options_replace_the_defaults() {
-        let Ok(Command::Run(options)) = parse_words("run --port 8001 --data /tmp/d --no-ttl-sweep") else {
+        let Ok(Command::Run(options)) = parse_words("run --port 8001 --data elsewhere --no-ttl-sweep") else {
             panic!("expected to run");
         };
         assert_eq!((options.port, options.sweep_ttl), (8001, false));
-        assert_eq!(options.data, PathBuf::from("/tmp/d"));
+        assert_eq!(options.data, PathBuf::from("elsewhere"));
         assert!(options.theaters.ends_with("local/theaters.json"));
     }
 

@@ -1,0 +1,101 @@
+//! When the attempts are used up: the last look tells the truth, or nothing; and a repeat always does.
+
+use std::time::Duration;
+
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
+use boxoffice_tests::engines;
+use boxoffice_tests::{Call, Setup, World};
+use serde_json::json;
+
+use crate::api::id;
+
+#[tokio::test]
+async fn a_last_look_that_sees_half_a_booking_decides_nothing() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let world = World::on(setup).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    for _ in 0..100 {
+        proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None"]));
+    }
+    // The booking was read before its transaction, the seat after: a batch is not one instant.
+    let seat = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
+        "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
+    let answer = json!({ "Responses": { (world.table.clone()): [seat] }, "UnprocessedKeys": {} });
+    proxy.next("BatchGetItem", Fault::Answer(200, answer));
+    let reply = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })).send(&world.office).await;
+    assert_eq!((reply.status, reply.code()), (503, "try_again"), "not a conflict with itself");
+}
+
+#[tokio::test]
+async fn a_last_look_asks_again_for_what_was_not_processed_and_reads_strongly() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(1_500), ..Setup::shared() };
+    let world = World::on(setup).await;
+    let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    assert_eq!(book.send(&world.office).await.status, 201);
+    for _ in 0..100 {
+        proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None", "None"]));
+    }
+    proxy.next("BatchGetItem", Fault::Unprocessed);
+    proxy.take();
+    assert_eq!(book.send(&world.office).await.status, 200);
+    let looks: Vec<_> = proxy.take().into_iter().filter(|call| call.operation == "BatchGetItem").collect();
+    assert_eq!(looks.len(), 2);
+    assert!(looks.iter().all(|look| look.request["RequestItems"][&world.table]["ConsistentRead"] == true));
+}
+
+#[tokio::test]
+async fn when_conflicts_do_not_end_the_table_is_read_and_the_truth_told() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let world = World::on(setup).await;
+    let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    assert_eq!(booked.send(&world.office).await.status, 201);
+    let stranger = Call::book("1", &json!({ "seats": ["A2", "A3"], "booking_id": id(2) }));
+    let reuse = Call::book("1", &json!({ "seats": ["A2", "A3"], "booking_id": id(1) }));
+    let cart = Call::reserve("1", &json!({ "seats": ["A2", "B1"], "reservation_id": id(3) }));
+    let free = Call::book("1", &json!({ "seat": "B2", "booking_id": id(4) }));
+    for (call, status, named) in [
+        (&booked, 200, vec!["A1", "A2"]),
+        (&stranger, 409, vec!["A2"]),
+        (&reuse, 422, vec![]),
+        (&cart, 409, vec!["A2"]),
+        (&free, 503, vec![]),
+    ] {
+        for _ in 0..100 {
+            proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None", "None"]));
+        }
+        let reply = call.send(&world.office).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+        if !named.is_empty() {
+            assert_eq!(reply.seats(), named);
+        }
+        let names: Vec<_> = proxy.take().into_iter().map(|call| call.operation).collect();
+        assert_eq!(names.last().map(String::as_str), Some("BatchGetItem"));
+    }
+}
+
+#[tokio::test]
+async fn after_a_503_repeating_with_the_same_id_tells_what_happened() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let world = World::on(setup).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
+    let reserve = Call::reserve("1", &json!({ "seat": "B1", "reservation_id": id(2) }));
+    for (call, fault, status) in [(&book, Fault::CutBefore, 201), (&reserve, Fault::CutBefore, 201)] {
+        proxy.always(Some(fault));
+        assert_eq!(call.send(&world.office).await.status, 503);
+        proxy.always(None);
+        assert_eq!(call.send(&world.office).await.status, status, "it had not happened");
+    }
+    let book = Call::book("1", &json!({ "seats": ["A3", "B2"], "booking_id": id(3) }));
+    let reserve = Call::reserve("1", &json!({ "seat": "B3", "reservation_id": id(4) }));
+    for call in [&book, &reserve] {
+        proxy.always(Some(Fault::CutAfter));
+        assert_eq!(call.send(&world.office).await.status, 503);
+        proxy.always(None);
+        assert_eq!(call.send(&world.office).await.status, 200, "it had happened");
+    }
+}
