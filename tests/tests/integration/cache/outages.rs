@@ -1,5 +1,7 @@
 //! Redis stopped, silent, full, read-only; in a cluster, behind TLS.
 
+use boxoffice::cache::CacheError;
+
 use super::*;
 
 /// A world on a Valkey of its own, to be stopped and started.
@@ -79,23 +81,22 @@ async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
 
 #[tokio::test]
 async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
-    let (valkey_world, mut valkey) = own_valkey().await;
-    let proxy = RedisProxy::before(valkey.port()).await;
-    let setup = Setup { cache_deadline: Duration::from_millis(100), ..Setup::with_cache(&proxy.url) };
-    let office = valkey_world.instance_on(&setup).await;
-    let look = async || Call::get_seats("1").send(&office).await.header("x-cache").to_owned();
-    look().await;
-    assert_eq!(look().await, "hit");
+    let (world, mut valkey) = own_valkey().await;
+    let (cache, theater, tally) = (world.cache(), TheaterId::parse("1").unwrap(), Tally::default());
+    let read = async || cache.read(&theater, &tally).await;
+    read().await.unwrap();
     valkey.pause().unwrap();
-    assert_eq!(look().await, "bypass");
-    proxy.take();
-    for call in [Call::get_seats("1"), Call::reserve("1", &json!({ "seat": "A1" })), Call::get_seats("1")] {
-        assert!(call.send(&office).await.status < 300);
+    assert!(matches!(read().await, Err(CacheError::Deadline)), "waited for");
+    let calls = tally.costs().redis_calls;
+    for _ in 0..3 {
+        assert!(matches!(read().await, Err(CacheError::LeftAlone)));
     }
-    assert_eq!(proxy.take(), Vec::<String>::new(), "nothing was sent");
+    assert_eq!(tally.costs().redis_calls, calls, "nothing was sent");
     valkey.resume().unwrap();
-    valkey_world.at(10_000);
-    assert_eq!(look().await, "hit");
+    world.at(499);
+    assert!(matches!(read().await, Err(CacheError::LeftAlone)), "not yet");
+    world.at(500);
+    read().await.unwrap();
 }
 
 #[tokio::test]
