@@ -19,8 +19,15 @@
 -- Each fill is a round. A slot merged in the current round may be newer than what the filler read: there the larger
 -- stamp wins. A slot not merged in it was known before the filler read: there DynamoDB's word replaces it, whatever
 -- its stamp, so that a fill also heals what a deletion or a lost write left behind.
+--
+-- Stamps can't order everything: the TTL deletes a reservation that has ended together with its stamp, and a writer whose
+-- clock is behind then writes the seat anew under a smaller one. Where that may be so the key is dropped, and the next
+-- look asks DynamoDB.
 
 local FORMAT, HEADER, SLOT = 1, 40, 12
+-- What two clocks may differ by, in ms.
+local SKEW = 10000
+local RESERVED = 1
 local NOBODY = string.rep('\0', 16)
 local HEAD = '>BBBBI6c16I6I2I6'
 local key, op, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
@@ -56,6 +63,15 @@ local function later(a, b)
   return ea > eb
 end
 
+-- Whether two slots of a seat may be in the other order than their stamps: the larger stamp is a reservation's that had
+-- ended, as far as clocks can tell, when the smaller one was written. Reservations longer than SKEW are never in doubt.
+local function doubtful(a, b)
+  if later(b, a) then a, b = b, a end
+  local sa, state, ends = struct.unpack('>I6BI4', a)
+  local sb = struct.unpack('>I6', b)
+  return state == RESERVED and sb > 0 and sa > sb and ends * 1000 <= sb + SKEW
+end
+
 local function merge(entries, when_behind)
   if redis.call('EXISTS', key) == 0 then return 0 end
   local h = read()
@@ -70,6 +86,10 @@ local function merge(entries, when_behind)
     local slot = string.sub(entries, i + 4, i + 3 + SLOT)
     if position < h.seats then
       local known = redis.call('GETRANGE', key, at(position), at(position) + SLOT - 1)
+      if doubtful(slot, known) then
+        redis.call('DEL', key)
+        return 0
+      end
       if later(slot, known) then
         redis.call('SETRANGE', key, at(position), string.sub(slot, 1, SLOT - 1) .. string.char(h.round))
         h.merged = 1
@@ -120,7 +140,12 @@ local function finish(token, slots, life, callers_now)
     for offset = 0, #slots - SLOT, SLOT do
       if string.byte(known, HEADER + offset + SLOT) == round then
         local slot = string.sub(known, HEADER + offset + 1, HEADER + offset + SLOT)
-        if later(slot, string.sub(slots, offset + 1, offset + SLOT)) then
+        local read = string.sub(slots, offset + 1, offset + SLOT)
+        if doubtful(slot, read) then
+          redis.call('DEL', key)
+          return 0
+        end
+        if later(slot, read) then
           parts[#parts + 1] = string.sub(slots, done + 1, offset)
           parts[#parts + 1] = slot
           done = offset + SLOT

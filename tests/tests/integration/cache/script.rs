@@ -19,7 +19,7 @@ async fn what_was_filled_is_read_and_what_is_incomplete_is_a_miss() {
 
 #[tokio::test]
 async fn merges_in_any_order_and_number_leave_the_largest_stamp() {
-    let news = [slot(10, BOOKED), slot(20, SeatState::Reserved { expires_at: EpochSeconds(9) }), slot(30, BOOKED)];
+    let news = [slot(10, BOOKED), slot(20, SeatState::Reserved { expires_at: EpochSeconds(900) }), slot(30, BOOKED)];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let bare = Bare::new().await;
         bare.filled([FREE, FREE, slot(99, BOOKED)]).await;
@@ -48,6 +48,43 @@ async fn equal_stamps_merge_in_redis_as_they_do_in_the_rules() {
         bare.filled([a, FREE, FREE]).await;
         bare.merge(0, b).await;
         assert_eq!(bare.read().await.unwrap()[0], a.merge(b), "{a:?} {b:?}");
+    }
+}
+
+/// Reserved at so many milliseconds for so many seconds.
+fn reserved(changed_at: u64, seconds: u64) -> Slot {
+    slot(changed_at, SeatState::Reserved { expires_at: EpochSeconds(changed_at / 1_000 + seconds) })
+}
+
+#[tokio::test]
+async fn where_a_stamp_may_have_died_with_its_item_the_key_is_dropped_instead_of_believed() {
+    const CHANGED: u64 = 100_000;
+    // The smaller stamp, the larger one, and whether it can't be told which was written first.
+    for (smaller, larger, doubtful) in [
+        (slot(CHANGED - 5_000, BOOKED), reserved(CHANGED, 5), true),
+        (reserved(CHANGED - 5_000, 600), reserved(CHANGED, 5), true),
+        (slot(CHANGED - 5_001, BOOKED), reserved(CHANGED, 5), false),
+        (slot(CHANGED - 1, BOOKED), reserved(CHANGED, 10), false),
+        (slot(CHANGED - 1, BOOKED), reserved(CHANGED, 9), true),
+        (slot(CHANGED - 1, BOOKED), slot(CHANGED, SeatState::Available), false),
+        (reserved(CHANGED - 1, 1), slot(CHANGED, BOOKED), false),
+        (reserved(CHANGED - 2_000, 1), reserved(CHANGED, 600), false),
+        (FREE, reserved(CHANGED, 1), false),
+    ] {
+        for (known, told) in [(smaller, larger), (larger, smaller)] {
+            let expected = |now: Slot| (!doubtful).then(|| vec![now, FREE, FREE]);
+            let bare = Bare::new().await;
+            bare.filled([known, FREE, FREE]).await;
+            bare.merge(0, told).await;
+            assert_eq!(bare.read().await, expected(larger), "{told:?} told where {known:?} was known");
+
+            // And in a fill: told while the other was being read.
+            let bare = Bare::new().await;
+            let token = bare.begun(FillReason::Missing).await;
+            bare.merge(0, told).await;
+            assert_eq!(bare.end(token, [known, FREE, FREE]).await, !doubtful);
+            assert_eq!(bare.read().await, expected(larger), "{told:?} told while {known:?} was read");
+        }
     }
 }
 
