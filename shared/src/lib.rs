@@ -5,8 +5,9 @@
 //! | [`rules`] | seats, layouts, availability and how it merges; pure |
 //! | [`store`] | the DynamoDB table, which alone decides who owns a seat |
 //! | [`cache`] | availability in Redis, which only makes looking fast |
-//! | [`usecases`] | get seats, reserve, book: store and cache put in order |
+//! | [`usecases`] | get seats, reserve, book, sync the cache: store and cache put in order |
 //! | [`http`] | API Gateway events into requests, answers and errors into responses |
+//! | [`stream`] | the table's stream into the cache |
 //! | [`config`], [`telemetry`], [`startup`] | what surrounds them |
 //! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
 //!
@@ -20,6 +21,7 @@ pub mod http;
 pub mod rules;
 pub mod startup;
 pub mod store;
+pub mod stream;
 pub mod tally;
 pub mod telemetry;
 pub mod usecases;

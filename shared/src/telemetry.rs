@@ -17,3 +17,8 @@ pub fn start(level: tracing::Level) {
         .with_target(false);
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
 }
+
+/// A duration as log lines give it: milliseconds, to the microsecond.
+pub(crate) fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

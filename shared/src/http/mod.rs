@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::tally::Tally;
+use crate::telemetry::millis;
 use problem::Problem;
 
 /// Header that tells a repeated request's answer from the first one.
@@ -78,10 +79,6 @@ fn summarize(
         duration_ms = millis(started.elapsed()),
         "request"
     );
-}
-
-fn millis(duration: std::time::Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// A JSON answer that nobody may keep.

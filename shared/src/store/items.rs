@@ -28,6 +28,7 @@ pub(super) mod attribute {
     pub(crate) const LAYOUT_VERSION: &str = "layout_version";
 }
 
+const THEATER_PREFIX: &str = "THEATER#";
 pub(super) const SEAT_PREFIX: &str = "SEAT#";
 pub(super) const RESERVED: &str = "reserved";
 pub(super) const BOOKED: &str = "booked";
@@ -41,7 +42,7 @@ pub(super) fn n(number: u64) -> AttributeValue {
 }
 
 pub(super) fn theater_pk(theater: &TheaterId) -> AttributeValue {
-    s(format!("THEATER#{theater}"))
+    s(format!("{THEATER_PREFIX}{theater}"))
 }
 
 pub(super) fn layout_key(theater: &TheaterId) -> Item {
@@ -50,6 +51,16 @@ pub(super) fn layout_key(theater: &TheaterId) -> Item {
 
 pub(super) fn seat_key(theater: &TheaterId, seat: &SeatLabel) -> Item {
     key(theater_pk(theater), s(format!("{SEAT_PREFIX}{seat}")))
+}
+
+/// The other way round: whose key it is, or `None` if it isn't a seat's.
+pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    let Some(label) = sk.strip_prefix(SEAT_PREFIX) else { return Ok(None) };
+    let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
+    let theater = theater.ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))?;
+    let seat = SeatLabel::parse(label).map_err(|_| unreadable(key, attribute::SK, "not a seat label"))?;
+    Ok(Some((theater, seat)))
 }
 
 pub(super) fn booking_key(theater: &TheaterId, booking: BookingId) -> Item {

@@ -11,6 +11,7 @@ mod layouts;
 mod refusal;
 mod reserve;
 mod seats;
+mod stream;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use aws_sdk_dynamodb::Client;
 pub use book::{BookOutcome, BookRequest, Booking};
 pub use layouts::PutLayoutError;
 pub use reserve::{HeldSeat, ReserveOutcome, ReserveRequest};
+pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;
 

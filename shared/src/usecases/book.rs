@@ -67,7 +67,7 @@ impl BoxOffice {
         | BookOutcome::Replayed(_, learned)
         | BookOutcome::IdReused(learned)
         | BookOutcome::Refused(_, learned)) = &outcome;
-        self.tell_cache(&layout, learned, tally).await;
+        let _ = self.tell_cache(&layout, learned, tally).await;
         match outcome {
             BookOutcome::Booked(booking, _) => Ok(Booked { id, booking, replayed: false }),
             BookOutcome::Replayed(booking, _) => Ok(Booked { id, booking, replayed: true }),

@@ -6,6 +6,7 @@ mod layouts;
 mod put_layout;
 mod reserve;
 mod select;
+mod sync_cache;
 
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ pub use layouts::Layouts;
 pub use put_layout::{Put, PutError, put_layout};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use select::SelectError;
+pub use sync_cache::SyncCacheError;
 
-use crate::cache::{Cache, Merged, WhenBehind};
+use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
 use crate::rules::layout::Layout;
@@ -51,13 +53,14 @@ impl BoxOffice {
         &self.clock
     }
 
-    /// Tells the cache what a write taught. What it can't be told now it learns by filling, at the latest when its key
-    /// ends; the request is answered all the same.
-    async fn tell_cache(&self, layout: &Arc<Layout>, learned: &[LearnedSlot], tally: &Tally) {
-        let Some(cache) = &self.cache else { return };
+    /// Tells the cache what a write taught. A writer that can't goes on all the same, and answers (the link has logged
+    /// and counted it): the table's stream tells it too, and a fill knows it anyhow.
+    async fn tell_cache(&self, layout: &Arc<Layout>, learned: &[LearnedSlot], tally: &Tally) -> Result<(), CacheError> {
+        let Some(cache) = &self.cache else { return Ok(()) };
         let (theater, version) = (&layout.theater, layout.version);
-        // Errors: the link has logged and counted them.
-        let Ok(Merged::Behind) = cache.merge(theater, version, learned, WhenBehind::Tell, tally).await else { return };
+        if cache.merge(theater, version, learned, WhenBehind::Tell, tally).await? == Merged::Done {
+            return Ok(());
+        }
         let newer = self.layouts.get_newer(theater, tally).await.ok().flatten();
         let newer = newer.filter(|newer| newer.version > version);
         let moved = newer.as_ref().map(|newer| moved(learned, layout, newer));
@@ -65,7 +68,7 @@ impl BoxOffice {
             (Some(newer), Some(moved)) => (newer.version, moved.as_slice()),
             _ => (version, learned),
         };
-        let _ = cache.merge(theater, version, learned, WhenBehind::Drop, tally).await;
+        cache.merge(theater, version, learned, WhenBehind::Drop, tally).await.map(drop)
     }
 }
 

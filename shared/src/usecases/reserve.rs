@@ -68,7 +68,7 @@ impl BoxOffice {
         let (ReserveOutcome::Reserved(_, learned)
         | ReserveOutcome::AlreadyHeld(_, learned)
         | ReserveOutcome::Refused(_, learned)) = &outcome;
-        self.tell_cache(&layout, learned, tally).await;
+        let _ = self.tell_cache(&layout, learned, tally).await;
         match outcome {
             ReserveOutcome::Reserved(held, _) => Ok(reserved(reservation, held, now, Some(ask.expires_in))),
             ReserveOutcome::AlreadyHeld(held, _) => Ok(reserved(reservation, held, self.clock.now(), None)),

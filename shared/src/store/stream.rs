@@ -1,0 +1,164 @@
+//! Records of the table's stream: what became of a seat, in the order in which DynamoDB accepted it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::StoreError;
+use super::items::{self, Item, SeatItem};
+use crate::rules::availability::Slot;
+use crate::rules::names::{SeatLabel, TheaterId};
+
+/// Who deletes what has expired, as the stream names it.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html>
+const TTL: &str = "dynamodb.amazonaws.com";
+
+/// What a record says of a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatRecord {
+    /// Where.
+    pub theater: TheaterId,
+    /// Which seat.
+    pub seat: SeatLabel,
+    /// What became of it.
+    pub change: SeatChange,
+}
+
+/// What became of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatChange {
+    /// A write was accepted.
+    Written(Slot),
+    /// The TTL collected a reservation that had run out: to everybody who looks that happened when it ran out.
+    Collected,
+    /// Somebody deleted the item past the functions: the seat is available, and its stamp is gone.
+    Deleted,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    event_name: String,
+    dynamodb: Images,
+    user_identity: Option<UserIdentity>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Images {
+    keys: Image,
+    new_image: Option<Image>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserIdentity {
+    principal_id: String,
+}
+
+/// Attributes, each with its type: `{"status": {"S": "booked"}}`.
+type Image = HashMap<String, Value>;
+
+impl SeatRecord {
+    /// Reads a record as Lambda delivers it, of a stream with new images; `None` if it isn't about a seat.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
+    pub fn read(record: &Value) -> Result<Option<Self>, StoreError> {
+        let record = Record::deserialize(record).map_err(|error| unreadable(&error))?;
+        let Some((theater, seat)) = items::parse_seat_key(&item(record.dynamodb.keys))? else { return Ok(None) };
+        let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == TTL);
+        let change = match (record.event_name.as_str(), record.dynamodb.new_image) {
+            ("INSERT" | "MODIFY", Some(image)) => SeatChange::Written(SeatItem::read(&item(image))?.slot),
+            ("REMOVE", _) if by_ttl => SeatChange::Collected,
+            ("REMOVE", _) => SeatChange::Deleted,
+            (name, _) => return Err(unreadable(&format!("{name} without a new image"))),
+        };
+        Ok(Some(Self { theater, seat, change }))
+    }
+}
+
+/// Of the types that an attribute can have, those that the table's own attributes have.
+fn item(image: Image) -> Item {
+    let value = |value: &Value| match (value["S"].as_str(), value["N"].as_str()) {
+        (Some(text), _) => Some(AttributeValue::S(text.to_owned())),
+        (None, Some(number)) => Some(AttributeValue::N(number.to_owned())),
+        (None, None) => None,
+    };
+    image.into_iter().filter_map(|(name, typed)| Some((name, value(&typed)?))).collect()
+}
+
+fn unreadable(why: &impl std::fmt::Display) -> StoreError {
+    StoreError::Broken(format!("a record of the stream can't be read: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::availability::SeatState;
+    use crate::rules::time::{EpochMillis, EpochSeconds};
+    use serde_json::json;
+
+    fn record(name: &str, sk: &str, image: Value) -> Value {
+        let keys = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": sk } });
+        json!({ "eventName": name, "dynamodb": { "Keys": keys, "NewImage": image } })
+    }
+
+    fn booked() -> Value {
+        json!({ "status": { "S": "booked" }, "changed_at": { "N": "7" }, "added_later": { "SS": ["x"] } })
+    }
+
+    #[test]
+    fn a_write_brings_the_slot_that_it_left() {
+        let reserved =
+            json!({ "status": { "S": "reserved" }, "changed_at": { "N": "6" }, "expires_at": { "N": "100" } });
+        let expires_at = EpochSeconds(100);
+        for (name, image, at, state) in
+            [("INSERT", reserved, 6, SeatState::Reserved { expires_at }), ("MODIFY", booked(), 7, SeatState::Booked)]
+        {
+            let read = SeatRecord::read(&record(name, "SEAT#A1", image)).unwrap().unwrap();
+            assert_eq!((read.theater.as_str(), read.seat.as_str()), ("1", "A1"));
+            assert_eq!(read.change, SeatChange::Written(Slot { changed_at: EpochMillis(at), state }));
+        }
+    }
+
+    #[test]
+    fn a_deletion_by_the_ttl_is_told_from_one_by_hand() {
+        let mut record = record("REMOVE", "SEAT#A1", Value::Null);
+        assert_eq!(SeatRecord::read(&record).unwrap().unwrap().change, SeatChange::Deleted);
+        record["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
+        assert_eq!(SeatRecord::read(&record).unwrap().unwrap().change, SeatChange::Collected);
+        record["userIdentity"]["principalId"] = json!("somebody-else");
+        assert_eq!(SeatRecord::read(&record).unwrap().unwrap().change, SeatChange::Deleted);
+    }
+
+    #[test]
+    fn what_is_not_a_seat_is_passed_over() {
+        assert_eq!(SeatRecord::read(&record("INSERT", "LAYOUT", booked())).unwrap(), None);
+        let mut booking = record("INSERT", "BOOKING", booked());
+        booking["dynamodb"]["Keys"]["pk"] = json!({ "S": "BOOKING#1#0b9f3c1e-52a7-4f86-b1d0-7c3e9a5d2f64" });
+        assert_eq!(SeatRecord::read(&booking).unwrap(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        let mut keyless = record("INSERT", "SEAT#A1", booked());
+        keyless["dynamodb"]["Keys"] = json!({});
+        let mut elsewhere = record("INSERT", "SEAT#A1", booked());
+        elsewhere["dynamodb"]["Keys"]["pk"] = json!({ "S": "HALL#1" });
+        for broken in [
+            json!(null),
+            json!({}),
+            record("INSERT", "SEAT#A1", json!({ "status": { "S": "sold" }, "changed_at": { "N": "7" } })),
+            record("INSERT", "SEAT#A1", json!({ "status": { "S": "booked" }, "changed_at": { "N": "1e999" } })),
+            record("INSERT", "SEAT#A1", json!({ "status": "booked" })),
+            record("INSERT", "SEAT#A1", Value::Null),
+            record("INSERT", "SEAT#not a label", booked()),
+            record("UPSERT", "SEAT#A1", booked()),
+            keyless,
+            elsewhere,
+        ] {
+            assert!(SeatRecord::read(&broken).is_err(), "{broken}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The table's stream: batches of records into the cache, and the answer that tells Lambda from where to try again.
+
+use lambda_runtime::{Error, LambdaEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::rules::names::{SeatLabel, TheaterId};
+use crate::store::{SeatChange, SeatRecord};
+use crate::tally::Tally;
+use crate::usecases::BoxOffice;
+
+/// A batch as Lambda delivers it: records of one shard, those of one theater in the order of its writes.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    /// Each still as it came, so that one that can't be read doesn't spoil the others.
+    #[serde(rename = "Records")]
+    records: Vec<Value>,
+}
+
+/// The answer to a batch. Lambda delivers again from the first record that is named; with none the batch is done.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+/// A record that has to be delivered again.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemFailure {
+    /// Its sequence number.
+    item_identifier: String,
+}
+
+/// What a batch says of one theater.
+struct TheaterChanges {
+    theater: TheaterId,
+    /// The sequence number of the first of them.
+    first: String,
+    changes: Vec<(SeatLabel, SeatChange)>,
+}
+
+/// Merges a batch into the cache, a theater at a time; writes its summary line.
+///
+/// What can't be read would be no better the next time: it is logged, counted and left out. Theaters that the cache
+/// couldn't be told of are reported, and delivered again; telling the others twice does no harm.
+pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
+    let span = tracing::info_span!("batch", request_id = event.context.request_id.as_str());
+    async {
+        let batch = Batch::deserialize(event.payload).map_err(|error| {
+            tracing::error!(%error, "this is no batch of a stream's records");
+            error
+        })?;
+        Ok(sync(office, &batch).await)
+    }
+    .instrument(span)
+    .await
+}
+
+async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
+    let started = Instant::now();
+    let tally = Tally::default();
+    let (theaters, skipped) = by_theater(&batch.records);
+    let mut outcome = Outcome::default();
+    for TheaterChanges { theater, first, changes } in &theaters {
+        if let Err(error) = office.sync_cache(theater, changes, &tally).await {
+            tracing::warn!(%theater, %error, "the cache isn't in step with the table; the records will come again");
+            outcome.batch_item_failures.push(ItemFailure { item_identifier: first.clone() });
+        }
+    }
+    let costs = tally.costs();
+    tracing::info!(
+        records = batch.records.len(),
+        skipped,
+        theaters = theaters.len(),
+        theaters_failed = outcome.batch_item_failures.len(),
+        lag_ms = lag(office, &batch.records),
+        dynamodb_calls = costs.dynamodb_calls,
+        redis_calls = costs.redis_calls,
+        redis_failures = costs.redis_failures,
+        duration_ms = crate::telemetry::millis(started.elapsed()),
+        "batch"
+    );
+    outcome
+}
+
+/// The changes of each theater in their order, and how many records couldn't be read.
+fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
+    let mut theaters: Vec<TheaterChanges> = Vec::new();
+    let mut skipped = 0;
+    for record in records {
+        let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
+        let SeatRecord { theater, seat, change } = match SeatRecord::read(record) {
+            Ok(Some(read)) => read,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::error!(sequence_number, %error, "a record is skipped");
+                skipped += 1;
+                continue;
+            }
+        };
+        match theaters.iter_mut().find(|known| known.theater == theater) {
+            Some(known) => known.changes.push((seat, change)),
+            None => {
+                let first = sequence_number.to_owned();
+                theaters.push(TheaterChanges { theater, first, changes: vec![(seat, change)] });
+            }
+        }
+    }
+    (theaters, skipped)
+}
+
+/// How long ago the oldest record was written, in milliseconds: how far the cache may have been behind. DynamoDB gives
+/// the time of a record in whole seconds.
+fn lag(office: &BoxOffice, records: &[Value]) -> Option<u64> {
+    let written = |record: &Value| record["dynamodb"]["ApproximateCreationDateTime"].as_f64();
+    let oldest = records.iter().filter_map(written).min_by(f64::total_cmp)?;
+    // A number that fits no time at all becomes the nearest that does.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and that will do")]
+    Some(office.clock().now().0.saturating_sub((oldest * 1e3) as u64))
+}
