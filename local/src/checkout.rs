@@ -25,6 +25,23 @@ pub fn binaries() -> Result<PathBuf> {
     Ok(folder.to_path_buf())
 }
 
+/// The folder of the functions' binaries, if not the one that cargo puts them in: as `cargo lambda build` lays it out
+/// (`get-seats/bootstrap`), or plainly (`get-seats`).
+const BINARIES: &str = "BOXOFFICE_BINARIES";
+
+/// A function's binary: in the folder that [`BINARIES`] says, relative to the checkout, else built with the running one.
+pub fn function(name: &str) -> Result<PathBuf> {
+    let folder = match env::var_os(BINARIES) {
+        Some(folder) => root()?.join(folder),
+        None => binaries()?,
+    };
+    let path = folder.join(name);
+    [path.join("bootstrap"), path.clone()]
+        .into_iter()
+        .find(|path| path.is_file())
+        .with_context(|| format!("{} isn't built: run `cargo build --workspace --bins`", path.display()))
+}
+
 /// A folder for what tests leave behind: below `target`, so that git ignores it and `cargo clean` forgets it.
 pub fn scratch() -> Result<PathBuf> {
     let binaries = binaries()?;

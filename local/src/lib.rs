@@ -6,6 +6,7 @@
 //! | [`template`] | the table as `infra/template.yaml` describes it, created on any DynamoDB |
 //! | [`stack`] | both engines in memory, for tests |
 //! | [`watch`] | the functions behind HTTP, by `cargo lambda watch` |
+//! | [`lambda`] | one function, run as Lambda runs it |
 //! | [`cloud`] | all of it, with data that stays: `make run` |
 //! | [`child`] | a child process that can't outlive this one |
 //! | [`checkout`] | where the checkout, its tools and its binaries are |
@@ -19,6 +20,7 @@ pub mod child;
 pub mod cloud;
 pub mod engine;
 pub mod http;
+pub mod lambda;
 pub mod ports;
 pub mod stack;
 pub mod template;

@@ -1,0 +1,201 @@
+//! The Lambda Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::{Outcome, POLL};
+use crate::engine::REGION;
+use crate::ports;
+
+/// A listener, and what goes over it. Dropping it ends its connections.
+#[derive(Debug)]
+pub(super) struct RuntimeApi {
+    port: u16,
+    address: String,
+    events: mpsc::UnboundedSender<Event>,
+    state: watch::Receiver<State>,
+    server: JoinHandle<()>,
+}
+
+/// How far the process has come.
+#[derive(Debug, Clone, PartialEq)]
+enum State {
+    Starting,
+    FailedToStart(String),
+    Asked,
+}
+
+/// An event on its way to the process.
+#[derive(Debug)]
+struct Event {
+    body: Bytes,
+    timeout: Duration,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// What the connections of the process share.
+struct Shared {
+    arn: String,
+    events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
+    state: watch::Sender<State>,
+    under_way: Mutex<UnderWay>,
+}
+
+/// The event that the process has in hand, by its request id.
+#[derive(Default)]
+struct UnderWay {
+    handed_over: u64,
+    answer: Option<(String, oneshot::Sender<Outcome>)>,
+}
+
+impl RuntimeApi {
+    pub(super) async fn listen(function: &str) -> Result<Self> {
+        let listener = TcpListener::bind(ports::loopback(0)).await.context("no port for the Lambda Runtime API")?;
+        let address = listener.local_addr()?;
+        let (events, to_hand_over) = mpsc::unbounded_channel();
+        let (shown, state) = watch::channel(State::Starting);
+        let shared = Shared {
+            arn: format!("arn:aws:lambda:{REGION}:123456789012:function:{function}"),
+            events: tokio::sync::Mutex::new(to_hand_over),
+            state: shown,
+            under_way: Mutex::default(),
+        };
+        let server = tokio::spawn(serve(listener, Arc::new(shared)));
+        Ok(Self { port: address.port(), address: address.to_string(), events, state, server })
+    }
+
+    /// What `AWS_LAMBDA_RUNTIME_API` has to say.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the process has asked for an event. Waits a moment for it; fails when it said that it can't start.
+    pub(super) async fn is_asked(&self) -> Result<bool> {
+        let mut state = self.state.clone();
+        let moved = tokio::time::timeout(POLL, state.wait_for(|state| *state != State::Starting)).await;
+        match moved.ok().and_then(Result::ok).as_deref() {
+            Some(State::FailedToStart(error)) => bail!("the function can't start: {error}"),
+            Some(State::Asked) => Ok(true),
+            Some(State::Starting) | None => Ok(false),
+        }
+    }
+
+    /// Hands over an event when the process next asks for one. What comes of it arrives by the receiver, which fails
+    /// when nothing will.
+    pub(super) fn hand_over(&self, event: &Value, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
+        let (answer, answered) = oneshot::channel();
+        let event = Event { body: event.to_string().into(), timeout, answer };
+        self.events.send(event).ok().context("the Lambda Runtime API has ended")?;
+        Ok(answered)
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    // Dropped with the task that runs this, and its connections with it.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let shared = shared.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| shared.answer(request));
+            // A process that ends cuts its connection, and may.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+impl Shared {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let path = request.uri().path().trim_start_matches("/2018-06-01/runtime/").to_owned();
+        let parts: Vec<&str> = path.split('/').collect();
+        let answer = match parts.as_slice() {
+            ["invocation", "next"] => self.next().await,
+            ["invocation", id, "response"] => self.take(id, Outcome::Answered, request).await,
+            ["invocation", id, "error"] => self.take(id, Outcome::Failed, request).await,
+            ["init", "error"] => {
+                let error = body(request).await.unwrap_or_default().to_string();
+                self.state.send_replace(State::FailedToStart(error));
+                status(202)
+            }
+            _ => status(404),
+        };
+        Ok(answer)
+    }
+
+    /// Waits until there is an event. Until then the connection stays open, as Lambda's does.
+    async fn next(&self) -> Response<Full<Bytes>> {
+        self.state.send_replace(State::Asked);
+        let Some(event) = self.events.lock().await.recv().await else { return status(500) };
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.handed_over += 1;
+        let number = under_way.handed_over;
+        let id = format!("00000000-0000-4000-8000-{number:012x}");
+        under_way.answer = Some((id.clone(), event.answer));
+        let response = Response::builder()
+            .header("content-type", "application/json")
+            .header("lambda-runtime-aws-request-id", id)
+            .header("lambda-runtime-deadline-ms", deadline(event.timeout))
+            .header("lambda-runtime-invoked-function-arn", &self.arn)
+            .header("lambda-runtime-trace-id", format!("Root=1-00000000-{number:024x};Sampled=0"));
+        response.body(Full::from(event.body)).unwrap_or_default()
+    }
+
+    async fn take(
+        &self,
+        id: &str,
+        outcome: impl FnOnce(Value) -> Outcome,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
+        // A body that didn't come whole is none: the process is ending.
+        let Some(body) = body(request).await else { return status(400) };
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        match under_way.answer.take_if(|(wanted, _)| wanted == id) {
+            Some((_, answer)) => {
+                drop(answer.send(outcome(body)));
+                status(202)
+            }
+            None => status(400),
+        }
+    }
+}
+
+async fn body(request: Request<Incoming>) -> Option<Value> {
+    let bytes = request.into_body().collect().await.ok()?.to_bytes();
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn status(code: u16) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from("{}"));
+    *response.status_mut() = code.try_into().unwrap_or_default();
+    response
+}
+
+/// When an event that is handed over now has to be answered, in milliseconds since 1970.
+#[allow(clippy::disallowed_methods, reason = "Lambda has only the system's clock, too")]
+fn deadline(timeout: Duration) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (now + timeout).as_millis().to_string()
+}
