@@ -8,12 +8,14 @@ use anyhow::{Context, Error, Result, bail};
 use tokio::process::Command;
 
 use self::folder::DataFolder;
+use self::repair::Repair;
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
 use crate::{checkout, ports, template};
 
 mod folder;
+mod repair;
 
 /// The table's name on this machine.
 pub const TABLE: &str = "boxoffice-local";
@@ -56,6 +58,7 @@ impl CloudOptions {
 pub struct Cloud {
     // Ended in this order: who calls before who is called.
     watch: Watch,
+    repair: Repair,
     valkey: Valkey,
     dynamodb: DynamoDb,
     folder: DataFolder,
@@ -75,11 +78,12 @@ impl Cloud {
         progress(&format!("Loading the theaters of {}", shown(&options.theaters)));
         load_theaters(&options.theaters, &environment, progress).await?;
 
-        progress(&format!("Starting the functions: cargo lambda watch on 127.0.0.1:{port}"));
+        progress(&format!("Starting the functions: cargo lambda watch on 127.0.0.1:{port}, sync-cache on the stream"));
+        let repair = Repair::start(&dynamodb, folder.path(), &environment).await?;
         let watch = WatchOptions { port, folder: folder.path().to_path_buf(), environment };
         let mut watch = Watch::start(&watch)?;
         watch.ready().await?;
-        Ok(Self { watch, valkey, dynamodb, folder })
+        Ok(Self { watch, repair, valkey, dynamodb, folder })
     }
 
     /// Where the API is: `http://127.0.0.1:PORT/v1`.
@@ -107,20 +111,27 @@ impl Cloud {
         self.watch.log()
     }
 
-    /// Waits until a part ends that should not, and says which.
-    pub async fn broken(&mut self) -> Error {
-        loop {
-            if let Err(error) = self.watch.check().and_then(|()| self.valkey.check()) {
-                return error;
+    /// Delivers the table's stream, until a part ends that should not, and says which. To be polled all the time.
+    pub async fn serve(&mut self) -> Error {
+        let (watch, valkey, repair) = (&mut self.watch, &mut self.valkey, &mut self.repair);
+        let ended = async {
+            loop {
+                if let Err(error) = watch.check().and_then(|()| valkey.check()) {
+                    return error;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
             }
-            tokio::time::sleep(Duration::from_millis(250)).await;
+        };
+        tokio::select! {
+            error = ended => error,
+            Err(error) = repair.deliver() => error,
         }
     }
 
     /// Ends everything and waits until it has ended.
     pub fn stop(mut self) -> Result<()> {
         let stopped = self.watch.stop();
-        let stopped = stopped.and(self.valkey.stop());
+        let stopped = stopped.and(self.repair.stop()).and(self.valkey.stop());
         self.dynamodb.stop();
         stopped
     }

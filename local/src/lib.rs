@@ -5,6 +5,7 @@
 //! | [`engine`] | the two databases: an embedded DynamoDB and a real Valkey |
 //! | [`template`] | the table as `infra/template.yaml` describes it, created on any DynamoDB |
 //! | [`stack`] | both engines in memory, for tests |
+//! | [`stream`] | the table's stream, handed to a function as Lambda does |
 //! | [`watch`] | the functions behind HTTP, by `cargo lambda watch` |
 //! | [`lambda`] | one function, run as Lambda runs it |
 //! | [`cloud`] | all of it, with data that stays: `make run` |
@@ -23,6 +24,7 @@ pub mod http;
 pub mod lambda;
 pub mod ports;
 pub mod stack;
+pub mod stream;
 pub mod template;
 pub mod watch;
 

@@ -44,7 +44,7 @@ async fn run(options: &CloudOptions) -> Result<()> {
     };
     say(&welcome(&cloud, started));
     tokio::select! {
-        error = cloud.broken() => {
+        error = cloud.serve() => {
             drop(cloud.stop());
             Err(error)
         }
@@ -96,7 +96,7 @@ curl --location '{url}/theaters/1/book' \
     "seat": "A2"
 }}'
 
-Logs of the functions: {log}
+Logs of the functions: {log}, and of sync-cache: {data}/sync-cache
 Data: {data}/dynamodb.sqlite; it stays when this ends{forget}
 Ctrl-C ends everything."#
     )

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use boxoffice::http::event::tame;
 use boxoffice::http::{answer, book, get_seats, reserve};
+use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Body, Context, LambdaEvent, Request, RequestExt, Response};
@@ -123,6 +124,12 @@ impl Call {
     pub async fn send(&self, office: &BoxOffice) -> Reply {
         send_event(office, self.route, &self.event().to_string()).await
     }
+}
+
+/// Sends a batch of the table's stream through the handler of sync-cache: its answer.
+pub async fn send_batch(office: &BoxOffice, event: Value) -> Value {
+    let outcome = stream::handle(office, LambdaEvent::new(event, Context::default())).await.expect("a batch");
+    serde_json::to_value(outcome).unwrap()
 }
 
 /// Sends an event, as text, through the handler of a route.

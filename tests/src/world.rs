@@ -127,6 +127,11 @@ impl World {
         open(setup, &self.table, &self.prefix, self.clock.clone()).await
     }
 
+    /// Another instance with a clock of its own, that gets to its engines another way.
+    pub async fn instance_at(&self, setup: &Setup, clock: Clock) -> BoxOffice {
+        open(setup, &self.table, &self.prefix, clock).await
+    }
+
     /// A store on the table by itself.
     pub async fn store(&self, clock: Clock) -> Store {
         self.store_on(&self.setup, clock).await
@@ -176,6 +181,13 @@ impl World {
         let get = self.client.get_item().table_name(&self.table).consistent_read(true);
         let get = get.key("pk", AttributeValue::S(format!("THEATER#{theater}")));
         get.key("sk", AttributeValue::S(format!("SEAT#{seat}"))).send().await.expect("the table").item
+    }
+
+    /// Deletes a seat's item, as the TTL does or somebody's hand.
+    pub async fn delete_seat_item(&self, theater: &str, seat: &str) {
+        let delete = self.client.delete_item().table_name(&self.table);
+        let delete = delete.key("pk", AttributeValue::S(format!("THEATER#{theater}")));
+        delete.key("sk", AttributeValue::S(format!("SEAT#{seat}"))).send().await.expect("the table");
     }
 
     /// How many items the table has: 2 layouts to begin with.

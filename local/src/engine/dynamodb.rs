@@ -16,6 +16,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use crate::ports;
+use crate::stream::StreamReader;
 
 /// The region that everything here is said to be in.
 pub const REGION: &str = "us-east-1";
@@ -77,6 +78,11 @@ impl DynamoDb {
     /// A client of it.
     pub fn client(&self) -> Client {
         client(&self.endpoint)
+    }
+
+    /// A table's stream, from now on.
+    pub fn stream(&self, table: &str) -> Result<StreamReader> {
+        StreamReader::from_now_on(&self.database, table)
     }
 
     /// Deletes what has expired, as DynamoDB's TTL does on its own within days. Says how many items went.

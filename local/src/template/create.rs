@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Error, Result, anyhow, bail};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::{StreamSpecification, TableStatus, TimeToLiveSpecification, TimeToLiveStatus};
+use aws_sdk_dynamodb::types::{
+    StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+};
 
 use super::TableDefinition;
 
@@ -17,17 +19,12 @@ impl TableDefinition {
     /// Creates the table and waits until it can be used. Repeating it, also at the same time, does nothing; what an
     /// existing table looks like is not compared.
     pub async fn create(&self, client: &Client, name: &str) -> Result<()> {
-        let stream = self
-            .stream
-            .clone()
-            .map(|view| StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build());
         let created = client
             .create_table()
             .table_name(name)
             .set_attribute_definitions(Some(self.attributes.clone()))
             .set_key_schema(Some(self.keys.clone()))
             .billing_mode(self.billing.clone())
-            .set_stream_specification(stream.transpose()?)
             .send()
             .await;
         if let Err(error) = created
@@ -36,6 +33,9 @@ impl TableDefinition {
             bail!("can't create the table {name}: {}", why(error));
         }
         wait_until_active(client, name).await?;
+        if let Some(view) = &self.stream {
+            enable_stream(client, name, view).await?;
+        }
         match &self.ttl_attribute {
             Some(attribute) => enable_ttl(client, name, attribute).await,
             None => Ok(()),
@@ -54,6 +54,27 @@ async fn wait_until_active(client: &Client, name: &str) -> Result<()> {
         tokio::time::sleep(POLL).await;
     }
     bail!("the table {name} is still not ready after {} s", (POLL * POLLS).as_secs())
+}
+
+/// After the table is made: so a table of an earlier time, without a stream, gets one too.
+async fn enable_stream(client: &Client, name: &str, view: &StreamViewType) -> Result<()> {
+    if has_stream(client, name).await? {
+        return Ok(());
+    }
+    let specification = StreamSpecification::builder().stream_enabled(true).stream_view_type(view.clone()).build()?;
+    let enabled = client.update_table().table_name(name).stream_specification(specification).send().await;
+    match enabled {
+        Ok(_) => wait_until_active(client, name).await,
+        // It is an error to enable it twice, and somebody else may have come first.
+        Err(_) if has_stream(client, name).await? => Ok(()),
+        Err(error) => bail!("can't give the table {name} a stream: {}", why(error)),
+    }
+}
+
+async fn has_stream(client: &Client, name: &str) -> Result<bool> {
+    let described = client.describe_table().table_name(name).send().await;
+    let described = described.map_err(|error| anyhow!("can't see the stream of the table {name}: {}", why(error)))?;
+    Ok(described.table().and_then(|table| table.stream_specification()).is_some_and(|stream| stream.stream_enabled()))
 }
 
 async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> Result<()> {

@@ -4,22 +4,31 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use boxoffice_tests::World;
-use boxoffice_tests::event::send_event;
-use serde_json::Value;
+use boxoffice_tests::event::{send_batch, send_event};
+use redis::AsyncCommands;
+use serde_json::{Value, json};
 
 fn folder() -> PathBuf {
     boxoffice_local::checkout::root().unwrap().join("events")
 }
 
-/// The rows of the README's table: file, status, code.
-fn table() -> Vec<(String, u16, String)> {
+/// The rows of the README's tables, as cells.
+fn rows() -> Vec<Vec<String>> {
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
     let rows = readme.lines().filter(|line| line.starts_with("| `"));
-    rows.map(|row| {
-        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
-        (cells[1].clone(), cells[2].parse().unwrap(), cells[3].clone())
-    })
-    .collect()
+    rows.map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()).collect()
+}
+
+/// The calls: file, status, code.
+fn table() -> Vec<(String, u16, String)> {
+    let calls = rows().into_iter().filter(|row| !row[1].starts_with("sync-cache."));
+    calls.map(|row| (row[1].clone(), row[2].parse().unwrap(), row[3].clone())).collect()
+}
+
+/// The batches of the stream: file, number of records.
+fn batches() -> Vec<(String, usize)> {
+    let batches = rows().into_iter().filter(|row| row[1].starts_with("sync-cache."));
+    batches.map(|row| (row[1].clone(), row[2].parse().unwrap())).collect()
 }
 
 #[tokio::test]
@@ -40,9 +49,40 @@ async fn each_is_answered_as_the_table_says() {
     assert_eq!(look.seats(), ["A2", "A3", "B3"], "as the README says of afterwards");
 }
 
+/// What a look at a theater finds in the cache: available seats, if anything is there.
+async fn cached(world: &World, theater: &str) -> Option<Vec<String>> {
+    let there: bool = world.redis().await.exists(world.cache_key(theater)).await.unwrap();
+    let look = boxoffice_tests::Call::get_seats(theater).send(&world.office).await;
+    assert_eq!(look.header("x-cache"), if there { "hit" } else { "miss" });
+    there.then(|| look.seats().into_iter().map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn each_batch_of_the_stream_leaves_what_the_table_says() {
+    let world = World::new().await;
+    assert_eq!((cached(&world, "1").await, cached(&world, "2").await), (None, None));
+    let seats = |seats: &[&str]| Some(seats.iter().map(|seat| (*seat).to_owned()).collect::<Vec<_>>());
+    let mut left = vec![
+        // In the order of the table: theater 1, theater 2.
+        (seats(&["A2", "A3", "B1", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
+        (seats(&["A2", "A3", "B1", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
+        (None, seats(&["C2", "C3", "D1", "D2", "D3"])),
+        (seats(&["A1", "A2", "A3", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
+    ]
+    .into_iter();
+    for (file, records) in batches() {
+        let event: Value = serde_json::from_str(&std::fs::read_to_string(folder().join(&file)).unwrap()).unwrap();
+        assert_eq!(event["Records"].as_array().unwrap().len(), records, "{file}");
+        assert_eq!(send_batch(&world.office, event).await, json!({ "batchItemFailures": [] }), "{file}");
+        let found = (cached(&world, "1").await, cached(&world, "2").await);
+        assert_eq!(Some(found), left.next(), "after {file}");
+    }
+    assert_eq!(left.next(), None);
+}
+
 #[test]
 fn none_is_missing_from_the_table() {
-    let listed: BTreeSet<_> = table().into_iter().map(|(file, ..)| file).collect();
+    let listed: BTreeSet<_> = rows().into_iter().map(|row| row[1].clone()).collect();
     let files = std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     let there: BTreeSet<_> = files.filter(|name| name.ends_with(".json")).collect();
     assert_eq!(listed, there);

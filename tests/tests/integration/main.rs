@@ -16,3 +16,4 @@ mod papers;
 mod protocol;
 mod races;
 mod store;
+mod sync_cache;

@@ -32,7 +32,8 @@ fn template_routes() -> Routes {
     let mut routes = Routes::new();
     for (_, function) in functions() {
         let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
-        for event in function["Properties"]["Events"].as_object().unwrap().values() {
+        let events = function["Properties"]["Events"].as_object().unwrap().values();
+        for event in events.filter(|event| event["Type"] == "HttpApi") {
             let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
             routes.insert((text("Method").to_uppercase(), text("Path"), binary.to_owned()));
         }
@@ -115,6 +116,7 @@ fn each_function_may_do_what_it_does_and_no_more() {
         ("GetSeatsRole", vec!["GetItem", "Query"]),
         ("ReserveRole", vec!["BatchGetItem", "ConditionCheckItem", "GetItem", "UpdateItem"]),
         ("BookRole", vec!["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]),
+        ("SyncCacheRole", vec!["DescribeStream", "GetItem", "GetRecords", "GetShardIterator", "ListStreams"]),
     ] {
         let policies = &template.resources[role]["Properties"]["Policies"];
         let statements = policies.as_array().unwrap().iter();
@@ -129,6 +131,22 @@ fn each_function_may_do_what_it_does_and_no_more() {
         let resources = statements.iter().map(|statement| &statement["Resource"]);
         assert!(resources.into_iter().all(|resource| *resource != "*"), "{role}");
     }
+}
+
+#[test]
+fn the_stream_is_delivered_as_repair_needs_it() {
+    let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
+    let table = &template.resources["SeatsTable"]["Properties"];
+    assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
+    let mapping = &template.resources["SyncCacheFunction"]["Properties"]["Events"]["SeatChanges"]["Properties"];
+    // Without it one theater's failure would bring back a batch from its beginning, and an answer would say nothing.
+    assert_eq!(mapping["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]));
+    assert_eq!(mapping["BisectBatchOnFunctionError"], true);
+    // As long as there may be something in the cache that was read before a record was written.
+    let longest_age = mapping["MaximumRecordAgeInSeconds"].as_u64().unwrap();
+    assert!(longest_age >= boxoffice::cache::LIFETIME.as_secs());
+    assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Type"], "SQS");
+    assert_eq!(template.resources["UndeliveredChanges"]["Type"], "AWS::SQS::Queue");
 }
 
 #[test]

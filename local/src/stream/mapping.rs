@@ -1,0 +1,112 @@
+//! The rules of the event source mapping, read from `infra/template.yaml`: what is delivered, how much at once, until when.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::checkout;
+
+/// What Lambda would be told about delivering a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mapping {
+    /// Records in one delivery at the most.
+    pub batch_size: usize,
+    /// Older records are given up.
+    pub longest_age: Duration,
+    /// Patterns of which a record has to fit one, if there are any.
+    pub patterns: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    batch_size: usize,
+    maximum_record_age_in_seconds: u64,
+    filter_criteria: Filters,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filters {
+    filters: Vec<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Filter {
+    pattern: String,
+}
+
+impl Mapping {
+    /// That of a function of the checkout's template, by its binary.
+    pub fn of_checkout(function: &str) -> Result<Self> {
+        let path = checkout::root()?.join("infra/template.yaml");
+        let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        Self::parse(&text, function).with_context(|| format!("the stream of {function} in {}", path.display()))
+    }
+
+    fn parse(template: &str, function: &str) -> Result<Self> {
+        let template: Value = serde_saphyr::from_str(template).context("not a template")?;
+        let resources = template["Resources"].as_object().context("no Resources")?;
+        let of_function =
+            resources.values().filter(|resource| resource["Metadata"]["BuildProperties"]["Binary"] == function);
+        let mut events = of_function.flat_map(|resource| resource["Properties"]["Events"].as_object()).flatten();
+        let Some((_, event)) = events.find(|(_, event)| event["Type"] == "DynamoDB") else {
+            bail!("there is no event of the type DynamoDB");
+        };
+        let properties = Properties::deserialize(&event["Properties"])?;
+        let patterns = properties.filter_criteria.filters.iter();
+        let patterns = patterns.map(|filter| serde_json::from_str(&filter.pattern).context("a filter's pattern"));
+        Ok(Self {
+            batch_size: properties.batch_size,
+            longest_age: Duration::from_secs(properties.maximum_record_age_in_seconds),
+            patterns: patterns.collect::<Result<_>>()?,
+        })
+    }
+
+    /// Whether a record passes the filter.
+    pub fn wants(&self, record: &Value) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| fits(pattern, record))
+    }
+}
+
+/// Whether a value fits a pattern: each field its own, a text one of the choices. Of the choices are known a text itself
+/// and `prefix`; <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html> has more.
+fn fits(pattern: &Value, value: &Value) -> bool {
+    match pattern {
+        Value::Object(fields) => fields.iter().all(|(name, pattern)| fits(pattern, &value[name])),
+        Value::Array(choices) => choices.iter().any(|choice| match (choice["prefix"].as_str(), value.as_str()) {
+            (Some(prefix), Some(text)) => text.starts_with(prefix),
+            (Some(_), None) => false,
+            (None, _) => choice == value,
+        }),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_checkouts_mapping_delivers_seats_and_nothing_else() {
+        let mapping = Mapping::of_checkout("sync-cache").unwrap();
+        let record = |sk: &str| json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } });
+        assert!(mapping.wants(&record("SEAT#A1")));
+        assert!(!mapping.wants(&record("BOOKING")));
+        assert!(!mapping.wants(&record("LAYOUT")));
+        assert!(!mapping.wants(&json!({})));
+        assert!((1..=10_000).contains(&mapping.batch_size), "what Lambda takes");
+        assert!(mapping.longest_age >= Duration::from_secs(60), "as long as what is in the cache may live");
+    }
+
+    #[test]
+    fn a_function_without_a_stream_has_none() {
+        let error = Mapping::of_checkout("book").unwrap_err();
+        assert!(format!("{error:#}").contains("no event of the type DynamoDB"), "{error:#}");
+    }
+}

@@ -1,0 +1,80 @@
+use std::cell::RefCell;
+
+use anyhow::bail;
+
+use super::*;
+
+fn mapping() -> Mapping {
+    Mapping { batch_size: 10, longest_age: Duration::from_secs(60), patterns: vec![] }
+}
+
+fn batch(numbers: &[u32]) -> Batch {
+    let record = |number: &u32| json!({ "dynamodb": { "SequenceNumber": number.to_string() } });
+    numbers.iter().map(|number| (Instant::now(), record(number))).collect()
+}
+
+fn numbers(records: &[Value]) -> Vec<u32> {
+    let number = |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap().parse().unwrap();
+    records.iter().map(number).collect()
+}
+
+fn failures(numbers: &[u32]) -> Value {
+    let failure = |number: &u32| json!({ "itemIdentifier": number.to_string() });
+    json!({ "batchItemFailures": numbers.iter().map(failure).collect::<Vec<_>>() })
+}
+
+/// Delivers a batch to a function that gives these answers, then succeeds: what it was handed, and what was given up.
+async fn play(mapping: &Mapping, batch: Batch, answers: Vec<Result<Value>>) -> (Vec<Vec<u32>>, Delivered) {
+    let answers = RefCell::new(VecDeque::from(answers));
+    let handed = RefCell::new(Vec::new());
+    let mut delivered = Delivered::default();
+    let invoke = async |event: Value| {
+        handed.borrow_mut().push(numbers(event["Records"].as_array().unwrap()));
+        answers.borrow_mut().pop_front().unwrap_or_else(|| Ok(failures(&[])))
+    };
+    deliver(batch, mapping, &invoke, &mut delivered).await;
+    (handed.into_inner(), delivered)
+}
+
+#[tokio::test]
+async fn a_batch_that_succeeds_is_delivered_once() {
+    let (handed, delivered) = play(&mapping(), batch(&[1, 2, 3]), vec![]).await;
+    assert_eq!(handed, [vec![1, 2, 3]]);
+    assert_eq!((delivered.invocations, delivered.undelivered.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn it_comes_again_from_the_first_record_that_failed() {
+    let (handed, _) = play(&mapping(), batch(&[1, 2, 3, 4]), vec![Ok(failures(&[4, 2]))]).await;
+    assert_eq!(handed, [vec![1, 2, 3, 4], vec![2, 3, 4]]);
+    let (handed, _) = play(&mapping(), batch(&[1, 2]), vec![Ok(failures(&[99]))]).await;
+    assert_eq!(handed, [[1, 2], [1, 2]], "a record that isn't there means all");
+}
+
+#[tokio::test]
+async fn a_function_that_fails_gets_half_until_the_one_to_blame_stands_alone() {
+    let answers = vec![Err(anyhow::anyhow!("staged"))];
+    let (handed, _) = play(&mapping(), batch(&[1, 2, 3]), answers).await;
+    assert_eq!(handed, [vec![1, 2, 3], vec![1], vec![2, 3]]);
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_given_up_and_the_rest_goes_on() {
+    let mapping = Mapping { longest_age: Duration::from_millis(300), ..mapping() };
+    let taken = RefCell::new(Vec::new());
+    let poisoned = async |event: Value| {
+        let numbers = numbers(event["Records"].as_array().unwrap());
+        if numbers.contains(&2) {
+            bail!("staged");
+        }
+        taken.borrow_mut().extend(numbers);
+        Ok(json!({}))
+    };
+    let mut delivered = Delivered::default();
+    deliver(batch(&[1, 2, 3]), &mapping, &poisoned, &mut delivered).await;
+    let given_up = numbers(&delivered.undelivered);
+    assert!(given_up.contains(&2));
+    let mut all = [given_up, taken.into_inner()].concat();
+    all.sort_unstable();
+    assert_eq!(all, [1, 2, 3], "each is delivered or given up");
+}

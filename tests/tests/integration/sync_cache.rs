@@ -1,0 +1,255 @@
+//! Repair: what a writer couldn't tell the cache it learns from the table's stream.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use boxoffice::clock::Clock;
+use boxoffice::rules::time::EpochMillis;
+use boxoffice::usecases::BoxOffice;
+use boxoffice_local::LocalStack;
+use boxoffice_local::engine::Valkey;
+use boxoffice_local::stream::{Delivered, Mapping, StreamReader, drain};
+use boxoffice_tests::event::send_batch;
+use boxoffice_tests::redis_proxy::RedisProxy;
+use boxoffice_tests::{Call, Setup, World, engines};
+use redis::AsyncCommands;
+use serde_json::{Value, json};
+
+use crate::api::id;
+
+/// A world, and sync-cache on its table's stream. Delivers when it is told to.
+struct Repaired {
+    world: World,
+    /// An instance whose writes never get to the cache.
+    cut_off: BoxOffice,
+    reader: StreamReader,
+    mapping: Mapping,
+}
+
+impl Repaired {
+    async fn new() -> Self {
+        let world = World::new().await;
+        let reader = engines::shared().dynamodb.stream(&world.table).unwrap();
+        Self::of(world, reader).await
+    }
+
+    async fn of(world: World, reader: StreamReader) -> Self {
+        let cut_off = world.instance_on(&Setup { cache: None, ..world.setup.clone() }).await;
+        Self { world, cut_off, reader, mapping: Mapping::of_checkout("sync-cache").unwrap() }
+    }
+
+    /// Delivers all that the stream has, to an instance of sync-cache.
+    async fn deliver_to(&mut self, office: &BoxOffice) -> Delivered {
+        let invoke = async |event: Value| Ok(send_batch(office, event).await);
+        drain(&mut self.reader, &self.mapping, &invoke).await.unwrap()
+    }
+
+    async fn deliver(&mut self) -> Delivered {
+        let office = self.world.instance(self.world.clock.clone()).await;
+        self.deliver_to(&office).await
+    }
+
+    /// The seats that a look finds in the cache.
+    async fn cached(&self, theater: &str) -> Vec<String> {
+        let look = Call::get_seats(theater).send(&self.world.office).await;
+        assert_eq!(look.header("x-cache"), "hit", "{}", look.text);
+        look.seats().into_iter().map(str::to_owned).collect()
+    }
+
+    async fn fill(&self, theater: &str) {
+        assert_eq!(Call::get_seats(theater).send(&self.world.office).await.header("x-cache"), "miss");
+    }
+}
+
+async fn done(call: Call, office: &BoxOffice) {
+    let reply = call.send(office).await;
+    assert_eq!(reply.status, 201, "{}", reply.text);
+}
+
+#[tokio::test]
+async fn what_a_writer_could_not_tell_is_told_by_the_stream() {
+    let mut repaired = Repaired::new().await;
+    repaired.fill("1").await;
+    done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
+    done(Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "B1" })), &repaired.cut_off).await;
+    assert_eq!(repaired.cached("1").await.len(), 6, "behind");
+    let delivered = repaired.deliver().await;
+    // The booking's own record is no seat's: the filter keeps it back.
+    assert_eq!((delivered.records, delivered.undelivered.len()), (4, 0));
+    assert_eq!(repaired.cached("1").await, ["B2", "B3"]);
+    done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
+    repaired.deliver().await;
+    // A reservation that has run out is available again, a booked seat isn't.
+    repaired.world.at(601_000);
+    assert_eq!(repaired.cached("1").await, ["A2", "A3", "B2", "B3"]);
+}
+
+#[tokio::test]
+async fn without_repair_the_cache_is_behind_until_its_key_ends() {
+    let repaired = Repaired::new().await;
+    repaired.fill("1").await;
+    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
+    assert_eq!(repaired.cached("1").await.len(), 6);
+    let mut redis = repaired.world.redis().await;
+    let key = repaired.world.cache_key("1");
+    let left: i64 = redis.pttl(&key).await.unwrap();
+    assert!((1..=60_000).contains(&left), "{left}");
+    let _: bool = redis.pexpire(&key, 1).await.unwrap();
+    while redis.exists::<_, bool>(&key).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    repaired.fill("1").await;
+    assert_eq!(repaired.cached("1").await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_batch_costs_one_call_to_redis_per_theater() {
+    let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
+    let mut repaired = Repaired::new().await;
+    for theater in ["1", "2"] {
+        repaired.fill(theater).await;
+    }
+    let office = repaired.world.instance_on(&Setup::with_cache(&proxy.url)).await;
+    proxy.take();
+    for (theater, seats) in [("1", ["A1", "A2"]), ("2", ["C1", "C2"]), ("1", ["A3", "B1"])] {
+        done(Call::reserve(theater, &json!({ "seats": seats })), &repaired.cut_off).await;
+    }
+    let delivered = repaired.deliver_to(&office).await;
+    assert_eq!((delivered.records, delivered.invocations), (6, 1));
+    assert_eq!(proxy.take(), ["EVALSHA", "EVALSHA"]);
+    assert_eq!(repaired.cached("1").await, ["B2", "B3"]);
+    assert_eq!(repaired.cached("2").await, ["C3", "D1", "D2", "D3"]);
+}
+
+#[tokio::test]
+async fn while_redis_is_away_the_records_come_again_and_once_it_is_back_they_count() {
+    let valkey = RefCell::new(Valkey::start().unwrap());
+    let world = World::on(Setup::with_cache(&valkey.borrow().url())).await;
+    let reader = engines::shared().dynamodb.stream(&world.table).unwrap();
+    let mut repaired = Repaired::of(world, reader).await;
+    repaired.fill("1").await;
+    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A2" })), &repaired.cut_off).await;
+
+    valkey.borrow_mut().pause().unwrap();
+    let deadline = Duration::from_millis(100);
+    let impatient = Setup { cache_deadline: deadline, ..repaired.world.setup.clone() };
+    let office = repaired.world.instance_on(&impatient).await;
+    let answers = RefCell::new(Vec::new());
+    let invoke = async |event: Value| {
+        let first = event["Records"][0]["dynamodb"]["SequenceNumber"].clone();
+        let answer = send_batch(&office, event).await;
+        let failed = answer["batchItemFailures"] != json!([]);
+        if failed {
+            assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": first }] }));
+        }
+        answers.borrow_mut().push(failed);
+        if answers.borrow().len() == 2 {
+            valkey.borrow_mut().resume().unwrap();
+            // The breaker's pause goes by.
+            repaired.world.at(60_000);
+        }
+        Ok(answer)
+    };
+    let delivered = drain(&mut repaired.reader, &repaired.mapping, &invoke).await.unwrap();
+    assert_eq!(delivered.undelivered.len(), 0);
+    let answers = answers.into_inner();
+    assert_eq!((answers[..2].to_vec(), answers.last()), (vec![true, true], Some(&false)));
+    repaired.world.at(0);
+    assert_eq!(repaired.cached("1").await, ["A3", "B1", "B2", "B3"]);
+}
+
+/// Long ago, by the clock of the TTL, which is the system's: what ends then it collects at once.
+const PAST: u64 = 1_577_836_800_000;
+
+/// A world of long ago on engines of its own, where the TTL collects when it is told to.
+async fn long_ago() -> (LocalStack, Repaired) {
+    let stack = LocalStack::start().unwrap();
+    let setup = Setup { dynamodb: stack.endpoint().to_owned(), ..Setup::with_cache(&stack.cache_url()) };
+    let world = World::on_engine(setup, stack.endpoint()).await;
+    world.clock.set(EpochMillis(PAST));
+    let reader = stack.dynamodb.stream(&world.table).unwrap();
+    let repaired = Repaired::of(world, reader).await;
+    (stack, repaired)
+}
+
+#[tokio::test]
+async fn what_the_ttl_collects_changes_nothing_and_what_a_hand_deletes_is_seen() {
+    let (stack, mut repaired) = long_ago().await;
+    done(Call::reserve("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A2" })), &repaired.cut_off).await;
+    repaired.world.clock.set(EpochMillis(PAST + 601_000));
+    repaired.fill("1").await;
+    assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
+    assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 1);
+    assert!(repaired.world.seat_item("1", "A1").await.is_none(), "collected");
+    assert_eq!(repaired.deliver().await.records, 3);
+    assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
+
+    repaired.world.delete_seat_item("1", "A2").await;
+    assert_eq!(repaired.cached("1").await.len(), 5, "the cache doesn't know yet");
+    repaired.deliver().await;
+    repaired.fill("1").await;
+    assert_eq!(repaired.cached("1").await.len(), 6);
+}
+
+#[tokio::test]
+async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_whatever_order() {
+    for writer_tells in [true, false] {
+        let (stack, mut repaired) = long_ago().await;
+        repaired.fill("1").await;
+        let setup = match writer_tells {
+            true => repaired.world.setup.clone(),
+            false => Setup { cache: None, ..repaired.world.setup.clone() },
+        };
+        let at = |millis| Clock::manual(EpochMillis(PAST + millis));
+        let fast = repaired.world.instance_at(&repaired.world.setup, at(5_000)).await;
+        let slow = repaired.world.instance_at(&setup, at(2_000)).await;
+        done(Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1 })), &fast).await;
+        // It ends at 6 s, and the TTL collects it at once, with its stamp. By the slow clock it is 2 s.
+        assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 1);
+        repaired.world.clock.set(EpochMillis(PAST + 7_000));
+        assert_eq!(repaired.cached("1").await.len(), 6);
+        // With an id, else it would be refused early: by its clock, what is in the cache has not run out.
+        done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(2) })), &slow).await;
+        if !writer_tells {
+            repaired.deliver().await;
+        }
+        for _ in 0..2 {
+            let look = Call::get_seats("1").send(&repaired.world.office).await;
+            assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "{}", look.header("x-cache"));
+        }
+        // The stream tells all of it, in its order, to whatever is there by now.
+        repaired.deliver().await;
+        for _ in 0..2 {
+            assert_eq!(Call::get_seats("1").send(&repaired.world.office).await.seats().len(), 5);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_place_in_the_cache_is_passed_over() {
+    let mut repaired = Repaired::new().await;
+    let record = |theater: &str, seat: &str| {
+        let keys = json!({ "pk": { "S": format!("THEATER#{theater}") }, "sk": { "S": format!("SEAT#{seat}") } });
+        let image = json!({ "status": { "S": "booked" }, "changed_at": { "N": "7" } });
+        json!({ "eventName": "INSERT", "dynamodb": { "Keys": keys, "NewImage": image, "SequenceNumber": "1" } })
+    };
+    repaired.fill("1").await;
+    let event = json!({ "Records": [record("nowhere", "A1"), record("1", "Z99"), record("1", "B1")] });
+    let nothing_failed = json!({ "batchItemFailures": [] });
+    assert_eq!(send_batch(&repaired.world.office, event.clone()).await, nothing_failed);
+    assert_eq!(repaired.cached("1").await.len(), 5);
+    assert_eq!(send_batch(&repaired.cut_off, event).await, nothing_failed, "without a cache there is nothing to do");
+    assert_eq!(repaired.deliver().await.records, 0);
+}
+
+#[tokio::test]
+async fn what_is_no_batch_is_an_error_for_lambda_to_see() {
+    let world = World::new().await;
+    for event in [json!(null), json!({}), json!({ "Records": 7 })] {
+        let event = lambda_http::LambdaEvent::new(event, lambda_http::Context::default());
+        assert!(boxoffice::stream::handle(&world.office, event).await.is_err());
+    }
+}
