@@ -126,6 +126,17 @@ async fn creating_the_table_repeatedly_and_at_once_creates_it_once_with_its_time
 }
 
 #[tokio::test]
+async fn a_table_of_an_earlier_time_gets_its_stream() {
+    let dynamodb = DynamoDb::memory().unwrap();
+    let client = dynamodb.client();
+    let earlier = TableDefinition::parse(&TEMPLATE.replace("StreamSpecification:", "Tags:")).unwrap();
+    earlier.create(&client, "seats").await.unwrap();
+    assert!(dynamodb.stream("seats").is_err());
+    TableDefinition::parse(TEMPLATE).unwrap().create(&client, "seats").await.unwrap();
+    dynamodb.stream("seats").unwrap();
+}
+
+#[tokio::test]
 async fn a_table_that_cannot_be_created_says_why() {
     let dynamodb = DynamoDb::memory().unwrap();
     let table = TableDefinition::parse(TEMPLATE).unwrap();

@@ -125,7 +125,8 @@ async fn a_batch_costs_one_call_to_redis_per_theater() {
 #[tokio::test]
 async fn while_redis_is_away_the_records_come_again_and_once_it_is_back_they_count() {
     let valkey = RefCell::new(Valkey::start().unwrap());
-    let world = World::on(Setup::with_cache(&valkey.borrow().url())).await;
+    let url = valkey.borrow().url();
+    let world = World::on(Setup::with_cache(&url)).await;
     let reader = engines::shared().dynamodb.stream(&world.table).unwrap();
     let mut repaired = Repaired::of(world, reader).await;
     repaired.fill("1").await;
