@@ -130,8 +130,9 @@ end
 local function finish(token, slots, life, callers_now)
   local h = read()
   if not h or h.version ~= version or h.token ~= token or h.seats * SLOT ~= #slots then return 0 end
-  -- What was read is as old as the begin, so its life is counted from there.
-  local left = life - (now() - (h.lease - h.span))
+  -- What was read is as old as the begin, so its life is counted from there. After a failover the clock may be another,
+  -- and the begin lie in its future.
+  local left = math.min(life, life - (now() - (h.lease - h.span)))
   if left <= 0 then return 0 end
   local body = slots
   if h.merged == 1 then
