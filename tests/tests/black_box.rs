@@ -180,6 +180,7 @@ async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_end
     a_race_has_one_winner(&run).await;
     paths_and_bodies_arrive_as_they_were_sent(&run).await;
     the_events_can_be_invoked(&run).await;
+    the_stream_is_followed(&run).await;
     every_line_of_the_log_is_json_and_holds_no_reservation(&run, data.path()).await;
     assert_eq!(run.end(), Some(0), "Ctrl-C is no failure");
 
@@ -256,11 +257,13 @@ async fn paths_and_bodies_arrive_as_they_were_sent(run: &Run) {
 async fn the_events_can_be_invoked(run: &Run) {
     let root = checkout::root().unwrap();
     let tool: PathBuf = checkout::tool("cargo-lambda", "BOXOFFICE_CARGO_LAMBDA").unwrap();
-    for (function, file, status) in [
-        ("get-seats", "get-seats.success.json", 200),
-        ("reserve", "reserve.malformed.json", 400),
-        ("book", "book.malformed.json", 400),
+    for (file, field, expected) in [
+        ("get-seats.success.json", "statusCode", json!(200)),
+        ("reserve.malformed.json", "statusCode", json!(400)),
+        ("book.malformed.json", "statusCode", json!(400)),
+        ("sync-cache.expired.json", "batchItemFailures", json!([])),
     ] {
+        let (function, _) = file.split_once('.').unwrap();
         let output = Command::new(&tool)
             .args(["lambda", "invoke", function, "--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &run.ports[0].to_string(), "--data-file"])
@@ -270,7 +273,22 @@ async fn the_events_can_be_invoked(run: &Run) {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let answer: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said} {output:?}"));
-        assert_eq!(answer["statusCode"], status, "{file}: {said}");
+        assert_eq!(answer[field], expected, "{file}: {said}");
+    }
+}
+
+/// The table's stream is delivered: sync-cache has written a line about some of what was booked before.
+async fn the_stream_is_followed(run: &Run) {
+    let said = run.said.iter().find_map(|line| line.split_once(", and of sync-cache: ")).unwrap().1;
+    let folder = checkout::root().unwrap().join(said);
+    let lines = || -> String {
+        let logs = std::fs::read_dir(&folder).unwrap();
+        logs.map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap()).collect()
+    };
+    let end = Instant::now() + PATIENCE;
+    while !lines().contains(r#""theaters_failed":0"#) {
+        assert!(Instant::now() < end, "no line about a batch in {}: {}", folder.display(), lines());
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -278,6 +296,7 @@ async fn every_line_of_the_log_is_json_and_holds_no_reservation(run: &Run, data:
     let reserved = post(&run.url("/theaters/2/reserve"), &json!({ "seat": "D1" })).await;
     let secret = reserved.body["reservation_id"].as_str().unwrap().to_owned();
     let log = run.said.iter().find_map(|line| line.strip_prefix("Logs of the functions: ")).unwrap();
+    let (log, _) = log.split_once(", ").unwrap();
     let log = [data.join("functions.log"), PathBuf::from(log), checkout::root().unwrap().join(log)]
         .into_iter()
         .find(|path| path.is_file())
