@@ -7,6 +7,7 @@
 
 mod api;
 mod cache;
+mod carts;
 mod events;
 mod faults;
 mod last_look;
