@@ -86,6 +86,11 @@ impl DynamoDbProxy {
         self.state.lock().unwrap().faults.push_back((operation.to_owned(), fault));
     }
 
+    /// What [`DynamoDbProxy::next`] queued up is forgotten.
+    pub fn next_none(&self) {
+        self.state.lock().unwrap().faults.clear();
+    }
+
     /// From now on every call meets a fault, or with `None` no longer.
     pub fn always(&self, fault: Option<Fault>) {
         self.state.lock().unwrap().always = fault;
