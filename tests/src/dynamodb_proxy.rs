@@ -12,6 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// What happens to a call.
 #[derive(Clone, Debug)]
@@ -61,6 +62,7 @@ struct State {
     seen: Vec<Seen>,
     faults: VecDeque<(String, Fault)>,
     always: Option<Fault>,
+    gates: Vec<(String, Arc<Semaphore>)>,
     forgetful: bool,
 }
 
@@ -91,6 +93,18 @@ impl DynamoDbProxy {
         self.state.lock().unwrap().always = fault;
     }
 
+    /// From now on every call of this name waits, seen but not carried out, until the gate is opened.
+    pub fn hold(&self, operation: &str) -> Gate {
+        let closed = Arc::new(Semaphore::new(0));
+        self.state.lock().unwrap().gates.push((operation.to_owned(), closed.clone()));
+        Gate(closed)
+    }
+
+    /// How many calls of this name have come since [`DynamoDbProxy::take`].
+    pub fn count(&self, operation: &str) -> usize {
+        self.state.lock().unwrap().seen.iter().filter(|call| call.operation == operation).count()
+    }
+
     /// From now on no transaction is known by its token: as when DynamoDB has forgotten it, after ten minutes.
     pub fn forget_tokens(&self) {
         self.state.lock().unwrap().forgetful = true;
@@ -104,6 +118,15 @@ impl DynamoDbProxy {
     /// How many faults are still to come.
     pub fn faults_left(&self) -> usize {
         self.state.lock().unwrap().faults.len()
+    }
+}
+
+/// What calls wait at. Opened for good, at the latest when it is dropped.
+pub struct Gate(Arc<Semaphore>);
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -146,6 +169,11 @@ async fn pass(
         state.seen.push(Seen { operation: operation.clone(), capacity: 0.0, request });
         state.seen.len() - 1
     };
+    let gate = state.lock().unwrap().gates.iter().find(|(name, _)| *name == operation).map(|(_, gate)| gate.clone());
+    if let Some(gate) = gate {
+        // It never has a permit: what is waited for is that it closes.
+        let _ = gate.acquire().await;
+    }
     let fault = {
         let mut state = state.lock().unwrap();
         let queued = state.faults.iter().position(|(name, _)| *name == operation);

@@ -44,6 +44,11 @@ impl RedisProxy {
         self.alive_from.store(self.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
+    /// How many commands of this name have passed since [`RedisProxy::take`].
+    pub fn count(&self, name: &str) -> usize {
+        self.commands.lock().unwrap().iter().filter(|command| *command == name).count()
+    }
+
     /// The commands since the last time this was asked, by name.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.commands.lock().unwrap())

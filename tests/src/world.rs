@@ -30,6 +30,8 @@ pub struct Setup {
     pub cache: Option<CacheAddress>,
     /// How long each cache call may take. Longer than in service: the tests share two cores.
     pub cache_deadline: Duration,
+    /// How long a look waits for whoever is filling the cache.
+    pub fill_wait: Duration,
     /// How long each DynamoDB attempt may take.
     pub attempt: Duration,
     /// How long a DynamoDB operation may take, its retries included.
@@ -44,6 +46,7 @@ impl Setup {
             dynamodb: stack.endpoint().to_owned(),
             cache: Some(address(&stack.cache_url())),
             cache_deadline: Duration::from_secs(5),
+            fill_wait: Duration::from_secs(1),
             attempt: Duration::from_secs(10),
             total: Duration::from_secs(25),
         }
@@ -203,6 +206,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
         cache: setup.cache.clone(),
         cache_key_prefix: prefix.to_owned(),
         cache_deadline: setup.cache_deadline,
+        cache_fill_wait: setup.fill_wait,
         dynamodb_attempt_timeout: setup.attempt,
         dynamodb_total_timeout: setup.total,
         max_seats_per_call: 10,

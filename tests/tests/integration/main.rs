@@ -1,7 +1,7 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
-//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`
-//! and `last_look` hold the promises; `events`, `layouts` and `papers` keep what lies beside the code true.
+//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
+//! `last_look` and `herds` hold the promises; `events`, `layouts` and `papers` keep what lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,6 +9,7 @@ mod api;
 mod cache;
 mod events;
 mod faults;
+mod herds;
 mod last_look;
 mod layouts;
 mod ledger;

@@ -135,22 +135,6 @@ async fn what_a_refusal_or_a_replay_brings_to_light_is_told_to_the_cache() {
 }
 
 #[tokio::test]
-async fn many_looks_at_a_cold_theater_are_a_query_or_two() {
-    let proxy =
-        boxoffice_tests::dynamodb_proxy::DynamoDbProxy::before(boxoffice_tests::engines::shared().endpoint()).await;
-    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
-    let mut offices = Vec::new();
-    for _ in 0..50 {
-        offices.push(world.instance(world.clock.clone()).await);
-    }
-    let looks = offices.iter().map(|office| async { Call::get_seats("1").send(office).await });
-    let replies = futures_util::future::join_all(looks).await;
-    assert!(replies.iter().all(|reply| reply.status == 200 && reply.seats().len() == 6));
-    let queries = proxy.take().iter().filter(|call| call.operation == "Query").count();
-    assert!(queries <= 2, "{queries}");
-}
-
-#[tokio::test]
 async fn a_reader_renews_a_key_that_ends_soon() {
     let bare = Bare::new().await;
     let look = async || Call::get_seats("1").send(&bare.world.office).await.header("x-cache").to_owned();
