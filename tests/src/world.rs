@@ -135,6 +135,14 @@ impl World {
         open(setup, &self.table, &self.prefix, clock).await
     }
 
+    /// The environment of a function's binary on the same table and keys.
+    pub fn environment(&self, setup: &Setup) -> Vec<(String, String)> {
+        let cache = setup.cache.as_ref().map(|address| address.url.as_str()).unwrap_or_default();
+        let mut environment = boxoffice_local::stack::environment(&self.table, &setup.dynamodb, cache);
+        environment.push(("CACHE_KEY_PREFIX".to_owned(), self.prefix.clone()));
+        environment
+    }
+
     /// A store on the table by itself.
     pub async fn store(&self, clock: Clock) -> Store {
         self.store_on(&self.setup, clock).await
@@ -195,8 +203,13 @@ impl World {
 
     /// How many items the table has: 2 layouts to begin with.
     pub async fn item_count(&self) -> usize {
+        self.items().await.len()
+    }
+
+    /// All items of the table.
+    pub async fn items(&self) -> Vec<std::collections::HashMap<String, AttributeValue>> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await.expect("the table");
-        scan.items().len()
+        scan.items.unwrap_or_default()
     }
 }
 

@@ -8,7 +8,7 @@ use boxoffice::rules::names::TheaterId;
 use boxoffice::tally::Tally;
 use boxoffice::usecases::BoxOffice;
 use boxoffice_local::engine::Valkey;
-use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Gate};
+use boxoffice_tests::dynamodb_proxy::{Barrier, DynamoDbProxy};
 use boxoffice_tests::redis_proxy::RedisProxy;
 use boxoffice_tests::{Call, Reply, Setup, World, engines};
 use redis::AsyncCommands;
@@ -84,14 +84,14 @@ impl Herd {
         assert!(matches!(begun, Begun::Fill(_)));
     }
 
-    /// Somebody begins, and reads for as long as the gate is closed; its lease goes on until the keeper is dropped, so
+    /// Somebody begins, and reads for as long as the barrier is there; its lease goes on until the keeper is dropped, so
     /// that what follows doesn't depend on the machine's speed.
-    async fn somebody_fills_slowly(&self) -> (JoinHandle<Reply>, Gate, Keeper) {
-        let gate = self.dynamodb.hold("Query");
+    async fn somebody_fills_slowly(&self) -> (JoinHandle<Reply>, Barrier, Keeper) {
+        let barrier = self.dynamodb.hold("Query");
         let world = self.world.clone();
         let filler = tokio::spawn(async move { Call::get_seats("1").send(&world.office).await });
         until("it reads", || self.queries() == 1).await;
-        (filler, gate, self.keep_lease().await)
+        (filler, barrier, self.keep_lease().await)
     }
 
     async fn keep_lease(&self) -> Keeper {
@@ -105,6 +105,7 @@ impl Herd {
         }))
     }
 
+    #[allow(clippy::print_stdout, reason = "the figures of docs/RELIABILITY.md")]
     fn report(&self, what: &str, elapsed: Duration) {
         let scripts = self.redis.count("EVALSHA") as f64 / READERS as f64;
         println!("{what}: {} Queries, {scripts:.2} script calls a reader, {elapsed:?}", self.queries());
@@ -211,14 +212,14 @@ async fn nobody_waits_longer_than_is_set_for_fillers_that_never_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_filler_killed_while_it_reads_is_replaced_by_one() {
     let herd = Herd::new().await;
-    let gate = herd.dynamodb.hold("Query");
+    let barrier = herd.dynamodb.hold("Query");
     let started = Instant::now();
     let world = herd.world.clone();
     let filler = tokio::spawn(async move { Call::get_seats("1").send(&world.office).await });
     until("it reads", || herd.queries() == 1).await;
     filler.abort();
     assert!(filler.await.unwrap_err().is_cancelled());
-    drop(gate);
+    drop(barrier);
     all_are_right(herd.set_off()).await;
     let elapsed = started.elapsed();
     herd.report("filler killed in its Query", elapsed);
@@ -229,10 +230,10 @@ async fn a_filler_killed_while_it_reads_is_replaced_by_one() {
 async fn a_slow_query_is_waited_for_by_all_and_made_once() {
     let herd = Herd::new().await;
     let started = Instant::now();
-    let (filler, gate, _keeper) = herd.somebody_fills_slowly().await;
+    let (filler, barrier, _keeper) = herd.somebody_fills_slowly().await;
     let looking = herd.set_off();
     until("all have found nothing", || herd.redis.count("GET") == READERS + 1).await;
-    drop(gate);
+    drop(barrier);
     all_are_right(looking).await;
     all_are_right(vec![filler]).await;
     herd.report("slow Query", started.elapsed());
@@ -250,12 +251,12 @@ async fn a_hot_key_is_renewed_by_one_while_the_others_are_served_from_it() {
     let _: () = redis.pexpire(herd.world.cache_key("1"), 14_000).await.unwrap();
     herd.world.at(50_000);
     let started = Instant::now();
-    let (renewer, gate, _keeper) = herd.somebody_fills_slowly().await;
+    let (renewer, barrier, _keeper) = herd.somebody_fills_slowly().await;
     let served = all_are_right(herd.set_off()).await;
     assert!(served.iter().all(|reply| reply.header("x-cache") == "hit"));
     herd.report("renewal", started.elapsed());
     assert_eq!(herd.queries(), 1, "which is not answered yet");
-    drop(gate);
+    drop(barrier);
     assert_eq!(all_are_right(vec![renewer]).await[0].header("x-cache"), "miss");
     let left: i64 = redis.pttl(herd.world.cache_key("1")).await.unwrap();
     assert!(left > 15_000, "a new life: {left} ms");
@@ -265,13 +266,13 @@ async fn a_hot_key_is_renewed_by_one_while_the_others_are_served_from_it() {
 async fn a_redis_that_fails_amid_a_herd_costs_each_a_query_at_the_most() {
     let mut valkey = Valkey::start().unwrap();
     let herd = Herd::on(valkey.port()).await;
-    let gate = herd.dynamodb.hold("Query");
+    let barrier = herd.dynamodb.hold("Query");
     let started = Instant::now();
     let looking = herd.set_off();
     until("all have found nothing", || herd.redis.count("GET") == READERS).await;
     until("one reads", || herd.queries() >= 1).await;
     valkey.kill().unwrap();
-    drop(gate);
+    drop(barrier);
     all_are_right(looking).await;
     herd.report("Redis gone", started.elapsed());
     assert!(herd.queries() <= READERS, "{}", herd.queries());
