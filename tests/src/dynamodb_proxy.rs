@@ -20,7 +20,7 @@ use crate::connections::{Connection, Connections};
 use crate::gate::Gate;
 
 /// What happens to a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// It isn't carried out; this is answered.
     Answer(u16, Value),
@@ -45,6 +45,11 @@ impl Fault {
         )
     }
 
+    /// Whether a call that meets it is carried out.
+    fn lets_through(&self) -> bool {
+        matches!(self, Self::CutAfter | Self::Late(_))
+    }
+
     /// A cancelled transaction, with these codes as its reasons.
     pub fn cancelled(codes: &[&str]) -> Self {
         let reasons: Vec<_> = codes.iter().map(|code| json!({ "Code": code, "Message": "staged" })).collect();
@@ -62,11 +67,17 @@ pub struct Seen {
     pub capacity: f64,
     /// The request.
     pub request: Value,
+    /// The fault that it met.
+    pub fault: Option<Fault>,
+    /// Whether the engine carried it out; `None` when that isn't known: it was given up on its way, or still is on it.
+    pub carried_out: Option<bool>,
+    serial: u64,
 }
 
 #[derive(Default)]
 struct State {
     seen: Vec<Seen>,
+    serial: u64,
     faults: VecDeque<(String, Fault)>,
     always: Option<Fault>,
     barriers: Vec<(String, Arc<Semaphore>)>,
@@ -150,6 +161,13 @@ impl DynamoDbProxy {
         std::mem::take(&mut self.proxy.state().seen)
     }
 
+    /// No more faults: neither those still to come, nor those of every call.
+    pub fn calm(&self) {
+        let mut state = self.proxy.state();
+        state.faults.clear();
+        state.always = None;
+    }
+
     /// Waits until no call is on its way to the engine any more.
     pub async fn quiet(&self) {
         // Can't fail: the sender is ours.
@@ -212,12 +230,12 @@ impl Proxy {
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        let place = self.note(&operation, &body);
+        let serial = self.note(&operation, &body);
         if connection.is_dead() {
             std::future::pending::<()>().await;
         }
         self.wait_at_barriers(&operation).await;
-        let fault = self.fault_of(&operation);
+        let fault = self.fault_of(&operation, serial);
         if let Some(answer) = in_its_place(fault.as_ref(), &body).await {
             return answer;
         }
@@ -225,7 +243,7 @@ impl Proxy {
         self.under_way.send_modify(|calls| *calls += 1);
         let proxy = self.clone();
         let carried_out = tokio::spawn(async move {
-            let answer = proxy.forward(head, body, place).await;
+            let answer = proxy.forward(head, body, serial).await;
             proxy.under_way.send_modify(|calls| *calls -= 1);
             answer
         });
@@ -239,12 +257,20 @@ impl Proxy {
         Ok(answer)
     }
 
-    /// Notes a call, and says where.
-    fn note(&self, operation: &str, body: &[u8]) -> usize {
+    /// Notes a call down, under a number of its own: it may be taken from the list before it is answered.
+    fn note(&self, operation: &str, body: &[u8]) -> u64 {
         let request = serde_json::from_slice(body).unwrap_or_default();
         let mut state = self.state();
-        state.seen.push(Seen { operation: operation.to_owned(), capacity: 0.0, request });
-        state.seen.len() - 1
+        state.serial += 1;
+        let serial = state.serial;
+        let operation = operation.to_owned();
+        state.seen.push(Seen { operation, capacity: 0.0, request, fault: None, carried_out: None, serial });
+        serial
+    }
+
+    /// Adds to what was noted of a call, unless it was taken away by one who has stopped waiting for it.
+    fn add(&self, serial: u64, change: impl FnMut(&mut Seen)) {
+        self.state().seen.iter_mut().find(|seen| seen.serial == serial).into_iter().for_each(change);
     }
 
     async fn wait_at_barriers(&self, operation: &str) {
@@ -256,15 +282,22 @@ impl Proxy {
         }
     }
 
-    fn fault_of(&self, operation: &str) -> Option<Fault> {
-        let mut state = self.state();
-        let queued = state.faults.iter().position(|(name, _)| name == operation);
-        let queued = queued.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault);
-        queued.or_else(|| state.always.clone())
+    fn fault_of(&self, operation: &str, serial: u64) -> Option<Fault> {
+        let fault = {
+            let mut state = self.state();
+            let queued = state.faults.iter().position(|(name, _)| name == operation);
+            let queued = queued.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault);
+            queued.or_else(|| state.always.clone())
+        };
+        self.add(serial, |seen| {
+            seen.carried_out = fault.as_ref().filter(|fault| !fault.lets_through()).map(|_| false);
+            seen.fault = fault.clone();
+        });
+        fault
     }
 
     /// Has the engine carry it out.
-    async fn forward(&self, mut head: Parts, body: Bytes, place: usize) -> Result<Answer, Cut> {
+    async fn forward(&self, mut head: Parts, body: Bytes, serial: u64) -> Result<Answer, Cut> {
         let at_the_gate = self.gate.enter().await.ok_or(Cut)?;
         let body = if self.state().forgetful { without_token(&body) } else { body };
         head.headers.remove(hyper::header::CONTENT_LENGTH);
@@ -272,9 +305,10 @@ impl Proxy {
         let response = self.client.request(Request::from_parts(head, Full::from(body))).await.map_err(|_| Cut)?;
         let (head, body) = response.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        if let Some(seen) = self.state().seen.get_mut(place) {
+        self.add(serial, |seen| {
             seen.capacity = capacity(&body);
-        }
+            seen.carried_out = Some(head.status.is_success());
+        });
         self.gate.leave(at_the_gate).await;
         Ok(Response::from_parts(head, Full::from(body)))
     }

@@ -8,6 +8,7 @@
 //! | [`event`] | calls as API Gateway would deliver them, and their replies |
 //! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
 //! | [`gate`] | stops a request between any two of its calls |
+//! | [`history`] | seeded histories of many clients under faults, and whether they were right |
 //! | [`tls_proxy`] | TLS before a server that speaks none |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
@@ -18,6 +19,7 @@ pub mod engines;
 pub mod event;
 pub mod functions;
 pub mod gate;
+pub mod history;
 pub mod redis_proxy;
 pub mod tls_proxy;
 pub mod world;

@@ -1,5 +1,6 @@
 //! A proxy before Redis: counts the commands that pass, and does to them what networks and servers do.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ struct Shared {
     gate: Gate,
     commands: Mutex<Vec<String>>,
     connections: Connections,
+    met: AtomicUsize,
     fault: watch::Sender<Option<RedisFault>>,
 }
 
@@ -58,8 +60,8 @@ impl RedisProxy {
     pub async fn behind(gate: Gate, upstream: u16) -> Self {
         // Not a port from the range of outgoing connections: it has to be free again after having been left.
         let port = ports::free_port().expect("a port");
-        let (commands, connections, fault) = Default::default();
-        let shared = Arc::new(Shared { upstream, gate, commands, connections, fault });
+        let (commands, connections, met, fault) = Default::default();
+        let shared = Arc::new(Shared { upstream, gate, commands, connections, met, fault });
         let (changes, to_make) = mpsc::unbounded_channel();
         tokio::spawn(listen(port, shared.clone(), to_make));
         let proxy = Self { url: format!("redis://127.0.0.1:{port}"), shared, changes };
@@ -83,6 +85,12 @@ impl RedisProxy {
     /// Resets the connections that there are. New ones work.
     pub fn reset_connections(&self) {
         self.shared.connections.cut();
+    }
+
+    /// How often something met a fault since the last time this was asked: what was sent where nobody hears it, and
+    /// every connection that was cut.
+    pub fn take_met(&self) -> usize {
+        self.shared.met.swap(0, Ordering::SeqCst)
     }
 
     /// How many connections were accepted so far.
@@ -176,6 +184,7 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
         }
     };
     if reset {
+        wire.shared.met.fetch_add(1, Ordering::SeqCst);
         let _ = client.set_zero_linger();
     }
 }
@@ -209,7 +218,9 @@ impl Wire {
                 let Some(place) = self.shared.gate.enter().await else { return };
                 *self.last.lock().unwrap() = Some(place);
             }
-            if !self.is_silent() && to.write_all(&chunk[..read]).await.is_err() {
+            if self.is_silent() {
+                self.shared.met.fetch_add(1, Ordering::SeqCst);
+            } else if to.write_all(&chunk[..read]).await.is_err() {
                 return;
             }
         }

@@ -10,6 +10,7 @@ mod cache;
 mod events;
 mod faults;
 mod herds;
+mod histories;
 mod last_look;
 mod layouts;
 mod ledger;
