@@ -9,6 +9,7 @@
 //! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
 //! | [`gate`] | stops a request between any two of its calls |
 //! | [`history`] | seeded histories of many clients under faults, and whether they were right |
+//! | [`observer`] | holds cached answers against the table, from outside, and counts what is stale |
 //! | [`tls_proxy`] | TLS before a server that speaks none |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
@@ -20,6 +21,7 @@ pub mod event;
 pub mod functions;
 pub mod gate;
 pub mod history;
+pub mod observer;
 pub mod redis_proxy;
 pub mod tls_proxy;
 pub mod world;

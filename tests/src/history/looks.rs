@@ -11,13 +11,16 @@
 use super::record::{Answer, Ask, InTheWay, Record};
 use super::seats::Seats;
 
+/// Calls, by their place in the history, and seats that each of them is wrong about.
+pub type Wrong = Vec<(usize, Seats)>;
+
 /// Seats of which a cached answer says too little or too much.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// The call, and the seats that it ought to have known as taken.
-    pub stale: Vec<(usize, Seats)>,
-    /// The call, and the seats that nobody had taken.
-    pub invented: Vec<(usize, Seats)>,
+    /// Seats that ought to have been known as taken; none of them where too few were counted as booked.
+    pub stale: Wrong,
+    /// Seats that nobody had taken.
+    pub invented: Wrong,
     /// How many answers were judged.
     pub judged: usize,
 }

@@ -3,6 +3,8 @@
 //! `SEED=n` replays the plan of one seed, `SEEDS=n` carries out so many, `SOAK_MINUTES=n` goes on for so long with
 //! seeds that nobody has tried, and says every ten seconds how far it is.
 
+#![allow(clippy::print_stderr, reason = "the figures are what a soak is run for")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

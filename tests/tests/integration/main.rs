@@ -14,6 +14,7 @@ mod histories;
 mod last_look;
 mod layouts;
 mod ledger;
+mod observer;
 mod papers;
 mod protocol;
 mod races;

@@ -34,7 +34,7 @@ fn reserved() -> Record {
     call(10, 20, Ask::Reserve { seats: A, reservation: Some(id(1)), expires_in: 10 }, answer)
 }
 
-fn judged(calls: &[Record]) -> (Vec<(usize, Seats)>, Vec<(usize, Seats)>) {
+fn judged(calls: &[Record]) -> (Wrong, Wrong) {
     let findings = judge(2, calls);
     (findings.stale, findings.invented)
 }
