@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
-use super::{Observer, Taken};
+use super::{Observer, Taken, Verdict};
 use crate::world::START;
 use crate::{Call, Reply, World};
 
@@ -68,7 +68,8 @@ impl Traffic {
         Arc::new(traffic)
     }
 
-    /// Lets everybody in, until the observer has checked so many cached answers. What they do is drawn from the seed.
+    /// Lets everybody in, until the observer has checked so many cached answers or found something wrong. What they do is
+    /// drawn from the seed.
     pub async fn flow(self: &Arc<Self>, seed: u64, checked: usize) {
         let mut people = tokio::task::JoinSet::new();
         for number in 0..WRITERS {
@@ -161,10 +162,11 @@ impl Traffic {
         }
     }
 
-    /// Reads the table theater by theater, until enough was checked.
+    /// Reads the table theater by theater, and closes when it is time.
     async fn read(self: Arc<Self>, checked: usize) {
         let mut place = 0;
-        while self.observer.verdict().checked < checked && Self::turn(&self.reading).await {
+        let goes_on = |verdict: Verdict| verdict.checked < checked && verdict.is_clean();
+        while goes_on(self.observer.verdict()) && Self::turn(&self.reading).await {
             let theater = self.theaters.read().unwrap()[place].clone();
             self.observer.read(&self.world, &theater.id).await;
             place = (place + 1) % THEATERS;

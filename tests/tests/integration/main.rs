@@ -1,7 +1,8 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
 //! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
-//! `last_look` and `herds` hold the promises; `events`, `layouts` and `papers` keep what lies beside the code true.
+//! `last_look`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `events`, `layouts` and `papers` keep what
+//! lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
