@@ -97,11 +97,10 @@ impl BoxOffice {
     /// longer than `fill_wait`.
     async fn fill(&self, cache: &Cache, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
         let give_up = Instant::now() + self.fill_wait;
-        let filler = FillToken::new();
         let mut reason = FillReason::Missing;
         let mut pause = FIRST_PAUSE;
         while Instant::now() < give_up {
-            match cache.begin(&layout, reason, filler, tally).await {
+            match cache.begin(&layout, reason, FillToken::new(), tally).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
                 Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
                 Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
