@@ -163,6 +163,8 @@ impl Call<'_> {
         }
         // What was read is as old as the begin, so its life is counted from there.
         let Some(left @ 1..) = (self.limits.life + key.lease).checked_sub(self.now + key.span) else { return false };
+        // The begin may lie in the future of another clock.
+        let left = left.min(self.limits.life);
         let (merged, round, skew) = (key.merged, key.round, self.limits.skew);
         for (known, read) in key.slots.iter_mut().zip(read) {
             let in_this_round = merged && known.round == round;

@@ -1,6 +1,8 @@
 //! Each rule left out of the protocol, once: the checker has to find what the rule is good for, or it would find nothing.
 //! What it finds is told in words in `docs/decisions/0003-stamps-that-died-with-their-item.md`.
 
+#![allow(clippy::panic)]
+
 use boxoffice_model::properties::{CONVERGED, FRESH};
 use boxoffice_model::steps::Step::{self, *};
 use boxoffice_model::table::Ask::{Anything, Book, Reserve};

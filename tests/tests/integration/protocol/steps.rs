@@ -16,8 +16,8 @@ pub(super) enum Step {
     Peek(usize, Vec<u32>),
     /// The key goes away.
     Evict,
-    /// Whoever is filling has had its time; so many seconds ago.
-    LeaseEnds(u64),
+    /// Whoever is filling has had its time; so many seconds ago, or in the future, by another clock.
+    LeaseEnds(i64),
     /// Another attempt of whoever is filling was the last to arrive.
     AnotherAttempt,
     /// Most of the key's life has gone by.
@@ -50,7 +50,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (version(), prop::collection::vec(0..4_u32, 1..3)).prop_map(|(at, positions)| Step::Peek(at, positions)),
         1 => Just(Step::Evict),
         2 => Just(Step::LeaseEnds(0)),
-        1 => (1..70_u64).prop_map(Step::LeaseEnds),
+        2 => (-70..70_i64).prop_map(Step::LeaseEnds),
         1 => Just(Step::AnotherAttempt),
         2 => Just(Step::Age),
     ]
