@@ -1,5 +1,8 @@
 //! What callers see of the cache: always right within its bound, and told of all that was learned.
 
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
 use super::*;
 
 #[tokio::test]
@@ -148,4 +151,52 @@ async fn a_reader_renews_a_key_that_ends_soon() {
     assert_eq!(look().await, "hit");
     let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
     assert!(left > 30_000, "{left}");
+}
+
+#[tokio::test]
+async fn a_look_that_waits_begins_under_a_new_token_each_time() {
+    let world = World::on(Setup { fill_wait: Duration::from_secs(600), ..Setup::shared() }).await;
+    let (key, mut redis) = (world.cache_key("1"), world.redis().await);
+    Call::get_seats("1").send(&world.office).await;
+    // As if somebody were filling, with all the time there is.
+    for (at, bytes) in [(1, &[0][..]), (10, &[7; 16]), (26, &[255; 6])] {
+        let _: usize = redis.setrange(&key, at, bytes).await.unwrap();
+    }
+    let mut begins = Begins::of(&key).await;
+    let two = async {
+        let tokens = [begins.next().await, begins.next().await];
+        let _: () = redis.del(&key).await.unwrap();
+        tokens
+    };
+    let call = Call::get_seats("1");
+    let (look, [one, other]) = tokio::join!(call.send(&world.office), two);
+    assert_eq!(look.header("x-cache"), "miss");
+    assert_ne!(one, other, "an attempt of the one that is held up could be taken for the other's");
+}
+
+/// The begins of fills that Redis carries out on a key.
+struct Begins {
+    lines: tokio::io::Lines<BufReader<TcpStream>>,
+    key: String,
+}
+
+impl Begins {
+    async fn of(key: &str) -> Self {
+        let mut stream = TcpStream::connect(("127.0.0.1", engines::shared().valkey.port())).await.unwrap();
+        stream.write_all(b"MONITOR\r\n").await.unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("+OK"));
+        Self { lines, key: key.to_owned() }
+    }
+
+    /// The token of the next one, as Redis writes it down.
+    async fn next(&mut self) -> String {
+        loop {
+            let line = self.lines.next_line().await.unwrap().unwrap();
+            let words: Vec<_> = line.split("\" \"").collect();
+            if let Some(at) = words.windows(2).position(|two| two == [self.key.as_str(), "begin"]) {
+                return words[at + 4].to_owned();
+            }
+        }
+    }
 }
