@@ -130,6 +130,12 @@ async fn odd_events_are_answered_and_nothing_panics() {
         event["rawPath"] = json!(path);
         assert_eq!(send(&event).await.status, 200, "{path:.20}");
     }
+    // Each of an honest length as it is sent, and together too long for an address once they are encoded.
+    let mut event = Call::get_seats("1").query(&" ".repeat(16_000)).event();
+    event["rawPath"] = json!(format!("/{}", "{".repeat(16_000)));
+    assert_eq!(send(&event).await.status, 200);
+    event["requestContext"]["stage"] = json!(long);
+    assert_eq!(send(&event).await.status, 200);
     let mut event = Call::book("1", &json!({})).event();
     event["isBase64Encoded"] = json!(true);
     event["body"] = json!("%%%");
