@@ -100,6 +100,11 @@ async fn a_wrong_parameter_or_header_is_named() {
         let call = Call::book("1", &json!({ "seat": "A1" })).header("Idempotency-Key", key);
         malformed(&world, call, "Idempotency-Key", "16 to 255 visible ASCII").await;
     }
+    let mut event = Call::book("1", &json!({ "seat": "A1" })).event();
+    event["headers"]["idempotency-key"] = json!(["0123456789abcdef", "fedcba9876543210"]);
+    let route = event["routeKey"].as_str().unwrap();
+    let twice = boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await;
+    is_problem(&twice, 400, "malformed_request");
 }
 
 #[tokio::test]
