@@ -4,17 +4,19 @@
 PORT = 8000
 DATA = .local
 THEATERS = local/theaters.json
+MINUTES = 60
 
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 BINARIES = $(or $(CARGO_TARGET_DIR),target)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests check build bench load clean-data
+.PHONY: help run setup binaries test tests soak check build bench load clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
 	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters)'
 	@echo 'make test         every test'
+	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, measured'
@@ -37,6 +39,9 @@ test: setup tests
 
 tests: binaries
 	cargo test --workspace --locked
+
+soak: setup
+	SOAK_MINUTES='$(MINUTES)' cargo test -p boxoffice-tests --test integration --locked -- histories --nocapture
 
 check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
 check:

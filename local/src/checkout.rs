@@ -29,7 +29,7 @@ pub fn binaries() -> Result<PathBuf> {
 /// (`get-seats/bootstrap`), or plainly (`get-seats`).
 const BINARIES: &str = "BOXOFFICE_BINARIES";
 
-/// A function's binary: in the folder that [`BINARIES`] says, relative to the checkout, else built with the running one.
+/// A function's binary: in the folder that `BOXOFFICE_BINARIES` says, relative to the checkout, else built with the running one.
 pub fn function(name: &str) -> Result<PathBuf> {
     let folder = match env::var_os(BINARIES) {
         Some(folder) => root()?.join(folder),

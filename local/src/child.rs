@@ -95,10 +95,15 @@ impl Supervised {
         }
     }
 
+    /// Its log as far as it goes.
+    pub fn log(&self) -> Result<String> {
+        let text = fs::read(&self.log).with_context(|| format!("can't read {}", self.log.display()))?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// The end of its log, indented, and where the rest is.
     pub fn last_words(&self) -> String {
-        let text = fs::read(&self.log).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
+        let text = self.log().unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.iter().skip(lines.len().saturating_sub(15)).map(|line| format!("    {line}\n"));
         format!("  the end of {}:\n{}", self.log.display(), last.collect::<String>())

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -139,9 +140,14 @@ impl Lambda {
         self.start_anew().await
     }
 
-    /// Freezes the process, as Lambda does between events: its connections stay open, and it does nothing.
+    /// Freezes the process, as Lambda does between events: its connections stay open, and it does nothing. Waits until it
+    /// has stopped.
     pub fn freeze(&self) -> Result<()> {
-        self.instance().process.signal(Signal::STOP)
+        self.instance().process.signal(Signal::STOP)?;
+        while !self.status("State:")?.starts_with(['T', 't']) {
+            thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// Lets it go on after [`Lambda::freeze`].
@@ -156,15 +162,26 @@ impl Lambda {
 
     /// The memory that the process has in use, in KiB, as Linux counts it.
     pub fn resident_kib(&self) -> Result<u64> {
-        let status = format!("/proc/{}/status", self.pid());
-        let status = fs::read_to_string(&status).with_context(|| format!("can't read {status}"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        resident.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).context("no VmRSS")
+        let resident = self.status("VmRSS:")?;
+        resident.trim_end_matches(" kB").parse().with_context(|| format!("{resident} is no size"))
+    }
+
+    /// What it has logged since it was started.
+    pub fn log(&self) -> Result<String> {
+        self.instance().process.log()
     }
 
     /// The end of its log.
     pub fn last_words(&self) -> String {
         self.instance().process.last_words()
+    }
+
+    /// A field of what Linux tells of the process.
+    fn status(&self, field: &str) -> Result<String> {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
+        let value = status.lines().find_map(|line| line.strip_prefix(field));
+        Ok(value.with_context(|| format!("no {field} in {path}"))?.trim().to_owned())
     }
 
     fn has_ended(&self) -> bool {

@@ -16,6 +16,8 @@ pub struct Config {
     pub cache_key_prefix: String,
     /// `CACHE_DEADLINE_MS`
     pub cache_deadline: Duration,
+    /// `CACHE_FILL_WAIT_MS`
+    pub cache_fill_wait: Duration,
     /// `DYNAMODB_ATTEMPT_TIMEOUT_MS`
     pub dynamodb_attempt_timeout: Duration,
     /// `DYNAMODB_TOTAL_TIMEOUT_MS`
@@ -51,6 +53,7 @@ impl Config {
             cache: env.cache()?,
             cache_key_prefix: env.key_prefix()?,
             cache_deadline: env.millis("CACHE_DEADLINE_MS", 50, 1..=5_000)?,
+            cache_fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
             dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
             dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=10_000)?,
             max_seats_per_call: usize::try_from(env.number(
@@ -153,6 +156,7 @@ mod tests {
         let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "")]).unwrap();
         assert!(config.cache.is_none());
         assert_eq!(config.cache_deadline, Duration::from_millis(50));
+        assert_eq!(config.cache_fill_wait, Duration::from_secs(1));
         assert_eq!(config.max_seats_per_call, 10);
     }
 
@@ -165,6 +169,7 @@ mod tests {
             ("CACHE_CA_FILE", "/nowhere/at/all.pem", "can't be read"),
             ("CACHE_DEADLINE_MS", "0", "1 to 5000"),
             ("CACHE_DEADLINE_MS", "fast", "1 to 5000"),
+            ("CACHE_FILL_WAIT_MS", "5001", "1 to 5000"),
             ("CACHE_KEY_PREFIX", "a{b", "without braces"),
             ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "-1", "50 to 10000"),
             ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 10000"),

@@ -1,10 +1,12 @@
 //! A proxy before DynamoDB: knows its calls by name, counts them with their capacity, and answers in its place.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
@@ -12,9 +14,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::connections::{Connection, Connections};
+use crate::gate::Gate;
 
 /// What happens to a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// It isn't carried out; this is answered.
     Answer(u16, Value),
@@ -22,6 +28,8 @@ pub enum Fault {
     CutBefore,
     /// It is carried out; the connection is cut before the answer.
     CutAfter,
+    /// It is carried out, and answered so much later.
+    Late(Duration),
     /// It isn't carried out, and never answered.
     Silence,
     /// It isn't carried out; all keys that it asks for are handed back as not processed.
@@ -35,6 +43,11 @@ impl Fault {
             status,
             json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"), "message": "staged" }),
         )
+    }
+
+    /// Whether a call that meets it is carried out.
+    fn lets_through(&self) -> bool {
+        matches!(self, Self::CutAfter | Self::Late(_))
     }
 
     /// A cancelled transaction, with these codes as its reasons.
@@ -54,13 +67,20 @@ pub struct Seen {
     pub capacity: f64,
     /// The request.
     pub request: Value,
+    /// The fault that it met.
+    pub fault: Option<Fault>,
+    /// Whether the engine carried it out; `None` when that isn't known: it was given up on its way, or still is on it.
+    pub carried_out: Option<bool>,
+    serial: u64,
 }
 
 #[derive(Default)]
 struct State {
     seen: Vec<Seen>,
+    serial: u64,
     faults: VecDeque<(String, Fault)>,
     always: Option<Fault>,
+    barriers: Vec<(String, Arc<Semaphore>)>,
     forgetful: bool,
 }
 
@@ -68,58 +88,126 @@ struct State {
 pub struct DynamoDbProxy {
     /// Where it listens.
     pub endpoint: String,
-    state: Arc<Mutex<State>>,
+    proxy: Arc<Proxy>,
+}
+
+struct Proxy {
+    upstream: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    gate: Gate,
+    connections: Connections,
+    state: Mutex<State>,
+    under_way: watch::Sender<usize>,
 }
 
 impl DynamoDbProxy {
     /// Starts one before an engine.
     pub async fn before(upstream: &str) -> Self {
+        Self::behind(Gate::default(), upstream).await
+    }
+
+    /// Starts one whose calls pass a gate.
+    pub async fn behind(gate: Gate, upstream: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new(State::default()));
-        tokio::spawn(serve(listener, upstream.to_owned(), state.clone()));
-        Self { endpoint, state }
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let (connections, state, under_way) = Default::default();
+        let proxy = Proxy { upstream: upstream.to_owned(), client, gate, connections, state, under_way };
+        let proxy = Arc::new(proxy);
+        tokio::spawn(serve(listener, proxy.clone()));
+        Self { endpoint, proxy }
     }
 
     /// The next call of this name meets a fault; several queue up.
     pub fn next(&self, operation: &str, fault: Fault) {
-        self.state.lock().unwrap().faults.push_back((operation.to_owned(), fault));
+        self.proxy.state().faults.push_back((operation.to_owned(), fault));
     }
 
     /// What [`DynamoDbProxy::next`] queued up is forgotten.
     pub fn next_none(&self) {
-        self.state.lock().unwrap().faults.clear();
+        self.proxy.state().faults.clear();
     }
 
     /// From now on every call meets a fault, or with `None` no longer.
     pub fn always(&self, fault: Option<Fault>) {
-        self.state.lock().unwrap().always = fault;
+        self.proxy.state().always = fault;
+    }
+
+    /// From now on every call of this name waits, seen but not carried out, until the barrier is lifted.
+    pub fn hold(&self, operation: &str) -> Barrier {
+        let closed = Arc::new(Semaphore::new(0));
+        self.proxy.state().barriers.push((operation.to_owned(), closed.clone()));
+        Barrier(closed)
+    }
+
+    /// How many calls of this name have come since [`DynamoDbProxy::take`].
+    pub fn count(&self, operation: &str) -> usize {
+        self.proxy.state().seen.iter().filter(|call| call.operation == operation).count()
     }
 
     /// From now on no transaction is known by its token: as when DynamoDB has forgotten it, after ten minutes.
     pub fn forget_tokens(&self) {
-        self.state.lock().unwrap().forgetful = true;
+        self.proxy.state().forgetful = true;
+    }
+
+    /// Lets the connections that there are die as those of a frozen instance do: they stay open, and no call on them is
+    /// carried out or answered. New ones work.
+    pub fn let_connections_die(&self) {
+        self.proxy.connections.let_die();
+    }
+
+    /// Resets the connections that there are. New ones work.
+    pub fn reset_connections(&self) {
+        self.proxy.connections.cut();
     }
 
     /// The calls since the last time this was asked.
     pub fn take(&self) -> Vec<Seen> {
-        std::mem::take(&mut self.state.lock().unwrap().seen)
+        std::mem::take(&mut self.proxy.state().seen)
+    }
+
+    /// No more faults: neither those still to come, nor those of every call.
+    pub fn calm(&self) {
+        let mut state = self.proxy.state();
+        state.faults.clear();
+        state.always = None;
+    }
+
+    /// Waits until no call is on its way to the engine any more.
+    pub async fn quiet(&self) {
+        // Can't fail: the sender is ours.
+        let _ = self.proxy.under_way.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
     /// How many faults are still to come.
     pub fn faults_left(&self) -> usize {
-        self.state.lock().unwrap().faults.len()
+        self.proxy.state().faults.len()
     }
 }
 
-async fn serve(listener: TcpListener, upstream: String, state: Arc<Mutex<State>>) {
-    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+/// What calls wait at. Opened for good, at the latest when it is dropped.
+pub struct Barrier(Arc<Semaphore>);
+
+impl Drop for Barrier {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (client, upstream, state) = (client.clone(), upstream.clone(), state.clone());
+        // A connection that is cut is reset, as by a host that doesn't know it any more.
+        let _ = stream.set_zero_linger();
+        let proxy = proxy.clone();
         tokio::spawn(async move {
-            let service = service_fn(|request| pass(request, &client, &upstream, &state));
-            // A cut connection is an error here, and meant.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let connection = proxy.connections.accept();
+            let service = service_fn(|request| proxy.pass(request, &connection));
+            let server = hyper::server::conn::http1::Builder::new();
+            tokio::select! {
+                // A cut connection is an error here, and meant.
+                _ = server.serve_connection(TokioIo::new(stream), service) => {}
+                () = connection.cut() => {}
+            }
         });
     }
 }
@@ -135,55 +223,119 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-async fn pass(
-    request: Request<Incoming>,
-    client: &Client<HttpConnector, Full<Bytes>>,
-    upstream: &str,
-    state: &Mutex<State>,
-) -> Result<Response<Full<Bytes>>, Cut> {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-    let (mut head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    let place = {
-        let mut state = state.lock().unwrap();
-        let request = serde_json::from_slice(&body).unwrap_or_default();
-        state.seen.push(Seen { operation: operation.clone(), capacity: 0.0, request });
-        state.seen.len() - 1
-    };
-    let fault = {
-        let mut state = state.lock().unwrap();
-        let queued = state.faults.iter().position(|(name, _)| *name == operation);
-        let queued = queued.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault);
-        queued.or_else(|| state.always.clone())
-    };
-    match &fault {
-        Some(Fault::Answer(status, body)) => {
+type Answer = Response<Full<Bytes>>;
+
+impl Proxy {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    async fn pass(self: &Arc<Self>, request: Request<Incoming>, connection: &Connection) -> Result<Answer, Cut> {
+        let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        let serial = self.note(&operation, &body);
+        if connection.is_dead() {
+            std::future::pending::<()>().await;
+        }
+        self.wait_at_barriers(&operation).await;
+        let fault = self.fault_of(&operation, serial);
+        if let Some(answer) = in_its_place(fault.as_ref(), &body).await {
+            return answer;
+        }
+        // In a task of its own: a call that is on its way arrives, though its caller be gone.
+        self.under_way.send_modify(|calls| *calls += 1);
+        let proxy = self.clone();
+        let carried_out = tokio::spawn(async move {
+            let answer = proxy.forward(head, body, serial).await;
+            proxy.under_way.send_modify(|calls| *calls -= 1);
+            answer
+        });
+        let carried_out = carried_out.await;
+        let answer = carried_out.map_err(|_| Cut)??;
+        match fault {
+            Some(Fault::CutAfter) => return Err(Cut),
+            Some(Fault::Late(late)) => tokio::time::sleep(late).await,
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    /// Notes a call down, under a number of its own: it may be taken from the list before it is answered.
+    fn note(&self, operation: &str, body: &[u8]) -> u64 {
+        let request = serde_json::from_slice(body).unwrap_or_default();
+        let mut state = self.state();
+        state.serial += 1;
+        let serial = state.serial;
+        let operation = operation.to_owned();
+        state.seen.push(Seen { operation, capacity: 0.0, request, fault: None, carried_out: None, serial });
+        serial
+    }
+
+    /// Adds to what was noted of a call, unless it was taken away by one who has stopped waiting for it.
+    fn add(&self, serial: u64, change: impl FnMut(&mut Seen)) {
+        self.state().seen.iter_mut().find(|seen| seen.serial == serial).into_iter().for_each(change);
+    }
+
+    async fn wait_at_barriers(&self, operation: &str) {
+        let barrier =
+            self.state().barriers.iter().find(|(name, _)| name == operation).map(|(_, barrier)| barrier.clone());
+        if let Some(barrier) = barrier {
+            // It never has a permit: what is waited for is that it closes.
+            let _ = barrier.acquire().await;
+        }
+    }
+
+    fn fault_of(&self, operation: &str, serial: u64) -> Option<Fault> {
+        let fault = {
+            let mut state = self.state();
+            let queued = state.faults.iter().position(|(name, _)| name == operation);
+            let queued = queued.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault);
+            queued.or_else(|| state.always.clone())
+        };
+        self.add(serial, |seen| {
+            seen.carried_out = fault.as_ref().filter(|fault| !fault.lets_through()).map(|_| false);
+            seen.fault = fault.clone();
+        });
+        fault
+    }
+
+    /// Has the engine carry it out.
+    async fn forward(&self, mut head: Parts, body: Bytes, serial: u64) -> Result<Answer, Cut> {
+        let at_the_gate = self.gate.enter().await.ok_or(Cut)?;
+        let body = if self.state().forgetful { without_token(&body) } else { body };
+        head.headers.remove(hyper::header::CONTENT_LENGTH);
+        head.uri = format!("{}/", self.upstream).parse().unwrap();
+        let response = self.client.request(Request::from_parts(head, Full::from(body))).await.map_err(|_| Cut)?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        self.add(serial, |seen| {
+            seen.capacity = capacity(&body);
+            seen.carried_out = Some(head.status.is_success());
+        });
+        self.gate.leave(at_the_gate).await;
+        Ok(Response::from_parts(head, Full::from(body)))
+    }
+}
+
+/// What a call meets that isn't carried out.
+async fn in_its_place(fault: Option<&Fault>, body: &[u8]) -> Option<Result<Answer, Cut>> {
+    let answer = match fault? {
+        Fault::Answer(status, body) => {
             let response = Response::builder().status(*status).header("content-type", "application/x-amz-json-1.0");
-            return Ok(response.body(Full::from(body.to_string())).unwrap());
+            response.body(Full::from(body.to_string())).unwrap()
         }
-        Some(Fault::Unprocessed) => {
-            let request: Value = serde_json::from_slice(&body).unwrap();
+        Fault::Unprocessed => {
+            let request: Value = serde_json::from_slice(body).unwrap();
             let body = json!({ "Responses": {}, "UnprocessedKeys": request["RequestItems"] });
-            return Ok(Response::new(Full::from(body.to_string())));
+            Response::new(Full::from(body.to_string()))
         }
-        Some(Fault::CutBefore) => return Err(Cut),
-        Some(Fault::Silence) => std::future::pending::<()>().await,
-        Some(Fault::CutAfter) | None => {}
-    }
-    let body = if state.lock().unwrap().forgetful { without_token(&body) } else { body };
-    head.headers.remove(hyper::header::CONTENT_LENGTH);
-    head.uri = format!("{upstream}/").parse().unwrap();
-    let response = client.request(Request::from_parts(head, Full::from(body))).await.map_err(|_| Cut)?;
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-    if let Some(seen) = state.lock().unwrap().seen.get_mut(place) {
-        seen.capacity = capacity(&body);
-    }
-    match fault {
-        Some(Fault::CutAfter) => Err(Cut),
-        _ => Ok(Response::from_parts(head, Full::from(body))),
-    }
+        Fault::CutBefore => return Some(Err(Cut)),
+        Fault::Silence => std::future::pending().await,
+        Fault::CutAfter | Fault::Late(_) => return None,
+    };
+    Some(Ok(answer))
 }
 
 fn without_token(body: &Bytes) -> Bytes {

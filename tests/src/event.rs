@@ -120,6 +120,16 @@ impl Call {
         event
     }
 
+    /// The function that API Gateway would send it to.
+    pub fn function(&self) -> &'static str {
+        match self.route {
+            get_seats::ROUTE => "get-seats",
+            reserve::ROUTE => "reserve",
+            book::ROUTE => "book",
+            other => panic!("no route {other}"),
+        }
+    }
+
     /// Sends the call through a box office's real handler.
     pub async fn send(&self, office: &BoxOffice) -> Reply {
         send_event(office, self.route, &self.event().to_string()).await
@@ -182,6 +192,19 @@ impl From<Response<Body>> for Reply {
 }
 
 impl Reply {
+    /// What a function's answer becomes over HTTP.
+    pub fn of_function(answer: &Value) -> Self {
+        let mut headers: BTreeMap<String, String> =
+            serde_json::from_value(answer["headers"].clone()).unwrap_or_default();
+        for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
+            headers.insert(name.clone(), values[0].as_str().unwrap_or_default().to_owned());
+        }
+        let text = answer["body"].as_str().unwrap_or_default().to_owned();
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+        let status = answer["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
+        Self { status, headers, body, text }
+    }
+
     /// A header, or nothing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(String::as_str).unwrap_or_default()

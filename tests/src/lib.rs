@@ -4,18 +4,28 @@
 //! | --- | --- |
 //! | [`engines`] | one embedded DynamoDB and one Valkey per test process; DynamoDB Local when asked for |
 //! | [`world`] | a test's own table, keys and clock, and the box offices that work on them |
+//! | [`functions`] | the three functions' binaries, run as Lambda runs them |
 //! | [`event`] | calls as API Gateway would deliver them, and their replies |
 //! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
+//! | [`gate`] | stops a request between any two of its calls |
+//! | [`history`] | seeded histories of many clients under faults, and whether they were right |
+//! | [`observer`] | holds cached answers against the table, from outside, and counts what is stale |
 //! | [`tls_proxy`] | TLS before a server that speaks none |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
 
+mod connections;
 pub mod dynamodb_proxy;
 pub mod engines;
 pub mod event;
+pub mod functions;
+pub mod gate;
+pub mod history;
+pub mod observer;
 pub mod redis_proxy;
 pub mod tls_proxy;
 pub mod world;
 
 pub use event::{Call, Reply};
+pub use functions::Functions;
 pub use world::{Setup, World};

@@ -1,122 +1,255 @@
-//! A proxy before Redis: counts the commands that pass.
+//! A proxy before Redis: counts the commands that pass, and does to them what networks and servers do.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use boxoffice_local::ports;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// A running proxy; ends with the test's runtime.
+use crate::connections::{Connection, Connections};
+use crate::gate::{Gate, Place};
+
+mod resp;
+
+/// What happens to connections and to what goes over them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisFault {
+    /// Nobody listens, as when the server has ended: connections are refused, and those that there were are cut.
+    Refused,
+    /// Nobody answers, as when the host is gone: who connects waits, and so does who is connected.
+    Unreachable,
+    /// Connections are accepted, and nothing is ever answered.
+    Silent,
+    /// Connections are reset after so many bytes of answers.
+    ResetAfter(usize),
+    /// Answers come so late.
+    Slow(Duration),
+}
+
+/// A running proxy; ends when it is dropped, its connections with the test's runtime.
 pub struct RedisProxy {
     /// Where it listens.
     pub url: String,
-    commands: Arc<Mutex<Vec<String>>>,
-    /// Connections of a lower number than this are dead: open, and silent.
-    alive_from: Arc<AtomicUsize>,
-    accepted: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+    changes: mpsc::UnboundedSender<Change>,
+}
+
+/// Another fault or none, and who waits until it is in force.
+type Change = (Option<RedisFault>, oneshot::Sender<()>);
+
+struct Shared {
+    upstream: u16,
+    gate: Gate,
+    commands: Mutex<Vec<String>>,
+    connections: Connections,
+    met: AtomicUsize,
+    fault: watch::Sender<Option<RedisFault>>,
 }
 
 impl RedisProxy {
     /// Starts one before a server on a port of this machine.
     pub async fn before(port: u16) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-        let url = format!("redis://{}", listener.local_addr().unwrap());
-        let commands = Arc::new(Mutex::new(Vec::new()));
-        let (alive_from, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (seen, alive, counter) = (commands.clone(), alive_from.clone(), accepted.clone());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let alive = Alive(counter.fetch_add(1, Ordering::SeqCst), alive.clone());
-                let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { continue };
-                let (from_client, to_client) = client.into_split();
-                let (from_server, to_server) = server.into_split();
-                tokio::spawn(count(from_client, to_server, seen.clone(), alive));
-                tokio::spawn(copy(from_server, to_client));
-            }
-        });
-        Self { url, commands, alive_from, accepted }
+        Self::behind(Gate::default(), port).await
+    }
+
+    /// Starts one whose calls pass a gate.
+    pub async fn behind(gate: Gate, upstream: u16) -> Self {
+        // Not a port from the range of outgoing connections: it has to be free again after having been left.
+        let port = ports::free_port().expect("a port");
+        let (commands, connections, met, fault) = Default::default();
+        let shared = Arc::new(Shared { upstream, gate, commands, connections, met, fault });
+        let (changes, to_make) = mpsc::unbounded_channel();
+        tokio::spawn(listen(port, shared.clone(), to_make));
+        let proxy = Self { url: format!("redis://127.0.0.1:{port}"), shared, changes };
+        proxy.set(None).await;
+        proxy
+    }
+
+    /// From now on connections meet a fault, or with `None` no longer. What was in their way before stays lost.
+    pub async fn set(&self, fault: Option<RedisFault>) {
+        let (made, in_force) = oneshot::channel();
+        self.changes.send((fault, made)).expect("the proxy runs");
+        in_force.await.expect("the proxy runs");
     }
 
     /// Lets the connections that there are die as those of a frozen instance do: they stay open, and nothing that is
     /// sent on them arrives. New ones work.
     pub fn let_connections_die(&self) {
-        self.alive_from.store(self.accepted.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.shared.connections.let_die();
+    }
+
+    /// Resets the connections that there are. New ones work.
+    pub fn reset_connections(&self) {
+        self.shared.connections.cut();
+    }
+
+    /// How often something met a fault since the last time this was asked: what was sent where nobody hears it, and
+    /// every connection that was cut.
+    pub fn take_met(&self) -> usize {
+        self.shared.met.swap(0, Ordering::SeqCst)
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.accepted()
+    }
+
+    /// How many commands of this name have passed since [`RedisProxy::take`].
+    pub fn count(&self, name: &str) -> usize {
+        self.shared.commands.lock().unwrap().iter().filter(|command| *command == name).count()
     }
 
     /// The commands since the last time this was asked, by name.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.commands.lock().unwrap())
+        std::mem::take(&mut self.shared.commands.lock().unwrap())
     }
 }
 
-struct Alive(usize, Arc<AtomicUsize>);
+/// Where connections come in.
+enum Door {
+    Open(TcpListener),
+    Shut,
+    /// A listener whose queue is full, by connections that nobody accepts: the system drops whoever knocks.
+    Full(#[allow(dead_code, reason = "kept open")] (TcpListener, TcpStream)),
+}
 
-impl Alive {
-    fn is_dead(&self) -> bool {
-        self.0 < self.1.load(Ordering::SeqCst)
+impl Door {
+    async fn of(port: u16, fault: Option<RedisFault>) -> Self {
+        match fault {
+            Some(RedisFault::Refused) => Self::Shut,
+            Some(RedisFault::Unreachable) => {
+                let listener = socket(port).listen(0).expect("its own port");
+                Self::Full((listener, TcpStream::connect(ports::loopback(port)).await.expect("the first has room")))
+            }
+            _ => Self::Open(socket(port).listen(1_024).expect("its own port")),
+        }
+    }
+
+    async fn accept(&self) -> TcpStream {
+        if let Self::Open(listener) = self
+            && let Ok((stream, _)) = listener.accept().await
+        {
+            return stream;
+        }
+        std::future::pending().await
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    let _ = tokio::io::copy(&mut from, &mut to).await;
+fn socket(port: u16) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(ports::loopback(port)).expect("its own port");
+    socket
 }
 
-async fn count(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, seen: Arc<Mutex<Vec<String>>>, alive: Alive) {
-    let mut pending = Vec::new();
-    let mut chunk = vec![0; 64 * 1024];
+async fn listen(port: u16, shared: Arc<Shared>, mut changes: mpsc::UnboundedReceiver<Change>) {
+    let mut door = Door::Shut;
     loop {
-        let Ok(read @ 1..) = from.read(&mut chunk).await else { return };
-        pending.extend_from_slice(&chunk[..read]);
-        while let Some((name, length)) = command(&pending) {
-            seen.lock().unwrap().push(name);
-            pending.drain(..length);
-        }
-        if alive.is_dead() {
-            continue;
-        }
-        if to.write_all(&chunk[..read]).await.is_err() {
-            return;
+        tokio::select! {
+            change = changes.recv() => {
+                let Some((fault, made)) = change else { return };
+                if shared.fault.borrow().is_some_and(|fault| fault == RedisFault::Silent) {
+                    // What was swallowed leaves a gap, and no connection goes on after one.
+                    shared.connections.let_die();
+                }
+                shared.fault.send_replace(fault);
+                match fault {
+                    Some(RedisFault::Refused) => shared.connections.cut(),
+                    Some(RedisFault::Unreachable) => shared.connections.let_die(),
+                    _ => {}
+                }
+                drop(std::mem::replace(&mut door, Door::Shut));
+                door = Door::of(port, fault).await;
+                let _ = made.send(());
+            }
+            client = door.accept() => drop(tokio::spawn(serve(client, shared.clone()))),
         }
     }
 }
 
-/// The first whole command of a stream, an array of bulk strings, and its length.
-/// <https://redis.io/docs/latest/develop/reference/protocol-spec/>
-fn command(bytes: &[u8]) -> Option<(String, usize)> {
-    let mut at = 0;
-    let words = number(bytes, &mut at, b'*')?;
-    let mut name = String::new();
-    for word in 0..words {
-        let length = number(bytes, &mut at, b'$')?;
-        let text = bytes.get(at..at + length)?;
-        if word == 0 {
-            name = String::from_utf8_lossy(text).to_uppercase();
+async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
+    let wire = Wire { connection: shared.connections.accept(), last: Mutex::default(), shared };
+    let Ok(mut server) = TcpStream::connect(ports::loopback(wire.shared.upstream)).await else { return };
+    let reset = {
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
+        tokio::select! {
+            () = wire.commands(from_client, to_server) => false,
+            reset = wire.replies(from_server, to_client) => reset,
+            () = wire.connection.cut() => true,
         }
-        at += length + 2;
+    };
+    if reset {
+        wire.shared.met.fetch_add(1, Ordering::SeqCst);
+        let _ = client.set_zero_linger();
     }
-    (at <= bytes.len()).then_some((name, at))
 }
 
-fn number(bytes: &[u8], at: &mut usize, mark: u8) -> Option<usize> {
-    let rest = bytes.get(*at..)?;
-    assert!(rest.first().is_none_or(|first| *first == mark), "not a command: {rest:?}");
-    let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
-    *at += end + 2;
-    std::str::from_utf8(&rest[1..end]).ok()?.parse().ok()
+/// One connection.
+struct Wire {
+    shared: Arc<Shared>,
+    connection: Connection,
+    /// The last command's place.
+    last: Mutex<Option<Place>>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::command;
+impl Wire {
+    fn fault(&self) -> Option<RedisFault> {
+        *self.shared.fault.borrow()
+    }
 
-    #[test]
-    fn commands_are_counted_whole_and_only_whole() {
-        let bytes = b"*2\r\n$3\r\nget\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n";
-        assert_eq!(command(bytes), Some(("GET".to_owned(), 20)));
-        assert_eq!(command(&bytes[20..]), Some(("PING".to_owned(), 14)));
-        for cut in 0..20 {
-            assert_eq!(command(&bytes[..cut]), None, "{cut}");
+    fn is_silent(&self) -> bool {
+        self.connection.is_dead() || self.fault() == Some(RedisFault::Silent)
+    }
+
+    /// Ends with the client, or when a command is lost.
+    async fn commands(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) {
+        let mut pending = Vec::new();
+        let mut chunk = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from.read(&mut chunk).await {
+            pending.extend_from_slice(&chunk[..read]);
+            while let Some((name, length)) = resp::command(&pending) {
+                self.shared.commands.lock().unwrap().push(name);
+                pending.drain(..length);
+                let Some(place) = self.shared.gate.enter().await else { return };
+                *self.last.lock().unwrap() = Some(place);
+            }
+            if self.is_silent() {
+                self.shared.met.fetch_add(1, Ordering::SeqCst);
+            } else if to.write_all(&chunk[..read]).await.is_err() {
+                return;
+            }
         }
+    }
+
+    /// Ends with the server; whether it was by a reset.
+    async fn replies(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> bool {
+        let mut chunk = vec![0; 64 * 1024];
+        let mut passed = 0;
+        while let Ok(read @ 1..) = from.read(&mut chunk).await {
+            let place = self.last.lock().unwrap().take();
+            if let Some(place) = place {
+                self.shared.gate.leave(place).await;
+            }
+            if let Some(RedisFault::Slow(late)) = self.fault() {
+                tokio::time::sleep(late).await;
+            }
+            if self.is_silent() {
+                continue;
+            }
+            let whole = match self.fault() {
+                Some(RedisFault::ResetAfter(bytes)) => read.min(bytes.saturating_sub(passed)),
+                _ => read,
+            };
+            if to.write_all(&chunk[..whole]).await.is_err() || whole < read {
+                return whole < read;
+            }
+            passed += whole;
+        }
+        false
     }
 }

@@ -30,6 +30,8 @@ pub struct Setup {
     pub cache: Option<CacheAddress>,
     /// How long each cache call may take. Longer than in service: the tests share two cores.
     pub cache_deadline: Duration,
+    /// How long a look waits for whoever is filling the cache.
+    pub fill_wait: Duration,
     /// How long each DynamoDB attempt may take.
     pub attempt: Duration,
     /// How long a DynamoDB operation may take, its retries included.
@@ -44,6 +46,7 @@ impl Setup {
             dynamodb: stack.endpoint().to_owned(),
             cache: Some(address(&stack.cache_url())),
             cache_deadline: Duration::from_secs(5),
+            fill_wait: Duration::from_secs(1),
             attempt: Duration::from_secs(10),
             total: Duration::from_secs(25),
         }
@@ -132,6 +135,14 @@ impl World {
         open(setup, &self.table, &self.prefix, clock).await
     }
 
+    /// The environment of a function's binary on the same table and keys.
+    pub fn environment(&self, setup: &Setup) -> Vec<(String, String)> {
+        let cache = setup.cache.as_ref().map(|address| address.url.as_str()).unwrap_or_default();
+        let mut environment = boxoffice_local::stack::environment(&self.table, &setup.dynamodb, cache);
+        environment.push(("CACHE_KEY_PREFIX".to_owned(), self.prefix.clone()));
+        environment
+    }
+
     /// A store on the table by itself.
     pub async fn store(&self, clock: Clock) -> Store {
         self.store_on(&self.setup, clock).await
@@ -192,8 +203,13 @@ impl World {
 
     /// How many items the table has: 2 layouts to begin with.
     pub async fn item_count(&self) -> usize {
+        self.items().await.len()
+    }
+
+    /// All items of the table.
+    pub async fn items(&self) -> Vec<std::collections::HashMap<String, AttributeValue>> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await.expect("the table");
-        scan.items().len()
+        scan.items.unwrap_or_default()
     }
 }
 
@@ -203,6 +219,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
         cache: setup.cache.clone(),
         cache_key_prefix: prefix.to_owned(),
         cache_deadline: setup.cache_deadline,
+        cache_fill_wait: setup.fill_wait,
         dynamodb_attempt_timeout: setup.attempt,
         dynamodb_total_timeout: setup.total,
         max_seats_per_call: 10,

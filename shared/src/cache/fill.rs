@@ -21,7 +21,8 @@ const LONGEST_LEASE: Duration = Duration::from_secs(8);
 /// How long an incomplete key is kept for what is merged into it: a slow filler may still end after its lease.
 const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(10);
 
-/// Proof of having begun to fill; only its holder can end. The last byte numbers the attempts to begin.
+/// Proof of having begun to fill; only its holder can end. The last byte numbers the attempts of one [`Cache::begin`], from 1
+/// on: so each begin needs a new one, or an attempt that was held up could be taken for a later begin's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillToken([u8; 16]);
 

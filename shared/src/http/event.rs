@@ -13,11 +13,12 @@ use lambda_http::tower::util::MapRequest;
 use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// The longest path and query that become part of a URI; API Gateway takes 10,240 bytes of request line and headers.
-const LONGEST_URI: usize = 16 * 1024;
-/// What may not stand in a URI as it is, besides what isn't ASCII.
+/// The longest path and query that become part of a URI, each as it stands there: a URI has 65,534 bytes at the most.
+/// API Gateway takes 10,240 bytes of request line and headers.
+const LONGEST_PART: usize = 30 * 1024;
+/// What may not stand in a URI as it is, besides what isn't ASCII. Nothing is left that would be encoded again on the way.
 const NOT_IN_URIS: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`');
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'}');
 
 /// A function's way in: an event of API Gateway's HTTP API (payload 2.0).
 pub type Event = LambdaEvent<ApiGatewayV2httpRequest>;
@@ -41,14 +42,20 @@ pub fn tame(event: Event) -> LambdaEvent<LambdaRequest> {
     payload.headers.remove(HOST);
     payload.headers.remove("x-forwarded-proto");
     payload.request_context.domain_name = None;
-    let encoded = |text: &str| utf8_percent_encode(text, NOT_IN_URIS).to_string();
-    let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/') && path.len() <= LONGEST_URI);
-    payload.raw_path = Some(path.map_or_else(|| "/".to_owned(), encoded));
-    let query = payload.raw_query_string.as_deref().filter(|query| query.len() <= LONGEST_URI);
-    payload.raw_query_string = Some(query.map(encoded).unwrap_or_default());
+    payload.request_context.stage = None;
+    let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/'));
+    payload.raw_path = Some(path.and_then(encoded).unwrap_or_else(|| "/".to_owned()));
+    payload.raw_query_string = Some(payload.raw_query_string.as_deref().and_then(encoded).unwrap_or_default());
     if payload.is_base64_encoded && payload.body.as_deref().is_some_and(|body| STANDARD.decode(body).is_err()) {
         // Then it is taken as it is, and refused as what it is.
         payload.is_base64_encoded = false;
     }
     LambdaEvent { payload: LambdaRequest::ApiGatewayV2(payload), context }
+}
+
+/// A text as it may stand in a URI, unless it is too long for that.
+fn encoded(text: &str) -> Option<String> {
+    let whole = |text: &String| text.len() <= LONGEST_PART;
+    // It never gets shorter.
+    (text.len() <= LONGEST_PART).then(|| utf8_percent_encode(text, NOT_IN_URIS).to_string()).filter(whole)
 }

@@ -38,10 +38,14 @@ pub(super) fn flag(request: &Request, name: &str) -> Result<bool, Problem> {
     }
 }
 
-/// The `Idempotency-Key` header, if there is one.
+/// The `Idempotency-Key` header, if there is one. Of two it can't be known which is meant.
 pub(super) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
     let malformed = || Problem::malformed("Idempotency-Key", format!("expected {}", IdempotencyKey::EXPECTED));
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let mut values = request.headers().get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::malformed("Idempotency-Key", "expected one, got several"));
+    }
     let value = value.to_str().map_err(|_| malformed())?;
     IdempotencyKey::parse(value).map(Some).map_err(|_| malformed())
 }

@@ -7,7 +7,7 @@ use super::time::{EpochMillis, EpochSeconds};
 
 /// What can be said of a seat, as stored. Whether a reservation has run out depends on when one looks:
 /// [`Slot::status`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeatState {
     /// Nobody has it.
     #[default]
@@ -22,7 +22,7 @@ pub enum SeatState {
 }
 
 /// A seat's state and the stamp of the write that made it so. The default is a seat never written: available, stamp 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
     /// Raised by every write of the seat. First in order, so that comparing slots compares stamps.
     pub changed_at: EpochMillis,

@@ -15,11 +15,10 @@ use crate::rules::time::EpochMillis;
 use crate::store::StoreError;
 use crate::tally::Tally;
 
-/// How long one who finds somebody else filling waits for it before asking DynamoDB without filling, and how long a
-/// renewal may take whose reader has an answer already.
-const WAIT: Duration = Duration::from_secs(1);
-/// Between two looks while waiting: at least this, and up to twice of it.
-const POLL: Duration = Duration::from_millis(25);
+/// The first and the longest pause between two looks while waiting; each may become up to twice as long by jitter.
+/// Most fills take about as long as the first. They double, so that a herd that waits for a slow one leaves Redis alone.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 
 /// A theater's seats at an instant.
 #[derive(Debug)]
@@ -94,13 +93,14 @@ impl BoxOffice {
         Ok(hit)
     }
 
-    /// Fills the cache, or waits for whoever is at it.
+    /// Fills the cache, or waits for whoever is at it: for nobody longer than its lease, and for all of them together no
+    /// longer than `fill_wait`.
     async fn fill(&self, cache: &Cache, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
-        let give_up = Instant::now() + WAIT;
-        let filler = FillToken::new();
+        let give_up = Instant::now() + self.fill_wait;
         let mut reason = FillReason::Missing;
+        let mut pause = FIRST_PAUSE;
         while Instant::now() < give_up {
-            match cache.begin(&layout, reason, filler, tally).await {
+            match cache.begin(&layout, reason, FillToken::new(), tally).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
                 Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
                 Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
@@ -108,7 +108,11 @@ impl BoxOffice {
                     // It is there, complete, of this layout, and spoilt.
                     None => reason = FillReason::Unreadable,
                 },
-                Ok(Begun::Held(left)) => tokio::time::sleep(left.min(POLL + entropy::jitter(POLL))).await,
+                Ok(Begun::Held(left)) => {
+                    let next = Instant::now() + left.min(pause + entropy::jitter(pause));
+                    tokio::time::sleep_until(next.min(give_up)).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
             }
         }
         self.bypass(layout, tally).await
@@ -119,7 +123,7 @@ impl BoxOffice {
     async fn renew(&self, cache: &Cache, hit: SeatsView, tally: &Tally) -> SeatsView {
         let begun = cache.begin(&hit.layout, FillReason::Renewal, FillToken::new(), tally).await;
         let Ok(Begun::Fill(token)) = begun else { return hit };
-        match tokio::time::timeout(WAIT, self.fill_now(cache, hit.layout.clone(), token, tally)).await {
+        match tokio::time::timeout(self.fill_wait, self.fill_now(cache, hit.layout.clone(), token, tally)).await {
             Ok(Ok(renewed)) => renewed,
             failed => {
                 tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");

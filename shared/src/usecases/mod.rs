@@ -9,6 +9,7 @@ mod select;
 mod sync_cache;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use book::{Book, BookError, Booked};
 pub use get_seats::{GetSeatsError, SeatsView, Source};
@@ -33,14 +34,22 @@ pub struct BoxOffice {
     cache: Option<Cache>,
     layouts: Layouts,
     clock: Clock,
+    fill_wait: Duration,
     max_seats_per_call: usize,
 }
 
 impl BoxOffice {
-    /// Puts the parts together. Without a cache every look asks DynamoDB.
-    pub fn new(store: Store, cache: Option<Cache>, clock: Clock, max_seats_per_call: usize) -> Self {
+    /// Puts the parts together. Without a cache every look asks DynamoDB. `fill_wait` is how long a look waits for others
+    /// who are filling the cache, all of them together.
+    pub fn new(
+        store: Store,
+        cache: Option<Cache>,
+        clock: Clock,
+        fill_wait: Duration,
+        max_seats_per_call: usize,
+    ) -> Self {
         let layouts = Layouts::new(store.clone(), clock.clone());
-        Self { store, cache, layouts, clock, max_seats_per_call }
+        Self { store, cache, layouts, clock, fill_wait, max_seats_per_call }
     }
 
     /// Seats that one call may name at the most.

@@ -1,7 +1,8 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
-//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`
-//! and `last_look` hold the promises; `events`, `layouts` and `papers` keep what lies beside the code true.
+//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
+//! `last_look`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `events`, `layouts` and `papers` keep what
+//! lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -10,9 +11,12 @@ mod cache;
 mod carts;
 mod events;
 mod faults;
+mod herds;
+mod histories;
 mod last_look;
 mod layouts;
 mod ledger;
+mod observer;
 mod papers;
 mod protocol;
 mod races;

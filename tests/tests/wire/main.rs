@@ -4,4 +4,9 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
+mod dynamodb;
 mod host;
+mod memory;
+mod process;
+mod redis;
+mod site;

@@ -100,6 +100,11 @@ async fn a_wrong_parameter_or_header_is_named() {
         let call = Call::book("1", &json!({ "seat": "A1" })).header("Idempotency-Key", key);
         malformed(&world, call, "Idempotency-Key", "16 to 255 visible ASCII").await;
     }
+    let mut event = Call::book("1", &json!({ "seat": "A1" })).event();
+    event["headers"]["idempotency-key"] = json!(["0123456789abcdef", "fedcba9876543210"]);
+    let route = event["routeKey"].as_str().unwrap();
+    let twice = boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await;
+    is_problem(&twice, 400, "malformed_request");
 }
 
 #[tokio::test]
@@ -130,6 +135,12 @@ async fn odd_events_are_answered_and_nothing_panics() {
         event["rawPath"] = json!(path);
         assert_eq!(send(&event).await.status, 200, "{path:.20}");
     }
+    // Each of an honest length as it is sent, and together too long for an address once they are encoded.
+    let mut event = Call::get_seats("1").query(&" ".repeat(16_000)).event();
+    event["rawPath"] = json!(format!("/{}", "{".repeat(16_000)));
+    assert_eq!(send(&event).await.status, 200);
+    event["requestContext"]["stage"] = json!(long);
+    assert_eq!(send(&event).await.status, 200);
     let mut event = Call::book("1", &json!({})).event();
     event["isBase64Encoded"] = json!(true);
     event["body"] = json!("%%%");

@@ -1,5 +1,9 @@
 //! What callers see of the cache: always right within its bound, and told of all that was learned.
 
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
 use super::*;
 
 #[tokio::test]
@@ -138,22 +142,6 @@ async fn what_a_refusal_or_a_replay_brings_to_light_is_told_to_the_cache() {
 }
 
 #[tokio::test]
-async fn many_looks_at_a_cold_theater_are_a_query_or_two() {
-    let proxy =
-        boxoffice_tests::dynamodb_proxy::DynamoDbProxy::before(boxoffice_tests::engines::shared().endpoint()).await;
-    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
-    let mut offices = Vec::new();
-    for _ in 0..50 {
-        offices.push(world.instance(world.clock.clone()).await);
-    }
-    let looks = offices.iter().map(|office| async { Call::get_seats("1").send(office).await });
-    let replies = futures_util::future::join_all(looks).await;
-    assert!(replies.iter().all(|reply| reply.status == 200 && reply.seats().len() == 6));
-    let queries = proxy.take().iter().filter(|call| call.operation == "Query").count();
-    assert!(queries <= 2, "{queries}");
-}
-
-#[tokio::test]
 async fn a_reader_renews_a_key_that_ends_soon() {
     let bare = Bare::new().await;
     let look = async || Call::get_seats("1").send(&bare.world.office).await.header("x-cache").to_owned();
@@ -171,15 +159,62 @@ async fn a_reader_renews_a_key_that_ends_soon() {
 
 #[tokio::test]
 async fn a_renewal_that_fails_leaves_the_hit() {
-    let proxy =
-        boxoffice_tests::dynamodb_proxy::DynamoDbProxy::before(boxoffice_tests::engines::shared().endpoint()).await;
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
     Call::get_seats("1").send(&world.office).await;
     world.at(46_000);
     let _: () = world.redis().await.pexpire(world.cache_key("1"), 10_000).await.unwrap();
     proxy.take();
-    proxy.next("Query", boxoffice_tests::dynamodb_proxy::Fault::error(400, "AccessDeniedException"));
+    proxy.next("Query", Fault::error(400, "AccessDeniedException"));
     let look = Call::get_seats("1").send(&world.office).await;
     assert_eq!(proxy.take().len(), 1, "it was tried");
     assert_eq!((look.status, look.header("x-cache"), look.seats().len()), (200, "hit", 6));
+}
+
+#[tokio::test]
+async fn a_look_that_waits_begins_under_a_new_token_each_time() {
+    let world = World::on(Setup { fill_wait: Duration::from_secs(600), ..Setup::shared() }).await;
+    let (key, mut redis) = (world.cache_key("1"), world.redis().await);
+    Call::get_seats("1").send(&world.office).await;
+    // As if somebody were filling, with all the time there is.
+    for (at, bytes) in [(1, &[0][..]), (10, &[7; 16]), (26, &[255; 6])] {
+        let _: usize = redis.setrange(&key, at, bytes).await.unwrap();
+    }
+    let mut begins = Begins::of(&key).await;
+    let two = async {
+        let tokens = [begins.next().await, begins.next().await];
+        let _: () = redis.del(&key).await.unwrap();
+        tokens
+    };
+    let call = Call::get_seats("1");
+    let (look, [one, other]) = tokio::join!(call.send(&world.office), two);
+    assert_eq!(look.header("x-cache"), "miss");
+    assert_ne!(one, other, "an attempt of the one that is held up could be taken for the other's");
+}
+
+/// The begins of fills that Redis carries out on a key.
+struct Begins {
+    lines: tokio::io::Lines<BufReader<TcpStream>>,
+    key: String,
+}
+
+impl Begins {
+    async fn of(key: &str) -> Self {
+        let mut stream = TcpStream::connect(("127.0.0.1", engines::shared().valkey.port())).await.unwrap();
+        stream.write_all(b"MONITOR\r\n").await.unwrap();
+        let mut lines = BufReader::new(stream).lines();
+        assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("+OK"));
+        Self { lines, key: key.to_owned() }
+    }
+
+    /// The token of the next one, as Redis writes it down.
+    async fn next(&mut self) -> String {
+        loop {
+            let line = self.lines.next_line().await.unwrap().unwrap();
+            let words: Vec<_> = line.split("\" \"").collect();
+            if let Some(at) = words.windows(2).position(|two| two == [self.key.as_str(), "begin"]) {
+                return words[at + 4].to_owned();
+            }
+        }
+    }
 }

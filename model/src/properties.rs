@@ -1,0 +1,139 @@
+//! What has to hold in every state, and what has to be reached in some, lest a model hold because nothing happens in it.
+
+use boxoffice::rules::availability::Slot;
+use stateright::{Model, Property};
+
+use crate::bounds::Bounds;
+use crate::key::{Key, NOBODY, doubtful};
+use crate::protocol::Protocol;
+use crate::state::{Phase, State, Writer};
+use crate::steps::Step;
+use crate::table::Change;
+
+/// No complete answer is older than a write whose caller was answered after its merge.
+pub const FRESH: &str = "nothing shown is older than an answered write";
+/// Nothing on its way: what is shown is what is stored.
+pub const CONVERGED: &str = "once quiet, shown is stored";
+/// Only a fill puts a smaller stamp, and only where nothing was merged in its round.
+pub const NOT_BURIED: &str = "a merged stamp is never replaced by a smaller one";
+/// What is shown stood in the table once.
+pub const STORED_ONCE: &str = "nothing is shown that was never stored";
+
+/// What has to hold, and what has to be reached where the bounds allow it.
+pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Protocol>> {
+    let mut all = vec![
+        Property::always(FRESH, fresh),
+        Property::always(CONVERGED, converged),
+        Property::always(NOT_BURIED, |_, state: &State| !state.buried),
+        Property::always(STORED_ONCE, stored_once),
+        Property::sometimes("a hit", hit),
+    ];
+    let mut reached = |possible: bool, name, condition| {
+        if possible {
+            all.push(Property::sometimes(name, condition));
+        }
+    };
+    reached(bounds.upsets > 0, "an end in vain", ends_in_vain);
+    reached(bounds.fillers > 1, "a merge into a renewal", merged_into_renewal);
+    reached(bounds.fillers > 1 && bounds.upsets > 0, "a take-over", taken_over);
+    reached(bounds.delays > 0 && bounds.upsets > 0, "a begin that arrives after the read", begin_arrives_late);
+    reached(bounds.repair.is_some(), "a repair that matters", repair_matters);
+    reached(bounds.ticks > 0, "a merge that drops the key", merge_drops);
+    reached(bounds.ticks > 0, "a fill that drops the key", fill_drops);
+    let shaken = bounds.rollback || bounds.deletions > 0;
+    reached(shaken && bounds.fillers > 1, "a fill that will put the key right", heals);
+    all
+}
+
+/// As a look sees it at this instant: since the last answered write the seat was in the state that is shown.
+fn fresh(_: &Protocol, state: &State) -> bool {
+    let Some(mut shown) = state.shown().filter(|_| !state.in_doubt) else { return true };
+    shown.all(|(seat, slot)| since(state, seat, state.answered[usize::from(seat)]).any(|old| alike(state, old, slot)))
+}
+
+fn converged(model: &Protocol, state: &State) -> bool {
+    let Some(mut shown) = state.shown().filter(|_| state.quiet(&model.0) && !state.in_doubt) else { return true };
+    shown.all(|(seat, slot)| alike(state, slot, state.table.stored(seat)))
+}
+
+fn stored_once(_: &Protocol, state: &State) -> bool {
+    let Some(mut shown) = state.shown() else { return true };
+    shown.all(|(seat, slot)| since(state, seat, 0).any(|old| old == slot))
+}
+
+/// What a seat was, from so far in the history on; from 0 on, also what it was before all.
+fn since(state: &State, seat: u8, from: usize) -> impl Iterator<Item = Slot> + '_ {
+    let first = (from == 0).then(Slot::default);
+    let later = state.table.of(seat).filter(move |(place, _)| place + 1 >= from);
+    first.into_iter().chain(later.map(|(_, change)| match change {
+        Change::Written(slot) => slot,
+        Change::Collected | Change::Deleted => Slot::default(),
+    }))
+}
+
+fn alike(state: &State, one: Slot, other: Slot) -> bool {
+    let now = state.table.clock(0);
+    one.status(now) == other.status(now)
+}
+
+fn hit(_: &Protocol, state: &State) -> bool {
+    state.shown().is_some_and(|mut shown| shown.any(|(_, slot)| slot != Slot::default()))
+}
+
+fn ends_in_vain(_: &Protocol, state: &State) -> bool {
+    let mut fillers = state.fillers.iter().enumerate();
+    fillers.any(|(number, filler)| {
+        let token = |key: &Key| key.token == filler.token(number, true);
+        matches!(filler.phase, Phase::Read { ended: false, .. }) && !state.key.as_ref().is_some_and(token)
+    })
+}
+
+fn merged_into_renewal(_: &Protocol, state: &State) -> bool {
+    state.key.as_ref().is_some_and(|key| key.complete && key.token != NOBODY && key.merged)
+}
+
+fn taken_over(model: &Protocol, state: &State) -> bool {
+    state.key.as_ref().is_some_and(|key| key.span == model.0.limits().longest)
+}
+
+/// The key is gone, a filler has read, and its own first attempt is still to come.
+fn begin_arrives_late(_: &Protocol, state: &State) -> bool {
+    let mut fillers = state.fillers.iter();
+    state.key.is_none()
+        && fillers.any(|filler| filler.on_the_way && matches!(filler.phase, Phase::Read { ended: false, .. }))
+}
+
+/// Nobody else is on the way to tell readers what the stream is about to.
+fn repair_matters(model: &Protocol, state: &State) -> bool {
+    let nobody = !state.writers.iter().any(|writer| matches!(writer, Writer::Accepted(_)));
+    nobody
+        && state.repaired < state.table.events.len()
+        && state.shown().is_some()
+        && model.next_state(state, Step::Repair(1)).is_some_and(|next| next.key != state.key)
+}
+
+fn merge_drops(model: &Protocol, state: &State) -> bool {
+    let Some(key) = &state.key else { return false };
+    state.table.events.iter().any(|(seat, change)| match change {
+        Change::Written(slot) => doubtful(key.slots[usize::from(*seat)].slot, *slot, model.0.skew),
+        _ => false,
+    })
+}
+
+fn fill_drops(model: &Protocol, state: &State) -> bool {
+    let Some(key) = state.key.as_ref().filter(|key| key.merged) else { return false };
+    state.fillers.iter().enumerate().any(|(number, filler)| {
+        let Phase::Read { slots, .. } = &filler.phase else { return false };
+        let mut pairs = key.slots.iter().zip(slots);
+        key.token == filler.token(number, true)
+            && pairs.any(|(known, read)| known.round == key.round && doubtful(known.slot, *read, model.0.skew))
+    })
+}
+
+fn heals(_: &Protocol, state: &State) -> bool {
+    let begun = |number: usize| {
+        let filler = &state.fillers[number];
+        filler.sound && state.key.as_ref().is_some_and(|key| key.token == filler.token(number, true))
+    };
+    state.in_doubt && state.shown().is_some() && (0..state.fillers.len()).any(begun)
+}

@@ -1,0 +1,124 @@
+//! The model as the checker sees it: which steps are open in a state, and what has to hold.
+
+use stateright::{Model, Property};
+
+use crate::bounds::Bounds;
+use crate::properties;
+use crate::state::{Backup, Phase, State, Writer};
+use crate::steps::Step;
+use crate::table::{Ask, Change};
+
+/// The protocol within bounds.
+#[derive(Clone, Debug)]
+pub struct Protocol(pub Bounds);
+
+impl Model for Protocol {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::first(&self.0)]
+    }
+
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        self.writing(state, steps);
+        self.filling(state, steps);
+        self.repairing(state, steps);
+        self.misfortunes(state, steps);
+    }
+
+    fn next_state(&self, last: &State, step: Step) -> Option<State> {
+        let mut next = last.clone();
+        step.take(&self.0, &mut next);
+        (next != *last).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all(&self.0)
+    }
+}
+
+impl Protocol {
+    fn seats(&self) -> impl Iterator<Item = u8> + use<> {
+        0..self.0.seats
+    }
+
+    fn writing(&self, state: &State, steps: &mut Vec<Step>) {
+        let asks: &[Ask] = match self.0.ticks {
+            0 => &[Ask::Anything],
+            _ => &[Ask::Reserve(1), Ask::Reserve(2), Ask::Book, Ask::BookOwn],
+        };
+        for (number, writer) in state.writers.iter().enumerate() {
+            match writer {
+                Writer::Idle if self.is_next(state, number) => {
+                    let open = self.seats().flat_map(|seat| asks.iter().map(move |ask| (seat, *ask)));
+                    let accepted =
+                        |(seat, ask): &(u8, Ask)| state.table.accepts(*seat, *ask, self.0.writers[number]).is_some();
+                    steps.extend(open.filter(accepted).map(|(seat, ask)| Step::Accept(number, seat, ask)));
+                }
+                Writer::Accepted(_) => {
+                    steps.push(Step::Answer(number));
+                    steps.extend(self.0.losses.then_some(Step::Lose(number)));
+                }
+                _ => {}
+            }
+        }
+        let written = |event: &usize| matches!(state.table.events[*event].1, Change::Written(_));
+        steps.extend((0..state.table.events.len()).filter(written).map(Step::Deliver));
+    }
+
+    /// Writers with the same clock are all alike: they go in order.
+    fn is_next(&self, state: &State, number: usize) -> bool {
+        (0..number).all(|other| self.0.writers[other] != self.0.writers[number] || state.writers[other] != Writer::Idle)
+    }
+
+    fn filling(&self, state: &State, steps: &mut Vec<Step>) {
+        for (number, filler) in state.fillers.iter().enumerate() {
+            if filler.on_the_way {
+                steps.push(Step::Arrive(number));
+            }
+            match filler.phase {
+                // Fillers are all alike, too.
+                Phase::Idle if number == 0 || state.fillers[number - 1].stirred() => {
+                    steps.push(Step::Begin(number));
+                    if filler.unanswered == 0 && state.left.delays > 0 {
+                        steps.extend([Step::BeginUnanswered(number), Step::HoldUp(number)]);
+                    }
+                }
+                Phase::Idle => {}
+                Phase::Begun => steps.push(Step::Read(number)),
+                Phase::Read { .. } => steps.push(Step::End(number)),
+            }
+        }
+    }
+
+    fn repairing(&self, state: &State, steps: &mut Vec<Step>) {
+        if self.0.repair.is_none() {
+            return;
+        }
+        let left = state.table.events.len() - state.repaired;
+        steps.extend((1..=left).map(Step::Repair));
+        if state.left.redeliveries > 0 {
+            steps.extend((0..state.repaired).map(Step::Redeliver));
+        }
+    }
+
+    fn misfortunes(&self, state: &State, steps: &mut Vec<Step>) {
+        if state.left.upsets > 0 && state.key.is_some() {
+            steps.extend([Step::LeaseEnds, Step::Vanish]);
+        }
+        match state.backup {
+            Backup::None if self.0.rollback && state.key.is_some() => steps.push(Step::Keep),
+            Backup::Kept(_) => steps.push(Step::ComeBack),
+            _ => {}
+        }
+        if state.left.deletions > 0 {
+            let there = |seat: &u8| state.table.stored(*seat).changed_at.0 > 0;
+            steps.extend(self.seats().filter(there).map(Step::Delete));
+        }
+        if state.table.ticks < self.0.ticks {
+            steps.push(Step::Tick);
+        }
+        steps.extend(self.seats().filter(|seat| state.table.may_be_collected(*seat)).map(Step::Collect));
+    }
+}

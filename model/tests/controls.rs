@@ -1,0 +1,93 @@
+//! Each rule left out of the protocol, once: the checker has to find what the rule is good for, or it would find nothing.
+//! What it finds is told in words in `docs/decisions/0003-stamps-that-died-with-their-item.md`.
+
+#![allow(clippy::panic)]
+
+use boxoffice_model::properties::{CONVERGED, FRESH};
+use boxoffice_model::steps::Step::{self, *};
+use boxoffice_model::table::Ask::{Anything, Book, Reserve};
+use boxoffice_model::{Bounds, Protocol, Rule};
+use stateright::{Checker, HasDiscoveries, Model};
+
+/// A shortest way in which a property breaks: searched for one step deeper at a time, because a search in breadth
+/// reports the last counterexample of those that it came upon together.
+fn shortest(bounds: &Bounds, property: &'static str) -> Vec<Step> {
+    const LONGEST: usize = 12;
+    for steps in 1..=LONGEST {
+        // The checker counts states, and stops before the one at this depth.
+        let checker = Protocol(bounds.clone()).checker().target_max_depth(steps + 2);
+        let checker = checker.finish_when(HasDiscoveries::AnyOf([property].into()));
+        if let Some(path) = checker.spawn_bfs().join().discovery(property) {
+            return path.into_actions();
+        }
+    }
+    panic!("no counterexample of up to {LONGEST} steps to: {property}");
+}
+
+fn bounds() -> Bounds {
+    Bounds { writers: vec![0; 2], fillers: 2, upsets: 2, ..Bounds::default() }
+}
+
+/// What the protocol itself never does within the same bounds, it does without the rule, at the soonest so.
+fn breaks(property: &'static str, bounds: Bounds, steps: &[Step]) {
+    assert_eq!(shortest(&bounds, property), steps);
+    let sound = Bounds { without: None, skew: Bounds::default().skew, ..bounds };
+    let checker = Protocol(sound).checker().target_max_depth(steps.len() + 2).spawn_bfs().join();
+    assert!(checker.discovery(property).is_none(), "the rule is not what this is about");
+}
+
+#[test]
+fn without_stamps_a_fill_buries_what_was_written_after_it_read() {
+    let without = Some(Rule::Stamps);
+    let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), End(0)];
+    breaks(FRESH, Bounds { without, ..bounds() }, &steps);
+}
+
+#[test]
+fn without_the_token_so_does_a_fill_whose_key_went_away() {
+    let without = Some(Rule::Token);
+    let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), Vanish, End(0)];
+    breaks(FRESH, Bounds { without, ..bounds() }, &steps);
+}
+
+#[test]
+fn without_numbers_a_begin_that_was_held_up_reopens_the_door() {
+    let without = Some(Rule::Numbers);
+    let steps = [HoldUp(0), Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), Arrive(0), End(0)];
+    breaks(FRESH, Bounds { without, delays: 1, ..bounds() }, &steps);
+}
+
+#[test]
+fn a_fill_that_replaced_everything_would_bury_what_was_merged_meanwhile() {
+    let without = Some(Rule::KeepMerged);
+    let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), End(0)];
+    breaks(FRESH, Bounds { without, ..bounds() }, &steps);
+}
+
+#[test]
+fn a_fill_that_only_merged_would_never_forget_what_was_deleted_by_hand() {
+    let (without, repair) = (Some(Rule::ReplaceKnown), Some(0));
+    let deleted = [Accept(0, 0, Anything), Delete(0), Repair(2)];
+    let told_late = [Begin(0), Answer(0), LeaseEnds];
+    let filled_anew = [Begin(1), Read(1), End(1)];
+    let steps = [deleted, told_late, filled_anew].concat();
+    breaks(CONVERGED, Bounds { without, repair, deletions: 1, ..bounds() }, &steps);
+}
+
+#[test]
+fn where_clocks_differ_by_more_than_is_reckoned_with_a_dead_reservation_hides_a_booking() {
+    let steps = [Accept(0, 0, Reserve(1)), Begin(0), Read(0), End(0), Tick, Collect(0), Accept(1, 0, Book), Answer(1)];
+    // By how much is known to the millisecond.
+    for skew in [0, 9_999] {
+        breaks(FRESH, Bounds { skew, writers: vec![0, 2], ticks: 2, ..bounds() }, &steps);
+    }
+}
+
+#[test]
+fn without_repair_a_lost_merge_is_not_made_up_for() {
+    let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Lose(0), End(0)];
+    let lossy = Bounds { losses: true, ..bounds() };
+    assert_eq!(shortest(&lossy, CONVERGED), steps);
+    let repaired = Protocol(Bounds { repair: Some(0), ..lossy }).checker().target_max_depth(7).spawn_bfs().join();
+    assert!(repaired.discovery(CONVERGED).is_none());
+}

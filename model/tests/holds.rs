@@ -1,0 +1,73 @@
+//! What holds, in every order of all that the bounds allow. Each model also has to reach what it is about (the
+//! `sometimes` in `properties.rs`) and so many states, lest it hold because nothing happens in it.
+
+use boxoffice_model::{Bounds, Protocol};
+use stateright::{Checker, Model};
+
+fn holds(bounds: Bounds, at_least: usize) {
+    let checker = Protocol(bounds).checker().threads(2).spawn_bfs().join();
+    checker.assert_properties();
+    let states = checker.unique_state_count();
+    assert!(states >= at_least, "only {states} states; before it were more than {at_least}");
+}
+
+/// Clocks are of no matter: a stamp is a version.
+fn versions() -> Bounds {
+    Bounds { writers: vec![0; 2], fillers: 2, upsets: 2, ..Bounds::default() }
+}
+
+/// Clocks differ by all that they may, so that stamps need not follow the order of the writes.
+fn clocks_apart() -> Bounds {
+    Bounds { writers: vec![0, 2], fillers: 2, ticks: 2, ..Bounds::default() }
+}
+
+#[test]
+fn no_answer_is_older_than_an_answered_write() {
+    holds(Bounds { writers: vec![0; 3], fillers: 3, ..versions() }, 90_000);
+}
+
+#[test]
+fn nor_when_begins_are_held_up_or_their_answers_are_lost() {
+    holds(Bounds { fillers: 3, delays: 1, ..versions() }, 410_000);
+}
+
+#[test]
+fn nor_of_several_seats() {
+    holds(Bounds { seats: 2, writers: vec![0; 3], ..versions() }, 140_000);
+}
+
+#[test]
+fn nor_when_clocks_differ_and_stamps_die_with_their_items() {
+    holds(Bounds { upsets: 1, ticks: 3, ..clocks_apart() }, 620_000);
+}
+
+#[test]
+fn nor_with_a_third_clock_between_them() {
+    holds(Bounds { writers: vec![0, 2, 1], fillers: 1, ..clocks_apart() }, 310_000);
+}
+
+#[test]
+fn the_stream_makes_up_for_merges_that_were_lost() {
+    holds(Bounds { writers: vec![0; 3], upsets: 1, losses: true, repair: Some(1), ..versions() }, 115_000);
+}
+
+#[test]
+fn and_does_when_items_are_deleted_by_hand() {
+    holds(Bounds { upsets: 1, losses: true, repair: Some(2), deletions: 1, ..versions() }, 195_000);
+}
+
+#[test]
+fn and_does_when_clocks_differ() {
+    holds(Bounds { losses: true, repair: Some(1), ..clocks_apart() }, 690_000);
+}
+
+#[test]
+fn and_when_items_are_deleted_by_hand_besides() {
+    let (fillers, repair) = (1, Some(0));
+    holds(Bounds { fillers, losses: true, repair, deletions: 1, ..clocks_apart() }, 480_000);
+}
+
+#[test]
+fn a_redis_that_came_back_with_an_older_key_is_right_again_once_that_has_ended_or_was_filled_anew() {
+    holds(Bounds { fillers: 3, upsets: 1, losses: true, repair: Some(0), rollback: true, ..versions() }, 500_000);
+}

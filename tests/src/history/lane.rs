@@ -1,0 +1,149 @@
+//! Carrying out plans, one after the other, on instances that stay: each history has a theater of its own.
+
+mod client;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::rules::time::EpochMillis;
+use futures_util::future::join_all;
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use super::faults;
+use super::plan::{Event, MOST_CLIENTS, Plan, Step};
+use super::record::{Answer, Ask, Record};
+use super::seats::LABELS;
+use super::summary::Summary;
+use crate::World;
+use crate::world::START;
+use client::Client;
+
+/// Between the clocks of two histories: no breaker and no layout of the one reaches into the other.
+const NEXT: u64 = 3_600_000;
+/// Four instances with the proxies before them.
+pub struct Lane {
+    world: Arc<World>,
+    clients: Vec<Client>,
+    redis: MultiplexedConnection,
+    histories: u64,
+}
+
+/// One history while it happens.
+struct Stage<'a> {
+    plan: &'a Plan,
+    theater: String,
+    base: u64,
+    ticks: AtomicU64,
+    kept: Mutex<Option<Vec<u8>>>,
+    summary: &'a Summary,
+}
+
+impl Lane {
+    /// A lane for plans whose cache fails, or for those whose cache is well.
+    pub async fn new(world: Arc<World>, lossy: bool) -> Self {
+        let mut clients = Vec::new();
+        for _ in 0..MOST_CLIENTS {
+            clients.push(Client::new(&world, lossy).await);
+        }
+        let redis = world.redis().await;
+        Self { world, clients, redis, histories: 0 }
+    }
+
+    /// Carries out a plan. The last call is a look at what is left in the end.
+    pub async fn carry_out(&mut self, plan: &Plan, summary: &Summary) -> Vec<Record> {
+        self.histories += 1;
+        let stage = Stage {
+            plan,
+            theater: format!("history-{}-{}", plan.seed, Uuid::now_v7().simple()),
+            base: START.0 + self.histories * NEXT,
+            ticks: AtomicU64::new(0),
+            kept: Mutex::new(None),
+            summary,
+        };
+        self.world.put_theater(&stage.theater, "H", &LABELS[..plan.seats]).await;
+        for (client, ahead) in self.clients.iter().zip(&plan.clocks) {
+            client.starts_at(EpochMillis(stage.base + ahead));
+        }
+        let clients = (0..plan.clocks.len()).map(|client| self.steps_of(client, &stage));
+        let mut records: Vec<_> = join_all(clients).await.into_iter().flatten().collect();
+        records.push(self.last_look(&stage).await);
+        records.sort_by_key(|record| record.begin);
+        records
+    }
+
+    async fn steps_of(&self, client: usize, stage: &Stage<'_>) -> Vec<Record> {
+        let mut records = Vec::new();
+        let mut given = None;
+        for step in stage.plan.steps.iter().filter(|step| step.client == client) {
+            let clock = &self.clients[client].clock;
+            clock.set(EpochMillis(clock.now().0 + step.advance));
+            if let Some(event) = step.before {
+                self.happens(event, stage).await;
+            }
+            let record = self.clients[client].makes(step, given, stage).await;
+            if let Answer::Reserved { reservation, .. } = record.answer {
+                given = Some(reservation);
+            }
+            records.push(record);
+        }
+        records
+    }
+
+    async fn last_look(&self, stage: &Stage<'_>) -> Record {
+        let step = Step {
+            client: 0,
+            advance: 0,
+            before: None,
+            ask: Ask::Look { consistent: true },
+            own_reservation: false,
+            faults: faults::Faults::default(),
+            killed_after: None,
+        };
+        self.clients[0].makes(&step, None, stage).await
+    }
+
+    async fn happens(&self, event: Event, stage: &Stage<'_>) {
+        let mut redis = self.redis.clone();
+        let key = self.world.cache_key(&stage.theater);
+        match event {
+            Event::Sweep => self.sweep(stage).await,
+            Event::Evict => {
+                let gone: usize = redis.del(&key).await.expect("the cache");
+                stage.summary.add("key evicted", gone);
+            }
+            Event::KeepKey => *stage.kept.lock().await = redis.get(&key).await.expect("the cache"),
+            Event::RollBack => {
+                let Some(kept) = stage.kept.lock().await.take() else { return };
+                let () = redis.set_ex(&key, kept, 60).await.expect("the cache");
+                stage.summary.add("key rolled back", 1);
+            }
+        }
+    }
+
+    /// Deletes what has run out by every clock, as DynamoDB's TTL does, only sooner. Also by the clocks of writes that may
+    /// still be on their way: they don't outlast what DynamoDB's TTL takes.
+    async fn sweep(&self, stage: &Stage<'_>) {
+        let clocks = self.clients.iter().take(stage.plan.clocks.len()).map(Client::earliest);
+        let slowest = clocks.min().unwrap_or_default().seconds().0;
+        for label in &LABELS[..stage.plan.seats] {
+            let delete = self.world.client.delete_item().table_name(&self.world.table);
+            let delete = delete.key("pk", AttributeValue::S(format!("THEATER#{}", stage.theater)));
+            let delete = delete.key("sk", AttributeValue::S(format!("SEAT#{label}")));
+            let delete = delete.condition_expression("#status = :reserved AND expires_at <= :now");
+            let delete = delete.expression_attribute_names("#status", "status");
+            let delete = delete.expression_attribute_values(":reserved", AttributeValue::S("reserved".to_owned()));
+            let delete = delete.expression_attribute_values(":now", AttributeValue::N(slowest.to_string()));
+            match delete.send().await {
+                Ok(_) => stage.summary.add("seat swept", 1),
+                Err(refused) => {
+                    let error = refused.into_service_error();
+                    assert!(error.is_conditional_check_failed_exception(), "{error}");
+                }
+            }
+        }
+    }
+}

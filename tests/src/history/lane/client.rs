@@ -1,0 +1,132 @@
+//! One client of a history: its instance, its clock, and the proxies before the engines.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use boxoffice::clock::Clock;
+use boxoffice::rules::time::EpochMillis;
+use boxoffice::usecases::BoxOffice;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Stage;
+use crate::dynamodb_proxy::{DynamoDbProxy, Seen};
+use crate::history::faults;
+use crate::history::plan::Step;
+use crate::history::record::{Answer, Ask, Record};
+use crate::redis_proxy::RedisProxy;
+use crate::world::START;
+use crate::{Call, Setup, World, engines};
+
+/// A cache that fails is waited for so long; one that is well, so long that this machine can't be slower.
+const LOSSY_DEADLINE: Duration = Duration::from_millis(60);
+const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(super) struct Client {
+    pub(super) clock: Clock,
+    office: BoxOffice,
+    dynamodb: DynamoDbProxy,
+    /// Before a cache that is well there is none.
+    redis: Option<RedisProxy>,
+    /// The clock of the first call whose outcome nobody knows: it may still be on its way.
+    unknown_since: AtomicU64,
+}
+
+impl Client {
+    pub(super) async fn new(world: &World, lossy: bool) -> Self {
+        let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
+        let redis = if lossy { Some(RedisProxy::before(engines::shared().valkey.port()).await) } else { None };
+        let cache = redis.as_ref().map_or(Setup::shared(), |redis| Setup::with_cache(&redis.url));
+        let setup = Setup {
+            dynamodb: dynamodb.endpoint.clone(),
+            cache_deadline: if lossy { LOSSY_DEADLINE } else { DEADLINE },
+            attempt: Duration::from_millis(300),
+            total: Duration::from_millis(900),
+            ..cache
+        };
+        let clock = Clock::manual(START);
+        let office = world.instance_at(&setup, clock.clone()).await;
+        Self { clock, office, dynamodb, redis, unknown_since: AtomicU64::new(u64::MAX) }
+    }
+
+    /// Sets the clock for a new history.
+    pub(super) fn starts_at(&self, now: EpochMillis) {
+        self.clock.set(now);
+        self.unknown_since.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    /// The earliest time by which a call of this client may judge a seat from now on.
+    pub(super) fn earliest(&self) -> EpochMillis {
+        self.clock.now().min(EpochMillis(self.unknown_since.load(Ordering::SeqCst)))
+    }
+
+    /// Makes a call, with all that it is to meet. `given` is the reservation that the client was given last.
+    pub(super) async fn makes(&self, step: &Step, given: Option<Uuid>, stage: &Stage<'_>) -> Record {
+        let ask = match step.ask {
+            Ask::Book { seats, booking, .. } if step.own_reservation && given.is_some() => {
+                Ask::Book { seats, booking, reservation: given }
+            }
+            ask => ask,
+        };
+        let call = call(&ask, &stage.theater);
+        // What was left over from the call before, be it on its way, isn't this one's.
+        self.dynamodb.take();
+        step.faults.stage(&self.dynamodb, self.redis.as_ref()).await;
+        let begin = stage.ticks.fetch_add(1, Ordering::SeqCst);
+        let reply = match step.killed_after {
+            Some(after) => tokio::time::timeout(after, call.send(&self.office)).await.ok(),
+            None => Some(call.send(&self.office).await),
+        };
+        let end = stage.ticks.fetch_add(1, Ordering::SeqCst);
+        let seen = self.dynamodb.take();
+        self.dynamodb.calm();
+        let met = self.met(step, &seen).await;
+        let answer = reply.as_ref().map_or(Answer::Unknown, |reply| Answer::read(&ask, reply));
+        if answer == Answer::Unknown {
+            self.unknown_since.fetch_min(self.clock.now().0, Ordering::SeqCst);
+        }
+        let writes = seen.iter().filter(|seen| ["UpdateItem", "TransactWriteItems"].contains(&seen.operation.as_str()));
+        Record {
+            client: step.client,
+            begin,
+            end: reply.is_some().then_some(end),
+            now: EpochMillis(self.clock.now().0),
+            ask,
+            answer,
+            writes: writes.clone().count(),
+            carried_out: writes.filter(|seen| seen.carried_out != Some(false)).count(),
+            met,
+        }
+    }
+
+    async fn met(&self, step: &Step, seen: &[Seen]) -> Vec<&'static str> {
+        let mut met: Vec<_> = seen.iter().filter_map(|seen| seen.fault.as_ref()).map(faults::name).collect();
+        if let (Some(redis), Some(fault)) = (&self.redis, step.faults.cache) {
+            redis.set(None).await;
+            met.extend((redis.take_met() > 0).then_some(fault.name()));
+        }
+        met
+    }
+}
+
+fn call(ask: &Ask, theater: &str) -> Call {
+    match ask {
+        Ask::Look { consistent: true } => Call::get_seats(theater).query("consistent=true"),
+        Ask::Look { consistent: false } => Call::get_seats(theater),
+        Ask::Reserve { seats, reservation, expires_in } => {
+            let body =
+                json!({ "seats": seats.labels(), "expires_in": expires_in, "reservation_id": text(*reservation) });
+            Call::reserve(theater, &body)
+        }
+        Ask::Book { seats, booking, reservation } => {
+            let body = json!({
+                "seats": seats.labels(), "booking_id": text(*booking), "reservation_id": text(*reservation)
+            });
+            Call::book(theater, &body)
+        }
+    }
+}
+
+fn text(id: Option<Uuid>) -> Value {
+    id.map_or(Value::Null, |id| Value::String(id.to_string()))
+}

@@ -1,0 +1,203 @@
+//! What a history is to be, drawn from a seed and nothing else.
+
+use std::fmt;
+use std::time::Duration;
+
+use fastrand::Rng;
+use uuid::Uuid;
+
+use super::faults::Faults;
+use super::record::Ask;
+use super::seats::{LABELS, Seats};
+
+/// Clients at the most.
+pub const MOST_CLIENTS: usize = 4;
+/// How far a clock may be off, in seconds to either side.
+const MOST_OFF: u64 = 5;
+/// The ids that clients use are so few that they meet.
+const IDS: u128 = 5;
+
+/// The plan of one history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What it was drawn from.
+    pub seed: u64,
+    /// Whether the way to the cache fails, so that cached answers may be behind.
+    pub lossy: bool,
+    /// How many seats the theater has.
+    pub seats: usize,
+    /// By how much each client's clock is ahead of the slowest, in milliseconds.
+    pub clocks: Vec<u64>,
+    /// The steps of all clients; each client's come in this order, those of different clients as it happens.
+    pub steps: Vec<Step>,
+}
+
+/// One call of one client, with what is done to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Who makes it.
+    pub client: usize,
+    /// By how much this client's clock goes on before it, in milliseconds.
+    pub advance: u64,
+    /// What happens before it.
+    pub before: Option<Event>,
+    /// What is asked.
+    pub ask: Ask,
+    /// Whether a booking uses the reservation that this client was given last, if there is one.
+    pub own_reservation: bool,
+    /// What the call meets.
+    pub faults: Faults,
+    /// The client stops waiting, as when an instance is killed.
+    pub killed_after: Option<Duration>,
+}
+
+/// What happens besides the calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// DynamoDB's TTL deletes what has run out by every clock.
+    Sweep,
+    /// The cache evicts the theater's key.
+    Evict,
+    /// Somebody keeps a copy of the key...
+    KeepKey,
+    /// ...and puts it back later, as a cache that came back from a snapshot.
+    RollBack,
+}
+
+impl Plan {
+    /// Draws the plan of a seed. Odd seeds have a cache that fails.
+    pub fn of(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let lossy = seed % 2 == 1;
+        let (seats, clients) = (rng.usize(3..=LABELS.len()), rng.usize(3..=MOST_CLIENTS));
+        // The milliseconds tell the clients' clocks apart for good: each adds whole seconds, and three for each step.
+        let clocks = (0..clients).map(|client| rng.u64(0..=2 * MOST_OFF) * 1_000 + client as u64 * 200).collect();
+        let calm = rng.u8(0..4) == 0;
+        let mut steps: Vec<Step> = Vec::new();
+        for _ in 0..rng.usize(10..=20) {
+            let client = rng.usize(0..clients);
+            let (ask, own_reservation) = ask(&mut rng, seats, &steps);
+            steps.push(Step {
+                client,
+                advance: [0, 1, 1, 2, 3, 4][rng.usize(0..6)] * 1_000 + 3,
+                before: event(&mut rng, lossy),
+                faults: if calm { Faults::default() } else { Faults::draw(&mut rng, &ask, lossy) },
+                killed_after: (rng.u8(0..30) == 0).then(|| Duration::from_millis(rng.u64(0..12))),
+                ask,
+                own_reservation,
+            });
+        }
+        Self { seed, lossy, seats, clocks, steps }
+    }
+}
+
+/// An id that clients use, by its number. Several use the same one.
+pub fn id(number: u128) -> Uuid {
+    Uuid::from_u128(0x0188_c0de_0000_7000_8000_0000_0000_0000 + number)
+}
+
+fn ask(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (Ask, bool) {
+    if !earlier.is_empty() && rng.u8(0..4) == 0 {
+        let step = &earlier[rng.usize(0..earlier.len())];
+        return (step.ask, step.own_reservation);
+    }
+    match rng.u8(0..12) {
+        0..5 => (reserve(rng, seats), false),
+        5..8 => (book(rng, seats), rng.u8(0..5) == 0),
+        _ => (Ask::Look { consistent: rng.u8(0..4) == 0 }, false),
+    }
+}
+
+fn reserve(rng: &mut Rng, seats: usize) -> Ask {
+    Ask::Reserve {
+        seats: some_seats(rng, seats),
+        reservation: (rng.u8(0..4) > 0).then(|| id(rng.u128(0..IDS))),
+        expires_in: if rng.u8(0..3) > 0 { rng.u32(1..=4) } else { 600 },
+    }
+}
+
+fn book(rng: &mut Rng, seats: usize) -> Ask {
+    Ask::Book {
+        seats: some_seats(rng, seats),
+        booking: (rng.u8(0..5) > 0).then(|| id(100 + rng.u128(0..IDS))),
+        reservation: (rng.u8(0..3) > 0).then(|| id(rng.u128(0..IDS))),
+    }
+}
+
+/// One to three of the seats, fewer more often.
+fn some_seats(rng: &mut Rng, seats: usize) -> Seats {
+    let wanted = [1, 1, 1, 2, 2, 3][rng.usize(0..6)];
+    (0..wanted).fold(Seats::default(), |set, _| set.with(rng.usize(0..seats)))
+}
+
+fn event(rng: &mut Rng, lossy: bool) -> Option<Event> {
+    match rng.u8(0..40) {
+        0..4 => Some(Event::Sweep),
+        4..6 => Some(Event::Evict),
+        6..9 if lossy => Some(Event::KeepKey),
+        9..12 if lossy => Some(Event::RollBack),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cache = if self.lossy { "fails" } else { "is well" };
+        writeln!(
+            f,
+            "seed {}: {} seats, clocks ahead by {:?} ms, the cache {cache}",
+            self.seed, self.seats, self.clocks
+        )?;
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "{number:>3} {step}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "client {} +{} ms", self.client, self.advance)?;
+        if let Some(event) = self.before {
+            write!(f, ", {event:?}")?;
+        }
+        write!(f, ": {}", self.ask)?;
+        if self.own_reservation {
+            f.write_str(", or the one it was given last")?;
+        }
+        if self.faults != Faults::default() {
+            write!(f, "; {:?}", self.faults)?;
+        }
+        if let Some(after) = self.killed_after {
+            write!(f, "; killed after {} ms", after.as_millis())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_seed_is_one_plan_and_another_seed_another() {
+        let plans: HashSet<_> = (0..100).map(|seed| format!("{:?}", Plan::of(seed).steps)).collect();
+        assert_eq!(plans.len(), 100);
+        assert_eq!(Plan::of(7), Plan::of(7));
+    }
+
+    #[test]
+    fn no_two_calls_have_the_same_millisecond() {
+        for plan in (0..200).map(Plan::of) {
+            let mut clocks = plan.clocks.clone();
+            let now = plan.steps.iter().map(|step| {
+                clocks[step.client] += step.advance;
+                clocks[step.client]
+            });
+            let now: Vec<_> = now.collect();
+            assert_eq!(now.iter().collect::<HashSet<_>>().len(), now.len(), "{plan}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Reading replies. What isn't an answer to what was asked is [`Answer::Odd`], and never right.
+
+use super::{Answer, Ask, InTheWay};
+use crate::Reply;
+use crate::history::seats::Seats;
+
+impl Answer {
+    /// Reads a reply to this question.
+    pub fn read(ask: &Ask, reply: &Reply) -> Self {
+        Self::try_read(ask, reply).unwrap_or_else(|| Self::Odd(format!("{} {}", reply.status, reply.text)))
+    }
+
+    fn try_read(ask: &Ask, reply: &Reply) -> Option<Self> {
+        let replayed = reply.header("idempotent-replayed") == "true";
+        let wanted = if replayed { 200 } else { 201 };
+        match (ask, reply.status) {
+            (_, 503) if reply.code() == "try_again" => Some(Self::Unknown),
+            (Ask::Look { consistent }, 200) => seen(*consistent, reply),
+            (Ask::Reserve { seats, .. }, status) if status == wanted => {
+                (said_seats(reply)? == *seats).then_some(()).and_then(|()| reserved(reply, replayed))
+            }
+            (Ask::Book { seats, .. }, status) if status == wanted => {
+                (said_seats(reply)? == *seats).then_some(()).and_then(|()| booked(reply, replayed))
+            }
+            (Ask::Reserve { seats, .. } | Ask::Book { seats, .. }, 409) => taken(*seats, reply),
+            (Ask::Book { .. }, 422) if reply.code() == "idempotency_key_reused" => Some(Self::IdReused),
+            _ => None,
+        }
+    }
+}
+
+fn seen(consistent: bool, reply: &Reply) -> Option<Answer> {
+    let number = |field: &str| usize::try_from(reply.body[field].as_u64()?).ok();
+    let source = reply.header("x-cache");
+    (["hit", "miss", "bypass"].contains(&source) && !(consistent && source != "bypass")).then_some(())?;
+    let (available, reserved, booked) = (said_seats(reply)?, number("reserved")?, number("booked")?);
+    Some(Answer::Seen { available, reserved, booked, hit: source == "hit" })
+}
+
+fn said_seats(reply: &Reply) -> Option<Seats> {
+    Seats::read(reply.body["seats"].as_array()?.iter().map(|label| label.as_str().unwrap_or_default()))
+}
+
+fn reserved(reply: &Reply, replayed: bool) -> Option<Answer> {
+    let reservation = reply.body["reservation_id"].as_str()?.parse().ok()?;
+    Some(Answer::Reserved { reservation, expires_at: seconds(reply.body["expires_at"].as_str()?)?, replayed })
+}
+
+fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
+    let booking = reply.body["booking_id"].as_str()?.parse().ok()?;
+    Some(Answer::Booked { booking, booked_at: seconds(reply.body["booked_at"].as_str()?)?, replayed })
+}
+
+/// The seats in the way: some, each once, all of them asked for.
+fn taken(asked: Seats, reply: &Reply) -> Option<Answer> {
+    let seats = reply.body["seats"].as_array()?;
+    let named = Seats::read(seats.iter().map(|seat| seat["seat"].as_str().unwrap_or_default()))?;
+    (named != Seats::default() && named.0 & !asked.0 == 0).then_some(())?;
+    let in_the_way = seats.iter().zip(named.positions()).map(|(said, seat)| {
+        let until = said["expires_at"].as_str();
+        match said["status"].as_str()? {
+            "reserved" => Some(InTheWay { seat, reserved_until: Some(seconds(until?)?) }),
+            "booked" if until.is_none() => Some(InTheWay { seat, reserved_until: None }),
+            _ => None,
+        }
+    });
+    in_the_way.collect::<Option<Vec<_>>>().map(Answer::Taken)
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    u64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_second()).ok()
+}

@@ -1,0 +1,93 @@
+//! Calls and answers in a line each, for whoever has to see what went wrong.
+
+use std::fmt;
+
+use boxoffice::rules::time::EpochMillis;
+use uuid::Uuid;
+
+use super::{Answer, Ask, InTheWay, Record};
+use crate::history::seats::Seats;
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reserve { seats, reservation, expires_in } => {
+                write!(f, "reserve {seats} for {expires_in} s under {}", Short(*reservation))
+            }
+            Self::Book { seats, booking, reservation } => {
+                write!(f, "book {seats} as {} with reservation {}", Short(*booking), Short(*reservation))
+            }
+            Self::Look { consistent: true } => f.write_str("look past the cache"),
+            Self::Look { consistent: false } => f.write_str("look"),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = |replayed: &bool| if *replayed { "200 repeated" } else { "201" };
+        match self {
+            Self::Reserved { reservation, expires_at, replayed } => {
+                write!(f, "{}, {} until {expires_at}", status(replayed), Short(Some(*reservation)))
+            }
+            Self::Booked { booking, booked_at, replayed } => {
+                write!(f, "{}, {} at {booked_at}", status(replayed), Short(Some(*booking)))
+            }
+            Self::Taken(seats) => {
+                write!(f, "409, {}", seats.iter().map(InTheWay::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Self::IdReused => f.write_str("422"),
+            Self::Seen { available, reserved, booked, hit } => {
+                let source = if *hit { "cached" } else { "DynamoDB's own" };
+                write!(f, "free: {available}; {reserved} reserved, {booked} booked ({source})")
+            }
+            Self::Unknown => f.write_str("unknown"),
+            Self::Odd(text) => write!(f, "not an answer: {text}"),
+        }
+    }
+}
+
+impl fmt::Display for InTheWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seat = Seats::one(self.seat);
+        match self.reserved_until {
+            Some(until) => write!(f, "{seat} reserved until {until}"),
+            None => write!(f, "{seat} booked"),
+        }
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.end.map_or_else(|| "..".to_owned(), |end| end.to_string());
+        write!(f, "{:>3}-{end:<3} client {} at {}: {}", self.begin, self.client, Millis(self.now), self.ask)?;
+        write!(f, " => {}", self.answer)?;
+        if !matches!(self.ask, Ask::Look { .. }) {
+            write!(f, "  [{} writes, {} carried out]", self.writes, self.carried_out)?;
+        }
+        if !self.met.is_empty() {
+            write!(f, "  met {}", self.met.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+struct Millis(EpochMillis);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0.seconds().0, self.0.0 % 1000)
+    }
+}
+
+/// An id by its end, which tells ids of one history apart.
+struct Short(Option<Uuid>);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(id) => write!(f, "#{:04x}", id.as_u128() & 0xffff),
+            None => f.write_str("none"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What was met in many histories, counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+
+use super::looks::Findings;
+use super::plan::Plan;
+use super::record::{Answer, Ask, Record};
+
+/// What has to occur in a thousand histories; else the plans have gone blind.
+pub const EXPECTED: [&str; 38] = [
+    "reserve 201",
+    "reserve 200",
+    "reserve 409",
+    "reserve 409 from the cache",
+    "reserve unknown",
+    "book 201",
+    "book 200",
+    "book 409",
+    "book 409 from the cache",
+    "book 422",
+    "book unknown",
+    "look hit",
+    "look at DynamoDB",
+    "look unknown",
+    "met cut before",
+    "met cut after",
+    "met throttled",
+    "met conflict",
+    "met error 500",
+    "met silence",
+    "met cache cut",
+    "met cache dead",
+    "met cache away",
+    "met cache silent",
+    "staged cut before",
+    "staged cut after",
+    "staged throttled",
+    "staged conflict",
+    "staged error 500",
+    "staged silence",
+    "staged cache cut",
+    "staged cache dead",
+    "staged cache away",
+    "staged cache silent",
+    "nobody waited",
+    "key evicted",
+    "key rolled back",
+    "seat swept",
+];
+
+/// Counts by name.
+#[derive(Debug, Default)]
+pub struct Summary(Mutex<BTreeMap<String, usize>>);
+
+impl Summary {
+    /// Adds to a count.
+    pub fn add(&self, name: &str, number: usize) {
+        *self.0.lock().unwrap().entry(name.to_owned()).or_default() += number;
+    }
+
+    /// A count.
+    pub fn of(&self, name: &str) -> usize {
+        self.0.lock().unwrap().get(name).copied().unwrap_or_default()
+    }
+
+    /// The sum of the counts whose names begin like this.
+    pub fn all(&self, beginning: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|(name, _)| name.starts_with(beginning)).map(|(_, number)| number).sum()
+    }
+
+    /// What of [`EXPECTED`] didn't occur.
+    pub fn missing(&self) -> Vec<&'static str> {
+        EXPECTED.into_iter().filter(|name| self.of(name) == 0).collect()
+    }
+
+    /// Counts a history.
+    pub(super) fn count(&self, plan: &Plan, records: &[Record], cached: &Findings) {
+        self.add("histories", 1);
+        self.add("calls", records.len());
+        self.add("cached answers judged", cached.judged);
+        self.add("stale", cached.stale.len());
+        for step in &plan.steps {
+            for fault in step.faults.names() {
+                self.add(&format!("staged {fault}"), 1);
+            }
+        }
+        for record in records {
+            self.add(&kind(record), 1);
+            self.add("nobody waited", usize::from(record.end.is_none()));
+            for fault in &record.met {
+                self.add(&format!("met {fault}"), 1);
+            }
+        }
+    }
+
+    /// The one line.
+    pub fn line(&self) -> String {
+        format!(
+            "{} histories, {} calls; faults: {} staged, {} met; {} unknown outcomes, {} repeats, {} conflicts; \
+            {} cached answers judged, {} behind while their cache failed",
+            self.of("histories"),
+            self.of("calls"),
+            self.all("staged"),
+            self.all("met"),
+            ["reserve unknown", "book unknown"].map(|name| self.of(name)).iter().sum::<usize>(),
+            ["reserve 200", "book 200", "book 422"].map(|name| self.of(name)).iter().sum::<usize>(),
+            self.all("reserve 409") + self.all("book 409"),
+            self.of("cached answers judged"),
+            self.of("stale"),
+        )
+    }
+}
+
+/// What was asked and what was answered, in a word or two.
+fn kind(record: &Record) -> String {
+    let asked = match record.ask {
+        Ask::Reserve { .. } => "reserve",
+        Ask::Book { .. } => "book",
+        Ask::Look { .. } => "look",
+    };
+    let answered = match &record.answer {
+        Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } => {
+            if *replayed {
+                "200"
+            } else {
+                "201"
+            }
+        }
+        Answer::Taken(_) if record.is_from_cache() => "409 from the cache",
+        Answer::Taken(_) => "409",
+        Answer::IdReused => "422",
+        Answer::Seen { hit: true, .. } => "hit",
+        Answer::Seen { hit: false, .. } => "at DynamoDB",
+        Answer::Unknown => "unknown",
+        Answer::Odd(_) => "odd",
+    };
+    format!("{asked} {answered}")
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.line())?;
+        let counts = self.0.lock().unwrap();
+        let counts: Vec<_> = counts.iter().map(|(name, number)| format!("{name}: {number}")).collect();
+        write!(f, "{}", counts.join("; "))
+    }
+}

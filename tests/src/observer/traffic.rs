@@ -1,0 +1,201 @@
+//! Traffic to be observed: writers, lookers, and a cache that evicts, all at once over a few theaters.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use boxoffice::clock::Clock;
+use boxoffice::rules::time::EpochMillis;
+use fastrand::Rng;
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
+
+use super::{Observer, Taken, Verdict};
+use crate::world::START;
+use crate::{Call, Reply, World};
+
+const THEATERS: usize = 6;
+const WRITERS: u64 = 3;
+const LOOKERS: u64 = 4;
+/// For so many looks there is one write and one read of the table: however fast the machine is, most is looking.
+const LOOKS_A_TURN: usize = 25;
+/// A theater is replaced after so many writes, when most of it is sold.
+const WRITES: u64 = 120;
+/// By how much a write moves the time of day, in milliseconds: while a theater lasts, reservations run out and its key in
+/// the cache comes to be renewed.
+const PACE: u64 = 90;
+/// How far clocks are apart at the most, in milliseconds.
+const APART: u64 = 5_000;
+
+const LABELS: [&str; 16] =
+    ["A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "C1", "C2", "C3", "C4", "D1", "D2", "D3", "D4"];
+
+/// Theaters with people in them.
+pub struct Traffic {
+    world: World,
+    observer: Arc<Observer>,
+    theaters: RwLock<Vec<Arc<Theater>>>,
+    time: AtomicU64,
+    looks: AtomicUsize,
+    writing: Semaphore,
+    reading: Semaphore,
+}
+
+struct Theater {
+    id: String,
+    writes: AtomicU64,
+}
+
+impl Traffic {
+    /// Theaters in this world, watched by this observer.
+    pub async fn new(world: World, observer: Arc<Observer>) -> Arc<Self> {
+        let traffic = Self {
+            world,
+            observer,
+            theaters: RwLock::default(),
+            time: AtomicU64::new(START.0),
+            looks: AtomicUsize::new(0),
+            writing: Semaphore::new(0),
+            reading: Semaphore::new(0),
+        };
+        for _ in 0..THEATERS {
+            let theater = traffic.open().await;
+            traffic.theaters.write().unwrap().push(theater);
+        }
+        Arc::new(traffic)
+    }
+
+    /// Lets everybody in, until the observer has checked so many cached answers or found something wrong. What they do is
+    /// drawn from the seed.
+    pub async fn flow(self: &Arc<Self>, seed: u64, checked: usize) {
+        let mut people = tokio::task::JoinSet::new();
+        for number in 0..WRITERS {
+            people.spawn(self.clone().write(Rng::with_seed(seed + number)));
+        }
+        for number in 0..LOOKERS {
+            people.spawn(self.clone().look(Rng::with_seed(seed + WRITERS + number)));
+        }
+        people.spawn(self.clone().read(checked));
+        while let Some(left) = people.join_next().await {
+            if let Err(failed) = left {
+                std::panic::resume_unwind(failed.into_panic());
+            }
+        }
+    }
+
+    /// Waits for its turn; `false` when it is over.
+    async fn turn(turns: &Semaphore) -> bool {
+        turns.acquire().await.map(SemaphorePermit::forget).is_ok()
+    }
+
+    /// Moves a clock to the time of day, as far off as it is.
+    fn set(&self, clock: &Clock, off: u64) {
+        clock.set(EpochMillis(self.time.load(Ordering::SeqCst) + off));
+    }
+
+    async fn open(&self) -> Arc<Theater> {
+        let id = format!("traffic-{}", Uuid::now_v7().simple());
+        self.world.put_theater(&id, "T", &LABELS).await;
+        self.observer.watch(&id, &LABELS);
+        Arc::new(Theater { id, writes: AtomicU64::new(0) })
+    }
+
+    fn some_theater(&self, rng: &mut Rng) -> (usize, Arc<Theater>) {
+        let place = rng.usize(0..THEATERS);
+        (place, self.theaters.read().unwrap()[place].clone())
+    }
+
+    async fn write(self: Arc<Self>, mut rng: Rng) {
+        let (clock, off) = (Clock::manual(START), rng.u64(0..APART));
+        let (office, mut redis) = (self.world.instance(clock.clone()).await, self.world.redis().await);
+        let mut mine = None;
+        while Self::turn(&self.writing).await {
+            let (place, theater) = self.some_theater(&mut rng);
+            if rng.u8(0..10) == 0 {
+                self.evict(&mut redis, &mut rng, &theater).await;
+            }
+            if theater.writes.fetch_add(1, Ordering::SeqCst) == WRITES {
+                let next = self.open().await;
+                self.theaters.write().unwrap()[place] = next;
+                // Whoever is still looking at it sees it through; a last read judges most of that.
+                self.observer.read(&self.world, &theater.id).await;
+            }
+            self.time.fetch_add(PACE, Ordering::SeqCst);
+            self.set(&clock, off);
+            let reply = ask(&mut rng, &theater.id, mine.as_deref()).send(&office).await;
+            if [200, 201].contains(&reply.status) {
+                self.observer.answered(&theater.id, &reply.seats(), taken(&reply));
+                mine = reply.body["reservation_id"].as_str().map(str::to_owned).or(mine);
+            } else {
+                assert_eq!(reply.status, 409, "{}", reply.text);
+            }
+        }
+    }
+
+    /// A key is evicted, or comes to the end of its life so that it is renewed.
+    async fn evict(&self, redis: &mut MultiplexedConnection, rng: &mut Rng, theater: &Theater) {
+        let key = self.world.cache_key(&theater.id);
+        if rng.bool() {
+            let _: usize = redis.del(&key).await.expect("the cache");
+        } else {
+            let _: bool = redis.expire(&key, 10).await.expect("the cache");
+        }
+    }
+
+    async fn look(self: Arc<Self>, mut rng: Rng) {
+        let (clock, off) = (Clock::manual(START), rng.u64(0..APART));
+        let office = self.world.instance(clock.clone()).await;
+        while !self.reading.is_closed() {
+            let (_, theater) = self.some_theater(&mut rng);
+            self.set(&clock, off);
+            let began = Instant::now();
+            let reply = Call::get_seats(&theater.id).send(&office).await;
+            assert_eq!(reply.status, 200, "{}", reply.text);
+            self.observer.looked(&theater.id, began, clock.now(), &reply);
+            if self.looks.fetch_add(1, Ordering::SeqCst).is_multiple_of(LOOKS_A_TURN) {
+                self.writing.add_permits(1);
+                self.reading.add_permits(1);
+            }
+        }
+    }
+
+    /// Reads the table theater by theater, and closes when it is time.
+    async fn read(self: Arc<Self>, checked: usize) {
+        let mut place = 0;
+        let goes_on = |verdict: Verdict| verdict.checked < checked && verdict.is_clean();
+        while goes_on(self.observer.verdict()) && Self::turn(&self.reading).await {
+            let theater = self.theaters.read().unwrap()[place].clone();
+            self.observer.read(&self.world, &theater.id).await;
+            place = (place + 1) % THEATERS;
+        }
+        self.writing.close();
+        self.reading.close();
+    }
+}
+
+/// What a writer asks for: mostly reservations that run out soon, some bookings.
+fn ask(rng: &mut Rng, theater: &str, mine: Option<&str>) -> Call {
+    let wanted = rng.usize(1..=3);
+    let mut seats = LABELS.to_vec();
+    rng.shuffle(&mut seats);
+    seats.truncate(wanted);
+    if rng.u8(0..10) > 0 {
+        return Call::reserve(theater, &json!({ "seats": seats, "expires_in": rng.u32(1..=20) }));
+    }
+    let reservation = mine.map_or(Value::Null, Value::from);
+    Call::book(theater, &json!({ "seats": seats, "reservation_id": reservation }))
+}
+
+/// What a writer's answer says of its seats.
+fn taken(reply: &Reply) -> Taken {
+    match reply.body["expires_at"].as_str() {
+        Some(until) => {
+            let until = until.parse::<jiff::Timestamp>().expect("an instant").as_second();
+            Taken::Until(u64::try_from(until).expect("after 1970"))
+        }
+        None => Taken::ForGood,
+    }
+}

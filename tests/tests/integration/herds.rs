@@ -1,0 +1,279 @@
+//! Herds: a thousand who look at one theater at the same time are all answered rightly, for a Query or two.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use boxoffice::cache::{Begun, FillReason, FillToken, LEASE};
+use boxoffice::rules::names::TheaterId;
+use boxoffice::tally::Tally;
+use boxoffice::usecases::BoxOffice;
+use boxoffice_local::engine::Valkey;
+use boxoffice_tests::dynamodb_proxy::{Barrier, DynamoDbProxy};
+use boxoffice_tests::redis_proxy::RedisProxy;
+use boxoffice_tests::{Call, Reply, Setup, World, engines};
+use redis::AsyncCommands;
+use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinHandle;
+
+const INSTANCES: usize = 20;
+const READERS: usize = 1_000;
+/// What there is to be seen: A1 is booked before the herd comes.
+const RIGHT: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
+
+/// Instances behind proxies that count, each with the layout in memory. Nothing is in the cache. One herd at a time:
+/// they are hard on a machine that runs other tests too.
+struct Herd {
+    world: Arc<World>,
+    offices: Vec<Arc<BoxOffice>>,
+    dynamodb: DynamoDbProxy,
+    redis: RedisProxy,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Herd {
+    async fn new() -> Self {
+        Self::on(engines::shared().valkey.port()).await
+    }
+
+    async fn on(valkey: u16) -> Self {
+        static TURN: Mutex<()> = Mutex::const_new(());
+        let turn = TURN.lock().await;
+        let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
+        let redis = RedisProxy::before(valkey).await;
+        // Nobody gives up for slowness: a machine may be as slow as it likes.
+        let setup = Setup {
+            dynamodb: dynamodb.endpoint.clone(),
+            cache_deadline: Duration::from_secs(60),
+            fill_wait: Duration::from_secs(60),
+            ..Setup::with_cache(&redis.url)
+        };
+        let world = World::on(setup).await;
+        assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+        let mut offices = Vec::new();
+        for _ in 0..INSTANCES {
+            let office = world.instance(world.clock.clone()).await;
+            Call::get_seats("1").query("consistent=true").send(&office).await;
+            offices.push(Arc::new(office));
+        }
+        dynamodb.take();
+        redis.take();
+        Self { world: Arc::new(world), offices, dynamodb, redis, _turn: turn }
+    }
+
+    /// The herd sets off, each reader in a task of its own.
+    fn set_off(&self) -> Vec<JoinHandle<Reply>> {
+        self.some_set_off(READERS)
+    }
+
+    fn some_set_off(&self, readers: usize) -> Vec<JoinHandle<Reply>> {
+        let offices = self.offices.iter().cycle().take(readers).cloned();
+        offices.map(|office| tokio::spawn(async move { Call::get_seats("1").send(&office).await })).collect()
+    }
+
+    fn queries(&self) -> usize {
+        self.dynamodb.count("Query")
+    }
+
+    /// Somebody else begins to fill, and is never heard of again.
+    async fn a_filler_dies(&self) {
+        let (theater, tally) = (TheaterId::parse("1").unwrap(), Tally::default());
+        let store = self.world.store(self.world.clock.clone()).await;
+        let layout = store.layout(&theater, &tally).await.unwrap().unwrap();
+        let begun = self.world.cache().begin(&layout, FillReason::Missing, FillToken::new(), &tally).await.unwrap();
+        assert!(matches!(begun, Begun::Fill(_)));
+    }
+
+    /// Somebody begins, and reads for as long as the barrier is there; its lease goes on until the keeper is dropped, so
+    /// that what follows doesn't depend on the machine's speed.
+    async fn somebody_fills_slowly(&self) -> (JoinHandle<Reply>, Barrier, Keeper) {
+        let barrier = self.dynamodb.hold("Query");
+        let world = self.world.clone();
+        let filler = tokio::spawn(async move { Call::get_seats("1").send(&world.office).await });
+        until("it reads", || self.queries() == 1).await;
+        (filler, barrier, self.keep_lease().await)
+    }
+
+    async fn keep_lease(&self) -> Keeper {
+        let (mut redis, key) = (self.world.redis().await, self.world.cache_key("1"));
+        prolong_lease(&mut redis, &key).await;
+        Keeper(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                prolong_lease(&mut redis, &key).await;
+            }
+        }))
+    }
+
+    #[allow(clippy::print_stdout, reason = "the figures of docs/RELIABILITY.md")]
+    fn report(&self, what: &str, elapsed: Duration) {
+        let scripts = self.redis.count("EVALSHA") as f64 / READERS as f64;
+        println!("{what}: {} Queries, {scripts:.2} script calls a reader, {elapsed:?}", self.queries());
+    }
+}
+
+/// Keeps a lease from running out until it is dropped.
+struct Keeper(JoinHandle<()>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn prolong_lease(redis: &mut redis::aio::MultiplexedConnection, key: &str) {
+    let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(redis).await.unwrap();
+    let lease = (seconds * 1_000 + 7_000).to_be_bytes();
+    let _: usize = redis.setrange(key, 26, &lease[2..]).await.unwrap();
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn all_are_right(herd: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for reply in herd {
+        let reply = reply.await.expect("no panic");
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        assert_eq!(reply.seats(), RIGHT);
+        replies.push(reply);
+    }
+    replies
+}
+
+/// How many can have begun to fill within a time: one, and then each when the lease of the one before has run out,
+/// which is twice as long as that of the one before it.
+fn fills_within(time: Duration) -> usize {
+    let (mut fills, mut lease, mut next) = (1, LEASE, LEASE);
+    while next <= time {
+        lease = (lease * 2).min(Duration::from_secs(8));
+        (fills, next) = (fills + 1, next + lease);
+    }
+    fills
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cold_theater_costs_a_query_or_two() {
+    let herd = Herd::new().await;
+    let started = Instant::now();
+    all_are_right(herd.set_off()).await;
+    let elapsed = started.elapsed();
+    herd.report("cold", elapsed);
+    // One where the fill takes less than its lease, two below a second and a half.
+    assert!((1..=fills_within(elapsed)).contains(&herd.queries()), "{} in {elapsed:?}", herd.queries());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filler_killed_before_it_reads_is_replaced_by_one() {
+    let herd = Herd::new().await;
+    let started = Instant::now();
+    herd.a_filler_dies().await;
+    all_are_right(herd.set_off()).await;
+    let elapsed = started.elapsed();
+    herd.report("filler killed before its Query", elapsed);
+    let queries = herd.queries();
+    assert!(queries >= 1 && queries < fills_within(elapsed), "{queries} in {elapsed:?}; the killed one made none");
+}
+
+#[tokio::test]
+async fn whoever_waits_out_a_lease_asks_ever_more_rarely() {
+    let herd = Herd::new().await;
+    let started = Instant::now();
+    herd.a_filler_dies().await;
+    all_are_right(herd.some_set_off(INSTANCES)).await;
+    let elapsed = started.elapsed();
+    // Pauses of 10, 20, 40 ms and then 80 at least, half as much again on the average; few, so that nothing else
+    // slows them down.
+    let (scripts, most) = (herd.redis.count("EVALSHA"), INSTANCES * (5 + elapsed.as_millis() as usize / 100));
+    assert!(scripts <= most, "{scripts} script calls in {elapsed:?}, expected {most} at the most");
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_is_set_for_fillers_that_never_end() {
+    let herd = Herd::new().await;
+    let setup = Setup { fill_wait: Duration::from_millis(200), ..herd.world.setup.clone() };
+    let office = Arc::new(herd.world.instance_on(&setup).await);
+    herd.a_filler_dies().await;
+    let _keeper = herd.keep_lease().await;
+    herd.dynamodb.take();
+    let looking = tokio::spawn(async move { Call::get_seats("1").send(&office).await });
+    until("it is answered", || looking.is_finished()).await;
+    let replies = all_are_right(vec![looking]).await;
+    // The layout was not in this instance's memory.
+    let seen: Vec<_> = herd.dynamodb.take().into_iter().map(|call| call.operation).collect();
+    assert_eq!((replies[0].header("x-cache"), seen), ("bypass", vec!["GetItem".to_owned(), "Query".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_filler_killed_while_it_reads_is_replaced_by_one() {
+    let herd = Herd::new().await;
+    let barrier = herd.dynamodb.hold("Query");
+    let started = Instant::now();
+    let world = herd.world.clone();
+    let filler = tokio::spawn(async move { Call::get_seats("1").send(&world.office).await });
+    until("it reads", || herd.queries() == 1).await;
+    filler.abort();
+    assert!(filler.await.unwrap_err().is_cancelled());
+    drop(barrier);
+    all_are_right(herd.set_off()).await;
+    let elapsed = started.elapsed();
+    herd.report("filler killed in its Query", elapsed);
+    assert!((2..=fills_within(elapsed)).contains(&herd.queries()), "{} in {elapsed:?}", herd.queries());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_query_is_waited_for_by_all_and_made_once() {
+    let herd = Herd::new().await;
+    let started = Instant::now();
+    let (filler, barrier, _keeper) = herd.somebody_fills_slowly().await;
+    let looking = herd.set_off();
+    until("all have found nothing", || herd.redis.count("GET") == READERS + 1).await;
+    drop(barrier);
+    all_are_right(looking).await;
+    all_are_right(vec![filler]).await;
+    herd.report("slow Query", started.elapsed());
+    assert_eq!(herd.queries(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hot_key_is_renewed_by_one_while_the_others_are_served_from_it() {
+    let herd = Herd::new().await;
+    assert_eq!(Call::get_seats("1").send(&herd.world.office).await.header("x-cache"), "miss");
+    herd.dynamodb.take();
+    herd.redis.take();
+    // Fourteen seconds before its end, by Redis's clock and by the readers'.
+    let mut redis = herd.world.redis().await;
+    let _: () = redis.pexpire(herd.world.cache_key("1"), 14_000).await.unwrap();
+    herd.world.at(50_000);
+    let started = Instant::now();
+    let (renewer, barrier, _keeper) = herd.somebody_fills_slowly().await;
+    let served = all_are_right(herd.set_off()).await;
+    assert!(served.iter().all(|reply| reply.header("x-cache") == "hit"));
+    herd.report("renewal", started.elapsed());
+    assert_eq!(herd.queries(), 1, "which is not answered yet");
+    drop(barrier);
+    assert_eq!(all_are_right(vec![renewer]).await[0].header("x-cache"), "miss");
+    let left: i64 = redis.pttl(herd.world.cache_key("1")).await.unwrap();
+    assert!(left > 15_000, "a new life: {left} ms");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_fails_amid_a_herd_costs_each_a_query_at_the_most() {
+    let mut valkey = Valkey::start().unwrap();
+    let herd = Herd::on(valkey.port()).await;
+    let barrier = herd.dynamodb.hold("Query");
+    let started = Instant::now();
+    let looking = herd.set_off();
+    until("all have found nothing", || herd.redis.count("GET") == READERS).await;
+    until("one reads", || herd.queries() >= 1).await;
+    valkey.kill().unwrap();
+    drop(barrier);
+    all_are_right(looking).await;
+    herd.report("Redis gone", started.elapsed());
+    assert!(herd.queries() <= READERS, "{}", herd.queries());
+}

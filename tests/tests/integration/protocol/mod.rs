@@ -1,0 +1,247 @@
+//! The model's mirror of the script against the script itself, in a real Valkey, under random sequences of calls.
+//!
+//! Compared after every step: the answer, and everything that stands under the key. What follows from the protocol, in
+//! every order of events, is the model's business (`model/`); that it is about this script is shown here.
+
+mod steps;
+mod stored;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use boxoffice::cache::{Begun, Cache, FillToken, LEASE, LIFETIME, Merged, RENEWAL};
+use boxoffice::rules::availability::Slot;
+use boxoffice::rules::layout::Layout;
+use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::tally::Tally;
+use boxoffice_model::key::{self, Call, Key, Limits, Merge};
+use boxoffice_tests::{Setup, World};
+use proptest::prelude::*;
+use redis::AsyncCommands;
+
+use steps::{Step, step};
+use stored::{alike, unpack};
+
+const LIMITS: Limits = Limits {
+    lease: LEASE.as_millis() as u64,
+    longest: 8_000,
+    keep: 10_000,
+    renewal: RENEWAL.as_millis() as u64,
+    life: LIFETIME.as_millis() as u64,
+    skew: 10_000,
+};
+
+/// Two layouts of one theater: the newer one has a seat more.
+const VERSIONS: [u64; 2] = [7, 8];
+
+/// An answer of the script, in the words of both.
+#[derive(Clone, Debug, PartialEq)]
+enum Answer {
+    Merged(Merged),
+    Begun(key::Begun),
+    Ended(bool),
+    Peeked(Option<Vec<Slot>>),
+}
+
+/// What is to be seen in a run of all, lest it compare nothing with nothing.
+const SEEN: [&str; 13] = [
+    "a fill",
+    "a key that is complete",
+    "a lease of somebody else's",
+    "a merge",
+    "a merge into a newer layout",
+    "a merge that drops the key",
+    "a newer layout",
+    "a peek",
+    "a peek at nothing",
+    "a renewal that isn't due",
+    "an end",
+    "an end in vain",
+    "an end that drops the key",
+];
+
+impl Answer {
+    /// What is seen in it, and in the key being gone since.
+    fn name(&self, gone: bool) -> &'static str {
+        match self {
+            Self::Begun(key::Begun::Fill) => "a fill",
+            Self::Begun(key::Begun::Complete) => "a key that is complete",
+            Self::Begun(key::Begun::Held(_)) => "a lease of somebody else's",
+            Self::Begun(key::Begun::Behind) => "a newer layout",
+            Self::Begun(key::Begun::Fresh) => "a renewal that isn't due",
+            Self::Merged(Merged::Behind) => "a merge into a newer layout",
+            Self::Merged(Merged::Done) if gone => "a merge that drops the key",
+            Self::Merged(Merged::Done) => "a merge",
+            Self::Peeked(Some(_)) => "a peek",
+            Self::Peeked(None) => "a peek at nothing",
+            Self::Ended(true) => "an end",
+            Self::Ended(false) if gone => "an end that drops the key",
+            Self::Ended(false) => "an end in vain",
+        }
+    }
+}
+
+struct Play {
+    cache: Cache,
+    layouts: [Layout; 2],
+    name: String,
+    redis: redis::aio::MultiplexedConnection,
+    callers_now: u64,
+    tally: Tally,
+    /// What each filler begins with, and what its last begin was answered with.
+    fillers: [(FillToken, Option<FillToken>); 2],
+    /// What stood under the key at the last look, and Redis's clock then.
+    key: Option<Key>,
+    now: u64,
+}
+
+impl Play {
+    async fn new(world: &World, number: usize) -> Self {
+        let theater = TheaterId::parse(&format!("play-{number}")).unwrap();
+        let layout = |version, labels: &[&str]| {
+            let seats = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
+            Layout::new(theater.clone(), "T".into(), version, seats).unwrap()
+        };
+        Self {
+            cache: world.cache(),
+            layouts: [layout(VERSIONS[0], &["A1", "A2"]), layout(VERSIONS[1], &["A1", "A2", "A3"])],
+            name: world.cache_key(theater.as_str()),
+            redis: world.redis().await,
+            callers_now: world.clock.now().0,
+            tally: Tally::default(),
+            fillers: [(FillToken::new(), None), (FillToken::new(), None)],
+            key: None,
+            now: 0,
+        }
+    }
+
+    async fn run(mut self, steps: &[Step], seen: &RefCell<BTreeSet<&str>>) -> Result<(), TestCaseError> {
+        self.look().await;
+        for step in steps {
+            seen.borrow_mut().extend(self.compare(step).await?);
+        }
+        Ok(())
+    }
+
+    /// Takes a step in Valkey; its answer, if it is a call of the script.
+    async fn take(&mut self, step: &Step) -> Option<Answer> {
+        let tally = &self.tally;
+        match step {
+            Step::Merge(at, told, when) => {
+                let (theater, version) = (&self.layouts[*at].theater, VERSIONS[*at]);
+                let merged = self.cache.merge(theater, version, told, *when, tally).await.unwrap();
+                return Some(Answer::Merged(merged));
+            }
+            Step::Begin(at, filler, why) => {
+                let (own, answered) = &mut self.fillers[*filler];
+                let begun = self.cache.begin(&self.layouts[*at], *why, *own, tally).await.unwrap();
+                return Some(Answer::Begun(match begun {
+                    Begun::Fill(token) => {
+                        *answered = Some(token);
+                        key::Begun::Fill
+                    }
+                    Begun::Held(left) => key::Begun::Held(left.as_millis() as u64),
+                    Begun::Complete(_) => key::Begun::Complete,
+                    Begun::NotDue => key::Begun::Fresh,
+                    Begun::Behind => key::Begun::Behind,
+                }));
+            }
+            Step::End(at, filler, read) => {
+                let layout = &self.layouts[*at];
+                let token = self.fillers[*filler].1?;
+                let ended = self.cache.end(layout, token, &read[..layout.seats().len()], tally).await.unwrap();
+                return Some(Answer::Ended(ended));
+            }
+            Step::Peek(at, positions) => {
+                let theater = &self.layouts[*at].theater;
+                let peeked = self.cache.peek(theater, VERSIONS[*at], positions, tally).await.unwrap();
+                return Some(Answer::Peeked(peeked));
+            }
+            Step::Evict => self.redis.del(&self.name).await.unwrap(),
+            Step::LeaseEnds(ago) => {
+                let lease = self.now.strict_sub_signed(ago * 1_000);
+                self.overwrite(26, &lease.to_be_bytes()[2..]).await;
+            }
+            Step::AnotherAttempt => self.overwrite(25, &[99]).await,
+            Step::Age => self.redis.pexpire(&self.name, 10_000).await.unwrap(),
+        }
+        None
+    }
+
+    /// Writes over bytes of the header, if somebody is filling.
+    async fn overwrite(&mut self, at: isize, bytes: &[u8]) {
+        if self.key.as_ref().is_some_and(|key| key.token != key::NOBODY) {
+            let _: usize = self.redis.setrange(&self.name, at, bytes).await.unwrap();
+        }
+    }
+
+    /// Takes a step in the mirror; what it answers, if it is a call of the script.
+    fn mirrored(&self, step: &Step, key: &mut Option<Key>, now: u64) -> Option<Answer> {
+        let call = |at: &usize, key| Call { key, now, version: VERSIONS[*at], limits: LIMITS };
+        Some(match step {
+            Step::Merge(at, told, when) => Answer::Merged(match call(at, key).merge(told, *when) {
+                Merge::Taken | Merge::Nothing => Merged::Done,
+                Merge::Behind => Merged::Behind,
+            }),
+            Step::Begin(at, filler, why) => {
+                let mut token = self.fillers[*filler].0.bytes();
+                token[15] = 1;
+                Answer::Begun(call(at, key).begin(self.layouts[*at].seats().len(), token, *why))
+            }
+            Step::End(at, filler, read) => {
+                let token = self.fillers[*filler].1?.bytes();
+                Answer::Ended(call(at, key).end(token, &read[..self.layouts[*at].seats().len()], self.callers_now))
+            }
+            Step::Peek(at, positions) => Answer::Peeked(call(at, key).peek(positions)),
+            _ => return None,
+        })
+    }
+
+    /// Takes a step in both. The script ran at some instant between two looks at Redis's clock: at one of them the
+    /// mirror has to answer, and to leave, the same. What was seen in the answer, if there was one.
+    async fn compare(&mut self, step: &Step) -> Result<Option<&'static str>, TestCaseError> {
+        let before = self.key.clone();
+        let from = self.now;
+        let answer = self.take(step).await;
+        self.look().await;
+        let to = self.now;
+        let Some(seen) = answer.as_ref().map(|answer| answer.name(before.is_some() && self.key.is_none())) else {
+            return Ok(None);
+        };
+        let mirror = |now| {
+            let mut key = before.clone().filter(|key| key.until > now);
+            let answer = self.mirrored(step, &mut key, now);
+            (answer, key.filter(|key| key.until > to))
+        };
+        let same = |(mirrored, key): &(Option<Answer>, Option<Key>)| {
+            *mirrored == answer && alike(key.as_ref(), self.key.as_ref(), to - from + 1)
+        };
+        let real = (&answer, &self.key);
+        prop_assert!((from..=to).map(mirror).any(|it| same(&it)), "{before:?}\n{real:?}\n{:?}", mirror(from));
+        Ok(Some(seen))
+    }
+
+    /// Looks at all that stands under the key.
+    async fn look(&mut self) {
+        let mut look = redis::pipe();
+        look.atomic().get(&self.name).cmd("PEXPIRETIME").arg(&self.name).cmd("TIME");
+        let (bytes, until, time): (Option<Vec<u8>>, i64, (u64, u64)) = look.query_async(&mut self.redis).await.unwrap();
+        self.key = bytes.map(|bytes| unpack(&bytes, u64::try_from(until).expect("a key that ends")));
+        self.now = time.0 * 1_000 + time.1 / 1_000;
+    }
+}
+
+#[test]
+fn the_script_does_what_the_model_says() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Patient enough never to repeat a call.
+    let world = runtime.block_on(World::on(Setup { cache_deadline: Duration::from_secs(120), ..Setup::shared() }));
+    let (number, seen) = (Cell::new(0), RefCell::new(BTreeSet::new()));
+    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
+        number.set(number.get() + 1);
+        runtime.block_on(async { Play::new(&world, number.get()).await.run(&steps, &seen).await })?;
+    });
+    assert_eq!(seen.into_inner(), BTreeSet::from(SEEN));
+}

@@ -1,0 +1,57 @@
+//! Random steps: calls of the script, and what happens to the key besides.
+
+use boxoffice::cache::{FillReason, WhenBehind};
+use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use proptest::prelude::*;
+
+/// A step. The first number is that of the layout, the second that of the filler.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Merge(usize, Vec<LearnedSlot>, WhenBehind),
+    /// A filler begins; it may be its own again.
+    Begin(usize, usize, FillReason),
+    /// A filler ends, if its last begin was answered, with what it read.
+    End(usize, usize, [Slot; 3]),
+    Peek(usize, Vec<u32>),
+    /// The key goes away.
+    Evict,
+    /// Whoever is filling has had its time; so many seconds ago, or in the future, by another clock.
+    LeaseEnds(i64),
+    /// Another attempt of whoever is filling was the last to arrive.
+    AnotherAttempt,
+    /// Most of the key's life has gone by.
+    Age,
+}
+
+/// Few stamps and ends, so that equal ones and doubtful pairs are common.
+fn slot() -> impl Strategy<Value = Slot> {
+    let state = prop_oneof![
+        1 => Just(SeatState::Available),
+        4 => (1..30_u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
+        2 => Just(SeatState::Booked),
+    ];
+    let stamp = prop_oneof![1 => Just(0), 6 => (1..6_u64).prop_map(|at| at * 1_000), 1 => 1..20_000_u64];
+    (stamp, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis(at), state })
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    // Mostly of the older layout, whose seats the newer one has, too.
+    let version = || prop_oneof![12 => Just(0_usize), 1 => Just(1)];
+    let filler = 0..2_usize;
+    let told = (0..4_u32, slot()).prop_map(|(position, slot)| LearnedSlot { position, slot });
+    let when = prop_oneof![Just(WhenBehind::Tell), Just(WhenBehind::Drop)];
+    let why =
+        prop_oneof![3 => Just(FillReason::Missing), 3 => Just(FillReason::Renewal), 1 => Just(FillReason::Unreadable)];
+    prop_oneof![
+        8 => (version(), prop::collection::vec(told, 1..4), when).prop_map(|(at, told, when)| Step::Merge(at, told, when)),
+        6 => (version(), filler.clone(), why).prop_map(|(at, filler, why)| Step::Begin(at, filler, why)),
+        6 => (version(), filler, [slot(), slot(), slot()]).prop_map(|(at, filler, read)| Step::End(at, filler, read)),
+        2 => (version(), prop::collection::vec(0..4_u32, 1..3)).prop_map(|(at, positions)| Step::Peek(at, positions)),
+        1 => Just(Step::Evict),
+        2 => Just(Step::LeaseEnds(0)),
+        2 => (-70..70_i64).prop_map(Step::LeaseEnds),
+        1 => Just(Step::AnotherAttempt),
+        2 => Just(Step::Age),
+    ]
+}

@@ -1,0 +1,40 @@
+//! What stands under a key in Valkey, in the model's words.
+
+use boxoffice::rules::availability::{SeatState, Slot};
+use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice_model::key::{Key, Known};
+
+/// As `packed.rs` has it.
+pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let slot = |bytes: &[u8]| {
+        let state = match bytes[6] {
+            0 => SeatState::Available,
+            1 => SeatState::Reserved { expires_at: EpochSeconds(number(&bytes[7..11])) },
+            _ => SeatState::Booked,
+        };
+        Known { slot: Slot { changed_at: EpochMillis(number(&bytes[..6])), state }, round: bytes[11] }
+    };
+    Key {
+        complete: bytes[1] == 1,
+        round: bytes[2],
+        merged: bytes[3] == 1,
+        version: number(&bytes[4..10]),
+        token: bytes[10..26].try_into().unwrap(),
+        lease: number(&bytes[26..32]),
+        span: number(&bytes[32..34]),
+        ends: number(&bytes[34..40]),
+        until,
+        slots: bytes[40..].chunks(12).map(slot).collect(),
+    }
+}
+
+/// The same, but for when Redis drops the key: to so many milliseconds.
+pub(super) fn alike(one: Option<&Key>, other: Option<&Key>, millis: u64) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            one.until.abs_diff(other.until) <= millis && *one == Key { until: one.until, ..other.clone() }
+        }
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}

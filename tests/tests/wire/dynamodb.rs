@@ -1,0 +1,204 @@
+//! DynamoDB failing once, and for ever: nothing is done twice, nothing is said that isn't so, nothing hangs.
+
+use std::time::Duration;
+
+use boxoffice_tests::dynamodb_proxy::Fault;
+use boxoffice_tests::{Call, Reply};
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::site::{CACHE_DEADLINE, Site, book, look, reserve, seats};
+
+/// Above what the functions wait for an attempt, whichever of the settings below they run with.
+const TOO_LATE: Duration = Duration::from_millis(1_500);
+
+/// A write, and what it has to leave behind.
+struct Write {
+    call: Call,
+    /// The name of DynamoDB's call that it makes.
+    operation: &'static str,
+    seats: Vec<String>,
+    owner: Uuid,
+    is_booking: bool,
+}
+
+impl Write {
+    /// One of each kind, on five seats from this one on.
+    fn each(first: usize) -> [Self; 3] {
+        let (one, two, book_two) = (seats(first, first), seats(first + 1, first + 2), seats(first + 3, first + 4));
+        let ids = [(); 3].map(|()| Uuid::now_v7());
+        let reserve = |seats: Vec<String>, owner, operation| Self {
+            call: reserve(&seats, owner),
+            operation,
+            seats,
+            owner,
+            is_booking: false,
+        };
+        [
+            reserve(one, ids[0], "UpdateItem"),
+            reserve(two, ids[1], "TransactWriteItems"),
+            Self {
+                call: book(&book_two, ids[2], None),
+                operation: "TransactWriteItems",
+                seats: book_two,
+                owner: ids[2],
+                is_booking: true,
+            },
+        ]
+    }
+
+    /// Whether it stands in the table, whole and once; half is a failure.
+    async fn is_done(&self, site: &Site) -> bool {
+        let (taken, bookings) = (site.taken().await, site.bookings().await);
+        let owner = self.owner.to_string();
+        let seats = self.seats.iter().filter(|seat| taken.get(*seat) == Some(&owner)).count();
+        let owned = taken.values().filter(|other| **other == owner).count();
+        let bookings = bookings.iter().filter(|booking| **booking == owner).count();
+        assert!(seats == owned && (seats == 0 || seats == self.seats.len()), "{seats} of {:?}", self.seats);
+        assert_eq!(bookings, usize::from(self.is_booking && seats > 0));
+        seats > 0
+    }
+
+    /// Sent again, now that nothing is wrong: it tells what had become of it.
+    async fn tells_the_truth(&self, site: &Site, fault: &Fault) {
+        let done = self.is_done(site).await;
+        let again = site.insist(&self.call).await;
+        assert_eq!(again.status, if done { 200 } else { 201 }, "{fault:?}: {}", again.text);
+        assert_eq!(again.header("idempotent-replayed"), if done { "true" } else { "" });
+        assert_eq!(again.body["seats"], serde_json::json!(self.seats));
+        assert!(self.is_done(site).await, "{fault:?}");
+    }
+}
+
+/// What DynamoDB answers when it doesn't carry out a call, and why that may pass.
+fn refusals() -> Vec<Fault> {
+    let mut faults: Vec<_> = [
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    ]
+    .map(|name| Fault::error(400, name))
+    .into();
+    faults.push(Fault::error(500, "InternalServerError"));
+    faults.push(Fault::error(503, "ServiceUnavailable"));
+    faults
+}
+
+/// What the way there does.
+fn losses() -> [Fault; 4] {
+    [Fault::CutBefore, Fault::CutAfter, Fault::Silence, Fault::Late(TOO_LATE)]
+}
+
+/// Cancelled because of others who had an item in their hands, or too many of them.
+fn cancellations(conditions: usize) -> Vec<Fault> {
+    let codes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    let cancelled = codes.iter().map(|code| {
+        let mut reasons = vec!["None"; conditions];
+        reasons[conditions - 1] = code;
+        Fault::cancelled(&reasons)
+    });
+    cancelled.filter(|_| conditions > 1).collect()
+}
+
+#[tokio::test]
+async fn what_happens_once_is_answered_as_if_it_had_not_been() {
+    let sites = [Site::new().await, Site::new().await, Site::new().await];
+    join_all(sites.iter().enumerate().map(|(kind, site)| each_fault_once(site, kind))).await;
+}
+
+/// Every fault for one kind of write.
+async fn each_fault_once(site: &Site, kind: usize) {
+    let mut faults = refusals();
+    faults.extend(losses());
+    faults.push(Fault::Late(Duration::from_millis(50)));
+    faults.extend(cancellations(kind + 1));
+    for (number, fault) in faults.into_iter().enumerate() {
+        let write = Write::each(5 * number + 1).into_iter().nth(kind).unwrap();
+        site.dynamodb.next(write.operation, fault.clone());
+        let first = site.send(&write.call).await;
+        assert_eq!(first.status, 201, "{} {fault:?}: {}", write.operation, first.text);
+        assert_eq!(first.header("idempotent-replayed"), "", "{fault:?}: not a replay of itself");
+        assert_eq!(site.dynamodb.faults_left(), 0, "{fault:?} was met");
+        assert!(write.is_done(site).await, "{fault:?}");
+        write.tells_the_truth(site, &fault).await;
+    }
+    site.look_is_right().await;
+}
+
+#[tokio::test]
+async fn a_look_that_fails_once_is_answered_as_if_it_had_not() {
+    let site = Site::new().await;
+    assert_eq!(site.send(&reserve(&seats(7, 8), Uuid::now_v7())).await.status, 201);
+    for fault in refusals().into_iter().chain(losses()) {
+        site.dynamodb.next("Query", fault);
+        site.look_is_right().await;
+        assert_eq!(site.dynamodb.faults_left(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_goes_on_for_ever_is_answered_in_time_and_a_repeat_tells_the_truth() {
+    // All at once: they spend their time waiting.
+    join_all(refusals().into_iter().chain(losses()).map(for_ever)).await;
+}
+
+/// Short limits, so that many faults can be waited out; the limits of service have their own test.
+async fn for_ever(fault: Fault) {
+    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), CACHE_DEADLINE];
+    let site = Site::with(&limits).await;
+    let writes = Write::each(1);
+    learn_the_layout(&site).await;
+    site.dynamodb.always(Some(fault.clone()));
+    let look = look().query("consistent=true");
+    let calls = writes.iter().map(|write| &write.call).chain([&look]);
+    for reply in join_all(calls.map(|call| site.send(call))).await {
+        is_try_again(&reply, &fault);
+    }
+    site.dynamodb.always(None);
+    site.dynamodb.quiet().await;
+    for write in &writes {
+        assert_eq!(write.is_done(&site).await, matches!(fault, Fault::CutAfter | Fault::Late(_)), "{fault:?}");
+        write.tells_the_truth(&site, &fault).await;
+    }
+    site.look_is_right().await;
+}
+
+/// So that what fails is the call that is meant, and not the reading of the layout.
+async fn learn_the_layout(site: &Site) {
+    let (nobodys, id) = (vec!["S120".to_owned()], Uuid::now_v7());
+    assert_eq!(site.insist(&reserve(&nobodys, id)).await.status, 201);
+    assert_eq!(site.insist(&book(&nobodys, id, Some(id))).await.status, 201);
+    assert_eq!(site.insist(&look().query("consistent=true")).await.status, 200);
+}
+
+fn is_try_again(reply: &Reply, fault: &Fault) {
+    assert_eq!((reply.status, reply.code()), (503, "try_again"), "{fault:?}: {}", reply.text);
+    assert_eq!(reply.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn the_limits_of_service_end_before_lambda_does() {
+    let (cold, warm) = (Site::new().await, Site::new().await);
+    learn_the_layout(&warm).await;
+    for site in [&cold, &warm] {
+        site.dynamodb.always(Some(Fault::Silence));
+    }
+    // Who isn't answered before Lambda's timeout is killed, and that is no reply.
+    let [one, several, booking] = Write::each(1);
+    let all = async |site: &Site| {
+        let looks = [look(), look().query("consistent=true")];
+        let calls = [&one.call, &booking.call, &looks[0], &several.call, &looks[1]];
+        for reply in join_all(calls.map(|call| site.send(call))).await {
+            is_try_again(&reply, &Fault::Silence);
+        }
+    };
+    tokio::join!(all(&cold), all(&warm));
+    for site in [&cold, &warm] {
+        site.dynamodb.always(None);
+        for write in [&one, &several, &booking] {
+            write.tells_the_truth(site, &Fault::Silence).await;
+        }
+    }
+}
