@@ -126,7 +126,9 @@ impl Call<'_> {
         let mut known = known.filter(|key| key.version == self.version && key.slots.len() == seats);
         let ours = known.is_some_and(|key| key.token[..15] == token[..15]);
         let somebodys = |key: &Key| !ours && key.token != NOBODY;
-        let mut held = known.filter(|key| somebodys(key) && key.lease > self.now).map(|key| key.lease - self.now);
+        let mut held = known
+            .filter(|key| somebodys(key) && key.lease > self.now && key.lease - self.now <= self.limits.longest)
+            .map(|key| key.lease - self.now);
         if let Some(key) = known.filter(|key| key.complete) {
             match why {
                 FillReason::Missing => return Begun::Complete,

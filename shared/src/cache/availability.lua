@@ -32,6 +32,9 @@ local NOBODY = string.rep('\0', 16)
 local HEAD = '>BBBBI6c16I6I2I6'
 local key, op, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
+-- Whatever stands in the key is read with care: a lease beyond the longest, a life beyond its bound (Redis's clock may have
+-- been set back, or bytes spoilt) hold nobody up and prolong nothing.
+
 -- The header, or nil if there is no key that this program could have made.
 local function read()
   local bytes = redis.pcall('GETRANGE', key, 0, HEADER - 1)
@@ -39,7 +42,7 @@ local function read()
   local h = {}
   h.format, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends = struct.unpack(HEAD, bytes)
   h.seats = (redis.call('STRLEN', key) - HEADER) / SLOT
-  if h.format ~= FORMAT or h.seats % 1 ~= 0 then return nil end
+  if h.format ~= FORMAT or h.complete > 1 or h.seats % 1 ~= 0 then return nil end
   return h
 end
 
@@ -105,7 +108,7 @@ local function begin(seats, token, why, lease, longest, keep, renewal)
   if h and h.version > version then return 'behind' end
   if h and (h.version ~= version or h.seats ~= seats) then h = nil end
   local ours = h and string.sub(h.token, 1, 15) == string.sub(token, 1, 15)
-  local held = h and not ours and h.token ~= NOBODY and h.lease > t
+  local held = h and not ours and h.token ~= NOBODY and h.lease > t and h.lease - t <= longest
   if h and h.complete == 1 then
     if why == 'missing' then return redis.call('GET', key) end
     if why == 'renewal' and (held or redis.call('PTTL', key) > renewal) then return 'fresh' end
@@ -114,7 +117,7 @@ local function begin(seats, token, why, lease, longest, keep, renewal)
   if held then return h.lease - t end
   if h then
     local left_behind = not ours and h.token ~= NOBODY
-    h.span = left_behind and math.min(h.span * 2, longest) or lease
+    h.span = left_behind and math.max(lease, math.min(h.span * 2, longest)) or lease
     h.round, h.merged, h.token, h.lease = h.round % 255 + 1, 0, token, t + h.span
     redis.call('SETRANGE', key, 0, pack(h))
     if h.complete == 0 then redis.call('PEXPIRE', key, keep) end
@@ -135,7 +138,7 @@ local function finish(token, slots, life, callers_now)
   local left = math.min(life, life - (now() - (h.lease - h.span)))
   if left <= 0 then return 0 end
   local body = slots
-  if h.merged == 1 then
+  if h.merged ~= 0 then
     -- Keep what was merged in this round where it is later; take the rest as one piece from between.
     local known, parts, done, round = redis.call('GET', key), {}, 0, h.round
     for offset = 0, #slots - SLOT, SLOT do

@@ -46,10 +46,11 @@ impl Packed {
 
     /// Its slots, or `None` if they are not those of this layout or can't be read.
     pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
-        if self.layout_version() != layout.version {
+        let slots = &self.0[HEADER..];
+        if self.layout_version() != layout.version || slots.len() != layout.seats().len() * SLOT {
             return None;
         }
-        decode_all(&self.0[HEADER..]).filter(|slots| slots.len() == layout.seats().len())
+        decode_all(slots)
     }
 }
 
@@ -79,10 +80,11 @@ pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
 }
 
 fn decode(bytes: &[u8; SLOT]) -> Option<Slot> {
-    let state = match bytes[6] {
-        0 => SeatState::Available,
-        1 => SeatState::Reserved { expires_at: EpochSeconds(number(&bytes[7..11])) },
-        2 => SeatState::Booked,
+    let state = match (bytes[6], number(&bytes[7..11])) {
+        (0, 0) => SeatState::Available,
+        (1, expires_at) => SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
+        (2, 0) => SeatState::Booked,
+        // An unknown state, or an end where there can be none: nobody of ours wrote it.
         _ => return None,
     };
     Some(Slot { changed_at: EpochMillis(number(&bytes[0..6])), state })
@@ -151,6 +153,7 @@ mod tests {
         assert_eq!(slots(changed(1, 0)), None, "incomplete");
         assert_eq!(slots(changed(9, 8)), None, "another layout");
         assert_eq!(slots(changed(HEADER + 6, 3)), None, "an unknown state");
+        assert_eq!(slots(changed(HEADER + 10, 1)), None, "an end where nothing is reserved");
         assert_eq!(slots(good[..good.len() - 1].to_vec()), None, "cut off");
         assert_eq!(slots([header(7), vec![0; 3 * SLOT]].concat()), None, "too many seats");
         assert_eq!(slots(vec![]), None, "nothing");

@@ -31,7 +31,7 @@ impl EpochSeconds {
 
     /// Whole seconds left from `now` until this instant; 0 when it has come.
     pub fn remaining(self, now: EpochMillis) -> u64 {
-        (self.0 * 1000).saturating_sub(now.0) / 1000
+        self.0.saturating_mul(1000).saturating_sub(now.0) / 1000
     }
 }
 
@@ -65,6 +65,7 @@ mod tests {
         assert_eq!(EpochMillis(10_001).ends_after(5), EpochSeconds(16));
         assert_eq!(EpochSeconds(16).remaining(EpochMillis(10_001)), 5);
         assert_eq!(EpochSeconds(16).remaining(EpochMillis(99_000)), 0);
+        assert!(EpochSeconds(u64::MAX).remaining(EpochMillis(99_000)) > 1 << 50, "as long as can be told");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl SeatItem {
         // A projection leaves both out: nobody but those who want the seat needs them.
         let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
         let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
-        let changed_at = EpochMillis(number(item, attribute::CHANGED_AT)?);
+        let changed_at = EpochMillis(ordinal(item, attribute::CHANGED_AT)?);
         Ok(Self { slot: Slot { changed_at, state }, reservation, booking })
     }
 
@@ -137,7 +137,7 @@ pub(super) fn write_layout(layout: &Layout) -> Item {
 
 pub(super) fn read_layout(theater: &TheaterId, item: &Item) -> Result<Layout, StoreError> {
     let name = text(item, attribute::NAME)?.to_owned();
-    let version = number(item, attribute::LAYOUT_VERSION)?;
+    let version = ordinal(item, attribute::LAYOUT_VERSION)?;
     Layout::new(theater.clone(), name, version, seat_list(item)?)
         .map_err(|error| unreadable(item, attribute::SEATS, &error.to_string()))
 }
@@ -174,6 +174,13 @@ fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
         Some(AttributeValue::N(number)) => number.parse().map_err(|_| unreadable(item, name, "not a whole number")),
         _ => Err(unreadable(item, name, "expected a number")),
     }
+}
+
+/// A number that orders things, and has to fit where the cache keeps it: below 2^48, as milliseconds are until the year
+/// 10889. Then the next one fits as well.
+fn ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
+    let number = number(item, name)?;
+    if number < 1 << 48 { Ok(number) } else { Err(unreadable(item, name, "too large")) }
 }
 
 /// Names the item by its key: enough to find it, and nothing secret.
@@ -213,6 +220,8 @@ mod tests {
             (vec![("status", s("booked"))], "changed_at"),
             (vec![("status", s("booked")), ("changed_at", s("5"))], "changed_at"),
             (vec![("status", s("booked")), ("changed_at", AttributeValue::N("-5".into()))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", n(1 << 48))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", n(u64::MAX))], "changed_at"),
             (vec![("status", s("reserved")), ("changed_at", n(5))], "expires_at"),
             (vec![("status", s("booked")), ("changed_at", n(5)), ("reservation_id", s("x"))], "reservation_id"),
         ] {
@@ -228,5 +237,8 @@ mod tests {
         let seats = ["B1", "A-1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
         let layout = Layout::new(theater.clone(), "Größe".into(), 9, seats).unwrap();
         assert_eq!(read_layout(&theater, &write_layout(&layout)).unwrap(), layout);
+        let mut item = write_layout(&layout);
+        item.insert("layout_version".to_owned(), n(u64::MAX));
+        assert!(read_layout(&theater, &item).unwrap_err().to_string().contains("layout_version: too large"));
     }
 }
