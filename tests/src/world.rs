@@ -180,7 +180,12 @@ impl World {
     /// A connection to the cache for the test's own hands.
     pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
         let url = self.setup.cache.as_ref().expect("a cache").url.clone();
-        redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.expect("a cache")
+        // By itself the client gives up after half a second, which a busy machine may well need.
+        let patience = Some(Duration::from_secs(60));
+        let config = redis::AsyncConnectionConfig::new();
+        let config = config.set_connection_timeout(patience).set_response_timeout(patience);
+        let client = redis::Client::open(url).unwrap();
+        client.get_multiplexed_async_connection_with_config(&config).await.expect("a cache")
     }
 
     /// A seat's item as it lies in the table.

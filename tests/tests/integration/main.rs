@@ -1,8 +1,8 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
 //! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
-//! `last_look`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `events`, `layouts` and `papers` keep what
-//! lies beside the code true.
+//! `last_look`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `hostile` sends what nobody should;
+//! `events`, `layouts` and `papers` keep what lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,6 +12,7 @@ mod events;
 mod faults;
 mod herds;
 mod histories;
+mod hostile;
 mod last_look;
 mod layouts;
 mod ledger;
