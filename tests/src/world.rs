@@ -218,6 +218,20 @@ impl World {
     }
 }
 
+/// A box office with no cache whose DynamoDB is not there: for what has to be answered without.
+pub async fn without_engines(nowhere: &str) -> BoxOffice {
+    let short = Duration::from_millis(200);
+    let setup = Setup {
+        dynamodb: nowhere.to_owned(),
+        cache: None,
+        cache_deadline: short,
+        fill_wait: short,
+        attempt: short,
+        total: short,
+    };
+    open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
+}
+
 fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
     Config {
         table: table.to_owned(),
