@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use boxoffice_local::engine::Valkey;
+use boxoffice_tests::checkpoint::Checkpoint;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
-use boxoffice_tests::gate::Gate;
 use boxoffice_tests::redis_proxy::RedisProxy;
 use boxoffice_tests::{Call, Functions, Reply, Setup, World, engines};
 use serde_json::{Value, json};
@@ -20,29 +20,28 @@ pub(crate) const SEATS: usize = 120;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longer than in service, so that on a busy machine nothing fails but what is staged.
-pub(crate) const CACHE_DEADLINE: (&str, &str) = ("CACHE_DEADLINE_MS", "1000");
-
+pub(crate) const PATIENT: (&str, &str) = ("CACHE_DEADLINE_MS", "5000");
 pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) valkey: Valkey,
     pub(crate) dynamodb: DynamoDbProxy,
     pub(crate) redis: RedisProxy,
     /// All calls pass it, in whichever direction.
-    pub(crate) gate: Gate,
+    pub(crate) checkpoint: Checkpoint,
     pub(crate) functions: Functions,
 }
 
 impl Site {
     pub(crate) async fn new() -> Self {
-        Self::with(&[CACHE_DEADLINE]).await
+        Self::with(&[PATIENT]).await
     }
 
     /// With these variables for the functions.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
-        let gate = Gate::default();
+        let checkpoint = Checkpoint::default();
         let valkey = Valkey::start().expect("a Valkey");
-        let dynamodb = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
-        let redis = RedisProxy::behind(gate.clone(), valkey.port()).await;
+        let dynamodb = DynamoDbProxy::behind(checkpoint.clone(), engines::shared().endpoint()).await;
+        let redis = RedisProxy::behind(checkpoint.clone(), valkey.port()).await;
         let world = World::on(Setup::without_cache()).await;
         let labels: Vec<_> = (1..=SEATS).map(|number| format!("S{number}")).collect();
         world.put_theater(HALL, "Hall", &labels.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -50,7 +49,7 @@ impl Site {
         let mut environment = world.environment(&setup);
         environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let functions = Functions::start(&environment).await;
-        Self { world, valkey, dynamodb, redis, gate, functions }
+        Self { world, valkey, dynamodb, redis, checkpoint, functions }
     }
 
     pub(crate) async fn send(&self, call: &Call) -> Reply {
