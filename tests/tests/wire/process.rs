@@ -1,7 +1,7 @@
 //! Processes that are killed between any two of their steps, and that are frozen while their connections die.
 
 use boxoffice_local::lambda::Outcome;
-use boxoffice_tests::checkpoint::Side;
+use boxoffice_tests::gate::Side;
 use boxoffice_tests::{Call, Reply};
 use uuid::Uuid;
 
@@ -66,17 +66,17 @@ async fn killed_everywhere(kind: usize, fate: Fate) {
         let function = site.functions.of(&request.call);
         // A cold instance, so that the layout is read on the way; connected, so that only the request's calls count.
         function.restart().await.unwrap();
-        site.checkpoint.hold(number, if fate == Fate::Done { Side::After } else { Side::Before });
+        site.gate.hold(number, if fate == Fate::Done { Side::After } else { Side::Before });
         let outcome = tokio::select! {
             outcome = site.functions.try_send(&request.call) => outcome,
             () = async {
-                site.checkpoint.holds().await;
+                site.gate.holds().await;
                 function.kill().unwrap();
                 std::future::pending().await
             } => unreachable!(),
         };
         if let Outcome::Answered(answer) = outcome {
-            site.checkpoint.open();
+            site.gate.open();
             assert_eq!(Reply::of_function(&answer).status, 201);
             // The layout, the write, the word to the cache.
             assert_eq!(number, 1 + 3, "points of {:?}", request.call);
@@ -89,15 +89,15 @@ async fn killed_everywhere(kind: usize, fate: Fate) {
 
 async fn the_repeat_tells_the_truth(site: &Site, request: &Request, fate: Fate) {
     match fate {
-        Fate::Lost => site.checkpoint.discard(),
-        Fate::Done => site.checkpoint.open(),
+        Fate::Lost => site.gate.discard(),
+        Fate::Done => site.gate.open(),
         Fate::Late => {}
     }
     let done = request.is_done(site).await;
     let repeat = site.send(&request.call).await;
     assert_eq!(repeat.status, if done { 200 } else { 201 }, "{fate:?}: {}", repeat.text);
     if fate == Fate::Late {
-        site.checkpoint.open();
+        site.gate.open();
         site.dynamodb.quiet().await;
     }
     assert!(request.is_done(site).await, "{fate:?}");
@@ -173,13 +173,13 @@ async fn an_instance_frozen_in_the_midst_of_a_write_and_cut_off_knows_its_own_wo
         let function = site.functions.of(&call);
         function.restart().await.unwrap();
         // The layout, then the write.
-        site.checkpoint.hold(2, Side::After);
+        site.gate.hold(2, Side::After);
         let (reply, ()) = tokio::join!(site.send(&call), async {
-            site.checkpoint.holds().await;
+            site.gate.holds().await;
             function.freeze().unwrap();
             site.dynamodb.reset_connections();
             site.redis.let_connections_die();
-            site.checkpoint.open();
+            site.gate.open();
             function.thaw().unwrap();
         });
         assert_eq!((reply.status, reply.header("idempotent-replayed")), (201, ""), "{}", reply.text);

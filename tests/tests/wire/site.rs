@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use boxoffice_local::engine::Valkey;
-use boxoffice_tests::checkpoint::Checkpoint;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
+use boxoffice_tests::gate::Gate;
 use boxoffice_tests::redis_proxy::RedisProxy;
 use boxoffice_tests::{Call, Functions, Reply, Setup, World, engines};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) struct Site {
     pub(crate) dynamodb: DynamoDbProxy,
     pub(crate) redis: RedisProxy,
     /// All calls pass it, in whichever direction.
-    pub(crate) checkpoint: Checkpoint,
+    pub(crate) gate: Gate,
     pub(crate) functions: Functions,
 }
 
@@ -38,10 +38,10 @@ impl Site {
 
     /// With these variables for the functions.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
-        let checkpoint = Checkpoint::default();
+        let gate = Gate::default();
         let valkey = Valkey::start().expect("a Valkey");
-        let dynamodb = DynamoDbProxy::behind(checkpoint.clone(), engines::shared().endpoint()).await;
-        let redis = RedisProxy::behind(checkpoint.clone(), valkey.port()).await;
+        let dynamodb = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
+        let redis = RedisProxy::behind(gate.clone(), valkey.port()).await;
         let world = World::on(Setup::without_cache()).await;
         let labels: Vec<_> = (1..=SEATS).map(|number| format!("S{number}")).collect();
         world.put_theater(HALL, "Hall", &labels.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -49,7 +49,7 @@ impl Site {
         let mut environment = world.environment(&setup);
         environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let functions = Functions::start(&environment).await;
-        Self { world, valkey, dynamodb, redis, checkpoint, functions }
+        Self { world, valkey, dynamodb, redis, gate, functions }
     }
 
     pub(crate) async fn send(&self, call: &Call) -> Reply {
