@@ -1,5 +1,6 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
+//! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
 //! `last_look`, `clocks`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `hostile` sends what nobody should;
 //! `events`, `layouts` and `papers` keep what lies beside the code true.
 

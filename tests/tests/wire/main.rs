@@ -9,4 +9,5 @@ mod host;
 mod memory;
 mod process;
 mod redis;
+mod repair;
 mod site;
