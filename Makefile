@@ -55,12 +55,10 @@ check:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(call step,docs)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-	$(call step,tests; the store also on DynamoDB Local)
-	@$(MAKE) --no-print-directory tests
 	$(call step,infrastructure)
 	infra/check
-	$(call step,tests; the release binaries under faults)
-	BOXOFFICE_BINARIES='$(TARGET)/lambda' cargo test --package boxoffice-tests --test wire --locked
+	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
+	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
 
 build: setup
 	cargo lambda build --release --locked
