@@ -7,7 +7,8 @@ THEATERS = local/theaters.json
 MINUTES = 60
 
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
-BINARIES = $(or $(CARGO_TARGET_DIR),target)/debug
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
 .PHONY: help run setup binaries test tests soak check build bench load clean-data
@@ -17,7 +18,8 @@ help:
 	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters)'
 	@echo 'make test         every test'
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
-	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences'
+	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
+	@echo '                  and the release binaries under faults'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, measured'
 	@echo 'make load FILE=theaters.json TABLE=name'
@@ -31,7 +33,7 @@ run: setup binaries
 setup:
 	@python3 local/install_tools.py run
 
-# What `make run` and the black-box test start. The whole workspace, so that its crates are compiled as for the tests.
+# What `make run`, the black-box test and the wire tests start. The whole workspace, so that its crates are compiled as for the tests.
 binaries:
 	cargo build --workspace --bins --locked
 
@@ -53,10 +55,10 @@ check:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(call step,docs)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
-	$(call step,tests; the store also on DynamoDB Local)
-	@$(MAKE) --no-print-directory tests
 	$(call step,infrastructure)
 	infra/check
+	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
+	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
 
 build: setup
 	cargo lambda build --release --locked

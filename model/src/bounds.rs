@@ -38,7 +38,7 @@ pub enum Rule {
     Stamps,
     /// A fill ends only if its token is still there. Without: it always does.
     Token,
-    /// Attempts to begin are numbered. Without: they all have the same token.
+    /// The attempts of a filler to begin are told apart by number. Without: they all have the same token.
     Numbers,
     /// A fill keeps what was merged in its round. Without: it replaces everything.
     KeepMerged,

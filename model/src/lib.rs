@@ -35,7 +35,7 @@
 //! | lost merges, repair | 1 | 3 | 2 | 1 eviction or end of a lease, 1 redelivery | 116,000 |
 //! | | 1 | 2 | 2 | the same with 2 redeliveries and a deletion by hand | 195,934 |
 //! | | 1 | 2 | 2 | clocks apart, 10 s, 1 redelivery | 694,577 |
-//! | | 1 | 2 | 1 | clocks apart, 10 s, a deletion by hand | 482,072 |
+//! | | 1 | 2 | 1 | clocks apart, 10 s, a deletion by hand | 484,592 |
 //! | an older key comes back | 1 | 2 | 3 | lost merges, repair, 1 eviction or end of a lease | 502,417 |
 //!
 //! In all of them each merge may be delivered again at any time, each end too, the stream comes in batches of any size,

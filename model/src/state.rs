@@ -26,8 +26,7 @@ pub struct State {
     /// What may still happen.
     pub left: Left,
     /// Whether the key may hold what only a new fill puts right, by what the protocol doesn't promise against: Redis
-    /// came back with an older key, or an item was deleted by hand whose write is told late, or which a smaller stamp
-    /// follows.
+    /// came back with an older key; or an item was deleted by hand, or was and a write of it is told only now.
     pub in_doubt: bool,
     /// Whether a smaller stamp replaced a larger one that was merged: what must not happen.
     pub buried: bool,

@@ -110,9 +110,6 @@ impl Step {
 
 fn accept(bounds: &Bounds, state: &mut State, writer: usize, seat: u8, ask: Ask) {
     let Some(slot) = state.table.accepts(seat, ask, bounds.writers[writer]) else { return };
-    if state.table.was_deleted_above(seat, slot.changed_at) {
-        state.doubt();
-    }
     state.writers[writer] = Writer::Accepted(state.table.events.len());
     state.table.events.push((seat, Change::Written(slot)));
 }

@@ -2,10 +2,10 @@
 //! `sometimes` in `properties.rs`) and so many states, lest it hold because nothing happens in it.
 
 use boxoffice_model::{Bounds, Protocol};
-use stateright::{Checker, Model};
+use stateright::{Checker, HasDiscoveries, Model};
 
 fn holds(bounds: Bounds, at_least: usize) {
-    let checker = Protocol(bounds).checker().threads(2).spawn_bfs().join();
+    let checker = Protocol(bounds).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     checker.assert_properties();
     let states = checker.unique_state_count();
     assert!(states >= at_least, "only {states} states; before it were more than {at_least}");

@@ -6,6 +6,8 @@
 //! | [`world`] | a test's own table, keys and clock, and the box offices that work on them |
 //! | [`functions`] | the three functions' binaries, run as Lambda runs them |
 //! | [`event`] | calls as API Gateway would deliver them, and their replies |
+//! | [`delivery`] | events as bytes, the whole way that a function takes them |
+//! | [`corpus`], [`mutation`] | what once was hard to digest, and what becomes of it at random |
 //! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
 //! | [`gate`] | stops a request between any two of its calls |
 //! | [`history`] | seeded histories of many clients under faults, and whether they were right |
@@ -15,12 +17,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
 
 mod connections;
+pub mod corpus;
+pub mod delivery;
 pub mod dynamodb_proxy;
 pub mod engines;
 pub mod event;
 pub mod functions;
 pub mod gate;
 pub mod history;
+pub mod mutation;
 pub mod observer;
 pub mod redis_proxy;
 pub mod tls_proxy;

@@ -180,7 +180,12 @@ impl World {
     /// A connection to the cache for the test's own hands.
     pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
         let url = self.setup.cache.as_ref().expect("a cache").url.clone();
-        redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.expect("a cache")
+        // By itself the client gives up after half a second, which a busy machine may well need.
+        let patience = Some(Duration::from_secs(60));
+        let config = redis::AsyncConnectionConfig::new();
+        let config = config.set_connection_timeout(patience).set_response_timeout(patience);
+        let client = redis::Client::open(url).unwrap();
+        client.get_multiplexed_async_connection_with_config(&config).await.expect("a cache")
     }
 
     /// A seat's item as it lies in the table.
@@ -211,6 +216,20 @@ impl World {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await.expect("the table");
         scan.items.unwrap_or_default()
     }
+}
+
+/// A box office with no cache whose DynamoDB is not there: for what has to be answered without.
+pub async fn without_engines(nowhere: &str) -> BoxOffice {
+    let short = Duration::from_millis(200);
+    let setup = Setup {
+        dynamodb: nowhere.to_owned(),
+        cache: None,
+        cache_deadline: short,
+        fill_wait: short,
+        attempt: short,
+        total: short,
+    };
+    open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
 
 fn config(setup: &Setup, table: &str, prefix: &str) -> Config {

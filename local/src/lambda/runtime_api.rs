@@ -20,6 +20,10 @@ use super::{Outcome, POLL};
 use crate::engine::REGION;
 use crate::ports;
 
+/// Trace ids come round again, as Lambda's don't: lambda_runtime puts each into the environment, where glibc keeps every
+/// value that ever was (some 110 bytes a request), and that would hide whatever a function itself keeps.
+const TRACES: u64 = 100;
+
 /// A listener, and what goes over it. Dropping it ends its connections.
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
@@ -159,7 +163,7 @@ impl Shared {
             .header("lambda-runtime-aws-request-id", id)
             .header("lambda-runtime-deadline-ms", deadline(event.timeout))
             .header("lambda-runtime-invoked-function-arn", &self.arn)
-            .header("lambda-runtime-trace-id", format!("Root=1-00000000-{number:024x};Sampled=0"));
+            .header("lambda-runtime-trace-id", format!("Root=1-00000000-{:024x};Sampled=0", number % TRACES));
         response.body(Full::from(event.body)).unwrap_or_default()
     }
 

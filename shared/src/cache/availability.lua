@@ -94,7 +94,12 @@ local function merge(entries, when_behind)
         return 0
       end
       if later(slot, known) then
-        redis.call('SETRANGE', key, at(position), string.sub(slot, 1, SLOT - 1) .. string.char(h.round))
+        local told = redis.pcall('SETRANGE', key, at(position), string.sub(slot, 1, SLOT - 1) .. string.char(h.round))
+        if type(told) == 'table' and told.err then
+          -- A full Redis writes nothing, but it deletes.
+          redis.call('DEL', key)
+          return 0
+        end
         h.merged = 1
       end
     end

@@ -95,6 +95,9 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::names::{SeatLabel, TheaterId};

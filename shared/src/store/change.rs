@@ -52,14 +52,17 @@ impl Change {
         }
     }
 
-    /// Holds only while the seat is reserved under this very reservation.
-    pub(super) fn still_held(reservation: ReservationId, now: EpochMillis) -> Self {
+    /// Holds only while the seat is reserved under this very reservation, by the write that bore this stamp: made anew
+    /// since, it would end at another time than is going to be answered.
+    pub(super) fn still_held(reservation: ReservationId, stamp: EpochMillis, now: EpochMillis) -> Self {
         Self {
             update: None,
-            condition: "#status = :reserved AND reservation_id = :reservation AND expires_at > :now",
+            condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :stamp \
+                AND expires_at > :now",
             values: values([
                 (":reserved", s(RESERVED)),
                 (":reservation", s(reservation.to_string())),
+                (":stamp", n(stamp.0)),
                 (":now", n(now.seconds().0)),
             ]),
         }

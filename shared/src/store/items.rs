@@ -194,6 +194,9 @@ fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
 }
 
 #[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -127,10 +127,12 @@ impl Reserving<'_> {
             attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await?;
             return Ok(());
         }
-        let still_held = Change::still_held(self.request.reservation, self.now);
         let items = self.request.seats.seats().iter().map(|seat| {
-            let change = if self.held.contains_key(&seat.position) { &still_held } else { &change };
-            change.clone().in_transaction(table, seat_key(theater, &seat.label))
+            let change = match self.held.get(&seat.position) {
+                Some(slot) => Change::still_held(self.request.reservation, slot.changed_at, self.now),
+                None => change.clone(),
+            };
+            change.in_transaction(table, seat_key(theater, &seat.label))
         });
         let items =
             items.collect::<Result<Vec<_>, _>>().map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;

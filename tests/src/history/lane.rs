@@ -117,7 +117,7 @@ impl Lane {
             }
             Event::KeepKey => *stage.kept.lock().await = redis.get(&key).await.expect("the cache"),
             Event::RollBack => {
-                let Some(kept) = stage.kept.lock().await.take() else { return };
+                let Some(kept) = stage.kept.lock().await.clone() else { return };
                 let () = redis.set_ex(&key, kept, 60).await.expect("the cache");
                 stage.summary.add("key rolled back", 1);
             }

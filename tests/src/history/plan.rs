@@ -119,8 +119,8 @@ fn reserve(rng: &mut Rng, seats: usize) -> Ask {
 fn book(rng: &mut Rng, seats: usize) -> Ask {
     Ask::Book {
         seats: some_seats(rng, seats),
-        booking: (rng.u8(0..5) > 0).then(|| id(100 + rng.u128(0..IDS))),
-        reservation: (rng.u8(0..3) > 0).then(|| id(rng.u128(0..IDS))),
+        booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..IDS))),
+        reservation: rng.bool().then(|| id(rng.u128(0..IDS))),
     }
 }
 
@@ -134,8 +134,8 @@ fn event(rng: &mut Rng, lossy: bool) -> Option<Event> {
     match rng.u8(0..40) {
         0..4 => Some(Event::Sweep),
         4..6 => Some(Event::Evict),
-        6..9 if lossy => Some(Event::KeepKey),
-        9..12 if lossy => Some(Event::RollBack),
+        6..11 if lossy => Some(Event::KeepKey),
+        11..15 if lossy => Some(Event::RollBack),
         _ => None,
     }
 }

@@ -114,7 +114,7 @@ impl Traffic {
         let mut mine = None;
         while Self::turn(&self.writing).await {
             let (place, theater) = self.some_theater(&mut rng);
-            if rng.u8(0..10) == 0 {
+            if rng.u8(0..3) == 0 {
                 self.evict(&mut redis, &mut rng, &theater).await;
             }
             if theater.writes.fetch_add(1, Ordering::SeqCst) == WRITES {

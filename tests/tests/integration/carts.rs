@@ -15,7 +15,7 @@ async fn told_to_hold_a1() -> (World, DynamoDbProxy) {
     Call::get_seats("1").query("consistent=true").send(&world.office).await;
     let end = (START.seconds().0 + 600).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
-        "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": "1" } });
+        "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
     let reasons = json!([{ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item }, { "Code": "None" }]);
     let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));

@@ -1,18 +1,20 @@
 //! The real handlers on real engines: from an API Gateway event to the answer, the table and the cache.
 //!
 //! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
-//! `last_look`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `events`, `layouts` and `papers` keep what
-//! lies beside the code true.
+//! `last_look`, `clocks`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `hostile` sends what nobody should;
+//! `events`, `layouts` and `papers` keep what lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod api;
 mod cache;
 mod carts;
+mod clocks;
 mod events;
 mod faults;
 mod herds;
 mod histories;
+mod hostile;
 mod last_look;
 mod layouts;
 mod ledger;

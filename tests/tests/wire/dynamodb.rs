@@ -7,7 +7,7 @@ use boxoffice_tests::{Call, Reply};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::site::{CACHE_DEADLINE, Site, book, look, reserve, seats};
+use crate::site::{PATIENT, Site, book, look, reserve, seats};
 
 /// Above what the functions wait for an attempt, whichever of the settings below they run with.
 const TOO_LATE: Duration = Duration::from_millis(1_500);
@@ -114,17 +114,27 @@ async fn each_fault_once(site: &Site, kind: usize) {
     faults.extend(losses());
     faults.push(Fault::Late(Duration::from_millis(50)));
     faults.extend(cancellations(kind + 1));
+    let every = faults.len();
     for (number, fault) in faults.into_iter().enumerate() {
-        let write = Write::each(5 * number + 1).into_iter().nth(kind).unwrap();
-        site.dynamodb.next(write.operation, fault.clone());
-        let first = site.send(&write.call).await;
-        assert_eq!(first.status, 201, "{} {fault:?}: {}", write.operation, first.text);
-        assert_eq!(first.header("idempotent-replayed"), "", "{fault:?}: not a replay of itself");
-        assert_eq!(site.dynamodb.faults_left(), 0, "{fault:?} was met");
-        assert!(write.is_done(site).await, "{fault:?}");
-        write.tells_the_truth(site, &fault).await;
+        once(site, kind, number, fault).await;
+    }
+    // Then only the table tells that a transaction was carried out before.
+    site.dynamodb.forget_tokens();
+    for (number, fault) in losses().into_iter().enumerate() {
+        once(site, kind, every + number, fault).await;
     }
     site.look_is_right().await;
+}
+
+async fn once(site: &Site, kind: usize, number: usize, fault: Fault) {
+    let write = Write::each(5 * number + 1).into_iter().nth(kind).unwrap();
+    site.dynamodb.next(write.operation, fault.clone());
+    let first = site.send(&write.call).await;
+    assert_eq!(first.status, 201, "{} {fault:?}: {}", write.operation, first.text);
+    assert_eq!(first.header("idempotent-replayed"), "", "{fault:?}: not a replay of itself");
+    assert_eq!(site.dynamodb.faults_left(), 0, "{fault:?} was met");
+    assert!(write.is_done(site).await, "{fault:?}");
+    write.tells_the_truth(site, &fault).await;
 }
 
 #[tokio::test]
@@ -146,7 +156,7 @@ async fn what_goes_on_for_ever_is_answered_in_time_and_a_repeat_tells_the_truth(
 
 /// Short limits, so that many faults can be waited out; the limits of service have their own test.
 async fn for_ever(fault: Fault) {
-    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), CACHE_DEADLINE];
+    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), PATIENT];
     let site = Site::with(&limits).await;
     let writes = Write::each(1);
     learn_the_layout(&site).await;

@@ -5,12 +5,45 @@ use std::time::Duration;
 use boxoffice_local::lambda::{Function, Lambda, Outcome};
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::{Call, World, engines};
+use serde_json::json;
 
 async fn get_seats() -> (World, DynamoDbProxy, Function) {
     let world = World::new().await;
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let environment = boxoffice_local::stack::environment(&world.table, &proxy.endpoint, "");
     (world, proxy, Function::of_checkout("get-seats", environment).unwrap())
+}
+
+#[tokio::test]
+async fn an_event_that_takes_too_long_costs_the_process() {
+    let (_world, proxy, function) = get_seats().await;
+    // Its own limits are above this timeout.
+    let lambda = Lambda::start(&Function { timeout: Duration::from_millis(100), ..function }).await.unwrap();
+    let process = lambda.pid();
+    proxy.always(Some(Fault::Silence));
+    assert_eq!(lambda.invoke(&Call::get_seats("1").event()).await.unwrap().outcome, Outcome::TimedOut);
+    assert_eq!(lambda.invoke(&Call::get_seats("1").event()).await.unwrap().outcome, Outcome::TimedOut);
+    assert_ne!(lambda.pid(), process);
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_start_is_an_error_with_its_last_words() {
+    let (_world, _proxy, function) = get_seats().await;
+    let environment = vec![("TABLE_NAME".to_owned(), String::new())];
+    let error = Lambda::start(&Function { environment, ..function }).await.unwrap_err().to_string();
+    assert!(error.contains("has ended by itself") && error.contains("TABLE_NAME"), "{error}");
+}
+
+#[tokio::test]
+async fn what_no_function_understands_is_a_failed_event_and_not_the_end() {
+    let (_world, _proxy, function) = get_seats().await;
+    let lambda = Lambda::start(&function).await.unwrap();
+    let process = lambda.pid();
+    let outcome = lambda.invoke(&json!("no event")).await.unwrap().outcome;
+    assert!(matches!(&outcome, Outcome::Failed(error) if error["errorType"].is_string()), "{outcome:?}");
+    let answer = lambda.invoke(&Call::get_seats("1").event()).await.unwrap();
+    assert_eq!(answer.body().unwrap()["statusCode"], 200);
+    assert_eq!(lambda.pid(), process);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The functions' own binaries, run as Lambda runs them, with faults staged on the way to DynamoDB and to Redis.
 //!
-//! `make test` takes the debug binaries; `make check` also the release ones, by `BOXOFFICE_BINARIES`.
+//! `make test` takes the debug binaries; `make check` the release ones, by `BOXOFFICE_BINARIES`.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,4 +9,5 @@ mod host;
 mod memory;
 mod process;
 mod redis;
+mod repair;
 mod site;

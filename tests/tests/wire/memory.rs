@@ -1,1 +1,63 @@
-//! x
+//! Memory: an instance that lives long doesn't grow.
+
+use boxoffice_local::lambda::Lambda;
+use boxoffice_tests::{Call, Functions, Setup, World};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// How many requests until memory is looked at for the first time, when all is in place that stays; and how many then.
+/// Binaries that are given by name are release ones, which take a tenth of the time.
+fn requests() -> (usize, usize) {
+    if std::env::var_os("BOXOFFICE_BINARIES").is_some() { (5_000, 100_000) } else { (1_000, 3_000) }
+}
+
+/// Calls in turn, and the statuses that they are answered with.
+type Round = Vec<(Value, u64)>;
+
+async fn send(lambda: &Lambda, round: &Round, requests: usize) {
+    for (event, status) in round.iter().cycle().take(requests) {
+        let invocation = lambda.invoke(event).await.unwrap();
+        assert_eq!(invocation.body().unwrap()["statusCode"], *status);
+    }
+}
+
+/// Sends the same calls over and over again.
+async fn does_not_grow(lambda: &Lambda, round: Round, (first, then): (usize, usize)) {
+    let process = lambda.pid();
+    send(lambda, &round, first).await;
+    let before = lambda.resident_kib().unwrap();
+    send(lambda, &round, then - first).await;
+    let after = lambda.resident_kib().unwrap();
+    assert_eq!(lambda.pid(), process);
+    assert!(after <= before + 1_024 + before / 20, "{before} KiB, and {after} KiB when {then} requests were answered");
+}
+
+#[tokio::test]
+async fn an_instance_does_not_grow_with_the_requests_that_it_has_answered() {
+    let world = World::new().await;
+    let mut environment = world.environment(&Setup::shared());
+    environment.push(("LOG_LEVEL".to_owned(), "warn".to_owned()));
+    environment.push(("CACHE_DEADLINE_MS".to_owned(), "1000".to_owned()));
+    let functions = Functions::start(&environment).await;
+    let (reservation, booking) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
+    let mine = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": reservation, "expires_in": 1800 }));
+    let bought = Call::book("1", &json!({ "seat": "A3", "booking_id": booking }));
+    for call in [&mine, &bought] {
+        assert_eq!(functions.send(call).await.status, 201);
+    }
+    let look = Call::get_seats("1");
+    let known = functions.send(&look).await.header("etag").to_owned();
+    let looks = vec![(look.event(), 200), (look.clone().header("If-None-Match", &known).event(), 304)];
+    let other = json!({ "seat": "A1", "booking_id": Uuid::now_v7().to_string() });
+    let bookings = vec![(bought.event(), 200), (Call::book("1", &other).event(), 409)];
+    let other = json!({ "seats": ["A2", "A3"], "reservation_id": Uuid::now_v7().to_string() });
+    let reservations = vec![(mine.event(), 200), (Call::reserve("1", &other).event(), 409)];
+    let (first, then) = requests();
+    // Writes take longer, and are fewer.
+    let few = (first / 4, then / 8);
+    tokio::join!(
+        does_not_grow(&functions.get_seats, looks, (first, then)),
+        does_not_grow(&functions.book, bookings, few),
+        does_not_grow(&functions.reserve, reservations, few),
+    );
+}

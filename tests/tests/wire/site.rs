@@ -20,8 +20,7 @@ pub(crate) const SEATS: usize = 120;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longer than in service, so that on a busy machine nothing fails but what is staged.
-pub(crate) const CACHE_DEADLINE: (&str, &str) = ("CACHE_DEADLINE_MS", "1000");
-
+pub(crate) const PATIENT: (&str, &str) = ("CACHE_DEADLINE_MS", "5000");
 pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) valkey: Valkey,
@@ -34,7 +33,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn new() -> Self {
-        Self::with(&[CACHE_DEADLINE]).await
+        Self::with(&[PATIENT]).await
     }
 
     /// With these variables for the functions.

@@ -119,7 +119,8 @@ impl Play {
     async fn run(mut self, steps: &[Step], seen: &RefCell<BTreeSet<&str>>) -> Result<(), TestCaseError> {
         self.look().await;
         for step in steps {
-            seen.borrow_mut().extend(self.compare(step).await?);
+            let names = self.compare(step).await?;
+            seen.borrow_mut().extend(names);
         }
         Ok(())
     }

@@ -1,0 +1,53 @@
+//! The corpus: small files that once were hard to digest, or show what could be. Every run replays all of them.
+
+use std::path::PathBuf;
+
+/// A file of the corpus.
+#[derive(Clone, Debug)]
+pub struct Seed {
+    /// Its name says what is odd about it.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// Events: those of `events/`, which are good ones, and those of `tests/corpus/events`.
+pub fn events() -> Vec<Seed> {
+    let mut seeds = folder("events");
+    seeds.retain(|seed| seed.name.ends_with(".json"));
+    seeds.extend(folder("tests/corpus/events"));
+    seeds
+}
+
+/// Strings for the cache, written as hexadecimal digits; blanks and what follows a `#` don't count.
+pub fn packed() -> Vec<Seed> {
+    folder("tests/corpus/packed").into_iter().map(|seed| Seed { bytes: from_hex(&seed), ..seed }).collect()
+}
+
+/// Items of the table, in DynamoDB's JSON.
+pub fn items() -> Vec<Seed> {
+    folder("tests/corpus/items")
+}
+
+fn folder(path: &str) -> Vec<Seed> {
+    let path: PathBuf = boxoffice_local::checkout::root().expect("the checkout").join(path);
+    let files = std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut seeds: Vec<_> = files
+        .map(|file| {
+            let file = file.expect("a file");
+            let name = file.file_name().into_string().expect("a plain name");
+            Seed { name, bytes: std::fs::read(file.path()).expect("a file that can be read") }
+        })
+        .collect();
+    seeds.sort_by(|a, b| a.name.cmp(&b.name));
+    seeds
+}
+
+fn from_hex(seed: &Seed) -> Vec<u8> {
+    let text = std::str::from_utf8(&seed.bytes).expect("text");
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let digits: String = lines.flat_map(str::chars).filter(|digit| !digit.is_whitespace()).collect();
+    assert!(digits.len().is_multiple_of(2), "{}: half a byte", seed.name);
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_else(|_| panic!("{}: {at}", seed.name));
+    (0..digits.len()).step_by(2).map(byte).collect()
+}

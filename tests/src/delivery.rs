@@ -1,0 +1,42 @@
+//! Events as bytes, taken the whole way that a function takes them: parsed, made harmless, handled, and answered as the
+//! runtime tells Lambda.
+
+use boxoffice::http::event::events;
+use boxoffice::http::{answer, book, get_seats, reserve};
+use boxoffice::usecases::BoxOffice;
+use lambda_http::tower::ServiceExt;
+use lambda_http::{Context, LambdaEvent, Request, service_fn};
+use serde_json::Value;
+
+use crate::Reply;
+
+/// The routes, each a function's.
+pub const ROUTES: [&str; 3] = [get_seats::ROUTE, reserve::ROUTE, book::ROUTE];
+
+/// Hands an event to the function of a route. Nothing comes back for bytes that are no event of API Gateway's: those
+/// the runtime refuses before any code of ours.
+pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> Option<Reply> {
+    let payload = serde_json::from_slice(event).ok()?;
+    let mut context = Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    let service = service_fn(async |request: Request| match route {
+        get_seats::ROUTE => {
+            answer(route, &request, async |tally| get_seats::handle(office, &request, tally).await).await
+        }
+        reserve::ROUTE => answer(route, &request, async |tally| reserve::handle(office, &request, tally).await).await,
+        _ => answer(route, &request, async |tally| book::handle(office, &request, tally).await).await,
+    });
+    let Ok(response) = events(service).oneshot(LambdaEvent::new(payload, context)).await;
+    Some(reply(&serde_json::to_value(response).expect("an answer")))
+}
+
+fn reply(response: &Value) -> Reply {
+    let headers = response["headers"].as_object().into_iter().flatten();
+    let text = response["body"].as_str().unwrap_or_default().to_owned();
+    Reply {
+        status: response["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status"),
+        headers: headers.map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned())).collect(),
+        body: if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") },
+        text,
+    }
+}

@@ -1,0 +1,155 @@
+//! Hostile input takes no more memory than its own size allows: what it claims of sizes and counts moves nothing.
+//!
+//! A target of its own, with one test, because it counts every allocation of the process
+//! (<https://docs.rs/dhat/latest/dhat/#heap-usage-testing>). The box office has no engines here: what is measured is
+//! answered before one is asked, or is read from a Valkey in its own process.
+
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+use boxoffice::cache::{Cache, CacheAddress, Lookup};
+use boxoffice::clock::Clock;
+use boxoffice::rules::layout::Layout;
+use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::tally::Tally;
+use boxoffice::usecases::BoxOffice;
+use boxoffice_local::engine::Valkey;
+use boxoffice_tests::delivery::{ROUTES, deliver};
+use boxoffice_tests::world::START;
+use boxoffice_tests::{Call, corpus};
+use redis::AsyncCommands;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// The most that handling so many bytes may take at any moment.
+fn bound(bytes: usize) -> usize {
+    4 * bytes + 256 * 1024
+}
+
+/// The most that lived at once while this ran, what lived before left out.
+async fn peak<T>(work: impl Future<Output = T>) -> (T, usize) {
+    let profiler = dhat::Profiler::builder().testing().build();
+    let result = work.await;
+    let most = dhat::HeapStats::get().max_bytes;
+    drop(profiler);
+    (result, most)
+}
+
+/// A box office whose DynamoDB answers nobody, at once: its port is closed.
+async fn office() -> BoxOffice {
+    let nowhere = format!("http://127.0.0.1:{}", boxoffice_local::ports::free_port().unwrap());
+    boxoffice_tests::world::without_engines(&nowhere).await
+}
+
+fn event(body: impl Into<Vec<u8>>) -> Value {
+    Call::reserve("1", &json!({})).raw_body(body).event()
+}
+
+fn large_events() -> Vec<(&'static str, Value)> {
+    let look = || Call::get_seats("1 ");
+    let long = "x".repeat(1 << 20);
+    let many = (0..10_000).fold(look(), |call, n| call.header(&format!("x-odd-header-{n}"), "with a value of its own"));
+    let mut coded = event("AAAA".repeat(3 << 19));
+    coded["isBase64Encoded"] = json!(true);
+    vec![
+        ("a body of 6 MB", event("x".repeat(6 << 20))),
+        ("a body of 6 MB in base64", coded),
+        ("100,000 brackets", event("[".repeat(100_000))),
+        ("16,000 brackets", event("[".repeat(16_000))),
+        ("3,500 seats", event(json!({ "seats": vec!["A"; 3_500] }).to_string())),
+        ("10,000 headers", many.event()),
+        ("a header of 1 MB", look().header("x-odd", &long).event()),
+        ("a query of 1 MB", look().query(&"a=b&".repeat(1 << 18)).event()),
+        ("a query that grows when encoded", look().query(&"\u{202e}".repeat(3_000)).event()),
+        ("a theater id of 1 MB", Call::get_seats(&long).event()),
+    ]
+}
+
+/// Pairs of inputs of one size that claim little and much.
+fn claims() -> Vec<(Value, Value)> {
+    let length = |length: &str| Call::reserve("1", &json!({})).header("content-length", length).event();
+    let time = |number: &str| event(format!(r#"{{"seat":"A1","expires_in":{number}}}"#));
+    let number = |number: &str| event(format!(r#"{{"seats":{number}}}"#));
+    vec![
+        (length("00000000000000000001"), length("99999999999999999999")),
+        (time("2000000000"), time("9999999999")),
+        (time("1.1e-99999"), time("9.1e+99999")),
+        (number("1000000000"), number("4294967295")),
+        (number("10000000000000000000"), number("18446744073709551615")),
+    ]
+}
+
+async fn events_stay_within_bounds(office: &BoxOffice) {
+    let measure = async |route, event: &[u8]| peak(deliver(office, route, event)).await;
+    // What is made once, at the first request, is nobody's input.
+    for route in ROUTES {
+        deliver(office, route, event("{}").to_string().as_bytes()).await;
+    }
+    for (name, event) in large_events() {
+        let route = ROUTES.iter().find(|route| Some(**route) == event["routeKey"].as_str()).unwrap();
+        let event = event.to_string();
+        let (reply, most) = measure(route, event.as_bytes()).await;
+        let status = reply.unwrap().status;
+        println!("{name}: {} bytes, {status}, at most {most} bytes at once", event.len());
+        assert!((400..500).contains(&status), "{name}: {status}");
+        assert!(most <= bound(event.len()), "{name}: {most} bytes for {}", event.len());
+    }
+    for seed in corpus::events() {
+        for route in ROUTES {
+            let (_, most) = measure(route, &seed.bytes).await;
+            assert!(most <= bound(seed.bytes.len()), "{}: {most} bytes", seed.name);
+        }
+    }
+    for (little, much) in claims() {
+        let (little, much) = (little.to_string(), much.to_string());
+        let route = ROUTES[1];
+        let (less, more) = (measure(route, little.as_bytes()).await.1, measure(route, much.as_bytes()).await.1);
+        assert!(more <= less + 1_024, "{less} and {more} bytes for {much}");
+    }
+}
+
+/// What it takes to read a string that stands in the cache, and to hold it against a layout of six seats.
+async fn packed_strings_stay_within_bounds() {
+    let valkey = Valkey::start().unwrap();
+    let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };
+    let cache = Cache::new(address, "p".into(), Duration::from_secs(60), Clock::manual(START)).unwrap();
+    let seats = ["A1", "A2", "A3", "B1", "B2", "B3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
+    let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, seats).unwrap();
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let tally = Tally::default();
+    let mut read = async |bytes: &[u8]| {
+        let _: () = redis.set("p:{1}:availability", bytes).await.unwrap();
+        let work = async {
+            match cache.read(&layout.theater, &tally).await.unwrap() {
+                Lookup::Complete(packed) => packed.slots(&layout).is_some(),
+                Lookup::Miss => false,
+            }
+        };
+        peak(work).await.1
+    };
+    read(b"the connection is made").await;
+    let mut strings: Vec<_> = corpus::packed().into_iter().map(|seed| (seed.name, seed.bytes)).collect();
+    let good = [&[1, 1, 1, 0][..], &START.0.to_be_bytes()[2..], &[0; 30], &[0; 12 * 200_000]].concat();
+    strings.push(("200,000 slots".to_owned(), good));
+    for (name, bytes) in &strings {
+        let most = read(bytes).await;
+        println!("{name}: {} bytes, at most {most} bytes at once", bytes.len());
+        assert!(most <= bound(bytes.len()), "{name}: {most} bytes for {}", bytes.len());
+    }
+    // All numbers of the header at their least, and at their largest.
+    let claiming = |number: u8| [&[1, 1][..], &[number; 38], &[0; 72]].concat();
+    let (less, more) = (read(&claiming(0)).await, read(&claiming(255)).await);
+    assert!(more <= less + 4_096, "{less} and {more} bytes");
+}
+
+#[test]
+fn memory_is_bounded_by_the_size_of_the_input_and_not_by_what_it_claims() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        events_stay_within_bounds(&office().await).await;
+        packed_strings_stay_within_bounds().await;
+    });
+}

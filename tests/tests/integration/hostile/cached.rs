@@ -1,0 +1,162 @@
+//! Strings standing in Valkey that nobody of ours would have put there: never an error, never a wrong answer, and gone
+//! with the next fill.
+//!
+//! One that is well formed in every byte can't be told from a true one; it may be shown until its key ends, which
+//! nothing may put off.
+
+use std::time::{Duration, Instant};
+
+use boxoffice::cache::{Begun, Cache, FillReason, FillToken, LIFETIME, Lookup, WhenBehind};
+use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::rules::layout::Layout;
+use boxoffice::rules::names::TheaterId;
+use boxoffice::rules::time::EpochMillis;
+use boxoffice::tally::Tally;
+use boxoffice_tests::mutation::{any_mutation, cases};
+use boxoffice_tests::{Call, Setup, World, corpus};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use redis::AsyncCommands;
+use serde_json::json;
+
+/// A1 is booked.
+const RIGHT: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
+
+struct Planted {
+    world: World,
+    cache: Cache,
+    layout: Layout,
+    redis: redis::aio::MultiplexedConnection,
+    tally: Tally,
+}
+
+impl Planted {
+    async fn new() -> Self {
+        let world = World::on(Setup { fill_wait: Duration::from_millis(100), ..Setup::shared() }).await;
+        assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+        let tally = Tally::default();
+        let store = world.store(world.clock.clone()).await;
+        let layout = store.layout(&TheaterId::parse("1").unwrap(), &tally).await.unwrap().unwrap();
+        Self { cache: world.cache(), layout, redis: world.redis().await, tally, world }
+    }
+
+    fn key(&self) -> String {
+        self.world.cache_key("1")
+    }
+
+    /// The strings that there really are: complete, and while somebody fills.
+    async fn real_strings(&mut self) -> Vec<Vec<u8>> {
+        let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &self.tally).await.unwrap();
+        assert!(matches!(begun, Begun::Fill(_)));
+        let incomplete = self.redis.get(self.key()).await.unwrap();
+        let _: () = self.redis.del(self.key()).await.unwrap();
+        Call::get_seats("1").send(&self.world.office).await;
+        vec![self.redis.get(self.key()).await.unwrap(), incomplete]
+    }
+
+    async fn plant(&self, bytes: &[u8]) {
+        let life = LIFETIME.as_millis() as u64;
+        let _: () = self.redis.clone().pset_ex(self.key(), bytes, life).await.unwrap();
+    }
+
+    /// Everything that can be asked of the script, by one who knows the layout: an answer each time.
+    async fn ask_everything(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
+        let (theater, version) = (&self.layout.theater, self.layout.version);
+        let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
+        let news = [LearnedSlot { position: 5, slot }, LearnedSlot { position: u32::MAX, slot }];
+        for step in 0..6 {
+            self.plant(bytes).await;
+            let token = FillToken::new();
+            let begin = async |reason| self.cache.begin(&self.layout, reason, token, &self.tally).await.map(drop);
+            let answered = match step {
+                0 => self.cache.read(theater, &self.tally).await.map(drop),
+                1 => self.cache.peek(theater, version, &[0, 5, 6, u32::MAX], &self.tally).await.map(drop),
+                2 => self.cache.merge(theater, version, &news, WhenBehind::Tell, &self.tally).await.map(drop),
+                3 => begin(FillReason::Missing).await,
+                4 => begin(FillReason::Renewal).await,
+                _ => self.cache.end(&self.layout, token, &[slot; 6], &self.tally).await.map(drop),
+            };
+            prop_assert!(answered.is_ok(), "step {step}: {answered:?}");
+            let left: i64 = self.redis.clone().pttl(self.key()).await.unwrap();
+            prop_assert!(left == -2 || (0..=LIFETIME.as_millis() as i64).contains(&left), "step {step}: {left} ms");
+        }
+        Ok(())
+    }
+
+    /// What a reader takes for the truth, if it takes anything.
+    async fn believed(&self) -> Option<Vec<String>> {
+        let Lookup::Complete(packed) = self.cache.read(&self.layout.theater, &self.tally).await.unwrap() else {
+            return None;
+        };
+        let slots = packed.slots(&self.layout)?;
+        let now = self.world.clock.now();
+        let free = self.layout.seats().iter().zip(slots).filter(|(_, slot)| slot.is_available(now));
+        Some(free.map(|(label, _)| label.to_string()).collect())
+    }
+
+    /// A look is right, and after a while the cache is.
+    async fn look_until_healed(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
+        self.plant(bytes).await;
+        if let Some(believed) = self.believed().await {
+            let look = Call::get_seats("1").send(&self.world.office).await;
+            prop_assert!(look.seats() == believed || look.seats() == RIGHT, "{}", look.text);
+            let _: () = self.redis.clone().del(self.key()).await.unwrap();
+        }
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let look = Call::get_seats("1").send(&self.world.office).await;
+            prop_assert_eq!((look.status, look.seats()), (200, RIGHT.to_vec()));
+            match look.header("x-cache") {
+                "hit" => return Ok(()),
+                // Of a layout that is newer than the table's: until a write drops it, or its key ends.
+                "bypass" if self.is_ahead().await => self.drop_by_a_write().await,
+                _ => prop_assert!(Instant::now() < end, "not healed"),
+            }
+        }
+    }
+
+    async fn is_ahead(&self) -> bool {
+        let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &self.tally).await;
+        matches!(begun, Ok(Begun::Behind))
+    }
+
+    async fn drop_by_a_write(&self) {
+        let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
+        let news = [LearnedSlot { position: 5, slot }];
+        let (theater, version) = (&self.layout.theater, self.layout.version);
+        self.cache.merge(theater, version, &news, WhenBehind::Drop, &self.tally).await.unwrap();
+    }
+
+    async fn withstands(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
+        self.ask_everything(bytes).await?;
+        self.look_until_healed(bytes).await
+    }
+}
+
+#[tokio::test]
+async fn each_of_the_corpus_is_withstood_and_healed() {
+    let planted = Planted::new().await;
+    for seed in corpus::packed() {
+        planted.withstands(&seed.bytes).await.unwrap_or_else(|why| panic!("{}: {why}", seed.name));
+    }
+    let long = vec![1; 1 << 20];
+    planted.withstands(&long).await.unwrap();
+}
+
+#[test]
+fn whatever_becomes_of_a_string_in_the_cache_it_is_withstood_and_healed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut planted = runtime.block_on(Planted::new());
+    let mut strings = runtime.block_on(planted.real_strings());
+    strings.extend(corpus::packed().into_iter().map(|seed| seed.bytes));
+    let mutations = prop::collection::vec(any_mutation(), 1..4);
+    proptest!(cases(200), |(real in any::<bool>(), seed in any::<Index>(), mutations in mutations)| {
+        // The real ones as often as all others together: there a single bit is of more use.
+        let seed = if real { &strings[seed.index(2)] } else { seed.get(&strings) };
+        let bytes = mutations.iter().fold(seed.clone(), |bytes, mutation| mutation.apply(bytes, &strings));
+        runtime.block_on(planted.withstands(&bytes)).map_err(|why| {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            TestCaseError::fail(format!("{why}\nadd it to tests/corpus/packed:\n{hex}"))
+        })?;
+    });
+}

@@ -1,0 +1,99 @@
+//! Any bytes as an event: the corpus as it is, and mutated.
+
+use boxoffice_tests::delivery::{ROUTES, deliver};
+use boxoffice_tests::mutation::{Mutation, any_mutation, cases};
+use boxoffice_tests::{Reply, World, corpus};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value;
+
+/// What of an event a mutation is about.
+#[derive(Clone, Debug)]
+enum Part {
+    /// The event's text: mostly no event any more.
+    Whole,
+    /// One text in it, by its JSON pointer: mostly still an event. These are what a caller chooses.
+    Text(&'static str),
+}
+
+const TEXTS: &[&str] = &[
+    "/body",
+    "/body",
+    "/body",
+    "/pathParameters/theaterId",
+    "/rawPath",
+    "/rawQueryString",
+    "/headers/idempotency-key",
+    "/headers/content-type",
+    "/headers/if-none-match",
+    "/headers/host",
+    "/headers/x-forwarded-proto",
+];
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![1 => Just(Part::Whole), 3 => select(TEXTS).prop_map(Part::Text)]
+}
+
+fn mutate(event: &[u8], part: &Part, mutation: &Mutation, events: &[Vec<u8>]) -> Vec<u8> {
+    let Part::Text(pointer) = part else { return mutation.apply(event.to_vec(), events) };
+    let Ok(mut parsed) = serde_json::from_slice::<Value>(event) else { return event.to_vec() };
+    let Some(Value::String(text)) = parsed.pointer_mut(pointer) else { return event.to_vec() };
+    let mutated = mutation.apply(std::mem::take(text).into_bytes(), events);
+    *text = String::from_utf8_lossy(&mutated).into_owned();
+    if pointer.starts_with("/headers/") {
+        // Of what HTTP forbids in a header's value API Gateway passes on nothing.
+        text.retain(|c| !c.is_control());
+    }
+    parsed.to_string().into_bytes()
+}
+
+/// What any answer has to be, whatever was asked.
+fn is_decent(reply: &Reply) -> Result<(), String> {
+    let plain = |text: &str| text.bytes().all(|c| c == b' ' || c.is_ascii_graphic());
+    let decent = match reply.status {
+        200 | 201 => reply.header("content-type") == "application/json" && reply.body.is_object(),
+        304 => reply.text.is_empty(),
+        400 | 404 | 409 | 413 | 415 | 422 => {
+            reply.header("content-type") == "application/problem+json"
+                && reply.body["status"] == reply.status
+                && reply.body["code"].is_string()
+                && reply.body["request_id"].is_string()
+                && reply.body["detail"].as_str().is_some_and(|detail| !detail.is_empty() && detail.len() < 600)
+                && plain(&reply.text)
+        }
+        _ => false,
+    };
+    if decent { Ok(()) } else { Err(format!("answered {} {:.2000}", reply.status, reply.text)) }
+}
+
+#[tokio::test]
+async fn each_of_the_corpus_is_answered_decently_by_every_function() {
+    let world = World::new().await;
+    let mut answered = 0;
+    for seed in corpus::events() {
+        for route in ROUTES {
+            if let Some(reply) = deliver(&world.office, route, &seed.bytes).await {
+                is_decent(&reply).unwrap_or_else(|why| panic!("{} to {route}: {why}", seed.name));
+                answered += 1;
+            }
+        }
+    }
+    assert!(answered > 3 * 16, "{answered}: most of the corpus are events");
+}
+
+#[test]
+fn whatever_becomes_of_an_event_it_is_answered_decently() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let world = runtime.block_on(World::new());
+    let events: Vec<_> = corpus::events().into_iter().map(|seed| seed.bytes).collect();
+    let mutations = prop::collection::vec((part(), any_mutation()), 1..5);
+    proptest!(cases(1_000), |(seed in any::<Index>(), mutations in mutations, route in select(&ROUTES))| {
+        let seed = seed.get(&events).clone();
+        let event = mutations.iter().fold(seed, |event, (part, mutation)| mutate(&event, part, mutation, &events));
+        let reply = runtime.block_on(deliver(&world.office, route, &event));
+        if let Some(Err(why)) = reply.as_ref().map(is_decent) {
+            let event = String::from_utf8_lossy(&event);
+            prop_assert!(false, "{why}\nto {route}; add it to tests/corpus/events:\n{event}");
+        }
+    });
+}
