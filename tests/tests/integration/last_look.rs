@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::api::id;
 
 /// Long enough for a last look, which gets a fifth of it, to succeed on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn a_last_look_that_sees_half_a_booking_decides_nothing() {
