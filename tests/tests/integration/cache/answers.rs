@@ -158,8 +158,10 @@ async fn a_look_that_waits_begins_under_a_new_token_each_time() {
     let world = World::on(Setup { fill_wait: Duration::from_secs(600), ..Setup::shared() }).await;
     let (key, mut redis) = (world.cache_key("1"), world.redis().await);
     Call::get_seats("1").send(&world.office).await;
-    // As if somebody were filling, with all the time there is.
-    for (at, bytes) in [(1, &[0][..]), (10, &[7; 16]), (26, &[255; 6])] {
+    // As if somebody were filling, and had the longest lease there is before it.
+    let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await.unwrap();
+    let lease = ((seconds + 7) * 1_000).to_be_bytes();
+    for (at, bytes) in [(1, &[0][..]), (10, &[7; 16]), (26, &lease[2..])] {
         let _: usize = redis.setrange(&key, at, bytes).await.unwrap();
     }
     let mut begins = Begins::of(&key).await;
