@@ -115,7 +115,8 @@ async fn a_batch_costs_one_call_to_redis_per_theater() {
     }
     let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&redis.url) };
     let office = repaired.world.instance_on(&setup).await;
-    (redis.take(), dynamodb.take());
+    redis.take();
+    dynamodb.take();
     for (theater, seats) in [("1", ["A1", "A2"]), ("2", ["C1", "C2"]), ("1", ["A3", "B1"])] {
         done(Call::reserve(theater, &json!({ "seats": seats })), &repaired.cut_off).await;
     }
