@@ -13,7 +13,7 @@ use boxoffice_local::{LocalStack, checkout};
 
 use crate::start::{Measured, Setting};
 
-const FUNCTIONS: [&str; 3] = ["get-seats", "reserve", "book"];
+const FUNCTIONS: [&str; 4] = ["get-seats", "reserve", "book", "sync-cache"];
 const TABLE: &str = "boxoffice-bench";
 
 #[tokio::main(flavor = "current_thread")]

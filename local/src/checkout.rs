@@ -36,10 +36,9 @@ pub fn function(name: &str) -> Result<PathBuf> {
         None => binaries()?,
     };
     let path = folder.join(name);
-    [path.join("bootstrap"), path.clone()]
-        .into_iter()
-        .find(|path| path.is_file())
-        .with_context(|| format!("{} isn't built: run `cargo build --workspace --bins`", path.display()))
+    [path.join("bootstrap"), path.clone()].into_iter().find(|path| path.is_file()).with_context(|| {
+        format!("{} isn't built: run `make binaries`, or `make build` for the release ones", path.display())
+    })
 }
 
 /// A folder for what tests leave behind: below `target`, so that git ignores it and `cargo clean` forgets it.

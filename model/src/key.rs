@@ -1,6 +1,6 @@
 //! A theater's key and the script's operations on it: what `availability.lua` does, without Redis and without bytes.
 //!
-//! `tests/tests/integration/protocol.rs` holds the two against each other. What can't be said here is a key that is no
+//! `tests/tests/integration/protocol` holds the two against each other. What can't be said here is a key that is no
 //! key of ours (spoilt bytes, another format); the script treats it as none.
 
 use boxoffice::cache::{FillReason, WhenBehind};
@@ -124,6 +124,9 @@ impl Call<'_> {
             return Begun::Behind;
         }
         let mut known = known.filter(|key| key.version == self.version && key.slots.len() == seats);
+        if known.is_some_and(|key| key.token == token) {
+            return Begun::Fill;
+        }
         let ours = known.is_some_and(|key| key.token[..15] == token[..15]);
         let somebodys = |key: &Key| !ours && key.token != NOBODY;
         let mut held = known
@@ -144,7 +147,7 @@ impl Call<'_> {
         }
         let key = match known {
             Some(key) => {
-                let doubled = (key.span * 2).min(self.limits.longest);
+                let doubled = (key.span * 2).min(self.limits.longest).max(self.limits.lease);
                 let span = if somebodys(key) { doubled } else { self.limits.lease };
                 let until = if key.complete { key.until } else { self.now + self.limits.keep };
                 let round = key.round % 255 + 1;

@@ -109,10 +109,10 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
 
     fn key_prefix(&self) -> Result<String, ConfigError> {
         let prefix = self.text("CACHE_KEY_PREFIX").unwrap_or_else(|| "boxoffice".to_owned());
-        if prefix.len() <= 64 && prefix.bytes().all(|c| c.is_ascii_graphic() && c != b'{' && c != b'}') {
+        if prefix.len() <= 128 && prefix.bytes().all(|c| c.is_ascii_graphic() && c != b'{' && c != b'}') {
             Ok(prefix)
         } else {
-            Err(error("CACHE_KEY_PREFIX", "expected at most 64 visible ASCII characters without braces"))
+            Err(error("CACHE_KEY_PREFIX", "expected at most 128 visible ASCII characters without braces"))
         }
     }
 

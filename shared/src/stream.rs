@@ -1,20 +1,23 @@
 //! The table's stream: batches of records into the cache, and the answer that tells Lambda from where to try again.
 
+use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
 use crate::rules::names::{SeatLabel, TheaterId};
-use crate::store::{SeatChange, SeatRecord};
 use crate::tally::Tally;
-use crate::usecases::BoxOffice;
+use crate::usecases::{BoxOffice, SeatChange, SeatRecord};
 
-/// A batch as Lambda delivers it: records of one shard, those of one theater in the order of its writes.
+/// How many theaters are told at the same time.
+const AT_ONCE: usize = 16;
+
+/// A batch as Lambda delivers it: records of one shard, those of one seat in the order of its writes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
-#[derive(Debug, Deserialize)]
-pub struct Batch {
+#[derive(Deserialize)]
+struct Batch {
     /// Each still as it came, so that one that can't be read doesn't spoil the others.
     #[serde(rename = "Records")]
     records: Vec<Value>,
@@ -31,7 +34,7 @@ pub struct Outcome {
 /// A record that has to be delivered again.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ItemFailure {
+struct ItemFailure {
     /// Its sequence number.
     item_identifier: String,
 }
@@ -44,10 +47,11 @@ struct TheaterChanges {
     changes: Vec<(SeatLabel, SeatChange)>,
 }
 
-/// Merges a batch into the cache, a theater at a time; writes its summary line.
+/// Merges a batch into the cache, theater by theater; writes its summary line.
 ///
-/// What can't be read would be no better the next time: it is logged, counted and left out. Theaters that the cache
-/// couldn't be told of are reported, and delivered again; telling the others twice does no harm.
+/// What can't be read would be no better the next time: it is logged and counted, and its theater, if that is known, asked
+/// anew of DynamoDB by the next look. Theaters that the cache couldn't be told of in time are reported, and delivered
+/// again; telling the others twice does no harm.
 pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
     let span = tracing::info_span!("batch", request_id = event.context.request_id.as_str());
     async {
@@ -65,13 +69,8 @@ async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
     let started = Instant::now();
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
-    let mut outcome = Outcome::default();
-    for TheaterChanges { theater, first, changes } in &theaters {
-        if let Err(error) = office.sync_cache(theater, changes, &tally).await {
-            tracing::warn!(%theater, %error, "the cache isn't in step with the table; the records will come again");
-            outcome.batch_item_failures.push(ItemFailure { item_identifier: first.clone() });
-        }
-    }
+    let told = stream::iter(&theaters).map(|changes| tell(office, changes, &tally)).buffered(AT_ONCE);
+    let outcome = Outcome { batch_item_failures: told.filter_map(async |failure| failure).collect().await };
     let costs = tally.costs();
     tracing::info!(
         records = batch.records.len(),
@@ -86,6 +85,18 @@ async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
         "batch"
     );
     outcome
+}
+
+/// Tells the cache of one theater; what has to come again, if it couldn't be told.
+async fn tell(office: &BoxOffice, changes: &TheaterChanges, tally: &Tally) -> Option<ItemFailure> {
+    let TheaterChanges { theater, first, changes } = changes;
+    let why = match timeout_at(tally.give_up(), office.sync_cache(theater, changes, tally)).await {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the batch has had its time".to_owned(),
+    };
+    tracing::warn!(%theater, why, "the cache isn't in step with the table; the records will come again");
+    Some(ItemFailure { item_identifier: first.clone() })
 }
 
 /// The changes of each theater in their order, and how many records couldn't be read.
@@ -103,6 +114,10 @@ fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
                 continue;
             }
         };
+        if let SeatChange::Unreadable(error) = &change {
+            tracing::error!(sequence_number, error, "a record is skipped, and its theater forgotten");
+            skipped += 1;
+        }
         match theaters.iter_mut().find(|known| known.theater == theater) {
             Some(known) => known.changes.push((seat, change)),
             None => {

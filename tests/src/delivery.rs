@@ -6,7 +6,6 @@ use boxoffice::http::{answer, book, get_seats, reserve};
 use boxoffice::usecases::BoxOffice;
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, LambdaEvent, Request, service_fn};
-use serde_json::Value;
 
 use crate::Reply;
 
@@ -27,16 +26,5 @@ pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> O
         _ => answer(route, &request, async |tally| book::handle(office, &request, tally).await).await,
     });
     let Ok(response) = events(service).oneshot(LambdaEvent::new(payload, context)).await;
-    Some(reply(&serde_json::to_value(response).expect("an answer")))
-}
-
-fn reply(response: &Value) -> Reply {
-    let headers = response["headers"].as_object().into_iter().flatten();
-    let text = response["body"].as_str().unwrap_or_default().to_owned();
-    Reply {
-        status: response["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status"),
-        headers: headers.map(|(name, value)| (name.clone(), value.as_str().expect("text").to_owned())).collect(),
-        body: if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") },
-        text,
-    }
+    Some(Reply::of_function(&serde_json::to_value(response).expect("an answer")))
 }

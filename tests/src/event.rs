@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use boxoffice::http::event::tame;
 use boxoffice::http::{answer, book, get_seats, reserve};
 use boxoffice::stream;
@@ -112,7 +114,7 @@ impl Call {
             match std::str::from_utf8(body) {
                 Ok(text) => event["body"] = json!(text),
                 Err(_) => {
-                    event["body"] = json!(base64(body));
+                    event["body"] = json!(STANDARD.encode(body));
                     event["isBase64Encoded"] = json!(true);
                 }
             }
@@ -225,17 +227,4 @@ impl Reply {
         let seats = self.body["seats"].as_array().unwrap_or_else(|| panic!("no seats in {}", self.text));
         seats.iter().map(|seat| seat.as_str().or(seat["seat"].as_str()).unwrap()).collect()
     }
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = (0..3).fold(0_usize, |group, at| (group << 8) | usize::from(*chunk.get(at).unwrap_or(&0)));
-        for place in 0..4 {
-            let digit = DIGITS[(group >> (18 - 6 * place)) & 63];
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }

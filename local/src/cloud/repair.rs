@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::TABLE;
 use crate::engine::DynamoDb;
@@ -25,14 +25,13 @@ pub(super) struct Repair {
 impl Repair {
     /// Starts the function; from now on the stream's records wait to be delivered.
     pub(super) async fn start(dynamodb: &DynamoDb, folder: &Path, environment: &[(String, String)]) -> Result<Self> {
-        let logs = folder.join(FUNCTION);
-        if logs.exists() {
-            fs::remove_dir_all(&logs).with_context(|| format!("can't empty {}", logs.display()))?;
-        }
-        let function = Function { folder: logs, ..Function::of_checkout(FUNCTION, environment.to_vec())? };
+        let (logs, mapping) = (folder.join(FUNCTION), Mapping::of_checkout(FUNCTION)?);
+        forget_logs(&logs)?;
+        let environment = [environment, &mapping.environment].concat();
+        let function = Function { folder: logs, ..Function::of_checkout(FUNCTION, environment)? };
         Ok(Self {
             reader: dynamodb.stream(TABLE)?,
-            mapping: Mapping::of_checkout(FUNCTION)?,
+            mapping,
             function: Lambda::start(&function).await?,
             undelivered: folder.join("undelivered.jsonl"),
         })
@@ -50,9 +49,22 @@ impl Repair {
     }
 }
 
-/// What Lambda's on-failure destination is on AWS: somewhere to see that there was something.
+/// Those of earlier runs: each process has one of its own.
+fn forget_logs(folder: &Path) -> Result<()> {
+    for log in fs::read_dir(folder).into_iter().flatten() {
+        let log = log?.path();
+        if log.extension().is_some_and(|extension| extension == "log") {
+            fs::remove_file(&log).with_context(|| format!("can't remove {}", log.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What Lambda's on-failure destination is on AWS: somewhere to see that there was something. As there it says which
+/// records, and not what is in them: some hold a reservation id, which is a right.
 fn keep(file: &Path, records: &[Value]) -> Result<()> {
-    let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+    let line = |record: &Value| json!({ "SequenceNumber": record["dynamodb"]["SequenceNumber"], "Keys": record["dynamodb"]["Keys"] });
+    let lines: String = records.iter().map(|record| format!("{}\n", line(record))).collect();
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
     file.write_all(lines.as_bytes()).context("can't keep what wasn't delivered")
 }

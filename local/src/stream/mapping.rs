@@ -18,6 +18,8 @@ pub struct Mapping {
     pub longest_age: Duration,
     /// Patterns of which a record has to fit one, if there are any.
     pub patterns: Vec<Value>,
+    /// The function's own environment, as far as it is written out.
+    pub environment: Vec<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -50,13 +52,15 @@ impl Mapping {
 
     fn parse(template: &str, function: &str) -> Result<Self> {
         let template: Value = serde_saphyr::from_str(template).context("not a template")?;
-        let resources = template["Resources"].as_object().context("no Resources")?;
-        let of_function =
-            resources.values().filter(|resource| resource["Metadata"]["BuildProperties"]["Binary"] == function);
-        let mut events = of_function.flat_map(|resource| resource["Properties"]["Events"].as_object()).flatten();
+        let mut resources = template["Resources"].as_object().context("no Resources")?.values();
+        let of_function = |resource: &&Value| resource["Metadata"]["BuildProperties"]["Binary"] == function;
+        let function = &resources.find(of_function).context("there is no such function")?["Properties"];
+        let mut events = function["Events"].as_object().into_iter().flatten();
         let Some((_, event)) = events.find(|(_, event)| event["Type"] == "DynamoDB") else {
             bail!("there is no event of the type DynamoDB");
         };
+        let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
+        let environment = variables.map(|(name, value)| (name.clone(), text(value))).collect();
         let properties = Properties::deserialize(&event["Properties"])?;
         let patterns = properties.filter_criteria.filters.iter();
         let patterns = patterns.map(|filter| serde_json::from_str(&filter.pattern).context("a filter's pattern"));
@@ -64,6 +68,7 @@ impl Mapping {
             batch_size: properties.batch_size,
             longest_age: Duration::from_secs(properties.maximum_record_age_in_seconds),
             patterns: patterns.collect::<Result<_>>()?,
+            environment,
         })
     }
 
@@ -71,6 +76,11 @@ impl Mapping {
     pub fn wants(&self, record: &Value) -> bool {
         self.patterns.is_empty() || self.patterns.iter().any(|pattern| fits(pattern, record))
     }
+}
+
+/// A variable's value: CloudFormation takes numbers for texts.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Whether a value fits a pattern: each field its own, a text one of the choices. Of the choices are known a text itself
@@ -101,6 +111,7 @@ mod tests {
         assert!(!mapping.wants(&record("LAYOUT")));
         assert!(!mapping.wants(&json!({})));
         assert!((1..=10_000).contains(&mapping.batch_size), "what Lambda takes");
+        assert_eq!(mapping.environment, [("CACHE_DEADLINE_MS".to_owned(), "1000".to_owned())]);
         assert!(mapping.longest_age >= Duration::from_secs(60), "as long as what is in the cache may live");
     }
 

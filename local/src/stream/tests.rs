@@ -5,7 +5,7 @@ use anyhow::bail;
 use super::*;
 
 fn mapping() -> Mapping {
-    Mapping { batch_size: 10, longest_age: Duration::from_secs(60), patterns: vec![] }
+    Mapping { batch_size: 10, longest_age: Duration::from_secs(60), patterns: vec![], environment: vec![] }
 }
 
 fn batch(numbers: &[u32]) -> Batch {

@@ -100,11 +100,11 @@ local function merge(entries, when_behind)
           redis.call('DEL', key)
           return 0
         end
+        if h.merged == 0 then redis.call('SETRANGE', key, 3, string.char(1)) end
         h.merged = 1
       end
     end
   end
-  redis.call('SETRANGE', key, 3, string.char(h.merged))
   return 1
 end
 
@@ -112,6 +112,8 @@ local function begin(seats, token, why, lease, longest, keep, renewal)
   local h, t = read(), now()
   if h and h.version > version then return 'behind' end
   if h and (h.version ~= version or h.seats ~= seats) then h = nil end
+  -- The very same attempt once more, as a client in a cluster sends it when a connection broke: it has begun.
+  if h and h.token == token then return 'fill' end
   local ours = h and string.sub(h.token, 1, 15) == string.sub(token, 1, 15)
   local held = h and not ours and h.token ~= NOBODY and h.lease > t and h.lease - t <= longest
   if h and h.complete == 1 then

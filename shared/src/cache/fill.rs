@@ -81,19 +81,8 @@ impl Cache {
                     .arg(millis(RENEWAL));
             })
             .await?;
-        match answer {
-            Value::BulkString(bytes) if bytes == b"fill" => {
-                // The attempt that was answered is the last one; only it may end.
-                Ok(Begun::Fill(filler.attempt(attempts.load(Ordering::Relaxed))))
-            }
-            Value::BulkString(bytes) if bytes == b"behind" => Ok(Begun::Behind),
-            Value::BulkString(bytes) if bytes == b"fresh" => Ok(Begun::NotDue),
-            Value::BulkString(bytes) => {
-                Packed::complete(bytes).map(Begun::Complete).ok_or(CacheError::Unexpected("begin"))
-            }
-            Value::Int(left) => Ok(Begun::Held(Duration::from_millis(u64::try_from(left).unwrap_or_default()))),
-            _ => Err(CacheError::Unexpected("begin")),
-        }
+        // The attempt that was answered is the last one; only it may end.
+        begun(answer, filler.attempt(attempts.load(Ordering::Relaxed)))
     }
 
     /// Ends filling with what DynamoDB held after [`Cache::begin`]. Whether it was taken: it isn't when the key has
@@ -140,5 +129,17 @@ impl FillToken {
 impl Default for FillToken {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What the script's answer says; `token` is that of the attempt it answered.
+fn begun(answer: Value, token: FillToken) -> Result<Begun, CacheError> {
+    match answer {
+        Value::BulkString(bytes) if bytes == b"fill" => Ok(Begun::Fill(token)),
+        Value::BulkString(bytes) if bytes == b"behind" => Ok(Begun::Behind),
+        Value::BulkString(bytes) if bytes == b"fresh" => Ok(Begun::NotDue),
+        Value::BulkString(bytes) => Packed::complete(bytes).map(Begun::Complete).ok_or(CacheError::Unexpected("begin")),
+        Value::Int(left) => Ok(Begun::Held(Duration::from_millis(u64::try_from(left).unwrap_or_default()))),
+        _ => Err(CacheError::Unexpected("begin")),
     }
 }

@@ -275,7 +275,8 @@ fn target(address: CacheAddress) -> RedisResult<Target> {
         return Ok(Target::Single(Box::new(client)));
     }
     let mut builder = ClusterClient::builder([address.url])
-        // Following a slot that moved takes one; all other repeating is this module's business.
+        // Following a slot that moved takes one. It also sends again what a broken connection may have carried: the very
+        // same bytes, which the script knows. All other repeating is this module's business.
         .retries(1)
         .connection_timeout(CONNECT_PATIENCE)
         .response_timeout(CONNECT_PATIENCE);

@@ -42,6 +42,7 @@ pub fn tame(event: Event) -> LambdaEvent<LambdaRequest> {
     payload.headers.remove(HOST);
     payload.headers.remove("x-forwarded-proto");
     payload.request_context.domain_name = None;
+    // It would be put before the path, as it is.
     payload.request_context.stage = None;
     let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/'));
     payload.raw_path = Some(path.and_then(encoded).unwrap_or_else(|| "/".to_owned()));

@@ -88,16 +88,20 @@ pub(super) struct SeatItem {
 
 impl SeatItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
+        // A projection leaves both out: nobody but those who want the seat needs them.
+        let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
+        let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
+        Ok(Self { slot: Self::slot(item)?, reservation, booking })
+    }
+
+    /// What the cache keeps of it: all but whose it is.
+    pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
         let state = match text(item, attribute::STATUS)? {
             BOOKED => SeatState::Booked,
             RESERVED => SeatState::Reserved { expires_at: EpochSeconds(number(item, attribute::EXPIRES_AT)?) },
             other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
-        // A projection leaves both out: nobody but those who want the seat needs them.
-        let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
-        let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
-        let changed_at = EpochMillis(ordinal(item, attribute::CHANGED_AT)?);
-        Ok(Self { slot: Slot { changed_at, state }, reservation, booking })
+        Ok(Slot { changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?), state })
     }
 
     /// The label in a seat item's sort key.
@@ -177,7 +181,7 @@ fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
 }
 
 /// A number that orders things, and has to fit where the cache keeps it: below 2^48, as milliseconds are until the year
-/// 10889. Then the next one fits as well.
+/// 10889.
 fn ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
     let number = number(item, name)?;
     if number < 1 << 48 { Ok(number) } else { Err(unreadable(item, name, "too large")) }

@@ -41,7 +41,7 @@ pub enum StoreError {
     #[error("DynamoDB did not decide: {0}")]
     Undecided(String),
     /// DynamoDB refused for a reason that repeating won't mend, or holds something that can't be read.
-    #[error("DynamoDB refused: {0}")]
+    #[error("DynamoDB refused, or holds what can't be read: {0}")]
     Broken(String),
 }
 

@@ -27,14 +27,16 @@ pub struct SeatRecord {
 }
 
 /// What became of a seat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SeatChange {
-    /// A write was accepted.
+    /// A write was accepted, and raised the seat's stamp.
     Written(Slot),
     /// The TTL collected a reservation that had run out: to everybody who looks that happened when it ran out.
     Collected,
-    /// Somebody deleted the item past the functions: the seat is available, and its stamp is gone.
-    Deleted,
+    /// Somebody deleted or changed the item past the functions: the stamps tell nothing.
+    ByHand,
+    /// What stands there now can't be read, and why.
+    Unreadable(String),
 }
 
 #[derive(Deserialize)]
@@ -50,6 +52,7 @@ struct Record {
 struct Images {
     keys: Image,
     new_image: Option<Image>,
+    old_image: Option<Image>,
 }
 
 #[derive(Deserialize)]
@@ -62,19 +65,33 @@ struct UserIdentity {
 type Image = HashMap<String, Value>;
 
 impl SeatRecord {
-    /// Reads a record as Lambda delivers it, of a stream with new images; `None` if it isn't about a seat.
+    /// Reads a record as Lambda delivers it, of a stream with new and old images; `None` if it isn't about a seat. It is
+    /// an error if not even that can be told.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
     pub fn read(record: &Value) -> Result<Option<Self>, StoreError> {
         let record = Record::deserialize(record).map_err(|error| unreadable(&error))?;
         let Some((theater, seat)) = items::parse_seat_key(&item(record.dynamodb.keys))? else { return Ok(None) };
         let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == TTL);
         let change = match (record.event_name.as_str(), record.dynamodb.new_image) {
-            ("INSERT" | "MODIFY", Some(image)) => SeatChange::Written(SeatItem::read(&item(image))?.slot),
+            ("INSERT" | "MODIFY", Some(image)) => written(image, record.dynamodb.old_image),
             ("REMOVE", _) if by_ttl => SeatChange::Collected,
-            ("REMOVE", _) => SeatChange::Deleted,
-            (name, _) => return Err(unreadable(&format!("{name} without a new image"))),
+            ("REMOVE", _) => SeatChange::ByHand,
+            (name, _) => SeatChange::Unreadable(format!("{name} without a new image")),
         };
         Ok(Some(Self { theater, seat, change }))
+    }
+}
+
+/// What a write left behind. The functions' own raise the stamp of what they could read.
+fn written(new: Image, old: Option<Image>) -> SeatChange {
+    let slot = match SeatItem::slot(&item(new)) {
+        Ok(slot) => slot,
+        Err(error) => return SeatChange::Unreadable(error.to_string()),
+    };
+    match old.map(|old| SeatItem::slot(&item(old))) {
+        None => SeatChange::Written(slot),
+        Some(Ok(old)) if old.changed_at < slot.changed_at => SeatChange::Written(slot),
+        Some(_) => SeatChange::ByHand,
     }
 }
 
@@ -104,6 +121,10 @@ mod tests {
         json!({ "eventName": name, "dynamodb": { "Keys": keys, "NewImage": image } })
     }
 
+    fn change(record: &Value) -> SeatChange {
+        SeatRecord::read(record).unwrap().unwrap().change
+    }
+
     fn booked() -> Value {
         json!({ "status": { "S": "booked" }, "changed_at": { "N": "7" }, "added_later": { "SS": ["x"] } })
     }
@@ -125,11 +146,20 @@ mod tests {
     #[test]
     fn a_deletion_by_the_ttl_is_told_from_one_by_hand() {
         let mut record = record("REMOVE", "SEAT#A1", Value::Null);
-        assert_eq!(SeatRecord::read(&record).unwrap().unwrap().change, SeatChange::Deleted);
+        assert_eq!(change(&record), SeatChange::ByHand);
         record["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
-        assert_eq!(SeatRecord::read(&record).unwrap().unwrap().change, SeatChange::Collected);
+        assert_eq!(change(&record), SeatChange::Collected);
         record["userIdentity"]["principalId"] = json!("somebody-else");
-        assert_eq!(SeatRecord::read(&record).unwrap().unwrap().change, SeatChange::Deleted);
+        assert_eq!(change(&record), SeatChange::ByHand);
+    }
+
+    #[test]
+    fn a_write_that_did_not_raise_the_stamp_was_made_by_hand() {
+        let mut record = record("MODIFY", "SEAT#A1", booked());
+        for (old, by_hand) in [("6", false), ("7", true), ("8", true), ("yesterday", true)] {
+            record["dynamodb"]["OldImage"] = json!({ "status": { "S": "booked" }, "changed_at": { "N": old } });
+            assert_eq!(change(&record) == SeatChange::ByHand, by_hand, "{old}");
+        }
     }
 
     #[test]
@@ -141,23 +171,31 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error() {
+    fn an_item_that_cannot_be_read_is_known_to_be_of_its_seat() {
+        for (name, image) in [
+            ("INSERT", json!({ "status": { "S": "sold" }, "changed_at": { "N": "7" } })),
+            ("INSERT", json!({ "status": { "S": "booked" }, "changed_at": { "N": "1e999" } })),
+            ("MODIFY", json!({ "status": "booked" })),
+            ("INSERT", Value::Null),
+            ("UPSERT", booked()),
+        ] {
+            let read = SeatRecord::read(&record(name, "SEAT#A1", image)).unwrap().unwrap();
+            assert_eq!((read.theater.as_str(), read.seat.as_str()), ("1", "A1"));
+            assert!(matches!(read.change, SeatChange::Unreadable(_)), "{:?}", read.change);
+        }
+        // Who has it is none of the cache's business.
+        let mut spoilt = booked();
+        spoilt["booking_id"] = json!({ "S": "not a UUID" });
+        assert!(matches!(change(&record("INSERT", "SEAT#A1", spoilt)), SeatChange::Written(_)));
+    }
+
+    #[test]
+    fn a_record_of_nobody_knows_what_is_an_error() {
         let mut keyless = record("INSERT", "SEAT#A1", booked());
         keyless["dynamodb"]["Keys"] = json!({});
         let mut elsewhere = record("INSERT", "SEAT#A1", booked());
         elsewhere["dynamodb"]["Keys"]["pk"] = json!({ "S": "HALL#1" });
-        for broken in [
-            json!(null),
-            json!({}),
-            record("INSERT", "SEAT#A1", json!({ "status": { "S": "sold" }, "changed_at": { "N": "7" } })),
-            record("INSERT", "SEAT#A1", json!({ "status": { "S": "booked" }, "changed_at": { "N": "1e999" } })),
-            record("INSERT", "SEAT#A1", json!({ "status": "booked" })),
-            record("INSERT", "SEAT#A1", Value::Null),
-            record("INSERT", "SEAT#not a label", booked()),
-            record("UPSERT", "SEAT#A1", booked()),
-            keyless,
-            elsewhere,
-        ] {
+        for broken in [json!(null), json!({}), record("INSERT", "SEAT#not a label", booked()), keyless, elsewhere] {
             assert!(SeatRecord::read(&broken).is_err(), "{broken}");
         }
     }

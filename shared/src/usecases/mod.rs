@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
 use crate::rules::layout::Layout;
 use crate::store::Store;
-pub use crate::store::{Booking, StoreError};
+pub use crate::store::{Booking, SeatChange, SeatRecord, StoreError};
 use crate::tally::Tally;
 
 /// The box office: everything a request needs, built once per instance.

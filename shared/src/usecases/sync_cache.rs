@@ -1,6 +1,7 @@
 //! Repair: merge into the cache what the table's stream tells, for whatever a writer that was killed or cut off left out.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::BoxOffice;
 use crate::cache::CacheError;
@@ -22,11 +23,12 @@ pub enum SyncCacheError {
 }
 
 impl BoxOffice {
-    /// Tells the cache what became of a theater's seats, given in the order in which DynamoDB accepted it: one call to
-    /// Redis, whatever their number.
+    /// Tells the cache what became of a theater's seats, those of each seat in the order in which DynamoDB accepted it:
+    /// one call to Redis, whatever their number.
     ///
     /// Repeating it, or beginning again from an earlier change, leaves what DynamoDB holds or nothing: slots merge by
-    /// stamp. What a stamp can't tell, because it was deleted with its item, makes the key be dropped.
+    /// stamp. Where merging can't tell (made by hand, unreadable, a seat or a layout that isn't known here) the key is
+    /// dropped, and the next look asks DynamoDB.
     pub async fn sync_cache(
         &self,
         theater: &TheaterId,
@@ -34,31 +36,52 @@ impl BoxOffice {
         tally: &Tally,
     ) -> Result<(), SyncCacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        if changes.iter().any(|(_, change)| *change == SeatChange::Deleted) {
-            return Ok(cache.forget(theater, tally).await?);
+        let Some(last) = last_written(changes) else { return Ok(cache.forget(theater, tally).await?) };
+        if last.is_empty() {
+            return Ok(());
         }
-        let last = last_written(changes);
-        let Some(layout) = self.layouts.get(theater, tally).await? else { return Ok(()) };
-        let known = |layout: &Layout| last.keys().all(|seat| layout.position(seat.as_str()).is_some());
-        let layout = match known(&layout) {
-            true => layout,
-            // A seat that was added lately, or one that the theater no longer has.
-            false => self.layouts.get_newer(theater, tally).await?.unwrap_or(layout),
+        let layout = match self.layout_of(theater, &last, tally).await {
+            Ok(Some(layout)) => layout,
+            Ok(None) => return Ok(()),
+            // It would be no better the next time, and hold up what comes after it.
+            Err(StoreError::Broken(_)) => return Ok(cache.forget(theater, tally).await?),
+            Err(undecided) => return Err(undecided.into()),
         };
-        let learned = last.into_iter().filter_map(|(seat, slot)| {
+        let learned = last.into_iter().map(|(seat, slot)| {
             let position = layout.position(seat.as_str())?;
             Some(LearnedSlot { position, slot })
         });
-        Ok(self.tell_cache(&layout, &learned.collect::<Vec<_>>(), tally).await?)
+        match learned.collect::<Option<Vec<_>>>() {
+            Some(learned) => Ok(self.tell_cache(&layout, &learned, tally).await?),
+            None => Ok(cache.forget(theater, tally).await?),
+        }
+    }
+
+    /// The theater's layout; read again if a seat is missing from it, which may have been added lately.
+    async fn layout_of(
+        &self,
+        theater: &TheaterId,
+        seats: &HashMap<&SeatLabel, Slot>,
+        tally: &Tally,
+    ) -> Result<Option<Arc<Layout>>, StoreError> {
+        let Some(layout) = self.layouts.get(theater, tally).await? else { return Ok(None) };
+        if seats.keys().all(|seat| layout.position(seat.as_str()).is_some()) {
+            return Ok(Some(layout));
+        }
+        self.layouts.get_newer(theater, tally).await
     }
 }
 
-/// What was last written of each seat. Not the largest stamp: the last one counts, should an item have been collected,
-/// and made anew under a smaller one.
-fn last_written(changes: &[(SeatLabel, SeatChange)]) -> HashMap<&SeatLabel, Slot> {
-    let written = changes.iter().filter_map(|(seat, change)| match change {
-        SeatChange::Written(slot) => Some((seat, *slot)),
-        SeatChange::Collected | SeatChange::Deleted => None,
-    });
-    written.collect()
+/// What was last written of each seat, or `None` if stamps don't tell. Not the largest stamp: the last one counts, should
+/// an item have been collected, and made anew under a smaller one.
+fn last_written(changes: &[(SeatLabel, SeatChange)]) -> Option<HashMap<&SeatLabel, Slot>> {
+    let mut last = HashMap::new();
+    for (seat, change) in changes {
+        match change {
+            SeatChange::Written(slot) => drop(last.insert(seat, *slot)),
+            SeatChange::Collected => {}
+            SeatChange::ByHand | SeatChange::Unreadable(_) => return None,
+        }
+    }
+    Some(last)
 }

@@ -10,12 +10,12 @@ use fastrand::Rng;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use uuid::Uuid;
 
 use super::{Observer, Taken, Verdict};
 use crate::world::START;
-use crate::{Call, Reply, World};
+use crate::{Call, Reply, Setup, World};
 
 const THEATERS: usize = 6;
 const WRITERS: u64 = 3;
@@ -42,6 +42,7 @@ pub struct Traffic {
     looks: AtomicUsize,
     writing: Semaphore,
     reading: Semaphore,
+    repair: Option<watch::Sender<u64>>,
 }
 
 struct Theater {
@@ -52,6 +53,16 @@ struct Theater {
 impl Traffic {
     /// Theaters in this world, watched by this observer.
     pub async fn new(world: World, observer: Arc<Observer>) -> Arc<Self> {
+        Self::with(world, observer, None).await
+    }
+
+    /// The same, with all writers but one cut off from the cache. What those write counts as answered when the table's
+    /// stream has been delivered past it: see [`Traffic::delivered`].
+    pub async fn cut_off(world: World, observer: Arc<Observer>) -> Arc<Self> {
+        Self::with(world, observer, Some(watch::Sender::default())).await
+    }
+
+    async fn with(world: World, observer: Arc<Observer>, repair: Option<watch::Sender<u64>>) -> Arc<Self> {
         let traffic = Self {
             world,
             observer,
@@ -60,6 +71,7 @@ impl Traffic {
             looks: AtomicUsize::new(0),
             writing: Semaphore::new(0),
             reading: Semaphore::new(0),
+            repair,
         };
         for _ in 0..THEATERS {
             let theater = traffic.open().await;
@@ -68,12 +80,27 @@ impl Traffic {
         Arc::new(traffic)
     }
 
+    /// The stream was delivered to its end, once more.
+    pub fn delivered(&self) {
+        self.repair.iter().for_each(|times| times.send_modify(|times| *times += 1));
+    }
+
+    /// Waits until all has been delivered that was accepted so far.
+    async fn delivery(&self) {
+        let Some(times) = &self.repair else { return };
+        // One delivery may be under way, and past it already.
+        let enough = *times.borrow() + 2;
+        // Can't fail: the sender is ours.
+        let _ = times.subscribe().wait_for(|times| *times >= enough).await;
+    }
+
     /// Lets everybody in, until the observer has checked so many cached answers or found something wrong. What they do is
     /// drawn from the seed.
     pub async fn flow(self: &Arc<Self>, seed: u64, checked: usize) {
         let mut people = tokio::task::JoinSet::new();
         for number in 0..WRITERS {
-            people.spawn(self.clone().write(Rng::with_seed(seed + number)));
+            let cut_off = self.repair.is_some() && number > 0;
+            people.spawn(self.clone().write(Rng::with_seed(seed + number), cut_off));
         }
         for number in 0..LOOKERS {
             people.spawn(self.clone().look(Rng::with_seed(seed + WRITERS + number)));
@@ -108,9 +135,11 @@ impl Traffic {
         (place, self.theaters.read().unwrap()[place].clone())
     }
 
-    async fn write(self: Arc<Self>, mut rng: Rng) {
+    async fn write(self: Arc<Self>, mut rng: Rng, cut_off: bool) {
         let (clock, off) = (Clock::manual(START), rng.u64(0..APART));
-        let (office, mut redis) = (self.world.instance(clock.clone()).await, self.world.redis().await);
+        let cache = self.world.setup.cache.clone().filter(|_| !cut_off);
+        let setup = Setup { cache, ..self.world.setup.clone() };
+        let (office, mut redis) = (self.world.instance_at(&setup, clock.clone()).await, self.world.redis().await);
         let mut mine = None;
         while Self::turn(&self.writing).await {
             let (place, theater) = self.some_theater(&mut rng);
@@ -127,6 +156,9 @@ impl Traffic {
             self.set(&clock, off);
             let reply = ask(&mut rng, &theater.id, mine.as_deref()).send(&office).await;
             if [200, 201].contains(&reply.status) {
+                if cut_off {
+                    self.delivery().await;
+                }
                 self.observer.answered(&theater.id, &reply.seats(), taken(&reply));
                 mine = reply.body["reservation_id"].as_str().map(str::to_owned).or(mine);
             } else {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice_local::stream::{Mapping, drain};
+use boxoffice_tests::event::send_batch;
 use boxoffice_tests::observer::traffic::Traffic;
 use boxoffice_tests::observer::{Bound, Observer, Taken, Verdict};
 use boxoffice_tests::redis_proxy::{RedisFault, RedisProxy};
@@ -32,6 +34,32 @@ async fn of_a_hundred_thousand_cached_answers_none_is_older_than_a_write_that_wa
     );
     assert_eq!(wrong(&verdict), [0; 4], "{:#?}", verdict.examples);
     assert!(verdict.checked >= LOOKS && verdict.hits > LOOKS / 2, "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_writers_cut_off_from_the_cache_none_is_older_than_what_the_stream_has_delivered() {
+    let observer = Arc::new(Observer::new(Bound::Answered));
+    let world = World::new().await;
+    let mut reader = engines::shared().dynamodb.stream(&world.table).unwrap();
+    let mapping = Mapping::of_checkout("sync-cache").unwrap();
+    let office = world.instance(world.clock.clone()).await;
+    let invoke = async |event| Ok(send_batch(&office, event).await);
+    let traffic = Traffic::cut_off(world, observer.clone()).await;
+    let repair = async {
+        loop {
+            drain(&mut reader, &mapping, &invoke).await.unwrap();
+            traffic.delivered();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        () = traffic.flow(SEED, LOOKS / 5) => {}
+        () = repair => {}
+    }
+    let verdict = observer.verdict();
+    eprintln!("{} cached answers while writers were cut off: {} stale", verdict.checked, verdict.stale);
+    assert_eq!(wrong(&verdict), [0; 4], "{:#?}", verdict.examples);
+    assert!(verdict.checked >= LOOKS / 5 && verdict.hits > LOOKS / 10, "{verdict:?}");
 }
 
 /// Stale, invented, lost, disordered.

@@ -14,9 +14,10 @@ fn read(path: &str) -> String {
 
 /// A template as far as it is compared. Tags such as `!Ref` leave what they stand before.
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Template {
-    #[serde(rename = "Resources")]
     resources: std::collections::BTreeMap<String, Value>,
+    globals: Value,
 }
 
 fn functions() -> Vec<(String, Value)> {
@@ -141,12 +142,22 @@ fn the_stream_is_delivered_as_repair_needs_it() {
     let mapping = &template.resources["SyncCacheFunction"]["Properties"]["Events"]["SeatChanges"]["Properties"];
     // Without it one theater's failure would bring back a batch from its beginning, and an answer would say nothing.
     assert_eq!(mapping["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]));
-    assert_eq!(mapping["BisectBatchOnFunctionError"], true);
+    assert_eq!(
+        (&mapping["BisectBatchOnFunctionError"], &mapping["StartingPosition"]),
+        (&true.into(), &"TRIM_HORIZON".into())
+    );
     // As long as there may be something in the cache that was read before a record was written.
     let longest_age = mapping["MaximumRecordAgeInSeconds"].as_u64().unwrap();
     assert!(longest_age >= boxoffice::cache::LIFETIME.as_secs());
     assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Type"], "SQS");
     assert_eq!(template.resources["UndeliveredChanges"]["Type"], "AWS::SQS::Queue");
+}
+
+#[test]
+fn lambda_ends_a_function_here_when_it_does_on_aws() {
+    let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
+    assert_eq!(template.globals["Function"]["Timeout"], boxoffice_local::lambda::TIMEOUT.as_secs());
+    assert!(functions().iter().all(|(_, function)| function["Properties"]["Timeout"].is_null()));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::clock::Clock;
 use boxoffice::rules::time::EpochMillis;
 use boxoffice::usecases::BoxOffice;
 use boxoffice_local::LocalStack;
 use boxoffice_local::engine::Valkey;
 use boxoffice_local::stream::{Delivered, Mapping, StreamReader, drain};
+use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::event::send_batch;
 use boxoffice_tests::redis_proxy::RedisProxy;
 use boxoffice_tests::{Call, Setup, World, engines};
@@ -130,20 +132,29 @@ async fn without_repair_the_cache_is_behind_until_its_key_ends() {
 
 #[tokio::test]
 async fn a_batch_costs_one_call_to_redis_per_theater() {
-    let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
+    let redis = RedisProxy::before(engines::shared().valkey.port()).await;
+    let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let mut repaired = Repaired::new().await;
     for theater in ["1", "2"] {
         repaired.fill(theater).await;
     }
-    let office = repaired.world.instance_on(&Setup::with_cache(&proxy.url)).await;
-    proxy.take();
+    let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&redis.url) };
+    let office = repaired.world.instance_on(&setup).await;
+    redis.take();
+    dynamodb.take();
     for (theater, seats) in [("1", ["A1", "A2"]), ("2", ["C1", "C2"]), ("1", ["A3", "B1"])] {
         done(Call::reserve(theater, &json!({ "seats": seats })), &repaired.cut_off).await;
     }
     let delivered = repaired.deliver_to(&office).await;
     assert_eq!((delivered.records, delivered.invocations), (6, 1));
-    assert_eq!(proxy.take(), ["EVALSHA", "EVALSHA"]);
-    assert_eq!(repaired.cached("1").await, ["B2", "B3"]);
+    assert_eq!(redis.take(), ["EVALSHA", "EVALSHA"]);
+    let calls: Vec<_> = dynamodb.take().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls, ["GetItem", "GetItem"], "the layouts, for a minute");
+    // What is told once more changes nothing, and costs the same.
+    done(Call::reserve("1", &json!({ "seat": "B2" })), &repaired.cut_off).await;
+    repaired.deliver_to(&office).await;
+    assert_eq!((redis.take(), dynamodb.take().len()), (vec!["EVALSHA".to_owned()], 0));
+    assert_eq!(repaired.cached("1").await, ["B3"]);
     assert_eq!(repaired.cached("2").await, ["C3", "D1", "D2", "D3"]);
 }
 
@@ -255,20 +266,45 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
 }
 
 #[tokio::test]
-async fn what_has_no_place_in_the_cache_is_passed_over() {
+async fn what_merging_cannot_tell_drops_the_key_and_what_nobody_can_look_at_is_passed_over() {
     let mut repaired = Repaired::new().await;
     let record = |theater: &str, seat: &str| {
         let keys = json!({ "pk": { "S": format!("THEATER#{theater}") }, "sk": { "S": format!("SEAT#{seat}") } });
         let image = json!({ "status": { "S": "booked" }, "changed_at": { "N": "7" } });
         json!({ "eventName": "INSERT", "dynamodb": { "Keys": keys, "NewImage": image, "SequenceNumber": "1" } })
     };
+    let (nothing_failed, office) = (json!({ "batchItemFailures": [] }), &repaired.world.office);
     repaired.fill("1").await;
-    let event = json!({ "Records": [record("nowhere", "A1"), record("1", "Z99"), record("1", "B1")] });
-    let nothing_failed = json!({ "batchItemFailures": [] });
-    assert_eq!(send_batch(&repaired.world.office, event.clone()).await, nothing_failed);
+    let event = json!({ "Records": [record("nowhere", "A1"), record("1", "B1")] });
+    assert_eq!(send_batch(office, event.clone()).await, nothing_failed);
     assert_eq!(repaired.cached("1").await.len(), 5);
     assert_eq!(send_batch(&repaired.cut_off, event).await, nothing_failed, "without a cache there is nothing to do");
+    let mut unreadable = record("1", "B2");
+    unreadable["dynamodb"]["NewImage"]["status"] = json!({ "S": "sold" });
+    // A seat that this instance's layout lacks may be one that another's has.
+    for record in [record("1", "Z99"), unreadable] {
+        assert_eq!(send_batch(office, json!({ "Records": [record] })).await, nothing_failed);
+        repaired.fill("1").await;
+        assert_eq!(repaired.cached("1").await.len(), 6);
+    }
     assert_eq!(repaired.deliver().await.records, 0);
+}
+
+#[tokio::test]
+async fn a_layout_that_cannot_be_read_holds_nothing_up() {
+    let mut repaired = Repaired::new().await;
+    repaired.fill("1").await;
+    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
+    done(Call::book("2", &json!({ "seat": "C1" })), &repaired.cut_off).await;
+    repaired.fill("2").await;
+    let put = repaired.world.client.update_item().table_name(&repaired.world.table);
+    let put = put.key("pk", AttributeValue::S("THEATER#1".into())).key("sk", AttributeValue::S("LAYOUT".into()));
+    let put = put.update_expression("SET seats = :seats");
+    put.expression_attribute_values(":seats", AttributeValue::N("7".into())).send().await.unwrap();
+    let delivered = repaired.deliver().await;
+    assert_eq!((delivered.records, delivered.invocations, delivered.undelivered.len()), (2, 1, 0));
+    let there: bool = repaired.world.redis().await.exists(repaired.world.cache_key("1")).await.unwrap();
+    assert!(!there, "forgotten");
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ async fn does_not_grow(lambda: &Lambda, round: Round, (first, then): (usize, usi
     send(lambda, &round, then - first).await;
     let after = lambda.resident_kib().unwrap();
     assert_eq!(lambda.pid(), process);
+    say(&format!("process {process}: {before} KiB after {first} requests, {after} KiB after {then}"));
     assert!(after <= before + 1_024 + before / 20, "{before} KiB, and {after} KiB when {then} requests were answered");
 }
 
@@ -60,4 +61,9 @@ async fn an_instance_does_not_grow_with_the_requests_that_it_has_answered() {
         does_not_grow(&functions.book, bookings, few),
         does_not_grow(&functions.reserve, reservations, few),
     );
+}
+
+#[allow(clippy::print_stderr, reason = "figures of docs/RELIABILITY.md")]
+fn say(text: &str) {
+    eprintln!("{text}");
 }

@@ -226,3 +226,25 @@ async fn serves(world: &World) {
     assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
     assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 409);
 }
+
+#[tokio::test]
+async fn a_redis_that_became_full_serves_what_it_knows_and_forgets_what_it_cannot_be_told() {
+    let (world, _valkey) = own_valkey().await;
+    is_right(&world, 6).await;
+    let book = |seat: &str, booking| Call::book("1", &json!({ "seat": seat, "booking_id": id(booking) }));
+    assert_eq!(book("A1", 1).send(&world.office).await.status, 201);
+    let mut redis = world.redis().await;
+    let mut may_use = async |bytes: &str| {
+        let _: () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).query_async(&mut redis).await.unwrap();
+    };
+    may_use("1").await;
+    // A repeat tells what is known: nothing is written, so nothing fails.
+    assert_eq!(book("A1", 1).send(&world.office).await.status, 200);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
+    assert_eq!(book("A2", 2).send(&world.office).await.status, 201);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.seats().len()), ("bypass", 4));
+    may_use("0").await;
+    is_right(&world, 4).await;
+}
