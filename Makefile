@@ -11,7 +11,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak check build bench load clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench load clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -22,6 +22,8 @@ help:
 	@echo '                  and the release binaries under faults'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, measured'
+	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
+	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
 	@echo 'make load FILE=theaters.json TABLE=name'
 	@echo '                  writes theaters into a table on AWS, with your AWS credentials'
 	@echo 'make clean-data   forgets the data of `make run`'
@@ -59,6 +61,9 @@ check:
 	infra/check
 	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
 	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
+
+mutants: setup
+	@tests/mutants/run.py $(MUTANTS)
 
 build: setup
 	cargo lambda build --release --locked

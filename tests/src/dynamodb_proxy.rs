@@ -87,6 +87,11 @@ impl DynamoDbProxy {
         self.proxy.state().faults.push_back((operation.to_owned(), fault));
     }
 
+    /// What [`DynamoDbProxy::next`] queued up is forgotten.
+    pub fn next_none(&self) {
+        self.proxy.state().faults.clear();
+    }
+
     /// From now on every call meets a fault, or with `None` no longer.
     pub fn always(&self, fault: Option<Fault>) {
         self.proxy.state().always = fault;

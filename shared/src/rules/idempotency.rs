@@ -120,6 +120,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_different_subjects_never_meet() {
+        let id =
+            |subject: &str| booking_id(&theater("1"), &Caller::Subject(subject.to_owned()), &key("0123456789abcdef"));
+        assert_ne!(id("a"), id("b"));
+        assert_eq!(id("a"), id("a"));
+    }
+
+    #[test]
+    fn a_reservation_id_depends_on_theater_caller_and_key() {
+        let id = |place: &str, caller: &str, text: &str| {
+            reservation_id(&theater(place), &Caller::Subject(caller.to_owned()), &key(text), &seats(&["A1"]))
+        };
+        let base = id("1", "a", "0123456789abcdef");
+        assert_eq!(base, id("1", "a", "0123456789abcdef"));
+        assert_ne!(base, id("2", "a", "0123456789abcdef"));
+        assert_ne!(base, id("1", "b", "0123456789abcdef"));
+        assert_ne!(base, id("1", "a", "0123456789abcdeg"));
+    }
+
+    #[test]
     fn a_subject_called_anonymous_is_not_the_anonymous_caller() {
         let id = |caller| booking_id(&theater("1"), &caller, &key("0123456789abcdef"));
         assert_ne!(id(Caller::Anonymous), id(Caller::Subject("anonymous".into())));

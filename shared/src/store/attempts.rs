@@ -202,3 +202,15 @@ impl<E: ProvideErrorMetadata + std::error::Error + 'static> Failed<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_calls_of_a_request_share_its_time_and_none_has_more_than_its_own() {
+        let tally = Tally::default();
+        assert_eq!(Attempts::within(Duration::from_secs(60), &tally).give_up, tally.give_up());
+        assert!(Attempts::within(Duration::from_secs(1), &tally).give_up < tally.give_up());
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::clock::Clock;
 use boxoffice::rules::time::EpochMillis;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
@@ -29,6 +30,8 @@ fn passing(operation: &str, conditions: usize) -> Vec<Fault> {
         Fault::error(400, "ThrottlingException"),
         Fault::error(500, "InternalServerError"),
         Fault::error(503, "ServiceUnavailable"),
+        // From something in between.
+        Fault::Answer(403, json!({})),
         Fault::CutBefore,
         Fault::CutAfter,
     ];
@@ -112,10 +115,12 @@ async fn a_transaction_keeps_its_token_while_it_is_the_same_and_gets_another_whe
     let other = tokens();
     assert!(other.len() == 2 && other[0] != other[1], "{other:?}");
     // A token that DynamoDB takes for another transaction's is given up; the request then finds its own work, or does it.
-    proxy.next("TransactWriteItems", Fault::error(400, "IdempotentParameterMismatchException"));
-    assert_eq!(Call::book("1", &json!({ "seat": "A3" })).send(&world.office).await.status, 201);
-    let given_up = tokens();
-    assert!(given_up.len() == 2 && given_up[0] != given_up[1], "{given_up:?}");
+    for call in [Call::book("1", &json!({ "seat": "A3" })), Call::reserve("2", &json!({ "seats": ["C1", "C2"] }))] {
+        proxy.next("TransactWriteItems", Fault::error(400, "IdempotentParameterMismatchException"));
+        assert_eq!(call.send(&world.office).await.status, 201);
+        let given_up = tokens();
+        assert!(given_up.len() == 2 && given_up[0] != given_up[1], "{given_up:?}");
+    }
 }
 
 #[tokio::test]
@@ -146,23 +151,67 @@ async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
     assert_eq!((reply.status, reply.code()), (503, "try_again"));
 }
 
+/// A cancelled transaction of A1, which is booked under the id 1, and of A2, which wasn't decided.
+fn half_decided(booking: bool) -> Fault {
+    let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
+        "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
+    let seats = [
+        json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": taken }),
+        json!({ "Code": "TransactionConflict", "Message": "staged" }),
+    ];
+    let booking = booking.then(|| json!({ "Code": "None" }));
+    let reasons: Vec<_> = booking.into_iter().chain(seats).collect();
+    let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }))
+}
+
 #[tokio::test]
 async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first() {
     let (world, proxy) = proxied().await;
     let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     assert_eq!(booked.send(&world.office).await.status, 201);
-    let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
-        "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
-    let reasons = json!([
-        { "Code": "None" },
-        { "Code": "ConditionalCheckFailed", "Message": "staged", "Item": taken },
-        { "Code": "TransactionConflict", "Message": "staged" },
-    ]);
-    let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
-    let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
-    proxy.next("TransactWriteItems", fault);
-    let reply = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2) })).send(&world.office).await;
-    assert_eq!((reply.status, reply.seats()), (409, vec!["A1", "A2"]));
+    for (call, booking) in [
+        (Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2) })), true),
+        (Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(2) })), false),
+    ] {
+        proxy.next("TransactWriteItems", half_decided(booking));
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.status, reply.seats()), (409, vec!["A1", "A2"]));
+        // But a refusal doesn't wait for as long as that takes.
+        for _ in 0..100 {
+            proxy.next("TransactWriteItems", half_decided(booking));
+        }
+        proxy.take();
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.status, reply.seats(), proxy.take().len()), (409, vec!["A1"], 3));
+        proxy.next_none();
+    }
+}
+
+#[tokio::test]
+async fn work_of_ones_own_is_known_again_also_under_a_stamp_that_had_to_rise() {
+    let (world, proxy) = proxied().await;
+    // Run out, and written by one whose clock was ahead.
+    let end = (START.seconds().0 - 10).to_string();
+    let ahead = (START.0 + 5_000).to_string();
+    let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
+        "reservation_id": { "S": id(9) }, "expires_at": { "N": end }, "changed_at": { "N": ahead } });
+    let mut put = world.client.put_item().table_name(&world.table);
+    for (name, value) in item.as_object().unwrap() {
+        put = put.item(
+            name,
+            match (value["S"].as_str(), value["N"].as_str()) {
+                (Some(text), _) => AttributeValue::S(text.to_owned()),
+                (_, number) => AttributeValue::N(number.unwrap().to_owned()),
+            },
+        );
+    }
+    put.send().await.unwrap();
+    let name = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    proxy.next("UpdateItem", Fault::Answer(400, json!({ "__type": name, "message": "staged", "Item": item })));
+    proxy.next("UpdateItem", Fault::CutAfter);
+    let reply = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })).send(&world.office).await;
+    assert_eq!((reply.status, proxy.faults_left()), (201, 0), "{}", reply.text);
 }
 
 #[tokio::test]
@@ -217,7 +266,7 @@ async fn a_silent_attempt_is_given_up_and_the_next_one_answers() {
 
 #[tokio::test]
 async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
-    let (world, _proxy) = proxied().await;
+    let (world, proxy) = proxied().await;
     let mut put = world.client.put_item().table_name(&world.table);
     for (name, value) in [("pk", "THEATER#1"), ("sk", "SEAT#A1"), ("status", "haunted")] {
         put = put.item(name, aws_sdk_dynamodb::types::AttributeValue::S(value.to_owned()));
@@ -226,6 +275,12 @@ async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
     for call in [Call::reserve("1", &json!({ "seat": "A1" })), Call::book("1", &json!({ "seat": "A1" }))] {
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.code()), (500, "internal"));
+        for operation in ["UpdateItem", "TransactWriteItems"] {
+            proxy.next(operation, Fault::CutBefore);
+        }
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.status, reply.code()), (503, "try_again"), "an earlier attempt may have been carried out");
+        proxy.next_none();
     }
     let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
     assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "the rest goes on being sold");

@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::api::id;
 
+/// Long enough for a last look, which gets a fifth of it, to succeed on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn a_last_look_that_sees_half_a_booking_decides_nothing() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
@@ -30,7 +33,7 @@ async fn a_last_look_that_sees_half_a_booking_decides_nothing() {
 #[tokio::test]
 async fn a_last_look_asks_again_for_what_was_not_processed_and_reads_strongly() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
-    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(1_500), ..Setup::shared() };
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: PATIENCE, ..Setup::shared() };
     let world = World::on(setup).await;
     let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     assert_eq!(book.send(&world.office).await.status, 201);
@@ -48,7 +51,7 @@ async fn a_last_look_asks_again_for_what_was_not_processed_and_reads_strongly() 
 #[tokio::test]
 async fn when_conflicts_do_not_end_the_table_is_read_and_the_truth_told() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
-    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(300), ..Setup::shared() };
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: PATIENCE, ..Setup::shared() };
     let world = World::on(setup).await;
     let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     assert_eq!(booked.send(&world.office).await.status, 201);
@@ -97,5 +100,31 @@ async fn after_a_503_repeating_with_the_same_id_tells_what_happened() {
         assert_eq!(call.send(&world.office).await.status, 503);
         proxy.always(None);
         assert_eq!(call.send(&world.office).await.status, 200, "it had happened");
+    }
+}
+
+#[tokio::test]
+async fn a_last_look_knows_its_own_work_from_what_was_there_before() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: PATIENCE, ..Setup::shared() };
+    let world = World::on(setup).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    for (call, operation) in [
+        (Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), "UpdateItem"),
+        (Call::reserve("1", &json!({ "seats": ["A2", "A3"], "reservation_id": id(2) })), "TransactWriteItems"),
+        (Call::book("1", &json!({ "seats": ["B1", "B2"], "booking_id": id(3) })), "TransactWriteItems"),
+    ] {
+        for status in [201, 200] {
+            for _ in 0..100 {
+                proxy.next(operation, Fault::CutAfter);
+            }
+            let reply = call.send(&world.office).await;
+            assert_eq!(reply.status, status, "{}", reply.text);
+            assert_eq!(proxy.take().last().unwrap().operation, "BatchGetItem");
+            // Another request, which shares nothing with the first, not even the millisecond.
+            world.at(1_000);
+            proxy.next_none();
+        }
+        world.at(0);
     }
 }

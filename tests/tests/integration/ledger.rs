@@ -143,6 +143,16 @@ async fn a_sold_seat_is_refused_from_the_cache_where_no_replay_can_be_meant() {
 }
 
 #[tokio::test]
+async fn a_seat_that_is_not_there_costs_one_layout_in_five_seconds() {
+    let counted = Counted::new().await;
+    for (millis, names) in [(0, vec![]), (4_999, vec![]), (5_000, vec!["GetItem"]), (5_001, vec![])] {
+        counted.world.at(millis);
+        let (reply, cost) = counted.cost(Call::book("1", &json!({ "seat": "Z9" }))).await;
+        assert_eq!((reply.status, cost.0, cost.1), (404, 0, calls(&names)), "{millis} ms");
+    }
+}
+
+#[tokio::test]
 async fn with_redis_down_dynamodb_costs_the_same() {
     let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let nowhere = format!("redis://127.0.0.1:{}", boxoffice_local::ports::free_port().unwrap());
@@ -179,7 +189,12 @@ async fn every_call_to_dynamodb_is_a_write_with_a_condition_or_a_strong_read() {
     }
     for call in counted.dynamodb.take() {
         match call.operation.as_str() {
-            "GetItem" | "Query" => assert_eq!(call.request["ConsistentRead"], true),
+            "GetItem" => assert_eq!(call.request["ConsistentRead"], true),
+            "Query" => {
+                assert_eq!(call.request["ConsistentRead"], true);
+                let read = call.request["ProjectionExpression"].as_str().unwrap();
+                assert!(!read.contains("reservation_id"), "a look needn't know it: {read}");
+            }
             "UpdateItem" => assert!(call.request["ConditionExpression"].is_string()),
             "TransactWriteItems" => {
                 for item in call.request["TransactItems"].as_array().unwrap() {

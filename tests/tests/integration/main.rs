@@ -8,6 +8,7 @@
 
 mod api;
 mod cache;
+mod carts;
 mod clocks;
 mod events;
 mod faults;

@@ -88,6 +88,31 @@ async fn what_a_writer_could_not_tell_is_told_by_the_stream() {
 }
 
 #[tokio::test]
+async fn of_several_changes_of_a_seat_in_a_batch_the_last_one_counts() {
+    let mut repaired = Repaired::new().await;
+    repaired.fill("1").await;
+    done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
+    assert_eq!(repaired.deliver().await.invocations, 1);
+    repaired.world.at(601_000);
+    assert_eq!(repaired.cached("1").await.len(), 5, "booked, and not a reservation that ran out");
+}
+
+#[tokio::test]
+async fn a_seat_added_lately_is_repaired_by_an_instance_that_knew_the_theater_without_it() {
+    let mut repaired = Repaired::new().await;
+    let old = repaired.world.instance(repaired.world.clock.clone()).await;
+    Call::get_seats("1").query("consistent=true").send(&old).await;
+    repaired.world.at(6_000);
+    repaired.world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3", "B4"]).await;
+    repaired.fill("1").await;
+    done(Call::book("1", &json!({ "seat": "B4" })), &repaired.cut_off).await;
+    assert_eq!(repaired.cached("1").await.len(), 7, "behind");
+    repaired.deliver_to(&old).await;
+    assert_eq!(repaired.cached("1").await.len(), 6);
+}
+
+#[tokio::test]
 async fn without_repair_the_cache_is_behind_until_its_key_ends() {
     let repaired = Repaired::new().await;
     repaired.fill("1").await;

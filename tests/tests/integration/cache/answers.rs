@@ -1,5 +1,6 @@
 //! What callers see of the cache: always right within its bound, and told of all that was learned.
 
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
@@ -122,17 +123,20 @@ async fn what_a_refusal_or_a_replay_brings_to_light_is_told_to_the_cache() {
     let world = World::new().await;
     let without = world.instance_on(&Setup::without_cache()).await;
     Call::get_seats("1").send(&world.office).await;
-    // A writer that never reached the cache, as one killed between its two calls.
-    for (seats, refused) in [(json!(["A1", "A2"]), false), (json!(["B1", "B2"]), true)] {
-        let body = json!({ "seats": seats, "booking_id": id(if refused { 2 } else { 1 }) });
-        assert_eq!(Call::book("1", &body).send(&without).await.status, 201);
+    // A writer that never reached the cache, as one killed between its two calls; and who finds out.
+    let book = |seats: [&str; 2], booking| Call::book("1", &json!({ "seats": seats, "booking_id": id(booking) }));
+    let reserve = Call::reserve("1", &json!({ "seats": ["A3", "B3"], "reservation_id": id(9) }));
+    for (seats, booking, call, status) in [
+        (["A1", "A2"], 1, book(["A1", "A2"], 1), 200),
+        (["B1", "B2"], 2, book(["B1", "B2"], 9), 409),
+        (["A3", "B3"], 3, reserve, 409),
+    ] {
+        assert_eq!(book(seats, booking).send(&without).await.status, 201);
         let stale = Call::get_seats("1").send(&world.office).await;
-        assert!(stale.seats().contains(&seats[0].as_str().unwrap()));
-        let again = if refused { json!({ "seats": seats, "booking_id": id(9) }) } else { body };
-        let reply = Call::book("1", &again).send(&world.office).await;
-        assert_eq!(reply.status, if refused { 409 } else { 200 });
+        assert!(seats.iter().all(|seat| stale.seats().contains(seat)));
+        assert_eq!(call.send(&world.office).await.status, status);
         let healed = Call::get_seats("1").send(&world.office).await;
-        assert!(seats.as_array().unwrap().iter().all(|seat| !healed.seats().contains(&seat.as_str().unwrap())));
+        assert!(seats.iter().all(|seat| !healed.seats().contains(seat)));
         assert_eq!(healed.header("x-cache"), "hit");
     }
 }
@@ -151,6 +155,20 @@ async fn a_reader_renews_a_key_that_ends_soon() {
     assert_eq!(look().await, "hit");
     let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
     assert!(left > 30_000, "{left}");
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_leaves_the_hit() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+    Call::get_seats("1").send(&world.office).await;
+    world.at(46_000);
+    let _: () = world.redis().await.pexpire(world.cache_key("1"), 10_000).await.unwrap();
+    proxy.take();
+    proxy.next("Query", Fault::error(400, "AccessDeniedException"));
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!(proxy.take().len(), 1, "it was tried");
+    assert_eq!((look.status, look.header("x-cache"), look.seats().len()), (200, "hit", 6));
 }
 
 #[tokio::test]

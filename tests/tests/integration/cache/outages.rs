@@ -97,6 +97,12 @@ async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
     assert!(matches!(read().await, Err(CacheError::LeftAlone)), "not yet");
     world.at(500);
     read().await.unwrap();
+    // It answered, so what fails next is the first in a row again.
+    valkey.pause().unwrap();
+    read().await.unwrap_err();
+    valkey.resume().unwrap();
+    world.at(1_000);
+    read().await.unwrap();
 }
 
 #[tokio::test]
@@ -114,6 +120,21 @@ async fn a_connection_that_died_unnoticed_costs_a_second_try_and_no_answer() {
 }
 
 #[tokio::test]
+async fn of_two_attempts_to_begin_only_the_one_that_was_answered_may_end() {
+    let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
+    let world = World::on(Setup { cache_deadline: Duration::from_secs(2), ..Setup::with_cache(&proxy.url) }).await;
+    let bare = Bare { cache: world.cache(), layout: layout(7), tally: Tally::default(), world };
+    assert_eq!(bare.read().await, None, "connected");
+    proxy.let_connections_die();
+    let token = bare.begun(FillReason::Missing).await;
+    assert_eq!(token.bytes()[15], 2, "the second attempt, and told from the first");
+    let mut redis = bare.world.redis().await;
+    let there: Vec<u8> = redis.getrange(bare.world.cache_key("1"), 10, 25).await.unwrap();
+    assert_eq!(there, token.bytes());
+    assert!(bare.end(token, [FREE; 3]).await);
+}
+
+#[tokio::test]
 async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
     let (world, valkey) = own_valkey().await;
     is_right(&world, 6).await;
@@ -124,10 +145,17 @@ async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
     };
     // A master that isn't there: it keeps what it has, and takes no writes.
     replicate(&mut redis, "127.0.0.1", "1").await;
+    let mut connections = async || -> u64 {
+        let info: String = redis::cmd("INFO").arg("stats").query_async(&mut redis).await.unwrap();
+        let made = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
+        made.unwrap().trim().parse().unwrap()
+    };
+    let made = connections().await;
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
     let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
     assert_eq!((look.status, look.seats().len()), (200, 5));
     assert_eq!(Call::get_seats("1").send(&world.office).await.status, 200);
+    assert!(connections().await > made, "the name may lead to another server now");
     replicate(&mut redis, "NO", "ONE").await;
     let _: () = redis.del(world.cache_key("1")).await.unwrap();
     is_right(&world, 5).await;

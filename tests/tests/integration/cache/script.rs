@@ -209,6 +209,45 @@ async fn a_fill_slower_than_its_lease_ends_at_last() {
 }
 
 #[tokio::test]
+async fn a_lease_never_grows_beyond_eight_seconds() {
+    let bare = Bare::new().await;
+    bare.begun(FillReason::Missing).await;
+    // The longest there is, and it ran out.
+    let mut redis = bare.world.redis().await;
+    let key = bare.world.cache_key("1");
+    let longest = [vec![0; 6], 8_000_u16.to_be_bytes().to_vec()].concat();
+    let _: usize = redis.setrange(&key, 26, longest).await.unwrap();
+    bare.begun(FillReason::Missing).await;
+    let Begun::Held(left) = bare.begin(FillReason::Missing).await else { panic!("held") };
+    assert!(left <= Duration::from_secs(8), "{left:?}");
+}
+
+#[tokio::test]
+async fn after_255_fills_the_rounds_begin_again_and_a_fill_still_heals() {
+    let bare = Bare::new().await;
+    bare.filled([FREE, slot(50, BOOKED), FREE]).await;
+    let mut redis = bare.world.redis().await;
+    let _: usize = redis.setrange(bare.world.cache_key("1"), 2, &[255_u8][..]).await.unwrap();
+    end_of_life(&bare, &mut redis, 10_000).await;
+    let token = bare.begun(FillReason::Renewal).await;
+    bare.merge(0, slot(60, BOOKED)).await;
+    // DynamoDB has nothing of either: the first was written since, the second was deleted before.
+    assert!(bare.end(token, [FREE; 3]).await);
+    assert_eq!(bare.read().await, Some(vec![slot(60, BOOKED), FREE, FREE]));
+}
+
+#[tokio::test]
+async fn a_renewal_that_never_ends_gives_no_new_life() {
+    let bare = Bare::new().await;
+    bare.filled([FREE; 3]).await;
+    let mut redis = bare.world.redis().await;
+    end_of_life(&bare, &mut redis, 5_000).await;
+    bare.begun(FillReason::Renewal).await;
+    let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
+    assert!((1..=5_000).contains(&left), "{left}");
+}
+
+#[tokio::test]
 async fn a_begin_that_was_held_up_on_the_way_does_not_reopen_the_door() {
     let bare = Bare::new().await;
     // Two attempts of one begin. The second is answered; the filler reads; then a write is accepted and merged.

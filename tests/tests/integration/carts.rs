@@ -1,0 +1,52 @@
+//! A cart that grows in two steps: what it is told it holds it holds, also when that changed between them.
+
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
+use boxoffice_tests::engines;
+use boxoffice_tests::world::START;
+use boxoffice_tests::{Call, Setup, World};
+use serde_json::json;
+
+use crate::api::id;
+
+/// A world in which the next transaction is told that A1 is reserved under the id 1, whatever the table has by then.
+async fn told_to_hold_a1() -> (World, DynamoDbProxy) {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    let end = (START.seconds().0 + 600).to_string();
+    let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
+        "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
+    let reasons = json!([{ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item }, { "Code": "None" }]);
+    let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
+    proxy.next("TransactWriteItems", fault);
+    (world, proxy)
+}
+
+#[tokio::test]
+async fn a_seat_that_a_stranger_took_meanwhile_is_refused_at_the_next_attempt() {
+    let (world, proxy) = told_to_hold_a1().await;
+    let stranger = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(2) }));
+    assert_eq!(stranger.send(&world.office).await.status, 201);
+    proxy.take();
+    let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
+    let reply = cart.send(&world.office).await;
+    assert_eq!((reply.status, reply.seats()), (409, vec!["A1"]), "{}", reply.text);
+    assert_eq!(proxy.take().len(), 2, "the check itself brought back what stands there");
+    assert!(world.seat_item("1", "A2").await.is_none(), "all or nothing");
+}
+
+#[tokio::test]
+async fn a_seat_that_became_free_meanwhile_is_reserved_anew() {
+    let (world, proxy) = told_to_hold_a1().await;
+    proxy.take();
+    let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
+    let reply = cart.send(&world.office).await;
+    assert_eq!((reply.status, reply.seats()), (201, vec!["A1", "A2"]), "{}", reply.text);
+    for seat in ["A1", "A2"] {
+        assert_eq!(world.seat_item("1", seat).await.unwrap()["reservation_id"].as_s().unwrap(), &id(1));
+    }
+    let tokens: std::collections::BTreeSet<_> =
+        proxy.take().iter().map(|call| call.request["ClientRequestToken"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(tokens.len(), 3, "each attempt was another transaction");
+}
