@@ -111,8 +111,9 @@ impl Cloud {
         self.watch.log()
     }
 
-    /// Delivers the table's stream, until a part ends that should not, and says which. To be polled all the time.
-    pub async fn serve(&mut self) -> Error {
+    /// Delivers the table's stream, until a part ends that should not, and says which; complains of what mends itself. To
+    /// be polled all the time.
+    pub async fn serve(&mut self, complain: &dyn Fn(&str)) -> Error {
         let (watch, valkey, repair) = (&mut self.watch, &mut self.valkey, &mut self.repair);
         let ended = async {
             loop {
@@ -124,7 +125,7 @@ impl Cloud {
         };
         tokio::select! {
             error = ended => error,
-            Err(error) = repair.deliver() => error,
+            Err(error) = repair.deliver(complain) => error,
         }
     }
 

@@ -44,7 +44,7 @@ async fn run(options: &CloudOptions) -> Result<()> {
     };
     say(&welcome(&cloud, started));
     tokio::select! {
-        error = cloud.serve() => {
+        error = cloud.serve(&complain) => {
             drop(cloud.stop());
             Err(error)
         }

@@ -1,5 +1,6 @@
 //! `sync-cache` on the table's stream: for changes that a function accepted and couldn't tell the cache.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -37,10 +38,19 @@ impl Repair {
         })
     }
 
-    /// Delivers the stream's records, until something breaks that shouldn't.
-    pub(super) async fn deliver(&mut self) -> Result<Infallible> {
-        let function = &self.function;
-        let invoke = async |event: Value| Ok(function.invoke(&event).await?.body()?.clone());
+    /// Delivers the stream's records, until something breaks that shouldn't. Complains when the function begins to fail.
+    pub(super) async fn deliver(&mut self, complain: &dyn Fn(&str)) -> Result<Infallible> {
+        let (function, fails) = (&self.function, Cell::new(false));
+        let invoke = async |event: Value| {
+            let answer = function.invoke(&event).await.and_then(|invocation| invocation.body().cloned());
+            if let Err(error) = &answer
+                && !fails.replace(true)
+            {
+                complain(&format!("{FUNCTION} fails, and is tried again: {error:#}"));
+            }
+            fails.set(answer.is_err());
+            answer
+        };
         stream::follow(&mut self.reader, &self.mapping, &invoke, |records| keep(&self.undelivered, records)).await
     }
 

@@ -170,7 +170,7 @@ impl Link {
             costs.redis_failures += u32::from(result.is_err());
         });
         if let Err(error) = &result {
-            tracing::warn!(%error, "the cache failed; DynamoDB answers in its place");
+            tracing::warn!(%error, "a call to the cache failed");
         }
         result
     }

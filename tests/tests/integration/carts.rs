@@ -1,7 +1,10 @@
 //! A cart that grows in two steps: what it is told it holds it holds, also when that changed between them.
 
+use boxoffice::clock::Clock;
+use boxoffice::rules::time::EpochMillis;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::engines;
+use boxoffice_tests::gate::{Gate, Side};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
@@ -49,4 +52,28 @@ async fn a_seat_that_became_free_meanwhile_is_reserved_anew() {
     let tokens: std::collections::BTreeSet<_> =
         proxy.take().iter().map(|call| call.request["ClientRequestToken"].as_str().unwrap().to_owned()).collect();
     assert_eq!(tokens.len(), 3, "each attempt was another transaction");
+}
+
+#[tokio::test]
+async fn a_cart_whose_seat_was_made_anew_meanwhile_is_answered_with_its_new_end() {
+    let gate = Gate::default();
+    let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+    let one = Call::reserve("1", &json!({ "seat": "A1", "expires_in": 2, "reservation_id": id(1) }));
+    let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "expires_in": 100, "reservation_id": id(1) }));
+    assert_eq!(one.send(&world.office).await.status, 201);
+    // The first write finds that A1 is the cart's own; the second one is on its way to take A2 besides.
+    gate.hold(2, Side::Before);
+    let anew = async {
+        gate.holds().await;
+        // By this clock A1 has run out, and is reserved again.
+        let ahead = Clock::manual(EpochMillis(START.0 + 3_000));
+        let ahead = world.instance_at(&Setup::shared(), ahead).await;
+        let anew = one.send(&ahead).await;
+        assert_eq!(anew.status, 201);
+        gate.open();
+        anew.body["expires_at"].clone()
+    };
+    let (grown, expires_at) = tokio::join!(cart.send(&world.office), anew);
+    assert_eq!((grown.status, &grown.body["expires_at"]), (201, &expires_at), "{}", grown.text);
 }

@@ -3,11 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::clock::Clock;
-use boxoffice::rules::time::EpochMillis;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::engines;
-use boxoffice_tests::gate::{Gate, Side};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::{Value, json};
@@ -297,28 +294,4 @@ async fn seats_of_no_layout_are_passed_over() {
     put.item("changed_at", aws_sdk_dynamodb::types::AttributeValue::N("1".to_owned())).send().await.unwrap();
     let reply = Call::get_seats("1").query("consistent=true").send(&world.office).await;
     assert_eq!((reply.seats().len(), &reply.body["booked"]), (6, &Value::from(0)));
-}
-
-#[tokio::test]
-async fn a_cart_whose_seat_was_made_anew_meanwhile_is_answered_with_its_new_end() {
-    let gate = Gate::default();
-    let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
-    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
-    let one = Call::reserve("1", &json!({ "seat": "A1", "expires_in": 2, "reservation_id": id(1) }));
-    let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "expires_in": 100, "reservation_id": id(1) }));
-    assert_eq!(one.send(&world.office).await.status, 201);
-    // The first write finds that A1 is the cart's own; the second one is on its way to take A2 besides.
-    gate.hold(2, Side::Before);
-    let anew = async {
-        gate.holds().await;
-        // By this clock A1 has run out, and is reserved again.
-        let ahead = Clock::manual(EpochMillis(START.0 + 3_000));
-        let ahead = world.instance_at(&Setup::shared(), ahead).await;
-        let anew = one.send(&ahead).await;
-        assert_eq!(anew.status, 201);
-        gate.open();
-        anew.body["expires_at"].clone()
-    };
-    let (grown, expires_at) = tokio::join!(cart.send(&world.office), anew);
-    assert_eq!((grown.status, &grown.body["expires_at"]), (201, &expires_at), "{}", grown.text);
 }

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::api::id;
 
 mod answers;
+mod leases;
 mod outages;
 mod script;
 

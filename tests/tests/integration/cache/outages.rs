@@ -179,16 +179,6 @@ async fn a_redis_that_is_full_is_a_redis_without_our_key() {
 }
 
 #[tokio::test]
-async fn what_a_redis_that_became_full_cannot_be_told_it_forgets() {
-    let (world, _valkey) = own_valkey().await;
-    is_right(&world, 6).await;
-    let mut redis = world.redis().await;
-    redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1).exec_async(&mut redis).await.unwrap();
-    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
-    is_right(&world, 5).await;
-}
-
-#[tokio::test]
 async fn a_cluster_serves_as_a_single_node_does() {
     let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
     let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
