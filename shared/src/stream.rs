@@ -1,5 +1,7 @@
 //! The table's stream: batches of records into the cache, and the answer that tells Lambda from where to try again.
 
+use std::future::ready;
+
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
@@ -70,7 +72,7 @@ async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
     let told = stream::iter(&theaters).map(|changes| tell(office, changes, &tally)).buffered(AT_ONCE);
-    let outcome = Outcome { batch_item_failures: told.filter_map(async |failure| failure).collect().await };
+    let outcome = Outcome { batch_item_failures: told.filter_map(ready).collect().await };
     let costs = tally.costs();
     tracing::info!(
         records = batch.records.len(),
