@@ -275,7 +275,7 @@ async fn what_merging_cannot_tell_drops_the_key_and_what_nobody_can_look_at_is_p
     };
     let (nothing_failed, office) = (json!({ "batchItemFailures": [] }), &repaired.world.office);
     repaired.fill("1").await;
-    let event = json!({ "Records": [record("nowhere", "A1"), record("1", "B1")] });
+    let event = json!({ "Records": [record("1", "no label"), record("nowhere", "A1"), record("1", "B1")] });
     assert_eq!(send_batch(office, event.clone()).await, nothing_failed);
     assert_eq!(repaired.cached("1").await.len(), 5);
     assert_eq!(send_batch(&repaired.cut_off, event).await, nothing_failed, "without a cache there is nothing to do");
