@@ -88,7 +88,9 @@ fn theater(path: &str, entry: TheaterEntry) -> Result<Theater, FileError> {
     // The same check as when it is written; the version is of no matter here.
     Layout::new(id.clone(), entry.name.clone(), 0, seats.clone()).map_err(|error| match error {
         InvalidLayout::Name => field(format!("{path}.name"), error.to_string()),
-        InvalidLayout::Count(_) | InvalidLayout::Twice(_) => field(seats_path, error.to_string()),
+        InvalidLayout::Count(_) | InvalidLayout::Twice(_) | InvalidLayout::Plan { .. } => {
+            field(seats_path, error.to_string())
+        }
     })?;
     Ok(Theater { id, name: entry.name, seats })
 }

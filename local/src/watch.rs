@@ -15,18 +15,19 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use futures_util::future::try_join_all;
 
 use crate::child::{Program, Supervised, new_log};
 use crate::stack::REAL_AWS;
 use crate::{checkout, http, ports};
 
 /// The first request to each function, and the answer that tells that it works.
-const FIRST_REQUESTS: [FirstRequest; 3] = [
+const FIRST_REQUESTS: &[FirstRequest] = &[
     ("GET", "/v1/theaters/1/seats", "", 200),
     ("POST", "/v1/theaters/1/reserve", "{}", 400),
     ("POST", "/v1/theaters/1/book", "{}", 400),
 ];
-const FUNCTIONS: [&str; 3] = ["get-seats", "reserve", "book"];
+const FUNCTIONS: &[&str] = &["get-seats", "reserve", "book"];
 const PROCESSES_PER_FUNCTION: &str = "16";
 const LONGEST_START: Duration = Duration::from_secs(60);
 const STAND_IN_FOR_CARGO: &str = include_str!("watch/cargo.sh");
@@ -91,9 +92,7 @@ impl Watch {
     /// Waits until every function has answered once, so that the next request to each is quick.
     pub async fn ready(&mut self) -> Result<()> {
         let port = self.port;
-        let [one, two, three] = FIRST_REQUESTS;
-        let first =
-            async { tokio::try_join!(first_answer(port, one), first_answer(port, two), first_answer(port, three)) };
+        let first = try_join_all(FIRST_REQUESTS.iter().map(|request| first_answer(port, *request)));
         let mut first = Box::pin(tokio::time::timeout(LONGEST_START, first));
         loop {
             tokio::select! {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::cache::CacheAddress;
-use crate::rules::selection::MOST_SEATS_PER_CALL;
+use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
+use crate::usecases::{Administrators, Terms};
 
 /// All that can be configured; the README's table explains each.
 #[derive(Clone, Debug)]
@@ -16,14 +17,13 @@ pub struct Config {
     pub cache_key_prefix: String,
     /// `CACHE_DEADLINE_MS`
     pub cache_deadline: Duration,
-    /// `CACHE_FILL_WAIT_MS`
-    pub cache_fill_wait: Duration,
     /// `DYNAMODB_ATTEMPT_TIMEOUT_MS`
     pub dynamodb_attempt_timeout: Duration,
     /// `DYNAMODB_TOTAL_TIMEOUT_MS`
     pub dynamodb_total_timeout: Duration,
-    /// `MAX_SEATS_PER_CALL`
-    pub max_seats_per_call: usize,
+    /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MAX_RESERVATION_SECONDS`, `MAX_RESERVED_PER_CALLER`, `ADMIN_SCOPE`,
+    /// `ADMIN_OPEN`
+    pub terms: Terms,
 }
 
 /// A variable that isn't what it has to be.
@@ -53,15 +53,16 @@ impl Config {
             cache: env.cache()?,
             cache_key_prefix: env.key_prefix()?,
             cache_deadline: env.millis("CACHE_DEADLINE_MS", 50, 1..=5_000)?,
-            cache_fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
             dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
             dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=10_000)?,
-            max_seats_per_call: usize::try_from(env.number(
-                "MAX_SEATS_PER_CALL",
-                10,
-                1..=MOST_SEATS_PER_CALL as u64,
-            )?)
-            .unwrap_or(MOST_SEATS_PER_CALL),
+            terms: Terms {
+                fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
+                max_seats_per_call: env.count("MAX_SEATS_PER_CALL", 10, 1..=MOST_SEATS_PER_CALL)?,
+                longest_reservation: u32::try_from(env.number("MAX_RESERVATION_SECONDS", 1_800, 1..=86_400)?)
+                    .unwrap_or(u32::MAX),
+                max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MOST_SEATS_AT_ONCE)?,
+                administrators: env.administrators()?,
+            },
         })
     }
 }
@@ -90,11 +91,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         if !["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(error("CACHE_URL", "expected a URL that begins with redis:// or rediss://"));
         }
-        let cluster = match self.text("CACHE_CLUSTER").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(other) => return Err(error("CACHE_CLUSTER", format!("expected true or false, got {other:?}"))),
-        };
+        let cluster = self.flag("CACHE_CLUSTER")?;
         let ca = match self.text("CACHE_CA_FILE") {
             None => None,
             Some(_) if !url.starts_with("rediss://") => {
@@ -114,6 +111,36 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         } else {
             Err(error("CACHE_KEY_PREFIX", "expected at most 128 visible ASCII characters without braces"))
         }
+    }
+
+    fn flag(&self, variable: &'static str) -> Result<bool, ConfigError> {
+        match self.text(variable).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(error(variable, format!("expected true or false, got {other:?}"))),
+        }
+    }
+
+    fn administrators(&self) -> Result<Administrators, ConfigError> {
+        if self.flag("ADMIN_OPEN")? {
+            return Ok(Administrators::Everybody);
+        }
+        let scope = self.text("ADMIN_SCOPE").unwrap_or_else(|| "boxoffice/admin".to_owned());
+        if scope.len() <= 255 && scope.bytes().all(|c| c.is_ascii_graphic()) {
+            Ok(Administrators::WithScope(scope))
+        } else {
+            Err(error("ADMIN_SCOPE", "expected at most 255 visible ASCII characters"))
+        }
+    }
+
+    fn count(
+        &self,
+        variable: &'static str,
+        default: usize,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<usize, ConfigError> {
+        let number = self.number(variable, default as u64, *range.start() as u64..=*range.end() as u64)?;
+        Ok(usize::try_from(number).unwrap_or(*range.end()))
     }
 
     fn number(
@@ -156,8 +183,11 @@ mod tests {
         let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "")]).unwrap();
         assert!(config.cache.is_none());
         assert_eq!(config.cache_deadline, Duration::from_millis(50));
-        assert_eq!(config.cache_fill_wait, Duration::from_secs(1));
-        assert_eq!(config.max_seats_per_call, 10);
+        assert_eq!(config.terms.fill_wait, Duration::from_secs(1));
+        assert_eq!(config.terms.max_seats_per_call, 10);
+        assert_eq!(config.terms.longest_reservation, 1_800);
+        assert_eq!(config.terms.max_reserved_per_caller, 20);
+        assert_eq!(config.terms.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
     }
 
     #[test]
@@ -174,6 +204,10 @@ mod tests {
             ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "-1", "50 to 10000"),
             ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 10000"),
             ("MAX_SEATS_PER_CALL", "50", "1 to 49"),
+            ("MAX_RESERVATION_SECONDS", "0", "1 to 86400"),
+            ("MAX_RESERVED_PER_CALLER", "100", "0 to 99"),
+            ("ADMIN_SCOPE", "two words", "visible ASCII"),
+            ("ADMIN_OPEN", "yes", "true or false"),
         ] {
             let good = [("TABLE_NAME", "t"), ("CACHE_URL", "rediss://cache")];
             let mut variables = vec![(variable, value)];

@@ -57,7 +57,7 @@ pub async fn connect(config: Config, sdk: ConfigLoader, clock: Clock) -> Result<
     };
     let open_store = tokio::time::timeout(CONNECT_PATIENCE, store.connect());
     let _ = tokio::join!(open_store, open_cache);
-    Ok(BoxOffice::new(store, cache, clock, config.cache_fill_wait, config.max_seats_per_call))
+    Ok(BoxOffice::new(store, cache, clock, config.terms))
 }
 
 /// The AWS SDK's usual configuration: region, credentials, `AWS_ENDPOINT_URL_DYNAMODB` from the environment. Its

@@ -1,16 +1,19 @@
 //! Events as bytes, taken the whole way that a function takes them: parsed, made harmless, handled, and answered as the
 //! runtime tells Lambda.
 
+use boxoffice::http::ROUTES;
 use boxoffice::http::event::events;
-use boxoffice::http::{answer, book, get_seats, reserve};
 use boxoffice::usecases::BoxOffice;
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, LambdaEvent, Request, service_fn};
 
 use crate::Reply;
+use crate::event::serve;
 
-/// The routes, each a function's.
-pub const ROUTES: [&str; 3] = [get_seats::ROUTE, reserve::ROUTE, book::ROUTE];
+/// The API's routes.
+pub fn routes() -> Vec<&'static str> {
+    ROUTES.iter().map(|(route, _)| *route).collect()
+}
 
 /// Hands an event to the function of a route. Nothing comes back for bytes that are no event of API Gateway's: those
 /// the runtime refuses before any code of ours.
@@ -18,13 +21,7 @@ pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> O
     let payload = serde_json::from_slice(event).ok()?;
     let mut context = Context::default();
     context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
-    let service = service_fn(async |request: Request| match route {
-        get_seats::ROUTE => {
-            answer(route, &request, async |tally| get_seats::handle(office, &request, tally).await).await
-        }
-        reserve::ROUTE => answer(route, &request, async |tally| reserve::handle(office, &request, tally).await).await,
-        _ => answer(route, &request, async |tally| book::handle(office, &request, tally).await).await,
-    });
+    let service = service_fn(async |request: Request| serve(office, route, &request).await);
     let Ok(response) = events(service).oneshot(LambdaEvent::new(payload, context)).await;
     Some(Reply::of_function(&serde_json::to_value(response).expect("an answer")))
 }

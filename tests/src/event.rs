@@ -1,11 +1,12 @@
 //! Calls as API Gateway delivers them (HTTP API, payload 2.0), and what comes back.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::http::event::tame;
-use boxoffice::http::{answer, book, get_seats, reserve};
+use boxoffice::http::{ROUTES, book, get_seats, reserve};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -124,18 +125,18 @@ impl Call {
 
     /// The function that API Gateway would send it to.
     pub fn function(&self) -> &'static str {
-        match self.route {
-            get_seats::ROUTE => "get-seats",
-            reserve::ROUTE => "reserve",
-            book::ROUTE => "book",
-            other => panic!("no route {other}"),
-        }
+        function_of(self.route)
     }
 
     /// Sends the call through a box office's real handler.
     pub async fn send(&self, office: &BoxOffice) -> Reply {
         send_event(office, self.route, &self.event().to_string()).await
     }
+}
+
+fn function_of(route: &str) -> &'static str {
+    let found = ROUTES.iter().find(|(known, _)| *known == route);
+    found.unwrap_or_else(|| panic!("no route {route}")).1
 }
 
 /// Sends a batch of the table's stream through the handler of sync-cache: its answer.
@@ -151,23 +152,18 @@ pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
     context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
     let LambdaEvent { payload, context } = tame(LambdaEvent::new(payload, context));
     let request = &Request::from(payload).with_lambda_context(context);
-    let response = match route {
-        get_seats::ROUTE => {
-            let handle = async |tally: &_| get_seats::handle(office, request, tally).await;
-            answer(get_seats::ROUTE, request, handle).await
-        }
-        reserve::ROUTE => {
-            let handle = async |tally: &_| reserve::handle(office, request, tally).await;
-            answer(reserve::ROUTE, request, handle).await
-        }
-        book::ROUTE => {
-            let handle = async |tally: &_| book::handle(office, request, tally).await;
-            answer(book::ROUTE, request, handle).await
-        }
-        other => panic!("no route {other}"),
-    };
-    let Ok(response) = response;
+    let Ok(response) = serve(office, route, request).await;
     Reply::from(response)
+}
+
+/// Has a request served by the function of a route.
+pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) -> Result<Response<Body>, Infallible> {
+    match function_of(route) {
+        "get-seats" => get_seats::serve(office, request).await,
+        "reserve" => reserve::serve(office, request).await,
+        "book" => book::serve(office, request).await,
+        other => panic!("no function {other}"),
+    }
 }
 
 /// What comes back.

@@ -13,13 +13,16 @@ use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{BoxOffice, put_layout};
+use boxoffice::usecases::{Administrators, BoxOffice, Terms, put_layout};
 use uuid::Uuid;
 
 use crate::engines;
 
 /// When every test's clock starts: 2026-11-22T18:00:00Z, on the second.
 pub const START: EpochMillis = EpochMillis(1_795_370_400_000);
+
+/// The scope that makes an administrator.
+pub const ADMIN_SCOPE: &str = "boxoffice/admin";
 
 /// How a box office gets to its engines.
 #[derive(Clone, Debug)]
@@ -238,10 +241,15 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
         cache: setup.cache.clone(),
         cache_key_prefix: prefix.to_owned(),
         cache_deadline: setup.cache_deadline,
-        cache_fill_wait: setup.fill_wait,
         dynamodb_attempt_timeout: setup.attempt,
         dynamodb_total_timeout: setup.total,
-        max_seats_per_call: 10,
+        terms: Terms {
+            fill_wait: setup.fill_wait,
+            max_seats_per_call: 10,
+            longest_reservation: 1_800,
+            max_reserved_per_caller: 20,
+            administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
+        },
     }
 }
 

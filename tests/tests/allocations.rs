@@ -13,7 +13,7 @@ use boxoffice::rules::names::{SeatLabel, TheaterId};
 use boxoffice::tally::Tally;
 use boxoffice::usecases::BoxOffice;
 use boxoffice_local::engine::Valkey;
-use boxoffice_tests::delivery::{ROUTES, deliver};
+use boxoffice_tests::delivery::{deliver, routes};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, corpus};
 use redis::AsyncCommands;
@@ -84,11 +84,11 @@ fn claims() -> Vec<(Value, Value)> {
 async fn events_stay_within_bounds(office: &BoxOffice) {
     let measure = async |route, event: &[u8]| peak(deliver(office, route, event)).await;
     // What is made once, at the first request, is nobody's input.
-    for route in ROUTES {
+    for route in routes() {
         deliver(office, route, event("{}").to_string().as_bytes()).await;
     }
     for (name, event) in large_events() {
-        let route = ROUTES.iter().find(|route| Some(**route) == event["routeKey"].as_str()).unwrap();
+        let route = routes().into_iter().find(|route| Some(*route) == event["routeKey"].as_str()).unwrap();
         let event = event.to_string();
         let (reply, most) = measure(route, event.as_bytes()).await;
         let status = reply.unwrap().status;
@@ -97,14 +97,14 @@ async fn events_stay_within_bounds(office: &BoxOffice) {
         assert!(most <= bound(event.len()), "{name}: {most} bytes for {}", event.len());
     }
     for seed in corpus::events() {
-        for route in ROUTES {
+        for route in routes() {
             let (_, most) = measure(route, &seed.bytes).await;
             assert!(most <= bound(seed.bytes.len()), "{}: {most} bytes", seed.name);
         }
     }
     for (little, much) in claims() {
         let (little, much) = (little.to_string(), much.to_string());
-        let route = ROUTES[1];
+        let route = boxoffice::http::reserve::ROUTE;
         let (less, more) = (measure(route, little.as_bytes()).await.1, measure(route, much.as_bytes()).await.1);
         assert!(more <= less + 1_024, "{less} and {more} bytes for {much}");
     }

@@ -1,14 +1,12 @@
 //! The Lambda function that sees which seats of a theater can be had.
 
 use boxoffice::http::event::events;
-use boxoffice::http::{answer, get_seats};
+use boxoffice::http::get_seats;
 use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let office = &boxoffice::startup::start().await?;
-    let service = service_fn(async |request: Request| {
-        answer(get_seats::ROUTE, &request, async |tally| get_seats::handle(office, &request, tally).await).await
-    });
+    let service = service_fn(async |request: Request| get_seats::serve(office, &request).await);
     lambda_runtime::run(events(service)).await
 }

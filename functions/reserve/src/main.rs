@@ -1,14 +1,12 @@
 //! The Lambda function that reserves seats for a limited time.
 
 use boxoffice::http::event::events;
-use boxoffice::http::{answer, reserve};
+use boxoffice::http::reserve;
 use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let office = &boxoffice::startup::start().await?;
-    let service = service_fn(async |request: Request| {
-        answer(reserve::ROUTE, &request, async |tally| reserve::handle(office, &request, tally).await).await
-    });
+    let service = service_fn(async |request: Request| reserve::serve(office, &request).await);
     lambda_runtime::run(events(service)).await
 }

@@ -1,12 +1,14 @@
 //! `POST /theaters/{theaterId}/book`
 
+use std::convert::Infallible;
+
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::input::{self, SeatFields};
-use super::json_response;
 use super::problem::Problem;
+use super::{answer, json_response};
 use crate::rules::idempotency;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel};
 use crate::tally::Tally;
@@ -35,8 +37,13 @@ struct BookedBody<'a> {
     booked_at: String,
 }
 
+/// Serves one request of the route.
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+    answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
+}
+
 /// Answers 201 when the seats were booked, 200 with the same body when they had been before under this id.
-pub async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     let ask = read(office, request)?;
     let booked = office.book(&ask, tally).await?;
     let seats = &booked.booking.seats;

@@ -1,12 +1,14 @@
 //! `GET /theaters/{theaterId}/seats`
 
+use std::convert::Infallible;
+
 use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::X_CACHE;
 use super::input;
 use super::problem::Problem;
+use super::{X_CACHE, answer};
 use crate::rules::availability;
 use crate::tally::Tally;
 use crate::usecases::{BoxOffice, SeatsView, Source};
@@ -27,8 +29,13 @@ struct SeatsBody<'a> {
     booked: usize,
 }
 
+/// Serves one request of the route.
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+    answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
+}
+
 /// Answers 200 with the seats that can be had, or 304 when that is what the caller has already.
-pub async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     let theater = input::theater_id(request)?;
     let consistent = input::flag(request, "consistent")?;
     let view = office.get_seats(&theater, consistent, tally).await?;

@@ -1,6 +1,6 @@
 //! Reading requests: every part is bounded, and what is wrong is named together with what was expected.
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizerJwtDescription;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 use percent_encoding::percent_decode_str;
@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::{Code, Problem};
-use crate::rules::idempotency::{Caller, IdempotencyKey};
+use crate::rules::caller::Caller;
+use crate::rules::idempotency::IdempotencyKey;
 use crate::rules::names::{InvalidName, SeatLabel, TheaterId};
+use crate::usecases::{Administrators, BoxOffice};
 
 /// The largest body, in bytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -20,12 +22,21 @@ const MAX_DETAIL: usize = 200;
 /// `{theaterId}` of the path. API Gateway hands it over decoded, `cargo lambda watch` as it was sent; no id has a `%`,
 /// so decoding what is decoded already changes nothing.
 pub(super) fn theater_id(request: &Request) -> Result<TheaterId, Problem> {
-    let malformed = |error: InvalidName| Problem::malformed("theaterId", error);
+    path_parameter(request, "theaterId", TheaterId::EXPECTED, TheaterId::parse)
+}
+
+/// A parameter of the path, decoded.
+pub(super) fn path_parameter<T>(
+    request: &Request,
+    name: &str,
+    expected: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+) -> Result<T, Problem> {
+    let malformed = |error: InvalidName| Problem::malformed(name, error);
     let parameters = request.path_parameters_ref();
-    let raw = parameters.and_then(|parameters| parameters.first("theaterId")).unwrap_or_default();
-    let decoded =
-        percent_decode_str(raw).decode_utf8().map_err(|_| malformed(InvalidName { expected: TheaterId::EXPECTED }))?;
-    TheaterId::parse(&decoded).map_err(malformed)
+    let raw = parameters.and_then(|parameters| parameters.first(name)).unwrap_or_default();
+    let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| malformed(InvalidName { expected }))?;
+    parse(&decoded).map_err(malformed)
 }
 
 /// A query parameter that is `true` or `false`, and false when it isn't there.
@@ -52,15 +63,28 @@ pub(super) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey
 
 /// Who calls, by what API Gateway's JWT authorizer has verified. Nothing that the caller sends is believed.
 pub(super) fn caller(request: &Request) -> Caller {
-    let subject = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref().and_then(subject),
-        _ => None,
-    };
+    let subject = token(request).and_then(|token| token.claims.get("sub"));
     subject.map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
 }
 
-fn subject(authorizer: &ApiGatewayRequestAuthorizer) -> Option<&str> {
-    authorizer.jwt.as_ref()?.claims.get("sub").map(String::as_str)
+/// Refuses whoever is no administrator: whose verified token lacks the scope. Where administration is open everybody is one.
+pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
+    let Administrators::WithScope(wanted) = office.administrators() else { return Ok(()) };
+    let has_scope = |token: &ApiGatewayRequestAuthorizerJwtDescription| {
+        let claimed = token.claims.get("scope").map(String::as_str).unwrap_or_default().split(' ');
+        claimed.chain(token.scopes.iter().flatten().map(String::as_str)).any(|scope| scope == wanted)
+    };
+    if token(request).is_some_and(has_scope) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::Forbidden, format!("Expected a token with the scope {wanted}. Nothing was changed.")))
+}
+
+fn token(request: &Request) -> Option<&ApiGatewayRequestAuthorizerJwtDescription> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.authorizer.as_ref()?.jwt.as_ref(),
+        _ => None,
+    }
 }
 
 /// The body, which has to be a JSON object of known fields. A missing content type is taken for JSON.

@@ -18,13 +18,17 @@ use crate::tally::Tally;
 use crate::telemetry::millis;
 use problem::Problem;
 
+/// Every route of the API, and the function that serves it.
+pub const ROUTES: &[(&str, &str)] =
+    &[(get_seats::ROUTE, "get-seats"), (reserve::ROUTE, "reserve"), (book::ROUTE, "book")];
+
 /// Header that tells a repeated request's answer from the first one.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 /// Header that tells where an answer came from: `hit`, `miss` or `bypass`.
 pub const X_CACHE: &str = "x-cache";
 
 /// Answers one request by an operation, whatever happens, and writes its summary line.
-pub async fn answer(
+async fn answer(
     route: &'static str,
     request: &Request,
     operation: impl AsyncFnOnce(&Tally) -> Result<Response<Body>, Problem>,

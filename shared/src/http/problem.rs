@@ -18,18 +18,40 @@ const RETRY_AFTER: &str = "1";
 pub enum Code {
     /// 400
     MalformedRequest,
+    /// 403
+    Forbidden,
     /// 404
     TheaterNotFound,
     /// 404
     SeatNotFound,
+    /// 404
+    ReservationNotFound,
+    /// 404
+    BookingNotFound,
     /// 409
     SeatUnavailable,
+    /// 409
+    NotEnoughSeats,
+    /// 409
+    ReservationLimit,
+    /// 409
+    ReservationNotExtendable,
+    /// 409
+    BookingCancelled,
+    /// 409
+    SeatsInUse,
+    /// 410
+    ReservationExpired,
+    /// 412
+    LayoutChanged,
     /// 413
     BodyTooLarge,
     /// 415
     UnsupportedMediaType,
     /// 422
     IdempotencyKeyReused,
+    /// 428
+    IfMatchRequired,
     /// 500
     Internal,
     /// 503
@@ -45,14 +67,27 @@ impl Code {
     fn parts(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::MalformedRequest => ("malformed_request", 400, "The request is malformed"),
+            Self::Forbidden => ("forbidden", 403, "That is for administrators"),
             Self::TheaterNotFound => ("theater_not_found", 404, "There is no such theater"),
             Self::SeatNotFound => ("seat_not_found", 404, "The theater has no such seat"),
+            Self::ReservationNotFound => ("reservation_not_found", 404, "There is no such reservation of yours"),
+            Self::BookingNotFound => ("booking_not_found", 404, "There is no such booking of yours"),
             Self::SeatUnavailable => ("seat_unavailable", 409, "A seat is taken"),
+            Self::NotEnoughSeats => ("not_enough_seats", 409, "There are not so many seats left together"),
+            Self::ReservationLimit => ("reservation_limit", 409, "You have as many seats reserved as you may"),
+            Self::ReservationNotExtendable => {
+                ("reservation_not_extendable", 409, "The reservation can't be extended any more")
+            }
+            Self::BookingCancelled => ("booking_cancelled", 409, "The booking was cancelled"),
+            Self::SeatsInUse => ("seats_in_use", 409, "Somebody has seats that would be gone"),
+            Self::ReservationExpired => ("reservation_expired", 410, "The reservation has run out"),
+            Self::LayoutChanged => ("layout_changed", 412, "The layout is another by now"),
             Self::BodyTooLarge => ("body_too_large", 413, "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported_media_type", 415, "The body has to be JSON"),
             Self::IdempotencyKeyReused => {
                 ("idempotency_key_reused", 422, "The id or key was used for other seats before")
             }
+            Self::IfMatchRequired => ("if_match_required", 428, "Replacing a layout needs If-Match"),
             Self::Internal => ("internal", 500, "Something went wrong on our side"),
             Self::TryAgain => ("try_again", 503, "The outcome is not known yet; try again"),
         }

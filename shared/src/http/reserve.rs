@@ -1,12 +1,14 @@
 //! `POST /theaters/{theaterId}/reserve`
 
+use std::convert::Infallible;
+
 use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::input::{self, SeatFields};
-use super::json_response;
 use super::problem::Problem;
+use super::{answer, json_response};
 use crate::rules::idempotency;
 use crate::rules::names::{ReservationId, SeatLabel};
 use crate::tally::Tally;
@@ -41,8 +43,13 @@ struct ReservedBody<'a> {
     expires_in: u64,
 }
 
+/// Serves one request of the route.
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+    answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
+}
+
 /// Answers 201 when seats were reserved, 200 when the reservation held all of them before.
-pub async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     let ask = read(office, request)?;
     let reserved = office.reserve(&ask, tally).await?;
     let body = ReservedBody {

@@ -2,6 +2,7 @@
 
 use uuid::{Uuid, uuid};
 
+use super::caller::Caller;
 use super::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
 
 /// Namespaces of the name-based UUIDs. Made once at random; changing one forgets every key given so far.
@@ -27,25 +28,6 @@ impl IdempotencyKey {
             Ok(Self(key.to_owned()))
         } else {
             Err(InvalidName { expected: Self::EXPECTED })
-        }
-    }
-}
-
-/// Who is calling, as far as it was proven: keys of different callers never meet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Nobody proved anything.
-    Anonymous,
-    /// The subject (`sub`) that the API's authorizer vouches for.
-    Subject(String),
-}
-
-impl Caller {
-    /// Two parts, so that no subject can spell the anonymous caller.
-    fn parts(&self) -> [&[u8]; 2] {
-        match self {
-            Self::Anonymous => [b"anonymous", b""],
-            Self::Subject(subject) => [b"subject", subject.as_bytes()],
         }
     }
 }

@@ -1,8 +1,10 @@
-//! A theater's layout: its name and its seats in order. A seat's position in it is its slot in the cache.
+//! A theater's layout: its name, its seats in order, and where they are. A seat's position in the order is its slot in the
+//! cache.
 
 use std::collections::{HashMap, HashSet};
 
 use super::names::{SeatLabel, TheaterId};
+use super::plan::Plan;
 
 /// Seats that one theater may have at the most: the layout is one DynamoDB item of at most 400 KB.
 pub const MAX_SEATS: usize = 20_000;
@@ -21,6 +23,7 @@ pub struct Layout {
     pub version: u64,
     seats: Vec<SeatLabel>,
     positions: HashMap<SeatLabel, u32>,
+    plan: Plan,
 }
 
 /// Why a list of seats is no layout.
@@ -35,11 +38,32 @@ pub enum InvalidLayout {
     /// A name that can't be shown.
     #[error("expected a name of 1 to {MAX_NAME} characters without control characters")]
     Name,
+    /// A plan of another number of seats.
+    #[error("expected a plan of {seats} seats, got one of {places}")]
+    Plan {
+        /// Seats of the layout.
+        seats: usize,
+        /// Places of the plan.
+        places: usize,
+    },
 }
 
 impl Layout {
-    /// Makes a layout of seats in the order in which they are to be shown.
+    /// Makes a layout of a mere list of seats, in the order in which they are to be shown; its plan is [`Plan::of_list`].
     pub fn new(theater: TheaterId, name: String, version: u64, seats: Vec<SeatLabel>) -> Result<Self, InvalidLayout> {
+        // Too many are refused before a plan is made of them.
+        let plan = Plan::of_list(seats.get(..MAX_SEATS).unwrap_or(&seats));
+        Self::with_plan(theater, name, version, seats, plan)
+    }
+
+    /// Makes a layout of seats in the order in which they are to be shown, with their places in the same order.
+    pub fn with_plan(
+        theater: TheaterId,
+        name: String,
+        version: u64,
+        seats: Vec<SeatLabel>,
+        plan: Plan,
+    ) -> Result<Self, InvalidLayout> {
         if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(InvalidLayout::Name);
         }
@@ -52,7 +76,15 @@ impl Layout {
                 return Err(InvalidLayout::Twice(seat.clone()));
             }
         }
-        Ok(Self { theater, name, version, seats, positions })
+        if plan.places().len() != seats.len() {
+            return Err(InvalidLayout::Plan { seats: seats.len(), places: plan.places().len() });
+        }
+        Ok(Self { theater, name, version, seats, positions, plan })
+    }
+
+    /// Where the seats are.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// The labels in order.

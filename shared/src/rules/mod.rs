@@ -1,8 +1,10 @@
 //! What a seat, a layout and availability *are*. Pure: nothing here knows AWS, Redis, HTTP or the time of day.
 
 pub mod availability;
+pub mod caller;
 pub mod idempotency;
 pub mod layout;
 pub mod names;
+pub mod plan;
 pub mod selection;
 pub mod time;

@@ -7,6 +7,9 @@ use super::names::SeatLabel;
 /// Seats that one call may name at the most, whatever is configured: a DynamoDB transaction holds 100 items.
 pub const MOST_SEATS_PER_CALL: usize = 49;
 
+/// Seats that one transaction can change at the most, beside one item more.
+pub const MOST_SEATS_AT_ONCE: usize = 99;
+
 /// One seat of a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectedSeat {

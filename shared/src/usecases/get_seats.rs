@@ -96,7 +96,7 @@ impl BoxOffice {
     /// Fills the cache, or waits for whoever is at it: for nobody longer than its lease, and for all of them together no
     /// longer than `fill_wait`.
     async fn fill(&self, cache: &Cache, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
-        let give_up = Instant::now() + self.fill_wait;
+        let give_up = Instant::now() + self.terms.fill_wait;
         let mut reason = FillReason::Missing;
         let mut pause = FIRST_PAUSE;
         while Instant::now() < give_up {
@@ -123,7 +123,7 @@ impl BoxOffice {
     async fn renew(&self, cache: &Cache, hit: SeatsView, tally: &Tally) -> SeatsView {
         let begun = cache.begin(&hit.layout, FillReason::Renewal, FillToken::new(), tally).await;
         let Ok(Begun::Fill(token)) = begun else { return hit };
-        match tokio::time::timeout(self.fill_wait, self.fill_now(cache, hit.layout.clone(), token, tally)).await {
+        match tokio::time::timeout(self.terms.fill_wait, self.fill_now(cache, hit.layout.clone(), token, tally)).await {
             Ok(Ok(renewed)) => renewed,
             failed => {
                 tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");

@@ -34,27 +34,53 @@ pub struct BoxOffice {
     cache: Option<Cache>,
     layouts: Layouts,
     clock: Clock,
-    fill_wait: Duration,
-    max_seats_per_call: usize,
+    terms: Terms,
+}
+
+/// On what terms a box office works.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// How long a look waits for others who are filling the cache, all of them together.
+    pub fill_wait: Duration,
+    /// Seats that one call may name at the most.
+    pub max_seats_per_call: usize,
+    /// How long a reservation may last at the most, extended or not, in seconds.
+    pub longest_reservation: u32,
+    /// Seats that one signed-in caller may have reserved at once; 0 sets no limit.
+    pub max_reserved_per_caller: usize,
+    /// Who may change theaters.
+    pub administrators: Administrators,
+}
+
+/// Who may change theaters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Administrators {
+    /// Callers whose verified token has this scope.
+    WithScope(String),
+    /// Whoever calls: on a machine of one's own.
+    Everybody,
 }
 
 impl BoxOffice {
-    /// Puts the parts together. Without a cache every look asks DynamoDB. `fill_wait` is how long a look waits for others
-    /// who are filling the cache, all of them together.
-    pub fn new(
-        store: Store,
-        cache: Option<Cache>,
-        clock: Clock,
-        fill_wait: Duration,
-        max_seats_per_call: usize,
-    ) -> Self {
+    /// Puts the parts together. Without a cache every look asks DynamoDB.
+    pub fn new(store: Store, cache: Option<Cache>, clock: Clock, terms: Terms) -> Self {
         let layouts = Layouts::new(store.clone(), clock.clone());
-        Self { store, cache, layouts, clock, fill_wait, max_seats_per_call }
+        Self { store, cache, layouts, clock, terms }
     }
 
     /// Seats that one call may name at the most.
     pub fn max_seats_per_call(&self) -> usize {
-        self.max_seats_per_call
+        self.terms.max_seats_per_call
+    }
+
+    /// How long a reservation may last at the most, in seconds.
+    pub fn longest_reservation(&self) -> u32 {
+        self.terms.longest_reservation
+    }
+
+    /// Who may change theaters.
+    pub fn administrators(&self) -> &Administrators {
+        &self.terms.administrators
     }
 
     /// The time of day.

@@ -1,6 +1,6 @@
 //! Any bytes as an event: the corpus as it is, and mutated.
 
-use boxoffice_tests::delivery::{ROUTES, deliver};
+use boxoffice_tests::delivery::{deliver, routes};
 use boxoffice_tests::mutation::{Mutation, any_mutation, cases};
 use boxoffice_tests::{Reply, World, corpus};
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ async fn each_of_the_corpus_is_answered_decently_by_every_function() {
     let world = World::new().await;
     let mut answered = 0;
     for seed in corpus::events() {
-        for route in ROUTES {
+        for route in routes() {
             if let Some(reply) = deliver(&world.office, route, &seed.bytes).await {
                 is_decent(&reply).unwrap_or_else(|why| panic!("{} to {route}: {why}", seed.name));
                 answered += 1;
@@ -87,7 +87,7 @@ fn whatever_becomes_of_an_event_it_is_answered_decently() {
     let world = runtime.block_on(World::new());
     let events: Vec<_> = corpus::events().into_iter().map(|seed| seed.bytes).collect();
     let mutations = prop::collection::vec((part(), any_mutation()), 1..5);
-    proptest!(cases(1_000), |(seed in any::<Index>(), mutations in mutations, route in select(&ROUTES))| {
+    proptest!(cases(1_000), |(seed in any::<Index>(), mutations in mutations, route in select(routes()))| {
         let seed = seed.get(&events).clone();
         let event = mutations.iter().fold(seed, |event, (part, mutation)| mutate(&event, part, mutation, &events));
         let reply = runtime.block_on(deliver(&world.office, route, &event));

@@ -11,8 +11,8 @@ const INVISIBLE: [&str; 8] =
     ["\u{202e}", "\u{2066}", "\u{200b}", "\u{200d}", "\u{feff}", "\u{0}", "\u{7f}", "\u{1b}[31m"];
 
 fn route(event: &Value) -> &'static str {
-    let named = |route: &&&str| Some(**route) == event["routeKey"].as_str();
-    boxoffice_tests::delivery::ROUTES.iter().find(named).unwrap()
+    let named = |route: &&str| Some(*route) == event["routeKey"].as_str();
+    boxoffice_tests::delivery::routes().into_iter().find(named).unwrap()
 }
 
 async fn send(world: &World, event: &Value) -> Reply {

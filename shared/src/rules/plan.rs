@@ -1,0 +1,262 @@
+//! A hall's plan: where each seat is, in which section and row, what it costs and who it suits.
+//!
+//! A [`Layout`](super::layout::Layout) has one place for each of its seats, in its order. Points are whole numbers in a
+//! unit of the maker's own (the defaults are centimetres), x to the right and y away from the stage as the audience sees it.
+
+use super::names::SeatLabel;
+
+/// Sections that a plan may have at the most.
+pub const MAX_SECTIONS: usize = 500;
+/// Categories that a plan may have at the most.
+pub const MAX_CATEGORIES: usize = 100;
+/// Characters that the name of a section, a row or a category may have at the most.
+pub const MAX_PART_NAME: usize = 64;
+/// The largest coordinate, to either side of 0.
+pub const MAX_COORDINATE: i32 = 1_000_000;
+/// The highest price, in minor units of its currency.
+pub const MAX_PRICE: u64 = 1_000_000_000;
+
+/// From one seat to the next, where a plan doesn't say.
+pub const SEAT_PITCH: i32 = 50;
+/// From one row to the next, where a plan doesn't say.
+pub const ROW_PITCH: i32 = 90;
+
+/// A point in the hall.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Point {
+    /// To the right, as the audience sees it.
+    pub x: i32,
+    /// Away from the stage.
+    pub y: i32,
+}
+
+/// A row of a section. Seats are neighbours only within their row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What it is called; may be empty.
+    pub name: String,
+    /// Its section, as an index into [`Plan::sections`].
+    pub section: u16,
+}
+
+/// What seats are sold as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Category {
+    /// What it is called.
+    pub name: String,
+    /// The price of one seat in minor units of `currency` (cents, say).
+    pub price: u64,
+    /// ISO 4217, three letters.
+    pub currency: String,
+}
+
+/// One seat's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its row, as an index into [`Plan::rows`].
+    pub row: u16,
+    /// Where it is.
+    pub point: Point,
+    /// Its category, as an index into [`Plan::categories`]; `None` has no price.
+    pub category: Option<u16>,
+    /// Whether somebody in a wheelchair can take it.
+    pub accessible: bool,
+}
+
+/// Where the seats of a layout are. Only made by [`Plan::new`], so every index in it leads somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    focal_point: Point,
+    sections: Vec<String>,
+    rows: Vec<Row>,
+    categories: Vec<Category>,
+    places: Vec<Place>,
+}
+
+/// Why parts make no plan. Paths are those of the parts, such as `rows[3]`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{part}: expected {expected}")]
+pub struct InvalidPlan {
+    /// Which part.
+    pub part: String,
+    /// What would have been right.
+    pub expected: String,
+}
+
+impl Plan {
+    /// Puts a plan together; `places` in the order of the layout's seats.
+    pub fn new(
+        focal_point: Point,
+        sections: Vec<String>,
+        rows: Vec<Row>,
+        categories: Vec<Category>,
+        places: Vec<Place>,
+    ) -> Result<Self, InvalidPlan> {
+        let plan = Self { focal_point, sections, rows, categories, places };
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// The plan of a mere list of seats: labels that follow each other and differ only in their last digits make a row
+    /// (A1 A2 A3, then B1 B2 B3), rows stand behind each other, and the stage is before the middle of the first.
+    pub fn of_list(seats: &[SeatLabel]) -> Self {
+        let row_of = |seat: &SeatLabel| seat.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+        let (mut rows, mut places): (Vec<Row>, Vec<Place>) = (Vec::new(), Vec::with_capacity(seats.len()));
+        for run in seats.chunk_by(|a, b| row_of(a) == row_of(b)) {
+            let row = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+            places.extend(row_of_points(run.len(), rows.len()).map(|point| Place {
+                row,
+                point,
+                category: None,
+                accessible: false,
+            }));
+            rows.push(Row { name: run.first().map(row_of).unwrap_or_default(), section: 0 });
+        }
+        let focal_point = Self::default_focal_point(&places);
+        Self { focal_point, sections: vec![String::new()], rows, categories: Vec::new(), places }
+    }
+
+    /// The stage of a plan that names none: before the middle of the first row.
+    pub fn default_focal_point(places: &[Place]) -> Point {
+        let xs = || places.iter().map(|place| place.point.x);
+        let y = places.iter().map(|place| place.point.y).min().unwrap_or_default();
+        let middle = i32::midpoint(xs().min().unwrap_or_default(), xs().max().unwrap_or_default());
+        Point { x: middle, y: (y - 2 * ROW_PITCH).max(-MAX_COORDINATE) }
+    }
+
+    /// What everybody looks at: the nearer, the better a seat.
+    pub fn focal_point(&self) -> Point {
+        self.focal_point
+    }
+
+    /// The names of the sections.
+    pub fn sections(&self) -> &[String] {
+        &self.sections
+    }
+
+    /// The rows, each in its section.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// What seats are sold as.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+
+    /// One for each seat, in layout order.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// The section of a place.
+    pub fn section_of(&self, place: &Place) -> u16 {
+        self.rows.get(usize::from(place.row)).map_or(0, |row| row.section)
+    }
+
+    fn check(&self) -> Result<(), InvalidPlan> {
+        let invalid = |part: String, expected: String| Err(InvalidPlan { part, expected });
+        let named = |name: &str, least: usize| {
+            (least..=MAX_PART_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+        };
+        let expected_name = format!("a name of at most {MAX_PART_NAME} characters without control characters");
+        let within =
+            |point: Point| [point.x, point.y].iter().all(|c| c.unsigned_abs() <= MAX_COORDINATE.unsigned_abs());
+        if self.sections.is_empty() || self.sections.len() > MAX_SECTIONS {
+            return invalid("sections".into(), format!("1 to {MAX_SECTIONS}, got {}", self.sections.len()));
+        }
+        if self.categories.len() > MAX_CATEGORIES {
+            return invalid("categories".into(), format!("at most {MAX_CATEGORIES}, got {}", self.categories.len()));
+        }
+        if !within(self.focal_point) {
+            return invalid("focal_point".into(), format!("coordinates from -{MAX_COORDINATE} to {MAX_COORDINATE}"));
+        }
+        for (n, name) in self.sections.iter().enumerate() {
+            if !named(name, 0) || self.sections[..n].contains(name) {
+                return invalid(format!("sections[{n}]"), format!("{expected_name}, not used before"));
+            }
+        }
+        for (n, row) in self.rows.iter().enumerate() {
+            if !named(&row.name, 0) || usize::from(row.section) >= self.sections.len() {
+                return invalid(format!("rows[{n}]"), format!("{expected_name}, in a section"));
+            }
+        }
+        for (n, category) in self.categories.iter().enumerate() {
+            if !named(&category.name, 1) || self.categories[..n].iter().any(|other| other.name == category.name) {
+                return invalid(format!("categories[{n}]"), format!("{expected_name}, not used before"));
+            }
+            if category.price > MAX_PRICE {
+                return invalid(format!("categories[{n}].price"), format!("minor units from 0 to {MAX_PRICE}"));
+            }
+            if category.currency.len() != 3 || !category.currency.bytes().all(|c| c.is_ascii_uppercase()) {
+                return invalid(format!("categories[{n}].currency"), "three capital letters, as in ISO 4217".into());
+            }
+        }
+        for (n, place) in self.places.iter().enumerate() {
+            if usize::from(place.row) >= self.rows.len() {
+                return invalid(format!("seats[{n}].row"), "a row of the plan".into());
+            }
+            if place.category.is_some_and(|category| usize::from(category) >= self.categories.len()) {
+                return invalid(format!("seats[{n}].category"), "a category of the plan".into());
+            }
+            if !within(place.point) {
+                return invalid(
+                    format!("seats[{n}]"),
+                    format!("coordinates from -{MAX_COORDINATE} to {MAX_COORDINATE}"),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Points of a row of so many seats, the `row`-th of its hall, its middle at x = 0.
+pub fn row_of_points(seats: usize, row: usize) -> impl Iterator<Item = Point> {
+    let whole = |n: usize| i32::try_from(n).unwrap_or(MAX_COORDINATE);
+    let (left, y) = (-(whole(seats) - 1).saturating_mul(SEAT_PITCH) / 2, whole(row).saturating_mul(ROW_PITCH));
+    (0..seats).map(move |n| Point { x: left.saturating_add(whole(n).saturating_mul(SEAT_PITCH)), y })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(texts: &[&str]) -> Vec<SeatLabel> {
+        texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_list_of_seats_makes_rows_of_labels_that_differ_in_their_number_only() {
+        let plan = Plan::of_list(&labels(&["A1", "A2", "A3", "B1", "B2"]));
+        assert_eq!(plan.rows().iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
+        let points: Vec<_> = plan.places().iter().map(|place| (place.row, place.point.x, place.point.y)).collect();
+        assert_eq!(points, [(0, -50, 0), (0, 0, 0), (0, 50, 0), (1, -25, 90), (1, 25, 90)]);
+        assert_eq!(plan.focal_point(), Point { x: 0, y: -180 });
+        assert_eq!(plan.check(), Ok(()));
+    }
+
+    #[test]
+    fn what_leads_nowhere_or_is_out_of_bounds_is_named() {
+        let good = || Plan::of_list(&labels(&["A1"]));
+        let category =
+            |name: &str, price, currency: &str| Category { name: name.into(), price, currency: currency.into() };
+        let cases: [(fn(&mut Plan, &dyn Fn(&str, u64, &str) -> Category), &str); 11] = [
+            (|plan, _| plan.sections.clear(), "sections"),
+            (|plan, _| plan.sections = vec!["a".into(), "a".into()], "sections[1]"),
+            (|plan, _| plan.sections[0] = "x".repeat(65), "sections[0]"),
+            (|plan, _| plan.rows[0].section = 1, "rows[0]"),
+            (|plan, _| plan.rows[0].name = "a\n".into(), "rows[0]"),
+            (|plan, make| plan.categories = vec![make("", 1, "EUR")], "categories[0]"),
+            (|plan, make| plan.categories = vec![make("a", MAX_PRICE + 1, "EUR")], "categories[0].price"),
+            (|plan, make| plan.categories = vec![make("a", 1, "Eur")], "categories[0].currency"),
+            (|plan, _| plan.places[0].row = 1, "seats[0].row"),
+            (|plan, _| plan.places[0].category = Some(0), "seats[0].category"),
+            (|plan, _| plan.places[0].point.x = MAX_COORDINATE + 1, "seats[0]"),
+        ];
+        for (spoil, part) in cases {
+            let mut plan = good();
+            spoil(&mut plan, &category);
+            assert_eq!(plan.check().unwrap_err().part, part);
+        }
+    }
+}
