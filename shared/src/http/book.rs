@@ -63,12 +63,13 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
 
 fn read(office: &BoxOffice, request: &Request) -> Result<Book, Problem> {
     let theater = input::theater_id(request)?;
+    let caller = input::caller(request);
     let key = input::idempotency_key(request)?;
     let body: BookBody = input::body(request)?;
     let seats = SeatFields { seat: body.seat, seats: body.seats }.labels(office.max_seats_per_call())?;
     let named = input::optional_id("booking_id", body.booking_id.as_ref(), BookingId::parse)?;
-    let keyed = || key.map(|key| idempotency::booking_id(&theater, &input::caller(request), &key));
+    let keyed = || key.map(|key| idempotency::booking_id(&theater, &caller, &key));
     let booking = named.or_else(keyed);
     let reservation = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
-    Ok(Book { theater, seats, booking, reservation })
+    Ok(Book { theater, seats, booking, reservation, caller })
 }

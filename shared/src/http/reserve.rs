@@ -69,14 +69,15 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
 
 fn read(office: &BoxOffice, request: &Request) -> Result<Reserve, Problem> {
     let theater = input::theater_id(request)?;
+    let caller = input::caller(request);
     let key = input::idempotency_key(request)?;
     let body: ReserveBody = input::body(request)?;
     let seats = SeatFields { seat: body.seat, seats: body.seats }.labels(office.max_seats_per_call())?;
     let named = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
-    let keyed = || key.map(|key| idempotency::reservation_id(&theater, &input::caller(request), &key, &seats));
+    let keyed = || key.map(|key| idempotency::reservation_id(&theater, &caller, &key, &seats));
     let reservation = named.or_else(keyed);
     let expires_in = expires_in(body.expires_in.as_ref())?;
-    Ok(Reserve { theater, seats, expires_in, reservation })
+    Ok(Reserve { theater, seats, expires_in, reservation, caller })
 }
 
 fn expires_in(value: Option<&Value>) -> Result<u32, Problem> {

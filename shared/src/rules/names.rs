@@ -81,7 +81,8 @@ impl fmt::Display for SeatLabel {
 /// What a caller's id looks like. Nil is refused: it is what a client sends that forgot to make one.
 const EXPECTED_UUID: &str = "a UUID (not nil)";
 
-fn parse_uuid(text: &str) -> Result<Uuid, InvalidName> {
+/// Reads a UUID in any of its usual notations.
+pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidName> {
     match Uuid::try_parse(text) {
         Ok(uuid) if !uuid.is_nil() => Ok(uuid),
         _ => Err(InvalidName { expected: EXPECTED_UUID }),

@@ -11,6 +11,7 @@ use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
+use crate::rules::caller::Owner;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::{Conflict, Selection};
 use crate::rules::time::EpochMillis;
@@ -27,6 +28,8 @@ pub struct BookRequest<'a> {
     pub booking: BookingId,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
+    /// Who books: reservations of others are none of theirs, and the booking will be.
+    pub owner: Option<Owner>,
 }
 
 /// A booking as it was made.
@@ -138,9 +141,9 @@ impl Booker<'_> {
             .build()
             .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
         let mut items = vec![TransactWriteItem::builder().put(put).build()];
-        let BookRequest { theater, seats, booking, reservation } = self.request;
+        let BookRequest { theater, seats, booking, reservation, owner } = self.request;
         for seat in seats.seats() {
-            let change = Change::book(*booking, *reservation, self.stamp, self.now);
+            let change = Change::book(*booking, *reservation, *owner, self.stamp, self.now);
             items.push(change.in_transaction(&self.store.table, seat_key(theater, &seat.label))?);
         }
         Ok(items)
@@ -151,6 +154,9 @@ impl Booker<'_> {
         item.insert(attribute::SEATS.to_owned(), s(items::join(self.request.seats.labels())));
         item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.0));
         item.insert(attribute::REQUEST_TOKEN.to_owned(), s(self.request_token.to_string()));
+        if let Some(owner) = self.request.owner {
+            item.insert(attribute::OWNER.to_owned(), s(owner.0.to_string()));
+        }
         if let Some(reservation) = self.request.reservation {
             item.insert(attribute::RESERVATION_ID.to_owned(), s(reservation.to_string()));
         }
@@ -165,7 +171,8 @@ impl Booker<'_> {
     fn judge(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
         let mut verdicts = verdicts.into_iter();
         let booking = verdicts.next();
-        let wanter = Wanter { reservation: self.request.reservation, booking: Some(self.request.booking) };
+        let BookRequest { booking: id, reservation, owner, .. } = *self.request;
+        let wanter = Wanter { reservation, owner, booking: Some(id) };
         let mut findings = Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)?;
         match booking {
             Some(Verdict::Refused(Some(item))) => {

@@ -10,45 +10,73 @@ use aws_sdk_dynamodb::types::{
     Update,
 };
 
+use uuid::Uuid;
+
 use super::StoreError;
-use super::items::{BOOKED, Item, RESERVED, attribute, n, s};
+use super::items::{AVAILABLE, BOOKED, Item, REMOVED, RESERVED, attribute, n, s};
+use crate::rules::caller::Owner;
 use crate::rules::names::{BookingId, ReservationId};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
+/// For how long an item is kept that says of a seat that it was given back, in seconds: longer than any attempt can be on
+/// its way, and than clocks differ.
+const KEPT_AVAILABLE: u32 = 600;
+
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+
+/// For whom a seat can be had: never written, given back, or reserved (or removed) until an instant that has come.
+macro_rules! can_be_had {
+    () => {
+        "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))"
+    };
+}
+
+/// What all but the status goes with, when a seat changes hands.
+const FORGET: &str = "reservation_id, booking_id, owner_id, extension_id, layout_version";
 
 /// A conditional change of one seat's item, or with no `update` a condition on it alone.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
-    update: Option<&'static str>,
-    condition: &'static str,
+    update: Option<String>,
+    condition: String,
     values: HashMap<String, AttributeValue>,
 }
 
 impl Change {
-    /// Reserves a seat that can be had: never written, or reserved until an instant that has come.
+    /// Reserves a seat that can be had.
     ///
     /// Once carried out its own condition no longer holds, so that repeating it changes nothing. The stamp must rise:
     /// then the order of a seat's writes can be read from the seat, whatever the writers' clocks say.
     pub(super) fn reserve(
         reservation: ReservationId,
+        owner: Option<Owner>,
         expires_at: EpochSeconds,
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
+        let mut values = values([
+            (":reserved", s(RESERVED)),
+            (":available", s(AVAILABLE)),
+            (":removed", s(REMOVED)),
+            (":reservation", s(reservation.to_string())),
+            (":expires_at", n(expires_at.0)),
+            (":stamp", n(stamp.0)),
+            (":now", n(now.seconds().0)),
+        ]);
+        let (owned, forget) = match owner {
+            Some(owner) => {
+                values.insert(":owner".to_owned(), s(owner.0.to_string()));
+                (", owner_id = :owner", "extension_id, layout_version")
+            }
+            None => ("", "owner_id, extension_id, layout_version"),
+        };
         Self {
-            update: Some(
-                "SET #status = :reserved, reservation_id = :reservation, expires_at = :expires_at, changed_at = :stamp",
-            ),
-            condition: "attribute_not_exists(pk) \
-                OR (#status = :reserved AND expires_at <= :now AND changed_at < :stamp)",
-            values: values([
-                (":reserved", s(RESERVED)),
-                (":reservation", s(reservation.to_string())),
-                (":expires_at", n(expires_at.0)),
-                (":stamp", n(stamp.0)),
-                (":now", n(now.seconds().0)),
-            ]),
+            update: Some(format!(
+                "SET #status = :reserved, reservation_id = :reservation, expires_at = :expires_at, \
+                changed_at = :stamp{owned} REMOVE {forget}"
+            )),
+            condition: concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", can_be_had!(), ")").to_owned(),
+            values,
         }
     }
 
@@ -58,7 +86,8 @@ impl Change {
         Self {
             update: None,
             condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :stamp \
-                AND expires_at > :now",
+                AND expires_at > :now"
+                .to_owned(),
             values: values([
                 (":reserved", s(RESERVED)),
                 (":reservation", s(reservation.to_string())),
@@ -68,11 +97,76 @@ impl Change {
         }
     }
 
+    /// Lets a reservation that runs end later, once: as long as it is the one that was `seen`, and has no extension.
+    ///
+    /// Once carried out its own condition no longer holds: the stamp is another.
+    pub(super) fn extend(
+        reservation: ReservationId,
+        extension: Uuid,
+        expires_at: EpochSeconds,
+        seen: EpochMillis,
+        now: EpochMillis,
+    ) -> Self {
+        Self {
+            update: Some("SET expires_at = :expires_at, changed_at = :stamp, extension_id = :extension".to_owned()),
+            condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen \
+                AND expires_at > :now AND attribute_not_exists(extension_id)"
+                .to_owned(),
+            values: values([
+                (":reserved", s(RESERVED)),
+                (":reservation", s(reservation.to_string())),
+                (":extension", s(extension.to_string())),
+                (":expires_at", n(expires_at.0)),
+                (":seen", n(seen.0)),
+                (":stamp", n(raised(seen, now).0)),
+                (":now", n(now.seconds().0)),
+            ]),
+        }
+    }
+
+    /// Gives a seat back that is reserved under this reservation, as it was `seen`; run out or not.
+    ///
+    /// What stays is an item that says so, with its stamp: an attempt of the reservation's own that was held up on the
+    /// way finds a larger one, and can't take the seat again.
+    pub(super) fn release(reservation: ReservationId, seen: EpochMillis, now: EpochMillis) -> Self {
+        let mut change = Self::give_back(raised(seen, now), now);
+        change.condition = "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen".to_owned();
+        change.values.extend(values([
+            (":reserved", s(RESERVED)),
+            (":reservation", s(reservation.to_string())),
+            (":seen", n(seen.0)),
+        ]));
+        change
+    }
+
+    /// Gives a seat back that is booked under this booking.
+    pub(super) fn cancel(booking: BookingId, stamp: EpochMillis, now: EpochMillis) -> Self {
+        let mut change = Self::give_back(stamp, now);
+        change.condition = "#status = :booked AND booking_id = :booking AND changed_at < :stamp".to_owned();
+        change.values.extend(values([(":booked", s(BOOKED)), (":booking", s(booking.to_string()))]));
+        change
+    }
+
+    fn give_back(stamp: EpochMillis, now: EpochMillis) -> Self {
+        Self {
+            update: Some(format!(
+                "SET #status = :available, changed_at = :stamp, expires_at = :collect REMOVE {FORGET}"
+            )),
+            condition: String::new(),
+            values: values([
+                (":available", s(AVAILABLE)),
+                (":stamp", n(stamp.0)),
+                (":collect", n(now.ends_after(KEPT_AVAILABLE).0)),
+            ]),
+        }
+    }
+
     /// Books a seat that can be had, or that is reserved under the given reservation (run out or not: as long as it
     /// stands there, nobody took it over). Loses its expiry with it, so that the TTL never collects a booked seat.
     pub(super) fn book(
         booking: BookingId,
         reservation: Option<ReservationId>,
+        owner: Option<Owner>,
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
@@ -80,20 +174,28 @@ impl Change {
             (":booked", s(BOOKED)),
             (":booking", s(booking.to_string())),
             (":reserved", s(RESERVED)),
+            (":available", s(AVAILABLE)),
+            (":removed", s(REMOVED)),
             (":stamp", n(stamp.0)),
             (":now", n(now.seconds().0)),
         ]);
         let condition = match reservation {
-            None => "attribute_not_exists(pk) OR (#status = :reserved AND expires_at <= :now AND changed_at < :stamp)",
+            None => concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", can_be_had!(), ")").to_owned(),
             Some(reservation) => {
                 values.insert(":reservation".to_owned(), s(reservation.to_string()));
-                "attribute_not_exists(pk) OR (#status = :reserved AND \
-                    (expires_at <= :now OR reservation_id = :reservation) AND changed_at < :stamp)"
+                let theirs = theirs(owner, &mut values);
+                format!(
+                    "attribute_not_exists(pk) OR (changed_at < :stamp AND ({} OR \
+                    (#status = :reserved AND reservation_id = :reservation AND {theirs})))",
+                    can_be_had!()
+                )
             }
         };
         Self {
             update: Some(
-                "SET #status = :booked, booking_id = :booking, changed_at = :stamp REMOVE reservation_id, expires_at",
+                "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
+                REMOVE reservation_id, owner_id, extension_id, layout_version, expires_at"
+                    .to_owned(),
             ),
             condition,
             values,
@@ -135,12 +237,28 @@ impl Change {
             .update_item()
             .table_name(table)
             .set_key(Some(key))
-            .set_update_expression(self.update.map(str::to_owned))
+            .set_update_expression(self.update)
             .condition_expression(self.condition)
             .expression_attribute_names("#status", attribute::STATUS)
             .set_expression_attribute_values(Some(self.values))
             .return_values_on_condition_check_failure(ALL_OLD)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+}
+
+/// A stamp above the one that was seen.
+fn raised(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
+    now.max(EpochMillis(seen.0 + 1))
+}
+
+/// The condition that an item belongs to this caller: to nobody in particular, or to them.
+pub(super) fn theirs(owner: Option<Owner>, values: &mut HashMap<String, AttributeValue>) -> &'static str {
+    match owner {
+        None => "attribute_not_exists(owner_id)",
+        Some(owner) => {
+            values.insert(":owner".to_owned(), s(owner.0.to_string()));
+            "(attribute_not_exists(owner_id) OR owner_id = :owner)"
+        }
     }
 }
 

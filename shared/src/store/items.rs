@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
 
 use super::StoreError;
 use crate::rules::availability::{SeatState, Slot};
+use crate::rules::caller::Owner;
 use crate::rules::layout::Layout;
-use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
+use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -19,6 +21,8 @@ pub(super) mod attribute {
     pub(crate) const STATUS: &str = "status";
     pub(crate) const RESERVATION_ID: &str = "reservation_id";
     pub(crate) const BOOKING_ID: &str = "booking_id";
+    pub(crate) const OWNER: &str = "owner_id";
+    pub(crate) const EXTENSION_ID: &str = "extension_id";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
@@ -32,6 +36,11 @@ const THEATER_PREFIX: &str = "THEATER#";
 pub(super) const SEAT_PREFIX: &str = "SEAT#";
 pub(super) const RESERVED: &str = "reserved";
 pub(super) const BOOKED: &str = "booked";
+/// Given back before its reservation ran out, or its booking cancelled. As good as no item, but for the stamp: that outlives
+/// whatever attempt of an earlier write may still be on its way.
+pub(super) const AVAILABLE: &str = "available";
+/// Taken out of the layout: nobody can have it until `expires_at`, when no instance believes the old layout any more.
+pub(super) const REMOVED: &str = "removed";
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
@@ -77,13 +86,19 @@ fn key(pk: AttributeValue, sk: AttributeValue) -> Item {
 }
 
 /// A seat's item.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SeatItem {
     pub(super) slot: Slot,
     /// Who holds it, if it is reserved.
     pub(super) reservation: Option<ReservationId>,
     /// Under which id, if it is booked.
     pub(super) booking: Option<BookingId>,
+    /// Whose it is, if somebody who signed in has it.
+    pub(super) owner: Option<Owner>,
+    /// The extension that its reservation has had.
+    pub(super) extension: Option<Uuid>,
+    /// Nobody can have it, because the layout no longer does.
+    pub(super) removed: bool,
 }
 
 impl SeatItem {
@@ -91,14 +106,21 @@ impl SeatItem {
         // A projection leaves both out: nobody but those who want the seat needs them.
         let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
         let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
-        Ok(Self { slot: Self::slot(item)?, reservation, booking })
+        let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
+        let extension = id(item, attribute::EXTENSION_ID, parse_uuid)?;
+        let removed = text(item, attribute::STATUS)? == REMOVED;
+        Ok(Self { slot: Self::slot(item)?, reservation, booking, owner, extension, removed })
     }
 
     /// What the cache keeps of it: all but whose it is.
     pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
         let state = match text(item, attribute::STATUS)? {
             BOOKED => SeatState::Booked,
-            RESERVED => SeatState::Reserved { expires_at: EpochSeconds(number(item, attribute::EXPIRES_AT)?) },
+            AVAILABLE => SeatState::Available,
+            // To whoever looks by an old layout, somebody has it.
+            RESERVED | REMOVED => {
+                SeatState::Reserved { expires_at: EpochSeconds(number(item, attribute::EXPIRES_AT)?) }
+            }
             other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
         Ok(Slot { changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?), state })

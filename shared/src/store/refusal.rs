@@ -8,6 +8,7 @@ use super::StoreError;
 use super::attempts::{Failed, Trouble};
 use super::items::{Item, SeatItem};
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
+use crate::rules::caller::{Owner, is_theirs};
 use crate::rules::names::{BookingId, ReservationId};
 use crate::rules::selection::{Conflict, SelectedSeat};
 use crate::rules::time::EpochMillis;
@@ -71,6 +72,7 @@ fn verdict(reason: &CancellationReason) -> Verdict {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanter {
     pub(super) reservation: Option<ReservationId>,
+    pub(super) owner: Option<Owner>,
     pub(super) booking: Option<BookingId>,
 }
 
@@ -158,7 +160,11 @@ impl Findings {
 fn standing(item: &SeatItem, wanter: Wanter, now: EpochMillis) -> Standing {
     match item.slot.status(now) {
         SeatState::Available => Standing::Open,
-        SeatState::Reserved { .. } if wanter.reservation.is_some() && item.reservation == wanter.reservation => {
+        SeatState::Reserved { .. }
+            if wanter.reservation.is_some()
+                && item.reservation == wanter.reservation
+                && is_theirs(item.owner, wanter.owner) =>
+        {
             Standing::Ours
         }
         SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => Standing::OwnBooking,
@@ -182,14 +188,14 @@ mod tests {
                 state: SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
             },
             reservation,
-            booking: None,
+            ..SeatItem::default()
         };
         let booked = |booking| SeatItem {
             slot: Slot { changed_at: EpochMillis(1), state: SeatState::Booked },
-            reservation: None,
             booking,
+            ..SeatItem::default()
         };
-        let with = Wanter { reservation: Some(ours), booking: Some(mine) };
+        let with = Wanter { reservation: Some(ours), owner: None, booking: Some(mine) };
         let nobody = Wanter::default();
         let (before, after) = (EpochMillis(9_999), EpochMillis(10_000));
         for (item, wanter, now, expected) in [

@@ -12,6 +12,7 @@ use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
+use crate::rules::caller::Owner;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::{Conflict, SelectedSeat, Selection};
 use crate::rules::time::{EpochMillis, EpochSeconds};
@@ -26,6 +27,8 @@ pub struct ReserveRequest<'a> {
     pub seats: &'a Selection,
     /// Under which reservation. Seats that it already holds keep the expiry that they have.
     pub reservation: ReservationId,
+    /// Whose it will be.
+    pub owner: Option<Owner>,
     /// For how many seconds from now.
     pub expires_in: u32,
 }
@@ -121,7 +124,8 @@ impl Store {
 impl Reserving<'_> {
     async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
         let (client, table, theater) = (&self.store.client, &self.store.table, self.request.theater);
-        let change = Change::reserve(self.request.reservation, self.expires_at, self.stamp, self.now);
+        let ReserveRequest { reservation, owner, .. } = *self.request;
+        let change = Change::reserve(reservation, owner, self.expires_at, self.stamp, self.now);
         if let [only] = self.request.seats.seats() {
             let call = change.alone(client, table, seat_key(theater, &only.label)).send();
             attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await?;
@@ -148,7 +152,7 @@ impl Reserving<'_> {
     }
 
     fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {
-        let wanter = Wanter { reservation: Some(self.request.reservation), booking: None };
+        let wanter = Wanter { reservation: Some(self.request.reservation), owner: self.request.owner, booking: None };
         Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)
     }
 

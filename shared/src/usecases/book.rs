@@ -2,6 +2,7 @@
 
 use super::{Booking, BoxOffice, SelectError};
 use crate::entropy;
+use crate::rules::caller::Caller;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
 use crate::store::{BookOutcome, BookRequest, StoreError};
@@ -18,6 +19,8 @@ pub struct Book {
     pub booking: Option<BookingId>,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// Seats booked.
@@ -60,8 +63,13 @@ impl BoxOffice {
             }
         }
         let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));
-        let request =
-            BookRequest { theater: &ask.theater, seats: &selection, booking: id, reservation: ask.reservation };
+        let request = BookRequest {
+            theater: &ask.theater,
+            seats: &selection,
+            booking: id,
+            reservation: ask.reservation,
+            owner: ask.caller.owner(),
+        };
         let outcome = self.store.book(&request, tally).await?;
         let (BookOutcome::Booked(_, learned)
         | BookOutcome::Replayed(_, learned)

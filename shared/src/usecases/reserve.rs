@@ -2,6 +2,7 @@
 
 use super::{BoxOffice, SelectError};
 use crate::entropy;
+use crate::rules::caller::Caller;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
 use crate::rules::time::{EpochMillis, EpochSeconds};
@@ -19,6 +20,8 @@ pub struct Reserve {
     pub expires_in: u32,
     /// Under which reservation; `None` makes one, and then the request can't be recognised when it comes again.
     pub reservation: Option<ReservationId>,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// Seats reserved.
@@ -61,8 +64,13 @@ impl BoxOffice {
             }
         }
         let reservation = ask.reservation.unwrap_or_else(|| ReservationId(entropy::new_id()));
-        let request =
-            ReserveRequest { theater: &ask.theater, seats: &selection, reservation, expires_in: ask.expires_in };
+        let request = ReserveRequest {
+            theater: &ask.theater,
+            seats: &selection,
+            reservation,
+            owner: ask.caller.owner(),
+            expires_in: ask.expires_in,
+        };
         let now = self.clock.now();
         let outcome = self.store.reserve(&request, tally).await?;
         let (ReserveOutcome::Reserved(_, learned)
