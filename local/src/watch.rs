@@ -26,8 +26,10 @@ const FIRST_REQUESTS: &[FirstRequest] = &[
     ("GET", "/v1/theaters/1/seats", "", 200),
     ("POST", "/v1/theaters/1/reserve", "{}", 400),
     ("POST", "/v1/theaters/1/book", "{}", 400),
+    ("GET", "/v1/theaters/1/reservations/none", "", 400),
+    ("GET", "/v1/theaters/1/bookings/none", "", 400),
 ];
-const FUNCTIONS: &[&str] = &["get-seats", "reserve", "book"];
+const FUNCTIONS: &[&str] = &["get-seats", "reserve", "book", "reservations", "bookings"];
 const PROCESSES_PER_FUNCTION: &str = "16";
 const LONGEST_START: Duration = Duration::from_secs(60);
 const STAND_IN_FOR_CARGO: &str = include_str!("watch/cargo.sh");

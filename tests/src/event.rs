@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::http::event::tame;
-use boxoffice::http::{ROUTES, book, get_seats, reserve};
+use boxoffice::http::{ROUTES, book, bookings, get_seats, reservations, reserve};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub struct Call {
     route: &'static str,
-    theater: String,
+    parameters: BTreeMap<&'static str, String>,
     query: String,
     headers: BTreeMap<String, String>,
     body: Option<Vec<u8>>,
@@ -40,12 +40,43 @@ impl Call {
         Self::new(book::ROUTE, theater, Some(body.to_string().into()))
     }
 
+    /// Look a reservation up.
+    pub fn reservation(theater: &str, id: &str) -> Self {
+        Self::new(reservations::GET, theater, None).parameter("reservationId", id)
+    }
+
+    /// Give a reservation's seats back.
+    pub fn release(theater: &str, id: &str) -> Self {
+        Self::new(reservations::DELETE, theater, None).parameter("reservationId", id)
+    }
+
+    /// Let a reservation end later.
+    pub fn extend(theater: &str, id: &str, body: &Value) -> Self {
+        Self::new(reservations::EXTEND, theater, Some(body.to_string().into())).parameter("reservationId", id)
+    }
+
+    /// Look a booking up.
+    pub fn booking(theater: &str, id: &str) -> Self {
+        Self::new(bookings::GET, theater, None).parameter("bookingId", id)
+    }
+
+    /// Cancel a booking.
+    pub fn cancel(theater: &str, id: &str) -> Self {
+        Self::new(bookings::DELETE, theater, None).parameter("bookingId", id)
+    }
+
     fn new(route: &'static str, theater: &str, body: Option<Vec<u8>>) -> Self {
         let mut headers = BTreeMap::from([("host".to_owned(), "api.example".to_owned())]);
         if body.is_some() {
             headers.insert("content-type".to_owned(), "application/json".to_owned());
         }
-        Self { route, theater: theater.to_owned(), query: String::new(), headers, body, subject: None }
+        let parameters = BTreeMap::from([("theaterId", theater.to_owned())]);
+        Self { route, parameters, query: String::new(), headers, body, subject: None }
+    }
+
+    fn parameter(mut self, name: &'static str, value: &str) -> Self {
+        self.parameters.insert(name, value.to_owned());
+        self
     }
 
     /// Sets a header.
@@ -86,14 +117,17 @@ impl Call {
     /// The event that API Gateway would send.
     pub fn event(&self) -> Value {
         let (method, template) = self.route.split_once(' ').unwrap();
-        let path = format!("/v1{}", template.replace("{theaterId}", &self.theater));
+        let path = self
+            .parameters
+            .iter()
+            .fold(format!("/v1{template}"), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         let mut event = json!({
             "version": "2.0",
             "routeKey": self.route,
             "rawPath": path,
             "rawQueryString": self.query,
             "headers": self.headers,
-            "pathParameters": { "theaterId": self.theater },
+            "pathParameters": self.parameters,
             "requestContext": {
                 "accountId": "123456789012",
                 "apiId": "api-id",
@@ -162,6 +196,8 @@ pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) ->
         "get-seats" => get_seats::serve(office, request).await,
         "reserve" => reserve::serve(office, request).await,
         "book" => book::serve(office, request).await,
+        "reservations" => reservations::serve(office, request).await,
+        "bookings" => bookings::serve(office, request).await,
         other => panic!("no function {other}"),
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::input::{self, SeatFields};
+use super::links::Links;
 use super::problem::Problem;
 use super::{answer, json_response};
 use crate::rules::idempotency;
@@ -58,7 +59,10 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
         seats: seats.iter().map(SeatLabel::as_str).collect(),
         booked_at: booked.booking.booked_at.seconds().to_string(),
     };
-    json_response(if booked.replayed { 200 } else { 201 }, &body, booked.replayed)
+    let response = json_response(if booked.replayed { 200 } else { 201 }, &body, booked.replayed)?;
+    let links = Links::of(request, &ask.theater);
+    let location = links.booking(booked.id);
+    Ok(links.to_keep(booked.id).put(response, Some(location)))
 }
 
 fn read(office: &BoxOffice, request: &Request) -> Result<Book, Problem> {
@@ -66,10 +70,14 @@ fn read(office: &BoxOffice, request: &Request) -> Result<Book, Problem> {
     let caller = input::caller(request);
     let key = input::idempotency_key(request)?;
     let body: BookBody = input::body(request)?;
-    let seats = SeatFields { seat: body.seat, seats: body.seats }.labels(office.max_seats_per_call())?;
     let named = input::optional_id("booking_id", body.booking_id.as_ref(), BookingId::parse)?;
     let keyed = || key.map(|key| idempotency::booking_id(&theater, &caller, &key));
     let booking = named.or_else(keyed);
     let reservation = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
+    let fields = SeatFields { seat: body.seat, seats: body.seats };
+    let seats = match (reservation, fields.is_empty()) {
+        (Some(_), true) => None,
+        _ => Some(fields.labels(office.max_seats_per_call())?),
+    };
     Ok(Book { theater, seats, booking, reservation, caller })
 }

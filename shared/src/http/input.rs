@@ -12,8 +12,13 @@ use super::problem::{Code, Problem};
 use crate::rules::caller::Caller;
 use crate::rules::idempotency::IdempotencyKey;
 use crate::rules::names::{InvalidName, SeatLabel, TheaterId};
+use crate::rules::selection::MOST_SEATS_AT_ONCE;
 use crate::usecases::{Administrators, BoxOffice};
 
+/// Seats that a call may name to say where a reservation is to be looked for.
+pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;
+/// How long a reservation lasts, in seconds, unless the caller says otherwise.
+const DEFAULT_EXPIRES_IN: u32 = 600;
 /// The largest body, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 /// The longest piece of a library's message that is passed on.
@@ -47,6 +52,25 @@ pub(super) fn flag(request: &Request, name: &str) -> Result<bool, Problem> {
         Some("true") => Ok(true),
         Some(_) => Err(Problem::malformed(name, "expected true or false")),
     }
+}
+
+/// `?seats=A1,A2`: the seats that a call is about, if it names them.
+pub(super) fn named_seats(request: &Request) -> Result<Option<Vec<SeatLabel>>, Problem> {
+    let parameters = request.query_string_parameters_ref();
+    // API Gateway joins a parameter that is there several times by commas.
+    let Some(values) = parameters.and_then(|parameters| parameters.all("seats")) else { return Ok(None) };
+    let labels: Vec<_> = values.iter().flat_map(|value| value.split(',')).map(Value::from).collect();
+    SeatFields { seat: None, seats: Some(Value::Array(labels)) }.labels(MOST_NAMED).map(Some)
+}
+
+/// How many seconds a reservation is to last from now on.
+pub(super) fn expires_in(office: &BoxOffice, value: Option<&Value>) -> Result<u32, Problem> {
+    let most = office.longest_reservation();
+    let Some(value) = value else { return Ok(DEFAULT_EXPIRES_IN.min(most)) };
+    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    seconds
+        .filter(|seconds| (1..=most).contains(seconds))
+        .ok_or_else(|| Problem::malformed("expires_in", format!("expected a whole number of seconds from 1 to {most}")))
 }
 
 /// The `Idempotency-Key` header, if there is one. Of two it can't be known which is meant.
@@ -121,6 +145,11 @@ pub(super) struct SeatFields {
 }
 
 impl SeatFields {
+    /// Whether no seat is named at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.seat.is_none() && self.seats.is_none()
+    }
+
     /// The labels as they were named: at least one, at most `most`, none twice.
     pub(super) fn labels(&self, most: usize) -> Result<Vec<SeatLabel>, Problem> {
         match (&self.seat, &self.seats) {

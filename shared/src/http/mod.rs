@@ -1,10 +1,13 @@
 //! HTTP: events into requests, answers into responses. Each call has its file; errors become HTTP in [`problem`].
 
 pub mod book;
+pub mod bookings;
 pub mod event;
 pub mod get_seats;
 mod input;
+mod links;
 pub mod problem;
+pub mod reservations;
 pub mod reserve;
 
 use std::convert::Infallible;
@@ -19,8 +22,16 @@ use crate::telemetry::millis;
 use problem::Problem;
 
 /// Every route of the API, and the function that serves it.
-pub const ROUTES: &[(&str, &str)] =
-    &[(get_seats::ROUTE, "get-seats"), (reserve::ROUTE, "reserve"), (book::ROUTE, "book")];
+pub const ROUTES: &[(&str, &str)] = &[
+    (get_seats::ROUTE, "get-seats"),
+    (reserve::ROUTE, "reserve"),
+    (book::ROUTE, "book"),
+    (reservations::GET, "reservations"),
+    (reservations::DELETE, "reservations"),
+    (reservations::EXTEND, "reservations"),
+    (bookings::GET, "bookings"),
+    (bookings::DELETE, "bookings"),
+];
 
 /// Header that tells a repeated request's answer from the first one.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
@@ -96,4 +107,10 @@ fn json_response(status: u16, body: &impl Serialize, replayed: bool) -> Result<R
         response = response.header(IDEMPOTENT_REPLAYED, "true");
     }
     response.body(Body::Text(String::from_utf8(body).map_err(Problem::internal)?)).map_err(Problem::internal)
+}
+
+/// The answer to what is done and has nothing to tell.
+fn no_content() -> Result<Response<Body>, Problem> {
+    let response = Response::builder().status(204).header("cache-control", "no-store");
+    response.body(Body::Empty).map_err(Problem::internal)
 }

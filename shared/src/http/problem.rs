@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use crate::rules::availability::SeatState;
 use crate::rules::names::SeatLabel;
-use crate::rules::selection::Conflict;
-use crate::usecases::{BookError, GetSeatsError, ReserveError, SelectError, StoreError};
+use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
+use crate::usecases::{
+    BookError, BookingError, ExtendError, GetSeatsError, ReservationError, ReserveError, SelectError, StoreError,
+};
 
 /// Seconds after which it is worth trying again.
 const RETRY_AFTER: &str = "1";
@@ -246,6 +248,10 @@ impl From<ReserveError> for Problem {
         match error {
             ReserveError::Select(error) => error.into(),
             ReserveError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
+            ReserveError::LimitReached { reserved, most } => Self::new(
+                Code::ReservationLimit,
+                format!("You have {reserved} seats reserved, and may have {most} at once. Nothing was changed."),
+            ),
             ReserveError::Store(error) => error.into(),
         }
     }
@@ -256,6 +262,13 @@ impl From<BookError> for Problem {
         match error {
             BookError::Select(error) => error.into(),
             BookError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
+            BookError::Cancelled => Self::new(
+                Code::BookingCancelled,
+                "What was booked under this booking_id or Idempotency-Key was cancelled. Nothing was changed; use a new one \
+                    for a new booking.",
+            ),
+            BookError::Reservation(error) => error.into(),
+            BookError::TooMany(seats) => Self::malformed("seats", too_many(seats)),
             BookError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "This booking_id or Idempotency-Key has booked other seats before. Nothing was changed; use a new one \
@@ -264,4 +277,48 @@ impl From<BookError> for Problem {
             BookError::Store(error) => error.into(),
         }
     }
+}
+
+impl From<ReservationError> for Problem {
+    fn from(error: ReservationError) -> Self {
+        match error {
+            ReservationError::TheaterNotFound => Self::theater_not_found(),
+            ReservationError::NotFound => {
+                Self::new(Code::ReservationNotFound, "reservation_id: no seat is reserved under it for you")
+            }
+            ReservationError::Expired => Self::new(
+                Code::ReservationExpired,
+                "Seats of the reservation have run out. Look which seats can be had, or name seats to book them if they still \
+                    can.",
+            ),
+            ReservationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExtendError> for Problem {
+    fn from(error: ExtendError) -> Self {
+        let detail = match error {
+            ExtendError::Reservation(error) => return error.into(),
+            ExtendError::TooMany(seats) => return Self::malformed("seats", too_many(seats)),
+            ExtendError::ExtendedBefore => "It was extended before, and can be once.",
+            ExtendError::NoLonger => "It would end no later than it does already.",
+        };
+        Self::new(Code::ReservationNotExtendable, format!("{detail} Nothing was changed."))
+    }
+}
+
+impl From<BookingError> for Problem {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::NotFound => {
+                Self::new(Code::BookingNotFound, "bookingId: there is no booking of this id for you")
+            }
+            BookingError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn too_many(seats: usize) -> String {
+    format!("the reservation holds {seats} seats; name at most {MOST_SEATS_AT_ONCE} of them at once")
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::input::{self, SeatFields};
+use super::links::Links;
 use super::problem::Problem;
 use super::{answer, json_response};
 use crate::rules::idempotency;
@@ -16,11 +17,6 @@ use crate::usecases::{BoxOffice, Reserve};
 
 /// The route, as API Gateway writes it.
 pub const ROUTE: &str = "POST /theaters/{theaterId}/reserve";
-
-/// How long a reservation lasts, in seconds, unless the caller says otherwise.
-const DEFAULT_EXPIRES_IN: u32 = 600;
-/// How long it may last at the most.
-const MOST_EXPIRES_IN: u32 = 1_800;
 
 /// The body as it comes; every field is judged by itself, so that each can be named when it is wrong.
 #[derive(Deserialize)]
@@ -64,7 +60,10 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
     };
-    json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)
+    let response = json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)?;
+    let links = Links::of(request, &ask.theater);
+    let location = links.reservation(reserved.reservation);
+    Ok(links.to_use(reserved.reservation, false).put(response, Some(location)))
 }
 
 fn read(office: &BoxOffice, request: &Request) -> Result<Reserve, Problem> {
@@ -76,14 +75,6 @@ fn read(office: &BoxOffice, request: &Request) -> Result<Reserve, Problem> {
     let named = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
     let keyed = || key.map(|key| idempotency::reservation_id(&theater, &caller, &key, &seats));
     let reservation = named.or_else(keyed);
-    let expires_in = expires_in(body.expires_in.as_ref())?;
+    let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
     Ok(Reserve { theater, seats, expires_in, reservation, caller })
-}
-
-fn expires_in(value: Option<&Value>) -> Result<u32, Problem> {
-    let Some(value) = value else { return Ok(DEFAULT_EXPIRES_IN) };
-    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
-    seconds.filter(|seconds| (1..=MOST_EXPIRES_IN).contains(seconds)).ok_or_else(|| {
-        Problem::malformed("expires_in", format!("expected a whole number of seconds from 1 to {MOST_EXPIRES_IN}"))
-    })
 }

@@ -8,6 +8,8 @@ use super::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
 /// Namespaces of the name-based UUIDs. Made once at random; changing one forgets every key given so far.
 const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
 const RESERVATION: Uuid = uuid!("a7a2d5c5-95b7-4d21-8a57-6d4b1b7f3c90");
+const EXTENSION: Uuid = uuid!("e4f6a2d1-0c5b-4b6a-9a6e-2f1d7c8b9a40");
+const WISH: Uuid = uuid!("5d2c1f7e-8b3a-4e0d-b6c4-91f0a7e3d528");
 
 /// The value of an `Idempotency-Key` header: 16 to 255 visible ASCII characters, quoted or bare.
 ///
@@ -51,6 +53,20 @@ pub fn reservation_id<'a>(
     seats.sort_unstable();
     let start = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()];
     ReservationId(name_based(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
+}
+
+/// The extension of a reservation that this key of this caller means.
+pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, reservation: ReservationId) -> Uuid {
+    let [kind, subject] = caller.parts();
+    let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.0.as_bytes()];
+    name_based(&EXTENSION, parts)
+}
+
+/// The wish (so many seats, the best) that this key of this caller means. What is wished for is no part of it: the same key
+/// for another wish has to be recognised, and refused.
+pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> Uuid {
+    let [kind, subject] = caller.parts();
+    name_based(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
 }
 
 /// UUIDv5 over length-prefixed parts, so that no two lists of parts read the same.

@@ -30,6 +30,8 @@ pub struct Conflict {
     pub seat: SeatLabel,
     /// Booked, or reserved until when.
     pub state: SeatState,
+    /// Nobody has it: it was taken out of the layout, and whoever wants it may be behind.
+    pub removed: bool,
 }
 
 /// Seats that the layout doesn't have, in the order in which they were named.

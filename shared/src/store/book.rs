@@ -1,7 +1,6 @@
 //! Booking: one transaction that writes the booking and all its seats, or nothing.
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
 use super::attempts::{Attempts, Trouble};
@@ -11,7 +10,7 @@ use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
-use crate::rules::caller::Owner;
+use crate::rules::caller::{Owner, is_theirs};
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::{Conflict, Selection};
 use crate::rules::time::EpochMillis;
@@ -28,6 +27,8 @@ pub struct BookRequest<'a> {
     pub booking: BookingId,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
+    /// The caller named the reservation only: `seats` are those that were found under it, and have to be under it still.
+    pub whole_reservation: bool,
     /// Who books: reservations of others are none of theirs, and the booking will be.
     pub owner: Option<Owner>,
 }
@@ -50,6 +51,10 @@ pub enum BookOutcome {
     Replayed(Booking, Vec<LearnedSlot>),
     /// This id booked other seats before; nothing changed.
     IdReused(Vec<LearnedSlot>),
+    /// What was booked under this id was cancelled; nothing changed.
+    Cancelled(Vec<LearnedSlot>),
+    /// The whole reservation was to be booked, and its seats are others by now; nothing changed.
+    ReservationMoved(Vec<LearnedSlot>),
     /// Others have these of the seats; nothing changed.
     Refused(Vec<Conflict>, Vec<LearnedSlot>),
 }
@@ -117,33 +122,20 @@ enum Settled {
 
 impl Booker<'_> {
     async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
-        let items = self.transaction().map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;
-        let call = self
-            .store
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            // Not the SDK's own token: it would be a new one for each attempt, and each attempt a stranger.
-            .client_request_token(self.token.to_string())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send();
-        attempts.send(call, |answer| answer.consumed_capacity()).await?;
-        Ok(())
+        self.store.transact(self.transaction(), self.token, attempts).await
     }
 
     /// The booking first, then its seats in layout order; the verdicts come in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let put = Put::builder()
-            .table_name(&self.store.table)
-            .set_item(Some(self.booking_item()))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
-        let mut items = vec![TransactWriteItem::builder().put(put).build()];
-        let BookRequest { theater, seats, booking, reservation, owner } = self.request;
+        let mut items = vec![self.store.put_if(self.booking_item(), "attribute_not_exists(pk)", None)?];
+        let BookRequest { theater, seats, booking, reservation, owner, whole_reservation } = self.request;
         for seat in seats.seats() {
-            let change = Change::book(*booking, *reservation, *owner, self.stamp, self.now);
+            let change = match reservation {
+                Some(reservation) if *whole_reservation => {
+                    Change::book_reserved(*booking, *reservation, *owner, self.stamp)
+                }
+                _ => Change::book(*booking, *reservation, *owner, self.stamp, self.now),
+            };
             items.push(change.in_transaction(&self.store.table, seat_key(theater, &seat.label))?);
         }
         Ok(items)
@@ -187,6 +179,9 @@ impl Booker<'_> {
             // The seats of our booking without the booking: one was read before it was made, the other after.
             return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
         }
+        if self.request.whole_reservation && findings.any_other_than_ours() {
+            return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+        }
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() && !attempts.worth_knowing_all(&findings) {
             return Ok(Settled::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
@@ -204,19 +199,31 @@ impl Booker<'_> {
     /// There is a booking under this id already: this request's own, its like, or another.
     fn repeated(&self, item: &Item, learned: Vec<LearnedSlot>) -> Result<BookOutcome, StoreError> {
         let first = BookingItem::read(item)?;
-        let mut asked: Vec<_> = self.request.seats.labels().collect();
-        let mut had: Vec<_> = first.seats.iter().collect();
-        asked.sort_unstable();
-        had.sort_unstable();
-        if asked != had {
+        if !is_theirs(first.owner, self.request.owner) {
             return Ok(BookOutcome::IdReused(learned));
         }
-        let booking = Booking { seats: first.seats, booked_at: first.booked_at };
-        Ok(if first.request_token == self.request_token.to_string() {
-            BookOutcome::Booked(booking, learned)
-        } else {
-            BookOutcome::Replayed(booking, learned)
+        let own = first.request_token == self.request_token.to_string();
+        let same = match self.request.whole_reservation {
+            // Its seats may be others by now: the reservation is all that was named, then and now.
+            true => first.reservation == self.request.reservation,
+            false => self.same_seats(&first.seats),
+        };
+        Ok(match first.cancelled_at {
+            _ if !same => BookOutcome::IdReused(learned),
+            Some(_) => BookOutcome::Cancelled(learned),
+            None => {
+                let booking = Booking { seats: first.seats, booked_at: first.booked_at };
+                if own { BookOutcome::Booked(booking, learned) } else { BookOutcome::Replayed(booking, learned) }
+            }
         })
+    }
+
+    fn same_seats(&self, had: &[SeatLabel]) -> bool {
+        let mut asked: Vec<_> = self.request.seats.labels().collect();
+        let mut had: Vec<_> = had.iter().collect();
+        asked.sort_unstable();
+        had.sort_unstable();
+        asked == had
     }
 
     /// The last resort when the attempts are used up: look, and decide by that.
@@ -224,7 +231,7 @@ impl Booker<'_> {
         let BookRequest { theater, seats, booking, .. } = self.request;
         let mut keys = vec![booking_key(theater, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
-        let found = self.store.standing(&keys, tally).await?;
+        let found = self.store.last_look(&keys, tally).await?;
         match self.settle(found.into_iter().map(Verdict::Refused).collect(), attempts).ok()? {
             Settled::Outcome(outcome) => Some(outcome),
             Settled::Trouble(_) | Settled::StampRaised => None,

@@ -34,6 +34,10 @@ macro_rules! can_be_had {
 /// What all but the status goes with, when a seat changes hands.
 const FORGET: &str = "reservation_id, booking_id, owner_id, extension_id, layout_version";
 
+/// Sold, and with no end to it: so the TTL never collects a booked seat.
+const BOOK: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
+    REMOVE reservation_id, owner_id, extension_id, layout_version, expires_at";
+
 /// A conditional change of one seat's item, or with no `update` a condition on it alone.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
@@ -43,6 +47,11 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// A stamp above the one that was seen.
+    pub(super) fn raised(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
+        now.max(EpochMillis(seen.0 + 1))
+    }
+
     /// Reserves a seat that can be had.
     ///
     /// Once carried out its own condition no longer holds, so that repeating it changes nothing. The stamp must rise:
@@ -118,7 +127,7 @@ impl Change {
                 (":extension", s(extension.to_string())),
                 (":expires_at", n(expires_at.0)),
                 (":seen", n(seen.0)),
-                (":stamp", n(raised(seen, now).0)),
+                (":stamp", n(Self::raised(seen, now).0)),
                 (":now", n(now.seconds().0)),
             ]),
         }
@@ -129,7 +138,7 @@ impl Change {
     /// What stays is an item that says so, with its stamp: an attempt of the reservation's own that was held up on the
     /// way finds a larger one, and can't take the seat again.
     pub(super) fn release(reservation: ReservationId, seen: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::give_back(raised(seen, now), now);
+        let mut change = Self::give_back(Self::raised(seen, now), now);
         change.condition = "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen".to_owned();
         change.values.extend(values([
             (":reserved", s(RESERVED)),
@@ -158,6 +167,30 @@ impl Change {
                 (":stamp", n(stamp.0)),
                 (":collect", n(now.ends_after(KEPT_AVAILABLE).0)),
             ]),
+        }
+    }
+
+    /// Books a seat only if it is reserved under this reservation, run out or not.
+    pub(super) fn book_reserved(
+        booking: BookingId,
+        reservation: ReservationId,
+        owner: Option<Owner>,
+        stamp: EpochMillis,
+    ) -> Self {
+        let mut values = values([
+            (":booked", s(BOOKED)),
+            (":booking", s(booking.to_string())),
+            (":reserved", s(RESERVED)),
+            (":reservation", s(reservation.to_string())),
+            (":stamp", n(stamp.0)),
+        ]);
+        let theirs = theirs(owner, &mut values);
+        Self {
+            update: Some(BOOK.to_owned()),
+            condition: format!(
+                "#status = :reserved AND reservation_id = :reservation AND {theirs} AND changed_at < :stamp"
+            ),
+            values,
         }
     }
 
@@ -191,15 +224,7 @@ impl Change {
                 )
             }
         };
-        Self {
-            update: Some(
-                "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
-                REMOVE reservation_id, owner_id, extension_id, layout_version, expires_at"
-                    .to_owned(),
-            ),
-            condition,
-            values,
-        }
+        Self { update: Some(BOOK.to_owned()), condition, values }
     }
 
     /// As an item of a transaction.
@@ -244,11 +269,6 @@ impl Change {
             .return_values_on_condition_check_failure(ALL_OLD)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
     }
-}
-
-/// A stamp above the one that was seen.
-fn raised(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
-    now.max(EpochMillis(seen.0 + 1))
 }
 
 /// The condition that an item belongs to this caller: to nobody in particular, or to them.

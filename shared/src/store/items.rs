@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use super::StoreError;
+use super::choice::ChosenBefore;
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::caller::Owner;
 use crate::rules::layout::Layout;
@@ -27,7 +28,11 @@ pub(super) mod attribute {
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
     pub(crate) const BOOKED_AT: &str = "booked_at";
+    pub(crate) const CANCELLED_AT: &str = "cancelled_at";
     pub(crate) const REQUEST_TOKEN: &str = "request_token";
+    pub(crate) const WISH: &str = "wish";
+    pub(crate) const RESERVED_SEATS: &str = "reserved_seats";
+    pub(crate) const TURN: &str = "turn";
     pub(crate) const NAME: &str = "name";
     pub(crate) const LAYOUT_VERSION: &str = "layout_version";
 }
@@ -74,6 +79,16 @@ pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)
 
 pub(super) fn booking_key(theater: &TheaterId, booking: BookingId) -> Item {
     key(s(format!("BOOKING#{theater}#{booking}")), s("BOOKING"))
+}
+
+/// What one caller has reserved.
+pub(super) fn caller_key(owner: Owner) -> Item {
+    key(s(format!("CALLER#{}", owner.0)), s("CALLER"))
+}
+
+/// What was chosen for a request.
+pub(super) fn choice_key(theater: &TheaterId, id: Uuid) -> Item {
+    key(s(format!("CHOICE#{theater}#{id}")), s("CHOICE"))
 }
 
 /// A key under which nothing ever stands.
@@ -133,11 +148,17 @@ impl SeatItem {
     }
 }
 
-/// A booking's item, as far as a repeated request needs it.
+/// A booking's item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BookingItem {
     pub(super) seats: Vec<SeatLabel>,
+    /// The reservation that it was made of.
+    pub(super) reservation: Option<ReservationId>,
     pub(super) booked_at: EpochMillis,
+    /// When it was cancelled, if it was.
+    pub(super) cancelled_at: Option<EpochMillis>,
+    /// Whose it is, if somebody who signed in made it.
+    pub(super) owner: Option<Owner>,
     /// Made anew by every request: by it a request knows its own booking.
     pub(super) request_token: String,
 }
@@ -146,10 +167,37 @@ impl BookingItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
         Ok(Self {
             seats: seat_list(item)?,
+            reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?,
             booked_at: EpochMillis(number(item, attribute::BOOKED_AT)?),
+            cancelled_at: match item.get(attribute::CANCELLED_AT) {
+                Some(_) => Some(EpochMillis(number(item, attribute::CANCELLED_AT)?)),
+                None => None,
+            },
+            owner: id(item, attribute::OWNER, parse_uuid)?.map(Owner),
             request_token: text(item, attribute::REQUEST_TOKEN)?.to_owned(),
         })
     }
+}
+
+/// What a caller has reserved, as entries, and how often that was written.
+pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
+    match item.get(attribute::RESERVED_SEATS) {
+        Some(AttributeValue::Ss(entries)) => Ok((entries, number(item, attribute::TURN)?)),
+        _ => Err(unreadable(item, attribute::RESERVED_SEATS, "expected a set of strings")),
+    }
+}
+
+/// A choice, and whose it is.
+pub(super) fn read_choice(item: &Item) -> Result<(ChosenBefore, Option<Owner>), StoreError> {
+    let missing = |name| unreadable(item, name, "expected a UUID");
+    let choice = ChosenBefore {
+        seats: seat_list(item)?,
+        reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?
+            .ok_or_else(|| missing(attribute::RESERVATION_ID))?,
+        wish: text(item, attribute::WISH)?.to_owned(),
+        token: id(item, attribute::REQUEST_TOKEN, parse_uuid)?.ok_or_else(|| missing(attribute::REQUEST_TOKEN))?,
+    };
+    Ok((choice, id(item, attribute::OWNER, parse_uuid)?.map(Owner)))
 }
 
 /// A layout's item. The labels are one text, separated by spaces: 20,000 of them fit an item, and it parses at once.

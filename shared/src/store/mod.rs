@@ -1,28 +1,39 @@
 //! The store: seats, bookings and layouts in one DynamoDB table, which alone decides who owns a seat.
 //!
-//! Every write is conditional, and no read precedes one: what stood there when a write was refused comes back with the
-//! refusal (`refusal`). Repeating, pausing and giving up are in one place (`attempts`).
+//! Every write is conditional, and no read precedes one whose caller says what it is about: what stood there when a write was
+//! refused comes back with the refusal (`refusal`). Repeating, pausing and giving up are in one place (`attempts`).
 
+mod allowance;
 mod attempts;
 mod book;
+mod bookings;
 mod change;
+mod choice;
 mod items;
 mod layouts;
 mod refusal;
+mod reservations;
 mod reserve;
 mod seats;
 mod stream;
+mod transaction;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 
+pub use allowance::Allowance;
 pub use book::{BookOutcome, BookRequest, Booking};
+pub use bookings::{BookingRef, StandingBooking};
+pub use choice::{Choice, ChosenBefore};
 pub use layouts::PutLayoutError;
+pub use reservations::{ChangedSeats, ExtendOutcome, Extension, ReservationRef, ReservedSeat};
 pub use reserve::{HeldSeat, ReserveOutcome, ReserveRequest};
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;
+use crate::rules::availability::Slot;
+use crate::rules::names::SeatLabel;
 
 /// The table and the way to it.
 #[derive(Clone, Debug)]
@@ -31,6 +42,15 @@ pub struct Store {
     table: String,
     clock: Clock,
     patience: Duration,
+}
+
+/// A seat and its slot, where the layout that numbers it isn't at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatSlot {
+    /// Which seat.
+    pub seat: SeatLabel,
+    /// Its slot as DynamoDB has it.
+    pub slot: Slot,
 }
 
 /// Why the store couldn't answer. What a *request* was refused for is an outcome, not an error.

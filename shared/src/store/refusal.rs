@@ -33,6 +33,16 @@ pub(super) enum Refusal {
     Call(Trouble),
 }
 
+impl Refusal {
+    /// The first condition that wasn't decided, if there is one.
+    pub(super) fn first_trouble(verdicts: Vec<Verdict>) -> Option<Trouble> {
+        verdicts.into_iter().find_map(|verdict| match verdict {
+            Verdict::Trouble(trouble) => Some(trouble),
+            Verdict::Passed | Verdict::Refused(_) => None,
+        })
+    }
+}
+
 impl From<Failed<UpdateItemError>> for Refusal {
     fn from(failed: Failed<UpdateItemError>) -> Self {
         if let Failed::Answered(error) = &failed
@@ -103,6 +113,10 @@ pub(super) struct Findings {
 pub(super) struct Found {
     pub(super) seat: SelectedSeat,
     pub(super) standing: Standing,
+    /// It stands under the wanter's own reservation, run out or not.
+    pub(super) under_ours: bool,
+    /// It was taken out of the layout.
+    pub(super) removed: bool,
     /// `None` where no item stands.
     pub(super) slot: Option<Slot>,
 }
@@ -124,7 +138,10 @@ impl Findings {
                 Verdict::Refused(item) => {
                     let item = item.as_ref().map(SeatItem::read).transpose()?;
                     let standing = item.as_ref().map_or(Standing::Open, |item| standing(item, wanter, now));
-                    findings.found.push(Found { seat: seat.clone(), standing, slot: item.map(|item| item.slot) });
+                    let under_ours = item.as_ref().is_some_and(|item| under_ours(item, wanter));
+                    let removed = item.as_ref().is_some_and(|item| item.removed);
+                    let slot = item.map(|item| item.slot);
+                    findings.found.push(Found { seat: seat.clone(), standing, under_ours, removed, slot });
                 }
             }
         }
@@ -136,11 +153,20 @@ impl Findings {
         self.found.iter().any(|found| found.standing == Standing::OwnBooking)
     }
 
+    /// Whether a seat in the way is anything but reserved under the wanter's own reservation, run out or not.
+    pub(super) fn any_other_than_ours(&self) -> bool {
+        self.found.iter().any(|found| !found.under_ours)
+    }
+
     /// The seats that others have: with one of them the request is refused, whatever the rest.
     pub(super) fn conflicts(&self) -> Vec<Conflict> {
         let taken = self.found.iter().filter(|found| found.standing == Standing::Taken);
         taken
-            .map(|found| Conflict { seat: found.seat.label.clone(), state: found.slot.unwrap_or_default().state })
+            .map(|found| Conflict {
+                seat: found.seat.label.clone(),
+                state: found.slot.unwrap_or_default().state,
+                removed: found.removed,
+            })
             .collect()
     }
 
@@ -160,16 +186,16 @@ impl Findings {
 fn standing(item: &SeatItem, wanter: Wanter, now: EpochMillis) -> Standing {
     match item.slot.status(now) {
         SeatState::Available => Standing::Open,
-        SeatState::Reserved { .. }
-            if wanter.reservation.is_some()
-                && item.reservation == wanter.reservation
-                && is_theirs(item.owner, wanter.owner) =>
-        {
-            Standing::Ours
-        }
+        SeatState::Reserved { .. } if under_ours(item, wanter) => Standing::Ours,
         SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => Standing::OwnBooking,
         SeatState::Reserved { .. } | SeatState::Booked => Standing::Taken,
     }
+}
+
+fn under_ours(item: &SeatItem, wanter: Wanter) -> bool {
+    let reserved = matches!(item.slot.state, SeatState::Reserved { .. }) && !item.removed;
+    let same = wanter.reservation.is_some() && item.reservation == wanter.reservation;
+    reserved && same && is_theirs(item.owner, wanter.owner)
 }
 
 #[cfg(test)]

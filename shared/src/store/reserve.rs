@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
+use super::allowance::{Allowance, Room, Seats};
 use super::attempts::{Attempts, Trouble};
 use super::change::Change;
+use super::choice::{Choice, ChosenBefore};
 use super::items::seat_key;
 use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
@@ -31,6 +33,10 @@ pub struct ReserveRequest<'a> {
     pub owner: Option<Owner>,
     /// For how many seconds from now.
     pub expires_in: u32,
+    /// How much its owner may have reserved at once, if that is limited.
+    pub allowance: Option<Allowance>,
+    /// Remembered with it, if the seats were chosen for a wish.
+    pub choice: Option<Choice<'a>>,
 }
 
 /// A seat that the reservation holds.
@@ -51,6 +57,10 @@ pub enum ReserveOutcome {
     AlreadyHeld(Vec<HeldSeat>, Vec<LearnedSlot>),
     /// Others have these of the seats; nothing changed.
     Refused(Vec<Conflict>, Vec<LearnedSlot>),
+    /// Its owner has so many seats reserved that these would be too many; nothing changed.
+    LimitReached(usize, Vec<LearnedSlot>),
+    /// Seats were chosen before for this request; nothing changed.
+    ChosenBefore(ChosenBefore),
 }
 
 /// One request while it is being carried out.
@@ -66,6 +76,10 @@ struct Reserving<'a> {
     held: BTreeMap<u32, Slot>,
     /// Makes repeated attempts of one and the same transaction one to DynamoDB.
     token: Uuid,
+    /// Written into the choice, so that this request knows its own work when an answer was lost.
+    request_token: Uuid,
+    /// How what the owner has reserved is to be written.
+    owners_seats: Seats,
 }
 
 impl Store {
@@ -85,26 +99,25 @@ impl Store {
             stamps: vec![now],
             held: BTreeMap::new(),
             token: entropy::new_id(),
+            request_token: entropy::new_id(),
+            owners_seats: Seats::Grow,
         };
+        if let Some(allowance) = request.allowance.filter(|allowance| allowance.never_has(request.seats.seats().len()))
+        {
+            return Ok(ReserveOutcome::LimitReached(allowance.most, Vec::new()));
+        }
         let mut attempts = Attempts::to_write(self, tally);
         loop {
             let trouble = match reserving.attempt(&mut attempts).await {
                 Ok(()) => return Ok(reserving.reserved()),
                 Err(Refusal::Call(trouble)) => trouble,
-                Err(Refusal::Conditions(verdicts)) => {
-                    let findings = reserving.read(verdicts).map_err(|error| attempts.failure(error))?;
-                    if !attempts.worth_knowing_all(&findings)
-                        && let Some(outcome) = reserving.settle(&findings, attempts.unknown)
-                    {
-                        return Ok(outcome);
-                    }
-                    // Without trouble a stamp was too low, or a seat is now known to be held: again at once.
-                    match findings.trouble {
-                        Some(trouble) => trouble,
-                        None if attempts.may_repeat_at_once() => continue,
-                        None => Trouble::Contention("the seats keep changing".to_owned()),
-                    }
-                }
+                Err(Refusal::Conditions(verdicts)) => match reserving.judge(verdicts, &mut attempts).await? {
+                    Judged::Outcome(outcome) => return Ok(outcome),
+                    Judged::Trouble(trouble) => trouble,
+                    // A stamp was too low, a seat is now known to be held, or there is room: again at once.
+                    Judged::Informed if attempts.may_repeat_at_once() => continue,
+                    Judged::Informed => Trouble::Contention("the seats keep changing".to_owned()),
+                },
             };
             if matches!(trouble, Trouble::OtherUnderToken(_)) {
                 reserving.token = entropy::new_id();
@@ -121,34 +134,72 @@ impl Store {
     }
 }
 
+enum Judged {
+    Outcome(ReserveOutcome),
+    Trouble(Trouble),
+    Informed,
+}
+
 impl Reserving<'_> {
     async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
-        let (client, table, theater) = (&self.store.client, &self.store.table, self.request.theater);
-        let ReserveRequest { reservation, owner, .. } = *self.request;
-        let change = Change::reserve(reservation, owner, self.expires_at, self.stamp, self.now);
-        if let [only] = self.request.seats.seats() {
-            let call = change.alone(client, table, seat_key(theater, &only.label)).send();
-            attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await?;
-            return Ok(());
+        let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
+        let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
+            Some(slot) => Change::still_held(reservation, slot.changed_at, self.now),
+            None => Change::reserve(reservation, owner, self.expires_at, self.stamp, self.now),
+        };
+        let changes = seats.seats().iter().map(|seat| (&seat.label, change(seat)));
+        if self.others() == 0 {
+            return self.store.change_seats(theater, changes.collect(), self.token, attempts).await;
         }
-        let items = self.request.seats.seats().iter().map(|seat| {
-            let change = match self.held.get(&seat.position) {
-                Some(slot) => Change::still_held(self.request.reservation, slot.changed_at, self.now),
-                None => change.clone(),
-            };
-            change.in_transaction(table, seat_key(theater, &seat.label))
-        });
-        let items =
-            items.collect::<Result<Vec<_>, _>>().map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;
-        let call = client
-            .transact_write_items()
-            .set_transact_items(Some(items))
-            // Not the SDK's own token: it would be a new one for each attempt, and each attempt a stranger.
-            .client_request_token(self.token.to_string())
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send();
-        attempts.send(call, |answer| answer.consumed_capacity()).await?;
-        Ok(())
+        let table = &self.store.table;
+        let changes = changes.map(|(seat, change)| change.in_transaction(table, seat_key(theater, seat)));
+        self.store.transact(self.choice_and_allowance().chain(changes).collect(), self.token, attempts).await
+    }
+
+    /// What is written beside the seats, and before them.
+    fn choice_and_allowance(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
+        let ReserveRequest { theater, seats, choice, allowance, .. } = self.request;
+        let choice = choice.map(|choice| choice.item(self.store, self.request, self.request_token, self.now));
+        let allowance =
+            allowance.map(|allowance| allowance.item(&self.store.table, theater, seats, &self.owners_seats, self.now));
+        choice.into_iter().chain(allowance)
+    }
+
+    /// How many items that is.
+    fn others(&self) -> usize {
+        usize::from(self.request.choice.is_some()) + usize::from(self.request.allowance.is_some())
+    }
+
+    /// Decides by what stood in the way, or prepares the next attempt.
+    async fn judge(&mut self, mut verdicts: Vec<Verdict>, attempts: &mut Attempts<'_>) -> Result<Judged, StoreError> {
+        let seats = verdicts.split_off(self.others().min(verdicts.len()));
+        let mut others = verdicts.into_iter();
+        let choice = self.request.choice.and_then(|_| others.next());
+        let allowance = self.request.allowance.and_then(|_| others.next());
+        if let Some(Verdict::Refused(Some(item))) = &choice
+            && let Some(before) =
+                Choice::made_before(self.request, item, self.request_token).map_err(|error| attempts.failure(error))?
+        {
+            return Ok(Judged::Outcome(ReserveOutcome::ChosenBefore(before)));
+        }
+        let findings = self.read(seats).map_err(|error| attempts.failure(error))?;
+        if !attempts.worth_knowing_all(&findings)
+            && let Some(outcome) = self.settle(&findings, attempts.unknown)
+        {
+            return Ok(Judged::Outcome(outcome));
+        }
+        if let (Some(allowance), Some(Verdict::Refused(Some(set)))) = (self.request.allowance, &allowance) {
+            let ReserveRequest { theater, seats, .. } = self.request;
+            match allowance.look_for_room(self.store, theater, seats, set, attempts).await? {
+                Room::Full(reserved) => {
+                    return Ok(Judged::Outcome(ReserveOutcome::LimitReached(reserved, findings.learned())));
+                }
+                Room::Enough(seats) => self.owners_seats = seats,
+            }
+            self.token = entropy::new_id();
+        }
+        let others = Refusal::first_trouble([choice, allowance].into_iter().flatten().collect());
+        Ok(findings.trouble.or(others).map_or(Judged::Informed, Judged::Trouble))
     }
 
     fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {
@@ -187,7 +238,7 @@ impl Reserving<'_> {
     async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<ReserveOutcome> {
         let seats = self.request.seats.seats();
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(self.request.theater, &seat.label)).collect();
-        let found = self.store.standing(&keys, tally).await?;
+        let found = self.store.last_look(&keys, tally).await?;
         let findings = self.read(found.into_iter().map(Verdict::Refused).collect()).ok()?;
         self.settle(&findings, attempts.unknown)
     }

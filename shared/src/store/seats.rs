@@ -7,8 +7,16 @@ use super::items::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
 use super::{Store, StoreError};
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::layout::Layout;
+use crate::rules::names::TheaterId;
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
+
+/// What items have to have to be handed over.
+#[derive(Debug)]
+pub(super) struct Filter {
+    pub(super) attribute: &'static str,
+    pub(super) value: String,
+}
 
 impl Store {
     /// The slots of all seats of a layout, as they are now: one strongly consistent Query (its pages).
@@ -18,57 +26,95 @@ impl Store {
     /// until somebody has mended it, while the rest of the theater goes on being sold.
     pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
+        let take = |item: &Item| {
+            let position = layout.position(SeatItem::label(item)?);
+            let slot = position.and_then(|position| slots.get_mut(usize::try_from(position).ok()?));
+            if let Some(slot) = slot {
+                *slot = SeatItem::slot(item).unwrap_or_else(spoilt);
+            }
+            Ok(())
+        };
+        self.each_seat(&layout.theater, None, tally, take).await?;
+        Ok(slots)
+    }
+
+    /// The items of a theater's seats that pass a filter, as they are now: one strongly consistent Query (its pages). Costs
+    /// what all seats weigh that were ever written and not yet collected, as filters are applied after reading.
+    pub(super) async fn seat_items(
+        &self,
+        theater: &TheaterId,
+        filter: &Filter,
+        tally: &Tally,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut items = Vec::new();
+        let take = |item: &Item| {
+            items.push(item.clone());
+            Ok(())
+        };
+        self.each_seat(theater, Some(filter), tally, take).await?;
+        Ok(items)
+    }
+
+    async fn each_seat(
+        &self,
+        theater: &TheaterId,
+        filter: Option<&Filter>,
+        tally: &Tally,
+        mut take: impl FnMut(&Item) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut start = None;
         // One bound for all pages together.
         let mut attempts = Attempts::to_read(self, tally);
         loop {
-            let (items, next) = self.page(layout, start, &mut attempts).await?;
+            let (items, next) = self.page(theater, filter, start, &mut attempts).await?;
             attempts.start_over();
-            for item in &items {
-                let position = layout.position(SeatItem::label(item)?);
-                let slot = position.and_then(|position| slots.get_mut(usize::try_from(position).ok()?));
-                if let Some(slot) = slot {
-                    *slot = SeatItem::read(item).map_or_else(spoilt, |seat| seat.slot);
-                }
-            }
+            items.iter().try_for_each(&mut take)?;
             match next {
                 Some(key) => start = Some(key),
-                None => return Ok(slots),
+                None => return Ok(()),
             }
         }
     }
 
     async fn page(
         &self,
-        layout: &Layout,
+        theater: &TheaterId,
+        filter: Option<&Filter>,
         start: Option<Item>,
         attempts: &mut Attempts<'_>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
         loop {
-            let call = self
+            let query = self
                 .client
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("pk = :pk AND begins_with(sk, :seat)")
-                .expression_attribute_values(":pk", theater_pk(&layout.theater))
+                .expression_attribute_values(":pk", theater_pk(theater))
                 .expression_attribute_values(":seat", s(SEAT_PREFIX))
-                .projection_expression("pk, sk, #status, expires_at, changed_at")
-                .expression_attribute_names("#status", attribute::STATUS)
                 .set_exclusive_start_key(start.clone())
                 .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send();
-            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let query = match filter {
+                // Nobody but those who want the seat needs to know who has it.
+                None => query
+                    .projection_expression("pk, sk, #status, expires_at, changed_at")
+                    .expression_attribute_names("#status", attribute::STATUS),
+                Some(filter) => query
+                    .filter_expression("#filter = :filter")
+                    .expression_attribute_names("#filter", filter.attribute)
+                    .expression_attribute_values(":filter", s(&filter.value)),
+            };
+            match attempts.send(query.send(), |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => return Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key)),
                 Err(failed) => attempts.pause(failed.trouble()).await?,
             }
         }
     }
 
-    /// What stands under each of these keys now (strongly consistent), in their order; at most 100 keys, each once.
-    /// Nothing if that can't be read either: then the write that asks stays undecided.
-    pub(super) async fn standing(&self, keys: &[Item], tally: &Tally) -> Option<Vec<Option<Item>>> {
-        match self.try_standing(keys, tally).await {
+    /// The last look of a write whose attempts are used up: what stands under each of its keys. Nothing if that can't be
+    /// read either: then the write stays undecided.
+    pub(super) async fn last_look(&self, keys: &[Item], tally: &Tally) -> Option<Vec<Option<Item>>> {
+        match self.standing(keys, &mut Attempts::to_look_again(self, tally)).await {
             Ok(found) => Some(found),
             Err(error) => {
                 tracing::warn!(%error, "the last look failed too");
@@ -77,10 +123,14 @@ impl Store {
         }
     }
 
-    async fn try_standing(&self, keys: &[Item], tally: &Tally) -> Result<Vec<Option<Item>>, StoreError> {
+    /// What stands under each of these keys now (strongly consistent), in their order; at most 100 keys, each once.
+    pub(super) async fn standing(
+        &self,
+        keys: &[Item],
+        attempts: &mut Attempts<'_>,
+    ) -> Result<Vec<Option<Item>>, StoreError> {
         let mut found = vec![None; keys.len()];
         let mut wanted = keys.to_vec();
-        let mut attempts = Attempts::to_look_again(self, tally);
         loop {
             let request = KeysAndAttributes::builder()
                 .set_keys(Some(wanted.clone()))

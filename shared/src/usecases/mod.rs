@@ -1,9 +1,11 @@
 //! What can be done at the box office: the store and the cache, put in order.
 
 mod book;
+mod bookings;
 mod get_seats;
 mod layouts;
 mod put_layout;
+mod reservations;
 mod reserve;
 mod select;
 mod sync_cache;
@@ -12,9 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use book::{Book, BookError, Booked};
+pub use bookings::{BookingAsk, BookingError};
 pub use get_seats::{GetSeatsError, SeatsView, Source};
 pub use layouts::Layouts;
 pub use put_layout::{Put, PutError, put_layout};
+pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use select::SelectError;
 pub use sync_cache::SyncCacheError;
@@ -23,8 +27,9 @@ use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
 use crate::rules::layout::Layout;
-use crate::store::Store;
-pub use crate::store::{Booking, SeatChange, SeatRecord, StoreError};
+use crate::rules::names::TheaterId;
+pub use crate::store::{Booking, SeatChange, SeatRecord, StandingBooking, StoreError};
+use crate::store::{ChangedSeats, SeatSlot, Store};
 use crate::tally::Tally;
 
 /// The box office: everything a request needs, built once per instance.
@@ -105,6 +110,38 @@ impl BoxOffice {
         };
         cache.merge(theater, version, learned, WhenBehind::Drop, tally).await.map(drop)
     }
+
+    /// Tells the cache what became of seats. Where an answer was lost it isn't known what became of all, so the cache is to
+    /// ask DynamoDB.
+    async fn tell_cache_of(&self, theater: &TheaterId, changed: &ChangedSeats, tally: &Tally) {
+        if changed.uncertain {
+            return self.forget(theater, tally).await;
+        }
+        if changed.slots.is_empty() {
+            return;
+        }
+        match self.layouts.get(theater, tally).await {
+            Ok(Some(layout)) => drop(self.tell_cache(&layout, &positioned(&changed.slots, &layout), tally).await),
+            Ok(None) => {}
+            Err(_) => self.forget(theater, tally).await,
+        }
+    }
+
+    /// Has the next look ask DynamoDB. Failing is as harmless as with any merge.
+    async fn forget(&self, theater: &TheaterId, tally: &Tally) {
+        if let Some(cache) = &self.cache {
+            let _ = cache.forget(theater, tally).await;
+        }
+    }
+}
+
+/// What became of seats, by their positions; seats that the layout doesn't have are left out.
+fn positioned(slots: &[SeatSlot], layout: &Layout) -> Vec<LearnedSlot> {
+    let of = |known: &SeatSlot| {
+        let position = layout.position(known.seat.as_str())?;
+        Some(LearnedSlot { position, slot: known.slot })
+    };
+    slots.iter().filter_map(of).collect()
 }
 
 /// What was learned by the positions of one layout, by those of another; seats that it no longer has are left out.

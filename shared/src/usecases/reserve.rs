@@ -1,12 +1,15 @@
 //! Reserve seats for a limited time.
 
+use std::sync::Arc;
+
 use super::{BoxOffice, SelectError};
 use crate::entropy;
 use crate::rules::caller::Caller;
+use crate::rules::layout::Layout;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
 use crate::rules::time::{EpochMillis, EpochSeconds};
-use crate::store::{HeldSeat, ReserveOutcome, ReserveRequest, StoreError};
+use crate::store::{Allowance, ChosenBefore, HeldSeat, ReserveOutcome, ReserveRequest, StoreError};
 use crate::tally::Tally;
 
 /// What a caller asks for.
@@ -48,6 +51,14 @@ pub enum ReserveError {
     /// Others have these.
     #[error("seats are taken")]
     SeatUnavailable(Vec<Conflict>),
+    /// The caller may have `most` seats reserved at once, and has `reserved`.
+    #[error("{reserved} seats are reserved of {most}")]
+    LimitReached {
+        /// How many seats the caller has reserved.
+        reserved: usize,
+        /// How many the caller may have.
+        most: usize,
+    },
     /// The store couldn't decide.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,19 +81,62 @@ impl BoxOffice {
             reservation,
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
+            allowance: self.allowance(&ask.caller),
+            choice: None,
         };
-        let now = self.clock.now();
-        let outcome = self.store.reserve(&request, tally).await?;
-        let (ReserveOutcome::Reserved(_, learned)
-        | ReserveOutcome::AlreadyHeld(_, learned)
-        | ReserveOutcome::Refused(_, learned)) = &outcome;
-        let _ = self.tell_cache(&layout, learned, tally).await;
-        match outcome {
-            ReserveOutcome::Reserved(held, _) => Ok(reserved(reservation, held, now, Some(ask.expires_in))),
-            ReserveOutcome::AlreadyHeld(held, _) => Ok(reserved(reservation, held, self.clock.now(), None)),
-            ReserveOutcome::Refused(conflicts, _) => Err(ReserveError::SeatUnavailable(conflicts)),
+        match self.try_reserve(&layout, &request, tally).await? {
+            Attempt::Reserved(reserved) => Ok(reserved),
+            Attempt::Taken(conflicts) => match self.not_found_after_all(&ask.theater, &conflicts, tally).await {
+                Some(error) => Err(error.into()),
+                None => Err(ReserveError::SeatUnavailable(conflicts)),
+            },
+            Attempt::ChosenBefore(_) => Err(StoreError::Broken("a choice where none was made".to_owned()).into()),
         }
     }
+
+    /// How much a caller may have reserved at once, if that is limited.
+    pub(super) fn allowance(&self, caller: &Caller) -> Option<Allowance> {
+        let most = self.terms.max_reserved_per_caller;
+        caller.owner().filter(|_| most > 0).map(|owner| Allowance { owner, most })
+    }
+
+    /// Reserves by one write to DynamoDB, told to the cache.
+    pub(super) async fn try_reserve(
+        &self,
+        layout: &Arc<Layout>,
+        request: &ReserveRequest<'_>,
+        tally: &Tally,
+    ) -> Result<Attempt, ReserveError> {
+        let (reservation, now) = (request.reservation, self.clock.now());
+        let outcome = self.store.reserve(request, tally).await?;
+        if let ReserveOutcome::Reserved(_, learned)
+        | ReserveOutcome::AlreadyHeld(_, learned)
+        | ReserveOutcome::LimitReached(_, learned)
+        | ReserveOutcome::Refused(_, learned) = &outcome
+        {
+            let _ = self.tell_cache(layout, learned, tally).await;
+        }
+        match outcome {
+            ReserveOutcome::Reserved(held, _) => {
+                Ok(Attempt::Reserved(reserved(reservation, held, now, Some(request.expires_in))))
+            }
+            ReserveOutcome::AlreadyHeld(held, _) => {
+                Ok(Attempt::Reserved(reserved(reservation, held, self.clock.now(), None)))
+            }
+            ReserveOutcome::Refused(conflicts, _) => Ok(Attempt::Taken(conflicts)),
+            ReserveOutcome::ChosenBefore(before) => Ok(Attempt::ChosenBefore(before)),
+            ReserveOutcome::LimitReached(reserved, _) => {
+                Err(ReserveError::LimitReached { reserved, most: self.terms.max_reserved_per_caller })
+            }
+        }
+    }
+}
+
+/// What became of one attempt to reserve.
+pub(super) enum Attempt {
+    Reserved(Reserved),
+    Taken(Vec<Conflict>),
+    ChosenBefore(ChosenBefore),
 }
 
 /// The answer as of `now`: for a new reservation when it was asked for, so that it shows what was asked (`promised`) and

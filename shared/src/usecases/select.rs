@@ -43,6 +43,26 @@ impl BoxOffice {
         }
     }
 
+    /// What a refusal means for the one who asked: of seats that were taken out of the layout, that they aren't there.
+    pub(super) async fn not_found_after_all(
+        &self,
+        theater: &TheaterId,
+        conflicts: &[Conflict],
+        tally: &Tally,
+    ) -> Option<SelectError> {
+        let removed: Vec<_> = conflicts.iter().filter(|conflict| conflict.removed).map(|c| c.seat.clone()).collect();
+        if removed.is_empty() {
+            return None;
+        }
+        let layout = match self.layouts.get_newer(theater, tally).await {
+            Ok(Some(layout)) => layout,
+            Ok(None) => return Some(SelectError::TheaterNotFound),
+            Err(error) => return Some(error.into()),
+        };
+        // As long as the layout has them, they may come back.
+        Selection::of(&removed, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
+    }
+
     /// The seats that the cache knows to be taken; none if it doesn't know.
     ///
     /// Only for a request that bears no id and no reservation: it can't be a repeated one, so what it would be told
@@ -57,7 +77,7 @@ impl BoxOffice {
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         states
             .filter(|(_, state)| *state != SeatState::Available)
-            .map(|(label, state)| Conflict { seat: label.clone(), state })
+            .map(|(label, state)| Conflict { seat: label.clone(), state, removed: false })
             .collect()
     }
 }

@@ -47,7 +47,15 @@ impl Bench {
     async fn reserve(&self, labels: &[&str], reservation: u128, expires_in: u32) -> ReserveOutcome {
         let (theater, seats) = (theater(), self.seats(labels));
         let reservation = ReservationId(Uuid::from_u128(reservation));
-        let request = ReserveRequest { theater: &theater, seats: &seats, reservation, owner: None, expires_in };
+        let request = ReserveRequest {
+            theater: &theater,
+            seats: &seats,
+            reservation,
+            owner: None,
+            expires_in,
+            allowance: None,
+            choice: None,
+        };
         self.store.reserve(&request, &self.tally).await.unwrap()
     }
 
@@ -55,7 +63,14 @@ impl Bench {
         let (theater, seats) = (theater(), self.seats(labels));
         let booking = BookingId(Uuid::from_u128(booking));
         let reservation = reservation.map(|number| ReservationId(Uuid::from_u128(number)));
-        let request = BookRequest { theater: &theater, seats: &seats, booking, reservation, owner: None };
+        let request = BookRequest {
+            theater: &theater,
+            seats: &seats,
+            booking,
+            reservation,
+            owner: None,
+            whole_reservation: false,
+        };
         self.store.book(&request, &self.tally).await.unwrap()
     }
 
@@ -206,11 +221,25 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
         let layout = bench.store.layout(&theater, &bench.tally).await.unwrap().unwrap();
         let seats = Selection::of(layout.seats(), &layout).unwrap();
         let reservation = ReservationId(Uuid::from_u128(1));
-        let reserve = ReserveRequest { theater: &theater, seats: &seats, reservation, owner: None, expires_in: 60 };
+        let reserve = ReserveRequest {
+            theater: &theater,
+            seats: &seats,
+            reservation,
+            owner: None,
+            expires_in: 60,
+            allowance: None,
+            choice: None,
+        };
         assert!(matches!(bench.store.reserve(&reserve, &bench.tally).await.unwrap(), ReserveOutcome::Reserved(..)));
         let booking = BookingId(Uuid::from_u128(1));
-        let book =
-            BookRequest { theater: &theater, seats: &seats, booking, reservation: Some(reservation), owner: None };
+        let book = BookRequest {
+            theater: &theater,
+            seats: &seats,
+            booking,
+            reservation: Some(reservation),
+            owner: None,
+            whole_reservation: false,
+        };
         assert!(matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Booked(..)));
         assert!(
             matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Replayed(booking, _)

@@ -1,8 +1,10 @@
 //! Every row of the contract, route by route.
 
 mod book;
+mod bookings;
 mod get_seats;
 mod problems;
+mod reservations;
 mod reserve;
 
 /// An id that is easily told from others.

@@ -1,0 +1,12 @@
+//! The Lambda function for reservations that are there: looks them up, lets them end later, gives their seats back.
+
+use boxoffice::http::event::events;
+use boxoffice::http::reservations;
+use lambda_http::{Error, Request, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let office = &boxoffice::startup::start().await?;
+    let service = service_fn(async |request: Request| reservations::serve(office, &request).await);
+    lambda_runtime::run(events(service)).await
+}

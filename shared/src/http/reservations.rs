@@ -1,0 +1,116 @@
+//! `GET` and `DELETE /theaters/{theaterId}/reservations/{reservationId}`, and `POST .../extend`
+
+use std::convert::Infallible;
+
+use lambda_http::http::Method;
+use lambda_http::{Body, Request, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::input;
+use super::links::Links;
+use super::problem::Problem;
+use super::{answer, json_response, no_content};
+use crate::rules::idempotency;
+use crate::rules::names::{ReservationId, SeatLabel};
+use crate::tally::Tally;
+use crate::usecases::{BoxOffice, ReservationAsk, ReservationView};
+
+/// Looks a reservation up.
+pub const GET: &str = "GET /theaters/{theaterId}/reservations/{reservationId}";
+/// Gives its seats back.
+pub const DELETE: &str = "DELETE /theaters/{theaterId}/reservations/{reservationId}";
+/// Lets it end later.
+pub const EXTEND: &str = "POST /theaters/{theaterId}/reservations/{reservationId}/extend";
+
+/// The body of an extension as it comes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+struct ExtendBody {
+    expires_in: Option<Value>,
+    seats: Option<Value>,
+}
+
+/// The answer.
+#[derive(Serialize)]
+struct ReservationBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'static str>,
+    reservation_id: String,
+    theater_id: &'a str,
+    seats: Vec<&'a str>,
+    expires_at: String,
+    expires_in: u64,
+    extended: bool,
+}
+
+/// Serves one request of one of the routes.
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+    match *request.method() {
+        Method::DELETE => answer(DELETE, request, async |tally| release(office, request, tally).await).await,
+        Method::POST => answer(EXTEND, request, async |tally| extend(office, request, tally).await).await,
+        _ => answer(GET, request, async |tally| get(office, request, tally).await).await,
+    }
+}
+
+/// Answers 200 with what the reservation holds.
+async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+    let ask = read(request)?;
+    let view = office.reservation(&ask, tally).await?;
+    show(request, &ask, &view, None, false)
+}
+
+/// Answers 204, whether there was something left to give back or not.
+async fn release(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+    office.release(&read(request)?, tally).await?;
+    no_content()
+}
+
+/// Answers 200 with what the reservation holds, and until when now.
+async fn extend(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+    let mut ask = read(request)?;
+    let key = input::idempotency_key(request)?;
+    let body: ExtendBody = match request.body().is_empty() {
+        // Nothing has to be said.
+        true => ExtendBody { expires_in: None, seats: None },
+        false => input::body(request)?,
+    };
+    if let Some(seats) = body.seats {
+        ask.seats = Some(input::SeatFields { seat: None, seats: Some(seats) }.labels(input::MOST_NAMED)?);
+    }
+    let id = key.map(|key| idempotency::extension_id(&ask.theater, &ask.caller, &key, ask.reservation));
+    let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
+    let extended = office.extend(&ask, id, expires_in, tally).await?;
+    let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
+    show(request, &ask, &extended.view, Some(message), extended.replayed)
+}
+
+fn show(
+    request: &Request,
+    ask: &ReservationAsk,
+    view: &ReservationView,
+    message: Option<&'static str>,
+    replayed: bool,
+) -> Result<Response<Body>, Problem> {
+    let body = ReservationBody {
+        message,
+        reservation_id: ask.reservation.to_string(),
+        theater_id: ask.theater.as_str(),
+        seats: view.seats.iter().map(SeatLabel::as_str).collect(),
+        expires_at: view.expires_at.to_string(),
+        expires_in: view.expires_in,
+        extended: view.extended,
+    };
+    let links = Links::of(request, &ask.theater).to_use(ask.reservation, view.extended);
+    Ok(links.put(json_response(200, &body, replayed)?, None))
+}
+
+fn read(request: &Request) -> Result<ReservationAsk, Problem> {
+    let expected = "a UUID (not nil)";
+    Ok(ReservationAsk {
+        theater: input::theater_id(request)?,
+        reservation: input::path_parameter(request, "reservationId", expected, ReservationId::parse)?,
+        seats: input::named_seats(request)?,
+        caller: input::caller(request),
+    })
+}

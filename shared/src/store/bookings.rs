@@ -1,0 +1,154 @@
+//! Bookings after they were made: looking one up, and cancelling it.
+
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+
+use super::attempts::Attempts;
+use super::change::{self, Change};
+use super::items::{BookingItem, Item, booking_key, n, seat_key};
+use super::refusal::{Refusal, Verdict};
+use super::reservations::ChangedSeats;
+use super::{SeatSlot, Store, StoreError};
+use crate::entropy;
+use crate::rules::availability::{SeatState, Slot};
+use crate::rules::caller::{Owner, is_theirs};
+use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::rules::time::EpochMillis;
+use crate::tally::Tally;
+
+/// A booking, and who asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct BookingRef<'a> {
+    /// Where.
+    pub theater: &'a TheaterId,
+    /// Which.
+    pub id: BookingId,
+    /// Who asks: what belongs to others isn't found.
+    pub owner: Option<Owner>,
+}
+
+/// A booking as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingBooking {
+    /// Its seats, in layout order.
+    pub seats: Vec<SeatLabel>,
+    /// The reservation that it was made of.
+    pub reservation: Option<ReservationId>,
+    /// When it was made.
+    pub booked_at: EpochMillis,
+    /// When it was cancelled, if it was.
+    pub cancelled_at: Option<EpochMillis>,
+}
+
+impl Store {
+    /// A booking as it is now (one strongly consistent GetItem), if it is there and theirs.
+    pub async fn booking(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<StandingBooking>, StoreError> {
+        let mut attempts = Attempts::to_read(self, tally);
+        loop {
+            let call = self
+                .client
+                .get_item()
+                .table_name(&self.table)
+                .set_key(Some(booking_key(wanted.theater, wanted.id)))
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send();
+            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+                Ok(answer) => return answer.item().map_or(Ok(None), |item| standing(item, wanted)),
+                Err(failed) => attempts.pause(failed.trouble()).await?,
+            }
+        }
+    }
+
+    /// Cancels a booking: it stays readable, its seats can be had again, all or none. `None` if it isn't there, or not
+    /// theirs.
+    ///
+    /// Repeating it is safe: a booking that is cancelled isn't touched, and a seat only if this booking still has it.
+    pub async fn cancel(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<ChangedSeats>, StoreError> {
+        let mut attempts = Attempts::to_write(self, tally);
+        let mut cancelling = Cancelling { store: self, wanted, left_out: Vec::new(), stamp: self.clock.now() };
+        loop {
+            let now = self.clock.now();
+            let Some(booking) = self.booking(wanted, tally).await? else { return Ok(None) };
+            if booking.cancelled_at.is_some() {
+                return Ok(Some(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown }));
+            }
+            let seats = cancelling.seats(&booking);
+            match self.transact(cancelling.transaction(&seats, now), entropy::new_id(), &mut attempts).await {
+                Ok(()) => return Ok(Some(cancelling.cancelled(&seats, attempts.unknown))),
+                Err(refusal) => {
+                    if let Refusal::Conditions(verdicts) = &refusal {
+                        cancelling.learn(&seats, verdicts)?;
+                    }
+                    attempts.before_reading_again(refusal).await?;
+                }
+            }
+        }
+    }
+}
+
+/// A cancellation while it is being carried out.
+struct Cancelling<'a> {
+    store: &'a Store,
+    wanted: &'a BookingRef<'a>,
+    /// Seats of the booking that, by their own items, it doesn't have: somebody changed them by hand.
+    left_out: Vec<SeatLabel>,
+    stamp: EpochMillis,
+}
+
+impl Cancelling<'_> {
+    fn seats<'b>(&self, booking: &'b StandingBooking) -> Vec<&'b SeatLabel> {
+        booking.seats.iter().filter(|seat| !self.left_out.contains(seat)).collect()
+    }
+
+    /// The booking first, then its seats.
+    fn transaction(&self, seats: &[&SeatLabel], now: EpochMillis) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let BookingRef { theater, id, owner } = *self.wanted;
+        let mut values = std::collections::HashMap::from([(":now".to_owned(), n(now.0))]);
+        let theirs = change::theirs(owner, &mut values);
+        let update = Update::builder()
+            .table_name(&self.store.table)
+            .set_key(Some(booking_key(theater, id)))
+            .update_expression("SET cancelled_at = :now")
+            .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(cancelled_at) AND {theirs}"))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        let mut items = vec![TransactWriteItem::builder().update(update).build()];
+        for seat in seats {
+            let change = Change::cancel(id, self.stamp, now);
+            items.push(change.in_transaction(&self.store.table, seat_key(theater, seat))?);
+        }
+        Ok(items)
+    }
+
+    /// What the refusal tells of the seats: which aren't this booking's, and how high the stamp has to be.
+    fn learn(&mut self, seats: &[&SeatLabel], verdicts: &[Verdict]) -> Result<(), StoreError> {
+        for (seat, verdict) in seats.iter().zip(verdicts.iter().skip(1)) {
+            let Verdict::Refused(item) = verdict else { continue };
+            let item = item.as_ref().map(super::items::SeatItem::read).transpose()?;
+            match item {
+                Some(item) if item.slot.state == SeatState::Booked && item.booking == Some(self.wanted.id) => {
+                    self.stamp = EpochMillis(self.stamp.max(item.slot.changed_at).0 + 1);
+                }
+                _ => {
+                    tracing::error!(seat = seat.as_str(), "a booking is cancelled without a seat that it doesn't have");
+                    self.left_out.push((*seat).clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cancelled(&self, seats: &[&SeatLabel], uncertain: bool) -> ChangedSeats {
+        let slot = Slot { changed_at: self.stamp, state: SeatState::Available };
+        let slots = seats.iter().map(|seat| SeatSlot { seat: (*seat).clone(), slot });
+        ChangedSeats { slots: slots.collect(), uncertain }
+    }
+}
+
+fn standing(item: &Item, wanted: &BookingRef<'_>) -> Result<Option<StandingBooking>, StoreError> {
+    let BookingItem { seats, reservation, booked_at, cancelled_at, owner, .. } = BookingItem::read(item)?;
+    let theirs = is_theirs(owner, wanted.owner);
+    Ok(theirs.then_some(StandingBooking { seats, reservation, booked_at, cancelled_at }))
+}

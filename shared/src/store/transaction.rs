@@ -1,0 +1,76 @@
+//! Sending writes: several as one transaction, a single one as the UpdateItem that costs half of it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use uuid::Uuid;
+
+use super::attempts::{Attempts, Trouble};
+use super::change::Change;
+use super::items::{Item, seat_key};
+use super::refusal::Refusal;
+use super::{Store, StoreError};
+use crate::rules::names::{SeatLabel, TheaterId};
+
+impl Store {
+    /// Sends a transaction once. To DynamoDB all attempts under one token are one and the same.
+    pub(super) async fn transact(
+        &self,
+        items: Result<Vec<TransactWriteItem>, StoreError>,
+        token: Uuid,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<(), Refusal> {
+        let items = items.map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;
+        let call = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            // Not the SDK's own token: it would be a new one for each attempt, and each attempt a stranger.
+            .client_request_token(token.to_string())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send();
+        attempts.send(call, |answer| answer.consumed_capacity()).await?;
+        Ok(())
+    }
+
+    /// Changes seats once, all or none: one by an UpdateItem, several by a transaction.
+    pub(super) async fn change_seats(
+        &self,
+        theater: &TheaterId,
+        mut changes: Vec<(&SeatLabel, Change)>,
+        token: Uuid,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<(), Refusal> {
+        if changes.len() == 1
+            && let Some((seat, change)) = changes.pop()
+        {
+            let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
+            attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await?;
+            return Ok(());
+        }
+        let items = changes.into_iter();
+        let items = items.map(|(seat, change)| change.in_transaction(&self.table, seat_key(theater, seat))).collect();
+        self.transact(items, token, attempts).await
+    }
+
+    /// Puts an item on a condition, as part of a transaction. Refused, it brings back what stands there.
+    pub(super) fn put_if(
+        &self,
+        item: Item,
+        condition: &str,
+        values: Option<HashMap<String, AttributeValue>>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}

@@ -1,0 +1,264 @@
+//! `GET` and `DELETE /theaters/{theaterId}/reservations/{reservationId}`, `POST .../extend`
+
+use boxoffice_tests::{Call, Reply, World};
+use serde_json::{Value, json};
+
+use super::id;
+
+const KEY: &str = "a-key-of-the-clients-own";
+
+async fn reserve(world: &World, seats: Value, expires_in: u32) -> Reply {
+    let body = json!({ "seats": seats, "reservation_id": id(1), "expires_in": expires_in });
+    Call::reserve("1", &body).send(&world.office).await
+}
+
+fn extend(body: &Value) -> Call {
+    Call::extend("1", &id(1), body).header("Idempotency-Key", KEY)
+}
+
+async fn available(world: &World) -> Vec<String> {
+    let look = Call::get_seats("1").send(&world.office).await;
+    look.seats().into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_reservation_is_shown_with_its_seats_and_its_end() {
+    let world = World::new().await;
+    let made = reserve(&world, json!(["B1", "A2"]), 600).await;
+    let path = format!("/v1/theaters/1/reservations/{}", id(1));
+    assert_eq!(made.header("location"), path);
+    for relation in ["reservation", "book", "extend", "release"] {
+        assert!(made.header("link").contains(&format!("rel=\"urn:rel:boxoffice:{relation}\"")), "{relation}");
+    }
+    world.at(100_000);
+    let shown = Call::reservation("1", &id(1)).send(&world.office).await;
+    assert_eq!((shown.status, shown.header("cache-control")), (200, "no-store"));
+    insta::assert_json_snapshot!(shown.body);
+    let named = Call::reservation("1", &id(1)).query("seats=A2,B1,B3").send(&world.office).await;
+    assert_eq!(named.body, shown.body, "named seats are all it needs to look at");
+    let one = Call::reservation("1", &id(1)).query("seats=B1").send(&world.office).await;
+    assert_eq!(one.seats(), ["B1"]);
+}
+
+#[tokio::test]
+async fn a_cart_is_shown_with_its_earliest_end_and_without_what_has_run_out() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 60).await;
+    reserve(&world, json!(["A2"]), 600).await;
+    let both = Call::reservation("1", &id(1)).send(&world.office).await;
+    assert_eq!((both.seats(), &both.body["expires_in"]), (vec!["A1", "A2"], &json!(60)));
+    world.at(60_000);
+    let rest = Call::reservation("1", &id(1)).send(&world.office).await;
+    assert_eq!((rest.seats(), &rest.body["expires_in"]), (vec!["A2"], &json!(540)));
+}
+
+#[tokio::test]
+async fn an_unknown_reservation_is_404_and_one_that_ran_out_410_as_long_as_that_is_known() {
+    let world = World::new().await;
+    let show = || Call::reservation("1", &id(1));
+    let unknown = show().send(&world.office).await;
+    assert_eq!((unknown.status, unknown.code()), (404, "reservation_not_found"));
+    assert_eq!(Call::reservation("9", &id(1)).send(&world.office).await.code(), "theater_not_found");
+    reserve(&world, json!(["A1"]), 60).await;
+    world.at(59_999);
+    assert_eq!(show().send(&world.office).await.status, 200);
+    world.at(60_000);
+    let expired = show().send(&world.office).await;
+    assert_eq!((expired.status, expired.code()), (410, "reservation_expired"));
+    Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await;
+    assert_eq!(show().send(&world.office).await.status, 404, "its seat is somebody else's, and nothing tells of it");
+}
+
+#[tokio::test]
+async fn what_a_caller_reserved_signed_in_is_nobody_elses() {
+    let world = World::new().await;
+    let body = json!({ "seats": ["A1", "A2"], "reservation_id": id(1) });
+    assert_eq!(Call::reserve("1", &body).signed_in("ann").send(&world.office).await.status, 201);
+    let strangers = [
+        Call::reservation("1", &id(1)),
+        Call::reservation("1", &id(1)).signed_in("bob"),
+        Call::reservation("1", &id(1)).query("seats=A1,A2").signed_in("bob"),
+        Call::extend("1", &id(1), &json!({})).signed_in("bob"),
+        Call::book("1", &json!({ "reservation_id": id(1) })).signed_in("bob"),
+        Call::book("1", &json!({ "reservation_id": id(1) })),
+    ];
+    for call in strangers {
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.status, reply.code()), (404, "reservation_not_found"), "{call:?}");
+    }
+    let release = Call::release("1", &id(1)).signed_in("bob").send(&world.office).await;
+    assert_eq!(release.status, 204, "it tells nothing");
+    let taken = json!({ "seat": "A1", "reservation_id": id(1) });
+    assert_eq!(Call::book("1", &taken).signed_in("bob").send(&world.office).await.code(), "seat_unavailable");
+    assert_eq!(Call::reserve("1", &taken).signed_in("bob").send(&world.office).await.code(), "seat_unavailable");
+    let own = Call::reservation("1", &id(1)).signed_in("ann").send(&world.office).await;
+    assert_eq!(own.seats(), ["A1", "A2"], "and it changed nothing");
+    assert_eq!(Call::book("1", &body).signed_in("ann").send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn releasing_frees_the_seats_at_once_and_may_be_repeated() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1", "A2"]), 600).await;
+    Call::reserve("1", &json!({ "seat": "B1" })).send(&world.office).await;
+    assert_eq!(available(&world).await, ["A3", "B2", "B3"]);
+    for _ in 0..2 {
+        let released = Call::release("1", &id(1)).send(&world.office).await;
+        assert_eq!((released.status, released.text.as_str()), (204, ""));
+        assert_eq!(available(&world).await, ["A1", "A2", "A3", "B2", "B3"]);
+    }
+    let consistent = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(consistent.seats(), ["A1", "A2", "A3", "B2", "B3"]);
+    assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.status, 404);
+    let other = Call::reserve("1", &json!({ "seats": ["A1", "A2"] })).send(&world.office).await;
+    assert_eq!(other.status, 201, "anybody can have them");
+    assert_eq!(Call::release("1", &id(1)).send(&world.office).await.status, 204);
+    assert!(!available(&world).await.contains(&"A1".to_owned()), "what is another's stays another's");
+}
+
+#[tokio::test]
+async fn named_seats_are_released_and_the_others_stay() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1", "A2", "A3"]), 600).await;
+    let released = Call::release("1", &id(1)).query("seats=A2,B1").send(&world.office).await;
+    assert_eq!(released.status, 204);
+    assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.seats(), ["A1", "A3"]);
+}
+
+#[tokio::test]
+async fn a_reservation_may_be_made_again_after_it_was_released() {
+    let world = World::new().await;
+    let first = reserve(&world, json!(["A1"]), 600).await;
+    Call::release("1", &id(1)).send(&world.office).await;
+    let again = reserve(&world, json!(["A1"]), 600).await;
+    assert_eq!((first.status, again.status), (201, 201));
+}
+
+#[tokio::test]
+async fn what_was_booked_is_not_released() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 600).await;
+    Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })).send(&world.office).await;
+    assert_eq!(Call::release("1", &id(1)).send(&world.office).await.status, 204);
+    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(look.body["booked"], 1);
+}
+
+#[tokio::test]
+async fn a_reservation_is_extended_once() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1", "A2"]), 600).await;
+    world.at(500_000);
+    let extended = extend(&json!({ "expires_in": 900 })).send(&world.office).await;
+    assert_eq!(extended.status, 200);
+    insta::assert_json_snapshot!(extended.body);
+    world.at(501_000);
+    let again = extend(&json!({ "expires_in": 900 })).send(&world.office).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"));
+    assert_eq!((&again.body["expires_at"], &again.body["expires_in"]), (&extended.body["expires_at"], &json!(899)));
+    let other = Call::extend("1", &id(1), &json!({})).send(&world.office).await;
+    assert_eq!((other.status, other.code()), (409, "reservation_not_extendable"));
+    world.at(1_399_999);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.body["reserved"].as_u64(), look.header("x-cache")), (Some(2), "miss"));
+    world.at(1_400_000);
+    assert_eq!(available(&world).await.len(), 6, "half-open, as ever");
+}
+
+#[tokio::test]
+async fn the_cache_knows_of_an_extension() {
+    let world = World::new().await;
+    assert_eq!(available(&world).await.len(), 6);
+    reserve(&world, json!(["A1"]), 10).await;
+    extend(&json!({ "expires_in": 40 })).send(&world.office).await;
+    world.at(39_000);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.body["reserved"].as_u64()), ("hit", Some(1)));
+}
+
+#[tokio::test]
+async fn no_extension_goes_beyond_half_an_hour_in_all() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 1_000).await;
+    world.at(900_000);
+    let extended = extend(&json!({ "expires_in": 1_800 })).send(&world.office).await;
+    assert_eq!(extended.body["expires_in"], 900);
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 1_800).await;
+    let no_longer = extend(&json!({})).send(&world.office).await;
+    assert_eq!((no_longer.status, no_longer.code()), (409, "reservation_not_extendable"));
+}
+
+#[tokio::test]
+async fn what_ran_out_or_is_not_there_is_not_extended() {
+    let world = World::new().await;
+    assert_eq!(extend(&json!({})).send(&world.office).await.code(), "reservation_not_found");
+    reserve(&world, json!(["A1"]), 60).await;
+    world.at(60_000);
+    let expired = extend(&json!({})).send(&world.office).await;
+    assert_eq!((expired.status, expired.code()), (410, "reservation_expired"));
+}
+
+#[tokio::test]
+async fn an_extension_needs_no_body_and_wrong_ones_are_refused_with_the_field() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 60).await;
+    for (body, field) in [
+        (json!({ "expires_in": 0 }), "expires_in"),
+        (json!({ "expires_in": 1_801 }), "expires_in"),
+        (json!({ "seats": [] }), "seats"),
+        (json!({ "seats": ["A 1"] }), "seats[0]"),
+        (json!({ "longer": true }), "longer"),
+    ] {
+        let reply = extend(&body).send(&world.office).await;
+        assert_eq!((reply.status, reply.code()), (400, "malformed_request"));
+        assert!(reply.text("detail").contains(field), "{}", reply.text);
+    }
+    let reply = Call::extend("1", "nobody", &json!({})).send(&world.office).await;
+    assert!(reply.text("detail").contains("reservationId"), "{}", reply.text);
+    let reply = Call::reservation("1", &id(1)).query("seats=A1,A1").send(&world.office).await;
+    assert!(reply.text("detail").contains("seats[1]"), "{}", reply.text);
+    assert_eq!(extend(&json!({})).raw_body("").send(&world.office).await.body["expires_in"], 600);
+}
+
+#[tokio::test]
+async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
+    let world = World::new().await;
+    let seats: Vec<_> = (1..=40).map(|n| format!("S{n}")).collect();
+    world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let reserve = async |from: usize, to: usize, who: &str| {
+        let body = json!({ "seats": seats[from..to], "reservation_id": id(from as u128) });
+        Call::reserve("hall", &body).signed_in(who).send(&world.office).await
+    };
+    assert_eq!(reserve(0, 10, "ann").await.status, 201);
+    assert_eq!(reserve(0, 10, "ann").await.status, 200, "a repeat is no further seat");
+    assert_eq!(reserve(10, 19, "ann").await.status, 201);
+    let too_many = reserve(20, 22, "ann").await;
+    assert_eq!((too_many.status, too_many.code()), (409, "reservation_limit"));
+    assert!(too_many.text("detail").contains("19") && too_many.text("detail").contains("20"), "{}", too_many.text);
+    assert_eq!(reserve(20, 21, "ann").await.status, 201, "the twentieth");
+    assert_eq!(reserve(21, 22, "ann").await.status, 409);
+    assert_eq!(reserve(22, 32, "bob").await.status, 201, "everybody has their own limit");
+    assert_eq!(reserve(0, 10, "ann").await.status, 200, "nor is a repeat refused");
+    assert_eq!(reserve(22, 23, "ann").await.code(), "seat_unavailable", "a seat that is taken is just that");
+    // What is given back or booked makes room at once, what runs out in its second.
+    Call::release("hall", &id(0)).signed_in("ann").send(&world.office).await;
+    assert_eq!(reserve(32, 40, "ann").await.status, 201);
+    let book = json!({ "reservation_id": id(10) });
+    assert_eq!(Call::book("hall", &book).signed_in("ann").send(&world.office).await.status, 201);
+    assert_eq!(reserve(0, 10, "ann").await.status, 201);
+    assert_eq!(reserve(21, 22, "ann").await.status, 201);
+    world.at(600_000);
+    assert_eq!(reserve(22, 32, "ann").await.status, 201);
+    assert_eq!(reserve(32, 40, "ann").await.status, 201);
+}
+
+#[tokio::test]
+async fn who_did_not_sign_in_has_no_limit() {
+    let world = World::new().await;
+    let seats: Vec<_> = (1..=30).map(|n| format!("S{n}")).collect();
+    world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for seats in seats.chunks(10) {
+        assert_eq!(Call::reserve("hall", &json!({ "seats": seats })).send(&world.office).await.status, 201);
+    }
+}
