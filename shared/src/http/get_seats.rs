@@ -3,49 +3,36 @@
 use std::convert::Infallible;
 
 use lambda_http::{Body, Request, Response};
-use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::input;
 use super::problem::Problem;
+use super::seat_map::Shown;
 use super::{X_CACHE, answer};
-use crate::rules::availability;
 use crate::tally::Tally;
-use crate::usecases::{BoxOffice, SeatsView, Source};
+use crate::usecases::{BoxOffice, GetSeats, Source};
 
 /// The route, as API Gateway writes it.
 pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
-
-/// The answer.
-#[derive(Serialize)]
-struct SeatsBody<'a> {
-    theater_id: &'a str,
-    name: &'a str,
-    /// Labels that can be had now, in layout order.
-    seats: Vec<&'a str>,
-    /// How many somebody has for a while.
-    reserved: usize,
-    /// How many are sold.
-    booked: usize,
-}
 
 /// Serves one request of the route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
     answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
-/// Answers 200 with the seats that can be had, or 304 when that is what the caller has already.
+/// Answers 200 with the seats, or 304 when that is what the caller has already.
 async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
-    let theater = input::theater_id(request)?;
-    let consistent = input::flag(request, "consistent")?;
-    let view = office.get_seats(&theater, consistent, tally).await?;
-    let body = body(&view)?;
+    let ask = read(request)?;
+    let kept_by_nobody = ask.consistent || ask.reservation.is_some();
+    let view = office.get_seats(&ask, tally).await?;
+    let shown = Shown::of(&view.layout, wants_map(request)?, input::query(request, "section"))?;
+    let body = shown.body(&view)?;
     let etag = format!("\"{:016x}\"", xxh3_64(body.as_bytes()));
     let unchanged = none_match(request).is_some_and(|wanted| matches(wanted, &etag));
     let response = Response::builder()
         .header("etag", &etag)
         // May be kept, but is asked for before each use: then a 304 costs next to nothing.
-        .header("cache-control", if consistent { "no-store" } else { "no-cache" })
+        .header("cache-control", if kept_by_nobody { "no-store" } else { "no-cache" })
         .header(X_CACHE, source(view.source));
     let response = if unchanged {
         response.status(304).body(Body::Empty)
@@ -55,20 +42,20 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
     response.map_err(Problem::internal)
 }
 
-fn body(view: &SeatsView) -> Result<String, Problem> {
-    let seats = view.layout.seats().iter().zip(&view.slots);
-    let available = seats.filter(|(_, slot)| slot.is_available(view.now)).map(|(label, _)| label.as_str());
-    let counts = availability::count(&view.slots, view.now);
-    let mut seats = Vec::with_capacity(counts.available);
-    seats.extend(available);
-    let body = SeatsBody {
-        theater_id: view.layout.theater.as_str(),
-        name: &view.layout.name,
-        seats,
-        reserved: counts.reserved,
-        booked: counts.booked,
-    };
-    serde_json::to_string(&body).map_err(Problem::internal)
+fn read(request: &Request) -> Result<GetSeats, Problem> {
+    let theater = input::theater_id(request)?;
+    let consistent = input::flag(request, "consistent")?;
+    // Whose seats they are is told on the map only.
+    let reservation = if wants_map(request)? { input::reservation_header(request)? } else { None };
+    Ok(GetSeats { theater, consistent, reservation, caller: input::caller(request) })
+}
+
+fn wants_map(request: &Request) -> Result<bool, Problem> {
+    match input::query(request, "view") {
+        None | Some("seats") => Ok(false),
+        Some("map") => Ok(true),
+        Some(_) => Err(Problem::malformed("view", "expected map or seats")),
+    }
 }
 
 fn none_match(request: &Request) -> Option<&str> {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::problem::{Code, Problem};
 use crate::rules::caller::Caller;
 use crate::rules::idempotency::IdempotencyKey;
-use crate::rules::names::{InvalidName, SeatLabel, TheaterId};
+use crate::rules::names::{InvalidName, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::MOST_SEATS_AT_ONCE;
 use crate::usecases::{Administrators, BoxOffice};
 
@@ -44,10 +44,21 @@ pub(super) fn path_parameter<T>(
     parse(&decoded).map_err(malformed)
 }
 
+/// A query parameter, the first of its name.
+pub(super) fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
+}
+
+/// The `Reservation-Id` header, if there is one.
+pub(super) fn reservation_header(request: &Request) -> Result<Option<ReservationId>, Problem> {
+    let Some(value) = request.headers().get("reservation-id") else { return Ok(None) };
+    let id = value.to_str().map_err(|_| InvalidName { expected: "a UUID" }).and_then(ReservationId::parse);
+    id.map(Some).map_err(|error| Problem::malformed("Reservation-Id", error))
+}
+
 /// A query parameter that is `true` or `false`, and false when it isn't there.
 pub(super) fn flag(request: &Request, name: &str) -> Result<bool, Problem> {
-    let parameters = request.query_string_parameters_ref();
-    match parameters.and_then(|parameters| parameters.first(name)) {
+    match query(request, name) {
         None | Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(Problem::malformed(name, "expected true or false")),

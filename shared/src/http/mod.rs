@@ -9,6 +9,7 @@ mod links;
 pub mod problem;
 pub mod reservations;
 pub mod reserve;
+mod seat_map;
 
 use std::convert::Infallible;
 

@@ -39,17 +39,6 @@ pub struct LearnedSlot {
     pub slot: Slot,
 }
 
-/// How many seats are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Seats that can be had now.
-    pub available: usize,
-    /// Seats that somebody has for a while.
-    pub reserved: usize,
-    /// Seats sold.
-    pub booked: usize,
-}
-
 impl Slot {
     /// The later of two things known of one seat. Two different slots with one stamp don't occur (every write raises
     /// it); should they, the order of the states decides, everywhere alike.
@@ -76,19 +65,6 @@ pub fn merge(known: &mut [Slot], news: &[Slot]) {
     for (slot, new) in known.iter_mut().zip(news) {
         *slot = slot.merge(*new);
     }
-}
-
-/// Counts the seats by their state at an instant.
-pub fn count(slots: &[Slot], now: EpochMillis) -> Counts {
-    let mut counts = Counts::default();
-    for slot in slots {
-        match slot.status(now) {
-            SeatState::Available => counts.available += 1,
-            SeatState::Reserved { .. } => counts.reserved += 1,
-            SeatState::Booked => counts.booked += 1,
-        }
-    }
-    counts
 }
 
 #[cfg(test)]
@@ -161,14 +137,5 @@ mod tests {
         let booked = Slot { changed_at: EpochMillis(1), state: SeatState::Booked };
         assert!(!booked.is_available(EpochMillis(u64::MAX)));
         assert!(Slot::default().is_available(EpochMillis(0)));
-    }
-
-    #[test]
-    fn counts_add_up_at_every_instant() {
-        let reserved = SeatState::Reserved { expires_at: EpochSeconds(100) };
-        let slots =
-            [SeatState::Available, reserved, SeatState::Booked].map(|state| Slot { changed_at: EpochMillis(1), state });
-        assert_eq!(count(&slots, EpochMillis(99_999)), Counts { available: 1, reserved: 1, booked: 1 });
-        assert_eq!(count(&slots, EpochMillis(100_000)), Counts { available: 2, reserved: 0, booked: 1 });
     }
 }

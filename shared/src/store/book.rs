@@ -27,8 +27,9 @@ pub struct BookRequest<'a> {
     pub booking: BookingId,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
-    /// The caller named the reservation only: `seats` are those that were found under it, and have to be under it still.
-    pub whole_reservation: bool,
+    /// The caller named the reservation only: `seats` are those that were found under it, with this as their highest stamp,
+    /// and have to be under it still.
+    pub whole_reservation: Option<EpochMillis>,
     /// Who books: reservations of others are none of theirs, and the booking will be.
     pub owner: Option<Owner>,
 }
@@ -83,7 +84,7 @@ impl Store {
             store: self,
             request,
             now,
-            stamp: now,
+            stamp: request.whole_reservation.map_or(now, |seen| Change::raised(seen, now)),
             request_token: entropy::new_id(),
             token: entropy::new_id(),
         };
@@ -131,7 +132,7 @@ impl Booker<'_> {
         let BookRequest { theater, seats, booking, reservation, owner, whole_reservation } = self.request;
         for seat in seats.seats() {
             let change = match reservation {
-                Some(reservation) if *whole_reservation => {
+                Some(reservation) if whole_reservation.is_some() => {
                     Change::book_reserved(*booking, *reservation, *owner, self.stamp)
                 }
                 _ => Change::book(*booking, *reservation, *owner, self.stamp, self.now),
@@ -179,7 +180,7 @@ impl Booker<'_> {
             // The seats of our booking without the booking: one was read before it was made, the other after.
             return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
         }
-        if self.request.whole_reservation && findings.any_other_than_ours() {
+        if self.request.whole_reservation.is_some() && findings.any_other_than_ours() {
             return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
         }
         let conflicts = findings.conflicts();
@@ -205,8 +206,8 @@ impl Booker<'_> {
         let own = first.request_token == self.request_token.to_string();
         let same = match self.request.whole_reservation {
             // Its seats may be others by now: the reservation is all that was named, then and now.
-            true => first.reservation == self.request.reservation,
-            false => self.same_seats(&first.seats),
+            Some(_) => first.reservation == self.request.reservation,
+            None => self.same_seats(&first.seats),
         };
         Ok(match first.cancelled_at {
             _ if !same => BookOutcome::IdReused(learned),

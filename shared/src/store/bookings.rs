@@ -65,13 +65,15 @@ impl Store {
     /// Repeating it is safe: a booking that is cancelled isn't touched, and a seat only if this booking still has it.
     pub async fn cancel(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<ChangedSeats>, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
-        let mut cancelling = Cancelling { store: self, wanted, left_out: Vec::new(), stamp: self.clock.now() };
+        let mut cancelling = Cancelling { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis(0) };
         loop {
             let now = self.clock.now();
             let Some(booking) = self.booking(wanted, tally).await? else { return Ok(None) };
             if booking.cancelled_at.is_some() {
                 return Ok(Some(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown }));
             }
+            // Seats that the booking has were written when it was, or with a stamp that had to be raised a little.
+            cancelling.stamp = cancelling.stamp.max(Change::raised(booking.booked_at, now));
             let seats = cancelling.seats(&booking);
             match self.transact(cancelling.transaction(&seats, now), entropy::new_id(), &mut attempts).await {
                 Ok(()) => return Ok(Some(cancelling.cancelled(&seats, attempts.unknown))),

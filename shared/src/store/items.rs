@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::choice::ChosenBefore;
 use crate::rules::availability::{SeatState, Slot};
-use crate::rules::caller::Owner;
+use crate::rules::caller::{Owner, is_theirs};
 use crate::rules::layout::Layout;
 use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::rules::time::{EpochMillis, EpochSeconds};
@@ -125,6 +125,13 @@ impl SeatItem {
         let extension = id(item, attribute::EXTENSION_ID, parse_uuid)?;
         let removed = text(item, attribute::STATUS)? == REMOVED;
         Ok(Self { slot: Self::slot(item)?, reservation, booking, owner, extension, removed })
+    }
+
+    /// Whether it stands under a reservation, run out or not, that this caller may use.
+    pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
+        let reserved = matches!(self.slot.state, SeatState::Reserved { .. }) && !self.removed;
+        let same = reservation.is_some() && self.reservation == reservation;
+        reserved && same && is_theirs(self.owner, by)
     }
 
     /// What the cache keeps of it: all but whose it is.

@@ -8,7 +8,7 @@ use super::StoreError;
 use super::attempts::{Failed, Trouble};
 use super::items::{Item, SeatItem};
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
-use crate::rules::caller::{Owner, is_theirs};
+use crate::rules::caller::Owner;
 use crate::rules::names::{BookingId, ReservationId};
 use crate::rules::selection::{Conflict, SelectedSeat};
 use crate::rules::time::EpochMillis;
@@ -138,7 +138,8 @@ impl Findings {
                 Verdict::Refused(item) => {
                     let item = item.as_ref().map(SeatItem::read).transpose()?;
                     let standing = item.as_ref().map_or(Standing::Open, |item| standing(item, wanter, now));
-                    let under_ours = item.as_ref().is_some_and(|item| under_ours(item, wanter));
+                    let under_ours =
+                        item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
                     let removed = item.as_ref().is_some_and(|item| item.removed);
                     let slot = item.map(|item| item.slot);
                     findings.found.push(Found { seat: seat.clone(), standing, under_ours, removed, slot });
@@ -186,16 +187,10 @@ impl Findings {
 fn standing(item: &SeatItem, wanter: Wanter, now: EpochMillis) -> Standing {
     match item.slot.status(now) {
         SeatState::Available => Standing::Open,
-        SeatState::Reserved { .. } if under_ours(item, wanter) => Standing::Ours,
+        SeatState::Reserved { .. } if item.is_reserved_under(wanter.reservation, wanter.owner) => Standing::Ours,
         SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => Standing::OwnBooking,
         SeatState::Reserved { .. } | SeatState::Booked => Standing::Taken,
     }
-}
-
-fn under_ours(item: &SeatItem, wanter: Wanter) -> bool {
-    let reserved = matches!(item.slot.state, SeatState::Reserved { .. }) && !item.removed;
-    let same = wanter.reservation.is_some() && item.reservation == wanter.reservation;
-    reserved && same && is_theirs(item.owner, wanter.owner)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::seats::Filter;
 use super::{SeatSlot, Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{SeatState, Slot};
-use crate::rules::caller::{Owner, is_theirs};
+use crate::rules::caller::Owner;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::MOST_SEATS_AT_ONCE;
 use crate::rules::time::{EpochMillis, EpochSeconds};
@@ -119,7 +119,7 @@ impl Store {
         tally: &Tally,
     ) -> Result<Vec<ReservedSeat>, StoreError> {
         let items = match wanted.seats {
-            None => self.seat_items(wanted.theater, &Filter::reserved_under(wanted.id), tally).await?,
+            None => self.seat_items(wanted.theater, Filter::reserved_under(wanted.id), tally).await?,
             Some(seats) => {
                 let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, seat)).collect();
                 let mut attempts = Attempts::to_read(self, tally);
@@ -242,8 +242,7 @@ fn reserved(item: &Item, wanted: &ReservationRef<'_>) -> Option<ReservedSeat> {
         }
     };
     let SeatState::Reserved { expires_at } = read.slot.state else { return None };
-    let theirs = read.reservation == Some(wanted.id) && is_theirs(read.owner, wanted.owner) && !read.removed;
-    theirs.then_some(ReservedSeat {
+    read.is_reserved_under(Some(wanted.id), wanted.owner).then_some(ReservedSeat {
         seat: label,
         changed_at: read.slot.changed_at,
         expires_at,

@@ -6,10 +6,22 @@ use super::attempts::Attempts;
 use super::items::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
 use super::{Store, StoreError};
 use crate::rules::availability::{SeatState, Slot};
+use crate::rules::caller::Owner;
 use crate::rules::layout::Layout;
-use crate::rules::names::TheaterId;
+use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
+
+/// What a Query of a theater's seats brings.
+#[derive(Debug)]
+enum Selected {
+    /// Of each what it takes to tell its slot.
+    Slots,
+    /// And who has it.
+    SlotsAndHolders,
+    /// All of those that have something.
+    Holding(Filter),
+}
 
 /// What items have to have to be handed over.
 #[derive(Debug)]
@@ -25,16 +37,45 @@ impl Store {
     /// layout doesn't have are passed over; a seat whose item can't be read is shown as booked, and nobody can buy it
     /// until somebody has mended it, while the rest of the theater goes on being sold.
     pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
+        self.slots_with(layout, Selected::Slots, |_, _| {}, tally).await
+    }
+
+    /// The same, and the positions of the seats that stand under a reservation, run out or not.
+    pub async fn slots_and_own(
+        &self,
+        layout: &Layout,
+        reservation: ReservationId,
+        owner: Option<Owner>,
+        tally: &Tally,
+    ) -> Result<(Vec<Slot>, Vec<usize>), StoreError> {
+        let mut own = Vec::new();
+        let note = |position: usize, item: &Item| {
+            if SeatItem::read(item).is_ok_and(|seat| seat.is_reserved_under(Some(reservation), owner)) {
+                own.push(position);
+            }
+        };
+        let slots = self.slots_with(layout, Selected::SlotsAndHolders, note, tally).await?;
+        Ok((slots, own))
+    }
+
+    async fn slots_with(
+        &self,
+        layout: &Layout,
+        selected: Selected,
+        mut note: impl FnMut(usize, &Item),
+        tally: &Tally,
+    ) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let take = |item: &Item| {
             let position = layout.position(SeatItem::label(item)?);
-            let slot = position.and_then(|position| slots.get_mut(usize::try_from(position).ok()?));
-            if let Some(slot) = slot {
+            let position = position.and_then(|position| usize::try_from(position).ok());
+            if let Some((position, slot)) = position.and_then(|position| Some((position, slots.get_mut(position)?))) {
                 *slot = SeatItem::slot(item).unwrap_or_else(spoilt);
+                note(position, item);
             }
             Ok(())
         };
-        self.each_seat(&layout.theater, None, tally, take).await?;
+        self.each_seat(&layout.theater, &selected, tally, take).await?;
         Ok(slots)
     }
 
@@ -43,7 +84,7 @@ impl Store {
     pub(super) async fn seat_items(
         &self,
         theater: &TheaterId,
-        filter: &Filter,
+        filter: Filter,
         tally: &Tally,
     ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
@@ -51,14 +92,14 @@ impl Store {
             items.push(item.clone());
             Ok(())
         };
-        self.each_seat(theater, Some(filter), tally, take).await?;
+        self.each_seat(theater, &Selected::Holding(filter), tally, take).await?;
         Ok(items)
     }
 
     async fn each_seat(
         &self,
         theater: &TheaterId,
-        filter: Option<&Filter>,
+        selected: &Selected,
         tally: &Tally,
         mut take: impl FnMut(&Item) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
@@ -66,7 +107,7 @@ impl Store {
         // One bound for all pages together.
         let mut attempts = Attempts::to_read(self, tally);
         loop {
-            let (items, next) = self.page(theater, filter, start, &mut attempts).await?;
+            let (items, next) = self.page(theater, selected, start, &mut attempts).await?;
             attempts.start_over();
             items.iter().try_for_each(&mut take)?;
             match next {
@@ -79,7 +120,7 @@ impl Store {
     async fn page(
         &self,
         theater: &TheaterId,
-        filter: Option<&Filter>,
+        selected: &Selected,
         start: Option<Item>,
         attempts: &mut Attempts<'_>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
@@ -94,12 +135,15 @@ impl Store {
                 .set_exclusive_start_key(start.clone())
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let query = match filter {
+            let query = match selected {
                 // Nobody but those who want the seat needs to know who has it.
-                None => query
+                Selected::Slots => query
                     .projection_expression("pk, sk, #status, expires_at, changed_at")
                     .expression_attribute_names("#status", attribute::STATUS),
-                Some(filter) => query
+                Selected::SlotsAndHolders => query
+                    .projection_expression("pk, sk, #status, expires_at, changed_at, reservation_id, owner_id")
+                    .expression_attribute_names("#status", attribute::STATUS),
+                Selected::Holding(filter) => query
                     .filter_expression("#filter = :filter")
                     .expression_attribute_names("#filter", filter.attribute)
                     .expression_attribute_values(":filter", s(&filter.value)),

@@ -8,6 +8,7 @@ use crate::rules::caller::Caller;
 use crate::rules::layout::Layout;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE, Selection};
+use crate::rules::time::EpochMillis;
 use crate::store::{BookOutcome, BookRequest, BookingRef, ReservationRef, StoreError};
 use crate::tally::Tally;
 
@@ -86,7 +87,7 @@ impl BoxOffice {
             }
         }
         let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));
-        match self.try_book(&layout, &ask.request(&selection, id), tally).await? {
+        match self.try_book(&layout, &ask.request(&selection, id, None), tally).await? {
             Some(booked) => Ok(booked),
             None => Err(StoreError::Broken("a reservation moved that wasn't asked for".to_owned()).into()),
         }
@@ -111,9 +112,10 @@ impl BoxOffice {
             if standing.len() > MOST_SEATS_AT_ONCE {
                 return Err(BookError::TooMany(standing.len()));
             }
+            let seen = standing.iter().map(|seat| seat.changed_at).max();
             let seats: Vec<_> = standing.into_iter().map(|seat| seat.seat).collect();
             let (layout, selection) = self.select(&ask.theater, &seats, tally).await?;
-            if let Some(booked) = self.try_book(&layout, &ask.request(&selection, id), tally).await? {
+            if let Some(booked) = self.try_book(&layout, &ask.request(&selection, id, seen), tally).await? {
                 return Ok(booked);
             }
         }
@@ -180,13 +182,13 @@ impl BoxOffice {
 }
 
 impl Book {
-    fn request<'a>(&'a self, seats: &'a Selection, booking: BookingId) -> BookRequest<'a> {
+    fn request<'a>(&'a self, seats: &'a Selection, booking: BookingId, seen: Option<EpochMillis>) -> BookRequest<'a> {
         BookRequest {
             theater: &self.theater,
             seats,
             booking,
             reservation: self.reservation,
-            whole_reservation: self.seats.is_none(),
+            whole_reservation: seen,
             owner: self.caller.owner(),
         }
     }

@@ -1,5 +1,6 @@
 //! See which seats can be had: from the cache, which is filled on the way when it has nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use super::BoxOffice;
 use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, RENEWAL};
 use crate::entropy;
 use crate::rules::availability::Slot;
+use crate::rules::caller::{Caller, Owner};
 use crate::rules::layout::Layout;
-use crate::rules::names::TheaterId;
+use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::time::EpochMillis;
 use crate::store::StoreError;
 use crate::tally::Tally;
@@ -20,6 +22,19 @@ use crate::tally::Tally;
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 
+/// What a caller wants to see.
+#[derive(Debug)]
+pub struct GetSeats {
+    /// Where.
+    pub theater: TheaterId,
+    /// From DynamoDB and nobody else.
+    pub consistent: bool,
+    /// Show which seats this reservation has; only DynamoDB knows.
+    pub reservation: Option<ReservationId>,
+    /// Who asks.
+    pub caller: Caller,
+}
+
 /// A theater's seats at an instant.
 #[derive(Debug)]
 pub struct SeatsView {
@@ -27,6 +42,8 @@ pub struct SeatsView {
     pub layout: Arc<Layout>,
     /// What is known of each, in layout order.
     pub slots: Vec<Slot>,
+    /// The positions of the seats that are reserved under the caller's own reservation, if that was asked for.
+    pub yours: HashSet<usize>,
     /// The instant to judge them by.
     pub now: EpochMillis,
     /// Where the slots came from.
@@ -56,8 +73,18 @@ pub enum GetSeatsError {
 }
 
 impl BoxOffice {
-    /// Reads a theater's seats. `consistent` asks DynamoDB and nobody else.
-    pub async fn get_seats(
+    /// Reads a theater's seats.
+    pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
+        let theater = &ask.theater;
+        if let Some(reservation) = ask.reservation {
+            let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+            return self.with_own(layout, reservation, ask.caller.owner(), tally).await;
+        }
+        self.seats_of(theater, ask.consistent, tally).await
+    }
+
+    /// Reads a theater's seats, whosever they are. `consistent` asks DynamoDB and nobody else.
+    pub(super) async fn seats_of(
         &self,
         theater: &TheaterId,
         consistent: bool,
@@ -150,7 +177,22 @@ impl BoxOffice {
         Ok(self.view(layout, slots, Source::Bypass))
     }
 
+    async fn with_own(
+        &self,
+        layout: Arc<Layout>,
+        reservation: ReservationId,
+        owner: Option<Owner>,
+        tally: &Tally,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let (slots, own) = self.store.slots_and_own(&layout, reservation, owner, tally).await?;
+        let mut view = self.view(layout, slots, Source::Bypass);
+        let now = view.now;
+        let runs = |position: &usize| view.slots.get(*position).is_some_and(|slot| !slot.is_available(now));
+        view.yours = own.into_iter().filter(runs).collect();
+        Ok(view)
+    }
+
     fn view(&self, layout: Arc<Layout>, slots: Vec<Slot>, source: Source) -> SeatsView {
-        SeatsView { layout, slots, now: self.clock.now(), source }
+        SeatsView { layout, slots, yours: HashSet::new(), now: self.clock.now(), source }
     }
 }

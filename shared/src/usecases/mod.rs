@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use book::{Book, BookError, Booked};
 pub use bookings::{BookingAsk, BookingError};
-pub use get_seats::{GetSeatsError, SeatsView, Source};
+pub use get_seats::{GetSeats, GetSeatsError, SeatsView, Source};
 pub use layouts::Layouts;
 pub use put_layout::{Put, PutError, put_layout};
 pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};

@@ -8,18 +8,18 @@ use serde_json::json;
 
 use crate::api::id;
 
-struct Counted {
-    world: World,
-    dynamodb: DynamoDbProxy,
+pub(crate) struct Counted {
+    pub(crate) world: World,
+    pub(crate) dynamodb: DynamoDbProxy,
     redis: RedisProxy,
 }
 
 /// What a call cost: calls to Redis, calls to DynamoDB by name, capacity units.
-type Cost = (usize, Vec<String>, f64);
+pub(crate) type Cost = (usize, Vec<String>, f64);
 
 impl Counted {
     /// A warm instance behind both proxies: connected, and with the layout in memory.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
         let redis = RedisProxy::before(engines::shared().valkey.port()).await;
         let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&redis.url) };
@@ -29,7 +29,7 @@ impl Counted {
         counted
     }
 
-    async fn cost(&self, call: Call) -> (Reply, Cost) {
+    pub(crate) async fn cost(&self, call: Call) -> (Reply, Cost) {
         self.dynamodb.take();
         self.redis.take();
         let reply = call.send(&self.world.office).await;
@@ -39,7 +39,7 @@ impl Counted {
     }
 }
 
-fn calls(names: &[&str]) -> Vec<String> {
+pub(crate) fn calls(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 

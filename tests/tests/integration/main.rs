@@ -18,6 +18,7 @@ mod hostile;
 mod last_look;
 mod layouts;
 mod ledger;
+mod life;
 mod observer;
 mod papers;
 mod protocol;

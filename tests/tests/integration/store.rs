@@ -69,7 +69,7 @@ impl Bench {
             booking,
             reservation,
             owner: None,
-            whole_reservation: false,
+            whole_reservation: None,
         };
         self.store.book(&request, &self.tally).await.unwrap()
     }
@@ -238,7 +238,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             booking,
             reservation: Some(reservation),
             owner: None,
-            whole_reservation: false,
+            whole_reservation: None,
         };
         assert!(matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Booked(..)));
         assert!(

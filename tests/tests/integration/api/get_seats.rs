@@ -125,3 +125,86 @@ async fn a_percent_encoded_theater_id_is_decoded() {
         assert_eq!((reply.status, reply.text("theater_id")), (200, "a:b"), "{theater}");
     }
 }
+
+/// A hall with two sections and a list of everything that a map shows.
+async fn hall(world: &World) {
+    use boxoffice::rules::layout::Layout;
+    use boxoffice::rules::names::{SeatLabel, TheaterId};
+    use boxoffice::rules::plan::{Category, Place, Plan, Point, Row};
+    let seats = ["P1", "P2", "S1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
+    let row = |name: &str, section| Row { name: name.to_owned(), section };
+    let place = |row, x, y, category, accessible| Place { row, point: Point { x, y }, category, accessible };
+    let plan = Plan::new(
+        Point { x: 0, y: -200 },
+        vec!["Parterre".to_owned(), "Sides".to_owned()],
+        vec![row("1", 0), row("A", 1)],
+        vec![Category { name: "premium".to_owned(), price: 8_500, currency: "EUR".to_owned() }],
+        vec![place(0, -25, 0, Some(0), false), place(0, 25, 0, Some(0), true), place(1, 400, 50, None, false)],
+    );
+    let id = TheaterId::parse("hall").unwrap();
+    let layout = Layout::with_plan(id, "Hall".to_owned(), 7, seats, plan.unwrap()).unwrap();
+    world.put_layout(&layout).await;
+}
+
+#[tokio::test]
+async fn a_map_shows_every_seat_with_place_price_and_status() {
+    let world = World::new().await;
+    hall(&world).await;
+    Call::book("hall", &json!({ "seat": "P1" })).send(&world.office).await;
+    Call::reserve("hall", &json!({ "seat": "S1", "expires_in": 60 })).send(&world.office).await;
+    let map = || Call::get_seats("hall").query("view=map");
+    assert_eq!(map().send(&world.office).await.header("x-cache"), "miss");
+    let shown = map().send(&world.office).await;
+    assert_eq!((shown.status, shown.header("x-cache"), shown.header("cache-control")), (200, "hit", "no-cache"));
+    insta::assert_json_snapshot!(shown.body);
+    let unchanged = map().header("If-None-Match", shown.header("etag")).send(&world.office).await;
+    assert_eq!(unchanged.status, 304);
+    world.at(60_000);
+    assert_eq!(map().send(&world.office).await.body["seats"][2]["status"], "available");
+}
+
+#[tokio::test]
+async fn a_section_is_shown_by_itself() {
+    let world = World::new().await;
+    hall(&world).await;
+    Call::book("hall", &json!({ "seat": "P1" })).send(&world.office).await;
+    let look = Call::get_seats("hall").query("section=Parterre").send(&world.office).await;
+    assert_eq!((look.seats(), &look.body["booked"]), (vec!["P2"], &json!(1)));
+    let look = Call::get_seats("hall").query("section=Sides&view=map").send(&world.office).await;
+    assert_eq!((look.seats(), &look.body["booked"]), (vec!["S1"], &json!(0)));
+    for (query, expected) in [("section=Gods", "\"Parterre\", \"Sides\""), ("view=picture", "map or seats")] {
+        let refused = Call::get_seats("hall").query(query).send(&world.office).await;
+        assert_eq!((refused.status, refused.code()), (400, "malformed_request"));
+        assert!(refused.text("detail").contains(expected), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn a_map_tells_who_names_a_reservation_which_seats_are_theirs() {
+    let world = World::new().await;
+    let reserve = json!({ "seats": ["A1", "B1"], "reservation_id": id(1), "expires_in": 60 });
+    Call::reserve("1", &reserve).signed_in("ann").send(&world.office).await;
+    Call::reserve("1", &json!({ "seat": "A2" })).send(&world.office).await;
+    let map = |who: &str, reservation: u128| {
+        let call = Call::get_seats("1").query("view=map").header("Reservation-Id", &id(reservation));
+        if who.is_empty() { call } else { call.signed_in(who) }
+    };
+    let yours = |reply: &boxoffice_tests::Reply| {
+        let seats = reply.body["seats"].as_array().unwrap().iter().filter(|seat| seat["yours"] == true);
+        seats.map(|seat| seat["seat"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let own = map("ann", 1).send(&world.office).await;
+    assert_eq!((own.header("x-cache"), own.header("cache-control")), ("bypass", "no-store"));
+    assert_eq!((yours(&own), &own.body["reserved"]), (vec!["A1".to_owned(), "B1".to_owned()], &json!(3)));
+    for (who, reservation) in [("bob", 1), ("", 1), ("ann", 2)] {
+        assert_eq!(
+            yours(&map(who, reservation).send(&world.office).await),
+            Vec::<String>::new(),
+            "{who} {reservation}"
+        );
+    }
+    world.at(60_000);
+    assert_eq!(yours(&map("ann", 1).send(&world.office).await), Vec::<String>::new(), "they have run out");
+    let wrong = Call::get_seats("1").query("view=map").header("Reservation-Id", "mine").send(&world.office).await;
+    assert!(wrong.text("detail").starts_with("Reservation-Id: "), "{}", wrong.text);
+}

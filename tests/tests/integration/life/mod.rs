@@ -1,0 +1,6 @@
+//! What comes after reserving and booking: releasing, extending, cancelling, booking a whole reservation. What it costs, and what
+//! failures and others' calls in between do to it.
+
+mod costs;
+mod faults;
+mod races;
