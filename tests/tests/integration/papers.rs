@@ -117,8 +117,10 @@ fn each_function_may_do_what_it_does_and_no_more() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     for (role, actions) in [
         ("GetSeatsRole", vec!["GetItem", "Query"]),
-        ("ReserveRole", vec!["BatchGetItem", "ConditionCheckItem", "GetItem", "UpdateItem"]),
-        ("BookRole", vec!["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]),
+        ("ReserveRole", vec!["BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
+        ("BookRole", vec!["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
+        ("ReservationsRole", vec!["BatchGetItem", "GetItem", "Query", "UpdateItem"]),
+        ("BookingsRole", vec!["GetItem", "UpdateItem"]),
         ("SyncCacheRole", vec!["DescribeStream", "GetItem", "GetRecords", "GetShardIterator", "ListStreams"]),
     ] {
         let policies = &template.resources[role]["Properties"]["Policies"];
