@@ -14,3 +14,8 @@ pub(crate) fn new_id() -> Uuid {
 pub(crate) fn jitter(most: Duration) -> Duration {
     most.mul_f64(fastrand::f64())
 }
+
+/// A number to choose by.
+pub(crate) fn seed() -> u64 {
+    fastrand::u64(..)
+}

@@ -200,6 +200,15 @@ pub(super) fn optional_id<T>(
     value.map(|value| text(field, value, "a UUID", parse)).transpose()
 }
 
+/// An optional field that is a text of at most so many characters.
+pub(super) fn optional_text(field: &str, value: Option<&Value>, most: usize) -> Result<Option<String>, Problem> {
+    let bounded = |value: &Value| {
+        let text = value.as_str().filter(|text| text.chars().count() <= most);
+        text.map(str::to_owned).ok_or_else(|| Problem::malformed(field, format!("expected at most {most} characters")))
+    };
+    value.map(bounded).transpose()
+}
+
 fn text<T>(
     field: &str,
     value: &Value,

@@ -6,10 +6,12 @@ use lambda_http::{Body, Response};
 use serde::Serialize;
 
 use crate::rules::availability::SeatState;
+use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
 use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
 use crate::usecases::{
-    BookError, BookingError, ExtendError, GetSeatsError, ReservationError, ReserveError, SelectError, StoreError,
+    BookError, BookingError, ExtendError, GetSeatsError, ReservationError, ReserveBestError, ReserveError, SelectError,
+    StoreError,
 };
 
 /// Seconds after which it is worth trying again.
@@ -103,6 +105,7 @@ pub struct Problem {
     pub code: Code,
     detail: String,
     seats: Vec<SeatProblem>,
+    shortage: Option<Shortage>,
     /// For the log only.
     cause: Option<String>,
 }
@@ -129,12 +132,18 @@ struct Details<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     seats: &'a [SeatProblem],
+    /// Seats left that would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<usize>,
+    /// The most of them that are together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_block: Option<usize>,
 }
 
 impl Problem {
     /// A problem that its detail explains.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), seats: Vec::new(), cause: None }
+        Self { code, detail: detail.into(), seats: Vec::new(), shortage: None, cause: None }
     }
 
     /// A request that isn't what it has to be: which part, and what was expected of it.
@@ -192,6 +201,8 @@ impl Problem {
             code,
             request_id,
             seats: &self.seats,
+            available: self.shortage.map(|shortage| shortage.available),
+            largest_block: self.shortage.map(|shortage| shortage.largest_block),
         };
         let body = serde_json::to_string(&details).unwrap_or_default();
         let mut response = Response::builder()
@@ -253,6 +264,29 @@ impl From<ReserveError> for Problem {
                 format!("You have {reserved} seats reserved, and may have {most} at once. Nothing was changed."),
             ),
             ReserveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReserveBestError> for Problem {
+    fn from(error: ReserveBestError) -> Self {
+        match error {
+            ReserveBestError::GetSeats(error) => error.into(),
+            ReserveBestError::UnknownSection(names) => Self::malformed("section", one_of(&names)),
+            ReserveBestError::UnknownCategory(names) => Self::malformed("category", one_of(&names)),
+            ReserveBestError::NotEnough(shortage) => {
+                let Shortage { available, largest_block } = shortage;
+                let detail = format!(
+                    "{available} seats would do, and at most {largest_block} of them are together. Nothing was changed."
+                );
+                Self { shortage: Some(shortage), ..Self::new(Code::NotEnoughSeats, detail) }
+            }
+            ReserveBestError::IdReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This reservation_id or Idempotency-Key stood for another wish before. Nothing was changed; use a new one for \
+                    a new wish.",
+            ),
+            ReserveBestError::Reserve(error) => error.into(),
         }
     }
 }
@@ -321,4 +355,15 @@ impl From<BookingError> for Problem {
 
 fn too_many(seats: usize) -> String {
     format!("the reservation holds {seats} seats; name at most {MOST_SEATS_AT_ONCE} of them at once")
+}
+
+/// What was expected of a name: the first of those that there are.
+pub(super) fn one_of(names: &[String]) -> String {
+    const MOST: usize = 10;
+    if names.is_empty() {
+        return "expected none, as the theater has none".to_owned();
+    }
+    let first: Vec<_> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
+    let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };
+    format!("expected one of {}{more}", first.join(", "))
 }

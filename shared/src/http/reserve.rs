@@ -12,8 +12,9 @@ use super::problem::Problem;
 use super::{answer, json_response};
 use crate::rules::idempotency;
 use crate::rules::names::{ReservationId, SeatLabel};
+use crate::rules::plan::MAX_PART_NAME;
 use crate::tally::Tally;
-use crate::usecases::{BoxOffice, Reserve};
+use crate::usecases::{BoxOffice, Reserve, ReserveBest};
 
 /// The route, as API Gateway writes it.
 pub const ROUTE: &str = "POST /theaters/{theaterId}/reserve";
@@ -24,8 +25,20 @@ pub const ROUTE: &str = "POST /theaters/{theaterId}/reserve";
 struct ReserveBody {
     seat: Option<Value>,
     seats: Option<Value>,
+    quantity: Option<Value>,
+    section: Option<Value>,
+    category: Option<Value>,
+    accessible: Option<Value>,
     expires_in: Option<Value>,
     reservation_id: Option<Value>,
+}
+
+/// What is asked for.
+enum Ask {
+    /// These seats.
+    Seats(Reserve),
+    /// The best for a wish.
+    Best(ReserveBest),
 }
 
 /// The answer.
@@ -46,8 +59,16 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Bod
 
 /// Answers 201 when seats were reserved, 200 when the reservation held all of them before.
 async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
-    let ask = read(office, request)?;
-    let reserved = office.reserve(&ask, tally).await?;
+    let (theater, reserved) = match read(office, request)? {
+        Ask::Seats(ask) => {
+            let reserved = office.reserve(&ask, tally).await?;
+            (ask.theater, reserved)
+        }
+        Ask::Best(ask) => {
+            let reserved = office.reserve_best(&ask, tally).await?;
+            (ask.theater, reserved)
+        }
+    };
     let body = ReservedBody {
         message: match (reserved.replayed, reserved.seats.len()) {
             (true, _) => "Reservation already exists",
@@ -55,26 +76,60 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
             (false, _) => "Seats reserved",
         },
         reservation_id: reserved.reservation.to_string(),
-        theater_id: ask.theater.as_str(),
+        theater_id: theater.as_str(),
         seats: reserved.seats.iter().map(SeatLabel::as_str).collect(),
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
     };
     let response = json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)?;
-    let links = Links::of(request, &ask.theater);
+    let links = Links::of(request, &theater);
     let location = links.reservation(reserved.reservation);
     Ok(links.to_use(reserved.reservation, false).put(response, Some(location)))
 }
 
-fn read(office: &BoxOffice, request: &Request) -> Result<Reserve, Problem> {
+fn read(office: &BoxOffice, request: &Request) -> Result<Ask, Problem> {
     let theater = input::theater_id(request)?;
     let caller = input::caller(request);
     let key = input::idempotency_key(request)?;
     let body: ReserveBody = input::body(request)?;
-    let seats = SeatFields { seat: body.seat, seats: body.seats }.labels(office.max_seats_per_call())?;
-    let named = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
-    let keyed = || key.map(|key| idempotency::reservation_id(&theater, &caller, &key, &seats));
-    let reservation = named.or_else(keyed);
+    let reservation = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
     let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
-    Ok(Reserve { theater, seats, expires_in, reservation, caller })
+    let fields = SeatFields { seat: body.seat, seats: body.seats };
+    let Some(quantity) = body.quantity else {
+        let wishes = [("section", body.section), ("category", body.category), ("accessible", body.accessible)];
+        if let Some((field, _)) = wishes.iter().find(|(_, value)| value.is_some()) {
+            return Err(Problem::malformed(field, "goes with quantity only"));
+        }
+        let seats = fields.labels(office.max_seats_per_call())?;
+        let keyed = || key.map(|key| idempotency::reservation_id(&theater, &caller, &key, &seats));
+        let reservation = reservation.or_else(keyed);
+        return Ok(Ask::Seats(Reserve { theater, seats, expires_in, reservation, caller }));
+    };
+    if !fields.is_empty() {
+        return Err(Problem::malformed("quantity", "expected either quantity or the seats, got both"));
+    }
+    // A key stands for this request; without one the reservation does, which then is made for it.
+    let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
+    Ok(Ask::Best(ReserveBest {
+        quantity: quantity_of(&quantity, office.max_seats_per_call())?,
+        section: input::optional_text("section", body.section.as_ref(), MAX_PART_NAME)?,
+        category: input::optional_text("category", body.category.as_ref(), MAX_PART_NAME)?,
+        accessible: match body.accessible {
+            None => false,
+            Some(Value::Bool(accessible)) => accessible,
+            Some(_) => return Err(Problem::malformed("accessible", "expected true or false")),
+        },
+        request: request.or(reservation.map(|reservation| reservation.0)),
+        theater,
+        expires_in,
+        reservation,
+        caller,
+    }))
+}
+
+fn quantity_of(value: &Value, most: usize) -> Result<usize, Problem> {
+    let quantity = value.as_u64().and_then(|quantity| usize::try_from(quantity).ok());
+    quantity
+        .filter(|quantity| (1..=most).contains(quantity))
+        .ok_or_else(|| Problem::malformed("quantity", format!("expected a whole number from 1 to {most}")))
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::problem::Problem;
+use super::problem::{Problem, one_of};
 use crate::rules::availability::SeatState;
 use crate::rules::layout::Layout;
 use crate::rules::plan::Place;
@@ -157,16 +157,8 @@ fn label(layout: &Layout, position: usize) -> &str {
 }
 
 /// A section by its name.
-pub(super) fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
+fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
     let sections = layout.plan().sections();
     let found = sections.iter().position(|section| section == name).and_then(|index| u16::try_from(index).ok());
-    found.ok_or_else(|| Problem::malformed("section", format!("expected one of {}", quoted(sections))))
-}
-
-/// The first of some names, as they are told to a caller.
-pub(super) fn quoted(names: &[String]) -> String {
-    const MOST: usize = 10;
-    let first: Vec<_> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
-    let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };
-    first.join(", ") + &more
+    found.ok_or_else(|| Problem::malformed("section", one_of(sections)))
 }

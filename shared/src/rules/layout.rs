@@ -2,7 +2,9 @@
 //! cache.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
+use super::best_available::Neighbours;
 use super::names::{SeatLabel, TheaterId};
 use super::plan::Plan;
 
@@ -13,7 +15,7 @@ pub const MAX_SEATS: usize = 20_000;
 pub const MAX_NAME: usize = 200;
 
 /// One theater's seats. Always has between 1 and [`MAX_SEATS`] of them, no label twice.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Layout {
     /// Which theater.
     pub theater: TheaterId,
@@ -24,7 +26,19 @@ pub struct Layout {
     seats: Vec<SeatLabel>,
     positions: HashMap<SeatLabel, u32>,
     plan: Plan,
+    neighbours: OnceLock<Neighbours>,
 }
+
+impl PartialEq for Layout {
+    /// By what it says, not by what was found out from that.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { theater, name, version, seats, positions: _, plan, neighbours: _ } = self;
+        (theater, name, version, seats, plan)
+            == (&other.theater, &other.name, &other.version, &other.seats, &other.plan)
+    }
+}
+
+impl Eq for Layout {}
 
 /// Why a list of seats is no layout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +93,12 @@ impl Layout {
         if plan.places().len() != seats.len() {
             return Err(InvalidLayout::Plan { seats: seats.len(), places: plan.places().len() });
         }
-        Ok(Self { theater, name, version, seats, positions, plan })
+        Ok(Self { theater, name, version, seats, positions, plan, neighbours: OnceLock::new() })
+    }
+
+    /// Who sits next to whom: found out when it is first asked for, which most instances never are.
+    pub fn neighbours(&self) -> &Neighbours {
+        self.neighbours.get_or_init(|| Neighbours::of(&self.plan))
     }
 
     /// Where the seats are.

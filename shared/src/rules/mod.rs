@@ -1,6 +1,7 @@
 //! What a seat, a layout and availability *are*. Pure: nothing here knows AWS, Redis, HTTP or the time of day.
 
 pub mod availability;
+pub mod best_available;
 pub mod caller;
 pub mod idempotency;
 pub mod layout;

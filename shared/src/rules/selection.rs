@@ -54,6 +54,18 @@ impl Selection {
         if unknown.is_empty() { Ok(Self(seats)) } else { Err(UnknownSeats(unknown)) }
     }
 
+    /// The seats at these positions of the layout; positions that it doesn't have are left out.
+    pub fn at(positions: &[u32], layout: &Layout) -> Self {
+        let label = |position: u32| layout.seats().get(usize::try_from(position).ok()?).cloned();
+        let seats = positions
+            .iter()
+            .filter_map(|position| Some(SelectedSeat { label: label(*position)?, position: *position }));
+        let mut seats: Vec<_> = seats.collect();
+        seats.sort_unstable_by_key(|seat| seat.position);
+        seats.dedup();
+        Self(seats)
+    }
+
     /// The seats in layout order.
     pub fn seats(&self) -> &[SelectedSeat] {
         &self.0

@@ -1,6 +1,6 @@
 //! Bookings after they were made: looking one up, and cancelling it.
 
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::attempts::Attempts;
 use super::change::{self, Change};
@@ -42,21 +42,8 @@ pub struct StandingBooking {
 impl Store {
     /// A booking as it is now (one strongly consistent GetItem), if it is there and theirs.
     pub async fn booking(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<StandingBooking>, StoreError> {
-        let mut attempts = Attempts::to_read(self, tally);
-        loop {
-            let call = self
-                .client
-                .get_item()
-                .table_name(&self.table)
-                .set_key(Some(booking_key(wanted.theater, wanted.id)))
-                .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send();
-            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
-                Ok(answer) => return answer.item().map_or(Ok(None), |item| standing(item, wanted)),
-                Err(failed) => attempts.pause(failed.trouble()).await?,
-            }
-        }
+        let item = self.item(booking_key(wanted.theater, wanted.id), tally).await?;
+        item.map_or(Ok(None), |item| standing(&item, wanted))
     }
 
     /// Cancels a booking: it stays readable, its seats can be had again, all or none. `None` if it isn't there, or not

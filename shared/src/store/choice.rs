@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::items::{Item, attribute, choice_key, join, n, read_choice, s};
 use super::reserve::ReserveRequest;
 use super::{Store, StoreError};
-use crate::rules::caller::is_theirs;
-use crate::rules::names::{ReservationId, SeatLabel};
+use crate::rules::caller::{Owner, is_theirs};
+use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::time::EpochMillis;
+use crate::tally::Tally;
 
 /// A choice that a request makes, under an id that it can be recognised by.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +21,6 @@ pub struct Choice<'a> {
     pub id: Uuid,
     /// What was wished for, as text: another wish under the same id is another request.
     pub wish: &'a str,
-    /// The choice to be replaced, by its token: one that was made before, and whose seats are gone.
-    pub replaces: Option<Uuid>,
     /// For how long it is remembered, in seconds: as long as its reservation can last.
     pub remembered: u32,
 }
@@ -37,6 +36,28 @@ pub struct ChosenBefore {
     pub wish: String,
     /// Names this very choice.
     pub token: Uuid,
+}
+
+/// A choice, and who asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct ChoiceRef<'a> {
+    /// Where.
+    pub theater: &'a TheaterId,
+    /// The request's id.
+    pub id: Uuid,
+    /// Who asks.
+    pub owner: Option<Owner>,
+}
+
+impl Store {
+    /// What was chosen for a request (one strongly consistent GetItem), if that is to be believed still.
+    pub async fn choice(&self, wanted: &ChoiceRef<'_>, tally: &Tally) -> Result<Option<ChosenBefore>, StoreError> {
+        let item = self.item(choice_key(wanted.theater, wanted.id), tally).await?;
+        let Some(item) = item.filter(|item| !super::items::has_expired(item, self.clock.now())) else {
+            return Ok(None);
+        };
+        chosen(&item, wanted.owner).map(Some)
+    }
 }
 
 impl Choice<'_> {
@@ -57,15 +78,8 @@ impl Choice<'_> {
         if let Some(owner) = request.owner {
             item.insert(attribute::OWNER.to_owned(), s(owner.0.to_string()));
         }
-        let mut values = HashMap::from([(":now".to_owned(), n(now.seconds().0))]);
-        let condition = match self.replaces {
-            None => "attribute_not_exists(pk) OR expires_at <= :now",
-            Some(token) => {
-                values.insert(":replaces".to_owned(), s(token.to_string()));
-                "attribute_not_exists(pk) OR expires_at <= :now OR request_token = :replaces"
-            }
-        };
-        store.put_if(item, condition, Some(values))
+        let values = HashMap::from([(":now".to_owned(), n(now.seconds().0))]);
+        store.put_if(item, "attribute_not_exists(pk) OR expires_at <= :now", Some(values))
     }
 
     /// What stood in the way of remembering it: a choice made before, unless this request made it itself. Somebody else's
@@ -75,10 +89,15 @@ impl Choice<'_> {
         item: &Item,
         own: Uuid,
     ) -> Result<Option<ChosenBefore>, StoreError> {
-        let (mut before, owner) = read_choice(item)?;
-        if !is_theirs(owner, request.owner) {
-            before.wish.clear();
-        }
+        let before = chosen(item, request.owner)?;
         Ok((before.token != own).then_some(before))
     }
+}
+
+fn chosen(item: &Item, by: Option<Owner>) -> Result<ChosenBefore, StoreError> {
+    let (mut before, owner) = read_choice(item)?;
+    if !is_theirs(owner, by) {
+        before.wish.clear();
+    }
+    Ok(before)
 }

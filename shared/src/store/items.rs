@@ -194,6 +194,11 @@ pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
     }
 }
 
+/// Whether an item's end has come.
+pub(super) fn has_expired(item: &Item, now: EpochMillis) -> bool {
+    number(item, attribute::EXPIRES_AT).is_ok_and(|end| EpochSeconds(end).reached(now))
+}
+
 /// A choice, and whose it is.
 pub(super) fn read_choice(item: &Item) -> Result<(ChosenBefore, Option<Owner>), StoreError> {
     let missing = |name| unreadable(item, name, "expected a UUID");

@@ -25,7 +25,7 @@ use aws_sdk_dynamodb::Client;
 pub use allowance::Allowance;
 pub use book::{BookOutcome, BookRequest, Booking};
 pub use bookings::{BookingRef, StandingBooking};
-pub use choice::{Choice, ChosenBefore};
+pub use choice::{Choice, ChoiceRef, ChosenBefore};
 pub use layouts::PutLayoutError;
 pub use reservations::{ChangedSeats, ExtendOutcome, Extension, ReservationRef, ReservedSeat};
 pub use reserve::{HeldSeat, ReserveOutcome, ReserveRequest};

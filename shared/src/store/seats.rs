@@ -167,6 +167,25 @@ impl Store {
         }
     }
 
+    /// One item as it is now (strongly consistent).
+    pub(super) async fn item(&self, key: Item, tally: &Tally) -> Result<Option<Item>, StoreError> {
+        let mut attempts = Attempts::to_read(self, tally);
+        loop {
+            let call = self
+                .client
+                .get_item()
+                .table_name(&self.table)
+                .set_key(Some(key.clone()))
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send();
+            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+                Ok(answer) => return Ok(answer.item),
+                Err(failed) => attempts.pause(failed.trouble()).await?,
+            }
+        }
+    }
+
     /// What stands under each of these keys now (strongly consistent), in their order; at most 100 keys, each once.
     pub(super) async fn standing(
         &self,

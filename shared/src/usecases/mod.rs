@@ -7,6 +7,7 @@ mod layouts;
 mod put_layout;
 mod reservations;
 mod reserve;
+mod reserve_best;
 mod select;
 mod sync_cache;
 
@@ -20,6 +21,7 @@ pub use layouts::Layouts;
 pub use put_layout::{Put, PutError, put_layout};
 pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
+pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use sync_cache::SyncCacheError;
 
