@@ -116,7 +116,7 @@ impl BoxOffice {
     ) -> Result<Selection, Shortage> {
         let now = self.clock.now();
         let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
-        let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 4 << attempt });
+        let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
         let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };
         let positions = best_available::choose(layout.plan(), layout.neighbours(), &available, wish, steering)?;
         Ok(Selection::at(&positions, layout))

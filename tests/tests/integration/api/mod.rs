@@ -1,5 +1,6 @@
 //! Every row of the contract, route by route.
 
+mod best_available;
 mod book;
 mod bookings;
 mod get_seats;

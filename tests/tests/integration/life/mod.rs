@@ -4,3 +4,4 @@
 mod costs;
 mod faults;
 mod races;
+mod storms;

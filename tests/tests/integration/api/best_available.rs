@@ -1,0 +1,138 @@
+//! `POST /theaters/{theaterId}/reserve` with a quantity: the best seats that there are
+
+use boxoffice_tests::{Call, Reply, World};
+use serde_json::{Value, json};
+
+use super::id;
+
+async fn send(world: &World, body: Value) -> Reply {
+    Call::reserve("1", &body).send(&world.office).await
+}
+
+/// Two rows of three, A before B: the best is in the middle of A.
+#[tokio::test]
+async fn the_best_seats_are_chosen_and_reserved_in_one_call() {
+    let world = World::new().await;
+    let one = send(&world, json!({ "quantity": 1 })).await;
+    assert_eq!((one.status, one.seats()), (201, vec!["A1"]), "A2 would leave A1 and A3 alone");
+    assert!(one.header("location").ends_with(one.text("reservation_id")));
+    world.at(10_000);
+    let pair = send(&world, json!({ "quantity": 2, "expires_in": 60 })).await;
+    assert_eq!((pair.seats(), &pair.body["expires_in"]), (vec!["A2", "A3"], &json!(60)));
+    world.at(20_000);
+    assert_eq!(send(&world, json!({ "quantity": 3 })).await.seats(), ["B1", "B2", "B3"]);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.body["reserved"].as_u64()), ("hit", Some(6)));
+}
+
+#[tokio::test]
+async fn where_there_are_not_so_many_together_it_says_how_many_there_are() {
+    let world = World::new().await;
+    send(&world, json!({ "seat": "A2" })).await;
+    let refused = send(&world, json!({ "quantity": 4 })).await;
+    assert_eq!((refused.status, refused.code()), (409, "not_enough_seats"));
+    assert_eq!((&refused.body["available"], &refused.body["largest_block"]), (&json!(5), &json!(3)));
+    insta::assert_json_snapshot!(refused.body);
+    let nothing = send(&world, json!({ "quantity": 1, "accessible": true })).await;
+    assert_eq!((&nothing.body["available"], &nothing.body["largest_block"]), (&json!(0), &json!(0)));
+    assert_eq!(send(&world, json!({ "quantity": 3 })).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_repeat_is_given_the_same_seats_and_no_others() {
+    let world = World::new().await;
+    for by_key in [true, false] {
+        let theater = if by_key { "1" } else { "2" };
+        let call = |quantity: usize| match by_key {
+            true => {
+                Call::reserve(theater, &json!({ "quantity": quantity })).header("Idempotency-Key", "0123456789abcdef")
+            }
+            false => Call::reserve(theater, &json!({ "quantity": quantity, "reservation_id": id(1) })),
+        };
+        world.at(0);
+        let first = call(2).send(&world.office).await;
+        world.at(100_000);
+        let again = call(2).send(&world.office).await;
+        assert_eq!((first.status, again.status, again.header("idempotent-replayed")), (201, 200, "true"), "{by_key}");
+        for field in ["reservation_id", "seats", "expires_at"] {
+            assert_eq!(again.body[field], first.body[field], "{field}");
+        }
+        let other = call(1).send(&world.office).await;
+        assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
+        let look = Call::get_seats(theater).query("consistent=true").send(&world.office).await;
+        assert_eq!(look.body["reserved"], 2, "{by_key}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_is_known_although_no_seat_is_left() {
+    let world = World::new().await;
+    let call = |number| Call::reserve("1", &json!({ "quantity": 3, "reservation_id": id(number) }));
+    assert_eq!(call(1).send(&world.office).await.status, 201);
+    assert_eq!(call(2).send(&world.office).await.status, 201);
+    assert_eq!(call(3).send(&world.office).await.code(), "not_enough_seats");
+    let again = call(1).send(&world.office).await;
+    assert_eq!((again.status, again.seats().len()), (200, 3));
+}
+
+#[tokio::test]
+async fn what_ran_out_is_made_again_if_its_seats_are_free_and_else_refused() {
+    let world = World::new().await;
+    let body = json!({ "quantity": 2, "reservation_id": id(1), "expires_in": 60 });
+    let first = send(&world, body.clone()).await;
+    world.at(60_000);
+    let again = send(&world, body.clone()).await;
+    assert_eq!((again.status, &again.body["seats"]), (201, &first.body["seats"]));
+    Call::book("1", &json!({ "reservation_id": id(1), "booking_id": id(7) })).send(&world.office).await;
+    let late = send(&world, body).await;
+    assert_eq!((late.status, late.code(), late.seats()), (409, "seat_unavailable", first.seats()), "never others");
+}
+
+#[tokio::test]
+async fn a_key_and_a_cart_of_ones_own_go_together() {
+    let world = World::new().await;
+    send(&world, json!({ "seat": "B1", "reservation_id": id(1) })).await;
+    let call = |key: &str| {
+        Call::reserve("1", &json!({ "quantity": 1, "reservation_id": id(1) })).header("Idempotency-Key", key)
+    };
+    for (key, status) in [("0123456789abcdef", 201), ("0123456789abcdef", 200), ("fedcba9876543210", 201)] {
+        assert_eq!(call(key).send(&world.office).await.status, status);
+    }
+    assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.seats().len(), 3);
+    let other = Call::reserve("1", &json!({ "quantity": 1, "reservation_id": id(2) }));
+    let other = other.header("Idempotency-Key", "0123456789abcdef").send(&world.office).await;
+    assert_eq!(other.status, 422, "the key stood for another cart");
+}
+
+#[tokio::test]
+async fn another_callers_wish_is_not_known() {
+    let world = World::new().await;
+    let call = Call::reserve("1", &json!({ "quantity": 2, "reservation_id": id(1) }));
+    let first = call.clone().signed_in("ann").send(&world.office).await;
+    assert_eq!(first.status, 201);
+    let guessed = call.signed_in("bob").send(&world.office).await;
+    assert_eq!((guessed.status, guessed.code()), (422, "idempotency_key_reused"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_by_field() {
+    let world = World::new().await;
+    for (body, field) in [
+        (json!({ "quantity": 0 }), "quantity"),
+        (json!({ "quantity": 11 }), "quantity"),
+        (json!({ "quantity": "2" }), "quantity"),
+        (json!({ "quantity": 2, "seat": "A1" }), "quantity"),
+        (json!({ "seat": "A1", "section": "x" }), "section"),
+        (json!({ "seat": "A1", "accessible": true }), "accessible"),
+        (json!({ "quantity": 2, "section": "Gods" }), "section"),
+        (json!({ "quantity": 2, "category": "cheap" }), "category"),
+        (json!({ "quantity": 2, "category": 7 }), "category"),
+        (json!({ "quantity": 2, "accessible": "yes" }), "accessible"),
+        (json!({ "quantity": 2, "expires_in": 0 }), "expires_in"),
+    ] {
+        let reply = send(&world, body).await;
+        assert_eq!((reply.status, reply.code()), (400, "malformed_request"), "{}", reply.text);
+        assert!(reply.text("detail").starts_with(&format!("{field}: ")), "{}", reply.text);
+    }
+    assert_eq!(Call::reserve("9", &json!({ "quantity": 1 })).send(&world.office).await.code(), "theater_not_found");
+}
