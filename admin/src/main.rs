@@ -6,12 +6,15 @@ mod file;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::startup;
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{Put, put_layout};
+use boxoffice::usecases::{BoxOffice, Expected, Put};
+
+use crate::file::Theater;
 
 const USAGE: &str = "usage: load-theaters FILE
   FILE        JSON, for example local/theaters.json
@@ -38,23 +41,20 @@ async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     let theaters = file::parse(&text).map_err(|error| format!("{path}: {error}"))?;
     let config = Config::from_env()?;
     let store = startup::store(&config, startup::sdk(), Clock::System).await;
-    for theater in theaters {
-        let tally = Tally::default();
-        let put = put_layout(&store, &Clock::System, &theater.id, &theater.name, &theater.seats, &tally)
+    let office = BoxOffice::new(store, None, Clock::System, config.terms);
+    for Theater { id, layout } in theaters {
+        // The largest hall whose seats are all dropped takes some seconds; nobody waits at the other end of a connection.
+        let tally = Tally::lasting(Duration::from_secs(120));
+        let (put, _) = office
+            .put_theater(&id, &layout, Expected::Whatever, &tally)
             .await
-            .map_err(|error| format!("theater {}: {error}", theater.id))?;
+            .map_err(|error| format!("theater {id}: {error}"))?;
         let what = match put {
             Put::Created => "created",
             Put::Changed => "changed",
             Put::Unchanged => "unchanged",
         };
-        writeln!(
-            std::io::stdout(),
-            "theater {} ({}): {} seats, {what}",
-            theater.id,
-            theater.name,
-            theater.seats.len()
-        )?;
+        writeln!(std::io::stdout(), "theater {id} ({}): {} seats, {what}", layout.name, layout.seats.len())?;
     }
     Ok(())
 }

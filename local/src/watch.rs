@@ -28,8 +28,9 @@ const FIRST_REQUESTS: &[FirstRequest] = &[
     ("POST", "/v1/theaters/1/book", "{}", 400),
     ("GET", "/v1/theaters/1/reservations/none", "", 400),
     ("GET", "/v1/theaters/1/bookings/none", "", 400),
+    ("GET", "/v1/theaters", "", 200),
 ];
-const FUNCTIONS: &[&str] = &["get-seats", "reserve", "book", "reservations", "bookings"];
+const FUNCTIONS: &[&str] = &["get-seats", "reserve", "book", "reservations", "bookings", "theaters"];
 const PROCESSES_PER_FUNCTION: &str = "16";
 const LONGEST_START: Duration = Duration::from_secs(60);
 const STAND_IN_FOR_CARGO: &str = include_str!("watch/cargo.sh");

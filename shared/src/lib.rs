@@ -7,6 +7,7 @@
 //! | [`cache`] | availability in Redis, which only makes looking fast |
 //! | [`usecases`] | get seats, reserve, book, sync the cache: store and cache put in order |
 //! | [`http`] | API Gateway events into requests, answers and errors into responses |
+//! | [`document`] | layouts as JSON documents, read and written |
 //! | [`stream`] | the table's stream into the cache |
 //! | [`config`], [`telemetry`], [`startup`] | what surrounds them |
 //! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
@@ -16,6 +17,7 @@
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod document;
 mod entropy;
 pub mod http;
 pub mod rules;

@@ -43,6 +43,11 @@ impl Default for Tally {
 }
 
 impl Tally {
+    /// Of work that nobody waits for at the other end of a connection, and that may take so long.
+    pub fn lasting(longest: Duration) -> Self {
+        Self { costs: Mutex::default(), give_up: Instant::now() + longest }
+    }
+
     /// Adds to the costs.
     pub fn add(&self, change: impl FnOnce(&mut Costs)) {
         // A panic between lock and unlock can't leave a number half written.

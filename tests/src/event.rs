@@ -6,12 +6,14 @@ use std::convert::Infallible;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::http::event::tame;
-use boxoffice::http::{ROUTES, book, bookings, get_seats, reservations, reserve};
+use boxoffice::http::{ROUTES, book, bookings, get_seats, reservations, reserve, theaters};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Body, Context, LambdaEvent, Request, RequestExt, Response};
 use serde_json::{Value, json};
+
+use crate::world::ADMIN_SCOPE;
 
 /// One call of the API.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub struct Call {
     headers: BTreeMap<String, String>,
     body: Option<Vec<u8>>,
     subject: Option<String>,
+    scopes: Vec<&'static str>,
 }
 
 impl Call {
@@ -65,13 +68,35 @@ impl Call {
         Self::new(bookings::DELETE, theater, None).parameter("bookingId", id)
     }
 
+    /// List theaters.
+    pub fn theaters() -> Self {
+        let mut call = Self::new(theaters::LIST, "", None);
+        call.parameters.clear();
+        call
+    }
+
+    /// Show a theater's layout.
+    pub fn theater(theater: &str) -> Self {
+        Self::new(theaters::GET, theater, None)
+    }
+
+    /// Put a theater's layout, as an administrator.
+    pub fn put_theater(theater: &str, document: &Value) -> Self {
+        Self::new(theaters::PUT, theater, Some(document.to_string().into())).administrator()
+    }
+
+    /// Remove a theater, as an administrator.
+    pub fn delete_theater(theater: &str) -> Self {
+        Self::new(theaters::DELETE, theater, None).administrator()
+    }
+
     fn new(route: &'static str, theater: &str, body: Option<Vec<u8>>) -> Self {
         let mut headers = BTreeMap::from([("host".to_owned(), "api.example".to_owned())]);
         if body.is_some() {
             headers.insert("content-type".to_owned(), "application/json".to_owned());
         }
         let parameters = BTreeMap::from([("theaterId", theater.to_owned())]);
-        Self { route, parameters, query: String::new(), headers, body, subject: None }
+        Self { route, parameters, query: String::new(), headers, body, subject: None, scopes: vec![] }
     }
 
     fn parameter(mut self, name: &'static str, value: &str) -> Self {
@@ -114,6 +139,27 @@ impl Call {
         self
     }
 
+    /// Signed in as somebody who may change theaters.
+    #[must_use]
+    pub fn administrator(mut self) -> Self {
+        self.scopes = vec!["openid", ADMIN_SCOPE];
+        self.signed_in("administrator")
+    }
+
+    /// With a token of these scopes.
+    #[must_use]
+    pub fn scopes(mut self, scopes: &[&'static str]) -> Self {
+        self.scopes = scopes.to_vec();
+        self
+    }
+
+    /// Without any token.
+    #[must_use]
+    pub fn signed_out(mut self) -> Self {
+        self.subject = None;
+        self
+    }
+
     /// The event that API Gateway would send.
     pub fn event(&self) -> Value {
         let (method, template) = self.route.split_once(' ').unwrap();
@@ -143,7 +189,11 @@ impl Call {
             "isBase64Encoded": false,
         });
         if let Some(subject) = &self.subject {
-            event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": { "sub": subject }, "scopes": null } });
+            event["requestContext"]["authorizer"] =
+                json!({ "jwt": { "claims": { "sub": subject }, "scopes": self.scopes } });
+            if self.scopes.is_empty() {
+                event["requestContext"]["authorizer"]["jwt"]["scopes"] = Value::Null;
+            }
         }
         if let Some(body) = &self.body {
             match std::str::from_utf8(body) {
@@ -198,6 +248,7 @@ pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) ->
         "book" => book::serve(office, request).await,
         "reservations" => reservations::serve(office, request).await,
         "bookings" => bookings::serve(office, request).await,
+        "theaters" => theaters::serve(office, request).await,
         other => panic!("no function {other}"),
     }
 }

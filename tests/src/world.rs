@@ -8,13 +8,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::cache::{Cache, CacheAddress};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
+use boxoffice::document::NewLayout;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::rules::plan::Plan;
 use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{Administrators, BoxOffice, Terms, put_layout};
+use boxoffice::usecases::{Administrators, BoxOffice, Expected, Terms};
 use uuid::Uuid;
 
 use crate::engines;
@@ -166,9 +168,15 @@ impl World {
     /// Puts a theater's layout, past every proxy.
     pub async fn put_theater(&self, id: &str, name: &str, seats: &[&str]) {
         let seats: Vec<_> = seats.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-        let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
+        let wanted = NewLayout { name: name.to_owned(), plan: Plan::of_list(&seats), seats };
         let id = TheaterId::parse(id).unwrap();
-        put_layout(&store, &self.clock, &id, name, &seats, &Tally::default()).await.expect("a layout");
+        let office = self.past_proxies();
+        office.put_theater(&id, &wanted, Expected::Whatever, &Tally::default()).await.expect("a layout");
+    }
+
+    fn past_proxies(&self) -> BoxOffice {
+        let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
+        BoxOffice::new(store, None, self.clock.clone(), config(&self.setup, &self.table, &self.prefix).terms)
     }
 
     /// Puts a theater's layout as it is, past every proxy, where there is none.
@@ -216,9 +224,10 @@ impl World {
         delete.key("sk", AttributeValue::S(format!("SEAT#{seat}"))).send().await.expect("the table");
     }
 
-    /// How many items the table has: 2 layouts to begin with.
+    /// How many items the table has, but for the list of theaters: 2 layouts to begin with.
     pub async fn item_count(&self) -> usize {
-        self.items().await.len()
+        let listed = AttributeValue::S("THEATERS".to_owned());
+        self.items().await.into_iter().filter(|item| item["pk"] != listed).count()
     }
 
     /// All items of the table.

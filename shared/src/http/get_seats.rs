@@ -28,7 +28,7 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
     let shown = Shown::of(&view.layout, wants_map(request)?, input::query(request, "section"))?;
     let body = shown.body(&view)?;
     let etag = format!("\"{:016x}\"", xxh3_64(body.as_bytes()));
-    let unchanged = none_match(request).is_some_and(|wanted| matches(wanted, &etag));
+    let unchanged = input::none_match(request).is_some_and(|wanted| input::matches(wanted, &etag));
     let response = Response::builder()
         .header("etag", &etag)
         // May be kept, but is asked for before each use: then a 304 costs next to nothing.
@@ -58,36 +58,10 @@ fn wants_map(request: &Request) -> Result<bool, Problem> {
     }
 }
 
-fn none_match(request: &Request) -> Option<&str> {
-    request.headers().get("if-none-match")?.to_str().ok()
-}
-
-/// Whether `If-None-Match` names this tag (RFC 9110, 13.1.2): `*`, or a list in which weak and strong compare alike.
-fn matches(wanted: &str, etag: &str) -> bool {
-    let strong = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
-    wanted.trim() == "*" || wanted.split(',').any(strong)
-}
-
 fn source(source: Source) -> &'static str {
     match source {
         Source::Hit => "hit",
         Source::Miss => "miss",
         Source::Bypass => "bypass",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_etag_matches_alone_in_a_list_weak_or_by_a_star() {
-        let etag = "\"00aa\"";
-        for wanted in ["\"00aa\"", "\"x\", \"00aa\"", "W/\"00aa\"", "*", " * "] {
-            assert!(matches(wanted, etag), "{wanted}");
-        }
-        for wanted in ["", "00aa", "\"00ab\"", "\"x\",\"y\""] {
-            assert!(!matches(wanted, etag), "{wanted}");
-        }
     }
 }

@@ -122,11 +122,28 @@ fn token(request: &Request) -> Option<&ApiGatewayRequestAuthorizerJwtDescription
     }
 }
 
+/// `If-None-Match`, if it is there.
+pub(super) fn none_match(request: &Request) -> Option<&str> {
+    request.headers().get("if-none-match")?.to_str().ok()
+}
+
+/// Whether `If-None-Match` names this tag (RFC 9110, 13.1.2): `*`, or a list in which weak and strong compare alike.
+pub(super) fn matches(wanted: &str, etag: &str) -> bool {
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
+    wanted.trim() == "*" || wanted.split(',').any(strong)
+}
+
 /// The body, which has to be a JSON object of known fields. A missing content type is taken for JSON.
 pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    serde_json::from_slice(json(request, MAX_BODY)?)
+        .map_err(|error| Problem::malformed("body", plain(&error.to_string())))
+}
+
+/// The body, which has to be JSON of at most so many bytes; not read yet.
+pub(super) fn json(request: &Request, most: usize) -> Result<&[u8], Problem> {
     let body: &[u8] = request.body().as_ref();
-    if body.len() > MAX_BODY {
-        let detail = format!("The body has {} bytes; at most {MAX_BODY} are taken", body.len());
+    if body.len() > most {
+        let detail = format!("The body has {} bytes; at most {most} are taken", body.len());
         return Err(Problem::new(Code::BodyTooLarge, detail));
     }
     if let Some(content_type) = request.headers().get("content-type") {
@@ -140,12 +157,13 @@ pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem>
     if body.is_empty() {
         return Err(Problem::malformed("body", "expected a JSON object, got nothing"));
     }
-    serde_json::from_slice(body).map_err(|error| {
-        // It quotes the caller: not at length, and nothing that could play tricks where it is shown.
-        let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-        let message: String = error.to_string().chars().take(MAX_DETAIL).map(plain).collect();
-        Problem::malformed("body", message)
-    })
+    Ok(body)
+}
+
+/// A message that may quote the caller: not at length, and nothing that could play tricks where it is shown.
+pub(super) fn plain(message: &str) -> String {
+    let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    message.chars().take(MAX_DETAIL).map(plain).collect()
 }
 
 /// The fields that name seats; each call's body has them.
@@ -217,4 +235,20 @@ fn text<T>(
 ) -> Result<T, Problem> {
     let parsed = value.as_str().ok_or(InvalidName { expected }).and_then(parse);
     parsed.map_err(|error| Problem::malformed(field, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_matches_alone_in_a_list_weak_or_by_a_star() {
+        let etag = "\"00aa\"";
+        for wanted in ["\"00aa\"", "\"x\", \"00aa\"", "W/\"00aa\"", "*", " * "] {
+            assert!(matches(wanted, etag), "{wanted}");
+        }
+        for wanted in ["", "00aa", "\"00ab\"", "\"x\",\"y\""] {
+            assert!(!matches(wanted, etag), "{wanted}");
+        }
+    }
 }

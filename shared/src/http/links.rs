@@ -21,6 +21,24 @@ impl Links {
         Self { theater: format!("{base}/theaters/{theater}"), links: Vec::new() }
     }
 
+    /// Links of the list of theaters: to what follows.
+    pub(super) fn list(request: &Request, next: Option<&str>, limit: usize) -> Self {
+        let path = request.raw_http_path();
+        let links = next.map(|after| format!("<{path}?limit={limit}&after={after}>; rel=\"next\""));
+        Self { theater: String::new(), links: links.into_iter().collect() }
+    }
+
+    /// The path of the theater.
+    pub(super) fn theater(&self) -> String {
+        self.theater.clone()
+    }
+
+    /// Where its seats can be looked at.
+    pub(super) fn to_look(self) -> Self {
+        let seats = format!("{}/seats", self.theater);
+        self.to("seats", &seats)
+    }
+
     /// The path of a reservation.
     pub(super) fn reservation(&self, id: ReservationId) -> String {
         format!("{}/reservations/{id}", self.theater)

@@ -10,6 +10,7 @@ pub mod problem;
 pub mod reservations;
 pub mod reserve;
 mod seat_map;
+pub mod theaters;
 
 use std::convert::Infallible;
 
@@ -32,6 +33,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     (reservations::EXTEND, "reservations"),
     (bookings::GET, "bookings"),
     (bookings::DELETE, "bookings"),
+    (theaters::LIST, "theaters"),
+    (theaters::GET, "theaters"),
+    (theaters::PUT, "theaters"),
+    (theaters::DELETE, "theaters"),
 ];
 
 /// Header that tells a repeated request's answer from the first one.
@@ -52,7 +57,8 @@ async fn answer(
     async {
         let started = Instant::now();
         let tally = Tally::default();
-        let (response, code) = match operation(&tally).await {
+        // Boxed: what it is made of is deep, and the compiler follows it only so far.
+        let (response, code) = match Box::pin(operation(&tally)).await {
             Ok(response) => (response, ""),
             Err(problem) => {
                 problem.log();

@@ -10,8 +10,8 @@ use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
 use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
 use crate::usecases::{
-    BookError, BookingError, ExtendError, GetSeatsError, ReservationError, ReserveBestError, ReserveError, SelectError,
-    StoreError,
+    BookError, BookingError, ExtendError, GetSeatsError, PutError, ReservationError, ReserveBestError, ReserveError,
+    SelectError, StoreError,
 };
 
 /// Seconds after which it is worth trying again.
@@ -163,7 +163,7 @@ impl Problem {
         Self { cause: Some(cause.to_string()), ..Self::new(Code::TryAgain, detail) }
     }
 
-    fn theater_not_found() -> Self {
+    pub(super) fn theater_not_found() -> Self {
         Self::new(Code::TheaterNotFound, "theaterId: there is no theater of this id")
     }
 
@@ -309,6 +309,28 @@ impl From<BookError> for Problem {
                     for a new booking.",
             ),
             BookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PutError> for Problem {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Invalid(error) => Self::malformed("seats", error),
+            PutError::ReplaceUnsaid(version) => Self::if_match_required(version),
+            PutError::Unexpected(there) => {
+                let there = there.map_or("There is none".to_owned(), |version| format!("It is \"{version}\""));
+                let detail = format!("If-Match: {there} now. Nothing was changed; look at it, and decide again.");
+                Self::new(Code::LayoutChanged, detail)
+            }
+            PutError::InUse(conflicts) => {
+                let detail =
+                    format!("{} of the seats that would be gone are in use. Nothing was changed.", conflicts.len());
+                Self { seats: conflicts.iter().map(seat_problem).collect(), ..Self::new(Code::SeatsInUse, detail) }
+            }
+            error @ PutError::DropsTooMany(_) => Self::malformed("seats", error),
+            error @ PutError::Contended => Self::new(Code::LayoutChanged, error.to_string()),
+            PutError::Store(error) => error.into(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::problem::{Problem, one_of};
+use crate::document::{self, CategoryBody};
 use crate::rules::availability::SeatState;
 use crate::rules::layout::Layout;
 use crate::rules::plan::Place;
@@ -34,14 +35,6 @@ struct MapBody<'a> {
     booked: usize,
 }
 
-/// A category, as a layout's document has it.
-#[derive(Serialize)]
-struct CategoryBody<'a> {
-    category: &'a str,
-    price: u64,
-    currency: &'a str,
-}
-
 #[derive(Serialize)]
 struct MapSeat<'a> {
     seat: &'a str,
@@ -51,16 +44,11 @@ struct MapSeat<'a> {
     y: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<&'a str>,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     accessible: bool,
     status: &'static str,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     yours: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// What a look shows of a theater.
@@ -92,19 +80,12 @@ impl Shown {
     }
 
     fn map_body(&self, view: &SeatsView) -> Result<String, Problem> {
-        let plan = view.layout.plan();
         let (reserved, booked) = self.counts(view);
-        let categories = plan.categories().iter();
-        let categories = categories.map(|category| CategoryBody {
-            category: &category.name,
-            price: category.price,
-            currency: &category.currency,
-        });
         let body = MapBody {
             theater_id: view.layout.theater.as_str(),
             name: &view.layout.name,
             layout_version: view.layout.version,
-            categories: categories.collect(),
+            categories: document::categories(&view.layout),
             seats: self.seats(view).map(|(position, place, state)| map_seat(view, position, place, state)).collect(),
             reserved,
             booked,
@@ -134,14 +115,13 @@ impl Shown {
 fn map_seat<'a>(view: &'a SeatsView, position: usize, place: &Place, state: SeatState) -> MapSeat<'a> {
     let plan = view.layout.plan();
     let name = |names: &'a [String], index: u16| names.get(usize::from(index)).map_or("", String::as_str);
-    let category = place.category.and_then(|index| plan.categories().get(usize::from(index)));
     MapSeat {
         seat: label(&view.layout, position),
         section: name(plan.sections(), plan.section_of(place)),
         row: plan.rows().get(usize::from(place.row)).map_or("", |row| row.name.as_str()),
         x: place.point.x,
         y: place.point.y,
-        category: category.map(|category| category.name.as_str()),
+        category: document::category_of(&view.layout, place),
         accessible: place.accessible,
         status: match state {
             SeatState::Available => "available",

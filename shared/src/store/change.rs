@@ -156,6 +156,37 @@ impl Change {
         change
     }
 
+    /// Takes a seat out of the layout that can be had, or that was taken out before: until `until` nobody can have it.
+    pub(super) fn remove(decided_on: u64, until: EpochSeconds, stamp: EpochMillis, now: EpochMillis) -> Self {
+        Self {
+            update: Some(
+                "SET #status = :removed, layout_version = :version, expires_at = :until, changed_at = :stamp \
+                REMOVE reservation_id, owner_id, extension_id"
+                    .to_owned(),
+            ),
+            condition: "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \
+                OR (#status = :reserved AND expires_at <= :now)))"
+                .to_owned(),
+            values: values([
+                (":removed", s(REMOVED)),
+                (":available", s(AVAILABLE)),
+                (":reserved", s(RESERVED)),
+                (":version", n(decided_on)),
+                (":until", n(until.0)),
+                (":stamp", n(stamp.0)),
+                (":now", n(now.seconds().0)),
+            ]),
+        }
+    }
+
+    /// Puts a seat back into the layout that was taken out by the write of this stamp.
+    pub(super) fn take_back(seen: EpochMillis, now: EpochMillis) -> Self {
+        let mut change = Self::give_back(Self::raised(seen, now), now);
+        change.condition = "#status = :removed AND changed_at = :seen".to_owned();
+        change.values.extend(values([(":removed", s(REMOVED)), (":seen", n(seen.0))]));
+        change
+    }
+
     fn give_back(stamp: EpochMillis, now: EpochMillis) -> Self {
         Self {
             update: Some(format!(

@@ -9,9 +9,10 @@ use super::StoreError;
 use super::choice::ChosenBefore;
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::caller::{Owner, is_theirs};
-use crate::rules::layout::Layout;
 use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::rules::time::{EpochMillis, EpochSeconds};
+
+pub(super) mod layout;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -35,9 +36,14 @@ pub(super) mod attribute {
     pub(crate) const TURN: &str = "turn";
     pub(crate) const NAME: &str = "name";
     pub(crate) const LAYOUT_VERSION: &str = "layout_version";
+    pub(crate) const PLAN: &str = "plan";
+    pub(crate) const PLAN_PARTS: &str = "plan_parts";
+    pub(crate) const SEAT_COUNT: &str = "seat_count";
 }
 
 const THEATER_PREFIX: &str = "THEATER#";
+/// The partition of the list of all theaters.
+pub(super) const THEATERS: &str = "THEATERS";
 pub(super) const SEAT_PREFIX: &str = "SEAT#";
 pub(super) const RESERVED: &str = "reserved";
 pub(super) const BOOKED: &str = "booked";
@@ -186,6 +192,11 @@ impl BookingItem {
     }
 }
 
+/// On which version of the layout it was decided to remove a seat.
+pub(super) fn removed_on(item: &Item) -> Result<u64, StoreError> {
+    ordinal(item, attribute::LAYOUT_VERSION)
+}
+
 /// What a caller has reserved, as entries, and how often that was written.
 pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
     match item.get(attribute::RESERVED_SEATS) {
@@ -210,22 +221,6 @@ pub(super) fn read_choice(item: &Item) -> Result<(ChosenBefore, Option<Owner>), 
         token: id(item, attribute::REQUEST_TOKEN, parse_uuid)?.ok_or_else(|| missing(attribute::REQUEST_TOKEN))?,
     };
     Ok((choice, id(item, attribute::OWNER, parse_uuid)?.map(Owner)))
-}
-
-/// A layout's item. The labels are one text, separated by spaces: 20,000 of them fit an item, and it parses at once.
-pub(super) fn write_layout(layout: &Layout) -> Item {
-    let mut item = layout_key(&layout.theater);
-    item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
-    item.insert(attribute::SEATS.to_owned(), s(join(layout.seats())));
-    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
-    item
-}
-
-pub(super) fn read_layout(theater: &TheaterId, item: &Item) -> Result<Layout, StoreError> {
-    let name = text(item, attribute::NAME)?.to_owned();
-    let version = ordinal(item, attribute::LAYOUT_VERSION)?;
-    Layout::new(theater.clone(), name, version, seat_list(item)?)
-        .map_err(|error| unreadable(item, attribute::SEATS, &error.to_string()))
 }
 
 /// Labels as they are stored: they have no spaces, so a space separates them.
@@ -318,16 +313,5 @@ mod tests {
             let error = SeatItem::read(&item).unwrap_err().to_string();
             assert!(error.contains(named) && error.contains("SEAT#A1"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_layout_is_read_back_as_it_was_written() {
-        let theater = TheaterId::parse("1").unwrap();
-        let seats = ["B1", "A-1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
-        let layout = Layout::new(theater.clone(), "Größe".into(), 9, seats).unwrap();
-        assert_eq!(read_layout(&theater, &write_layout(&layout)).unwrap(), layout);
-        let mut item = write_layout(&layout);
-        item.insert("layout_version".to_owned(), n(u64::MAX));
-        assert!(read_layout(&theater, &item).unwrap_err().to_string().contains("layout_version: too large"));
     }
 }

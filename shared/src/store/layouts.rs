@@ -1,15 +1,24 @@
-//! Layouts: reading one, and putting one in the place of another that is known.
+//! Layouts: reading one, putting one in the place of another that is known, removing one; and the list of all theaters.
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use std::collections::HashMap;
 
-use super::attempts::{Attempts, Failed};
-use super::items::{self, n};
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
+
+use super::attempts::{Attempts, Trouble};
+use super::items::layout::{self, StoredLayout};
+use super::items::{self, Item, n, s};
+use super::refusal::Refusal;
 use super::{Store, StoreError};
+use crate::entropy;
 use crate::rules::layout::Layout;
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 
-/// Why a layout wasn't put.
+/// How often a layout whose parts are being replaced is read again.
+const TRIES: u32 = 4;
+
+/// Why a layout wasn't put or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PutLayoutError {
     /// Somebody else put one in the meantime: read it, decide again.
@@ -20,60 +29,198 @@ pub enum PutLayoutError {
     Store(#[from] StoreError),
 }
 
+/// A layout that is there, and is to be replaced or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replaces {
+    /// Its version.
+    pub version: u64,
+    /// Into how many items it is split besides its own.
+    pub(super) parts: usize,
+}
+
+/// A theater in the list of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TheaterEntry {
+    /// Which.
+    pub theater: TheaterId,
+    /// The name to show.
+    pub name: String,
+    /// How many seats it has.
+    pub seats: u64,
+    /// Its layout's version.
+    pub layout_version: u64,
+}
+
 impl Store {
-    /// The theater's layout as it is now (one strongly consistent GetItem), or `None` when there is no such theater.
+    /// The theater's layout as it is now, or `None` when there is no such theater: one strongly consistent GetItem, and for
+    /// the largest with the most irregular plans a BatchGetItem of their parts.
     pub async fn layout(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Layout>, StoreError> {
+        Ok(self.layout_to_replace(theater, tally).await?.map(|(layout, _)| layout))
+    }
+
+    /// The same, with what it takes to replace it.
+    pub async fn layout_to_replace(
+        &self,
+        theater: &TheaterId,
+        tally: &Tally,
+    ) -> Result<Option<(Layout, Replaces)>, StoreError> {
+        for _ in 0..TRIES {
+            let Some(item) = self.item(items::layout_key(theater), tally).await? else { return Ok(None) };
+            let stored = StoredLayout::read(&item)?;
+            let replaces = Replaces { version: stored.version, parts: stored.parts };
+            if stored.parts == 0 {
+                return stored.whole(theater, &item, &[]).map(|layout| Some((layout, replaces)));
+            }
+            let keys: Vec<_> = layout::part_keys(theater, stored.version, stored.parts).collect();
+            let parts = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
+            // One that is missing: the layout has been replaced since its own item was read.
+            if let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() {
+                return stored.whole(theater, &item, &parts).map(|layout| Some((layout, replaces)));
+            }
+        }
+        Err(StoreError::Undecided("the layout keeps changing".to_owned()))
+    }
+
+    /// Puts a layout where the one of a version is, or where there is none: its item, its parts and its entry in the list of
+    /// theaters, in one transaction. Repeating it is safe: the condition holds for one writer only, and whoever lost is told.
+    pub async fn put_layout(
+        &self,
+        layout: &Layout,
+        replaces: Option<Replaces>,
+        tally: &Tally,
+    ) -> Result<(), PutLayoutError> {
+        let mut attempts = Attempts::to_write(self, tally);
+        let token = entropy::new_id();
+        loop {
+            let items = self.putting(layout, replaces);
+            let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
+            match trouble(refusal) {
+                Some(trouble) => attempts.pause(trouble).await?,
+                // Refused by the work of our own earlier attempt, whose answer was lost?
+                None => {
+                    let standing = if attempts.unknown { self.layout(&layout.theater, tally).await? } else { None };
+                    return if standing.as_ref() == Some(layout) { Ok(()) } else { Err(PutLayoutError::Changed) };
+                }
+            }
+        }
+    }
+
+    /// Removes a layout of a version, with all that was put with it. Repeating it is safe: where it is gone it is gone.
+    pub async fn remove_layout(
+        &self,
+        theater: &TheaterId,
+        replaces: Replaces,
+        tally: &Tally,
+    ) -> Result<(), PutLayoutError> {
+        let mut attempts = Attempts::to_write(self, tally);
+        let token = entropy::new_id();
+        loop {
+            let items = self.removing(theater, replaces);
+            let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
+            match trouble(refusal) {
+                Some(trouble) => attempts.pause(trouble).await?,
+                None if self.item(items::layout_key(theater), tally).await?.is_none() => return Ok(()),
+                None => return Err(PutLayoutError::Changed),
+            }
+        }
+    }
+
+    /// Theaters in the order of their ids, from the one after `after` on (strongly consistent): at most so many, and whether
+    /// there are more.
+    pub async fn theaters(
+        &self,
+        after: Option<&TheaterId>,
+        most: usize,
+        tally: &Tally,
+    ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
         let mut attempts = Attempts::to_read(self, tally);
         loop {
-            let call = self
+            let query = self
                 .client
-                .get_item()
+                .query()
                 .table_name(&self.table)
-                .set_key(Some(items::layout_key(theater)))
+                .expression_attribute_values(":theaters", s(items::THEATERS))
+                .limit(i32::try_from(most + 1).unwrap_or(i32::MAX))
                 .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send();
-            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
-                Ok(answer) => return answer.item().map(|item| items::read_layout(theater, item)).transpose(),
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            let query = match after {
+                None => query.key_condition_expression("pk = :theaters"),
+                Some(after) => query
+                    .key_condition_expression("pk = :theaters AND sk > :after")
+                    .expression_attribute_values(":after", s(after.as_str())),
+            };
+            match attempts.send(query.send(), |answer| answer.consumed_capacity.as_slice()).await {
+                Ok(answer) => {
+                    let items = answer.items.unwrap_or_default();
+                    let more = items.len() > most;
+                    let entries = items.iter().take(most).map(layout::read_entry).collect::<Result<_, _>>()?;
+                    return Ok((entries, more));
+                }
                 Err(failed) => attempts.pause(failed.trouble()).await?,
             }
         }
     }
 
-    /// Puts a layout where the one of version `replaces` is, or where there is none. Repeating it is safe: the
-    /// condition holds for one writer only, and whoever lost is told.
-    pub async fn put_layout(
-        &self,
-        layout: &Layout,
-        replaces: Option<u64>,
-        tally: &Tally,
-    ) -> Result<(), PutLayoutError> {
-        let mut attempts = Attempts::to_write(self, tally);
-        loop {
-            let put = self
-                .client
-                .put_item()
-                .table_name(&self.table)
-                .set_item(Some(items::write_layout(layout)))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let put = match replaces {
-                None => put.condition_expression("attribute_not_exists(pk)"),
-                Some(version) => put
-                    .condition_expression("layout_version = :replaces")
-                    .expression_attribute_values(":replaces", n(version)),
-            };
-            let failed = match attempts.send(put.send(), |answer| answer.consumed_capacity.as_slice()).await {
-                Ok(_) => return Ok(()),
-                Err(failed) => failed,
-            };
-            if matches!(&failed, Failed::Answered(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()))
-            {
-                // Refused by the work of our own earlier attempt, whose answer was lost?
-                let standing = if attempts.unknown { self.layout(&layout.theater, tally).await? } else { None };
-                return if standing.as_ref() == Some(layout) { Ok(()) } else { Err(PutLayoutError::Changed) };
-            }
-            attempts.pause(failed.trouble()).await?;
+    fn putting(&self, layout: &Layout, replaces: Option<Replaces>) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let (item, parts) = layout::write(layout)?;
+        let (condition, values) = of_version(replaces);
+        let mut items = vec![self.put_if(item, condition, values)?];
+        // Follows the layout, which alone is the condition; but never an older one a newer.
+        let newer = HashMap::from([(":version".to_owned(), n(layout.version))]);
+        let condition = "attribute_not_exists(pk) OR layout_version < :version";
+        items.push(self.put_if(layout::entry(layout), condition, Some(newer))?);
+        for part in parts {
+            items.push(self.put_if(part, "attribute_not_exists(pk)", None)?);
         }
+        let old = replaces.iter().flat_map(|old| layout::part_keys(&layout.theater, old.version, old.parts));
+        for key in old {
+            items.push(self.delete_if(key, "attribute_exists(pk)", None)?);
+        }
+        Ok(items)
+    }
+
+    fn removing(&self, theater: &TheaterId, replaces: Replaces) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let (condition, values) = of_version(Some(replaces));
+        let mut items = vec![self.delete_if(items::layout_key(theater), condition, values)?];
+        // A theater of an earlier time may have no entry.
+        let anything = "attribute_exists(pk) OR attribute_not_exists(pk)";
+        items.push(self.delete_if(layout::entry_key(theater), anything, None)?);
+        for key in layout::part_keys(theater, replaces.version, replaces.parts) {
+            items.push(self.delete_if(key, "attribute_exists(pk)", None)?);
+        }
+        Ok(items)
+    }
+
+    fn delete_if(
+        &self,
+        key: Item,
+        condition: &str,
+        values: Option<HashMap<String, AttributeValue>>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .build()
+            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
+    }
+}
+
+fn of_version(replaces: Option<Replaces>) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
+    match replaces {
+        None => ("attribute_not_exists(pk)", None),
+        Some(Replaces { version, .. }) => {
+            ("layout_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version))])))
+        }
+    }
+}
+
+/// What was wrong, unless a condition didn't hold.
+fn trouble(refusal: Refusal) -> Option<Trouble> {
+    match refusal {
+        Refusal::Call(trouble) => Some(trouble),
+        Refusal::Conditions(verdicts) => Refusal::first_trouble(verdicts),
     }
 }

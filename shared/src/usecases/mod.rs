@@ -4,12 +4,12 @@ mod book;
 mod bookings;
 mod get_seats;
 mod layouts;
-mod put_layout;
 mod reservations;
 mod reserve;
 mod reserve_best;
 mod select;
 mod sync_cache;
+mod theaters;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,19 +18,19 @@ pub use book::{Book, BookError, Booked};
 pub use bookings::{BookingAsk, BookingError};
 pub use get_seats::{GetSeats, GetSeatsError, SeatsView, Source};
 pub use layouts::Layouts;
-pub use put_layout::{Put, PutError, put_layout};
 pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use sync_cache::SyncCacheError;
+pub use theaters::{Expected, MOST_DROPPED, Put, PutError};
 
 use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
 use crate::rules::layout::Layout;
 use crate::rules::names::TheaterId;
-pub use crate::store::{Booking, SeatChange, SeatRecord, StandingBooking, StoreError};
+pub use crate::store::{Booking, SeatChange, SeatRecord, StandingBooking, StoreError, TheaterEntry};
 use crate::store::{ChangedSeats, SeatSlot, Store};
 use crate::tally::Tally;
 

@@ -3,28 +3,34 @@
 use std::path::Path;
 use std::process::Output;
 
+use boxoffice::document::NewLayout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::rules::plan::Plan;
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{Put, PutError, put_layout};
+use boxoffice::usecases::{Expected, Put, PutError};
 use boxoffice_tests::{Call, Setup, World, engines};
+use serde_json::json;
 
 async fn put(world: &World, labels: &[&str]) -> Result<Put, PutError> {
-    let store = world.store(world.clock.clone()).await;
     let seats: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-    put_layout(&store, &world.clock, &TheaterId::parse("9").unwrap(), "Nine", &seats, &Tally::default()).await
+    let layout = NewLayout { name: "Nine".to_owned(), plan: Plan::of_list(&seats), seats };
+    let nine = TheaterId::parse("9").unwrap();
+    world.office.put_theater(&nine, &layout, Expected::Whatever, &Tally::default()).await.map(|(put, _)| put)
 }
 
 #[tokio::test]
-async fn putting_a_layout_again_changes_nothing_and_dropping_a_seat_is_refused() {
+async fn putting_a_layout_again_changes_nothing_and_seats_in_use_are_not_dropped() {
     let world = World::on(Setup::without_cache()).await;
     assert_eq!(put(&world, &["A1", "A2"]).await.unwrap(), Put::Created);
     assert_eq!(put(&world, &["A1", "A2"]).await.unwrap(), Put::Unchanged);
     assert_eq!(put(&world, &["A2", "A3", "A1"]).await.unwrap(), Put::Changed);
+    Call::book("9", &json!({ "seats": ["A1", "A3"] })).send(&world.office).await;
     match put(&world, &["A2"]).await {
-        Err(PutError::DropsSeats(seats)) => assert_eq!(seats.len(), 2),
+        Err(PutError::InUse(seats)) => assert_eq!(seats.len(), 2),
         other => panic!("{other:?}"),
     }
-    assert_eq!(Call::get_seats("9").send(&world.office).await.seats(), ["A2", "A3", "A1"]);
+    assert_eq!(Call::get_seats("9").send(&world.office).await.seats(), ["A2"]);
+    assert_eq!(put(&world, &["A1", "A3"]).await.unwrap(), Put::Changed);
 }
 
 #[tokio::test]

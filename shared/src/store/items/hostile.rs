@@ -11,7 +11,7 @@ use super::*;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 21] = [
     attribute::PK,
     attribute::SK,
     attribute::STATUS,
@@ -24,6 +24,15 @@ const NAMES: [&str; 12] = [
     attribute::REQUEST_TOKEN,
     attribute::NAME,
     attribute::LAYOUT_VERSION,
+    attribute::OWNER,
+    attribute::EXTENSION_ID,
+    attribute::CANCELLED_AT,
+    attribute::WISH,
+    attribute::RESERVED_SEATS,
+    attribute::TURN,
+    attribute::PLAN,
+    attribute::PLAN_PARTS,
+    attribute::SEAT_COUNT,
 ];
 
 /// What attributes hold, and what they hold in nobody's table but a hostile one's.
@@ -142,8 +151,19 @@ fn reads_a_booking_as_it_is(item: &Item) -> bool {
     }
 }
 
+fn read_layout(item: &Item) -> Result<crate::rules::layout::Layout, StoreError> {
+    layout::StoredLayout::read(item)?.whole(&TheaterId::parse("1").unwrap(), item, &[])
+}
+
+/// Those of which nothing is compared: read or named.
+fn reads_the_others_or_names_them(item: &Item) -> bool {
+    let errors =
+        [read_choice(item).err(), read_caller(item).err(), removed_on(item).err(), layout::read_entry(item).err()];
+    errors.iter().flatten().all(|error| named(item, error))
+}
+
 fn reads_a_layout_as_it_is(item: &Item) -> bool {
-    match read_layout(&TheaterId::parse("1").unwrap(), item) {
+    match read_layout(item) {
         Ok(read) => {
             says(item, attribute::SEATS, join(read.seats()))
                 && says(item, attribute::NAME, &read.name)
@@ -164,6 +184,7 @@ fn check(item: &Item) -> Result<(), TestCaseError> {
     prop_assert!(reads_a_seat_as_it_is(item), "as a seat {:?}: {item:?}", SeatItem::read(item));
     prop_assert!(reads_a_booking_as_it_is(item), "as a booking {:?}: {item:?}", BookingItem::read(item));
     prop_assert!(reads_a_layout_as_it_is(item), "as a layout: {item:?}");
+    prop_assert!(reads_the_others_or_names_them(item), "as anything else: {item:?}");
     prop_assert!(reads_a_label_as_it_is(item), "as a label {:?}: {item:?}", SeatItem::label(item));
     Ok(())
 }
@@ -207,7 +228,7 @@ fn each_of_the_corpus_is_read_as_it_is_or_named() {
     let good = |name: &str| &corpus.iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
     assert!(SeatItem::read(good("seat-booked.json")).is_ok() && SeatItem::read(good("seat-reserved.json")).is_ok());
     assert!(BookingItem::read(good("booking.json")).is_ok());
-    assert!(read_layout(&TheaterId::parse("1").unwrap(), good("layout.json")).is_ok());
+    assert!(read_layout(good("layout.json")).is_ok());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod get_seats;
 mod problems;
 mod reservations;
 mod reserve;
+mod theaters;
 
 /// An id that is easily told from others.
 pub(crate) fn id(number: u128) -> String {

@@ -4,4 +4,5 @@
 mod costs;
 mod faults;
 mod races;
+mod removals;
 mod storms;

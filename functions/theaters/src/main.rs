@@ -1,0 +1,12 @@
+//! The Lambda function for theaters: lists and shows them, and for administrators puts and removes their layouts.
+
+use boxoffice::http::event::events;
+use boxoffice::http::theaters;
+use lambda_http::{Error, Request, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let office = &boxoffice::startup::start().await?;
+    let service = service_fn(async |request: Request| theaters::serve(office, &request).await);
+    lambda_runtime::run(events(service)).await
+}

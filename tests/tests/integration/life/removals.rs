@@ -1,0 +1,153 @@
+//! Dropping seats against those who reserve and book them: never both, whatever comes between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boxoffice::clock::Clock;
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
+use boxoffice_tests::gate::{Gate, Side};
+use boxoffice_tests::{Call, Setup, World, engines};
+use serde_json::json;
+
+use crate::api::id;
+
+fn put(seats: &[&str]) -> Call {
+    Call::put_theater("9", &json!({ "name": "Nine", "seats": seats })).header("If-Match", "*")
+}
+
+async fn theater(world: &World) {
+    let create = Call::put_theater("9", &json!({ "name": "Nine", "seats": ["A1", "A2", "A3"] }));
+    assert_eq!(create.send(&world.office).await.status, 201);
+}
+
+/// Who has A2, by what stands there.
+async fn has_a2(world: &World) -> Option<String> {
+    let item = world.seat_item("9", "A2").await?;
+    let status = item["status"].as_s().unwrap().clone();
+    ["reserved", "booked"].contains(&status.as_str()).then_some(status)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_drop_and_those_who_want_the_seat_one_wins() {
+    let world = Arc::new(World::new().await);
+    for round in 0..20_u128 {
+        world.at(u64::try_from(round).unwrap() * 1_000);
+        if round == 0 {
+            theater(&world).await;
+        } else {
+            put(&["A1", "A2", "A3"]).send(&world.office).await;
+        }
+        let offices = futures_util::future::join_all((0..6).map(|_| world.instance(world.clock.clone()))).await;
+        // Every instance has read the layout with A2.
+        for office in &offices {
+            assert_eq!(Call::get_seats("9").send(office).await.seats().len(), 3);
+        }
+        let mut tasks = tokio::task::JoinSet::new();
+        for (n, office) in (0_u128..).zip(offices) {
+            let call = match n {
+                0 => put(&["A1", "A3"]),
+                1..4 => Call::reserve("9", &json!({ "seat": "A2", "reservation_id": id(round * 100 + n) })),
+                _ => Call::reserve("9", &json!({ "seats": ["A2", "A3"], "reservation_id": id(round * 100 + n) })),
+            };
+            tasks.spawn(async move { (n, call.send(&office).await) });
+        }
+        let replies = tasks.join_all().await;
+        let dropped = replies.iter().any(|(n, reply)| *n == 0 && reply.status == 200);
+        let had: Vec<_> = replies.iter().filter(|(n, reply)| *n > 0 && reply.status == 201).map(|(n, _)| *n).collect();
+        assert!(had.len() <= 1 && !(dropped && !had.is_empty()), "{dropped} {had:?}");
+        assert_eq!(has_a2(&world).await.is_some(), !had.is_empty(), "{replies:?}");
+        if let Some(winner) = had.first() {
+            Call::release("9", &id(round * 100 + winner)).send(&world.office).await;
+        }
+    }
+}
+
+/// Every instant in which the process that drops a seat may die.
+#[tokio::test]
+async fn a_drop_that_dies_half_way_is_done_or_forgotten() {
+    for number in 1..8 {
+        for side in [Side::Before, Side::After] {
+            let gate = Gate::default();
+            let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
+            let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+            theater(&world).await;
+            gate.hold(number, side);
+            let drop_a2 = put(&["A1", "A3"]);
+            let died = tokio::select! {
+                reply = drop_a2.send(&world.office) => {
+                    assert_eq!(reply.status, 200);
+                    false
+                }
+                () = gate.holds() => true
+            };
+            match side {
+                Side::Before => gate.discard(),
+                Side::After => gate.open(),
+            }
+            // Nobody has it while it isn't known whether the layout still has it, nor after it is gone.
+            world.at(301_000);
+            let office = world.instance(world.clock.clone()).await;
+            let shown = Call::get_seats("9").query("consistent=true").send(&office).await;
+            let there = shown.seats().contains(&"A2");
+            let reserved = Call::reserve("9", &json!({ "seat": "A2" })).send(&office).await;
+            assert_eq!(reserved.status, if there { 201 } else { 404 }, "{number} {side:?}: {}", reserved.text);
+            assert!(there || !died || number > 3, "the layout is put last: {number} {side:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_drop_is_repeated_after_it_died_and_is_done() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(400), ..Setup::shared() };
+    let world = World::on(setup).await;
+    theater(&world).await;
+    for _ in 0..200 {
+        proxy.next("TransactWriteItems", Fault::CutBefore);
+    }
+    assert_eq!(put(&["A1", "A3"]).send(&world.office).await.code(), "try_again");
+    proxy.calm();
+    world.at(10_000);
+    let wanted = Call::reserve("9", &json!({ "seat": "A2" })).send(&world.office).await;
+    assert_eq!((wanted.status, wanted.code()), (409, "seat_unavailable"), "it may be gone, so nobody gets it for now");
+    assert_eq!(put(&["A1", "A3"]).send(&world.office).await.status, 200);
+    let office = world.instance(world.clock.clone()).await;
+    assert_eq!(Call::get_seats("9").send(&office).await.seats(), ["A1", "A3"]);
+}
+
+#[tokio::test]
+async fn a_drop_whose_replies_are_lost_is_answered_as_done() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+    theater(&world).await;
+    proxy.forget_tokens();
+    proxy.next("UpdateItem", Fault::CutAfter);
+    proxy.next("TransactWriteItems", Fault::CutAfter);
+    let dropped = put(&["A1", "A3"]).send(&world.office).await;
+    assert_eq!((dropped.status, dropped.text("message")), (200, "Theater changed"));
+    proxy.next("TransactWriteItems", Fault::CutAfter);
+    assert_eq!(Call::delete_theater("9").send(&world.office).await.status, 204);
+    assert_eq!(Call::theater("9").send(&world.office).await.status, 404);
+}
+
+#[tokio::test]
+async fn of_two_who_replace_the_same_version_one_is_told() {
+    let world = Arc::new(World::new().await);
+    theater(&world).await;
+    for round in 0..20 {
+        let version = Call::theater("9").send(&world.office).await.header("etag").to_owned();
+        let mut tasks = tokio::task::JoinSet::new();
+        for side in ["X", "Y"] {
+            let document = json!({ "name": "Nine", "seats": ["A1", format!("{side}{round}")] });
+            let call = Call::put_theater("9", &document).header("If-Match", &version);
+            let office = world.instance(Clock::manual(world.clock.now())).await;
+            tasks.spawn(async move { call.send(&office).await.status });
+        }
+        let mut statuses = tasks.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412]);
+        // Whichever was put, its seats can be had, and those of the other don't stay marked where they are back.
+        let seats = Call::get_seats("9").query("consistent=true").send(&world.office).await;
+        assert_eq!(seats.body["reserved"], 0, "{}", seats.text);
+    }
+}
