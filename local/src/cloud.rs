@@ -8,17 +8,22 @@ use anyhow::{Context, Error, Result, bail};
 use tokio::process::Command;
 
 use self::folder::DataFolder;
-use self::repair::Repair;
+use self::follower::Follower;
+use self::wake_ups::WakeUps;
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
 use crate::{checkout, ports, template};
 
 mod folder;
-mod repair;
+mod follower;
+mod wake_ups;
 
 /// The table's name on this machine.
 pub const TABLE: &str = "boxoffice-local";
+
+const SYNC_CACHE: &str = "sync-cache";
+const PUBLISH_EVENTS: &str = "publish-events";
 
 const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 
@@ -58,7 +63,10 @@ impl CloudOptions {
 pub struct Cloud {
     // Ended in this order: who calls before who is called.
     watch: Watch,
-    repair: Repair,
+    repair: Follower,
+    publisher: Follower,
+    wake_ups: WakeUps,
+    events: PathBuf,
     valkey: Valkey,
     dynamodb: DynamoDb,
     folder: DataFolder,
@@ -80,12 +88,19 @@ impl Cloud {
         progress(&format!("Loading the theaters of {}", shown(&options.theaters)));
         load_theaters(&options.theaters, &environment, progress).await?;
 
-        progress(&format!("Starting the functions: cargo lambda watch on 127.0.0.1:{port}, sync-cache on the stream"));
-        let repair = Repair::start(&dynamodb, folder.path(), &environment).await?;
+        progress(&format!(
+            "Starting the functions: cargo lambda watch on 127.0.0.1:{port}, sync-cache and publish-events on the stream"
+        ));
+        let repair = Follower::start(SYNC_CACHE, &dynamodb, folder.path(), &environment).await?;
+        let events = folder.path().join("events.jsonl");
+        let told = ("EVENTS_FILE".to_owned(), events.display().to_string());
+        let telling = [&environment[..], &[told]].concat();
+        let publisher = Follower::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &telling).await?;
+        let wake_ups = WakeUps::start(PUBLISH_EVENTS, &events, folder.path(), &telling).await?;
         let watch = WatchOptions { port, folder: folder.path().to_path_buf(), environment };
         let mut watch = Watch::start(&watch)?;
         watch.ready().await?;
-        Ok(Self { watch, repair, valkey, dynamodb, folder })
+        Ok(Self { watch, repair, publisher, wake_ups, events, valkey, dynamodb, folder })
     }
 
     /// Where the API is: `http://127.0.0.1:PORT/v1`.
@@ -113,10 +128,15 @@ impl Cloud {
         self.watch.log()
     }
 
+    /// The file of the events that were published.
+    pub fn events(&self) -> &Path {
+        &self.events
+    }
+
     /// Delivers the table's stream, until a part ends that should not, and says which; complains of what mends itself. To
     /// be polled all the time.
     pub async fn serve(&mut self, complain: &dyn Fn(&str)) -> Error {
-        let (watch, valkey, repair) = (&mut self.watch, &mut self.valkey, &mut self.repair);
+        let Self { watch, valkey, repair, publisher, wake_ups, .. } = self;
         let ended = async {
             loop {
                 if let Err(error) = watch.check().and_then(|()| valkey.check()) {
@@ -128,13 +148,16 @@ impl Cloud {
         tokio::select! {
             error = ended => error,
             Err(error) = repair.deliver(complain) => error,
+            Err(error) = publisher.deliver(complain) => error,
+            Err(error) = wake_ups.deliver(complain) => error,
         }
     }
 
     /// Ends everything and waits until it has ended.
     pub fn stop(mut self) -> Result<()> {
         let stopped = self.watch.stop();
-        let stopped = stopped.and(self.repair.stop()).and(self.valkey.stop());
+        let stopped = stopped.and(self.repair.stop()).and(self.publisher.stop()).and(self.wake_ups.stop());
+        let stopped = stopped.and(self.valkey.stop());
         self.dynamodb.stop();
         stopped
     }

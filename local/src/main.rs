@@ -76,7 +76,7 @@ impl AskedToEnd {
 fn welcome(cloud: &Cloud, started: Instant) -> String {
     let seconds = started.elapsed().as_secs_f32();
     let url = cloud.url();
-    let (data, log) = (shown(cloud.data()), shown(cloud.log()));
+    let (data, log, events) = (shown(cloud.data()), shown(cloud.log()), shown(cloud.events()));
     let forget = if data == ".local" { ", and `make clean-data` forgets it" } else { "" };
     format!(
         r#"
@@ -96,7 +96,8 @@ curl --location '{url}/theaters/1/book' \
     "seat": "A2"
 }}'
 
-Logs of the functions: {log}, and of sync-cache: {data}/sync-cache
+Logs of the functions: {log}, and of those on the stream: {data}/sync-cache, {data}/publish-events
+What happened, as events: {events}
 Data: {data}/dynamodb.sqlite; it stays when this ends{forget}
 Ctrl-C ends everything."#
     )

@@ -26,6 +26,43 @@ pub struct Config {
     pub terms: Terms,
 }
 
+/// Where `publish-events` tells what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventsConfig {
+    /// `EVENT_BUS_NAME` and `EXPIRY_QUEUE_URL`.
+    Aws {
+        /// The bus's name.
+        bus_name: String,
+        /// The queue that brings wake-ups back.
+        queue_url: String,
+    },
+    /// `EVENTS_FILE`, on a machine of one's own.
+    File(String),
+}
+
+impl EventsConfig {
+    /// Reads the environment of this process.
+    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// Reads variables from wherever. An empty one counts as not set.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Env(&lookup);
+        if let Some(file) = env.text("EVENTS_FILE") {
+            return Ok(Self::File(file));
+        }
+        let needed = |variable: &'static str, what: &str| {
+            env.text(variable).ok_or_else(|| error(variable, format!("is not set; expected {what}, or EVENTS_FILE")))
+        };
+        Ok(Self::Aws {
+            bus_name: needed("EVENT_BUS_NAME", "the name of an event bus")?,
+            queue_url: needed("EXPIRY_QUEUE_URL", "the URL of an SQS queue")?,
+        })
+    }
+}
+
 /// A variable that isn't what it has to be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {variable}: {problem}")]
@@ -216,6 +253,19 @@ mod tests {
             assert_eq!(error.variable, variable);
             assert!(error.problem.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn events_go_to_a_bus_or_to_a_file() {
+        let read = |variables: &'static [(&str, &str)]| {
+            EventsConfig::read(|wanted| {
+                variables.iter().find(|(name, _)| *name == wanted).map(|(_, v)| (*v).to_owned())
+            })
+        };
+        assert_eq!(read(&[("EVENTS_FILE", "events")]), Ok(EventsConfig::File("events".to_owned())));
+        assert_eq!(read(&[("EVENT_BUS_NAME", "bus")]).unwrap_err().variable, "EXPIRY_QUEUE_URL");
+        assert_eq!(read(&[("EXPIRY_QUEUE_URL", "url")]).unwrap_err().variable, "EVENT_BUS_NAME");
+        assert!(read(&[("EVENT_BUS_NAME", "bus"), ("EXPIRY_QUEUE_URL", "url")]).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`usecases`] | get seats, reserve, book, sync the cache: store and cache put in order |
 //! | [`http`] | API Gateway events into requests, answers and errors into responses |
 //! | [`document`] | layouts as JSON documents, read and written |
+//! | [`events`] | what happened, as events for others |
 //! | [`stream`] | the table's stream into the cache |
 //! | [`config`], [`telemetry`], [`startup`] | what surrounds them |
 //! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
@@ -19,6 +20,7 @@ pub mod clock;
 pub mod config;
 pub mod document;
 mod entropy;
+pub mod events;
 pub mod http;
 pub mod rules;
 pub mod startup;

@@ -60,7 +60,11 @@ impl Mapping {
             bail!("there is no event of the type DynamoDB");
         };
         let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
-        let environment = variables.map(|(name, value)| (name.clone(), text(value))).collect();
+        // What leads to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource.
+        let resources = template["Resources"].as_object().into_iter().chain(template["Parameters"].as_object());
+        let named: Vec<&String> = resources.flat_map(|part| part.keys()).collect();
+        let written_out = variables.map(|(name, value)| (name.clone(), text(value)));
+        let environment = written_out.filter(|(_, value)| !named.contains(&value)).collect();
         let properties = Properties::deserialize(&event["Properties"])?;
         let patterns = properties.filter_criteria.filters.iter();
         let patterns = patterns.map(|filter| serde_json::from_str(&filter.pattern).context("a filter's pattern"));
@@ -113,6 +117,15 @@ mod tests {
         assert!((1..=10_000).contains(&mapping.batch_size), "what Lambda takes");
         assert_eq!(mapping.environment, [("CACHE_DEADLINE_MS".to_owned(), "1000".to_owned())]);
         assert!(mapping.longest_age >= Duration::from_secs(60), "as long as what is in the cache may live");
+    }
+
+    #[test]
+    fn what_happened_is_told_of_seats_bookings_and_layouts_but_not_of_their_parts() {
+        let mapping = Mapping::of_checkout("publish-events").unwrap();
+        let wants = |sk: &str| mapping.wants(&json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } }));
+        assert!(wants("SEAT#A1") && wants("BOOKING") && wants("LAYOUT"));
+        assert!(!wants("LAYOUT#7#0") && !wants("CHOICE") && !wants("CALLER"));
+        assert_eq!(mapping.environment, [], "a bus and a queue are nowhere here");
     }
 
     #[test]

@@ -83,6 +83,28 @@ pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)
     Ok(Some((theater, seat)))
 }
 
+/// The other way round, of a booking's.
+pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, BookingId)>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    if sk != "BOOKING" {
+        return Ok(None);
+    }
+    // No theater id has a `#`.
+    let parts = pk.strip_prefix("BOOKING#").and_then(|rest| rest.split_once('#'));
+    let parsed = parts.and_then(|(theater, id)| Some((TheaterId::parse(theater).ok()?, BookingId::parse(id).ok()?)));
+    parsed.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))
+}
+
+/// The other way round, of a layout's own item.
+pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    if sk != "LAYOUT" {
+        return Ok(None);
+    }
+    let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
+    theater.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))
+}
+
 pub(super) fn booking_key(theater: &TheaterId, booking: BookingId) -> Item {
     key(s(format!("BOOKING#{theater}#{booking}")), s("BOOKING"))
 }

@@ -131,6 +131,21 @@ impl Store {
         Ok(seats)
     }
 
+    /// Under which reservation a seat stands by the write of this stamp, run out or not (one strongly consistent GetItem);
+    /// `None` if anything was written since, or it can't be read.
+    pub async fn stands_by(
+        &self,
+        theater: &TheaterId,
+        seat: &SeatLabel,
+        changed_at: EpochMillis,
+        tally: &Tally,
+    ) -> Result<Option<ReservationId>, StoreError> {
+        let item = self.item(seat_key(theater, seat), tally).await?;
+        let read = item.as_ref().and_then(|item| SeatItem::read(item).ok());
+        let same = read.filter(|seat| seat.slot.changed_at == changed_at && !seat.removed);
+        Ok(same.and_then(|seat| seat.reservation))
+    }
+
     /// Gives back the seats of a reservation.
     ///
     /// Repeating it is safe: what isn't reserved under it any more isn't touched, whatever became of it. A seat that the

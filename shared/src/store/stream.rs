@@ -39,9 +39,24 @@ pub enum SeatChange {
     Unreadable(String),
 }
 
+/// A record of the table's stream, as items.
+pub(super) struct Record {
+    pub(super) keys: Item,
+    pub(super) new: Option<Item>,
+    pub(super) old: Option<Item>,
+}
+
+impl Record {
+    pub(super) fn parse(record: &Value) -> Result<Self, StoreError> {
+        let RawRecord { dynamodb: Images { keys, new_image, old_image }, .. } =
+            RawRecord::deserialize(record).map_err(|error| unreadable(&error))?;
+        Ok(Self { keys: item(keys), new: new_image.map(item), old: old_image.map(item) })
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+struct RawRecord {
     event_name: String,
     dynamodb: Images,
     user_identity: Option<UserIdentity>,
@@ -69,7 +84,7 @@ impl SeatRecord {
     /// an error if not even that can be told.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
     pub fn read(record: &Value) -> Result<Option<Self>, StoreError> {
-        let record = Record::deserialize(record).map_err(|error| unreadable(&error))?;
+        let record = RawRecord::deserialize(record).map_err(|error| unreadable(&error))?;
         let Some((theater, seat)) = items::parse_seat_key(&item(record.dynamodb.keys))? else { return Ok(None) };
         let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == TTL);
         let change = match (record.event_name.as_str(), record.dynamodb.new_image) {

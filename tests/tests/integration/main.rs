@@ -22,6 +22,7 @@ mod life;
 mod observer;
 mod papers;
 mod protocol;
+mod publish_events;
 mod races;
 mod store;
 mod sync_cache;

@@ -116,12 +116,17 @@ fn the_table_is_as_the_store_needs_it() {
 fn each_function_may_do_what_it_does_and_no_more() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     for (role, actions) in [
-        ("GetSeatsRole", vec!["GetItem", "Query"]),
+        ("GetSeatsRole", vec!["BatchGetItem", "GetItem", "Query"]),
         ("ReserveRole", vec!["BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
         ("BookRole", vec!["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
         ("ReservationsRole", vec!["BatchGetItem", "GetItem", "Query", "UpdateItem"]),
-        ("BookingsRole", vec!["GetItem", "UpdateItem"]),
-        ("SyncCacheRole", vec!["DescribeStream", "GetItem", "GetRecords", "GetShardIterator", "ListStreams"]),
+        ("BookingsRole", vec!["BatchGetItem", "GetItem", "UpdateItem"]),
+        ("TheatersRole", vec!["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
+        (
+            "SyncCacheRole",
+            vec!["BatchGetItem", "DescribeStream", "GetItem", "GetRecords", "GetShardIterator", "ListStreams"],
+        ),
+        ("PublishEventsRole", vec!["DescribeStream", "GetItem", "GetRecords", "GetShardIterator", "ListStreams"]),
     ] {
         let policies = &template.resources[role]["Properties"]["Policies"];
         let statements = policies.as_array().unwrap().iter();

@@ -110,6 +110,12 @@ pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreErr
     })
 }
 
+/// Name, version and number of seats of a layout's own item.
+pub(in crate::store) fn summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
+    let seats = text(item, attribute::SEATS)?.split(' ').count();
+    Ok((text(item, attribute::NAME)?.to_owned(), ordinal(item, attribute::LAYOUT_VERSION)?, seats))
+}
+
 impl StoredLayout {
     /// Reads a layout's own item.
     pub(in crate::store) fn read(item: &Item) -> Result<Self, StoreError> {

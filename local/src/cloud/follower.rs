@@ -1,4 +1,4 @@
-//! `sync-cache` on the table's stream: for changes that a function accepted and couldn't tell the cache.
+//! A function on the table's stream: `sync-cache`, `publish-events`.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -14,39 +14,42 @@ use crate::engine::DynamoDb;
 use crate::lambda::{Function, Lambda};
 use crate::stream::{self, Mapping, StreamReader};
 
-const FUNCTION: &str = "sync-cache";
-
-pub(super) struct Repair {
+pub(super) struct Follower {
+    name: &'static str,
     function: Lambda,
     reader: StreamReader,
     mapping: Mapping,
     undelivered: PathBuf,
 }
 
-impl Repair {
+impl Follower {
     /// Starts the function; from now on the stream's records wait to be delivered.
-    pub(super) async fn start(dynamodb: &DynamoDb, folder: &Path, environment: &[(String, String)]) -> Result<Self> {
-        let (logs, mapping) = (folder.join(FUNCTION), Mapping::of_checkout(FUNCTION)?);
-        forget_logs(&logs)?;
+    pub(super) async fn start(
+        name: &'static str,
+        dynamodb: &DynamoDb,
+        folder: &Path,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
+        let mapping = Mapping::of_checkout(name)?;
         let environment = [environment, &mapping.environment].concat();
-        let function = Function { folder: logs, ..Function::of_checkout(FUNCTION, environment)? };
         Ok(Self {
+            name,
             reader: dynamodb.stream(TABLE)?,
             mapping,
-            function: Lambda::start(&function).await?,
+            function: start(name, folder, environment).await?,
             undelivered: folder.join("undelivered.jsonl"),
         })
     }
 
     /// Delivers the stream's records, until something breaks that shouldn't. Complains when the function begins to fail.
     pub(super) async fn deliver(&mut self, complain: &dyn Fn(&str)) -> Result<Infallible> {
-        let (function, fails) = (&self.function, Cell::new(false));
+        let (name, function, fails) = (self.name, &self.function, Cell::new(false));
         let invoke = async |event: Value| {
             let answer = function.invoke(&event).await.and_then(|invocation| invocation.body().cloned());
             if let Err(error) = &answer
                 && !fails.replace(true)
             {
-                complain(&format!("{FUNCTION} fails, and is tried again: {error:#}"));
+                complain(&format!("{name} fails, and is tried again: {error:#}"));
             }
             fails.set(answer.is_err());
             answer
@@ -57,6 +60,14 @@ impl Repair {
     pub(super) fn stop(&self) -> Result<()> {
         self.function.kill()
     }
+}
+
+/// Starts a function with its logs in a folder of its name.
+pub(super) async fn start(name: &str, folder: &Path, environment: Vec<(String, String)>) -> Result<Lambda> {
+    let logs = folder.join(name);
+    forget_logs(&logs)?;
+    let function = Function { folder: logs, ..Function::of_checkout(name, environment)? };
+    Lambda::start(&function).await
 }
 
 /// Those of earlier runs: each process has one of its own.

@@ -1,0 +1,81 @@
+//! What SQS does for `publish-events` on AWS: hands it each wake-up when that is due. Here they come in a file, a line each.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::follower;
+use crate::lambda::Lambda;
+
+/// How often the file is looked at, and whether one is due.
+const POLL: Duration = Duration::from_millis(200);
+
+pub(super) struct WakeUps {
+    function: Lambda,
+    file: PathBuf,
+}
+
+impl WakeUps {
+    /// Starts a process of the function for them. Wake-ups of an earlier run are forgotten: of what has run out since, the TTL
+    /// tells.
+    pub(super) async fn start(
+        name: &'static str,
+        events: &Path,
+        folder: &Path,
+        environment: &[(String, String)],
+    ) -> Result<Self> {
+        let mut file = events.as_os_str().to_owned();
+        file.push(".wake-ups");
+        let file = PathBuf::from(file);
+        let _ = fs::remove_file(&file);
+        let function = follower::start(name, &folder.join("wake-ups"), environment.to_vec()).await?;
+        Ok(Self { function, file })
+    }
+
+    /// Hands over what is due, until something breaks that shouldn't.
+    pub(super) async fn deliver(&self, complain: &dyn Fn(&str)) -> Result<Infallible> {
+        let (mut read, mut number) = (0, 0_u64);
+        let mut waiting: BTreeMap<(u64, u64), String> = BTreeMap::new();
+        loop {
+            let text = fs::read_to_string(&self.file).unwrap_or_default();
+            // A line is whole when its end is there.
+            let whole = text.rfind('\n').map_or(0, |end| end + 1);
+            for line in text.get(read..whole).unwrap_or_default().lines() {
+                let wake_up: Value = serde_json::from_str(line).context("a wake-up can't be read")?;
+                number += 1;
+                waiting.insert((wake_up["expires_at"].as_u64().unwrap_or_default(), number), line.to_owned());
+            }
+            read = whole;
+            while let Some(first) = waiting.first_entry().filter(|first| first.key().0 <= now()) {
+                let ((_, id), body) = first.remove_entry();
+                let record = json!({ "eventSource": "aws:sqs", "messageId": id.to_string(), "body": body });
+                let answer = self.function.invoke(&json!({ "Records": [record] })).await;
+                let failed = match answer.and_then(|invocation| invocation.body().cloned()) {
+                    Ok(answer) => !answer["batchItemFailures"].as_array().is_none_or(Vec::is_empty),
+                    Err(error) => {
+                        complain(&format!("publish-events fails, and is tried again: {error:#}"));
+                        true
+                    }
+                };
+                if failed {
+                    waiting.insert((now() + 1, id), body);
+                }
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    pub(super) fn stop(&self) -> Result<()> {
+        self.function.kill()
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "it stands for SQS, which has a clock of its own")]
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,232 @@
+//! Batches of the table's stream into events, and wake-ups into the news that a reservation has run out.
+
+use std::collections::BTreeMap;
+
+use boxoffice::clock::Clock;
+use boxoffice::events::Event;
+use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::store::{Fact, SeatReservation, Store, StoreError, What};
+use boxoffice::tally::Tally;
+use lambda_runtime::{Error, LambdaEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tracing::Instrument;
+
+use crate::outlet::{Outlet, WakeUp};
+
+/// Tells what happened.
+#[derive(Debug)]
+pub struct Publisher {
+    store: Store,
+    clock: Clock,
+    outlet: Outlet,
+}
+
+/// A batch as Lambda delivers it: of the stream or of the queue.
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Value>,
+}
+
+/// The answer to a batch: what has to be delivered again. Of a stream that is all from the first that is named on.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: String,
+}
+
+/// What a batch of the stream tells, in its order: each event with the record that it is of.
+#[derive(Default)]
+struct Told {
+    events: Vec<Event>,
+    /// For each event, the number of its record.
+    records: Vec<usize>,
+    wake_ups: Vec<WakeUp>,
+    skipped: usize,
+}
+
+impl Publisher {
+    /// Tells what happened to an outlet.
+    pub fn new(store: Store, clock: Clock, outlet: Outlet) -> Self {
+        Self { store, clock, outlet }
+    }
+
+    /// Handles a batch of either source, and writes its summary line.
+    ///
+    /// At least once: what wasn't taken comes again, together with what came after it, and each event has the same id then.
+    /// A record that can't be read would be no better the next time: it is logged, counted, and left out.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
+        let span = tracing::info_span!("batch", request_id = event.context.request_id.as_str());
+        async {
+            let batch = Batch::deserialize(event.payload).map_err(|error| {
+                tracing::error!(%error, "this is no batch of records");
+                error
+            })?;
+            let of_queue = batch.records.iter().any(|record| record["eventSource"] == "aws:sqs");
+            // Boxed: what they are made of is deep, and the compiler follows it only so far.
+            Ok(match of_queue {
+                true => Box::pin(self.wake(&batch.records)).await,
+                false => Box::pin(self.tell(&batch.records)).await,
+            })
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// A batch of the stream.
+    async fn tell(&self, records: &[Value]) -> Outcome {
+        let told = read(records);
+        // Before the events: whoever has heard of a reservation will hear of its end.
+        let failed = match self.outlet.wake_later(&told.wake_ups, self.clock.now()).await {
+            Err(error) => Some((0, error)),
+            Ok(()) => self.outlet.publish(&told.events).await.err(),
+        };
+        let failed_at = failed.map(|(event, error)| {
+            tracing::warn!(%error, "events weren't taken; they come again");
+            told.records.get(event).copied().unwrap_or_default()
+        });
+        let kinds = counts(&told.events);
+        tracing::info!(
+            records = records.len(),
+            skipped = told.skipped,
+            events = told.events.len(),
+            kinds = kinds.as_str(),
+            wake_ups = told.wake_ups.len(),
+            failed = failed_at.is_some(),
+            lag_ms = lag(self.clock.now(), records),
+            "events"
+        );
+        let name =
+            |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
+        let failures = failed_at.map(|number| ItemFailure { item_identifier: name(number) });
+        Outcome { batch_item_failures: failures.into_iter().collect() }
+    }
+
+    /// Messages of the queue, each by itself.
+    async fn wake(&self, records: &[Value]) -> Outcome {
+        let (mut failures, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
+        for record in records {
+            let body = record["body"].as_str().unwrap_or_default();
+            let Some((fact, wake_up)) = wake_up(body) else {
+                tracing::error!("a message is no wake-up, and left out");
+                skipped += 1;
+                continue;
+            };
+            match self.look(&fact, &wake_up).await {
+                Ok(Seen::Expired) => expired += 1,
+                Ok(Seen::Early) => early += 1,
+                Ok(Seen::Gone) => {}
+                Err(why) => {
+                    tracing::warn!(why, "a reservation's end isn't told yet; the message comes again");
+                    let item_identifier = record["messageId"].as_str().unwrap_or_default().to_owned();
+                    failures.push(ItemFailure { item_identifier });
+                }
+            }
+        }
+        tracing::info!(messages = records.len(), skipped, expired, early, failed = failures.len(), "wake-ups");
+        Outcome { batch_item_failures: failures }
+    }
+
+    /// Whether the reservation that a wake-up names has run out where it stands; then that is told.
+    async fn look(&self, seat: &Awaited, wake_up: &WakeUp) -> Result<Seen, String> {
+        let now = self.clock.now();
+        if !seat.expires_at.reached(now) {
+            // Its delay was the longest there is, or the queue's clock is ahead of ours.
+            let again = self.outlet.wake_later(std::slice::from_ref(wake_up), now).await;
+            return again.map(|()| Seen::Early).map_err(|error| error.to_string());
+        }
+        let tally = Tally::default();
+        let standing = self.store.stands_by(&seat.theater, &seat.seat, seat.changed_at, &tally).await;
+        let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else { return Ok(Seen::Gone) };
+        let Awaited { theater, seat, changed_at, expires_at } = seat.clone();
+        let what = What::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
+        let event = Event::of(&Fact { theater, what });
+        let published = self.outlet.publish(&[event]).await;
+        published.map(|()| Seen::Expired).map_err(|(_, error)| error.to_string())
+    }
+}
+
+/// A reservation whose end is awaited.
+#[derive(Clone)]
+struct Awaited {
+    theater: TheaterId,
+    seat: SeatLabel,
+    changed_at: EpochMillis,
+    expires_at: EpochSeconds,
+}
+
+enum Seen {
+    /// It has run out, and that was told.
+    Expired,
+    /// It runs still.
+    Early,
+    /// Something else became of it, which the stream tells.
+    Gone,
+}
+
+fn read(records: &[Value]) -> Told {
+    let mut told = Told::default();
+    for (number, record) in records.iter().enumerate() {
+        let facts = match Fact::read(record) {
+            Ok(facts) => facts,
+            Err(error) => {
+                let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
+                tracing::error!(sequence_number, %error, "a record is skipped");
+                told.skipped += 1;
+                continue;
+            }
+        };
+        for fact in facts {
+            if let What::Reserved(seat, _) = &fact.what {
+                told.wake_ups.push(WakeUp {
+                    theater_id: fact.theater.to_string(),
+                    seat: seat.seat.to_string(),
+                    changed_at: seat.changed_at.0,
+                    expires_at: seat.expires_at.0,
+                });
+            }
+            told.events.push(Event::of(&fact));
+            told.records.push(number);
+        }
+    }
+    told
+}
+
+fn wake_up(body: &str) -> Option<(Awaited, WakeUp)> {
+    let wake_up: WakeUp = serde_json::from_str(body).ok()?;
+    let awaited = Awaited {
+        theater: TheaterId::parse(&wake_up.theater_id).ok()?,
+        seat: SeatLabel::parse(&wake_up.seat).ok()?,
+        changed_at: EpochMillis(wake_up.changed_at),
+        expires_at: EpochSeconds(wake_up.expires_at),
+    };
+    Some((awaited, wake_up))
+}
+
+/// `booking.created 2, seats.reserved 5`
+fn counts(events: &[Event]) -> String {
+    let mut counts = BTreeMap::new();
+    for event in events {
+        *counts.entry(event.kind).or_insert(0_usize) += 1;
+    }
+    let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    counts.join(", ")
+}
+
+/// How long ago the oldest record was written, in milliseconds; DynamoDB gives whole seconds.
+fn lag(now: EpochMillis, records: &[Value]) -> Option<u64> {
+    let written = |record: &Value| record["dynamodb"]["ApproximateCreationDateTime"].as_f64();
+    let oldest = records.iter().filter_map(written).min_by(f64::total_cmp)?;
+    // A number that fits no time at all becomes the nearest that does.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and that will do")]
+    Some(now.0.saturating_sub((oldest * 1e3) as u64))
+}

@@ -1,0 +1,185 @@
+//! Where events go, and who wakes the function when a reservation runs out: EventBridge and SQS, or files on a machine of one's
+//! own.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use boxoffice::events::Event;
+use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What the events' bus calls their source.
+const SOURCE: &str = "boxoffice";
+/// Entries that one call takes
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
+const MOST_AT_ONCE: usize = 10;
+/// The longest that SQS holds a message back, in seconds.
+const LONGEST_DELAY: u64 = 900;
+
+/// To be woken when a seat's reservation runs out. Names it by the stamp of its write, and not by its id, which is a right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeUp {
+    /// Where.
+    pub theater_id: String,
+    /// Which seat.
+    pub seat: String,
+    /// The stamp of the write, in milliseconds.
+    pub changed_at: u64,
+    /// When it runs out, in seconds.
+    pub expires_at: u64,
+}
+
+/// Why something wasn't taken. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum OutletError {
+    /// EventBridge or SQS couldn't be reached, or didn't take all.
+    #[error("{0}")]
+    Service(String),
+    /// A file couldn't be written.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// Where events and wake-ups go.
+#[derive(Clone, Debug)]
+pub enum Outlet {
+    /// To EventBridge and SQS.
+    Aws {
+        /// The client of the bus.
+        bus: aws_sdk_eventbridge::Client,
+        /// The bus's name.
+        bus_name: String,
+        /// The client of the queue.
+        queue: aws_sdk_sqs::Client,
+        /// The queue that brings wake-ups back.
+        queue_url: String,
+    },
+    /// To files, a line each.
+    Files {
+        /// The events.
+        events: PathBuf,
+        /// The wake-ups, for whoever delivers them.
+        wake_ups: PathBuf,
+    },
+}
+
+impl Outlet {
+    /// Files: the events', and beside it that of the wake-ups.
+    pub fn files(events: &Path) -> Self {
+        let mut wake_ups = events.as_os_str().to_owned();
+        wake_ups.push(".wake-ups");
+        Self::Files { events: events.to_path_buf(), wake_ups: wake_ups.into() }
+    }
+
+    /// Publishes events in their order. When it fails, those before the number that comes back were taken; some after it may
+    /// have been too.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), (usize, OutletError)> {
+        match self {
+            Self::Files { events: file, .. } => {
+                let lines = events
+                    .iter()
+                    .map(|event| json!({ "source": SOURCE, "detail-type": event.kind, "detail": event.detail }));
+                append(file, lines).map_err(|error| (0, error))
+            }
+            Self::Aws { bus, bus_name, .. } => {
+                for (n, some) in events.chunks(MOST_AT_ONCE).enumerate() {
+                    let before = n * MOST_AT_ONCE;
+                    put_events(bus, bus_name, some).await.map_err(|(taken, error)| (before + taken, error))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks to be woken, as of now. Repeating it wakes once more, which does no harm.
+    pub async fn wake_later(&self, wake_ups: &[WakeUp], now: EpochMillis) -> Result<(), OutletError> {
+        match self {
+            Self::Files { wake_ups: file, .. } => append(file, wake_ups.iter().map(|wake_up| json!(wake_up))),
+            Self::Aws { queue, queue_url, .. } => {
+                for some in wake_ups.chunks(MOST_AT_ONCE) {
+                    send(queue, queue_url, some, now).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn put_events(
+    bus: &aws_sdk_eventbridge::Client,
+    bus_name: &str,
+    events: &[Event],
+) -> Result<(), (usize, OutletError)> {
+    let entries = events.iter().map(|event| {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(bus_name)
+            .source(SOURCE)
+            .detail_type(event.kind)
+            .detail(event.detail.to_string())
+            .build()
+    });
+    let answer = bus.put_events().set_entries(Some(entries.collect())).send().await;
+    let answer = answer.map_err(|error| (0, OutletError::Service(format!("EventBridge: {}", with_causes(&error)))))?;
+    // An answer of 200 may have left some out; each has its place.
+    let failed = answer.entries().iter().enumerate().find_map(|(n, entry)| Some((n, entry.error_code()?.to_owned())));
+    match failed {
+        Some((n, code)) => Err((n, OutletError::Service(format!("EventBridge: {code}")))),
+        None if answer.failed_entry_count() > 0 => {
+            Err((0, OutletError::Service("EventBridge left some out".to_owned())))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn send(
+    queue: &aws_sdk_sqs::Client,
+    queue_url: &str,
+    wake_ups: &[WakeUp],
+    now: EpochMillis,
+) -> Result<(), OutletError> {
+    let failed = |why: String| OutletError::Service(format!("SQS: {why}"));
+    let mut request = queue.send_message_batch().queue_url(queue_url);
+    for (n, wake_up) in wake_ups.iter().enumerate() {
+        let body = serde_json::to_string(wake_up).map_err(|error| failed(error.to_string()))?;
+        // Rounded up, so that it is due by our clock if the queue's runs as fast.
+        let delay = (EpochSeconds(wake_up.expires_at).remaining(now) + 1).min(LONGEST_DELAY);
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(n.to_string())
+            .message_body(body)
+            .delay_seconds(i32::try_from(delay).unwrap_or(i32::MAX))
+            .build()
+            .map_err(|error| failed(error.to_string()))?;
+        request = request.entries(entry);
+    }
+    let answer = request.send().await.map_err(|error| failed(with_causes(&error)))?;
+    match answer.failed().first() {
+        Some(entry) => Err(failed(entry.code().to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn append(path: &Path, lines: impl Iterator<Item = serde_json::Value>) -> Result<(), OutletError> {
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let write = || OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes());
+    write().map_err(|error| OutletError::File { path: path.to_path_buf(), error })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

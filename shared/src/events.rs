@@ -1,0 +1,156 @@
+//! Facts as events: versioned JSON, each with an id that is the same however often it is told. `docs/events.md` has them all.
+
+use serde_json::{Value, json};
+use uuid::{Uuid, uuid};
+
+use crate::rules::names::{BookingId, ReservationId, SeatLabel};
+use crate::rules::time::EpochMillis;
+use crate::store::{BookedSeats, Fact, SeatReservation, What};
+
+/// Namespaces of name-based UUIDs. Made once at random; changing one makes other events of the same facts.
+const EVENT: Uuid = uuid!("b0c5a0a2-56c7-4a3c-9b3a-3d5c31b8f6d4");
+const REFERENCE: Uuid = uuid!("0d9f9a4e-1f2b-4c62-8a53-7be1f0c2d913");
+
+/// An event, ready to be published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What kind: `seats.reserved`.
+    pub kind: &'static str,
+    /// Its JSON.
+    pub detail: Value,
+}
+
+/// A name for a reservation or booking by which its events can be told to belong together, and which is no right: nobody can
+/// get from it to the id.
+pub fn reference(id: Uuid) -> String {
+    Uuid::new_v5(&REFERENCE, id.as_bytes()).to_string()
+}
+
+impl Event {
+    /// The event that tells a fact.
+    pub fn of(fact: &Fact) -> Self {
+        match &fact.what {
+            What::Reserved(seat, extended) => {
+                let event = of_seat("seats.reserved", fact, seat, seat.changed_at, seat.changed_at);
+                event.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
+            }
+            What::Released(seat, at) => of_seat("seats.released", fact, seat, seat.changed_at, *at),
+            What::Expired(seat) => {
+                let at = EpochMillis(seat.expires_at.0.saturating_mul(1_000));
+                of_seat("reservation.expired", fact, seat, seat.changed_at, at)
+            }
+            What::Booked(booked) => of_booking("booking.created", fact, booked, booked.booked_at),
+            What::Cancelled(booked, at) => of_booking("booking.cancelled", fact, booked, *at),
+            What::LayoutPut(name, version, seats) => of_layout(fact, *version, "put")
+                .with("name", json!(name))
+                .with("seats", json!(seats))
+                .with("deleted", json!(false)),
+            What::LayoutRemoved(version) => of_layout(fact, *version, "removed").with("deleted", json!(true)),
+        }
+    }
+
+    fn new(kind: &'static str, fact: &Fact, about: &[&str], at: EpochMillis) -> Self {
+        let mut name = format!("{kind}\n{}", fact.theater);
+        about.iter().for_each(|part| name = format!("{name}\n{part}"));
+        let detail = json!({
+            "version": 1,
+            "id": Uuid::new_v5(&EVENT, name.as_bytes()).to_string(),
+            "type": kind,
+            "theater_id": fact.theater.as_str(),
+            "occurred_at": at.seconds().to_string(),
+        });
+        Self { kind, detail }
+    }
+
+    fn with(mut self, name: &str, value: Value) -> Self {
+        if let Some(detail) = self.detail.as_object_mut() {
+            detail.insert(name.to_owned(), value);
+        }
+        self
+    }
+}
+
+fn of_seat(kind: &'static str, fact: &Fact, seat: &SeatReservation, stamp: EpochMillis, at: EpochMillis) -> Event {
+    Event::new(kind, fact, &[seat.seat.as_str(), &stamp.0.to_string()], at)
+        .with("seats", json!([seat.seat.as_str()]))
+        .with("reservation", json!(reference(seat.reservation.0)))
+}
+
+fn of_booking(kind: &'static str, fact: &Fact, booked: &BookedSeats, at: EpochMillis) -> Event {
+    let BookedSeats { booking: BookingId(booking), seats, reservation, booked_at } = booked;
+    let seats: Vec<_> = seats.iter().map(SeatLabel::as_str).collect();
+    let event = Event::new(kind, fact, &[&booking.to_string(), &booked_at.0.to_string()], at)
+        .with("seats", json!(seats))
+        .with("booking", json!(reference(*booking)));
+    match reservation {
+        Some(ReservationId(reservation)) => event.with("reservation", json!(reference(*reservation))),
+        None => event,
+    }
+}
+
+fn of_layout(fact: &Fact, version: u64, became: &str) -> Event {
+    // Versions follow the clock: that of a layout is when it was put, and nothing tells when it was removed.
+    Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis(version))
+        .with("layout_version", json!(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::names::TheaterId;
+    use crate::rules::time::EpochSeconds;
+
+    fn fact(what: What) -> Fact {
+        Fact { theater: TheaterId::parse("1").unwrap(), what }
+    }
+
+    fn seat(label: &str, at: u64) -> SeatReservation {
+        SeatReservation {
+            seat: SeatLabel::parse(label).unwrap(),
+            reservation: ReservationId(Uuid::from_u128(7)),
+            changed_at: EpochMillis(at),
+            expires_at: EpochSeconds(100),
+        }
+    }
+
+    fn id(what: What) -> Value {
+        Event::of(&fact(what)).detail["id"].clone()
+    }
+
+    #[test]
+    fn the_same_fact_has_the_same_id_and_another_another() {
+        assert_eq!(id(What::Expired(seat("A1", 5))), id(What::Expired(seat("A1", 5))));
+        let ids = [
+            id(What::Expired(seat("A1", 5))),
+            id(What::Expired(seat("A1", 6))),
+            id(What::Expired(seat("A2", 5))),
+            id(What::Reserved(seat("A1", 5), false)),
+            id(What::Released(seat("A1", 5), EpochMillis(9))),
+            id(What::LayoutPut("x".into(), 5, 1)),
+            id(What::LayoutRemoved(5)),
+        ];
+        for (n, one) in ids.iter().enumerate() {
+            assert!(!ids[..n].contains(one), "{n}");
+        }
+    }
+
+    #[test]
+    fn no_event_shows_what_is_a_right() {
+        let booked = BookedSeats {
+            booking: BookingId(Uuid::from_u128(8)),
+            seats: vec![SeatLabel::parse("A1").unwrap()],
+            reservation: Some(ReservationId(Uuid::from_u128(7))),
+            booked_at: EpochMillis(5),
+        };
+        for what in
+            [What::Reserved(seat("A1", 5), true), What::Booked(booked.clone()), What::Cancelled(booked, EpochMillis(6))]
+        {
+            let text = Event::of(&fact(what)).detail.to_string();
+            assert!(
+                !text.contains(&Uuid::from_u128(7).to_string()) && !text.contains(&Uuid::from_u128(8).to_string()),
+                "{text}"
+            );
+            assert!(text.contains(&reference(Uuid::from_u128(7))), "{text}");
+        }
+    }
+}
