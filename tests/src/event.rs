@@ -13,6 +13,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::{Body, Context, LambdaEvent, Request, RequestExt, Response};
 use serde_json::{Value, json};
 
+use crate::contract;
 use crate::world::ADMIN_SCOPE;
 
 /// One call of the API.
@@ -237,7 +238,9 @@ pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
     let LambdaEvent { payload, context } = tame(LambdaEvent::new(payload, context));
     let request = &Request::from(payload).with_lambda_context(context);
     let Ok(response) = serve(office, route, request).await;
-    Reply::from(response)
+    let reply = Reply::from(response);
+    contract::check(route, &reply);
+    reply
 }
 
 /// Has a request served by the function of a route.

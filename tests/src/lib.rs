@@ -6,6 +6,7 @@
 //! | [`world`] | a test's own table, keys and clock, and the box offices that work on them |
 //! | [`functions`] | the three functions' binaries, run as Lambda runs them |
 //! | [`event`] | calls as API Gateway would deliver them, and their replies |
+//! | [`contract`] | holds every answer against docs/openapi.yaml |
 //! | [`delivery`] | events as bytes, the whole way that a function takes them |
 //! | [`corpus`], [`mutation`] | what once was hard to digest, and what becomes of it at random |
 //! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
@@ -17,6 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
 
 mod connections;
+pub mod contract;
 pub mod corpus;
 pub mod delivery;
 pub mod dynamodb_proxy;

@@ -10,6 +10,7 @@ mod api;
 mod cache;
 mod carts;
 mod clocks;
+mod contract;
 mod events;
 mod faults;
 mod herds;
