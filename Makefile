@@ -50,7 +50,7 @@ soak: setup
 check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
 check:
 	$(call step,tools)
-	@python3 local/install_tools.py run check
+	@python3 local/install_tools.py run check fuzz
 	$(call step,format)
 	cargo fmt --all --check
 	$(call step,lints)
@@ -61,6 +61,8 @@ check:
 	infra/check
 	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
 	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
+	$(call step,the API as docs/openapi.yaml has it)
+	@python3 tests/api_fuzz/run.py
 
 mutants: setup
 	@tests/mutants/run.py $(MUTANTS)

