@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Sends the local stack thousands of requests made from docs/openapi.yaml, good and bad, and holds every answer against it: no 5xx,
-nothing that isn't documented. Called by `make check`, after everything is built; SECONDS=600 looks longer.
+nothing that isn't documented. Called by `make check`, after everything is built; FUZZ_SECONDS=600 looks longer.
 
 Needs the binaries of the workspace and schemathesis (`local/install_tools.py fuzz`). Starts the stack on ports and in a folder of
 its own, and ends it whatever happens.
@@ -59,7 +59,7 @@ def fuzz(url):
         ROOT / ".tools/bin/schemathesis", "run", ROOT / "docs/openapi.yaml", "--url", url,
         "--phases", "examples,coverage,fuzzing", "--checks", ",".join(CHECKS), "--seed", "7",
         # `cargo lambda watch` stands still when more than some 100 requests wait for a function.
-        "--workers", "1", "--max-time", os.environ.get("SECONDS", "60"), "--no-color", "--no-shrink", "--warnings", "off",
+        "--workers", "1", "--max-time", os.environ.get("FUZZ_SECONDS", "60"), "--no-color", "--no-shrink", "--warnings", "off",
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(Path(__file__).parent), "NO_PROXY": "127.0.0.1"}
     return subprocess.run(command, cwd=DATA, env=environment, check=False).returncode

@@ -17,6 +17,7 @@ use boxoffice::startup;
 use boxoffice::store::Store;
 use boxoffice::tally::Tally;
 use boxoffice::usecases::{Administrators, BoxOffice, Expected, Terms};
+use boxoffice_local::template::TableDefinition;
 use uuid::Uuid;
 
 use crate::engines;
@@ -122,7 +123,8 @@ impl World {
     async fn table_on(engine: &str) -> String {
         let table = format!("t-{}", Uuid::now_v7().simple());
         let client = boxoffice_local::engine::client(engine);
-        boxoffice_local::template::create_table(&client, &table).await.expect("a table");
+        let definition = TableDefinition::of_checkout().expect("the template").without_ttl();
+        definition.create(&client, &table).await.expect("a table");
         table
     }
 

@@ -277,10 +277,13 @@ async fn the_events_can_be_invoked(run: &Run) {
     }
 }
 
-/// The table's stream is delivered: sync-cache has written a line about some of what was booked before.
+/// The table's stream is delivered: sync-cache has written a line about some of what was booked before, and publish-events has
+/// told it.
 async fn the_stream_is_followed(run: &Run) {
-    let said = run.said.iter().find_map(|line| line.split_once(", and of sync-cache: ")).unwrap().1;
-    let folder = checkout::root().unwrap().join(said);
+    let told = run.said.iter().find_map(|line| line.strip_prefix("What happened, as events: ")).unwrap();
+    let told = checkout::root().unwrap().join(told);
+    let said = run.said.iter().find_map(|line| line.split_once(", and of those on the stream: ")).unwrap().1;
+    let folder = checkout::root().unwrap().join(said.split(", ").next().unwrap());
     let lines = || -> String {
         let logs = std::fs::read_dir(&folder).unwrap();
         logs.map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap()).collect()
@@ -288,6 +291,11 @@ async fn the_stream_is_followed(run: &Run) {
     let end = Instant::now() + PATIENCE;
     while !lines().contains(r#""theaters_failed":0"#) {
         assert!(Instant::now() < end, "no line about a batch in {}: {}", folder.display(), lines());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let events = || std::fs::read_to_string(&told).unwrap_or_default();
+    while !events().contains("booking.created") {
+        assert!(Instant::now() < end, "no booking in {}: {}", told.display(), events());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -32,11 +32,11 @@ macro_rules! can_be_had {
 }
 
 /// What all but the status goes with, when a seat changes hands.
-const FORGET: &str = "reservation_id, booking_id, owner_id, extension_id, layout_version";
+const FORGET: &str = "reservation_id, booking_id, owner_id, extension_id, reserved_at, layout_version";
 
 /// Sold, and with no end to it: so the TTL never collects a booked seat.
 const BOOK: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
-    REMOVE reservation_id, owner_id, extension_id, layout_version, expires_at";
+    REMOVE reservation_id, owner_id, extension_id, reserved_at, layout_version, expires_at";
 
 /// A conditional change of one seat's item, or with no `update` a condition on it alone.
 #[derive(Clone, Debug)]
@@ -75,9 +75,9 @@ impl Change {
         let (owned, forget) = match owner {
             Some(owner) => {
                 values.insert(":owner".to_owned(), s(owner.0.to_string()));
-                (", owner_id = :owner", "extension_id, layout_version")
+                (", owner_id = :owner", "extension_id, reserved_at, layout_version")
             }
-            None => ("", "owner_id, extension_id, layout_version"),
+            None => ("", "owner_id, extension_id, reserved_at, layout_version"),
         };
         Self {
             update: Some(format!(
@@ -108,7 +108,8 @@ impl Change {
 
     /// Lets a reservation that runs end later, once: as long as it is the one that was `seen`, and has no extension.
     ///
-    /// Once carried out its own condition no longer holds: the stamp is another.
+    /// Once carried out its own condition no longer holds: the stamp is another. The stamp that it had is kept: by it the
+    /// request that reserved the seat knows its own work still.
     pub(super) fn extend(
         reservation: ReservationId,
         extension: Uuid,
@@ -117,7 +118,10 @@ impl Change {
         now: EpochMillis,
     ) -> Self {
         Self {
-            update: Some("SET expires_at = :expires_at, changed_at = :stamp, extension_id = :extension".to_owned()),
+            update: Some(
+                "SET expires_at = :expires_at, changed_at = :stamp, extension_id = :extension, reserved_at = :seen"
+                    .to_owned(),
+            ),
             condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen \
                 AND expires_at > :now AND attribute_not_exists(extension_id)"
                 .to_owned(),
@@ -156,12 +160,13 @@ impl Change {
         change
     }
 
-    /// Takes a seat out of the layout that can be had, or that was taken out before: until `until` nobody can have it.
+    /// Takes a seat out of the layout that can be had, or that was taken out before by an earlier stamp: until `until` nobody
+    /// can have it.
     pub(super) fn remove(decided_on: u64, until: EpochSeconds, stamp: EpochMillis, now: EpochMillis) -> Self {
         Self {
             update: Some(
                 "SET #status = :removed, layout_version = :version, expires_at = :until, changed_at = :stamp \
-                REMOVE reservation_id, owner_id, extension_id"
+                REMOVE reservation_id, owner_id, extension_id, reserved_at"
                     .to_owned(),
             ),
             condition: "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \

@@ -25,6 +25,7 @@ pub(super) mod attribute {
     pub(crate) const BOOKING_ID: &str = "booking_id";
     pub(crate) const OWNER: &str = "owner_id";
     pub(crate) const EXTENSION_ID: &str = "extension_id";
+    pub(crate) const RESERVED_AT: &str = "reserved_at";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
@@ -140,6 +141,8 @@ pub(super) struct SeatItem {
     pub(super) owner: Option<Owner>,
     /// The extension that its reservation has had.
     pub(super) extension: Option<Uuid>,
+    /// The stamp of the write that reserved it, if it was extended since.
+    pub(super) reserved_at: Option<EpochMillis>,
     /// Nobody can have it, because the layout no longer does.
     pub(super) removed: bool,
 }
@@ -151,8 +154,12 @@ impl SeatItem {
         let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
         let extension = id(item, attribute::EXTENSION_ID, parse_uuid)?;
+        let reserved_at = match item.get(attribute::RESERVED_AT) {
+            Some(_) => Some(EpochMillis(ordinal(item, attribute::RESERVED_AT)?)),
+            None => None,
+        };
         let removed = text(item, attribute::STATUS)? == REMOVED;
-        Ok(Self { slot: Self::slot(item)?, reservation, booking, owner, extension, removed })
+        Ok(Self { slot: Self::slot(item)?, reservation, booking, owner, extension, reserved_at, removed })
     }
 
     /// Whether it stands under a reservation, run out or not, that this caller may use.

@@ -117,6 +117,8 @@ pub(super) struct Found {
     pub(super) under_ours: bool,
     /// It was taken out of the layout.
     pub(super) removed: bool,
+    /// The stamp of the write that reserved it, be it extended since.
+    pub(super) reserved_at: Option<EpochMillis>,
     /// `None` where no item stands.
     pub(super) slot: Option<Slot>,
 }
@@ -141,8 +143,9 @@ impl Findings {
                     let under_ours =
                         item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
                     let removed = item.as_ref().is_some_and(|item| item.removed);
-                    let slot = item.map(|item| item.slot);
-                    findings.found.push(Found { seat: seat.clone(), standing, under_ours, removed, slot });
+                    let reserved_at = item.as_ref().map(|item| item.reserved_at.unwrap_or(item.slot.changed_at));
+                    let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
+                    findings.found.push(Found { seat, standing, under_ours, removed, reserved_at, slot });
                 }
             }
         }

@@ -28,6 +28,8 @@ const AT_ONCE: usize = 64;
 pub struct Mark {
     seat: SeatLabel,
     stamp: EpochMillis,
+    /// It bore a mark already: somebody else is dropping it too, and may have done so. Not ours to take back.
+    shared: bool,
 }
 
 /// Why seats weren't marked. None is marked then, or if that can't be taken back either, only until the mark runs out.
@@ -44,7 +46,8 @@ pub enum RemoveError {
 impl Store {
     /// Marks seats as removed, each if it can be had, by a decision on the layout of this version: one UpdateItem a seat.
     ///
-    /// Repeating it is safe: a mark takes the place of a mark, and whose stamp is there can take it back.
+    /// Repeating it is safe: a mark takes the place of a mark. Only the one whose stamp is there can take it back, and only if
+    /// it was the first: the seat may be gone from the layout by another's decision, and then nobody may have it.
     pub async fn remove_seats(
         &self,
         theater: &TheaterId,
@@ -75,11 +78,13 @@ impl Store {
         }
     }
 
-    /// Takes marks back: the seats can be had again. Those that it can't reach run out by themselves.
+    /// Takes marks back: the seats can be had again. Those that it can't reach, or that aren't its alone, run out by
+    /// themselves.
     pub async fn take_back(&self, theater: &TheaterId, marks: &[Mark], tally: &Tally) {
         let mut failed = 0;
         for marks in marks.chunks(AT_ONCE) {
-            let taking_back = marks.iter().map(|mark| {
+            let own = marks.iter().filter(|mark| !mark.shared);
+            let taking_back = own.map(|mark| {
                 let change = Change::take_back(mark.stamp, self.clock.now());
                 self.change_seat(theater, &mark.seat, change, tally)
             });
@@ -101,7 +106,7 @@ impl Store {
             if layout.position(label).is_some()
                 && let (Ok(seat), Ok(slot)) = (SeatLabel::parse(label), SeatItem::slot(item))
             {
-                restoring.push(Mark { seat, stamp: slot.changed_at });
+                restoring.push(Mark { seat, stamp: slot.changed_at, shared: false });
             }
         }
         self.take_back(&layout.theater, &restoring, tally).await;
@@ -128,11 +133,12 @@ impl Store {
         let mut attempts = Attempts::to_write(self, tally);
         let now = self.clock.now();
         let mut stamp = now;
+        let mut shared = false;
         loop {
             let change = Change::remove(decided_on, now.ends_after(REMOVED_FOR), stamp, now);
             let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
             let refusal = match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
-                Ok(_) => return Ok(Mark { seat: seat.clone(), stamp }),
+                Ok(_) => return Ok(Mark { seat: seat.clone(), stamp, shared }),
                 Err(failed) => Refusal::from(failed),
             };
             let trouble = match refusal {
@@ -145,7 +151,9 @@ impl Store {
                         let conflict = Conflict { seat: seat.clone(), state: slot.state, removed: false };
                         return Err(RemoveError::InUse(vec![conflict]));
                     }
-                    // Only its stamp was in the way, which may be that of an attempt whose answer was lost.
+                    // Its stamp was in the way. That of a mark may be of an attempt of ours whose answer was lost: not
+                    // taken back it runs out.
+                    shared |= standing.removed && !slot.is_available(now);
                     stamp = Change::raised(slot.changed_at, stamp);
                     if attempts.may_repeat_at_once() {
                         continue;

@@ -187,7 +187,7 @@ impl Store {
     /// Lets the seats of a reservation end later, once.
     ///
     /// Repeating it is safe: each seat bears the extension that it has had, and takes no other. When an answer was lost, the
-    /// seats that are read again bear this one.
+    /// seats that are read again bear this one, under a stamp of this request's.
     pub async fn extend(
         &self,
         wanted: &ReservationRef<'_>,
@@ -195,16 +195,21 @@ impl Store {
         tally: &Tally,
     ) -> Result<ExtendOutcome, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
+        // The stamps that were tried: seats that bear one of them were extended by this request, and not by its like.
+        let mut tried = Vec::new();
         loop {
             let (now, standing) = (self.clock.now(), self.reserved_under(wanted, tally).await?);
             let next = match extendable(&standing, extension, now) {
                 Ok(next) => next,
-                Err(ExtendOutcome::Replayed(seats)) if attempts.unknown => {
+                Err(ExtendOutcome::Replayed(seats))
+                    if attempts.unknown && seats.iter().any(|seat| tried.contains(&seat.changed_at)) =>
+                {
                     let slots = seats.iter().map(ReservedSeat::slot).collect();
                     return Ok(ExtendOutcome::Extended(seats, ChangedSeats { slots, uncertain: false }));
                 }
                 Err(outcome) => return Ok(outcome),
             };
+            tried.extend(next.iter().map(|seat| seat.changed_at));
             let changes = standing.iter().filter(|seat| seat.runs(now)).zip(&next).map(|(old, new)| {
                 (&old.seat, Change::extend(wanted.id, extension.id, new.expires_at, old.changed_at, now))
             });

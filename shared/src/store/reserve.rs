@@ -73,7 +73,7 @@ struct Reserving<'a> {
     /// Every stamp tried: a seat of this reservation that bears one of them was written by this request.
     stamps: Vec<EpochMillis>,
     /// Seats found to be held by this reservation before, by position.
-    held: BTreeMap<u32, Slot>,
+    held: BTreeMap<u32, Held>,
     /// Makes repeated attempts of one and the same transaction one to DynamoDB.
     token: Uuid,
     /// Written into the choice, so that this request knows its own work when an answer was lost.
@@ -134,6 +134,14 @@ impl Store {
     }
 }
 
+/// A seat that the reservation held before.
+#[derive(Clone, Copy)]
+struct Held {
+    slot: Slot,
+    /// The stamp of the write that reserved it, be it extended since.
+    reserved_at: EpochMillis,
+}
+
 enum Judged {
     Outcome(ReserveOutcome),
     Trouble(Trouble),
@@ -144,7 +152,7 @@ impl Reserving<'_> {
     async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
         let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
-            Some(slot) => Change::still_held(reservation, slot.changed_at, self.now),
+            Some(held) => Change::still_held(reservation, held.slot.changed_at, self.now),
             None => Change::reserve(reservation, owner, self.expires_at, self.stamp, self.now),
         };
         let changes = seats.seats().iter().map(|seat| (&seat.label, change(seat)));
@@ -215,12 +223,15 @@ impl Reserving<'_> {
         }
         for found in &findings.found {
             match (&found.standing, found.slot) {
-                (Standing::Ours, Some(slot)) => self.held.insert(found.seat.position, slot),
+                (Standing::Ours, Some(slot)) => {
+                    let reserved_at = found.reserved_at.unwrap_or(slot.changed_at);
+                    self.held.insert(found.seat.position, Held { slot, reserved_at })
+                }
                 _ => self.held.remove(&found.seat.position),
             };
         }
         if self.held.len() == self.request.seats.seats().len() {
-            let own = unknown && self.held.values().any(|slot| self.stamps.contains(&slot.changed_at));
+            let own = unknown && self.held.values().any(|held| self.stamps.contains(&held.reserved_at));
             return Some(if own { self.reserved() } else { self.already_held() });
         }
         if findings.found.iter().any(|found| found.standing == Standing::Open) {
@@ -257,7 +268,7 @@ impl Reserving<'_> {
         let state = SeatState::Reserved { expires_at: self.expires_at };
         let written = Slot { changed_at: self.stamp, state };
         let of = |seat: &SelectedSeat| {
-            let slot = self.held.get(&seat.position).copied().unwrap_or(written);
+            let slot = self.held.get(&seat.position).map_or(written, |held| held.slot);
             let expires_at = match slot.state {
                 SeatState::Reserved { expires_at } => expires_at,
                 SeatState::Available | SeatState::Booked => self.expires_at,

@@ -66,7 +66,12 @@ impl Record {
         match &self.answer {
             // Nobody waited, so one may still have been on its way.
             Answer::Unknown if self.end.is_none() => self.carried_out.max(1),
-            Answer::Reserved { replayed: false, .. } | Answer::Booked { replayed: false, .. } => {
+            // It was the one that is answered, unless that one found it done: by then others may have made more of it.
+            Answer::Reserved { replayed: false, .. }
+            | Answer::Booked { replayed: false, .. }
+            | Answer::Extended { replayed: false, .. }
+                if self.writes <= 1 =>
+            {
                 self.carried_out.saturating_sub(1)
             }
             _ => self.carried_out,
@@ -76,9 +81,12 @@ impl Record {
     /// Whether its answer says that it changed nothing.
     fn changes_nothing(&self) -> bool {
         match &self.answer {
-            Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } => *replayed,
-            Answer::Taken(_) | Answer::IdReused | Answer::Seen { .. } => true,
-            Answer::Unknown | Answer::Odd(_) => false,
+            Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } | Answer::Extended { replayed, .. } => {
+                *replayed
+            }
+            Answer::Taken(_) | Answer::IdReused | Answer::Cancelled | Answer::Seen { .. } => true,
+            Answer::NotExtendable | Answer::NotFound | Answer::Expired => true,
+            Answer::Done | Answer::Unknown | Answer::Odd(_) => false,
         }
     }
 }

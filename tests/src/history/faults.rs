@@ -95,7 +95,8 @@ fn operation(ask: &Ask) -> &'static str {
     match ask {
         Ask::Look { .. } => "Query",
         Ask::Reserve { seats, .. } if seats.count() == 1 => "UpdateItem",
-        Ask::Reserve { .. } | Ask::Book { .. } => "TransactWriteItems",
+        Ask::Release { .. } | Ask::Extend { .. } => "UpdateItem",
+        Ask::Reserve { .. } | Ask::Book { .. } | Ask::Cancel { .. } => "TransactWriteItems",
     }
 }
 
@@ -116,7 +117,8 @@ fn conflict(rng: &mut Rng, ask: &Ask) -> Fault {
     let items = match ask {
         Ask::Reserve { seats, .. } => seats.count(),
         Ask::Book { seats, .. } => seats.count() + 1,
-        Ask::Look { .. } => 1,
+        // How many it has is not known here; its booking is the first.
+        Ask::Cancel { .. } | Ask::Release { .. } | Ask::Extend { .. } | Ask::Look { .. } => 1,
     };
     let mut codes = vec!["None"; items];
     codes[rng.usize(0..items)] = "TransactionConflict";

@@ -7,6 +7,9 @@
 //! - It is said to be available: then nobody may have been told *before* that it is taken. Otherwise the answer is
 //!   **stale**: older than a write whose caller had been answered.
 //! - It is said to be taken: then somebody must have begun to take it. Otherwise the answer is **invented**.
+//!
+//! Of a seat that may have been given back before the answer, neither is asked: it may be either. (The races of `life` hold the cache
+//! against the table where seats are given back.)
 
 use super::record::{Answer, Ask, InTheWay, Record};
 use super::seats::Seats;
@@ -31,7 +34,10 @@ pub fn judge(seats: usize, calls: &[Record]) -> Findings {
     for (index, look) in calls.iter().enumerate().filter(|(_, call)| call.is_from_cache()) {
         findings.judged += 1;
         let (available, taken) = said(seats, look);
-        let told = all(|seat| calls.iter().any(|call| told_before(call, look, seat)));
+        let told = all(|seat| {
+            calls.iter().any(|call| told_before(call, look, seat))
+                && !calls.iter().any(|call| may_free(call, look, seat))
+        });
         let begun = all(|seat| calls.iter().any(|call| may_take(call, look, seat)));
         let (stale, invented) = (available.0 & told.0, taken.0 & !begun.0);
         if stale != 0 || booked_too_few(calls, look) {
@@ -67,6 +73,9 @@ fn told_before(call: &Record, look: &Record, seat: usize) -> bool {
     match (&call.ask, &call.answer) {
         (Ask::Reserve { seats, .. }, Answer::Reserved { expires_at, .. }) => seats.has(seat) && holds(*expires_at),
         (Ask::Book { seats, .. }, Answer::Booked { .. }) => seats.has(seat),
+        (Ask::Extend { seat: extended, .. }, Answer::Extended { expires_at, .. }) => {
+            *extended == seat && holds(*expires_at)
+        }
         // Who is refused by DynamoDB tells the cache what stood in the way.
         (_, Answer::Taken(named)) if !call.is_from_cache() => {
             let in_the_way = |way: &InTheWay| way.seat == seat && way.reserved_until.is_none_or(holds);
@@ -82,7 +91,9 @@ fn may_take(call: &Record, look: &Record, seat: usize) -> bool {
         return false;
     }
     let changed = match &call.answer {
-        Answer::Reserved { replayed: false, .. } | Answer::Booked { replayed: false, .. } => true,
+        Answer::Reserved { replayed: false, .. }
+        | Answer::Booked { replayed: false, .. }
+        | Answer::Extended { replayed: false, .. } => true,
         _ => call.unanswered_attempts() > 0,
     };
     match call.ask {
@@ -91,13 +102,32 @@ fn may_take(call: &Record, look: &Record, seat: usize) -> bool {
             changed && seats.has(seat) && look.now.seconds().0 < until
         }
         Ask::Book { seats, .. } => changed && seats.has(seat),
-        Ask::Look { .. } => false,
+        Ask::Extend { seat: extended, expires_in, .. } => {
+            let until = call.now.0.div_ceil(1000) + u64::from(expires_in);
+            changed && extended == seat && look.now.seconds().0 < until
+        }
+        Ask::Release { .. } | Ask::Cancel { .. } | Ask::Look { .. } => false,
     }
+}
+
+/// Whether a call that began before `look` ended may have given this seat back.
+fn may_free(call: &Record, look: &Record, seat: usize) -> bool {
+    let before = look.end.is_none_or(|end| call.begin <= end);
+    let may = match call.ask {
+        Ask::Release { seat: released, .. } => released == seat,
+        // Which seats a booking has is not known here.
+        Ask::Cancel { .. } => true,
+        _ => false,
+    };
+    before && may && call.carried_out > 0
 }
 
 /// Whether a look counts fewer seats as booked than had been answered as booked before it began.
 fn booked_too_few(calls: &[Record], look: &Record) -> bool {
     let Answer::Seen { booked, .. } = look.answer else { return false };
+    if (0..super::seats::LABELS.len()).any(|seat| calls.iter().any(|call| may_free(call, look, seat))) {
+        return false;
+    }
     let sold = all(|seat| {
         let sold = |call: &Record| matches!(call.ask, Ask::Book { .. }) && matches!(call.answer, Answer::Booked { .. });
         calls.iter().any(|call| sold(call) && told_before(call, look, seat))

@@ -1,4 +1,4 @@
-//! Seeded histories: clients that reserve, book and look at once, with faults on every way, and a checker that holds
+//! Seeded histories: clients that reserve, book, release, extend, cancel and look at once, with faults on every way, and a checker that holds
 //! all answers against a reference model.
 //!
 //! | module | what it is |
@@ -86,8 +86,12 @@ fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), Strin
     let cached = looks::judge(plan.seats, records);
     summary.count(plan, records, &cached);
     for (index, record) in records.iter().enumerate() {
-        let done =
-            matches!(record.answer, Answer::Reserved { replayed: false, .. } | Answer::Booked { replayed: false, .. });
+        let done = matches!(
+            record.answer,
+            Answer::Reserved { replayed: false, .. }
+                | Answer::Booked { replayed: false, .. }
+                | Answer::Extended { replayed: false, .. }
+        );
         if matches!(record.answer, Answer::Odd(_)) || done && record.carried_out == 0 {
             return Err(format!("call {index} was answered what it can't be"));
         }

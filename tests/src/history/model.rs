@@ -25,8 +25,15 @@ pub struct Theater {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Seat {
     Available,
-    Reserved { reservation: Uuid, expires_at: u64, by: usize },
+    Reserved { reservation: Uuid, expires_at: u64, by: usize, extended: Option<Extended> },
     Booked,
+}
+
+/// By which key a reservation was extended, and by which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Extended {
+    key: u8,
+    by: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +41,7 @@ struct Booking {
     seats: Seats,
     booked_at: u64,
     by: usize,
+    cancelled: bool,
 }
 
 /// A seat as one sees it who wants it.
@@ -66,6 +74,17 @@ impl Theater {
                 let other = self.bookings.get(&own_id(index, call)).is_some_and(|booking| booking.seats != *seats);
                 other.then(|| self.clone())
             }
+            (Ask::Book { seats, .. }, Answer::Cancelled) => {
+                let cancelled = |booking: &Booking| booking.cancelled && booking.seats == *seats;
+                self.bookings.get(&own_id(index, call)).is_some_and(cancelled).then(|| self.clone())
+            }
+            (Ask::Release { .. }, Answer::Done) => Some(self.attempted(index, call).unwrap_or_else(|| self.clone())),
+            (Ask::Cancel { booking }, Answer::Done) => {
+                let there = self.bookings.contains_key(booking);
+                there.then(|| self.attempted(index, call).unwrap_or_else(|| self.clone()))
+            }
+            (Ask::Cancel { booking }, Answer::NotFound) => (!self.bookings.contains_key(booking)).then(|| self.clone()),
+            (Ask::Extend { .. }, answer) => self.extended(index, call, answer),
             (Ask::Look { .. }, Answer::Seen { available, reserved, booked, .. }) => {
                 (self.seen(call.now) == (*available, *reserved, *booked)).then(|| self.clone())
             }
@@ -85,8 +104,64 @@ impl Theater {
                 let free = !self.bookings.contains_key(&own_id(index, call));
                 (free && self.in_the_way(seats, index, call).is_empty()).then(|| self.with_booked(index, call))
             }
+            Ask::Release { seat, reservation } => {
+                let mut next = self.clone();
+                let held = matches!(self.seats[seat], Seat::Reserved { reservation: by, .. } if by == reservation);
+                next.seats[seat] = Seat::Available;
+                held.then_some(next)
+            }
+            Ask::Cancel { booking } => {
+                let mut next = self.clone();
+                let standing = next.bookings.get_mut(&booking).filter(|booking| !booking.cancelled)?;
+                standing.cancelled = true;
+                for seat in standing.seats.positions() {
+                    next.seats[seat] = Seat::Available;
+                }
+                Some(next)
+            }
+            Ask::Extend { .. } => self.with_extended(index, call),
             Ask::Look { .. } => None,
         }
+    }
+
+    /// The theater after an extension that was answered so, if it can have been.
+    fn extended(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
+        let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
+        let (expires_at, extended) = match self.seats[seat] {
+            Seat::Reserved { reservation: by, expires_at, extended, .. } if by == reservation => (expires_at, extended),
+            _ => return (*answer == Answer::NotFound).then(|| self.clone()),
+        };
+        if call.now.seconds().0 >= expires_at {
+            return (*answer == Answer::Expired).then(|| self.clone());
+        }
+        match extended {
+            Some(extended) if extended.key == key => {
+                let same = Answer::Extended { expires_at, replayed: extended.by != index };
+                (*answer == same).then(|| self.clone())
+            }
+            Some(_) => (*answer == Answer::NotExtendable).then(|| self.clone()),
+            None => match self.with_extended(index, call) {
+                None => (*answer == Answer::NotExtendable).then(|| self.clone()),
+                Some(next) => {
+                    let Seat::Reserved { expires_at, .. } = next.seats[seat] else { return None };
+                    (*answer == Answer::Extended { expires_at, replayed: false }).then_some(next)
+                }
+            },
+        }
+    }
+
+    /// The theater after an extension, where it changes anything.
+    fn with_extended(&self, index: usize, call: &Record) -> Option<Self> {
+        let Ask::Extend { seat, reservation, key, expires_in } = call.ask else { return None };
+        let Seat::Reserved { reservation: held, expires_at, by, extended: None } = self.seats[seat] else {
+            return None;
+        };
+        let later = call.now.0.div_ceil(1000) + u64::from(expires_in);
+        let may = held == reservation && call.now.seconds().0 < expires_at && later > expires_at;
+        let mut next = self.clone();
+        let extended = Some(Extended { key, by: index });
+        next.seats[seat] = Seat::Reserved { reservation, expires_at: later, by, extended };
+        may.then_some(next)
     }
 
     fn reserved(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
@@ -107,6 +182,7 @@ impl Theater {
     fn booked(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
         let Ask::Book { seats, .. } = call.ask else { return None };
         match self.bookings.get(&own_id(index, call)) {
+            Some(booking) if booking.cancelled => None,
             Some(booking) => {
                 let same = booking.seats == seats && booking.booked_at == said;
                 (same && replayed == (booking.by != index)).then(|| self.clone())
@@ -124,7 +200,7 @@ impl Theater {
         let seats = match call.ask {
             Ask::Book { .. } if self.bookings.contains_key(&own_id(index, call)) => return false,
             Ask::Reserve { seats, .. } | Ask::Book { seats, .. } => seats,
-            Ask::Look { .. } => return false,
+            _ => return false,
         };
         let in_the_way = self.in_the_way(seats, index, call);
         let all_true = !named.is_empty() && named.iter().all(|seat| in_the_way.contains(seat));
@@ -153,7 +229,7 @@ impl Theater {
             Seat::Available => Standing::Open,
             Seat::Booked => Standing::Taken(InTheWay { seat, reserved_until: None }),
             Seat::Reserved { expires_at, .. } if call.now.seconds().0 >= expires_at => Standing::Open,
-            Seat::Reserved { reservation, expires_at, by } => match wanted_under(index, call) {
+            Seat::Reserved { reservation, expires_at, by, .. } => match wanted_under(index, call) {
                 Some(own) if own == reservation => Standing::Own { expires_at, by },
                 _ => Standing::Taken(InTheWay { seat, reserved_until: Some(expires_at) }),
             },
@@ -165,7 +241,7 @@ impl Theater {
         let mut next = self.clone();
         let (reservation, expires_at) = (own_id(index, call), call.now.0.div_ceil(1000) + u64::from(expires_in));
         for seat in seats.positions().filter(|seat| self.standing(*seat, index, call) == Standing::Open) {
-            next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index };
+            next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index, extended: None };
         }
         next
     }
@@ -173,7 +249,10 @@ impl Theater {
     fn with_booked(&self, index: usize, call: &Record) -> Self {
         let Ask::Book { seats, .. } = call.ask else { return self.clone() };
         let mut next = self.clone();
-        next.bookings.insert(own_id(index, call), Booking { seats, booked_at: call.now.seconds().0, by: index });
+        next.bookings.insert(
+            own_id(index, call),
+            Booking { seats, booked_at: call.now.seconds().0, by: index, cancelled: false },
+        );
         for seat in seats.positions() {
             next.seats[seat] = Seat::Booked;
         }
@@ -205,6 +284,6 @@ fn wanted_under(index: usize, call: &Record) -> Option<Uuid> {
     match call.ask {
         Ask::Book { reservation, .. } => reservation,
         Ask::Reserve { .. } => Some(own_id(index, call)),
-        Ask::Look { .. } => None,
+        _ => None,
     }
 }

@@ -101,9 +101,15 @@ fn ask(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (Ask, bool) {
         let step = &earlier[rng.usize(0..earlier.len())];
         return (step.ask, step.own_reservation);
     }
-    match rng.u8(0..12) {
+    match rng.u8(0..16) {
         0..5 => (reserve(rng, seats), false),
         5..8 => (book(rng, seats), rng.u8(0..5) == 0),
+        8 => {
+            let (seat, reservation) = reserved_before(rng, seats, earlier);
+            (Ask::Release { seat, reservation }, false)
+        }
+        9..11 => (extend(rng, seats, earlier), false),
+        11 => (Ask::Cancel { booking: booked_before(rng, earlier) }, false),
         _ => (Ask::Look { consistent: rng.u8(0..4) == 0 }, false),
     }
 }
@@ -122,6 +128,36 @@ fn book(rng: &mut Rng, seats: usize) -> Ask {
         booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..IDS))),
         reservation: rng.bool().then(|| id(rng.u128(0..IDS))),
     }
+}
+
+/// Never as long as a reservation may last in all.
+fn extend(rng: &mut Rng, seats: usize, earlier: &[Step]) -> Ask {
+    let (seat, reservation) = reserved_before(rng, seats, earlier);
+    let expires_in = if rng.u8(0..3) > 0 { rng.u32(4..=8) } else { 700 };
+    Ask::Extend { seat, reservation, key: rng.u8(0..2), expires_in }
+}
+
+/// Mostly a seat that an earlier step wants to reserve, under its reservation; sometimes any.
+fn reserved_before(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (usize, Uuid) {
+    let reserved = earlier.iter().filter_map(|step| match step.ask {
+        Ask::Reserve { seats, reservation: Some(id), .. } => Some((seats.positions().next()?, id)),
+        _ => None,
+    });
+    let reserved: Vec<_> = reserved.collect();
+    if reserved.is_empty() || rng.u8(0..6) == 0 {
+        return (rng.usize(0..seats), id(rng.u128(0..IDS)));
+    }
+    reserved[rng.usize(0..reserved.len())]
+}
+
+/// Mostly a booking that an earlier step wants to make; sometimes any.
+fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
+    let booked = earlier.iter().filter_map(|step| match step.ask {
+        Ask::Book { booking, .. } => booking,
+        _ => None,
+    });
+    let booked: Vec<_> = booked.collect();
+    if booked.is_empty() || rng.u8(0..6) == 0 { id(100 + rng.u128(0..IDS)) } else { booked[rng.usize(0..booked.len())] }
 }
 
 /// One to three of the seats, fewer more often.

@@ -52,6 +52,29 @@ pub enum Ask {
         /// With which reservation.
         reservation: Option<Uuid>,
     },
+    /// Give one seat of a reservation back.
+    Release {
+        /// Which seat, by its position.
+        seat: usize,
+        /// Of which reservation.
+        reservation: Uuid,
+    },
+    /// Let one seat of a reservation end later.
+    Extend {
+        /// Which seat, by its position.
+        seat: usize,
+        /// Of which reservation.
+        reservation: Uuid,
+        /// Which key it bears.
+        key: u8,
+        /// Seconds from now.
+        expires_in: u32,
+    },
+    /// Cancel a booking.
+    Cancel {
+        /// Which.
+        booking: Uuid,
+    },
     /// Look at the theater.
     Look {
         /// Past the cache.
@@ -84,6 +107,23 @@ pub enum Answer {
     Taken(Vec<InTheWay>),
     /// 422.
     IdReused,
+    /// 409 `booking_cancelled`.
+    Cancelled,
+    /// 204: nothing is left of it.
+    Done,
+    /// 200: a seat ends then, in epoch seconds.
+    Extended {
+        /// When.
+        expires_at: u64,
+        /// Whether it is said to be a repeat.
+        replayed: bool,
+    },
+    /// 409 `reservation_not_extendable`.
+    NotExtendable,
+    /// 404: there is none.
+    NotFound,
+    /// 410: it has run out.
+    Expired,
     /// What was seen.
     Seen {
         /// Seats that can be had.

@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::record::{Answer, Ask, Record};
 
 /// What has to occur in a thousand histories; else the plans have gone blind.
-pub const EXPECTED: [&str; 38] = [
+pub const EXPECTED: [&str; 47] = [
     "reserve 201",
     "reserve 200",
     "reserve 409",
@@ -37,6 +37,15 @@ pub const EXPECTED: [&str; 38] = [
     "staged cut before",
     "staged cut after",
     "staged throttled",
+    "release 204",
+    "extend 200",
+    "extend 200 repeated",
+    "extend 404",
+    "extend 409 not extendable",
+    "extend 410",
+    "cancel 204",
+    "cancel 404",
+    "book 409 cancelled",
     "staged conflict",
     "staged error 500",
     "staged silence",
@@ -118,9 +127,19 @@ fn kind(record: &Record) -> String {
     let asked = match record.ask {
         Ask::Reserve { .. } => "reserve",
         Ask::Book { .. } => "book",
+        Ask::Release { .. } => "release",
+        Ask::Extend { .. } => "extend",
+        Ask::Cancel { .. } => "cancel",
         Ask::Look { .. } => "look",
     };
     let answered = match &record.answer {
+        Answer::Done => "204",
+        Answer::Extended { replayed: true, .. } => "200 repeated",
+        Answer::Extended { replayed: false, .. } => "200",
+        Answer::Cancelled => "409 cancelled",
+        Answer::NotExtendable => "409 not extendable",
+        Answer::NotFound => "404",
+        Answer::Expired => "410",
         Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } => {
             if *replayed {
                 "200"

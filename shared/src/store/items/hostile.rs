@@ -11,7 +11,7 @@ use super::*;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
 
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     attribute::PK,
     attribute::SK,
     attribute::STATUS,
@@ -26,6 +26,7 @@ const NAMES: [&str; 21] = [
     attribute::LAYOUT_VERSION,
     attribute::OWNER,
     attribute::EXTENSION_ID,
+    attribute::RESERVED_AT,
     attribute::CANCELLED_AT,
     attribute::WISH,
     attribute::RESERVED_SEATS,

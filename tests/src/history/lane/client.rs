@@ -14,6 +14,7 @@ use crate::dynamodb_proxy::{DynamoDbProxy, Seen};
 use crate::history::faults;
 use crate::history::plan::Step;
 use crate::history::record::{Answer, Ask, Record};
+use crate::history::seats::LABELS;
 use crate::redis_proxy::RedisProxy;
 use crate::world::START;
 use crate::{Call, Setup, World, engines};
@@ -124,7 +125,20 @@ fn call(ask: &Ask, theater: &str) -> Call {
             });
             Call::book(theater, &body)
         }
+        Ask::Release { seat: at, reservation } => {
+            Call::release(theater, &reservation.to_string()).query(&format!("seats={}", seat(*at)))
+        }
+        Ask::Extend { seat: at, reservation, key, expires_in } => {
+            let body = json!({ "seats": [seat(*at)], "expires_in": expires_in });
+            let call = Call::extend(theater, &reservation.to_string(), &body);
+            call.header("Idempotency-Key", &format!("an-extension-by-key-{key}"))
+        }
+        Ask::Cancel { booking } => Call::cancel(theater, &booking.to_string()),
     }
+}
+
+fn seat(position: usize) -> &'static str {
+    LABELS[position]
 }
 
 fn text(id: Option<Uuid>) -> Value {

@@ -22,8 +22,18 @@ impl Answer {
             (Ask::Book { seats, .. }, status) if status == wanted => {
                 (said_seats(reply)? == *seats).then_some(()).and_then(|()| booked(reply, replayed))
             }
-            (Ask::Reserve { seats, .. } | Ask::Book { seats, .. }, 409) => taken(*seats, reply),
+            (Ask::Book { .. }, 409) if reply.code() == "booking_cancelled" => Some(Self::Cancelled),
+            (Ask::Release { .. } | Ask::Cancel { .. }, 204) => Some(Self::Done),
+            (Ask::Cancel { .. }, 404) if reply.code() == "booking_not_found" => Some(Self::NotFound),
+            (Ask::Extend { seat, .. }, 200) => {
+                (said_seats(reply)? == Seats::one(*seat)).then_some(())?;
+                Some(Self::Extended { expires_at: seconds(reply.body["expires_at"].as_str()?)?, replayed })
+            }
+            (Ask::Extend { .. }, 404) if reply.code() == "reservation_not_found" => Some(Self::NotFound),
+            (Ask::Extend { .. }, 410) if reply.code() == "reservation_expired" => Some(Self::Expired),
+            (Ask::Extend { .. }, 409) if reply.code() == "reservation_not_extendable" => Some(Self::NotExtendable),
             (Ask::Book { .. }, 422) if reply.code() == "idempotency_key_reused" => Some(Self::IdReused),
+            (Ask::Reserve { seats, .. } | Ask::Book { seats, .. }, 409) => taken(*seats, reply),
             _ => None,
         }
     }

@@ -17,6 +17,14 @@ impl fmt::Display for Ask {
             Self::Book { seats, booking, reservation } => {
                 write!(f, "book {seats} as {} with reservation {}", Short(*booking), Short(*reservation))
             }
+            Self::Release { seat, reservation } => {
+                write!(f, "release {} of {}", Seats::one(*seat), Short(Some(*reservation)))
+            }
+            Self::Extend { seat, reservation, key, expires_in } => {
+                let seat = Seats::one(*seat);
+                write!(f, "extend {seat} of {} to {expires_in} s by key {key}", Short(Some(*reservation)))
+            }
+            Self::Cancel { booking } => write!(f, "cancel {}", Short(Some(*booking))),
             Self::Look { consistent: true } => f.write_str("look past the cache"),
             Self::Look { consistent: false } => f.write_str("look"),
         }
@@ -37,6 +45,14 @@ impl fmt::Display for Answer {
                 write!(f, "409, {}", seats.iter().map(InTheWay::to_string).collect::<Vec<_>>().join(", "))
             }
             Self::IdReused => f.write_str("422"),
+            Self::Cancelled => f.write_str("409, cancelled"),
+            Self::Done => f.write_str("204"),
+            Self::Extended { expires_at, replayed } => {
+                write!(f, "200{}, until {expires_at}", if *replayed { " repeated" } else { "" })
+            }
+            Self::NotExtendable => f.write_str("409, not extendable"),
+            Self::NotFound => f.write_str("404"),
+            Self::Expired => f.write_str("410"),
             Self::Seen { available, reserved, booked, hit } => {
                 let source = if *hit { "cached" } else { "DynamoDB's own" };
                 write!(f, "free: {available}; {reserved} reserved, {booked} booked ({source})")

@@ -21,6 +21,13 @@ const TEXTS: &[&str] = &[
     "/body",
     "/body",
     "/pathParameters/theaterId",
+    "/pathParameters/reservationId",
+    "/pathParameters/bookingId",
+    "/queryStringParameters/seats",
+    "/queryStringParameters/section",
+    "/queryStringParameters/after",
+    "/headers/reservation-id",
+    "/headers/if-match",
     "/rawPath",
     "/rawQueryString",
     "/headers/idempotency-key",
@@ -52,8 +59,8 @@ fn is_decent(reply: &Reply) -> Result<(), String> {
     let plain = |text: &str| text.bytes().all(|c| c == b' ' || c.is_ascii_graphic());
     let decent = match reply.status {
         200 | 201 => reply.header("content-type") == "application/json" && reply.body.is_object(),
-        304 => reply.text.is_empty(),
-        400 | 404 | 409 | 413 | 415 | 422 => {
+        204 | 304 => reply.text.is_empty(),
+        400 | 403 | 404 | 409 | 410 | 412 | 413 | 415 | 422 | 428 => {
             reply.header("content-type") == "application/problem+json"
                 && reply.body["status"] == reply.status
                 && reply.body["code"].is_string()

@@ -31,13 +31,19 @@ async fn caller(world: Arc<World>, number: usize, wanted: usize, storm: Arc<Stor
     let office = world.instance(Clock::System).await;
     let mut had = Vec::new();
     let mut quantity = wanted;
+    let mut wish = 0;
     while had.len() < wanted {
         storm.calls.fetch_add(1, Ordering::Relaxed);
-        let key = format!("caller-{number}-part-{}-of-{quantity}-{}", had.len(), storm.calls.load(Ordering::Relaxed));
+        let key = format!("caller-{number}-wish-{wish}-of-{quantity}");
         let call = Call::reserve("hall", &json!({ "quantity": quantity, "expires_in": 1_800 }));
         let reply = call.header("Idempotency-Key", &key).send(&office).await;
+        // A busy machine: it isn't known whether it was carried out, and asking again under the same key tells.
+        if (reply.status, reply.code()) == (503, "try_again") {
+            continue;
+        }
+        wish += 1;
         match (reply.status, reply.code()) {
-            (201, _) => {
+            (200 | 201, _) => {
                 had.extend(reply.seats().into_iter().map(str::to_owned));
                 quantity = wanted - had.len();
             }
