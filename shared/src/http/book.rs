@@ -62,7 +62,7 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
     let response = json_response(if booked.replayed { 200 } else { 201 }, &body, booked.replayed)?;
     let links = Links::of(request, &ask.theater);
     let location = links.booking(booked.id);
-    Ok(links.to_keep(booked.id).put(response, Some(location)))
+    Ok(links.with_booking(booked.id).put(response, Some(location)))
 }
 
 fn read(office: &BoxOffice, request: &Request) -> Result<Book, Problem> {

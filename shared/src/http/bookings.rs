@@ -52,7 +52,7 @@ async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
         cancelled_at: booking.cancelled_at.map(|at| at.seconds().to_string()),
     };
     let links = Links::of(request, &ask.theater);
-    let links = if booking.cancelled_at.is_some() { links } else { links.to_keep(ask.booking) };
+    let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(ask.booking) };
     Ok(links.put(json_response(200, &body, false)?, None))
 }
 

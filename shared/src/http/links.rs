@@ -34,7 +34,7 @@ impl Links {
     }
 
     /// Where its seats can be looked at.
-    pub(super) fn to_look(self) -> Self {
+    pub(super) fn with_seats(self) -> Self {
         let seats = format!("{}/seats", self.theater);
         self.to("seats", &seats)
     }
@@ -50,7 +50,7 @@ impl Links {
     }
 
     /// What can be done with a reservation that runs.
-    pub(super) fn to_use(self, id: ReservationId, extended: bool) -> Self {
+    pub(super) fn with_reservation(self, id: ReservationId, extended: bool) -> Self {
         let (book, reservation) = (format!("{}/book", self.theater), self.reservation(id));
         let links = self.to("reservation", &reservation).to("book", &book);
         let links = if extended { links } else { links.to("extend", &format!("{reservation}/extend")) };
@@ -58,7 +58,7 @@ impl Links {
     }
 
     /// What can be done with a booking that stands.
-    pub(super) fn to_keep(self, id: BookingId) -> Self {
+    pub(super) fn with_booking(self, id: BookingId) -> Self {
         let (booking, seats) = (self.booking(id), format!("{}/seats", self.theater));
         self.to("booking", &booking).to("cancel", &booking).to("seats", &seats)
     }

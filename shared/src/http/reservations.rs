@@ -101,7 +101,7 @@ fn show(
         expires_in: view.expires_in,
         extended: view.extended,
     };
-    let links = Links::of(request, &ask.theater).to_use(ask.reservation, view.extended);
+    let links = Links::of(request, &ask.theater).with_reservation(ask.reservation, view.extended);
     Ok(links.put(json_response(200, &body, replayed)?, None))
 }
 

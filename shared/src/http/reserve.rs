@@ -84,7 +84,7 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
     let response = json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)?;
     let links = Links::of(request, &theater);
     let location = links.reservation(reserved.reservation);
-    Ok(links.to_use(reserved.reservation, false).put(response, Some(location)))
+    Ok(links.with_reservation(reserved.reservation, false).put(response, Some(location)))
 }
 
 fn read(office: &BoxOffice, request: &Request) -> Result<Ask, Problem> {

@@ -101,7 +101,7 @@ async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
         let body = serde_json::to_string(&LayoutBody::of(&layout)).map_err(Problem::internal)?;
         response.status(200).header("content-type", "application/json").body(Body::Text(body))
     };
-    Ok(Links::of(request, &theater).to_look().put(response.map_err(Problem::internal)?, None))
+    Ok(Links::of(request, &theater).with_seats().put(response.map_err(Problem::internal)?, None))
 }
 
 /// Answers 201 when there was none, 200 when there was another, or the very same.
@@ -129,7 +129,7 @@ async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
     response.headers_mut().insert("etag", etag);
     let links = Links::of(request, &theater);
     let location = (put == Put::Created).then(|| links.theater());
-    Ok(links.to_look().put(response, location))
+    Ok(links.with_seats().put(response, location))
 }
 
 /// Answers 204, whether there was one or not.

@@ -240,7 +240,8 @@ mod tests {
         let good = || Plan::of_list(&labels(&["A1"]));
         let category =
             |name: &str, price, currency: &str| Category { name: name.into(), price, currency: currency.into() };
-        let cases: [(fn(&mut Plan, &dyn Fn(&str, u64, &str) -> Category), &str); 11] = [
+        type Spoil = fn(&mut Plan, &dyn Fn(&str, u64, &str) -> Category);
+        let cases: [(Spoil, &str); 11] = [
             (|plan, _| plan.sections.clear(), "sections"),
             (|plan, _| plan.sections = vec!["a".into(), "a".into()], "sections[1]"),
             (|plan, _| plan.sections[0] = "x".repeat(65), "sections[0]"),

@@ -1,5 +1,7 @@
 //! The slow and obvious way, for straight rows: every block is tried, and judged by looking at the whole hall.
 
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
 use super::{Shortage, Wish};
 use crate::rules::plan::Plan;
 

@@ -61,6 +61,7 @@ async fn caller(world: Arc<World>, number: usize, wanted: usize, storm: Arc<Stor
     had
 }
 
+#[allow(clippy::print_stdout, reason = "figures, for whoever looks")]
 async fn storm(wanted: impl Fn(usize) -> usize) {
     let world = Arc::new(World::new().await);
     hall(&world).await;
