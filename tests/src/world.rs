@@ -232,6 +232,14 @@ impl World {
         self.items().await.into_iter().filter(|item| item["pk"] != listed).count()
     }
 
+    /// The items of one partition, in the order of their sort keys.
+    pub async fn items_of(&self, pk: &str) -> Vec<std::collections::HashMap<String, AttributeValue>> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let query = query.key_condition_expression("pk = :pk");
+        let query = query.expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()));
+        query.send().await.expect("the table").items.unwrap_or_default()
+    }
+
     /// All items of the table.
     pub async fn items(&self) -> Vec<std::collections::HashMap<String, AttributeValue>> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await.expect("the table");

@@ -2,6 +2,7 @@
 //! failures and others' calls in between do to it.
 
 mod costs;
+mod engines;
 mod faults;
 mod races;
 mod removals;
