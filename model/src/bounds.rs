@@ -21,6 +21,8 @@ pub struct Bounds {
     pub losses: bool,
     /// Whether the stream is merged, too, and how often it may begin again from an earlier record.
     pub repair: Option<u8>,
+    /// Whether writers may give seats back, too. Ignored without ticks, where a writer asks for anything at all.
+    pub give_back: bool,
     /// How many items may be deleted by hand.
     pub deletions: u8,
     /// Whether Redis may come back with a key that it had earlier.
@@ -58,6 +60,7 @@ impl Default for Bounds {
             delays: 0,
             losses: false,
             repair: None,
+            give_back: true,
             deletions: 0,
             rollback: false,
             without: None,

@@ -46,6 +46,7 @@ impl Protocol {
     fn writing(&self, state: &State, steps: &mut Vec<Step>) {
         let asks: &[Ask] = match self.0.ticks {
             0 => &[Ask::Anything],
+            _ if self.0.give_back => &[Ask::Reserve(1), Ask::Reserve(2), Ask::Book, Ask::BookOwn, Ask::GiveBack],
             _ => &[Ask::Reserve(1), Ask::Reserve(2), Ask::Book, Ask::BookOwn],
         };
         for (number, writer) in state.writers.iter().enumerate() {

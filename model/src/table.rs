@@ -30,6 +30,8 @@ pub enum Ask {
     Book,
     /// To book a seat that is reserved, under its reservation.
     BookOwn,
+    /// To give a seat back that is reserved or booked: a release, a cancellation.
+    GiveBack,
 }
 
 /// The table's history, and DynamoDB's clock in ticks.
@@ -74,6 +76,7 @@ impl Table {
             }
             Ask::Book => (can_be_had, SeatState::Booked),
             Ask::BookOwn => (reserved, SeatState::Booked),
+            Ask::GiveBack => (reserved || stored.state == SeatState::Booked, SeatState::Available),
         };
         // A write refused for its stamp alone is repeated with the old one + 1.
         let changed_at = EpochMillis(now.0.max(stored.changed_at.0 + 1));

@@ -38,12 +38,14 @@ fn nor_of_several_seats() {
 
 #[test]
 fn nor_when_clocks_differ_and_stamps_die_with_their_items() {
-    holds(Bounds { upsets: 1, ticks: 3, ..clocks_apart() }, 620_000);
+    holds(Bounds { upsets: 1, ticks: 3, ..clocks_apart() }, 740_000);
 }
 
 #[test]
 fn nor_with_a_third_clock_between_them() {
-    holds(Bounds { writers: vec![0, 2, 1], fillers: 1, ..clocks_apart() }, 310_000);
+    // Without giving back: RELIABILITY.md, "Clocks".
+    let give_back = false;
+    holds(Bounds { writers: vec![0, 2, 1], fillers: 1, give_back, ..clocks_apart() }, 310_000);
 }
 
 #[test]
@@ -58,13 +60,13 @@ fn and_does_when_items_are_deleted_by_hand() {
 
 #[test]
 fn and_does_when_clocks_differ() {
-    holds(Bounds { losses: true, repair: Some(1), ..clocks_apart() }, 690_000);
+    holds(Bounds { losses: true, repair: Some(1), ..clocks_apart() }, 800_000);
 }
 
 #[test]
 fn and_when_items_are_deleted_by_hand_besides() {
     let (fillers, repair) = (1, Some(0));
-    holds(Bounds { fillers, losses: true, repair, deletions: 1, ..clocks_apart() }, 480_000);
+    holds(Bounds { fillers, losses: true, repair, deletions: 1, ..clocks_apart() }, 540_000);
 }
 
 #[test]
