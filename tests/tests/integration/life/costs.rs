@@ -107,3 +107,37 @@ async fn with_redis_down_nothing_costs_more() {
         counted.dynamodb.take().into_iter().map(|call| call.operation).filter(|operation| operation != "GetItem");
     assert_eq!(seen.collect::<Vec<_>>(), ["Query", "TransactWriteItems", "Query", "TransactWriteItems"]);
 }
+
+#[tokio::test]
+async fn the_best_seats_cost_a_look_at_the_cache_more() {
+    let counted = Counted::new().await;
+    counted.cost(Call::get_seats("1")).await;
+    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 1 }))).await;
+    assert_eq!((reply.status, cost), (201, (2, calls(&["UpdateItem"]), 1.0)));
+    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 2 }))).await;
+    assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 4.0)));
+    let own = json!({ "quantity": 2, "reservation_id": id(1) });
+    let (reply, cost) = counted.cost(Call::reserve("1", &own)).await;
+    assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 6.0)), "with the choice written down");
+}
+
+#[tokio::test]
+async fn theaters_cost_what_their_layouts_weigh_and_no_call_to_redis() {
+    let counted = Counted::new().await;
+    let list = |seats: &[&str]| json!({ "name": "Nine", "seats": seats });
+    let put = |seats: &[&str]| Call::put_theater("9", &list(seats));
+    let cost = async |call: Call, status: u16| {
+        let (reply, (redis, calls, _)) = counted.cost(call).await;
+        assert_eq!((reply.status, redis), (status, 0), "{}", reply.text);
+        (reply.header("etag").to_owned(), calls.join(" "))
+    };
+    let (version, created) = cost(put(&["A1", "A2", "A3"]), 201).await;
+    assert_eq!(created, "GetItem TransactWriteItems Query", "seats that are new may have been dropped earlier");
+    assert_eq!(cost(put(&["A1", "A2", "A3"]), 200).await.1, "GetItem", "a repeat writes nothing");
+    assert_eq!(cost(Call::theater("9"), 200).await.1, "GetItem");
+    assert_eq!(cost(Call::theaters(), 200).await.1, "Query");
+    let dropped = cost(put(&["A1"]).header("If-Match", &version), 200).await;
+    assert_eq!(dropped.1, "GetItem Query UpdateItem UpdateItem TransactWriteItems");
+    let added = cost(put(&["A1", "A4"]).header("If-Match", &dropped.0), 200).await;
+    assert_eq!(added.1, "GetItem TransactWriteItems Query");
+}
