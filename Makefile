@@ -21,7 +21,7 @@ help:
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
 	@echo '                  and the release binaries under faults'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
-	@echo 'make bench        size and start-up of those, measured'
+	@echo 'make bench        size and start-up of those, and choosing seats, measured'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
 	@echo 'make load FILE=theaters.json TABLE=name'
@@ -71,7 +71,7 @@ build: setup
 	cargo lambda build --release --locked
 
 bench: build
-	@cargo run --quiet --locked -p boxoffice-bench
+	@cargo run --quiet --release --locked -p boxoffice-bench
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }

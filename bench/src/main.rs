@@ -1,7 +1,9 @@
-//! `boxoffice-bench`: how large the release binaries are, and what they take from exec to asking for the first event.
+//! `boxoffice-bench`: how large the release binaries are, what they take from exec to asking for the first event, and what
+//! choosing the best seats takes.
 //!
 //! The real binaries (`make build`), the real engines on loopback, a Lambda Runtime API of our own.
 
+mod choose;
 mod runtime_api;
 mod start;
 
@@ -13,7 +15,7 @@ use boxoffice_local::{LocalStack, checkout};
 
 use crate::start::{Measured, Setting};
 
-const FUNCTIONS: [&str; 4] = ["get-seats", "reserve", "book", "sync-cache"];
+const FUNCTIONS: [&str; 7] = ["get-seats", "reserve", "book", "reservations", "bookings", "theaters", "sync-cache"];
 const TABLE: &str = "boxoffice-bench";
 
 #[tokio::main(flavor = "current_thread")]
@@ -22,6 +24,7 @@ async fn main() -> Result<()> {
     let stack = LocalStack::start()?;
     stack.create_table(TABLE).await?;
     let out = &mut std::io::stdout().lock();
+    writeln!(out, "{}", choose::table()?)?;
     writeln!(
         out,
         "| function | setting | KiB | ms to first /next, median (least to most) of {} | instructions |",

@@ -1,0 +1,63 @@
+//! Choosing the best seats: what the rules take in a large hall, without a database.
+
+use std::fmt::Write;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use boxoffice::rules::best_available::{Neighbours, Steering, Wish, choose};
+use boxoffice::rules::plan::{Place, Plan, Point, ROW_PITCH, Row, SEAT_PITCH};
+
+const RUNS: usize = 201;
+/// Seats of the halls; the last is as large as a layout can be.
+const HALLS: [usize; 3] = [1_200, 5_000, 20_000];
+const SEATS_OF_A_ROW: usize = 50;
+
+/// A table: halls with half of their seats taken, with and without steering, and one look at each seat to compare with.
+pub(crate) fn table() -> Result<String> {
+    let mut table = String::from(
+        "| seats | spread | µs to choose 4, median of 201 | to one pass over the seats |\n| --- | --- | --- | --- |\n",
+    );
+    for seats in HALLS {
+        let plan = hall(seats)?;
+        let neighbours = Neighbours::of(&plan);
+        // Blocks of five, every other one taken.
+        let is_available: Vec<_> = (0..seats).map(|seat| seat / 5 % 2 == 0).collect();
+        let wish = Wish { quantity: 4, section: None, category: None, accessible: false };
+        let pass = median(|| black_box(&is_available).iter().filter(|is_available| **is_available).count());
+        for spread in [0, 100] {
+            let steering = Steering { spread, seed: 7 };
+            ensure!(choose(&plan, &neighbours, &is_available, &wish, steering).is_ok_and(|chosen| chosen.len() == 4));
+            let choosing = median(|| choose(&plan, &neighbours, black_box(&is_available), &wish, steering));
+            let micros = choosing.as_secs_f64() * 1e6;
+            let ratio = choosing.as_secs_f64() / pass.as_secs_f64();
+            writeln!(table, "| {seats} | {spread} | {micros:.0} | {ratio:.0} |")?;
+        }
+    }
+    Ok(table)
+}
+
+fn hall(seats: usize) -> Result<Plan> {
+    let place = |seat: usize| -> Result<Place> {
+        let (row, at) = (seat / SEATS_OF_A_ROW, i32::try_from(seat % SEATS_OF_A_ROW)?);
+        let point = Point { x: at * SEAT_PITCH, y: i32::try_from(row)? * ROW_PITCH };
+        Ok(Place { row: u16::try_from(row)?, point, category: None, accessible: false })
+    };
+    let places = (0..seats).map(place).collect::<Result<Vec<_>>>()?;
+    let rows = (0..seats.div_ceil(SEATS_OF_A_ROW)).map(|row| Row { name: row.to_string(), section: 0 }).collect();
+    let focal_point = Plan::default_focal_point(&places);
+    Plan::new(focal_point, vec!["Hall".to_owned()], rows, Vec::new(), places)
+        .map_err(|wrong| anyhow::anyhow!("{}: {}", wrong.part, wrong.expected))
+}
+
+fn median<T>(mut run: impl FnMut() -> T) -> Duration {
+    let mut times: Vec<_> = (0..RUNS)
+        .map(|_| {
+            let started = Instant::now();
+            black_box(run());
+            started.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[RUNS / 2]
+}
