@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use boxoffice::batch::{Batch, Outcome};
 use boxoffice::clock::Clock;
 use boxoffice::events::Event;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
@@ -9,7 +10,7 @@ use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use boxoffice::store::{Fact, SeatReservation, Store, StoreError, What};
 use boxoffice::tally::Tally;
 use lambda_runtime::{Error, LambdaEvent};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use tracing::Instrument;
 
@@ -21,27 +22,6 @@ pub struct Publisher {
     store: Store,
     clock: Clock,
     outlet: Outlet,
-}
-
-/// A batch as Lambda delivers it: of the stream or of the queue.
-#[derive(Deserialize)]
-struct Batch {
-    #[serde(rename = "Records")]
-    records: Vec<Value>,
-}
-
-/// The answer to a batch: what has to be delivered again. Of a stream that is all from the first that is named on.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    batch_item_failures: Vec<ItemFailure>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ItemFailure {
-    item_identifier: String,
 }
 
 /// What a batch of the stream tells, in its order: each event with the record that it is of.
@@ -75,7 +55,7 @@ impl Publisher {
             // Boxed: what they are made of is deep, and the compiler follows it only so far.
             Ok(match of_queue {
                 true => Box::pin(self.wake(&batch.records)).await,
-                false => Box::pin(self.tell(&batch.records)).await,
+                false => Box::pin(self.tell(&batch)).await,
             })
         }
         .instrument(span)
@@ -83,7 +63,8 @@ impl Publisher {
     }
 
     /// A batch of the stream.
-    async fn tell(&self, records: &[Value]) -> Outcome {
+    async fn tell(&self, batch: &Batch) -> Outcome {
+        let records = &batch.records;
         let told = read(records);
         // Before the events: whoever has heard of a reservation will hear of its end.
         let failed = match self.outlet.wake_later(&told.wake_ups, self.clock.now()).await {
@@ -102,18 +83,17 @@ impl Publisher {
             kinds = kinds.as_str(),
             wake_ups = told.wake_ups.len(),
             failed = failed_at.is_some(),
-            lag_ms = lag(self.clock.now(), records),
+            lag_ms = batch.lag(self.clock.now()),
             "events"
         );
         let name =
             |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
-        let failures = failed_at.map(|number| ItemFailure { item_identifier: name(number) });
-        Outcome { batch_item_failures: failures.into_iter().collect() }
+        Outcome::failed(failed_at.map(name))
     }
 
     /// Messages of the queue, each by itself.
     async fn wake(&self, records: &[Value]) -> Outcome {
-        let (mut failures, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
+        let (mut failed, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
         for record in records {
             let body = record["body"].as_str().unwrap_or_default();
             let Some((fact, wake_up)) = wake_up(body) else {
@@ -127,13 +107,12 @@ impl Publisher {
                 Ok(Seen::Gone) => {}
                 Err(why) => {
                     tracing::warn!(why, "a reservation's end isn't told yet; the message comes again");
-                    let item_identifier = record["messageId"].as_str().unwrap_or_default().to_owned();
-                    failures.push(ItemFailure { item_identifier });
+                    failed.push(record["messageId"].as_str().unwrap_or_default().to_owned());
                 }
             }
         }
-        tracing::info!(messages = records.len(), skipped, expired, early, failed = failures.len(), "wake-ups");
-        Outcome { batch_item_failures: failures }
+        tracing::info!(messages = records.len(), skipped, expired, early, failed = failed.len(), "wake-ups");
+        Outcome::failed(failed)
     }
 
     /// Whether the reservation that a wake-up names has run out where it stands; then that is told.
@@ -220,13 +199,4 @@ fn counts(events: &[Event]) -> String {
     }
     let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     counts.join(", ")
-}
-
-/// How long ago the oldest record was written, in milliseconds; DynamoDB gives whole seconds.
-fn lag(now: EpochMillis, records: &[Value]) -> Option<u64> {
-    let written = |record: &Value| record["dynamodb"]["ApproximateCreationDateTime"].as_f64();
-    let oldest = records.iter().filter_map(written).min_by(f64::total_cmp)?;
-    // A number that fits no time at all becomes the nearest that does.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and that will do")]
-    Some(now.0.saturating_sub((oldest * 1e3) as u64))
 }

@@ -7,6 +7,6 @@ mod handler;
 mod outlet;
 mod startup;
 
-pub use handler::{Outcome, Publisher};
+pub use handler::Publisher;
 pub use outlet::{Outlet, OutletError, WakeUp};
 pub use startup::{StartError, start};

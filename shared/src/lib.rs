@@ -15,6 +15,7 @@
 //!
 //! `store`, `cache` and `http` don't know each other.
 
+pub mod batch;
 pub mod cache;
 pub mod clock;
 pub mod config;

@@ -4,42 +4,18 @@ use std::future::ready;
 
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Error, LambdaEvent};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use crate::batch::{Batch, Outcome};
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::tally::Tally;
 use crate::usecases::{BoxOffice, SeatChange, SeatRecord};
 
 /// How many theaters are told at the same time.
 const AT_ONCE: usize = 16;
-
-/// A batch as Lambda delivers it: records of one shard, those of one seat in the order of its writes.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
-#[derive(Deserialize)]
-struct Batch {
-    /// Each still as it came, so that one that can't be read doesn't spoil the others.
-    #[serde(rename = "Records")]
-    records: Vec<Value>,
-}
-
-/// The answer to a batch. Lambda delivers again from the first record that is named; with none the batch is done.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    batch_item_failures: Vec<ItemFailure>,
-}
-
-/// A record that has to be delivered again.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ItemFailure {
-    /// Its sequence number.
-    item_identifier: String,
-}
 
 /// What a batch says of one theater.
 struct TheaterChanges {
@@ -72,25 +48,25 @@ async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
     let told = stream::iter(&theaters).map(|changes| tell(office, changes, &tally)).buffered(AT_ONCE);
-    let outcome = Outcome { batch_item_failures: told.filter_map(ready).collect().await };
+    let failed: Vec<_> = told.filter_map(ready).collect().await;
     let costs = tally.costs();
     tracing::info!(
         records = batch.records.len(),
         skipped,
         theaters = theaters.len(),
-        theaters_failed = outcome.batch_item_failures.len(),
-        lag_ms = lag(office, &batch.records),
+        theaters_failed = failed.len(),
+        lag_ms = batch.lag(office.clock().now()),
         dynamodb_calls = costs.dynamodb_calls,
         redis_calls = costs.redis_calls,
         redis_failures = costs.redis_failures,
         duration_ms = crate::telemetry::millis(started.elapsed()),
         "batch"
     );
-    outcome
+    Outcome::failed(failed)
 }
 
-/// Tells the cache of one theater; what has to come again, if it couldn't be told.
-async fn tell(office: &BoxOffice, changes: &TheaterChanges, tally: &Tally) -> Option<ItemFailure> {
+/// Tells the cache of one theater; the sequence number from which on it has to come again, if it couldn't be told.
+async fn tell(office: &BoxOffice, changes: &TheaterChanges, tally: &Tally) -> Option<String> {
     let TheaterChanges { theater, first, changes } = changes;
     let why = match timeout_at(tally.give_up(), office.sync_cache(theater, changes, tally)).await {
         Ok(Ok(())) => return None,
@@ -98,7 +74,7 @@ async fn tell(office: &BoxOffice, changes: &TheaterChanges, tally: &Tally) -> Op
         Err(_) => "the batch has had its time".to_owned(),
     };
     tracing::warn!(%theater, why, "the cache isn't in step with the table; the records will come again");
-    Some(ItemFailure { item_identifier: first.clone() })
+    Some(first.clone())
 }
 
 /// The changes of each theater in their order, and how many records couldn't be read.
@@ -129,14 +105,4 @@ fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
         }
     }
     (theaters, skipped)
-}
-
-/// How long ago the oldest record was written, in milliseconds: how far the cache may have been behind. DynamoDB gives
-/// the time of a record in whole seconds.
-fn lag(office: &BoxOffice, records: &[Value]) -> Option<u64> {
-    let written = |record: &Value| record["dynamodb"]["ApproximateCreationDateTime"].as_f64();
-    let oldest = records.iter().filter_map(written).min_by(f64::total_cmp)?;
-    // A number that fits no time at all becomes the nearest that does.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and that will do")]
-    Some(office.clock().now().0.saturating_sub((oldest * 1e3) as u64))
 }

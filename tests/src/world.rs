@@ -91,6 +91,16 @@ pub struct World {
     pub setup: Setup,
 }
 
+/// The table of the template.
+fn of_checkout() -> TableDefinition {
+    TableDefinition::of_checkout().expect("the template")
+}
+
+/// The same, for clocks of our own: what ends by them the system's clock may see as over long ago.
+fn without_ttl() -> TableDefinition {
+    of_checkout().without_ttl()
+}
+
 impl World {
     /// The seed's two theaters on the shared engines.
     pub async fn new() -> Self {
@@ -99,13 +109,19 @@ impl World {
 
     /// The seed's two theaters; the table is made on the shared engine, whatever way the box office takes to it.
     pub async fn on(setup: Setup) -> Self {
-        let table = Self::table_on(engines::shared().endpoint()).await;
+        let table = Self::table_on(engines::shared().endpoint(), without_ttl()).await;
         Self::on_table(setup, engines::shared().endpoint(), table).await
     }
 
     /// A table made on this engine.
     pub async fn on_engine(setup: Setup, engine: &str) -> Self {
-        let table = Self::table_on(engine).await;
+        let table = Self::table_on(engine, without_ttl()).await;
+        Self::on_table(setup, engine, table).await
+    }
+
+    /// The same, and the engine deletes what has ended by the system's clock, when it gets round to it or is told to.
+    pub async fn on_engine_with_ttl(setup: Setup, engine: &str) -> Self {
+        let table = Self::table_on(engine, of_checkout()).await;
         Self::on_table(setup, engine, table).await
     }
 
@@ -120,10 +136,9 @@ impl World {
         world
     }
 
-    async fn table_on(engine: &str) -> String {
+    async fn table_on(engine: &str, definition: TableDefinition) -> String {
         let table = format!("t-{}", Uuid::now_v7().simple());
         let client = boxoffice_local::engine::client(engine);
-        let definition = TableDefinition::of_checkout().expect("the template").without_ttl();
         definition.create(&client, &table).await.expect("a table");
         table
     }

@@ -219,7 +219,7 @@ const PAST: u64 = 1_577_836_800_000;
 async fn long_ago() -> (LocalStack, Repaired) {
     let stack = LocalStack::start().unwrap();
     let setup = Setup { dynamodb: stack.endpoint().to_owned(), ..Setup::with_cache(&stack.cache_url()) };
-    let world = World::on_engine(setup, stack.endpoint()).await;
+    let world = World::on_engine_with_ttl(setup, stack.endpoint()).await;
     world.clock.set(EpochMillis(PAST));
     let reader = stack.dynamodb.stream(&world.table).unwrap();
     let repaired = Repaired::of(world, reader).await;
