@@ -10,7 +10,7 @@ use super::input;
 use super::links::Links;
 use super::problem::{Code, Problem};
 use super::{answer, json_response, no_content};
-use crate::document::{Document, LayoutBody, NewLayout};
+use crate::document::{Document, DocumentError, LayoutBody, NewLayout};
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 use crate::usecases::{BoxOffice, Expected, Put};
@@ -142,11 +142,13 @@ async fn delete(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
 
 fn document(theater: &TheaterId, request: &Request) -> Result<NewLayout, Problem> {
     let document = Document::parse(input::json(request, MAX_DOCUMENT)?);
-    let document = document.map_err(|error| Problem::malformed(error.path, input::plain(&error.problem)))?;
+    // The path, too, may quote the caller: a field that isn't known is named.
+    let malformed = |error: DocumentError| Problem::malformed(input::plain(&error.path), input::plain(&error.problem));
+    let document = document.map_err(malformed)?;
     if document.theater_id.as_deref().is_some_and(|id| id != theater.as_str()) {
         return Err(Problem::malformed("theater_id", "expected that of the path, or none"));
     }
-    document.into_layout("").map_err(|error| Problem::malformed(error.path, input::plain(&error.problem)))
+    document.into_layout("").map_err(malformed)
 }
 
 /// What `If-Match` and `If-None-Match` (RFC 9110, 13.1) say of the layout to be replaced.

@@ -131,8 +131,9 @@ impl Theater {
             Seat::Reserved { reservation: by, expires_at, extended, .. } if by == reservation => (expires_at, extended),
             _ => return (*answer == Answer::NotFound).then(|| self.clone()),
         };
+        // What has run out by every clock the TTL may have collected: then nobody knows it any more.
         if call.now.seconds().0 >= expires_at {
-            return (*answer == Answer::Expired).then(|| self.clone());
+            return matches!(answer, Answer::Expired | Answer::NotFound).then(|| self.clone());
         }
         match extended {
             Some(extended) if extended.key == key => {

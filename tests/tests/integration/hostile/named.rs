@@ -50,6 +50,14 @@ async fn a_body_of_6_mb_is_413_plain_or_in_base64() {
 }
 
 #[tokio::test]
+async fn a_layouts_unknown_field_is_named_in_plain_letters() {
+    let world = World::new().await;
+    let layout = |field: &str| Call::put_theater("9", &json!({ field: "Studio", "seats": ["A1"] })).event();
+    is_answered(&world, &layout("\u{e9}\u{202e}ame"), 400, "??ame: unknown field `??ame`").await;
+    is_answered(&world, &layout(&"n".repeat(10_000)), 400, "nnn").await;
+}
+
+#[tokio::test]
 async fn json_nested_100_000_deep_is_too_large_and_16_000_deep_is_malformed() {
     let world = World::new().await;
     for (open, depth, status, detail) in [
