@@ -24,6 +24,10 @@ impl EpochMillis {
 }
 
 impl EpochSeconds {
+    /// The last that can be told as a date, 9999-12-30T22:00:00Z: RFC 3339 has four digits for the year, and jiff keeps a
+    /// day's room for time zones.
+    pub const LAST: Self = Self(253_402_207_200);
+
     /// Whether this instant has come. An end is half-open: at the instant itself it is over.
     pub fn reached(self, now: EpochMillis) -> bool {
         now.seconds() >= self
@@ -72,6 +76,7 @@ mod tests {
     fn seconds_are_shown_as_rfc_3339() {
         assert_eq!(EpochSeconds(0).to_string(), "1970-01-01T00:00:00Z");
         assert_eq!(EpochSeconds(1_795_332_600).to_string(), "2026-11-22T07:30:00Z");
+        assert_eq!(EpochSeconds::LAST.to_string(), "9999-12-30T22:00:00Z");
         assert_eq!(EpochSeconds(u64::MAX).to_string(), u64::MAX.to_string());
     }
 }

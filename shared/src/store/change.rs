@@ -32,11 +32,12 @@ macro_rules! can_be_had {
 }
 
 /// What all but the status goes with, when a seat changes hands.
-const FORGET: &str = "reservation_id, booking_id, owner_id, extension_id, reserved_at, layout_version";
+const FORGET: &str =
+    "reservation_id, request_token, booking_id, owner_id, extension_id, extension_token, layout_version";
 
 /// Sold, and with no end to it: so the TTL never collects a booked seat.
 const BOOK: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
-    REMOVE reservation_id, owner_id, extension_id, reserved_at, layout_version, expires_at";
+    REMOVE reservation_id, request_token, owner_id, extension_id, extension_token, layout_version, expires_at";
 
 /// A conditional change of one seat's item, or with no `update` a condition on it alone.
 #[derive(Clone, Debug)]
@@ -55,15 +56,17 @@ impl Change {
     /// Reserves a seat that can be had.
     ///
     /// Once carried out its own condition no longer holds, so that repeating it changes nothing. The stamp must rise:
-    /// then the order of a seat's writes can be read from the seat, whatever the writers' clocks say.
+    /// then the order of a seat's writes can be read from the seat, whatever the writers' clocks say. By the token a request
+    /// whose answer was lost knows its own work: two may have tried the same stamp.
     pub(super) fn reserve(
-        reservation: ReservationId,
-        owner: Option<Owner>,
+        (reservation, owner): (ReservationId, Option<Owner>),
+        token: Uuid,
         expires_at: EpochSeconds,
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
         let mut values = values([
+            (":token", s(token.to_string())),
             (":reserved", s(RESERVED)),
             (":available", s(AVAILABLE)),
             (":removed", s(REMOVED)),
@@ -75,14 +78,14 @@ impl Change {
         let (owned, forget) = match owner {
             Some(owner) => {
                 values.insert(":owner".to_owned(), s(owner.0.to_string()));
-                (", owner_id = :owner", "extension_id, reserved_at, layout_version")
+                (", owner_id = :owner", "extension_id, extension_token, layout_version")
             }
-            None => ("", "owner_id, extension_id, reserved_at, layout_version"),
+            None => ("", "owner_id, extension_id, extension_token, layout_version"),
         };
         Self {
             update: Some(format!(
-                "SET #status = :reserved, reservation_id = :reservation, expires_at = :expires_at, \
-                changed_at = :stamp{owned} REMOVE {forget}"
+                "SET #status = :reserved, reservation_id = :reservation, request_token = :token, \
+                expires_at = :expires_at, changed_at = :stamp{owned} REMOVE {forget}"
             )),
             condition: concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", can_be_had!(), ")").to_owned(),
             values,
@@ -108,18 +111,19 @@ impl Change {
 
     /// Lets a reservation that runs end later, once: as long as it is the one that was `seen`, and has no extension.
     ///
-    /// Once carried out its own condition no longer holds: the stamp is another. The stamp that it had is kept: by it the
-    /// request that reserved the seat knows its own work still.
+    /// Once carried out its own condition no longer holds: the stamp is another. The token that it had is kept: by it
+    /// the request that reserved the seat knows its own work still; and this one knows its own by another.
     pub(super) fn extend(
         reservation: ReservationId,
-        extension: Uuid,
+        (extension, token): (Uuid, Uuid),
         expires_at: EpochSeconds,
         seen: EpochMillis,
         now: EpochMillis,
     ) -> Self {
         Self {
             update: Some(
-                "SET expires_at = :expires_at, changed_at = :stamp, extension_id = :extension, reserved_at = :seen"
+                "SET expires_at = :expires_at, changed_at = :stamp, extension_id = :extension, \
+                extension_token = :token"
                     .to_owned(),
             ),
             condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen \
@@ -129,6 +133,7 @@ impl Change {
                 (":reserved", s(RESERVED)),
                 (":reservation", s(reservation.to_string())),
                 (":extension", s(extension.to_string())),
+                (":token", s(token.to_string())),
                 (":expires_at", n(expires_at.0)),
                 (":seen", n(seen.0)),
                 (":stamp", n(Self::raised(seen, now).0)),
@@ -166,7 +171,7 @@ impl Change {
         Self {
             update: Some(
                 "SET #status = :removed, layout_version = :version, expires_at = :until, changed_at = :stamp \
-                REMOVE reservation_id, owner_id, extension_id, reserved_at"
+                REMOVE reservation_id, request_token, owner_id, extension_id, extension_token"
                     .to_owned(),
             ),
             condition: "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \

@@ -25,7 +25,7 @@ pub(super) mod attribute {
     pub(crate) const BOOKING_ID: &str = "booking_id";
     pub(crate) const OWNER: &str = "owner_id";
     pub(crate) const EXTENSION_ID: &str = "extension_id";
-    pub(crate) const RESERVED_AT: &str = "reserved_at";
+    pub(crate) const EXTENSION_TOKEN: &str = "extension_token";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
@@ -141,8 +141,10 @@ pub(super) struct SeatItem {
     pub(super) owner: Option<Owner>,
     /// The extension that its reservation has had.
     pub(super) extension: Option<Uuid>,
-    /// The stamp of the write that reserved it, if it was extended since.
-    pub(super) reserved_at: Option<EpochMillis>,
+    /// Made anew by every request that reserves: by it a request knows its own work.
+    pub(super) request_token: Option<Uuid>,
+    /// The same of the extension.
+    pub(super) extension_token: Option<Uuid>,
     /// Nobody can have it, because the layout no longer does.
     pub(super) removed: bool,
 }
@@ -154,12 +156,11 @@ impl SeatItem {
         let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
         let extension = id(item, attribute::EXTENSION_ID, parse_uuid)?;
-        let reserved_at = match item.get(attribute::RESERVED_AT) {
-            Some(_) => Some(EpochMillis(ordinal(item, attribute::RESERVED_AT)?)),
-            None => None,
-        };
+        let request_token = id(item, attribute::REQUEST_TOKEN, parse_uuid)?;
+        let extension_token = id(item, attribute::EXTENSION_TOKEN, parse_uuid)?;
         let removed = text(item, attribute::STATUS)? == REMOVED;
-        Ok(Self { slot: Self::slot(item)?, reservation, booking, owner, extension, reserved_at, removed })
+        let slot = Self::slot(item)?;
+        Ok(Self { slot, reservation, booking, owner, extension, request_token, extension_token, removed })
     }
 
     /// Whether it stands under a reservation, run out or not, that this caller may use.
@@ -175,9 +176,7 @@ impl SeatItem {
             BOOKED => SeatState::Booked,
             AVAILABLE => SeatState::Available,
             // To whoever looks by an old layout, somebody has it.
-            RESERVED | REMOVED => {
-                SeatState::Reserved { expires_at: EpochSeconds(number(item, attribute::EXPIRES_AT)?) }
-            }
+            RESERVED | REMOVED => SeatState::Reserved { expires_at: end(item)? },
             other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
         Ok(Slot { changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?), state })
@@ -210,9 +209,9 @@ impl BookingItem {
         Ok(Self {
             seats: seat_list(item)?,
             reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?,
-            booked_at: EpochMillis(number(item, attribute::BOOKED_AT)?),
+            booked_at: instant(item, attribute::BOOKED_AT)?,
             cancelled_at: match item.get(attribute::CANCELLED_AT) {
-                Some(_) => Some(EpochMillis(number(item, attribute::CANCELLED_AT)?)),
+                Some(_) => Some(instant(item, attribute::CANCELLED_AT)?),
                 None => None,
             },
             owner: id(item, attribute::OWNER, parse_uuid)?.map(Owner),
@@ -293,6 +292,18 @@ fn ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
     if number < 1 << 48 { Ok(number) } else { Err(unreadable(item, name, "too large")) }
 }
 
+/// An instant that can be told as a date.
+fn instant(item: &Item, name: &str) -> Result<EpochMillis, StoreError> {
+    let instant = EpochMillis(number(item, name)?);
+    if instant.seconds() <= EpochSeconds::LAST { Ok(instant) } else { Err(unreadable(item, name, "too large")) }
+}
+
+/// When a reservation ends: an instant that can be told as a date.
+fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
+    let end = EpochSeconds(number(item, attribute::EXPIRES_AT)?);
+    if end <= EpochSeconds::LAST { Ok(end) } else { Err(unreadable(item, attribute::EXPIRES_AT, "too large")) }
+}
+
 /// Names the item by its key: enough to find it, and nothing secret.
 fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
@@ -336,6 +347,8 @@ mod tests {
             (vec![("status", s("booked")), ("changed_at", n(1 << 48))], "changed_at"),
             (vec![("status", s("booked")), ("changed_at", n(u64::MAX))], "changed_at"),
             (vec![("status", s("reserved")), ("changed_at", n(5))], "expires_at"),
+            (vec![("status", s("reserved")), ("changed_at", n(5)), ("expires_at", n(1 << 40))], "expires_at"),
+            (vec![("status", s("reserved")), ("changed_at", n(5)), ("expires_at", n(u64::MAX))], "expires_at"),
             (vec![("status", s("booked")), ("changed_at", n(5)), ("reservation_id", s("x"))], "reservation_id"),
         ] {
             let item = seat(&[&key[..], &fields[..]].concat());

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
+use uuid::Uuid;
 
 use super::StoreError;
 use super::attempts::{Failed, Trouble};
@@ -118,7 +119,7 @@ pub(super) struct Found {
     /// It was taken out of the layout.
     pub(super) removed: bool,
     /// The stamp of the write that reserved it, be it extended since.
-    pub(super) reserved_at: Option<EpochMillis>,
+    pub(super) request_token: Option<Uuid>,
     /// `None` where no item stands.
     pub(super) slot: Option<Slot>,
 }
@@ -143,9 +144,9 @@ impl Findings {
                     let under_ours =
                         item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
                     let removed = item.as_ref().is_some_and(|item| item.removed);
-                    let reserved_at = item.as_ref().map(|item| item.reserved_at.unwrap_or(item.slot.changed_at));
+                    let request_token = item.as_ref().and_then(|item| item.request_token);
                     let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
-                    findings.found.push(Found { seat, standing, under_ours, removed, reserved_at, slot });
+                    findings.found.push(Found { seat, standing, under_ours, removed, request_token, slot });
                 }
             }
         }

@@ -44,6 +44,8 @@ pub struct ReservedSeat {
     pub expires_at: EpochSeconds,
     /// The extension that it has had.
     pub extension: Option<Uuid>,
+    /// Of the request that extended it.
+    pub extension_token: Option<Uuid>,
 }
 
 /// Seats that a call changed.
@@ -98,7 +100,7 @@ impl ReservedSeat {
 
     /// The seat after an extension: later by what was asked, within what it may last in all from when it was reserved. Its
     /// end never comes sooner.
-    fn extended(&self, extension: &Extension, now: EpochMillis) -> Self {
+    fn extended(&self, extension: &Extension, token: Uuid, now: EpochMillis) -> Self {
         let wanted = now.ends_after(extension.expires_in);
         let expires_at = wanted.min(self.changed_at.ends_after(extension.longest)).max(self.expires_at);
         Self {
@@ -106,6 +108,7 @@ impl ReservedSeat {
             changed_at: Change::raised(self.changed_at, now),
             expires_at,
             extension: Some(extension.id),
+            extension_token: Some(token),
         }
     }
 }
@@ -187,7 +190,7 @@ impl Store {
     /// Lets the seats of a reservation end later, once.
     ///
     /// Repeating it is safe: each seat bears the extension that it has had, and takes no other. When an answer was lost, the
-    /// seats that are read again bear this one, under a stamp of this request's.
+    /// seats that are read again bear this one, with this request's token.
     pub async fn extend(
         &self,
         wanted: &ReservationRef<'_>,
@@ -195,23 +198,20 @@ impl Store {
         tally: &Tally,
     ) -> Result<ExtendOutcome, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
-        // The stamps that were tried: seats that bear one of them were extended by this request, and not by its like.
-        let mut tried = Vec::new();
+        // Seats that bear it were extended by this request, and not by its like.
+        let token = entropy::new_id();
         loop {
             let (now, standing) = (self.clock.now(), self.reserved_under(wanted, tally).await?);
-            let next = match extendable(&standing, extension, now) {
+            let next = match extendable(&standing, extension, token, now) {
                 Ok(next) => next,
-                Err(ExtendOutcome::Replayed(seats))
-                    if attempts.unknown && seats.iter().any(|seat| tried.contains(&seat.changed_at)) =>
-                {
+                Err(ExtendOutcome::Replayed(seats)) if seats.iter().any(|seat| seat.extension_token == Some(token)) => {
                     let slots = seats.iter().map(ReservedSeat::slot).collect();
                     return Ok(ExtendOutcome::Extended(seats, ChangedSeats { slots, uncertain: false }));
                 }
                 Err(outcome) => return Ok(outcome),
             };
-            tried.extend(next.iter().map(|seat| seat.changed_at));
             let changes = standing.iter().filter(|seat| seat.runs(now)).zip(&next).map(|(old, new)| {
-                (&old.seat, Change::extend(wanted.id, extension.id, new.expires_at, old.changed_at, now))
+                (&old.seat, Change::extend(wanted.id, (extension.id, token), new.expires_at, old.changed_at, now))
             });
             match self.change_seats(wanted.theater, changes.collect(), entropy::new_id(), &mut attempts).await {
                 Ok(()) => {
@@ -228,6 +228,7 @@ impl Store {
 fn extendable(
     standing: &[ReservedSeat],
     extension: &Extension,
+    token: Uuid,
     now: EpochMillis,
 ) -> Result<Vec<ReservedSeat>, ExtendOutcome> {
     let running: Vec<_> = standing.iter().filter(|seat| seat.runs(now)).collect();
@@ -244,7 +245,7 @@ fn extendable(
     if running.len() > MOST_SEATS_AT_ONCE {
         return Err(ExtendOutcome::TooMany(running.len()));
     }
-    let next: Vec<_> = running.iter().map(|seat| seat.extended(extension, now)).collect();
+    let next: Vec<_> = running.iter().map(|seat| seat.extended(extension, token, now)).collect();
     if next.iter().zip(&running).all(|(new, old)| new.expires_at == old.expires_at) {
         return Err(ExtendOutcome::NoLonger);
     }
@@ -267,6 +268,7 @@ fn reserved(item: &Item, wanted: &ReservationRef<'_>) -> Option<ReservedSeat> {
         changed_at: read.slot.changed_at,
         expires_at,
         extension: read.extension,
+        extension_token: read.extension_token,
     })
 }
 
@@ -296,6 +298,7 @@ impl Attempts<'_> {
 mod tests {
     use super::*;
 
+    const TOKEN: Uuid = Uuid::from_u128(99);
     const NOW: EpochMillis = EpochMillis(1_000_000);
 
     fn seat(label: &str, reserved: u64, expires_at: u64, extension: Option<u128>) -> ReservedSeat {
@@ -304,6 +307,7 @@ mod tests {
             changed_at: EpochMillis(reserved * 1_000),
             expires_at: EpochSeconds(expires_at),
             extension: extension.map(Uuid::from_u128),
+            extension_token: None,
         }
     }
 
@@ -314,7 +318,7 @@ mod tests {
     #[test]
     fn each_seat_ends_later_but_not_beyond_what_it_may_last_in_all() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 100, 1_500, None), seat("A3", 10, 1_805, None)];
-        let next = extendable(&seats, &by(1_000), NOW).unwrap();
+        let next = extendable(&seats, &by(1_000), TOKEN, NOW).unwrap();
         let ends: Vec<_> = next.iter().map(|seat| seat.expires_at.0).collect();
         assert_eq!(ends, [2_000, 1_900, 1_810]);
         assert!(next.iter().all(|seat| seat.changed_at == NOW && seat.extension == Some(Uuid::from_u128(1))));
@@ -323,30 +327,30 @@ mod tests {
     #[test]
     fn no_end_comes_sooner() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 900, 2_000, None)];
-        let next = extendable(&seats, &by(200), NOW).unwrap();
+        let next = extendable(&seats, &by(200), TOKEN, NOW).unwrap();
         assert_eq!(next.iter().map(|seat| seat.expires_at.0).collect::<Vec<_>>(), [1_200, 2_000]);
-        assert_eq!(extendable(&seats, &by(100), NOW), Err(ExtendOutcome::NoLonger));
+        assert_eq!(extendable(&seats, &by(100), TOKEN, NOW), Err(ExtendOutcome::NoLonger));
     }
 
     #[test]
     fn it_happens_once() {
         let other = [seat("A1", 900, 1_100, Some(2)), seat("A2", 900, 1_100, None)];
-        assert_eq!(extendable(&other, &by(600), NOW), Err(ExtendOutcome::ExtendedBefore));
+        assert_eq!(extendable(&other, &by(600), TOKEN, NOW), Err(ExtendOutcome::ExtendedBefore));
         let own = [seat("A1", 900, 1_100, Some(1)), seat("A2", 900, 1_100, None)];
-        assert_eq!(extendable(&own, &by(600), NOW), Err(ExtendOutcome::Replayed(vec![own[0].clone()])));
+        assert_eq!(extendable(&own, &by(600), TOKEN, NOW), Err(ExtendOutcome::Replayed(vec![own[0].clone()])));
         let gone = [seat("A1", 900, 999, Some(2)), seat("A2", 900, 1_100, None)];
-        assert!(extendable(&gone, &by(600), NOW).is_ok(), "what has run out is no part of it any more");
+        assert!(extendable(&gone, &by(600), TOKEN, NOW).is_ok(), "what has run out is no part of it any more");
     }
 
     #[test]
     fn nothing_is_not_found_and_only_what_ran_out_is_expired() {
-        assert_eq!(extendable(&[], &by(600), NOW), Err(ExtendOutcome::NotFound));
-        assert_eq!(extendable(&[seat("A1", 900, 1_000, None)], &by(600), NOW), Err(ExtendOutcome::Expired));
+        assert_eq!(extendable(&[], &by(600), TOKEN, NOW), Err(ExtendOutcome::NotFound));
+        assert_eq!(extendable(&[seat("A1", 900, 1_000, None)], &by(600), TOKEN, NOW), Err(ExtendOutcome::Expired));
     }
 
     #[test]
     fn more_seats_than_a_transaction_takes_are_refused() {
         let seats: Vec<_> = (0..=MOST_SEATS_AT_ONCE).map(|n| seat(&format!("A{n}"), 900, 1_100, None)).collect();
-        assert_eq!(extendable(&seats, &by(600), NOW), Err(ExtendOutcome::TooMany(MOST_SEATS_AT_ONCE + 1)));
+        assert_eq!(extendable(&seats, &by(600), TOKEN, NOW), Err(ExtendOutcome::TooMany(MOST_SEATS_AT_ONCE + 1)));
     }
 }

@@ -70,13 +70,11 @@ struct Reserving<'a> {
     now: EpochMillis,
     expires_at: EpochSeconds,
     stamp: EpochMillis,
-    /// Every stamp tried: a seat of this reservation that bears one of them was written by this request.
-    stamps: Vec<EpochMillis>,
     /// Seats found to be held by this reservation before, by position.
     held: BTreeMap<u32, Held>,
     /// Makes repeated attempts of one and the same transaction one to DynamoDB.
     token: Uuid,
-    /// Written into the choice, so that this request knows its own work when an answer was lost.
+    /// Written with the seats and the choice, so that this request knows its own work when an answer was lost.
     request_token: Uuid,
     /// How what the owner has reserved is to be written.
     owners_seats: Seats,
@@ -87,7 +85,7 @@ impl Store {
     ///
     /// Repeating it is safe: a seat is changed only while it can be had, and a reservation that already holds it is
     /// told apart from a stranger's by what the refusal brings back. When the answer to an attempt was lost, the next
-    /// attempt finds its own stamp under the seats and reports them as reserved, not as already held.
+    /// attempt finds its own token under the seats and reports them as reserved, not as already held.
     pub async fn reserve(&self, request: &ReserveRequest<'_>, tally: &Tally) -> Result<ReserveOutcome, StoreError> {
         let now = self.clock.now();
         let mut reserving = Reserving {
@@ -96,7 +94,6 @@ impl Store {
             now,
             expires_at: now.ends_after(request.expires_in),
             stamp: now,
-            stamps: vec![now],
             held: BTreeMap::new(),
             token: entropy::new_id(),
             request_token: entropy::new_id(),
@@ -138,8 +135,8 @@ impl Store {
 #[derive(Clone, Copy)]
 struct Held {
     slot: Slot,
-    /// The stamp of the write that reserved it, be it extended since.
-    reserved_at: EpochMillis,
+    /// Of the request that reserved it.
+    request_token: Option<Uuid>,
 }
 
 enum Judged {
@@ -153,7 +150,10 @@ impl Reserving<'_> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
         let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
             Some(held) => Change::still_held(reservation, held.slot.changed_at, self.now),
-            None => Change::reserve(reservation, owner, self.expires_at, self.stamp, self.now),
+            None => {
+                let token = self.request_token;
+                Change::reserve((reservation, owner), token, self.expires_at, self.stamp, self.now)
+            }
         };
         let changes = seats.seats().iter().map(|seat| (&seat.label, change(seat)));
         if self.others() == 0 {
@@ -224,19 +224,17 @@ impl Reserving<'_> {
         for found in &findings.found {
             match (&found.standing, found.slot) {
                 (Standing::Ours, Some(slot)) => {
-                    let reserved_at = found.reserved_at.unwrap_or(slot.changed_at);
-                    self.held.insert(found.seat.position, Held { slot, reserved_at })
+                    self.held.insert(found.seat.position, Held { slot, request_token: found.request_token })
                 }
                 _ => self.held.remove(&found.seat.position),
             };
         }
         if self.held.len() == self.request.seats.seats().len() {
-            let own = unknown && self.held.values().any(|held| self.stamps.contains(&held.reserved_at));
+            let own = unknown && self.held.values().any(|held| held.request_token == Some(self.request_token));
             return Some(if own { self.reserved() } else { self.already_held() });
         }
         if findings.found.iter().any(|found| found.standing == Standing::Open) {
             self.stamp = findings.stamp_above(self.stamp);
-            self.stamps.push(self.stamp);
         }
         if !findings.found.is_empty() {
             // Another transaction from here on: a token stands for one and the same.

@@ -73,7 +73,7 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_found_again_by_its_stamp_or_token_even_when_dynamodb_forgot_the_transaction() {
+async fn a_lost_reply_is_found_again_by_its_token_even_when_dynamodb_forgot_the_transaction() {
     let (world, proxy) = proxied().await;
     proxy.forget_tokens();
     for (call, operation) in [
@@ -129,6 +129,19 @@ async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
     for fault in [Fault::error(400, "TransactionConflictException"), Fault::error(400, "ThrottlingException")] {
         proxy.next("UpdateItem", fault);
         assert_eq!(call.send(&world.office).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn what_a_twin_wrote_in_the_same_millisecond_is_not_taken_for_ones_own() {
+    let (world, proxy) = proxied().await;
+    for (seats, operation) in [(json!(["A1"]), "UpdateItem"), (json!(["A2", "A3"]), "TransactWriteItems")] {
+        let call = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(1) }));
+        assert_eq!(call.send(&world.office).await.status, 201);
+        // It may have been carried out, for all this request knows, and the seats bear its stamp.
+        proxy.next(operation, Fault::CutBefore);
+        let twin = call.send(&world.office).await;
+        assert_eq!((twin.status, twin.header("idempotent-replayed")), (200, "true"), "{operation}");
     }
 }
 

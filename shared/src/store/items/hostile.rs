@@ -26,7 +26,7 @@ const NAMES: [&str; 22] = [
     attribute::LAYOUT_VERSION,
     attribute::OWNER,
     attribute::EXTENSION_ID,
-    attribute::RESERVED_AT,
+    attribute::EXTENSION_TOKEN,
     attribute::CANCELLED_AT,
     attribute::WISH,
     attribute::RESERVED_SEATS,

@@ -122,6 +122,25 @@ async fn a_caller_killed_after_the_write_finds_it_done_when_it_comes_again() {
 }
 
 #[tokio::test]
+async fn an_extension_by_a_twin_in_the_same_millisecond_is_not_taken_for_ones_own() {
+    let mut site = Site::new().await;
+    site.fresh(1).await;
+    let call = || Call::extend(&site.theater, &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", KEY);
+    // Both have read the seats; the write of one is lost on its way while the other's arrives, with the same stamp.
+    site.gate.hold(2, Side::Before);
+    let twin = async {
+        site.gate.holds().await;
+        let first = site.send(call()).await;
+        site.gate.discard();
+        first
+    };
+    let (lost, first) = tokio::join!(site.send(call()), twin);
+    assert_eq!((first.status, first.header("idempotent-replayed")), (200, ""));
+    assert_eq!((lost.status, lost.header("idempotent-replayed")), (200, "true"), "{}", lost.text);
+    assert_eq!(lost.body["expires_at"], first.body["expires_at"]);
+}
+
+#[tokio::test]
 async fn an_outcome_that_stays_unknown_is_503_and_the_cache_is_asked_no_more() {
     let mut site = Site::new().await;
     let short = Setup { total: Duration::from_millis(300), ..site.world.setup.clone() };
