@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use boxoffice::clock::Clock;
 use boxoffice_local::stream::{Mapping, StreamReader, drain};
 use boxoffice_publish::{Outlet, Publisher};
-use boxoffice_tests::{Call, World, engines};
+use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
+use boxoffice_tests::{Call, Setup, World, engines};
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -26,7 +27,10 @@ struct Told {
 
 impl Told {
     async fn new() -> Self {
-        let world = World::new().await;
+        Self::of(World::new().await).await
+    }
+
+    async fn of(world: World) -> Self {
         let reader = engines::shared().dynamodb.stream(&world.table).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let publisher = Self::publisher(&world, world.clock.clone(), folder.path().join("events")).await;
@@ -158,6 +162,28 @@ async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
     assert_eq!(ids.len(), 1);
     told.wake(&wake_up).await;
     assert_eq!(told.events().iter().filter(|e| e["type"] == "reservation.expired").count(), 3, "it stands no more");
+}
+
+#[tokio::test]
+async fn telling_the_stream_costs_dynamodb_nothing_and_the_end_of_a_reservation_one_read() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() };
+    let mut told = Told::of(World::on(setup).await).await;
+    told.send(Call::reserve("1", &json!({ "seats": ["A1", "A2"], "expires_in": 60 }))).await;
+    told.send(Call::book("1", &json!({ "seat": "B1" }))).await;
+    proxy.take();
+    assert_eq!(told.tell().await.len(), 3);
+    assert_eq!(proxy.take(), [], "the records say it all");
+    told.world.at(60_000);
+    for wake_up in told.wake_ups() {
+        told.wake(&wake_up).await;
+        let seen = proxy.take();
+        let cost: Vec<_> = seen.iter().map(|call| (call.operation.as_str(), call.capacity)).collect();
+        assert_eq!(cost, [("GetItem", 1.0)], "strongly consistent");
+    }
+    told.world.at(59_999);
+    told.wake(&told.wake_ups()[0]).await;
+    assert_eq!(proxy.take(), [], "too early, which its own clock says");
 }
 
 #[tokio::test]
