@@ -87,6 +87,13 @@ pub enum ExtendOutcome {
     NotFound,
 }
 
+impl ChangedSeats {
+    /// Seats that are as they are said to be.
+    pub fn to(seats: &[ReservedSeat], uncertain: bool) -> Self {
+        Self { slots: seats.iter().map(ReservedSeat::slot).collect(), uncertain }
+    }
+}
+
 impl ReservedSeat {
     /// Whether it is still reserved.
     pub fn runs(&self, now: EpochMillis) -> bool {
@@ -205,8 +212,8 @@ impl Store {
             let next = match extendable(&standing, extension, token, now) {
                 Ok(next) => next,
                 Err(ExtendOutcome::Replayed(seats)) if seats.iter().any(|seat| seat.extension_token == Some(token)) => {
-                    let slots = seats.iter().map(ReservedSeat::slot).collect();
-                    return Ok(ExtendOutcome::Extended(seats, ChangedSeats { slots, uncertain: false }));
+                    let changed = ChangedSeats::to(&seats, false);
+                    return Ok(ExtendOutcome::Extended(seats, changed));
                 }
                 Err(outcome) => return Ok(outcome),
             };
@@ -215,8 +222,8 @@ impl Store {
             });
             match self.change_seats(wanted.theater, changes.collect(), entropy::new_id(), &mut attempts).await {
                 Ok(()) => {
-                    let slots = next.iter().map(ReservedSeat::slot).collect();
-                    return Ok(ExtendOutcome::Extended(next, ChangedSeats { slots, uncertain: attempts.unknown }));
+                    let changed = ChangedSeats::to(&next, attempts.unknown);
+                    return Ok(ExtendOutcome::Extended(next, changed));
                 }
                 Err(refusal) => attempts.before_reading_again(refusal).await?,
             }

@@ -7,7 +7,7 @@ use crate::entropy;
 use crate::rules::caller::Caller;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
 use crate::rules::time::EpochSeconds;
-use crate::store::{ExtendOutcome, Extension, ReservationRef, ReservedSeat, StoreError};
+use crate::store::{ChangedSeats, ExtendOutcome, Extension, ReservationRef, ReservedSeat, StoreError};
 use crate::tally::Tally;
 
 /// Which reservation a caller means.
@@ -122,7 +122,11 @@ impl BoxOffice {
                 self.tell_cache_of(&ask.theater, &changed, tally).await;
                 (seats, false)
             }
-            ExtendOutcome::Replayed(seats) => (seats, true),
+            ExtendOutcome::Replayed(seats) => {
+                // Whoever extended it may have been killed before the cache was told.
+                self.tell_cache_of(&ask.theater, &ChangedSeats::to(&seats, false), tally).await;
+                (seats, true)
+            }
             ExtendOutcome::ExtendedBefore => return Err(ExtendError::ExtendedBefore),
             ExtendOutcome::NoLonger => return Err(ExtendError::NoLonger),
             ExtendOutcome::TooMany(seats) => return Err(ExtendError::TooMany(seats)),

@@ -141,6 +141,25 @@ async fn an_extension_by_a_twin_in_the_same_millisecond_is_not_taken_for_ones_ow
 }
 
 #[tokio::test]
+async fn the_repeat_of_an_extension_whose_maker_was_killed_tells_the_cache() {
+    let site = Site::new().await;
+    site.send(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1), "expires_in": 3 }))).await;
+    site.send(Call::get_seats("1")).await;
+    let body = json!({ "expires_in": 20, "seats": ["A1"] });
+    let extend = Call::extend("1", &id(1), &body).header("Idempotency-Key", KEY);
+    site.gate.hold(2, Side::After);
+    tokio::select! {
+        _ = extend.send(&site.world.office) => panic!("its answer is held"),
+        () = site.gate.holds() => {}
+    }
+    site.gate.open();
+    assert_eq!(site.send(extend.clone()).await.header("idempotent-replayed"), "true");
+    site.world.at(5_000);
+    let look = site.send(Call::get_seats("1")).await;
+    assert_eq!((look.header("x-cache"), &look.body["reserved"]), ("hit", &json!(1)), "{}", look.text);
+}
+
+#[tokio::test]
 async fn an_outcome_that_stays_unknown_is_503_and_the_cache_is_asked_no_more() {
     let mut site = Site::new().await;
     let short = Setup { total: Duration::from_millis(300), ..site.world.setup.clone() };
