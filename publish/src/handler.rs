@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use boxoffice::batch::{Batch, Outcome};
 use boxoffice::clock::Clock;
 use boxoffice::events::Event;
+use boxoffice::metrics;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use boxoffice::store::{Fact, SeatReservation, Store, StoreError, What};
@@ -31,6 +32,8 @@ struct Told {
     /// For each event, the number of its record.
     records: Vec<usize>,
     wake_ups: Vec<WakeUp>,
+    /// The records by which somebody took over a seat whose reservation had run out.
+    takeovers: Vec<usize>,
     skipped: usize,
 }
 
@@ -76,6 +79,7 @@ impl Publisher {
             told.records.get(event).copied().unwrap_or_default()
         });
         let kinds = counts(&told.events);
+        let lag = batch.lag(self.clock.now());
         tracing::info!(
             records = records.len(),
             skipped = told.skipped,
@@ -83,9 +87,12 @@ impl Publisher {
             kinds = kinds.as_str(),
             wake_ups = told.wake_ups.len(),
             failed = failed_at.is_some(),
-            lag_ms = batch.lag(self.clock.now()),
+            lag_ms = lag,
             "events"
         );
+        // What wasn't taken is counted when it is.
+        let taken = |of: &[usize]| of.iter().filter(|record| failed_at.is_none_or(|failed| **record < failed)).count();
+        metrics::told(lag, told.skipped, taken(&told.records), taken(&told.takeovers));
         let name =
             |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
         Outcome::failed(failed_at.map(name))
@@ -172,6 +179,9 @@ fn read(records: &[Value]) -> Told {
                     changed_at: seat.changed_at.0,
                     expires_at: seat.expires_at.0,
                 });
+            }
+            if matches!(fact.what, What::Expired(_)) && record["eventName"] == "MODIFY" {
+                told.takeovers.push(number);
             }
             told.events.push(Event::of(&fact));
             told.records.push(number);

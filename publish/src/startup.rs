@@ -24,10 +24,11 @@ pub enum StartError {
     Config(#[from] ConfigError),
 }
 
-/// Starts logging, reads the configuration and makes the clients.
+/// Starts logging and counting, reads the configuration and makes the clients.
 pub async fn start() -> Result<Publisher, StartError> {
     let config = boxoffice::config::log_level_from_env().and_then(|level| {
         boxoffice::telemetry::start(level);
+        boxoffice::metrics::start(boxoffice::config::metrics_from_env()?);
         Ok((Config::from_env()?, EventsConfig::from_env()?))
     });
     match config {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cache::CacheAddress;
+use crate::metrics::MetricsConfig;
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
 use crate::usecases::{Administrators, Terms};
 
@@ -115,6 +116,12 @@ pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
     }
 }
 
+/// Where metrics go: `METRICS_NAMESPACE`; nowhere if that isn't set.
+#[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
+pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
+    Env(&|variable: &str| std::env::var(variable).ok()).metrics()
+}
+
 struct Env<'a, L>(&'a L);
 
 impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
@@ -139,6 +146,20 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
             ),
         };
         Ok(Some(CacheAddress { url, cluster, ca }))
+    }
+
+    fn metrics(&self) -> Result<Option<MetricsConfig>, ConfigError> {
+        let Some(namespace) = self.text("METRICS_NAMESPACE") else { return Ok(None) };
+        let may = |c: u8| c.is_ascii_alphanumeric() || b".-_/#".contains(&c);
+        if namespace.len() > 255 || !namespace.bytes().all(may) || namespace.starts_with("AWS/") {
+            let expected = "expected at most 255 letters, digits and . - _ / #, and not to begin with AWS/";
+            return Err(error("METRICS_NAMESPACE", expected));
+        }
+        let service = self.text("METRICS_SERVICE").unwrap_or_else(|| "boxoffice".to_owned());
+        if service.len() > 255 || !service.bytes().all(|c| c.is_ascii_graphic()) {
+            return Err(error("METRICS_SERVICE", "expected at most 255 visible ASCII characters"));
+        }
+        Ok(Some(MetricsConfig { namespace, service }))
     }
 
     fn key_prefix(&self) -> Result<String, ConfigError> {
@@ -253,6 +274,25 @@ mod tests {
             assert_eq!(error.variable, variable);
             assert!(error.problem.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn metrics_go_nowhere_unless_a_namespace_is_given() {
+        let read = |variables: &'static [(&str, &str)]| {
+            let lookup =
+                |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+            Env(&lookup).metrics()
+        };
+        assert_eq!(read(&[("METRICS_SERVICE", "hall")]), Ok(None));
+        let config = read(&[("METRICS_NAMESPACE", "boxoffice")]).unwrap().unwrap();
+        assert_eq!((config.namespace.as_str(), config.service.as_str()), ("boxoffice", "boxoffice"));
+        for namespace in ["AWS/Lambda", "two words", ""] {
+            let read = Env(&|wanted: &str| (wanted == "METRICS_NAMESPACE").then(|| namespace.to_owned())).metrics();
+            assert_eq!(read.is_err(), !namespace.is_empty(), "{namespace:?}");
+        }
+        let service = [("METRICS_NAMESPACE", "b"), ("METRICS_SERVICE", "two words")];
+        let read = Env(&|wanted: &str| service.iter().find(|(name, _)| *name == wanted).map(|(_, v)| (*v).to_owned()));
+        assert_eq!(read.metrics().unwrap_err().variable, "METRICS_SERVICE");
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! | [`document`] | layouts as JSON documents, read and written |
 //! | [`events`] | what happened, as events for others |
 //! | [`stream`] | the table's stream into the cache |
-//! | [`config`], [`telemetry`], [`startup`] | what surrounds them |
+//! | [`config`], [`telemetry`], [`metrics`], [`startup`] | what surrounds them |
 //! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
 //!
 //! `store`, `cache` and `http` don't know each other.
@@ -23,6 +23,7 @@ pub mod document;
 mod entropy;
 pub mod events;
 pub mod http;
+pub mod metrics;
 pub mod rules;
 pub mod startup;
 pub mod store;

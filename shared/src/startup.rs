@@ -26,10 +26,11 @@ pub enum StartError {
     CacheUrl(#[from] CacheError),
 }
 
-/// Starts logging, reads the configuration and connects: all that a function does before its first event.
+/// Starts logging and counting, reads the configuration and connects: all that a function does before its first event.
 pub async fn start() -> Result<BoxOffice, StartError> {
     let config = crate::config::log_level_from_env().and_then(|level| {
         crate::telemetry::start(level);
+        crate::metrics::start(crate::config::metrics_from_env()?);
         Config::from_env()
     });
     let office = match config {

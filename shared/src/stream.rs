@@ -49,19 +49,20 @@ async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
     let (theaters, skipped) = by_theater(&batch.records);
     let told = stream::iter(&theaters).map(|changes| tell(office, changes, &tally)).buffered(AT_ONCE);
     let failed: Vec<_> = told.filter_map(ready).collect().await;
-    let costs = tally.costs();
+    let (costs, lag) = (tally.costs(), batch.lag(office.clock().now()));
     tracing::info!(
         records = batch.records.len(),
         skipped,
         theaters = theaters.len(),
         theaters_failed = failed.len(),
-        lag_ms = batch.lag(office.clock().now()),
+        lag_ms = lag,
         dynamodb_calls = costs.dynamodb_calls,
         redis_calls = costs.redis_calls,
         redis_failures = costs.redis_failures,
         duration_ms = crate::telemetry::millis(started.elapsed()),
         "batch"
     );
+    crate::metrics::merged(lag, skipped, &costs);
     Outcome::failed(failed)
 }
 

@@ -24,6 +24,8 @@ pub struct Costs {
     pub redis_calls: u32,
     /// Calls to Redis that failed.
     pub redis_failures: u32,
+    /// Seats that the cache showed as available, and that others had had for a while by then.
+    pub stale_answers: u32,
     /// Time spent waiting for Redis.
     pub redis_time: Duration,
 }

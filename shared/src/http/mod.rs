@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use crate::metrics::{self, Answered, Made};
 use crate::tally::Tally;
 use crate::telemetry::millis;
 use problem::Problem;
@@ -97,10 +98,28 @@ fn summarize(
         capacity_units = costs.capacity_units,
         redis_calls = costs.redis_calls,
         redis_failures = costs.redis_failures,
+        stale_answers = costs.stale_answers,
         redis_ms = millis(costs.redis_time),
         duration_ms = millis(started.elapsed()),
         "request"
     );
+    let answered = Answered {
+        makes: makes(route),
+        status: response.status().as_u16(),
+        code,
+        cache: header(X_CACHE),
+        replayed: !header(IDEMPOTENT_REPLAYED).is_empty(),
+    };
+    metrics::request(answered, &costs);
+}
+
+/// What is made by a route where it answers 201.
+fn makes(route: &str) -> Option<Made> {
+    match route {
+        reserve::ROUTE => Some(Made::Reservation),
+        book::ROUTE => Some(Made::Booking),
+        _ => None,
+    }
 }
 
 /// A JSON answer that nobody may keep.

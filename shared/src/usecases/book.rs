@@ -80,14 +80,18 @@ impl BoxOffice {
     /// One write to DynamoDB, told to the cache.
     async fn book_seats(&self, ask: &Book, seats: &[SeatLabel], tally: &Tally) -> Result<Booked, BookError> {
         let (layout, selection) = self.select(&ask.theater, seats, tally).await?;
-        if ask.booking.is_none() && ask.reservation.is_none() {
-            let conflicts = self.refuse_early(&layout, &selection, tally).await;
+        let mut shown = false;
+        if ask.booking.is_none()
+            && ask.reservation.is_none()
+            && let Some(conflicts) = self.refuse_early(&layout, &selection, tally).await
+        {
             if !conflicts.is_empty() {
                 return Err(BookError::SeatUnavailable(conflicts));
             }
+            shown = true;
         }
         let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));
-        match self.try_book(&layout, &ask.request(&selection, id, None), tally).await? {
+        match self.try_book(&layout, &ask.request(&selection, id, None), shown, tally).await? {
             Some(booked) => Ok(booked),
             None => Err(StoreError::Broken("a reservation moved that wasn't asked for".to_owned()).into()),
         }
@@ -115,7 +119,7 @@ impl BoxOffice {
             let seen = standing.iter().map(|seat| seat.changed_at).max();
             let seats: Vec<_> = standing.into_iter().map(|seat| seat.seat).collect();
             let (layout, selection) = self.select(&ask.theater, &seats, tally).await?;
-            if let Some(booked) = self.try_book(&layout, &ask.request(&selection, id, seen), tally).await? {
+            if let Some(booked) = self.try_book(&layout, &ask.request(&selection, id, seen), false, tally).await? {
                 return Ok(booked);
             }
         }
@@ -149,11 +153,12 @@ impl BoxOffice {
         Err(if nothing_stands { ReservationError::NotFound.into() } else { ReservationError::Expired.into() })
     }
 
-    /// `None` when the whole reservation was to be booked, and it has changed.
+    /// The cache had `shown` the seats as available, or wasn't asked. `None` when the whole reservation was to be booked, and it has changed.
     async fn try_book(
         &self,
         layout: &Arc<Layout>,
         request: &BookRequest<'_>,
+        shown: bool,
         tally: &Tally,
     ) -> Result<Option<Booked>, BookError> {
         let outcome = self.store.book(request, tally).await?;
@@ -171,7 +176,10 @@ impl BoxOffice {
             BookOutcome::IdReused(_) => Err(BookError::IdReused),
             BookOutcome::Cancelled(_) => Err(BookError::Cancelled),
             BookOutcome::ReservationMoved(_) => Ok(None),
-            BookOutcome::Refused(conflicts, _) => {
+            BookOutcome::Refused(conflicts, learned) => {
+                if shown {
+                    self.count_stale(&learned, tally);
+                }
                 match self.not_found_after_all(request.theater, &conflicts, tally).await {
                     Some(error) => Err(error.into()),
                     None => Err(BookError::SeatUnavailable(conflicts)),

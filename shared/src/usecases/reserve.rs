@@ -68,11 +68,14 @@ impl BoxOffice {
     /// Reserves seats that can be had: one write to DynamoDB, told to the cache.
     pub async fn reserve(&self, ask: &Reserve, tally: &Tally) -> Result<Reserved, ReserveError> {
         let (layout, selection) = self.select(&ask.theater, &ask.seats, tally).await?;
-        if ask.reservation.is_none() {
-            let conflicts = self.refuse_early(&layout, &selection, tally).await;
+        let mut shown = false;
+        if ask.reservation.is_none()
+            && let Some(conflicts) = self.refuse_early(&layout, &selection, tally).await
+        {
             if !conflicts.is_empty() {
                 return Err(ReserveError::SeatUnavailable(conflicts));
             }
+            shown = true;
         }
         let reservation = ask.reservation.unwrap_or_else(|| ReservationId(entropy::new_id()));
         let request = ReserveRequest {
@@ -84,7 +87,7 @@ impl BoxOffice {
             allowance: self.allowance(&ask.caller),
             choice: None,
         };
-        match self.try_reserve(&layout, &request, tally).await? {
+        match self.try_reserve(&layout, &request, shown, tally).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => match self.not_found_after_all(&ask.theater, &conflicts, tally).await {
                 Some(error) => Err(error.into()),
@@ -100,11 +103,12 @@ impl BoxOffice {
         caller.owner().filter(|_| most > 0).map(|owner| Allowance { owner, most })
     }
 
-    /// Reserves by one write to DynamoDB, told to the cache.
+    /// Reserves by one write to DynamoDB, told to the cache, which had `shown` the seats as available or wasn't asked.
     pub(super) async fn try_reserve(
         &self,
         layout: &Arc<Layout>,
         request: &ReserveRequest<'_>,
+        shown: bool,
         tally: &Tally,
     ) -> Result<Attempt, ReserveError> {
         let (reservation, now) = (request.reservation, self.clock.now());
@@ -123,7 +127,12 @@ impl BoxOffice {
             ReserveOutcome::AlreadyHeld(held, _) => {
                 Ok(Attempt::Reserved(reserved(reservation, held, self.clock.now(), None)))
             }
-            ReserveOutcome::Refused(conflicts, _) => Ok(Attempt::Taken(conflicts)),
+            ReserveOutcome::Refused(conflicts, learned) => {
+                if shown {
+                    self.count_stale(&learned, tally);
+                }
+                Ok(Attempt::Taken(conflicts))
+            }
             ReserveOutcome::ChosenBefore(before) => Ok(Attempt::ChosenBefore(before)),
             ReserveOutcome::LimitReached(reserved, _) => {
                 Err(ReserveError::LimitReached { reserved, most: self.terms.max_reserved_per_caller })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::reserve::Attempt;
-use super::{BoxOffice, GetSeatsError, ReserveError, Reserved};
+use super::{BoxOffice, GetSeatsError, ReserveError, Reserved, Source};
 use crate::entropy;
 use crate::rules::availability::Slot;
 use crate::rules::best_available::{self, Shortage, Steering, Wish};
@@ -91,8 +91,9 @@ impl BoxOffice {
                 Err(shortage) => return self.remembered(ask, &view.layout, shortage, tally).await,
             };
             let text = ask.to_text();
+            let shown = view.source == Source::Hit && attempt == 0;
             let request = self.request(ask, reservation, &selection, &text);
-            match self.try_reserve(&view.layout, &request, tally).await? {
+            match self.try_reserve(&view.layout, &request, shown, tally).await? {
                 Attempt::Reserved(reserved) => return Ok(reserved),
                 Attempt::ChosenBefore(before) => return self.again(ask, &view.layout, &before, tally).await,
                 Attempt::Taken(taken) => {
@@ -178,7 +179,7 @@ impl BoxOffice {
         let selection =
             selection.map_err(|unknown| ReserveError::Select(super::SelectError::SeatNotFound(unknown.0)))?;
         let request = ReserveRequest { choice: None, ..self.request(ask, before.reservation, &selection, "") };
-        match self.try_reserve(layout, &request, tally).await? {
+        match self.try_reserve(layout, &request, false, tally).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
             Attempt::ChosenBefore(_) => {

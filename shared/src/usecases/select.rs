@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::BoxOffice;
-use crate::rules::availability::SeatState;
+use crate::rules::availability::{LearnedSlot, SeatState, Slot};
 use crate::rules::layout::Layout;
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::selection::{Conflict, Selection};
 use crate::store::StoreError;
 use crate::tally::Tally;
+
+/// How old, in milliseconds, a write is that the cache should know of: longer than it takes whoever wrote it to tell, and than
+/// clocks differ as a rule.
+const BEHIND: u64 = 2_000;
 
 /// Why the seats that a request names weren't found.
 #[derive(Debug, thiserror::Error)]
@@ -63,21 +67,32 @@ impl BoxOffice {
         Selection::of(&removed, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
-    /// The seats that the cache knows to be taken; none if it doesn't know.
+    /// The seats that the cache knows to be taken; `None` if it doesn't know.
     ///
     /// Only for a request that bears no id and no reservation: it can't be a repeated one, so what it would be told
     /// is that the seats are taken, and that costs nothing here.
-    pub(super) async fn refuse_early(&self, layout: &Layout, selection: &Selection, tally: &Tally) -> Vec<Conflict> {
-        let Some(cache) = &self.cache else { return Vec::new() };
+    pub(super) async fn refuse_early(
+        &self,
+        layout: &Layout,
+        selection: &Selection,
+        tally: &Tally,
+    ) -> Option<Vec<Conflict>> {
+        let cache = self.cache.as_ref()?;
         let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
-        let Ok(Some(slots)) = cache.peek(&layout.theater, layout.version, &positions, tally).await else {
-            return Vec::new();
-        };
+        let slots = cache.peek(&layout.theater, layout.version, &positions, tally).await.ok().flatten()?;
         let now = self.clock.now();
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
-        states
-            .filter(|(_, state)| *state != SeatState::Available)
-            .map(|(label, state)| Conflict { seat: label.clone(), state, removed: false })
-            .collect()
+        let taken = states.filter(|(_, state)| *state != SeatState::Available);
+        Some(taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false }).collect())
+    }
+
+    /// Counts the seats that the cache had shown as available, and that a refusal shows to have been taken for a while by
+    /// then: the cache was behind, and nobody merely faster.
+    pub(super) fn count_stale(&self, learned: &[LearnedSlot], tally: &Tally) {
+        let now = self.clock.now();
+        let taken = |slot: &Slot| slot.status(now) != SeatState::Available;
+        let long_ago = |slot: &Slot| slot.changed_at.0 + BEHIND < now.0;
+        let stale = learned.iter().filter(|known| taken(&known.slot) && long_ago(&known.slot)).count();
+        tally.add(|costs| costs.stale_answers += u32::try_from(stale).unwrap_or(u32::MAX));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
 //! `last_look`, `clocks`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `hostile` sends what nobody should;
-//! `events`, `layouts` and `papers` keep what lies beside the code true.
+//! `stale` counts what the cache got wrong; `events`, `layouts` and `papers` keep what lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -25,5 +25,6 @@ mod papers;
 mod protocol;
 mod publish_events;
 mod races;
+mod stale;
 mod store;
 mod sync_cache;

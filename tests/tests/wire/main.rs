@@ -7,6 +7,7 @@
 mod dynamodb;
 mod host;
 mod memory;
+mod metrics;
 mod process;
 mod redis;
 mod repair;

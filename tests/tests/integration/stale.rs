@@ -1,0 +1,35 @@
+//! Answers of a cache that is behind, as far as they come to light: counted, and never believed.
+
+use boxoffice::rules::caller::Caller;
+use boxoffice::rules::names::{SeatLabel, TheaterId};
+use boxoffice::tally::Tally;
+use boxoffice::usecases::{Reserve, ReserveError};
+use boxoffice_tests::{Call, Setup, World};
+use serde_json::json;
+
+/// Books a seat of which the cache isn't told, and reserves it after so many milliseconds: how many stale answers were
+/// counted.
+async fn stale_after(millis: u64) -> u32 {
+    let world = World::new().await;
+    Call::get_seats("1").send(&world.office).await;
+    let aside = world.instance_on(&Setup::without_cache()).await;
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&aside).await.status, 201);
+    world.at(millis);
+    let ask = Reserve {
+        theater: TheaterId::parse("1").unwrap(),
+        seats: vec![SeatLabel::parse("A1").unwrap(), SeatLabel::parse("A2").unwrap()],
+        expires_in: 60,
+        reservation: None,
+        caller: Caller::Anonymous,
+    };
+    let tally = Tally::default();
+    let refused = world.office.reserve(&ask, &tally).await;
+    assert!(matches!(refused, Err(ReserveError::SeatUnavailable(seats)) if seats.len() == 1));
+    tally.costs().stale_answers
+}
+
+#[tokio::test]
+async fn a_cache_that_is_behind_is_counted_and_one_that_was_outrun_is_not() {
+    assert_eq!(stale_after(2_001).await, 1, "the seat was taken more than two seconds before");
+    assert_eq!(stale_after(2_000).await, 0, "whoever took it may be telling the cache just now");
+}

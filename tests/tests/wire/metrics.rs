@@ -1,0 +1,58 @@
+//! What the functions write for CloudWatch to count.
+
+use std::collections::BTreeMap;
+
+use boxoffice_local::lambda::Lambda;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::site::{PATIENT, Site, book, look, reserve, seats};
+
+/// What a process has counted since it was started, by name.
+fn counted(lambda: &Lambda) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for line in lambda.log().unwrap().lines().filter(|line| line.contains("\"_aws\"")) {
+        let line: Value = serde_json::from_str(line).expect("a line of its own");
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!((&directive["Namespace"], &line["Service"]), (&"halls".into(), &"stack".into()), "{line}");
+        assert_eq!(directive["Dimensions"], serde_json::json!([["Service"]]));
+        assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|timestamp| timestamp > 0));
+        for metric in directive["Metrics"].as_array().unwrap() {
+            assert_eq!(metric["Unit"], "Count", "{line}");
+            let name = metric["Name"].as_str().unwrap();
+            *sums.entry(name.to_owned()).or_default() += line[name].as_u64().unwrap();
+        }
+    }
+    sums
+}
+
+fn sums(expected: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    expected.iter().map(|(name, sum)| ((*name).to_owned(), *sum)).collect()
+}
+
+#[tokio::test]
+async fn what_came_of_each_request_is_counted() {
+    let site = Site::with(&[PATIENT, ("METRICS_NAMESPACE", "halls"), ("METRICS_SERVICE", "stack")]).await;
+    for _ in 0..3 {
+        site.send(&look()).await;
+    }
+    let mine = reserve(&seats(1, 2), Uuid::now_v7());
+    for status in [201, 200] {
+        assert_eq!(site.send(&mine).await.status, status);
+    }
+    let bought = book(&seats(3, 3), Uuid::now_v7(), None);
+    for (call, status) in [(&bought, 201), (&bought, 200), (&book(&seats(2, 3), Uuid::now_v7(), None), 409)] {
+        assert_eq!(site.send(call).await.status, status);
+    }
+    let functions = &site.functions;
+    assert_eq!(counted(&functions.get_seats), sums(&[("CacheHits", 2), ("CacheMisses", 1), ("ColdStarts", 1)]));
+    assert_eq!(counted(&functions.reserve), sums(&[("ColdStarts", 1), ("Replays", 1), ("Reservations", 1)]));
+    assert_eq!(counted(&functions.book), sums(&[("Bookings", 1), ("ColdStarts", 1), ("Conflicts", 1), ("Replays", 1)]));
+}
+
+#[tokio::test]
+async fn nothing_is_counted_where_no_namespace_is_given() {
+    let site = Site::new().await;
+    site.send(&look()).await;
+    assert!(!site.functions.get_seats.log().unwrap().contains("_aws"));
+}
