@@ -1,5 +1,6 @@
 //! Configuration: read once from the environment, checked at the start. The only place that looks there.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::cache::CacheAddress;
@@ -120,6 +121,12 @@ pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
 #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
 pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
     Env(&|variable: &str| std::env::var(variable).ok()).metrics()
+}
+
+/// Where X-Ray's daemon takes datagrams: Lambda sets `AWS_XRAY_DAEMON_ADDRESS` where tracing is on.
+#[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
+pub fn xray_daemon_from_env() -> Option<SocketAddr> {
+    std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok()?.parse().ok()
 }
 
 struct Env<'a, L>(&'a L);

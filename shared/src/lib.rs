@@ -10,7 +10,7 @@
 //! | [`document`] | layouts as JSON documents, read and written |
 //! | [`events`] | what happened, as events for others |
 //! | [`stream`] | the table's stream into the cache |
-//! | [`config`], [`telemetry`], [`metrics`], [`startup`] | what surrounds them |
+//! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | what surrounds them |
 //! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
 //!
 //! `store`, `cache` and `http` don't know each other.
@@ -31,3 +31,4 @@ pub mod stream;
 pub mod tally;
 pub mod telemetry;
 pub mod usecases;
+pub mod xray;

@@ -31,6 +31,7 @@ pub async fn start() -> Result<BoxOffice, StartError> {
     let config = crate::config::log_level_from_env().and_then(|level| {
         crate::telemetry::start(level);
         crate::metrics::start(crate::config::metrics_from_env()?);
+        crate::xray::start(crate::config::xray_daemon_from_env());
         Config::from_env()
     });
     let office = match config {

@@ -32,18 +32,19 @@ struct TheaterChanges {
 /// again; telling the others twice does no harm.
 pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
     let span = tracing::info_span!("batch", request_id = event.context.request_id.as_str());
+    let trace = event.context.xray_trace_id.clone().unwrap_or_default();
     async {
         let batch = Batch::deserialize(event.payload).map_err(|error| {
             tracing::error!(%error, "this is no batch of a stream's records");
             error
         })?;
-        Ok(sync(office, &batch).await)
+        Ok(sync(office, &batch, &trace).await)
     }
     .instrument(span)
     .await
 }
 
-async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
+async fn sync(office: &BoxOffice, batch: &Batch, trace: &str) -> Outcome {
     let started = Instant::now();
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
@@ -63,6 +64,7 @@ async fn sync(office: &BoxOffice, batch: &Batch) -> Outcome {
         "batch"
     );
     crate::metrics::merged(lag, skipped, &costs);
+    crate::xray::tell(trace, &tally.calls());
     Outcome::failed(failed)
 }
 

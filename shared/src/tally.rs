@@ -5,9 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::xray::{Engine, TracedCall};
+
 /// The most that one request waits for DynamoDB, all its calls together: below the functions' own timeout (15 s), so
 /// that the answer is ours.
 const LONGEST_REQUEST: Duration = Duration::from_secs(12);
+
+/// Calls of one request that are remembered one by one. One that repeats so often tells nothing new.
+const MOST_CALLS: usize = 32;
 
 /// The costs of one request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,26 +39,40 @@ pub struct Costs {
 #[derive(Debug)]
 pub struct Tally {
     costs: Mutex<Costs>,
+    calls: Mutex<Vec<TracedCall>>,
     give_up: Instant,
 }
 
 impl Default for Tally {
     /// Of a request that begins now.
     fn default() -> Self {
-        Self { costs: Mutex::default(), give_up: Instant::now() + LONGEST_REQUEST }
+        Self::lasting(LONGEST_REQUEST)
     }
 }
 
 impl Tally {
     /// Of work that nobody waits for at the other end of a connection, and that may take so long.
     pub fn lasting(longest: Duration) -> Self {
-        Self { costs: Mutex::default(), give_up: Instant::now() + longest }
+        Self { costs: Mutex::default(), calls: Mutex::default(), give_up: Instant::now() + longest }
     }
 
     /// Adds to the costs.
     pub fn add(&self, change: impl FnOnce(&mut Costs)) {
         // A panic between lock and unlock can't leave a number half written.
         change(&mut self.costs.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Remembers a call that began at an instant and ends now.
+    pub(crate) fn called(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
+        let mut calls = self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if calls.len() < MOST_CALLS {
+            calls.push(TracedCall { engine, operation, started, ended: Instant::now(), failed });
+        }
+    }
+
+    /// The calls so far, as they ended.
+    pub fn calls(&self) -> Vec<TracedCall> {
+        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// When the request has to give up, whatever it is doing.

@@ -163,7 +163,10 @@ impl Shared {
             .header("lambda-runtime-aws-request-id", id)
             .header("lambda-runtime-deadline-ms", deadline(event.timeout))
             .header("lambda-runtime-invoked-function-arn", &self.arn)
-            .header("lambda-runtime-trace-id", format!("Root=1-00000000-{:024x};Sampled=0", number % TRACES));
+            .header(
+                "lambda-runtime-trace-id",
+                format!("Root=1-00000000-{:024x};Parent=00000000000000f0;Sampled=1", number % TRACES),
+            );
         response.body(Full::from(event.body)).unwrap_or_default()
     }
 

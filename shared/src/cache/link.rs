@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use super::breaker::Breaker;
 use crate::clock::Clock;
 use crate::tally::Tally;
+use crate::xray::Engine;
 
 /// A connection takes as long as it takes, up to this: it goes on while requests no longer wait for it.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -165,6 +166,7 @@ impl Link {
             Ok(_) | Err(CacheError::Refused(_)) => self.breaker.succeeded(),
             Err(_) => self.breaker.failed(),
         }
+        tally.called(Engine::Redis, "", started, result.is_err());
         tally.add(|costs| {
             costs.redis_time += started.elapsed();
             costs.redis_failures += u32::from(result.is_err());

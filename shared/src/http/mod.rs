@@ -68,6 +68,7 @@ async fn answer(
             }
         };
         summarize(route, request, &response, code, &tally, started);
+        crate::xray::tell(trace_id, &tally.calls());
         Ok(response)
     }
     .instrument(span)

@@ -15,6 +15,7 @@ use super::refusal::Findings;
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::tally::Tally;
+use crate::xray::Engine;
 
 /// What was wrong with an attempt.
 #[derive(Debug)]
@@ -118,9 +119,10 @@ impl<'a> Attempts<'a> {
         self.made = 0;
     }
 
-    /// Sends one call: bounded by the time left, counted with its capacity.
+    /// Sends one call of this name: bounded by the time left, counted with its capacity.
     pub(super) async fn send<T, E>(
         &mut self,
+        operation: &'static str,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         consumed: impl FnOnce(&T) -> &[ConsumedCapacity],
     ) -> Result<T, Failed<E>> {
@@ -135,6 +137,7 @@ impl<'a> Attempts<'a> {
                     consumed(answer).iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
             }
         });
+        self.tally.called(Engine::DynamoDb, operation, started, !matches!(result, Ok(Ok(_))));
         self.made += 1;
         match result {
             Ok(Ok(answer)) => Ok(answer),

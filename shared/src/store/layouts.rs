@@ -149,7 +149,7 @@ impl Store {
                     .key_condition_expression("pk = :theaters AND sk > :after")
                     .expression_attribute_values(":after", s(after.as_str())),
             };
-            match attempts.send(query.send(), |answer| answer.consumed_capacity.as_slice()).await {
+            match attempts.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => {
                     let items = answer.items.unwrap_or_default();
                     let more = items.len() > most;

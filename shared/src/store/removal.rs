@@ -137,7 +137,7 @@ impl Store {
         loop {
             let change = Change::remove(decided_on, now.ends_after(REMOVED_FOR), stamp, now);
             let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
-            let refusal = match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+            let refusal = match attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(_) => return Ok(Mark { seat: seat.clone(), stamp, shared }),
                 Err(failed) => Refusal::from(failed),
             };
@@ -176,7 +176,7 @@ impl Store {
         let mut attempts = Attempts::to_write(self, tally);
         loop {
             let call = change.clone().alone(&self.client, &self.table, seat_key(theater, seat)).send();
-            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+            match attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(_) => return Ok(()),
                 Err(failed) => match Refusal::from(failed) {
                     // Somebody else has changed it since, or this did before.

@@ -148,7 +148,7 @@ impl Store {
                     .expression_attribute_names("#filter", filter.attribute)
                     .expression_attribute_values(":filter", s(&filter.value)),
             };
-            match attempts.send(query.send(), |answer| answer.consumed_capacity.as_slice()).await {
+            match attempts.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => return Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key)),
                 Err(failed) => attempts.pause(failed.trouble()).await?,
             }
@@ -179,7 +179,7 @@ impl Store {
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send();
-            match attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await {
+            match attempts.send("GetItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => return Ok(answer.item),
                 Err(failed) => attempts.pause(failed.trouble()).await?,
             }
@@ -206,7 +206,7 @@ impl Store {
                 .request_items(&self.table, request)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send();
-            let mut answer = match attempts.send(call, |answer| answer.consumed_capacity()).await {
+            let mut answer = match attempts.send("BatchGetItem", call, |answer| answer.consumed_capacity()).await {
                 Ok(answer) => answer,
                 Err(failed) => {
                     attempts.pause(failed.trouble()).await?;

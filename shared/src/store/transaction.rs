@@ -32,7 +32,7 @@ impl Store {
             .client_request_token(token.to_string())
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send();
-        attempts.send(call, |answer| answer.consumed_capacity()).await?;
+        attempts.send("TransactWriteItems", call, |answer| answer.consumed_capacity()).await?;
         Ok(())
     }
 
@@ -48,7 +48,7 @@ impl Store {
             && let Some((seat, change)) = changes.pop()
         {
             let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
-            attempts.send(call, |answer| answer.consumed_capacity.as_slice()).await?;
+            attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await?;
             return Ok(());
         }
         let items = changes.into_iter();

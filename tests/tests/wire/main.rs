@@ -12,3 +12,4 @@ mod process;
 mod redis;
 mod repair;
 mod site;
+mod xray;
