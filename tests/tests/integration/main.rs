@@ -22,6 +22,7 @@ mod ledger;
 mod life;
 mod observer;
 mod papers;
+mod privileges;
 mod protocol;
 mod publish_events;
 mod races;

@@ -1,0 +1,148 @@
+//! Least privilege, observed: each function's role may do on the table exactly what the function was seen to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use boxoffice::clock::Clock;
+use boxoffice_publish::{Outlet, Publisher};
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Seen};
+use boxoffice_tests::event::send_batch;
+use boxoffice_tests::{Call, Setup, World, engines};
+use lambda_http::{Context, LambdaEvent};
+use serde_json::{Value, json};
+
+use crate::api::id;
+use crate::papers::table_actions;
+
+const KEY: &str = "0123456789abcdef";
+/// What Lambda asks of the stream in a function's name.
+const OF_THE_STREAM: [&str; 4] = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
+
+/// A world whose calls to DynamoDB are seen.
+struct Watched {
+    world: World,
+    proxy: DynamoDbProxy,
+    seen: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Watched {
+    async fn new() -> Self {
+        let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+        let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+        Self { world, proxy, seen: BTreeMap::new() }
+    }
+
+    /// Has a cold instance answer a call.
+    async fn cold(&mut self, call: Call, status: u16) {
+        let office = self.world.instance(self.world.clock.clone()).await;
+        self.proxy.take();
+        let reply = call.send(&office).await;
+        assert_eq!(reply.status, status, "{call:?}: {}", reply.text.get(..2_000).unwrap_or(&reply.text));
+        self.note(call.function());
+    }
+
+    fn note(&mut self, function: &str) {
+        let actions = self.seen.entry(function.to_owned()).or_default();
+        actions.extend(self.proxy.take().iter().flat_map(actions_of));
+    }
+}
+
+/// What IAM asks for a call: of a transaction the actions of its items.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
+fn actions_of(call: &Seen) -> Vec<String> {
+    if call.operation != "TransactWriteItems" {
+        return vec![call.operation.clone()];
+    }
+    let items = call.request["TransactItems"].as_array().expect("items").iter();
+    let kinds = items.flat_map(|item| item.as_object().expect("an item").keys());
+    kinds
+        .map(|kind| if kind == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{kind}Item") })
+        .collect()
+}
+
+fn label(row: usize, seat: usize) -> String {
+    format!("ROW{row:03}-SEAT{seat:05}")
+}
+
+/// A hall so large and irregular that its layout takes several items; `seats` in the first row.
+fn arena(seats: usize) -> Value {
+    let mut dice = fastrand::Rng::with_seed(7);
+    let mut row = |row: usize, seats: usize| {
+        let seats: Vec<_> = (0..seats)
+            .map(|n| json!({ "seat": label(row, n), "x": dice.i32(-99_999..99_999), "y": dice.i32(-99_999..99_999) }))
+            .collect();
+        json!({ "row": row.to_string(), "seats": seats })
+    };
+    let rows: Vec<_> = (0..199).map(|number| row(number, if number == 0 { seats } else { 100 })).collect();
+    json!({ "name": "Arena", "sections": [{ "section": "All", "rows": rows }] })
+}
+
+/// Every kind of call, so that each function does all that it ever does.
+async fn everything(watched: &mut Watched) {
+    let seats = |first: usize, last: usize| (first..=last).map(|n| label(0, n)).collect::<Vec<_>>();
+    let hall = "arena";
+    watched.cold(Call::put_theater(hall, &arena(100)).administrator(), 201).await;
+    watched.cold(Call::put_theater(hall, &arena(99)).administrator().header("If-Match", "*"), 200).await;
+    watched.cold(Call::theater(hall), 200).await;
+    watched.cold(Call::theaters(), 200).await;
+    watched.cold(Call::put_theater("9", &json!({ "name": "Nine", "seats": ["A1"] })).administrator(), 201).await;
+    watched.cold(Call::delete_theater("9").administrator(), 204).await;
+
+    watched.cold(Call::get_seats(hall).query("consistent=true"), 200).await;
+
+    let one = json!({ "seats": seats(1, 1), "reservation_id": id(1), "expires_in": 600 });
+    watched.cold(Call::reserve(hall, &one), 201).await;
+    let cart = json!({ "seats": seats(1, 3), "reservation_id": id(1), "expires_in": 600 });
+    watched.cold(Call::reserve(hall, &cart), 201).await;
+    watched.cold(Call::reserve(hall, &json!({ "quantity": 2 })).header("Idempotency-Key", KEY), 201).await;
+    watched.cold(Call::reserve(hall, &json!({ "seats": seats(10, 11) })).signed_in("alice"), 201).await;
+
+    watched.cold(Call::reservation(hall, &id(1)), 200).await;
+    watched.cold(Call::reservation(hall, &id(1)).query(&format!("seats={}", label(0, 1))), 200).await;
+    watched.cold(Call::extend(hall, &id(1), &json!({ "expires_in": 900 })), 200).await;
+    watched.cold(Call::release(hall, &id(1)).query(&format!("seats={}", label(0, 3))), 204).await;
+
+    watched.cold(Call::book(hall, &json!({ "reservation_id": id(1), "booking_id": id(7) })), 201).await;
+    watched.cold(Call::book(hall, &json!({ "seats": seats(20, 20) })), 201).await;
+
+    watched.cold(Call::booking(hall, &id(7)), 200).await;
+    watched.cold(Call::cancel(hall, &id(7)), 204).await;
+}
+
+/// The functions on the stream, by a record of a reservation and by the message that wakes at its end.
+async fn on_the_stream(watched: &mut Watched) {
+    let key = json!({ "pk": { "S": "THEATER#arena" }, "sk": { "S": format!("SEAT#{}", label(0, 30)) } });
+    let image = json!({ "status": { "S": "booked" }, "booking_id": { "S": id(8) }, "changed_at": { "N": "5" } });
+    let record =
+        json!({ "eventName": "INSERT", "dynamodb": { "Keys": key, "NewImage": image, "SequenceNumber": "1" } });
+    let office = watched.world.instance(watched.world.clock.clone()).await;
+    watched.proxy.take();
+    let done = json!({ "batchItemFailures": [] });
+    assert_eq!(send_batch(&office, json!({ "Records": [record] })).await, done);
+    watched.note("sync-cache");
+
+    let folder = tempfile::tempdir().unwrap();
+    let clock: Clock = watched.world.clock.clone();
+    let store = watched.world.store(clock.clone()).await;
+    let publisher = Publisher::new(store, clock, Outlet::files(&folder.path().join("events")));
+    let body = json!({ "theater_id": "arena", "seat": label(0, 10), "changed_at": 1, "expires_at": 1 }).to_string();
+    let message = json!({ "eventSource": "aws:sqs", "messageId": "m", "body": body });
+    for event in [json!({ "Records": [record] }), json!({ "Records": [message] })] {
+        publisher.handle(LambdaEvent::new(event, Context::default())).await.expect("a batch");
+    }
+    watched.note("publish-events");
+}
+
+#[tokio::test]
+async fn each_role_may_do_on_the_table_what_its_function_was_seen_to_do_and_nothing_else() {
+    let mut watched = Watched::new().await;
+    everything(&mut watched).await;
+    on_the_stream(&mut watched).await;
+    let allowed: BTreeMap<_, _> = table_actions()
+        .into_iter()
+        .map(|(function, actions)| {
+            let own = actions.into_iter().filter(|action| !OF_THE_STREAM.contains(&action.as_str()));
+            (function, own.collect::<BTreeSet<_>>())
+        })
+        .collect();
+    assert_eq!(watched.seen, allowed);
+}
