@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cache::CacheAddress;
 use crate::metrics::MetricsConfig;
+use crate::rules::limits::{Limit, Limits};
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
 use crate::usecases::{Administrators, Terms};
 
@@ -24,9 +25,12 @@ pub struct Config {
     /// `DYNAMODB_TOTAL_TIMEOUT_MS`
     pub dynamodb_total_timeout: Duration,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MAX_RESERVATION_SECONDS`, `MAX_RESERVED_PER_CALLER`, `ADMIN_SCOPE`,
-    /// `ADMIN_OPEN`
+    /// `ADMIN_OPEN`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
     pub terms: Terms,
 }
+
+/// The most proxies that stand in a row.
+const MOST_PROXIES: usize = 10;
 
 /// Where `publish-events` tells what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +105,11 @@ impl Config {
                     .unwrap_or(u32::MAX),
                 max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MOST_SEATS_AT_ONCE)?,
                 administrators: env.administrators()?,
+                limits: Limits {
+                    looks: env.limit("LOOKS_PER_MINUTE", "LOOKS_BURST")?,
+                    writes: env.limit("WRITES_PER_MINUTE", "WRITES_BURST")?,
+                },
+                trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MOST_PROXIES)?,
             },
         })
     }
@@ -198,6 +207,23 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         }
     }
 
+    /// A limit, unless it is 0 or not set. Budgets are kept in the cache, so there has to be one.
+    fn limit(&self, per_minute: &'static str, burst: &'static str) -> Result<Option<Limit>, ConfigError> {
+        let most = u64::from(Limit::MOST);
+        let number = |variable, default: u32, range| {
+            self.number(variable, u64::from(default), range).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
+        };
+        let minute = number(per_minute, 0, 0..=most)?;
+        if minute == 0 {
+            return Ok(None);
+        }
+        if self.text("CACHE_URL").is_none() {
+            return Err(error(per_minute, "needs a cache, and CACHE_URL is not set"));
+        }
+        let burst = number(burst, Limit::usual_burst(minute), 1..=u64::from(minute))?;
+        Ok(Limit::new(minute, burst))
+    }
+
     fn count(
         &self,
         variable: &'static str,
@@ -253,6 +279,20 @@ mod tests {
         assert_eq!(config.terms.longest_reservation, 1_800);
         assert_eq!(config.terms.max_reserved_per_caller, 20);
         assert_eq!(config.terms.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
+        assert_eq!((config.terms.limits, config.terms.trusted_proxies), (Limits::default(), 0));
+    }
+
+    #[test]
+    fn limits_are_off_at_0_and_have_a_quarter_of_a_minute_as_their_burst_unless_it_is_said() {
+        let limits = |variables: &[(&str, &str)]| {
+            let given = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache")].into_iter();
+            read(&given.chain(variables.iter().copied()).collect::<Vec<_>>()).unwrap().terms.limits
+        };
+        assert_eq!(limits(&[("LOOKS_PER_MINUTE", "0"), ("LOOKS_BURST", "7")]), Limits::default());
+        let both = limits(&[("LOOKS_PER_MINUTE", "120"), ("WRITES_PER_MINUTE", "30"), ("WRITES_BURST", "30")]);
+        assert_eq!(both, Limits { looks: Limit::new(120, 30), writes: Limit::new(30, 30) });
+        let without_cache = read(&[("TABLE_NAME", "t"), ("LOOKS_PER_MINUTE", "1")]).unwrap_err();
+        assert_eq!(without_cache.variable, "LOOKS_PER_MINUTE");
     }
 
     #[test]
@@ -273,6 +313,9 @@ mod tests {
             ("MAX_RESERVED_PER_CALLER", "100", "0 to 99"),
             ("ADMIN_SCOPE", "two words", "visible ASCII"),
             ("ADMIN_OPEN", "yes", "true or false"),
+            ("LOOKS_PER_MINUTE", "60001", "0 to 60000"),
+            ("WRITES_PER_MINUTE", "-1", "0 to 60000"),
+            ("TRUSTED_PROXIES", "11", "0 to 10"),
         ] {
             let good = [("TABLE_NAME", "t"), ("CACHE_URL", "rediss://cache")];
             let mut variables = vec![(variable, value)];
@@ -300,6 +343,15 @@ mod tests {
         let service = [("METRICS_NAMESPACE", "b"), ("METRICS_SERVICE", "two words")];
         let read = Env(&|wanted: &str| service.iter().find(|(name, _)| *name == wanted).map(|(_, v)| (*v).to_owned()));
         assert_eq!(read.metrics().unwrap_err().variable, "METRICS_SERVICE");
+    }
+
+    #[test]
+    fn a_burst_is_some_of_a_minutes_requests() {
+        for wrong in ["0", "61", "all"] {
+            let limited = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache"), ("LOOKS_PER_MINUTE", "60")];
+            let error = read(&[&limited[..], &[("LOOKS_BURST", wrong)]].concat()).unwrap_err();
+            assert_eq!((error.variable, error.problem.contains("1 to 60")), ("LOOKS_BURST", true), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::rules::limits::{Budget, Standing};
 use crate::xray::{Engine, TracedCall};
 
 /// The most that one request waits for DynamoDB, all its calls together: below the functions' own timeout (15 s), so
@@ -35,12 +36,20 @@ pub struct Costs {
     pub redis_time: Duration,
 }
 
-/// Counts the costs of one request, and knows when it has to give up.
+/// Counts the costs of one request, and knows when it has to give up, and whose budget it draws on.
 #[derive(Debug)]
 pub struct Tally {
     costs: Mutex<Costs>,
     calls: Mutex<Vec<TracedCall>>,
     give_up: Instant,
+    limit: Mutex<Draw>,
+}
+
+/// The budget until it is drawn on, and how its owner stands from then on.
+#[derive(Debug, Default)]
+struct Draw {
+    budget: Option<Budget>,
+    standing: Option<Standing>,
 }
 
 impl Default for Tally {
@@ -53,7 +62,37 @@ impl Default for Tally {
 impl Tally {
     /// Of work that nobody waits for at the other end of a connection, and that may take so long.
     pub fn lasting(longest: Duration) -> Self {
-        Self { costs: Mutex::default(), calls: Mutex::default(), give_up: Instant::now() + longest }
+        let (costs, calls, limit) = Default::default();
+        Self { costs, calls, give_up: Instant::now() + longest, limit }
+    }
+
+    /// Of a request that begins now and draws on a budget, if there is one.
+    pub fn drawing_on(budget: Option<Budget>) -> Self {
+        Self { limit: Mutex::new(Draw { budget, standing: None }), ..Self::default() }
+    }
+
+    /// Whether there is a budget that hasn't been asked for.
+    pub fn has_to_draw(&self) -> bool {
+        self.limit().budget.is_some()
+    }
+
+    /// The budget, for the one who asks for it: a request draws once.
+    pub fn take_budget(&self) -> Option<Budget> {
+        self.limit().budget.take()
+    }
+
+    /// Notes how the budget's owner stands.
+    pub fn note(&self, standing: Standing) {
+        self.limit().standing = Some(standing);
+    }
+
+    /// How the budget's owner stands, if that is known.
+    pub fn standing(&self) -> Option<Standing> {
+        self.limit().standing
+    }
+
+    fn limit(&self) -> std::sync::MutexGuard<'_, Draw> {
+        self.limit.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Adds to the costs.

@@ -45,6 +45,7 @@ struct Shared {
     upstream: u16,
     gate: Gate,
     commands: Mutex<Vec<String>>,
+    trips: AtomicUsize,
     connections: Connections,
     met: AtomicUsize,
     fault: watch::Sender<Option<RedisFault>>,
@@ -60,8 +61,8 @@ impl RedisProxy {
     pub async fn behind(gate: Gate, upstream: u16) -> Self {
         // Not a port from the range of outgoing connections: it has to be free again after having been left.
         let port = ports::free_port().expect("a port");
-        let (commands, connections, met, fault) = Default::default();
-        let shared = Arc::new(Shared { upstream, gate, commands, connections, met, fault });
+        let (commands, trips, connections, met, fault) = Default::default();
+        let shared = Arc::new(Shared { upstream, gate, commands, trips, connections, met, fault });
         let (changes, to_make) = mpsc::unbounded_channel();
         tokio::spawn(listen(port, shared.clone(), to_make));
         let proxy = Self { url: format!("redis://127.0.0.1:{port}"), shared, changes };
@@ -101,6 +102,11 @@ impl RedisProxy {
     /// How many commands of this name have passed since [`RedisProxy::take`].
     pub fn count(&self, name: &str) -> usize {
         self.shared.commands.lock().unwrap().iter().filter(|command| *command == name).count()
+    }
+
+    /// The round trips since the last time this was asked: a pipeline is one, however many commands it has.
+    pub fn take_trips(&self) -> usize {
+        self.shared.trips.swap(0, Ordering::SeqCst)
     }
 
     /// The commands since the last time this was asked, by name.
@@ -211,6 +217,10 @@ impl Wire {
         let mut pending = Vec::new();
         let mut chunk = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut chunk).await {
+            // What is sent together, in a pipeline, waits for one answer.
+            if pending.is_empty() {
+                self.shared.trips.fetch_add(1, Ordering::SeqCst);
+            }
             pending.extend_from_slice(&chunk[..read]);
             while let Some((name, length)) = resp::command(&pending) {
                 self.shared.commands.lock().unwrap().push(name);

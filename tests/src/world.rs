@@ -10,6 +10,7 @@ use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::document::NewLayout;
 use boxoffice::rules::layout::Layout;
+use boxoffice::rules::limits::Limits;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
 use boxoffice::rules::plan::Plan;
 use boxoffice::rules::time::EpochMillis;
@@ -43,6 +44,10 @@ pub struct Setup {
     pub attempt: Duration,
     /// How long a DynamoDB operation may take, its retries included.
     pub total: Duration,
+    /// How often a caller may call.
+    pub limits: Limits,
+    /// How many proxies' word on an address counts.
+    pub trusted_proxies: usize,
 }
 
 impl Setup {
@@ -56,6 +61,8 @@ impl Setup {
             fill_wait: Duration::from_secs(1),
             attempt: Duration::from_secs(10),
             total: Duration::from_secs(25),
+            limits: Limits::default(),
+            trusted_proxies: 0,
         }
     }
 
@@ -272,6 +279,8 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         fill_wait: short,
         attempt: short,
         total: short,
+        limits: Limits::default(),
+        trusted_proxies: 0,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
@@ -290,6 +299,8 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             longest_reservation: 1_800,
             max_reserved_per_caller: 20,
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
+            limits: setup.limits,
+            trusted_proxies: setup.trusted_proxies,
         },
     }
 }

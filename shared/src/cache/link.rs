@@ -143,11 +143,25 @@ impl Link {
         tokio::time::timeout(patience, work).await.unwrap_or(Err(CacheError::Deadline))
     }
 
+    /// Whether keys may be on several nodes.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.target, Target::Cluster(_))
+    }
+
+    /// The answer to one of several commands that made up a call: what was refused is logged and counted.
+    pub(super) fn refused<T>(answer: RedisResult<T>, tally: &Tally) -> Result<T, CacheError> {
+        answer.map_err(|error| {
+            tally.add(|costs| costs.redis_failures += 1);
+            tracing::warn!(%error, "a part of a call to the cache was refused");
+            CacheError::Refused(Arc::new(error))
+        })
+    }
+
     /// Makes a call, at the latest until the deadline, connecting included.
     ///
     /// The first try gets half the time: a connection that died while the instance was frozen swallows it without a
     /// word, and then a second try on a fresh connection still has the other half. Everything called here may be
-    /// repeated.
+    /// repeated; of a draw on a budget the repeat costs the caller once more.
     pub(super) async fn call<T, F>(&self, tally: &Tally, call: impl Fn(Connection) -> F) -> Result<T, CacheError>
     where
         F: Future<Output = RedisResult<T>>,
@@ -253,6 +267,11 @@ async fn connect(target: Target) -> Result<Connection, CacheError> {
         Ok(result) => result.map_err(|error| CacheError::Connection(Arc::new(error))),
         Err(_) => Err(CacheError::Deadline),
     }
+}
+
+/// Whether the connection that brought an error is worth keeping.
+pub(super) fn is_worth_keeping(error: &RedisError) -> bool {
+    judge(error).1
 }
 
 /// Whether an error is an answer of the server's, and whether the connection is worth keeping.

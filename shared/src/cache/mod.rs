@@ -3,16 +3,19 @@
 //! It only makes looking fast. Each call has one deadline and may fail; then the caller asks DynamoDB. The protocol is
 //! in [`availability.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/), which runs in Redis:
 //! *merge* what a write changed, *begin* and *end* filling after a miss, *peek* at a few seats.
+//!
+//! Callers' budgets are kept beside it, and asked for on the way of a call that a request makes anyway ([`Cache::draw`]).
 
 mod breaker;
 mod fill;
+mod limits;
 mod link;
 mod packed;
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::{Script, ScriptInvocation, Value};
+use redis::{Cmd, Script, ScriptInvocation, Value};
 
 pub use fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
 pub use link::{CacheAddress, CacheError};
@@ -24,7 +27,8 @@ use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 use link::Link;
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("availability.lua")));
+const TEXT: &str = include_str!("availability.lua");
+static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
 
 /// The way to the cache, with the rules of how long to wait for it.
 #[derive(Debug)]
@@ -67,10 +71,13 @@ impl Cache {
         Ok(Self { link: Link::new(address, deadline, clock.clone())?, prefix, clock })
     }
 
-    /// Opens the connection and loads the script ahead of the first request. Failing is no harm: the first request
+    /// Opens the connection and loads the scripts ahead of the first request. Failing is no harm: the first request
     /// tries again.
     pub async fn connect(&self, patience: Duration) {
-        let load = |mut connection: link::Connection| async move { SCRIPT.load_async(&mut connection).await.map(drop) };
+        let load = |mut connection: link::Connection| async move {
+            SCRIPT.load_async(&mut connection).await?;
+            limits::SCRIPT.load_async(&mut connection).await.map(drop)
+        };
         if let Err(error) = self.link.prepare(patience, load).await {
             tracing::warn!(%error, "the cache isn't there yet; the first request tries again");
         }
@@ -78,17 +85,9 @@ impl Cache {
 
     /// Reads a theater's string: one GET.
     pub async fn read(&self, theater: &TheaterId, tally: &Tally) -> Result<Lookup, CacheError> {
-        let mut get = redis::cmd("GET");
-        get.arg(self.key(theater));
-        let get = &get;
+        let get = &self.reading(theater);
         let query = |mut connection: link::Connection| async move { get.query_async(&mut connection).await };
-        match self.link.call(tally, query).await {
-            Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
-            Ok(_) => Ok(Lookup::Miss),
-            // A key of another type is as good as none: filling replaces it.
-            Err(CacheError::Refused(error)) if error.code() == Some("WRONGTYPE") => Ok(Lookup::Miss),
-            Err(error) => Err(error),
-        }
+        looked_up(self.link.call(tally, query).await)
     }
 
     /// Tells the cache what DynamoDB accepted, or what a refusal brought to light: the larger stamp wins in each slot.
@@ -142,14 +141,15 @@ impl Cache {
         positions: &[u32],
         tally: &Tally,
     ) -> Result<Option<Vec<Slot>>, CacheError> {
-        let wanted: Vec<u8> = positions.iter().flat_map(|position| position.to_be_bytes()).collect();
+        let wanted = wanted(positions);
         let peek = |call: &mut ScriptInvocation<'static>| {
             call.arg("peek").arg(version).arg(wanted.as_slice());
         };
-        match self.script(theater, tally, peek).await? {
-            Value::BulkString(bytes) => Ok(packed::decode_all(&bytes).filter(|slots| slots.len() == positions.len())),
-            _ => Ok(None),
-        }
+        Ok(peeked(&self.script(theater, tally, peek).await?, positions.len()))
+    }
+
+    fn reading(&self, theater: &TheaterId) -> Cmd {
+        redis::cmd("GET").arg(self.key(theater)).clone()
     }
 
     /// Runs the script on a theater's key.
@@ -171,6 +171,30 @@ impl Cache {
     /// One key per theater; the braces make a cluster keep what belongs to a theater in one place.
     fn key(&self, theater: &TheaterId) -> String {
         format!("{}:{{{theater}}}:availability", self.prefix)
+    }
+}
+
+/// What reading a theater's string has found.
+fn looked_up(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError> {
+    match answer {
+        Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
+        Ok(_) => Ok(Lookup::Miss),
+        // A key of another type is as good as none: filling replaces it.
+        Err(CacheError::Refused(error)) if error.code() == Some("WRONGTYPE") => Ok(Lookup::Miss),
+        Err(error) => Err(error),
+    }
+}
+
+/// Positions as the script takes them.
+fn wanted(positions: &[u32]) -> Vec<u8> {
+    positions.iter().flat_map(|position| position.to_be_bytes()).collect()
+}
+
+/// What peeking at so many seats has found.
+fn peeked(answer: &Value, seats: usize) -> Option<Vec<Slot>> {
+    match answer {
+        Value::BulkString(bytes) => packed::decode_all(bytes).filter(|slots| slots.len() == seats),
+        _ => None,
     }
 }
 

@@ -40,7 +40,7 @@ struct BookedBody<'a> {
 
 /// Serves one request of the route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
-    answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
+    answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 201 when the seats were booked, 200 with the same body when they had been before under this id.

@@ -34,14 +34,15 @@ struct BookingBody<'a> {
 /// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
     match *request.method() {
-        Method::DELETE => answer(DELETE, request, async |tally| cancel(office, request, tally).await).await,
-        _ => answer(GET, request, async |tally| get(office, request, tally).await).await,
+        Method::DELETE => answer(office, DELETE, request, async |tally| cancel(office, request, tally).await).await,
+        _ => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
     }
 }
 
 /// Answers 200 with the booking, cancelled or not.
 async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     let ask = read(request)?;
+    office.admit(tally).await?;
     let booking = office.booking(&ask, tally).await?;
     let body = BookingBody {
         booking_id: ask.booking.to_string(),
@@ -58,7 +59,9 @@ async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
 
 /// Answers 204, whether this cancelled it or an earlier request.
 async fn cancel(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
-    office.cancel(&read(request)?, tally).await?;
+    let ask = read(request)?;
+    office.admit(tally).await?;
+    office.cancel(&ask, tally).await?;
     no_content()
 }
 

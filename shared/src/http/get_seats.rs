@@ -17,7 +17,7 @@ pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
 
 /// Serves one request of the route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
-    answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
+    answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 200 with the seats, or 304 when that is what the caller has already.

@@ -5,6 +5,7 @@ pub mod bookings;
 pub mod event;
 pub mod get_seats;
 mod input;
+mod limits;
 mod links;
 pub mod problem;
 pub mod reservations;
@@ -22,6 +23,7 @@ use tracing::Instrument;
 use crate::metrics::{self, Answered, Made};
 use crate::tally::Tally;
 use crate::telemetry::millis;
+use crate::usecases::BoxOffice;
 use problem::Problem;
 
 /// Every route of the API, and the function that serves it.
@@ -47,6 +49,7 @@ pub const X_CACHE: &str = "x-cache";
 
 /// Answers one request by an operation, whatever happens, and writes its summary line.
 async fn answer(
+    office: &BoxOffice,
     route: &'static str,
     request: &Request,
     operation: impl AsyncFnOnce(&Tally) -> Result<Response<Body>, Problem>,
@@ -57,9 +60,9 @@ async fn answer(
     let span = tracing::info_span!("request", request_id, trace_id);
     async {
         let started = Instant::now();
-        let tally = Tally::default();
+        let tally = Tally::drawing_on(limits::budget(office, route, request));
         // Boxed: what it is made of is deep, and the compiler follows it only so far.
-        let (response, code) = match Box::pin(operation(&tally)).await {
+        let (mut response, code) = match Box::pin(operation(&tally)).await {
             Ok(response) => (response, ""),
             Err(problem) => {
                 problem.log();
@@ -67,6 +70,9 @@ async fn answer(
                 (problem.into_response(request.raw_http_path(), request_id), code)
             }
         };
+        if let Some(standing) = tally.standing() {
+            limits::put(response.headers_mut(), standing);
+        }
         summarize(route, request, &response, code, &tally, started);
         crate::xray::tell(trace_id, &tally.calls());
         Ok(response)

@@ -11,11 +11,11 @@ use crate::rules::names::SeatLabel;
 use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
 use crate::usecases::{
     BookError, BookingError, ExtendError, GetSeatsError, PutError, ReservationError, ReserveBestError, ReserveError,
-    SelectError, StoreError,
+    SelectError, StoreError, TooManyRequests,
 };
 
 /// Seconds after which it is worth trying again.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER: u64 = 1;
 
 /// The stable codes of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub enum Code {
     IdempotencyKeyReused,
     /// 428
     IfMatchRequired,
+    /// 429
+    TooManyRequests,
     /// 500
     Internal,
     /// 503
@@ -92,6 +94,7 @@ impl Code {
                 ("idempotency_key_reused", 422, "The id or key was used for other seats before")
             }
             Self::IfMatchRequired => ("if_match_required", 428, "Replacing a layout needs If-Match"),
+            Self::TooManyRequests => ("too_many_requests", 429, "You are calling too often"),
             Self::Internal => ("internal", 500, "Something went wrong on our side"),
             Self::TryAgain => ("try_again", 503, "The outcome is not known yet; try again"),
         }
@@ -106,6 +109,8 @@ pub struct Problem {
     detail: String,
     seats: Vec<SeatProblem>,
     shortage: Option<Shortage>,
+    /// Whole seconds after which it is worth trying again.
+    retry_after: Option<u64>,
     /// For the log only.
     cause: Option<String>,
 }
@@ -143,7 +148,7 @@ struct Details<'a> {
 impl Problem {
     /// A problem that its detail explains.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), seats: Vec::new(), shortage: None, cause: None }
+        Self { code, detail: detail.into(), seats: Vec::new(), shortage: None, retry_after: None, cause: None }
     }
 
     /// A request that isn't what it has to be: which part, and what was expected of it.
@@ -160,7 +165,8 @@ impl Problem {
     fn try_again(cause: impl Display) -> Self {
         let detail = "It is not known whether the request was carried out. Repeating it with the same id is safe and \
             tells; without an id, look at the seats first.";
-        Self { cause: Some(cause.to_string()), ..Self::new(Code::TryAgain, detail) }
+        let cause = Some(cause.to_string());
+        Self { cause, retry_after: Some(RETRY_AFTER), ..Self::new(Code::TryAgain, detail) }
     }
 
     pub(super) fn theater_not_found() -> Self {
@@ -209,8 +215,8 @@ impl Problem {
             .status(status)
             .header("content-type", "application/problem+json")
             .header("cache-control", "no-store");
-        if self.code == Code::TryAgain {
-            response = response.header("retry-after", RETRY_AFTER);
+        if let Some(seconds) = self.retry_after {
+            response = response.header("retry-after", seconds);
         }
         // Can't fail: each part is a constant or text.
         response.body(Body::Text(body)).unwrap_or_default()
@@ -235,9 +241,19 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<TooManyRequests> for Problem {
+    fn from(TooManyRequests(standing): TooManyRequests) -> Self {
+        let (name, most) = (standing.activity.as_str(), standing.limit.per_minute());
+        let seconds = standing.retry_after.unwrap_or(RETRY_AFTER);
+        let detail = format!("At most {most} {name} a minute. Nothing was done; try again in {seconds} s.");
+        Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, detail) }
+    }
+}
+
 impl From<SelectError> for Problem {
     fn from(error: SelectError) -> Self {
         match error {
+            SelectError::TooManyRequests(error) => error.into(),
             SelectError::TheaterNotFound => Self::theater_not_found(),
             SelectError::SeatNotFound(seats) => Self::seats_not_found(&seats),
             SelectError::Store(error) => error.into(),
@@ -249,6 +265,7 @@ impl From<GetSeatsError> for Problem {
     fn from(error: GetSeatsError) -> Self {
         match error {
             GetSeatsError::TheaterNotFound => Self::theater_not_found(),
+            GetSeatsError::TooManyRequests(error) => error.into(),
             GetSeatsError::Store(error) => error.into(),
         }
     }

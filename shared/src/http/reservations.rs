@@ -47,22 +47,25 @@ struct ReservationBody<'a> {
 /// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
     match *request.method() {
-        Method::DELETE => answer(DELETE, request, async |tally| release(office, request, tally).await).await,
-        Method::POST => answer(EXTEND, request, async |tally| extend(office, request, tally).await).await,
-        _ => answer(GET, request, async |tally| get(office, request, tally).await).await,
+        Method::DELETE => answer(office, DELETE, request, async |tally| release(office, request, tally).await).await,
+        Method::POST => answer(office, EXTEND, request, async |tally| extend(office, request, tally).await).await,
+        _ => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
     }
 }
 
 /// Answers 200 with what the reservation holds.
 async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     let ask = read(request)?;
+    office.admit(tally).await?;
     let view = office.reservation(&ask, tally).await?;
     show(request, &ask, &view, None, false)
 }
 
 /// Answers 204, whether there was something left to give back or not.
 async fn release(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
-    office.release(&read(request)?, tally).await?;
+    let ask = read(request)?;
+    office.admit(tally).await?;
+    office.release(&ask, tally).await?;
     no_content()
 }
 
@@ -80,6 +83,7 @@ async fn extend(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
     }
     let id = key.map(|key| idempotency::extension_id(&ask.theater, &ask.caller, &key, ask.reservation));
     let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
+    office.admit(tally).await?;
     let extended = office.extend(&ask, id, expires_in, tally).await?;
     let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
     show(request, &ask, &extended.view, Some(message), extended.replayed)

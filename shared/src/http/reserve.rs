@@ -54,7 +54,7 @@ struct ReservedBody<'a> {
 
 /// Serves one request of the route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
-    answer(ROUTE, request, async |tally| handle(office, request, tally).await).await
+    answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 201 when seats were reserved, 200 when the reservation held all of them before.

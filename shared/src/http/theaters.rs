@@ -59,10 +59,12 @@ struct PutBody<'a> {
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
     let names_one = request.path_parameters_ref().is_some_and(|parameters| parameters.first("theaterId").is_some());
     match (request.method(), names_one) {
-        (&Method::PUT, _) => answer(PUT, request, async |tally| put(office, request, tally).await).await,
-        (&Method::DELETE, _) => answer(DELETE, request, async |tally| delete(office, request, tally).await).await,
-        (_, true) => answer(GET, request, async |tally| get(office, request, tally).await).await,
-        (_, false) => answer(LIST, request, async |tally| list(office, request, tally).await).await,
+        (&Method::PUT, _) => answer(office, PUT, request, async |tally| put(office, request, tally).await).await,
+        (&Method::DELETE, _) => {
+            answer(office, DELETE, request, async |tally| delete(office, request, tally).await).await
+        }
+        (_, true) => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
+        (_, false) => answer(office, LIST, request, async |tally| list(office, request, tally).await).await,
     }
 }
 
@@ -77,6 +79,7 @@ async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Re
         };
     let after = input::query(request, "after").map(TheaterId::parse).transpose();
     let after = after.map_err(|error| Problem::malformed("after", error))?;
+    office.admit(tally).await?;
     let (theaters, more) = office.theaters(after.as_ref(), limit, tally).await?;
     let next = theaters.last().filter(|_| more).map(|last| last.theater.as_str());
     let body = theaters.iter().map(|entry| TheaterBody {
@@ -92,6 +95,7 @@ async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Re
 /// Answers 200 with the layout, or 304 when that is what the caller has already.
 async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     let theater = input::theater_id(request)?;
+    office.admit(tally).await?;
     let layout = office.theater(&theater, tally).await?.ok_or_else(Problem::theater_not_found)?;
     let etag = etag(layout.version);
     let response = Response::builder().header("etag", &etag).header("cache-control", "no-cache");
@@ -110,6 +114,7 @@ async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
     let theater = input::theater_id(request)?;
     let expected = expected(request)?;
     let wanted = document(&theater, request)?;
+    office.admit(tally).await?;
     let (put, version) = office.put_theater(&theater, &wanted, expected, tally).await?;
     let body = PutBody {
         message: match put {
@@ -136,7 +141,9 @@ async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
 async fn delete(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
     input::administrator(office, request)?;
     let theater = input::theater_id(request)?;
-    office.remove_theater(&theater, expected(request)?, tally).await?;
+    let expected = expected(request)?;
+    office.admit(tally).await?;
+    office.remove_theater(&theater, expected, tally).await?;
     no_content()
 }
 

@@ -1,9 +1,14 @@
 //! Who is calling, as far as it was proven, and what belongs to them.
 
+use std::net::IpAddr;
+
 use uuid::{Uuid, uuid};
 
 /// Namespace of the owners' name-based UUIDs. Made once at random; changing it takes everything from everybody.
 const OWNER: Uuid = uuid!("3b0f6d0e-9a3c-4c58-8f0b-5f5f0f3c2d11");
+
+/// Namespace of the addresses' name-based UUIDs. Made once at random.
+const ADDRESS: Uuid = uuid!("af29c103-f78f-4216-8bdd-e88a8c606acc");
 
 /// Who is calling, as far as it was proven: what different callers have never meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,18 @@ impl Caller {
             Self::Subject(subject) => Some(Owner(Uuid::new_v5(&OWNER, subject.as_bytes()))),
         }
     }
+
+    /// Whose budget the caller's requests draw on: their own, or that of the address they come from. Doesn't tell either.
+    ///
+    /// An IPv6 address counts by its first 64 bits, which is what one household or server is given.
+    pub fn budget(&self, address: IpAddr) -> Uuid {
+        let of = |bytes: &[u8]| Uuid::new_v5(&ADDRESS, bytes);
+        match (self.owner(), address.to_canonical()) {
+            (Some(owner), _) => owner.0,
+            (None, IpAddr::V4(address)) => of(&address.octets()),
+            (None, IpAddr::V6(address)) => of(&address.octets()[..8]),
+        }
+    }
 }
 
 /// Whether something that belongs to `owner` may be seen and used by `by`: by its owner, and if it has none by everybody
@@ -55,6 +72,19 @@ mod tests {
         assert!(!is_theirs(owner("a"), owner("b")));
         assert!(!is_theirs(owner("a"), Caller::Anonymous.owner()));
         assert!(is_theirs(None, owner("a")) && is_theirs(None, None));
+    }
+
+    #[test]
+    fn a_budget_is_the_subjects_or_else_the_addresss_an_ipv6_one_by_its_first_half() {
+        let of = |address: &str| Caller::Anonymous.budget(address.parse().unwrap());
+        let ann = |address: &str| Caller::Subject("ann".to_owned()).budget(address.parse().unwrap());
+        assert_eq!(ann("192.0.2.1"), ann("2001:db8::1"));
+        assert_ne!(ann("192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(ann("192.0.2.1"), Caller::Subject("bob".to_owned()).budget("192.0.2.1".parse().unwrap()));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+        assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
+        assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod best_available;
 pub mod caller;
 pub mod idempotency;
 pub mod layout;
+pub mod limits;
 pub mod names;
 pub mod plan;
 pub mod selection;

@@ -79,16 +79,11 @@ impl BoxOffice {
 
     /// One write to DynamoDB, told to the cache.
     async fn book_seats(&self, ask: &Book, seats: &[SeatLabel], tally: &Tally) -> Result<Booked, BookError> {
-        let (layout, selection) = self.select(&ask.theater, seats, tally).await?;
-        let mut shown = false;
-        if ask.booking.is_none()
-            && ask.reservation.is_none()
-            && let Some(conflicts) = self.refuse_early(&layout, &selection, tally).await
-        {
-            if !conflicts.is_empty() {
-                return Err(BookError::SeatUnavailable(conflicts));
-            }
-            shown = true;
+        let repeatable = ask.booking.is_some() || ask.reservation.is_some();
+        let (layout, selection, taken) = self.select_admitted(&ask.theater, seats, repeatable, tally).await?;
+        let shown = taken.is_some();
+        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
+            return Err(BookError::SeatUnavailable(taken));
         }
         let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));
         match self.try_book(&layout, &ask.request(&selection, id, None), shown, tally).await? {
@@ -104,6 +99,7 @@ impl BoxOffice {
         reservation: ReservationId,
         tally: &Tally,
     ) -> Result<Booked, BookError> {
+        self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
         let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::BoxOffice;
+use super::{BoxOffice, TooManyRequests};
 use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, RENEWAL};
 use crate::entropy;
 use crate::rules::availability::Slot;
@@ -67,6 +67,9 @@ pub enum GetSeatsError {
     /// There is no such theater.
     #[error("no such theater")]
     TheaterNotFound,
+    /// The caller looks too often.
+    #[error(transparent)]
+    TooManyRequests(#[from] TooManyRequests),
     /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +80,7 @@ impl BoxOffice {
     pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
         let theater = &ask.theater;
         if let Some(reservation) = ask.reservation {
+            self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
             return self.with_own(layout, reservation, ask.caller.owner(), tally).await;
         }
@@ -92,10 +96,17 @@ impl BoxOffice {
     ) -> Result<SeatsView, GetSeatsError> {
         let cache = self.cache.as_ref().filter(|_| !consistent);
         let Some(cache) = cache else {
+            self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
             return self.bypass(layout, tally).await;
         };
-        let (layout, lookup) = tokio::join!(self.layouts.get(theater, tally), cache.read(theater, tally));
+        let (layout, lookup) = if tally.has_to_draw() {
+            // Whoever is refused costs DynamoDB nothing, not even a layout.
+            let lookup = Self::read_admitted(cache, theater, tally).await?;
+            (self.layouts.get(theater, tally).await, lookup)
+        } else {
+            tokio::join!(self.layouts.get(theater, tally), cache.read(theater, tally))
+        };
         let mut layout = layout?.ok_or(GetSeatsError::TheaterNotFound)?;
         let packed = match lookup {
             Err(_) => return self.bypass(layout, tally).await,

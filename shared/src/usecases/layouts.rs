@@ -36,6 +36,11 @@ impl Layouts {
         Self { store, clock, kept: Mutex::default() }
     }
 
+    /// Whether a theater's layout can be had without reading it.
+    pub(super) fn knows(&self, theater: &TheaterId) -> bool {
+        self.young(MOST_AGE, theater, self.clock.now()).is_some()
+    }
+
     /// A theater's layout, at most a minute old; `None` when there is no such theater.
     pub(super) async fn get(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Arc<Layout>>, StoreError> {
         self.younger_than(MOST_AGE, theater, tally).await
@@ -57,10 +62,8 @@ impl Layouts {
         tally: &Tally,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
         let now = self.clock.now();
-        let kept = self.kept().get(theater).cloned();
-        // A clock that was set back makes it old, not young.
-        if let Some(kept) = kept.filter(|kept| now >= kept.read_at && now.0 - kept.read_at.0 < age) {
-            return Ok(Some(kept.layout));
+        if let Some(layout) = self.young(age, theater, now) {
+            return Ok(Some(layout));
         }
         let layout = self.store.layout(theater, tally).await?.map(Arc::new);
         let mut kept = self.kept();
@@ -75,6 +78,12 @@ impl Layouts {
             None => drop(kept.remove(theater)),
         }
         Ok(layout)
+    }
+
+    fn young(&self, age: u64, theater: &TheaterId, now: EpochMillis) -> Option<Arc<Layout>> {
+        let kept = self.kept().get(theater).cloned();
+        // A clock that was set back makes it old, not young.
+        kept.filter(|kept| now >= kept.read_at && now.0 - kept.read_at.0 < age).map(|kept| kept.layout)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<TheaterId, Kept>> {

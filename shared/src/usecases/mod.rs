@@ -4,6 +4,7 @@ mod book;
 mod bookings;
 mod get_seats;
 mod layouts;
+mod limits;
 mod reservations;
 mod reserve;
 mod reserve_best;
@@ -18,6 +19,7 @@ pub use book::{Book, BookError, Booked};
 pub use bookings::{BookingAsk, BookingError};
 pub use get_seats::{GetSeats, GetSeatsError, SeatsView, Source};
 pub use layouts::Layouts;
+pub use limits::TooManyRequests;
 pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
@@ -29,6 +31,7 @@ use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
 use crate::rules::layout::Layout;
+use crate::rules::limits::Limits;
 use crate::rules::names::TheaterId;
 pub use crate::store::{Booking, SeatChange, SeatRecord, StandingBooking, StoreError, TheaterEntry};
 use crate::store::{ChangedSeats, SeatSlot, Store};
@@ -57,6 +60,10 @@ pub struct Terms {
     pub max_reserved_per_caller: usize,
     /// Who may change theaters.
     pub administrators: Administrators,
+    /// How often a caller may call.
+    pub limits: Limits,
+    /// How many proxies stand before the API whose word on a caller's address counts.
+    pub trusted_proxies: usize,
 }
 
 /// Who may change theaters.

@@ -67,15 +67,11 @@ pub enum ReserveError {
 impl BoxOffice {
     /// Reserves seats that can be had: one write to DynamoDB, told to the cache.
     pub async fn reserve(&self, ask: &Reserve, tally: &Tally) -> Result<Reserved, ReserveError> {
-        let (layout, selection) = self.select(&ask.theater, &ask.seats, tally).await?;
-        let mut shown = false;
-        if ask.reservation.is_none()
-            && let Some(conflicts) = self.refuse_early(&layout, &selection, tally).await
-        {
-            if !conflicts.is_empty() {
-                return Err(ReserveError::SeatUnavailable(conflicts));
-            }
-            shown = true;
+        let repeatable = ask.reservation.is_some();
+        let (layout, selection, taken) = self.select_admitted(&ask.theater, &ask.seats, repeatable, tally).await?;
+        let shown = taken.is_some();
+        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
+            return Err(ReserveError::SeatUnavailable(taken));
         }
         let reservation = ask.reservation.unwrap_or_else(|| ReservationId(entropy::new_id()));
         let request = ReserveRequest {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::BoxOffice;
+use super::{BoxOffice, TooManyRequests};
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
 use crate::rules::layout::Layout;
 use crate::rules::names::{SeatLabel, TheaterId};
@@ -23,12 +23,45 @@ pub enum SelectError {
     /// The theater has no such seats.
     #[error("no such seats")]
     SeatNotFound(Vec<SeatLabel>),
+    /// The caller writes too often.
+    #[error(transparent)]
+    TooManyRequests(#[from] TooManyRequests),
     /// The layout couldn't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+/// Seats that were found, and those of them that the cache knows to be taken; `None` if it wasn't asked, or doesn't know.
+pub(super) type Selected = (Arc<Layout>, Selection, Option<Vec<Conflict>>);
+
 impl BoxOffice {
+    /// Finds seats for a caller who is let through, and looks whether the cache knows them to be taken, unless the request
+    /// could be a `repeatable` one: it is to be told what happened the first time.
+    ///
+    /// The caller's budget rides on that look. Where there is none, or the layout would have to be read for it, it is asked
+    /// for ahead of everything; then there is no look either, so that a write stays at two calls to Redis.
+    pub(super) async fn select_admitted(
+        &self,
+        theater: &TheaterId,
+        seats: &[SeatLabel],
+        repeatable: bool,
+        tally: &Tally,
+    ) -> Result<Selected, SelectError> {
+        let peeks = !repeatable && (!tally.has_to_draw() || self.layouts.knows(theater));
+        if !peeks {
+            self.admit(tally).await?;
+        }
+        let (layout, selection) = match self.select(theater, seats, tally).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.admit(tally).await?;
+                return Err(error);
+            }
+        };
+        let taken = if peeks { self.refuse_early(&layout, &selection, tally).await? } else { None };
+        Ok((layout, selection, taken))
+    }
+
     /// Finds seats in a theater's layout. A seat that isn't there may be new: then the layout is read again.
     pub(super) async fn select(
         &self,
@@ -71,19 +104,21 @@ impl BoxOffice {
     ///
     /// Only for a request that bears no id and no reservation: it can't be a repeated one, so what it would be told
     /// is that the seats are taken, and that costs nothing here.
-    pub(super) async fn refuse_early(
+    async fn refuse_early(
         &self,
         layout: &Layout,
         selection: &Selection,
         tally: &Tally,
-    ) -> Option<Vec<Conflict>> {
-        let cache = self.cache.as_ref()?;
+    ) -> Result<Option<Vec<Conflict>>, TooManyRequests> {
+        let Some(cache) = &self.cache else { return Ok(None) };
         let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
-        let slots = cache.peek(&layout.theater, layout.version, &positions, tally).await.ok().flatten()?;
+        let Ok(Some(slots)) = Self::peek_admitted(cache, layout, &positions, tally).await? else {
+            return Ok(None);
+        };
         let now = self.clock.now();
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
-        Some(taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false }).collect())
+        Ok(Some(taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false }).collect()))
     }
 
     /// Counts the seats that the cache had shown as available, and that a refusal shows to have been taken for a while by

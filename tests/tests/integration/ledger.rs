@@ -1,5 +1,6 @@
 //! What a request may cost: calls and capacity, counted at proxies. Exact: more is a failure, and so is less.
 
+use boxoffice::rules::limits::Limits;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::engines;
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -14,15 +15,20 @@ pub(crate) struct Counted {
     redis: RedisProxy,
 }
 
-/// What a call cost: calls to Redis, calls to DynamoDB by name, capacity units.
+/// What a call cost: calls to Redis (round trips: a pipeline is one), calls to DynamoDB by name, capacity units.
 pub(crate) type Cost = (usize, Vec<String>, f64);
 
 impl Counted {
     /// A warm instance behind both proxies: connected, and with the layout in memory.
     pub(crate) async fn new() -> Self {
+        Self::limited(Limits::default()).await
+    }
+
+    /// The same, with callers limited.
+    pub(crate) async fn limited(limits: Limits) -> Self {
         let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
         let redis = RedisProxy::before(engines::shared().valkey.port()).await;
-        let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&redis.url) };
+        let setup = Setup { dynamodb: dynamodb.endpoint.clone(), limits, ..Setup::with_cache(&redis.url) };
         let world = World::on(setup).await;
         let counted = Self { world, dynamodb, redis };
         counted.cost(Call::get_seats("1").query("consistent=true")).await;
@@ -31,11 +37,11 @@ impl Counted {
 
     pub(crate) async fn cost(&self, call: Call) -> (Reply, Cost) {
         self.dynamodb.take();
-        self.redis.take();
+        self.redis.take_trips();
         let reply = call.send(&self.world.office).await;
         let seen = self.dynamodb.take();
         let capacity = seen.iter().map(|call| call.capacity).sum();
-        (reply, (self.redis.take().len(), seen.into_iter().map(|call| call.operation).collect(), capacity))
+        (reply, (self.redis.take_trips(), seen.into_iter().map(|call| call.operation).collect(), capacity))
     }
 }
 

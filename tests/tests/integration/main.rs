@@ -20,6 +20,7 @@ mod last_look;
 mod layouts;
 mod ledger;
 mod life;
+mod limits;
 mod observer;
 mod papers;
 mod privileges;

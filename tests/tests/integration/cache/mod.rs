@@ -93,3 +93,18 @@ async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection,
     let key = bare.world.cache_key("1");
     let _: () = redis.pexpire(&key, millis).await.unwrap();
 }
+
+/// Makes a whole cluster of one node, once it agrees to be one.
+pub(crate) async fn form_cluster(valkey: &Valkey) {
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut slots = redis::cmd("CLUSTER");
+    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut redis).await.unwrap();
+    loop {
+        let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut redis).await.unwrap();
+        if info.contains("cluster_state:ok") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -182,17 +182,7 @@ async fn a_redis_that_is_full_is_a_redis_without_our_key() {
 async fn a_cluster_serves_as_a_single_node_does() {
     let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
     let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
-    let client = redis::Client::open(valkey.url()).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-    let mut slots = redis::cmd("CLUSTER");
-    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut redis).await.unwrap();
-    loop {
-        let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut redis).await.unwrap();
-        if info.contains("cluster_state:ok") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    form_cluster(&valkey).await;
     let cache = CacheAddress { url: valkey.url(), cluster: true, ca: None };
     let world = World::on(Setup { cache: Some(cache), ..Setup::shared() }).await;
     serves(&world).await;

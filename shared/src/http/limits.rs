@@ -1,0 +1,119 @@
+//! Limits in HTTP: whose budget a request draws on, and how its owner stands, as headers.
+//!
+//! The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
+
+use lambda_http::http::{HeaderMap, HeaderValue};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::input;
+use crate::rules::limits::{Activity, Budget, Standing};
+use crate::usecases::BoxOffice;
+
+/// The budget that a request draws on, if its activity is limited.
+pub(super) fn budget(office: &BoxOffice, route: &str, request: &Request) -> Option<Budget> {
+    let activity = if route.starts_with("GET ") { Activity::Looking } else { Activity::Writing };
+    let limit = office.limits().of(activity)?;
+    let whose = input::caller(request).budget(address(request, office.trusted_proxies()));
+    Some(Budget { whose, activity, limit })
+}
+
+/// Tells how a caller stands.
+pub(super) fn put(headers: &mut HeaderMap, standing: Standing) {
+    let Standing { activity, limit, remaining, reset, .. } = standing;
+    let (name, quota) = (activity.as_str(), limit.per_minute());
+    let texts = [
+        ("ratelimit-policy", format!("\"{name}\";q={quota};w=60")),
+        ("ratelimit", format!("\"{name}\";r={remaining};t={reset}")),
+    ];
+    for (header, text) in texts {
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(header, value);
+        }
+    }
+}
+
+/// The address that a request comes from, as far as it can be believed.
+///
+/// API Gateway knows who connected to it (`sourceIp`). If that is a proxy that is trusted, it has said who connected to it
+/// at the end of `X-Forwarded-For`, and so on, from the right. What stands further left was sent by whoever. An address that
+/// should be there and isn't is no reason to believe another: then it is that of who connected.
+fn address(request: &Request, trusted: usize) -> IpAddr {
+    let source = source(request);
+    let connected = source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let Some(nearest) = trusted.checked_sub(1) else { return connected };
+    let values = request.headers().get_all("x-forwarded-for");
+    let values: Vec<_> = values.iter().map(HeaderValue::as_bytes).collect();
+    let mut hops = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')).map(parse).peekable();
+    // API Gateway adds who connected to it by itself.
+    if source.is_some() && hops.peek() == Some(&source) {
+        hops.next();
+    }
+    hops.nth(nearest).flatten().unwrap_or(connected)
+}
+
+fn source(request: &Request) -> Option<IpAddr> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => parse(context.http.source_ip.as_deref()?.as_bytes()),
+        _ => None,
+    }
+}
+
+/// An address as proxies write it: by itself, or with brackets, or a port.
+fn parse(bytes: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+
+    use super::*;
+
+    /// The address of a request from `source` with these `X-Forwarded-For`, for 0, 1 and 2 trusted proxies.
+    fn addresses(source: &str, forwarded: &[&[u8]]) -> [String; 3] {
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.http.source_ip = Some(source.to_owned());
+        let mut request = Request::new(Body::Empty).with_request_context(RequestContext::ApiGatewayV2(context));
+        for value in forwarded {
+            request.headers_mut().append("x-forwarded-for", HeaderValue::from_bytes(value).unwrap());
+        }
+        [0, 1, 2].map(|trusted| address(&request, trusted).to_string())
+    }
+
+    #[test]
+    fn so_many_addresses_are_believed_from_the_right_as_proxies_are_trusted() {
+        let own = "192.0.2.1";
+        for (forwarded, expected) in [
+            (vec![], [own, own, own]),
+            // API Gateway's own addition, with nobody in between.
+            (vec!["192.0.2.1"], [own, own, own]),
+            (vec!["198.51.100.7"], [own, "198.51.100.7", own]),
+            (vec!["198.51.100.7, 192.0.2.1"], [own, "198.51.100.7", own]),
+            (vec!["forged, 198.51.100.7,192.0.2.1"], [own, "198.51.100.7", own]),
+            (vec!["203.0.113.9, 198.51.100.7, 192.0.2.1"], [own, "198.51.100.7", "203.0.113.9"]),
+            (vec!["1.1.1.1", "203.0.113.9", " 198.51.100.7 "], [own, "198.51.100.7", "203.0.113.9"]),
+            (vec!["203.0.113.9:4711, [2001:db8::1]:443"], [own, "2001:db8::1", "203.0.113.9"]),
+            (vec!["2001:db8::2,[2001:db8::1]"], [own, "2001:db8::1", "2001:db8::2"]),
+        ] {
+            let bytes: Vec<_> = forwarded.iter().map(|value| value.as_bytes()).collect();
+            assert_eq!(addresses(own, &bytes), expected.map(str::to_owned), "{forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_where_one_should_be_is_not_replaced_by_another_that_was_sent() {
+        for odd in
+            ["", ",", ",,,", "unknown", "198.51.100.7, nonsense", "198.51.100.7,", "256.0.0.1", "1.2.3.4 5.6.7.8"]
+        {
+            assert_eq!(addresses("192.0.2.1", &[odd.as_bytes()])[1], "192.0.2.1", "{odd}");
+        }
+        let bytes = [b"\xff\xfe".as_slice(), b"198.51.100.7"];
+        assert_eq!(addresses("192.0.2.1", &bytes), ["192.0.2.1", "198.51.100.7", "192.0.2.1"]);
+        assert_eq!(addresses("", &[b"198.51.100.7"]), ["0.0.0.0", "198.51.100.7", "0.0.0.0"]);
+    }
+}

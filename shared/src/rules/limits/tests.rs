@@ -1,0 +1,159 @@
+//! What the rate algorithm promises, whatever the limit and whenever requests come.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NOW: u64 = 1_795_370_400_000_000;
+
+fn limit() -> impl Strategy<Value = Limit> {
+    let per_minute = prop_oneof![1..20_u32, 1..=Limit::MOST];
+    per_minute.prop_flat_map(|minute| {
+        let burst = prop_oneof![Just(1), Just(minute), 1..=minute, 1..=minute.min(9)];
+        burst.prop_map(move |burst| Limit::new(minute, burst).unwrap())
+    })
+}
+
+/// Pauses between requests, in intervals and microseconds: mostly about as long as the budget needs.
+fn pauses() -> impl Strategy<Value = Vec<(u64, u64)>> {
+    prop::collection::vec(
+        prop_oneof![4 => (Just(0), 0..3_u64), 2 => (0..3_u64, 0..1_000_u64), 1 => (0..40_u64, 0..2_u64)],
+        1..120,
+    )
+}
+
+/// A budget in use.
+struct Play {
+    limit: Limit,
+    stored: Option<(Vec<u8>, u64)>,
+}
+
+impl Play {
+    fn new(limit: Limit) -> Self {
+        Self { limit, stored: None }
+    }
+
+    fn ask(&mut self, now: u64) -> Verdict {
+        // As Redis does: the key ends so many milliseconds after the one in which it was written.
+        let stored = self.stored.take().filter(|(_, until)| now / 1_000 < *until);
+        let (verdict, store) = self.limit.judge(stored.as_ref().map(|(bytes, _)| bytes.as_slice()), now);
+        self.stored = store.map(|store| (store.bytes, now / 1_000 + store.life)).or(stored);
+        verdict
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_window_lets_more_through_than_the_burst_and_the_rate(limit in limit(), pauses in pauses()) {
+        let (mut play, mut now, mut through) = (Play::new(limit), NOW, Vec::new());
+        for (intervals, micros) in pauses {
+            now += intervals * limit.interval() + micros;
+            if play.ask(now).allowed {
+                through.push(now);
+            }
+        }
+        for (at, from) in through.iter().enumerate() {
+            for (count, to) in (1..).zip(&through[at..]) {
+                prop_assert!(count <= u64::from(limit.burst) + (to - from) / limit.interval());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_answered_comes_true(limit in limit(), pauses in pauses()) {
+        let (mut play, mut now) = (Play::new(limit), NOW);
+        for (intervals, micros) in pauses {
+            now += intervals * limit.interval() + micros;
+            let verdict = play.ask(now);
+            let standing = limit.standing(Activity::Looking, verdict);
+            let at = |wait: u64| Play { limit, stored: play.stored.clone() }.ask(now + wait);
+            prop_assert!(standing.remaining < u64::from(limit.burst), "this one is taken");
+            prop_assert_eq!(standing.retry_after.is_none(), verdict.allowed);
+            prop_assert_eq!(at(0).allowed, standing.remaining > 0);
+            if let Some(seconds) = standing.retry_after {
+                prop_assert_eq!(standing.remaining, 0);
+                prop_assert!(seconds >= 1 && at(seconds * 1_000_000).allowed);
+                prop_assert!(seconds == 1 || !at((seconds - 1) * 1_000_000).allowed, "no sooner");
+            }
+            let left = verdict.whole_at - now;
+            prop_assert!(left <= standing.reset * 1_000_000 && left > (standing.reset - 1) * 1_000_000);
+            let whole = limit.standing(Activity::Looking, at(standing.reset * 1_000_000));
+            prop_assert_eq!(whole.remaining + 1, u64::from(limit.burst), "all but the one that asks");
+        }
+    }
+
+    #[test]
+    fn all_that_remains_is_had_at_once(limit in limit(), used in 0..50_u32) {
+        let mut play = Play::new(limit);
+        let mut verdict = play.ask(NOW);
+        for _ in 0..used {
+            verdict = play.ask(NOW);
+        }
+        let remaining = limit.standing(Activity::Writing, verdict).remaining;
+        prop_assume!(remaining < 5_000);
+        for _ in 0..remaining {
+            prop_assert!(play.ask(NOW).allowed);
+        }
+        prop_assert!(!play.ask(NOW).allowed);
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_out_for_longer_than_the_burst_allows(
+        limit in limit(), used in 1..50_u32, back in 0..10_000_000_000_000_u64
+    ) {
+        let mut play = Play::new(limit);
+        for _ in 0..used {
+            play.ask(NOW);
+        }
+        let now = NOW - back;
+        // The key's life was set back, too.
+        play.stored = play.stored.map(|(bytes, _)| (bytes, u64::MAX));
+        play.ask(now);
+        prop_assert!(play.ask(now + limit.interval()).allowed, "one interval, and there is room for one");
+        let whole = play.ask(now + limit.interval() + limit.tolerance());
+        prop_assert_eq!(limit.standing(Activity::Looking, whole).remaining + 1, u64::from(limit.burst));
+    }
+
+    #[test]
+    fn whatever_is_stored_is_survived(limit in limit(), bytes in prop::collection::vec(any::<u8>(), 0..20)) {
+        let (verdict, _) = limit.judge(Some(&bytes), NOW);
+        prop_assert!(verdict.whole_at > NOW - 1 && verdict.whole_at <= NOW + limit.tolerance());
+    }
+}
+
+#[test]
+fn nothing_is_kept_for_longer_than_a_minute_and_its_rounding() {
+    for per_minute in 1..=Limit::MOST {
+        let limit = Limit::new(per_minute, per_minute).unwrap();
+        let furthest = (NOW + limit.tolerance() + 1).to_string();
+        let (_, store) = limit.judge(Some(furthest.as_bytes()), NOW);
+        assert!(store.unwrap().life <= 60_062, "{per_minute}");
+    }
+}
+
+#[test]
+fn a_limit_lets_its_burst_through_and_then_its_rate() {
+    let limit = Limit::new(60, 3).unwrap();
+    let mut play = Play::new(limit);
+    let mut ask = |millis: u64| {
+        let standing = limit.standing(Activity::Looking, play.ask(NOW + millis * 1_000));
+        (standing.remaining, standing.reset, standing.retry_after)
+    };
+    assert_eq!(ask(0), (2, 1, None));
+    assert_eq!(ask(0), (1, 2, None));
+    assert_eq!(ask(1), (0, 3, None));
+    assert_eq!(ask(2), (0, 3, Some(1)));
+    assert_eq!(ask(999), (0, 3, Some(1)));
+    assert_eq!(ask(1_000), (0, 3, None));
+    assert_eq!(ask(60_000), (2, 1, None));
+}
+
+#[test]
+fn what_makes_no_sense_is_no_limit_and_the_usual_burst_always_does() {
+    for (per_minute, burst) in [(0, 0), (0, 1), (1, 0), (1, 2), (60_001, 1)] {
+        assert_eq!(Limit::new(per_minute, burst), None);
+    }
+    for per_minute in [1, 2, 3, 4, 5, 60, 60_000] {
+        assert!(Limit::new(per_minute, Limit::usual_burst(per_minute)).is_some(), "{per_minute}");
+    }
+}

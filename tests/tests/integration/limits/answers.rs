@@ -1,0 +1,130 @@
+//! What callers are answered.
+
+use serde_json::json;
+
+use super::*;
+use crate::api::id;
+
+fn is_refused(reply: &Reply, name: &str) {
+    assert_eq!((reply.status, reply.code()), (429, "too_many_requests"), "{}", reply.text);
+    assert_eq!(reply.header("content-type"), "application/problem+json");
+    assert_eq!(reply.header("cache-control"), "no-store");
+    assert!(reply.header("ratelimit").starts_with(&format!("\"{name}\";r=0;t=")), "{:?}", reply.headers);
+    assert!((1..=60).contains(&reply.header("retry-after").parse::<u64>().unwrap()));
+}
+
+#[tokio::test]
+async fn who_looks_too_often_is_told_when_to_come_back() {
+    let world = limited(2, 0).await;
+    for remaining in [1, 0] {
+        let look = Call::get_seats("1").send(&world.office).await;
+        assert_eq!((look.status, look.header("ratelimit-policy")), (200, "\"looks\";q=2;w=60"));
+        assert!(look.header("ratelimit").starts_with(&format!("\"looks\";r={remaining};t=")), "{:?}", look.headers);
+    }
+    let refused = Call::get_seats("1").send(&world.office).await;
+    is_refused(&refused, "looks");
+    assert!(refused.text("detail").contains("2 looks a minute"), "{}", refused.text);
+    assert!((1..=30).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "half a minute");
+    assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn looking_and_writing_have_budgets_of_their_own() {
+    let world = limited(1, 2).await;
+    let reserve = |seat: &str| Call::reserve("1", &json!({ "seat": seat, "reservation_id": id(1) }));
+    assert_eq!(Call::get_seats("1").send(&world.office).await.status, 200);
+    is_refused(&Call::get_seats("1").send(&world.office).await, "looks");
+    let reserved = reserve("A1").send(&world.office).await;
+    assert_eq!((reserved.status, reserved.header("ratelimit-policy")), (201, "\"writes\";q=2;w=60"));
+    assert_eq!(reserve("A2").send(&world.office).await.status, 201);
+    is_refused(&reserve("A3").send(&world.office).await, "writes");
+    assert!(world.seat_item("1", "A3").await.is_none(), "nothing was done");
+}
+
+#[tokio::test]
+async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
+    let world = limited(100, 100).await;
+    let booking = json!({ "seat": "B1", "booking_id": id(2) });
+    let calls = [
+        Call::get_seats("1"),
+        Call::get_seats("1").query("consistent=true"),
+        Call::get_seats("1").query("view=map").header("Reservation-Id", &id(1)),
+        Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })),
+        Call::reserve("1", &json!({ "seat": "A2" })),
+        Call::reserve("1", &json!({ "quantity": 2 })),
+        Call::book("1", &booking),
+        Call::book("1", &json!({ "reservation_id": id(1) })),
+        Call::book("1", &json!({ "seat": "B2" })),
+        Call::reservation("1", &id(1)),
+        Call::release("1", &id(1)),
+        Call::extend("1", &id(1), &json!({})),
+        Call::booking("1", &id(2)),
+        Call::cancel("1", &id(2)),
+        Call::theaters(),
+        Call::theater("1"),
+        Call::put_theater("3", &json!({ "name": "T", "seats": ["A1"] })),
+        Call::delete_theater("3"),
+    ];
+    let mut routes = std::collections::BTreeSet::new();
+    for call in calls {
+        let event = call.event();
+        let route = event["routeKey"].as_str().unwrap().to_owned();
+        let reply = call.send(&world.office).await;
+        let name = if route.starts_with("GET ") { "looks" } else { "writes" };
+        let policy = format!("\"{name}\";q=100;w=60");
+        assert_eq!(reply.header("ratelimit-policy"), policy, "{route} {}: {}", reply.status, reply.text);
+        routes.insert(route);
+    }
+    assert_eq!(routes.len(), boxoffice::http::ROUTES.len(), "every one");
+}
+
+#[tokio::test]
+async fn a_refusal_draws_too_but_for_what_is_no_request() {
+    let book = |body| Call::book("1", &body);
+    for (call, status, draws) in [
+        (book(json!({ "seat": "Z9" })), 404, true),
+        (Call::reserve("nowhere", &json!({ "seat": "A1" })), 404, true),
+        (Call::cancel("1", &id(1)), 404, true),
+        (book(json!({ "seat": 7 })), 400, false),
+        (book(json!({ "seat": "A1" })).header("Idempotency-Key", "short"), 400, false),
+        (Call::delete_theater("1").signed_out(), 403, false),
+    ] {
+        let world = limited(0, 1).await;
+        let reply = call.clone().send(&world.office).await;
+        assert_eq!((reply.status, !reply.header("ratelimit").is_empty()), (status, draws), "{call:?}");
+        let next = book(json!({ "seat": "A1", "booking_id": id(2) })).send(&world.office).await;
+        assert_eq!(next.status, if draws { 429 } else { 201 }, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_comes_through_once_there_is_room() {
+    let world = limited(0, 1).await;
+    let book = || Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }));
+    assert_eq!(book().send(&world.office).await.status, 201);
+    is_refused(&book().send(&world.office).await, "writes");
+    // The budget is whole again.
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg(format!("{}:*:writes", world.prefix))
+        .query_async(&mut world.redis().await)
+        .await
+        .unwrap();
+    let _: () = redis::AsyncCommands::del(&mut world.redis().await, keys).await.unwrap();
+    let replay = book().send(&world.office).await;
+    assert_eq!((replay.status, replay.header("idempotent-replayed")), (200, "true"));
+}
+
+#[tokio::test]
+async fn without_a_limit_nothing_is_told_and_nothing_is_kept() {
+    let world = limited(0, 0).await;
+    for call in [Call::get_seats("1"), Call::book("1", &json!({ "seat": "A1" }))] {
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.header("ratelimit"), reply.header("ratelimit-policy")), ("", ""));
+    }
+    let kept: Vec<String> = redis::cmd("KEYS")
+        .arg(format!("{}:*:[lw]*s", world.prefix))
+        .query_async(&mut world.redis().await)
+        .await
+        .unwrap();
+    assert_eq!(kept, Vec::<String>::new());
+}

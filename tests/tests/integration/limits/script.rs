@@ -1,0 +1,164 @@
+//! The model of `rules/limits.rs` against the script itself, in a real Valkey, under random sequences of calls.
+//!
+//! Compared after every step: the answer, the bytes under the key, and when they end. The script says what time it was.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use boxoffice::cache::Cache;
+use boxoffice::rules::limits::{Activity, Budget, Limit};
+use boxoffice::tally::Tally;
+use boxoffice_tests::{Setup, World};
+use proptest::prelude::*;
+use redis::AsyncCommands;
+use uuid::Uuid;
+
+/// What happens to a budget.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A request under the first or the second limit.
+    Draw(usize),
+    /// These bytes stand there.
+    Bytes(Vec<u8>),
+    /// So many intervals of the first limit and microseconds from now it would be whole again.
+    WholeIn(i64, i64),
+    /// A list stands there.
+    List,
+    /// It is gone.
+    Gone,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let digits = "[0-9]{1,18}".prop_map(String::into_bytes);
+    let nearly = "[-+ 0-9.exna]{0,12}".prop_map(String::into_bytes);
+    let bytes = prop_oneof![digits, nearly, prop::collection::vec(any::<u8>(), 0..20)];
+    prop_oneof![
+        12 => prop_oneof![4 => Just(0_usize), 1 => Just(1)].prop_map(Step::Draw),
+        1 => bytes.prop_map(Step::Bytes),
+        3 => (-2..6_i64, -50..50_i64).prop_map(|(intervals, micros)| Step::WholeIn(intervals, micros)),
+        1 => Just(Step::WholeIn(0, 3_600_000_000)),
+        1 => Just(Step::List),
+        1 => Just(Step::Gone),
+    ]
+}
+
+/// Limits of any size: with short intervals budgets refill between two steps, with long ones they don't.
+fn limit() -> impl Strategy<Value = Limit> {
+    let minute = prop_oneof![1..10_u32, Just(60), 1_000..=Limit::MOST, Just(Limit::MOST)];
+    minute.prop_flat_map(|minute| (1..=minute.min(6)).prop_map(move |burst| Limit::new(minute, burst).unwrap()))
+}
+
+/// What is to be seen in a run of all, lest it compare nothing with nothing.
+const SEEN: [&str; 3] = ["let through", "refused", "refused, and set right"];
+
+struct Play {
+    cache: Cache,
+    limits: [Limit; 2],
+    whose: Uuid,
+    key: String,
+    redis: redis::aio::MultiplexedConnection,
+    tally: Tally,
+}
+
+impl Play {
+    fn budget(&self, which: usize) -> Budget {
+        Budget { whose: self.whose, activity: Activity::Looking, limit: self.limits[which] }
+    }
+
+    /// What stands under the key, when it ends, and Redis's clock, in microseconds.
+    async fn look(&mut self) -> (redis::Value, i64, u64) {
+        let mut look = redis::pipe();
+        look.cmd("GET").arg(&self.key).cmd("PEXPIRETIME").arg(&self.key).cmd("TIME").ignore_errors();
+        let (bytes, until, time): (
+            redis::RedisResult<redis::Value>,
+            redis::RedisResult<i64>,
+            redis::RedisResult<(u64, u64)>,
+        ) = look.query_async(&mut self.redis).await.unwrap();
+        let time = time.unwrap();
+        (bytes.unwrap_or(redis::Value::Okay), until.unwrap(), time.0 * 1_000_000 + time.1)
+    }
+
+    async fn set(&mut self, bytes: &[u8]) {
+        // By itself it would end before the model looks.
+        let _: () = self.redis.set_ex(&self.key, bytes, 600).await.unwrap();
+    }
+
+    async fn take(&mut self, step: &Step) -> Result<Option<&'static str>, TestCaseError> {
+        match step {
+            Step::Draw(which) => return self.draw(*which).await.map(Some),
+            Step::Bytes(bytes) => self.set(bytes).await,
+            Step::WholeIn(intervals, micros) => {
+                let (_, _, now) = self.look().await;
+                let interval = self.limits[0].interval() as i64;
+                let whole_at = now.strict_add_signed(intervals * interval + micros);
+                self.set(whole_at.to_string().as_bytes()).await;
+            }
+            Step::List => {
+                let _: () = self.redis.del(&self.key).await.unwrap();
+                let _: i64 = self.redis.lpush(&self.key, 1).await.unwrap();
+            }
+            Step::Gone => self.redis.del(&self.key).await.unwrap(),
+        }
+        Ok(None)
+    }
+
+    async fn draw(&mut self, which: usize) -> Result<&'static str, TestCaseError> {
+        let budget = self.budget(which);
+        let (before, until, from) = self.look().await;
+        let answer = self.cache.draw(&budget, &self.tally).await.unwrap();
+        let (after, ends, to) = self.look().await;
+        prop_assert!((from..=to).contains(&answer.now), "{from} {answer:?} {to}");
+        let stored = match &before {
+            // The key ends at a millisecond; the script ran before or after it.
+            redis::Value::BulkString(bytes) if until < 0 || (answer.now / 1_000) < until as u64 => {
+                Some(bytes.as_slice())
+            }
+            _ => None,
+        };
+        let (verdict, store) = budget.limit.judge(stored, answer.now);
+        prop_assert_eq!(answer, verdict, "{:?}", before);
+        let name = match (verdict.allowed, &store) {
+            (true, _) => SEEN[0],
+            (false, None) => SEEN[1],
+            (false, Some(_)) => SEEN[2],
+        };
+        match store {
+            Some(store) => {
+                let expected = (answer.now / 1_000 + store.life) as i64;
+                // It is gone once it has ended, and then it meant nothing any more.
+                let ended = after == redis::Value::Nil && to / 1_000 >= expected as u64;
+                prop_assert!(ended || after == redis::Value::BulkString(store.bytes.clone()), "{after:?} {store:?}");
+                // Redis looks at its clock for that once a command, a moment before the script asks for it.
+                let earliest = (from / 1_000 + store.life) as i64;
+                prop_assert!(ended || (earliest..=expected).contains(&ends), "{earliest} {ends} {expected}");
+            }
+            None => prop_assert!(after == before || after == redis::Value::Nil, "{after:?} {before:?}"),
+        }
+        Ok(name)
+    }
+}
+
+#[test]
+fn the_script_does_what_the_model_says() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // Patient enough never to repeat a call.
+    let world = runtime.block_on(World::on(Setup { cache_deadline: Duration::from_secs(120), ..Setup::shared() }));
+    let (number, seen) = (Cell::new(0_u128), RefCell::new(BTreeSet::new()));
+    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(limits in [limit(), limit()], steps in prop::collection::vec(step(), 1..40))| {
+        number.set(number.get() + 1);
+        let whose = Uuid::from_u128(number.get());
+        runtime.block_on(async {
+            let key = format!("{}:{{{}}}:looks", world.prefix, whose.simple());
+            let (cache, redis) = (world.cache(), world.redis().await);
+            let mut play = Play { cache, limits, whose, key, redis, tally: Tally::default() };
+            for step in &steps {
+                let name = play.take(step).await?;
+                seen.borrow_mut().extend(name);
+            }
+            Ok::<_, TestCaseError>(())
+        })?;
+    });
+    assert_eq!(seen.into_inner(), BTreeSet::from(SEEN));
+}
