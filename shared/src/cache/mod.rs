@@ -5,24 +5,32 @@
 //! *merge* what a write changed, *begin* and *end* filling after a miss, *peek* at a few seats.
 
 mod breaker;
+mod current;
 mod fill;
 mod link;
 mod packed;
+mod signer;
+mod target;
+mod token;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::{Script, ScriptInvocation, Value};
 
 pub use fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
-pub use link::{CacheAddress, CacheError};
+pub use link::CacheError;
 pub use packed::Packed;
+pub use signer::Signer;
+pub use target::CacheAddress;
+pub use token::{IamUser, IamUserError, SigningError, Token, sign};
 
 use crate::clock::Clock;
 use crate::rules::availability::{LearnedSlot, Slot};
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 use link::Link;
+use target::{Connection, Target};
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("availability.lua")));
 
@@ -62,15 +70,23 @@ pub enum Merged {
 }
 
 impl Cache {
-    /// A cache at an address. Connects when first used, or by [`Cache::connect`].
-    pub fn new(address: CacheAddress, prefix: String, deadline: Duration, clock: Clock) -> Result<Self, CacheError> {
-        Ok(Self { link: Link::new(address, deadline, clock.clone())?, prefix, clock })
+    /// A cache at an address, and who signs in there where no password does. Connects when first used, or by
+    /// [`Cache::connect`].
+    pub fn new(
+        address: CacheAddress,
+        signer: Option<Signer>,
+        prefix: String,
+        deadline: Duration,
+        clock: Clock,
+    ) -> Result<Self, CacheError> {
+        let target = Target::new(address, signer).map_err(|error| CacheError::Refused(Arc::new(error)))?;
+        Ok(Self { link: Link::new(target, deadline, clock.clone()), prefix, clock })
     }
 
     /// Opens the connection and loads the script ahead of the first request. Failing is no harm: the first request
     /// tries again.
     pub async fn connect(&self, patience: Duration) {
-        let load = |mut connection: link::Connection| async move { SCRIPT.load_async(&mut connection).await.map(drop) };
+        let load = |mut connection: Connection| async move { SCRIPT.load_async(&mut connection).await.map(drop) };
         if let Err(error) = self.link.prepare(patience, load).await {
             tracing::warn!(%error, "the cache isn't there yet; the first request tries again");
         }
@@ -81,7 +97,7 @@ impl Cache {
         let mut get = redis::cmd("GET");
         get.arg(self.key(theater));
         let get = &get;
-        let query = |mut connection: link::Connection| async move { get.query_async(&mut connection).await };
+        let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
         match self.link.call(tally, query).await {
             Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
             Ok(_) => Ok(Lookup::Miss),
@@ -129,9 +145,7 @@ impl Cache {
         let mut del = redis::cmd("DEL");
         del.arg(self.key(theater));
         let del = &del;
-        self.link
-            .call(tally, |mut connection: link::Connection| async move { del.query_async(&mut connection).await })
-            .await
+        self.link.call(tally, |mut connection: Connection| async move { del.query_async(&mut connection).await }).await
     }
 
     /// The slots of a few seats, in their order, if the string is complete and of this layout.
@@ -159,7 +173,7 @@ impl Cache {
         tally: &Tally,
         args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
-        let attempt = |mut connection: link::Connection| {
+        let attempt = |mut connection: Connection| {
             let mut call = SCRIPT.prepare_invoke();
             call.key(self.key(theater));
             args(&mut call);

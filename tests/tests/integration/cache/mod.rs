@@ -21,6 +21,7 @@ mod answers;
 mod leases;
 mod outages;
 mod script;
+mod tokens;
 
 const BOOKED: SeatState = SeatState::Booked;
 
@@ -92,4 +93,30 @@ const FREE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Availabl
 async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
     let key = bare.world.cache_key("1");
     let _: () = redis.pexpire(&key, millis).await.unwrap();
+}
+
+/// A cluster of one node, which serves all slots.
+async fn one_node_cluster() -> Valkey {
+    let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
+    let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut slots = redis::cmd("CLUSTER");
+    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut redis).await.unwrap();
+    loop {
+        let info: String = redis::cmd("CLUSTER").arg("INFO").query_async(&mut redis).await.unwrap();
+        if info.contains("cluster_state:ok") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    valkey
+}
+
+async fn serves(world: &World) {
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
+    assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 409);
 }
