@@ -11,3 +11,4 @@ mod process;
 mod redis;
 mod repair;
 mod site;
+mod tokens;
