@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::cache::CacheAddress;
+use crate::cache::{CacheAddress, IamUser, IamUserError};
 use crate::metrics::MetricsConfig;
 use crate::rules::limits::{Limit, Limits};
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
@@ -16,6 +16,8 @@ pub struct Config {
     pub table: String,
     /// `CACHE_URL`, `CACHE_CLUSTER`, `CACHE_CA_FILE`; `None` runs without a cache.
     pub cache: Option<CacheAddress>,
+    /// `CACHE_IAM_USER`, `CACHE_IAM_CACHE`, `CACHE_IAM_SERVERLESS`; `None` signs in as `CACHE_URL` says.
+    pub cache_iam: Option<IamUser>,
     /// `CACHE_KEY_PREFIX`
     pub cache_key_prefix: String,
     /// `CACHE_DEADLINE_MS`
@@ -94,6 +96,7 @@ impl Config {
                 .text("TABLE_NAME")
                 .ok_or_else(|| error("TABLE_NAME", "is not set; expected the name of the DynamoDB table"))?,
             cache: env.cache()?,
+            cache_iam: env.cache_iam()?,
             cache_key_prefix: env.key_prefix()?,
             cache_deadline: env.millis("CACHE_DEADLINE_MS", 50, 1..=5_000)?,
             dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
@@ -176,6 +179,35 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
             return Err(error("METRICS_SERVICE", "expected at most 255 visible ASCII characters"));
         }
         Ok(Some(MetricsConfig { namespace, service }))
+    }
+
+    /// Only over TLS, and with no other way to sign in beside it: a token that anybody overhears lets them in.
+    fn cache_iam(&self) -> Result<Option<IamUser>, ConfigError> {
+        let serverless = self.flag("CACHE_IAM_SERVERLESS")?;
+        let (user, cache) = match (self.text("CACHE_IAM_USER"), self.text("CACHE_IAM_CACHE")) {
+            (None, None) => return Ok(None),
+            (Some(user), Some(cache)) => (user, cache),
+            (None, Some(_)) => return Err(error("CACHE_IAM_USER", "is not set; CACHE_IAM_CACHE needs a user's id")),
+            (Some(_), None) => {
+                let expected =
+                    "is not set; CACHE_IAM_USER needs the name of a serverless cache or the id of a replication group";
+                return Err(error("CACHE_IAM_CACHE", expected));
+            }
+        };
+        let rest = self.text("CACHE_URL").and_then(|url| url.strip_prefix("rediss://").map(str::to_owned));
+        let rest = rest.ok_or_else(|| {
+            error("CACHE_URL", "expected a URL that begins with rediss://, as CACHE_IAM_USER needs TLS")
+        })?;
+        if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+            return Err(error("CACHE_URL", "expected a URL without user and password, as CACHE_IAM_USER is set"));
+        }
+        IamUser::parse(&user, &cache, serverless).map(Some).map_err(|wrong| {
+            let variable = match wrong {
+                IamUserError::User => "CACHE_IAM_USER",
+                IamUserError::Cache => "CACHE_IAM_CACHE",
+            };
+            error(variable, "expected 1 to 40 letters, digits and hyphens")
+        })
     }
 
     fn key_prefix(&self) -> Result<String, ConfigError> {
@@ -351,6 +383,34 @@ mod tests {
             let limited = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache"), ("LOOKS_PER_MINUTE", "60")];
             let error = read(&[&limited[..], &[("LOOKS_BURST", wrong)]].concat()).unwrap_err();
             assert_eq!((error.variable, error.problem.contains("1 to 60")), ("LOOKS_BURST", true), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_cache_is_signed_in_to_by_user_and_cache_together_over_tls_without_a_password() {
+        let read = |user, cache, url, serverless| {
+            let variables = [("CACHE_IAM_USER", user), ("CACHE_IAM_CACHE", cache), ("CACHE_URL", url)];
+            let others = [("TABLE_NAME", "t"), ("CACHE_IAM_SERVERLESS", serverless)];
+            super::tests::read(&[&variables[..], &others[..]].concat()).map(|config| config.cache_iam)
+        };
+        let user = |serverless| IamUser::parse("app", "main", serverless).ok();
+        assert_eq!(read("app", "Main", "rediss://cache:6379/0?a=@", "true"), Ok(user(true)));
+        assert_eq!(read("app", "main", "rediss://cache", ""), Ok(user(false)));
+        assert_eq!(read("", "", "redis://:hunter2@cache", "false"), Ok(None));
+        for (user, cache, url, serverless, variable, expected) in [
+            ("app", "", "rediss://cache", "", "CACHE_IAM_CACHE", "replication group"),
+            ("", "main", "rediss://cache", "", "CACHE_IAM_USER", "is not set"),
+            ("a b", "main", "rediss://cache", "", "CACHE_IAM_USER", "1 to 40 letters"),
+            ("app", "main.cache", "rediss://cache", "", "CACHE_IAM_CACHE", "1 to 40 letters"),
+            ("app", "main", "rediss://cache", "yes", "CACHE_IAM_SERVERLESS", "true or false"),
+            ("app", "main", "redis://cache", "", "CACHE_URL", "rediss://"),
+            ("app", "main", "", "", "CACHE_URL", "rediss://"),
+            ("app", "main", "rediss://app@cache", "", "CACHE_URL", "without user and password"),
+            ("app", "main", "rediss://:hunter2@cache/", "", "CACHE_URL", "without user and password"),
+        ] {
+            let error = read(user, cache, url, serverless).unwrap_err();
+            assert_eq!(error.variable, variable, "{error}");
+            assert!(error.problem.contains(expected) && !error.problem.contains("hunter2"), "{error}");
         }
     }
 

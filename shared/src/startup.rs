@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
-use crate::cache::{Cache, CacheError};
+use crate::cache::{Cache, CacheError, Signer};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::store::Store;
@@ -24,6 +24,9 @@ pub enum StartError {
     /// The cache's URL can't be used.
     #[error("environment variable CACHE_URL: {0}")]
     CacheUrl(#[from] CacheError),
+    /// The SDK knows no region, or no credentials, to sign the cache's tokens with.
+    #[error("environment variable CACHE_IAM_USER: expected to find the {0} of AWS to sign tokens with")]
+    NobodyToSign(&'static str),
 }
 
 /// Starts logging and counting, reads the configuration and connects: all that a function does before its first event.
@@ -47,11 +50,9 @@ pub async fn start() -> Result<BoxOffice, StartError> {
 
 /// Builds a box office and opens its connections to DynamoDB and Redis, at the same time.
 pub async fn connect(config: Config, sdk: ConfigLoader, clock: Clock) -> Result<BoxOffice, StartError> {
-    let store = store(&config, sdk, clock.clone()).await;
-    let cache = match config.cache {
-        None => None,
-        Some(address) => Some(Cache::new(address, config.cache_key_prefix, config.cache_deadline, clock.clone())?),
-    };
+    let sdk = load(&config, sdk).await;
+    let store = store_of(&config, &sdk, clock.clone());
+    let cache = cache(&config, &sdk, &clock)?;
     let open_cache = async {
         if let Some(cache) = &cache {
             cache.connect(CONNECT_PATIENCE).await;
@@ -62,6 +63,20 @@ pub async fn connect(config: Config, sdk: ConfigLoader, clock: Clock) -> Result<
     Ok(BoxOffice::new(store, cache, clock, config.terms))
 }
 
+/// The cache, which signs in with the credentials and in the region of the store.
+fn cache(config: &Config, sdk: &SdkConfig, clock: &Clock) -> Result<Option<Cache>, StartError> {
+    let Some(address) = config.cache.clone() else { return Ok(None) };
+    let signer = match &config.cache_iam {
+        None => None,
+        Some(user) => {
+            let region = sdk.region().ok_or(StartError::NobodyToSign("region"))?.to_string();
+            let credentials = sdk.credentials_provider().ok_or(StartError::NobodyToSign("credentials"))?;
+            Some(Signer::new(user.clone(), region, credentials, clock.clone()))
+        }
+    };
+    Ok(Some(Cache::new(address, signer, config.cache_key_prefix.clone(), config.cache_deadline, clock.clone())?))
+}
+
 /// The AWS SDK's usual configuration: region, credentials, `AWS_ENDPOINT_URL_DYNAMODB` from the environment. Its
 /// behaviour is pinned, so that an update of the SDK changes nothing by itself.
 pub fn sdk() -> ConfigLoader {
@@ -69,10 +84,18 @@ pub fn sdk() -> ConfigLoader {
 }
 
 /// The store by a configuration of the SDK.
-///
+pub async fn store(config: &Config, sdk: ConfigLoader, clock: Clock) -> Store {
+    store_of(config, &load(config, sdk).await, clock)
+}
+
+fn store_of(config: &Config, sdk: &SdkConfig, clock: Clock) -> Store {
+    let client = aws_sdk_dynamodb::Client::new(sdk);
+    Store::new(client, config.table.clone(), clock, config.dynamodb_total_timeout)
+}
+
 /// Every timeout is set, because the SDK sets none for operations; an attempt is short, because a connection that died
 /// while the instance was frozen answers never. The SDK's retries are off, because [`Store`] does them.
-pub async fn store(config: &Config, sdk: ConfigLoader, clock: Clock) -> Store {
+async fn load(config: &Config, sdk: ConfigLoader) -> SdkConfig {
     let attempt = config.dynamodb_attempt_timeout;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(attempt)
@@ -80,7 +103,5 @@ pub async fn store(config: &Config, sdk: ConfigLoader, clock: Clock) -> Store {
         .operation_attempt_timeout(attempt)
         .operation_timeout(attempt)
         .build();
-    let sdk = sdk.retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await;
-    let client = aws_sdk_dynamodb::Client::new(&sdk);
-    Store::new(client, config.table.clone(), clock, config.dynamodb_total_timeout)
+    sdk.retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await
 }

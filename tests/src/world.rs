@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::cache::{Cache, CacheAddress};
+use boxoffice::cache::{Cache, CacheAddress, IamUser};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::document::NewLayout;
@@ -36,6 +36,8 @@ pub struct Setup {
     pub dynamodb: String,
     /// Where the cache is, if there is one.
     pub cache: Option<CacheAddress>,
+    /// Whom the box office signs in to the cache as, if it does so by tokens.
+    pub cache_iam: Option<IamUser>,
     /// How long each cache call may take. Longer than in service: the tests share two cores.
     pub cache_deadline: Duration,
     /// How long a look waits for whoever is filling the cache.
@@ -57,6 +59,7 @@ impl Setup {
         Self {
             dynamodb: stack.endpoint().to_owned(),
             cache: Some(address(&stack.cache_url())),
+            cache_iam: None,
             cache_deadline: Duration::from_secs(5),
             fill_wait: Duration::from_secs(1),
             attempt: Duration::from_secs(10),
@@ -186,7 +189,8 @@ impl World {
     /// The cache by itself.
     pub fn cache(&self) -> Cache {
         let address = self.setup.cache.clone().expect("a cache");
-        Cache::new(address, self.prefix.clone(), self.setup.cache_deadline, self.clock.clone()).expect("an address")
+        Cache::new(address, None, self.prefix.clone(), self.setup.cache_deadline, self.clock.clone())
+            .expect("an address")
     }
 
     /// Puts a theater's layout, past every proxy.
@@ -275,6 +279,7 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
     let setup = Setup {
         dynamodb: nowhere.to_owned(),
         cache: None,
+        cache_iam: None,
         cache_deadline: short,
         fill_wait: short,
         attempt: short,
@@ -289,6 +294,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
     Config {
         table: table.to_owned(),
         cache: setup.cache.clone(),
+        cache_iam: setup.cache_iam.clone(),
         cache_key_prefix: prefix.to_owned(),
         cache_deadline: setup.cache_deadline,
         dynamodb_attempt_timeout: setup.attempt,

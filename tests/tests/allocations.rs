@@ -114,7 +114,7 @@ async fn events_stay_within_bounds(office: &BoxOffice) {
 async fn packed_strings_stay_within_bounds() {
     let valkey = Valkey::start().unwrap();
     let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };
-    let cache = Cache::new(address, "p".into(), Duration::from_secs(60), Clock::manual(START)).unwrap();
+    let cache = Cache::new(address, None, "p".into(), Duration::from_secs(60), Clock::manual(START)).unwrap();
     let seats = ["A1", "A2", "A3", "B1", "B2", "B3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
     let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, seats).unwrap();
     let client = redis::Client::open(valkey.url()).unwrap();

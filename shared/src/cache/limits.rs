@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, RedisResult, Script, ServerErrorKind, Value};
 
-use super::link::{Connection, Link};
+use super::link::Link;
+use super::target::Connection;
 use super::{Cache, CacheError, Lookup, looked_up, peeked};
 use crate::rules::availability::Slot;
 use crate::rules::limits::{Budget, Verdict};

@@ -7,25 +7,33 @@
 //! Callers' budgets are kept beside it, and asked for on the way of a call that a request makes anyway ([`Cache::draw`]).
 
 mod breaker;
+mod current;
 mod fill;
 mod limits;
 mod link;
 mod packed;
+mod signer;
+mod target;
+mod token;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::{Cmd, Script, ScriptInvocation, Value};
 
 pub use fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
-pub use link::{CacheAddress, CacheError};
+pub use link::CacheError;
 pub use packed::Packed;
+pub use signer::Signer;
+pub use target::CacheAddress;
+pub use token::{IamUser, IamUserError, SigningError, Token, sign};
 
 use crate::clock::Clock;
 use crate::rules::availability::{LearnedSlot, Slot};
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 use link::Link;
+use target::{Connection, Target};
 
 const TEXT: &str = include_str!("availability.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
@@ -66,15 +74,23 @@ pub enum Merged {
 }
 
 impl Cache {
-    /// A cache at an address. Connects when first used, or by [`Cache::connect`].
-    pub fn new(address: CacheAddress, prefix: String, deadline: Duration, clock: Clock) -> Result<Self, CacheError> {
-        Ok(Self { link: Link::new(address, deadline, clock.clone())?, prefix, clock })
+    /// A cache at an address, and who signs in there where no password does. Connects when first used, or by
+    /// [`Cache::connect`].
+    pub fn new(
+        address: CacheAddress,
+        signer: Option<Signer>,
+        prefix: String,
+        deadline: Duration,
+        clock: Clock,
+    ) -> Result<Self, CacheError> {
+        let target = Target::new(address, signer).map_err(|error| CacheError::Refused(Arc::new(error)))?;
+        Ok(Self { link: Link::new(target, deadline, clock.clone()), prefix, clock })
     }
 
     /// Opens the connection and loads the scripts ahead of the first request. Failing is no harm: the first request
     /// tries again.
     pub async fn connect(&self, patience: Duration) {
-        let load = |mut connection: link::Connection| async move {
+        let load = |mut connection: Connection| async move {
             SCRIPT.load_async(&mut connection).await?;
             limits::SCRIPT.load_async(&mut connection).await.map(drop)
         };
@@ -86,7 +102,7 @@ impl Cache {
     /// Reads a theater's string: one GET.
     pub async fn read(&self, theater: &TheaterId, tally: &Tally) -> Result<Lookup, CacheError> {
         let get = &self.reading(theater);
-        let query = |mut connection: link::Connection| async move { get.query_async(&mut connection).await };
+        let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
         looked_up(self.link.call(tally, query).await)
     }
 
@@ -128,9 +144,7 @@ impl Cache {
         let mut del = redis::cmd("DEL");
         del.arg(self.key(theater));
         let del = &del;
-        self.link
-            .call(tally, |mut connection: link::Connection| async move { del.query_async(&mut connection).await })
-            .await
+        self.link.call(tally, |mut connection: Connection| async move { del.query_async(&mut connection).await }).await
     }
 
     /// The slots of a few seats, in their order, if the string is complete and of this layout.
@@ -159,7 +173,7 @@ impl Cache {
         tally: &Tally,
         args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
-        let attempt = |mut connection: link::Connection| {
+        let attempt = |mut connection: Connection| {
             let mut call = SCRIPT.prepare_invoke();
             call.key(self.key(theater));
             args(&mut call);

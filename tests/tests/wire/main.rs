@@ -12,4 +12,5 @@ mod process;
 mod redis;
 mod repair;
 mod site;
+mod tokens;
 mod xray;

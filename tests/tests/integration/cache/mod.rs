@@ -21,6 +21,7 @@ mod answers;
 mod leases;
 mod outages;
 mod script;
+mod tokens;
 
 const BOOKED: SeatState = SeatState::Booked;
 
@@ -94,6 +95,14 @@ async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection,
     let _: () = redis.pexpire(&key, millis).await.unwrap();
 }
 
+/// A cluster of one node, which serves all slots.
+async fn one_node_cluster() -> Valkey {
+    let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
+    let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
+    form_cluster(&valkey).await;
+    valkey
+}
+
 /// Makes a whole cluster of one node, once it agrees to be one.
 pub(crate) async fn form_cluster(valkey: &Valkey) {
     let client = redis::Client::open(valkey.url()).unwrap();
@@ -107,4 +116,12 @@ pub(crate) async fn form_cluster(valkey: &Valkey) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+async fn serves(world: &World) {
+    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
+    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
+    let look = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
+    assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 409);
 }

@@ -180,9 +180,7 @@ async fn a_redis_that_is_full_is_a_redis_without_our_key() {
 
 #[tokio::test]
 async fn a_cluster_serves_as_a_single_node_does() {
-    let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
-    let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
-    form_cluster(&valkey).await;
+    let valkey = one_node_cluster().await;
     let cache = CacheAddress { url: valkey.url(), cluster: true, ca: None };
     let world = World::on(Setup { cache: Some(cache), ..Setup::shared() }).await;
     serves(&world).await;
@@ -197,14 +195,6 @@ async fn tls_is_spoken_where_the_url_says_so_and_only_to_whom_is_trusted() {
     let wary = CacheAddress { url: proxy.url.clone(), cluster: false, ca: None };
     let world = World::on(Setup { cache: Some(wary), ..Setup::shared() }).await;
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "bypass", "not a known authority");
-}
-
-async fn serves(world: &World) {
-    assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
-    assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
-    assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 409);
 }
 
 #[tokio::test]
