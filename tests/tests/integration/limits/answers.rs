@@ -29,6 +29,20 @@ async fn who_looks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn of_many_at_once_on_several_instances_as_many_get_through_as_may() {
+    let world = limited(1, 0).await;
+    let mut instances = Vec::new();
+    for _ in 0..4 {
+        instances.push(world.instance(world.clock.clone()).await);
+    }
+    let look = Call::get_seats("1");
+    let looks = instances.iter().cycle().take(20).map(|office| look.send(office));
+    let replies = futures_util::future::join_all(looks).await;
+    let answered = |status: u16| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((answered(200), answered(429)), (1, 19));
+}
+
+#[tokio::test]
 async fn looking_and_writing_have_budgets_of_their_own() {
     let world = limited(1, 2).await;
     let reserve = |seat: &str| Call::reserve("1", &json!({ "seat": seat, "reservation_id": id(1) }));
