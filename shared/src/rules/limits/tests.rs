@@ -132,6 +132,14 @@ fn nothing_is_kept_for_longer_than_a_minute_and_its_rounding() {
 }
 
 #[test]
+fn no_rate_is_above_what_was_said_however_it_divides() {
+    for per_minute in 1..=Limit::MOST {
+        let interval = Limit::new(per_minute, 1).unwrap().interval();
+        assert!(60_000_000 / interval <= u64::from(per_minute), "{per_minute}");
+    }
+}
+
+#[test]
 fn a_limit_lets_its_burst_through_and_then_its_rate() {
     let limit = Limit::new(60, 3).unwrap();
     let mut play = Play::new(limit);

@@ -29,6 +29,20 @@ async fn who_looks_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn of_many_at_once_on_several_instances_as_many_get_through_as_may() {
+    let world = limited(1, 0).await;
+    let mut instances = Vec::new();
+    for _ in 0..4 {
+        instances.push(world.instance(world.clock.clone()).await);
+    }
+    let look = Call::get_seats("1");
+    let looks = instances.iter().cycle().take(20).map(|office| look.send(office));
+    let replies = futures_util::future::join_all(looks).await;
+    let answered = |status: u16| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((answered(200), answered(429)), (1, 19));
+}
+
+#[tokio::test]
 async fn looking_and_writing_have_budgets_of_their_own() {
     let world = limited(1, 2).await;
     let reserve = |seat: &str| Call::reserve("1", &json!({ "seat": seat, "reservation_id": id(1) }));
@@ -90,6 +104,8 @@ async fn a_refusal_draws_too_but_for_what_is_no_request() {
         (Call::delete_theater("1").signed_out(), 403, false),
     ] {
         let world = limited(0, 1).await;
+        // From here on the layout is known, and a seat that isn't there is told without any call.
+        Call::get_seats("1").send(&world.office).await;
         let reply = call.clone().send(&world.office).await;
         assert_eq!((reply.status, !reply.header("ratelimit").is_empty()), (status, draws), "{call:?}");
         let next = book(json!({ "seat": "A1", "booking_id": id(2) })).send(&world.office).await;
