@@ -178,3 +178,24 @@ def references(value):
         else:
             found |= references(part)
     return found - set(PSEUDO)
+
+
+def leads_to(value, conditions):
+    """Names of all that a value leads to, also by its conditions."""
+    found = references(value)
+    asked = _conditions(value)
+    while asked:
+        condition = conditions[asked.pop()]
+        found |= references(condition)
+        asked |= _conditions(condition)
+    return found
+
+
+def _conditions(value):
+    if isinstance(value, list):
+        return set().union(*map(_conditions, value))
+    if not isinstance(value, dict):
+        return set()
+    named = {part if name == "Condition" else part[0] for name, part in value.items()
+             if name == "Fn::If" or (name == "Condition" and isinstance(part, str))}
+    return named.union(*map(_conditions, value.values()))
