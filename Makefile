@@ -79,7 +79,7 @@ bench: build
 
 deploy:
 	@python3 local/install_tools.py run check
-	@infra/python infra/stack.py deploy $(SET)
+	@infra/python infra/stack.py deploy '$(SET)'
 
 undeploy:
 	@test -n '$(STACK)' || { echo 'make undeploy STACK=name [CONFIRM=yes]'; exit 2; }

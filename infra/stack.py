@@ -1,6 +1,6 @@
 """`make deploy` and `make undeploy`: the SAM CLI with what it needs to be told each time.
 
-    stack.py deploy [Parameter=value ...]
+    stack.py deploy "[Parameter=value ...]"
     stack.py undeploy STACK [--confirm]
 
 `deploy` asks for everything the first time, and afterwards deploys with the answers that sam wrote into infra/samconfig.toml, the
@@ -23,8 +23,10 @@ CONFIG = ROOT / "infra/samconfig.toml"
 
 def main(words):
     config = tomlkit.parse(CONFIG.read_text()).unwrap()
-    if words[:1] == ["deploy"] and all("=" in word for word in words[1:]):
-        return deploy(config, words[1:])
+    if words[:1] == ["deploy"]:
+        given = shlex.split(" ".join(words[1:]))
+        if all("=" in word for word in given):
+            return deploy(config, given)
     if words[:1] == ["undeploy"] and len(words) in (2, 3) and words[2:] in ([], ["--confirm"]):
         region = os.environ.get("AWS_REGION") or answer(config, "region")
         return undeploy(boto3.Session(region_name=region), words[1], bool(words[2:]), run)
