@@ -11,7 +11,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench load clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy load clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -24,6 +24,10 @@ help:
 	@echo 'make bench        size and start-up of those, and choosing seats, measured'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
+	@echo 'make deploy       to AWS, with your AWS credentials; asks for everything the first time (infra/README.md)'
+	@echo '                  (SET="LogLevel=debug Cache=node" changes parameters)'
+	@echo 'make undeploy STACK=name'
+	@echo '                  deletes a stack but its table (CONFIRM=yes: and the table is no longer protected)'
 	@echo 'make load FILE=theaters.json TABLE=name'
 	@echo '                  writes theaters into a table on AWS, with your AWS credentials'
 	@echo 'make clean-data   forgets the data of `make run`'
@@ -72,6 +76,15 @@ build: setup
 
 bench: build
 	@cargo run --quiet --release --locked -p boxoffice-bench
+
+deploy:
+	@python3 local/install_tools.py run check
+	@infra/python infra/stack.py deploy '$(SET)'
+
+undeploy:
+	@test -n '$(STACK)' || { echo 'make undeploy STACK=name [CONFIRM=yes]'; exit 2; }
+	@python3 local/install_tools.py run check
+	@infra/python infra/stack.py undeploy '$(STACK)' $(if $(filter yes,$(CONFIRM)),--confirm)
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }

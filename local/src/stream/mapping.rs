@@ -60,11 +60,12 @@ impl Mapping {
             bail!("there is no event of the type DynamoDB");
         };
         let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
-        // What leads to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource.
+        // What leads to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource. Nor has
+        // `!Ref AWS::NoValue`, which takes away what the globals give.
         let resources = template["Resources"].as_object().into_iter().chain(template["Parameters"].as_object());
         let named: Vec<&String> = resources.flat_map(|part| part.keys()).collect();
         let written_out = variables.map(|(name, value)| (name.clone(), text(value)));
-        let environment = written_out.filter(|(_, value)| !named.contains(&value)).collect();
+        let environment = written_out.filter(|(_, value)| !named.contains(&value) && value != "AWS::NoValue").collect();
         let properties = Properties::deserialize(&event["Properties"])?;
         let patterns = properties.filter_criteria.filters.iter();
         let patterns = patterns.map(|filter| serde_json::from_str(&filter.pattern).context("a filter's pattern"));

@@ -1,0 +1,96 @@
+"""The API: its routes, who has to sign in, how often may be called, from which pages and under which name."""
+
+import itertools
+import unittest
+
+from combinations import DOMAIN, TOKENS
+from template import source, stack
+
+LOOKS = {("GET", "/theaters"), ("GET", "/theaters/{theaterId}"), ("GET", "/theaters/{theaterId}/seats")}
+
+
+def routes(made):
+    paths = made.properties("HttpApi")["Body"]["paths"].items()
+    return {(name.upper(), path): method for path, methods in paths for name, method in methods.items()}
+
+
+def schemes(made):
+    return made.properties("HttpApi")["Body"].get("components", {}).get("securitySchemes", {})
+
+
+class Routes(unittest.TestCase):
+    def test_each_route_leads_to_a_function_and_each_function_is_led_to_by_the_routes_it_names(self):
+        functions = [thing for thing in source()["Resources"].values() if thing["Type"] == "AWS::Serverless::Function"]
+        events = [event["Properties"] for function in functions for event in function["Properties"]["Events"].values()
+                  if event["Type"] == "HttpApi"]
+        named = {(event["Method"], event["Path"]) for event in events}
+        made = routes(stack())
+        self.assertEqual(set(made), named)
+        self.assertTrue(all("x-amazon-apigateway-integration" in method for method in made.values()))
+
+
+class SigningIn(unittest.TestCase):
+    def test_without_an_issuer_nobody_is_asked(self):
+        made = stack()
+        self.assertEqual(schemes(made), {})
+        self.assertTrue(all("security" not in method for method in routes(made).values()))
+
+    def test_with_an_issuer_everything_but_looks_needs_a_token(self):
+        for route, method in routes(stack(**TOKENS)).items():
+            self.assertEqual(method.get("security"), None if route in LOOKS else [{"Tokens": []}], route)
+
+    def test_looks_need_one_too_where_they_are_protected(self):
+        for route, method in routes(stack(**TOKENS, ProtectLooks="true")).items():
+            self.assertEqual(method["security"], [{"Tokens": []}], route)
+
+    def test_the_authorizer_holds_tokens_against_issuer_and_audiences(self):
+        authorizer = schemes(stack(**TOKENS))["Tokens"]["x-amazon-apigateway-authorizer"]
+        self.assertEqual(authorizer["type"], "jwt")
+        self.assertEqual(authorizer["identitySource"], "$request.header.Authorization")
+        expected = {"issuer": TOKENS["JwtIssuer"], "audience": ["web", "app"]}
+        self.assertEqual(authorizer["jwtConfiguration"], expected)
+
+
+class Rates(unittest.TestCase):
+    def test_looks_are_throttled_apart_from_everything_else(self):
+        (stage,) = stack(ReadRate=7, ReadBurst=8, WriteRate=1, WriteBurst=2).of_type("AWS::ApiGatewayV2::Stage").values()
+        settings = stage["Properties"]
+        self.assertEqual(settings["DefaultRouteSettings"], {"ThrottlingRateLimit": "1", "ThrottlingBurstLimit": "2"})
+        of_looks = {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "8"}
+        self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_looks for method, path in LOOKS})
+
+    def test_each_caller_has_limits_of_their_own_where_they_are_set(self):
+        variables = stack(LooksPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
+        names = ["LOOKS_PER_MINUTE", "WRITES_PER_MINUTE", "TRUSTED_PROXIES"]
+        self.assertEqual([variables[name] for name in names], ["600", "60", "1"])
+        self.assertEqual([stack().variables("BookFunction")[name] for name in names], ["0", "0", "0"])
+
+
+class Pages(unittest.TestCase):
+    def test_pages_of_the_origins_given_may_call_and_no_others(self):
+        self.assertNotIn("x-amazon-apigateway-cors", stack().properties("HttpApi")["Body"])
+        cors = stack(CorsOrigins="https://a.example,https://b.example").properties("HttpApi")["Body"]["x-amazon-apigateway-cors"]
+        self.assertEqual(cors["allowOrigins"], ["https://a.example", "https://b.example"])
+        methods = {method for method, _ in routes(stack())}
+        self.assertEqual(set(cors["allowMethods"]), methods)
+        self.assertNotIn("allowCredentials", cors)
+
+
+class Name(unittest.TestCase):
+    def test_a_name_of_ones_own_leads_to_the_stage_under_the_same_paths(self):
+        made = stack(**DOMAIN)
+        mapping = made.properties("DomainMapping")
+        self.assertEqual((mapping["ApiMappingKey"], mapping["Stage"]), ("v1", {"Ref": "HttpApiv1Stage"}))
+        (configuration,) = made.properties("Domain")["DomainNameConfigurations"]
+        self.assertEqual(configuration["SecurityPolicy"], "TLS_1_2")
+        self.assertNotIn("DomainRecord", made.resources)
+
+    def test_its_record_is_written_only_into_a_zone_that_is_given(self):
+        record = stack(**DOMAIN, HostedZoneId="Z1").properties("DomainRecord")
+        self.assertEqual((record["HostedZoneId"], record["Name"]), ("Z1", "api.example.com"))
+        for without in itertools.chain([{}], [{"HostedZoneId": "Z1"}]):
+            self.assertNotIn("DomainRecord", stack(**without).resources)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,135 @@
+"""Parameters: what they refuse, what is set aside by them, and that a change of one reaches the running version."""
+
+import re
+import unittest
+
+from combinations import DOMAIN, TOKENS
+from template import ROOT, leads_to, references, source, stack, transform
+
+SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
+PATHS = ["GetSeats", "Reserve", "Book"]
+
+
+class Refused(unittest.TestCase):
+    def test_what_makes_no_sense_together(self):
+        for parameters, wanting in [
+            ({"Cache": "own"}, "CacheUrl"),
+            ({"JwtIssuer": TOKENS["JwtIssuer"]}, "JwtAudience"),
+            ({"ProtectLooks": "true"}, "JwtIssuer"),
+            ({"DomainName": DOMAIN["DomainName"]}, "CertificateArn"),
+            ({"VpcId": "vpc-1"}, "SubnetIds"),
+            ({"SubnetIds": "subnet-1,subnet-2"}, "VpcId"),
+            ({"SecurityGroupIds": "sg-1"}, "SubnetIds"),
+            ({"Cache": "own", "CacheUrl": "redis://c:1", "SubnetIds": "subnet-1"}, "SecurityGroupIds"),
+            ({"OnSaleStart": "at(2027-01-01T09:00:00)"}, "OnSaleEnd"),
+            ({"OnSaleEnd": "at(2027-01-01T09:00:00)"}, "OnSaleStart"),
+            ({"MonthlyBudget": 10}, "AlarmEmail"),
+        ]:
+            with self.subTest(**parameters):
+                (refusal,) = stack(**parameters).refusals()
+                self.assertRegex(refusal, f"needs {wanting}$")
+
+    def test_every_parameter_says_what_it_is_and_the_console_shows_it_in_a_group(self):
+        template = source()
+        groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+        shown = [name for group in groups for name in group["Parameters"]]
+        self.assertEqual(sorted(shown), sorted(template["Parameters"]))
+        readme = (ROOT / "infra/README.md").read_text()
+        for name, parameter in template["Parameters"].items():
+            self.assertTrue(parameter["Description"].endswith("."), name)
+            self.assertIn(f"`{name}`", readme)
+
+    def test_the_template_is_complete_with_none_given(self):
+        self.assertTrue(all("Default" in parameter for parameter in source()["Parameters"].values()))
+
+
+class SetAside(unittest.TestCase):
+    def test_nothing_unless_it_is_asked_for(self):
+        made = stack()
+        for path in PATHS:
+            self.assertNotIn("ReservedConcurrentExecutions", made.properties(f"{path}Function"))
+            self.assertNotIn("ProvisionedConcurrencyConfig", made.properties(f"{path}FunctionAliaslive"))
+        self.assertEqual(made.of_type("AWS::ApplicationAutoScaling::ScalableTarget"), {})
+        self.assertNotIn("WarmThroughput", made.properties("SeatsTable"))
+
+    def test_reserved_concurrency_of_each_path(self):
+        for path in PATHS:
+            made = stack(**{f"Reserved{path}": 7})
+            reserved = {name for name, function in made.of_type("AWS::Lambda::Function").items()
+                        if function["Properties"].get("ReservedConcurrentExecutions") == "7"}
+            self.assertEqual(reserved, {f"{path}Function"})
+
+    def test_instances_that_always_stand_ready_belong_to_the_alias(self):
+        for path in PATHS:
+            alias = stack(**{f"Provisioned{path}": 7}).properties(f"{path}FunctionAliaslive")
+            self.assertEqual(alias["ProvisionedConcurrencyConfig"], {"ProvisionedConcurrentExecutions": "7"})
+
+    def test_for_a_sale_they_come_and_go_and_the_alias_itself_has_none(self):
+        for path in PATHS:
+            made = stack(**SALE, **{f"Provisioned{path}": 7})
+            self.assertNotIn("ProvisionedConcurrencyConfig", made.properties(f"{path}FunctionAliaslive"))
+            (target,) = made.of_type("AWS::ApplicationAutoScaling::ScalableTarget").values()
+            start, end = target["Properties"]["ScheduledActions"]
+            self.assertEqual(start["Schedule"], SALE["OnSaleStart"])
+            self.assertEqual(start["ScalableTargetAction"], {"MinCapacity": "7", "MaxCapacity": "7"})
+            self.assertEqual(end["ScalableTargetAction"], {"MinCapacity": 0, "MaxCapacity": 0})
+            text, names = target["Properties"]["ResourceId"]["Fn::Sub"]
+            self.assertEqual((text, names["Function"]), ("function:${Function}:${Alias}", {"Ref": f"{path}Function"}))
+            self.assertEqual(names["Alias"]["Fn::Select"][1]["Fn::Split"][1], {"Ref": f"{path}FunctionAliaslive"})
+
+    def test_a_warm_table_takes_both_units(self):
+        warm = stack(WarmReadUnits=12000, WarmWriteUnits=40000).properties("SeatsTable")["WarmThroughput"]
+        self.assertEqual(warm, {"ReadUnitsPerSecond": "12000", "WriteUnitsPerSecond": "40000"})
+
+
+class Released(unittest.TestCase):
+    # Too long for a version's description. Who changes one of them names a new Release, as `make deploy` does.
+    BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace"}
+    # Not part of a version.
+    APART = {"Deployment", "ReservedGetSeats", "ReservedReserve", "ReservedBook",
+             "ProvisionedGetSeats", "ProvisionedReserve", "ProvisionedBook"}
+
+    def test_a_parameter_that_changes_a_function_publishes_a_version(self):
+        template = source()
+        functions = {name: thing["Properties"] for name, thing in template["Resources"].items()
+                     if thing["Type"] == "AWS::Serverless::Function"}
+        described = {str(properties["VersionDescription"]) for properties in functions.values()}
+        deployed_with = template["Globals"]["Function"]["Environment"]["Variables"]["DEPLOYED_WITH"]
+        self.assertEqual(described, {str(deployed_with)})
+        used = set()
+        for thing in [template["Globals"], *({**properties, "Events": 0} for properties in functions.values())]:
+            used |= leads_to(thing, template["Conditions"])
+        used &= set(template["Parameters"])
+        # Whether functions run at a sale is for the target, not for the function.
+        used -= {"OnSaleStart"}
+        self.assertEqual(used, references(deployed_with) | self.BY_RELEASE | self.APART)
+
+    def test_the_description_is_short_enough_for_lambda(self):
+        longest = {name: str(kind.get("MaxValue", kind["Default"])) for name, kind in source()["Parameters"].items()}
+        longest |= {"Release": "r" * 64, "LooksPerMinute": "1" * 9, "WritesPerMinute": "1" * 9, "Cache": "serverless"}
+        versions = stack(**longest).of_type("AWS::Lambda::Version").values()
+        self.assertTrue(all(len(version["Properties"]["Description"]) <= 256 for version in versions))
+
+    def test_a_release_goes_as_deployment_says_and_its_alarms_take_it_back(self):
+        groups = [thing["Properties"] for thing in transform(Deployment="AllAtOnce")["Resources"].values()
+                  if thing["Type"] == "AWS::CodeDeploy::DeploymentGroup"]
+        self.assertTrue(all("AllAtOnce" in str(group["DeploymentConfigName"]) for group in groups))
+        for parameters, alarms in [({}, ["FailedAnswersAlarm", "FunctionErrorsAlarm", "CacheErrorsAlarm"]),
+                                   ({"Cache": "none"}, ["FailedAnswersAlarm", "FunctionErrorsAlarm"])]:
+            made = stack(**parameters)
+            groups = made.of_type("AWS::CodeDeploy::DeploymentGroup")
+            self.assertEqual(len(groups), len(made.of_type("AWS::Lambda::Function")))
+            for group in groups.values():
+                stopping = group["Properties"]["AlarmConfiguration"]
+                self.assertTrue(stopping["Enabled"])
+                self.assertEqual([alarm["Name"]["Ref"] for alarm in stopping["Alarms"]], alarms)
+                self.assertIn("DEPLOYMENT_STOP_ON_ALARM", group["Properties"]["AutoRollbackConfiguration"]["Events"])
+
+    def test_the_access_log_is_what_the_filter_reads(self):
+        made = stack()
+        self.assertIn('"status":"$context.status"', re.sub(r"\s", "", str(made.of_type("AWS::ApiGatewayV2::Stage"))))
+        self.assertEqual(made.properties("FailedAnswersFilter")["FilterPattern"], '{ $.status = "5*" }')
+
+
+if __name__ == "__main__":
+    unittest.main()

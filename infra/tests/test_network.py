@@ -1,0 +1,136 @@
+"""The network of a cache that the stack makes, and who gets through it."""
+
+import itertools
+import unittest
+
+from template import stack
+
+BROUGHT = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"}
+NETWORK = {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::EC2::VPCEndpoint", "AWS::EC2::FlowLog"}
+
+
+def functions(made):
+    return made.of_type("AWS::Lambda::Function")
+
+
+class Made(unittest.TestCase):
+    """What the stack makes by itself."""
+
+    def test_functions_and_cache_are_in_its_subnets_and_publish_events_is_not(self):
+        for cache, zones in itertools.product(["serverless", "node"], [2, 3]):
+            made = stack(Cache=cache, Zones=zones)
+            subnets = [{"Ref": name} for name in ["SubnetA", "SubnetB", "SubnetC"][:zones]]
+            self.assertEqual(len(made.of_type("AWS::EC2::Subnet")), zones)
+            for name, function in functions(made).items():
+                vpc = function["Properties"].get("VpcConfig")
+                inside = {"SubnetIds": subnets, "SecurityGroupIds": [{"Fn::GetAtt": ["FunctionsGroup", "GroupId"]}]}
+                self.assertEqual(vpc, None if name == "PublishEventsFunction" else inside, name)
+            where = made.properties("ValkeyServerless" if cache == "serverless" else "ValkeySubnets")
+            self.assertEqual(where["SubnetIds"], subnets)
+
+    def test_each_subnet_has_a_zone_addresses_and_routes_of_its_own(self):
+        made = stack(Zones=3)
+        subnets = made.of_type("AWS::EC2::Subnet")
+        for number, (name, subnet) in enumerate(sorted(subnets.items())):
+            properties = subnet["Properties"]
+            self.assertEqual(properties["AvailabilityZone"]["Fn::Select"][0], number)
+            self.assertEqual(properties["CidrBlock"]["Fn::Select"][0], number)
+            self.assertFalse(properties.get("MapPublicIpOnLaunch"))
+        associated = made.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
+        self.assertEqual({part["Properties"]["SubnetId"]["Ref"] for part in associated}, set(subnets))
+
+    def test_only_dynamodb_and_only_this_table_is_reached_from_it(self):
+        made = stack()
+        for kind in ["AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route"]:
+            self.assertEqual(made.of_type(kind), {})
+        (endpoint,) = made.of_type("AWS::EC2::VPCEndpoint").values()
+        properties = endpoint["Properties"]
+        self.assertEqual(properties["ServiceName"], "com.amazonaws.eu-central-1.dynamodb")
+        self.assertEqual((properties["VpcEndpointType"], properties["RouteTableIds"]), ("Gateway", [{"Ref": "RouteTable"}]))
+        (statement,) = properties["PolicyDocument"]["Statement"]
+        self.assertEqual(statement["Resource"], {"Fn::GetAtt": ["SeatsTable", "Arn"]})
+        self.assertEqual(statement["Condition"], {"StringEquals": {"aws:PrincipalAccount": "111122223333"}})
+
+    def test_the_endpoint_lets_through_just_what_the_functions_in_the_vpc_may_do(self):
+        made = stack()
+        needed = set()
+        for function in functions(made).values():
+            if "VpcConfig" in function["Properties"]:
+                role = function["Properties"]["Role"]["Fn::GetAtt"][0]
+                (policy,) = made.properties(role)["Policies"]
+                statements = policy["PolicyDocument"]["Statement"]
+                needed |= {action for part in statements if part["Sid"] == "Table" for action in part["Action"]}
+        (endpoint,) = made.of_type("AWS::EC2::VPCEndpoint").values()
+        (statement,) = endpoint["Properties"]["PolicyDocument"]["Statement"]
+        self.assertEqual(set(statement["Action"]), needed)
+
+    def test_the_cache_lets_in_the_functions_alone_and_they_get_out_to_it_and_to_dynamodb(self):
+        for cache, last in [("serverless", 6380), ("node", 6379)]:
+            made = stack(Cache=cache)
+            self.assertNotIn("SecurityGroupIngress", made.properties("CacheGroup"))
+            self.assertNotIn("SecurityGroupIngress", made.properties("FunctionsGroup"))
+            (ingress,) = made.of_type("AWS::EC2::SecurityGroupIngress").values()
+            ports = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": last}
+            group = {"Fn::GetAtt": ["FunctionsGroup", "GroupId"]}
+            self.assertLessEqual({**ports, "SourceSecurityGroupId": group}.items(), ingress["Properties"].items())
+            to_cache, to_dynamodb = made.properties("FunctionsGroup")["SecurityGroupEgress"]
+            self.assertLessEqual(ports.items(), to_cache.items())
+            self.assertEqual(to_cache["DestinationSecurityGroupId"], {"Fn::GetAtt": ["CacheGroup", "GroupId"]})
+            self.assertEqual((to_dynamodb["FromPort"], to_dynamodb["ToPort"]), (443, 443))
+            (nowhere,) = made.properties("CacheGroup")["SecurityGroupEgress"]
+            self.assertEqual(nowhere["CidrIp"], "127.0.0.1/32")
+
+    def test_a_known_prefix_list_narrows_the_way_to_dynamodb(self):
+        _, to_dynamodb = stack(DynamoDbPrefixListId="pl-1").properties("FunctionsGroup")["SecurityGroupEgress"]
+        self.assertEqual(to_dynamodb["DestinationPrefixListId"], "pl-1")
+        self.assertNotIn("CidrIp", to_dynamodb)
+
+    def test_every_rule_says_what_it_is_for(self):
+        made = stack()
+        rules = [made.properties("CacheIngress")]
+        rules += [rule for group in ["FunctionsGroup", "CacheGroup"] for rule in made.properties(group)["SecurityGroupEgress"]]
+        self.assertTrue(all(rule["Description"] for rule in rules))
+
+    def test_refused_traffic_is_written_down(self):
+        self.assertEqual(stack().properties("RefusedTraffic")["TrafficType"], "REJECT")
+
+
+class Brought(unittest.TestCase):
+    """A network of the user's own."""
+
+    def test_nothing_of_it_is_made_but_the_groups_between_functions_and_cache(self):
+        made = stack(**BROUGHT)
+        self.assertEqual({thing["Type"] for thing in made.resources.values()} & NETWORK, set())
+        for group in ["FunctionsGroup", "CacheGroup"]:
+            self.assertEqual(made.properties(group)["VpcId"], "vpc-1")
+        config = made.properties("BookFunction")["VpcConfig"]
+        self.assertEqual(config["SubnetIds"], ["subnet-1", "subnet-2"])
+        self.assertEqual(config["SecurityGroupIds"], [{"Fn::GetAtt": ["FunctionsGroup", "GroupId"]}])
+
+    def test_groups_of_ones_own_are_used_and_the_cache_lets_the_first_in(self):
+        made = stack(**BROUGHT, SecurityGroupIds="sg-1,sg-2")
+        self.assertNotIn("FunctionsGroup", made.resources)
+        self.assertEqual(made.properties("BookFunction")["VpcConfig"]["SecurityGroupIds"], ["sg-1", "sg-2"])
+        self.assertEqual(made.properties("CacheIngress")["SourceSecurityGroupId"], "sg-1")
+
+    def test_functions_get_to_a_cache_of_ones_own_there(self):
+        made = stack(Cache="own", CacheUrl="redis://c:1", SubnetIds="subnet-1", SecurityGroupIds="sg-1")
+        self.assertEqual(made.properties("BookFunction")["VpcConfig"], {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]})
+        self.assertEqual({kind for kind in (thing["Type"] for thing in made.resources.values()) if "EC2" in kind}, set())
+
+
+class Without(unittest.TestCase):
+    def test_no_cache_means_no_vpc_whatever_else_is_given(self):
+        for network in [{}, BROUGHT]:
+            made = stack(Cache="none", **network)
+            self.assertTrue(all("VpcConfig" not in function["Properties"] for function in functions(made).values()))
+            self.assertEqual([name for name, thing in made.resources.items() if "EC2" in thing["Type"]], [])
+            self.assertNotIn("NetworkAccess", made.resources)
+
+    def test_a_cache_that_is_reached_over_the_internet_needs_none_either(self):
+        made = stack(Cache="own", CacheUrl="rediss://cache.example.com:6379")
+        self.assertTrue(all("VpcConfig" not in function["Properties"] for function in functions(made).values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
