@@ -4,6 +4,7 @@
 PORT = 8000
 DATA = .local
 THEATERS = local/theaters.json
+ISSUER_PORT = 8090
 MINUTES = 60
 
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -15,7 +16,8 @@ step = @printf '\n== %s\n' '$(1)'
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
-	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters)'
+	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters;'
+	@echo '                  AUTH=1 asks callers for a token, and issues tokens on ISSUER_PORT=8090)'
 	@echo 'make test         every test'
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
@@ -30,7 +32,8 @@ help:
 	@echo 'make setup        installs the tools only'
 
 run: setup binaries
-	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)'
+	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)' \
+		$(if $(filter-out 0 no false,$(AUTH)),--auth --issuer-port '$(ISSUER_PORT)')
 
 setup:
 	@python3 local/install_tools.py run

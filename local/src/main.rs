@@ -78,6 +78,25 @@ fn welcome(cloud: &Cloud, started: Instant) -> String {
     let url = cloud.url();
     let (data, log, events) = (shown(cloud.data()), shown(cloud.log()), shown(cloud.events()));
     let forget = if data == ".local" { ", and `make clean-data` forgets it" } else { "" };
+    if let Some(issuer) = cloud.issuer() {
+        return format!(
+            r#"
+Ready after {seconds:.1} s. Looking is free to all; for the rest get a token, and send it:
+
+TOKEN=$(curl -s {issuer}/token -d sub=alice | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+
+curl --location '{url}/theaters/1/reserve' \
+--header "Authorization: Bearer $TOKEN" \
+--header 'Content-Type: application/json' \
+--data '{{
+    "seat": "A1"
+}}'
+
+With `-d scope=boxoffice/admin` it is the token of an administrator.
+Ctrl-C ends everything."#,
+            issuer = issuer.url()
+        );
+    }
     format!(
         r#"
 Ready after {seconds:.1} s. Try:
