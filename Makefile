@@ -12,7 +12,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench load clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -24,6 +24,7 @@ help:
 	@echo '                  and the release binaries under faults'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, and choosing seats, measured'
+	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
 	@echo 'make load FILE=theaters.json TABLE=name'
@@ -75,6 +76,9 @@ build: setup
 
 bench: build
 	@cargo run --quiet --release --locked -p boxoffice-bench
+
+sbom:
+	@infra/sbom
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }
