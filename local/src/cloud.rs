@@ -9,16 +9,17 @@ use tokio::process::Command;
 
 use self::folder::DataFolder;
 use self::follower::Follower;
+use self::guard::Guard;
 use self::wake_ups::WakeUps;
-use crate::auth::{AUDIENCE, Authorizer, Issuer};
+use crate::auth::Issuer;
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
-use crate::gateway::Gateway;
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
 use crate::{checkout, ports, template};
 
 mod folder;
 mod follower;
+mod guard;
 mod wake_ups;
 
 /// The table's name on this machine.
@@ -65,12 +66,6 @@ impl CloudOptions {
             issuer_port: 8090,
         })
     }
-}
-
-/// What stands before the functions when callers have to show who they are.
-struct Guard {
-    gateway: Gateway,
-    issuer: Issuer,
 }
 
 /// The running cloud. Dropping it ends everything, and everything ends when this process does.
@@ -125,13 +120,13 @@ impl Cloud {
 
     /// Where the API is: `http://127.0.0.1:PORT/v1`.
     pub fn url(&self) -> String {
-        let port = self.guard.as_ref().map_or(self.watch.port(), |guard| guard.gateway.port());
+        let port = self.guard.as_ref().map_or(self.watch.port(), |guard| guard.port());
         format!("http://127.0.0.1:{port}/v1")
     }
 
     /// Who issues tokens, if callers have to have one.
     pub fn issuer(&self) -> Option<&Issuer> {
-        self.guard.as_ref().map(|guard| &guard.issuer)
+        self.guard.as_ref().map(Guard::issuer)
     }
 
     /// Where DynamoDB is: `http://127.0.0.1:PORT`.
@@ -187,15 +182,6 @@ impl Cloud {
         let stopped = stopped.and(self.valkey.stop());
         self.dynamodb.stop();
         stopped
-    }
-}
-
-impl Guard {
-    async fn start(port: u16, functions: u16, issuer_port: u16, progress: &mut dyn FnMut(&str)) -> Result<Self> {
-        let issuer = Issuer::start(issuer_port).await.context("the issuer of tokens: choose another ISSUER_PORT")?;
-        progress(&format!("Issuing tokens on {}, and asking for them on 127.0.0.1:{port}", issuer.url()));
-        let gateway = Gateway::start(port, functions, Authorizer::new(issuer.url(), AUDIENCE)).await?;
-        Ok(Self { gateway, issuer })
     }
 }
 

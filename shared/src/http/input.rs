@@ -258,4 +258,15 @@ mod tests {
             assert!(!matches(wanted, etag), "{wanted}");
         }
     }
+
+    #[test]
+    fn scopes_are_those_of_either_claim_as_a_text_or_a_list_and_whole() {
+        let scopes_of = |token: serde_json::Value| -> Vec<String> {
+            let token = serde_json::from_value(token).unwrap();
+            scopes(&token).map(str::to_owned).collect()
+        };
+        let claims = serde_json::json!({ "claims": { "scope": "a b/c", "scp": "[d e]" }, "scopes": ["f"] });
+        assert_eq!(scopes_of(claims), ["a", "b/c", "d", "e", "f"]);
+        assert_eq!(scopes_of(serde_json::json!({ "claims": { "scp": "[d" }, "scopes": null })), ["[d"]);
+    }
 }
