@@ -4,6 +4,7 @@
 PORT = 8000
 DATA = .local
 THEATERS = local/theaters.json
+ISSUER_PORT = 8090
 MINUTES = 60
 
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -11,17 +12,19 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy load clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
-	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters)'
+	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters;'
+	@echo '                  AUTH=1 asks callers for a token, and issues tokens on ISSUER_PORT=8090)'
 	@echo 'make test         every test'
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
 	@echo '                  and the release binaries under faults'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, and choosing seats, measured'
+	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
 	@echo 'make deploy       to AWS, with your AWS credentials; asks for everything the first time (infra/README.md)'
@@ -34,7 +37,8 @@ help:
 	@echo 'make setup        installs the tools only'
 
 run: setup binaries
-	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)'
+	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)' \
+		$(if $(filter-out 0 no false,$(AUTH)),--auth --issuer-port '$(ISSUER_PORT)')
 
 setup:
 	@python3 local/install_tools.py run
@@ -85,6 +89,9 @@ undeploy:
 	@test -n '$(STACK)' || { echo 'make undeploy STACK=name [CONFIRM=yes]'; exit 2; }
 	@python3 local/install_tools.py run check
 	@infra/python infra/stack.py undeploy '$(STACK)' $(if $(filter yes,$(CONFIRM)),--confirm)
+
+sbom:
+	@infra/sbom
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }

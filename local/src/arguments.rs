@@ -15,6 +15,8 @@ boxoffice-local run [OPTIONS]
   --theaters FILE     the theaters to load (local/theaters.json)
   --dynamodb-port N   the port of DynamoDB (any that is free)
   --cache-port N      the port of Valkey (any that is free)
+  --auth              ask callers for a token, and issue tokens to whoever wants one
+  --issuer-port N     the port of the issuer of tokens (8090)
   --no-ttl-sweep      leave expired items in the table, as DynamoDB does for up to some days
 
 A port 0 is any that is free.";
@@ -46,6 +48,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             "--cache-port" => options.cache_port = port(&option, &value()?)?,
             "--data" => options.data = PathBuf::from(value()?),
             "--theaters" => options.theaters = PathBuf::from(value()?),
+            "--auth" => options.auth = true,
+            "--issuer-port" => options.issuer_port = port(&option, &value()?)?,
             "--no-ttl-sweep" => options.sweep_ttl = false,
             "--help" | "-h" => return Ok(Command::Help),
             other => bail!("no such option: {other}\n{HELP}"),
@@ -69,10 +73,10 @@ mod tests {
 
     #[test]
     fn options_replace_the_defaults() {
-        let Ok(Command::Run(options)) = parse_words("run --port 8001 --data elsewhere --no-ttl-sweep") else {
+        let Ok(Command::Run(options)) = parse_words("run --port 8001 --data elsewhere --no-ttl-sweep --auth") else {
             panic!("expected to run");
         };
-        assert_eq!((options.port, options.sweep_ttl), (8001, false));
+        assert_eq!((options.port, options.sweep_ttl, options.auth), (8001, false, true));
         assert_eq!(options.data, PathBuf::from("elsewhere"));
         assert!(options.theaters.ends_with("local/theaters.json"));
     }

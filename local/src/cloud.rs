@@ -9,7 +9,9 @@ use tokio::process::Command;
 
 use self::folder::DataFolder;
 use self::follower::Follower;
+use self::guard::Guard;
 use self::wake_ups::WakeUps;
+use crate::auth::Issuer;
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
@@ -17,6 +19,7 @@ use crate::{checkout, ports, template};
 
 mod folder;
 mod follower;
+mod guard;
 mod wake_ups;
 
 /// The table's name on this machine.
@@ -42,6 +45,10 @@ pub struct CloudOptions {
     pub theaters: PathBuf,
     /// Whether what has expired is deleted now and then. Nothing may depend on it.
     pub sweep_ttl: bool,
+    /// Whether callers have to show who they are.
+    pub auth: bool,
+    /// The port of the issuer of tokens, if they have to; 0 is any that is free.
+    pub issuer_port: u16,
 }
 
 impl CloudOptions {
@@ -55,6 +62,8 @@ impl CloudOptions {
             data: root.join(".local"),
             theaters: root.join("local/theaters.json"),
             sweep_ttl: true,
+            auth: false,
+            issuer_port: 8090,
         })
     }
 }
@@ -62,6 +71,7 @@ impl CloudOptions {
 /// The running cloud. Dropping it ends everything, and everything ends when this process does.
 pub struct Cloud {
     // Ended in this order: who calls before who is called.
+    guard: Option<Guard>,
     watch: Watch,
     repair: Follower,
     publisher: Follower,
@@ -83,13 +93,16 @@ impl Cloud {
         template::create_table(&dynamodb.client(), TABLE).await?;
 
         let mut environment = environment(TABLE, dynamodb.endpoint(), &valkey.url());
-        // Nobody signs in here, and it is this machine's own.
-        environment.push(("ADMIN_OPEN".to_owned(), "true".to_owned()));
+        if !options.auth {
+            // Nobody signs in here, and it is this machine's own.
+            environment.push(("ADMIN_OPEN".to_owned(), "true".to_owned()));
+        }
         progress(&format!("Loading the theaters of {}", shown(&options.theaters)));
         load_theaters(&options.theaters, &environment, progress).await?;
 
+        let inner = if options.auth { ports::free_port()? } else { port };
         progress(&format!(
-            "Starting the functions: cargo lambda watch on 127.0.0.1:{port}, sync-cache and publish-events on the stream"
+            "Starting the functions: cargo lambda watch on 127.0.0.1:{inner}, sync-cache and publish-events on the stream"
         ));
         let repair = Follower::start(SYNC_CACHE, &dynamodb, folder.path(), &environment).await?;
         let events = folder.path().join("events.jsonl");
@@ -97,15 +110,23 @@ impl Cloud {
         let telling = [&environment[..], &[told]].concat();
         let publisher = Follower::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &telling).await?;
         let wake_ups = WakeUps::start(PUBLISH_EVENTS, &events, folder.path(), &telling).await?;
-        let watch = WatchOptions { port, folder: folder.path().to_path_buf(), environment };
+        let watch = WatchOptions { port: inner, folder: folder.path().to_path_buf(), environment };
         let mut watch = Watch::start(&watch)?;
         watch.ready().await?;
-        Ok(Self { watch, repair, publisher, wake_ups, events, valkey, dynamodb, folder })
+        let guard =
+            if options.auth { Some(Guard::start(port, inner, options.issuer_port, progress).await?) } else { None };
+        Ok(Self { guard, watch, repair, publisher, wake_ups, events, valkey, dynamodb, folder })
     }
 
     /// Where the API is: `http://127.0.0.1:PORT/v1`.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v1", self.watch.port())
+        let port = self.guard.as_ref().map_or(self.watch.port(), |guard| guard.port());
+        format!("http://127.0.0.1:{port}/v1")
+    }
+
+    /// Who issues tokens, if callers have to have one.
+    pub fn issuer(&self) -> Option<&Issuer> {
+        self.guard.as_ref().map(Guard::issuer)
     }
 
     /// Where DynamoDB is: `http://127.0.0.1:PORT`.
@@ -155,6 +176,7 @@ impl Cloud {
 
     /// Ends everything and waits until it has ended.
     pub fn stop(mut self) -> Result<()> {
+        self.guard = None;
         let stopped = self.watch.stop();
         let stopped = stopped.and(self.repair.stop()).and(self.publisher.stop()).and(self.wake_ups.stop());
         let stopped = stopped.and(self.valkey.stop());

@@ -7,6 +7,8 @@
 //! | [`stack`] | both engines in memory, for tests |
 //! | [`stream`] | the table's stream, handed to a function as Lambda does |
 //! | [`watch`] | the functions behind HTTP, by `cargo lambda watch` |
+//! | [`auth`] | an issuer of tokens, and what API Gateway's authorizer makes of them |
+//! | [`gateway`] | API Gateway before the functions, where tokens are asked for |
 //! | [`lambda`] | one function, run as Lambda runs it |
 //! | [`cloud`] | all of it, with data that stays: `make run` |
 //! | [`child`] | a child process that can't outlive this one |
@@ -16,13 +18,16 @@
 //!
 //! Everything listens on 127.0.0.1 only, and everything ends when its owner is dropped, ends or is killed.
 
+pub mod auth;
 pub mod checkout;
 pub mod child;
 pub mod cloud;
 pub mod engine;
+pub mod gateway;
 pub mod http;
 pub mod lambda;
 pub mod ports;
+mod server;
 pub mod stack;
 pub mod stream;
 pub mod template;

@@ -78,11 +78,26 @@ fn welcome(cloud: &Cloud, started: Instant) -> String {
     let url = cloud.url();
     let (data, log, events) = (shown(cloud.data()), shown(cloud.log()), shown(cloud.events()));
     let forget = if data == ".local" { ", and `make clean-data` forgets it" } else { "" };
+    let calls = match cloud.issuer() {
+        Some(issuer) => calls_with_token(&url, issuer.url()),
+        None => calls(&url),
+    };
     format!(
         r#"
 Ready after {seconds:.1} s. Try:
 
-curl --location '{url}/theaters/1/seats'
+{calls}
+
+Logs of the functions: {log}, and of those on the stream: {data}/sync-cache, {data}/publish-events
+What happened, as events: {events}
+Data: {data}/dynamodb.sqlite; it stays when this ends{forget}
+Ctrl-C ends everything."#
+    )
+}
+
+fn calls(url: &str) -> String {
+    format!(
+        r#"curl --location '{url}/theaters/1/seats'
 
 curl --location '{url}/theaters/1/reserve' \
 --header 'Content-Type: application/json' \
@@ -94,11 +109,24 @@ curl --location '{url}/theaters/1/book' \
 --header 'Content-Type: application/json' \
 --data '{{
     "seat": "A2"
+}}'"#
+    )
+}
+
+/// Looking needs no token.
+fn calls_with_token(url: &str, issuer: &str) -> String {
+    format!(
+        r#"curl --location '{url}/theaters/1/seats'
+
+TOKEN=$(curl -s {issuer}/token -d sub=alice | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+
+curl --location '{url}/theaters/1/reserve' \
+--header "Authorization: Bearer $TOKEN" \
+--header 'Content-Type: application/json' \
+--data '{{
+    "seat": "A1"
 }}'
 
-Logs of the functions: {log}, and of those on the stream: {data}/sync-cache, {data}/publish-events
-What happened, as events: {events}
-Data: {data}/dynamodb.sqlite; it stays when this ends{forget}
-Ctrl-C ends everything."#
+With `-d scope=boxoffice/admin` it is the token of an administrator."#
     )
 }

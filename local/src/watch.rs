@@ -176,6 +176,12 @@ fn stand_in_for_cargo(folder: &Path) -> Result<PathBuf> {
 /// What cargo knows of the workspace: the functions, and the routes to them.
 fn metadata(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("metadata.json");
+    fs::write(&path, cargo_metadata()?).with_context(|| format!("can't write {}", path.display()))?;
+    Ok(path)
+}
+
+/// As `cargo metadata` says it, in JSON.
+pub(crate) fn cargo_metadata() -> Result<Vec<u8>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(checkout::root()?);
@@ -183,8 +189,7 @@ fn metadata(folder: &Path) -> Result<PathBuf> {
     if !output.status.success() {
         bail!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    fs::write(&path, output.stdout).with_context(|| format!("can't write {}", path.display()))?;
-    Ok(path)
+    Ok(output.stdout)
 }
 
 fn binaries() -> Result<PathBuf> {

@@ -1,24 +1,19 @@
 //! The Lambda Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
 
 use super::{Outcome, POLL};
 use crate::engine::REGION;
 use crate::ports;
+use crate::server::{Answer, Server};
 
 /// Trace ids come round again, as Lambda's don't: lambda_runtime puts each into the environment, where glibc keeps every
 /// value that ever was (some 110 bytes a request), and that would hide whatever a function itself keeps.
@@ -27,11 +22,10 @@ const TRACES: u64 = 100;
 /// A listener, and what goes over it. Dropping it ends its connections.
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
-    port: u16,
     address: String,
     events: mpsc::UnboundedSender<Event>,
     state: watch::Receiver<State>,
-    server: JoinHandle<()>,
+    server: Server,
 }
 
 /// How far the process has come.
@@ -67,8 +61,6 @@ struct UnderWay {
 
 impl RuntimeApi {
     pub(super) async fn listen(function: &str) -> Result<Self> {
-        let listener = TcpListener::bind(ports::loopback(0)).await.context("no port for the Lambda Runtime API")?;
-        let address = listener.local_addr()?;
         let (events, to_hand_over) = mpsc::unbounded_channel();
         let (shown, state) = watch::channel(State::Starting);
         let shared = Shared {
@@ -77,8 +69,14 @@ impl RuntimeApi {
             state: shown,
             under_way: Mutex::default(),
         };
-        let server = tokio::spawn(serve(listener, Arc::new(shared)));
-        Ok(Self { port: address.port(), address: address.to_string(), events, state, server })
+        let shared = Arc::new(shared);
+        let server = Server::start(0, move |request| {
+            let shared = shared.clone();
+            async move { shared.answer(request).await }
+        });
+        let server = server.await.context("no port for the Lambda Runtime API")?;
+        let address = ports::loopback(server.port()).to_string();
+        Ok(Self { address, events, state, server })
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` has to say.
@@ -87,7 +85,7 @@ impl RuntimeApi {
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.port
+        self.server.port()
     }
 
     /// Whether the process has asked for an event. Waits a moment for it; fails when it said that it can't start.
@@ -111,31 +109,11 @@ impl RuntimeApi {
     }
 }
 
-impl Drop for RuntimeApi {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropped with the task that runs this, and its connections with it.
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let shared = shared.clone();
-        connections.spawn(async move {
-            let service = service_fn(|request| shared.answer(request));
-            // A process that ends cuts its connection, and may.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
 impl Shared {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
         let path = request.uri().path().trim_start_matches("/2018-06-01/runtime/").to_owned();
         let parts: Vec<&str> = path.split('/').collect();
-        let answer = match parts.as_slice() {
+        match parts.as_slice() {
             ["invocation", "next"] => self.next().await,
             ["invocation", id, "response"] => self.take(id, Outcome::Answered, request).await,
             ["invocation", id, "error"] => self.take(id, Outcome::Failed, request).await,
@@ -145,12 +123,11 @@ impl Shared {
                 status(202)
             }
             _ => status(404),
-        };
-        Ok(answer)
+        }
     }
 
     /// Waits until there is an event. Until then the connection stays open, as Lambda's does.
-    async fn next(&self) -> Response<Full<Bytes>> {
+    async fn next(&self) -> Answer {
         self.state.send_replace(State::Asked);
         let Some(event) = self.events.lock().await.recv().await else { return status(500) };
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -170,12 +147,7 @@ impl Shared {
         response.body(Full::from(event.body)).unwrap_or_default()
     }
 
-    async fn take(
-        &self,
-        id: &str,
-        outcome: impl FnOnce(Value) -> Outcome,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
+    async fn take(&self, id: &str, outcome: impl FnOnce(Value) -> Outcome, request: Request<Incoming>) -> Answer {
         // A body that didn't come whole is none: the process is ending.
         let Some(body) = body(request).await else { return status(400) };
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +166,7 @@ async fn body(request: Request<Incoming>) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-fn status(code: u16) -> Response<Full<Bytes>> {
+fn status(code: u16) -> Answer {
     let mut response = Response::new(Full::from("{}"));
     *response.status_mut() = code.try_into().unwrap_or_default();
     response

@@ -98,21 +98,28 @@ pub(super) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey
 
 /// Who calls, by what API Gateway's JWT authorizer has verified. Nothing that the caller sends is believed.
 pub(super) fn caller(request: &Request) -> Caller {
-    let subject = token(request).and_then(|token| token.claims.get("sub"));
+    let subject = token(request).and_then(|token| token.claims.get("sub")).filter(|subject| !subject.is_empty());
     subject.map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
 }
 
 /// Refuses whoever is no administrator: whose verified token lacks the scope. Where administration is open everybody is one.
 pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
     let Administrators::WithScope(wanted) = office.administrators() else { return Ok(()) };
-    let has_scope = |token: &ApiGatewayRequestAuthorizerJwtDescription| {
-        let claimed = token.claims.get("scope").map(String::as_str).unwrap_or_default().split(' ');
-        claimed.chain(token.scopes.iter().flatten().map(String::as_str)).any(|scope| scope == wanted)
-    };
-    if token(request).is_some_and(has_scope) {
+    if token(request).is_some_and(|token| scopes(token).any(|scope| scope == wanted)) {
         return Ok(());
     }
     Err(Problem::new(Code::Forbidden, format!("Expected a token with the scope {wanted}. Nothing was changed.")))
+}
+
+/// The scopes of a token: `scope` or `scp`, as issuers differ, and those that API Gateway picked out for the route. Claims
+/// are texts by the time that they get here: a list has become `[a b]`.
+fn scopes(token: &ApiGatewayRequestAuthorizerJwtDescription) -> impl Iterator<Item = &str> {
+    let claims = ["scope", "scp"].into_iter().filter_map(|name| token.claims.get(name));
+    let claimed = claims.flat_map(|claim| {
+        let list = claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        list.unwrap_or(claim).split(' ')
+    });
+    claimed.chain(token.scopes.iter().flatten().map(String::as_str))
 }
 
 fn token(request: &Request) -> Option<&ApiGatewayRequestAuthorizerJwtDescription> {
@@ -250,5 +257,16 @@ mod tests {
         for wanted in ["", "00aa", "\"00ab\"", "\"x\",\"y\""] {
             assert!(!matches(wanted, etag), "{wanted}");
         }
+    }
+
+    #[test]
+    fn scopes_are_those_of_either_claim_as_a_text_or_a_list_and_whole() {
+        let scopes_of = |token: serde_json::Value| -> Vec<String> {
+            let token = serde_json::from_value(token).unwrap();
+            scopes(&token).map(str::to_owned).collect()
+        };
+        let claims = serde_json::json!({ "claims": { "scope": "a b/c", "scp": "[d e]" }, "scopes": ["f"] });
+        assert_eq!(scopes_of(claims), ["a", "b/c", "d", "e", "f"]);
+        assert_eq!(scopes_of(serde_json::json!({ "claims": { "scp": "[d" }, "scopes": null })), ["[d"]);
     }
 }

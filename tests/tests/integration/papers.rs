@@ -192,3 +192,70 @@ fn the_readme_explains_every_setting() {
         assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table");
     }
 }
+
+/// The names of all tests below these folders.
+fn tests_below(folder: &std::path::Path, names: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_below(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            // What follows `#[test]` or `#[tokio::test(...)]`, further attributes left out.
+            for after in source.split("#[test]").skip(1).chain(source.split("#[tokio::test").skip(1)) {
+                let name = after.split("fn ").nth(1).unwrap_or_default().split('(').next().unwrap_or_default();
+                names.insert(name.to_owned());
+            }
+        }
+    }
+}
+
+#[test]
+fn each_threat_names_tests_that_there_are() {
+    let root = boxoffice_local::checkout::root().unwrap();
+    let mut tests = BTreeSet::new();
+    for folder in ["tests/tests", "shared/src", "local/src", "publish/src", "admin/src"] {
+        tests_below(&root.join(folder), &mut tests);
+    }
+    let document = read("docs/SECURITY.md");
+    let table = document.split("\n## Threats\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let mut threats = 0;
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, _, named] = cells.as_slice() else { panic!("three cells: {row}") };
+        if *named == "tests" {
+            continue;
+        }
+        let named: Vec<_> = named.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "no test: {row}");
+        for name in named {
+            assert!(tests.contains(name), "there is no test {name}");
+        }
+        threats += 1;
+    }
+    assert!(threats >= 15, "{threats}");
+}
+
+#[test]
+fn no_function_depends_on_what_is_for_a_developers_machine() {
+    let manifests = std::fs::read_dir(boxoffice_local::checkout::root().unwrap().join("functions")).unwrap();
+    let functions = manifests.map(|entry| format!("functions/{}/Cargo.toml", entry.unwrap().file_name().display()));
+    for manifest in functions.chain(["shared", "publish"].map(|name| format!("{name}/Cargo.toml"))) {
+        let table: toml::Table = read(&manifest).parse().unwrap();
+        for name in ["boxoffice-local", "jsonwebtoken", "aws-lc-rs", "hyper", "dynoxide-rs"] {
+            assert!(table["dependencies"].get(name).is_none(), "{manifest}: {name}");
+        }
+    }
+}
+
+/// Nothing that a caller sends is an address that a function goes to: it makes no request but to AWS and to the cache.
+#[test]
+fn no_function_has_a_client_for_addresses() {
+    for (name, manifest) in ["shared", "publish"].map(|name| (name, read(&format!("{name}/Cargo.toml")))) {
+        let table: toml::Table = manifest.parse().unwrap();
+        for client in ["reqwest", "ureq", "hyper-util", "isahc", "curl", "attohttpc"] {
+            assert!(table["dependencies"].get(client).is_none(), "{name}: {client}");
+        }
+    }
+}

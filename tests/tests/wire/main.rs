@@ -6,6 +6,7 @@
 
 mod dynamodb;
 mod host;
+mod logs;
 mod memory;
 mod metrics;
 mod process;

@@ -97,6 +97,14 @@ async fn what_a_caller_reserved_signed_in_is_nobody_elses() {
 }
 
 #[tokio::test]
+async fn an_empty_subject_is_nobody() {
+    let world = World::new().await;
+    let body = json!({ "seat": "A1", "reservation_id": id(1) });
+    assert_eq!(Call::reserve("1", &body).signed_in("").send(&world.office).await.status, 201);
+    assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.status, 200, "theirs who know its id");
+}
+
+#[tokio::test]
 async fn releasing_frees_the_seats_at_once_and_may_be_repeated() {
     let world = World::new().await;
     reserve(&world, json!(["A1", "A2"]), 600).await;

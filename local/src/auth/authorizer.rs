@@ -1,0 +1,105 @@
+//! What API Gateway's JWT authorizer does with a request, by the issuer's real keys.
+
+use anyhow::{Context, Result, bail};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::Uri;
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::claims::{self, Claims};
+
+/// API Gateway takes no others.
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
+const MOST_ANSWER: usize = 64 * 1024;
+
+/// Lets those in who have a token of one issuer for one audience.
+pub struct Authorizer {
+    issuer: String,
+    audience: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    /// As they were last answered.
+    keys: Mutex<JwkSet>,
+}
+
+/// Why somebody isn't let in; nothing where there was no token at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused(pub Option<&'static str>);
+
+impl Authorizer {
+    /// For tokens of this issuer, an address below which there is its configuration.
+    pub fn new(issuer: &str, audience: &str) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let keys = Mutex::new(JwkSet { keys: Vec::new() });
+        Self { issuer: issuer.to_owned(), audience: audience.to_owned(), client, keys }
+    }
+
+    /// The claims of the token in the header `Authorization`, each as a text; `now` in seconds since 1970.
+    pub async fn authorize(&self, headers: &HeaderMap, now: i64) -> Result<Claims, Refused> {
+        let token = bearer(headers).ok_or(Refused(None))?;
+        let claims = self.verified(token).await.map_err(|why| Refused(Some(why)))?;
+        claims::check(&claims, &self.issuer, &self.audience, now).map_err(|why| Refused(Some(why)))?;
+        Ok(claims::as_texts(&claims))
+    }
+
+    /// The claims of a token that was signed by the key it names, which is one of the issuer's.
+    async fn verified(&self, token: &str) -> Result<Claims, &'static str> {
+        let header = decode_header(token).map_err(|_| "the token can't be read")?;
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err("the token has an algorithm that isn't taken");
+        }
+        let kid = header.kid.ok_or("the token names no key")?;
+        let key = self.key(&kid).await.map_err(|_| "the issuer can't be asked")?;
+        let key = key.filter(is_rsa).ok_or("the token names a key that the issuer doesn't have")?;
+        let key = DecodingKey::from_jwk(&key).map_err(|_| "the issuer's key can't be read")?;
+        let mut validation = Validation::new(header.alg);
+        // The signature only; what is claimed is looked at by `claims::check`, against a time that is handed in.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let token = decode::<Claims>(token, &key, &validation).map_err(|_| "the token has a wrong signature")?;
+        Ok(token.claims)
+    }
+
+    /// The issuer is asked when a name comes up that isn't known yet.
+    async fn key(&self, kid: &str) -> Result<Option<Jwk>> {
+        let mut keys = self.keys.lock().await;
+        if keys.find(kid).is_none() {
+            let configuration: Value = self.get(&format!("{}/.well-known/openid-configuration", self.issuer)).await?;
+            if configuration["issuer"] != self.issuer.as_str() {
+                bail!("{} calls itself {}", self.issuer, configuration["issuer"]);
+            }
+            *keys = self.get(configuration["jwks_uri"].as_str().context("no jwks_uri")?).await?;
+        }
+        Ok(keys.find(kid).cloned())
+    }
+
+    async fn get<T: DeserializeOwned>(&self, address: &str) -> Result<T> {
+        let answer = self.client.get(address.parse::<Uri>()?).await?;
+        let body = Limited::new(answer.into_body(), MOST_ANSWER).collect().await;
+        let body = body.map_err(|error| anyhow::anyhow!("{address}: {error}"))?.to_bytes();
+        Ok(serde_json::from_slice(&body)?)
+    }
+}
+
+/// The token alone, or after `Bearer`. Of two headers it can't be known which is meant.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?.trim();
+    let token = match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => value,
+    };
+    (!token.is_empty()).then_some(token)
+}
+
+fn is_rsa(key: &Jwk) -> bool {
+    matches!(key.algorithm, AlgorithmParameters::RSA(_))
+}

@@ -1,0 +1,161 @@
+//! Whoever asks for a token is given one: `POST /token` with `sub`, `scope` and `expires_in` as a form.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::HOST;
+use hyper::{Method, Request};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::signer::Signer;
+use crate::ports;
+use crate::server::{Answer, Server, json};
+
+/// What tokens are for (`aud`).
+pub const AUDIENCE: &str = "boxoffice";
+
+/// How many seconds a token is good for, unless it is said, and at the most.
+const DEFAULT_LIFETIME: i64 = 3_600;
+const LONGEST_LIFETIME: i64 = 86_400;
+const MOST_FORM: usize = 8 * 1024;
+const MOST_TEXT: usize = 255;
+
+/// A running issuer. Dropping it ends it, and its key is gone.
+pub struct Issuer {
+    url: String,
+    signer: Arc<Signer>,
+    _server: Server,
+}
+
+impl Issuer {
+    /// Makes a key and listens on a port of 127.0.0.1; 0 is any that is free.
+    pub async fn start(port: u16) -> Result<Self> {
+        let port = if port == 0 { ports::free_port()? } else { port };
+        let (url, signer) = (format!("http://127.0.0.1:{port}"), Arc::new(Signer::generate()?));
+        let own = (url.clone(), signer.clone());
+        let server = Server::start(port, move |request| {
+            let (url, signer) = own.clone();
+            async move { answer(&url, &signer, request).await }
+        });
+        Ok(Self { url, signer, _server: server.await? })
+    }
+
+    /// What it is called in `iss`, and where it is: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its key.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+}
+
+async fn answer(issuer: &str, signer: &Signer, request: Request<Incoming>) -> Answer {
+    if !is_for_this_machine(&request) {
+        return refused("invalid_request", "Host: expected 127.0.0.1 or localhost");
+    }
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, "/.well-known/openid-configuration") => json(200, &configuration(issuer)),
+        (&Method::GET, "/.well-known/jwks.json") => json(200, &json!(signer.public())),
+        (&Method::POST, "/token") => {
+            let Some(form) = form(request).await else { return refused("invalid_request", "expected a form") };
+            let token = wanted(&form, issuer, Timestamp::now().as_second())
+                .and_then(|claims| Ok((signer.sign(&claims).map_err(|_| "can't sign")?, claims)));
+            match token {
+                Ok((token, claims)) => json(200, &granted(&token, &claims)),
+                Err(expected) => refused("invalid_request", expected),
+            }
+        }
+        _ => json(404, &json!({ "error": "not_found" })),
+    }
+}
+
+/// A page in a browser that had a name of its own lead here could read tokens otherwise.
+fn is_for_this_machine(request: &Request<Incoming>) -> bool {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    ["127.0.0.1", "localhost"].contains(&host.split(':').next().unwrap_or_default())
+}
+
+/// OpenID Connect Discovery 1.0, as far as it goes here.
+fn configuration(issuer: &str) -> Value {
+    json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "token_endpoint": format!("{issuer}/token"),
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    })
+}
+
+async fn form(request: Request<Incoming>) -> Option<HashMap<String, String>> {
+    let body = Limited::new(request.into_body(), MOST_FORM).collect().await.ok()?.to_bytes();
+    Some(form_urlencoded::parse(&body).into_owned().collect())
+}
+
+/// The claims of the token that is asked for, or what was expected.
+fn wanted(form: &HashMap<String, String>, issuer: &str, now: i64) -> Result<Value, &'static str> {
+    let text = |name: &str| form.get(name).filter(|text| !text.is_empty());
+    let plain = |text: &&String| text.len() <= MOST_TEXT && !text.contains(char::is_control);
+    let subject = text("sub").filter(plain).ok_or("sub: expected 1 to 255 characters")?;
+    let lifetime = match text("expires_in") {
+        None => DEFAULT_LIFETIME,
+        Some(seconds) => {
+            let seconds = seconds.parse().ok().filter(|seconds| (1..=LONGEST_LIFETIME).contains(seconds));
+            seconds.ok_or("expires_in: expected a whole number of seconds from 1 to 86400")?
+        }
+    };
+    let mut claims = json!({ "iss": issuer, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + lifetime });
+    if let Some(scope) = text("scope") {
+        claims["scope"] = json!(Some(scope).filter(plain).ok_or("scope: expected at most 255 characters")?);
+    }
+    Ok(claims)
+}
+
+/// RFC 6749, 5.1
+fn granted(token: &str, claims: &Value) -> Value {
+    let lifetime = claims["exp"].as_i64().unwrap_or_default() - claims["iat"].as_i64().unwrap_or_default();
+    json!({
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": lifetime,
+        "scope": claims["scope"].as_str().unwrap_or_default(),
+    })
+}
+
+/// RFC 6749, 5.2
+fn refused(error: &str, expected: &str) -> Answer {
+    json(400, &json!({ "error": error, "error_description": expected }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted_of(form: &[(&str, &str)]) -> Result<Value, &'static str> {
+        let form = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        wanted(&form, "http://127.0.0.1:1", 1_000)
+    }
+
+    #[test]
+    fn a_token_says_who_for_what_and_until_when() {
+        let claims = wanted_of(&[("sub", "alice"), ("scope", "boxoffice/admin openid"), ("expires_in", "60")]).unwrap();
+        let expected = json!({ "iss": "http://127.0.0.1:1", "aud": "boxoffice", "sub": "alice", "iat": 1_000,
+            "exp": 1_060, "scope": "boxoffice/admin openid" });
+        assert_eq!(claims, expected);
+        assert_eq!(granted("t", &claims)["expires_in"], 60);
+    }
+
+    #[test]
+    fn without_a_subject_or_for_too_long_there_is_none() {
+        for form in [&[][..], &[("sub", "")], &[("sub", "a\nb")], &[("sub", "a"), ("expires_in", "0")]] {
+            assert!(wanted_of(form).is_err(), "{form:?}");
+        }
+        assert!(wanted_of(&[("sub", "a"), ("expires_in", "86401")]).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! What a function answered as HTTP.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use serde_json::Value;
+
+use crate::server::Answer;
+
+/// Nothing where it is no answer of the form that API Gateway takes (payload 2.0).
+pub(super) fn of(answered: &Value) -> Option<Answer> {
+    let status = u16::try_from(answered["statusCode"].as_u64()?).ok()?;
+    let mut answer = Response::builder().status(status);
+    let one = answered["headers"].as_object().into_iter().flatten();
+    let one = one.filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let several = answered["multiValueHeaders"].as_object().into_iter().flatten();
+    let several = several.flat_map(|(name, values)| {
+        values.as_array().into_iter().flatten().filter_map(move |value| Some((name, value.as_str()?)))
+    });
+    // lambda_http puts each into both.
+    let several: Vec<_> = several.collect();
+    let one = one.filter(|(name, _)| several.iter().all(|(known, _)| known != name));
+    for (name, value) in one.chain(several.iter().copied()) {
+        answer = answer.header(name, value);
+    }
+    answer.body(Full::from(body(answered)?)).ok()
+}
+
+fn body(answered: &Value) -> Option<Bytes> {
+    let text = answered["body"].as_str().unwrap_or_default();
+    match answered["isBase64Encoded"].as_bool() {
+        Some(true) => STANDARD.decode(text).ok().map(Bytes::from),
+        _ => Some(Bytes::copy_from_slice(text.as_bytes())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn status_headers_and_body_are_those_of_the_function() {
+        let answered = json!({ "statusCode": 201, "headers": { "a": "1", "b": "2" }, "multiValueHeaders": { "b": ["2", "3"] },
+            "body": "aGk=", "isBase64Encoded": true });
+        let answer = of(&answered).unwrap();
+        let headers: Vec<_> =
+            answer.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        assert_eq!((answer.status().as_u16(), headers), (201, vec![("a", "1"), ("b", "2"), ("b", "3")]));
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hi");
+    }
+
+    #[test]
+    fn an_error_is_no_answer() {
+        for answered in
+            [json!({ "errorType": "x", "errorMessage": "y" }), json!("text"), json!({ "statusCode": 99_999 })]
+        {
+            assert!(of(&answered).is_none(), "{answered}");
+        }
+    }
+}

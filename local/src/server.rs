@@ -1,0 +1,77 @@
+//! A small HTTP server on a port of this machine.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::ports;
+
+/// An answer, whole.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Dropping it ends it, and its connections with it.
+#[derive(Debug)]
+pub(crate) struct Server {
+    port: u16,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Listens on a port of 127.0.0.1, 0 being any that is free, and has each request answered.
+    pub(crate) async fn start<A, F>(port: u16, answer: A) -> Result<Self>
+    where
+        A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let listener = TcpListener::bind(ports::loopback(port)).await;
+        let listener = listener.with_context(|| format!("can't listen on port {port}"))?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { port, task: tokio::spawn(serve(listener, Arc::new(answer))) })
+    }
+
+    /// Its port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve<A, F>(listener: TcpListener, answer: Arc<A>)
+where
+    A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    // Dropped with the task that runs this, and its connections with it.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let answer = answer.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request).await) });
+            // Whoever asks may go away at any time.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// An answer in JSON that nobody may keep.
+pub(crate) fn json(status: u16, body: &Value) -> Answer {
+    let answer = Response::builder().status(status).header("content-type", "application/json");
+    // Can't fail: each part is a constant.
+    answer.header("cache-control", "no-store").body(Full::from(body.to_string())).unwrap_or_default()
+}

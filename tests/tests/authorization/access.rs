@@ -1,0 +1,164 @@
+//! Who may do what: looks are everybody's, what is made is its maker's, theaters are the administrators'.
+
+use boxoffice_local::gateway::needs_token;
+use hyper::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::site::site;
+
+#[tokio::test]
+async fn looking_needs_no_token_and_everything_else_does() {
+    for (route, _) in boxoffice::http::ROUTES {
+        let (method, path) = route.split_once(' ').unwrap();
+        let id = Uuid::now_v7().to_string();
+        let path = path.replace("{theaterId}", "1").replace("{reservationId}", &id).replace("{bookingId}", &id);
+        let answer = site().send("", method.parse().unwrap(), &path, &Value::Null).await;
+        let looks = *method == *"GET" && !route.contains("reservations") && !route.contains("bookings");
+        assert_eq!(answer.status, if looks { 200 } else { 401 }, "{route}");
+        assert_eq!(needs_token(route), !looks, "{route}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_is_answered_whatever_its_token_is_worth() {
+    for authorization in ["Bearer x", "nonsense", ""] {
+        let look = site().send(authorization, Method::GET, "/theaters/1/seats", &Value::Null).await;
+        assert_eq!(look.status, 200, "{authorization}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_taken_with_or_without_bearer_for_one_audience_of_several_or_a_client() {
+    let site = site();
+    for authorization in [
+        site.token("alice"),
+        format!("bearer {}", site.token("alice")),
+        format!("Bearer {}", site.token_with(&json!({ "aud": ["else", "boxoffice"] }))),
+    ] {
+        let answer = site.send(&authorization, Method::POST, "/theaters/1/book", &json!({})).await;
+        assert_eq!(answer.code(), (400, "malformed_request"), "{authorization}");
+    }
+}
+
+#[tokio::test]
+async fn anothers_reservation_is_not_found() {
+    let (site, id) = (site(), Uuid::now_v7().to_string());
+    let body = json!({ "seat": "A1", "reservation_id": id });
+    assert_eq!(site.send_as("alice", Method::POST, "/theaters/1/reserve", &body).await.status, 201);
+    let own = format!("/theaters/1/reservations/{id}");
+    for (method, path, body) in [
+        (Method::GET, own.clone(), Value::Null),
+        (Method::GET, format!("{own}?seats=A1"), Value::Null),
+        (Method::POST, format!("{own}/extend"), json!({})),
+        (Method::POST, "/theaters/1/book".to_owned(), json!({ "reservation_id": id })),
+    ] {
+        let answer = site.send_as("mallory", method.clone(), &path, &body).await;
+        assert_eq!(answer.code(), (404, "reservation_not_found"), "{method} {path}");
+    }
+    // It is answered as a repeat would be, and frees nothing.
+    assert_eq!(site.send_as("mallory", Method::DELETE, &own, &Value::Null).await.status, 204);
+    for call in ["reserve", "book"] {
+        let answer = site.send_as("mallory", Method::POST, &format!("/theaters/1/{call}"), &body).await;
+        assert_eq!(answer.code(), (409, "seat_unavailable"), "{call}");
+    }
+    let mine = site.send_as("alice", Method::GET, &own, &Value::Null).await;
+    assert_eq!((mine.status, &mine.body["seats"]), (200, &json!(["A1"])));
+    assert_eq!(site.send_as("alice", Method::DELETE, &own, &Value::Null).await.status, 204);
+}
+
+#[tokio::test]
+async fn anothers_booking_is_not_found() {
+    let (site, id) = (site(), Uuid::now_v7().to_string());
+    let body = json!({ "seat": "A2", "booking_id": id });
+    assert_eq!(site.send_as("alice", Method::POST, "/theaters/1/book", &body).await.status, 201);
+    let own = format!("/theaters/1/bookings/{id}");
+    for method in [Method::GET, Method::DELETE] {
+        let answer = site.send_as("mallory", method.clone(), &own, &Value::Null).await;
+        assert_eq!(answer.code(), (404, "booking_not_found"), "{method}");
+    }
+    let replay = site.send_as("mallory", Method::POST, "/theaters/1/book", &body).await;
+    assert_eq!(replay.code(), (422, "idempotency_key_reused"), "nor replayed to others");
+    assert_eq!(site.send_as("alice", Method::GET, &own, &Value::Null).await.body["status"], "booked");
+    assert_eq!(site.send_as("alice", Method::DELETE, &own, &Value::Null).await.status, 204);
+}
+
+#[tokio::test]
+async fn claims_that_a_caller_writes_into_the_request_are_not_believed() {
+    let (site, id) = (site(), Uuid::now_v7().to_string());
+    let body = json!({ "seat": "A3", "reservation_id": id });
+    assert_eq!(site.send_as("alice", Method::POST, "/theaters/1/reserve", &body).await.status, 201);
+    let claims = json!({ "jwt": { "claims": { "sub": "alice", "scope": "boxoffice/admin" } } }).to_string();
+    let request = hyper::Request::get(format!("{}/theaters/1/reservations/{id}?sub=alice", site.url))
+        .header("authorization", site.token("mallory"))
+        .header("x-amzn-request-context", json!({ "authorizer": claims }).to_string())
+        .header("requestcontext", &claims)
+        .header("sub", "alice");
+    let answer = crate::site::answer(request.body("".into()).unwrap()).await;
+    assert_eq!(answer.code(), (404, "reservation_not_found"));
+}
+
+#[tokio::test]
+async fn the_way_round_the_gateway_is_no_route() {
+    let invoke = site().url.replace("/v1", "/2015-03-31/functions/book/invocations");
+    let request = hyper::Request::post(invoke).body("{}".into()).unwrap();
+    let answer = crate::site::answer(request).await;
+    assert_eq!((answer.status, answer.body), (404, json!({ "message": "Not Found" })));
+}
+
+#[tokio::test]
+async fn theaters_are_changed_by_tokens_with_the_scope_only() {
+    let site = site();
+    let layout = json!({ "name": "Studio", "seats": ["A1"] });
+    for claims in [
+        json!({}),
+        json!({ "scope": "boxoffice/adm openid" }),
+        json!({ "scope": "boxoffice/administrator" }),
+        json!({ "scp": ["openid"] }),
+        json!({ "scopes": "boxoffice/admin", "roles": ["boxoffice/admin"] }),
+    ] {
+        let bearer = format!("Bearer {}", site.token_with(&claims));
+        for method in [Method::PUT, Method::DELETE] {
+            let answer = site.send(&bearer, method, "/theaters/studio", &layout).await;
+            assert_eq!(answer.code(), (403, "forbidden"), "{claims}");
+        }
+    }
+    // As a text or a list, as `scope` or `scp`: issuers differ.
+    for (n, claims) in [
+        json!({ "scope": "openid boxoffice/admin" }),
+        json!({ "scope": ["boxoffice/admin", "openid"] }),
+        json!({ "scp": "boxoffice/admin" }),
+        json!({ "scp": ["openid", "boxoffice/admin"] }),
+        json!({ "scope": "openid", "scp": ["boxoffice/admin"] }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bearer = format!("Bearer {}", site.token_with(&claims));
+        let answer = site.send(&bearer, Method::PUT, &format!("/theaters/studio-{n}"), &layout).await;
+        assert_eq!(answer.status, 201, "{claims} {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_page_of_another_origin_may_read_an_answer() {
+    for (method, path) in [("GET", "/theaters/1/seats"), ("OPTIONS", "/theaters/1/reserve")] {
+        let request = hyper::Request::builder().method(method).uri(format!("{}{path}", site().url));
+        let request = request.header("origin", "https://evil.example").header("access-control-request-method", "POST");
+        let answer = crate::site::answer(request.body("".into()).unwrap()).await;
+        assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_answers_to_this_machines_names_only() {
+    let ask = |host: &'static str| {
+        let request = hyper::Request::post(format!("{}/token", site().issuer)).header("host", host);
+        crate::site::answer(request.body("sub=alice".into()).unwrap())
+    };
+    for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8090"] {
+        let answer = ask(host).await;
+        assert_eq!((answer.status, &answer.body["error"]), (400, &json!("invalid_request")), "{host}");
+    }
+    assert_eq!(ask("localhost:8090").await.body["token_type"], "Bearer");
+}

@@ -1,0 +1,42 @@
+//! The README's section on authorization, word for word.
+
+use std::process::Command;
+
+use boxoffice_local::checkout;
+
+use crate::site::site;
+
+#[test]
+fn the_readmes_curls_with_tokens_are_answered_as_it_says() {
+    let readme = std::fs::read_to_string(checkout::root().unwrap().join("README.md")).unwrap();
+    let section = readme.split("\n## Authorization\n").nth(1).expect("a section").split("\n## ").next().unwrap();
+    let address = |url: &str| url.trim_start_matches("http://").trim_end_matches("/v1").to_owned();
+    let mut blocks = section.split("```").skip(1).step_by(2);
+    let mut tried = 0;
+    while let Some(script) = blocks.next() {
+        let Some(script) = script.strip_prefix("sh\n") else { continue };
+        let shown = blocks.next().and_then(|block| block.strip_prefix("console\n")).expect("what is answered");
+        let script = script.replace("127.0.0.1:8000", &address(&site().url));
+        let script = script.replace("127.0.0.1:8090", &address(&site().issuer));
+        let output = Command::new("sh").arg("-euc").arg(&script).output().unwrap();
+        assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let varies = |text: &str| -> Vec<String> { text.lines().map(without_ids).collect() };
+        assert_eq!(varies(&said), varies(shown), "{script}");
+        tried += 1;
+    }
+    assert!(tried >= 2, "{tried}");
+}
+
+/// A line without what is another one each time: ids and times.
+fn without_ids(line: &str) -> String {
+    let mut fields: Vec<_> = line.split(',').map(str::to_owned).collect();
+    for field in &mut fields {
+        for name in ["\"request_id\":", "\"expires_at\":", "\"layout_version\":", "\"booked_at\":"] {
+            if field.trim_start_matches('{').starts_with(name) {
+                *field = format!("{name} varies");
+            }
+        }
+    }
+    fields.join(",")
+}

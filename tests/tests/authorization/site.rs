@@ -1,0 +1,118 @@
+//! One cloud that asks for tokens, for all tests of this process; each test has seats of its own.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use boxoffice_local::auth::{AUDIENCE, Signer};
+use boxoffice_local::checkout;
+use boxoffice_local::cloud::{Cloud, CloudOptions};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// As long as an answer may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where the cloud is, and the key of its issuer.
+pub(crate) struct Site {
+    /// `http://127.0.0.1:PORT/v1`
+    pub(crate) url: String,
+    pub(crate) issuer: String,
+    pub(crate) signer: Signer,
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Status and `code`.
+    pub(crate) fn code(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or_default())
+    }
+}
+
+/// The cloud runs in a thread of its own, beyond the runtime of the test that first asks for it, until the process ends.
+pub(crate) fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| {
+        let (ready, started) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut cloud = Cloud::start(&options(), &mut |_| {}).await.expect("the functions are built");
+                let issuer = cloud.issuer().expect("tokens are asked for");
+                let (url, issuer, signer) = (cloud.url(), issuer.url().to_owned(), issuer.signer().clone());
+                ready.send(Site { url, issuer, signer }).unwrap();
+                panic!("{:#}", cloud.serve(&|_| {}).await);
+            });
+        });
+        started.recv().expect("the cloud starts")
+    })
+}
+
+fn options() -> CloudOptions {
+    let data = checkout::scratch().unwrap().join("authorization");
+    // What an earlier run left.
+    drop(std::fs::remove_dir_all(&data));
+    CloudOptions { port: 0, issuer_port: 0, data, auth: true, ..CloudOptions::of_checkout().unwrap() }
+}
+
+impl Site {
+    /// What a good token of this caller claims.
+    pub(crate) fn claims(&self, subject: &str) -> Value {
+        let now = Timestamp::now().as_second();
+        json!({ "iss": self.issuer, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + 600 })
+    }
+
+    /// A good token.
+    pub(crate) fn token(&self, subject: &str) -> String {
+        self.signer.sign(&self.claims(subject)).unwrap()
+    }
+
+    /// A good token with more claims, or other ones.
+    pub(crate) fn token_with(&self, changes: &Value) -> String {
+        let mut claims = self.claims("alice");
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        self.signer.sign(&claims).unwrap()
+    }
+
+    /// Sends a request with this header `Authorization`; without one where it is empty.
+    pub(crate) async fn send(&self, authorization: &str, method: Method, path: &str, body: &Value) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if !authorization.is_empty() {
+            request = request.header("authorization", authorization);
+        }
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let request = request.header("content-type", "application/json").body(Full::from(body)).unwrap();
+        answer(request).await
+    }
+
+    /// Sends a request as this caller.
+    pub(crate) async fn send_as(&self, subject: &str, method: Method, path: &str, body: &Value) -> Answer {
+        self.send(&format!("Bearer {}", self.token(subject)), method, path, body).await
+    }
+}
+
+/// Sends a request.
+pub(crate) async fn answer(request: Request<Full<Bytes>>) -> Answer {
+    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let response = tokio::time::timeout(PATIENCE, client.request(request)).await.expect("an answer").unwrap();
+    let status = response.status().as_u16();
+    let headers = response.headers().iter();
+    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+}
