@@ -11,7 +11,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy load clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy deploy-test load clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -20,6 +20,7 @@ help:
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
 	@echo '                  and the release binaries under faults'
+	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function of it'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, and choosing seats, measured'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
@@ -73,6 +74,10 @@ mutants: setup
 
 build: setup
 	cargo lambda build --release --locked
+
+deploy-test: binaries build
+	@python3 local/install_tools.py run check deploy
+	@python3 infra/deploy_test/run.py
 
 bench: build
 	@cargo run --quiet --release --locked -p boxoffice-bench
