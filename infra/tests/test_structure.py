@@ -118,6 +118,14 @@ class Structure(unittest.TestCase):
                 self.assertIn("Aliaslive}", method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"])
 
 
+class Events(unittest.TestCase):
+    def test_whoever_wants_none_has_neither_their_function_nor_their_queues(self):
+        made = stack(PublishEvents="false")
+        self.assertEqual(set(made.of_type("AWS::SQS::Queue")), {"UndeliveredChanges"})
+        more = set(stack().resources) - set(made.resources)
+        self.assertTrue(all(re.search("PublishEvents|EventsBehind|Expir", name) for name in more), more)
+
+
 class Runbooks(unittest.TestCase):
     def test_every_runbook_is_some_alarms(self):
         alarms = stack(AlarmEmail="a@b").of_type("AWS::CloudWatch::Alarm").values()

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Deploys the stack with sam to an emulator of AWS on this machine, calls every function of it, changes it and deletes it.
+
+    run.py                    `sam build` first
+    run.py --built FOLDER     what is in the folder, such as .aws-sam/build, as it is
+
+Called by `make deploy-test`, after everything is built. Needs `local/install_tools.py run check deploy`. Whatever happens, Ctrl-C
+included, what it started is ended; nothing of AWS is asked, and no credentials are used. Logs: target/tmp/deploy-test.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".tools"
+# The packages that come with ministack, boto3 among them; in a folder of its own where Python has no venv.
+sys.path += [str(next(TOOLS.glob("deploy/lib/python3*/site-packages"), TOOLS / "deploy"))]
+
+from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
+from emulator import Emulator, reached_from_outside  # noqa: E402
+from facts import Facts, Problem  # noqa: E402
+from sale import TOLD, Listener, Sale  # noqa: E402
+from stack import Stack  # noqa: E402
+from template import adapt  # noqa: E402
+
+TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+LOGS = TARGET / "tmp" / "deploy-test"
+LOAD_THEATERS = TARGET / "debug" / "load-theaters"
+THEATERS = ROOT / "local" / "theaters.json"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--built", type=Path, help="folder of `sam build`")
+    built = parser.parse_args().built
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    needed = [TOOLS / "bin/sam", TOOLS / "bin/ministack", LOAD_THEATERS, *([built / "template.yaml"] if built else [])]
+    missing = [str(path) for path in needed if not path.exists()]
+    if missing:
+        sys.exit(f"deploy-test: {' and '.join(missing)} missing; `make deploy-test` makes what it needs")
+    facts = Facts()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / "sam.log").write_text("")
+    try:
+        with tempfile.TemporaryDirectory(prefix="deploy-test-") as folder:
+            test(facts, Path(folder), built or build(facts))
+    except (Problem, BotoCoreError, ClientError) as problem:
+        sys.exit(f"deploy-test: FAILED after {facts.seconds():.0f} s, at: {facts.at}: {problem}")
+    except KeyboardInterrupt:
+        print("deploy-test: interrupted; all that it started is ended", file=sys.stderr)
+        sys.exit(130)
+    print(f"deploy-test: {facts.summary()}")
+    sys.exit(1 if facts.failed else 0)
+
+
+def build(facts):
+    facts.step("sam build")
+    command = [TOOLS / "bin/sam", "build", "--template", "infra/template.yaml"]
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    with open(LOGS / "sam.log", "a") as log:
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
+    if done.returncode != 0:
+        raise Problem(f"expected `sam build` to succeed, and it ended with {done.returncode}: {LOGS / 'sam.log'}")
+    return ROOT / ".aws-sam" / "build"
+
+
+def test(facts, folder, built):
+    template, left_out = adapt(built)
+    (folder / "template.yaml").write_text(template)
+    facts.step(f"starting ministack; left out are CodeDeploy and {', '.join(left_out) or 'no alarms'}")
+    with Emulator(TOOLS / "bin/ministack", folder, LOGS / "ministack.log") as emulator:
+        facts.expect("whether the emulator can be reached from outside", False, reached_from_outside(emulator.port) or False)
+        stack = Stack(TOOLS / "bin/sam", folder / "template.yaml", emulator, LOGS / "sam.log")
+        deploy(facts, stack)
+        sell(facts, stack)
+        change(facts, stack)
+        delete(facts, stack)
+
+
+def deploy(facts, stack):
+    facts.step("sam deploy")
+    stack.deploy(Cache="none", Deployment="AllAtOnce")
+    facts.expect("the stack is deployed", "CREATE_COMPLETE", stack.status())
+
+
+def sell(facts, stack):
+    outputs, resources = stack.outputs(), stack.resources()
+    table = outputs["TableName"]
+    listener, sale = Listener(stack), Sale(stack, facts)
+    facts.step("loading theaters")
+    environment = {**stack.emulator.environment(), "TABLE_NAME": table}
+    done = subprocess.run([LOAD_THEATERS, THEATERS], env=environment, capture_output=True, text=True, check=False)
+    facts.expect("load-theaters succeeds", (0, ""), (done.returncode, done.stderr))
+    facts.step("calling the functions with events/*.json")
+    sale.requests()
+    items = sale.table(table)
+    facts.step("what was told on the event bus, and what waits")
+    sale.batches()
+    facts.expect("on the event bus there was told", TOLD, listener.kinds(TOLD))
+    sale.wake_up(items, resources["ExpiryQueue"])
+    sale.denied(resources["GetSeatsRole"])
+    for queue in ("UndeliveredChangesUrl", "UndeliveredExpiriesUrl"):
+        facts.expect(f"messages in the queue of {queue}", 0, sale.count(outputs[queue]))
+    sale.all_were_called()
+
+
+def change(facts, stack):
+    before = versions(stack)
+    facts.step("sam deploy again, of the same")
+    said = stack.deploy()
+    facts.expect("sam finds nothing to deploy", True, "No changes to deploy" in said)
+    facts.expect("each alias leads to the version that it led to", before, versions(stack))
+    facts.step("sam deploy of a changed parameter")
+    stack.deploy(LogLevel="debug")
+    facts.expect("the stack is changed", "UPDATE_COMPLETE", stack.status())
+    after = versions(stack)
+    moved = sorted(name for name in after if after[name] != before[name])
+    facts.expect("each alias leads to another version", sorted(before), moved)
+    lambdas = stack.client("lambda")
+    for function, name in stack.functions().items():
+        variables = lambdas.get_function_configuration(FunctionName=name, Qualifier="live")["Environment"]["Variables"]
+        got = (variables["LOG_LEVEL"], variables.get("CACHE_URL", ""))
+        facts.expect(f"{function} has the changed LogLevel, and Cache=none still", ("debug", ""), got)
+    answer = Sale(stack, facts).invoke("get-seats", (ROOT / "events/get-seats.success.json").read_bytes())
+    facts.expect("get-seats answers after the change", 200, answer.get("statusCode"))
+
+
+def versions(stack):
+    lambdas = stack.client("lambda")
+    names = stack.functions()
+    return {function: lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"] for function, name in names.items()}
+
+
+def delete(facts, stack):
+    table = stack.outputs()["TableName"]
+    facts.step("sam delete")
+    stack.delete()
+    facts.expect("the stack is gone", None, stack.status())
+    facts.expect("its functions are gone", [], stack.client("lambda").list_functions()["Functions"])
+    facts.expect("the table stays", True, table in stack.client("dynamodb").list_tables()["TableNames"])
+
+
+if __name__ == "__main__":
+    main()

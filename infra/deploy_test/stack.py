@@ -1,0 +1,83 @@
+"""The stack: deployed, changed and deleted by sam, looked at through CloudFormation."""
+
+import subprocess
+
+import boto3
+from botocore.config import Config
+
+from emulator import REGION
+from facts import Problem
+
+NAME = "boxoffice-deploy-test"
+
+
+class Stack:
+    """What was deployed."""
+
+    def __init__(self, sam, template, emulator, log):
+        self.sam, self.template, self.emulator, self.log = sam, template, emulator, log
+
+    def client(self, service):
+        # What fails is to be seen, not tried again: but for a first connection that an idle emulator dropped.
+        settings = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=60, proxies={})
+        return boto3.client(
+            service, endpoint_url=self.emulator.url, region_name=REGION, config=settings,
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )
+
+    def deploy(self, **parameters):
+        """Deploys the template; parameters that aren't named stay as they are. Returns what sam said."""
+        overrides = [f"{name}={value}" for name, value in parameters.items()]
+        return self.run(
+            "deploy", "--template-file", str(self.template), "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
+            "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
+            *(["--parameter-overrides", *overrides] if overrides else []),
+        )
+
+    def delete(self):
+        return self.run("delete", "--no-prompts")
+
+    def run(self, command, *options):
+        """Runs sam. All that it says goes to its log, the end of it into the complaint when it fails."""
+        words = [str(self.sam), command, "--stack-name", NAME, "--region", REGION, *options]
+        # Where no samconfig.toml lies: whatever somebody's own has to say isn't meant for this stack.
+        folder = self.template.parent
+        done = subprocess.run(
+            words, cwd=folder, env=self.emulator.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False,
+        )
+        with open(self.log, "a") as log:
+            log.write(f"$ {' '.join(words)}\n{done.stdout}\n")
+        if done.returncode != 0:
+            last = "\n".join(done.stdout.strip().splitlines()[-12:])
+            raise Problem(f"expected `sam {command}` to succeed, and it ended with {done.returncode}:\n{last}\nall of it: {self.log}")
+        return done.stdout
+
+    def status(self):
+        """CloudFormation's word for it. None once there is no such stack."""
+        for stack in self.client("cloudformation").describe_stacks()["Stacks"]:
+            if stack["StackName"] == NAME and stack["StackStatus"] != "DELETE_COMPLETE":
+                return stack["StackStatus"]
+        return None
+
+    def outputs(self):
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def resources(self):
+        """Names, by logical id."""
+        answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
+        return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in answer["StackResources"]}
+
+    def functions(self):
+        """The functions' names, by those of their binaries: get-seats is behind GetSeatsFunction."""
+        answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
+        return {
+            dashed(resource["LogicalResourceId"].removesuffix("Function")): resource["PhysicalResourceId"]
+            for resource in answer["StackResources"]
+            if resource["ResourceType"] == "AWS::Lambda::Function"
+        }
+
+
+def dashed(name):
+    return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")

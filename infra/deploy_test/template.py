@@ -1,0 +1,59 @@
+"""The template as the emulator can take it: `sam build`'s, without what ministack doesn't know.
+
+Each change is named here, and in infra/README.md. Everything else is deployed as it is on AWS.
+"""
+
+from pathlib import Path
+
+import yaml
+
+
+def adapt(built):
+    """The text of the template in the folder of `sam build`, adapted, and the names of the resources that are left out."""
+    root = yaml.compose((Path(built) / "template.yaml").read_text())
+    # It has no CodeDeploy: the aliases move at once.
+    drop_keys(root, "DeploymentPreference")
+    # It authorizes SendMessageBatch by an action of that name. On AWS it is authorized as SendMessage
+    # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html), and there is no other.
+    allow_with(root, "sqs:SendMessage", "sqs:SendMessageBatch")
+    resources = child(root, "Resources")
+    left_out = [name.value for name, resource in resources.value if has_metric_math(resource)]
+    resources.value = [pair for pair in resources.value if pair[0].value not in left_out]
+    for _, resource in resources.value:
+        code = child(child(resource, "Properties"), "CodeUri")
+        if isinstance(code, yaml.ScalarNode):
+            code.value = str((Path(built) / code.value).resolve())
+    return yaml.serialize(root), left_out
+
+
+def has_metric_math(resource):
+    """Alarms over an expression are refused."""
+    alarm = child(resource, "Type").value == "AWS::CloudWatch::Alarm"
+    return alarm and child(child(resource, "Properties"), "Metrics") is not None
+
+
+def child(node, name):
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return next((value for key, value in node.value if key.value == name), None)
+
+
+def drop_keys(node, name):
+    if isinstance(node, yaml.MappingNode):
+        node.value = [(key, value) for key, value in node.value if key.value != name]
+    for below in nodes_below(node):
+        drop_keys(below, name)
+
+
+def allow_with(node, action, further):
+    """Where an action stands in a list, another one comes along."""
+    if isinstance(node, yaml.SequenceNode) and any(value.value == action for value in node.value):
+        node.value.append(yaml.ScalarNode("tag:yaml.org,2002:str", further))
+    for below in nodes_below(node):
+        allow_with(below, action, further)
+
+
+def nodes_below(node):
+    if isinstance(node, yaml.MappingNode):
+        return [value for _, value in node.value]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
