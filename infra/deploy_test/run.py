@@ -63,7 +63,9 @@ def main():
 def build(facts):
     facts.step("sam build")
     command = [TOOLS / "bin/sam", "build", "--template", "infra/template.yaml"]
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    path = f"{TOOLS / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    # sam wants a region to be named, and asks nothing there.
+    environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     with open(LOGS / "sam.log", "a") as log:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
