@@ -53,7 +53,7 @@ impl Signer {
 /// which nobody takes after 15 minutes.
 ///
 /// It would also sign in again, on the open connection, with each further token of the stream. There is none, since nobody
-/// is awake in a frozen instance to send it in time: [`super::current`] replaces the connection instead. (The client
+/// is awake in a frozen instance to send it in time: `current` replaces the connection instead. (The client
 /// subscribes twice, so each connection signs in twice, one after the other. The second time is of no use and no harm:
 /// its answer is waited for by nobody.)
 impl StreamingCredentialsProvider for Signer {
