@@ -13,6 +13,7 @@
 //! | [`gate`] | stops a request between any two of its calls |
 //! | [`history`] | seeded histories of many clients under faults, and whether they were right |
 //! | [`observer`] | holds cached answers against the table, from outside, and counts what is stale |
+//! | [`http`] | requests over HTTP, as a user's client sends them |
 //! | [`tls_proxy`] | TLS before a server that speaks none |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
@@ -27,6 +28,7 @@ pub mod event;
 pub mod functions;
 pub mod gate;
 pub mod history;
+pub mod http;
 pub mod mutation;
 pub mod observer;
 pub mod redis_proxy;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use boxoffice_local::{checkout, ports};
+use boxoffice_tests::http::{self, Answer};
 use futures_util::future::join_all;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use http_body_util::Full;
 use hyper::{Method, Request};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 /// As long as a start may take on a slow machine; it takes seconds.
@@ -80,26 +77,12 @@ impl Drop for Run {
     }
 }
 
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    headers: BTreeMap<String, String>,
-    body: Value,
-}
-
 async fn send(method: Method, url: &str, headers: &[(String, String)], body: Option<String>) -> Answer {
-    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let request = request.body(Full::from(body.unwrap_or_default())).unwrap();
-    let response = tokio::time::timeout(PATIENCE, client.request(request)).await.expect("an answer").unwrap();
-    let status = response.status().as_u16();
-    let headers = response.headers().iter();
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
+    http::send(request.body(Full::from(body.unwrap_or_default())).unwrap()).await
 }
 
 async fn post(url: &str, body: &Value) -> Answer {

@@ -94,7 +94,7 @@ async fn claims_that_a_caller_writes_into_the_request_are_not_believed() {
         .header("x-amzn-request-context", json!({ "authorizer": claims }).to_string())
         .header("requestcontext", &claims)
         .header("sub", "alice");
-    let answer = crate::site::answer(request.body("".into()).unwrap()).await;
+    let answer = boxoffice_tests::http::send(request.body("".into()).unwrap()).await;
     assert_eq!(answer.code(), (404, "reservation_not_found"));
 }
 
@@ -102,7 +102,7 @@ async fn claims_that_a_caller_writes_into_the_request_are_not_believed() {
 async fn the_way_round_the_gateway_is_no_route() {
     let invoke = site().url.replace("/v1", "/2015-03-31/functions/book/invocations");
     let request = hyper::Request::post(invoke).body("{}".into()).unwrap();
-    let answer = crate::site::answer(request).await;
+    let answer = boxoffice_tests::http::send(request).await;
     assert_eq!((answer.status, answer.body), (404, json!({ "message": "Not Found" })));
 }
 
@@ -145,7 +145,7 @@ async fn no_page_of_another_origin_may_read_an_answer() {
     for (method, path) in [("GET", "/theaters/1/seats"), ("OPTIONS", "/theaters/1/reserve")] {
         let request = hyper::Request::builder().method(method).uri(format!("{}{path}", site().url));
         let request = request.header("origin", "https://evil.example").header("access-control-request-method", "POST");
-        let answer = crate::site::answer(request.body("".into()).unwrap()).await;
+        let answer = boxoffice_tests::http::send(request.body("".into()).unwrap()).await;
         assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")), "{answer:?}");
     }
 }
@@ -154,7 +154,7 @@ async fn no_page_of_another_origin_may_read_an_answer() {
 async fn the_issuer_answers_to_this_machines_names_only() {
     let ask = |host: &'static str| {
         let request = hyper::Request::post(format!("{}/token", site().issuer)).header("host", host);
-        crate::site::answer(request.body("sub=alice".into()).unwrap())
+        boxoffice_tests::http::send(request.body("sub=alice".into()).unwrap())
     };
     for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8090"] {
         let answer = ask(host).await;

@@ -167,6 +167,6 @@ async fn two_tokens_are_none() {
     let token = format!("Bearer {}", site.token("alice"));
     let request = hyper::Request::post(format!("{}/theaters/2/book", site.url));
     let request = request.header("authorization", &token).header("authorization", &token);
-    let answer = crate::site::answer(request.body("{\"seat\":\"D3\"}".into()).unwrap()).await;
+    let answer = boxoffice_tests::http::send(request.body("{\"seat\":\"D3\"}".into()).unwrap()).await;
     assert_eq!((answer.status, answer.headers["www-authenticate"].as_str()), (401, "Bearer"));
 }

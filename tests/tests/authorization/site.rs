@@ -1,23 +1,15 @@
 //! One cloud that asks for tokens, for all tests of this process; each test has seats of its own.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use boxoffice_local::auth::{AUDIENCE, Signer};
 use boxoffice_local::checkout;
 use boxoffice_local::cloud::{Cloud, CloudOptions};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use boxoffice_tests::http::Answer;
+use http_body_util::Full;
 use hyper::{Method, Request};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-
-/// As long as an answer may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the cloud is, and the key of its issuer.
 pub(crate) struct Site {
@@ -25,21 +17,6 @@ pub(crate) struct Site {
     pub(crate) url: String,
     pub(crate) issuer: String,
     pub(crate) signer: Signer,
-}
-
-/// The answer to a request.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Value,
-}
-
-impl Answer {
-    /// Status and `code`.
-    pub(crate) fn code(&self) -> (u16, &str) {
-        (self.status, self.body["code"].as_str().unwrap_or_default())
-    }
 }
 
 /// The cloud runs in a thread of its own, beyond the runtime of the test that first asks for it, until the process ends.
@@ -97,22 +74,11 @@ impl Site {
         }
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let request = request.header("content-type", "application/json").body(Full::from(body)).unwrap();
-        answer(request).await
+        boxoffice_tests::http::send(request).await
     }
 
     /// Sends a request as this caller.
     pub(crate) async fn send_as(&self, subject: &str, method: Method, path: &str, body: &Value) -> Answer {
         self.send(&format!("Bearer {}", self.token(subject)), method, path, body).await
     }
-}
-
-/// Sends a request.
-pub(crate) async fn answer(request: Request<Full<Bytes>>) -> Answer {
-    let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let response = tokio::time::timeout(PATIENCE, client.request(request)).await.expect("an answer").unwrap();
-    let status = response.status().as_u16();
-    let headers = response.headers().iter();
-    let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() }
 }

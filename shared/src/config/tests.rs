@@ -1,0 +1,139 @@
+//! Each variable, right and wrong.
+
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    Config::read(|wanted| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned()))
+}
+
+#[test]
+fn only_the_table_is_needed() {
+    let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "")]).unwrap();
+    assert!(config.cache.is_none());
+    assert_eq!(config.cache_deadline, Duration::from_millis(50));
+    assert_eq!(config.terms.fill_wait, Duration::from_secs(1));
+    assert_eq!(config.terms.max_seats_per_call, 10);
+    assert_eq!(config.terms.longest_reservation, 1_800);
+    assert_eq!(config.terms.max_reserved_per_caller, 20);
+    assert_eq!(config.terms.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
+    assert_eq!((config.terms.limits, config.terms.trusted_proxies), (Limits::default(), 0));
+}
+
+#[test]
+fn limits_are_off_at_0_and_have_a_quarter_of_a_minute_as_their_burst_unless_it_is_said() {
+    let limits = |variables: &[(&str, &str)]| {
+        let given = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache")].into_iter();
+        read(&given.chain(variables.iter().copied()).collect::<Vec<_>>()).unwrap().terms.limits
+    };
+    assert_eq!(limits(&[("LOOKS_PER_MINUTE", "0"), ("LOOKS_BURST", "7")]), Limits::default());
+    let both = limits(&[("LOOKS_PER_MINUTE", "120"), ("WRITES_PER_MINUTE", "30"), ("WRITES_BURST", "30")]);
+    assert_eq!(both, Limits { looks: Limit::new(120, 30), writes: Limit::new(30, 30) });
+    let without_cache = read(&[("TABLE_NAME", "t"), ("LOOKS_PER_MINUTE", "1")]).unwrap_err();
+    assert_eq!(without_cache.variable, "LOOKS_PER_MINUTE");
+}
+
+#[test]
+fn each_wrong_variable_is_named_with_what_was_expected() {
+    for (variable, value, expected) in [
+        ("TABLE_NAME", "", "DynamoDB table"),
+        ("CACHE_URL", "http://cache", "redis://"),
+        ("CACHE_CLUSTER", "yes", "true or false"),
+        ("CACHE_CA_FILE", "/nowhere/at/all.pem", "can't be read"),
+        ("CACHE_DEADLINE_MS", "0", "1 to 5000"),
+        ("CACHE_DEADLINE_MS", "fast", "1 to 5000"),
+        ("CACHE_FILL_WAIT_MS", "5001", "1 to 5000"),
+        ("CACHE_KEY_PREFIX", "a{b", "without braces"),
+        ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "-1", "50 to 10000"),
+        ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 10000"),
+        ("MAX_SEATS_PER_CALL", "50", "1 to 49"),
+        ("MAX_RESERVATION_SECONDS", "0", "1 to 86400"),
+        ("MAX_RESERVED_PER_CALLER", "100", "0 to 99"),
+        ("ADMIN_SCOPE", "two words", "visible ASCII"),
+        ("ADMIN_OPEN", "yes", "true or false"),
+        ("LOOKS_PER_MINUTE", "60001", "0 to 60000"),
+        ("WRITES_PER_MINUTE", "-1", "0 to 60000"),
+        ("TRUSTED_PROXIES", "11", "0 to 10"),
+    ] {
+        let good = [("TABLE_NAME", "t"), ("CACHE_URL", "rediss://cache")];
+        let mut variables = vec![(variable, value)];
+        variables.extend(good.iter().filter(|(name, _)| *name != variable));
+        let error = read(&variables).unwrap_err();
+        assert_eq!(error.variable, variable);
+        assert!(error.problem.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn metrics_go_nowhere_unless_a_namespace_is_given() {
+    let read = |variables: &'static [(&str, &str)]| {
+        let lookup =
+            |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        Env(&lookup).metrics()
+    };
+    assert_eq!(read(&[("METRICS_SERVICE", "hall")]), Ok(None));
+    let config = read(&[("METRICS_NAMESPACE", "boxoffice")]).unwrap().unwrap();
+    assert_eq!((config.namespace.as_str(), config.service.as_str()), ("boxoffice", "boxoffice"));
+    for namespace in ["AWS/Lambda", "two words", ""] {
+        let read = Env(&|wanted: &str| (wanted == "METRICS_NAMESPACE").then(|| namespace.to_owned())).metrics();
+        assert_eq!(read.is_err(), !namespace.is_empty(), "{namespace:?}");
+    }
+    let service = [("METRICS_NAMESPACE", "b"), ("METRICS_SERVICE", "two words")];
+    let read = Env(&|wanted: &str| service.iter().find(|(name, _)| *name == wanted).map(|(_, v)| (*v).to_owned()));
+    assert_eq!(read.metrics().unwrap_err().variable, "METRICS_SERVICE");
+}
+
+#[test]
+fn a_burst_is_some_of_a_minutes_requests() {
+    for wrong in ["0", "61", "all"] {
+        let limited = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache"), ("LOOKS_PER_MINUTE", "60")];
+        let error = read(&[&limited[..], &[("LOOKS_BURST", wrong)]].concat()).unwrap_err();
+        assert_eq!((error.variable, error.problem.contains("1 to 60")), ("LOOKS_BURST", true), "{wrong}");
+    }
+}
+
+#[test]
+fn the_cache_is_signed_in_to_by_user_and_cache_together_over_tls_without_a_password() {
+    let read = |user, cache, url, serverless| {
+        let variables = [("CACHE_IAM_USER", user), ("CACHE_IAM_CACHE", cache), ("CACHE_URL", url)];
+        let others = [("TABLE_NAME", "t"), ("CACHE_IAM_SERVERLESS", serverless)];
+        super::tests::read(&[&variables[..], &others[..]].concat()).map(|config| config.cache_iam)
+    };
+    let user = |serverless| IamUser::parse("app", "main", serverless).ok();
+    assert_eq!(read("app", "Main", "rediss://cache:6379/0?a=@", "true"), Ok(user(true)));
+    assert_eq!(read("app", "main", "rediss://cache", ""), Ok(user(false)));
+    assert_eq!(read("", "", "redis://:hunter2@cache", "false"), Ok(None));
+    for (user, cache, url, serverless, variable, expected) in [
+        ("app", "", "rediss://cache", "", "CACHE_IAM_CACHE", "replication group"),
+        ("", "main", "rediss://cache", "", "CACHE_IAM_USER", "is not set"),
+        ("a b", "main", "rediss://cache", "", "CACHE_IAM_USER", "1 to 40 letters"),
+        ("app", "main.cache", "rediss://cache", "", "CACHE_IAM_CACHE", "1 to 40 letters"),
+        ("app", "main", "rediss://cache", "yes", "CACHE_IAM_SERVERLESS", "true or false"),
+        ("app", "main", "redis://cache", "", "CACHE_URL", "rediss://"),
+        ("app", "main", "", "", "CACHE_URL", "rediss://"),
+        ("app", "main", "rediss://app@cache", "", "CACHE_URL", "without user and password"),
+        ("app", "main", "rediss://:hunter2@cache/", "", "CACHE_URL", "without user and password"),
+    ] {
+        let error = read(user, cache, url, serverless).unwrap_err();
+        assert_eq!(error.variable, variable, "{error}");
+        assert!(error.problem.contains(expected) && !error.problem.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn events_go_to_a_bus_or_to_a_file() {
+    let read = |variables: &'static [(&str, &str)]| {
+        EventsConfig::read(|wanted| variables.iter().find(|(name, _)| *name == wanted).map(|(_, v)| (*v).to_owned()))
+    };
+    assert_eq!(read(&[("EVENTS_FILE", "events")]), Ok(EventsConfig::File("events".to_owned())));
+    assert_eq!(read(&[("EVENT_BUS_NAME", "bus")]).unwrap_err().variable, "EXPIRY_QUEUE_URL");
+    assert_eq!(read(&[("EXPIRY_QUEUE_URL", "url")]).unwrap_err().variable, "EVENT_BUS_NAME");
+    assert!(read(&[("EVENT_BUS_NAME", "bus"), ("EXPIRY_QUEUE_URL", "url")]).is_ok());
+}
+
+#[test]
+fn a_password_in_the_cache_url_is_shown_nowhere() {
+    let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "redis://:hunter2@cache")]).unwrap();
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let wrong = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "http://:hunter2@cache")]).unwrap_err();
+    assert!(!wrong.to_string().contains("hunter2"));
+}
