@@ -41,8 +41,10 @@ def answer(config, name):
 
 def deploy(config, given):
     now = datetime.datetime.now(datetime.timezone.utc)
-    run(["sam", "build", "--template", "infra/template.yaml"])
-    run(["sam", "deploy", "--config-file", str(CONFIG), *deploy_options(config, given, f"{now:%Y%m%dT%H%M%SZ}")])
+    options = deploy_options(config, given, f"{now:%Y%m%dT%H%M%SZ}")
+    # Architecture says for what to build.
+    run(["sam", "build", "--template", "infra/template.yaml", *(options if options != ["--guided"] else [])])
+    run(["sam", "deploy", "--config-file", str(CONFIG), *options])
 
 
 def deploy_options(config, given, release):

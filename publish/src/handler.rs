@@ -34,7 +34,8 @@ struct Told {
     wake_ups: Vec<WakeUp>,
     /// The records by which somebody took over a seat whose reservation had run out.
     takeovers: Vec<usize>,
-    skipped: usize,
+    /// The records that can't be read.
+    skipped: Vec<usize>,
 }
 
 impl Publisher {
@@ -79,20 +80,19 @@ impl Publisher {
             told.records.get(event).copied().unwrap_or_default()
         });
         let kinds = counts(&told.events);
-        let lag = batch.lag(self.clock.now());
         tracing::info!(
             records = records.len(),
-            skipped = told.skipped,
+            skipped = told.skipped.len(),
             events = told.events.len(),
             kinds = kinds.as_str(),
             wake_ups = told.wake_ups.len(),
             failed = failed_at.is_some(),
-            lag_ms = lag,
+            lag_ms = batch.lag(self.clock.now()),
             "events"
         );
         // What wasn't taken is counted when it is.
         let taken = |of: &[usize]| of.iter().filter(|record| failed_at.is_none_or(|failed| **record < failed)).count();
-        metrics::told(lag, told.skipped, taken(&told.records), taken(&told.takeovers));
+        metrics::told(taken(&told.skipped), taken(&told.records), taken(&told.takeovers));
         let name =
             |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
         Outcome::failed(failed_at.map(name))
@@ -119,6 +119,7 @@ impl Publisher {
             }
         }
         tracing::info!(messages = records.len(), skipped, expired, early, failed = failed.len(), "wake-ups");
+        metrics::told(skipped, expired, 0);
         Outcome::failed(failed)
     }
 
@@ -167,7 +168,7 @@ fn read(records: &[Value]) -> Told {
             Err(error) => {
                 let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
                 tracing::error!(sequence_number, %error, "a record is skipped");
-                told.skipped += 1;
+                told.skipped.push(number);
                 continue;
             }
         };
@@ -180,7 +181,9 @@ fn read(records: &[Value]) -> Told {
                     expires_at: seat.expires_at.0,
                 });
             }
-            if matches!(fact.what, What::Expired(_)) && record["eventName"] == "MODIFY" {
+            if let What::Expired(seat) = &fact.what
+                && is_takeover(seat, &record["dynamodb"]["NewImage"])
+            {
                 told.takeovers.push(number);
             }
             told.events.push(Event::of(&fact));
@@ -188,6 +191,16 @@ fn read(records: &[Value]) -> Told {
         }
     }
     told
+}
+
+/// Whether a seat whose reservation had run out went to another reservation, or to a booking, by what stands there now. Whose
+/// booking it is the seat doesn't tell.
+fn is_takeover(expired: &SeatReservation, now: &Value) -> bool {
+    match now["status"]["S"].as_str() {
+        Some("reserved") => now["reservation_id"]["S"].as_str() != Some(expired.reservation.to_string().as_str()),
+        Some("booked") => true,
+        _ => false,
+    }
 }
 
 fn wake_up(body: &str) -> Option<(Awaited, WakeUp)> {
@@ -209,4 +222,49 @@ fn counts(events: &[Event]) -> String {
     }
     let counts: Vec<_> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     counts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use boxoffice::rules::names::ReservationId;
+    use serde_json::json;
+
+    use super::*;
+
+    const ONE: &str = "0188c0de-0000-7000-8000-000000000001";
+    const OTHER: &str = "0188c0de-0000-7000-8000-000000000002";
+
+    #[test]
+    fn a_takeover_is_by_another_reservation_or_a_booking() {
+        let expired = SeatReservation {
+            seat: SeatLabel::parse("A1").unwrap(),
+            reservation: ReservationId::parse(ONE).unwrap(),
+            changed_at: EpochMillis(5),
+            expires_at: EpochSeconds(6),
+        };
+        for (status, reservation, takeover) in [
+            ("reserved", OTHER, true),
+            ("reserved", ONE, false),
+            ("booked", "", true),
+            ("available", "", false),
+            ("removed", "", false),
+        ] {
+            let image = json!({ "status": { "S": status }, "reservation_id": { "S": reservation } });
+            assert_eq!(is_takeover(&expired, &image), takeover, "{status} {reservation}");
+        }
+        assert!(!is_takeover(&expired, &Value::Null), "collected by the TTL");
+    }
+
+    #[test]
+    fn what_a_batch_tells_is_known_by_its_records() {
+        let key = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" } });
+        let item = |reservation: &str, stamp: u64| {
+            json!({ "status": { "S": "reserved" }, "reservation_id": { "S": reservation },
+                "changed_at": { "N": stamp.to_string() }, "expires_at": { "N": "6" } })
+        };
+        let record = json!({ "eventName": "MODIFY", "dynamodb": { "Keys": key, "SequenceNumber": "1",
+            "OldImage": item(ONE, 5), "NewImage": item(OTHER, 9_000) } });
+        let told = read(&[json!({}), record]);
+        assert_eq!((told.skipped, told.takeovers, told.records), (vec![0], vec![1], vec![1, 1]));
+    }
 }

@@ -23,8 +23,8 @@ const COUNTED: [(&str, &str); 13] = [
     (STALE_ANSWERS, "seats the cache showed as available that others had had for more than two seconds"),
     (DYNAMODB_RETRIES, "calls to DynamoDB that were repeated"),
     (COLD_STARTS, "instances started"),
-    (EXPIRED_TAKEOVERS, "seats taken over whose reservation had run out"),
-    (SKIPPED_RECORDS, "records of the stream that can't be read"),
+    (EXPIRED_TAKEOVERS, "seats whose reservation had run out that went to another one, or were booked"),
+    (SKIPPED_RECORDS, "records of the stream, and messages of the queue, that can't be read"),
     (EVENTS, "events told on the bus"),
 ];
 
@@ -41,7 +41,7 @@ const COLD_STARTS: &str = "ColdStarts";
 const EXPIRED_TAKEOVERS: &str = "ExpiredTakeovers";
 const SKIPPED_RECORDS: &str = "SkippedRecords";
 const EVENTS: &str = "Events";
-/// How far the stream's oldest record of a batch lay behind, in milliseconds; DynamoDB tells whole seconds.
+/// How far the oldest record of a batch lay behind when the cache was told, in milliseconds; DynamoDB tells whole seconds.
 const REPAIR_LAG: &str = "RepairLag";
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
@@ -106,16 +106,18 @@ pub(crate) fn request(answered: Answered<'_>, costs: &Costs) {
 
 /// Counts a batch that was merged into the cache, and writes.
 pub(crate) fn merged(lag: Option<u64>, skipped: usize, costs: &Costs) {
-    record_lag(lag);
+    #[allow(clippy::cast_precision_loss, reason = "no lag is that long")]
+    if let Some(lag) = lag.filter(|_| COLLECTOR.get().is_some()) {
+        histogram!(REPAIR_LAG).record(lag as f64);
+    }
     add(SKIPPED_RECORDS, skipped as u64);
     calls(costs);
     write();
 }
 
 /// Counts a batch of which `events` were told, and in which `takeovers` seats went from a reservation that had run out to
-/// somebody else; writes.
-pub fn told(lag: Option<u64>, skipped: usize, events: usize, takeovers: usize) {
-    record_lag(lag);
+/// another one or to a booking; writes.
+pub fn told(skipped: usize, events: usize, takeovers: usize) {
     add(SKIPPED_RECORDS, skipped as u64);
     add(EVENTS, events as u64);
     add(EXPIRED_TAKEOVERS, takeovers as u64);
@@ -125,13 +127,6 @@ pub fn told(lag: Option<u64>, skipped: usize, events: usize, takeovers: usize) {
 fn calls(costs: &Costs) {
     add(CACHE_ERRORS, costs.redis_failures.into());
     add(DYNAMODB_RETRIES, costs.dynamodb_retries.into());
-}
-
-#[allow(clippy::cast_precision_loss, reason = "no lag is that long")]
-fn record_lag(lag: Option<u64>) {
-    if let Some(lag) = lag {
-        histogram!(REPAIR_LAG).record(lag as f64);
-    }
 }
 
 /// Nothing is written of what is zero.

@@ -1,6 +1,6 @@
 //! What one request cost: counted where the calls are made, logged in the request's summary line, asserted in tests.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -91,19 +91,18 @@ impl Tally {
         self.limit().standing
     }
 
-    fn limit(&self) -> std::sync::MutexGuard<'_, Draw> {
-        self.limit.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn limit(&self) -> MutexGuard<'_, Draw> {
+        locked(&self.limit)
     }
 
     /// Adds to the costs.
     pub fn add(&self, change: impl FnOnce(&mut Costs)) {
-        // A panic between lock and unlock can't leave a number half written.
-        change(&mut self.costs.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(&mut locked(&self.costs));
     }
 
     /// Remembers a call that began at an instant and ends now.
     pub(crate) fn called(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
-        let mut calls = self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut calls = locked(&self.calls);
         if calls.len() < MOST_CALLS {
             calls.push(TracedCall { engine, operation, started, ended: Instant::now(), failed });
         }
@@ -111,7 +110,7 @@ impl Tally {
 
     /// The calls so far, as they ended.
     pub fn calls(&self) -> Vec<TracedCall> {
-        self.calls.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        locked(&self.calls).clone()
     }
 
     /// When the request has to give up, whatever it is doing.
@@ -121,6 +120,11 @@ impl Tally {
 
     /// The costs so far.
     pub fn costs(&self) -> Costs {
-        *self.costs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *locked(&self.costs)
     }
+}
+
+/// A panic between lock and unlock can't leave any of these half written.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

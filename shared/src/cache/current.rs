@@ -68,11 +68,13 @@ impl Current {
         answer
     }
 
-    /// Drops a connection, unless another has taken its place already. One that was to replace it does so now.
+    /// Drops a connection, unless another has taken its place already. One that was to replace it does so now, if it is
+    /// made: one that was being made when the instance was frozen may be as dead as the old one, and isn't waited for.
     pub(super) fn discard(&self, number: u64) {
         let mut state = self.state();
         if state.current.as_ref().is_some_and(|made| made.number == number) {
-            state.current = state.next.take();
+            let is_made = |next: &Made| matches!(next.connecting.clone().now_or_never(), Some(Ok(_)));
+            state.current = state.next.take().filter(is_made);
         }
     }
 
@@ -110,4 +112,26 @@ impl State {
 
 fn after(now: EpochMillis, pause: Duration) -> EpochMillis {
     EpochMillis(now.0.saturating_add(super::millis(pause)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::CacheAddress;
+
+    #[tokio::test]
+    async fn a_connection_that_is_not_made_takes_nobodys_place() {
+        // It is connected to, and says nothing.
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("redis://{}", silent.local_addr().unwrap());
+        let target = Target::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();
+        let current = Current::new(target, Clock::System);
+        let (first, _) = current.get();
+        let next = current.begin(&mut current.state(), EpochMillis(0));
+        current.state().next = Some(next);
+        current.discard(first);
+        assert_eq!(current.get().0, 2, "a third one, not the second that hangs");
+        current.discard(first);
+        assert_eq!(current.get().0, 2, "what has been replaced isn't dropped again");
+    }
 }

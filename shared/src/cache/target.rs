@@ -132,7 +132,7 @@ impl Target {
 fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Signer>) -> RedisResult<ClusterClient> {
     let mut builder = ClusterClient::builder([url])
         // Following a slot that moved takes one. It also sends again what a broken connection may have carried: the very
-        // same bytes, which the script knows. All other repeating is the link's business.
+        // same bytes, which the theaters' script knows; a budget counts them twice. All other repeating is the link's business.
         .retries(1)
         .connection_timeout(CONNECT_PATIENCE)
         .response_timeout(CONNECT_PATIENCE);

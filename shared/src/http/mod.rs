@@ -92,13 +92,20 @@ fn summarize(
 ) {
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let costs = tally.costs();
+    let answered = Answered {
+        makes: makes(route),
+        status: response.status().as_u16(),
+        code,
+        cache: header(X_CACHE),
+        replayed: !header(IDEMPOTENT_REPLAYED).is_empty(),
+    };
     tracing::info!(
         route,
         theater = input::theater_id(request).ok().map(|theater| theater.to_string()),
-        status = response.status().as_u16(),
+        status = answered.status,
         code,
-        cache = header(X_CACHE),
-        replayed = !header(IDEMPOTENT_REPLAYED).is_empty(),
+        cache = answered.cache,
+        replayed = answered.replayed,
         dynamodb_calls = costs.dynamodb_calls,
         dynamodb_retries = costs.dynamodb_retries,
         dynamodb_ms = millis(costs.dynamodb_time),
@@ -110,13 +117,6 @@ fn summarize(
         duration_ms = millis(started.elapsed()),
         "request"
     );
-    let answered = Answered {
-        makes: makes(route),
-        status: response.status().as_u16(),
-        code,
-        cache: header(X_CACHE),
-        replayed: !header(IDEMPOTENT_REPLAYED).is_empty(),
-    };
     metrics::request(answered, &costs);
 }
 

@@ -118,7 +118,7 @@ pub(super) struct Found {
     pub(super) under_ours: bool,
     /// It was taken out of the layout.
     pub(super) removed: bool,
-    /// The stamp of the write that reserved it, be it extended since.
+    /// Of the request that reserved it, be it extended since.
     pub(super) request_token: Option<Uuid>,
     /// `None` where no item stands.
     pub(super) slot: Option<Slot>,

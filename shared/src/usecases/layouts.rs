@@ -36,9 +36,9 @@ impl Layouts {
         Self { store, clock, kept: Mutex::default() }
     }
 
-    /// Whether a theater's layout can be had without reading it.
-    pub(super) fn knows(&self, theater: &TheaterId) -> bool {
-        self.young(MOST_AGE, theater, self.clock.now()).is_some()
+    /// A theater's layout, if it can be had without reading it.
+    pub(super) fn known(&self, theater: &TheaterId) -> Option<Arc<Layout>> {
+        self.young(MOST_AGE, theater, self.clock.now())
     }
 
     /// A theater's layout, at most a minute old; `None` when there is no such theater.

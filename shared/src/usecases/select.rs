@@ -38,7 +38,7 @@ impl BoxOffice {
     /// Finds seats for a caller who is let through, and looks whether the cache knows them to be taken, unless the request
     /// could be a `repeatable` one: it is to be told what happened the first time.
     ///
-    /// The caller's budget rides on that look. Where there is none, or the layout would have to be read for it, it is asked
+    /// The caller's budget rides on that look. Where there is none, or the layout would have to be read first, it is asked
     /// for ahead of everything; then there is no look either, so that a write stays at two calls to Redis.
     pub(super) async fn select_admitted(
         &self,
@@ -47,16 +47,15 @@ impl BoxOffice {
         repeatable: bool,
         tally: &Tally,
     ) -> Result<Selected, SelectError> {
-        let peeks = !repeatable && (!tally.has_to_draw() || self.layouts.knows(theater));
+        let known = self.layouts.known(theater);
+        let known = known.and_then(|layout| Some((layout.clone(), Selection::of(seats, &layout).ok()?)));
+        let peeks = !repeatable && (!tally.has_to_draw() || known.is_some());
         if !peeks {
             self.admit(tally).await?;
         }
-        let (layout, selection) = match self.select(theater, seats, tally).await {
-            Ok(found) => found,
-            Err(error) => {
-                self.admit(tally).await?;
-                return Err(error);
-            }
+        let (layout, selection) = match known {
+            Some(found) => found,
+            None => self.select(theater, seats, tally).await?,
         };
         let taken = if peeks { self.refuse_early(&layout, &selection, tally).await? } else { None };
         Ok((layout, selection, taken))

@@ -141,6 +141,28 @@ async fn an_extension_by_a_twin_in_the_same_millisecond_is_not_taken_for_ones_ow
 }
 
 #[tokio::test]
+async fn a_reservation_that_was_extended_before_its_maker_knew_of_it_is_its_makers() {
+    let site = Site::new().await;
+    site.send(Call::get_seats("1").query("consistent=true")).await;
+    for (seats, operation) in [(json!(["A1"]), "UpdateItem"), (json!(["A2", "A3"]), "TransactWriteItems")] {
+        let reserve = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(1), "expires_in": 60 }));
+        site.proxy.next(operation, Fault::CutAfter);
+        site.proxy.forget_tokens();
+        site.gate.hold(1, Side::After);
+        let extended = async {
+            site.gate.holds().await;
+            let extend = Call::extend("1", &id(1), &json!({ "expires_in": 900, "seats": seats }));
+            let extended = site.send(extend).await;
+            site.gate.open();
+            extended
+        };
+        let (reserved, extended) = tokio::join!(site.send(reserve), extended);
+        assert_eq!((extended.status, reserved.status), (200, 201), "{}", reserved.text);
+        assert_eq!(reserved.body["expires_at"], extended.body["expires_at"], "as it is by now");
+    }
+}
+
+#[tokio::test]
 async fn the_repeat_of_an_extension_whose_maker_was_killed_tells_the_cache() {
     let site = Site::new().await;
     site.send(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1), "expires_in": 3 }))).await;

@@ -4,6 +4,7 @@
 mod costs;
 mod engines;
 mod faults;
+mod leftovers;
 mod races;
 mod removals;
 mod storms;

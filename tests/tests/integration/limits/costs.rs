@@ -81,6 +81,12 @@ async fn who_is_refused_costs_one_call_to_redis_and_dynamodb_nothing() {
         let (reply, cost) = counted.cost(call.clone()).await;
         assert_eq!((reply.status, cost), (429, (1, calls(&[]), 0.0)), "{call:?}");
     }
+    // Old enough to be read again for a seat that it doesn't have.
+    counted.world.at(6_000);
+    for call in [Call::reserve("1", &json!({ "seat": "Z9" })), Call::book("1", &json!({ "seat": "Z9" }))] {
+        let (reply, cost) = counted.cost(call.clone()).await;
+        assert_eq!((reply.status, cost), (429, (1, calls(&[]), 0.0)), "{call:?}");
+    }
 }
 
 #[tokio::test]
