@@ -20,6 +20,7 @@ use crate::api::id;
 mod answers;
 mod leases;
 mod outages;
+mod releases;
 mod script;
 mod tokens;
 
