@@ -59,7 +59,7 @@ impl RedisProxy {
 
     /// Starts one whose calls pass a gate.
     pub async fn behind(gate: Gate, upstream: u16) -> Self {
-        // Not a port from the range of outgoing connections: it has to be free again after having been left.
+        // Not a port from the range of outgoing connections, which takes what nobody listens on.
         let port = ports::free_port().expect("a port");
         let (commands, trips, connections, met, fault) = Default::default();
         let shared = Arc::new(Shared { upstream, gate, commands, trips, connections, met, fault });
@@ -148,11 +148,22 @@ impl Door {
 fn socket(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
+    socket.set_reuseport(true).unwrap();
     socket.bind(ports::loopback(port)).expect("its own port");
     socket
 }
 
+/// Keeps a port from being given to anybody else while nothing listens on it: who doesn't share it as we do can't have it,
+/// and who connects to it is refused.
+fn reserve(port: u16) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(ports::loopback(port)).expect("a free port");
+    socket
+}
+
 async fn listen(port: u16, shared: Arc<Shared>, mut changes: mpsc::UnboundedReceiver<Change>) {
+    let _reserved = reserve(port);
     let mut door = Door::Shut;
     loop {
         tokio::select! {
