@@ -30,6 +30,11 @@ class Told(unittest.TestCase):
         made = stack(Cache="own", CacheUrl="rediss://u:p@c:1", CacheCluster="true")
         self.assertEqual(told(made), ["rediss://u:p@c:1", "true", "", "", ""])
 
+    def test_only_to_a_cache_of_ones_own_others_than_amazon_may_vouch(self):
+        for parameters in CACHES:
+            trusted = stack(**parameters).variables("GetSeatsFunction")["TRUSTED_AUTHORITIES"]
+            self.assertEqual(trusted, "system" if parameters["Cache"] == "own" else "amazon")
+
     def test_of_none_whatever_url_is_left_over(self):
         self.assertEqual(told(stack(Cache="none", CacheUrl="redis://c:1")), ["", "false", "", "", ""])
 

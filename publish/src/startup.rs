@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use boxoffice::aws::{AwsConfig, sdk};
 use boxoffice::clock::Clock;
 use boxoffice::config::{Config, ConfigError, EventsConfig};
-use boxoffice::startup::{sdk, store};
+use boxoffice::startup::store;
 
 use crate::handler::Publisher;
 use crate::outlet::Outlet;
@@ -29,10 +30,10 @@ pub async fn start() -> Result<Publisher, StartError> {
     let config = boxoffice::config::log_level_from_env().and_then(|level| {
         boxoffice::telemetry::start(level);
         boxoffice::metrics::start(boxoffice::config::metrics_from_env()?);
-        Ok((Config::from_env()?, EventsConfig::from_env()?))
+        Ok((Config::from_env()?, AwsConfig::from_env()?, EventsConfig::from_env()?))
     });
     match config {
-        Ok((config, events)) => Ok(connect(&config, events).await),
+        Ok((config, aws, events)) => Ok(connect(&config, &aws, events)),
         Err(error) => {
             boxoffice::telemetry::start(tracing::Level::INFO);
             tracing::error!(%error, "can't start");
@@ -41,17 +42,17 @@ pub async fn start() -> Result<Publisher, StartError> {
     }
 }
 
-async fn connect(config: &Config, events: EventsConfig) -> Publisher {
+fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher {
+    let sdk = sdk(aws);
     let outlet = match events {
         EventsConfig::File(file) => Outlet::files(Path::new(&file)),
         EventsConfig::Aws { bus_name, queue_url } => {
             let timeouts = TimeoutConfig::builder()
-                .connect_timeout(ATTEMPT)
                 .operation_attempt_timeout(ATTEMPT)
                 .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
                 .build();
             let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-            let sdk = sdk().retry_config(retries).timeout_config(timeouts).load().await;
+            let sdk = sdk.to_builder().retry_config(retries).timeout_config(timeouts).build();
             Outlet::Aws {
                 bus: aws_sdk_eventbridge::Client::new(&sdk),
                 bus_name,
@@ -60,6 +61,6 @@ async fn connect(config: &Config, events: EventsConfig) -> Publisher {
             }
         }
     };
-    let store = store(config, sdk(), Clock::System).await;
+    let store = store(config, &sdk, Clock::System);
     Publisher::new(store, Clock::System, outlet)
 }

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::aws::{Authorities, AwsConfig, Endpoints};
 use crate::cache::{CacheAddress, IamUser, IamUserError};
 use crate::metrics::MetricsConfig;
 use crate::rules::limits::{Limit, Limits};
+use crate::rules::names::TheaterId;
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
 use crate::usecases::{Administrators, Terms};
 
@@ -14,7 +16,7 @@ use crate::usecases::{Administrators, Terms};
 pub struct Config {
     /// `TABLE_NAME`
     pub table: String,
-    /// `CACHE_URL`, `CACHE_CLUSTER`, `CACHE_CA_FILE`; `None` runs without a cache.
+    /// `CACHE_URL`, `CACHE_CLUSTER`, `CACHE_CA_FILE`, `TRUSTED_AUTHORITIES`; `None` runs without a cache.
     pub cache: Option<CacheAddress>,
     /// `CACHE_IAM_USER`, `CACHE_IAM_CACHE`, `CACHE_IAM_SERVERLESS`; `None` signs in as `CACHE_URL` says.
     pub cache_iam: Option<IamUser>,
@@ -26,6 +28,8 @@ pub struct Config {
     pub dynamodb_attempt_timeout: Duration,
     /// `DYNAMODB_TOTAL_TIMEOUT_MS`
     pub dynamodb_total_timeout: Duration,
+    /// `WARM_THEATERS`: whose layouts are read before the first event.
+    pub warm_theaters: Vec<TheaterId>,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MAX_RESERVATION_SECONDS`, `MAX_RESERVED_PER_CALLER`, `ADMIN_SCOPE`,
     /// `ADMIN_OPEN`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
     pub terms: Terms,
@@ -33,6 +37,9 @@ pub struct Config {
 
 /// The most proxies that stand in a row.
 const MOST_PROXIES: usize = 10;
+
+/// The most theaters whose layouts are read before the first event: it waits for them.
+const MOST_WARM_THEATERS: usize = 10;
 
 /// Where `publish-events` tells what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +78,37 @@ impl EventsConfig {
     }
 }
 
+impl AwsConfig {
+    /// Reads the environment of this process.
+    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// Reads variables from wherever. An empty one counts as not set. The credentials themselves are read by the SDK; here is seen
+    /// that they are there.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Env(&lookup);
+        for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            env.text(variable)
+                .ok_or_else(|| error(variable, "is not set; expected credentials, as Lambda sets them"))?;
+        }
+        let region = env.text("AWS_REGION").or_else(|| env.text("AWS_DEFAULT_REGION"));
+        Ok(Self {
+            region: region.ok_or_else(|| error("AWS_REGION", "is not set; expected a region, like eu-central-1"))?,
+            endpoints: Endpoints {
+                all: env.text("AWS_ENDPOINT_URL"),
+                dynamodb: env.text("AWS_ENDPOINT_URL_DYNAMODB"),
+                eventbridge: env.text("AWS_ENDPOINT_URL_EVENTBRIDGE"),
+                sqs: env.text("AWS_ENDPOINT_URL_SQS"),
+            },
+            use_fips: env.flag("AWS_USE_FIPS_ENDPOINT")?,
+            use_dual_stack: env.flag("AWS_USE_DUALSTACK_ENDPOINT")?,
+            authorities: env.authorities()?,
+        })
+    }
+}
+
 /// A variable that isn't what it has to be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {variable}: {problem}")]
@@ -101,6 +139,7 @@ impl Config {
             cache_deadline: env.millis("CACHE_DEADLINE_MS", 50, 1..=5_000)?,
             dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
             dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=10_000)?,
+            warm_theaters: env.warm_theaters()?,
             terms: Terms {
                 fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
                 max_seats_per_call: env.count("MAX_SEATS_PER_CALL", 10, 1..=MOST_SEATS_PER_CALL)?,
@@ -156,6 +195,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         }
         let cluster = self.flag("CACHE_CLUSTER")?;
         let ca = match self.text("CACHE_CA_FILE") {
+            None if url.starts_with("rediss://") => Some(self.authorities()?.pem().into_owned()),
             None => None,
             Some(_) if !url.starts_with("rediss://") => {
                 return Err(error("CACHE_CA_FILE", "needs a CACHE_URL that begins with rediss://"));
@@ -165,6 +205,14 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
             ),
         };
         Ok(Some(CacheAddress { url, cluster, ca }))
+    }
+
+    fn authorities(&self) -> Result<Authorities, ConfigError> {
+        match self.text("TRUSTED_AUTHORITIES").as_deref() {
+            None | Some("amazon") => Ok(Authorities::Amazon),
+            Some("system") => Ok(Authorities::System),
+            Some(other) => Err(error("TRUSTED_AUTHORITIES", format!("expected amazon or system, got {other:?}"))),
+        }
     }
 
     fn metrics(&self) -> Result<Option<MetricsConfig>, ConfigError> {
@@ -216,6 +264,18 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
             Ok(prefix)
         } else {
             Err(error("CACHE_KEY_PREFIX", "expected at most 128 visible ASCII characters without braces"))
+        }
+    }
+
+    fn warm_theaters(&self) -> Result<Vec<TheaterId>, ConfigError> {
+        let text = self.text("WARM_THEATERS").unwrap_or_default();
+        let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(TheaterId::parse);
+        match ids.collect::<Result<Vec<_>, _>>() {
+            Ok(ids) if ids.len() <= MOST_WARM_THEATERS => Ok(ids),
+            _ => Err(error(
+                "WARM_THEATERS",
+                format!("expected at most {MOST_WARM_THEATERS} ids of theaters, separated by commas"),
+            )),
         }
     }
 

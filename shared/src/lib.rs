@@ -10,11 +10,13 @@
 //! | [`document`] | layouts as JSON documents, read and written |
 //! | [`events`] | what happened, as events for others |
 //! | [`stream`] | the table's stream into the cache |
+//! | [`aws`] | how AWS is reached: credentials, region, the way there |
 //! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | what surrounds them |
 //! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
 //!
 //! `store`, `cache` and `http` don't know each other.
 
+pub mod aws;
 pub mod batch;
 pub mod cache;
 pub mod clock;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 
+use crate::aws::{AwsConfig, sdk};
 use crate::cache::{Cache, CacheError, Signer};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -35,10 +36,10 @@ pub async fn start() -> Result<BoxOffice, StartError> {
         crate::telemetry::start(level);
         crate::metrics::start(crate::config::metrics_from_env()?);
         crate::xray::start(crate::config::xray_daemon_from_env());
-        Config::from_env()
+        Ok((Config::from_env()?, AwsConfig::from_env()?))
     });
     let office = match config {
-        Ok(config) => connect(config, sdk(), Clock::System).await,
+        Ok((config, aws)) => connect(config, &sdk(&aws), Clock::System).await,
         Err(error) => Err(error.into()),
     };
     if let Err(error) = &office {
@@ -49,18 +50,14 @@ pub async fn start() -> Result<BoxOffice, StartError> {
 }
 
 /// Builds a box office and opens its connections to DynamoDB and Redis, at the same time.
-pub async fn connect(config: Config, sdk: ConfigLoader, clock: Clock) -> Result<BoxOffice, StartError> {
-    let sdk = load(&config, sdk).await;
-    let store = store_of(&config, &sdk, clock.clone());
-    let cache = cache(&config, &sdk, &clock)?;
-    let open_cache = async {
-        if let Some(cache) = &cache {
-            cache.connect(CONNECT_PATIENCE).await;
-        }
-    };
-    let open_store = tokio::time::timeout(CONNECT_PATIENCE, store.connect());
+pub async fn connect(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<BoxOffice, StartError> {
+    let store = store(&config, sdk, clock.clone());
+    let cache = cache(&config, sdk, &clock)?;
+    let office = BoxOffice::new(store, cache, clock, config.terms);
+    let open_store = tokio::time::timeout(CONNECT_PATIENCE, office.warm_up(&config.warm_theaters));
+    let open_cache = office.open_cache(CONNECT_PATIENCE);
     let _ = tokio::join!(open_store, open_cache);
-    Ok(BoxOffice::new(store, cache, clock, config.terms))
+    Ok(office)
 }
 
 /// The cache, which signs in with the credentials and in the region of the store.
@@ -77,31 +74,17 @@ fn cache(config: &Config, sdk: &SdkConfig, clock: &Clock) -> Result<Option<Cache
     Ok(Some(Cache::new(address, signer, config.cache_key_prefix.clone(), config.cache_deadline, clock.clone())?))
 }
 
-/// The AWS SDK's usual configuration: region, credentials, `AWS_ENDPOINT_URL_DYNAMODB` from the environment. Its
-/// behaviour is pinned, so that an update of the SDK changes nothing by itself.
-pub fn sdk() -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-}
-
-/// The store by a configuration of the SDK.
-pub async fn store(config: &Config, sdk: ConfigLoader, clock: Clock) -> Store {
-    store_of(config, &load(config, sdk).await, clock)
-}
-
-fn store_of(config: &Config, sdk: &SdkConfig, clock: Clock) -> Store {
-    let client = aws_sdk_dynamodb::Client::new(sdk);
-    Store::new(client, config.table.clone(), clock, config.dynamodb_total_timeout)
-}
-
+/// The store, by a configuration of the SDK.
+///
 /// Every timeout is set, because the SDK sets none for operations; an attempt is short, because a connection that died
 /// while the instance was frozen answers never. The SDK's retries are off, because [`Store`] does them.
-async fn load(config: &Config, sdk: ConfigLoader) -> SdkConfig {
+pub fn store(config: &Config, sdk: &SdkConfig, clock: Clock) -> Store {
     let attempt = config.dynamodb_attempt_timeout;
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(attempt)
-        .read_timeout(attempt)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(attempt)
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt).build();
+    let client = aws_sdk_dynamodb::config::Builder::from(sdk)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
         .build();
-    sdk.retry_config(RetryConfig::disabled()).timeout_config(timeouts).load().await
+    let client = aws_sdk_dynamodb::Client::from_conf(client);
+    Store::new(client, config.table.clone(), clock, config.dynamodb_total_timeout)
 }

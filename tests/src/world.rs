@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::aws::{Authorities, AwsConfig, Endpoints};
 use boxoffice::cache::{Cache, CacheAddress, IamUser};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
@@ -48,6 +50,8 @@ pub struct Setup {
     pub total: Duration,
     /// How often a caller may call.
     pub limits: Limits,
+    /// Whose layouts are read at the start.
+    pub warm_theaters: Vec<TheaterId>,
     /// How many proxies' word on an address counts.
     pub trusted_proxies: usize,
 }
@@ -65,6 +69,7 @@ impl Setup {
             attempt: Duration::from_secs(10),
             total: Duration::from_secs(25),
             limits: Limits::default(),
+            warm_theaters: Vec::new(),
             trusted_proxies: 0,
         }
     }
@@ -183,7 +188,7 @@ impl World {
 
     /// A store on the table by itself, that gets there another way.
     pub async fn store_on(&self, setup: &Setup, clock: Clock) -> Store {
-        startup::store(&config(setup, &self.table, &self.prefix), sdk(setup), clock).await
+        startup::store(&config(setup, &self.table, &self.prefix), &sdk(setup), clock)
     }
 
     /// The cache by itself.
@@ -285,6 +290,7 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         attempt: short,
         total: short,
         limits: Limits::default(),
+        warm_theaters: Vec::new(),
         trusted_proxies: 0,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
@@ -299,6 +305,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
         cache_deadline: setup.cache_deadline,
         dynamodb_attempt_timeout: setup.attempt,
         dynamodb_total_timeout: setup.total,
+        warm_theaters: setup.warm_theaters.clone(),
         terms: Terms {
             fill_wait: setup.fill_wait,
             max_seats_per_call: 10,
@@ -311,13 +318,18 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
     }
 }
 
-fn sdk(setup: &Setup) -> aws_config::ConfigLoader {
-    startup::sdk()
-        .endpoint_url(&setup.dynamodb)
-        .region(Region::new(boxoffice_local::engine::REGION))
-        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+fn sdk(setup: &Setup) -> SdkConfig {
+    let aws = AwsConfig {
+        region: boxoffice_local::engine::REGION.to_owned(),
+        endpoints: Endpoints { dynamodb: Some(setup.dynamodb.clone()), ..Endpoints::default() },
+        use_fips: false,
+        use_dual_stack: false,
+        authorities: Authorities::Amazon,
+    };
+    let credentials = Credentials::new("local", "local", None, None, "test");
+    boxoffice::aws::sdk(&aws).into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
 async fn open(setup: &Setup, table: &str, prefix: &str, clock: Clock) -> BoxOffice {
-    startup::connect(config(setup, table, prefix), sdk(setup), clock).await.expect("a box office")
+    startup::connect(config(setup, table, prefix), &sdk(setup), clock).await.expect("a box office")
 }

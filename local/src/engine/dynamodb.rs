@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use boxoffice::aws::{Authorities, Https};
 use dynoxide::Database;
 use tokio::runtime;
 use tokio::sync::oneshot;
@@ -118,6 +119,7 @@ pub fn client(endpoint: &str) -> Client {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(REGION))
         .credentials_provider(Credentials::new("local", "local", None, None, "local"))
+        .http_client(Https::new(Authorities::Amazon))
         .endpoint_url(endpoint)
         .build();
     Client::from_conf(config)

@@ -11,6 +11,7 @@ use redis::{AsyncConnectionConfig, Client, Pipeline, RedisFuture, RedisResult, T
 
 use super::link::CacheError;
 use super::signer::Signer;
+use crate::aws::use_one_cryptography;
 
 /// A connection takes as long as it takes, up to this: it goes on while requests no longer wait for it.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
@@ -22,7 +23,7 @@ pub struct CacheAddress {
     pub url: String,
     /// Whether it speaks the cluster protocol, as ElastiCache Serverless does.
     pub cluster: bool,
-    /// A certificate authority (PEM) to trust in place of the system's.
+    /// The authorities (PEM) to trust where TLS is spoken.
     pub ca: Option<Vec<u8>>,
 }
 
@@ -84,6 +85,7 @@ enum Way {
 impl Target {
     /// An address, and who signs in there, if that isn't done by a password or not at all.
     pub(super) fn new(address: CacheAddress, signer: Option<Signer>) -> RedisResult<Self> {
+        use_one_cryptography();
         let certificates = address.ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca) });
         let client = if address.cluster {
             Way::Cluster(Box::new(cluster(address.url, certificates, signer.clone())?))
@@ -143,4 +145,18 @@ fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Si
         builder = builder.set_credentials_provider(signer);
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_ascii_is_refused_at_the_start_by_either_kind() {
+        for cluster in [false, true] {
+            let to = |url: &str| Target::new(CacheAddress { url: url.to_owned(), cluster, ca: None }, None);
+            assert!(to("redis://kasse.example:6379").is_ok());
+            assert!(to("redis://caf\u{e9}.example:6379").is_err());
+        }
+    }
 }

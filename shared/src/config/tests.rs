@@ -38,6 +38,7 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         ("TABLE_NAME", "", "DynamoDB table"),
         ("CACHE_URL", "http://cache", "redis://"),
         ("CACHE_CLUSTER", "yes", "true or false"),
+        ("TRUSTED_AUTHORITIES", "mozilla", "amazon or system"),
         ("CACHE_CA_FILE", "/nowhere/at/all.pem", "can't be read"),
         ("CACHE_DEADLINE_MS", "0", "1 to 5000"),
         ("CACHE_DEADLINE_MS", "fast", "1 to 5000"),
@@ -48,6 +49,8 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         ("MAX_SEATS_PER_CALL", "50", "1 to 49"),
         ("MAX_RESERVATION_SECONDS", "0", "1 to 86400"),
         ("MAX_RESERVED_PER_CALLER", "100", "0 to 99"),
+        ("WARM_THEATERS", "1, no good", "at most 10 ids"),
+        ("WARM_THEATERS", "1,2,3,4,5,6,7,8,9,10,11", "at most 10 ids"),
         ("ADMIN_SCOPE", "two words", "visible ASCII"),
         ("ADMIN_OPEN", "yes", "true or false"),
         ("LOOKS_PER_MINUTE", "60001", "0 to 60000"),
@@ -61,6 +64,55 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         assert_eq!(error.variable, variable);
         assert!(error.problem.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn tls_to_the_cache_trusts_amazon_unless_others_are_named_and_without_tls_nobody() {
+    let ca = |variables: &[(&str, &str)]| {
+        let given = [("TABLE_NAME", "t")].into_iter().chain(variables.iter().copied());
+        read(&given.collect::<Vec<_>>()).unwrap().cache.unwrap().ca
+    };
+    let amazon = Authorities::Amazon.pem().into_owned();
+    assert_eq!(ca(&[("CACHE_URL", "redis://cache")]), None);
+    assert_eq!(ca(&[("CACHE_URL", "rediss://cache")]), Some(amazon));
+    let system = Authorities::System.pem().into_owned();
+    assert_eq!(ca(&[("CACHE_URL", "rediss://cache"), ("TRUSTED_AUTHORITIES", "system")]), Some(system));
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let file = std::fs::read(own).unwrap();
+    assert_eq!(ca(&[("CACHE_URL", "rediss://cache"), ("CACHE_CA_FILE", own)]), Some(file));
+}
+
+#[test]
+fn aws_is_as_the_environment_says_and_what_is_missing_is_named() {
+    let read = |variables: &[(&str, &str)]| {
+        let lookup =
+            |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
+        AwsConfig::read(lookup)
+    };
+    let needed = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-central-1")];
+    let config = read(&needed).unwrap();
+    assert_eq!((config.region.as_str(), config.endpoints), ("eu-central-1", Endpoints::default()));
+    assert_eq!((config.use_fips, config.use_dual_stack, config.authorities), (false, false, Authorities::Amazon));
+    for (variable, _) in needed {
+        let others: Vec<_> = needed.into_iter().filter(|(name, _)| *name != variable).collect();
+        assert_eq!(read(&others).unwrap_err().variable, variable);
+    }
+    let more = [
+        ("AWS_ENDPOINT_URL_DYNAMODB", "http://d"),
+        ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ];
+    let config = read(&[&needed[..], &more[..]].concat()).unwrap();
+    assert_eq!((config.endpoints.dynamodb.as_deref(), config.use_fips), (Some("http://d"), true));
+    assert_eq!(config.region, "eu-central-1", "the default is for where there is none");
+}
+
+#[test]
+fn theaters_to_warm_up_for_are_separated_by_commas() {
+    let warm = |value| read(&[("TABLE_NAME", "t"), ("WARM_THEATERS", value)]).unwrap().warm_theaters;
+    let ids = |ids: &[&str]| ids.iter().map(|id| TheaterId::parse(id).unwrap()).collect::<Vec<_>>();
+    assert_eq!(warm(""), []);
+    assert_eq!(warm("opera, 2,"), ids(&["opera", "2"]));
 }
 
 #[test]

@@ -82,6 +82,30 @@ impl BoxOffice {
         Self { store, cache, layouts, clock, terms }
     }
 
+    /// Opens the connection to the cache, for as long as `patience` allows.
+    pub async fn open_cache(&self, patience: Duration) {
+        if let Some(cache) = &self.cache {
+            cache.connect(patience).await;
+        }
+    }
+
+    /// Opens the connection to DynamoDB and reads these theaters' layouts, so that no request has to. What fails the first request
+    /// that needs it tries again.
+    pub async fn warm_up(&self, theaters: &[TheaterId]) {
+        if theaters.is_empty() {
+            return self.store.connect().await;
+        }
+        for theater in theaters {
+            match self.layouts.get(theater, &Tally::default()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => tracing::warn!(%theater, "WARM_THEATERS names a theater that isn't there"),
+                Err(error) => {
+                    tracing::warn!(%theater, %error, "a layout can't be read yet; the first request tries again")
+                }
+            }
+        }
+    }
+
     /// Seats that one call may name at the most.
     pub fn max_seats_per_call(&self) -> usize {
         self.terms.max_seats_per_call

@@ -1,6 +1,7 @@
 //! What a request may cost: calls and capacity, counted at proxies. Exact: more is a failure, and so is less.
 
 use boxoffice::rules::limits::Limits;
+use boxoffice::rules::names::TheaterId;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::engines;
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -47,6 +48,30 @@ impl Counted {
 
 pub(crate) fn calls(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_instance_that_knows_what_is_on_sale_asks_dynamodb_nothing_for_its_first_look() {
+    let counted = Counted::new().await;
+    counted.cost(Call::get_seats("1")).await;
+    for (warm_theaters, operations) in [(vec![], vec!["GetItem"]), (vec![TheaterId::parse("1").unwrap()], vec![])] {
+        let setup = Setup { warm_theaters, ..counted.world.setup.clone() };
+        let instance = counted.world.instance_on(&setup).await;
+        counted.dynamodb.take();
+        let look = Call::get_seats("1").send(&instance).await;
+        assert_eq!((look.status, look.header("x-cache")), (200, "hit"));
+        let seen: Vec<_> = counted.dynamodb.take().into_iter().map(|call| call.operation).collect();
+        assert_eq!(seen, operations);
+    }
+}
+
+#[tokio::test]
+async fn a_theater_that_is_not_there_yet_keeps_no_instance_from_starting() {
+    let world = World::new().await;
+    let warm_theaters = vec![TheaterId::parse("to-come").unwrap(), TheaterId::parse("1").unwrap()];
+    let instance = world.instance_on(&Setup { warm_theaters, ..world.setup.clone() }).await;
+    assert_eq!(Call::get_seats("1").send(&instance).await.status, 200);
+    assert_eq!(Call::get_seats("to-come").send(&instance).await.status, 404);
 }
 
 #[tokio::test]

@@ -13,5 +13,6 @@ mod process;
 mod redis;
 mod repair;
 mod site;
+mod tls;
 mod tokens;
 mod xray;

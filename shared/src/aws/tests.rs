@@ -1,0 +1,80 @@
+//! Whom TLS trusts, held against real certificates; and where services are.
+
+use std::time::Duration;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, Error};
+use sha2::{Digest, Sha256};
+
+use super::authorities::store;
+use super::*;
+
+/// What aws.amazon.com showed in November 2025: its certificate, the authority in between, and Amazon's root under another root.
+const AWS: &[u8] = include_bytes!("authorities/aws.amazon.com.pem");
+/// What letsencrypt.org showed in July 2026.
+const ANOTHER: &[u8] = include_bytes!("authorities/letsencrypt.org.pem");
+/// When both were valid: 2026-08-01.
+const THEN: u64 = 1_785_542_400;
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).map(Result::unwrap).collect()
+}
+
+fn verify(chain: &[u8], name: &str, at: u64) -> Result<(), Error> {
+    use_one_cryptography();
+    let verifier = WebPkiServerVerifier::builder(store(Authorities::Amazon).into()).build().unwrap();
+    let chain = certificates(chain);
+    let (own, between) = chain.split_first().unwrap();
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(at));
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    verifier.verify_server_cert(own, between, &name, &[], at).map(drop)
+}
+
+#[test]
+fn a_real_chain_of_amazons_is_believed() {
+    assert_eq!(verify(AWS, "aws.amazon.com", THEN), Ok(()));
+}
+
+#[test]
+fn nobody_else_is_believed_nor_amazon_under_another_name_or_at_another_time() {
+    let reason = |chain, name, at| match verify(chain, name, at).unwrap_err() {
+        Error::InvalidCertificate(reason) => reason,
+        other => panic!("{other}"),
+    };
+    assert_eq!(reason(ANOTHER, "letsencrypt.org", THEN), CertificateError::UnknownIssuer);
+    assert!(matches!(reason(AWS, "amazon.example", THEN), CertificateError::NotValidForNameContext { .. }));
+    assert!(matches!(reason(AWS, "aws.amazon.com", THEN + 31_536_000), CertificateError::ExpiredContext { .. }));
+}
+
+#[test]
+fn amazons_roots_are_those_that_it_publishes() {
+    let fingerprints: Vec<String> = certificates(&Authorities::Amazon.pem())
+        .iter()
+        .map(|certificate| Sha256::digest(certificate).iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+        .collect();
+    // The SHA-256 of each, as https://www.amazontrust.com/repository/ has it, begins so: Amazon Root CA 1 to 4, Starfield Services.
+    assert_eq!(fingerprints, ["8ecde688", "1ba5b2aa", "18ce6cfe", "e35d2841", "568d6905"]);
+    assert_eq!(store(Authorities::Amazon).len(), 5, "all of them can be read");
+}
+
+#[test]
+fn the_systems_authorities_are_the_same_as_pem() {
+    let found = rustls_native_certs::load_native_certs().certs;
+    assert_eq!(certificates(&Authorities::System.pem()), found);
+    assert!(store(Authorities::System).len() <= found.len());
+}
+
+#[test]
+fn each_service_is_where_its_own_variable_says_and_else_where_all_are() {
+    let endpoints = Endpoints { all: Some("all".to_owned()), sqs: Some("sqs".to_owned()), ..Endpoints::default() };
+    let of = |service, env| {
+        let key = ServiceConfigKey::builder().service_id(service).env(env).profile("endpoint_url").build().unwrap();
+        endpoints.load_config(key)
+    };
+    assert_eq!(of("SQS", "AWS_ENDPOINT_URL").as_deref(), Some("sqs"));
+    assert_eq!(of("DynamoDB", "AWS_ENDPOINT_URL").as_deref(), Some("all"));
+    assert_eq!(of("SQS", "AWS_SOMETHING_ELSE"), None);
+}
