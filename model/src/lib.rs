@@ -43,7 +43,8 @@
 //!
 //! # What it doesn't cover
 //!
-//! Layouts that change (the script's versions are compared in `tests/`, not modelled). Reads of the table whose pages
+//! Layouts that change (the script's versions are compared in `tests/`, not modelled). Revisions: they tell how the slots came to
+//! be, so there'd be no end of states; `tests/` holds that one revision has one set of slots. Reads of the table whose pages
 //! are apart: each seat is for itself, and its page is read after the begin. How long things take: leases end and keys
 //! vanish as steps of their own, at any time. Lookers whose clock isn't DynamoDB's: a reservation's end is blurred by as much.
 //! Clocks further apart than 10 s. Seats given back and taken anew by writers of three different clocks, where something

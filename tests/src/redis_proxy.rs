@@ -46,6 +46,7 @@ struct Shared {
     gate: Gate,
     commands: Mutex<Vec<String>>,
     trips: AtomicUsize,
+    answered: AtomicUsize,
     connections: Connections,
     met: AtomicUsize,
     fault: watch::Sender<Option<RedisFault>>,
@@ -61,8 +62,8 @@ impl RedisProxy {
     pub async fn behind(gate: Gate, upstream: u16) -> Self {
         // Not a port from the range of outgoing connections, which takes what nobody listens on.
         let port = ports::free_port().expect("a port");
-        let (commands, trips, connections, met, fault) = Default::default();
-        let shared = Arc::new(Shared { upstream, gate, commands, trips, connections, met, fault });
+        let (commands, trips, answered, connections, met, fault) = Default::default();
+        let shared = Arc::new(Shared { upstream, gate, commands, trips, answered, connections, met, fault });
         let (changes, to_make) = mpsc::unbounded_channel();
         tokio::spawn(listen(port, shared.clone(), to_make));
         let proxy = Self { url: format!("redis://127.0.0.1:{port}"), shared, changes };
@@ -107,6 +108,11 @@ impl RedisProxy {
     /// The round trips since the last time this was asked: a pipeline is one, however many commands it has.
     pub fn take_trips(&self) -> usize {
         self.shared.trips.swap(0, Ordering::SeqCst)
+    }
+
+    /// The bytes of answers since the last time this was asked.
+    pub fn take_answered(&self) -> usize {
+        self.shared.answered.swap(0, Ordering::SeqCst)
     }
 
     /// The commands since the last time this was asked, by name.
@@ -252,6 +258,7 @@ impl Wire {
         let mut chunk = vec![0; 64 * 1024];
         let mut passed = 0;
         while let Ok(read @ 1..) = from.read(&mut chunk).await {
+            self.shared.answered.fetch_add(read, Ordering::SeqCst);
             let place = self.last.lock().unwrap().take();
             if let Some(place) = place {
                 self.shared.gate.leave(place).await;

@@ -7,9 +7,11 @@
 --   begin VERSION SEATS TOKEN WHY LEASE LONGEST KEEP RENEWAL
 --                                  "fill" (the caller's turn), "fresh" (no need), "behind" (the key's layout is newer),
 --                                  a number (ms somebody else has left), or the complete string
---   end VERSION TOKEN SLOTS LIFE NOW
---                                  1 if taken, 0 if the token is no longer there
+--   end VERSION TOKEN SLOTS LIFE NOW REVISION
+--                                  1 if taken, 0 if the token is no longer there; REVISION is that of the slots by themselves
 --   peek VERSION POSITIONS         the slots, or false
+--   look REVISION                  where the string is complete and has this revision: its layout's version, when it ends and
+--                                  how many slots it has; else what GET answers, with a key of another type being none
 --
 -- A token's last byte numbers the attempts of one begin. Attempts know each other by the rest, but only the one that
 -- was answered can end: a begin that was held up on the way must not open the door again for what was read before.
@@ -20,16 +22,22 @@
 -- stamp wins. A slot not merged in it was known before the filler read: there DynamoDB's word replaces it, whatever
 -- its stamp, so that a fill also heals what a deletion or a lost write left behind.
 --
+-- A revision stands for the slots: two complete strings that have the same one have the same slots, but for the rounds. It
+-- comes from what the filler read, and each slot taken after that moves it on, along a chain: it can be reached by taking the
+-- same slots in the same order and in no other way, not even after a failover that lost some of them.
+--
 -- Stamps can't order everything: the TTL deletes a reservation that has ended together with its stamp, and a writer whose
 -- clock is behind then writes the seat anew under a smaller one. Where that may be so the key is dropped, and the next
 -- look asks DynamoDB.
 
-local FORMAT, HEADER, SLOT = 1, 40, 12
+local FORMAT, HEADER, SLOT = 2, 48, 12
+-- Where the revision stands in the header, and what there is of it while nothing is complete.
+local REVISION, UNFILLED = 40, string.rep('\0', 8)
 -- What two clocks may differ by, in ms.
 local SKEW = 10000
 local RESERVED = 1
 local NOBODY = string.rep('\0', 16)
-local HEAD = '>BBBBI6c16I6I2I6'
+local HEAD = '>BBBBI6c16I6I2I6c8'
 local key, op, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
 -- Whatever stands in the key is read with care: a lease beyond the longest, a life beyond its bound (Redis's clock may have
@@ -40,14 +48,17 @@ local function read()
   local bytes = redis.pcall('GETRANGE', key, 0, HEADER - 1)
   if type(bytes) ~= 'string' or #bytes < HEADER then return nil end
   local h = {}
-  h.format, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends = struct.unpack(HEAD, bytes)
+  h.format, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends, h.revision =
+    struct.unpack(HEAD, bytes)
   h.seats = (redis.call('STRLEN', key) - HEADER) / SLOT
   if h.format ~= FORMAT or h.complete > 1 or h.seats % 1 ~= 0 then return nil end
   return h
 end
 
 local function pack(h)
-  return struct.pack(HEAD, FORMAT, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends)
+  return struct.pack(
+    HEAD, FORMAT, h.complete, h.round, h.merged, h.version, h.token, h.lease, h.span, h.ends, h.revision
+  )
 end
 
 local function now()
@@ -75,6 +86,18 @@ local function doubtful(a, b)
   return state == RESERVED and sb > 0 and sa > sb and ends * 1000 <= sb + SKEW
 end
 
+-- A position and a slot, as they move a revision on: without the round.
+local function step(position, slot)
+  return struct.pack('>I4', position) .. string.sub(slot, 1, SLOT - 1)
+end
+
+-- The revision that slots lead to that were taken where another one stood.
+local function moved_on(revision, steps)
+  if #steps == 0 then return revision end
+  local digits = string.sub(redis.sha1hex(revision .. table.concat(steps)), 1, 16)
+  return (string.gsub(digits, '%x%x', function(byte) return string.char(tonumber(byte, 16)) end))
+end
+
 local function merge(entries, when_behind)
   if redis.call('EXISTS', key) == 0 then return 0 end
   local h = read()
@@ -84,6 +107,7 @@ local function merge(entries, when_behind)
     redis.call('DEL', key)
     return 0
   end
+  local steps = {}
   for i = 1, #entries, 4 + SLOT do
     local position = struct.unpack('>I4', entries, i)
     local slot = string.sub(entries, i + 4, i + 3 + SLOT)
@@ -102,9 +126,11 @@ local function merge(entries, when_behind)
         end
         if h.merged == 0 then redis.call('SETRANGE', key, 3, string.char(1)) end
         h.merged = 1
+        steps[#steps + 1] = step(position, slot)
       end
     end
   end
+  if #steps > 0 then redis.call('SETRANGE', key, REVISION, moved_on(h.revision, steps)) end
   return 1
 end
 
@@ -130,21 +156,22 @@ local function begin(seats, token, why, lease, longest, keep, renewal)
     if h.complete == 0 then redis.call('PEXPIRE', key, keep) end
   else
     h = {
-      complete = 0, round = 1, merged = 0, version = version, token = token, lease = t + lease, span = lease, ends = 0
+      complete = 0, round = 1, merged = 0, version = version, token = token, lease = t + lease, span = lease, ends = 0,
+      revision = UNFILLED
     }
     redis.call('SET', key, pack(h) .. string.rep('\0', seats * SLOT), 'PX', keep)
   end
   return 'fill'
 end
 
-local function finish(token, slots, life, callers_now)
+local function finish(token, slots, life, callers_now, revision)
   local h = read()
   if not h or h.version ~= version or h.token ~= token or h.seats * SLOT ~= #slots then return 0 end
   -- What was read is as old as the begin, so its life is counted from there. After a failover the clock may be another,
   -- and the begin lie in its future.
   local left = math.min(life, life - (now() - (h.lease - h.span)))
   if left <= 0 then return 0 end
-  local body = slots
+  local body, steps = slots, {}
   if h.merged ~= 0 then
     -- Keep what was merged in this round where it is later; take the rest as one piece from between.
     local known, parts, done, round = redis.call('GET', key), {}, 0, h.round
@@ -159,6 +186,7 @@ local function finish(token, slots, life, callers_now)
         if later(slot, read) then
           parts[#parts + 1] = string.sub(slots, done + 1, offset)
           parts[#parts + 1] = slot
+          steps[#steps + 1] = step(offset / SLOT, slot)
           done = offset + SLOT
         end
       end
@@ -167,6 +195,7 @@ local function finish(token, slots, life, callers_now)
     body = table.concat(parts)
   end
   h.complete, h.merged, h.token, h.lease, h.span, h.ends = 1, 0, NOBODY, 0, 0, callers_now + left
+  h.revision = moved_on(revision, steps)
   redis.call('SET', key, pack(h) .. body, 'PX', left)
   return 1
 end
@@ -182,11 +211,19 @@ local function peek(positions)
   return table.concat(slots)
 end
 
+local function look(revision)
+  local h = read()
+  if h and h.complete == 1 and h.revision == revision then return { h.version, h.ends, h.seats } end
+  local whole = redis.pcall('GET', key)
+  return type(whole) == 'string' and whole
+end
+
 if op == 'merge' then return merge(ARGV[3], ARGV[4]) end
 if op == 'peek' then return peek(ARGV[3]) end
+if op == 'look' then return look(ARGV[2]) end
 if op == 'begin' then
   local lease, longest, keep, renewal = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
   return begin(tonumber(ARGV[3]), ARGV[4], ARGV[5], lease, longest, keep, renewal)
 end
-if op == 'end' then return finish(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])) end
+if op == 'end' then return finish(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]) end
 return redis.error_reply('unknown operation')

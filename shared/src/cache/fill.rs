@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::{Cache, CacheError, Packed, millis, packed};
+use super::{Cache, CacheError, Packed, Revision, millis, packed};
 use crate::rules::availability::Slot;
 use crate::rules::layout::Layout;
 use crate::tally::Tally;
@@ -95,6 +95,7 @@ impl Cache {
         tally: &Tally,
     ) -> Result<bool, CacheError> {
         let body: Vec<u8> = slots.iter().flat_map(|slot| packed::encode(*slot)).collect();
+        let revision = Revision::of_slots(&body, layout.version);
         let answer = self
             .script(&layout.theater, tally, |call| {
                 call.arg("end")
@@ -102,7 +103,8 @@ impl Cache {
                     .arg(token.0.as_slice())
                     .arg(body.as_slice())
                     .arg(millis(LIFETIME))
-                    .arg(self.clock.now().0);
+                    .arg(self.clock.now().0)
+                    .arg(revision.0.as_slice());
             })
             .await?;
         Ok(answer == Value::Int(1))

@@ -6,7 +6,7 @@ use redis::{Cmd, RedisResult, Script, ServerErrorKind, Value};
 
 use super::link::Link;
 use super::target::Connection;
-use super::{Cache, CacheError, Lookup, looked_up, peeked};
+use super::{Cache, CacheError, Lookup, Revision, looked_up, peeked};
 use crate::rules::availability::Slot;
 use crate::rules::limits::{Budget, Verdict};
 use crate::rules::names::TheaterId;
@@ -27,9 +27,15 @@ impl Cache {
         judged(self.ask(&self.drawing(budget), tally).await)
     }
 
-    /// [`Cache::read`], and on its way a draw.
-    pub async fn read_and_draw(&self, theater: &TheaterId, budget: &Budget, tally: &Tally) -> WithDraw<Lookup> {
-        let (read, drawn) = self.ask_both(&self.reading(theater), &self.drawing(budget), tally).await;
+    /// [`Cache::read`], or [`Cache::read_unless`], and on its way a draw.
+    pub async fn read_and_draw(
+        &self,
+        theater: &TheaterId,
+        unless: Option<Revision>,
+        budget: &Budget,
+        tally: &Tally,
+    ) -> WithDraw<Lookup> {
+        let (read, drawn) = self.ask_both(&self.reading(theater, unless), &self.drawing(budget), tally).await;
         (looked_up(read), judged(drawn))
     }
 
@@ -58,7 +64,7 @@ impl Cache {
     }
 
     /// One call by itself.
-    async fn ask(&self, command: &Cmd, tally: &Tally) -> Result<Value, CacheError> {
+    pub(super) async fn ask(&self, command: &Cmd, tally: &Tally) -> Result<Value, CacheError> {
         let commands = [command];
         let send = |connection: Connection| async move { one(send(connection, &commands).await?) };
         self.link.call(tally, send).await
@@ -85,7 +91,7 @@ impl Cache {
 }
 
 /// A call of a script, whose text the server has as a rule.
-fn evalsha(script: &Script, key: &str, args: impl FnOnce(&mut Cmd)) -> Cmd {
+pub(super) fn evalsha(script: &Script, key: &str, args: impl FnOnce(&mut Cmd)) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
     call.arg(script.get_hash()).arg(1).arg(key);
     args(&mut call);

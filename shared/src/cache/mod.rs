@@ -2,7 +2,8 @@
 //!
 //! It only makes looking fast. Each call has one deadline and may fail; then the caller asks DynamoDB. The protocol is
 //! in [`availability.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/), which runs in Redis:
-//! *merge* what a write changed, *begin* and *end* filling after a miss, *peek* at a few seats.
+//! *merge* what a write changed, *begin* and *end* filling after a miss, *peek* at a few seats, *look* whether anything has
+//! changed.
 //!
 //! Callers' budgets are kept beside it, and asked for on the way of a call that a request makes anyway ([`Cache::draw`]).
 
@@ -12,6 +13,7 @@ mod fill;
 mod limits;
 mod link;
 mod packed;
+mod revision;
 mod signer;
 mod target;
 mod token;
@@ -24,6 +26,7 @@ use redis::{Cmd, Script, ScriptInvocation, Value};
 pub use fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
 pub use link::CacheError;
 pub use packed::Packed;
+pub use revision::{Revision, Unchanged};
 pub use signer::Signer;
 pub use target::CacheAddress;
 pub use token::{IamUser, IamUserError, SigningError, Token, sign};
@@ -46,11 +49,13 @@ pub struct Cache {
     clock: Clock,
 }
 
-/// What [`Cache::read`] found.
+/// What [`Cache::read`] or [`Cache::read_unless`] found.
 #[derive(Debug)]
 pub enum Lookup {
     /// A complete string, still to be held against the layout.
     Complete(Packed),
+    /// A complete string of the revision that the asker knows.
+    Unchanged(Unchanged),
     /// Nothing, or nothing complete.
     Miss,
 }
@@ -101,9 +106,15 @@ impl Cache {
 
     /// Reads a theater's string: one GET.
     pub async fn read(&self, theater: &TheaterId, tally: &Tally) -> Result<Lookup, CacheError> {
-        let get = &self.reading(theater);
+        let get = &self.reading(theater, None);
         let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
         looked_up(self.link.call(tally, query).await)
+    }
+
+    /// Reads a theater's string unless it has this revision, which is all that is told then. One call, which costs Redis a bit
+    /// more than a GET, and the wire next to nothing.
+    pub async fn read_unless(&self, theater: &TheaterId, known: Revision, tally: &Tally) -> Result<Lookup, CacheError> {
+        looked_up(self.ask(&self.reading(theater, Some(known)), tally).await)
     }
 
     /// Tells the cache what DynamoDB accepted, or what a refusal brought to light: the larger stamp wins in each slot.
@@ -162,8 +173,12 @@ impl Cache {
         Ok(peeked(&self.script(theater, tally, peek).await?, positions.len()))
     }
 
-    fn reading(&self, theater: &TheaterId) -> Cmd {
-        redis::cmd("GET").arg(self.key(theater)).clone()
+    fn reading(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
+        let key = self.key(theater);
+        let Some(known) = unless else { return redis::cmd("GET").arg(key).clone() };
+        limits::evalsha(&SCRIPT, &key, |call| {
+            call.arg("look").arg(known.0.as_slice());
+        })
     }
 
     /// Runs the script on a theater's key.
@@ -192,7 +207,7 @@ impl Cache {
 fn looked_up(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError> {
     match answer {
         Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
-        Ok(_) => Ok(Lookup::Miss),
+        Ok(told) => Ok(Unchanged::read(&told).map_or(Lookup::Miss, Lookup::Unchanged)),
         // A key of another type is as good as none: filling replaces it.
         Err(CacheError::Refused(error)) if error.code() == Some("WRONGTYPE") => Ok(Lookup::Miss),
         Err(error) => Err(error),

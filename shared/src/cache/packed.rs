@@ -11,14 +11,16 @@
 //! | 26..32 | until when that is its alone (the lease), ms of Redis's clock | | | |
 //! | 32..34 | how long that lease was from its begin, ms | | | |
 //! | 34..40 | when the key ends, ms of the filler's clock: a hint; 0 while incomplete | | | |
+//! | 40..48 | revision: what stands for the slots ([`Revision`]); means nothing while incomplete | | | |
 
+use super::revision::Revision;
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::layout::Layout;
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
 /// The format of this program. Another one is a miss, and is overwritten.
-const FORMAT: u8 = 1;
-const HEADER: usize = 40;
+const FORMAT: u8 = 2;
+const HEADER: usize = 48;
 const SLOT: usize = 12;
 /// A position and a slot: what is merged.
 pub(super) const ENTRY: usize = 4 + SLOT;
@@ -42,6 +44,13 @@ impl Packed {
     /// When the key ends, by the clock of whoever filled it: near enough to know when to renew it. Redis decides.
     pub fn ends_at(&self) -> EpochMillis {
         EpochMillis(number(&self.0[34..40]))
+    }
+
+    /// What stands for its slots.
+    pub fn revision(&self) -> Revision {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[40..HEADER]);
+        Revision(bytes)
     }
 
     /// Its slots, or `None` if they are not those of this layout or can't be read.
@@ -152,7 +161,7 @@ mod tests {
             bytes[at] = to;
             bytes
         };
-        assert_eq!(slots(changed(0, 2)), None, "another format");
+        assert_eq!(slots(changed(0, 1)), None, "another format");
         assert_eq!(slots(changed(1, 0)), None, "incomplete");
         assert_eq!(slots(changed(9, 8)), None, "another layout");
         assert_eq!(slots(changed(HEADER + 6, 3)), None, "an unknown state");

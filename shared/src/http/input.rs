@@ -136,8 +136,17 @@ pub(super) fn none_match(request: &Request) -> Option<&str> {
 
 /// Whether `If-None-Match` names this tag (RFC 9110, 13.1.2): `*`, or a list in which weak and strong compare alike.
 pub(super) fn matches(wanted: &str, etag: &str) -> bool {
-    let strong = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
-    wanted.trim() == "*" || wanted.split(',').any(strong)
+    matches_any(wanted, |tag| tag == etag)
+}
+
+/// The same, of whatever tags are right.
+pub(super) fn matches_any(wanted: &str, is_right: impl Fn(&str) -> bool) -> bool {
+    wanted.trim() == "*" || wanted.split(',').any(|tag| is_right(strong(tag)))
+}
+
+/// A tag as a strong one.
+pub(super) fn strong(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/")
 }
 
 /// The body, which has to be a JSON object of known fields. A missing content type is taken for JSON.

@@ -2,6 +2,7 @@
 
 pub mod book;
 pub mod bookings;
+mod etag;
 pub mod event;
 pub mod get_seats;
 mod input;

@@ -60,6 +60,36 @@ impl Slot {
     }
 }
 
+/// The seconds around an instant in which no reservation among some slots ends, so that in all of them the slots show the same.
+/// (They would also be shown otherwise before, to a clock that is set back.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steady {
+    /// The last end that had come by then; 0 if there was none.
+    pub since: EpochSeconds,
+    /// The first end still to come; the largest that a slot in the cache can have, if there is none.
+    pub until: EpochSeconds,
+}
+
+impl Steady {
+    /// Around this instant, of these slots.
+    pub fn around(slots: &[Slot], now: EpochMillis) -> Self {
+        let (mut since, mut until) = (EpochSeconds(0), EpochSeconds(u64::from(u32::MAX)));
+        for slot in slots {
+            match slot.state {
+                SeatState::Reserved { expires_at } if expires_at.reached(now) => since = since.max(expires_at),
+                SeatState::Reserved { expires_at } => until = until.min(expires_at),
+                SeatState::Available | SeatState::Booked => {}
+            }
+        }
+        Self { since, until }
+    }
+
+    /// Whether this instant is one of them.
+    pub fn holds(self, now: EpochMillis) -> bool {
+        self.since.reached(now) && !self.until.reached(now)
+    }
+}
+
 /// Merges what is newly known into what was known, slot by slot. Slots beyond the shorter of the two stay as they are.
 pub fn merge(known: &mut [Slot], news: &[Slot]) {
     for (slot, new) in known.iter_mut().zip(news) {
@@ -108,6 +138,16 @@ mod tests {
             prop_assert_eq!(&merged(once.clone(), &b), &once);
             prop_assert_eq!(&merged(once.clone(), &a), &once);
             prop_assert_eq!(&merged(once.clone(), &once), &once);
+        }
+
+        #[test]
+        fn steady_is_as_long_as_each_slot_shows_what_it_did_and_no_longer(hall in hall(), at in 0..60_u64, then in 0..60_u64) {
+            // To the millisecond before, at and after each second.
+            for (at, then) in [0, 1, 999].into_iter().flat_map(|ms| [(at * 1_000 + ms, then * 1_000), (at * 1_000, then * 1_000 + ms)]) {
+                let (at, then) = (EpochMillis(at), EpochMillis(then));
+                let same = hall.iter().all(|slot| slot.status(at) == slot.status(then));
+                prop_assert_eq!(Steady::around(&hall, at).holds(then), same, "{:?} {:?}", at, then);
+            }
         }
 
         #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BoxOffice, TooManyRequests};
-use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, RENEWAL};
+use super::{BoxOffice, Looked, Seen, TooManyRequests};
+use crate::cache::{Begun, Cache, CacheError, FillReason, FillToken, Lookup, Packed, RENEWAL, Revision};
 use crate::entropy;
 use crate::rules::availability::Slot;
 use crate::rules::caller::{Caller, Owner};
@@ -31,6 +31,8 @@ pub struct GetSeats {
     pub consistent: bool,
     /// Show which seats this reservation has; only DynamoDB knows.
     pub reservation: Option<ReservationId>,
+    /// What the caller has seen of it before.
+    pub seen: Option<Seen>,
     /// Who asks.
     pub caller: Caller,
 }
@@ -42,6 +44,8 @@ pub struct SeatsView {
     pub layout: Arc<Layout>,
     /// What is known of each, in layout order.
     pub slots: Vec<Slot>,
+    /// What stands for the slots, where they are a complete string's of the cache.
+    pub revision: Option<Revision>,
     /// The positions of the seats that are reserved under the caller's own reservation, if that was asked for.
     pub yours: HashSet<usize>,
     /// The instant to judge them by.
@@ -76,15 +80,18 @@ pub enum GetSeatsError {
 }
 
 impl BoxOffice {
-    /// Reads a theater's seats.
-    pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
+    /// Reads a theater's seats, or finds out that the caller has seen them already.
+    pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<Looked, GetSeatsError> {
         let theater = &ask.theater;
         if let Some(reservation) = ask.reservation {
             self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return self.with_own(layout, reservation, ask.caller.owner(), tally).await;
+            return self.with_own(layout, reservation, ask.caller.owner(), tally).await.map(Looked::Seats);
         }
-        self.seats_of(theater, ask.consistent, tally).await
+        if let (false, Some(cache), Some(seen)) = (ask.consistent, &self.cache, ask.seen) {
+            return self.look_again(cache, theater, seen, tally).await;
+        }
+        self.seats_of(theater, ask.consistent, tally).await.map(Looked::Seats)
     }
 
     /// Reads a theater's seats, whosever they are. `consistent` asks DynamoDB and nobody else.
@@ -100,40 +107,80 @@ impl BoxOffice {
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
             return self.bypass(layout, tally).await;
         };
+        let (layout, lookup) = self.layout_and_string(cache, theater, None, tally).await?;
+        self.seats_from(cache, layout, lookup, tally).await
+    }
+
+    /// Asks at the same time for a theater's layout and for its string in the cache, unless that has the revision that is known.
+    pub(super) async fn layout_and_string(
+        &self,
+        cache: &Cache,
+        theater: &TheaterId,
+        known: Option<Revision>,
+        tally: &Tally,
+    ) -> Result<(Arc<Layout>, Result<Lookup, CacheError>), GetSeatsError> {
+        let lookup = Self::read_admitted(cache, theater, known, tally);
         let (layout, lookup) = if tally.has_to_draw() {
             // Whoever is refused costs DynamoDB nothing, not even a layout.
-            let lookup = Self::read_admitted(cache, theater, tally).await?;
+            let lookup = lookup.await?;
             (self.layouts.get(theater, tally).await, lookup)
         } else {
-            tokio::join!(self.layouts.get(theater, tally), cache.read(theater, tally))
+            let (layout, lookup) = tokio::join!(self.layouts.get(theater, tally), lookup);
+            (layout, lookup?)
         };
-        let mut layout = layout?.ok_or(GetSeatsError::TheaterNotFound)?;
+        Ok((layout?.ok_or(GetSeatsError::TheaterNotFound)?, lookup))
+    }
+
+    /// The seats by what was found in the cache, or else by DynamoDB.
+    pub(super) async fn seats_from(
+        &self,
+        cache: &Cache,
+        layout: Arc<Layout>,
+        lookup: Result<Lookup, CacheError>,
+        tally: &Tally,
+    ) -> Result<SeatsView, GetSeatsError> {
         let packed = match lookup {
             Err(_) => return self.bypass(layout, tally).await,
-            Ok(Lookup::Miss) => return self.fill(cache, layout, tally).await,
+            // What is unchanged to whoever has seen it has to be fetched by all others: filling begins with that.
+            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return self.fill(cache, layout, tally).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
+        let layout = self.not_behind(layout, packed.layout_version(), tally).await?;
         if packed.layout_version() > layout.version {
-            layout = self.layouts.get_newer(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            if packed.layout_version() > layout.version {
-                // Not to be filled by one who is behind.
-                return self.bypass(layout, tally).await;
-            }
+            // Not to be filled by one who is behind.
+            return self.bypass(layout, tally).await;
         }
         let Some(slots) = packed.slots(&layout) else {
             return self.fill(cache, layout, tally).await;
         };
-        let hit = self.view(layout, slots, Source::Hit);
-        let left = packed.ends_at().0.saturating_sub(hit.now.0);
-        if u128::from(left) <= RENEWAL.as_millis() {
-            return Ok(self.renew(cache, hit, tally).await);
+        let hit = self.hit(layout, slots, &packed);
+        match self.renewed(cache, &hit.layout, packed.ends_at(), tally).await {
+            Some(renewed) => Ok(renewed),
+            None => Ok(hit),
         }
-        Ok(hit)
+    }
+
+    /// The layout, read again if the cache has a newer one; it may be behind all the same.
+    pub(super) async fn not_behind(
+        &self,
+        layout: Arc<Layout>,
+        cached: u64,
+        tally: &Tally,
+    ) -> Result<Arc<Layout>, GetSeatsError> {
+        if cached <= layout.version {
+            return Ok(layout);
+        }
+        self.layouts.get_newer(&layout.theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)
     }
 
     /// Fills the cache, or waits for whoever is at it: for nobody longer than its lease, and for all of them together no
     /// longer than `fill_wait`.
-    async fn fill(&self, cache: &Cache, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
+    pub(super) async fn fill(
+        &self,
+        cache: &Cache,
+        layout: Arc<Layout>,
+        tally: &Tally,
+    ) -> Result<SeatsView, GetSeatsError> {
         let give_up = Instant::now() + self.terms.fill_wait;
         let mut reason = FillReason::Missing;
         let mut pause = FIRST_PAUSE;
@@ -142,7 +189,7 @@ impl BoxOffice {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
                 Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
                 Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
-                    Some(slots) => return Ok(self.view(layout, slots, Source::Hit)),
+                    Some(slots) => return Ok(self.hit(layout, slots, &packed)),
                     // It is there, complete, of this layout, and spoilt.
                     None => reason = FillReason::Unreadable,
                 },
@@ -156,16 +203,26 @@ impl BoxOffice {
         self.bypass(layout, tally).await
     }
 
-    /// Fills anew what ends soon, so that a theater that is looked at never has nothing in the cache. Failing leaves
-    /// the hit.
-    async fn renew(&self, cache: &Cache, hit: SeatsView, tally: &Tally) -> SeatsView {
-        let begun = cache.begin(&hit.layout, FillReason::Renewal, FillToken::new(), tally).await;
-        let Ok(Begun::Fill(token)) = begun else { return hit };
-        match tokio::time::timeout(self.terms.fill_wait, self.fill_now(cache, hit.layout.clone(), token, tally)).await {
-            Ok(Ok(renewed)) => renewed,
+    /// Fills anew what ends soon, so that a theater that is looked at never has nothing in the cache. `None` where it isn't
+    /// due, or is somebody else's turn, or fails: then what there was serves.
+    pub(super) async fn renewed(
+        &self,
+        cache: &Cache,
+        layout: &Arc<Layout>,
+        ends_at: EpochMillis,
+        tally: &Tally,
+    ) -> Option<SeatsView> {
+        let left = ends_at.0.saturating_sub(self.clock.now().0);
+        if u128::from(left) > RENEWAL.as_millis() {
+            return None;
+        }
+        let begun = cache.begin(layout, FillReason::Renewal, FillToken::new(), tally).await;
+        let Ok(Begun::Fill(token)) = begun else { return None };
+        match tokio::time::timeout(self.terms.fill_wait, self.fill_now(cache, layout.clone(), token, tally)).await {
+            Ok(Ok(renewed)) => Some(renewed),
             failed => {
                 tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");
-                hit
+                None
             }
         }
     }
@@ -203,7 +260,11 @@ impl BoxOffice {
         Ok(view)
     }
 
+    fn hit(&self, layout: Arc<Layout>, slots: Vec<Slot>, packed: &Packed) -> SeatsView {
+        SeatsView { revision: Some(packed.revision()), ..self.view(layout, slots, Source::Hit) }
+    }
+
     fn view(&self, layout: Arc<Layout>, slots: Vec<Slot>, source: Source) -> SeatsView {
-        SeatsView { layout, slots, yours: HashSet::new(), now: self.clock.now(), source }
+        SeatsView { layout, slots, revision: None, yours: HashSet::new(), now: self.clock.now(), source }
     }
 }

@@ -4,7 +4,7 @@
 //! itself. A cache that doesn't answer limits nobody.
 
 use super::BoxOffice;
-use crate::cache::{Cache, CacheError, Lookup};
+use crate::cache::{Cache, CacheError, Lookup, Revision};
 use crate::rules::availability::Slot;
 use crate::rules::layout::Layout;
 use crate::rules::limits::{Budget, Limits, Standing, Verdict};
@@ -36,15 +36,21 @@ impl BoxOffice {
         }
     }
 
-    /// [`BoxOffice::admit`] on the way of reading a theater's string.
+    /// [`BoxOffice::admit`] on the way of reading a theater's string, unless it has the revision that is known.
     pub(super) async fn read_admitted(
         cache: &Cache,
         theater: &TheaterId,
+        unless: Option<Revision>,
         tally: &Tally,
     ) -> Result<Result<Lookup, CacheError>, TooManyRequests> {
-        let Some(budget) = tally.take_budget() else { return Ok(cache.read(theater, tally).await) };
-        let (lookup, drawn) = cache.read_and_draw(theater, &budget, tally).await;
-        admitted(&budget, drawn, tally).map(|()| lookup)
+        match (tally.take_budget(), unless) {
+            (None, None) => Ok(cache.read(theater, tally).await),
+            (None, Some(known)) => Ok(cache.read_unless(theater, known, tally).await),
+            (Some(budget), _) => {
+                let (lookup, drawn) = cache.read_and_draw(theater, unless, &budget, tally).await;
+                admitted(&budget, drawn, tally).map(|()| lookup)
+            }
+        }
     }
 
     /// [`BoxOffice::admit`] on the way of peeking at a few seats.

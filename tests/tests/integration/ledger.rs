@@ -13,7 +13,7 @@ use crate::api::id;
 pub(crate) struct Counted {
     pub(crate) world: World,
     pub(crate) dynamodb: DynamoDbProxy,
-    redis: RedisProxy,
+    pub(crate) redis: RedisProxy,
 }
 
 /// What a call cost: calls to Redis (round trips: a pipeline is one), calls to DynamoDB by name, capacity units.
@@ -86,6 +86,28 @@ async fn looking_costs_one_redis_call_and_a_miss_three_and_a_query() {
     assert_eq!((unchanged.status, cost), (304, (1, calls(&[]), 0.0)));
     let (consistent, cost) = counted.cost(Call::get_seats("1").query("consistent=true")).await;
     assert_eq!((consistent.header("x-cache"), cost.0, cost.1), ("bypass", 0, calls(&["Query"])));
+}
+
+#[tokio::test]
+async fn a_look_that_finds_nothing_changed_weighs_the_same_whatever_the_hall() {
+    let counted = Counted::new().await;
+    let labels: Vec<_> = (1..=10_000).map(|n| format!("A{n}")).collect();
+    let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+    counted.world.put_theater("hall", "Hall", &labels).await;
+    let mut weights = Vec::new();
+    for (theater, seats) in [("1", 6), ("hall", 10_000)] {
+        counted.cost(Call::get_seats(theater)).await;
+        counted.redis.take_answered();
+        let (hit, _) = counted.cost(Call::get_seats(theater)).await;
+        let whole = counted.redis.take_answered();
+        assert!(whole >= 12 * seats, "{whole} bytes");
+        let (unchanged, cost) =
+            counted.cost(Call::get_seats(theater).header("If-None-Match", hit.header("etag"))).await;
+        assert_eq!((unchanged.status, cost), (304, (1, calls(&[]), 0.0)));
+        weights.push(counted.redis.take_answered());
+        println!("{seats} seats: {whole} bytes from Redis for the seats, {} for a 304", weights[weights.len() - 1]);
+    }
+    assert!(weights[1] < 300 && weights[1].abs_diff(weights[0]) <= 8, "{weights:?}");
 }
 
 #[tokio::test]

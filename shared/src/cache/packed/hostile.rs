@@ -20,8 +20,8 @@ fn good() -> impl Strategy<Value = Vec<u8>> {
         let end = if state == 1 { end } else { 0 };
         [&changed_at[..], &[state], &end.to_be_bytes(), &[round]].concat()
     });
-    (any::<[u8; 28]>(), prop::collection::vec(slot, SEATS)).prop_map(|(rest, slots)| {
-        let head = [&[FORMAT, 1][..], &rest[..2], &VERSION.to_be_bytes()[2..], &rest[..26], &[0; 4]].concat();
+    (any::<[u8; 32]>(), prop::collection::vec(slot, SEATS)).prop_map(|(rest, slots)| {
+        let head = [&[FORMAT, 1][..], &rest[..2], &VERSION.to_be_bytes()[2..], &rest[..32], &[0; 6]].concat();
         [head, slots.concat()].concat()
     })
 }
@@ -68,7 +68,7 @@ proptest! {
     fn a_spoilt_string_is_read_as_what_it_says_or_not_at_all(bytes in spoilt()) {
         if let Some(packed) = Packed::complete(bytes.clone()) {
             // Neither panics, whatever the numbers are.
-            let _ = (packed.layout_version(), packed.ends_at());
+            let _ = (packed.layout_version(), packed.ends_at(), packed.revision());
             if let Some(slots) = packed.slots(&layout()) {
                 prop_assert!(reads_nothing_else(&bytes, &slots));
             }

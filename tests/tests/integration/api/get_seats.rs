@@ -50,7 +50,11 @@ async fn the_first_look_is_a_miss_and_the_next_a_hit() {
     let next = Call::get_seats("1").send(&world.office).await;
     assert_eq!((first.header("x-cache"), next.header("x-cache")), ("miss", "hit"));
     assert_eq!(first.text, next.text);
-    assert_eq!(first.header("etag"), next.header("etag"));
+    // The cache's tag tells more, and either is recognised.
+    for known in [first.header("etag"), next.header("etag")] {
+        let again = Call::get_seats("1").header("If-None-Match", known).send(&world.office).await;
+        assert_eq!((again.status, again.header("etag")), (304, next.header("etag")), "{known}");
+    }
 }
 
 #[tokio::test]
@@ -78,27 +82,39 @@ async fn without_a_cache_every_look_asks_dynamodb() {
 #[tokio::test]
 async fn what_the_caller_has_already_is_not_sent_again() {
     let world = World::new().await;
+    let from_the_table = Call::get_seats("1").send(&world.office).await.header("etag").to_owned();
     let etag = Call::get_seats("1").send(&world.office).await.header("etag").to_owned();
-    assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() == 18, "{etag}");
-    for wanted in [etag.clone(), format!("W/{etag}"), format!("\"other\", {etag}"), "*".to_owned()] {
+    for (etag, length) in [(&from_the_table, 16), (&etag, 32)] {
+        let inner = etag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).expect("a quoted tag");
+        assert!(inner.len() == length && inner.bytes().all(|c| matches!(c, b'!' | b'#'..=b'~')), "{etag}");
+    }
+    let ways = |etag: &str| [etag.to_owned(), format!("W/{etag}"), format!(" {etag} "), format!("\"other\", {etag}")];
+    let wanted = ways(&etag).into_iter().chain(ways(&from_the_table)).chain(["*".to_owned()]);
+    for wanted in wanted {
         let reply = Call::get_seats("1").header("If-None-Match", &wanted).send(&world.office).await;
         assert_eq!((reply.status, reply.text.as_str(), reply.header("etag")), (304, "", etag.as_str()), "{wanted}");
         assert_eq!((reply.header("cache-control"), reply.header("x-cache")), ("no-cache", "hit"));
     }
-    let reply = Call::get_seats("1").header("If-None-Match", "\"other\"").send(&world.office).await;
-    assert_eq!(reply.status, 200);
+    for other in ["\"other\"", "", "\"", "\"\"", &etag[1..33], &etag[..33], &format!("\"A{}", &etag[1..])] {
+        let reply = Call::get_seats("1").header("If-None-Match", other).send(&world.office).await;
+        assert_eq!(reply.status, 200, "{other}");
+    }
 }
 
 #[tokio::test]
 async fn the_etag_changes_with_what_is_shown_also_when_a_reservation_runs_out() {
     let world = World::new().await;
     let etag = async || Call::get_seats("1").send(&world.office).await.header("etag").to_owned();
+    let again = async |etag: &str| Call::get_seats("1").header("If-None-Match", etag).send(&world.office).await.status;
+    etag().await;
     let fresh = etag().await;
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 10 })).send(&world.office).await;
     let reserved = etag().await;
     assert_ne!(fresh, reserved);
+    assert_eq!((again(&fresh).await, again(&reserved).await), (200, 304));
     world.at(10_000);
-    assert_eq!(etag().await, fresh, "as it was at first");
+    assert_ne!(etag().await, reserved);
+    assert_eq!((again(&fresh).await, again(&reserved).await), (304, 200), "as it was at first");
 }
 
 #[tokio::test]

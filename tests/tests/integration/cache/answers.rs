@@ -61,7 +61,8 @@ async fn spoilt_bytes_and_keys_of_another_type_are_replaced() {
         bytes[at] = byte;
         bytes
     };
-    for bytes in [vec![], vec![0], b"nonsense".to_vec(), spoil(0, 9), spoil(40 + 6, 7), good[..good.len() - 5].to_vec()]
+    for bytes in
+        [vec![], vec![0], b"nonsense".to_vec(), spoil(0, 9), spoil(HEADER + 6, 7), good[..good.len() - 5].to_vec()]
     {
         let _: () = redis.set(&key, &bytes).await.unwrap();
         let look = Call::get_seats("1").send(&world.office).await;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use boxoffice::cache::{Begun, Cache, CacheAddress, FillReason, FillToken, LIFETIME, Lookup, Merged, WhenBehind};
+use boxoffice::cache::{
+    Begun, Cache, CacheAddress, FillReason, FillToken, LIFETIME, Lookup, Merged, Revision, WhenBehind,
+};
 use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
@@ -21,8 +23,11 @@ mod answers;
 mod leases;
 mod outages;
 mod releases;
+mod revisions;
 mod script;
+mod seen;
 mod tokens;
+mod watchers;
 
 const BOOKED: SeatState = SeatState::Booked;
 
@@ -78,7 +83,7 @@ impl Bare {
     async fn read(&self) -> Option<Vec<Slot>> {
         match self.cache.read(&self.layout.theater, &self.tally).await.unwrap() {
             Lookup::Complete(packed) => packed.slots(&self.layout),
-            Lookup::Miss => None,
+            Lookup::Miss | Lookup::Unchanged(_) => None,
         }
     }
 
@@ -87,6 +92,9 @@ impl Bare {
         assert!(self.end(token, slots).await);
     }
 }
+
+/// Where the slots begin in a string.
+const HEADER: usize = 48;
 
 const FREE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
 

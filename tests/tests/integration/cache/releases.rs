@@ -33,3 +33,91 @@ async fn a_write_takes_from_another_release_what_it_cannot_tell_it() {
         assert!(!there, "{call:?}: the next look asks DynamoDB, whoever's it is");
     }
 }
+
+/// The release before revisions, as far as it goes to Redis.
+struct Former {
+    redis: redis::aio::MultiplexedConnection,
+    script: redis::Script,
+    key: String,
+}
+
+impl Former {
+    async fn beside(bare: &Bare) -> Self {
+        let script = redis::Script::new(include_str!("../../../releases/availability-1.lua"));
+        Self { redis: bare.world.redis().await, script, key: bare.world.cache_key("1") }
+    }
+
+    async fn call<T: redis::FromRedisValue>(&mut self, op: &str, args: &[&[u8]]) -> T {
+        let mut call = self.script.prepare_invoke();
+        call.key(&self.key).arg(op).arg(7);
+        for arg in args {
+            call.arg(*arg);
+        }
+        call.invoke_async(&mut self.redis).await.unwrap()
+    }
+
+    async fn begin(&mut self, token: &[u8; 16]) -> String {
+        self.call("begin", &[b"3", token, b"missing", b"500", b"8000", b"10000", b"15000"]).await
+    }
+
+    /// With all seats free.
+    async fn end(&mut self, token: &[u8; 16]) -> i64 {
+        self.call("end", &[token, &[0; 36], b"60000", b"5"]).await
+    }
+
+    async fn merge(&mut self) -> i64 {
+        let booked = [&[0; 4][..], &[0, 0, 0, 0, 0, 9], &[2], &[0; 5]].concat();
+        self.call("merge", &[&booked, b"tell"]).await
+    }
+
+    /// Whether it takes what is there for a complete string.
+    async fn believes(&mut self) -> bool {
+        let bytes: Vec<u8> = self.redis.get(&self.key).await.unwrap();
+        bytes.starts_with(&[1, 1])
+    }
+
+    async fn is_gone(&mut self) -> bool {
+        !self.redis.exists::<_, bool>(&self.key).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_former_release_takes_nothing_from_this_one_and_drops_what_it_cannot_tell_it() {
+    let bare = Bare::new().await;
+    let mut former = Former::beside(&bare).await;
+    bare.filled([FREE, slot(5, BOOKED), FREE]).await;
+    assert!(!former.believes().await);
+    let peeked: Option<Vec<u8>> = former.call("peek", &[&[0; 4]]).await;
+    assert_eq!(peeked, None);
+    assert_eq!(former.merge().await, 0);
+    assert!(former.is_gone().await, "without its merge nobody may believe it");
+
+    // It begins while this one fills: then this one's fill is in vain.
+    let token = bare.begun(FillReason::Missing).await;
+    assert_eq!(former.begin(&[1; 16]).await, "fill");
+    assert!(!bare.end(token, [FREE; 3]).await);
+    assert_eq!(former.end(&[1; 16]).await, 1);
+    assert!(former.believes().await);
+}
+
+#[tokio::test]
+async fn this_release_takes_nothing_from_the_former_one_and_drops_what_it_cannot_tell_it() {
+    let bare = Bare::new().await;
+    let mut former = Former::beside(&bare).await;
+    let filled = async |former: &mut Former| (former.begin(&[1; 16]).await, former.end(&[1; 16]).await);
+    assert_eq!(filled(&mut former).await, ("fill".to_owned(), 1));
+    assert!(former.believes().await);
+    assert_eq!(bare.read().await, None);
+    let looked = bare.cache.read_unless(&bare.layout.theater, Revision([0; 8]), &bare.tally).await.unwrap();
+    assert!(matches!(looked, Lookup::Miss));
+    assert_eq!(bare.cache.peek(&bare.layout.theater, 7, &[0], &bare.tally).await.unwrap(), None);
+    bare.merge(0, slot(5, BOOKED)).await;
+    assert!(former.is_gone().await, "without this merge nobody may believe it");
+
+    // This one begins while the former fills.
+    assert_eq!(former.begin(&[2; 16]).await, "fill");
+    let token = bare.begun(FillReason::Missing).await;
+    assert_eq!(former.end(&[2; 16]).await, 0);
+    assert!(bare.end(token, [FREE, slot(5, BOOKED), FREE]).await);
+    assert_eq!(bare.read().await, Some(vec![FREE, slot(5, BOOKED), FREE]));
+}

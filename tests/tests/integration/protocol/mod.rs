@@ -3,6 +3,7 @@
 //! Compared after every step: the answer, and everything that stands under the key. What follows from the protocol, in
 //! every order of events, is the model's business (`model/`); that it is about this script is shown here.
 
+mod revisions;
 mod steps;
 mod stored;
 
@@ -10,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use boxoffice::cache::{Begun, Cache, FillToken, LEASE, LIFETIME, Merged, RENEWAL};
+use boxoffice::cache::{Begun, Cache, FillToken, LEASE, LIFETIME, Lookup, Merged, RENEWAL, Revision};
 use boxoffice::rules::availability::Slot;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
@@ -20,8 +21,9 @@ use boxoffice_tests::{Setup, World};
 use proptest::prelude::*;
 use redis::AsyncCommands;
 
+use revisions::Revisions;
 use steps::{Step, step};
-use stored::{alike, unpack};
+use stored::{alike, revision, unpack};
 
 const LIMITS: Limits = Limits {
     lease: LEASE.as_millis() as u64,
@@ -91,8 +93,9 @@ struct Play {
     tally: Tally,
     /// What each filler begins with, and what its last begin was answered with.
     fillers: [(FillToken, Option<FillToken>); 2],
-    /// What stood under the key at the last look, and Redis's clock then.
+    /// What stood under the key at the last look, its revision, and Redis's clock then.
     key: Option<Key>,
+    revision: Option<Revision>,
     now: u64,
 }
 
@@ -112,15 +115,24 @@ impl Play {
             tally: Tally::default(),
             fillers: [(FillToken::new(), None), (FillToken::new(), None)],
             key: None,
+            revision: None,
             now: 0,
         }
     }
 
-    async fn run(mut self, steps: &[Step], seen: &RefCell<BTreeSet<&str>>) -> Result<(), TestCaseError> {
+    async fn run(
+        mut self,
+        steps: &[Step],
+        seen: &RefCell<BTreeSet<&str>>,
+        revisions: &RefCell<Revisions>,
+    ) -> Result<(), TestCaseError> {
         self.look().await;
         for step in steps {
+            let before = (self.key.clone(), self.revision);
             let names = self.compare(step).await?;
             seen.borrow_mut().extend(names);
+            revisions.borrow_mut().judge(step, &before, (&self.key, self.revision))?;
+            self.look_again().await?;
         }
         Ok(())
     }
@@ -168,6 +180,24 @@ impl Play {
             Step::Age => self.redis.pexpire(&self.name, 10_000).await.unwrap(),
         }
         None
+    }
+
+    /// Asks for the string as one who knows its revision, and as one who knows another.
+    async fn look_again(&self) -> Result<(), TestCaseError> {
+        let layout =
+            self.layouts.iter().find(|layout| self.key.as_ref().is_some_and(|key| key.version == layout.version));
+        let (Some(layout), Some(key), Some(now)) = (layout, &self.key, self.revision) else { return Ok(()) };
+        let other = Revision(now.0.map(|byte| !byte));
+        let look = async |known| self.cache.read_unless(&layout.theater, known, &self.tally).await.unwrap();
+        match (key.complete, look(now).await, look(other).await) {
+            (true, Lookup::Unchanged(told), Lookup::Complete(whole)) => {
+                prop_assert_eq!((told.layout_version, told.ends_at.0), (key.version, key.ends));
+                prop_assert!(told.is_of(layout) && whole.revision() == now);
+            }
+            (false, Lookup::Miss, Lookup::Miss) => {}
+            (_, again, whole) => prop_assert!(false, "{key:?}\n{again:?}\n{whole:?}"),
+        }
+        Ok(())
     }
 
     /// Writes over bytes of the header, if somebody is filling.
@@ -228,6 +258,7 @@ impl Play {
         let mut look = redis::pipe();
         look.atomic().get(&self.name).cmd("PEXPIRETIME").arg(&self.name).cmd("TIME");
         let (bytes, until, time): (Option<Vec<u8>>, i64, (u64, u64)) = look.query_async(&mut self.redis).await.unwrap();
+        self.revision = bytes.as_deref().map(revision);
         self.key = bytes.map(|bytes| unpack(&bytes, u64::try_from(until).expect("a key that ends")));
         self.now = time.0 * 1_000 + time.1 / 1_000;
     }
@@ -238,11 +269,12 @@ fn the_script_does_what_the_model_says() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // Patient enough never to repeat a call.
     let world = runtime.block_on(World::on(Setup { cache_deadline: Duration::from_secs(120), ..Setup::shared() }));
-    let (number, seen) = (Cell::new(0), RefCell::new(BTreeSet::new()));
+    let (number, seen, revisions) = (Cell::new(0), RefCell::new(BTreeSet::new()), RefCell::new(Revisions::default()));
     let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
         number.set(number.get() + 1);
-        runtime.block_on(async { Play::new(&world, number.get()).await.run(&steps, &seen).await })?;
+        runtime.block_on(async { Play::new(&world, number.get()).await.run(&steps, &seen, &revisions).await })?;
     });
     assert_eq!(seen.into_inner(), BTreeSet::from(SEEN));
+    revisions.into_inner().were_of_many_kinds();
 }

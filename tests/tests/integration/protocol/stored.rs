@@ -1,10 +1,18 @@
 //! What stands under a key in Valkey, in the model's words.
 
+use boxoffice::cache::Revision;
 use boxoffice::rules::availability::{SeatState, Slot};
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use boxoffice_model::key::{Key, Known};
 
-/// As `packed.rs` has it.
+const HEADER: usize = 48;
+
+/// What stands for the slots.
+pub(super) fn revision(bytes: &[u8]) -> Revision {
+    Revision(bytes[40..HEADER].try_into().unwrap())
+}
+
+/// As `packed.rs` has it, but for the revision: it tells how the slots came to be, and there's no end to that in a model.
 pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
     let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     let slot = |bytes: &[u8]| {
@@ -25,7 +33,7 @@ pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
         span: number(&bytes[32..34]),
         ends: number(&bytes[34..40]),
         until,
-        slots: bytes[40..].chunks(12).map(slot).collect(),
+        slots: bytes[HEADER..].chunks(12).map(slot).collect(),
     }
 }
 

@@ -1,0 +1,72 @@
+//! Revisions in the same random runs: what they stand for, and when they may change. They aren't in the mirror.
+
+use std::collections::HashMap;
+
+use boxoffice::cache::Revision;
+use boxoffice::rules::availability::Slot;
+use boxoffice_model::key::{self, Key};
+use proptest::prelude::*;
+
+use super::steps::Step;
+
+/// A key and its revision, if there is one.
+type Before = (Option<Key>, Option<Revision>);
+
+/// The slots of a complete key, and the layout that they are of.
+type Slots = (u64, Vec<Slot>);
+
+/// All revisions of complete keys that were seen, in all runs.
+#[derive(Default)]
+pub(super) struct Revisions {
+    stand_for: HashMap<Revision, Slots>,
+    /// Those of fills that kept nothing of what was merged meanwhile.
+    of_fills: HashMap<Slots, Revision>,
+    kept: usize,
+    moved: usize,
+    again: usize,
+}
+
+impl Revisions {
+    /// Judges what a step made of a key.
+    pub(super) fn judge(
+        &mut self,
+        step: &Step,
+        before: &Before,
+        (key, revision): (&Option<Key>, Option<Revision>),
+    ) -> Result<(), TestCaseError> {
+        let complete = key.as_ref().filter(|key| key.complete);
+        let (Some(key), Some(revision)) = (complete, revision) else { return Ok(()) };
+        let slots = slots(key);
+        let known = self.stand_for.entry(revision).or_insert_with(|| slots.clone());
+        prop_assert_eq!(&*known, &slots, "one revision, two sets of slots");
+        let was = before.0.as_ref().filter(|key| key.complete).zip(before.1);
+        match (step, was) {
+            (Step::End(_, _, read), _) if before.0.as_ref().is_some_and(|key| key.token != key::NOBODY) => {
+                if slots.1 == read[..slots.1.len()] && key.token == key::NOBODY {
+                    if let Some(first) = self.of_fills.insert(slots, revision) {
+                        self.again += 1;
+                        prop_assert_eq!(first, revision, "what was read alone says which it is");
+                    }
+                }
+            }
+            (_, Some((was, before))) => {
+                let moved = self::slots(was) != slots;
+                prop_assert_eq!(moved, before != revision, "it moves with the slots");
+                self.moved += usize::from(moved);
+                self.kept += usize::from(!moved);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether there was enough to be judged.
+    pub(super) fn were_of_many_kinds(self) {
+        let seen = [self.stand_for.len(), self.of_fills.len(), self.kept, self.moved, self.again];
+        assert!(seen.iter().all(|number| *number > 0), "{seen:?}");
+    }
+}
+
+fn slots(key: &Key) -> Slots {
+    (key.version, key.slots.iter().map(|known| known.slot).collect())
+}
