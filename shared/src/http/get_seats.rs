@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Request, Response};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::content::{Answer, Content};
 use super::input;
 use super::problem::Problem;
 use super::seat_map::Shown;
@@ -16,12 +17,12 @@ use crate::usecases::{BoxOffice, GetSeats, Source};
 pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
 
 /// Serves one request of the route.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 200 with the seats, or 304 when that is what the caller has already.
-async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let ask = read(request)?;
     let kept_by_nobody = ask.consistent || ask.reservation.is_some();
     let view = office.get_seats(&ask, tally).await?;
@@ -35,9 +36,9 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
         .header("cache-control", if kept_by_nobody { "no-store" } else { "no-cache" })
         .header(X_CACHE, source(view.source));
     let response = if unchanged {
-        response.status(304).body(Body::Empty)
+        response.status(304).body(Content::Nothing)
     } else {
-        response.status(200).header("content-type", "application/json").body(Body::Text(body))
+        response.status(200).header("content-type", "application/json").body(body)
     };
     response.map_err(Problem::internal)
 }

@@ -21,6 +21,17 @@ pub enum SeatState {
     Booked,
 }
 
+/// What a seat shows at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatStatus {
+    /// It can be had.
+    Available,
+    /// Somebody has it for a while.
+    Reserved,
+    /// It is sold.
+    Booked,
+}
+
 /// A seat's state and the stamp of the write that made it so. The default is a seat never written: available, stamp 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
@@ -51,6 +62,15 @@ impl Slot {
         match self.state {
             SeatState::Reserved { expires_at } if expires_at.reached(now) => SeatState::Available,
             state => state,
+        }
+    }
+
+    /// What the seat shows at an instant.
+    pub fn shows(self, now: EpochMillis) -> SeatStatus {
+        match self.status(now) {
+            SeatState::Available => SeatStatus::Available,
+            SeatState::Reserved { .. } => SeatStatus::Reserved,
+            SeatState::Booked => SeatStatus::Booked,
         }
     }
 

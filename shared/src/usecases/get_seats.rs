@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BoxOffice, TooManyRequests};
+use super::{BoxOffice, Slots, TooManyRequests};
 use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, RENEWAL};
 use crate::entropy;
-use crate::rules::availability::Slot;
 use crate::rules::caller::{Caller, Owner};
 use crate::rules::layout::Layout;
 use crate::rules::names::{ReservationId, TheaterId};
@@ -41,7 +40,7 @@ pub struct SeatsView {
     /// Which seats there are.
     pub layout: Arc<Layout>,
     /// What is known of each, in layout order.
-    pub slots: Vec<Slot>,
+    pub slots: Slots,
     /// The positions of the seats that are reserved under the caller's own reservation, if that was asked for.
     pub yours: HashSet<usize>,
     /// The instant to judge them by.
@@ -82,12 +81,14 @@ impl BoxOffice {
         if let Some(reservation) = ask.reservation {
             self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return self.with_own(layout, reservation, ask.caller.owner(), tally).await;
+            return Box::pin(self.with_own(layout, reservation, ask.caller.owner(), tally)).await;
         }
         self.seats_of(theater, ask.consistent, tally).await
     }
 
     /// Reads a theater's seats, whosever they are. `consistent` asks DynamoDB and nobody else.
+    ///
+    /// What asks DynamoDB is boxed: it is large, and a hit, which needs none of it, would have to make room for it.
     pub(super) async fn seats_of(
         &self,
         theater: &TheaterId,
@@ -98,7 +99,7 @@ impl BoxOffice {
         let Some(cache) = cache else {
             self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return self.bypass(layout, tally).await;
+            return Box::pin(self.bypass(layout, tally)).await;
         };
         let (layout, lookup) = if tally.has_to_draw() {
             // Whoever is refused costs DynamoDB nothing, not even a layout.
@@ -109,24 +110,25 @@ impl BoxOffice {
         };
         let mut layout = layout?.ok_or(GetSeatsError::TheaterNotFound)?;
         let packed = match lookup {
-            Err(_) => return self.bypass(layout, tally).await,
-            Ok(Lookup::Miss) => return self.fill(cache, layout, tally).await,
+            Err(_) => return Box::pin(self.bypass(layout, tally)).await,
+            Ok(Lookup::Miss) => return Box::pin(self.fill(cache, layout, tally)).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
         if packed.layout_version() > layout.version {
             layout = self.layouts.get_newer(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
             if packed.layout_version() > layout.version {
                 // Not to be filled by one who is behind.
-                return self.bypass(layout, tally).await;
+                return Box::pin(self.bypass(layout, tally)).await;
             }
         }
-        let Some(slots) = packed.slots(&layout) else {
-            return self.fill(cache, layout, tally).await;
-        };
-        let hit = self.view(layout, slots, Source::Hit);
-        let left = packed.ends_at().0.saturating_sub(hit.now.0);
+        if !packed.fits(&layout) {
+            return Box::pin(self.fill(cache, layout, tally)).await;
+        }
+        let ends_at = packed.ends_at();
+        let hit = self.view(layout, Slots::Cached(packed), Source::Hit);
+        let left = ends_at.0.saturating_sub(hit.now.0);
         if u128::from(left) <= RENEWAL.as_millis() {
-            return Ok(self.renew(cache, hit, tally).await);
+            return Ok(Box::pin(self.renew(cache, hit, tally)).await);
         }
         Ok(hit)
     }
@@ -141,11 +143,11 @@ impl BoxOffice {
             match cache.begin(&layout, reason, FillToken::new(), tally).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
                 Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
-                Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
-                    Some(slots) => return Ok(self.view(layout, slots, Source::Hit)),
-                    // It is there, complete, of this layout, and spoilt.
-                    None => reason = FillReason::Unreadable,
-                },
+                Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
+                    return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
+                }
+                // It is there, complete, of this layout, and spoilt.
+                Ok(Begun::Complete(_)) => reason = FillReason::Unreadable,
                 Ok(Begun::Held(left)) => {
                     let next = Instant::now() + left.min(pause + entropy::jitter(pause));
                     tokio::time::sleep_until(next.min(give_up)).await;
@@ -180,12 +182,12 @@ impl BoxOffice {
         let slots = self.store.slots(&layout, tally).await?;
         // Taken or not: this answer is DynamoDB's own.
         let _ = cache.end(&layout, token, &slots, tally).await;
-        Ok(self.view(layout, slots, Source::Miss))
+        Ok(self.view(layout, Slots::Read(slots), Source::Miss))
     }
 
     async fn bypass(&self, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
         let slots = self.store.slots(&layout, tally).await?;
-        Ok(self.view(layout, slots, Source::Bypass))
+        Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
     }
 
     async fn with_own(
@@ -196,14 +198,13 @@ impl BoxOffice {
         tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let (slots, own) = self.store.slots_and_own(&layout, reservation, owner, tally).await?;
-        let mut view = self.view(layout, slots, Source::Bypass);
-        let now = view.now;
-        let runs = |position: &usize| view.slots.get(*position).is_some_and(|slot| !slot.is_available(now));
-        view.yours = own.into_iter().filter(runs).collect();
-        Ok(view)
+        let now = self.clock.now();
+        let runs = |position: &usize| slots.get(*position).is_some_and(|slot| !slot.is_available(now));
+        let yours = own.into_iter().filter(runs).collect();
+        Ok(SeatsView { yours, now, ..self.view(layout, Slots::Read(slots), Source::Bypass) })
     }
 
-    fn view(&self, layout: Arc<Layout>, slots: Vec<Slot>, source: Source) -> SeatsView {
+    fn view(&self, layout: Arc<Layout>, slots: Slots, source: Source) -> SeatsView {
         SeatsView { layout, slots, yours: HashSet::new(), now: self.clock.now(), source }
     }
 }
