@@ -5,12 +5,12 @@ use std::convert::Infallible;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use boxoffice::http::event::tame;
+use boxoffice::http::content::{Answer, Told};
+use boxoffice::http::event::request;
 use boxoffice::http::{ROUTES, book, bookings, get_seats, reservations, reserve, theaters};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::{Body, Context, LambdaEvent, Request, RequestExt, Response};
+use lambda_http::{Context, LambdaEvent, Request};
 use serde_json::{Value, json};
 
 use crate::contract;
@@ -232,19 +232,18 @@ pub async fn send_batch(office: &BoxOffice, event: Value) -> Value {
 
 /// Sends an event, as text, through the handler of a route.
 pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
-    let payload: ApiGatewayV2httpRequest = serde_json::from_str(event).expect("an event");
+    let payload = serde_json::from_str(event).expect("an event");
     let mut context = Context::default();
     context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
-    let LambdaEvent { payload, context } = tame(LambdaEvent::new(payload, context));
-    let request = &Request::from(payload).with_lambda_context(context);
-    let Ok(response) = serve(office, route, request).await;
-    let reply = Reply::from(response);
+    let request = &request(LambdaEvent::new(payload, context));
+    let Ok(answer) = serve(office, route, request).await;
+    let reply = Reply::from(answer);
     contract::check(route, &reply);
     reply
 }
 
 /// Has a request served by the function of a route.
-pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) -> Result<Response<Body>, Infallible> {
+pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) -> Result<Answer, Infallible> {
     match function_of(route) {
         "get-seats" => get_seats::serve(office, request).await,
         "reserve" => reserve::serve(office, request).await,
@@ -269,13 +268,11 @@ pub struct Reply {
     pub text: String,
 }
 
-impl From<Response<Body>> for Reply {
-    fn from(response: Response<Body>) -> Self {
-        let headers = response.headers().iter();
-        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-        let text = String::from_utf8(response.body().to_vec()).expect("text");
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
-        Self { status: response.status().as_u16(), headers, body, text }
+impl From<Answer> for Reply {
+    /// By what the runtime tells Lambda.
+    fn from(answer: Answer) -> Self {
+        let told = serde_json::to_string(&Told::from(answer)).expect("an answer");
+        Self::of_function(&serde_json::from_str(&told).expect("JSON"))
     }
 }
 

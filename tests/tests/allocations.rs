@@ -6,8 +6,9 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-use boxoffice::cache::{Cache, CacheAddress, Lookup};
+use boxoffice::cache::{Begun, Cache, CacheAddress, FillReason, FillToken, Lookup};
 use boxoffice::clock::Clock;
+use boxoffice::rules::availability::{SeatState, Slot};
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
 use boxoffice::tally::Tally;
@@ -124,7 +125,7 @@ async fn packed_strings_stay_within_bounds() {
         let _: () = redis.set("p:{1}:availability", bytes).await.unwrap();
         let work = async {
             match cache.read(&layout.theater, &tally).await.unwrap() {
-                Lookup::Complete(packed) => packed.slots(&layout).is_some(),
+                Lookup::Complete(packed) => packed.fits(&layout).then(|| packed.statuses(START)).is_some(),
                 Lookup::Miss | Lookup::Unchanged(_) => false,
             }
         };
@@ -145,11 +146,42 @@ async fn packed_strings_stay_within_bounds() {
     assert!(more <= less + 4_096, "{less} and {more} bytes");
 }
 
+/// Holding a string against the layout and finding out what its seats show is one allocation, however many seats there are.
+async fn a_seat_is_no_allocation() {
+    let valkey = Valkey::start().unwrap();
+    let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };
+    let cache = Cache::new(address, None, "p".into(), Duration::from_secs(60), Clock::manual(START)).unwrap();
+    let client = redis::Client::open(valkey.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    for seats in [1, 20_000] {
+        let labels = (0..seats).map(|number| SeatLabel::parse(&format!("S{number}")).unwrap()).collect();
+        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, labels).unwrap();
+        let none = FillToken::new();
+        let Begun::Fill(token) = cache.begin(&layout, FillReason::Missing, none, &Tally::default()).await.unwrap()
+        else {
+            panic!("nobody else fills")
+        };
+        let slots = vec![Slot { changed_at: START, state: SeatState::Booked }; seats];
+        cache.end(&layout, token, &slots, &Tally::default()).await.unwrap();
+        let Lookup::Complete(packed) = cache.read(&layout.theater, &Tally::default()).await.unwrap() else {
+            panic!("it was filled")
+        };
+        let profiler = dhat::Profiler::builder().testing().build();
+        assert!(packed.fits(&layout));
+        let statuses = packed.statuses(START);
+        let blocks = dhat::HeapStats::get().total_blocks;
+        drop(profiler);
+        assert_eq!((statuses.len(), blocks), (seats, 1));
+        let _: () = redis.del("p:{1}:availability").await.unwrap();
+    }
+}
+
 #[test]
 fn memory_is_bounded_by_the_size_of_the_input_and_not_by_what_it_claims() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         events_stay_within_bounds(&office().await).await;
         packed_strings_stay_within_bounds().await;
+        a_seat_is_no_allocation().await;
     });
 }

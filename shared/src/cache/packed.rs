@@ -14,7 +14,7 @@
 //! | 40..48 | revision: what stands for the slots ([`Revision`]); means nothing while incomplete | | | |
 
 use super::revision::Revision;
-use crate::rules::availability::{SeatState, Slot};
+use crate::rules::availability::{SeatState, SeatStatus, Slot, Steady};
 use crate::rules::layout::Layout;
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
@@ -25,7 +25,7 @@ const SLOT: usize = 12;
 /// A position and a slot: what is merged.
 pub(super) const ENTRY: usize = 4 + SLOT;
 
-/// A complete string as it was read. Its slots are trusted only after [`Packed::slots`] held it against the layout.
+/// A complete string as it was read. Its slots are trusted only after [`Packed::fits`] held it against the layout.
 #[derive(Debug)]
 pub struct Packed(Vec<u8>);
 
@@ -53,14 +53,57 @@ impl Packed {
         Revision(bytes)
     }
 
-    /// Its slots, or `None` if they are not those of this layout or can't be read.
-    pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
+    /// Whether its slots are those of this layout, and each can be read.
+    pub fn fits(&self, layout: &Layout) -> bool {
         let slots = &self.0[HEADER..];
         if self.layout_version() != layout.version || slots.len() != layout.seats().len() * SLOT {
-            return None;
+            return false;
         }
-        decode_all(slots)
+        // Without an end at the first that can't: that is rare, and a branch for each seat is not.
+        self.chunks().iter().fold(true, |all, slot| all & is_readable(slot))
     }
+
+    /// Its slots, or `None` if it doesn't fit the layout.
+    pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
+        if self.fits(layout) { decode_all(&self.0[HEADER..]) } else { None }
+    }
+
+    /// What each seat shows at an instant, if the string fits the layout: read from the bytes as they lie there, since most
+    /// looks need no more.
+    pub fn statuses(&self, now: EpochMillis) -> Vec<SeatStatus> {
+        // No end is later than the latest that fits into its bytes.
+        let now = u32::try_from(now.seconds().0).unwrap_or(u32::MAX);
+        self.chunks().iter().map(|slot| status(slot, now)).collect()
+    }
+
+    /// The seconds around an instant in which its slots show the same.
+    pub fn steady(&self, now: EpochMillis) -> Steady {
+        let reserved = self.chunks().iter().filter(|slot| slot[6] == 1);
+        Steady::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
+    }
+
+    fn chunks(&self) -> &[[u8; SLOT]] {
+        self.0[HEADER..].as_chunks().0
+    }
+}
+
+/// Whether [`decode`] can read it: of a known state, and with an end only where there can be one.
+fn is_readable(slot: &[u8; SLOT]) -> bool {
+    (slot[6] <= 2) & ((slot[6] == 1) | (expires_at(slot) == 0))
+}
+
+/// What a slot shows at a second, if it can be read. Chosen without branches: which seats are taken can't be foreseen.
+fn status(slot: &[u8; SLOT], now: u32) -> SeatStatus {
+    let ended = (slot[6] == 1) & (expires_at(slot) <= now);
+    match if ended { 0 } else { slot[6] } {
+        0 => SeatStatus::Available,
+        1 => SeatStatus::Reserved,
+        _ => SeatStatus::Booked,
+    }
+}
+
+fn expires_at(slot: &[u8; SLOT]) -> u32 {
+    u32::from_be_bytes([slot[7], slot[8], slot[9], slot[10]])
 }
 
 /// One slot, merged in no round. A time too large for its bytes is kept as the largest that fits.
@@ -141,6 +184,31 @@ mod tests {
         fn any_bytes_are_read_or_refused_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(packed) = Packed::complete(bytes) {
                 let _ = packed.slots(&layout(2));
+            }
+        }
+
+        #[test]
+        fn a_string_fits_if_its_slots_can_be_read_and_shows_what_they_show(
+            slots in prop::collection::vec((0..3_u8, prop_oneof![Just(0), 90..110_u32, any::<u32>()], any::<u8>()), 4),
+            odd in prop::option::of((0..4_usize, 6..11_usize, any::<u8>())),
+            now in prop_oneof![90_000..110_000_u64, any::<u64>()],
+        ) {
+            let mut bytes = header(7);
+            for (state, expires, round) in slots {
+                let expires = if state == 1 { expires } else { 0 };
+                bytes.extend([&[0; 6][..], &[state], &expires.to_be_bytes(), &[round]].concat());
+            }
+            if let Some((slot, at, byte)) = odd {
+                bytes[HEADER + slot * SLOT + at] = byte;
+            }
+            let read = decode_all(&bytes[HEADER..]);
+            let packed = Packed::complete(bytes).unwrap();
+            prop_assert_eq!(packed.fits(&layout(4)), read.is_some());
+            if let Some(read) = read {
+                let now = EpochMillis(now);
+                let shown: Vec<_> = read.iter().map(|slot| slot.shows(now)).collect();
+                prop_assert_eq!(packed.statuses(now), shown);
+                prop_assert_eq!(packed.steady(now), Steady::around(read.iter().filter_map(|slot| slot.ends_at()), now));
             }
         }
 

@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 
-use lambda_http::{Body, Request, Response};
+use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::content::Answer;
 use super::input::{self, SeatFields};
 use super::links::Links;
 use super::problem::Problem;
@@ -39,12 +40,12 @@ struct BookedBody<'a> {
 }
 
 /// Serves one request of the route.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 201 when the seats were booked, 200 with the same body when they had been before under this id.
-async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let ask = read(office, request)?;
     let booked = office.book(&ask, tally).await?;
     let seats = &booked.booking.seats;

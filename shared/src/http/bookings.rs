@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 
+use lambda_http::Request;
 use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
 use serde::Serialize;
 
+use super::content::Answer;
 use super::input;
 use super::links::Links;
 use super::problem::Problem;
@@ -32,7 +33,7 @@ struct BookingBody<'a> {
 }
 
 /// Serves one request of one of the routes.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     match *request.method() {
         Method::DELETE => answer(office, DELETE, request, async |tally| cancel(office, request, tally).await).await,
         _ => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
@@ -40,7 +41,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Bod
 }
 
 /// Answers 200 with the booking, cancelled or not.
-async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let ask = read(request)?;
     office.admit(tally).await?;
     let booking = office.booking(&ask, tally).await?;
@@ -58,7 +59,7 @@ async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
 }
 
 /// Answers 204, whether this cancelled it or an earlier request.
-async fn cancel(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn cancel(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let ask = read(request)?;
     office.admit(tally).await?;
     office.cancel(&ask, tally).await?;

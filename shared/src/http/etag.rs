@@ -48,7 +48,7 @@ impl Tags {
     pub(super) fn tag(self, body: &[u8], view: &SeatsView) -> (String, u64) {
         let hash = xxh3_64(body);
         let seen =
-            view.revision.map(|revision| Seen { revision, steady: Steady::around(&view.slots, view.now), body: hash });
+            view.slots.revision().map(|revision| Seen { revision, steady: view.slots.steady(view.now), body: hash });
         (seen.map_or_else(|| format!("\"{hash:016x}\""), |seen| self.write(seen)), hash)
     }
 

@@ -5,13 +5,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::HOST;
 use lambda_http::request::LambdaRequest;
 use lambda_http::tower::ServiceExt;
-use lambda_http::tower::util::MapRequest;
-use lambda_http::{Adapter, IntoResponse, LambdaEvent, Request, Service};
+use lambda_http::tower::util::{MapRequest, MapResponse};
+use lambda_http::{LambdaEvent, Request, RequestExt, Service};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::content::{Answer, Told};
+use super::delivered::Delivered;
 
 /// The longest path and query that become part of a URI, each as it stands there: a URI has 65,534 bytes at the most.
 /// API Gateway takes 10,240 bytes of request line and headers.
@@ -21,24 +23,25 @@ const NOT_IN_URIS: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'}');
 
 /// A function's way in: an event of API Gateway's HTTP API (payload 2.0).
-pub type Event = LambdaEvent<ApiGatewayV2httpRequest>;
+pub type Event = LambdaEvent<Delivered>;
 
 /// A service of such events made of a service of requests.
-pub type Events<'a, R, S> = MapRequest<Adapter<'a, R, S>, fn(Event) -> LambdaEvent<LambdaRequest>>;
+pub type Events<S> = MapResponse<MapRequest<S, fn(Event) -> Request>, fn(Answer) -> Told>;
 
 /// A service of requests as a service of events, for `lambda_runtime::run`.
-pub fn events<'a, R, S, E>(service: S) -> Events<'a, R, S>
-where
-    S: Service<Request, Response = R, Error = E>,
-    S::Future: Send + 'a,
-    R: IntoResponse,
-{
-    Adapter::from(service).map_request(tame as fn(Event) -> LambdaEvent<LambdaRequest>)
+pub fn events<S: Service<Request, Response = Answer>>(service: S) -> Events<S> {
+    service.map_request(request as fn(Event) -> Request).map_response(Told::from as fn(Answer) -> Told)
+}
+
+/// An event as a request.
+pub fn request(event: Event) -> Request {
+    let LambdaEvent { payload, context } = tame(event);
+    Request::from(payload).with_lambda_context(context)
 }
 
 /// The event without what can't be made a request of.
-pub fn tame(event: Event) -> LambdaEvent<LambdaRequest> {
-    let LambdaEvent { mut payload, context } = event;
+fn tame(event: Event) -> LambdaEvent<LambdaRequest> {
+    let LambdaEvent { payload: Delivered(mut payload), context } = event;
     payload.headers.remove(HOST);
     payload.headers.remove("x-forwarded-proto");
     payload.request_context.domain_name = None;

@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
-use lambda_http::{Body, Request, Response};
+use lambda_http::{Request, Response};
 
+use super::content::{Answer, Content};
 use super::etag::{self, Tags};
 use super::input;
 use super::problem::Problem;
@@ -16,12 +17,12 @@ use crate::usecases::{BoxOffice, GetSeats, Looked, Source};
 pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
 
 /// Serves one request of the route.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 200 with the seats, or 304 when that is what the caller has already.
-async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let (map, section, wanted) = (wants_map(request)?, input::query(request, "section"), input::none_match(request));
     let ask = read(request, map)?;
     let tags = Tags::of(&ask.theater, map, section);
@@ -42,8 +43,8 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
         .header("cache-control", if kept_by_nobody { "no-store" } else { "no-cache" })
         .header(X_CACHE, named(source));
     let response = match body {
-        None => response.status(304).body(Body::Empty),
-        Some(body) => response.status(200).header("content-type", "application/json").body(Body::Text(body)),
+        None => response.status(304).body(Content::Nothing),
+        Some(body) => response.status(200).header("content-type", "application/json").body(body),
     };
     response.map_err(Problem::internal)
 }

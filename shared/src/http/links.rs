@@ -2,8 +2,9 @@
 
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::{LINK, LOCATION};
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Request, RequestExt};
 
+use super::content::Answer;
 use crate::rules::names::{BookingId, ReservationId, TheaterId};
 
 /// Links within one theater, as paths from the API's root on: they hold whatever the address.
@@ -70,7 +71,7 @@ impl Links {
     }
 
     /// Puts the links into an answer, and where that is what it tells of.
-    pub(super) fn put(self, mut response: Response<Body>, location: Option<String>) -> Response<Body> {
+    pub(super) fn put(self, mut response: Answer, location: Option<String>) -> Answer {
         let link = (!self.links.is_empty()).then(|| self.links.join(", "));
         let headers = [(LINK, link), (LOCATION, location)];
         for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {

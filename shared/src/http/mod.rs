@@ -2,6 +2,8 @@
 
 pub mod book;
 pub mod bookings;
+pub mod content;
+pub mod delivered;
 mod etag;
 pub mod event;
 pub mod get_seats;
@@ -12,20 +14,21 @@ pub mod problem;
 pub mod reservations;
 pub mod reserve;
 mod seat_map;
+mod summary;
 pub mod theaters;
 
 use std::convert::Infallible;
 
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Request, RequestExt, Response};
 use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::metrics::{self, Answered, Made};
 use crate::tally::Tally;
-use crate::telemetry::millis;
 use crate::usecases::BoxOffice;
+use content::{Answer, Content};
 use problem::Problem;
+use summary::Span;
 
 /// Every route of the API, and the function that serves it.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -53,12 +56,10 @@ async fn answer(
     office: &BoxOffice,
     route: &'static str,
     request: &Request,
-    operation: impl AsyncFnOnce(&Tally) -> Result<Response<Body>, Problem>,
-) -> Result<Response<Body>, Infallible> {
-    let context = request.lambda_context_ref();
-    let request_id = context.map_or("", |context| context.request_id.as_str());
-    let trace_id = context.and_then(|context| context.xray_trace_id.as_deref()).unwrap_or_default();
-    let span = tracing::info_span!("request", request_id, trace_id);
+    operation: impl AsyncFnOnce(&Tally) -> Result<Answer, Problem>,
+) -> Result<Answer, Infallible> {
+    let told = &Span::of(request);
+    let span = tracing::info_span!("request", request_id = told.request_id, trace_id = told.trace_id);
     async {
         let started = Instant::now();
         let tally = Tally::drawing_on(limits::budget(office, route, request));
@@ -68,70 +69,22 @@ async fn answer(
             Err(problem) => {
                 problem.log();
                 let code = problem.code.as_str();
-                (problem.into_response(request.raw_http_path(), request_id), code)
+                (problem.into_response(request.raw_http_path(), told.request_id), code)
             }
         };
         if let Some(standing) = tally.standing() {
             limits::put(response.headers_mut(), standing);
         }
-        summarize(route, request, &response, code, &tally, started);
-        crate::xray::tell(trace_id, &tally.calls());
+        summary::tell(route, (request, told), &response, code, &tally, started);
+        crate::xray::tell(told.trace_id, &tally.calls());
         Ok(response)
     }
     .instrument(span)
     .await
 }
 
-/// One line a request: what was asked, what came of it, what it cost. Holds no id that is a right, and nobody's data.
-fn summarize(
-    route: &'static str,
-    request: &Request,
-    response: &Response<Body>,
-    code: &str,
-    tally: &Tally,
-    started: Instant,
-) {
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let costs = tally.costs();
-    let answered = Answered {
-        makes: makes(route),
-        status: response.status().as_u16(),
-        code,
-        cache: header(X_CACHE),
-        replayed: !header(IDEMPOTENT_REPLAYED).is_empty(),
-    };
-    tracing::info!(
-        route,
-        theater = input::theater_id(request).ok().map(|theater| theater.to_string()),
-        status = answered.status,
-        code,
-        cache = answered.cache,
-        replayed = answered.replayed,
-        dynamodb_calls = costs.dynamodb_calls,
-        dynamodb_retries = costs.dynamodb_retries,
-        dynamodb_ms = millis(costs.dynamodb_time),
-        capacity_units = costs.capacity_units,
-        redis_calls = costs.redis_calls,
-        redis_failures = costs.redis_failures,
-        stale_answers = costs.stale_answers,
-        redis_ms = millis(costs.redis_time),
-        duration_ms = millis(started.elapsed()),
-        "request"
-    );
-    metrics::request(answered, &costs);
-}
-
-/// What is made by a route where it answers 201.
-fn makes(route: &str) -> Option<Made> {
-    match route {
-        reserve::ROUTE => Some(Made::Reservation),
-        book::ROUTE => Some(Made::Booking),
-        _ => None,
-    }
-}
-
 /// A JSON answer that nobody may keep.
-fn json_response(status: u16, body: &impl Serialize, replayed: bool) -> Result<Response<Body>, Problem> {
+fn json_response(status: u16, body: &impl Serialize, replayed: bool) -> Result<Answer, Problem> {
     let body = serde_json::to_vec(body).map_err(Problem::internal)?;
     let mut response = Response::builder()
         .status(status)
@@ -140,11 +93,11 @@ fn json_response(status: u16, body: &impl Serialize, replayed: bool) -> Result<R
     if replayed {
         response = response.header(IDEMPOTENT_REPLAYED, "true");
     }
-    response.body(Body::Text(String::from_utf8(body).map_err(Problem::internal)?)).map_err(Problem::internal)
+    response.body(Content::Text(String::from_utf8(body).map_err(Problem::internal)?)).map_err(Problem::internal)
 }
 
 /// The answer to what is done and has nothing to tell.
-fn no_content() -> Result<Response<Body>, Problem> {
+fn no_content() -> Result<Answer, Problem> {
     let response = Response::builder().status(204).header("cache-control", "no-store");
-    response.body(Body::Empty).map_err(Problem::internal)
+    response.body(Content::Nothing).map_err(Problem::internal)
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use lambda_http::{Body, Response};
+use lambda_http::Response;
 use serde::Serialize;
 
+use super::content::{Answer, Content};
 use crate::rules::availability::SeatState;
 use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
@@ -196,7 +197,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn into_response(self, instance: &str, request_id: &str) -> Response<Body> {
+    pub(super) fn into_response(self, instance: &str, request_id: &str) -> Answer {
         let (code, status, title) = self.code.parts();
         let details = Details {
             r#type: format!("urn:problem-type:boxoffice:{code}"),
@@ -219,7 +220,7 @@ impl Problem {
             response = response.header("retry-after", seconds);
         }
         // Can't fail: each part is a constant or text.
-        response.body(Body::Text(body)).unwrap_or_default()
+        response.body(Content::Text(body)).unwrap_or_default()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
+use lambda_http::Request;
 use lambda_http::http::Method;
-use lambda_http::{Body, Request, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::content::Answer;
 use super::input;
 use super::links::Links;
 use super::problem::Problem;
@@ -45,7 +46,7 @@ struct ReservationBody<'a> {
 }
 
 /// Serves one request of one of the routes.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     match *request.method() {
         Method::DELETE => answer(office, DELETE, request, async |tally| release(office, request, tally).await).await,
         Method::POST => answer(office, EXTEND, request, async |tally| extend(office, request, tally).await).await,
@@ -54,7 +55,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Bod
 }
 
 /// Answers 200 with what the reservation holds.
-async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let ask = read(request)?;
     office.admit(tally).await?;
     let view = office.reservation(&ask, tally).await?;
@@ -62,7 +63,7 @@ async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
 }
 
 /// Answers 204, whether there was something left to give back or not.
-async fn release(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn release(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let ask = read(request)?;
     office.admit(tally).await?;
     office.release(&ask, tally).await?;
@@ -70,7 +71,7 @@ async fn release(office: &BoxOffice, request: &Request, tally: &Tally) -> Result
 }
 
 /// Answers 200 with what the reservation holds, and until when now.
-async fn extend(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn extend(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let mut ask = read(request)?;
     let key = input::idempotency_key(request)?;
     let body: ExtendBody = match request.body().is_empty() {
@@ -95,7 +96,7 @@ fn show(
     view: &ReservationView,
     message: Option<&'static str>,
     replayed: bool,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Answer, Problem> {
     let body = ReservationBody {
         message,
         reservation_id: ask.reservation.to_string(),

@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 
-use lambda_http::{Body, Request, Response};
+use lambda_http::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::content::Answer;
 use super::input::{self, SeatFields};
 use super::links::Links;
 use super::problem::Problem;
@@ -53,12 +54,12 @@ struct ReservedBody<'a> {
 }
 
 /// Serves one request of the route.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 201 when seats were reserved, 200 when the reservation held all of them before.
-async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let (theater, reserved) = match read(office, request)? {
         Ask::Seats(ask) => {
             let reserved = office.reserve(&ask, tally).await?;

@@ -2,25 +2,13 @@
 
 use serde::Serialize;
 
+use super::content::{Content, Escaped};
 use super::problem::{Problem, one_of};
 use crate::document::{self, CategoryBody};
-use crate::rules::availability::SeatState;
+use crate::rules::availability::SeatStatus;
 use crate::rules::layout::Layout;
 use crate::rules::plan::Place;
 use crate::usecases::SeatsView;
-
-/// The answer to whoever asks for no more.
-#[derive(Serialize)]
-struct SeatsBody<'a> {
-    theater_id: &'a str,
-    name: &'a str,
-    /// Labels that can be had now, in layout order.
-    seats: Vec<&'a str>,
-    /// How many somebody has for a while.
-    reserved: usize,
-    /// How many are sold.
-    booked: usize,
-}
 
 /// The answer to who draws a map.
 #[derive(Serialize)]
@@ -66,53 +54,60 @@ impl Shown {
     }
 
     /// The body, as JSON.
-    pub(super) fn body(&self, view: &SeatsView) -> Result<String, Problem> {
-        if self.map { self.map_body(view) } else { self.labels(view) }
+    pub(super) fn body(&self, view: &SeatsView) -> Result<Content, Problem> {
+        if self.map { self.map_body(view).map(Content::Text) } else { self.labels(view).map(Content::Escaped) }
     }
 
-    fn labels(&self, view: &SeatsView) -> Result<String, Problem> {
-        let (reserved, booked) = self.counts(view);
-        let mut seats = Vec::with_capacity(view.slots.len());
-        let available = self.seats(view).filter(|(_, _, state)| *state == SeatState::Available);
-        seats.extend(available.map(|(position, ..)| label(&view.layout, position)));
-        let (theater_id, name) = (view.layout.theater.as_str(), view.layout.name.as_str());
-        serde_json::to_string(&SeatsBody { theater_id, name, seats, reserved, booked }).map_err(Problem::internal)
+    /// The answer to whoever asks for no more: the labels that can be had now, in layout order, and how many somebody has for
+    /// a while, and how many are sold. Each seat costs a few nanoseconds, so it isn't serialised but copied.
+    fn labels(&self, view: &SeatsView) -> Result<Escaped, Problem> {
+        let (layout, statuses) = (&view.layout, self.statuses(view));
+        let json = |text| serde_json::to_string(text).map_err(Problem::internal);
+        let (theater_id, name) = (json(layout.theater.as_str())?, json(&layout.name)?);
+        let begin = format!("{{\"theater_id\":{theater_id},\"name\":{name},\"seats\":[");
+        let end = format!("],\"reserved\":{},\"booked\":{}}}", count(&statuses, RESERVED), count(&statuses, BOOKED));
+        let mut body = Escaped::with_capacity(2 * begin.len() + layout.labels().most() + 2 * end.len());
+        body.push(&begin);
+        let available = statuses.iter().map(|status| *status == Some(SeatStatus::Available));
+        body.append(|bytes| layout.labels().write(available, bytes)).map_err(Problem::internal)?;
+        body.push(&end);
+        Ok(body)
     }
 
     fn map_body(&self, view: &SeatsView) -> Result<String, Problem> {
-        let (reserved, booked) = self.counts(view);
+        let statuses = self.statuses(view);
+        let seats = view.layout.plan().places().iter().zip(&statuses).enumerate();
+        let seats = seats.filter_map(|(position, (place, status))| Some(map_seat(view, position, place, (*status)?)));
         let body = MapBody {
             theater_id: view.layout.theater.as_str(),
             name: &view.layout.name,
             layout_version: view.layout.version,
             categories: document::categories(&view.layout),
-            seats: self.seats(view).map(|(position, place, state)| map_seat(view, position, place, state)).collect(),
-            reserved,
-            booked,
+            seats: seats.collect(),
+            reserved: count(&statuses, RESERVED),
+            booked: count(&statuses, BOOKED),
         };
         serde_json::to_string(&body).map_err(Problem::internal)
     }
 
-    /// Position, place and state of each seat that is shown.
-    fn seats<'a>(&'a self, view: &'a SeatsView) -> impl Iterator<Item = (usize, &'a Place, SeatState)> {
+    /// What each seat shows; nothing of those that aren't shown.
+    fn statuses(&self, view: &SeatsView) -> Vec<Option<SeatStatus>> {
+        let statuses = view.slots.statuses(view.now).into_iter().map(Some);
+        let Some(wanted) = self.section else { return statuses.collect() };
         let plan = view.layout.plan();
-        let seats = plan.places().iter().zip(&view.slots).enumerate();
-        seats
-            .filter(move |(_, (place, _))| self.section.is_none_or(|wanted| plan.section_of(place) == wanted))
-            .map(|(position, (place, slot))| (position, place, slot.status(view.now)))
-    }
-
-    /// How many are reserved, and how many booked.
-    fn counts(&self, view: &SeatsView) -> (usize, usize) {
-        self.seats(view).fold((0, 0), |(reserved, booked), (_, _, state)| match state {
-            SeatState::Available => (reserved, booked),
-            SeatState::Reserved { .. } => (reserved + 1, booked),
-            SeatState::Booked => (reserved, booked + 1),
-        })
+        let shown = plan.places().iter().map(|place| plan.section_of(place) == wanted);
+        statuses.zip(shown).map(|(status, shown)| status.filter(|_| shown)).collect()
     }
 }
 
-fn map_seat<'a>(view: &'a SeatsView, position: usize, place: &Place, state: SeatState) -> MapSeat<'a> {
+const RESERVED: Option<SeatStatus> = Some(SeatStatus::Reserved);
+const BOOKED: Option<SeatStatus> = Some(SeatStatus::Booked);
+
+fn count(statuses: &[Option<SeatStatus>], wanted: Option<SeatStatus>) -> usize {
+    statuses.iter().filter(|status| **status == wanted).count()
+}
+
+fn map_seat<'a>(view: &'a SeatsView, position: usize, place: &Place, status: SeatStatus) -> MapSeat<'a> {
     let plan = view.layout.plan();
     let name = |names: &'a [String], index: u16| names.get(usize::from(index)).map_or("", String::as_str);
     MapSeat {
@@ -123,10 +118,10 @@ fn map_seat<'a>(view: &'a SeatsView, position: usize, place: &Place, state: Seat
         y: place.point.y,
         category: document::category_of(&view.layout, place),
         accessible: place.accessible,
-        status: match state {
-            SeatState::Available => "available",
-            SeatState::Reserved { .. } => "reserved",
-            SeatState::Booked => "booked",
+        status: match status {
+            SeatStatus::Available => "available",
+            SeatStatus::Reserved => "reserved",
+            SeatStatus::Booked => "booked",
         },
         yours: view.yours.contains(&position),
     }
@@ -142,3 +137,6 @@ fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
     let found = sections.iter().position(|section| section == name).and_then(|index| u16::try_from(index).ok());
     found.ok_or_else(|| Problem::malformed("section", one_of(sections)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 
 use lambda_http::http::Method;
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Request, RequestExt, Response};
 use serde::Serialize;
 
+use super::content::{Answer, Content};
 use super::input;
 use super::links::Links;
 use super::problem::{Code, Problem};
@@ -56,7 +57,7 @@ struct PutBody<'a> {
 }
 
 /// Serves one request of one of the routes.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Body>, Infallible> {
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     let names_one = request.path_parameters_ref().is_some_and(|parameters| parameters.first("theaterId").is_some());
     match (request.method(), names_one) {
         (&Method::PUT, _) => answer(office, PUT, request, async |tally| put(office, request, tally).await).await,
@@ -69,7 +70,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Response<Bod
 }
 
 /// Answers 200 with some of the theaters, in the order of their ids.
-async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let limit =
         match input::query(request, "limit") {
             None => DEFAULT_LIMIT,
@@ -93,23 +94,23 @@ async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Re
 }
 
 /// Answers 200 with the layout, or 304 when that is what the caller has already.
-async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     let theater = input::theater_id(request)?;
     office.admit(tally).await?;
     let layout = office.theater(&theater, tally).await?.ok_or_else(Problem::theater_not_found)?;
     let etag = etag(layout.version);
     let response = Response::builder().header("etag", &etag).header("cache-control", "no-cache");
     let response = if input::none_match(request).is_some_and(|wanted| input::matches(wanted, &etag)) {
-        response.status(304).body(Body::Empty)
+        response.status(304).body(Content::Nothing)
     } else {
         let body = serde_json::to_string(&LayoutBody::of(&layout)).map_err(Problem::internal)?;
-        response.status(200).header("content-type", "application/json").body(Body::Text(body))
+        response.status(200).header("content-type", "application/json").body(Content::Text(body))
     };
     Ok(Links::of(request, &theater).with_seats().put(response.map_err(Problem::internal)?, None))
 }
 
 /// Answers 201 when there was none, 200 when there was another, or the very same.
-async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     input::administrator(office, request)?;
     let theater = input::theater_id(request)?;
     let expected = expected(request)?;
@@ -138,7 +139,7 @@ async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Res
 }
 
 /// Answers 204, whether there was one or not.
-async fn delete(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Response<Body>, Problem> {
+async fn delete(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
     input::administrator(office, request)?;
     let theater = input::theater_id(request)?;
     let expected = expected(request)?;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::best_available::Neighbours;
+use super::labels::Labels;
 use super::names::{SeatLabel, TheaterId};
 use super::plan::Plan;
 
@@ -27,12 +28,13 @@ pub struct Layout {
     positions: HashMap<SeatLabel, u32>,
     plan: Plan,
     neighbours: OnceLock<Neighbours>,
+    labels: OnceLock<Labels>,
 }
 
 impl PartialEq for Layout {
     /// By what it says, not by what was found out from that.
     fn eq(&self, other: &Self) -> bool {
-        let Self { theater, name, version, seats, positions: _, plan, neighbours: _ } = self;
+        let Self { theater, name, version, seats, positions: _, plan, neighbours: _, labels: _ } = self;
         (theater, name, version, seats, plan)
             == (&other.theater, &other.name, &other.version, &other.seats, &other.plan)
     }
@@ -93,12 +95,26 @@ impl Layout {
         if plan.places().len() != seats.len() {
             return Err(InvalidLayout::Plan { seats: seats.len(), places: plan.places().len() });
         }
-        Ok(Self { theater, name, version, seats, positions, plan, neighbours: OnceLock::new() })
+        Ok(Self {
+            theater,
+            name,
+            version,
+            seats,
+            positions,
+            plan,
+            neighbours: OnceLock::new(),
+            labels: OnceLock::new(),
+        })
     }
 
     /// Who sits next to whom: found out when it is first asked for, which most instances never are.
     pub fn neighbours(&self) -> &Neighbours {
         self.neighbours.get_or_init(|| Neighbours::of(&self.plan))
+    }
+
+    /// The labels as they are answered: written when they are first asked for.
+    pub fn labels(&self) -> &Labels {
+        self.labels.get_or_init(|| Labels::of(&self.seats))
     }
 
     /// Where the seats are.

@@ -4,6 +4,7 @@ pub mod availability;
 pub mod best_available;
 pub mod caller;
 pub mod idempotency;
+pub mod labels;
 pub mod layout;
 pub mod limits;
 pub mod names;

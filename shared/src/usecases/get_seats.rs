@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BoxOffice, Looked, Seen, TooManyRequests};
-use crate::cache::{Begun, Cache, CacheError, FillReason, FillToken, Lookup, Packed, RENEWAL, Revision};
+use super::{BoxOffice, Looked, Seen, Slots, TooManyRequests};
+use crate::cache::{Begun, Cache, CacheError, FillReason, FillToken, Lookup, RENEWAL, Revision};
 use crate::entropy;
-use crate::rules::availability::Slot;
 use crate::rules::caller::{Caller, Owner};
 use crate::rules::layout::Layout;
 use crate::rules::names::{ReservationId, TheaterId};
@@ -43,9 +42,7 @@ pub struct SeatsView {
     /// Which seats there are.
     pub layout: Arc<Layout>,
     /// What is known of each, in layout order.
-    pub slots: Vec<Slot>,
-    /// What stands for the slots, where they are a complete string's of the cache.
-    pub revision: Option<Revision>,
+    pub slots: Slots,
     /// The positions of the seats that are reserved under the caller's own reservation, if that was asked for.
     pub yours: HashSet<usize>,
     /// The instant to judge them by.
@@ -86,7 +83,7 @@ impl BoxOffice {
         if let Some(reservation) = ask.reservation {
             self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return self.with_own(layout, reservation, ask.caller.owner(), tally).await.map(Looked::Seats);
+            return Box::pin(self.with_own(layout, reservation, ask.caller.owner(), tally)).await.map(Looked::Seats);
         }
         if let (false, Some(cache), Some(seen)) = (ask.consistent, &self.cache, ask.seen) {
             return self.look_again(cache, theater, seen, tally).await;
@@ -95,6 +92,8 @@ impl BoxOffice {
     }
 
     /// Reads a theater's seats, whosever they are. `consistent` asks DynamoDB and nobody else.
+    ///
+    /// What asks DynamoDB is boxed: it is large, and a hit, which needs none of it, would have to make room for it.
     pub(super) async fn seats_of(
         &self,
         theater: &TheaterId,
@@ -105,7 +104,7 @@ impl BoxOffice {
         let Some(cache) = cache else {
             self.admit(tally).await?;
             let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return self.bypass(layout, tally).await;
+            return Box::pin(self.bypass(layout, tally)).await;
         };
         let (layout, lookup) = self.layout_and_string(cache, theater, None, tally).await?;
         self.seats_from(cache, layout, lookup, tally).await
@@ -140,21 +139,22 @@ impl BoxOffice {
         tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let packed = match lookup {
-            Err(_) => return self.bypass(layout, tally).await,
+            Err(_) => return Box::pin(self.bypass(layout, tally)).await,
             // What is unchanged to whoever has seen it has to be fetched by all others: filling begins with that.
-            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return self.fill(cache, layout, tally).await,
+            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(cache, layout, tally)).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
         let layout = self.not_behind(layout, packed.layout_version(), tally).await?;
         if packed.layout_version() > layout.version {
             // Not to be filled by one who is behind.
-            return self.bypass(layout, tally).await;
+            return Box::pin(self.bypass(layout, tally)).await;
         }
-        let Some(slots) = packed.slots(&layout) else {
-            return self.fill(cache, layout, tally).await;
-        };
-        let hit = self.hit(layout, slots, &packed);
-        match self.renewed(cache, &hit.layout, packed.ends_at(), tally).await {
+        if !packed.fits(&layout) {
+            return Box::pin(self.fill(cache, layout, tally)).await;
+        }
+        let ends_at = packed.ends_at();
+        let hit = self.view(layout, Slots::Cached(packed), Source::Hit);
+        match self.renewed(cache, &hit.layout, ends_at, tally).await {
             Some(renewed) => Ok(renewed),
             None => Ok(hit),
         }
@@ -188,11 +188,11 @@ impl BoxOffice {
             match cache.begin(&layout, reason, FillToken::new(), tally).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
                 Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
-                Ok(Begun::Complete(packed)) => match packed.slots(&layout) {
-                    Some(slots) => return Ok(self.hit(layout, slots, &packed)),
-                    // It is there, complete, of this layout, and spoilt.
-                    None => reason = FillReason::Unreadable,
-                },
+                Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
+                    return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
+                }
+                // It is there, complete, of this layout, and spoilt.
+                Ok(Begun::Complete(_)) => reason = FillReason::Unreadable,
                 Ok(Begun::Held(left)) => {
                     let next = Instant::now() + left.min(pause + entropy::jitter(pause));
                     tokio::time::sleep_until(next.min(give_up)).await;
@@ -216,6 +216,10 @@ impl BoxOffice {
         if u128::from(left) > RENEWAL.as_millis() {
             return None;
         }
+        Box::pin(self.renew(cache, layout, tally)).await
+    }
+
+    async fn renew(&self, cache: &Cache, layout: &Arc<Layout>, tally: &Tally) -> Option<SeatsView> {
         let begun = cache.begin(layout, FillReason::Renewal, FillToken::new(), tally).await;
         let Ok(Begun::Fill(token)) = begun else { return None };
         match tokio::time::timeout(self.terms.fill_wait, self.fill_now(cache, layout.clone(), token, tally)).await {
@@ -237,12 +241,12 @@ impl BoxOffice {
         let slots = self.store.slots(&layout, tally).await?;
         // Taken or not: this answer is DynamoDB's own.
         let _ = cache.end(&layout, token, &slots, tally).await;
-        Ok(self.view(layout, slots, Source::Miss))
+        Ok(self.view(layout, Slots::Read(slots), Source::Miss))
     }
 
     async fn bypass(&self, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
         let slots = self.store.slots(&layout, tally).await?;
-        Ok(self.view(layout, slots, Source::Bypass))
+        Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
     }
 
     async fn with_own(
@@ -253,18 +257,13 @@ impl BoxOffice {
         tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let (slots, own) = self.store.slots_and_own(&layout, reservation, owner, tally).await?;
-        let mut view = self.view(layout, slots, Source::Bypass);
-        let now = view.now;
-        let runs = |position: &usize| view.slots.get(*position).is_some_and(|slot| !slot.is_available(now));
-        view.yours = own.into_iter().filter(runs).collect();
-        Ok(view)
+        let now = self.clock.now();
+        let runs = |position: &usize| slots.get(*position).is_some_and(|slot| !slot.is_available(now));
+        let yours = own.into_iter().filter(runs).collect();
+        Ok(SeatsView { yours, now, ..self.view(layout, Slots::Read(slots), Source::Bypass) })
     }
 
-    fn hit(&self, layout: Arc<Layout>, slots: Vec<Slot>, packed: &Packed) -> SeatsView {
-        SeatsView { revision: Some(packed.revision()), ..self.view(layout, slots, Source::Hit) }
-    }
-
-    fn view(&self, layout: Arc<Layout>, slots: Vec<Slot>, source: Source) -> SeatsView {
-        SeatsView { layout, slots, revision: None, yours: HashSet::new(), now: self.clock.now(), source }
+    fn view(&self, layout: Arc<Layout>, slots: Slots, source: Source) -> SeatsView {
+        SeatsView { layout, slots, yours: HashSet::new(), now: self.clock.now(), source }
     }
 }

@@ -65,7 +65,8 @@ impl Layouts {
         if let Some(layout) = self.young(age, theater, now) {
             return Ok(Some(layout));
         }
-        let layout = self.store.layout(theater, tally).await?.map(Arc::new);
+        // Boxed: it is large, and most requests don't need it.
+        let layout = Box::pin(self.store.layout(theater, tally)).await?.map(Arc::new);
         let mut kept = self.kept();
         match &layout {
             Some(layout) => {

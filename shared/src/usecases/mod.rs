@@ -10,6 +10,7 @@ mod reservations;
 mod reserve;
 mod reserve_best;
 mod select;
+mod slots;
 mod sync_cache;
 mod theaters;
 
@@ -26,6 +27,7 @@ pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, 
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
+pub use slots::Slots;
 pub use sync_cache::SyncCacheError;
 pub use theaters::{Expected, MOST_DROPPED, Put, PutError};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::reserve::Attempt;
-use super::{BoxOffice, GetSeatsError, ReserveError, Reserved, Source};
+use super::{BoxOffice, GetSeatsError, ReserveError, Reserved, SeatsView, Source};
 use crate::entropy;
 use crate::rules::availability::Slot;
 use crate::rules::best_available::{self, Shortage, Steering, Wish};
@@ -76,33 +76,45 @@ impl BoxOffice {
     /// Repeating it under the same id is safe: what was chosen is remembered in the same transaction as it is reserved, so that
     /// a repeat finds those seats, and never others.
     pub async fn reserve_best(&self, ask: &ReserveBest, tally: &Tally) -> Result<Reserved, ReserveBestError> {
-        let mut view = self.seats_of(&ask.theater, false, tally).await?;
+        let (mut layout, mut slots, source) = self.seen(&ask.theater, false, tally).await?;
         let reservation = ask.reservation.unwrap_or_else(|| ReservationId(entropy::new_id()));
         let seed = entropy::seed();
         let mut conflicts = Vec::new();
         for attempt in 0..TRIES {
             if attempt == LOOK_FOR_ONESELF {
-                view = self.seats_of(&ask.theater, true, tally).await?;
+                (layout, slots, _) = self.seen(&ask.theater, true, tally).await?;
             }
-            let wish = ask.wish(&view.layout)?;
-            let selection = match self.choose(&view.layout, &view.slots, &wish, seed, attempt) {
+            let wish = ask.wish(&layout)?;
+            let selection = match self.choose(&layout, &slots, &wish, seed, attempt) {
                 Ok(selection) => selection,
                 // They may all be gone to this very request.
-                Err(shortage) => return self.remembered(ask, &view.layout, shortage, tally).await,
+                Err(shortage) => return self.remembered(ask, &layout, shortage, tally).await,
             };
             let text = ask.to_text();
-            let shown = view.source == Source::Hit && attempt == 0;
+            let shown = source == Source::Hit && attempt == 0;
             let request = self.request(ask, reservation, &selection, &text);
-            match self.try_reserve(&view.layout, &request, shown, tally).await? {
+            match self.try_reserve(&layout, &request, shown, tally).await? {
                 Attempt::Reserved(reserved) => return Ok(reserved),
-                Attempt::ChosenBefore(before) => return self.again(ask, &view.layout, &before, tally).await,
+                Attempt::ChosenBefore(before) => return self.again(ask, &layout, &before, tally).await,
                 Attempt::Taken(taken) => {
-                    note(&mut view.slots, &view.layout, &taken, self.clock.now());
+                    note(&mut slots, &layout, &taken, self.clock.now());
                     conflicts = taken;
                 }
             }
         }
         Err(ReserveError::SeatUnavailable(conflicts).into())
+    }
+
+    /// A look, for the stamps of its slots too.
+    async fn seen(
+        &self,
+        theater: &TheaterId,
+        consistent: bool,
+        tally: &Tally,
+    ) -> Result<(Arc<Layout>, Vec<Slot>, Source), GetSeatsError> {
+        let SeatsView { layout, slots, source, .. } = self.seats_of(theater, consistent, tally).await?;
+        let slots = slots.into_vec(&layout);
+        Ok((layout, slots, source))
     }
 
     /// The best seats, or under contention some of the best: the more others are at it, and the more often one was too

@@ -1,0 +1,204 @@
+//! Answers, and how Lambda is told of them: JSON in which a body is a text, so that each quote in it is escaped.
+
+use lambda_http::Response;
+use lambda_http::http::HeaderMap;
+use serde::{Serialize, Serializer};
+
+/// What a call answers.
+pub type Answer = Response<Content>;
+
+/// An answer's body.
+#[derive(Debug, Default)]
+pub enum Content {
+    /// None.
+    #[default]
+    Nothing,
+    /// A text.
+    Text(String),
+    /// A text that was escaped as it was written.
+    Escaped(Escaped),
+}
+
+impl Content {
+    /// Its bytes: of one content always the same ones.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Nothing => &[],
+            Self::Text(text) => text.as_bytes(),
+            Self::Escaped(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// A text of which each part is escaped once, wherever it came from, and that isn't copied to become an answer: the buffer
+/// begins as an answer does.
+#[derive(Debug)]
+pub struct Escaped(String);
+
+/// How an answer with a body begins.
+const BEGIN: &str = "{\"body\":\"";
+/// Room for what follows a body: status and headers.
+const REST: usize = 512;
+
+impl Escaped {
+    /// An empty text with room for so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        let mut json = String::with_capacity(BEGIN.len() + bytes + REST);
+        json.push_str(BEGIN);
+        Self(json)
+    }
+
+    fn of(text: &str) -> Self {
+        let mut escaped = Self::with_capacity(text.len() + text.len() / 8);
+        escaped.push(text);
+        escaped
+    }
+
+    /// Appends a text.
+    pub(super) fn push(&mut self, text: &str) {
+        let quoted = as_json(text);
+        self.0.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+    }
+
+    /// Appends what is escaped, and text, already.
+    pub(super) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), std::string::FromUtf8Error> {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        write(&mut bytes);
+        self.0 = String::from_utf8(bytes)?;
+        Ok(())
+    }
+
+    /// The text as far as it goes, escaped.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes().get(BEGIN.len()..).unwrap_or_default()
+    }
+}
+
+/// An answer as Lambda is told of it: what API Gateway expects of an integration (payload 2.0).
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+///
+/// Written at once, in one buffer. The runtime copies it where it would serialise anything else.
+#[derive(Debug, Serialize)]
+#[serde(rename = "$serde_json::private::RawValue")]
+pub struct Told {
+    // The name by which serde_json knows what is JSON already. Its own `RawValue` has it too, and would read it all first.
+    #[serde(rename = "$serde_json::private::RawValue")]
+    json: String,
+}
+
+#[derive(Serialize)]
+struct NoHeaders {}
+
+/// All but the body.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rest<'a> {
+    status_code: u16,
+    #[serde(serialize_with = "serialize_headers")]
+    headers: &'a HeaderMap,
+    multi_value_headers: NoHeaders,
+    is_base64_encoded: bool,
+    cookies: [(); 0],
+}
+
+impl From<Answer> for Told {
+    fn from(answer: Answer) -> Self {
+        let (parts, content) = answer.into_parts();
+        let rest = Rest {
+            status_code: parts.status.as_u16(),
+            headers: &parts.headers,
+            multi_value_headers: NoHeaders {},
+            is_base64_encoded: false,
+            cookies: [],
+        };
+        let mut json = match content {
+            Content::Nothing => Escaped::with_capacity(0).0,
+            Content::Text(text) => Escaped::of(&text).0,
+            Content::Escaped(Escaped(json)) => json,
+        };
+        json.push_str("\",");
+        json.push_str(as_json(&rest).get(1..).unwrap_or_default());
+        Self { json }
+    }
+}
+
+/// Each header once, as all that are answered are there once.
+fn serialize_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
+    let headers = headers.iter();
+    serializer.collect_map(headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))))
+}
+
+/// As JSON, which all that this is called with can be.
+fn as_json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+    use lambda_http::request::LambdaRequest;
+    use lambda_http::tower::ServiceExt;
+    use lambda_http::{Adapter, Body, Context, LambdaEvent, Request, service_fn};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn answer<B>(status: u16, body: B) -> Response<B> {
+        let response = Response::builder().status(status).header("etag", "\"0a\"").header("cache-control", "no-store");
+        response.header("link", "</theaters/1>; rel=\"theater\"").body(body).unwrap()
+    }
+
+    fn told(content: Content) -> String {
+        serde_json::to_string(&Told::from(answer(200, content))).unwrap()
+    }
+
+    /// What `lambda_http` tells Lambda of the same answer.
+    async fn told_by_lambda_http(status: u16, body: Body) -> Value {
+        let service = service_fn(|_: Request| {
+            let response = answer(status, body.clone());
+            async { Ok::<_, std::convert::Infallible>(response) }
+        });
+        let mut event = ApiGatewayV2httpRequest::default();
+        event.raw_path = Some("/".to_owned());
+        let event = LambdaRequest::ApiGatewayV2(event);
+        let Ok(told) = Adapter::from(service).oneshot(LambdaEvent::new(event, Context::default())).await;
+        serde_json::to_value(told).unwrap()
+    }
+
+    #[tokio::test]
+    async fn lambda_is_told_what_lambda_http_would_tell_it() {
+        for text in ["", "{}", "{\"a\":\"b \\\" \\\\ \u{7f} \u{2028} é 座\"}\n"] {
+            let mut escaped = Escaped::with_capacity(0);
+            text.chars().for_each(|part| escaped.push(&part.to_string()));
+            for content in [Content::Text(text.to_owned()), Content::Escaped(escaped)] {
+                let ours: Value = serde_json::from_str(&told(content)).unwrap();
+                assert_eq!(ours, told_by_lambda_http(200, Body::Text(text.to_owned())).await);
+            }
+        }
+        for status in [204, 304] {
+            let ours = serde_json::to_string(&Told::from(answer(status, Content::Nothing))).unwrap();
+            let ours: Value = serde_json::from_str(&ours).unwrap();
+            assert_eq!(ours, told_by_lambda_http(status, Body::Empty).await);
+        }
+    }
+
+    #[test]
+    fn what_is_json_already_is_told_as_it_is() {
+        let json = "{\"body\":\"x\"}".to_owned();
+        assert_eq!(serde_json::to_string(&Told { json: json.clone() }).unwrap(), json);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_arrives_as_it_was_whether_whole_or_in_parts(parts in prop::collection::vec(any::<String>(), 0..5)) {
+            let mut escaped = Escaped::with_capacity(3);
+            parts.iter().for_each(|part| escaped.push(part));
+            let whole = parts.concat();
+            for content in [Content::Text(whole.clone()), Content::Escaped(escaped)] {
+                let told: Value = serde_json::from_str(&told(content)).unwrap();
+                prop_assert_eq!(told["body"].as_str(), Some(whole.as_str()));
+            }
+        }
+    }
+}

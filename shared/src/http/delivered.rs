@@ -1,0 +1,141 @@
+//! What API Gateway delivers (HTTP API, payload 2.0), read as far as anything here asks for it.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+//!
+//! `aws_lambda_events` has a type for it too, which this becomes. But that reads all there is, and a header's value as one of
+//! three types in turn, which takes longer than a whole look at a small hall.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequest};
+use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// An event, without what nothing asks for.
+#[derive(Debug)]
+pub struct Delivered(pub(super) ApiGatewayV2httpRequest);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    raw_path: Option<String>,
+    raw_query_string: Option<String>,
+    headers: Option<Headers>,
+    path_parameters: Option<HashMap<String, String>>,
+    request_context: RequestContext,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize)]
+struct RequestContext {
+    authorizer: Option<ApiGatewayRequestAuthorizer>,
+    http: Http,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    method: String,
+    source_ip: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Delivered {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let event = Event::deserialize(deserializer)?;
+        let RequestContext { authorizer, http } = event.request_context;
+        let mut delivered = ApiGatewayV2httpRequest::default();
+        delivered.request_context.http.method = Method::try_from(http.method.as_str()).map_err(D::Error::custom)?;
+        delivered.request_context.http.source_ip = http.source_ip;
+        delivered.request_context.authorizer = authorizer;
+        delivered.raw_path = event.raw_path;
+        delivered.raw_query_string = event.raw_query_string;
+        delivered.headers = event.headers.unwrap_or_default().0;
+        delivered.path_parameters = event.path_parameters.unwrap_or_default();
+        delivered.body = event.body;
+        delivered.is_base64_encoded = event.is_base64_encoded;
+        Ok(Self(delivered))
+    }
+}
+
+/// Headers, each a text: API Gateway joins those that are there several times.
+#[derive(Default)]
+struct Headers(HeaderMap);
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self::default())
+    }
+}
+
+impl<'de> Visitor<'de> for Headers {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("headers of HTTP")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((name, value)) = map.next_entry::<String, String>()? {
+            let name = HeaderName::try_from(name).map_err(A::Error::custom)?;
+            self.0.insert(name, HeaderValue::try_from(value).map_err(A::Error::custom)?);
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event() -> Value {
+        json!({
+            "version": "2.0",
+            "rawPath": "/v1/theaters/1/seats",
+            "rawQueryString": "view=map",
+            "headers": { "If-None-Match": "\"a\"", "x-forwarded-for": "192.0.2.1, 192.0.2.2" },
+            "pathParameters": { "theaterId": "1" },
+            "requestContext": {
+                "authorizer": { "jwt": { "claims": { "sub": "somebody" }, "scopes": ["a"] } },
+                "http": { "method": "PUT", "sourceIp": "192.0.2.1" },
+            },
+            "body": "AAAA",
+            "isBase64Encoded": true,
+        })
+    }
+
+    #[test]
+    fn what_is_read_is_what_aws_lambda_events_reads() {
+        let mut bare = event();
+        for field in ["headers", "pathParameters", "body"] {
+            bare[field] = Value::Null;
+        }
+        for event in [event(), bare, json!({ "requestContext": { "http": { "method": "GET" } } })] {
+            let Delivered(ours) = serde_json::from_value(event.clone()).unwrap();
+            let mut whole: ApiGatewayV2httpRequest = serde_json::from_value(event).unwrap();
+            whole.version = None;
+            assert_eq!(ours, whole);
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_of_http_is_refused() {
+        for (pointer, bad) in [
+            ("/requestContext", json!({})),
+            ("/requestContext/http/method", json!("a b")),
+            ("/headers", json!([])),
+            ("/headers", json!({ "a b": "c" })),
+            ("/headers", json!({ "a": "b\nc" })),
+            ("/pathParameters", json!({ "theaterId": 1 })),
+            ("/body", json!({})),
+        ] {
+            let mut event = event();
+            *event.pointer_mut(pointer).unwrap() = bad.clone();
+            assert!(serde_json::from_value::<Delivered>(event).is_err(), "{pointer}: {bad}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use lambda_http::Response;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::http::content::Told;
+use crate::rules::availability::{SeatState, Slot};
+use crate::rules::names::{SeatLabel, TheaterId};
+use crate::rules::plan::{Plan, Point, Row};
+use crate::rules::time::{EpochMillis, EpochSeconds};
+use crate::usecases::{Slots, Source};
+
+/// The body as the documentation describes it, for a serialiser to write.
+#[derive(Serialize)]
+struct SeatsBody<'a> {
+    theater_id: &'a str,
+    name: &'a str,
+    seats: Vec<&'a str>,
+    reserved: usize,
+    booked: usize,
+}
+
+fn slot() -> impl Strategy<Value = Slot> {
+    let state = prop_oneof![
+        Just(SeatState::Available),
+        (95..105_u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
+        Just(SeatState::Booked),
+    ];
+    state.prop_map(|state| Slot { changed_at: EpochMillis(1), state })
+}
+
+/// Seats of two sections, and what is known of each.
+fn hall() -> impl Strategy<Value = Vec<(String, bool, Slot)>> {
+    prop::collection::hash_map("[A-Za-z0-9-]{1,16}", (any::<bool>(), slot()), 1..60)
+        .prop_map(|hall| hall.into_iter().map(|(label, (left, slot))| (label, left, slot)).collect())
+}
+
+fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsView {
+    let seats: Vec<_> = hall.iter().map(|(label, ..)| SeatLabel::parse(label).unwrap()).collect();
+    let row = |section| Row { name: "1".to_owned(), section };
+    let places = (0..).zip(hall).map(|(x, (_, left, _))| Place {
+        row: u16::from(*left),
+        point: Point { x, y: 0 },
+        category: None,
+        accessible: false,
+    });
+    let sections = vec!["right".to_owned(), "left".to_owned()];
+    let plan = Plan::new(Point { x: 0, y: 0 }, sections, vec![row(0), row(1)], vec![], places.collect()).unwrap();
+    let layout = Layout::with_plan(TheaterId::parse("a:1").unwrap(), name.to_owned(), 7, seats, plan).unwrap();
+    let slots = Slots::Read(hall.iter().map(|(.., slot)| *slot).collect());
+    SeatsView { layout: Arc::new(layout), slots, yours: HashSet::new(), now, source: Source::Hit }
+}
+
+proptest! {
+    #[test]
+    fn the_body_is_the_one_that_a_serialiser_writes_of_it(
+        name in "[^\\p{Cc}]{1,200}",
+        hall in hall(),
+        now in 94_000..106_000_u64,
+        section in prop::option::of(any::<bool>()),
+    ) {
+        let now = EpochMillis(now);
+        let shown: Vec<_> = hall.iter().filter(|(_, left, _)| section.is_none_or(|wanted| wanted == *left)).collect();
+        let count = |wanted| shown.iter().filter(|(.., slot)| slot.shows(now) == wanted).count();
+        let expected = SeatsBody {
+            theater_id: "a:1",
+            name: &name,
+            seats: shown.iter().filter(|(.., slot)| slot.is_available(now)).map(|(label, ..)| label.as_str()).collect(),
+            reserved: count(SeatStatus::Reserved),
+            booked: count(SeatStatus::Booked),
+        };
+        let expected = serde_json::to_string(&expected).unwrap();
+        let view = view(&name, &hall, now);
+        let section = section.map(|left| if left { "left" } else { "right" });
+        let body = Shown::of(&view.layout, false, section).unwrap().body(&view).unwrap();
+        let told = serde_json::to_string(&Told::from(Response::new(body))).unwrap();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        prop_assert_eq!(told["body"].as_str(), Some(expected.as_str()));
+    }
+}
