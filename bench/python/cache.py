@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from pathlib import Path
 
 import redis
 from aws_lambda_powertools import Logger
@@ -16,9 +15,7 @@ _deadline = int(os.environ.get("CACHE_DEADLINE_MS") or 50) / 1000
 _client = redis.Redis.from_url(
     os.environ["CACHE_URL"], socket_timeout=_deadline, socket_connect_timeout=_deadline, socket_keepalive=True
 )
-_script = _client.register_script(
-    (Path(__file__).resolve().parents[2] / "shared/src/cache/availability.lua").read_text()
-)
+_script = _client.register_script(packed.SCRIPT)
 _prefix = os.environ.get("CACHE_KEY_PREFIX") or "boxoffice"
 
 
@@ -57,7 +54,8 @@ def begin(layout):
 
 def end(layout, token, slots, now_ms):
     """Ends filling with what DynamoDB had."""
-    _call(layout.theater, "end", layout.version, token, packed.slots(slots), LIFE_MS, now_ms)
+    body = packed.slots(slots)
+    _call(layout.theater, "end", layout.version, token, body, LIFE_MS, now_ms, packed.revision(body, layout.version))
 
 
 def peek(layout, seats):

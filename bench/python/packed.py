@@ -1,11 +1,16 @@
 """The packed string that the cache holds of a theater: a header, then a slot for each seat. Its bytes: shared/src/cache/packed.rs."""
 
+import re
 import struct
+from pathlib import Path
 
-FORMAT = 1
-HEADER_BYTES = 40
+import xxhash
 
-SLOT_BYTES = 12
+# The script that all changes go through knows the format; so this follows when it changes.
+SCRIPT = (Path(__file__).resolve().parents[2] / "shared/src/cache/availability.lua").read_text()
+_sizes = re.search(r"^local FORMAT, HEADER, SLOT = (\d+), (\d+), (\d+)$", SCRIPT, re.MULTILINE)
+FORMAT, HEADER_BYTES, SLOT_BYTES = map(int, _sizes.groups())
+
 AVAILABLE, RESERVED, BOOKED = 0, 1, 2
 
 # Of a slot only the state and the end of a reservation matter to whoever looks.
@@ -33,6 +38,11 @@ def states(packed):
 def slots(seats):
     """The body of a string: slots of (changed_at in ms, state, expires_at in s)."""
     return b"".join(_SLOT.pack(stamp.to_bytes(6, "big"), state, ends) for stamp, state, ends in seats)
+
+
+def revision(body, layout_version):
+    """What stands for these slots (shared/src/cache/revision.rs); a script of format 1 doesn't ask for it."""
+    return xxhash.xxh3_64_digest(body, seed=layout_version)
 
 
 def states_of_slots(body):
