@@ -4,7 +4,7 @@ use super::super::hall::Seats;
 use super::super::lambda::Instance;
 use super::super::parameters::NotModified;
 use super::super::tally::{Component, Tally};
-use super::{ENTRY_BYTES, HEADER_BYTES, Purpose, SLOT_BYTES, SMALL_BYTES, Serving, count};
+use super::{ENTRY_BYTES, HEADER_BYTES, Purpose, SCRIPT_CALLS, SLOT_BYTES, SMALL_BYTES, Serving, count};
 
 /// Megabytes of a Query's page, and milliseconds for each page: the first cited, the second assumed.
 const PAGE_BYTES: f64 = 1_048_576.0;
@@ -94,7 +94,9 @@ impl Serving {
             Some(changes) if self.terms.deltas => whole.min(SMALL_BYTES + ENTRY_BYTES * changes),
             _ => whole,
         };
-        let (known, took) = self.call_cache(now, section, bytes, 1.0, tally);
+        // Whoever knows a revision asks the script whether it still stands; all others get the string.
+        let compares = changes.is_some() && self.terms.not_modified == NotModified::HeaderOnly;
+        let (known, took) = self.call_cache(now, section, bytes, if compares { SCRIPT_CALLS } else { 1.0 }, tally);
         if known {
             self.read_at[id] = now;
         } else {
