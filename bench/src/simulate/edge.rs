@@ -1,0 +1,93 @@
+//! A CDN before looks: places that each keep an answer for a moment.
+
+use super::hall::{Person, Seats};
+use super::limits::Bucket;
+use super::parameters::Edge;
+use super::stack::{Looked, Serving};
+use super::tally::{Component, Tally};
+
+/// From a caller to a place of the CDN and back (ms): assumed.
+const NETWORK: f64 = 15.0;
+
+/// All places.
+#[derive(Debug)]
+pub(super) struct Places {
+    lifetime: f64,
+    places: u16,
+    sections: u16,
+    rate: Bucket,
+    kept: Vec<Kept>,
+}
+
+/// An answer that a place keeps.
+#[derive(Clone, Debug)]
+struct Kept {
+    at: f64,
+    version: Option<u32>,
+    /// The seats that it shows as available.
+    shown: Vec<u16>,
+}
+
+impl Places {
+    pub(super) fn new(edge: &Edge, sections: u16) -> Self {
+        let (places, sections) = (edge.places.max(1), sections.max(1));
+        let kept = Kept { at: f64::NEG_INFINITY, version: None, shown: Vec::new() };
+        Self {
+            lifetime: edge.lifetime,
+            places,
+            sections,
+            rate: Bucket::new(edge.rate, edge.rate),
+            kept: vec![kept; usize::from(places) * usize::from(sections)],
+        }
+    }
+
+    /// What the place near to somebody keeps of a section.
+    fn kept(&self, person: Person, section: u16) -> usize {
+        let place = (person / u32::from(self.sections)) % u32::from(self.places);
+        place as usize * usize::from(self.sections) + usize::from(section)
+    }
+
+    /// The seats that somebody was shown as available.
+    pub(super) fn shown(&self, person: Person, section: u16) -> &[u16] {
+        &self.kept[self.kept(person, section)].shown
+    }
+
+    /// A look: at what is kept, or on the way of renewing it. What is kept serves on where that fails.
+    pub(super) fn look(
+        &mut self,
+        now: f64,
+        (person, section, seen): (Person, u16, u32),
+        serving: &mut Serving,
+        seats: &Seats,
+        tally: &mut Tally,
+    ) -> Looked {
+        if !self.rate.take(now) {
+            tally.refused(Component::Edge, now);
+            return Looked { took: NETWORK, version: None };
+        }
+        tally.passed(Component::Edge, 1.0, 0.0);
+        tally.edge_requests += 1;
+        let place = self.kept(person, section);
+        let mut took = NETWORK;
+        let kept = &mut self.kept[place];
+        if now - kept.at >= self.lifetime {
+            let known = kept.version.map_or(0, |version| version + 1);
+            let looked = serving.look(now, section, known, seats, tally);
+            took += looked.took;
+            if looked.version.is_some() {
+                kept.version = looked.version;
+                kept.shown = seats.pick(0, u32::MAX);
+            }
+            // Others wait for the one who asks, or get what is kept: either way nobody asks again before its end.
+            kept.at = now;
+        } else {
+            tally.from_edge += 1;
+        }
+        let kept = &self.kept[place];
+        let unchanged = kept.version.is_some_and(|version| version + 1 == seen);
+        if kept.version.is_some() {
+            tally.edge_bytes += serving.answer(unchanged, None, seats);
+        }
+        Looked { took, version: kept.version }
+    }
+}

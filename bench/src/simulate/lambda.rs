@@ -1,0 +1,164 @@
+//! Lambda: one event at a time per instance, instances that start cold, and a concurrency that all functions share.
+
+use super::limits::Bucket;
+use super::whole;
+
+/// Instances that are busy are found again by the millisecond in which they end; nothing takes longer than this (ms).
+const LONGEST: usize = 1 << 14;
+
+/// The concurrency of an account.
+#[derive(Debug)]
+pub(super) struct Account {
+    limit: u32,
+    /// What looks can't have.
+    reserved_for_writes: u32,
+    /// Of looks, and of writes.
+    busy: [u32; 2],
+    /// The most that were busy at once.
+    pub(super) most: u32,
+}
+
+/// What a function does: it decides which part of the account's concurrency it may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// get-seats
+    Looks = 0,
+    /// reserve, book
+    Writes = 1,
+}
+
+/// A function's instances.
+#[derive(Debug)]
+pub(super) struct Function {
+    kind: Kind,
+    idle: Vec<u32>,
+    /// Who becomes idle in which millisecond.
+    ends: Vec<Vec<u32>>,
+    /// The next millisecond to be looked at.
+    now: u64,
+    /// How many have been started.
+    pub(super) started: u32,
+    provisioned: u32,
+    starts: Bucket,
+}
+
+/// An instance that has taken an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instance {
+    /// Which one.
+    pub(super) id: u32,
+    /// Whether it had to be started.
+    pub(super) is_cold: bool,
+}
+
+impl Account {
+    pub(super) fn new(limit: u32, reserved_for_writes: u32) -> Self {
+        Self { limit, reserved_for_writes, busy: [0; 2], most: 0 }
+    }
+
+    fn has_room(&self, kind: Kind) -> bool {
+        let [looks, writes] = self.busy;
+        // What is reserved is kept from looks, and used by writes first.
+        let looks_may_have = self.limit - self.reserved_for_writes.min(self.limit);
+        looks + writes < self.limit && (kind == Kind::Writes || looks < looks_may_have)
+    }
+
+    /// How many are busy now.
+    pub(super) fn busy(&self) -> u32 {
+        self.busy.iter().sum()
+    }
+}
+
+impl Function {
+    pub(super) fn new(kind: Kind, provisioned: u32, instances_per_10_s: f64) -> Self {
+        Self {
+            kind,
+            idle: (0..provisioned).collect(),
+            ends: vec![Vec::new(); LONGEST],
+            now: 0,
+            started: 0,
+            provisioned,
+            starts: Bucket::new(instances_per_10_s / 10.0, instances_per_10_s),
+        }
+    }
+
+    /// Hands an event to an instance, if one may have it.
+    pub(super) fn take(&mut self, now: f64, account: &mut Account) -> Option<Instance> {
+        if !account.has_room(self.kind) {
+            return None;
+        }
+        let (id, is_cold) = match self.idle.pop() {
+            Some(id) => (id, false),
+            None if self.starts.take(now) => {
+                self.started += 1;
+                (self.provisioned + self.started - 1, true)
+            }
+            None => return None,
+        };
+        account.busy[self.kind as usize] += 1;
+        account.most = account.most.max(account.busy());
+        Some(Instance { id, is_cold })
+    }
+
+    /// Says when the instance will be done.
+    pub(super) fn busy_until(&mut self, instance: Instance, end: f64) {
+        let latest = self.now + LONGEST as u64 - 1;
+        let end = whole(end.ceil()).clamp(self.now, latest);
+        self.ends[slot(end)].push(instance.id);
+    }
+
+    /// Lets all become idle that are done by now (ms).
+    pub(super) fn advance(&mut self, now: u64, account: &mut Account) {
+        while self.now <= now {
+            let done = &mut self.ends[slot(self.now)];
+            account.busy[self.kind as usize] -= u32::try_from(done.len()).unwrap_or(0);
+            self.idle.append(done);
+            self.now += 1;
+        }
+    }
+}
+
+fn slot(end: u64) -> usize {
+    usize::try_from(end % LONGEST as u64).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_used_again_once_it_is_done_and_not_before() {
+        let mut account = Account::new(2, 0);
+        let mut function = Function::new(Kind::Looks, 0, 1_000.0);
+        let first = function.take(0.0, &mut account).unwrap();
+        assert!(first.is_cold);
+        function.busy_until(first, 10.0);
+        let second = function.take(5.0, &mut account).unwrap();
+        assert!(second.is_cold);
+        function.busy_until(second, 20.0);
+        assert!(function.take(9.0, &mut account).is_none(), "two is the limit");
+        function.advance(10, &mut account);
+        let third = function.take(10.5, &mut account).unwrap();
+        assert_eq!((third.id, third.is_cold, function.started), (first.id, false, 2));
+    }
+
+    #[test]
+    fn looks_leave_alone_what_is_reserved_for_writes() {
+        let mut account = Account::new(3, 2);
+        let mut looks = Function::new(Kind::Looks, 0, 1_000.0);
+        let mut writes = Function::new(Kind::Writes, 0, 1_000.0);
+        assert!(looks.take(0.0, &mut account).is_some());
+        assert!(looks.take(0.0, &mut account).is_none());
+        assert!(writes.take(0.0, &mut account).is_some());
+        assert!(writes.take(0.0, &mut account).is_some());
+        assert!(writes.take(0.0, &mut account).is_none());
+    }
+
+    #[test]
+    fn no_more_instances_start_in_ten_seconds_than_may() {
+        let mut account = Account::new(1_000, 0);
+        let mut function = Function::new(Kind::Looks, 5, 100.0);
+        let taken = (0..500).filter(|_| function.take(0.0, &mut account).is_some()).count();
+        assert_eq!((taken, function.started), (105, 100));
+    }
+}

@@ -1,0 +1,86 @@
+//! What limits: a bucket of tokens that refuses, and a pipe that makes wait.
+
+/// A token bucket.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    rate: f64,
+    burst: f64,
+    tokens: f64,
+    at: f64,
+}
+
+impl Bucket {
+    /// Full, with so many tokens a second.
+    pub(super) fn new(rate: f64, burst: f64) -> Self {
+        Self { rate, burst, tokens: burst, at: 0.0 }
+    }
+
+    /// Takes one token, if there is one at this instant (ms).
+    pub(super) fn take(&mut self, now: f64) -> bool {
+        self.tokens = self.burst.min(self.tokens + (now - self.at).max(0.0) * self.rate / 1_000.0);
+        self.at = self.at.max(now);
+        let has = self.tokens >= 1.0;
+        if has {
+            self.tokens -= 1.0;
+        }
+        has
+    }
+}
+
+/// Serves in the order of arrival, so many units a second. Whoever would have to wait too long leaves, and costs nothing: a
+/// kind assumption, as a server that is late works for some who have left.
+#[derive(Clone, Debug)]
+pub(super) struct Pipe {
+    rate: f64,
+    free_at: f64,
+}
+
+impl Pipe {
+    /// Empty, with so many units a second.
+    pub(super) fn new(rate: f64) -> Self {
+        Self { rate, free_at: 0.0 }
+    }
+
+    /// How long this much work takes from now (ms), waiting included.
+    pub(super) fn quote(&self, now: f64, work: f64) -> f64 {
+        (self.free_at - now).max(0.0) + work * 1_000.0 / self.rate
+    }
+
+    /// Does it.
+    pub(super) fn commit(&mut self, now: f64, work: f64) {
+        self.free_at = self.free_at.max(now) + work * 1_000.0 / self.rate;
+    }
+
+    /// Does it, unless that would take longer than `patience`. Returns how long it takes.
+    pub(super) fn serve(&mut self, now: f64, work: f64, patience: f64) -> Option<f64> {
+        let takes = self.quote(now, work);
+        if takes > patience {
+            return None;
+        }
+        self.commit(now, work);
+        Some(takes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_its_burst_at_once_and_then_its_rate() {
+        let mut bucket = Bucket::new(10.0, 5.0);
+        assert_eq!((0..20).filter(|_| bucket.take(0.0)).count(), 5);
+        assert_eq!((0..20).filter(|_| bucket.take(300.0)).count(), 3);
+        assert_eq!((0..20).filter(|_| bucket.take(60_000.0)).count(), 5, "no more than its burst is saved");
+    }
+
+    #[test]
+    fn a_pipe_serves_in_order_and_whoever_would_wait_too_long_leaves() {
+        let mut pipe = Pipe::new(100.0);
+        assert_eq!(pipe.serve(0.0, 1.0, 25.0), Some(10.0));
+        assert_eq!(pipe.serve(0.0, 1.0, 25.0), Some(20.0));
+        assert_eq!(pipe.serve(0.0, 1.0, 25.0), None);
+        assert_eq!(pipe.serve(5.0, 1.0, 25.0), Some(25.0), "who left costs nothing");
+        assert_eq!(pipe.serve(1_000.0, 1.0, 25.0), Some(10.0));
+    }
+}

@@ -1,0 +1,168 @@
+//! What came of an on-sale.
+
+use serde::Serialize;
+
+use super::bill::{Bill, Prices, count};
+use super::parameters::Parameters;
+use super::sale::{COMPONENTS, Sale};
+use super::tally::{Component, Limit};
+use hdrhistogram::Histogram;
+
+/// What came of an on-sale. Times are in seconds where no other unit is named.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// Seats, by what they were at the end.
+    pub(crate) booked: u32,
+    pub(crate) reserved: u32,
+    pub(crate) available: u32,
+    /// When so many percent were booked.
+    pub(crate) half_booked_after: Option<u32>,
+    pub(crate) most_booked_after: Option<u32>,
+    pub(crate) all_booked_after: Option<u32>,
+    /// When it was over, sold out or not.
+    pub(crate) ended_after: f64,
+    /// Looks: all that were answered, by what they were answered from, and refusals.
+    pub(crate) looks: u64,
+    pub(crate) looks_from_edge: u64,
+    pub(crate) looks_bypassing: u64,
+    pub(crate) looks_not_modified: u64,
+    pub(crate) looks_a_second_peak: u32,
+    pub(crate) look_ms: Percentiles,
+    /// Tries for seats, by what became of them.
+    pub(crate) reservations: u64,
+    pub(crate) conflicts_early: u64,
+    pub(crate) conflicts_late: u64,
+    pub(crate) bookings: u64,
+    pub(crate) bookings_too_late: u64,
+    pub(crate) writes_refused: u64,
+    /// The share of decided tries that others had been faster at.
+    pub(crate) conflict_rate: f64,
+    pub(crate) write_ms: Percentiles,
+    /// Bytes the cache sent, and in its busiest second.
+    pub(crate) cache_bytes: f64,
+    pub(crate) cache_bytes_a_second_peak: f64,
+    /// Write units for each booked seat; the ledger's are 4 and a booking's 2 for its own item, if nothing goes wrong.
+    pub(crate) write_units_a_seat: f64,
+    pub(crate) read_units: f64,
+    pub(crate) cold_starts: u64,
+    pub(crate) concurrency_peak: u32,
+    /// Each component's share, refusals and waits, in the order of a request's way.
+    pub(crate) components: Vec<Share>,
+    /// Who refused first, and when.
+    pub(crate) first_limit: Option<(String, f64)>,
+    /// Who refused most, and how often.
+    pub(crate) most_refusals: Option<(String, u64)>,
+    /// Dollars.
+    pub(crate) bill: Bill,
+    pub(crate) dollars: f64,
+    /// For the plots: by the second.
+    #[serde(skip)]
+    pub(crate) looks_by_second: Vec<u32>,
+    #[serde(skip)]
+    pub(crate) booked_by_second: Vec<u32>,
+}
+
+/// How much of a component was used.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Share {
+    /// Its name.
+    pub(crate) component: String,
+    /// Of what it can do, on average and in its busiest second; nothing where it isn't there.
+    pub(crate) mean: f64,
+    pub(crate) peak: f64,
+    /// Requests that it refused.
+    pub(crate) refused: u64,
+    /// Milliseconds that whoever passed waited for it, service included.
+    pub(crate) wait_ms: Percentiles,
+}
+
+/// Two of them.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+}
+
+impl Percentiles {
+    fn of(micros: &Histogram<u64>) -> Self {
+        let at = |quantile| count(micros.value_at_quantile(quantile)) / 1_000.0;
+        Self { p50: at(0.5), p99: at(0.99) }
+    }
+}
+
+impl Outcome {
+    /// Of a sale that is over.
+    pub(super) fn of(parameters: &Parameters, sale: &Sale<'_>, prices: &Prices) -> Self {
+        let (tally, seats) = (&sale.tally, &sale.seats);
+        let seconds = f64::from(sale.ended) / 1_000.0;
+        let share = |component| share(parameters, component, &tally.limits[&component], seconds);
+        let first = tally.limits.iter().filter_map(|(component, limit)| Some((component, limit.first_refusal?)));
+        let first = first.min_by(|(_, a), (_, b)| a.total_cmp(b));
+        let most = tally.limits.iter().filter(|(_, limit)| limit.refused > 0).max_by_key(|(_, limit)| limit.refused);
+        let conflicts = tally.conflicts_early + tally.conflicts_late;
+        let bill = Bill::of(parameters, tally, seconds / 3_600.0, prices);
+        Self {
+            booked: seats.booked(),
+            reserved: seats.reserved(),
+            available: seats.available(),
+            half_booked_after: after(&tally.booked_by_second, parameters, 0.5),
+            most_booked_after: after(&tally.booked_by_second, parameters, 0.95),
+            all_booked_after: after(&tally.booked_by_second, parameters, 1.0),
+            ended_after: seconds,
+            looks: tally.look_times.len(),
+            looks_from_edge: tally.from_edge,
+            looks_bypassing: tally.bypasses,
+            looks_not_modified: tally.not_modified,
+            looks_a_second_peak: tally.looks_by_second.iter().copied().max().unwrap_or(0),
+            look_ms: Percentiles::of(&tally.look_times),
+            reservations: tally.reserved,
+            conflicts_early: tally.conflicts_early,
+            conflicts_late: tally.conflicts_late,
+            bookings: tally.bookings,
+            bookings_too_late: tally.bookings_too_late,
+            writes_refused: tally.writes_refused,
+            conflict_rate: count(conflicts) / count(conflicts + tally.reserved).max(1.0),
+            write_ms: Percentiles::of(&tally.write_times),
+            cache_bytes: tally.cache_bytes.total,
+            cache_bytes_a_second_peak: tally.cache_bytes.peak,
+            write_units_a_seat: tally.write_units / f64::from(seats.booked().max(1)),
+            read_units: tally.read_units,
+            cold_starts: tally.cold_starts,
+            concurrency_peak: sale.serving.account.most,
+            components: COMPONENTS.map(share).into(),
+            first_limit: first.map(|(component, at)| (format!("{component:?}"), at / 1_000.0)),
+            most_refusals: most.map(|(component, limit)| (format!("{component:?}"), limit.refused)),
+            dollars: bill.total(),
+            bill,
+            looks_by_second: tally.looks_by_second.clone(),
+            booked_by_second: tally.booked_by_second.clone(),
+        }
+    }
+}
+
+fn share(parameters: &Parameters, component: Component, limit: &Limit, seconds: f64) -> Share {
+    let stack = &parameters.stack;
+    let partitions = f64::from(stack.partitions.max(1));
+    let most = match component {
+        Component::Edge => stack.edge.as_ref().map_or(f64::INFINITY, |edge| edge.rate),
+        Component::Gateway => stack.gateway_rate.min(stack.read_rate + 2.0 * stack.write_rate),
+        Component::Lambda => f64::from(stack.concurrency),
+        Component::Cache => f64::from(stack.sections.max(1)),
+        Component::Reads => stack.partition_reads * partitions,
+        Component::Writes => stack.partition_writes * partitions,
+    };
+    Share {
+        component: format!("{component:?}"),
+        mean: limit.used.total / seconds.max(1.0) / most,
+        peak: limit.used.peak / most,
+        refused: limit.refused,
+        wait_ms: Percentiles::of(&limit.waits),
+    }
+}
+
+/// The first second by whose end so large a share was booked.
+fn after(booked: &[u32], parameters: &Parameters, share: f64) -> Option<u32> {
+    let wanted = f64::from(parameters.hall.seats) * share;
+    let second = booked.iter().position(|booked| f64::from(*booked) >= wanted)?;
+    u32::try_from(second + 1).ok()
+}

@@ -1,0 +1,117 @@
+//! The outcomes as a table, as JSON and as plots.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use plotters::prelude::*;
+
+use super::bill::count;
+use super::outcome::Outcome;
+use super::scenarios::Scenario;
+
+/// A table, a row for each on-sale.
+pub(super) fn table(outcomes: &[(&str, &Outcome)]) -> Result<String> {
+    let mut table = String::from(
+        "| on-sale | met first | refuses most, million | looks/s, peak | looks, million | p50, p99 ms | by DynamoDB | cache MB/s, peak \
+         | booked | half, 95 % after s | conflicts | write units a seat | dollars |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+    );
+    for (name, outcome) in outcomes {
+        let first = outcome.first_limit.as_ref().map_or("none".to_owned(), |(name, at)| format!("{name}, {at:.1} s"));
+        let after = |seconds: Option<u32>| seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
+        let most = outcome.most_refusals.as_ref();
+        let most = most.map_or("-".to_owned(), |(name, refused)| format!("{name}, {:.1}", millions(*refused)));
+        let Outcome { half_booked_after, most_booked_after, look_ms, booked, .. } = outcome;
+        writeln!(
+            table,
+            "| {name} | {first} | {most} | {} | {:.1} | {:.0}, {:.0} | {:.1} % | {:.1} | {booked} | {}, {} | {:.0} % | {:.1} | {:.0} |",
+            outcome.looks_a_second_peak,
+            millions(outcome.looks),
+            look_ms.p50,
+            look_ms.p99,
+            100.0 * count(outcome.looks_bypassing) / count(outcome.looks).max(1.0),
+            outcome.cache_bytes_a_second_peak / 1e6,
+            after(*half_booked_after),
+            after(*most_booked_after),
+            outcome.conflict_rate * 100.0,
+            outcome.write_units_a_seat,
+            outcome.dollars,
+        )?;
+    }
+    Ok(table)
+}
+
+/// The shares of the components in one on-sale.
+pub(super) fn shares(outcome: &Outcome) -> Result<String> {
+    let mut table = String::from(
+        "| component | used, mean | busiest second | refused | wait p50, p99 ms |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for share in &outcome.components {
+        let (mean, peak) = (share.mean * 100.0, share.peak * 100.0);
+        let (p50, p99) = (share.wait_ms.p50, share.wait_ms.p99);
+        writeln!(
+            table,
+            "| {} | {mean:.1} % | {peak:.0} % | {} | {p50:.1}, {p99:.1} |",
+            share.component, share.refused
+        )?;
+    }
+    Ok(table)
+}
+
+/// Writes simulation.json and the plots into a folder.
+pub(super) fn write(folder: &Path, sales: &[(&Scenario, &Outcome)], is_plotted: impl Fn(&str) -> bool) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let told = |(scenario, outcome): &(&'_ Scenario, &'_ Outcome)| serde_json::json!({ "name": scenario.name, "parameters": scenario.parameters, "outcome": outcome });
+    let told: Vec<_> = sales.iter().map(told).collect();
+    fs::write(folder.join("simulation.json"), serde_json::to_string_pretty(&told)? + "\n")?;
+    let lines = |series: fn(&Outcome) -> &[u32]| {
+        let plotted = sales.iter().filter(|(scenario, _)| is_plotted(scenario.name));
+        plotted.map(|(scenario, outcome)| (scenario.name, series(outcome))).collect::<Vec<_>>()
+    };
+    plot(&folder.join("booked.svg"), "seats booked", &lines(|outcome| &outcome.booked_by_second))?;
+    plot(&folder.join("looks.svg"), "looks answered, a second", &lines(|outcome| &outcome.looks_by_second))
+}
+
+/// One line for each on-sale, by the second.
+fn plot(file: &Path, caption: &str, lines: &[(&str, &[u32])]) -> Result<()> {
+    let drawn = draw(file, caption, lines);
+    drawn.map_err(|error| anyhow!("can't draw {}: {error}", file.display()))
+}
+
+fn draw(file: &Path, caption: &str, lines: &[(&str, &[u32])]) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::new(file, (1_000, 560)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let longest = lines.iter().map(|(_, line)| line.len()).max().unwrap_or(1);
+    let highest = lines.iter().flat_map(|(_, line)| line.iter().copied()).max().unwrap_or(1).max(1);
+    let mut chart = ChartBuilder::on(&root)
+        .caption(caption, ("sans-serif", 20))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0..longest, 0..highest)?;
+    chart.configure_mesh().x_desc("seconds since the opening").light_line_style(WHITE).draw()?;
+    for (number, (name, line)) in lines.iter().enumerate() {
+        let color = Palette99::pick(number).mix(0.9);
+        let points = every(line).map(|(second, value)| (second, *value));
+        let series = chart.draw_series(LineSeries::new(points, color.stroke_width(2)))?;
+        series.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .position(SeriesLabelPosition::LowerRight)
+        .draw()?;
+    root.present()?;
+    Ok(())
+}
+
+/// As many points of a line as can be told apart.
+fn every(line: &[u32]) -> impl Iterator<Item = (usize, &u32)> {
+    line.iter().enumerate().step_by((line.len() / 400).max(1))
+}
+
+fn millions(number: u64) -> f64 {
+    count(number) / 1e6
+}

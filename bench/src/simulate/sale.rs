@@ -1,0 +1,211 @@
+//! The on-sale itself: time goes on by milliseconds, and whoever has something to do then does it.
+
+use fastrand::Rng;
+
+use super::edge::Places;
+use super::hall::{Person, Seats};
+use super::parameters::{Crowd, Parameters};
+use super::people::{Next, People, exponential};
+use super::stack::{Looked, Purpose, Serving, Write, popular};
+use super::tally::{Component, Tally};
+
+/// All that is going on.
+pub(super) struct Sale<'a> {
+    parameters: &'a Parameters,
+    rng: Rng,
+    pub(super) seats: Seats,
+    people: People,
+    pub(super) serving: Serving,
+    edge: Option<Places>,
+    pub(super) tally: Tally,
+    /// When it was over (ms).
+    pub(super) ended: u32,
+}
+
+impl<'a> Sale<'a> {
+    /// Before the opening.
+    pub(super) fn new(parameters: &'a Parameters) -> Option<Self> {
+        let mut rng = Rng::with_seed(parameters.seed);
+        let stack = &parameters.stack;
+        let people = People::new(&parameters.crowd, stack.waiting_room, parameters.horizon * 1_000, &mut rng);
+        Some(Self {
+            seats: Seats::new(parameters.hall.seats, stack.sections),
+            people,
+            serving: Serving::new(parameters),
+            edge: stack.edge.as_ref().map(|edge| Places::new(edge, stack.sections)),
+            tally: Tally::new()?,
+            rng,
+            parameters,
+            ended: 0,
+        })
+    }
+
+    /// Until everything is sold, everybody has gone, or time is up.
+    pub(super) fn run(&mut self) {
+        for now in 0..=self.parameters.horizon * 1_000 {
+            self.ended = now;
+            if self.seats.next_end().is_some_and(|end| end <= now) {
+                self.seats.run_out(now);
+            }
+            self.serving.advance(u64::from(now));
+            while let Some(person) = self.people.act(now) {
+                self.act(person, now);
+            }
+            if now % 1_000 == 999 {
+                self.tally.second_over(self.seats.booked());
+                if self.people.left == 0 || self.seats.booked() == u32::from(self.parameters.hall.seats) {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, person: Person, now: u32) {
+        match self.people.one(person).next {
+            Next::Look => self.look(person, now),
+            Next::Reserve => self.write(person, now, Purpose::Reserve),
+            Next::Book => self.write(person, now, Purpose::Book),
+            Next::Reserving => self.reserve(person, now),
+            Next::Booking => self.book(person, now),
+        }
+    }
+
+    fn look(&mut self, person: Person, at: u32) {
+        let now = f64::from(at);
+        let one = *self.people.one(person);
+        if at >= one.leaves {
+            self.people.left -= 1;
+            return;
+        }
+        // A caller's section, and the place of the CDN that they are near to.
+        let section = u16::try_from(person % u32::from(self.parameters.stack.sections.max(1))).unwrap_or(0);
+        let looked = match &mut self.edge {
+            None => self.serving.look(now, section, one.seen, &self.seats, &mut self.tally),
+            Some(edge) => edge.look(now, (person, section, one.seen), &mut self.serving, &self.seats, &mut self.tally),
+        };
+        let Looked { took, version: Some(version) } = looked else {
+            return self.refused(person, now + looked.took, Next::Look);
+        };
+        self.tally.looked(took);
+        let one = self.people.one(person);
+        (one.seen, one.refusals) = (version + 1, 0);
+        self.decide(person, section, now + took);
+    }
+
+    /// What somebody does who has seen the seats.
+    fn decide(&mut self, person: Person, section: u16, now: f64) {
+        let Crowd { poll, poll_sold_out, tries, thinking, popularity, .. } = self.parameters.crowd;
+        let shown = self.edge.as_ref().map(|edge| edge.shown(person, section));
+        let available = shown.map_or(self.seats.available(), |shown| u32::try_from(shown.len()).unwrap_or(0));
+        let around = 0.5 + self.rng.f64();
+        if available == 0 {
+            return self.people.schedule(person, now + poll_sold_out * 1_000.0 * around, Next::Look);
+        }
+        if self.rng.f64() >= tries {
+            return self.people.schedule(person, now + poll * 1_000.0 * around, Next::Look);
+        }
+        let wanted = wanted(&self.parameters.crowd, &mut self.rng);
+        let nth = popular(self.rng.f64(), popularity, available);
+        let chosen = match shown {
+            None => self.seats.pick(nth, wanted),
+            Some(shown) => shown.iter().skip(nth as usize).take(wanted as usize).copied().collect(),
+        };
+        let asks = now + exponential(thinking, &mut self.rng) * 1_000.0;
+        let one = self.people.one(person);
+        one.choose(&chosen);
+        self.asks_at(person, asks, Next::Reserve);
+    }
+
+    fn write(&mut self, person: Person, at: u32, purpose: Purpose) {
+        let now = f64::from(at);
+        let one = *self.people.one(person);
+        if purpose == Purpose::Reserve && at >= one.leaves {
+            self.people.left -= 1;
+            return;
+        }
+        let (again, next) = match purpose {
+            Purpose::Reserve => (Next::Reserve, Next::Reserving),
+            Purpose::Book => (Next::Book, Next::Booking),
+        };
+        match self.serving.write(now, purpose, one.seats(), &self.seats, &mut self.tally) {
+            Write::Refused(took) => {
+                self.tally.writes_refused += 1;
+                self.refused(person, now + took, again);
+            }
+            Write::Taken(took) => {
+                self.tally.conflicts_early += 1;
+                self.people.schedule(person, now + took, Next::Look);
+            }
+            Write::Decided(took) => self.people.schedule(person, now + took, next),
+        }
+    }
+
+    /// DynamoDB decides on a reservation.
+    fn reserve(&mut self, person: Person, now: u32) {
+        self.decided(person, now);
+        let until = now + self.parameters.hall.reservation * 1_000;
+        let one = *self.people.one(person);
+        if !self.seats.reserve(one.seats(), person, until) {
+            self.tally.conflicts_late += 1;
+            return self.people.schedule(person, f64::from(now), Next::Look);
+        }
+        self.tally.reserved += 1;
+        let Crowd { abandon, paying, .. } = self.parameters.crowd;
+        if self.rng.f64() < abandon {
+            self.people.left -= 1;
+            return;
+        }
+        let pays = f64::from(now) + paying * 1_000.0 * (1.0 + 4.0 * self.rng.f64()) / 3.0;
+        self.asks_at(person, pays, Next::Book);
+    }
+
+    /// DynamoDB decides on a booking.
+    fn book(&mut self, person: Person, now: u32) {
+        self.decided(person, now);
+        let one = *self.people.one(person);
+        if self.seats.book(one.seats(), person) {
+            self.tally.bookings += 1;
+            self.people.left -= 1;
+        } else {
+            self.tally.bookings_too_late += 1;
+            self.people.schedule(person, f64::from(now), Next::Look);
+        }
+    }
+
+    fn asks_at(&mut self, person: Person, at: f64, next: Next) {
+        self.people.schedule(person, at, next);
+        self.people.one(person).since = u32::try_from(super::whole(at)).unwrap_or(u32::MAX);
+    }
+
+    fn decided(&mut self, person: Person, now: u32) {
+        let one = self.people.one(person);
+        one.refusals = 0;
+        self.tally.write_times.saturating_record(super::tally::micros(f64::from(now - one.since.min(now))));
+    }
+
+    /// Again, after a pause that doubles.
+    fn refused(&mut self, person: Person, now: f64, again: Next) {
+        let Crowd { pause, longest_pause, .. } = self.parameters.crowd;
+        let one = self.people.one(person);
+        let doubled = pause * f64::from(1_u32 << one.refusals.min(10));
+        one.refusals = one.refusals.saturating_add(1);
+        let around = 0.5 + self.rng.f64();
+        self.people.schedule(person, now + doubled.min(longest_pause) * 1_000.0 * around, again);
+    }
+}
+
+/// How many seats somebody wants.
+fn wanted(crowd: &Crowd, rng: &mut Rng) -> u32 {
+    let mut share = rng.f64();
+    for (wanted, portion) in (1..).zip(crowd.wanted) {
+        if share < portion {
+            return wanted;
+        }
+        share -= portion;
+    }
+    1
+}
+
+/// Where a component's share is told from.
+pub(super) const COMPONENTS: [Component; 6] =
+    [Component::Edge, Component::Gateway, Component::Lambda, Component::Cache, Component::Reads, Component::Writes];

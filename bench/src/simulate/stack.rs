@@ -1,0 +1,216 @@
+//! The stack: what a request meets on its way.
+
+mod steps;
+
+use super::hall::Seats;
+use super::lambda::{Account, Function, Kind};
+use super::limits::{Bucket, Pipe};
+use super::parameters::{NotModified, Parameters, Stack};
+use super::tally::Tally;
+use super::whole;
+
+/// The string's header, and a slot: shared/src/cache/packed.rs.
+const HEADER_BYTES: f64 = 48.0;
+const SLOT_BYTES: f64 = 12.0;
+/// A position and a slot; what a small answer of the cache is, with its framing; a merge's or a peek's part for each seat.
+const ENTRY_BYTES: f64 = 16.0;
+const SMALL_BYTES: f64 = 100.0;
+/// What a script counts as, in calls: assumed.
+const SCRIPT_CALLS: f64 = 3.0;
+/// An answer without its seats, with its headers; one seat of an answer that tells changes.
+const ANSWER_BYTES: f64 = 300.0;
+const CHANGE_BYTES: f64 = 20.0;
+/// A key is renewed by one reader, 15 s before its 60 s end (ms).
+const RENEWAL: f64 = 45_000.0;
+/// What became of a look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looked {
+    /// Milliseconds until its caller knows.
+    pub(super) took: f64,
+    /// The version of the section that was seen; nothing if the look was refused.
+    pub(super) version: Option<u32>,
+}
+
+/// What becomes of a write.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Write {
+    /// It is refused after so many milliseconds, and may be tried again.
+    Refused(f64),
+    /// The cache knew that the seats are taken.
+    Taken(f64),
+    /// DynamoDB decides after so many milliseconds.
+    Decided(f64),
+}
+
+/// What a write is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Reserve,
+    Book,
+}
+
+/// What serves.
+#[derive(Debug)]
+pub(super) struct Serving {
+    terms: Stack,
+    hall_seats: f64,
+    answer_bytes: f64,
+    gateway: Bucket,
+    /// What the stage lets through of each function's route.
+    routes: [Bucket; 3],
+    pub(super) account: Account,
+    pub(super) functions: [Function; 3],
+    /// A shard's time, in seconds, for each section.
+    cache: Vec<Pipe>,
+    filled: Vec<f64>,
+    reads: Pipe,
+    writes: Vec<Pipe>,
+    /// By instance of get-seats: until when it leaves the cache alone, and when it last read it.
+    alone_until: Vec<f64>,
+    read_at: Vec<f64>,
+}
+
+const LOOKS: usize = 0;
+const RESERVE: usize = 1;
+const BOOK: usize = 2;
+
+impl Serving {
+    pub(super) fn new(parameters: &Parameters) -> Self {
+        let terms = parameters.stack.clone();
+        let function = |kind| Function::new(kind, terms.provisioned, terms.instances_per_10_s);
+        let sections = usize::from(terms.sections.max(1));
+        Self {
+            hall_seats: f64::from(parameters.hall.seats),
+            answer_bytes: parameters.hall.answer_bytes,
+            gateway: Bucket::new(terms.gateway_rate, terms.gateway_burst),
+            routes: [
+                Bucket::new(terms.read_rate, terms.read_burst),
+                Bucket::new(terms.write_rate, terms.write_burst),
+                Bucket::new(terms.write_rate, terms.write_burst),
+            ],
+            account: Account::new(terms.concurrency, terms.reserved_for_writes),
+            functions: [function(Kind::Looks), function(Kind::Writes), function(Kind::Writes)],
+            cache: vec![Pipe::new(1.0); sections],
+            filled: vec![f64::NEG_INFINITY; sections],
+            reads: Pipe::new(terms.partition_reads * f64::from(terms.partitions.max(1))),
+            writes: vec![Pipe::new(terms.partition_writes); usize::from(terms.partitions.max(1))],
+            alone_until: Vec::new(),
+            read_at: Vec::new(),
+            terms,
+        }
+    }
+
+    /// Lets time go on.
+    pub(super) fn advance(&mut self, now: u64) {
+        self.functions.iter_mut().for_each(|function| function.advance(now, &mut self.account));
+    }
+
+    /// A look at a section, by somebody who has seen it as it was at `seen`, less one; 0 for never.
+    pub(super) fn look(&mut self, now: f64, section: u16, seen: u32, seats: &Seats, tally: &mut Tally) -> Looked {
+        let network = self.terms.network;
+        let Some(instance) = self.let_in(now, LOOKS, tally) else {
+            return Looked { took: network, version: None };
+        };
+        let version = seats.version(section);
+        let changes = f64::from(version + 1 - seen.min(version + 1));
+        let unchanged = seen == version + 1;
+        let mut takes = self.start(instance, tally);
+        let (known, asked) = self.ask_cache(now, instance, section, unchanged, (seen > 0).then_some(changes), tally);
+        takes += asked;
+        let due = now - self.filled[usize::from(section)] > RENEWAL;
+        let mut version_seen = Some(version);
+        if !known || due {
+            match self.query(now, seats, tally) {
+                Some(took) => takes += took,
+                // Renewing failed: the hit serves.
+                None if known => takes += self.terms.table_patience,
+                None => {
+                    takes += self.terms.table_patience;
+                    version_seen = None;
+                }
+            }
+            if known && due {
+                self.filled[usize::from(section)] = now;
+                self.call_cache(now, section, HEADER_BYTES + SLOT_BYTES * self.section_seats(), SCRIPT_CALLS, tally);
+            }
+        }
+        let header_only = unchanged && known && self.terms.not_modified == NotModified::HeaderOnly;
+        let decoded = match (header_only, self.terms.deltas && seen > 0) {
+            (true, _) => 0.0,
+            (false, true) => changes.min(self.section_seats()),
+            (false, false) => self.section_seats(),
+        };
+        takes += self.processor(self.terms.look_cpu + self.terms.look_cpu_a_seat * decoded);
+        self.finish(now, LOOKS, instance, takes, tally);
+        if version_seen.is_none() {
+            tally.looks_refused += 1;
+            return Looked { took: network + takes, version: None };
+        }
+        tally.hits += u64::from(known);
+        tally.bypasses += u64::from(!known);
+        tally.not_modified += u64::from(unchanged);
+        tally.bytes_out += self.answer(unchanged, (seen > 0).then_some(changes), seats);
+        Looked { took: network + takes, version: version_seen }
+    }
+
+    /// Bytes of an answer.
+    pub(super) fn answer(&self, unchanged: bool, changes: Option<f64>, seats: &Seats) -> f64 {
+        let whole = f64::from(seats.available()) / f64::from(self.terms.sections.max(1)) * self.answer_bytes;
+        let body = match (unchanged, changes) {
+            (true, _) => 0.0,
+            (false, Some(changes)) if self.terms.deltas => whole.min(changes * CHANGE_BYTES),
+            (false, _) => whole,
+        };
+        ANSWER_BYTES + body * self.terms.compression
+    }
+
+    /// A write of these seats begins.
+    pub(super) fn write(
+        &mut self,
+        now: f64,
+        purpose: Purpose,
+        wanted: &[u16],
+        seats: &Seats,
+        tally: &mut Tally,
+    ) -> Write {
+        let network = self.terms.network;
+        let function = if purpose == Purpose::Reserve { RESERVE } else { BOOK };
+        let Some(instance) = self.let_in(now, function, tally) else { return Write::Refused(network) };
+        let mut takes = self.start(instance, tally) + self.processor(self.terms.write_cpu);
+        let small = SMALL_BYTES + ENTRY_BYTES * count(wanted);
+        let section = |seat: &u16| seat % self.terms.sections.max(1);
+        let section = wanted.first().map_or(0, section);
+        if purpose == Purpose::Reserve && self.terms.refuses_early {
+            let (knows, took) = self.call_cache(now, section, small, SCRIPT_CALLS, tally);
+            takes += took;
+            if knows && !seats.can_be_had(wanted) {
+                self.finish(now, function, instance, takes, tally);
+                tally.bytes_out += ANSWER_BYTES;
+                return Write::Taken(network + takes);
+            }
+        }
+        let decided = self.units(now, purpose, wanted, tally);
+        takes += match decided {
+            Some(waited) => {
+                self.terms.table_trip + waited + self.call_cache(now, section, small, SCRIPT_CALLS, tally).1
+            }
+            None => self.terms.table_patience,
+        };
+        self.finish(now, function, instance, takes, tally);
+        tally.bytes_out += ANSWER_BYTES + 200.0;
+        match decided {
+            Some(_) => Write::Decided(network + takes),
+            None => Write::Refused(network + takes),
+        }
+    }
+}
+
+fn count(seats: &[u16]) -> f64 {
+    f64::from(u32::try_from(seats.len()).unwrap_or(u32::MAX))
+}
+
+/// The n-th of so many, where a random share of 1 is raised to a power: the larger that is, the more want the first ones.
+pub(super) fn popular(share: f64, power: f64, of: u32) -> u32 {
+    let nth = u32::try_from(whole(share.powf(power) * f64::from(of))).unwrap_or(u32::MAX);
+    nth.min(of.saturating_sub(1))
+}

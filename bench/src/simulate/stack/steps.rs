@@ -1,0 +1,154 @@
+//! The steps of a request: each takes time, costs something, and may be refused.
+
+use super::super::hall::Seats;
+use super::super::lambda::Instance;
+use super::super::parameters::NotModified;
+use super::super::tally::{Component, Tally};
+use super::{ENTRY_BYTES, HEADER_BYTES, Purpose, SCRIPT_CALLS, SLOT_BYTES, SMALL_BYTES, Serving, count};
+
+/// Megabytes of a Query's page, and milliseconds for each page: the first cited, the second assumed.
+const PAGE_BYTES: f64 = 1_048_576.0;
+const PAGE_TIME: f64 = 15.0;
+/// MB at which Lambda gives a function one whole processor: cited.
+const WHOLE_PROCESSOR: f64 = 1_769.0;
+
+impl Serving {
+    /// Takes a write's units from each partition that has to do with it, or from none.
+    pub(super) fn units(&mut self, now: f64, purpose: Purpose, wanted: &[u16], tally: &mut Tally) -> Option<f64> {
+        let alone = purpose == Purpose::Reserve && wanted.len() == 1;
+        let each = if alone { 1.0 } else { 2.0 };
+        let partitions = self.writes.len();
+        let mut work = vec![0.0; partitions];
+        wanted.iter().for_each(|seat| work[usize::from(*seat) % partitions] += each);
+        let quotes = self.writes.iter().zip(&work).filter(|(_, work)| **work > 0.0);
+        let waited = quotes.map(|(pipe, work)| pipe.quote(now, *work)).fold(0.0, f64::max);
+        if waited > self.terms.table_patience {
+            tally.refused(Component::Writes, now);
+            return None;
+        }
+        self.writes.iter_mut().zip(&work).for_each(|(pipe, work)| pipe.commit(now, *work));
+        tally.passed(Component::Writes, each * count(wanted), waited);
+        // The booking's own item lies in a partition that is nobody else's.
+        tally.write_units += each * count(wanted) + if purpose == Purpose::Book { 2.0 } else { 0.0 };
+        Some(waited)
+    }
+
+    /// Through API Gateway to an instance.
+    pub(super) fn let_in(&mut self, now: f64, function: usize, tally: &mut Tally) -> Option<Instance> {
+        // Whoever the stage refuses costs the account nothing.
+        if !self.routes[function].take(now) || !self.gateway.take(now) {
+            tally.refused(Component::Gateway, now);
+            return None;
+        }
+        tally.passed(Component::Gateway, 1.0, 0.0);
+        tally.gateway_requests += 1;
+        let instance = self.functions[function].take(now, &mut self.account);
+        if instance.is_none() {
+            tally.refused(Component::Lambda, now);
+        }
+        instance
+    }
+
+    pub(super) fn start(&mut self, instance: Instance, tally: &mut Tally) -> f64 {
+        tally.lambda_requests += 1;
+        tally.cold_starts += u64::from(instance.is_cold);
+        if instance.is_cold { self.terms.cold_start } else { 0.0 }
+    }
+
+    pub(super) fn finish(&mut self, now: f64, function: usize, instance: Instance, takes: f64, tally: &mut Tally) {
+        self.functions[function].busy_until(instance, now + takes);
+        tally.lambda_ms += takes;
+        let started = if instance.is_cold { self.terms.cold_start } else { 0.0 };
+        tally.passed(Component::Lambda, takes / 1_000.0, started);
+    }
+
+    /// Asks the cache for a section. Whether it answered, and how long that took.
+    pub(super) fn ask_cache(
+        &mut self,
+        now: f64,
+        instance: Instance,
+        section: u16,
+        unchanged: bool,
+        changes: Option<f64>,
+        tally: &mut Tally,
+    ) -> (bool, f64) {
+        let id = instance.id as usize;
+        if self.alone_until.len() <= id {
+            self.alone_until.resize(id + 1, f64::NEG_INFINITY);
+            self.read_at.resize(id + 1, f64::NEG_INFINITY);
+        }
+        if self.alone_until[id] > now {
+            return (false, 0.0);
+        }
+        if now - self.read_at[id] < self.terms.kept_by_instance {
+            return (true, 0.0);
+        }
+        let whole = HEADER_BYTES + SLOT_BYTES * self.section_seats();
+        let bytes = match changes {
+            _ if unchanged
+                && self.terms.not_modified == NotModified::HeaderOnly
+                && self.terms.kept_by_instance == 0.0 =>
+            {
+                SMALL_BYTES
+            }
+            Some(changes) if self.terms.deltas => whole.min(SMALL_BYTES + ENTRY_BYTES * changes),
+            _ => whole,
+        };
+        // Whoever knows a revision asks the script whether it still stands; all others get the string.
+        let compares = changes.is_some() && self.terms.not_modified == NotModified::HeaderOnly;
+        let (known, took) = self.call_cache(now, section, bytes, if compares { SCRIPT_CALLS } else { 1.0 }, tally);
+        if known {
+            self.read_at[id] = now;
+        } else {
+            self.alone_until[id] = now + self.terms.breaker;
+        }
+        (known, took)
+    }
+
+    /// One call: whether it came back in time, and how long it took.
+    pub(super) fn call_cache(
+        &mut self,
+        now: f64,
+        section: u16,
+        bytes: f64,
+        calls: f64,
+        tally: &mut Tally,
+    ) -> (bool, f64) {
+        let seconds = (bytes / self.terms.cache.bytes).max(calls / self.terms.cache.calls);
+        let patience = self.terms.cache_deadline - self.terms.cache_trip;
+        match self.cache[usize::from(section)].serve(now, seconds, patience) {
+            Some(took) => {
+                tally.passed(Component::Cache, seconds, took);
+                tally.cache_bytes.add(bytes);
+                tally.cache_units += (bytes / 1_024.0).max(calls);
+                (true, self.terms.cache_trip + took)
+            }
+            None => {
+                tally.refused(Component::Cache, now);
+                (false, self.terms.cache_deadline)
+            }
+        }
+    }
+
+    /// Reads all seats that have an item. How long that takes; nothing if DynamoDB doesn't let it.
+    pub(super) fn query(&mut self, now: f64, seats: &Seats, tally: &mut Tally) -> Option<f64> {
+        let bytes = f64::from(seats.taken()) * self.terms.item_bytes;
+        let units = (bytes / 4_096.0).ceil().max(1.0);
+        let Some(waited) = self.reads.serve(now, units, self.terms.table_patience) else {
+            tally.refused(Component::Reads, now);
+            return None;
+        };
+        tally.passed(Component::Reads, units, waited);
+        tally.read_units += units;
+        Some(self.terms.table_trip + waited + (bytes / PAGE_BYTES).ceil() * PAGE_TIME)
+    }
+
+    pub(super) fn section_seats(&self) -> f64 {
+        self.hall_seats / f64::from(self.terms.sections.max(1))
+    }
+
+    /// What so many microseconds of a whole processor take with the share of one that a function has.
+    pub(super) fn processor(&self, micros: f64) -> f64 {
+        micros / 1_000.0 * (WHOLE_PROCESSOR / self.terms.memory).max(1.0)
+    }
+}
