@@ -216,7 +216,9 @@ impl Case {
         let cache = header(&answer, "x-cache");
         // Whoever is the first to look, at a hall or at all, may fill the cache.
         let as_cached = first || self.cache.is_none() || cache == self.cache;
-        ensure!(answer["statusCode"] == expected && as_cached, "{}: {:.300}", self.kind.name(), answer.to_string());
+        let (name, headers) = (self.kind.name(), &answer["headers"]);
+        let shown = format!("{:.300}", answer["body"].to_string());
+        ensure!(answer["statusCode"] == expected && as_cached, "{name}: {headers} {shown}");
         Ok(())
     }
 }

@@ -84,8 +84,12 @@ async fn measure() -> Result<Budgets> {
     let kinds = Kind::budgeted();
     let progress = Progress::new("budgets", (kinds.len() + FUNCTIONS.len()) as u64);
     let stand = Stand::start().await?;
-    for hall in kinds.iter().filter_map(|kind| kind.hall()).collect::<Vec<Hall>>() {
-        hall.prepare(&stand.office).await?;
+    let mut halls: Vec<Hall> = Vec::new();
+    for hall in kinds.iter().filter_map(|kind| kind.hall()) {
+        if !halls.contains(&hall) {
+            hall.prepare(&stand.office).await?;
+            halls.push(hall);
+        }
     }
     let mut figures = Figures::new();
     let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
