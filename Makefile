@@ -61,7 +61,7 @@ soak: setup
 check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
 check:
 	$(call step,tools)
-	@python3 local/install_tools.py run check fuzz
+	@python3 local/install_tools.py run check fuzz budgets
 	$(call step,format)
 	cargo fmt --all --check
 	$(call step,lints)

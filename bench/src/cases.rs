@@ -34,6 +34,14 @@ pub(crate) enum Kind {
     Replay,
     /// A booking without an id, of a seat that the cache knows to be sold.
     Refused,
+    /// A reservation is looked up.
+    Reservation,
+    /// A booking is looked up.
+    Booking,
+    /// A layout is shown.
+    Theater(Hall),
+    /// A batch of the table's stream is told to the cache.
+    Batch,
     /// Whatever is sent comes back: the bare runtime.
     Echo,
 }
@@ -46,7 +54,8 @@ impl Kind {
         kinds.extend(half.map(Self::NotModified));
         kinds.extend(SIZES.map(|seats| Self::Miss(Hall { seats, sold: Sold::Out })));
         kinds.extend([Self::Map(USUAL), Self::Reserve(1), Self::Reserve(4), Self::Book(1), Self::Book(4)]);
-        kinds.extend([Self::Replay, Self::Refused, Self::Echo]);
+        kinds.extend([Self::Replay, Self::Refused]);
+        kinds.extend([Self::Reservation, Self::Booking, Self::Theater(USUAL), Self::Batch, Self::Echo]);
         kinds
     }
 
@@ -56,6 +65,7 @@ impl Kind {
         let mut kinds = vec![Self::Hit(USUAL), Self::Hit(large), Self::NotModified(USUAL), Self::NotModified(large)];
         kinds.extend([Self::Miss(USUAL), Self::Map(USUAL), Self::Reserve(1), Self::Reserve(4), Self::Book(1)]);
         kinds.extend([Self::Book(4), Self::Replay, Self::Refused]);
+        kinds.extend([Self::Reservation, Self::Booking, Self::Theater(USUAL), Self::Batch]);
         kinds
     }
 
@@ -65,6 +75,10 @@ impl Kind {
             Self::Hit(_) | Self::NotModified(_) | Self::Miss(_) | Self::Map(_) => "get-seats",
             Self::Reserve(_) => "reserve",
             Self::Book(_) | Self::Replay | Self::Refused => "book",
+            Self::Reservation => "reservations",
+            Self::Booking => "bookings",
+            Self::Theater(_) => "theaters",
+            Self::Batch => "sync-cache",
             Self::Echo => "bench-echo",
         }
     }
@@ -73,6 +87,7 @@ impl Kind {
     pub(crate) fn hall(self) -> Option<Hall> {
         match self {
             Self::Hit(hall) | Self::NotModified(hall) | Self::Miss(hall) | Self::Map(hall) => Some(hall),
+            Self::Theater(hall) => Some(hall),
             _ => None,
         }
     }
@@ -84,6 +99,7 @@ impl Kind {
             Self::NotModified(_) => "304",
             Self::Miss(_) => "miss",
             Self::Map(_) => "map",
+            Self::Theater(_) => "layout",
             _ => "",
         }
     }
@@ -91,15 +107,18 @@ impl Kind {
     /// What it is called in tables.
     pub(crate) fn name(self) -> String {
         if let Some(hall) = self.hall() {
-            return format!("get-seats {}, {} seats, {}", self.what(), hall.seats, hall.sold);
+            return format!("{} {}, {} seats, {}", self.function(), self.what(), hall.seats, hall.sold);
         }
         let seats = |k: usize| if k == 1 { "1 seat".to_owned() } else { format!("{k} seats") };
         match self {
-            Self::Hit(_) | Self::NotModified(_) | Self::Miss(_) | Self::Map(_) => String::new(),
+            Self::Hit(_) | Self::NotModified(_) | Self::Miss(_) | Self::Map(_) | Self::Theater(_) => String::new(),
             Self::Reserve(k) => format!("reserve {}", seats(k)),
             Self::Book(k) => format!("book {}", seats(k)),
             Self::Replay => "book, repeated".to_owned(),
             Self::Refused => "book, refused by the cache".to_owned(),
+            Self::Reservation => "reservation, looked up".to_owned(),
+            Self::Booking => "booking, looked up".to_owned(),
+            Self::Batch => "sync-cache, a batch".to_owned(),
             Self::Echo => "bare runtime, echo".to_owned(),
         }
     }
@@ -124,7 +143,9 @@ impl Case {
             Kind::Miss(_) => (200, Some("miss")),
             Kind::NotModified(_) => (304, None),
             Kind::Reserve(_) | Kind::Book(_) => (201, None),
-            Kind::Replay | Kind::Echo => (200, None),
+            Kind::Replay | Kind::Reservation | Kind::Booking | Kind::Theater(_) | Kind::Batch | Kind::Echo => {
+                (200, None)
+            }
             Kind::Refused => (409, None),
         };
         let mut case = Self { kind, theater, fixed: None, status, cache, free: Vec::new().into_iter() };
@@ -157,6 +178,16 @@ impl Case {
                 halls::sell(&stand.office, &theater, &seat).await?;
                 Some(events.book(&theater, &json!({ "seats": seat })))
             }
+            Kind::Reservation => {
+                let id = halls::reserve(&stand.office, &theater, &self.seats(2)?).await?;
+                Some(events.reservation(&theater, &id))
+            }
+            Kind::Booking => {
+                let id = halls::book(&stand.office, &theater, &self.seats(2)?).await?;
+                Some(events.booking(&theater, &id))
+            }
+            Kind::Theater(_) => Some(events.theater(&theater)),
+            Kind::Batch => Some(events.batch(&theater)),
             Kind::NotModified(_) | Kind::Reserve(_) | Kind::Book(_) | Kind::Echo => None,
         };
         Ok(())
@@ -169,6 +200,9 @@ impl Case {
         }
         stand.forget().await?;
         let look = looker.invoke(stand.events.look(&self.theater)).await?;
+        if let Some(hall) = self.kind.hall() {
+            is_sold(hall, &look)?;
+        }
         if matches!(self.kind, Kind::NotModified(_)) {
             let answer: Value = serde_json::from_slice(&look.body)?;
             let etag = header(&answer, "etag").context("a look has no ETag")?.to_owned();
@@ -212,6 +246,11 @@ impl Case {
             return Ok(());
         }
         let answer: Value = serde_json::from_slice(&answered.body).context("the answer is no JSON")?;
+        if self.kind == Kind::Batch {
+            let failed = answer["batchItemFailures"].as_array().map(Vec::len);
+            ensure!(failed == Some(0), "a batch was not told to the cache: {answer}");
+            return Ok(());
+        }
         let expected = if first && self.kind == Kind::Replay { 201 } else { self.status };
         let cache = header(&answer, "x-cache");
         // Whoever is the first to look, at a hall or at all, may fill the cache.
@@ -226,6 +265,19 @@ impl Case {
 fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
     let single = answer["headers"][name].as_str();
     single.or_else(|| answer["multiValueHeaders"][name][0].as_str())
+}
+
+/// That as many seats of a hall are shown as sold as are to be.
+fn is_sold(hall: Hall, look: &Answered) -> Result<()> {
+    let answer: Value = serde_json::from_slice(&look.body)?;
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
+    let sold = match hall.sold {
+        Sold::Empty => 0,
+        Sold::Half => hall.seats.div_ceil(2),
+        Sold::Out => hall.seats,
+    };
+    ensure!(body["booked"] == sold, "{}: {} seats are sold, and not {sold}", hall.theater(), body["booked"]);
+    Ok(())
 }
 
 /// The length of the body in an answer.

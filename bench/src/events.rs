@@ -12,6 +12,10 @@ pub(crate) struct Events {
     map: Value,
     reserve: Value,
     book: Value,
+    reservation: Value,
+    booking: Value,
+    theater: Value,
+    batch: Value,
 }
 
 impl Events {
@@ -27,6 +31,10 @@ impl Events {
             map: without_reservation(read("get-seats.map.json")?),
             reserve: read("reserve.success.json")?,
             book: read("book.success.json")?,
+            reservation: read("reservations.success.json")?,
+            booking: read("bookings.success.json")?,
+            theater: read("theaters.success.json")?,
+            batch: read("sync-cache.changes.json")?,
         })
     }
 
@@ -43,6 +51,27 @@ impl Events {
 
     pub(crate) fn map(&self, theater: &str) -> Bytes {
         bytes(&of_theater(&self.map, theater))
+    }
+
+    pub(crate) fn theater(&self, theater: &str) -> Bytes {
+        bytes(&of_theater(&self.theater, theater))
+    }
+
+    pub(crate) fn reservation(&self, theater: &str, id: &str) -> Bytes {
+        bytes(&of_id(of_theater(&self.reservation, theater), "reservationId", id))
+    }
+
+    pub(crate) fn booking(&self, theater: &str, id: &str) -> Bytes {
+        bytes(&of_id(of_theater(&self.booking, theater), "bookingId", id))
+    }
+
+    /// A batch of the table's stream, all of its changes in one theater.
+    pub(crate) fn batch(&self, theater: &str) -> Bytes {
+        let text = self.batch.to_string();
+        let text = ["1", "2"]
+            .iter()
+            .fold(text, |text, other| text.replace(&format!("\"THEATER#{other}\""), &format!("\"THEATER#{theater}\"")));
+        text.into()
     }
 
     pub(crate) fn reserve(&self, theater: &str, body: &Value) -> Bytes {
@@ -69,16 +98,21 @@ fn with_body(event: &Value, theater: &str, body: &Value) -> Bytes {
 }
 
 fn of_theater(event: &Value, theater: &str) -> Value {
-    let mut event = event.clone();
-    let moved = |path: &Value| {
-        let parts = path.as_str().unwrap_or_default().split('/');
-        let parts: Vec<_> = parts.enumerate().map(|(at, part)| if at == 3 { theater } else { part }).collect();
-        parts.join("/")
-    };
-    let raw = event.pointer("/rawPath").map(moved).unwrap_or_default();
-    set(&mut event, &["rawPath"], &raw);
-    set(&mut event, &["requestContext", "http", "path"], &raw);
-    set(&mut event, &["pathParameters", "theaterId"], theater);
+    with_part(event.clone(), 3, "theaterId", theater)
+}
+
+fn of_id(event: Value, parameter: &str, id: &str) -> Value {
+    with_part(event, 5, parameter, id)
+}
+
+/// With another part of the path, which is a parameter: `/v1/theaters/{theaterId}/reservations/{reservationId}`.
+fn with_part(mut event: Value, place: usize, parameter: &str, text: &str) -> Value {
+    let path = event.pointer("/rawPath").and_then(Value::as_str).unwrap_or_default();
+    let parts = path.split('/').enumerate().map(|(at, part)| if at == place { text } else { part });
+    let path = parts.collect::<Vec<_>>().join("/");
+    set(&mut event, &["rawPath"], &path);
+    set(&mut event, &["requestContext", "http", "path"], &path);
+    set(&mut event, &["pathParameters", parameter], text);
     event
 }
 
@@ -109,6 +143,13 @@ mod tests {
         assert_eq!(event["requestContext"]["http"]["path"], "/v1/theaters/hall-300/reserve");
         assert_eq!(event["pathParameters"]["theaterId"], "hall-300");
         assert_eq!(event["body"], "{\"seat\":\"A1\"}");
+        let event: Value = serde_json::from_slice(&events.booking("hall-300", "an-id")).unwrap();
+        assert_eq!(event["rawPath"], "/v1/theaters/hall-300/bookings/an-id");
+        assert_eq!(event["pathParameters"], serde_json::json!({ "theaterId": "hall-300", "bookingId": "an-id" }));
+        let event: Value = serde_json::from_slice(&events.batch("hall-300")).unwrap();
+        for record in event["Records"].as_array().unwrap() {
+            assert_eq!(record["dynamodb"]["Keys"]["pk"]["S"], "THEATER#hall-300");
+        }
         let event: Value = serde_json::from_slice(&events.look_again("hall-6", "\"tag\"")).unwrap();
         assert_eq!(event["headers"]["if-none-match"], "\"tag\"");
     }

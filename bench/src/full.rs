@@ -98,7 +98,7 @@ async fn measure(quick: bool) -> Result<Results> {
     let stand = Stand::start().await?;
     for hall in Hall::all() {
         progress.step(&hall.theater());
-        hall.prepare(&stand.office).await?;
+        hall.prepare(&stand).await?;
     }
     progress.done();
     let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;

@@ -49,13 +49,6 @@ impl Program {
         let (name, environment) = (name.to_owned(), environment.to_vec());
         Self { name, binary, args, environment, traces: TraceIds::Distinct }
     }
-
-    /// With a further variable, or another value of one.
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.environment.retain(|(known, _)| known != name);
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
 }
 
 /// Where the release binaries are.

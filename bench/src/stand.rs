@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use aws_sdk_dynamodb::Client;
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::store::Store;
@@ -15,7 +16,7 @@ use redis::aio::MultiplexedConnection;
 use crate::events::Events;
 use crate::wiretap::Wiretap;
 
-const TABLE: &str = "boxoffice-bench";
+pub(crate) const TABLE: &str = "boxoffice-bench";
 
 /// Longer than in service, where a function gives up on a slow cache: how slow things are is what is to be seen here, also
 /// where 64 processes share two cores, or valgrind runs.
@@ -29,6 +30,7 @@ pub(crate) struct Stand {
     pub(crate) to_redis: Wiretap,
     /// For preparing halls, past the taps and the cache.
     pub(crate) office: BoxOffice,
+    pub(crate) table: Client,
     redis: MultiplexedConnection,
     stack: LocalStack,
 }
@@ -45,8 +47,8 @@ impl Stand {
         let config = config.set_connection_timeout(patience).set_response_timeout(patience);
         let client = redis::Client::open(stack.cache_url())?;
         let redis = client.get_multiplexed_async_connection_with_config(&config).await?;
-        let office = office(&stack)?;
-        Ok(Self { events: Events::read()?, to_dynamodb, to_redis, office, redis, stack })
+        let (office, table) = (office(&stack)?, stack.dynamodb.client());
+        Ok(Self { events: Events::read()?, to_dynamodb, to_redis, office, table, redis, stack })
     }
 
     /// The environment of a function that has the engines to itself.

@@ -19,7 +19,7 @@ use crate::cases::Kind;
 use crate::halls::Hall;
 use crate::instance::{Instance, Program};
 use crate::measure::exact::{self, Exact};
-use crate::measure::{size, start};
+use crate::measure::size;
 use crate::progress::Progress;
 use crate::say;
 use crate::stand::Stand;
@@ -87,7 +87,7 @@ async fn measure() -> Result<Budgets> {
     let mut halls: Vec<Hall> = Vec::new();
     for hall in kinds.iter().filter_map(|kind| kind.hall()) {
         if !halls.contains(&hall) {
-            hall.prepare(&stand.office).await?;
+            hall.prepare(&stand).await?;
             halls.push(hall);
         }
     }
@@ -95,10 +95,10 @@ async fn measure() -> Result<Budgets> {
     let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
     for function in FUNCTIONS {
         progress.step(function);
-        figures.insert(format!("{function}, start"), of_start(function, counted, &stand).await?);
+        let instance = exact::start(function, &stand, counted).await?;
+        figures.insert(format!("{function}, start"), of_start(&instance).await?);
         for kind in kinds.iter().filter(|kind| kind.function() == function) {
             progress.step(&kind.name());
-            let instance = exact::start(function, &stand, counted).await?;
             let exact = exact::measure(*kind, &stand, &instance, &looker).await?;
             figures.insert(kind.name(), of_request(&exact));
         }
@@ -108,10 +108,10 @@ async fn measure() -> Result<Budgets> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
-async fn of_start(function: &str, counted: bool, stand: &Stand) -> Result<BTreeMap<String, f64>> {
-    let mut figures = BTreeMap::from([("binary_bytes".to_owned(), size::measure(function)?.binary as f64)]);
-    if counted {
-        figures.insert("instructions".to_owned(), start::instructions(function, stand).await?.round());
+async fn of_start(instance: &Instance) -> Result<BTreeMap<String, f64>> {
+    let mut figures = BTreeMap::from([("binary_bytes".to_owned(), size::measure(&instance.name)?.binary as f64)]);
+    if let Some(callgrind) = &instance.callgrind {
+        figures.insert("instructions".to_owned(), callgrind.take(instance.pid()).await? as f64);
     }
     Ok(figures)
 }

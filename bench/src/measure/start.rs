@@ -73,7 +73,7 @@ pub(crate) async fn measure(
 
 /// The instructions of one start.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
-pub(crate) async fn instructions(function: &str, stand: &Stand) -> Result<f64> {
+async fn instructions(function: &str, stand: &Stand) -> Result<f64> {
     let program = Program::built(function, &stand.direct())?;
     let instance = Instance::start_counted(&program).await?;
     match &instance.callgrind {
