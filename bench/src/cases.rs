@@ -241,11 +241,12 @@ impl Case {
 
     /// That the answer is what it has to be. `first` of a replay is the booking itself.
     pub(crate) fn check(&self, answered: &Answered, first: bool) -> Result<()> {
+        let answer: Value = serde_json::from_slice(&answered.body).context("the answer is no JSON")?;
         if self.kind == Kind::Echo {
-            ensure!(Some(&answered.body).map(Bytes::len).unwrap_or_default() > 0, "the echo is empty");
+            let sent: Value = serde_json::from_slice(self.fixed.as_deref().unwrap_or_default())?;
+            ensure!(answer == sent, "the echo is another: {answer}");
             return Ok(());
         }
-        let answer: Value = serde_json::from_slice(&answered.body).context("the answer is no JSON")?;
         if self.kind == Kind::Batch {
             let failed = answer["batchItemFailures"].as_array().map(Vec::len);
             ensure!(failed == Some(0), "a batch was not told to the cache: {answer}");

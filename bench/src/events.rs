@@ -117,10 +117,8 @@ fn with_part(mut event: Value, place: usize, parameter: &str, text: &str) -> Val
 }
 
 fn set(event: &mut Value, path: &[&str], text: &str) {
-    let place = path.iter().fold(Some(event), |place, name| {
-        let object = place.and_then(Value::as_object_mut)?;
-        Some(object.entry(*name).or_insert(Value::Null))
-    });
+    let place =
+        path.iter().try_fold(event, |place, name| Some(place.as_object_mut()?.entry(*name).or_insert(Value::Null)));
     if let Some(place) = place {
         *place = Value::from(text);
     }

@@ -1,5 +1,7 @@
 //! All measurements, in order.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -140,10 +142,11 @@ async fn starts(results: &mut Results, effort: &Effort, stand: &Stand) -> Result
 
 async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
     let kinds = Kind::all();
+    let mut running = Running::new();
     let progress = Progress::new("calls", kinds.len() as u64);
     for kind in kinds {
         progress.step(&kind.name());
-        let exact = exactly(kind, results.quick, stand, looker).await?;
+        let exact = exactly(kind, results.quick, &mut running, stand, looker).await?;
         let function = Instance::start(&Program::built(kind.function(), &stand.direct())?).await?;
         let timed = timed::measure(kind, effort.requests, stand, &function, looker).await?;
         if let Kind::Hit(hall) = kind {
@@ -156,11 +159,21 @@ async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
     Ok(())
 }
 
+/// Functions whose traffic is counted, by name and by whether valgrind counts their instructions.
+type Running = BTreeMap<(&'static str, bool), Instance>;
+
 /// Instructions take long: where it is to be quick they are only counted of what has a budget.
-async fn exactly(kind: Kind, quick: bool, stand: &Stand, looker: &Instance) -> Result<Exact> {
-    let counted = callgrind::version().is_some() && (!quick || kind == Kind::Echo || Kind::budgeted().contains(&kind));
-    let function = exact::start(kind.function(), stand, counted).await?;
-    exact::measure(kind, stand, &function, looker).await
+async fn exactly(kind: Kind, quick: bool, running: &mut Running, stand: &Stand, looker: &Instance) -> Result<Exact> {
+    let is_wanted = !quick || kind == Kind::Echo || Kind::budgeted().contains(&kind);
+    let function = kind.function();
+    let function = match running.entry((function, is_wanted && callgrind::version().is_some())) {
+        Entry::Occupied(running) => running.into_mut(),
+        Entry::Vacant(place) => {
+            let counted = place.key().1;
+            place.insert(exact::start(function, stand, counted).await?)
+        }
+    };
+    exact::measure(kind, stand, function, looker).await
 }
 
 async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
@@ -182,7 +195,7 @@ async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looke
             Err(error) => {
                 let why = error.downcast_ref::<NotInstalled>().map(ToString::to_string);
                 let why = why.or_else(|| (!has_python()).then(|| "bench/python/run isn't there".to_owned()));
-                let why = why.map_or(Err(error), Ok)?;
+                let why = why.ok_or(error)?;
                 say(&format!("without the Python function: {why}"))?;
                 results.no_python = Some(why);
                 break;

@@ -64,7 +64,8 @@ pub(crate) struct Instance {
     child: Child,
     api: RuntimeApi,
     log: PathBuf,
-    /// From exec to asking for the first event.
+    /// When it was started, and how long it took until it asked for its first event.
+    pub(crate) started: Instant,
     pub(crate) start: Duration,
     /// What it had taken by then.
     pub(crate) at_start: Usage,
@@ -103,7 +104,7 @@ impl Instance {
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("can't start {}", program.binary.display()))?;
         let (name, at_start) = (program.name.clone(), Usage::default());
-        let mut instance = Self { name, child, api, log, start: Duration::ZERO, at_start, callgrind };
+        let mut instance = Self { name, child, api, log, started, start: Duration::ZERO, at_start, callgrind };
         instance.start = instance.first_asked().await?.duration_since(started);
         instance.at_start = instance.usage()?;
         Ok(instance)
