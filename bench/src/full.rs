@@ -194,7 +194,6 @@ async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looke
             Ok(called) => results.python.push(called),
             Err(error) => {
                 let why = error.downcast_ref::<NotInstalled>().map(ToString::to_string);
-                let why = why.or_else(|| (!has_python()).then(|| "bench/python/run isn't there".to_owned()));
                 let why = why.ok_or(error)?;
                 say(&format!("without the Python function: {why}"))?;
                 results.no_python = Some(why);
@@ -204,10 +203,6 @@ async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looke
     }
     progress.done();
     Ok(())
-}
-
-fn has_python() -> bool {
-    checkout::root().is_ok_and(|root| root.join("bench/python/run").is_file())
 }
 
 async fn python(kind: Kind, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<Called> {

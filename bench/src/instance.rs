@@ -42,6 +42,9 @@ impl Program {
     /// The Python function that looks, which may be missing.
     pub(crate) fn python(function: &str, environment: &[(String, String)]) -> Result<Self> {
         let binary = checkout::root()?.join("bench/python/run");
+        if !binary.is_file() {
+            return Err(NotInstalled("bench/python/run isn't there".to_owned()).into());
+        }
         Ok(Self::of("python", binary, vec![function.to_owned()], environment))
     }
 
@@ -178,7 +181,7 @@ impl Drop for Instance {
     }
 }
 
-/// It said, by ending with 3, that what it needs isn't installed.
+/// It isn't there, or said, by ending with 3, that what it needs isn't installed.
 #[derive(Debug)]
 pub(crate) struct NotInstalled(pub(crate) String);
 
