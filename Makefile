@@ -12,7 +12,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench deploy undeploy deploy-test load sbom clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench bench-echo bench-render budgets check-budgets deploy undeploy deploy-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -24,7 +24,9 @@ help:
 	@echo '                  and the release binaries under faults'
 	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function of it'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
-	@echo 'make bench        size and start-up of those, and choosing seats, measured'
+	@echo 'make bench        what those take, measured, into docs/performance.md; some 15 minutes, on a machine that does nothing else'
+	@echo '                  (QUICK=1: with few requests, into target/bench, in two minutes)'
+	@echo 'make budgets      writes what those may take anew: bench/budgets.toml, which `make check` holds them to'
 	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
@@ -59,7 +61,7 @@ soak: setup
 check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
 check:
 	$(call step,tools)
-	@python3 local/install_tools.py run check fuzz
+	@python3 local/install_tools.py run check fuzz budgets
 	$(call step,format)
 	cargo fmt --all --check
 	$(call step,lints)
@@ -70,6 +72,8 @@ check:
 	infra/check
 	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
 	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
+	$(call step,budgets: what the release binaries take)
+	@$(MAKE) --no-print-directory check-budgets
 	$(call step,the API as docs/openapi.yaml has it)
 	@python3 tests/api_fuzz/run.py
 
@@ -83,8 +87,25 @@ deploy-test: binaries build
 	@python3 local/install_tools.py run check deploy
 	@python3 infra/deploy_test/run.py
 
-bench: build
-	@cargo run --quiet --release --locked -p boxoffice-bench
+bench: export BOXOFFICE_BINARIES = $(TARGET)/lambda
+bench: build bench-echo
+	@cargo run --quiet --profile measuring --locked -p boxoffice-bench -- $(if $(filter-out 0 no false,$(QUICK)),--quick)
+
+# The bare runtime, which functions are compared with. No function itself: it is named here, and nowhere that deploys.
+bench-echo: setup
+	cargo lambda build --release --locked -p bench-echo
+
+# Writes tables and plots anew from the figures in docs/performance.
+bench-render: binaries
+	@$(BINARIES)/boxoffice-bench render
+
+budgets: build
+	@$(MAKE) --no-print-directory check-budgets BUDGETS=--write
+
+# Of the binaries that are there. Counted, not timed: a build for debugging does for that.
+check-budgets: export BOXOFFICE_BINARIES = $(TARGET)/lambda
+check-budgets: binaries
+	@$(BINARIES)/boxoffice-bench budgets $(BUDGETS)
 
 deploy:
 	@python3 local/install_tools.py run check

@@ -4,11 +4,12 @@
     install_tools.py run      what `make run` and `make test` need: cargo-lambda with zig, Valkey
     install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
+    install_tools.py budgets  and valgrind, which counts instructions; where it can't be had, they aren't counted
     install_tools.py deploy   what `make deploy-test` needs besides run and check: ministack, an emulator of AWS, with boto3
     install_tools.py bench    what the Python reference of `make bench` is made of (bench/python)
 
 Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
-venv, Java and npm. A set that is there already is recognised by its stamp, and costs a few milliseconds.
+venv, Java, npm and valgrind. A set that is there already is recognised by its stamp, and costs a few milliseconds.
 """
 
 import fcntl
@@ -54,6 +55,7 @@ def main(arguments):
         "run": (RUN_PACKAGES, install_run),
         "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
+        "budgets": (["valgrind"], install_valgrind),
         "deploy": (DEPLOY_PACKAGES, install_deploy),
         "bench": (BENCH_PACKAGES, install_bench),
     }
@@ -127,6 +129,15 @@ def install_fuzz():
     packages = pip_install("fuzz", FUZZ_PACKAGES)
     link_script("schemathesis", find(TOOLS / "fuzz", "bin/schemathesis"), packages)
     say(f"  schemathesis: {output_of([BIN / 'schemathesis', '--version'])}")
+
+
+def install_valgrind():
+    if not shutil.which("valgrind"):
+        try:
+            apt_install(["valgrind"], "valgrind missing")
+        except Problem as problem:
+            say(f"  {problem}")
+    say(f"  valgrind: {output_of(['valgrind', '--version']) if shutil.which('valgrind') else 'not here, and not needed'}")
 
 
 def install_deploy():

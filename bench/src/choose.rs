@@ -1,23 +1,35 @@
 //! Choosing the best seats: what the rules take in a large hall, without a database.
 
-use std::fmt::Write;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use boxoffice::rules::best_available::{Neighbours, Steering, Wish, choose};
 use boxoffice::rules::plan::{Place, Plan, Point, ROW_PITCH, Row, SEAT_PITCH};
+use serde::{Deserialize, Serialize};
+
+use crate::stats::micros;
 
 const RUNS: usize = 201;
 /// Seats of the halls; the last is as large as a layout can be.
 const HALLS: [usize; 3] = [1_200, 5_000, 20_000];
 const SEATS_OF_A_ROW: usize = 50;
 
-/// A table: halls with half of their seats taken, with and without steering, and one look at each seat to compare with.
-pub(crate) fn table() -> Result<String> {
-    let mut table = String::from(
-        "| seats | spread | µs to choose 4, median of 201 | to one pass over the seats |\n| --- | --- | --- | --- |\n",
-    );
+/// What choosing four seats takes, in a hall half of whose seats are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Choosing {
+    pub(crate) seats: usize,
+    /// How far callers are steered apart, in per cent.
+    pub(crate) spread: usize,
+    /// Microseconds, the median.
+    pub(crate) micros: f64,
+    /// To one pass over the seats.
+    pub(crate) passes: f64,
+}
+
+/// With and without steering, and one look at each seat to compare with.
+pub(crate) fn measure() -> Result<Vec<Choosing>> {
+    let mut measured = Vec::new();
     for seats in HALLS {
         let plan = hall(seats)?;
         let neighbours = Neighbours::of(&plan);
@@ -29,12 +41,11 @@ pub(crate) fn table() -> Result<String> {
             let steering = Steering { spread, seed: 7 };
             ensure!(choose(&plan, &neighbours, &is_available, &wish, steering).is_ok_and(|chosen| chosen.len() == 4));
             let choosing = median(|| choose(&plan, &neighbours, black_box(&is_available), &wish, steering));
-            let micros = choosing.as_secs_f64() * 1e6;
-            let ratio = choosing.as_secs_f64() / pass.as_secs_f64();
-            writeln!(table, "| {seats} | {spread} | {micros:.0} | {ratio:.0} |")?;
+            let passes = choosing.as_secs_f64() / pass.as_secs_f64();
+            measured.push(Choosing { seats, spread, micros: micros(choosing), passes });
         }
     }
-    Ok(table)
+    Ok(measured)
 }
 
 fn hall(seats: usize) -> Result<Plan> {

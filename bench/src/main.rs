@@ -1,64 +1,73 @@
-//! `boxoffice-bench`: how large the release binaries are, what they take from exec to asking for the first event, and what
-//! choosing the best seats takes.
+//! `boxoffice-bench`: what the release binaries take, as Lambda runs them.
 //!
-//! The real binaries (`make build`), the real engines on loopback, a Lambda Runtime API of our own.
+//! ```text
+//! boxoffice-bench [--quick]            measures all, and writes docs/performance (--quick: less, into target/bench)
+//! boxoffice-bench render               writes tables and plots anew, from the figures that are there
+//! boxoffice-bench budgets [--write]    compares with bench/budgets.toml, or writes it
+//! boxoffice-bench growth               what is kept of halls of all sizes, into docs/scaling
+//! boxoffice-bench simulate             on-sales simulated, into docs/scaling
+//! ```
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`runtime_api`], [`instance`] | Lambda: the API that a function asks for events, and a function's process |
+//! | [`process`], [`callgrind`], [`wiretap`] | what a process takes: processor and memory, instructions, traffic |
+//! | [`stand`], [`halls`], [`events`], [`cases`] | what there is to measure: engines, halls, events, kinds of calls |
+//! | [`measure`] | single processes measured |
+//! | [`load`] | many at once |
+//! | [`budgets`] | what they may take |
+//! | [`growth`], [`simulate`] | what is kept of a hall, and on-sales simulated, for docs/scaling.md |
+//! | [`prices`] | what AWS asks |
+//! | [`full`], [`report`] | all of it in order, and what is written of it |
 
+mod budgets;
+mod callgrind;
+mod cases;
 mod choose;
+mod events;
+mod full;
 mod growth;
+mod halls;
+mod instance;
+mod load;
+mod measure;
+mod prices;
+mod process;
+mod progress;
+mod report;
 mod runtime_api;
 mod simulate;
-mod start;
+mod stand;
+mod stats;
+mod wiretap;
 
 use std::io::Write;
-use std::path::Path;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use boxoffice_local::{LocalStack, checkout};
+use anyhow::{Result, bail};
+use boxoffice_local::checkout;
 
-use crate::start::{Measured, Setting};
-
-const FUNCTIONS: [&str; 7] = ["get-seats", "reserve", "book", "reservations", "bookings", "theaters", "sync-cache"];
-const TABLE: &str = "boxoffice-bench";
+/// The functions, as in `functions/`.
+const FUNCTIONS: [&str; 8] =
+    ["get-seats", "reserve", "book", "reservations", "bookings", "theaters", "sync-cache", "publish-events"];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let out = &mut std::io::stdout().lock();
-    match std::env::args().nth(1).as_deref() {
-        Some("simulate") => return simulate::all(&checkout::root()?, out),
-        Some("growth") => return growth::all(&checkout::root()?, out).await,
-        _ => {}
+async fn main() -> Result<ExitCode> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => full::run(false).await.map(|()| ExitCode::SUCCESS),
+        ["--quick"] => full::run(true).await.map(|()| ExitCode::SUCCESS),
+        ["render"] => full::render().map(|()| ExitCode::SUCCESS),
+        ["budgets"] => Ok(if budgets::check().await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        ["budgets", "--write"] => budgets::write().await.map(|()| ExitCode::SUCCESS),
+        ["simulate"] => simulate::all(&checkout::root()?, &mut std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
+        ["growth"] => growth::all(&checkout::root()?, &mut std::io::stdout().lock()).await.map(|()| ExitCode::SUCCESS),
+        other => bail!("{other:?}: expected nothing, --quick, render, budgets, budgets --write, growth or simulate"),
     }
-    let folder = checkout::root()?.join("target/lambda");
-    let stack = LocalStack::start()?;
-    stack.create_table(TABLE).await?;
-    writeln!(out, "{}", choose::table()?)?;
-    writeln!(
-        out,
-        "| function | setting | KiB | ms to first /next, median (least to most) of {} | instructions |",
-        start::RUNS
-    )?;
-    writeln!(out, "| --- | --- | --- | --- | --- |")?;
-    for function in FUNCTIONS {
-        let binary = folder.join(function).join("bootstrap");
-        if !binary.is_file() {
-            bail!("{} isn't there: run `make build`", binary.display());
-        }
-        for setting in [Setting::Connected, Setting::WithoutCache] {
-            let measured = start::measure(&binary, setting, &stack.environment(TABLE))?;
-            row(out, function, &binary, setting, &measured)?;
-        }
-    }
-    Ok(())
 }
 
-fn row(out: &mut impl Write, function: &str, binary: &Path, setting: Setting, measured: &Measured) -> Result<()> {
-    let size = std::fs::metadata(binary).context("the binary")?.len() / 1024;
-    let Measured { median, least, most, instructions } = measured;
-    let instructions = match instructions {
-        Some(count) => format!("{:.2} M", *count as f64 / 1e6),
-        None => "no valgrind here".to_owned(),
-    };
-    writeln!(out, "| {function} | {setting} | {size} | {median:.1} ({least:.1} to {most:.1}) | {instructions} |")?;
-    out.flush()?;
-    Ok(())
+/// A line on standard output.
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
 }

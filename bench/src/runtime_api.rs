@@ -1,49 +1,208 @@
-//! As much of the Lambda Runtime API as it takes to see a function ask for its first event
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
+//! The Lambda Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), which notes when
+//! it was asked and when it was answered.
 
-use std::io::Read;
-use std::net::{TcpListener, TcpStream};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use boxoffice::clock::Clock;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
 
-const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next ";
+type Reply = Response<Full<Bytes>>;
 
-/// A listener to which a function can be pointed.
-pub(crate) struct RuntimeApi(TcpListener);
+/// The time that each event is given, as `infra/template.yaml` does.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What Lambda says of an event's trace. Each value lies in the function's environment for a while, and the C library keeps
+/// those that differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TraceIds {
+    /// One for each event, as Lambda's.
+    Distinct,
+    /// The same for all.
+    Constant,
+}
+
+/// An answer, and the time from handing the event over until it was there.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) body: Bytes,
+    pub(crate) latency: Duration,
+}
+
+/// A listener that one process talks to. Dropping it ends its connections.
+#[derive(Debug)]
+pub(crate) struct RuntimeApi {
+    address: String,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    arn: String,
+    traces: TraceIds,
+    state: Mutex<State>,
+    /// The process has asked for an event, or has failed.
+    moved: Notify,
+    /// There is an event.
+    offered: Notify,
+    handed_over: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    asked: Option<Instant>,
+    failed: Option<String>,
+    waiting: Option<(Bytes, oneshot::Sender<Answered>)>,
+    under_way: Option<(Instant, oneshot::Sender<Answered>)>,
+}
 
 impl RuntimeApi {
-    pub(crate) fn listen() -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        listener.set_nonblocking(true)?;
-        Ok(Self(listener))
+    pub(crate) async fn listen(function: &str, traces: TraceIds) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for the Lambda Runtime API")?;
+        let address = listener.local_addr()?.to_string();
+        let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{function}");
+        let (state, moved, offered, handed_over) = Default::default();
+        let shared = Arc::new(Shared { arn, traces, state, moved, offered, handed_over });
+        let task = tokio::spawn(serve(listener, shared.clone()));
+        Ok(Self { address, shared, task })
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` has to say.
-    pub(crate) fn address(&self) -> Result<String> {
-        Ok(self.0.local_addr()?.to_string())
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
-    /// Waits until the first event is asked for, and says when that was. It is never sent.
-    pub(crate) fn first_next(&self, patience: Duration) -> Result<(Instant, TcpStream)> {
-        let end = Instant::now() + patience;
-        while Instant::now() < end {
-            match self.0.accept() {
-                Ok((mut stream, _)) => {
-                    let mut request = [0; NEXT.len()];
-                    stream.set_nonblocking(false)?;
-                    stream.set_read_timeout(Some(patience))?;
-                    stream.read_exact(&mut request)?;
-                    let asked = Instant::now();
-                    if request != *NEXT {
-                        bail!("the function reported an error in place of asking for an event");
-                    }
-                    return Ok((asked, stream));
+    /// Waits until the process asks for an event, and says since when it does.
+    pub(crate) async fn asked(&self) -> Result<Instant> {
+        loop {
+            let moved = self.shared.moved.notified();
+            {
+                let state = self.shared.state();
+                if let Some(error) = &state.failed {
+                    bail!("the function reports {error}");
                 }
-                // Spinning would take the core that the function runs on.
-                Err(_) => std::thread::sleep(Duration::from_micros(50)),
+                if let Some(since) = state.asked {
+                    return Ok(since);
+                }
             }
+            moved.await;
         }
-        bail!("the function didn't ask for an event within {patience:?}")
     }
+
+    /// Hands over an event as soon as the process asks for one, and waits for the answer.
+    pub(crate) async fn invoke(&self, event: Bytes) -> Result<Answered> {
+        self.asked().await?;
+        let (answer, answered) = oneshot::channel();
+        self.shared.state().waiting = Some((event, answer));
+        self.shared.offered.notify_one();
+        tokio::select! {
+            answer = answered => answer.context("the event was not answered"),
+            error = self.failed() => bail!("the function reports {error}"),
+        }
+    }
+
+    async fn failed(&self) -> String {
+        loop {
+            let moved = self.shared.moved.notified();
+            if let Some(error) = &self.shared.state().failed {
+                return error.clone();
+            }
+            moved.await;
+        }
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    // Dropped with this task, and the connections with it.
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        let shared = shared.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| async { Ok::<_, Infallible>(shared.answer(request).await) });
+            // The process may go away at any time.
+            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Reply {
+        let path = request.uri().path().to_owned();
+        match path.trim_start_matches("/2018-06-01/runtime/").rsplit('/').next() {
+            Some("next") => self.next().await,
+            Some("response") => self.take(request).await,
+            _ => self.fail(&path, request).await,
+        }
+    }
+
+    /// Waits until there is an event. Until then the connection stays open, as Lambda's does.
+    async fn next(&self) -> Reply {
+        self.state().asked = Some(Instant::now());
+        self.moved.notify_waiters();
+        let (event, answer) = loop {
+            let offered = self.offered.notified();
+            if let Some(waiting) = self.state().waiting.take() {
+                break waiting;
+            }
+            offered.await;
+        };
+        let number = self.handed_over.fetch_add(1, Ordering::Relaxed);
+        let traced = if self.traces == TraceIds::Distinct { number } else { 0 };
+        let deadline = Clock::System.now().0 + u64::try_from(TIMEOUT.as_millis()).unwrap_or_default();
+        let reply = Response::builder()
+            .header("content-type", "application/json")
+            .header("lambda-runtime-aws-request-id", format!("00000000-0000-4000-8000-{number:012x}"))
+            .header("lambda-runtime-deadline-ms", deadline)
+            .header("lambda-runtime-invoked-function-arn", &self.arn)
+            .header("lambda-runtime-trace-id", format!("Root=1-6b02c0a4-{traced:024x};Parent={traced:016x};Sampled=1"));
+        let mut state = self.state();
+        state.asked = None;
+        state.under_way = Some((Instant::now(), answer));
+        reply.body(Full::from(event)).unwrap_or_default()
+    }
+
+    async fn take(&self, request: Request<Incoming>) -> Reply {
+        let Ok(body) = request.into_body().collect().await else { return status(400) };
+        if let Some((started, answer)) = self.state().under_way.take() {
+            drop(answer.send(Answered { body: body.to_bytes(), latency: started.elapsed() }));
+        }
+        status(202)
+    }
+
+    async fn fail(&self, path: &str, request: Request<Incoming>) -> Reply {
+        let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        self.state().failed = Some(format!("{path}: {}", String::from_utf8_lossy(&body)));
+        self.moved.notify_waiters();
+        status(202)
+    }
+}
+
+fn status(code: u16) -> Reply {
+    let mut reply = Response::new(Full::from("{}"));
+    *reply.status_mut() = code.try_into().unwrap_or_default();
+    reply
 }

@@ -1,73 +1,15 @@
 //! What an on-sale costs: what was used, times bench/prices.toml.
 
-use std::path::Path;
-
-use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::parameters::Parameters;
 use super::tally::Tally;
+use crate::prices::Prices;
 
 /// A request's line in the log: measured, with what Lambda puts around it.
 const LOG_BYTES: f64 = 700.0;
 const MILLION: f64 = 1e6;
 const GB: f64 = 1e9;
-
-/// The file of prices.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Prices {
-    /// When they were written down.
-    pub(crate) date: String,
-    lambda: Lambda,
-    api_gateway: Requests,
-    dynamodb: DynamoDb,
-    elasticache: ElastiCache,
-    transfer: Transfer,
-    cloudfront: CloudFront,
-    logs: Logs,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Lambda {
-    million_requests: f64,
-    gb_second: f64,
-    provisioned_gb_second: f64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Requests {
-    million_requests: f64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct DynamoDb {
-    million_write_units: f64,
-    million_read_units: f64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct ElastiCache {
-    million_ecpus: f64,
-    gb_hour: f64,
-    least_gb: f64,
-    node_hour: f64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Transfer {
-    gb_out: f64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct CloudFront {
-    million_requests: f64,
-    gb_out: f64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Logs {
-    gb_ingested: f64,
-}
 
 /// Dollars, by what they are for.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -86,14 +28,6 @@ pub(crate) struct Bill {
     pub(crate) cloudfront: f64,
     /// Lines of the functions.
     pub(crate) logs: f64,
-}
-
-impl Prices {
-    /// Reads the file.
-    pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} has other fields than expected", file.display()))
-    }
 }
 
 impl Bill {

@@ -27,7 +27,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 
-use bill::Prices;
+use crate::prices::Prices;
 use outcome::Outcome;
 use parameters::Parameters;
 use scenarios::{Scenario, scenarios};

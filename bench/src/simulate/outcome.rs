@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::bill::{Bill, Prices, count};
+use super::bill::{Bill, count};
 use super::parameters::Parameters;
 use super::sale::{COMPONENTS, Sale};
 use super::tally::{Component, Limit};
+use crate::prices::Prices;
 use hdrhistogram::Histogram;
 
 /// What came of an on-sale. Times are in seconds where no other unit is named.

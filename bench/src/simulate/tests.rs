@@ -1,7 +1,8 @@
 //! What has to hold of every on-sale, and what follows from more of something.
 
 use super::parameters::{Crowd, Hall, NotModified, Parameters, Stack};
-use super::{Outcome, Prices, run, scenarios};
+use super::{Outcome, run, scenarios};
+use crate::prices::Prices;
 
 /// A small hall and a crowd that is too large for it.
 fn small() -> Parameters {

@@ -1,0 +1,145 @@
+//! Budgets: what each function may take, in figures that don't depend on how busy the machine is.
+//!
+//! `bench/budgets.toml` has them. `make check` measures again and compares.
+
+mod compare;
+mod toolchain;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use boxoffice_local::checkout;
+use serde::{Deserialize, Serialize};
+
+use self::compare::{Finding, compare};
+use self::toolchain::Toolchain;
+use crate::FUNCTIONS;
+use crate::cases::Kind;
+use crate::halls::Hall;
+use crate::instance::{Instance, Program};
+use crate::measure::exact::{self, Exact};
+use crate::measure::size;
+use crate::progress::Progress;
+use crate::say;
+use crate::stand::Stand;
+
+/// Figures by what they are of, and what they count.
+pub(crate) type Figures = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// The file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Budgets {
+    /// What the figures were made with.
+    toolchain: Toolchain,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
+const HEAD: &str = "\
+# What each function may take: written by `make budgets`, checked by `make check`. A change that takes more than 3 % more has to
+# write it anew, and its commit says why. Round trips and capacity are exact. With other tools than these, instructions and
+# sizes may differ by 15 %.
+
+";
+
+/// Measures, and compares with the file; whether nothing takes more than it may.
+pub(crate) async fn check() -> Result<bool> {
+    let path = path()?;
+    let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+    let old: Budgets = toml::from_str(&text).with_context(|| format!("{} is no list of budgets", path.display()))?;
+    let new = measure().await?;
+    let slack = old.toolchain.slack(&new.toolchain);
+    if let Some(difference) = old.toolchain.difference(&new.toolchain) {
+        say(&format!("{difference}: instructions and sizes are held with {:.0} % in place of 3 %", slack * 100.0))?;
+    }
+    let findings = compare(&old.figures, &new.figures, slack);
+    for finding in &findings {
+        say(&finding.to_string())?;
+    }
+    let held: usize = new.figures.values().map(BTreeMap::len).sum();
+    let is_good = !findings.iter().any(Finding::is_failure);
+    let word = if is_good { "held" } else { "NOT held: do with less, or raise them by `make budgets` and say why" };
+    say(&format!("{held} budgets of {}: {word}", path.file_name().unwrap_or_default().display()))?;
+    Ok(is_good)
+}
+
+/// Measures, and writes the file.
+pub(crate) async fn write() -> Result<()> {
+    let (path, new) = (path()?, measure().await?);
+    std::fs::write(&path, format!("{HEAD}{}", toml::to_string(&new)?))?;
+    say(&format!("written: {}", path.display()))
+}
+
+fn path() -> Result<PathBuf> {
+    Ok(checkout::root()?.join("bench/budgets.toml"))
+}
+
+async fn measure() -> Result<Budgets> {
+    let toolchain = Toolchain::here()?;
+    let counted = toolchain.valgrind.is_some();
+    if !counted {
+        say("valgrind isn't here: instructions are not held (Debian: apt-get install valgrind)")?;
+    }
+    let kinds = Kind::budgeted();
+    let progress = Progress::new("budgets", (kinds.len() + FUNCTIONS.len()) as u64);
+    let stand = Stand::start().await?;
+    let mut halls: Vec<Hall> = Vec::new();
+    for hall in kinds.iter().filter_map(|kind| kind.hall()) {
+        if !halls.contains(&hall) {
+            hall.prepare(&stand).await?;
+            halls.push(hall);
+        }
+    }
+    let mut figures = Figures::new();
+    let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
+    for function in FUNCTIONS {
+        progress.step(function);
+        let instance = exact::start(function, &stand, counted).await?;
+        figures.insert(format!("{function}, start"), of_start(&instance).await?);
+        for kind in kinds.iter().filter(|kind| kind.function() == function) {
+            progress.step(&kind.name());
+            let exact = exact::measure(*kind, &stand, &instance, &looker).await?;
+            figures.insert(kind.name(), of_request(&exact));
+        }
+    }
+    progress.done();
+    Ok(Budgets { toolchain, figures })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "no size is that large")]
+async fn of_start(instance: &Instance) -> Result<BTreeMap<String, f64>> {
+    let mut figures = BTreeMap::from([("binary_bytes".to_owned(), size::measure(&instance.name)?.binary as f64)]);
+    if let Some(callgrind) = &instance.callgrind {
+        figures.insert("instructions".to_owned(), callgrind.take(instance.pid()).await? as f64);
+    }
+    Ok(figures)
+}
+
+fn of_request(exact: &Exact) -> BTreeMap<String, f64> {
+    let Exact { instructions, redis, dynamodb, capacity } = exact;
+    let mut figures: BTreeMap<String, f64> = [
+        ("redis_trips", redis.trips),
+        ("redis_bytes_sent", redis.sent),
+        ("redis_bytes_received", redis.received),
+        ("dynamodb_trips", dynamodb.trips),
+        ("dynamodb_bytes_sent", dynamodb.sent),
+        ("dynamodb_bytes_received", dynamodb.received),
+        ("capacity_units", *capacity),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.round_to(1)))
+    .into();
+    figures.extend(instructions.map(|count| ("instructions".to_owned(), count.round())));
+    figures
+}
+
+trait RoundTo {
+    fn round_to(self, digits: i32) -> Self;
+}
+
+impl RoundTo for f64 {
+    fn round_to(self, digits: i32) -> Self {
+        let factor = 10_f64.powi(digits);
+        (self * factor).round() / factor
+    }
+}

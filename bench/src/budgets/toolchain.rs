@@ -1,0 +1,78 @@
+//! What figures were made with: with other tools, others come out.
+
+use std::process::Command;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::callgrind;
+
+/// How much more than its budget a figure may be, made with the same tools.
+pub(crate) const SLACK: f64 = 0.03;
+/// And with others.
+pub(crate) const SLACK_OF_OTHERS: f64 = 0.15;
+
+/// The tools' names and versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Toolchain {
+    /// What made the binaries.
+    pub(crate) rustc: String,
+    /// What they run on.
+    pub(crate) libc: String,
+    /// What counts instructions; nothing where it isn't there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) valgrind: Option<String>,
+}
+
+impl Toolchain {
+    pub(crate) fn here() -> Result<Self> {
+        let rustc = said("rustc", "--version")?;
+        let libc = said("getconf", "GNU_LIBC_VERSION").unwrap_or_else(|_| "unknown".to_owned());
+        Ok(Self { rustc, libc, valgrind: callgrind::version() })
+    }
+
+    /// What is another one here, in words.
+    pub(crate) fn difference(&self, here: &Self) -> Option<String> {
+        let pairs = [
+            (Some(&self.rustc), Some(&here.rustc)),
+            (Some(&self.libc), Some(&here.libc)),
+            (self.valgrind.as_ref(), here.valgrind.as_ref()),
+        ];
+        // Where nothing is counted, nothing differs.
+        let differ = pairs.into_iter().filter_map(|(old, new)| Some((old?, new?))).filter(|(old, new)| old != new);
+        let differ: Vec<_> = differ.map(|(old, new)| format!("{new}, and the budgets were made with {old}")).collect();
+        Some(differ.join("; ")).filter(|text| !text.is_empty())
+    }
+
+    pub(crate) fn slack(&self, here: &Self) -> f64 {
+        if self.difference(here).is_some() { SLACK_OF_OTHERS } else { SLACK }
+    }
+}
+
+fn said(program: &str, argument: &str) -> Result<String> {
+    let output = Command::new(program).arg(argument).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn toolchain(rustc: &str, valgrind: Option<&str>) -> Toolchain {
+        Toolchain { rustc: rustc.to_owned(), libc: "glibc 2.36".to_owned(), valgrind: valgrind.map(str::to_owned) }
+    }
+
+    #[test]
+    fn another_compiler_is_told_and_gets_more_slack() {
+        let (old, new) = (toolchain("rustc 1.95", Some("3.19")), toolchain("rustc 1.96", Some("3.19")));
+        assert_eq!(old.difference(&new).unwrap(), "rustc 1.96, and the budgets were made with rustc 1.95");
+        assert!((old.slack(&new) - SLACK_OF_OTHERS).abs() < f64::EPSILON);
+        assert!((old.slack(&old) - SLACK).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn no_valgrind_is_not_another_valgrind() {
+        let (old, new) = (toolchain("rustc 1.95", Some("3.19")), toolchain("rustc 1.95", None));
+        assert_eq!(old.difference(&new), None);
+    }
+}

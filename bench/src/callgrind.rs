@@ -1,0 +1,88 @@
+//! Instructions, counted by valgrind's callgrind: they don't depend on how busy the machine is.
+//!
+//! While the process waits for an event, callgrind is told by way of `vgdb` to write down what it has counted, and to count
+//! from zero again (<https://valgrind.org/docs/manual/cl-manual.html>).
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result, bail};
+
+use crate::instance::scratch;
+
+/// One counted process.
+#[derive(Debug)]
+pub(crate) struct Callgrind {
+    out: PathBuf,
+    dumps: AtomicU64,
+}
+
+/// What valgrind calls itself, if it is there with all that it takes.
+pub(crate) fn version() -> Option<String> {
+    Command::new("vgdb").arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+    let said = Command::new("valgrind").arg("--version").stderr(Stdio::null()).output().ok()?;
+    Some(String::from_utf8_lossy(&said.stdout).trim().to_owned()).filter(|version| !version.is_empty())
+}
+
+impl Callgrind {
+    pub(crate) fn new() -> Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let out = scratch()?.join(format!("callgrind-{}-{number}", std::process::id()));
+        Ok(Self { out, dumps: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn command(&self, binary: &Path) -> Command {
+        let mut command = Command::new("valgrind");
+        command.arg("--tool=callgrind").arg("--quiet").arg(self.option()).arg(binary);
+        command
+    }
+
+    fn option(&self) -> String {
+        format!("--callgrind-out-file={}", self.out.display())
+    }
+
+    /// The instructions since the last time this was asked, or since the start.
+    pub(crate) async fn take(&self, pid: u32) -> Result<u64> {
+        let told = tokio::task::spawn_blocking(move || {
+            let mut vgdb = Command::new("vgdb");
+            vgdb.arg(format!("--pid={pid}")).arg("dump").stdin(Stdio::null()).output()
+        });
+        let told = told.await?.context("can't start vgdb")?;
+        if !told.status.success() {
+            bail!("vgdb: {}", String::from_utf8_lossy(&told.stderr).trim());
+        }
+        let dump = self.dump(self.dumps.fetch_add(1, Ordering::Relaxed) + 1);
+        let written = std::fs::read_to_string(&dump).with_context(|| format!("no {}", dump.display()))?;
+        drop(std::fs::remove_file(&dump));
+        total(&written).with_context(|| format!("no total in {}", dump.display()))
+    }
+
+    fn dump(&self, number: u64) -> PathBuf {
+        PathBuf::from(format!("{}.{number}", self.out.display()))
+    }
+}
+
+impl Drop for Callgrind {
+    fn drop(&mut self) {
+        // Written when the process ended by itself.
+        drop(std::fs::remove_file(&self.out));
+    }
+}
+
+fn total(dump: &str) -> Option<u64> {
+    dump.lines().find_map(|line| line.strip_prefix("totals:").or(line.strip_prefix("summary:")))?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    #[test]
+    fn the_total_of_a_dump_is_found() {
+        assert_eq!(total("events: Ir\nfn=(1)\n0 12\n\ntotals: 4711\n"), Some(4711));
+        assert_eq!(total("events: Ir\nsummary: 12\n"), Some(12));
+        assert_eq!(total("events: Ir\n"), None);
+    }
+}

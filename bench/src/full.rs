@@ -1,0 +1,256 @@
+//! All measurements, in order.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use boxoffice_local::checkout;
+
+use crate::cases::{Kind, USUAL};
+use crate::halls::{Hall, SIZES, Sold};
+use crate::instance::{Instance, NotInstalled, Program, scratch};
+use crate::load::conflicts::Crowd;
+use crate::load::{cold, conflicts, sale};
+use crate::measure::exact::{self, Exact};
+use crate::measure::{memory, raw_get, size, start, timed};
+use crate::progress::Progress;
+use crate::report::{self, Cached, Called, Machine, Results, render_page, sections};
+use crate::runtime_api::TraceIds;
+use crate::stand::Stand;
+use crate::{FUNCTIONS, callgrind, choose, say};
+
+const ECHO: &str = "bench-echo";
+
+/// How much is measured.
+struct Effort {
+    requests: usize,
+    starts: usize,
+    looks_for_memory: usize,
+    buyers: &'static [usize],
+    sale: Duration,
+    crowd: usize,
+    contested: usize,
+    rounds: usize,
+}
+
+const WHOLE: Effort = Effort {
+    requests: 2_000,
+    starts: 21,
+    looks_for_memory: 100_000,
+    buyers: &[1, 2, 4, 8, 16, 32, 64],
+    sale: Duration::from_secs(15),
+    crowd: 16,
+    contested: 100,
+    rounds: 10,
+};
+
+const QUICK: Effort = Effort {
+    requests: 200,
+    starts: 3,
+    looks_for_memory: 10_000,
+    buyers: &[1, 4, 16, 64],
+    sale: Duration::from_secs(2),
+    crowd: 8,
+    contested: 10,
+    rounds: 2,
+};
+
+/// Measures all, prints it and writes it down: into docs, or below target where it was quick.
+pub(crate) async fn run(quick: bool) -> Result<()> {
+    let results = measure(quick).await?;
+    show(&results)?;
+    let folder = if quick { scratch()? } else { docs()?.join("performance") };
+    report::write(&results, &folder)?;
+    say(&format!("figures and plots: {}", folder.display()))?;
+    if quick { Ok(()) } else { write_page(&results) }
+}
+
+/// Writes plots and page anew from the figures that are there.
+pub(crate) fn render() -> Result<()> {
+    let folder = docs()?.join("performance");
+    let results = report::read(&folder)?;
+    report::write(&results, &folder)?;
+    write_page(&results)
+}
+
+fn docs() -> Result<PathBuf> {
+    Ok(checkout::root()?.join("docs"))
+}
+
+fn write_page(results: &Results) -> Result<()> {
+    let path = docs()?.join("performance.md");
+    let page = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+    std::fs::write(&path, render_page(&page, &sections(results)?)?)?;
+    say(&format!("tables: {}", path.display()))
+}
+
+fn show(results: &Results) -> Result<()> {
+    for (name, text) in sections(results)? {
+        say(&format!("## {name}\n\n{text}"))?;
+    }
+    Ok(())
+}
+
+async fn measure(quick: bool) -> Result<Results> {
+    let effort = if quick { &QUICK } else { &WHOLE };
+    let machine = machine()?;
+    let progress = Progress::new("halls", Hall::all().count() as u64);
+    let stand = Stand::start().await?;
+    for hall in Hall::all() {
+        progress.step(&hall.theater());
+        hall.prepare(&stand).await?;
+    }
+    progress.done();
+    let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
+    let day = jiff::Timestamp::from_millisecond(i64::try_from(boxoffice::clock::Clock::System.now().0)?)?;
+    let mut results = Results {
+        day: day.strftime("%Y-%m-%d").to_string(),
+        quick,
+        machine,
+        choosing: choose::measure()?,
+        ..Results::default()
+    };
+    starts(&mut results, effort, &stand).await?;
+    calls(&mut results, effort, &stand, &looker).await?;
+    references(&mut results, effort, &stand, &looker).await?;
+    lives(&mut results, effort, &stand, &looker).await?;
+    crowds(&mut results, effort, &stand).await?;
+    Ok(results)
+}
+
+async fn starts(results: &mut Results, effort: &Effort, stand: &Stand) -> Result<()> {
+    let counted = callgrind::version().is_some();
+    let progress = Progress::new("starts", FUNCTIONS.len() as u64 + 1);
+    for function in FUNCTIONS.into_iter().chain([ECHO]) {
+        progress.step(function);
+        let theater = USUAL.theater();
+        let event = match function {
+            "get-seats" | ECHO => Some(stand.events.look(&theater)),
+            // Refused, and warm or not: it goes the whole way.
+            "book" => Some(stand.events.book(&theater, &serde_json::json!({ "seat": "A1" }))),
+            "reserve" => Some(stand.events.reserve(&theater, &serde_json::json!({ "seat": "A1" }))),
+            _ => None,
+        };
+        results.sizes.push(size::measure(function)?);
+        results.starts.push(start::measure(function, effort.starts, counted, event, stand).await?);
+    }
+    progress.done();
+    Ok(())
+}
+
+async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
+    let kinds = Kind::all();
+    let mut running = Running::new();
+    let progress = Progress::new("calls", kinds.len() as u64);
+    for kind in kinds {
+        progress.step(&kind.name());
+        let exact = exactly(kind, results.quick, &mut running, stand, looker).await?;
+        let function = Instance::start(&Program::built(kind.function(), &stand.direct())?).await?;
+        let timed = timed::measure(kind, effort.requests, stand, &function, looker).await?;
+        if let Kind::Hit(hall) = kind {
+            let bytes = stand.cached_bytes().await?;
+            results.cached.push(Cached { seats: hall.seats, sold: hall.sold, bytes });
+        }
+        results.calls.push(Called::of(kind, timed, Some(exact)));
+    }
+    progress.done();
+    Ok(())
+}
+
+/// Functions whose traffic is counted, by name and by whether valgrind counts their instructions.
+type Running = BTreeMap<(&'static str, bool), Instance>;
+
+/// Instructions take long: where it is to be quick they are only counted of what has a budget.
+async fn exactly(kind: Kind, quick: bool, running: &mut Running, stand: &Stand, looker: &Instance) -> Result<Exact> {
+    let is_wanted = !quick || kind == Kind::Echo || Kind::budgeted().contains(&kind);
+    let function = kind.function();
+    let function = match running.entry((function, is_wanted && callgrind::version().is_some())) {
+        Entry::Occupied(running) => running.into_mut(),
+        Entry::Vacant(place) => {
+            let counted = place.key().1;
+            place.insert(exact::start(function, stand, counted).await?)
+        }
+    };
+    exact::measure(kind, stand, function, looker).await
+}
+
+async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
+    let kinds =
+        [Kind::Hit(USUAL), Kind::Hit(Hall { seats: 10_000, sold: Sold::Half }), Kind::Reserve(1), Kind::Book(1)];
+    let progress = Progress::new("references", (SIZES.len() + kinds.len()) as u64);
+    for seats in SIZES {
+        progress.step("raw GET");
+        let hit = results.call(&Kind::Hit(Hall { seats, sold: Sold::Half }).name());
+        let received = hit.and_then(|hit| hit.exact).map(|exact| exact.redis.received).unwrap_or_default();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes")]
+        let bytes = received as usize;
+        results.raw_gets.push(raw_get::measure(stand.cache_url(), seats, bytes, effort.requests).await?);
+    }
+    for kind in kinds {
+        progress.step(&format!("Python: {}", kind.name()));
+        match python(kind, effort, stand, looker).await {
+            Ok(called) => results.python.push(called),
+            Err(error) => {
+                let why = error.downcast_ref::<NotInstalled>().map(ToString::to_string);
+                let why = why.ok_or(error)?;
+                say(&format!("without the Python function: {why}"))?;
+                results.no_python = Some(why);
+                break;
+            }
+        }
+    }
+    progress.done();
+    Ok(())
+}
+
+async fn python(kind: Kind, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<Called> {
+    let function = Instance::start(&Program::python(kind.function(), &stand.direct())?).await?;
+    let timed = timed::measure(kind, effort.requests.min(1_000), stand, &function, looker).await?;
+    Ok(Called::of(kind, timed, None))
+}
+
+async fn lives(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
+    let progress = Progress::new("memory", 2 * effort.looks_for_memory as u64);
+    for traces in [TraceIds::Distinct, TraceIds::Constant] {
+        let tick = |looks| progress.done_more(looks);
+        let kind = Kind::Hit(USUAL);
+        let measured = memory::measure(kind, traces, effort.looks_for_memory, stand, looker, tick).await?;
+        results.memory.push(measured);
+    }
+    progress.done();
+    Ok(())
+}
+
+async fn crowds(results: &mut Results, effort: &Effort, stand: &Stand) -> Result<()> {
+    let progress = Progress::new("crowds", (effort.buyers.len() + 1 + Crowd::ALL.len()) as u64);
+    for buyers in effort.buyers {
+        progress.step(&format!("a sale to {buyers}"));
+        results.sales.push(sale::run(*buyers, effort.sale, stand).await?);
+    }
+    progress.step("a cold theater");
+    let hall = Hall { seats: 1_200, sold: Sold::Out };
+    results.cold = cold::run(hall, 1_000, effort.crowd, effort.rounds, stand).await?;
+    for crowd in Crowd::ALL {
+        progress.step("a hundred for each seat");
+        results.conflicts.push(conflicts::run(crowd, effort.contested, effort.crowd, stand).await?);
+    }
+    progress.done();
+    Ok(())
+}
+
+fn machine() -> Result<Machine> {
+    let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("can't read {path}"));
+    let cpuinfo = read("/proc/cpuinfo")?;
+    let processor = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let rustc = std::process::Command::new("rustc").arg("--version").output()?;
+    Ok(Machine {
+        processor: processor.unwrap_or("an unnamed processor").to_owned(),
+        cores: std::thread::available_parallelism()?.get(),
+        kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+        rustc: String::from_utf8_lossy(&rustc.stdout).trim().to_owned(),
+        valgrind: callgrind::version(),
+        load_before: read("/proc/loadavg")?.split(' ').next().unwrap_or_default().to_owned(),
+    })
+}

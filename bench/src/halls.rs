@@ -1,0 +1,181 @@
+//! The halls that are looked at and sold: small and large, empty, half sold and sold out.
+
+use std::fmt;
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use boxoffice::document::NewLayout;
+use boxoffice::rules::caller::Caller;
+use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::rules::plan::Plan;
+use boxoffice::tally::Tally;
+use boxoffice::usecases::{Book, BoxOffice, Expected, Reserve};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::stand::{Stand, TABLE};
+
+/// Seats of the halls that are measured.
+pub(crate) const SIZES: [usize; 4] = [6, 300, 1_200, 10_000];
+const SEATS_OF_A_ROW: usize = 50;
+/// Seats that one transaction of DynamoDB can book, and items that one batch can write.
+const AT_ONCE: usize = 49;
+const IN_A_BATCH: usize = 25;
+
+/// How much of a hall is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Sold {
+    /// Nothing.
+    Empty,
+    /// Every other seat.
+    Half,
+    /// All.
+    Out,
+}
+
+impl Sold {
+    pub(crate) const ALL: [Self; 3] = [Self::Empty, Self::Half, Self::Out];
+}
+
+impl fmt::Display for Sold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "empty",
+            Self::Half => "half sold",
+            Self::Out => "sold out",
+        })
+    }
+}
+
+/// A hall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hall {
+    pub(crate) seats: usize,
+    pub(crate) sold: Sold,
+}
+
+impl Hall {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        SIZES.into_iter().flat_map(|seats| Sold::ALL.map(|sold| Self { seats, sold }))
+    }
+
+    pub(crate) fn theater(self) -> String {
+        format!("hall-{}-{}", self.seats, self.sold).replace(' ', "-")
+    }
+
+    /// Puts its layout, and sells what is to be sold.
+    pub(crate) async fn prepare(self, stand: &Stand) -> Result<()> {
+        let theater = self.theater();
+        put(&stand.office, &theater, self.seats).await?;
+        let labels = labels(self.seats);
+        let sold: Vec<_> = match self.sold {
+            Sold::Empty => Vec::new(),
+            Sold::Half => labels.into_iter().step_by(2).collect(),
+            Sold::Out => labels,
+        };
+        let Some((first, others)) = sold.split_first() else { return Ok(()) };
+        sell(&stand.office, &theater, std::slice::from_ref(first)).await?;
+        copy(&stand.table, &theater, first, others).await
+    }
+}
+
+/// Sells seats as another one was: by copies of its item. Selling thousands one transaction after the other takes minutes.
+async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Result<()> {
+    let sort_key = |seat: &str| AttributeValue::S(format!("SEAT#{seat}"));
+    let get = table.get_item().table_name(TABLE).key("pk", AttributeValue::S(format!("THEATER#{theater}")));
+    let item = get.key("sk", sort_key(sold)).send().await?.item.context("the seat that was sold has no item")?;
+    for seats in seats.chunks(IN_A_BATCH) {
+        let puts = seats.iter().map(|seat| {
+            let mut item = item.clone();
+            item.insert("sk".to_owned(), sort_key(seat));
+            let put = PutRequest::builder().set_item(Some(item)).build()?;
+            Ok(WriteRequest::builder().put_request(put).build())
+        });
+        let puts = puts.collect::<Result<Vec<_>>>()?;
+        let left = table.batch_write_item().request_items(TABLE, puts).send().await?.unprocessed_items;
+        ensure!(left.is_none_or(|left| left.is_empty()), "not all seats of {theater} could be written");
+    }
+    Ok(())
+}
+
+/// Puts a theater of so many seats.
+pub(crate) async fn put(office: &BoxOffice, theater: &str, seats: usize) -> Result<()> {
+    let seats = parsed(&labels(seats))?;
+    let wanted = NewLayout { name: "Hall".to_owned(), plan: Plan::of_list(&seats), seats };
+    office.put_theater(&id(theater)?, &wanted, Expected::Whatever, &Tally::default()).await?;
+    Ok(())
+}
+
+/// Books seats, past the cache.
+pub(crate) async fn sell(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<()> {
+    for seats in seats.chunks(AT_ONCE) {
+        book(office, theater, seats).await?;
+    }
+    Ok(())
+}
+
+/// Books seats at once, past the cache: the booking's id.
+pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
+    let booking = Uuid::from_u128(fastrand::u128(..));
+    let ask = Book {
+        theater: id(theater)?,
+        seats: Some(parsed(seats)?),
+        booking: Some(BookingId(booking)),
+        reservation: None,
+        caller: Caller::Anonymous,
+    };
+    office.book(&ask, &Tally::default()).await.with_context(|| format!("can't sell seats of {theater}"))?;
+    Ok(booking.to_string())
+}
+
+/// Reserves seats at once, past the cache: the reservation's id.
+pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
+    let reservation = Uuid::from_u128(fastrand::u128(..));
+    let ask = Reserve {
+        theater: id(theater)?,
+        seats: parsed(seats)?,
+        expires_in: office.longest_reservation(),
+        reservation: Some(ReservationId(reservation)),
+        caller: Caller::Anonymous,
+    };
+    office.reserve(&ask, &Tally::default()).await.with_context(|| format!("can't reserve seats of {theater}"))?;
+    Ok(reservation.to_string())
+}
+
+/// The labels of a hall's seats, in order: A1 to A50, and so on to ZZ50.
+pub(crate) fn labels(seats: usize) -> Vec<String> {
+    let label = |seat: usize| format!("{}{}", row(seat / SEATS_OF_A_ROW), seat % SEATS_OF_A_ROW + 1);
+    (0..seats).map(label).collect()
+}
+
+fn row(number: usize) -> String {
+    let letter = |number: usize| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ".get(number % 26).copied().unwrap_or(b'?'));
+    match number.checked_sub(26) {
+        None => letter(number).to_string(),
+        Some(rest) => [letter(rest / 26), letter(rest)].iter().collect(),
+    }
+}
+
+fn id(theater: &str) -> Result<TheaterId> {
+    TheaterId::parse(theater).with_context(|| format!("{theater} is no theater's id"))
+}
+
+fn parsed(labels: &[String]) -> Result<Vec<SeatLabel>> {
+    labels.iter().map(|label| SeatLabel::parse(label).with_context(|| format!("{label} is no seat"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_seat_has_a_label_of_its_own() {
+        let labels = labels(20_000);
+        assert_eq!((labels[0].as_str(), labels[1_299].as_str(), labels[1_300].as_str()), ("A1", "Z50", "AA1"));
+        assert_eq!(labels.iter().collect::<HashSet<_>>().len(), 20_000);
+    }
+}

@@ -1,0 +1,38 @@
+//! A thousand readers of a theater that the cache has nothing of.
+
+use anyhow::{Result, ensure};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::pool::Pool;
+use super::{read, start};
+use crate::halls::Hall;
+use crate::instance::Program;
+use crate::stand::Stand;
+
+/// What DynamoDB saw of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cold {
+    pub(crate) readers: usize,
+    pub(crate) processes: usize,
+    /// How often it was tried, and the most Queries that DynamoDB saw of one.
+    pub(crate) rounds: usize,
+    pub(crate) queries: u64,
+}
+
+/// Empties the cache, and has all look at once.
+pub(crate) async fn run(hall: Hall, readers: usize, processes: usize, rounds: usize, stand: &Stand) -> Result<Cold> {
+    let look = stand.events.look(&hall.theater());
+    let pool = Pool::of(start(&Program::built("get-seats", &stand.tapped())?, processes, Some(&look)).await?);
+    let mut most = 0;
+    for _ in 0..rounds {
+        stand.forget().await?;
+        stand.to_dynamodb.take_calls();
+        for answered in try_join_all((0..readers).map(|_| pool.invoke(look.clone()))).await? {
+            let (status, _) = read(&answered)?;
+            ensure!(status == 200, "a look was answered with {status}");
+        }
+        most = most.max(stand.to_dynamodb.take_calls().get("Query").copied().unwrap_or_default());
+    }
+    Ok(Cold { readers, processes, rounds, queries: most })
+}

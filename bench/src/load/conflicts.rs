@@ -1,0 +1,92 @@
+//! A hundred buyers for each seat: what the 99 who come too late cost.
+
+use anyhow::{Result, ensure};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::pool::Pool;
+use super::{read, start};
+use crate::halls;
+use crate::instance::Program;
+use crate::stand::Stand;
+
+const SEATS: usize = 300;
+/// What a refused transaction of one seat and its booking costs, as one that is carried out: 2 units an item
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>). DynamoDB doesn't say.
+const UNITS: f64 = 4.0;
+
+/// Who comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Crowd {
+    /// Buyers of a seat that was sold a while ago, without ids.
+    Late,
+    /// A hundred at once for each seat, without ids.
+    AtOnce,
+    /// A hundred at once for each seat, each with an id of its own: it might be a repeated request.
+    AtOnceWithIds,
+}
+
+impl Crowd {
+    pub(crate) const ALL: [Self; 3] = [Self::Late, Self::AtOnce, Self::AtOnceWithIds];
+}
+
+/// What they cost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Conflicts {
+    pub(crate) crowd: Crowd,
+    pub(crate) processes: usize,
+    pub(crate) attempts: u64,
+    pub(crate) sold: u64,
+    /// Transactions that DynamoDB saw.
+    pub(crate) transactions: u64,
+    /// Other calls that it saw.
+    pub(crate) others: u64,
+    /// Write capacity for each seat that was sold, computed: all transactions, 4 units each.
+    pub(crate) units_a_sold_seat: f64,
+}
+
+/// Sells so many seats to a hundred buyers each.
+pub(crate) async fn run(crowd: Crowd, seats: usize, processes: usize, stand: &Stand) -> Result<Conflicts> {
+    let theater = format!("rush-{:016x}", fastrand::u64(..));
+    halls::put(&stand.office, &theater, SEATS).await?;
+    let labels = halls::labels(SEATS);
+    let (spare, wanted) = labels.split_at(1);
+    halls::sell(&stand.office, &theater, spare).await?;
+    let looker = start(&Program::built("get-seats", &stand.tapped())?, 1, None).await?;
+    stand.forget().await?;
+    for looker in &looker {
+        looker.invoke(stand.events.look(&theater)).await?;
+    }
+    // The first event of each brings the layout into its memory.
+    let warm = stand.events.book(&theater, &json!({ "seats": spare }));
+    let pool = Pool::of(start(&Program::built("book", &stand.tapped())?, processes, Some(&warm)).await?);
+    stand.to_dynamodb.take_calls();
+    let (mut attempts, mut sold) = (0, 0);
+    for seat in wanted.iter().take(seats) {
+        let target = if crowd == Crowd::Late { spare.first().unwrap_or(seat) } else { seat };
+        let calls = (0..100).map(|_| {
+            let body = match crowd {
+                Crowd::AtOnceWithIds => {
+                    json!({ "seat": target, "booking_id": Uuid::from_u128(fastrand::u128(..)).to_string() })
+                }
+                _ => json!({ "seat": target }),
+            };
+            pool.invoke(stand.events.book(&theater, &body))
+        });
+        for answered in try_join_all(calls).await? {
+            let (status, body) = read(&answered)?;
+            ensure!(matches!(status, 201 | 409), "a booking was answered with {status}: {body}");
+            attempts += 1;
+            sold += u64::from(status == 201);
+        }
+    }
+    let calls = stand.to_dynamodb.take_calls();
+    let transactions = calls.get("TransactWriteItems").copied().unwrap_or_default();
+    let others = calls.values().sum::<u64>() - transactions;
+    #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+    let units_a_sold_seat = transactions as f64 * UNITS / sold.max(1) as f64;
+    Ok(Conflicts { crowd, processes, attempts, sold, transactions, others, units_a_sold_seat })
+}

@@ -1,0 +1,34 @@
+//! Many processes at once.
+
+pub(crate) mod cold;
+pub(crate) mod conflicts;
+mod pool;
+pub(crate) mod sale;
+
+use anyhow::Result;
+use hyper::body::Bytes;
+use serde_json::Value;
+
+use crate::instance::{Instance, Program};
+use crate::runtime_api::Answered;
+
+/// Starts so many instances of a function, each with a first event, if there is one.
+async fn start(program: &Program, count: usize, first: Option<&Bytes>) -> Result<Vec<Instance>> {
+    let mut instances = Vec::with_capacity(count);
+    for _ in 0..count {
+        let instance = Instance::start(program).await?;
+        if let Some(first) = first {
+            instance.invoke(first.clone()).await?;
+        }
+        instances.push(instance);
+    }
+    Ok(instances)
+}
+
+/// The status of an answer, and the answer's body.
+fn read(answered: &Answered) -> Result<(u64, Value)> {
+    let answer: Value = serde_json::from_slice(&answered.body)?;
+    let body = answer["body"].as_str().unwrap_or_default();
+    let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body)? };
+    Ok((answer["statusCode"].as_u64().unwrap_or_default(), body))
+}

@@ -1,0 +1,101 @@
+//! What doesn't depend on how busy the machine is: instructions, round trips, bytes, capacity.
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cases::{Case, Kind};
+use crate::instance::{Instance, Program};
+use crate::stand::Stand;
+use crate::wiretap::Traffic;
+
+/// Requests until everything is in place that stays.
+const WARM_UP: usize = 4;
+/// Requests that are counted together, and how often that is done.
+const COUNTED: usize = 8;
+const BATCHES: usize = 3;
+/// How often a batch may be disturbed by what comes once a minute: a layout that is read again, a cache that is renewed.
+const TRIES: usize = 6;
+
+/// What a request takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Exact {
+    /// `None` without valgrind.
+    pub(crate) instructions: Option<f64>,
+    pub(crate) redis: Traffic,
+    pub(crate) dynamodb: Traffic,
+    /// Capacity units, as the function logged them.
+    pub(crate) capacity: f64,
+}
+
+/// Starts a function whose traffic is counted; under valgrind, if that is there.
+pub(crate) async fn start(function: &str, stand: &Stand, counted: bool) -> Result<Instance> {
+    let program = Program::built(function, &stand.tapped())?;
+    if counted { Instance::start_counted(&program).await } else { Instance::start(&program).await }
+}
+
+/// Has a function answer the same kind of call again and again.
+pub(crate) async fn measure(kind: Kind, stand: &Stand, function: &Instance, looker: &Instance) -> Result<Exact> {
+    let case = &mut Case::ready(kind, stand, looker).await?;
+    for number in 0..WARM_UP {
+        let answered = function.invoke(case.event(stand).await?).await?;
+        case.check(&answered, number == 0)?;
+    }
+    let mut batches = Vec::with_capacity(BATCHES);
+    for _ in 0..TRIES {
+        let batch = batch(case, stand, function).await?;
+        if is_whole(batch.redis.trips) && is_whole(batch.dynamodb.trips) {
+            batches.push(batch);
+        }
+        if batches.len() == BATCHES {
+            batches.sort_by(|a, b| a.instructions.partial_cmp(&b.instructions).unwrap_or(std::cmp::Ordering::Equal));
+            return Ok(batches.swap_remove(BATCHES / 2));
+        }
+    }
+    bail!("{} takes another number of round trips each time", kind.name())
+}
+
+fn is_whole(count: f64) -> bool {
+    count.fract() == 0.0
+}
+
+#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+async fn batch(case: &mut Case, stand: &Stand, function: &Instance) -> Result<Exact> {
+    function.idle().await?;
+    if let Some(callgrind) = &function.callgrind {
+        callgrind.take(function.pid()).await?;
+    }
+    stand.to_redis.take();
+    stand.to_dynamodb.take();
+    let log = function.log_length()?;
+    for _ in 0..COUNTED {
+        let answered = function.invoke(case.event(stand).await?).await?;
+        case.check(&answered, false)?;
+    }
+    function.idle().await?;
+    let counted = COUNTED as f64;
+    let instructions = match &function.callgrind {
+        Some(callgrind) => Some(callgrind.take(function.pid()).await? as f64 / counted),
+        None => None,
+    };
+    let capacity = logged(&function.log_from(log)?, "capacity_units") / counted;
+    let (redis, dynamodb) = (stand.to_redis.take().per(counted), stand.to_dynamodb.take().per(counted));
+    Ok(Exact { instructions, redis, dynamodb, capacity })
+}
+
+/// The sum of a number over the summary lines of a log.
+pub(crate) fn logged(log: &str, field: &str) -> f64 {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| line[field].as_f64()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::logged;
+
+    #[test]
+    fn a_log_is_summed_up_whatever_else_stands_in_it() {
+        let log = "{\"capacity_units\":1.5}\nnot JSON\n{\"other\":3}\n{\"capacity_units\":2}\n";
+        assert!((logged(log, "capacity_units") - 3.5).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,61 @@
+//! Memory of an instance that lives long.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::cases::{Case, Kind};
+use crate::instance::{Instance, Program};
+use crate::runtime_api::TraceIds;
+use crate::stand::Stand;
+
+/// Requests until everything is in place that stays.
+const WARM_UP: usize = 1_000;
+/// More often than the cache would have to be renewed.
+const FILL_EVERY: usize = 10_000;
+
+/// The most memory in use, in KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    /// Whether each request had a trace id of its own, as in Lambda.
+    pub(crate) distinct_traces: bool,
+    pub(crate) at_start: u64,
+    /// After a thousand requests.
+    pub(crate) warm: u64,
+    pub(crate) requests: usize,
+    pub(crate) at_end: u64,
+    /// Bytes a request, from the thousandth on.
+    pub(crate) growth: f64,
+}
+
+/// Has get-seats answer that many looks.
+#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+pub(crate) async fn measure(
+    kind: Kind,
+    traces: TraceIds,
+    requests: usize,
+    stand: &Stand,
+    looker: &Instance,
+    mut tick: impl FnMut(u64),
+) -> Result<Memory> {
+    let case = &mut Case::ready(kind, stand, looker).await?;
+    let program = Program { traces, ..Program::built(kind.function(), &stand.direct())? };
+    let instance = Instance::start(&program).await?;
+    let mut warm = 0;
+    for number in 0..requests {
+        if number == WARM_UP {
+            warm = instance.usage()?.peak_kib;
+        }
+        if number % FILL_EVERY == FILL_EVERY - 1 {
+            case.fill(stand, looker).await?;
+        }
+        let answered = instance.invoke(case.event(stand).await?).await?;
+        if number % WARM_UP == 0 {
+            case.check(&answered, number == 0)?;
+            tick(WARM_UP as u64);
+        }
+    }
+    let at_end = instance.usage()?.peak_kib;
+    let growth = (at_end - warm) as f64 * 1_024.0 / requests.saturating_sub(WARM_UP).max(1) as f64;
+    let (distinct_traces, at_start) = (traces == TraceIds::Distinct, instance.at_start.peak_kib);
+    Ok(Memory { distinct_traces, at_start, warm, requests, at_end, growth })
+}

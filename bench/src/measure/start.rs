@@ -1,0 +1,109 @@
+//! Start-up: from exec to asking for the first event, and the first request against later ones.
+
+use anyhow::Result;
+use hyper::body::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::instance::{Instance, Program};
+use crate::stand::Stand;
+use crate::stats::{median, micros};
+
+/// Requests until an instance is warm, and how many are looked at then.
+const WARM_UP: usize = 50;
+const WARM: usize = 101;
+
+/// What a start takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Start {
+    pub(crate) function: String,
+    pub(crate) starts: usize,
+    /// `None` without valgrind.
+    pub(crate) instructions: Option<f64>,
+    /// Milliseconds from exec to asking for the first event: the median, the least, the most.
+    pub(crate) wall: [f64; 3],
+    /// Milliseconds from exec to the first connection to an engine; `None` where there is none.
+    pub(crate) before_connecting: Option<f64>,
+    /// Milliseconds of a processor.
+    pub(crate) cpu: f64,
+    /// The most memory in use by then, in KiB.
+    pub(crate) peak_kib: f64,
+    /// Microseconds for the first request and for later ones; `None` for those of streams.
+    pub(crate) first: Option<f64>,
+    pub(crate) warm: Option<f64>,
+}
+
+/// Starts a function again and again.
+pub(crate) async fn measure(
+    function: &str,
+    starts: usize,
+    counted: bool,
+    event: Option<Bytes>,
+    stand: &Stand,
+) -> Result<Start> {
+    let direct = Program::built(function, &stand.direct())?;
+    let (mut walls, mut cpus, mut peaks, mut firsts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..starts {
+        let instance = Instance::start(&direct).await?;
+        walls.push(micros(instance.start) / 1e3);
+        cpus.push(micros(instance.at_start.cpu) / 1e3);
+        #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
+        peaks.push(instance.at_start.peak_kib as f64);
+        if let Some(event) = &event {
+            firsts.push(micros(instance.invoke(event.clone()).await?.latency));
+        }
+    }
+    walls.sort_by(f64::total_cmp);
+    let ends = |at: usize| walls.get(at).copied().unwrap_or_default();
+    let warm = match &event {
+        Some(event) => Some(warm(&direct, event).await?),
+        None => None,
+    };
+    Ok(Start {
+        function: function.to_owned(),
+        starts,
+        instructions: if counted { Some(instructions(function, stand).await?) } else { None },
+        wall: [median(&mut walls.clone()), ends(0), ends(walls.len().saturating_sub(1))],
+        before_connecting: before_connecting(function, starts, stand).await?,
+        cpu: median(&mut cpus),
+        peak_kib: median(&mut peaks),
+        first: Some(median(&mut firsts)).filter(|_| event.is_some()),
+        warm,
+    })
+}
+
+/// The instructions of one start.
+#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+async fn instructions(function: &str, stand: &Stand) -> Result<f64> {
+    let program = Program::built(function, &stand.direct())?;
+    let instance = Instance::start_counted(&program).await?;
+    match &instance.callgrind {
+        Some(callgrind) => Ok(callgrind.take(instance.pid()).await? as f64),
+        None => Ok(0.0),
+    }
+}
+
+async fn warm(program: &Program, event: &Bytes) -> Result<f64> {
+    let instance = Instance::start(program).await?;
+    let mut latencies = Vec::with_capacity(WARM);
+    for number in 0..WARM_UP + WARM {
+        let latency = instance.invoke(event.clone()).await?.latency;
+        if number >= WARM_UP {
+            latencies.push(micros(latency));
+        }
+    }
+    Ok(median(&mut latencies))
+}
+
+/// As seen by the taps on the wires, to which it connects in place of the engines.
+async fn before_connecting(function: &str, starts: usize, stand: &Stand) -> Result<Option<f64>> {
+    let tapped = Program::built(function, &stand.tapped())?;
+    let mut times = Vec::with_capacity(starts);
+    for _ in 0..starts {
+        stand.to_redis.take_first();
+        stand.to_dynamodb.take_first();
+        let started = Instance::start(&tapped).await?.started;
+        let first = [stand.to_redis.take_first(), stand.to_dynamodb.take_first()].into_iter().flatten().min();
+        times.extend(first.map(|first| micros(first.duration_since(started)) / 1e3));
+    }
+    Ok(Some(median(&mut times)).filter(|_| !times.is_empty()))
+}

@@ -1,0 +1,106 @@
+//! What depends on the machine: how long a request takes, and how much of a processor.
+
+use anyhow::Result;
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use crate::cases::{Case, Kind, body_length};
+use crate::instance::Instance;
+use crate::stand::Stand;
+use crate::stats::micros;
+
+/// Requests until everything is in place that stays.
+const WARM_UP: usize = 50;
+
+/// Microseconds: half, nine in ten, and so on, took no longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+}
+
+/// Latencies as they come in.
+pub(crate) struct Latencies(Histogram<u64>);
+
+impl Latencies {
+    pub(crate) fn new() -> Result<Self> {
+        // Nanoseconds, to three digits.
+        Ok(Self(Histogram::new(3)?))
+    }
+
+    pub(crate) fn add(&mut self, latency: std::time::Duration) -> Result<()> {
+        Ok(self.0.record(u64::try_from(latency.as_nanos())?)?)
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<()> {
+        Ok(self.0.add(&other.0)?)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "three digits are kept")]
+    pub(crate) fn percentiles(&self) -> Percentiles {
+        let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1e3;
+        Percentiles { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) }
+    }
+}
+
+/// What a request takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Timed {
+    pub(crate) requests: usize,
+    pub(crate) latency: Percentiles,
+    /// Microseconds of a processor.
+    pub(crate) cpu: f64,
+    /// Bytes of the answer's body.
+    pub(crate) body: usize,
+}
+
+/// Has a function answer the same kind of call again and again, one at a time.
+#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+pub(crate) async fn measure(
+    kind: Kind,
+    requests: usize,
+    stand: &Stand,
+    function: &Instance,
+    looker: &Instance,
+) -> Result<Timed> {
+    let case = &mut Case::ready(kind, stand, looker).await?;
+    let (mut latencies, mut body) = (Latencies::new()?, 0);
+    for number in 0..WARM_UP {
+        let answered = function.invoke(case.event(stand).await?).await?;
+        case.check(&answered, number == 0)?;
+        body = body_length(&answered);
+    }
+    function.idle().await?;
+    let before = function.usage()?;
+    for _ in 0..requests {
+        latencies.add(function.invoke(case.event(stand).await?).await?.latency)?;
+    }
+    function.idle().await?;
+    let cpu = micros(function.usage()?.cpu.saturating_sub(before.cpu)) / requests as f64;
+    // Once more, so that what was timed is known to have gone on as it began.
+    case.fill(stand, looker).await?;
+    let answered = function.invoke(case.event(stand).await?).await?;
+    case.check(&answered, false)?;
+    Ok(Timed { requests, latency: latencies.percentiles(), cpu, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn percentiles_are_those_of_what_came_in_to_three_digits() {
+        let mut latencies = Latencies::new().unwrap();
+        for micros in 1..=1_000 {
+            latencies.add(Duration::from_micros(micros)).unwrap();
+        }
+        let Percentiles { p50, p90, p99, p999 } = latencies.percentiles();
+        for (found, expected) in [(p50, 500.0), (p90, 900.0), (p99, 990.0), (p999, 999.0)] {
+            assert!((found / expected - 1.0).abs() < 0.002, "{found} and not {expected}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What a process has taken of the machine, as Linux counts it.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// What a process has taken so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Of the processors, all its threads together, to the nanosecond.
+    pub(crate) cpu: Duration,
+    /// The most memory that it ever had in use, in KiB.
+    pub(crate) peak_kib: u64,
+}
+
+impl Usage {
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        Ok(Self { cpu: cpu_of(pid)?, peak_kib: peak_of(pid)? })
+    }
+}
+
+/// The first number of each thread's `schedstat` is its time on a processor
+/// (<https://docs.kernel.org/scheduler/sched-stats.html>).
+fn cpu_of(pid: u32) -> Result<Duration> {
+    let folder = format!("/proc/{pid}/task");
+    let mut nanos = 0;
+    for thread in fs::read_dir(&folder).with_context(|| format!("can't read {folder}"))? {
+        // A thread may end meanwhile.
+        nanos += fs::read_to_string(thread?.path().join("schedstat")).ok().and_then(|text| first(&text)).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
+/// What the calling thread has taken of a processor.
+pub(crate) fn cpu_of_this_thread() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").context("this needs Linux' scheduler statistics")?;
+    Ok(Duration::from_nanos(first(&text).context("no time in schedstat")?))
+}
+
+fn first(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+fn peak_of(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    first(line).context("VmHWM is no number")
+}

@@ -1,0 +1,47 @@
+//! docs/performance.md: what stands between marks in it is written by the bench, the rest by hand.
+
+use anyhow::{Context, Result};
+
+/// Puts each section between its marks: `<!-- bench: NAME -->` and `<!-- bench: end -->`.
+pub(crate) fn render_page(page: &str, sections: &[(&str, String)]) -> Result<String> {
+    let mut page = page.to_owned();
+    for (name, text) in sections {
+        let mark = format!("<!-- bench: {name} -->\n");
+        let (before, rest) = page.split_once(&mark).with_context(|| format!("the page has no {}", mark.trim()))?;
+        let (_, after) = rest.split_once(END).with_context(|| format!("{} has no end", mark.trim()))?;
+        page = format!("{before}{mark}\n{text}\n{END}{after}");
+    }
+    Ok(page)
+}
+
+const END: &str = "<!-- bench: end -->";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{read, sections};
+    use super::*;
+
+    const PAGE: &str = "Mine.\n<!-- bench: one -->\nold\n<!-- bench: end -->\nMine, too.\n<!-- bench: two --\n";
+
+    #[test]
+    fn a_section_replaces_what_stands_between_its_marks_and_nothing_else() {
+        let page = render_page(PAGE, &[("one", "new\n".to_owned())]).unwrap();
+        assert_eq!(page, PAGE.replace("old\n", "\nnew\n\n"));
+        assert_eq!(render_page(&page, &[("one", "new\n".to_owned())]).unwrap(), page, "once more changes nothing");
+    }
+
+    #[test]
+    fn a_page_without_the_marks_is_an_error_that_names_them() {
+        let error = render_page("Nothing.", &[("one", String::new())]).unwrap_err();
+        assert_eq!(error.to_string(), "the page has no <!-- bench: one -->");
+    }
+
+    #[test]
+    fn the_page_shows_the_figures_that_lie_beside_it() {
+        let docs = boxoffice_local::checkout::root().unwrap().join("docs");
+        let page = std::fs::read_to_string(docs.join("performance.md")).unwrap();
+        let results = read(&docs.join("performance")).unwrap();
+        let rendered = render_page(&page, &sections(&results).unwrap()).unwrap();
+        assert!(page == rendered, "docs/performance.md isn't what its figures render to: `make bench-render`");
+    }
+}

@@ -1,0 +1,94 @@
+//! The figures of one run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cases::Kind;
+use crate::choose::Choosing;
+use crate::halls::Sold;
+use crate::load::cold::Cold;
+use crate::load::conflicts::Conflicts;
+use crate::load::sale::Sale;
+use crate::measure::exact::Exact;
+use crate::measure::memory::Memory;
+use crate::measure::raw_get::RawGet;
+use crate::measure::size::Size;
+use crate::measure::start::Start;
+use crate::measure::timed::Timed;
+
+/// All that was measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Results {
+    /// The day.
+    pub(crate) day: String,
+    /// Measured with few requests.
+    pub(crate) quick: bool,
+    pub(crate) machine: Machine,
+    pub(crate) sizes: Vec<Size>,
+    pub(crate) starts: Vec<Start>,
+    pub(crate) calls: Vec<Called>,
+    pub(crate) raw_gets: Vec<RawGet>,
+    pub(crate) python: Vec<Called>,
+    /// Why there is nothing of Python.
+    pub(crate) no_python: Option<String>,
+    pub(crate) memory: Vec<Memory>,
+    pub(crate) cached: Vec<Cached>,
+    pub(crate) sales: Vec<Sale>,
+    pub(crate) cold: Cold,
+    pub(crate) conflicts: Vec<Conflicts>,
+    pub(crate) choosing: Vec<Choosing>,
+}
+
+/// Where it was measured, and with what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    pub(crate) processor: String,
+    pub(crate) cores: usize,
+    pub(crate) kernel: String,
+    pub(crate) rustc: String,
+    pub(crate) valgrind: Option<String>,
+    /// Others' work while it was measured: how many processes wanted a core when it began.
+    pub(crate) load_before: String,
+}
+
+/// What one kind of call takes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Called {
+    pub(crate) name: String,
+    pub(crate) what: String,
+    pub(crate) seats: Option<usize>,
+    pub(crate) sold: Option<Sold>,
+    pub(crate) timed: Timed,
+    pub(crate) exact: Option<Exact>,
+}
+
+impl Called {
+    pub(crate) fn of(kind: Kind, timed: Timed, exact: Option<Exact>) -> Self {
+        let (seats, sold) = (kind.hall().map(|hall| hall.seats), kind.hall().map(|hall| hall.sold));
+        Self { name: kind.name(), what: kind.what().to_owned(), seats, sold, timed, exact }
+    }
+}
+
+/// What a theater takes of the cache's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Cached {
+    pub(crate) seats: usize,
+    pub(crate) sold: Sold,
+    pub(crate) bytes: u64,
+}
+
+impl Results {
+    /// The call of this name.
+    pub(crate) fn call(&self, name: &str) -> Option<&Called> {
+        self.calls.iter().find(|call| call.name == name)
+    }
+
+    /// Calls of a kind in halls that are sold so far, by seats.
+    pub(crate) fn by_seats(&self, what: &str, sold: Sold) -> Vec<(usize, &Called)> {
+        let calls = self.calls.iter().filter(|call| call.what == what && call.sold == Some(sold));
+        calls.filter_map(|call| Some((call.seats?, call))).collect()
+    }
+
+    pub(crate) fn start(&self, function: &str) -> Option<&Start> {
+        self.starts.iter().find(|start| start.function == function)
+    }
+}

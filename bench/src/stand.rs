@@ -1,0 +1,109 @@
+//! What the functions work on: both engines, the table, the halls, and taps on the wires to the engines.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws_sdk_dynamodb::Client;
+use boxoffice::clock::Clock;
+use boxoffice::config::Config;
+use boxoffice::store::Store;
+use boxoffice::usecases::BoxOffice;
+use boxoffice_local::LocalStack;
+use boxoffice_local::stack::environment;
+use redis::aio::MultiplexedConnection;
+
+use crate::events::Events;
+use crate::wiretap::Wiretap;
+
+pub(crate) const TABLE: &str = "boxoffice-bench";
+
+/// Longer than in service, where a function gives up on a slow cache: how slow things are is what is to be seen here, also
+/// where 64 processes share two cores, or valgrind runs.
+const CACHE_DEADLINE_MS: &str = "5000";
+const DYNAMODB_ATTEMPT_MS: &str = "10000";
+
+/// All of it. Dropping it ends the engines.
+pub(crate) struct Stand {
+    pub(crate) events: Events,
+    pub(crate) to_dynamodb: Wiretap,
+    pub(crate) to_redis: Wiretap,
+    /// For preparing halls, past the taps and the cache.
+    pub(crate) office: BoxOffice,
+    pub(crate) table: Client,
+    redis: MultiplexedConnection,
+    stack: LocalStack,
+}
+
+impl Stand {
+    pub(crate) async fn start() -> Result<Self> {
+        let stack = LocalStack::start()?;
+        stack.create_table(TABLE).await?;
+        let port = stack.endpoint().rsplit(':').next().and_then(|port| port.parse().ok());
+        let to_dynamodb = Wiretap::before(port.context("DynamoDB has no port")?).await?;
+        let to_redis = Wiretap::before(stack.valkey.port()).await?;
+        let patience = Some(Duration::from_secs(60));
+        let config = redis::AsyncConnectionConfig::new();
+        let config = config.set_connection_timeout(patience).set_response_timeout(patience);
+        let client = redis::Client::open(stack.cache_url())?;
+        let redis = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let (office, table) = (office(&stack)?, stack.dynamodb.client());
+        Ok(Self { events: Events::read()?, to_dynamodb, to_redis, office, table, redis, stack })
+    }
+
+    /// The environment of a function that has the engines to itself.
+    pub(crate) fn direct(&self) -> Vec<(String, String)> {
+        patient(self.stack.environment(TABLE))
+    }
+
+    /// The environment of a function whose traffic is counted.
+    pub(crate) fn tapped(&self) -> Vec<(String, String)> {
+        let dynamodb = format!("http://127.0.0.1:{}", self.to_dynamodb.port());
+        let redis = format!("redis://127.0.0.1:{}", self.to_redis.port());
+        patient(environment(TABLE, &dynamodb, &redis))
+    }
+
+    /// Where Valkey listens: `redis://127.0.0.1:PORT`.
+    pub(crate) fn cache_url(&self) -> String {
+        self.stack.cache_url()
+    }
+
+    /// Empties the cache, but for scripts.
+    pub(crate) async fn forget(&self) -> Result<()> {
+        redis::cmd("FLUSHALL").query_async::<()>(&mut self.redis.clone()).await.context("can't empty the cache")
+    }
+
+    /// The memory that Valkey has in use for all keys, in bytes.
+    pub(crate) async fn cached_bytes(&self) -> Result<u64> {
+        let redis = &mut self.redis.clone();
+        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(redis).await?;
+        let mut bytes = 0;
+        for key in keys {
+            let used: Option<u64> =
+                redis::cmd("MEMORY").arg("USAGE").arg(&key).arg("SAMPLES").arg(0).query_async(redis).await?;
+            bytes += used.unwrap_or_default();
+        }
+        Ok(bytes)
+    }
+}
+
+fn patient(mut environment: Vec<(String, String)>) -> Vec<(String, String)> {
+    for (name, value) in [
+        ("CACHE_DEADLINE_MS", CACHE_DEADLINE_MS),
+        ("DYNAMODB_ATTEMPT_TIMEOUT_MS", DYNAMODB_ATTEMPT_MS),
+        ("DYNAMODB_TOTAL_TIMEOUT_MS", DYNAMODB_ATTEMPT_MS),
+        // What publish-events needs to start; nothing is ever told.
+        ("EVENT_BUS_NAME", "bench"),
+        ("EXPIRY_QUEUE_URL", "http://127.0.0.1:1/bench"),
+    ] {
+        environment.push((name.to_owned(), value.to_owned()));
+    }
+    environment
+}
+
+fn office(stack: &LocalStack) -> Result<BoxOffice> {
+    let variables = BTreeMap::from([("TABLE_NAME", TABLE), ("MAX_SEATS_PER_CALL", "49")]);
+    let config = Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))?;
+    let store = Store::new(stack.dynamodb.client(), TABLE.to_owned(), Clock::System, Duration::from_secs(10));
+    Ok(BoxOffice::new(store, None, Clock::System, config.terms))
+}

@@ -1,0 +1,80 @@
+//! Small sums.
+
+use std::time::Duration;
+
+/// Microseconds.
+pub(crate) fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// The value in the middle; 0 of none.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A straight line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Line {
+    /// At 0.
+    pub(crate) base: f64,
+    /// For each one more.
+    pub(crate) slope: f64,
+}
+
+/// The line that the points lie nearest to, by least squares; `None` where there is no such one.
+pub(crate) fn fit(points: &[(f64, f64)]) -> Option<Line> {
+    #[allow(clippy::cast_precision_loss, reason = "there are few")]
+    let count = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let spread: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    let together: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
+    let slope = together / spread;
+    slope.is_finite().then_some(Line { base: y - slope * x, slope })
+}
+
+/// Jain's index: 1 where all got the same, 1/n where one of n got all. R. Jain, D. Chiu, W. Hawe: A quantitative measure of
+/// fairness and discrimination for resource allocation in shared computer systems, DEC TR-301 (1984).
+#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+pub(crate) fn fairness(shares: &[u64]) -> f64 {
+    let sum: f64 = shares.iter().map(|share| *share as f64).sum();
+    let squares: f64 = shares.iter().map(|share| (*share as f64).powi(2)).sum();
+    if squares == 0.0 { 1.0 } else { sum.powi(2) / (shares.len() as f64 * squares) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_through_points_that_lie_on_one() {
+        let line = fit(&[(0.0, 3.0), (10.0, 23.0), (100.0, 203.0)]).unwrap();
+        assert!((line.base - 3.0).abs() < 1e-9 && (line.slope - 2.0).abs() < 1e-9, "{line:?}");
+    }
+
+    #[test]
+    fn a_line_lies_between_points_that_lie_beside_it() {
+        let line = fit(&[(0.0, 1.0), (0.0, -1.0), (1.0, 2.0), (1.0, 0.0)]).unwrap();
+        assert!(line.base.abs() < 1e-9 && (line.slope - 1.0).abs() < 1e-9, "{line:?}");
+    }
+
+    #[test]
+    fn there_is_no_line_through_one_place() {
+        assert_eq!(fit(&[(1.0, 1.0), (1.0, 2.0)]), None);
+        assert_eq!(fit(&[]), None);
+    }
+
+    #[test]
+    fn fairness_is_1_for_equals_and_1_of_n_for_one_who_has_all() {
+        assert!((fairness(&[5, 5, 5, 5]) - 1.0).abs() < 1e-9);
+        assert!((fairness(&[9, 0, 0, 0]) - 0.25).abs() < 1e-9);
+        assert!((fairness(&[]) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert!((median(&mut [3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
+        assert!(median(&mut []).abs() < f64::EPSILON);
+    }
+}
