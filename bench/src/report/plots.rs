@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
 use super::results::{Called, Results};
+use super::table::number;
 use crate::halls::Sold;
 
 const SIZE: (u32, u32) = (760, 440);
@@ -101,7 +102,10 @@ impl Plot<'_> {
             .x_label_area_size(40)
             .y_label_area_size(70)
             .build_cartesian_2d(x.log_scale(), y.log_scale())?;
-        chart.configure_mesh().x_desc(self.x).y_desc(self.y).light_line_style(WHITE).draw()?;
+        let labels = |value: &f64| number(*value);
+        let mut mesh = chart.configure_mesh();
+        mesh.x_desc(self.x).y_desc(self.y).x_label_formatter(&labels).y_label_formatter(&labels);
+        mesh.light_line_style(WHITE).draw()?;
         for ((name, points), colour) in self.lines.iter().zip(COLOURS) {
             let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3);
             let drawn = chart.draw_series(line)?.label(name);
