@@ -45,7 +45,7 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     let dies = prop::bool::weighted(0.2);
     prop_oneof![
-        4 => (0..6_usize, 1..20_u32, 1..4_u128, dies.clone()).prop_map(|(seat, seconds, reservation, dies)|
+        4 => (0..6_usize, 1..20_u32, 1..4_u128, dies).prop_map(|(seat, seconds, reservation, dies)|
             Event::Reserve { seat, seconds, reservation, dies }),
         1 => (0..6_usize, dies).prop_map(|(seat, dies)| Event::Book { seat, dies }),
         2 => (1..4_u128).prop_map(|reservation| Event::Release { reservation }),

@@ -40,13 +40,13 @@ impl Revisions {
         let known = self.stand_for.entry(revision).or_insert_with(|| slots.clone());
         prop_assert_eq!(&*known, &slots, "one revision, two sets of slots");
         let was = before.0.as_ref().filter(|key| key.complete).zip(before.1);
+        let was_filling = before.0.as_ref().is_some_and(|key| key.token != key::NOBODY);
         match (step, was) {
-            (Step::End(_, _, read), _) if before.0.as_ref().is_some_and(|key| key.token != key::NOBODY) => {
-                if slots.1 == read[..slots.1.len()] && key.token == key::NOBODY {
-                    if let Some(first) = self.of_fills.insert(slots, revision) {
-                        self.again += 1;
-                        prop_assert_eq!(first, revision, "what was read alone says which it is");
-                    }
+            (Step::End(_, _, read), _) if was_filling && key.token == key::NOBODY => {
+                let kept_nothing = slots.1 == read[..slots.1.len()];
+                if kept_nothing && let Some(first) = self.of_fills.insert(slots, revision) {
+                    self.again += 1;
+                    prop_assert_eq!(first, revision, "what was read alone says which it is");
                 }
             }
             (_, Some((was, before))) => {
