@@ -1,6 +1,6 @@
 //! How far it has come, on standard error: a bar where somebody watches, a line a part where nobody does.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,12 +35,8 @@ impl Progress {
 
     pub(crate) fn done(self) {
         self.bar.finish_and_clear();
-        let line = format!("{:>12} {:.1} s", self.name, self.started.elapsed().as_secs_f64());
-        let mut out = std::io::stderr().lock();
+        let seconds = self.started.elapsed().as_secs_f64();
         // Nothing is lost where nobody can be told.
-        drop(writeln!(out, "{line}"));
-        if out.is_terminal() {
-            drop(out.flush());
-        }
+        drop(writeln!(std::io::stderr(), "{:>12} {seconds:.1} s", self.name));
     }
 }

@@ -71,10 +71,11 @@ fn starts(results: &Results) -> String {
 }
 
 fn calls(calls: &[Called]) -> String {
-    let mut table = Table::new(&["call", "p50 µs", "p90", "p99", "p99.9", "CPU µs", "instructions", "body, bytes"]);
+    let mut table =
+        Table::new(&["call", "requests", "p50 µs", "p90", "p99", "p99.9", "CPU µs", "instructions", "body, bytes"]);
     for call in calls {
         let latency = call.timed.latency;
-        let mut row = vec![call.name.clone()];
+        let mut row = vec![call.name.clone(), call.timed.requests.to_string()];
         row.extend([latency.p50, latency.p90, latency.p99, latency.p999, call.timed.cpu].map(number));
         row.push(optional(call.exact.and_then(|exact| exact.instructions)));
         #[allow(clippy::cast_precision_loss, reason = "no body is that large")]
