@@ -146,17 +146,3 @@ fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Si
     }
     builder.build()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_that_is_not_ascii_is_refused_at_the_start_by_either_kind() {
-        for cluster in [false, true] {
-            let to = |url: &str| Target::new(CacheAddress { url: url.to_owned(), cluster, ca: None }, None);
-            assert!(to("redis://kasse.example:6379").is_ok());
-            assert!(to("redis://caf\u{e9}.example:6379").is_err());
-        }
-    }
-}
