@@ -9,8 +9,9 @@ use std::fmt;
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequest};
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 /// An event, without what nothing asks for.
 #[derive(Debug)]
@@ -44,7 +45,10 @@ struct Http {
 
 impl<'de> Deserialize<'de> for Delivered {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let event = Event::deserialize(deserializer)?;
+        // As one piece first: the runtime notes where in an event it is at each step, for its message about one that it can't
+        // read, and that takes twice as long as to read it.
+        let whole = Box::<RawValue>::deserialize(deserializer)?;
+        let event: Event = serde_json::from_str(whole.get()).map_err(D::Error::custom)?;
         let RequestContext { authorizer, http } = event.request_context;
         let mut delivered = ApiGatewayV2httpRequest::default();
         delivered.request_context.http.method = Method::try_from(http.method.as_str()).map_err(D::Error::custom)?;
@@ -60,7 +64,7 @@ impl<'de> Deserialize<'de> for Delivered {
     }
 }
 
-/// Headers, each a text: API Gateway joins those that are there several times.
+/// Headers: texts, or lists of texts where one is there several times.
 #[derive(Default)]
 struct Headers(HeaderMap);
 
@@ -78,11 +82,45 @@ impl<'de> Visitor<'de> for Headers {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some((name, value)) = map.next_entry::<String, String>()? {
+        while let Some(name) = map.next_key::<String>()? {
             let name = HeaderName::try_from(name).map_err(A::Error::custom)?;
-            self.0.insert(name, HeaderValue::try_from(value).map_err(A::Error::custom)?);
+            map.next_value_seed(Values { name, headers: &mut self.0 })?;
         }
         Ok(self)
+    }
+}
+
+/// The values of one header, on their way to the others.
+struct Values<'a> {
+    name: HeaderName,
+    headers: &'a mut HeaderMap,
+}
+
+impl<'de> DeserializeSeed<'de> for Values<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Values<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a header's value, or a list of its values")
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        self.headers.insert(self.name, HeaderValue::from_str(value).map_err(E::custom)?);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        while let Some(value) = values.next_element::<String>()? {
+            self.headers.append(&self.name, HeaderValue::try_from(value).map_err(A::Error::custom)?);
+        }
+        Ok(())
     }
 }
 
@@ -97,7 +135,7 @@ mod tests {
             "version": "2.0",
             "rawPath": "/v1/theaters/1/seats",
             "rawQueryString": "view=map",
-            "headers": { "If-None-Match": "\"a\"", "x-forwarded-for": "192.0.2.1, 192.0.2.2" },
+            "headers": { "If-None-Match": "\"a\"", "x-forwarded-for": "192.0.2.1, 192.0.2.2", "x-twice": ["a", "b"] },
             "pathParameters": { "theaterId": "1" },
             "requestContext": {
                 "authorizer": { "jwt": { "claims": { "sub": "somebody" }, "scopes": ["a"] } },
@@ -130,6 +168,8 @@ mod tests {
             ("/headers", json!([])),
             ("/headers", json!({ "a b": "c" })),
             ("/headers", json!({ "a": "b\nc" })),
+            ("/headers", json!({ "a": ["b\nc"] })),
+            ("/headers", json!({ "a": 1 })),
             ("/pathParameters", json!({ "theaterId": 1 })),
             ("/body", json!({})),
         ] {

@@ -1,24 +1,25 @@
-//! Events on their way in: what `lambda_http` would panic on is made harmless before it gets there.
+//! Events on their way in, as requests.
 //!
-//! It builds a URI of host, scheme, path and query, and decodes the body, and unwraps each. A caller chooses most of
-//! these, and a panic is a failed request without a summary line or a `request_id`. Of the URI nothing is used here.
+//! `lambda_http` would make requests of them too. But it builds a URI of host, scheme, path and query, and decodes the body,
+//! and unwraps each: a caller chooses most of these, and a panic is a failed request without a summary line or a
+//! `request_id`. Of the URI nothing is used here, so there is none.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::http::header::HOST;
-use lambda_http::request::LambdaRequest;
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceExt;
 use lambda_http::tower::util::{MapRequest, MapResponse};
-use lambda_http::{LambdaEvent, Request, RequestExt, Service};
+use lambda_http::{Body, LambdaEvent, Request, RequestExt, Service};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::content::{Answer, Told};
 use super::delivered::Delivered;
 
-/// The longest path and query that become part of a URI, each as it stands there: a URI has 65,534 bytes at the most.
-/// API Gateway takes 10,240 bytes of request line and headers.
+/// The longest path and query that are taken, each as it would stand in a URI. API Gateway takes 10,240 bytes of request line
+/// and headers.
 const LONGEST_PART: usize = 30 * 1024;
-/// What may not stand in a URI as it is, besides what isn't ASCII. Nothing is left that would be encoded again on the way.
+/// What may not stand in a URI as it is, besides what isn't ASCII. A path is shown in problems and in links.
 const NOT_IN_URIS: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'}');
 
@@ -35,26 +36,28 @@ pub fn events<S: Service<Request, Response = Answer>>(service: S) -> Events<S> {
 
 /// An event as a request.
 pub fn request(event: Event) -> Request {
-    let LambdaEvent { payload, context } = tame(event);
-    Request::from(payload).with_lambda_context(context)
+    let LambdaEvent { payload: Delivered(payload), context } = event;
+    let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/'));
+    let path = path.and_then(encoded).unwrap_or_else(|| "/".to_owned());
+    let query = payload.raw_query_string.as_deref().and_then(encoded).unwrap_or_default();
+    let Ok(query) = query.parse::<QueryMap>();
+    let mut request = Request::new(payload.body.map_or(Body::Empty, |body| decoded(body, payload.is_base64_encoded)));
+    *request.method_mut() = payload.request_context.http.method.clone();
+    *request.headers_mut() = payload.headers;
+    request
+        .with_raw_http_path(path)
+        .with_query_string_parameters(query)
+        .with_path_parameters(payload.path_parameters)
+        .with_request_context(RequestContext::ApiGatewayV2(payload.request_context))
+        .with_lambda_context(context)
 }
 
-/// The event without what can't be made a request of.
-fn tame(event: Event) -> LambdaEvent<LambdaRequest> {
-    let LambdaEvent { payload: Delivered(mut payload), context } = event;
-    payload.headers.remove(HOST);
-    payload.headers.remove("x-forwarded-proto");
-    payload.request_context.domain_name = None;
-    // It would be put before the path, as it is.
-    payload.request_context.stage = None;
-    let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/'));
-    payload.raw_path = Some(path.and_then(encoded).unwrap_or_else(|| "/".to_owned()));
-    payload.raw_query_string = Some(payload.raw_query_string.as_deref().and_then(encoded).unwrap_or_default());
-    if payload.is_base64_encoded && payload.body.as_deref().is_some_and(|body| STANDARD.decode(body).is_err()) {
-        // Then it is taken as it is, and refused as what it is.
-        payload.is_base64_encoded = false;
+/// A body as it was sent. One that isn't the base64 that it should be is taken as it is, and refused as what it is.
+fn decoded(body: String, is_base64: bool) -> Body {
+    match is_base64.then(|| STANDARD.decode(&body)) {
+        Some(Ok(bytes)) => Body::Binary(bytes),
+        _ => Body::Text(body),
     }
-    LambdaEvent { payload: LambdaRequest::ApiGatewayV2(payload), context }
 }
 
 /// A text as it may stand in a URI, unless it is too long for that.
