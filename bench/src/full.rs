@@ -134,7 +134,7 @@ async fn starts(results: &mut Results, effort: &Effort, stand: &Stand) -> Result
             _ => None,
         };
         results.sizes.push(size::measure(function)?);
-        results.starts.push(start::measure(function, effort.starts, counted, event, stand).await?);
+        results.starts.push(start::measure(function, effort.starts, counted, (&theater, event), stand).await?);
     }
     progress.done();
     Ok(())

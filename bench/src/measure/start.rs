@@ -27,8 +27,11 @@ pub(crate) struct Start {
     pub(crate) cpu: f64,
     /// The most memory in use by then, in KiB.
     pub(crate) peak_kib: f64,
-    /// Microseconds for the first request and for later ones; `None` for those of streams.
+    /// Microseconds for the first request of an instance that was told for which theater to warm up, of one that wasn't,
+    /// and for later ones; `None` where none are sent.
     pub(crate) first: Option<f64>,
+    #[serde(default)]
+    pub(crate) first_unwarmed: Option<f64>,
     pub(crate) warm: Option<f64>,
 }
 
@@ -37,11 +40,15 @@ pub(crate) async fn measure(
     function: &str,
     starts: usize,
     counted: bool,
-    event: Option<Bytes>,
+    (theater, event): (&str, Option<Bytes>),
     stand: &Stand,
 ) -> Result<Start> {
     let direct = Program::built(function, &stand.direct())?;
     let (mut walls, mut cpus, mut peaks, mut firsts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut warmed = stand.direct();
+    warmed.push(("WARM_THEATERS".to_owned(), theater.to_owned()));
+    let warmed = Program::built(function, &warmed)?;
+    let mut warmed_firsts = Vec::new();
     for _ in 0..starts {
         let instance = Instance::start(&direct).await?;
         walls.push(micros(instance.start) / 1e3);
@@ -50,6 +57,9 @@ pub(crate) async fn measure(
         peaks.push(instance.at_start.peak_kib as f64);
         if let Some(event) = &event {
             firsts.push(micros(instance.invoke(event.clone()).await?.latency));
+            drop(instance);
+            let instance = Instance::start(&warmed).await?;
+            warmed_firsts.push(micros(instance.invoke(event.clone()).await?.latency));
         }
     }
     walls.sort_by(f64::total_cmp);
@@ -66,7 +76,8 @@ pub(crate) async fn measure(
         before_connecting: before_connecting(function, starts, stand).await?,
         cpu: median(&mut cpus),
         peak_kib: median(&mut peaks),
-        first: Some(median(&mut firsts)).filter(|_| event.is_some()),
+        first: Some(median(&mut warmed_firsts)).filter(|_| event.is_some()),
+        first_unwarmed: Some(median(&mut firsts)).filter(|_| event.is_some()),
         warm,
     })
 }
