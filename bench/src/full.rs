@@ -48,7 +48,7 @@ const WHOLE: Effort = Effort {
 
 const QUICK: Effort = Effort {
     requests: 200,
-    starts: 3,
+    starts: 7,
     looks_for_memory: 10_000,
     buyers: &[1, 4, 16, 64],
     sale: Duration::from_secs(2),
