@@ -124,9 +124,13 @@ class AccessString(unittest.TestCase):
         self.assertEqual(self.run_script("begin", 1, 2, token, "missing", 500, 5000, 60000, 15000), b"fill")
         entry = b"\0\0\0\1" + b"\0\0\0\0\0\5" + b"\2" + b"\0\0\0\0" + b"\0"
         self.assertEqual(self.run_script("merge", 1, entry, "tell"), 1)
-        self.assertEqual(self.run_script("end", 1, token, slots, 60000, 1), 1)
+        self.assertEqual(self.run_script("end", 1, token, slots, 60000, 1, "r" * 8), 1)
         self.assertEqual(len(self.run_script("peek", 1, "\0\0\0\1")), 12)
-        self.assertEqual(len(self.functions.call("GET", "hall:{1}:availability")), 40 + 24)
+        string = self.functions.call("GET", "hall:{1}:availability")
+        self.assertEqual(len(string), 48 + 24)
+        # Who has seen it is told three numbers, all others the string.
+        self.assertEqual(len(self.run_script("look", string[40:48])), 3)
+        self.assertEqual(self.run_script("look", "another?"), string)
         # A renewal, and a layout that is newer.
         self.assertEqual(self.run_script("begin", 1, 2, "u" * 16, "renewal", 500, 5000, 60000, 15000), b"fresh")
         lease, longest = 30000, 60000
