@@ -12,7 +12,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 step = @printf '\n== %s\n' '$(1)'
 
-.PHONY: help run setup binaries test tests soak mutants check build bench bench-echo bench-render budgets check-budgets deploy undeploy deploy-test load sbom clean-data
+.PHONY: help run setup binaries test tests soak mutants check build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -26,6 +26,7 @@ help:
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        what those take, measured, into docs/performance.md; some 15 minutes, on a machine that does nothing else'
 	@echo '                  (QUICK=1: with few requests, into target/bench, in two minutes)'
+	@echo 'make scaling      what is kept of large halls, measured, and on-sales, simulated, for docs/scaling.md'
 	@echo 'make budgets      writes what those may take anew: bench/budgets.toml, which `make check` holds them to'
 	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
@@ -89,11 +90,18 @@ deploy-test: binaries build
 
 bench: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 bench: build bench-echo
+	@python3 local/install_tools.py bench || echo 'Without them the Python function is left out.'
 	@cargo run --quiet --profile measuring --locked -p boxoffice-bench -- $(if $(filter-out 0 no false,$(QUICK)),--quick)
 
 # The bare runtime, which functions are compared with. No function itself: it is named here, and nowhere that deploys.
 bench-echo: setup
 	cargo lambda build --release --locked -p bench-echo
+
+# What is kept of halls of all sizes, and on-sales simulated: docs/scaling, and the tables of docs/scaling.md on standard output.
+scaling: setup
+	@cargo build --quiet --profile measuring --locked -p boxoffice-bench
+	@$(TARGET)/measuring/boxoffice-bench growth
+	@$(TARGET)/measuring/boxoffice-bench simulate
 
 # Writes tables and plots anew from the figures in docs/performance.
 bench-render: binaries

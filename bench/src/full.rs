@@ -16,7 +16,7 @@ use crate::load::{cold, conflicts, sale};
 use crate::measure::exact::{self, Exact};
 use crate::measure::{memory, raw_get, size, start, timed};
 use crate::progress::Progress;
-use crate::report::{self, Cached, Called, Machine, Results, render_page, sections};
+use crate::report::{self, Called, Machine, Results, render_page, sections};
 use crate::runtime_api::TraceIds;
 use crate::stand::Stand;
 use crate::{FUNCTIONS, callgrind, choose, say};
@@ -149,10 +149,6 @@ async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
         let exact = exactly(kind, results.quick, &mut running, stand, looker).await?;
         let function = Instance::start(&Program::built(kind.function(), &stand.direct())?).await?;
         let timed = timed::measure(kind, effort.requests, stand, &function, looker).await?;
-        if let Kind::Hit(hall) = kind {
-            let bytes = stand.cached_bytes().await?;
-            results.cached.push(Cached { seats: hall.seats, sold: hall.sold, bytes });
-        }
         results.calls.push(Called::of(kind, timed, Some(exact)));
     }
     progress.done();

@@ -72,19 +72,6 @@ impl Stand {
     pub(crate) async fn forget(&self) -> Result<()> {
         redis::cmd("FLUSHALL").query_async::<()>(&mut self.redis.clone()).await.context("can't empty the cache")
     }
-
-    /// The memory that Valkey has in use for all keys, in bytes.
-    pub(crate) async fn cached_bytes(&self) -> Result<u64> {
-        let redis = &mut self.redis.clone();
-        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(redis).await?;
-        let mut bytes = 0;
-        for key in keys {
-            let used: Option<u64> =
-                redis::cmd("MEMORY").arg("USAGE").arg(&key).arg("SAMPLES").arg(0).query_async(redis).await?;
-            bytes += used.unwrap_or_default();
-        }
-        Ok(bytes)
-    }
 }
 
 fn patient(mut environment: Vec<(String, String)>) -> Vec<(String, String)> {

@@ -1,15 +1,20 @@
 //! Configuration: read once from the environment, checked at the start. The only place that looks there.
 
+mod aws;
+mod events;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::aws::{Authorities, AwsConfig, Endpoints};
+use crate::aws::Authorities;
 use crate::cache::{CacheAddress, IamUser, IamUserError};
 use crate::metrics::MetricsConfig;
 use crate::rules::limits::{Limit, Limits};
 use crate::rules::names::TheaterId;
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
 use crate::usecases::{Administrators, Terms};
+
+pub use events::EventsConfig;
 
 /// All that can be configured; the README's table explains each.
 #[derive(Clone, Debug)]
@@ -40,74 +45,6 @@ const MOST_PROXIES: usize = 10;
 
 /// The most theaters whose layouts are read before the first event: it waits for them.
 const MOST_WARM_THEATERS: usize = 10;
-
-/// Where `publish-events` tells what happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventsConfig {
-    /// `EVENT_BUS_NAME` and `EXPIRY_QUEUE_URL`.
-    Aws {
-        /// The bus's name.
-        bus_name: String,
-        /// The queue that brings wake-ups back.
-        queue_url: String,
-    },
-    /// `EVENTS_FILE`, on a machine of one's own.
-    File(String),
-}
-
-impl EventsConfig {
-    /// Reads the environment of this process.
-    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| std::env::var(variable).ok())
-    }
-
-    /// Reads variables from wherever. An empty one counts as not set.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let env = Env(&lookup);
-        if let Some(file) = env.text("EVENTS_FILE") {
-            return Ok(Self::File(file));
-        }
-        let needed = |variable: &'static str, what: &str| {
-            env.text(variable).ok_or_else(|| error(variable, format!("is not set; expected {what}, or EVENTS_FILE")))
-        };
-        Ok(Self::Aws {
-            bus_name: needed("EVENT_BUS_NAME", "the name of an event bus")?,
-            queue_url: needed("EXPIRY_QUEUE_URL", "the URL of an SQS queue")?,
-        })
-    }
-}
-
-impl AwsConfig {
-    /// Reads the environment of this process.
-    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| std::env::var(variable).ok())
-    }
-
-    /// Reads variables from wherever. An empty one counts as not set. The credentials themselves are read by the SDK; here is seen
-    /// that they are there.
-    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let env = Env(&lookup);
-        for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-            env.text(variable)
-                .ok_or_else(|| error(variable, "is not set; expected credentials, as Lambda sets them"))?;
-        }
-        let region = env.text("AWS_REGION").or_else(|| env.text("AWS_DEFAULT_REGION"));
-        Ok(Self {
-            region: region.ok_or_else(|| error("AWS_REGION", "is not set; expected a region, like eu-central-1"))?,
-            endpoints: Endpoints {
-                all: env.text("AWS_ENDPOINT_URL"),
-                dynamodb: env.text("AWS_ENDPOINT_URL_DYNAMODB"),
-                eventbridge: env.text("AWS_ENDPOINT_URL_EVENTBRIDGE"),
-                sqs: env.text("AWS_ENDPOINT_URL_SQS"),
-            },
-            use_fips: env.flag("AWS_USE_FIPS_ENDPOINT")?,
-            use_dual_stack: env.flag("AWS_USE_DUALSTACK_ENDPOINT")?,
-            authorities: env.authorities()?,
-        })
-    }
-}
 
 /// A variable that isn't what it has to be.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

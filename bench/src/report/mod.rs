@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 pub(crate) use self::page::render_page;
-pub(crate) use self::results::{Cached, Called, Machine, Results};
+pub(crate) use self::results::{Called, Machine, Results};
 pub(crate) use self::tables::sections;
 
 const RESULTS: &str = "results.json";

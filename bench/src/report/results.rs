@@ -31,7 +31,6 @@ pub(crate) struct Results {
     /// Why there is nothing of Python.
     pub(crate) no_python: Option<String>,
     pub(crate) memory: Vec<Memory>,
-    pub(crate) cached: Vec<Cached>,
     pub(crate) sales: Vec<Sale>,
     pub(crate) cold: Cold,
     pub(crate) conflicts: Vec<Conflicts>,
@@ -66,14 +65,6 @@ impl Called {
         let (seats, sold) = (kind.hall().map(|hall| hall.seats), kind.hall().map(|hall| hall.sold));
         Self { name: kind.name(), what: kind.what().to_owned(), seats, sold, timed, exact }
     }
-}
-
-/// What a theater takes of the cache's memory.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Cached {
-    pub(crate) seats: usize,
-    pub(crate) sold: Sold,
-    pub(crate) bytes: u64,
 }
 
 impl Results {

@@ -124,13 +124,7 @@ fn grown(results: &Results) -> String {
             table.row(&[format!("{what}, {sold}: {unit}"), number(line.base), number(line.slope)]);
         }
     }
-    let mut cached = Table::new(&["seats", "sold", "bytes of Redis' memory"]);
-    for one in &results.cached {
-        #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
-        let (seats, bytes) = (number(one.seats as f64), number(one.bytes as f64));
-        cached.row(&[seats, one.sold.to_string(), bytes]);
-    }
-    format!("{}\n{}", table.text(), cached.text())
+    table.text()
 }
 
 fn references(results: &Results) -> String {

@@ -96,7 +96,7 @@ pub(crate) struct Stack {
     pub(crate) look_cpu: f64,
     /// The same for each seat, unless a 304 is told by the header alone: measured.
     pub(crate) look_cpu_a_seat: f64,
-    /// The same of a write: the goal that the bench holds it to.
+    /// The same of a write: measured.
     pub(crate) write_cpu: f64,
     /// A round trip to the cache within a zone: assumed.
     pub(crate) cache_trip: f64,
@@ -232,9 +232,9 @@ impl Default for Stack {
             provisioned: 0,
             cold_start: 150.0,
             memory: 512.0,
-            look_cpu: 150.0,
-            look_cpu_a_seat: 0.07,
-            write_cpu: 150.0,
+            look_cpu: 130.0,
+            look_cpu_a_seat: 0.012,
+            write_cpu: 650.0,
             cache_trip: 1.0,
             table_trip: 6.0,
             network: 40.0,

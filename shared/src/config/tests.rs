@@ -1,6 +1,7 @@
 //! Each variable, right and wrong.
 
 use super::*;
+use crate::aws::{AwsConfig, Endpoints};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::read(|wanted| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned()))

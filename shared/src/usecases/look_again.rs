@@ -47,7 +47,7 @@ impl BoxOffice {
         };
         let layout = self.not_behind(layout, string.layout_version, tally).await?;
         if !string.is_of(&layout) {
-            return self.fill(cache, layout, tally).await.map(Looked::Seats);
+            return Box::pin(self.fill(cache, layout, tally)).await.map(Looked::Seats);
         }
         let renewed = self.renewed(cache, &layout, string.ends_at, tally).await;
         Ok(renewed.map_or(Looked::Unchanged(seen), Looked::Seats))

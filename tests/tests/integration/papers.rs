@@ -182,7 +182,8 @@ fn each_log_group_ends_what_it_keeps() {
 #[test]
 fn the_readme_explains_every_setting() {
     let readme = read("README.md");
-    let source = read("shared/src/config.rs");
+    let source =
+        ["config.rs", "config/aws.rs", "config/events.rs"].map(|file| read(&format!("shared/src/{file}"))).concat();
     let names = source.split('"').filter(|text| {
         text.len() > 5 && text.contains('_') && text.bytes().all(|c| c.is_ascii_uppercase() || c == b'_')
     });

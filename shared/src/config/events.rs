@@ -1,0 +1,40 @@
+//! Where `publish-events` tells what happened.
+
+use super::{ConfigError, Env, error};
+
+/// Where `publish-events` tells what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventsConfig {
+    /// `EVENT_BUS_NAME` and `EXPIRY_QUEUE_URL`.
+    Aws {
+        /// The bus's name.
+        bus_name: String,
+        /// The queue that brings wake-ups back.
+        queue_url: String,
+    },
+    /// `EVENTS_FILE`, on a machine of one's own.
+    File(String),
+}
+
+impl EventsConfig {
+    /// Reads the environment of this process.
+    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|variable| std::env::var(variable).ok())
+    }
+
+    /// Reads variables from wherever. An empty one counts as not set.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let env = Env(&lookup);
+        if let Some(file) = env.text("EVENTS_FILE") {
+            return Ok(Self::File(file));
+        }
+        let needed = |variable: &'static str, what: &str| {
+            env.text(variable).ok_or_else(|| error(variable, format!("is not set; expected {what}, or EVENTS_FILE")))
+        };
+        Ok(Self::Aws {
+            bus_name: needed("EVENT_BUS_NAME", "the name of an event bus")?,
+            queue_url: needed("EXPIRY_QUEUE_URL", "the URL of an SQS queue")?,
+        })
+    }
+}
