@@ -26,6 +26,7 @@ help:
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        what those take, measured, into docs/performance.md; some 15 minutes, on a machine that does nothing else'
 	@echo '                  (QUICK=1: with few requests, into target/bench, in two minutes)'
+	@echo 'make bench-render writes tables and plots of docs/performance.md anew from the figures that are there'
 	@echo 'make scaling      what is kept of large halls, measured, and on-sales, simulated, for docs/scaling.md'
 	@echo 'make budgets      writes what those may take anew: bench/budgets.toml, which `make check` holds them to'
 	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
@@ -90,7 +91,7 @@ deploy-test: binaries build
 
 bench: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 bench: build bench-echo
-	@python3 local/install_tools.py bench || echo 'Without them the Python function is left out.'
+	@python3 local/install_tools.py bench || echo 'Without its packages the Python reference is left out.'
 	@cargo run --quiet --profile measuring --locked -p boxoffice-bench -- $(if $(filter-out 0 no false,$(QUICK)),--quick)
 
 # The bare runtime, which functions are compared with. No function itself: it is named here, and nowhere that deploys.

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use boxoffice::aws::{Authorities, Https};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::startup;
@@ -42,9 +41,9 @@ async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     let theaters = file::parse(&text).map_err(|error| format!("{path}: {error}"))?;
     let config = Config::from_env()?;
-    // An operator's credentials and region may be anywhere where tools of AWS look, and the way to AWS lead through a company's proxy.
-    let sdk =
-        aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(Https::new(Authorities::System)).load().await;
+    // An operator's credentials and region may be anywhere where tools of AWS look, and the way to AWS may lead through a company's proxy:
+    // the SDK's own way, which the functions do without.
+    let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
     let store = startup::store(&config, &sdk, Clock::System);
     let office = BoxOffice::new(store, None, Clock::System, config.terms);
     for Theater { id, layout } in theaters {

@@ -41,7 +41,7 @@ def slots(seats):
 
 
 def revision(body, layout_version):
-    """What stands for these slots (shared/src/cache/revision.rs); a script of format 1 doesn't ask for it."""
+    """What stands for these slots (shared/src/cache/revision.rs)."""
     return xxhash.xxh3_64_digest(body, seed=layout_version)
 
 

@@ -17,19 +17,19 @@ use boxoffice_local::LocalStack;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::halls::AT_ONCE;
+
 const TABLE: &str = "boxoffice-growth";
 const HALLS: [usize; 5] = [6, 300, 1_200, 10_000, 20_000];
 /// Up to here every seat is really reserved and booked; beyond, what that takes is computed. (The embedded engine takes minutes for
 /// thousands of large transactions.)
 const LARGEST_SOLD: usize = 1_200;
-/// Seats of a transaction: as many as there may be.
-const AT_ONCE: usize = 49;
 /// DynamoDB bills each item 100 bytes on top of what it weighs
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
 const STORED_ON_TOP: u64 = 100;
 /// A read unit reads so much.
 const READ_UNIT: u64 = 4_096;
-/// A UUID, `reserved`, `booked`; a number of 13 digits (ms), of 10 (s): half a byte a digit, and one.
+/// A UUID; a number of 13 digits (ms), of 10 (s): half a byte a digit, and one.
 const UUID: usize = 36;
 const MILLIS: usize = 8;
 const SECONDS: usize = 6;

@@ -20,7 +20,7 @@ use crate::stand::{Stand, TABLE};
 pub(crate) const SIZES: [usize; 4] = [6, 300, 1_200, 10_000];
 const SEATS_OF_A_ROW: usize = 50;
 /// Seats that one transaction of DynamoDB can book, and items that one batch can write.
-const AT_ONCE: usize = 49;
+pub(crate) const AT_ONCE: usize = 49;
 const IN_A_BATCH: usize = 25;
 
 /// How much of a hall is sold.

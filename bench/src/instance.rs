@@ -39,7 +39,7 @@ impl Program {
         Ok(Self::of(name, binary, Vec::new(), environment))
     }
 
-    /// The Python function that looks, which may be missing.
+    /// A function of the Python reference, which may be missing.
     pub(crate) fn python(function: &str, environment: &[(String, String)]) -> Result<Self> {
         let binary = checkout::root()?.join("bench/python/run");
         if !binary.is_file() {

@@ -1,6 +1,5 @@
 //! Goals, and whether they are met.
 
-use super::growth::line;
 use super::results::Results;
 use super::table::{Table, number};
 use crate::FUNCTIONS;
@@ -98,7 +97,7 @@ fn looking(results: &Results) -> Vec<Goal> {
     let to_floor = hit.zip(floor).map(|(hit, floor)| hit.timed.cpu / floor);
     let python = results.python.iter().find(|call| call.name == "get-seats hit, 300 seats, half sold");
     let to_python = python.zip(hit).map(|(python, hit)| python.timed.cpu / hit.timed.cpu);
-    let slope = line(results, "hit", Sold::Half, |call| Some(call.timed.cpu * 1e3)).map(|line| line.slope);
+    let slope = results.line("hit", Sold::Half, |call| Some(call.timed.cpu * 1e3)).map(|line| line.slope);
     let known = |seats: usize| results.call(&format!("get-seats 304, {seats} seats, half sold"));
     let wire = |seats| Some(known(seats)?.exact?.redis.received);
     let processor = |seats| Some(known(seats)?.timed.cpu);
@@ -144,7 +143,15 @@ fn sizes(results: &Results) -> Vec<Goal> {
         Goal::most("largest binary", "MiB", 6.0, of(|size| size.binary)),
         Goal::most("largest zip", "MiB", 2.5, of(|size| size.zip)),
         Goal::most("most memory at the first `/next`, largest function", "MiB", 8.0, at_start),
-        Goal::most("most memory after all those looks", "MiB", 12.0, lived.map(|lived| lived.at_end as f64 / 1_024.0)),
+        Goal::most(
+            format!(
+                "most memory after {} looks",
+                lived.map_or_else(|| "all".to_owned(), |lived| number(lived.requests as f64))
+            ),
+            "MiB",
+            12.0,
+            lived.map(|lived| lived.at_end as f64 / 1_024.0),
+        ),
         Goal::most("growth a look, trace ids being the same", "bytes", 1.0, same.map(|same| same.growth)),
     ]
 }

@@ -2,7 +2,6 @@
 
 mod costs;
 mod goals;
-mod growth;
 mod page;
 mod plots;
 mod results;

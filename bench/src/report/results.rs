@@ -14,6 +14,7 @@ use crate::measure::raw_get::RawGet;
 use crate::measure::size::Size;
 use crate::measure::start::Start;
 use crate::measure::timed::Timed;
+use crate::stats::{Line, fit};
 
 /// All that was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,14 @@ impl Results {
     pub(crate) fn by_seats(&self, what: &str, sold: Sold) -> Vec<(usize, &Called)> {
         let calls = self.calls.iter().filter(|call| call.what == what && call.sold == Some(sold));
         calls.filter_map(|call| Some((call.seats?, call))).collect()
+    }
+
+    /// The line that a figure of looks follows, in halls that are sold so far.
+    #[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
+    pub(crate) fn line(&self, what: &str, sold: Sold, of: impl Fn(&Called) -> Option<f64>) -> Option<Line> {
+        let calls = self.by_seats(what, sold);
+        let points: Vec<_> = calls.iter().filter_map(|(seats, call)| Some((*seats as f64, of(call)?))).collect();
+        fit(&points)
     }
 
     pub(crate) fn start(&self, function: &str) -> Option<&Start> {

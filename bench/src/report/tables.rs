@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::results::{Called, Results};
 use super::table::{Table, number, optional};
-use super::{costs, goals, growth};
+use super::{costs, goals};
 use crate::halls::Sold;
 use crate::load::conflicts::Crowd;
 
@@ -115,9 +115,9 @@ fn grown(results: &Results) -> String {
     let instructions = |call: &Called| call.exact?.instructions;
     for (what, sold) in [("hit", Sold::Empty), ("hit", Sold::Half), ("hit", Sold::Out), ("304", Sold::Half)] {
         let lines = [
-            ("CPU, µs", growth::line(results, what, sold, |call| Some(call.timed.cpu))),
-            ("instructions", growth::line(results, what, sold, instructions)),
-            ("bytes from Redis", growth::line(results, what, sold, |call| Some(call.exact?.redis.received))),
+            ("CPU, µs", results.line(what, sold, |call| Some(call.timed.cpu))),
+            ("instructions", results.line(what, sold, instructions)),
+            ("bytes from Redis", results.line(what, sold, |call| Some(call.exact?.redis.received))),
         ];
         for (unit, line) in lines {
             let Some(line) = line else { continue };

@@ -88,7 +88,7 @@ pub(crate) struct Stack {
     pub(crate) instances_per_10_s: f64,
     /// Instances of each function that are warm from the start: provisioned concurrency.
     pub(crate) provisioned: u32,
-    /// A cold start: the process takes 10 to 30 ms (measured), what Lambda does before that is assumed.
+    /// A cold start: the process takes 2 to 4 ms (measured), what Lambda does before that is assumed.
     pub(crate) cold_start: f64,
     /// MB of each function: the template's default.
     pub(crate) memory: f64,
@@ -128,7 +128,7 @@ pub(crate) struct Stack {
     pub(crate) partition_reads: f64,
     /// How long a write waits for them before 503: `DYNAMODB_TOTAL_TIMEOUT_MS` less what deciding takes.
     pub(crate) table_patience: f64,
-    /// Bytes of a seat's item: computed, and held against the embedded engine's consumed capacity.
+    /// Bytes of a seat's item: between a booked seat's 109 and a reserved one's 180, docs/scaling/growth.json.
     pub(crate) item_bytes: f64,
     /// Whether reserving bears no id, so that the cache may refuse it early.
     pub(crate) refuses_early: bool,

@@ -12,7 +12,7 @@ use super::whole;
 /// The string's header, and a slot: shared/src/cache/packed.rs.
 const HEADER_BYTES: f64 = 48.0;
 const SLOT_BYTES: f64 = 12.0;
-/// A position and a slot; what a small answer of the cache is, with its framing; a merge's or a peek's part for each seat.
+/// A position and a slot; what a small answer of the cache is at the most, with its framing; a merge's or a peek's part for each seat.
 const ENTRY_BYTES: f64 = 16.0;
 const SMALL_BYTES: f64 = 100.0;
 /// What a script counts as, in calls: assumed.
@@ -146,7 +146,6 @@ impl Serving {
             tally.looks_refused += 1;
             return Looked { took: network + takes, version: None };
         }
-        tally.hits += u64::from(known);
         tally.bypasses += u64::from(!known);
         tally.not_modified += u64::from(unchanged);
         tally.bytes_out += self.answer(unchanged, (seen > 0).then_some(changes), seats);

@@ -63,8 +63,6 @@ impl Flow {
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) limits: BTreeMap<Component, Limit>,
-    /// Looks by their answer.
-    pub(super) hits: u64,
     pub(super) not_modified: u64,
     pub(super) bypasses: u64,
     pub(super) from_edge: u64,
@@ -114,7 +112,6 @@ impl Tally {
         let times = || Histogram::new_with_bounds(1, 60_000_000, 3).ok();
         Some(Self {
             limits,
-            hits: 0,
             not_modified: 0,
             bypasses: 0,
             from_edge: 0,

@@ -98,3 +98,12 @@ fn a_crowd_that_everything_can_serve_is_refused_nothing() {
     assert_eq!(outcome.writes_refused, 0);
     assert!(outcome.write_units_a_seat < 8.0, "{}", outcome.write_units_a_seat);
 }
+
+#[test]
+fn what_is_assumed_of_the_stack_is_assumed_of_single_calls_too() {
+    let (stack, assumed) = (Stack::default(), prices().assumed);
+    assert_eq!(
+        [stack.cache_trip, stack.table_trip, stack.memory],
+        [assumed.redis_ms, assumed.dynamodb_ms, assumed.memory_mb]
+    );
+}

@@ -24,11 +24,11 @@ pub enum Authorities {
 }
 
 impl Authorities {
-    /// Their certificates, as PEM.
+    /// The certificates of those that can be read, as PEM: clients refuse all for one that can't.
     pub fn pem(self) -> Cow<'static, [u8]> {
         match self {
             Self::Amazon => Cow::Borrowed(AMAZON),
-            Self::System => system().iter().flat_map(|certificate| pem(certificate)).collect::<Vec<_>>().into(),
+            Self::System => system().iter().filter(can_be_read).flat_map(|one| pem(one)).collect::<Vec<_>>().into(),
         }
     }
 
@@ -62,6 +62,10 @@ fn system() -> Vec<CertificateDer<'static>> {
         tracing::warn!(%error, "an authority of the system's can't be read");
     }
     found.certs
+}
+
+pub(super) fn can_be_read(certificate: &&CertificateDer<'_>) -> bool {
+    RootCertStore::empty().add((*certificate).clone().into_owned()).is_ok()
 }
 
 fn pem(certificate: &[u8]) -> Vec<u8> {

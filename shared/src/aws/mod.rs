@@ -1,7 +1,6 @@
 //! How AWS is reached: who asks, in which region, where, and over what.
 //!
-//! In Lambda all of this is in the environment. The SDK's usual way looks in nine more places for it and carries the code for each, which
-//! is most of what an instance would do before its first event.
+//! In Lambda all of this is in the environment. The SDK's usual way looks in nine more places for it, and carries the code for each.
 
 mod authorities;
 mod https;

@@ -6,7 +6,7 @@ use super::super::parameters::NotModified;
 use super::super::tally::{Component, Tally};
 use super::{ENTRY_BYTES, HEADER_BYTES, Purpose, SCRIPT_CALLS, SLOT_BYTES, SMALL_BYTES, Serving, count};
 
-/// Megabytes of a Query's page, and milliseconds for each page: the first cited, the second assumed.
+/// Bytes of a Query's page, and milliseconds for each page: the first cited, the second assumed.
 const PAGE_BYTES: f64 = 1_048_576.0;
 const PAGE_TIME: f64 = 15.0;
 /// MB at which Lambda gives a function one whole processor: cited.
