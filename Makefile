@@ -10,7 +10,8 @@ MINUTES = 60
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
-step = @printf '\n== %s\n' '$(1)'
+export STARTED := $(shell date +%s)
+step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
 .PHONY: help run setup binaries test tests soak mutants check build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
 
@@ -78,6 +79,7 @@ check:
 	@$(MAKE) --no-print-directory check-budgets
 	$(call step,the API as docs/openapi.yaml has it)
 	@python3 tests/api_fuzz/run.py
+	$(call step,all checks passed)
 
 mutants: setup
 	@tests/mutants/run.py $(MUTANTS)
@@ -98,7 +100,7 @@ bench: build bench-echo
 bench-echo: setup
 	cargo lambda build --release --locked -p bench-echo
 
-# What is kept of halls of all sizes, and on-sales simulated: docs/scaling, and the tables of docs/scaling.md on standard output.
+# What is kept of halls of all sizes, and on-sales simulated: docs/scaling, and the tables of docs/scaling.md.
 scaling: setup
 	@cargo build --quiet --profile measuring --locked -p boxoffice-bench
 	@$(TARGET)/measuring/boxoffice-bench growth

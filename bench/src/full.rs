@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use boxoffice_local::checkout;
 
 use crate::cases::{Kind, USUAL};
+use crate::cores::OneCore;
 use crate::halls::{Hall, SIZES, Sold};
 use crate::instance::{Instance, NotInstalled, Program, scratch};
 use crate::load::conflicts::Crowd;
@@ -16,7 +17,7 @@ use crate::load::{cold, conflicts, sale};
 use crate::measure::exact::{self, Exact};
 use crate::measure::{memory, raw_get, size, start, timed};
 use crate::progress::Progress;
-use crate::report::{self, Called, Machine, Results, render_page, sections};
+use crate::report::{self, Called, Machine, Results, sections};
 use crate::runtime_api::TraceIds;
 use crate::stand::Stand;
 use crate::{FUNCTIONS, callgrind, choose, say};
@@ -81,8 +82,7 @@ fn docs() -> Result<PathBuf> {
 
 fn write_page(results: &Results) -> Result<()> {
     let path = docs()?.join("performance.md");
-    let page = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-    std::fs::write(&path, render_page(&page, &sections(results)?)?)?;
+    report::write_page(&path, &sections(results)?)?;
     say(&format!("tables: {}", path.display()))
 }
 
@@ -96,28 +96,30 @@ fn show(results: &Results) -> Result<()> {
 async fn measure(quick: bool) -> Result<Results> {
     let effort = if quick { &QUICK } else { &WHOLE };
     let machine = machine()?;
-    let progress = Progress::new("halls", Hall::all().count() as u64);
+    let day = jiff::Timestamp::from_millisecond(i64::try_from(boxoffice::clock::Clock::System.now().0)?)?;
+    let day = day.strftime("%Y-%m-%d").to_string();
+    let mut results = Results { day, quick, machine, ..Results::default() };
+    single(&mut results, effort).await?;
+    crowds(&mut results, effort).await?;
+    Ok(results)
+}
+
+/// What is measured of one process at a time: on one core, which it shares with the engines.
+async fn single(results: &mut Results, effort: &Effort) -> Result<()> {
+    let _core = OneCore::keep()?;
+    results.choosing = choose::measure()?;
     let stand = Stand::start().await?;
+    let progress = Progress::new("halls", Hall::all().count() as u64);
     for hall in Hall::all() {
         progress.step(&hall.theater());
         hall.prepare(&stand).await?;
     }
     progress.done();
     let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
-    let day = jiff::Timestamp::from_millisecond(i64::try_from(boxoffice::clock::Clock::System.now().0)?)?;
-    let mut results = Results {
-        day: day.strftime("%Y-%m-%d").to_string(),
-        quick,
-        machine,
-        choosing: choose::measure()?,
-        ..Results::default()
-    };
-    starts(&mut results, effort, &stand).await?;
-    calls(&mut results, effort, &stand, &looker).await?;
-    references(&mut results, effort, &stand, &looker).await?;
-    lives(&mut results, effort, &stand, &looker).await?;
-    crowds(&mut results, effort, &stand).await?;
-    Ok(results)
+    starts(results, effort, &stand).await?;
+    calls(results, effort, &stand, &looker).await?;
+    references(results, effort, &stand, &looker).await?;
+    lives(results, effort, &stand, &looker).await
 }
 
 async fn starts(results: &mut Results, effort: &Effort, stand: &Stand) -> Result<()> {
@@ -219,7 +221,9 @@ async fn lives(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
     Ok(())
 }
 
-async fn crowds(results: &mut Results, effort: &Effort, stand: &Stand) -> Result<()> {
+/// What many do at once: on all cores.
+async fn crowds(results: &mut Results, effort: &Effort) -> Result<()> {
+    let stand = &Stand::start().await?;
     let progress = Progress::new("crowds", (effort.buyers.len() + 1 + Crowd::ALL.len()) as u64);
     for buyers in effort.buyers {
         progress.step(&format!("a sale to {buyers}"));
@@ -227,6 +231,7 @@ async fn crowds(results: &mut Results, effort: &Effort, stand: &Stand) -> Result
     }
     progress.step("a cold theater");
     let hall = Hall { seats: 1_200, sold: Sold::Out };
+    hall.prepare(stand).await?;
     results.cold = cold::run(hall, 1_000, effort.crowd, effort.rounds, stand).await?;
     for crowd in Crowd::ALL {
         progress.step("a hundred for each seat");

@@ -1,6 +1,5 @@
 //! How what is kept grows with the hall: bytes in Redis, bytes and units in DynamoDB. On the real Valkey and the embedded DynamoDB.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,19 +13,18 @@ use boxoffice::rules::selection::Selection;
 use boxoffice::store::{BookOutcome, BookRequest, ReserveOutcome, ReserveRequest, Store};
 use boxoffice::tally::Tally;
 use boxoffice_local::LocalStack;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::halls::AT_ONCE;
+use crate::report::{Table, write_page};
+use crate::say;
 
 const TABLE: &str = "boxoffice-growth";
 const HALLS: [usize; 5] = [6, 300, 1_200, 10_000, 20_000];
 /// Up to here every seat is really reserved and booked; beyond, what that takes is computed. (The embedded engine takes minutes for
 /// thousands of large transactions.)
 const LARGEST_SOLD: usize = 1_200;
-/// DynamoDB bills each item 100 bytes on top of what it weighs
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>).
-const STORED_ON_TOP: u64 = 100;
 /// A read unit reads so much.
 const READ_UNIT: u64 = 4_096;
 /// A UUID; a number of 13 digits (ms), of 10 (s): half a byte a digit, and one.
@@ -35,7 +33,7 @@ const MILLIS: usize = 8;
 const SECONDS: usize = 6;
 
 /// What one hall takes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Grown {
     seats: usize,
     /// Bytes of the hall's string, and what Valkey's MEMORY USAGE says of its key.
@@ -49,7 +47,7 @@ pub(crate) struct Grown {
 }
 
 /// Units, as the embedded engine counts them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Counted {
     /// Of one strongly consistent Query of all seats, while all were reserved and once all were booked.
     reserved_read_units: f64,
@@ -66,44 +64,48 @@ struct Hall {
     layout: Layout,
 }
 
-/// Measures all halls, prints them and writes growth.json into docs/scaling.
-pub(crate) async fn all(checkout: &Path, out: &mut impl std::io::Write) -> Result<()> {
+/// Measures all halls, and writes growth.json into docs/scaling, and a table of it into docs/scaling.md.
+pub(crate) async fn all(checkout: &Path) -> Result<()> {
     let stack = LocalStack::start()?;
     stack.create_table(TABLE).await?;
-    let mut table = String::from(
-        "| seats | bytes of the string | MEMORY USAGE | bytes reserved, booked | read units of a Query, computed | counted \
-         | write units counted: reserve, book |\n| --- | --- | --- | --- | --- | --- | --- |\n",
-    );
     let mut all = Vec::new();
     for seats in HALLS {
-        let grown = measure(&stack, seats).await?;
-        let computed = |bytes: u64| bytes.div_ceil(READ_UNIT);
-        let counted = grown.counted.as_ref().map_or(["-".to_owned(), "-".to_owned()], |counted| {
-            let Counted { reserved_read_units, booked_read_units, reserve_write_units, book_write_units } = counted;
-            [
-                format!("{reserved_read_units}, {booked_read_units}"),
-                format!("{reserve_write_units}, {book_write_units}"),
-            ]
-        });
-        writeln!(
-            table,
-            "| {seats} | {} | {} | {}, {} | {}, {} | {} | {} |",
-            grown.cache_string,
-            grown.cache_memory,
-            grown.reserved_bytes,
-            grown.booked_bytes,
-            computed(grown.reserved_bytes),
-            computed(grown.booked_bytes),
-            counted[0],
-            counted[1],
-        )?;
-        all.push(grown);
+        all.push(measure(&stack, seats).await?);
     }
-    writeln!(out, "{table}\nStored, DynamoDB bills {STORED_ON_TOP} bytes more for each item.")?;
     let folder = checkout.join("docs/scaling");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join("growth.json"), serde_json::to_string_pretty(&all)? + "\n")
-        .context("can't write growth.json")
+        .context("can't write growth.json")?;
+    let [section] = sections(&all);
+    say(&format!("## {}\n\n{}", section.0, section.1))?;
+    write_page(&checkout.join("docs/scaling.md"), &[section])
+}
+
+/// What docs/scaling.md shows of it.
+fn sections(all: &[Grown]) -> [(&'static str, String); 1] {
+    let mut table = Table::new(&[
+        "seats",
+        "bytes of the string",
+        "MEMORY USAGE",
+        "bytes reserved, booked",
+        "read units of a Query, computed",
+        "counted",
+        "write units counted: reserve, book",
+    ]);
+    for grown in all {
+        let pair = |[reserved, booked]: [f64; 2]| format!("{reserved}, {booked}");
+        let counted = |of: fn(&Counted) -> [f64; 2]| grown.counted.as_ref().map_or("-".to_owned(), |one| pair(of(one)));
+        table.row(&[
+            grown.seats.to_string(),
+            grown.cache_string.to_string(),
+            grown.cache_memory.to_string(),
+            format!("{}, {}", grown.reserved_bytes, grown.booked_bytes),
+            format!("{}, {}", grown.reserved_bytes.div_ceil(READ_UNIT), grown.booked_bytes.div_ceil(READ_UNIT)),
+            counted(|one| [one.reserved_read_units, one.booked_read_units]),
+            counted(|one| [one.reserve_write_units, one.book_write_units]),
+        ]);
+    }
+    [("kept", table.text())]
 }
 
 async fn measure(stack: &LocalStack, seats: usize) -> Result<Grown> {
@@ -223,5 +225,23 @@ impl Hall {
             units += tally.costs().capacity_units;
         }
         Ok(units)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::render_page;
+
+    #[test]
+    fn the_page_shows_the_figures_that_lie_beside_it() {
+        let docs = boxoffice_local::checkout::root().unwrap().join("docs");
+        let page = std::fs::read_to_string(docs.join("scaling.md")).unwrap();
+        let all: Vec<Grown> =
+            serde_json::from_str(&std::fs::read_to_string(docs.join("scaling/growth.json")).unwrap()).unwrap();
+        assert!(
+            page == render_page(&page, &sections(&all)).unwrap(),
+            "docs/scaling.md isn't of growth.json: `make scaling`"
+        );
     }
 }

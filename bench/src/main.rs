@@ -4,14 +4,14 @@
 //! boxoffice-bench [--quick]            measures all, and writes docs/performance (--quick: less, into target/bench)
 //! boxoffice-bench render               writes tables and plots anew, from the figures that are there
 //! boxoffice-bench budgets [--write]    compares with bench/budgets.toml, or writes it
-//! boxoffice-bench growth               what is kept of halls of all sizes, into docs/scaling
-//! boxoffice-bench simulate             on-sales simulated, into docs/scaling
+//! boxoffice-bench growth               what is kept of halls of all sizes, into docs/scaling and docs/scaling.md
+//! boxoffice-bench simulate             on-sales simulated, into the same
 //! ```
 //!
 //! | module | what it is |
 //! | --- | --- |
 //! | [`runtime_api`], [`instance`] | Lambda: the API that a function asks for events, and a function's process |
-//! | [`process`], [`callgrind`], [`wiretap`] | what a process takes: processor and memory, instructions, traffic |
+//! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | what a process takes: processor and memory, instructions, traffic; and which core it may have |
 //! | [`stand`], [`halls`], [`events`], [`cases`] | what there is to measure: engines, halls, events, kinds of calls |
 //! | [`measure`] | single processes measured |
 //! | [`load`] | many at once |
@@ -24,6 +24,7 @@ mod budgets;
 mod callgrind;
 mod cases;
 mod choose;
+mod cores;
 mod events;
 mod full;
 mod growth;
@@ -61,8 +62,8 @@ async fn main() -> Result<ExitCode> {
         ["render"] => full::render().map(|()| ExitCode::SUCCESS),
         ["budgets"] => Ok(if budgets::check().await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         ["budgets", "--write"] => budgets::write().await.map(|()| ExitCode::SUCCESS),
-        ["simulate"] => simulate::all(&checkout::root()?, &mut std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
-        ["growth"] => growth::all(&checkout::root()?, &mut std::io::stdout().lock()).await.map(|()| ExitCode::SUCCESS),
+        ["simulate"] => simulate::all(&checkout::root()?).map(|()| ExitCode::SUCCESS),
+        ["growth"] => growth::all(&checkout::root()?).await.map(|()| ExitCode::SUCCESS),
         other => bail!("{other:?}: expected nothing, --quick, render, budgets, budgets --write, growth or simulate"),
     }
 }

@@ -41,12 +41,16 @@ impl LocalStack {
     }
 }
 
+/// What the functions' environment tells the C library, as in `infra/template.yaml`: to keep the memory that it has.
+pub const GLIBC_TUNABLES: &str = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864";
+
 /// The environment of a function, or of the theater loader, on engines of this machine.
 pub fn environment(table: &str, endpoint: &str, cache_url: &str) -> Vec<(String, String)> {
     [
         ("TABLE_NAME", table),
         ("CACHE_URL", cache_url),
         ("LOG_LEVEL", "info"),
+        ("GLIBC_TUNABLES", GLIBC_TUNABLES),
         ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),

@@ -25,15 +25,15 @@ pub enum StartError {
     Config(#[from] ConfigError),
 }
 
-/// Starts logging and counting, reads the configuration and makes the clients.
-pub async fn start() -> Result<Publisher, StartError> {
+/// Starts logging and counting, reads the configuration and makes the clients. What it returns lives as long as the process.
+pub async fn start() -> Result<&'static Publisher, StartError> {
     let config = boxoffice::config::log_level_from_env().and_then(|level| {
         boxoffice::telemetry::start(level);
         boxoffice::metrics::start(boxoffice::config::metrics_from_env()?);
         Ok((Config::from_env()?, AwsConfig::from_env()?, EventsConfig::from_env()?))
     });
     match config {
-        Ok((config, aws, events)) => Ok(connect(&config, &aws, events)),
+        Ok((config, aws, events)) => Ok(Box::leak(Box::new(connect(&config, &aws, events)))),
         Err(error) => {
             boxoffice::telemetry::start(tracing::Level::INFO);
             tracing::error!(%error, "can't start");

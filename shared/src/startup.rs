@@ -1,10 +1,13 @@
 //! Start-up: from configuration to a box office whose connections are open.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, Service};
+use serde::{Deserialize, Serialize};
 
 use crate::aws::{AwsConfig, sdk};
 use crate::cache::{Cache, CacheError, Signer};
@@ -31,7 +34,9 @@ pub enum StartError {
 }
 
 /// Starts logging and counting, reads the configuration and connects: all that a function does before its first event.
-pub async fn start() -> Result<BoxOffice, StartError> {
+///
+/// What it returns lives as long as the process.
+pub async fn start() -> Result<&'static BoxOffice, StartError> {
     let config = crate::config::log_level_from_env().and_then(|level| {
         crate::telemetry::start(level);
         crate::metrics::start(crate::config::metrics_from_env()?);
@@ -46,7 +51,26 @@ pub async fn start() -> Result<BoxOffice, StartError> {
         crate::telemetry::start(tracing::Level::INFO);
         tracing::error!(%error, "can't start");
     }
-    office
+    office.map(|office| &*Box::leak(Box::new(office)))
+}
+
+/// Asks Lambda for events and has a service answer them, as long as the process lives.
+///
+/// In a task of its own: what `main` itself waits in tokio goes on with only after it has looked for events, a system call each time; with
+/// tasks at once.
+pub async fn run<A, S>(service: S) -> Result<(), Error>
+where
+    A: for<'de> Deserialize<'de> + Send + 'static,
+    S: Service<LambdaEvent<A>> + Send + 'static,
+    S::Future: Send,
+    S::Response: Serialize + Send,
+    S::Error: Into<Diagnostic> + Debug + Send,
+{
+    match tokio::spawn(lambda_runtime::run(service)).await {
+        Ok(ended) => ended,
+        // As if there were no task: nobody cancels it.
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
 }
 
 /// Builds a box office and opens its connections to DynamoDB and Redis, at the same time.

@@ -48,13 +48,14 @@ async fn sync(office: &BoxOffice, batch: &Batch, trace: &str) -> Outcome {
     let started = Instant::now();
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
-    let told = stream::iter(&theaters).map(|changes| tell(office, changes, &tally)).buffered(AT_ONCE);
+    let (count, by) = (theaters.len(), &tally);
+    let told = stream::iter(theaters).map(|changes| tell(office, changes, by)).buffered(AT_ONCE);
     let failed: Vec<_> = told.filter_map(ready).collect().await;
     let (costs, lag) = (tally.costs(), batch.lag(office.clock().now()));
     tracing::info!(
         records = batch.records.len(),
         skipped,
-        theaters = theaters.len(),
+        theaters = count,
         theaters_failed = failed.len(),
         lag_ms = lag,
         dynamodb_calls = costs.dynamodb_calls,
@@ -69,15 +70,15 @@ async fn sync(office: &BoxOffice, batch: &Batch, trace: &str) -> Outcome {
 }
 
 /// Tells the cache of one theater; the sequence number from which on it has to come again, if it couldn't be told.
-async fn tell(office: &BoxOffice, changes: &TheaterChanges, tally: &Tally) -> Option<String> {
+async fn tell(office: &BoxOffice, changes: TheaterChanges, tally: &Tally) -> Option<String> {
     let TheaterChanges { theater, first, changes } = changes;
-    let why = match timeout_at(tally.give_up(), office.sync_cache(theater, changes, tally)).await {
+    let why = match timeout_at(tally.give_up(), office.sync_cache(&theater, &changes, tally)).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the batch has had its time".to_owned(),
     };
     tracing::warn!(%theater, why, "the cache isn't in step with the table; the records will come again");
-    Some(first.clone())
+    Some(first)
 }
 
 /// The changes of each theater in their order, and how many records couldn't be read.

@@ -23,13 +23,9 @@ use crate::measure::size;
 use crate::progress::Progress;
 use crate::say;
 use crate::stand::Stand;
-use crate::stats::median;
 
 /// Figures by what they are of, and what they count.
 pub(crate) type Figures = BTreeMap<String, BTreeMap<String, f64>>;
-
-/// Starts of each function.
-const STARTS: usize = 3;
 
 /// The file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,22 +107,16 @@ async fn measure() -> Result<Budgets> {
     Ok(Budgets { toolchain, figures })
 }
 
-/// A function that runs, and what its start took. What comes first, of what goes on at the same time, is chance: the middle
-/// one of several starts counts.
+/// A function that runs, and what its start took.
 #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
 async fn started(function: &str, stand: &Stand, counted: bool) -> Result<(Instance, BTreeMap<String, f64>)> {
     let mut figures = BTreeMap::from([("binary_bytes".to_owned(), size::measure(function)?.binary as f64)]);
-    let mut counts = Vec::with_capacity(STARTS);
-    loop {
-        let instance = exact::start(function, stand, counted).await?;
-        if let Some(callgrind) = &instance.callgrind {
-            counts.push(callgrind.take(instance.pid()).await? as f64);
-        }
-        if !counted || counts.len() == STARTS {
-            figures.extend(counted.then(|| ("instructions".to_owned(), median(&mut counts))));
-            return Ok((instance, figures));
-        }
+    if !counted {
+        return Ok((exact::start(function, stand, false).await?, figures));
     }
+    let (instance, instructions) = exact::counted_start(function, stand).await?;
+    figures.insert("instructions".to_owned(), instructions);
+    Ok((instance, figures))
 }
 
 fn of_request(exact: &Exact) -> BTreeMap<String, f64> {

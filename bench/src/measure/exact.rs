@@ -1,14 +1,17 @@
 //! What doesn't depend on how busy the machine is: instructions, round trips, bytes, capacity.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cases::{Case, Kind};
 use crate::instance::{Instance, Program};
 use crate::stand::Stand;
+use crate::stats::median;
 use crate::wiretap::Traffic;
 
+/// Starts of which the middle one counts.
+const STARTS: usize = 3;
 /// Requests until everything is in place that stays.
 const WARM_UP: usize = 4;
 /// Requests that are counted together, and how often that is done.
@@ -32,6 +35,21 @@ pub(crate) struct Exact {
 pub(crate) async fn start(function: &str, stand: &Stand, counted: bool) -> Result<Instance> {
     let program = Program::built(function, &stand.tapped())?;
     if counted { Instance::start_counted(&program).await } else { Instance::start(&program).await }
+}
+
+/// Starts a function under valgrind, and says how many instructions that took. What comes first, of what goes on at the same
+/// time, is chance: the middle one of several starts counts, and the last goes on.
+#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
+pub(crate) async fn counted_start(function: &str, stand: &Stand) -> Result<(Instance, f64)> {
+    let mut counts = Vec::with_capacity(STARTS);
+    loop {
+        let instance = start(function, stand, true).await?;
+        let callgrind = instance.callgrind.as_ref().context("nothing counts its instructions")?;
+        counts.push(callgrind.take(instance.pid()).await? as f64);
+        if counts.len() == STARTS {
+            return Ok((instance, median(&mut counts)));
+        }
+    }
 }
 
 /// Has a function answer the same kind of call again and again.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::exact;
 use crate::instance::{Instance, Program};
 use crate::stand::Stand;
 use crate::stats::{median, micros};
@@ -71,7 +72,7 @@ pub(crate) async fn measure(
     Ok(Start {
         function: function.to_owned(),
         starts,
-        instructions: if counted { Some(instructions(function, stand).await?) } else { None },
+        instructions: if counted { Some(exact::counted_start(function, stand).await?.1) } else { None },
         wall: [median(&mut walls.clone()), ends(0), ends(walls.len().saturating_sub(1))],
         before_connecting: before_connecting(function, starts, stand).await?,
         cpu: median(&mut cpus),
@@ -80,17 +81,6 @@ pub(crate) async fn measure(
         first_unwarmed: Some(median(&mut firsts)).filter(|_| event.is_some()),
         warm,
     })
-}
-
-/// The instructions of one start.
-#[allow(clippy::cast_precision_loss, reason = "no count is that large")]
-async fn instructions(function: &str, stand: &Stand) -> Result<f64> {
-    let program = Program::built(function, &stand.direct())?;
-    let instance = Instance::start_counted(&program).await?;
-    match &instance.callgrind {
-        Some(callgrind) => Ok(callgrind.take(instance.pid()).await? as f64),
-        None => Ok(0.0),
-    }
 }
 
 async fn warm(program: &Program, event: &Bytes) -> Result<f64> {

@@ -12,8 +12,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+#[cfg(test)]
 pub(crate) use self::page::render_page;
+pub(crate) use self::page::write_page;
 pub(crate) use self::results::{Called, Machine, Results};
+pub(crate) use self::table::Table;
 pub(crate) use self::tables::sections;
 
 const RESULTS: &str = "results.json";

@@ -1,6 +1,14 @@
-//! docs/performance.md: what stands between marks in it is written by the bench, the rest by hand.
+//! docs/performance.md and docs/scaling.md: what stands between marks in them is written by the bench, the rest by hand.
+
+use std::path::Path;
 
 use anyhow::{Context, Result};
+
+/// Puts sections into a page of docs.
+pub(crate) fn write_page(path: &Path, sections: &[(&str, String)]) -> Result<()> {
+    let page = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+    std::fs::write(path, render_page(&page, sections)?).with_context(|| format!("can't write {}", path.display()))
+}
 
 /// Puts each section between its marks: `<!-- bench: NAME -->` and `<!-- bench: end -->`.
 pub(crate) fn render_page(page: &str, sections: &[(&str, String)]) -> Result<String> {

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 /// One table.
-pub(super) struct Table(String);
+pub(crate) struct Table(String);
 
 impl Table {
-    pub(super) fn new(head: &[&str]) -> Self {
+    pub(crate) fn new(head: &[&str]) -> Self {
         let rule: Vec<_> = head.iter().map(|_| "---").collect();
         let mut table = Self(String::new());
         table.row(head);
@@ -14,7 +14,7 @@ impl Table {
         table
     }
 
-    pub(super) fn row(&mut self, cells: &[impl AsRef<str>]) {
+    pub(crate) fn row(&mut self, cells: &[impl AsRef<str>]) {
         self.0.push('|');
         for cell in cells {
             // Can't fail: it is a string.
@@ -23,7 +23,7 @@ impl Table {
         self.0.push('\n');
     }
 
-    pub(super) fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         self.0
     }
 }

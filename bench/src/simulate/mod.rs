@@ -21,13 +21,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write;
 use std::path::Path;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 
 use crate::prices::Prices;
+use crate::report::write_page;
+use crate::say;
 use outcome::Outcome;
 use parameters::Parameters;
 use scenarios::{Scenario, scenarios};
@@ -35,19 +36,21 @@ use scenarios::{Scenario, scenarios};
 /// The on-sales that are plotted: the first letters of their names.
 const PLOTTED: [&str; 5] = ["304s", "+ a node", "+ availability", "+ a CDN", "a CDN"];
 
-/// Runs all on-sales of a hall of ten thousand seats and a million people, prints them as tables, and writes them into docs/scaling.
-pub(crate) fn all(checkout: &Path, out: &mut impl Write) -> Result<()> {
+/// Runs all on-sales of a hall of ten thousand seats and a million people, and writes them into docs/scaling, and tables of them into
+/// docs/scaling.md.
+pub(crate) fn all(checkout: &Path) -> Result<()> {
     let prices = Prices::read(&checkout.join("bench/prices.toml"))?;
     let scenarios = scenarios(&Parameters::default());
     let outcomes = run_all(&scenarios, &prices)?;
     let named: Vec<_> = scenarios.iter().zip(&outcomes).map(|(scenario, outcome)| (scenario.name, outcome)).collect();
-    writeln!(out, "{}", report::table(&named)?)?;
-    for (name, outcome) in &named {
-        writeln!(out, "{name}\n\n{}", report::shares(outcome)?)?;
+    let sections = report::sections(&named)?;
+    for (name, table) in &sections {
+        say(&format!("## {name}\n\n{table}"))?;
     }
-    writeln!(out, "Dollars by bench/prices.toml of {}.", prices.date)?;
     let told: Vec<_> = scenarios.iter().zip(&outcomes).collect();
-    report::write(&checkout.join("docs/scaling"), &told, |name| PLOTTED.iter().any(|plotted| name.starts_with(plotted)))
+    let is_plotted = |name: &str| PLOTTED.iter().any(|plotted| name.starts_with(plotted));
+    report::write(&checkout.join("docs/scaling"), &told, is_plotted)?;
+    write_page(&checkout.join("docs/scaling.md"), &sections)
 }
 
 /// As many at once as there are processors.

@@ -1,6 +1,6 @@
 //! What came of an on-sale.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bill::{Bill, count};
 use super::parameters::Parameters;
@@ -10,7 +10,7 @@ use crate::prices::Prices;
 use hdrhistogram::Histogram;
 
 /// What came of an on-sale. Times are in seconds where no other unit is named.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// Seats, by what they were at the end.
     pub(crate) booked: u32,
@@ -64,7 +64,7 @@ pub(crate) struct Outcome {
 }
 
 /// How much of a component was used.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Share {
     /// Its name.
     pub(crate) component: String,
@@ -78,7 +78,7 @@ pub(crate) struct Share {
 }
 
 /// Two of them.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
     pub(crate) p99: f64,

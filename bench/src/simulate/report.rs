@@ -1,6 +1,5 @@
 //! The outcomes as a table, as JSON and as plots.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -10,54 +9,72 @@ use plotters::prelude::*;
 use super::bill::count;
 use super::outcome::Outcome;
 use super::scenarios::Scenario;
+use crate::report::Table;
 
-/// A table, a row for each on-sale.
-pub(super) fn table(outcomes: &[(&str, &Outcome)]) -> Result<String> {
-    let mut table = String::from(
-        "| on-sale | met first | refuses most, million | looks/s, peak | looks, million | p50, p99 ms | by DynamoDB | cache MB/s, peak \
-         | booked | half, 95 % after s | conflicts | write units a seat | dollars |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
-    );
-    for (name, outcome) in outcomes {
-        let first = outcome.first_limit.as_ref().map_or("none".to_owned(), |(name, at)| format!("{name}, {at:.1} s"));
-        let after = |seconds: Option<u32>| seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
-        let most = outcome.most_refusals.as_ref();
-        let most = most.map_or("-".to_owned(), |(name, refused)| format!("{name}, {:.1}", millions(*refused)));
-        let Outcome { half_booked_after, most_booked_after, look_ms, booked, .. } = outcome;
-        writeln!(
-            table,
-            "| {name} | {first} | {most} | {} | {:.1} | {:.0}, {:.0} | {:.1} % | {:.1} | {booked} | {}, {} | {:.0} % | {:.1} | {:.0} |",
-            outcome.looks_a_second_peak,
-            millions(outcome.looks),
-            look_ms.p50,
-            look_ms.p99,
-            100.0 * count(outcome.looks_bypassing) / count(outcome.looks).max(1.0),
-            outcome.cache_bytes_a_second_peak / 1e6,
-            after(*half_booked_after),
-            after(*most_booked_after),
-            outcome.conflict_rate * 100.0,
-            outcome.write_units_a_seat,
-            outcome.dollars,
-        )?;
-    }
-    Ok(table)
+/// How the name of the on-sale ends that the others are compared with.
+const BASE: &str = ": the base";
+
+/// What docs/scaling.md shows of them, in their order: all, and the shares of the components in the base and in the last.
+pub(super) fn sections(outcomes: &[(&str, &Outcome)]) -> Result<[(&'static str, String); 3]> {
+    let base = outcomes.iter().find(|(name, _)| name.ends_with(BASE)).context("no on-sale is the base")?;
+    let last = outcomes.last().context("no on-sale")?;
+    Ok([("on-sales", table(outcomes)), ("base", shares(base.1)), ("last", shares(last.1))])
 }
 
-/// The shares of the components in one on-sale.
-pub(super) fn shares(outcome: &Outcome) -> Result<String> {
-    let mut table = String::from(
-        "| component | used, mean | busiest second | refused | wait p50, p99 ms |\n| --- | --- | --- | --- | --- |\n",
-    );
-    for share in &outcome.components {
-        let (mean, peak) = (share.mean * 100.0, share.peak * 100.0);
-        let (p50, p99) = (share.wait_ms.p50, share.wait_ms.p99);
-        writeln!(
-            table,
-            "| {} | {mean:.1} % | {peak:.0} % | {} | {p50:.1}, {p99:.1} |",
-            share.component, share.refused
-        )?;
+/// A row for each on-sale.
+fn table(outcomes: &[(&str, &Outcome)]) -> String {
+    let mut table = Table::new(&[
+        "on-sale",
+        "met first",
+        "refuses most, million",
+        "looks/s, peak",
+        "looks, million",
+        "p50, p99 ms",
+        "by DynamoDB",
+        "cache MB/s, peak",
+        "booked",
+        "half, 95 % after s",
+        "conflicts",
+        "write units a seat",
+        "dollars",
+    ]);
+    for (name, outcome) in outcomes {
+        let after = |seconds: Option<u32>| seconds.map_or("-".to_owned(), |seconds| seconds.to_string());
+        let first = outcome.first_limit.as_ref().map(|(name, at)| format!("{name}, {at:.1} s"));
+        let most = outcome.most_refusals.as_ref().map(|(name, refused)| format!("{name}, {:.1}", millions(*refused)));
+        let bypassing = 100.0 * count(outcome.looks_bypassing) / count(outcome.looks).max(1.0);
+        table.row(&[
+            (*name).to_owned(),
+            first.unwrap_or_else(|| "none".to_owned()),
+            most.unwrap_or_else(|| "-".to_owned()),
+            outcome.looks_a_second_peak.to_string(),
+            format!("{:.1}", millions(outcome.looks)),
+            format!("{:.0}, {:.0}", outcome.look_ms.p50, outcome.look_ms.p99),
+            format!("{bypassing:.1} %"),
+            format!("{:.1}", outcome.cache_bytes_a_second_peak / 1e6),
+            outcome.booked.to_string(),
+            format!("{}, {}", after(outcome.half_booked_after), after(outcome.most_booked_after)),
+            format!("{:.0} %", outcome.conflict_rate * 100.0),
+            format!("{:.1}", outcome.write_units_a_seat),
+            format!("{:.0}", outcome.dollars),
+        ]);
     }
-    Ok(table)
+    table.text()
+}
+
+/// A row for each component.
+fn shares(outcome: &Outcome) -> String {
+    let mut table = Table::new(&["component", "used, mean", "busiest second", "refused", "wait p50, p99 ms"]);
+    for share in &outcome.components {
+        table.row(&[
+            share.component.clone(),
+            format!("{:.1} %", share.mean * 100.0),
+            format!("{:.0} %", share.peak * 100.0),
+            share.refused.to_string(),
+            format!("{:.1}, {:.1}", share.wait_ms.p50, share.wait_ms.p99),
+        ]);
+    }
+    table.text()
 }
 
 /// Writes simulation.json and the plots into a folder.
@@ -114,4 +131,29 @@ fn every(line: &[u32]) -> impl Iterator<Item = (usize, &u32)> {
 
 fn millions(number: u64) -> f64 {
     count(number) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::report::render_page;
+
+    #[derive(Deserialize)]
+    struct Told {
+        name: String,
+        outcome: Outcome,
+    }
+
+    #[test]
+    fn the_page_shows_the_figures_that_lie_beside_it() {
+        let docs = boxoffice_local::checkout::root().unwrap().join("docs");
+        let page = fs::read_to_string(docs.join("scaling.md")).unwrap();
+        let text = fs::read_to_string(docs.join("scaling/simulation.json")).unwrap();
+        let told: Vec<Told> = serde_json::from_str(&text).unwrap();
+        let outcomes: Vec<_> = told.iter().map(|told| (told.name.as_str(), &told.outcome)).collect();
+        let rendered = render_page(&page, &sections(&outcomes).unwrap()).unwrap();
+        assert!(page == rendered, "docs/scaling.md isn't of simulation.json: `make scaling`");
+    }
 }

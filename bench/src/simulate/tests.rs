@@ -107,3 +107,17 @@ fn what_is_assumed_of_the_stack_is_assumed_of_single_calls_too() {
         [assumed.redis_ms, assumed.dynamodb_ms, assumed.memory_mb]
     );
 }
+
+#[test]
+fn what_a_look_takes_of_a_processor_is_what_the_bench_has_measured() {
+    let folder = boxoffice_local::checkout::root().unwrap().join("docs/performance");
+    let results = crate::report::read(&folder).unwrap();
+    let line = results.line("hit", crate::halls::Sold::Half, |call| Some(call.timed.cpu)).unwrap();
+    let stack = Stack::default();
+    for (assumed, measured) in [(stack.look_cpu, line.base), (stack.look_cpu_a_seat, line.slope)] {
+        assert!(
+            (assumed / measured - 1.0).abs() < 0.3,
+            "{assumed}, and measured {measured}: bench/src/simulate/parameters.rs"
+        );
+    }
+}

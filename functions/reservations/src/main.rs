@@ -2,11 +2,12 @@
 
 use boxoffice::http::event::events;
 use boxoffice::http::reservations;
+use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let office = &boxoffice::startup::start().await?;
-    let service = service_fn(async |request: Request| reservations::serve(office, &request).await);
-    lambda_runtime::run(events(service)).await
+    let office = startup::start().await?;
+    let service = service_fn(async move |request: Request| reservations::serve(office, &request).await);
+    startup::run(events(service)).await
 }

@@ -130,3 +130,10 @@ fn a_valkey_that_cannot_start_says_why() {
     assert!(error.contains("Valkey has ended by itself"), "{error}");
     assert!(error.contains("no-such-option"), "{error}");
 }
+
+#[test]
+fn functions_are_told_of_memory_what_the_template_tells_them() {
+    let template = std::fs::read_to_string(crate::checkout::root().unwrap().join("infra/template.yaml")).unwrap();
+    let written: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("GLIBC_TUNABLES: ")).collect();
+    assert_eq!(written, [GLIBC_TUNABLES]);
+}

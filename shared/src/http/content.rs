@@ -49,14 +49,17 @@ impl Escaped {
     }
 
     fn of(text: &str) -> Self {
-        let mut escaped = Self::with_capacity(text.len() + text.len() / 8);
+        let mut escaped = Self::with_capacity(room(text));
         escaped.push(text);
         escaped
     }
 
     /// Appends a text.
     pub(super) fn push(&mut self, text: &str) {
-        let quoted = as_json(text);
+        let mut quoted = Vec::with_capacity(room(text));
+        // Can't fail: a text is JSON once it is quoted, and there is memory.
+        drop(serde_json::to_writer(&mut quoted, text));
+        let quoted = String::from_utf8(quoted).unwrap_or_default();
         self.0.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
     }
 
@@ -72,6 +75,11 @@ impl Escaped {
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes().get(BEGIN.len()..).unwrap_or_default()
     }
+}
+
+/// Room for a text with its quotes escaped, and for two around it: so much of JSON that it needn't grow, and be moved, on the way.
+fn room(text: &str) -> usize {
+    text.len() + text.len() / 2 + 2
 }
 
 /// An answer as Lambda is told of it: what API Gateway expects of an integration (payload 2.0).

@@ -29,7 +29,7 @@ pub type Event = LambdaEvent<Delivered>;
 /// A service of such events made of a service of requests.
 pub type Events<S> = MapResponse<MapRequest<S, fn(Event) -> Request>, fn(Answer) -> Told>;
 
-/// A service of requests as a service of events, for `lambda_runtime::run`.
+/// A service of requests as a service of events, for [`crate::startup::run`].
 pub fn events<S: Service<Request, Response = Answer>>(service: S) -> Events<S> {
     service.map_request(request as fn(Event) -> Request).map_response(Told::from as fn(Answer) -> Told)
 }

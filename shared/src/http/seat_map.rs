@@ -87,7 +87,9 @@ impl Shown {
             reserved: count(&statuses, RESERVED),
             booked: count(&statuses, BOOKED),
         };
-        serde_json::to_string(&body).map_err(Problem::internal)
+        let mut json = Vec::with_capacity(MAP_BYTES_A_SEAT * body.seats.len());
+        serde_json::to_writer(&mut json, &body).map_err(Problem::internal)?;
+        String::from_utf8(json).map_err(Problem::internal)
     }
 
     /// What each seat shows; nothing of those that aren't shown.
@@ -100,6 +102,8 @@ impl Shown {
     }
 }
 
+/// What a seat of a map takes, or a little less: so that its text needn't be moved again and again while it grows.
+const MAP_BYTES_A_SEAT: usize = 120;
 const RESERVED: Option<SeatStatus> = Some(SeatStatus::Reserved);
 const BOOKED: Option<SeatStatus> = Some(SeatStatus::Booked);
 
