@@ -249,7 +249,8 @@ fn machine() -> Result<Machine> {
     Ok(Machine {
         processor: processor.unwrap_or("an unnamed processor").to_owned(),
         cores: std::thread::available_parallelism()?.get(),
-        kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
+        // Without what its builder adds.
+        kernel: read("/proc/sys/kernel/osrelease")?.trim().split('-').next().unwrap_or_default().to_owned(),
         rustc: String::from_utf8_lossy(&rustc.stdout).trim().to_owned(),
         valgrind: callgrind::version(),
         load_before: read("/proc/loadavg")?.split(' ').next().unwrap_or_default().to_owned(),

@@ -160,7 +160,8 @@ fn arguments(port: u16, environment_file: &Path) -> Result<Vec<OsString>> {
 
 fn environment_file(options: &WatchOptions) -> Result<PathBuf> {
     let path = options.folder.join("functions.env");
-    let lines = options.environment.iter().map(|(key, value)| format!("{key}={value}\n"));
+    // Quoted: without, cargo-lambda takes no value with `=` in it.
+    let lines = options.environment.iter().map(|(key, value)| format!("{key}=\"{value}\"\n"));
     fs::write(&path, lines.collect::<String>()).with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
 }

@@ -28,7 +28,7 @@ pub enum StartError {
     /// The cache's URL can't be used.
     #[error("environment variable CACHE_URL: {0}")]
     CacheUrl(#[from] CacheError),
-    /// The SDK knows no region, or no credentials, to sign the cache's tokens with.
+    /// There is no region, or there are no credentials, to sign the cache's tokens with.
     #[error("environment variable CACHE_IAM_USER: expected to find the {0} of AWS to sign tokens with")]
     NobodyToSign(&'static str),
 }
