@@ -58,9 +58,8 @@ pub struct ConfigError {
 
 impl Config {
     /// Reads the environment of this process.
-    #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| std::env::var(variable).ok())
+        Self::read(of_process)
     }
 
     /// Reads variables from wherever. An empty one counts as not set.
@@ -95,10 +94,9 @@ impl Config {
 }
 
 /// How much is logged: `LOG_LEVEL`, one of error, warn, info (the default), debug, trace.
-#[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
 pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
-    match std::env::var("LOG_LEVEL") {
-        Ok(level) if !level.is_empty() => level
+    match of_process("LOG_LEVEL") {
+        Some(level) if !level.is_empty() => level
             .parse()
             .map_err(|_| error("LOG_LEVEL", format!("expected error, warn, info, debug or trace, got {level:?}"))),
         _ => Ok(tracing::Level::INFO),
@@ -106,15 +104,19 @@ pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
 }
 
 /// Where metrics go: `METRICS_NAMESPACE`; nowhere if that isn't set.
-#[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
 pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
-    Env(&|variable: &str| std::env::var(variable).ok()).metrics()
+    Env(&of_process).metrics()
 }
 
 /// Where X-Ray's daemon takes datagrams: Lambda sets `AWS_XRAY_DAEMON_ADDRESS` where tracing is on.
-#[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
 pub fn xray_daemon_from_env() -> Option<SocketAddr> {
-    std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok()?.parse().ok()
+    of_process("AWS_XRAY_DAEMON_ADDRESS")?.parse().ok()
+}
+
+/// A variable of this process.
+#[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
+fn of_process(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }
 
 struct Env<'a, L>(&'a L);

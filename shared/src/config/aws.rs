@@ -1,13 +1,12 @@
 //! What the environment says of AWS.
 
-use super::{ConfigError, Env, error};
+use super::{ConfigError, Env, error, of_process};
 use crate::aws::{AwsConfig, Endpoints};
 
 impl AwsConfig {
     /// Reads the environment of this process.
-    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| std::env::var(variable).ok())
+        Self::read(of_process)
     }
 
     /// Reads variables from wherever. An empty one counts as not set. The credentials themselves are read by the SDK; here is seen

@@ -1,6 +1,6 @@
 //! Where `publish-events` tells what happened.
 
-use super::{ConfigError, Env, error};
+use super::{ConfigError, Env, error, of_process};
 
 /// Where `publish-events` tells what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +18,8 @@ pub enum EventsConfig {
 
 impl EventsConfig {
     /// Reads the environment of this process.
-    #[allow(clippy::disallowed_methods, reason = "part of the one place that may ask")]
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|variable| std::env::var(variable).ok())
+        Self::read(of_process)
     }
 
     /// Reads variables from wherever. An empty one counts as not set.

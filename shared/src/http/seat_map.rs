@@ -102,7 +102,7 @@ impl Shown {
     }
 }
 
-/// What a seat of a map takes, or a little less: so that its text needn't be moved again and again while it grows.
+/// Room for a seat of a map, which takes some 70 to 120 bytes: so that its text needn't be moved while it grows.
 const MAP_BYTES_A_SEAT: usize = 120;
 const RESERVED: Option<SeatStatus> = Some(SeatStatus::Reserved);
 const BOOKED: Option<SeatStatus> = Some(SeatStatus::Booked);
