@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use boxoffice_local::cloud::CloudOptions;
+use boxoffice_local::gateway::CorsOrigins;
 
 pub(crate) const HELP: &str = "\
 The box office on this machine: DynamoDB, Valkey and the functions, on 127.0.0.1 only.
@@ -17,6 +18,8 @@ boxoffice-local run [OPTIONS]
   --cache-port N      the port of Valkey (any that is free)
   --auth              ask callers for a token, and issue tokens to whoever wants one
   --issuer-port N     the port of the issuer of tokens (8090)
+  --cors ORIGINS      the origins whose pages may call from a browser: a list with commas, or `*`, or `none`
+                      (every port of localhost, 127.0.0.1 and [::1])
   --no-ttl-sweep      leave expired items in the table, as DynamoDB does for up to some days
 
 A port 0 is any that is free.";
@@ -26,6 +29,8 @@ A port 0 is any that is free.";
 pub(crate) enum Command {
     /// Run everything.
     Run(CloudOptions),
+    /// Serve the events of one function. `cargo lambda watch` starts this.
+    Instance,
     /// Explain.
     Help,
 }
@@ -35,6 +40,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
     let mut arguments = arguments;
     match arguments.next().as_deref().and_then(|command| command.to_str()) {
         Some("run") => {}
+        Some("instance") => return Ok(Command::Instance),
         None | Some("help" | "--help" | "-h") => return Ok(Command::Help),
         Some(other) => bail!("no such command: {other}\n{HELP}"),
     }
@@ -50,12 +56,17 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             "--theaters" => options.theaters = PathBuf::from(value()?),
             "--auth" => options.auth = true,
             "--issuer-port" => options.issuer_port = port(&option, &value()?)?,
+            "--cors" => options.cors = cors(&value()?)?,
             "--no-ttl-sweep" => options.sweep_ttl = false,
             "--help" | "-h" => return Ok(Command::Help),
             other => bail!("no such option: {other}\n{HELP}"),
         }
     }
     Ok(Command::Run(options))
+}
+
+fn cors(value: &OsString) -> Result<CorsOrigins> {
+    CorsOrigins::parse(&value.to_string_lossy()).context("--cors")
 }
 
 fn port(option: &str, value: &OsString) -> Result<u16> {
@@ -73,10 +84,13 @@ mod tests {
 
     #[test]
     fn options_replace_the_defaults() {
-        let Ok(Command::Run(options)) = parse_words("run --port 8001 --data elsewhere --no-ttl-sweep --auth") else {
+        let Ok(Command::Run(options)) =
+            parse_words("run --port 8001 --data elsewhere --no-ttl-sweep --auth --cors none")
+        else {
             panic!("expected to run");
         };
         assert_eq!((options.port, options.sweep_ttl, options.auth), (8001, false, true));
+        assert_eq!(options.cors, CorsOrigins::none());
         assert_eq!(options.data, PathBuf::from("elsewhere"));
         assert!(options.theaters.ends_with("local/theaters.json"));
     }
@@ -94,6 +108,7 @@ mod tests {
             ("start", "no such command: start"),
             ("run --prot 1", "no such option: --prot"),
             ("run --port", "--port lacks its value"),
+            ("run --cors localhost:5173", "--cors"),
             ("run --port 70000", "--port 70000: expected a number from 0 to 65535"),
         ] {
             let error = parse_words(words).unwrap_err().to_string();

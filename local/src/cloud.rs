@@ -1,7 +1,9 @@
 //! All of it, with data that stays: what `make run` starts.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, bail};
@@ -9,17 +11,17 @@ use tokio::process::Command;
 
 use self::folder::DataFolder;
 use self::follower::Follower;
-use self::guard::Guard;
 use self::wake_ups::WakeUps;
-use crate::auth::Issuer;
+use crate::auth::{AUDIENCE, Authorizer, Issuer};
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
+use crate::gateway::{Api, CorsOrigins, Functions, Gateway};
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
 use crate::{checkout, ports, template};
 
 mod folder;
 mod follower;
-mod guard;
+mod keeper;
 mod wake_ups;
 
 /// The table's name on this machine.
@@ -28,6 +30,7 @@ pub const TABLE: &str = "boxoffice-local";
 const SYNC_CACHE: &str = "sync-cache";
 const PUBLISH_EVENTS: &str = "publish-events";
 
+const LONGEST_START: Duration = Duration::from_secs(60);
 const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 
 /// What to start, and where.
@@ -49,6 +52,8 @@ pub struct CloudOptions {
     pub auth: bool,
     /// The port of the issuer of tokens, if they have to; 0 is any that is free.
     pub issuer_port: u16,
+    /// Origins whose pages may read answers.
+    pub cors: CorsOrigins,
 }
 
 impl CloudOptions {
@@ -64,18 +69,23 @@ impl CloudOptions {
             sweep_ttl: true,
             auth: false,
             issuer_port: 8090,
+            cors: CorsOrigins::loopback(),
         })
     }
 }
 
 /// The running cloud. Dropping it ends everything, and everything ends when this process does.
 pub struct Cloud {
-    // Ended in this order: who calls before who is called.
-    guard: Option<Guard>,
+    // Ended in this order: callers before those they call.
+    gateway: Option<Gateway>,
+    issuer: Option<Issuer>,
+    functions: Functions,
     watch: Watch,
     repair: Follower,
     publisher: Follower,
     wake_ups: WakeUps,
+    port: u16,
+    theater: String,
     events: PathBuf,
     valkey: Valkey,
     dynamodb: DynamoDb,
@@ -83,50 +93,80 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts everything and waits until every function answers. Says what it does, a line at a time.
+    /// Starts everything and waits until every function answers. Reports progress, a line at a time.
     pub async fn start(options: &CloudOptions, progress: &mut dyn FnMut(&str)) -> Result<Self> {
+        let ports = Ports::choose(options).await?;
         let folder = DataFolder::open(&options.data)?;
-        let port = choose_port(options.port).await?;
+        let events = events_file(folder.path())?;
         let (dynamodb, valkey) = start_engines(options, &folder, progress)?;
 
         progress(&format!("Creating the table {TABLE} as infra/template.yaml describes it"));
-        template::create_table(&dynamodb.client(), TABLE).await?;
+        let created = template::create_table(&dynamodb.client(), TABLE).await;
+        created.with_context(|| database_advice(&folder))?;
 
-        let mut environment = environment(TABLE, dynamodb.endpoint(), &valkey.url());
-        if !options.auth {
-            // Nobody signs in here, and it is this machine's own.
-            environment.push(("ADMIN_OPEN".to_owned(), "true".to_owned()));
-        }
+        let environment = functions_environment(options, &dynamodb, &valkey);
         progress(&format!("Loading the theaters of {}", shown(&options.theaters)));
         load_theaters(&options.theaters, &environment, progress).await?;
 
-        let inner = if options.auth { ports::free_port()? } else { port };
+        let inner = ports::free_port()?;
         progress(&format!(
             "Starting the functions: cargo lambda watch on 127.0.0.1:{inner}, sync-cache and publish-events on the stream"
         ));
         let repair = Follower::start(SYNC_CACHE, &dynamodb, folder.path(), &environment).await?;
-        let events = folder.path().join("events.jsonl");
-        let told = ("EVENTS_FILE".to_owned(), events.display().to_string());
-        let telling = [&environment[..], &[told]].concat();
-        let publisher = Follower::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &telling).await?;
-        let wake_ups = WakeUps::start(PUBLISH_EVENTS, &events, folder.path(), &telling).await?;
+        let file = ("EVENTS_FILE".to_owned(), events.display().to_string());
+        let publishing = [&environment[..], &[file]].concat();
+        let publisher = Follower::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &publishing).await?;
+        let wake_ups = WakeUps::start(PUBLISH_EVENTS, &events, folder.path(), &publishing).await?;
         let watch = WatchOptions { port: inner, folder: folder.path().to_path_buf(), environment };
         let mut watch = Watch::start(&watch)?;
         watch.ready().await?;
-        let guard =
-            if options.auth { Some(Guard::start(port, inner, options.issuer_port, progress).await?) } else { None };
-        Ok(Self { guard, watch, repair, publisher, wake_ups, events, valkey, dynamodb, folder })
+        folder.write_secret("invoke-token", &watch.access().token)?;
+
+        let issuer = if options.auth { Some(Issuer::start(ports.issuer).await?) } else { None };
+        let authorizer = issuer.as_ref().map(|issuer| Authorizer::new(issuer.url(), AUDIENCE));
+        let api = Arc::new(Api::new(ports.api, options.cors.clone(), authorizer, &watch)?);
+        let theater = first_answers(&api, &mut watch).await?;
+        if let Some(issuer) = &issuer {
+            progress(&format!("Issuing tokens on {}, and asking for them on 127.0.0.1:{}", issuer.url(), ports.api));
+        }
+        let functions = api.functions().clone();
+        let gateway = Some(Gateway::start(ports.api, api).await?);
+        let port = ports.api;
+        Ok(Self {
+            gateway,
+            issuer,
+            functions,
+            watch,
+            repair,
+            publisher,
+            wake_ups,
+            port,
+            theater,
+            events,
+            valkey,
+            dynamodb,
+            folder,
+        })
     }
 
     /// Where the API is: `http://127.0.0.1:PORT/v1`.
     pub fn url(&self) -> String {
-        let port = self.guard.as_ref().map_or(self.watch.port(), |guard| guard.port());
-        format!("http://127.0.0.1:{port}/v1")
+        format!("http://127.0.0.1:{}/v1", self.port)
     }
 
     /// Who issues tokens, if callers have to have one.
     pub fn issuer(&self) -> Option<&Issuer> {
-        self.guard.as_ref().map(Guard::issuer)
+        self.issuer.as_ref()
+    }
+
+    /// The port of `cargo lambda watch`, which takes calls from the gateway only.
+    pub fn functions_port(&self) -> u16 {
+        self.watch.port()
+    }
+
+    /// The id of a theater that there is.
+    pub fn theater(&self) -> &str {
+        &self.theater
     }
 
     /// Where DynamoDB is: `http://127.0.0.1:PORT`.
@@ -154,13 +194,13 @@ impl Cloud {
         &self.events
     }
 
-    /// Delivers the table's stream, until a part ends that should not, and says which; complains of what mends itself. To
-    /// be polled all the time.
+    /// Delivers the table's stream and keeps the functions answering, until a part ends that should not, and returns which.
+    /// Complains of trouble that was overcome. To be polled all the time.
     pub async fn serve(&mut self, complain: &dyn Fn(&str)) -> Error {
-        let Self { watch, valkey, repair, publisher, wake_ups, .. } = self;
+        let Self { watch, functions, valkey, repair, publisher, wake_ups, .. } = self;
         let ended = async {
             loop {
-                if let Err(error) = watch.check().and_then(|()| valkey.check()) {
+                if let Err(error) = valkey.check() {
                     return error;
                 }
                 tokio::time::sleep(Duration::from_millis(250)).await;
@@ -168,6 +208,7 @@ impl Cloud {
         };
         tokio::select! {
             error = ended => error,
+            Err(error) = keeper::keep(watch, functions, complain) => error,
             Err(error) = repair.deliver(complain) => error,
             Err(error) = publisher.deliver(complain) => error,
             Err(error) = wake_ups.deliver(complain) => error,
@@ -176,7 +217,8 @@ impl Cloud {
 
     /// Ends everything and waits until it has ended.
     pub fn stop(mut self) -> Result<()> {
-        self.guard = None;
+        self.gateway = None;
+        self.issuer = None;
         let stopped = self.watch.stop();
         let stopped = stopped.and(self.repair.stop()).and(self.publisher.stop()).and(self.wake_ups.stop());
         let stopped = stopped.and(self.valkey.stop());
@@ -191,15 +233,63 @@ pub fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
-async fn choose_port(port: u16) -> Result<u16> {
+/// The ports that clients use. Those of the engines and of the functions are any that are free.
+struct Ports {
+    api: u16,
+    issuer: u16,
+}
+
+impl Ports {
+    /// Chooses free ports for those that may be any, and fails when one that was asked for is taken.
+    async fn choose(options: &CloudOptions) -> Result<Self> {
+        let api = choose_port(options.port, "make run PORT=").await?;
+        for (port, option) in [(options.dynamodb_port, "--dynamodb-port "), (options.cache_port, "--cache-port ")] {
+            choose_port(port, option).await?;
+        }
+        let issuer =
+            if options.auth { choose_port(options.issuer_port, "make run AUTH=1 ISSUER_PORT=").await? } else { 0 };
+        Ok(Self { api, issuer })
+    }
+}
+
+/// Returns the port if it is free, or any that is free for 0. `option` is how another one is chosen.
+async fn choose_port(port: u16, option: &str) -> Result<u16> {
     if port == 0 {
         return ports::free_port();
     }
     if !ports::becomes_free(port).await {
-        let other = if port == 8000 { 8001 } else { 8000 };
-        bail!("port {port} is in use by another program: end that, or choose another port: make run PORT={other}");
+        let other = if port < u16::MAX { port + 1 } else { port - 1 };
+        bail!("port {port} is in use by another program: end that, or choose another port: {option}{other}");
     }
     Ok(port)
+}
+
+fn functions_environment(options: &CloudOptions, dynamodb: &DynamoDb, valkey: &Valkey) -> Vec<(String, String)> {
+    let mut environment = environment(TABLE, dynamodb.endpoint(), &valkey.url());
+    // Without tokens everybody is an administrator: it is this machine's own box office.
+    let name = if options.auth { "AUTHORIZER" } else { "ADMIN_OPEN" };
+    environment.push((name.to_owned(), "true".to_owned()));
+    environment
+}
+
+/// Calls every function once, and returns a theater that there is.
+async fn first_answers(api: &Api, watch: &mut Watch) -> Result<String> {
+    let answers = async {
+        let theater = api.any_theater().await.unwrap_or_else(|| "1".to_owned());
+        api.call_each_function(&theater).await.map(|()| theater)
+    };
+    let answered = tokio::time::timeout(LONGEST_START, answers).await.context("the functions do not answer");
+    answered.and_then(|answered| answered).with_context(|| watch.last_words())
+}
+
+/// The file of events. It has to be a file that can be written, or events would be lost one by one later.
+fn events_file(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("events.jsonl");
+    for path in [&path, &folder.join("events.jsonl.wake-ups")] {
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.with_context(|| format!("can't write the file of events {}", shown(path)))?;
+    }
+    Ok(path)
 }
 
 fn start_engines(
@@ -208,7 +298,7 @@ fn start_engines(
     progress: &mut dyn FnMut(&str),
 ) -> Result<(DynamoDb, Valkey)> {
     let file = folder.path().join("dynamodb.sqlite");
-    let mut dynamodb = DynamoDb::open(&file, options.dynamodb_port)?;
+    let mut dynamodb = DynamoDb::open(&file, options.dynamodb_port).with_context(|| database_advice(folder))?;
     if options.sweep_ttl {
         dynamodb.sweep_ttl_every(SWEEP_PERIOD);
     }
@@ -221,6 +311,18 @@ fn start_engines(
     let valkey = Valkey::start_with(&valkey)?;
     progress(&format!("Valkey on {}", valkey.url()));
     Ok((dynamodb, valkey))
+}
+
+/// What to do about a database that can't be used.
+fn database_advice(folder: &DataFolder) -> String {
+    let clean = clean_command(folder.path());
+    format!("the database in {} can't be used (`{clean}` forgets its data)", shown(folder.path()))
+}
+
+/// The command that removes a data folder.
+pub fn clean_command(folder: &Path) -> String {
+    let shown = shown(folder);
+    if shown == ".local" { "make clean-data".to_owned() } else { format!("make clean-data DATA={shown}") }
 }
 
 async fn load_theaters(file: &Path, environment: &[(String, String)], progress: &mut dyn FnMut(&str)) -> Result<()> {

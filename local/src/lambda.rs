@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use self::runtime_api::RuntimeApi;
+pub(crate) use self::runtime_api::RuntimeApi;
 use crate::checkout;
 use crate::child::{Program, Supervised};
 use crate::stack::REAL_AWS;
@@ -24,7 +24,7 @@ mod runtime_api;
 const POLL: Duration = Duration::from_millis(5);
 
 /// It starts within milliseconds; this is for a machine that is very busy.
-const LONGEST_START: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_START: Duration = Duration::from_secs(60);
 
 /// The time that `infra/template.yaml` gives each event.
 pub const TIMEOUT: Duration = Duration::from_secs(15);

@@ -6,9 +6,10 @@
 //! | [`template`] | the table as `infra/template.yaml` describes it, created on any DynamoDB |
 //! | [`stack`] | both engines in memory, for tests |
 //! | [`stream`] | the table's stream, handed to a function as Lambda does |
-//! | [`watch`] | the functions behind HTTP, by `cargo lambda watch` |
+//! | [`watch`] | the processes of the functions, by `cargo lambda watch` |
+//! | [`instance`] | the program that `cargo lambda watch` starts for each of them |
 //! | [`auth`] | an issuer of tokens, and what API Gateway's authorizer makes of them |
-//! | [`gateway`] | API Gateway before the functions, where tokens are asked for |
+//! | [`gateway`] | the local API Gateway, which all requests go through |
 //! | [`lambda`] | one function, run as Lambda runs it |
 //! | [`cloud`] | all of it, with data that stays: `make run` |
 //! | [`child`] | a child process that can't outlive this one |
@@ -25,6 +26,7 @@ pub mod cloud;
 pub mod engine;
 pub mod gateway;
 pub mod http;
+pub mod instance;
 pub mod lambda;
 pub mod ports;
 mod server;
@@ -32,5 +34,6 @@ pub mod stack;
 pub mod stream;
 pub mod template;
 pub mod watch;
+mod workspace;
 
 pub use stack::LocalStack;

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use boxoffice_local::cloud::{Cloud, CloudOptions, shown};
+use boxoffice_local::cloud::{Cloud, CloudOptions, clean_command, shown};
+use boxoffice_local::{instance, ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::Command;
@@ -21,6 +22,7 @@ async fn main() -> ExitCode {
             Ok(())
         }
         Ok(Command::Run(options)) => run(&options).await,
+        Ok(Command::Instance) => instance::serve().await,
         Err(error) => Err(error),
     };
     match done {
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
 /// Runs everything until it is asked to end, which is success, or until a part ends by itself, which is not.
 async fn run(options: &CloudOptions) -> Result<()> {
     let mut asked_to_end = AskedToEnd::listen()?;
+    ports::allow_many_connections();
     let started = Instant::now();
     // When asked to end during the start, what was started so far is dropped here, and so ends.
     let mut progress = say;
@@ -75,12 +78,12 @@ impl AskedToEnd {
 
 fn welcome(cloud: &Cloud, started: Instant) -> String {
     let seconds = started.elapsed().as_secs_f32();
-    let url = cloud.url();
+    let theater = format!("{}/theaters/{}", cloud.url(), cloud.theater());
     let (data, log, events) = (shown(cloud.data()), shown(cloud.log()), shown(cloud.events()));
-    let forget = if data == ".local" { ", and `make clean-data` forgets it" } else { "" };
+    let forget = clean_command(cloud.data());
     let calls = match cloud.issuer() {
-        Some(issuer) => calls_with_token(&url, issuer.url()),
-        None => calls(&url),
+        Some(issuer) => calls_with_token(&theater, issuer.url()),
+        None => calls(&theater),
     };
     format!(
         r#"
@@ -90,22 +93,22 @@ Ready after {seconds:.1} s. Try:
 
 Logs of the functions: {log}, and of those on the stream: {data}/sync-cache, {data}/publish-events
 What happened, as events: {events}
-Data: {data}/dynamodb.sqlite; it stays when this ends{forget}
+Data: {data}/dynamodb.sqlite; it stays when this ends, and `{forget}` forgets it
 Ctrl-C ends everything."#
     )
 }
 
-fn calls(url: &str) -> String {
+fn calls(theater: &str) -> String {
     format!(
-        r#"curl --location '{url}/theaters/1/seats'
+        r#"curl --location '{theater}/seats'
 
-curl --location '{url}/theaters/1/reserve' \
+curl --location '{theater}/reserve' \
 --header 'Content-Type: application/json' \
 --data '{{
     "seat": "A1"
 }}'
 
-curl --location '{url}/theaters/1/book' \
+curl --location '{theater}/book' \
 --header 'Content-Type: application/json' \
 --data '{{
     "seat": "A2"
@@ -114,13 +117,13 @@ curl --location '{url}/theaters/1/book' \
 }
 
 /// Looking needs no token.
-fn calls_with_token(url: &str, issuer: &str) -> String {
+fn calls_with_token(theater: &str, issuer: &str) -> String {
     format!(
-        r#"curl --location '{url}/theaters/1/seats'
+        r#"curl --location '{theater}/seats'
 
 TOKEN=$(curl -s {issuer}/token -d sub=alice | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
-curl --location '{url}/theaters/1/reserve' \
+curl --location '{theater}/reserve' \
 --header "Authorization: Bearer $TOKEN" \
 --header 'Content-Type: application/json' \
 --data '{{

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Below the range that systems take for outgoing connections, so a server that is stopped finds its port free again;
 /// and low enough that the same goes for a cluster's bus, which takes the port 10,000 higher.
@@ -48,6 +49,14 @@ pub async fn becomes_free(port: u16) -> bool {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     true
+}
+
+/// Lets this process and those that it starts have as many files and connections open as the system permits them. The usual limit
+/// is 1,024, which a thousand clients exceed.
+pub fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it can't be raised, the limit stays as it is.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 #[cfg(test)]

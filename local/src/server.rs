@@ -1,7 +1,9 @@
 //! A small HTTP server on a port of this machine.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
@@ -15,6 +17,9 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::ports;
+
+/// The time until the next connection is accepted after one could not be.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// An answer, whole.
 pub(crate) type Answer = Response<Full<Bytes>>;
@@ -30,7 +35,7 @@ impl Server {
     /// Listens on a port of 127.0.0.1, 0 being any that is free, and has each request answered.
     pub(crate) async fn start<A, F>(port: u16, answer: A) -> Result<Self>
     where
-        A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+        A: Fn(SocketAddr, Request<Incoming>) -> F + Send + Sync + 'static,
         F: Future<Output = Answer> + Send + 'static,
     {
         let listener = TcpListener::bind(ports::loopback(port)).await;
@@ -53,16 +58,21 @@ impl Drop for Server {
 
 async fn serve<A, F>(listener: TcpListener, answer: Arc<A>)
 where
-    A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    A: Fn(SocketAddr, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
     // Dropped with the task that runs this, and its connections with it.
     let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
+    loop {
+        let Ok((stream, caller)) = listener.accept().await else {
+            // No more files, or the caller has gone. The next may succeed.
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
         let answer = answer.clone();
         connections.spawn(async move {
-            let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request).await) });
-            // Whoever asks may go away at any time.
+            let service = service_fn(|request| async { Ok::<_, Infallible>(answer(caller, request).await) });
+            // A caller may go away at any time.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
         while connections.try_join_next().is_some() {}

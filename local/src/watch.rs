@@ -1,42 +1,36 @@
-//! The functions behind HTTP: `cargo lambda watch`, with the routes of the workspace's Cargo.toml.
+//! The processes of the functions: `cargo lambda watch`.
 //!
-//! What there is to know about it (1.9.2): it keeps up to 16 processes of a function, each doing one request at a time,
-//! and starts another every tenth of a second while requests wait. A function that ends leaves its place empty, so after
-//! 16 such ends its requests wait for ever. So do all requests once more than 100 wait for one function: it stops dead.
-//! For every process it starts it sets a watch on each folder below its own, even when told to ignore changes; so its own
-//! is an empty one.
+//! What there is to know about it (1.9.2):
+//!
+//! - It keeps up to 16 instances of a function, each doing one request at a time. It starts another every tenth of a second
+//!   while requests wait.
+//! - An instance that ends leaves its place taken. After 16 such ends the function's requests wait for ever. So what it starts
+//!   is [`crate::instance`], which replaces the function's process and itself stays.
+//! - It stands still for good once more than 100 requests wait for one function: it then holds the lock that is needed to take
+//!   one of them away. So the gateway never has more than 16 of a function in its hands ([`crate::gateway`]).
+//! - Its port checks nothing, and lists the names of all functions. So events carry a token, which the instance checks, and the
+//!   names are other ones in each run.
+//! - For every instance it sets a watch on each folder below its own, even when told to ignore changes. So its own is empty.
 
-use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use futures_util::future::try_join_all;
 
 use crate::child::{Program, Supervised, new_log};
+use crate::instance;
 use crate::stack::REAL_AWS;
+use crate::workspace::Workspace;
 use crate::{checkout, http, ports};
 
-/// The first request to each function, and the answer that tells that it works.
-const FIRST_REQUESTS: &[FirstRequest] = &[
-    ("GET", "/v1/theaters/1/seats", "", 200),
-    ("POST", "/v1/theaters/1/reserve", "{}", 400),
-    ("POST", "/v1/theaters/1/book", "{}", 400),
-    ("GET", "/v1/theaters/1/reservations/none", "", 400),
-    ("GET", "/v1/theaters/1/bookings/none", "", 400),
-    ("GET", "/v1/theaters", "", 200),
-];
-const FUNCTIONS: &[&str] = &["get-seats", "reserve", "book", "reservations", "bookings", "theaters"];
-const PROCESSES_PER_FUNCTION: &str = "16";
+/// The number of instances that it keeps of a function, at most.
+pub(crate) const INSTANCES: usize = 16;
 const LONGEST_START: Duration = Duration::from_secs(60);
 const STAND_IN_FOR_CARGO: &str = include_str!("watch/cargo.sh");
-
-/// Method, path, body and expected status.
-type FirstRequest = (&'static str, &'static str, &'static str, u16);
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -49,29 +43,47 @@ pub struct WatchOptions {
     pub environment: Vec<(String, String)>,
 }
 
+/// What it takes to invoke a function: only who knows this can.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    pub(crate) port: u16,
+    /// The end of every function's name.
+    pub(crate) suffix: String,
+    /// The token that every event carries.
+    pub(crate) token: String,
+}
+
 /// A running `cargo lambda watch`. Dropping it ends it and the functions, and they end when this process does.
 #[derive(Debug)]
 pub struct Watch {
-    port: u16,
-    log: PathBuf,
+    access: Access,
+    program: Program,
     child: Supervised,
+    /// How far the log has been read.
+    read: u64,
 }
 
 impl Watch {
-    /// Starts it; the functions must have been built. It answers a little later: see [`Watch::ready`].
+    /// Starts it. The functions must have been built. It answers a little later, see [`Watch::ready`].
     pub fn start(options: &WatchOptions) -> Result<Self> {
         let port = if options.port == 0 { ports::free_port()? } else { options.port };
+        let access = Access { port, suffix: format!("-{}", random::<8>()?), token: random::<16>()? };
         let folder = &options.folder;
         let empty = folder.join("empty");
         fs::create_dir_all(&empty).with_context(|| format!("can't make {}", empty.display()))?;
+        let workspace = Workspace::of_checkout()?;
+        let binaries = binaries(&workspace)?;
         let program = Program {
             name: "cargo lambda watch".to_owned(),
             path: checkout::tool("cargo-lambda", "BOXOFFICE_CARGO_LAMBDA")?,
             args: arguments(port, &environment_file(options)?)?,
             env: vec![
                 ("CARGO".into(), stand_in_for_cargo(folder)?.into()),
-                ("BOXOFFICE_METADATA".into(), metadata(folder)?.into()),
-                ("BOXOFFICE_BINARIES".into(), binaries()?.into()),
+                ("BOXOFFICE_METADATA".into(), metadata(folder, workspace, &access.suffix)?.into()),
+                ("BOXOFFICE_INSTANCE".into(), binaries.join("boxoffice-local").into()),
+                ("BOXOFFICE_BINARIES".into(), binaries.into()),
+                ("BOXOFFICE_SUFFIX".into(), access.suffix.clone().into()),
+                (instance::TOKEN.into(), access.token.clone().into()),
             ],
             without_env: REAL_AWS.map(OsString::from).into(),
             folder: empty,
@@ -79,38 +91,73 @@ impl Watch {
         };
         new_log(&program.log)?;
         let child = Supervised::start(&program)?;
-        Ok(Self { port, log: program.log, child })
+        Ok(Self { access, program, child, read: 0 })
+    }
+
+    /// How functions are invoked.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
-        self.port
+        self.access.port
     }
 
     /// The log of `cargo lambda watch` and of every function.
     pub fn log(&self) -> &Path {
-        &self.log
+        &self.program.log
     }
 
-    /// Waits until every function has answered once, so that the next request to each is quick.
+    /// Waits until it listens. Fails when it ends before.
     pub async fn ready(&mut self) -> Result<()> {
-        let port = self.port;
-        let first = try_join_all(FIRST_REQUESTS.iter().map(|request| first_answer(port, *request)));
-        let mut first = Box::pin(tokio::time::timeout(LONGEST_START, first));
-        loop {
-            tokio::select! {
-                answered = &mut first => {
-                    let answered = answered.context("the functions do not answer").and_then(|answered| answered.map(drop));
-                    return answered.with_context(|| self.child.last_words());
-                }
-                () = tokio::time::sleep(Duration::from_millis(100)) => self.check_start()?,
+        let deadline = Instant::now() + LONGEST_START;
+        while !self.answers(Duration::from_secs(1)).await {
+            self.check()?;
+            if Instant::now() > deadline {
+                bail!("cargo lambda watch does not answer on port {}\n{}", self.access.port, self.child.last_words());
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        self.check()
+    }
+
+    /// Whether it answers a request in that time, one that no function is needed for.
+    pub async fn answers(&self, patience: Duration) -> bool {
+        let answer = tokio::time::timeout(patience, http::request(self.access.port, "GET", "/", "")).await;
+        matches!(answer, Ok(Ok(_)))
+    }
+
+    /// Whether an instance has ended since this was last asked. Its place is lost until `cargo lambda watch` is started again.
+    pub fn lost_an_instance(&mut self) -> bool {
+        let mut new = Vec::new();
+        let read = File::open(&self.program.log).and_then(|mut log| {
+            log.seek(SeekFrom::Start(self.read))?;
+            log.read_to_end(&mut new)
+        });
+        self.read += read.unwrap_or_default() as u64;
+        String::from_utf8_lossy(&new).lines().any(|line| line.contains("ERROR command "))
+    }
+
+    /// Ends it and starts it again, on the same port and for the same gateway. Waits until it listens.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.child.kill()?;
+        if !ports::becomes_free(self.access.port).await {
+            bail!("port {} is in use by another program: cargo lambda watch can't start again", self.access.port);
+        }
+        self.lost_an_instance();
+        self.child = Supervised::start(&self.program)?;
+        self.ready().await
     }
 
     /// Fails when it has ended by itself, with the end of its log.
     pub fn check(&mut self) -> Result<()> {
         self.child.check()
+    }
+
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
+        self.child.last_words()
     }
 
     /// Its process id.
@@ -122,36 +169,19 @@ impl Watch {
     pub fn stop(&mut self) -> Result<()> {
         self.child.stop()
     }
-
-    /// While it starts, a function that ends is one that can't start: no need to wait for its answer.
-    fn check_start(&mut self) -> Result<()> {
-        self.check()?;
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        if log.contains("ERROR command exited") {
-            bail!("a function ended before it answered\n{}", self.child.last_words());
-        }
-        Ok(())
-    }
 }
 
-async fn first_answer(port: u16, (method, path, body, expected): FirstRequest) -> Result<()> {
-    loop {
-        match http::request(port, method, path, body).await {
-            Ok(answer) if answer.status == expected => return Ok(()),
-            Ok(answer) => {
-                let http::Answer { status, body } = answer;
-                bail!("{method} {path} was answered with {status} instead of {expected}: {body}")
-            }
-            // Not listening yet.
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
+fn random<const BYTES: usize>() -> Result<String> {
+    let mut bytes = [0; BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).ok().context("the system has no random numbers")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn arguments(port: u16, environment_file: &Path) -> Result<Vec<OsString>> {
     let mut args: Vec<OsString> = ["lambda", "watch", "-A", "127.0.0.1", "-P"].map(OsString::from).into();
     args.push(port.to_string().into());
-    args.extend(["--concurrency", PROCESSES_PER_FUNCTION, "--ignore-changes", "--disable-cors"].map(OsString::from));
+    args.extend(["--concurrency".into(), INSTANCES.to_string().into()]);
+    args.extend(["--ignore-changes", "--disable-cors"].map(OsString::from));
     args.extend(["--color", "never", "--env-file"].map(OsString::from));
     args.push(environment_file.into());
     args.extend(["--manifest-path".into(), checkout::root()?.join("Cargo.toml").into()]);
@@ -174,29 +204,19 @@ fn stand_in_for_cargo(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// What cargo knows of the workspace: the functions, and the routes to them.
-fn metadata(folder: &Path) -> Result<PathBuf> {
+/// The file that answers `cargo metadata`.
+fn metadata(folder: &Path, workspace: Workspace, suffix: &str) -> Result<PathBuf> {
     let path = folder.join("metadata.json");
-    fs::write(&path, cargo_metadata()?).with_context(|| format!("can't write {}", path.display()))?;
+    let text = workspace.hidden(suffix).to_string();
+    fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
 }
 
-/// As `cargo metadata` says it, in JSON.
-pub(crate) fn cargo_metadata() -> Result<Vec<u8>> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(checkout::root()?);
-    let output = command.output().context("cargo not found: install Rust, see https://rustup.rs")?;
-    if !output.status.success() {
-        bail!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(output.stdout)
-}
-
-fn binaries() -> Result<PathBuf> {
+fn binaries(workspace: &Workspace) -> Result<PathBuf> {
     let folder = checkout::binaries()?;
-    match FUNCTIONS.iter().find(|name| !folder.join(name).is_file()) {
+    let needed = workspace.functions().into_iter().chain(["boxoffice-local".to_owned()]);
+    match needed.into_iter().find(|name| !folder.join(name).is_file()) {
         None => Ok(folder),
-        Some(name) => bail!("the function {name} is not built: run `cargo build --workspace --bins`"),
+        Some(name) => bail!("{name} is not built: run `cargo build --workspace --bins`"),
     }
 }

@@ -37,7 +37,7 @@ impl Issuer {
         let port = if port == 0 { ports::free_port()? } else { port };
         let (url, signer) = (format!("http://127.0.0.1:{port}"), Arc::new(Signer::generate()?));
         let own = (url.clone(), signer.clone());
-        let server = Server::start(port, move |request| {
+        let server = Server::start(port, move |_, request| {
             let (url, signer) = own.clone();
             async move { answer(&url, &signer, request).await }
         });

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -47,6 +48,15 @@ impl DataFolder {
         lock.set_len(0)?;
         writeln!(lock, "{}", process::id())?;
         Ok(Self { path, _lock: lock })
+    }
+
+    /// Writes a file that only this user may read.
+    pub(super) fn write_secret(&self, name: &str, secret: &str) -> Result<()> {
+        let path = self.path.join(name);
+        let _ = fs::remove_file(&path);
+        let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
+        let written = file.and_then(|mut file| file.write_all(secret.as_bytes()));
+        written.with_context(|| format!("can't write {}", path.display()))
     }
 
     /// Where it is, from the root.

@@ -44,9 +44,7 @@ impl DynamoDb {
     /// One that keeps its data in a file; `port` 0 is any.
     pub fn open(file: &Path, port: u16) -> Result<Self> {
         let path = file.to_str().with_context(|| format!("{} is not a name in UTF-8", file.display()))?;
-        let database = Database::new(path).with_context(|| {
-            format!("can't open the embedded DynamoDB's file {path} (`make clean-data` forgets it)")
-        })?;
+        let database = Database::new(path).with_context(|| format!("can't open its file {path}"))?;
         Self::serve(database, port)
     }
 

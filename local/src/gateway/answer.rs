@@ -1,4 +1,4 @@
-//! What a function answered as HTTP.
+//! A function's answer as HTTP.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::server::Answer;
 
-/// Nothing where it is no answer of the form that API Gateway takes (payload 2.0).
-pub(super) fn of(answered: &Value) -> Option<Answer> {
+/// Returns nothing where the answer has not the form that API Gateway takes (payload 2.0).
+pub(super) fn of(answered: &[u8]) -> Option<Answer> {
+    let answered: Value = serde_json::from_slice(answered).ok()?;
     let status = u16::try_from(answered["statusCode"].as_u64()?).ok()?;
     let mut answer = Response::builder().status(status);
     let one = answered["headers"].as_object().into_iter().flatten();
@@ -25,7 +26,7 @@ pub(super) fn of(answered: &Value) -> Option<Answer> {
     for (name, value) in one.chain(several.iter().copied()) {
         answer = answer.header(name, value);
     }
-    answer.body(Full::from(body(answered)?)).ok()
+    answer.body(Full::from(body(&answered)?)).ok()
 }
 
 fn body(answered: &Value) -> Option<Bytes> {
@@ -47,7 +48,7 @@ mod tests {
     async fn status_headers_and_body_are_those_of_the_function() {
         let answered = json!({ "statusCode": 201, "headers": { "a": "1", "b": "2" }, "multiValueHeaders": { "b": ["2", "3"] },
             "body": "aGk=", "isBase64Encoded": true });
-        let answer = of(&answered).unwrap();
+        let answer = of(answered.to_string().as_bytes()).unwrap();
         let headers: Vec<_> =
             answer.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         assert_eq!((answer.status().as_u16(), headers), (201, vec![("a", "1"), ("b", "2"), ("b", "3")]));
@@ -59,7 +60,7 @@ mod tests {
         for answered in
             [json!({ "errorType": "x", "errorMessage": "y" }), json!("text"), json!({ "statusCode": 99_999 })]
         {
-            assert!(of(&answered).is_none(), "{answered}");
+            assert!(of(answered.to_string().as_bytes()).is_none(), "{answered}");
         }
     }
 }

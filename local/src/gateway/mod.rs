@@ -1,105 +1,247 @@
-//! API Gateway in front of the functions: finds the route, asks the authorizer where the route needs a token, hands the
-//! function an event, and makes HTTP of what it answers.
+//! The local API Gateway: finds a request's route, asks the authorizer where the route needs a token, hands the function an event,
+//! and turns its answer into HTTP.
 //!
-//! `cargo lambda watch` makes events of requests itself, but has no claims to put into them; so with tokens it is handed
-//! events, as AWS's Invoke API is.
+//! It answers as an HTTP API of API Gateway does
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html>):
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | no such path, or no such method there | 404 `{"message":"Not Found"}` ([routes](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html)) |
+//! | a host name that isn't this machine's | 403 `{"message":"Forbidden"}` |
+//! | request line and headers above 10,240 bytes | 431 ([quotas](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)) |
+//! | a body above 10 MB | 413 |
+//! | no token, or a bad one | 401 `{"message":"Unauthorized"}` |
+//! | the function fails, or answers more than Lambda takes | 500 `{"message":"Internal Server Error"}` |
+//! | no answer within 30 s | 503 `{"message":"Service Unavailable"}` |
+//! | a preflight request | 204 ([`cors`]) |
 
 mod answer;
+pub mod cors;
 mod event;
+mod functions;
 mod routes;
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::{Method, Request};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+pub use self::cors::CorsOrigins;
+pub(crate) use self::functions::{Functions, NoAnswer};
+use self::routes::Found;
 pub use self::routes::{Routes, needs_token};
 use crate::auth::{Authorizer, Refused};
+use crate::instance::TOKEN_HEADER;
 use crate::server::{Answer, Server, json};
+use crate::watch::Watch;
+use crate::workspace::Workspace;
 
-/// What API Gateway takes.
-const MOST_BODY: usize = 10 << 20;
-/// What Lambda answers, at the most.
-const MOST_ANSWER: usize = 6 << 20;
-/// How long API Gateway waits for a function.
-const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// The size of a body that API Gateway takes.
+const MOST_BODY: usize = 10_000_000;
+/// The size of the request line and all headers that API Gateway takes.
+const MOST_HEAD: usize = 10_240;
+/// The time that a caller has to send the body.
+const LONGEST_BODY: Duration = Duration::from_secs(30);
+const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
 /// A running gateway. Dropping it ends it.
-pub struct Gateway {
-    server: Server,
+pub(crate) struct Gateway {
+    _server: Server,
 }
 
-/// What each request is answered by.
-struct Inside {
+/// Everything that answers requests.
+pub(crate) struct Api {
+    /// `127.0.0.1:PORT`
+    domain: String,
     routes: Routes,
-    authorizer: Authorizer,
-    /// The port at which functions are invoked.
-    functions: u16,
-    client: Client<HttpConnector, Full<Bytes>>,
+    cors: CorsOrigins,
+    authorizer: Option<Authorizer>,
+    functions: Functions,
 }
 
 impl Gateway {
-    /// Listens on a port of 127.0.0.1, before the functions that `cargo lambda watch` runs at another.
-    pub async fn start(port: u16, functions: u16, authorizer: Authorizer) -> Result<Self> {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        let inside = Inside { routes: Routes::of_checkout()?, authorizer, functions, client };
-        let inside = std::sync::Arc::new(inside);
-        let server = Server::start(port, move |request| {
-            let inside = inside.clone();
-            async move { inside.answer(request).await }
+    /// Listens on a port of 127.0.0.1.
+    pub(crate) async fn start(port: u16, api: Arc<Api>) -> Result<Self> {
+        let server = Server::start(port, move |caller, request| {
+            let api = api.clone();
+            async move { api.answer(caller.ip(), request).await }
         });
-        Ok(Self { server: server.await? })
-    }
-
-    /// Its port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.server.port()
+        Ok(Self { _server: server.await? })
     }
 }
 
-impl Inside {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let found = self.routes.find(request.method(), request.uri().path());
-        let Some(route) = found else { return message(404, "Not Found") };
-        let claims = if needs_token(&route.key) {
-            match self.authorizer.authorize(request.headers(), Timestamp::now().as_second()).await {
-                Ok(claims) => Some(claims),
-                Err(refused) => return unauthorized(refused),
+impl Api {
+    /// An API on a port, whose functions `cargo lambda watch` runs.
+    pub(crate) fn new(port: u16, cors: CorsOrigins, authorizer: Option<Authorizer>, watch: &Watch) -> Result<Self> {
+        let workspace = Workspace::of_checkout()?;
+        let functions = Functions::new(workspace.functions(), watch.access());
+        let domain = format!("127.0.0.1:{port}");
+        Ok(Self { domain, routes: Routes::of(&workspace)?, cors, authorizer, functions })
+    }
+
+    /// The functions behind it.
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// Calls every function once, so that each has an instance and the next call is quick. Fails when one of them fails.
+    pub(crate) async fn call_each_function(&self, theater: &str) -> Result<()> {
+        let calls = self.routes.one_of_each_function().into_iter().map(async |found: Found| {
+            let path = found.path_with(theater);
+            let (method, body) = if found.is_get() { (Method::GET, "") } else { (Method::POST, "{}") };
+            let request = Request::builder().method(method.clone()).uri(format!("/v1{path}"));
+            let request = request.header(HOST, &self.domain).header("content-type", "application/json").body(())?;
+            let found = self.routes.find(&method, request.uri().path()).context("a function without a route")?;
+            let answer =
+                self.call(IpAddr::from([127, 0, 0, 1]), &request.into_parts().0, body.into(), found, None).await;
+            if answer.status().is_server_error() {
+                let (head, body) = answer.into_parts();
+                let body = body.collect().await?.to_bytes();
+                bail!("{method} {path} was answered with {}: {}", head.status, String::from_utf8_lossy(&body));
             }
-        } else {
-            None
-        };
+            Ok(())
+        });
+        futures_util::future::try_join_all(calls).await.map(drop)
+    }
+
+    /// The id of a theater that there is, `1` if there is one of that name.
+    pub(crate) async fn any_theater(&self) -> Option<String> {
+        let request = Request::get("/v1/theaters?limit=100").header(HOST, &self.domain).body(()).ok()?;
+        let found = self.routes.find(&Method::GET, request.uri().path())?;
+        let head = request.into_parts().0;
+        let answer = self.call(IpAddr::from([127, 0, 0, 1]), &head, Bytes::new(), found, None).await;
+        let body = answer.into_body().collect().await.ok()?.to_bytes();
+        let list: Value = serde_json::from_slice(&body).ok()?;
+        let ids: Vec<_> =
+            list["theaters"].as_array()?.iter().filter_map(|theater| theater["theater_id"].as_str()).collect();
+        ids.iter().find(|id| **id == "1").or(ids.first()).map(|id| (*id).to_owned())
+    }
+
+    async fn answer(&self, caller: IpAddr, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
-        let Ok(body) = Limited::new(body, MOST_BODY).collect().await else {
-            return message(413, "Request Entity Too Large");
+        let mut answer = if !is_served(&head) {
+            message(403, "Forbidden")
+        } else if let Some(answer) = self.cors.preflight(&head.method, &head.headers) {
+            return answer;
+        } else {
+            self.route(caller, &head, body).await
         };
-        let event = event::of(&head, &body.to_bytes(), &route, claims, Timestamp::now());
-        match tokio::time::timeout(LONGEST_CALL, self.invoke(&route.function, &event)).await {
-            Ok(Ok(answered)) => answer::of(&answered).unwrap_or_else(|| message(500, "Internal Server Error")),
-            Ok(Err(_)) => message(500, "Internal Server Error"),
-            Err(_) => message(503, "Service Unavailable"),
+        self.cors.expose(&head.headers, &mut answer);
+        answer
+    }
+
+    async fn route(&self, caller: IpAddr, head: &Parts, body: Incoming) -> Answer {
+        if size_of(head) > MOST_HEAD {
+            return message(431, "Request Header Fields Too Large");
+        }
+        if let Some(function) = self.invoked(head) {
+            return match read(body).await {
+                Ok(event) => self.invoke(function, event).await,
+                Err(refused) => refused,
+            };
+        }
+        let Some(route) = self.routes.find(&head.method, head.uri.path()) else { return message(404, "Not Found") };
+        let claims = match &self.authorizer {
+            Some(authorizer) if needs_token(&route.key) => {
+                match authorizer.authorize(&head.headers, Timestamp::now().as_second()).await {
+                    Ok(claims) => Some(claims),
+                    Err(refused) => return unauthorized(refused),
+                }
+            }
+            _ => None,
+        };
+        match read(body).await {
+            Ok(body) => self.call(caller, head, body, route, claims).await,
+            Err(refused) => refused,
         }
     }
 
-    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
-    async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
-        let address = format!("http://127.0.0.1:{}/2015-03-31/functions/{function}/invocations", self.functions);
-        let request = Request::builder().method(Method::POST).uri(address).header("content-type", "application/json");
-        let answer = self.client.request(request.body(Full::from(event.to_string()))?).await?;
-        if !answer.status().is_success() {
-            bail!("{function} was not invoked: {}", answer.status());
+    async fn call(
+        &self,
+        caller: IpAddr,
+        head: &Parts,
+        body: Bytes,
+        route: Found,
+        claims: Option<serde_json::Map<String, Value>>,
+    ) -> Answer {
+        let id = format!("{:016x}", fastrand::u64(..));
+        let arrival = event::Arrival { id: &id, domain: &self.domain, caller, now: Timestamp::now() };
+        let event = event::of(&arrival, head, &body, &route, claims);
+        let answered = self.functions.invoke(&route.function, event.to_string().into()).await;
+        let mut answer = match answered {
+            Ok(answered) => answer::of(&answered).unwrap_or_else(|| message(500, "Internal Server Error")),
+            Err(why) => no_answer(why),
+        };
+        if let Ok(id) = HeaderValue::try_from(id) {
+            answer.headers_mut().insert(REQUEST_ID, id);
         }
-        let body = Limited::new(answer.into_body(), MOST_ANSWER).collect().await;
-        let body = body.map_err(|error| anyhow::anyhow!("{function}: {error}"))?.to_bytes();
-        serde_json::from_slice(&body).context("the function's answer is no JSON")
+        answer
+    }
+
+    /// The function that `cargo lambda invoke` asks for. It has to show this run's token. Without, the path is no route.
+    fn invoked<'a>(&self, head: &'a Parts) -> Option<&'a str> {
+        let path = head.uri.path().strip_prefix("/2015-03-31/functions/")?;
+        let function = path.strip_suffix("/invocations").filter(|_| head.method == Method::POST)?;
+        let shown = head.headers.get(TOKEN_HEADER)?.to_str().ok()?;
+        self.functions.is_token(shown).then_some(function)
+    }
+
+    /// Hands a function an event as it came, and answers what the function answers.
+    async fn invoke(&self, function: &str, event: Bytes) -> Answer {
+        match self.functions.invoke(function, event).await {
+            Ok(answered) => Answer::new(answered.into()),
+            Err(NoAnswer::Unknown) => message(404, "Not Found"),
+            // As `cargo lambda invoke` reads it.
+            Err(_) => {
+                json(500, &json!({ "errorType": "Unhandled", "errorMessage": "the function failed: see its log" }))
+            }
+        }
+    }
+}
+
+/// API Gateway knows its own host names only. Here these are the names of this machine. Without this, a page elsewhere whose own
+/// name leads to 127.0.0.1 could read everything.
+fn is_served(head: &Parts) -> bool {
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host.or(head.uri.host()) else { return true };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+}
+
+fn size_of(head: &Parts) -> usize {
+    let line = head.method.as_str().len() + head.uri.to_string().len() + " HTTP/1.1".len() + 1;
+    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    line + headers.sum::<usize>()
+}
+
+async fn read(body: Incoming) -> Result<Bytes, Answer> {
+    let too_large = || message(413, "Request Entity Too Large");
+    if body.size_hint().lower() > MOST_BODY as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(LONGEST_BODY, Limited::new(body, MOST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(message(408, "Request Timeout")),
+    }
+}
+
+fn no_answer(why: NoAnswer) -> Answer {
+    match why {
+        NoAnswer::Failed | NoAnswer::Unknown => message(500, "Internal Server Error"),
+        NoAnswer::Unavailable => message(503, "Service Unavailable"),
     }
 }
 
@@ -119,4 +261,29 @@ fn unauthorized(Refused(why): Refused) -> Answer {
         answer.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(host: &str) -> Parts {
+        Request::get("/v1/theaters").header(HOST, host).body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_served() {
+        for host in ["127.0.0.1:8000", "localhost", "LOCALHOST:80", "[::1]:8000", "192.0.2.7:8000"] {
+            assert!(is_served(&head(host)), "{host}");
+        }
+        for host in ["evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "127.0.0.1:x"] {
+            assert!(!is_served(&head(host)), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_request_line_and_all_headers_count() {
+        let request = Request::get("/v1/theaters").header("a", "b").header("a", "cd");
+        assert_eq!(size_of(&request.body(()).unwrap().into_parts().0), "GET /v1/theaters HTTP/1.1".len() + 2 + 3);
+    }
 }

@@ -1,14 +1,12 @@
-//! Which function serves what, as the workspace's Cargo.toml tells `cargo lambda watch`.
+//! The routes of the API: those of the workspace's Cargo.toml.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde_json::Value;
 
-use crate::watch;
+use crate::workspace::{Target, Workspace};
 
 /// The stage, with which every path begins.
 const STAGE: &str = "/v1";
@@ -16,9 +14,12 @@ const STAGE: &str = "/v1";
 /// Routes that everybody may call: looking at theaters and their seats.
 const PUBLIC: [&str; 3] = ["GET /theaters", "GET /theaters/{theaterId}", "GET /theaters/{theaterId}/seats"];
 
-/// Whether a route (`GET /theaters`) is only for those who have a token.
+/// Whether a route (`GET /theaters`) is only for those who have a token. `HEAD` is as `GET`.
 pub fn needs_token(route: &str) -> bool {
-    !PUBLIC.contains(&route)
+    match route.strip_prefix("HEAD ") {
+        Some(path) => !PUBLIC.contains(&format!("GET {path}").as_str()),
+        None => !PUBLIC.contains(&route),
+    }
 }
 
 /// All routes.
@@ -41,38 +42,69 @@ pub(super) struct Found {
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize)]
-struct Target {
-    method: String,
-    function: String,
+impl Found {
+    pub(super) fn is_get(&self) -> bool {
+        self.key.starts_with("GET ")
+    }
+
+    /// The route's path with a theater in it, and something in every other place.
+    pub(super) fn path_with(&self, theater: &str) -> String {
+        let path = self.key.split_once(' ').map_or("", |(_, path)| path);
+        let segments = path.split('/').map(|segment| match segment {
+            "{theaterId}" => theater,
+            segment if segment.starts_with('{') => "none",
+            segment => segment,
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
 }
 
 impl Routes {
-    /// Those of the checkout.
+    /// The routes of the checkout.
     pub fn of_checkout() -> Result<Self> {
-        let metadata: Value = serde_json::from_slice(&watch::cargo_metadata()?)?;
-        let router = metadata["metadata"]["lambda"]["watch"]["router"].clone();
-        let router: BTreeMap<String, Vec<Target>> =
-            serde_json::from_value(router).context("Cargo.toml has no routes")?;
-        let routes = router.into_iter().flat_map(|(path, targets)| {
+        Self::of(&Workspace::of_checkout()?)
+    }
+
+    /// The routes of a workspace. Where there is `GET`, there is `HEAD`.
+    pub(crate) fn of(workspace: &Workspace) -> Result<Self> {
+        let routes = workspace.routes()?.into_iter().flat_map(|(path, targets)| {
             let path = path.strip_prefix(STAGE).unwrap_or(&path).to_owned();
             targets.into_iter().map(move |Target { method, function }| Route { method, path: path.clone(), function })
         });
-        Ok(Self(routes.collect()))
+        let mut routes: Vec<_> = routes.collect();
+        let heads = routes.iter().filter(|route| route.method == "GET");
+        let heads: Vec<_> = heads
+            .filter(|get| !routes.iter().any(|route| route.method == "HEAD" && route.path == get.path))
+            .map(|get| Route { method: "HEAD".to_owned(), path: get.path.clone(), function: get.function.clone() })
+            .collect();
+        routes.extend(heads);
+        Ok(Self(routes))
     }
 
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<Found> {
         let path = path.strip_prefix(STAGE)?;
         let mut routes = self.0.iter().filter(|route| route.method == method.as_str());
-        routes.find_map(|route| {
-            let parameters = route.parameters(path)?;
-            let key = format!("{} {}", route.method, route.path);
-            Some(Found { key, function: route.function.clone(), parameters })
-        })
+        routes.find_map(|route| Some(route.found(route.parameters(path)?)))
+    }
+
+    /// A route to each function, one that changes nothing when it is called with an empty object: `GET` if there is one.
+    pub(super) fn one_of_each_function(&self) -> Vec<Found> {
+        let mut routes: BTreeMap<&str, &Route> = BTreeMap::new();
+        for method in ["GET", "POST"] {
+            for route in self.0.iter().filter(|route| route.method == method) {
+                routes.entry(&route.function).or_insert(route);
+            }
+        }
+        routes.into_values().map(|route| route.found(BTreeMap::new())).collect()
     }
 }
 
 impl Route {
+    fn found(&self, parameters: BTreeMap<String, String>) -> Found {
+        let key = format!("{} {}", self.method, self.path);
+        Found { key, function: self.function.clone(), parameters }
+    }
+
     fn parameters(&self, path: &str) -> Option<BTreeMap<String, String>> {
         let (wanted, given): (Vec<_>, Vec<_>) = (self.path.split('/').collect(), path.split('/').collect());
         if wanted.len() != given.len() {
@@ -126,6 +158,11 @@ mod tests {
             ("GET", "/v1/theaters//seats"),
             ("POST", "/v1/theaters/1/seats"),
             ("get", "/v1/theaters"),
+            ("PATCH", "/v1/theaters"),
+            ("OPTIONS", "/v1/theaters"),
+            ("HEAD", "/v1/theaters/1/book"),
+            ("GET", "/v1theaters"),
+            ("GET", "/v2/theaters"),
             ("POST", "/2015-03-31/functions/book/invocations"),
         ] {
             assert_eq!(find(method, path), None, "{method} {path}");
@@ -133,8 +170,30 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_is_decoded_once() {
+        let found = find("GET", "/v1/theaters/%2531/seats").unwrap();
+        assert_eq!(found.parameters["theaterId"], "%31");
+    }
+
+    #[test]
+    fn head_is_wherever_get_is() {
+        let found = find("HEAD", "/v1/theaters/1/seats").unwrap();
+        assert_eq!((found.key.as_str(), found.function.as_str()), ("HEAD /theaters/{theaterId}/seats", "get-seats"));
+    }
+
+    #[test]
+    fn a_harmless_route_leads_to_each_function() {
+        let routes = Routes::of_checkout().unwrap().one_of_each_function();
+        let functions: Vec<_> = routes.iter().map(|found| found.function.as_str()).collect();
+        assert_eq!(functions, ["book", "bookings", "get-seats", "reservations", "reserve", "theaters"]);
+        assert!(routes.iter().all(|found| found.is_get() || found.key.starts_with("POST ")));
+        assert_eq!(routes[1].path_with("hall"), "/theaters/hall/bookings/none");
+    }
+
+    #[test]
     fn whatever_is_not_named_public_needs_a_token() {
         assert!(!needs_token("GET /theaters") && needs_token("PUT /theaters/{theaterId}"));
         assert!(needs_token("GET /something/new"));
+        assert!(!needs_token("HEAD /theaters") && needs_token("HEAD /theaters/{theaterId}/bookings/{bookingId}"));
     }
 }

@@ -21,7 +21,7 @@ const TRACES: u64 = 100;
 
 /// A listener, and what goes over it. Dropping it ends its connections.
 #[derive(Debug)]
-pub(super) struct RuntimeApi {
+pub(crate) struct RuntimeApi {
     address: String,
     events: mpsc::UnboundedSender<Event>,
     state: watch::Receiver<State>,
@@ -39,6 +39,8 @@ enum State {
 /// An event on its way to the process.
 #[derive(Debug)]
 struct Event {
+    /// Its request id; none is one in order.
+    id: Option<String>,
     body: Bytes,
     timeout: Duration,
     answer: oneshot::Sender<Outcome>,
@@ -60,7 +62,7 @@ struct UnderWay {
 }
 
 impl RuntimeApi {
-    pub(super) async fn listen(function: &str) -> Result<Self> {
+    pub(crate) async fn listen(function: &str) -> Result<Self> {
         let (events, to_hand_over) = mpsc::unbounded_channel();
         let (shown, state) = watch::channel(State::Starting);
         let shared = Shared {
@@ -70,7 +72,7 @@ impl RuntimeApi {
             under_way: Mutex::default(),
         };
         let shared = Arc::new(shared);
-        let server = Server::start(0, move |request| {
+        let server = Server::start(0, move |_, request| {
             let shared = shared.clone();
             async move { shared.answer(request).await }
         });
@@ -80,7 +82,7 @@ impl RuntimeApi {
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` has to say.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
@@ -89,7 +91,7 @@ impl RuntimeApi {
     }
 
     /// Whether the process has asked for an event. Waits a moment for it; fails when it said that it can't start.
-    pub(super) async fn is_asked(&self) -> Result<bool> {
+    pub(crate) async fn is_asked(&self) -> Result<bool> {
         let mut state = self.state.clone();
         let moved = tokio::time::timeout(POLL, state.wait_for(|state| *state != State::Starting)).await;
         match moved.ok().and_then(Result::ok).as_deref() {
@@ -102,8 +104,17 @@ impl RuntimeApi {
     /// Hands over an event when the process next asks for one. What comes of it arrives by the receiver, which fails
     /// when nothing will.
     pub(super) fn hand_over(&self, event: &Value, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
+        self.queue(None, event.to_string().into(), timeout)
+    }
+
+    /// Hands over an event under a request id that was given to it elsewhere. Otherwise like [`RuntimeApi::hand_over`].
+    pub(crate) fn pass_on(&self, id: &str, event: Bytes, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
+        self.queue(Some(id.to_owned()), event, timeout)
+    }
+
+    fn queue(&self, id: Option<String>, body: Bytes, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
         let (answer, answered) = oneshot::channel();
-        let event = Event { body: event.to_string().into(), timeout, answer };
+        let event = Event { id, body, timeout, answer };
         self.events.send(event).ok().context("the Lambda Runtime API has ended")?;
         Ok(answered)
     }
@@ -133,7 +144,7 @@ impl Shared {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         under_way.handed_over += 1;
         let number = under_way.handed_over;
-        let id = format!("00000000-0000-4000-8000-{number:012x}");
+        let id = event.id.unwrap_or_else(|| format!("00000000-0000-4000-8000-{number:012x}"));
         under_way.answer = Some((id.clone(), event.answer));
         let response = Response::builder()
             .header("content-type", "application/json")

@@ -1,16 +1,20 @@
 #!/bin/sh
-# Stands in for cargo below `cargo lambda watch`, which for every process of a function says `cargo metadata`, and then
-# `cargo run --bin NAME`. Nothing changes while it runs (--ignore-changes), so the first is answered from a file, and
-# for the second the binary is started as it was built: a process starts in milliseconds, and needs no cargo, which would
-# look through the whole workspace each time and wait for any other cargo that happens to build.
+# Stands in for cargo below `cargo lambda watch`, which runs `cargo metadata` and then `cargo run --bin NAME` for each instance of a
+# function. Nothing changes while it runs (--ignore-changes). So the metadata come from a file, and an instance starts without cargo,
+# within milliseconds. Cargo would read the whole workspace each time, and would wait for every other build.
+# The instance (local/src/instance.rs) starts the function's binary. NAME ends with the suffix of this run.
 case $1 in
 metadata) exec cat "$BOXOFFICE_METADATA" ;;
 run)
     while [ "$#" -gt 1 ]; do
-        [ "$1" = --bin ] && exec "$BOXOFFICE_BINARIES/$2"
+        if [ "$1" = --bin ]; then
+            export BOXOFFICE_FUNCTION="$BOXOFFICE_BINARIES/${2%"$BOXOFFICE_SUFFIX"}"
+            unset BOXOFFICE_BINARIES BOXOFFICE_METADATA BOXOFFICE_SUFFIX
+            exec "$BOXOFFICE_INSTANCE" instance
+        fi
         shift
     done
     ;;
 esac
-echo "cargo.sh: this was not expected of cargo lambda watch: cargo $*" >&2
+echo "cargo.sh: cargo lambda watch made a call that is not known here: cargo $*" >&2
 exit 1

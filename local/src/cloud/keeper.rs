@@ -1,0 +1,92 @@
+//! Keeps the functions answering: notices when `cargo lambda watch` stands still, has lost an instance or has ended, reports it in
+//! one line, and starts it again. Requests that wait go on waiting meanwhile.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::time::Instant;
+
+use crate::gateway::Functions;
+use crate::lambda::TIMEOUT;
+use crate::watch::Watch;
+
+/// How often it checks.
+const POLL: Duration = Duration::from_millis(250);
+/// No answer for this long is a reason to ask `cargo lambda watch` itself for one.
+const SUSPICION: Duration = Duration::from_secs(2);
+/// The time that it has for that answer.
+const PROBE: Duration = Duration::from_secs(3);
+/// No answer for this long is a standstill, since an instance answers each event within its time limit.
+const STANDSTILL: Duration = TIMEOUT.saturating_add(Duration::from_secs(3));
+/// The time that requests under way have to finish before a restart, where that is possible.
+const DRAIN: Duration = Duration::from_secs(3);
+/// So many restarts within this time mean that restarting doesn't help.
+const MOST_RESTARTS: usize = 5;
+const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Why `cargo lambda watch` has to be started again.
+enum Trouble {
+    Ended,
+    LostAnInstance,
+    Silent(String),
+}
+
+/// Keeps `cargo lambda watch` running for as long as it is polled. Fails when starting it again doesn't help.
+pub(super) async fn keep(watch: &mut Watch, functions: &Functions, complain: &dyn Fn(&str)) -> Result<Infallible> {
+    let mut restarts: Vec<Instant> = Vec::new();
+    loop {
+        tokio::time::sleep(POLL).await;
+        let Some(trouble) = trouble(watch, functions).await else { continue };
+        restarts.retain(|at| at.elapsed() < RESTARTS_WITHIN);
+        restarts.push(Instant::now());
+        if restarts.len() > MOST_RESTARTS {
+            return watch.check().and(Err(anyhow::anyhow!(
+                "cargo lambda watch was started {MOST_RESTARTS} times within a minute and does not work\n{}",
+                watch.last_words()
+            )));
+        }
+        complain(&format!("{}; starting it again", trouble.text()));
+        functions.hold_back();
+        if matches!(trouble, Trouble::LostAnInstance) {
+            drain(functions).await;
+        }
+        watch.restart().await.context("cargo lambda watch does not start again")?;
+        functions.go_on();
+        complain("cargo lambda watch is running again");
+    }
+}
+
+async fn trouble(watch: &mut Watch, functions: &Functions) -> Option<Trouble> {
+    if watch.check().is_err() {
+        return Some(Trouble::Ended);
+    }
+    if watch.lost_an_instance() {
+        return Some(Trouble::LostAnInstance);
+    }
+    let (function, silence) = functions.longest_silence()?;
+    let function = function.to_owned();
+    if silence > STANDSTILL || (silence > SUSPICION && !watch.answers(PROBE).await) {
+        return Some(Trouble::Silent(function));
+    }
+    None
+}
+
+async fn drain(functions: &Functions) {
+    let deadline = Instant::now() + DRAIN;
+    while functions.under_way() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+impl Trouble {
+    fn text(&self) -> String {
+        match self {
+            Self::Ended => "cargo lambda watch has ended".to_owned(),
+            Self::LostAnInstance => "cargo lambda watch has lost an instance of a function".to_owned(),
+            Self::Silent(function) => {
+                format!("cargo lambda watch stands still: {function} has requests and does not answer")
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Invokes functions through `cargo lambda watch`, and never hands it more requests than it can take.
+//!
+//! `cargo lambda watch` stands still for good once more than 100 requests wait for one function. So each function has a lane: as
+//! many requests as there are instances are under way, and the others wait in the order in which they came. A request whose caller
+//! goes away stays under way until it is answered, because `cargo lambda watch` still has it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::instance::TOKEN_HEADER;
+use crate::watch::{Access, INSTANCES};
+
+/// The time that API Gateway gives an integration, waiting in the lane included.
+const LONGEST_CALL: Duration = Duration::from_secs(30);
+/// The size of an answer that Lambda takes from a function.
+pub(super) const MOST_ANSWER: usize = 6_291_556;
+/// The number of requests that may wait in a lane.
+const LONGEST_QUEUE: usize = 10_000;
+
+/// All functions of the workspace. Clones share their lanes.
+#[derive(Clone)]
+pub(crate) struct Functions(Arc<Inside>);
+
+struct Inside {
+    access: Access,
+    client: Client<HttpConnector, Full<Bytes>>,
+    lanes: BTreeMap<String, Arc<Lane>>,
+    /// Whether requests may be handed to `cargo lambda watch` now.
+    open: watch::Sender<bool>,
+}
+
+/// One function's requests.
+struct Lane {
+    places: Arc<Semaphore>,
+    state: Mutex<LaneState>,
+}
+
+struct LaneState {
+    waiting: usize,
+    under_way: usize,
+    /// When the last answer came, or when the first of the requests under way was handed over after there were none.
+    last_progress: Instant,
+}
+
+/// Why there is no answer from a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// The function failed, or answered more than Lambda takes.
+    Failed,
+    /// It did not answer in time, or `cargo lambda watch` ended meanwhile, or too many are waiting.
+    Unavailable,
+    /// There is no function of that name.
+    Unknown,
+}
+
+impl Functions {
+    /// The functions of these names, invoked by the means of a running `cargo lambda watch`.
+    pub(crate) fn new(names: Vec<String>, access: &Access) -> Self {
+        let lanes = names.into_iter().map(|name| (name, Arc::new(Lane::new())));
+        Self(Arc::new(Inside {
+            access: access.clone(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            lanes: lanes.collect(),
+            open: watch::Sender::new(true),
+        }))
+    }
+
+    /// Whether a caller has shown the token of this run.
+    pub(super) fn is_token(&self, shown: &str) -> bool {
+        shown.trim() == self.0.access.token
+    }
+
+    /// Hands a function an event, when it is its turn, and returns the answer.
+    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
+        let lane = self.0.lanes.get(function).ok_or(NoAnswer::Unknown)?.clone();
+        let answer = self.clone().invoke_in_turn(lane, function.to_owned(), event);
+        tokio::time::timeout(LONGEST_CALL, answer).await.unwrap_or(Err(NoAnswer::Unavailable))
+    }
+
+    async fn invoke_in_turn(self, lane: Arc<Lane>, function: String, event: Bytes) -> Result<Bytes, NoAnswer> {
+        let waits = lane.wait()?;
+        // Semaphores are fair: places go to those who came first.
+        let place = lane.places.clone().acquire_owned().await.map_err(|_| NoAnswer::Unavailable)?;
+        let mut open = self.0.open.subscribe();
+        open.wait_for(|open| *open).await.map_err(|_| NoAnswer::Unavailable)?;
+        drop(waits);
+        let (answer, answered) = oneshot::channel();
+        let under_way = lane.begin();
+        // A task of its own: it holds the place until there is an answer, even if the caller goes away.
+        tokio::spawn(async move {
+            let result = self.send(&function, event).await;
+            drop((under_way, place));
+            drop(answer.send(result));
+        });
+        answered.await.unwrap_or(Err(NoAnswer::Unavailable))
+    }
+
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    async fn send(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
+        let Access { port, suffix, token } = &self.0.access;
+        let address = format!("http://127.0.0.1:{port}/2015-03-31/functions/{function}{suffix}/invocations");
+        let request = Request::builder().method(Method::POST).uri(address).header(TOKEN_HEADER, token);
+        let request = request.header("content-type", "application/json").body(Full::from(event));
+        let request = request.map_err(|_| NoAnswer::Failed)?;
+        let answer = self.0.client.request(request).await.map_err(|_| NoAnswer::Unavailable)?;
+        let is_success = answer.status().is_success();
+        let body = Limited::new(answer.into_body(), MOST_ANSWER).collect().await;
+        match body {
+            Ok(body) if is_success => Ok(body.to_bytes()),
+            _ => Err(NoAnswer::Failed),
+        }
+    }
+
+    /// Holds requests back from now on. Those that are under way go on.
+    pub(crate) fn hold_back(&self) {
+        self.0.open.send_replace(false);
+    }
+
+    /// Hands requests over again. The clock of those under way starts now.
+    pub(crate) fn go_on(&self) {
+        for lane in self.0.lanes.values() {
+            lane.state().last_progress = Instant::now();
+        }
+        self.0.open.send_replace(true);
+    }
+
+    /// Requests that `cargo lambda watch` has in hand, of all functions.
+    pub(crate) fn under_way(&self) -> usize {
+        self.0.lanes.values().map(|lane| lane.state().under_way).sum()
+    }
+
+    /// The function that has requests under way and has answered none for the longest time, and that time.
+    pub(crate) fn longest_silence(&self) -> Option<(&str, Duration)> {
+        let silent = self.0.lanes.iter().filter_map(|(name, lane)| Some((name.as_str(), lane.silence()?)));
+        silent.max_by_key(|(_, silence)| *silence)
+    }
+}
+
+impl Lane {
+    fn new() -> Self {
+        let state = LaneState { waiting: 0, under_way: 0, last_progress: Instant::now() };
+        Self { places: Arc::new(Semaphore::new(INSTANCES)), state: Mutex::new(state) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, LaneState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(self: &Arc<Self>) -> Result<Waiting, NoAnswer> {
+        let mut state = self.state();
+        if state.waiting >= LONGEST_QUEUE {
+            return Err(NoAnswer::Unavailable);
+        }
+        state.waiting += 1;
+        Ok(Waiting(self.clone()))
+    }
+
+    fn begin(self: &Arc<Self>) -> UnderWay {
+        let mut state = self.state();
+        if state.under_way == 0 {
+            state.last_progress = Instant::now();
+        }
+        state.under_way += 1;
+        UnderWay(self.clone())
+    }
+
+    fn silence(&self) -> Option<Duration> {
+        let state = self.state();
+        (state.under_way > 0).then(|| state.last_progress.elapsed())
+    }
+}
+
+/// A request that waits for its turn.
+struct Waiting(Arc<Lane>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.state().waiting -= 1;
+    }
+}
+
+/// A request that was handed over.
+struct UnderWay(Arc<Lane>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.under_way -= 1;
+        state.last_progress = Instant::now();
+    }
+}

@@ -1,0 +1,95 @@
+//! The workspace as cargo describes it: its functions, and the routes to them.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::checkout;
+
+/// What `cargo metadata` prints.
+#[derive(Debug, Clone)]
+pub(crate) struct Workspace(Value);
+
+/// A method and the function that serves it, below a path.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Target {
+    pub(crate) method: String,
+    pub(crate) function: String,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub(crate) fn of_checkout() -> Result<Self> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(checkout::root()?);
+        let output = command.output().context("cargo not found: install Rust, see https://rustup.rs")?;
+        if !output.status.success() {
+            bail!("`cargo metadata` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(Self(serde_json::from_slice(&output.stdout).context("`cargo metadata` printed no JSON")?))
+    }
+
+    /// The routes of the API by path.
+    pub(crate) fn routes(&self) -> Result<BTreeMap<String, Vec<Target>>> {
+        let router = self.0["metadata"]["lambda"]["watch"]["router"].clone();
+        serde_json::from_value(router).context("Cargo.toml has no routes")
+    }
+
+    /// The names of all functions, those on the table's stream included: the binaries below `functions/`.
+    pub(crate) fn functions(&self) -> Vec<String> {
+        let packages = self.0["packages"].as_array().into_iter().flatten();
+        let functions = packages
+            .filter(|package| package["manifest_path"].as_str().is_some_and(|path| path.contains("/functions/")));
+        functions.flat_map(binaries).filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
+    }
+
+    /// The same for `cargo lambda watch`: every function's name ends with the suffix, and there are no routes.
+    pub(crate) fn hidden(mut self, suffix: &str) -> Value {
+        self.0["metadata"]["lambda"]["watch"]["router"] = Value::Null;
+        if let Some(watch) = self.0["metadata"]["lambda"]["watch"].as_object_mut() {
+            watch.remove("router");
+        }
+        for package in self.0["packages"].as_array_mut().into_iter().flatten() {
+            for target in package["targets"].as_array_mut().into_iter().flatten().filter(|target| is_binary(target)) {
+                let name = format!("{}{suffix}", target["name"].as_str().unwrap_or_default());
+                target["name"] = name.into();
+            }
+        }
+        self.0
+    }
+}
+
+fn binaries(package: &Value) -> impl Iterator<Item = &Value> {
+    package["targets"].as_array().into_iter().flatten().filter(|target| is_binary(target))
+}
+
+fn is_binary(target: &Value) -> bool {
+    target["kind"].as_array().into_iter().flatten().any(|kind| kind == "bin")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_the_binaries_of_their_folder() {
+        let functions = Workspace::of_checkout().unwrap().functions();
+        for name in ["get-seats", "book", "sync-cache"] {
+            assert!(functions.iter().any(|function| function == name), "{name} in {functions:?}");
+        }
+        assert!(!functions.iter().any(|function| function == "boxoffice-local"));
+    }
+
+    #[test]
+    fn cargo_lambda_watch_gets_no_routes_and_names_that_nobody_can_guess() {
+        let hidden = Workspace::of_checkout().unwrap().hidden("-0f0f");
+        assert!(hidden["metadata"]["lambda"]["watch"].get("router").is_none());
+        let text = hidden.to_string();
+        assert!(text.contains("\"get-seats-0f0f\""), "{text}");
+    }
+}
