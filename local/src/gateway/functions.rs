@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -24,7 +24,9 @@ use crate::watch::{Access, INSTANCES};
 /// The time that API Gateway gives an integration, waiting in the lane included.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// The size of an answer that Lambda takes from a function.
-pub(super) const MOST_ANSWER: usize = 6_291_556;
+const MOST_ANSWER: usize = 6_291_556;
+/// The time between two attempts to reach `cargo lambda watch`.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The number of requests that may wait in a lane.
 const LONGEST_QUEUE: usize = 10_000;
 
@@ -106,20 +108,25 @@ impl Functions {
         answered.await.unwrap_or(Err(NoAnswer::Unavailable))
     }
 
-    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    /// Sends the event, and again while `cargo lambda watch` does not listen: such an event has reached no function.
     async fn send(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
+        let deadline = Instant::now() + LONGEST_CALL;
+        loop {
+            match self.0.client.request(self.request(function, event.clone())?).await {
+                Ok(answer) => return read(answer).await,
+                Err(error) if error.is_connect() && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                Err(_) => return Err(NoAnswer::Unavailable),
+            }
+        }
+    }
+
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    fn request(&self, function: &str, event: Bytes) -> Result<Request<Full<Bytes>>, NoAnswer> {
         let Access { port, suffix, token } = &self.0.access;
         let address = format!("http://127.0.0.1:{port}/2015-03-31/functions/{function}{suffix}/invocations");
         let request = Request::builder().method(Method::POST).uri(address).header(TOKEN_HEADER, token);
         let request = request.header("content-type", "application/json").body(Full::from(event));
-        let request = request.map_err(|_| NoAnswer::Failed)?;
-        let answer = self.0.client.request(request).await.map_err(|_| NoAnswer::Unavailable)?;
-        let is_success = answer.status().is_success();
-        let body = Limited::new(answer.into_body(), MOST_ANSWER).collect().await;
-        match body {
-            Ok(body) if is_success => Ok(body.to_bytes()),
-            _ => Err(NoAnswer::Failed),
-        }
+        request.map_err(|_| NoAnswer::Failed)
     }
 
     /// Holds requests back from now on. Those that are under way go on.
@@ -144,6 +151,14 @@ impl Functions {
     pub(crate) fn longest_silence(&self) -> Option<(&str, Duration)> {
         let silent = self.0.lanes.iter().filter_map(|(name, lane)| Some((name.as_str(), lane.silence()?)));
         silent.max_by_key(|(_, silence)| *silence)
+    }
+}
+
+async fn read(answer: Response<Incoming>) -> Result<Bytes, NoAnswer> {
+    let is_success = answer.status().is_success();
+    match Limited::new(answer.into_body(), MOST_ANSWER).collect().await {
+        Ok(body) if is_success => Ok(body.to_bytes()),
+        _ => Err(NoAnswer::Failed),
     }
 }
 
