@@ -1,10 +1,11 @@
 # What can be done with this checkout. `make` alone lists it.
-# Needs Rust, a C compiler and Python 3; everything else goes, pinned, into .tools here (local/install_tools.py).
+# Needs Rust, a C compiler and Python 3. Everything else goes, pinned, into .tools here (local/install_tools.py).
 
 PORT = 8000
 DATA = .local
 THEATERS = local/theaters.json
 ISSUER_PORT = 8090
+CORS =
 MINUTES = 60
 
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -18,7 +19,9 @@ step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
 	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters;'
-	@echo '                  AUTH=1 asks callers for a token, and issues tokens on ISSUER_PORT=8090)'
+	@echo '                  AUTH=1 asks callers for a token, and issues tokens on ISSUER_PORT=8090;'
+	@echo '                  CORS=https://a.example,https://b.example other origins whose pages may call, or * or none;'
+	@echo '                  without it, pages on every port of this machine may)'
 	@echo 'make test         every test'
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
@@ -39,14 +42,15 @@ help:
 	@echo '                  deletes a stack but its table (CONFIRM=yes: and the table is no longer protected)'
 	@echo 'make load FILE=theaters.json TABLE=name'
 	@echo '                  writes theaters into a table on AWS, with your AWS credentials'
-	@echo 'make clean-data   forgets the data of `make run`'
+	@echo 'make clean-data   forgets the data of `make run` (DATA=folder of another folder)'
 	@echo 'make setup        installs the tools only'
 
 run: setup binaries
 	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)' \
-		$(if $(filter-out 0 no false,$(AUTH)),--auth --issuer-port '$(ISSUER_PORT)')
+		$(if $(CORS),--cors '$(CORS)') $(if $(filter-out 0 no false,$(AUTH)),--auth --issuer-port '$(ISSUER_PORT)')
 
 setup:
+	@command -v python3 >/dev/null || { echo 'setup: python3 is missing: install Python 3.10 or newer' >&2; exit 1; }
 	@python3 local/install_tools.py run
 
 # What `make run`, the black-box test and the wire tests start. The whole workspace, so that its crates are compiled as for the tests.
@@ -135,4 +139,4 @@ load: binaries
 	@TABLE_NAME='$(TABLE)' $(BINARIES)/load-theaters '$(FILE)'
 
 clean-data:
-	rm -rf .local
+	@python3 local/clean_data.py '$(DATA)'

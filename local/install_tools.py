@@ -12,9 +12,11 @@ Nothing outside the checkout is changed, except that root on a system with apt-g
 venv, Java, npm and valgrind. A set that is there already is recognised by its stamp, and costs a few milliseconds.
 """
 
+import errno
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -46,6 +48,10 @@ BENCH_PACKAGES = [
 DYNAMODB_LOCAL_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 
 
+# What a set of tools takes on the disk while it is installed, at most.
+ROOM_MB = 1000
+
+
 class Problem(Exception):
     """Something the reader has to see to, in one line."""
 
@@ -61,17 +67,52 @@ def main(arguments):
     }
     if not arguments or any(name not in groups for name in arguments):
         sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         require_compilers()
+        require_writable_target()
         for name in arguments:
             install_once(name, *groups[name])
     except Problem as problem:
         sys.exit(f"setup: {problem}")
+    except OSError as error:
+        sys.exit(f"setup: {explained(error)}")
     except KeyboardInterrupt:
+        print("setup: interrupted; the next start begins again with what is missing", file=sys.stderr)
         sys.exit(130)
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def explained(error):
+    """What an error of the system means for the reader, in one line."""
+    place = error.filename or TOOLS
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: make room for {place}"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"can't write {place} ({error.strerror}): this checkout has to be writable"
+    return f"{place}: {error.strerror}"
+
+
+def require_writable_target():
+    """Cargo builds there. It says the same in many lines."""
+    target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=target):
+        pass
+
+
+def require_room():
+    free = shutil.disk_usage(ROOT).free // 2**20
+    if free < ROOM_MB:
+        raise Problem(f"the disk is full: {free} MB are free, and the tools need {ROOM_MB} MB in {TOOLS}")
+
+
 def require_compilers():
+    if sys.version_info < (3, 10):
+        raise Problem(f"Python 3.10 or newer is needed, and {sys.executable} is {sys.version.split()[0]}")
     if not shutil.which("cargo"):
         raise Problem("cargo is missing: install Rust 1.94 or newer, see https://rustup.rs")
     if not shutil.which("cc"):
@@ -85,9 +126,14 @@ def install_once(name, packages, install):
     wanted = "\n".join([str(ROOT), *packages])
     if is_stamped(stamp, wanted):
         return
+    require_room()
     TOOLS.mkdir(exist_ok=True)
     with open(TOOLS / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another start that is installing tools")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if is_stamped(stamp, wanted):  # somebody else did it while we waited
             return
         started = time.monotonic()
@@ -133,10 +179,7 @@ def install_fuzz():
 
 def install_valgrind():
     if not shutil.which("valgrind"):
-        try:
-            apt_install(["valgrind"], "valgrind missing")
-        except Problem as problem:
-            say(f"  {problem}")
+        apt_install(["valgrind"], "valgrind missing")
     say(f"  valgrind: {output_of(['valgrind', '--version']) if shutil.which('valgrind') else 'not here, and not needed'}")
 
 
@@ -156,20 +199,36 @@ def pip_install(folder, packages, *options):
     say(f"installing {', '.join(packages)} into .tools/{folder}")
     target = TOOLS / folder
     shutil.rmtree(target, ignore_errors=True)
-    install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", *options, *packages]
+    install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2", *options, *packages]
     if not sys.stdout.isatty():  # where its progress bar would be many lines
         install.append("--quiet")
     # A venv gets its pip from ensurepip, which Debian leaves out of python3.
-    if not works([sys.executable, "-c", "import ensurepip, venv"]):
-        apt_install(["python3-venv"], f"{sys.executable} lacks venv")
-    if works([sys.executable, "-c", "import ensurepip, venv"]):
-        run([sys.executable, "-m", "venv", target])
-        run([target / "bin/python", *install])
+    if make_venv(target) or (apt_install(["python3-venv"], f"{sys.executable} lacks venv") and make_venv(target)):
+        fetch([target / "bin/python", *install], packages)
         return find(target, "lib/python3*/site-packages")
+    shutil.rmtree(target, ignore_errors=True)
     if works([sys.executable, "-m", "pip", "--version"]):
-        run([sys.executable, *install, "--target", target])
+        fetch([sys.executable, *install, "--target", target], packages)
         return target
     raise Problem(f"{sys.executable} has neither venv nor pip: install them (Debian: apt-get install python3-venv)")
+
+
+def make_venv(target):
+    return works([sys.executable, "-c", "import ensurepip, venv"]) and works([sys.executable, "-m", "venv", target])
+
+
+def fetch(command, packages):
+    """Has pip install packages. Its many lines about a failure become one."""
+    done = subprocess.run([str(word) for word in command], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode == 0:
+        return
+    said = done.stderr
+    if "No space left" in said or "Errno 28" in said:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(TOOLS))
+    if any(sign in said for sign in ["NewConnectionError", "ConnectionError", "Could not find a version", "timed out", "ProxyError"]):
+        raise Problem(f"can't fetch {', '.join(packages)}: no package index answers (PIP_INDEX_URL chooses a mirror)")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    raise Problem(f"can't install {', '.join(packages)}: {lines[-1] if lines else f'pip ended with {done.returncode}'}")
 
 
 def install_dynamodb_local():
@@ -196,15 +255,15 @@ def install_dynamodb_local():
 
 
 def apt_install(packages, reason):
-    """Installs Debian packages where we may, saying so. Returns whether it did."""
+    """Installs Debian packages where we may, saying so. Returns whether they are there now."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     say(f"{reason}: installing {' '.join(packages)} with apt-get")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-qq"], env=environment, stdout=subprocess.DEVNULL)
     install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
-    run(install, env=environment, stdout=subprocess.DEVNULL)
-    return True
+    commands = [["apt-get", "update", "-qq"], install]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "env": environment}
+    return all(subprocess.run(command, **quiet).returncode == 0 for command in commands)
 
 
 def link(name, target):
@@ -233,7 +292,7 @@ def find(folder, pattern):
 
 
 def run(command, **options):
-    """Runs a command; what it says on standard error is shown."""
+    """Runs a command. Its standard error is shown."""
     try:
         subprocess.run([str(word) for word in command], check=True, **options)
     except subprocess.CalledProcessError as error:
@@ -241,6 +300,7 @@ def run(command, **options):
 
 
 def works(command):
+    command = [str(word) for word in command]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 

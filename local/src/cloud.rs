@@ -14,6 +14,7 @@ use self::follower::Follower;
 use self::wake_ups::WakeUps;
 use crate::auth::{AUDIENCE, Authorizer, Issuer};
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
+pub use crate::gateway::Example;
 use crate::gateway::{Api, CorsOrigins, Functions, Gateway};
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
@@ -85,7 +86,7 @@ pub struct Cloud {
     publisher: Follower,
     wake_ups: WakeUps,
     port: u16,
-    theater: String,
+    example: Option<Example>,
     events: PathBuf,
     valkey: Valkey,
     dynamodb: DynamoDb,
@@ -125,7 +126,7 @@ impl Cloud {
         let issuer = if options.auth { Some(Issuer::start(ports.issuer).await?) } else { None };
         let authorizer = issuer.as_ref().map(|issuer| Authorizer::new(issuer.url(), AUDIENCE));
         let api = Arc::new(Api::new(ports.api, options.cors.clone(), authorizer, &watch)?);
-        let theater = first_answers(&api, &mut watch).await?;
+        let example = first_answers(&api, &mut watch).await?;
         if let Some(issuer) = &issuer {
             progress(&format!("Issuing tokens on {}, and asking for them on 127.0.0.1:{}", issuer.url(), ports.api));
         }
@@ -141,7 +142,7 @@ impl Cloud {
             publisher,
             wake_ups,
             port,
-            theater,
+            example,
             events,
             valkey,
             dynamodb,
@@ -164,9 +165,9 @@ impl Cloud {
         self.watch.port()
     }
 
-    /// The id of a theater that there is.
-    pub fn theater(&self) -> &str {
-        &self.theater
+    /// A theater and seats to try, if there is a theater.
+    pub fn example(&self) -> Option<&Example> {
+        self.example.as_ref()
     }
 
     /// Where DynamoDB is: `http://127.0.0.1:PORT`.
@@ -197,9 +198,15 @@ impl Cloud {
     /// Delivers the table's stream and keeps the functions answering, until a part ends that should not, and returns which.
     /// Complains of trouble that was overcome. To be polled all the time.
     pub async fn serve(&mut self, complain: &dyn Fn(&str)) -> Error {
-        let Self { watch, functions, valkey, repair, publisher, wake_ups, .. } = self;
+        let Self { watch, functions, valkey, repair, publisher, wake_ups, folder, .. } = self;
         let ended = async {
+            let mut was_full = false;
             loop {
+                let is_full = folder.is_full();
+                if is_full && !was_full {
+                    complain(&full_disk(folder));
+                }
+                was_full = is_full;
                 if let Err(error) = valkey.check() {
                     return error;
                 }
@@ -272,11 +279,12 @@ fn functions_environment(options: &CloudOptions, dynamodb: &DynamoDb, valkey: &V
     environment
 }
 
-/// Calls every function once, and returns a theater that there is.
-async fn first_answers(api: &Api, watch: &mut Watch) -> Result<String> {
+/// Calls every function once, and returns a theater to try.
+async fn first_answers(api: &Api, watch: &mut Watch) -> Result<Option<Example>> {
     let answers = async {
-        let theater = api.any_theater().await.unwrap_or_else(|| "1".to_owned());
-        api.call_each_function(&theater).await.map(|()| theater)
+        let example = api.example().await;
+        let theater = example.as_ref().map_or("1", |example| &example.theater);
+        api.call_each_function(theater).await.map(|()| example)
     };
     let answered = tokio::time::timeout(LONGEST_START, answers).await.context("the functions do not answer");
     answered.and_then(|answered| answered).with_context(|| watch.last_words())
@@ -315,8 +323,15 @@ fn start_engines(
 
 /// What to do about a database that can't be used.
 fn database_advice(folder: &DataFolder) -> String {
+    if folder.is_full() {
+        return full_disk(folder);
+    }
     let clean = clean_command(folder.path());
     format!("the database in {} can't be used (`{clean}` forgets its data)", shown(folder.path()))
+}
+
+fn full_disk(folder: &DataFolder) -> String {
+    format!("the disk with {} is full: make room there, or use another folder: make run DATA=...", shown(folder.path()))
 }
 
 /// The command that removes a data folder.
@@ -338,7 +353,9 @@ async fn load_theaters(file: &Path, environment: &[(String, String)], progress: 
     let output = command.output().await.context("can't start the theater loader")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        bail!("{} can't be loaded: {said}", shown(file));
+        // It names itself and the file, and where in the file it is if that is known.
+        let said = said.trim_start_matches("load-theaters: ").trim_start_matches(&format!("{}: ", file.display()));
+        bail!("{} can't be loaded: {}", shown(file), said.trim_start_matches("?: ").trim_start_matches(".: "));
     }
     String::from_utf8_lossy(&output.stdout).lines().for_each(|line| progress(&format!("  {line}")));
     Ok(())

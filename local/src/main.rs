@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use boxoffice_local::cloud::{Cloud, CloudOptions, clean_command, shown};
+use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command, shown};
 use boxoffice_local::{instance, ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -78,12 +78,13 @@ impl AskedToEnd {
 
 fn welcome(cloud: &Cloud, started: Instant) -> String {
     let seconds = started.elapsed().as_secs_f32();
-    let theater = format!("{}/theaters/{}", cloud.url(), cloud.theater());
     let (data, log, events) = (shown(cloud.data()), shown(cloud.log()), shown(cloud.events()));
     let forget = clean_command(cloud.data());
-    let calls = match cloud.issuer() {
-        Some(issuer) => calls_with_token(&theater, issuer.url()),
-        None => calls(&theater),
+    let url = cloud.url();
+    let calls = match (cloud.example(), cloud.issuer()) {
+        (None, _) => format!("curl --location '{url}/theaters'\n\nThere is no theater yet."),
+        (Some(example), Some(issuer)) => calls_with_token(&url, example, issuer.url()),
+        (Some(example), None) => calls(&url, example),
     };
     format!(
         r#"
@@ -98,36 +99,36 @@ Ctrl-C ends everything."#
     )
 }
 
-fn calls(theater: &str) -> String {
+fn calls(url: &str, Example { theater, seats: [one, other] }: &Example) -> String {
     format!(
-        r#"curl --location '{theater}/seats'
+        r#"curl --location '{url}/theaters/{theater}/seats'
 
-curl --location '{theater}/reserve' \
+curl --location '{url}/theaters/{theater}/reserve' \
 --header 'Content-Type: application/json' \
 --data '{{
-    "seat": "A1"
+    "seat": "{one}"
 }}'
 
-curl --location '{theater}/book' \
+curl --location '{url}/theaters/{theater}/book' \
 --header 'Content-Type: application/json' \
 --data '{{
-    "seat": "A2"
+    "seat": "{other}"
 }}'"#
     )
 }
 
 /// Looking needs no token.
-fn calls_with_token(theater: &str, issuer: &str) -> String {
+fn calls_with_token(url: &str, Example { theater, seats: [one, _] }: &Example, issuer: &str) -> String {
     format!(
-        r#"curl --location '{theater}/seats'
+        r#"curl --location '{url}/theaters/{theater}/seats'
 
 TOKEN=$(curl -s {issuer}/token -d sub=alice | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 
-curl --location '{theater}/reserve' \
+curl --location '{url}/theaters/{theater}/reserve' \
 --header "Authorization: Bearer $TOKEN" \
 --header 'Content-Type: application/json' \
 --data '{{
-    "seat": "A1"
+    "seat": "{one}"
 }}'
 
 With `-d scope=boxoffice/admin` it is the token of an administrator."#

@@ -14,6 +14,7 @@
 //! | [`history`] | seeded histories of many clients under faults, and whether they were right |
 //! | [`observer`] | holds cached answers against the table, from outside, and counts what is stale |
 //! | [`http`] | requests over HTTP, as a user's client sends them |
+//! | [`local_run`] | `boxoffice-local run` as a child process |
 //! | [`tls_proxy`] | TLS before a server that speaks none |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
@@ -29,6 +30,7 @@ pub mod functions;
 pub mod gate;
 pub mod history;
 pub mod http;
+pub mod local_run;
 pub mod mutation;
 pub mod observer;
 pub mod redis_proxy;

@@ -3,79 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use boxoffice_local::{checkout, ports};
+use boxoffice_local::checkout;
 use boxoffice_tests::http::{self, Answer};
+use boxoffice_tests::local_run::{PATIENCE, Run};
 use futures_util::future::join_all;
 use http_body_util::Full;
 use hyper::{Method, Request};
 use serde_json::{Value, json};
-
-/// As long as a start may take on a slow machine; it takes seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// `boxoffice-local run` with its own ports and data.
-struct Run {
-    child: Child,
-    said: Vec<String>,
-    ports: [u16; 3],
-}
-
-impl Run {
-    fn start(data: &Path) -> Self {
-        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("boxoffice-local");
-        let ports = [(); 3].map(|()| ports::free_port().unwrap());
-        let mut command = Command::new(binary);
-        command.arg("run").arg("--data").arg(data);
-        for (option, port) in ["--port", "--dynamodb-port", "--cache-port"].iter().zip(ports) {
-            command.arg(option).arg(port.to_string());
-        }
-        let mut child = command
-            .current_dir(checkout::root().unwrap())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("boxoffice-local is built: cargo build --workspace --bins");
-        let mut said = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            said.push(line.unwrap());
-            if said.last().unwrap().starts_with("Ctrl-C ends everything") {
-                return Self { child, said, ports };
-            }
-        }
-        panic!("it ended: {:?}\n{}", child.wait().unwrap(), said.join("\n"));
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}/v1{path}", self.ports[0])
-    }
-
-    /// Ends it as Ctrl-C does, and waits.
-    fn end(mut self) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-        let code = self.child.wait().unwrap().code();
-        let end = Instant::now() + PATIENCE;
-        for port in self.ports {
-            while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                assert!(Instant::now() < end, "something still listens on port {port}");
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        }
-        code
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-    }
-}
 
 async fn send(method: Method, url: &str, headers: &[(String, String)], body: Option<String>) -> Answer {
     let mut request = Request::builder().method(method).uri(url);
@@ -162,7 +100,7 @@ async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_end
     the_seeds_curls_are_answered(&run).await;
     a_race_has_one_winner(&run).await;
     paths_and_bodies_arrive_as_they_were_sent(&run).await;
-    the_events_can_be_invoked(&run).await;
+    the_events_can_be_invoked(&run, data.path()).await;
     the_stream_is_followed(&run).await;
     every_line_of_the_log_is_json_and_holds_no_reservation(&run, data.path()).await;
     assert_eq!(run.end(), Some(0), "Ctrl-C is no failure");
@@ -237,7 +175,7 @@ async fn paths_and_bodies_arrive_as_they_were_sent(run: &Run) {
 }
 
 /// `cargo lambda invoke` with a file of `events/`, as events/README.md tells.
-async fn the_events_can_be_invoked(run: &Run) {
+async fn the_events_can_be_invoked(run: &Run, data: &Path) {
     let root = checkout::root().unwrap();
     let tool: PathBuf = checkout::tool("cargo-lambda", "BOXOFFICE_CARGO_LAMBDA").unwrap();
     for (file, field, expected) in [
@@ -249,7 +187,9 @@ async fn the_events_can_be_invoked(run: &Run) {
         let (function, _) = file.split_once('.').unwrap();
         let output = Command::new(&tool)
             .args(["lambda", "invoke", function, "--invoke-address", "127.0.0.1"])
-            .args(["--invoke-port", &run.ports[0].to_string(), "--data-file"])
+            .args(["--invoke-port", &run.ports[0].to_string(), "--client-context-file"])
+            .arg(data.join("invoke-token"))
+            .arg("--data-file")
             .arg(root.join("events").join(file))
             .current_dir(&root)
             .output()

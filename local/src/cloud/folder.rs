@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail};
 
 use super::shown;
 
+/// Bytes that a disk has to have left. The database needs some for each write.
+const LEAST_ROOM: u64 = 64 * 1024;
+
 /// The folder, locked for as long as this lives. The lock is the system's, so it can't be left behind.
 #[derive(Debug)]
 pub(super) struct DataFolder {
@@ -57,6 +60,11 @@ impl DataFolder {
         let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path);
         let written = file.and_then(|mut file| file.write_all(secret.as_bytes()));
         written.with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// Whether there is no room left in it.
+    pub(super) fn is_full(&self) -> bool {
+        rustix::fs::statvfs(&self.path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM)
     }
 
     /// Where it is, from the root.

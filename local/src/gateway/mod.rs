@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Bytes, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, Request};
@@ -46,6 +46,8 @@ use crate::workspace::Workspace;
 
 /// The size of a body that API Gateway takes.
 const MOST_BODY: usize = 10_000_000;
+/// The size of a body above which it is not even read to its end.
+const MOST_DISCARDED: usize = 10 * MOST_BODY;
 /// The size of the request line and all headers that API Gateway takes.
 const MOST_HEAD: usize = 10_240;
 /// The time that a caller has to send the body.
@@ -65,6 +67,15 @@ pub(crate) struct Api {
     cors: CorsOrigins,
     authorizer: Option<Authorizer>,
     functions: Functions,
+}
+
+/// A theater and seats to try.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The theater's id.
+    pub theater: String,
+    /// Two of its seats.
+    pub seats: [String; 2],
 }
 
 impl Gateway {
@@ -112,17 +123,24 @@ impl Api {
         futures_util::future::try_join_all(calls).await.map(drop)
     }
 
-    /// The id of a theater that there is, `1` if there is one of that name.
-    pub(crate) async fn any_theater(&self) -> Option<String> {
-        let request = Request::get("/v1/theaters?limit=100").header(HOST, &self.domain).body(()).ok()?;
+    /// A theater that there is, `1` if there is one of that name, and two of its seats.
+    pub(crate) async fn example(&self) -> Option<Example> {
+        let list = self.get("/v1/theaters?limit=100").await?;
+        let ids = list["theaters"].as_array()?.iter().filter_map(|theater| theater["theater_id"].as_str());
+        let ids: Vec<_> = ids.collect();
+        let theater = (*ids.iter().find(|id| **id == "1").or(ids.first())?).to_owned();
+        let seats = self.get(&format!("/v1/theaters/{theater}/seats")).await.unwrap_or_default();
+        let mut seats = seats["seats"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+        let mut next = |otherwise: &str| seats.next().unwrap_or_else(|| otherwise.to_owned());
+        Some(Example { theater, seats: [next("A1"), next("A2")] })
+    }
+
+    async fn get(&self, path: &str) -> Option<Value> {
+        let request = Request::get(path).header(HOST, &self.domain).body(()).ok()?;
         let found = self.routes.find(&Method::GET, request.uri().path())?;
         let head = request.into_parts().0;
         let answer = self.call(IpAddr::from([127, 0, 0, 1]), &head, Bytes::new(), found, None).await;
-        let body = answer.into_body().collect().await.ok()?.to_bytes();
-        let list: Value = serde_json::from_slice(&body).ok()?;
-        let ids: Vec<_> =
-            list["theaters"].as_array()?.iter().filter_map(|theater| theater["theater_id"].as_str()).collect();
-        ids.iter().find(|id| **id == "1").or(ids.first()).map(|id| (*id).to_owned())
+        serde_json::from_slice(&answer.into_body().collect().await.ok()?.to_bytes()).ok()
     }
 
     async fn answer(&self, caller: IpAddr, request: Request<Incoming>) -> Answer {
@@ -227,15 +245,28 @@ fn size_of(head: &Parts) -> usize {
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Answer> {
-    let too_large = || message(413, "Request Entity Too Large");
-    if body.size_hint().lower() > MOST_BODY as u64 {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(LONGEST_BODY, Limited::new(body, MOST_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(too_large()),
+    match tokio::time::timeout(LONGEST_BODY, read_whole(body)).await {
+        Ok(Some(body)) => Ok(body),
+        Ok(None) => Err(message(413, "Request Entity Too Large")),
         Err(_) => Err(message(408, "Request Timeout")),
     }
+}
+
+/// Returns nothing for a body that is too large or does not come to its end. Such a body is still read for a while: a client that
+/// is cut off while it sends does not see the answer.
+async fn read_whole(mut body: Incoming) -> Option<Bytes> {
+    let (mut whole, mut size) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        size += data.len();
+        if size > MOST_DISCARDED {
+            return None;
+        }
+        if size <= MOST_BODY {
+            whole.extend_from_slice(&data);
+        }
+    }
+    (size <= MOST_BODY).then(|| whole.into())
 }
 
 fn no_answer(why: NoAnswer) -> Answer {

@@ -1,0 +1,120 @@
+//! Processes that are killed or frozen.
+
+use std::time::{Duration, Instant};
+
+use boxoffice_tests::local_run::{PATIENCE, Run, is_running, signal};
+use futures_util::future::join_all;
+
+use crate::wire::send;
+
+async fn statuses(run: &Run, path: &str, calls: usize) -> Vec<u16> {
+    let calls = (0..calls).map(|_| async { send("GET", &run.url(path), &[], "").await.status });
+    join_all(calls).await
+}
+
+/// A process that is killed takes its request with it, which is answered with 500 as on AWS. The others are answered by other
+/// processes, and it comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn processes_that_are_killed_come_back() {
+    let data = tempfile::tempdir().unwrap();
+    let run = Run::start(data.path());
+    for _ in 0..20 {
+        let calls = statuses(&run, "/theaters/1/seats", 40);
+        let kill = async { signal("-9", &run.processes_of("get-seats")) };
+        let (statuses, ()) = tokio::join!(calls, kill);
+        assert!(statuses.iter().all(|status| [200, 500].contains(status)), "{statuses:?}");
+    }
+    let started = Instant::now();
+    assert_eq!(statuses(&run, "/theaters/1/seats", 1).await, [200]);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(run.complaints(), "", "no instance is lost by it");
+}
+
+/// More often than there are places for instances.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lone_process_that_is_killed_again_and_again_comes_back() {
+    let data = tempfile::tempdir().unwrap();
+    let run = Run::start(data.path());
+    for _ in 0..20 {
+        signal("-9", &run.processes_of("book"));
+        let answer = send("POST", &run.url("/theaters/1/book"), &[("content-type", "application/json")], "{}").await;
+        assert!([400, 500].contains(&answer.status), "{answer:?}");
+    }
+    assert_eq!(run.complaints(), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_instances_and_a_watch_that_ends_or_freezes_are_reported_and_overcome() {
+    let data = tempfile::tempdir().unwrap();
+    let run = Run::start(data.path());
+    assert_eq!(statuses(&run, "/theaters/1/seats", 1).await, [200]);
+
+    signal("-9", &run.processes_of("boxoffice-local"));
+    run.wait_for_complaint("cargo lambda watch has lost an instance of a function; starting it again");
+    assert_eq!(statuses(&run, "/theaters/1/seats", 20).await, [200; 20], "requests wait for the restart");
+    await_running_again(&run, 1);
+
+    signal("-9", &[watch(&run)]);
+    run.wait_for_complaint("cargo lambda watch has ended; starting it again");
+    await_running_again(&run, 2);
+    assert_eq!(statuses(&run, "/theaters/1/seats", 20).await, [200; 20]);
+
+    signal("-STOP", &[watch(&run)]);
+    // It is the standstill's own request: it can't be known whether the function has seen it.
+    assert_eq!(statuses(&run, "/theaters/1/seats", 1).await, [503]);
+    run.wait_for_complaint(
+        "cargo lambda watch stands still: get-seats has requests and does not answer; starting it again",
+    );
+    await_running_again(&run, 3);
+    assert_eq!(statuses(&run, "/theaters/1/seats", 20).await, [200; 20]);
+
+    let processes = run.processes();
+    assert_eq!(run.end(), Some(0));
+    assert_gone(&processes);
+}
+
+fn await_running_again(run: &Run, times: usize) {
+    let end = Instant::now() + PATIENCE;
+    while run.complaints().matches("cargo lambda watch is running again").count() < times {
+        assert!(Instant::now() < end, "{}", run.complaints());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The process of `cargo lambda watch`: the one that has most processes below it.
+fn watch(run: &Run) -> u32 {
+    let is_watch = |pid: &&u32| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split('\0').next().is_some_and(|program| program.ends_with("cargo-lambda"))
+    };
+    *run.processes().iter().find(is_watch).expect("cargo lambda watch")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_leaves_no_process_behind_and_the_next_start_takes_seconds() {
+    let data = tempfile::tempdir().unwrap();
+    let run = Run::start(data.path());
+    assert_eq!(statuses(&run, "/theaters/1/seats", 40).await, [200; 40]);
+    let processes = run.processes();
+    assert!(processes.len() > 20, "{processes:?}");
+    assert_eq!(run.end(), Some(0));
+    assert_gone(&processes);
+    let started = Instant::now();
+    let again = Run::start(data.path());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_eq!(again.end(), Some(0));
+}
+
+/// Processes end within moments. A zombie counts as gone: it waits for its parent only.
+fn assert_gone(processes: &[u32]) {
+    let is_alive = |pid: &&u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        is_running(**pid) && stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    };
+    let end = Instant::now() + Duration::from_secs(10);
+    while let Some(pid) = processes.iter().find(is_alive) {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(Instant::now() < end, "process {pid} is left: {command}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,106 @@
+//! The port of `cargo lambda watch`, which every program and every page on this machine reaches: nobody gets an event through it but
+//! the gateway.
+
+use serde_json::{Value, json};
+
+use crate::wire::{send, shared_run};
+
+/// An event with the claims of an administrator.
+fn forged() -> String {
+    json!({
+        "version": "2.0",
+        "routeKey": "PUT /theaters/{theaterId}",
+        "rawPath": "/v1/theaters/forged",
+        "rawQueryString": "",
+        "headers": { "content-type": "application/json" },
+        "pathParameters": { "theaterId": "forged" },
+        "requestContext": {
+            "http": { "method": "PUT", "path": "/v1/theaters/forged" },
+            "routeKey": "PUT /theaters/{theaterId}",
+            "stage": "v1",
+            "authorizer": { "jwt": { "claims": { "sub": "mallory", "scope": "boxoffice/admin" } } },
+        },
+        "body": json!({ "name": "Forged", "seats": ["A1"] }).to_string(),
+        "isBase64Encoded": false,
+    })
+    .to_string()
+}
+
+/// Names of functions as the port itself lists them to whoever asks for a path that it doesn't know.
+async fn listed_names(base: &str) -> Vec<String> {
+    let answer = send("GET", &format!("{base}/v1/theaters"), &[], "").await;
+    assert_eq!(answer.status, 404, "it has no routes");
+    let detail = answer.body["detail"].as_str().unwrap().to_owned();
+    detail.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn an_event_without_the_token_of_the_run_reaches_no_function() {
+    let run = shared_run();
+    let base = format!("http://127.0.0.1:{}", run.functions_port());
+    let names = listed_names(&base).await;
+    let theaters = names.iter().find(|name| name.starts_with("theaters-")).expect("the function theaters");
+    for path in [
+        format!("/2015-03-31/functions/{theaters}/invocations"),
+        "/2015-03-31/functions/theaters/invocations".to_owned(),
+        format!("/lambda-url/{theaters}/v1/theaters/forged"),
+        "/lambda-url/theaters/v1/theaters/forged".to_owned(),
+        "/v1/theaters/forged".to_owned(),
+    ] {
+        for headers in [
+            // What a page may send anywhere without asking.
+            &[("content-type", "text/plain"), ("origin", "https://evil.example")][..],
+            &[("lambda-runtime-client-context", "guess")],
+        ] {
+            let answer = send("POST", &format!("{base}{path}"), headers, &forged()).await;
+            assert!(answer.status >= 400, "{path}: {answer:?}");
+            assert!(!answer.headers.contains_key("access-control-allow-origin"), "{path}: {answer:?}");
+        }
+    }
+    let made = send("GET", &run.url("/theaters/forged"), &[], "").await;
+    assert_eq!(made.code(), (404, "theater_not_found"));
+}
+
+#[tokio::test]
+async fn a_page_may_not_send_the_token_header() {
+    let run = shared_run();
+    let asked = [
+        ("origin", "https://evil.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "lambda-runtime-client-context"),
+    ];
+    let base = format!("http://127.0.0.1:{}", run.functions_port());
+    let answer = send("OPTIONS", &format!("{base}/2015-03-31/functions/book/invocations"), &asked, "").await;
+    assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_names_of_functions_cannot_be_guessed() {
+    let run = shared_run();
+    let names = listed_names(&format!("http://127.0.0.1:{}", run.functions_port())).await;
+    assert!(names.len() > 5, "{names:?}");
+    for name in &names {
+        let secret = name.rsplit_once('-').map_or("", |(_, secret)| secret);
+        assert!(secret.len() == 16 && secret.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_gateway_passes_an_event_on_only_with_the_token() {
+    let run = shared_run();
+    let url = format!("http://127.0.0.1:{}/2015-03-31/functions/theaters/invocations", run.ports[0]);
+    for headers in [&[][..], &[("lambda-runtime-client-context", "guess")]] {
+        let answer = send("POST", &url, headers, &forged()).await;
+        assert_eq!((answer.status, answer.body), (404, json!({ "message": "Not Found" })));
+    }
+    let data = boxoffice_local::checkout::scratch().unwrap().join("local-stack/invoke-token");
+    let token = std::fs::read_to_string(data).unwrap();
+    let event =
+        std::fs::read_to_string(boxoffice_local::checkout::root().unwrap().join("events/theaters.list.json")).unwrap();
+    let answer = send("POST", &url, &[("lambda-runtime-client-context", &token)], &event).await;
+    assert_eq!((answer.status, &answer.body["statusCode"]), (200, &json!(200)), "{answer:?}");
+    let unknown = url.replace("theaters", "nothing");
+    let answer = send("POST", &unknown, &[("lambda-runtime-client-context", &token)], "{}").await;
+    assert_eq!((answer.status, &answer.body), (404, &json!({ "message": "Not Found" })));
+    assert_ne!(answer.body, Value::Null);
+}
