@@ -219,7 +219,7 @@ def make_venv(target):
 
 def fetch(command, packages):
     """Has pip install packages. Its many lines about a failure become one."""
-    done = subprocess.run([str(word) for word in command], stderr=subprocess.PIPE, text=True, check=False)
+    done = call(command, stderr=subprocess.PIPE)
     if done.returncode == 0:
         return
     said = done.stderr
@@ -262,8 +262,7 @@ def apt_install(packages, reason):
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     commands = [["apt-get", "update", "-qq"], install]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False, "env": environment}
-    return all(subprocess.run(command, **quiet).returncode == 0 for command in commands)
+    return all(call(command, **QUIET, env=environment).returncode == 0 for command in commands)
 
 
 def link(name, target):
@@ -291,25 +290,41 @@ def find(folder, pattern):
     return found[0]
 
 
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+
+def call(command, **options):
+    """Runs a command in a session of its own, and ends it with all that it has started if this program is to end."""
+    process = subprocess.Popen([str(word) for word in command], text=True, start_new_session=True, **options)
+    try:
+        output, errors = process.communicate()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
 def run(command, **options):
     """Runs a command. Its standard error is shown."""
-    try:
-        subprocess.run([str(word) for word in command], check=True, **options)
-    except subprocess.CalledProcessError as error:
-        raise Problem(f"`{' '.join(str(word) for word in command)}` failed ({error.returncode})") from error
+    code = call(command, **options).returncode
+    if code != 0:
+        raise Problem(f"`{' '.join(str(word) for word in command)}` failed ({code})")
 
 
 def works(command):
-    command = [str(word) for word in command]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return call(command, **QUIET).returncode == 0
 
 
 def output_of(command):
     try:
-        done = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+        done = call(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
         raise Problem(f"{command[0]} was installed and does not start: {error}") from error
-    return (done.stdout.strip() or done.stderr.strip()).splitlines()[0]
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    if done.returncode != 0:
+        raise Problem(f"{command[0]} was installed and does not work: {lines[-1] if lines else done.returncode}")
+    return lines[0]
 
 
 def say(line):
