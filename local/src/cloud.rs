@@ -123,7 +123,7 @@ impl Cloud {
         watch.ready().await?;
         folder.write_secret("invoke-token", &watch.access().token)?;
 
-        let issuer = if options.auth { Some(Issuer::start(ports.issuer).await?) } else { None };
+        let issuer = if options.auth { Some(Issuer::start(ports.issuer, options.cors.clone()).await?) } else { None };
         let authorizer = issuer.as_ref().map(|issuer| Authorizer::new(issuer.url(), AUDIENCE));
         let api = Arc::new(Api::new(ports.api, options.cors.clone(), authorizer, &watch)?);
         let example = first_answers(&api, &mut watch).await?;
@@ -321,7 +321,7 @@ fn start_engines(
     Ok((dynamodb, valkey))
 }
 
-/// What to do about a database that can't be used.
+/// Returns the advice for a database that can't be used.
 fn database_advice(folder: &DataFolder) -> String {
     if folder.is_full() {
         return full_disk(folder);

@@ -39,7 +39,7 @@ pub const TOKEN_HEADER: &str = "lambda-runtime-client-context";
 
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 
-/// How often it is checked whether `cargo lambda watch` is still there.
+/// The time between two checks of whether `cargo lambda watch` still runs.
 const POLL: Duration = Duration::from_millis(200);
 
 /// Serves events until `cargo lambda watch` ends. Reads its settings from the environment.

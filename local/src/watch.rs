@@ -1,6 +1,6 @@
 //! The processes of the functions: `cargo lambda watch`.
 //!
-//! What there is to know about it (1.9.2):
+//! Facts about it (1.9.2):
 //!
 //! - It keeps up to 16 instances of a function, each doing one request at a time. It starts another every tenth of a second
 //!   while requests wait.
@@ -10,7 +10,7 @@
 //!   one of them away. So the gateway never has more than 16 of a function in its hands ([`crate::gateway`]).
 //! - Its port checks nothing, and lists the names of all functions. So events carry a token, which the instance checks, and the
 //!   names are other ones in each run.
-//! - For every instance it sets a watch on each folder below its own, even when told to ignore changes. So its own is empty.
+//! - For every instance it watches each folder below its own, in spite of `--ignore-changes`. So its own folder is empty.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -43,7 +43,7 @@ pub struct WatchOptions {
     pub environment: Vec<(String, String)>,
 }
 
-/// What it takes to invoke a function: only who knows this can.
+/// The secrets that invoking a function takes.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     pub(crate) port: u16,
@@ -59,7 +59,7 @@ pub struct Watch {
     access: Access,
     program: Program,
     child: Supervised,
-    /// How far the log has been read.
+    /// The size of the log as far as it has been read.
     read: u64,
 }
 
@@ -94,7 +94,7 @@ impl Watch {
         Ok(Self { access, program, child, read: 0 })
     }
 
-    /// How functions are invoked.
+    /// The secrets that invoking a function takes.
     pub(crate) fn access(&self) -> &Access {
         &self.access
     }
@@ -122,13 +122,13 @@ impl Watch {
         self.check()
     }
 
-    /// Whether it answers a request in that time, one that no function is needed for.
+    /// Returns whether it answers a request in that time. No function is involved.
     pub async fn answers(&self, patience: Duration) -> bool {
         let answer = tokio::time::timeout(patience, http::request(self.access.port, "GET", "/", "")).await;
         matches!(answer, Ok(Ok(_)))
     }
 
-    /// Whether an instance has ended since this was last asked. Its place is lost until `cargo lambda watch` is started again.
+    /// Returns whether an instance has ended since the last call. Its place is lost until `cargo lambda watch` is started again.
     pub fn lost_an_instance(&mut self) -> bool {
         let mut new = Vec::new();
         let read = File::open(&self.program.log).and_then(|mut log| {

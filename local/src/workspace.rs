@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::checkout;
 
-/// What `cargo metadata` prints.
+/// The output of `cargo metadata`.
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace(Value);
 

@@ -58,7 +58,6 @@ def fuzz(url):
     command = [
         ROOT / ".tools/bin/schemathesis", "run", ROOT / "docs/openapi.yaml", "--url", url,
         "--phases", "examples,coverage,fuzzing", "--checks", ",".join(CHECKS), "--seed", "7",
-        # `cargo lambda watch` stands still when more than some 100 requests wait for a function.
         "--workers", "1", "--max-time", os.environ.get("FUZZ_SECONDS", "60"), "--no-color", "--no-shrink", "--warnings", "off",
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(Path(__file__).parent), "NO_PROXY": "127.0.0.1"}

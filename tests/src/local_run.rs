@@ -23,7 +23,7 @@ pub struct Run {
     errors: PathBuf,
 }
 
-/// How a start failed.
+/// A start that failed.
 #[derive(Debug)]
 pub struct FailedStart {
     /// The exit code.
@@ -94,7 +94,7 @@ impl Run {
         self.child.id()
     }
 
-    /// What it has complained of so far.
+    /// Returns its complaints so far.
     pub fn complaints(&self) -> String {
         std::fs::read_to_string(&self.errors).unwrap()
     }
@@ -154,7 +154,7 @@ pub fn signal(signal: &str, pids: &[u32]) {
     let _ = Command::new("kill").arg(signal).args(pids).stderr(Stdio::null()).status().unwrap();
 }
 
-/// Whether a process is there, be it as one that nobody has waited for yet.
+/// Returns whether there is a process of this id, zombies included.
 pub fn is_running(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::signer::Signer;
+use crate::gateway::CorsOrigins;
 use crate::ports;
 use crate::server::{Answer, Server, json};
 
@@ -32,14 +33,22 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Makes a key and listens on a port of 127.0.0.1; 0 is any that is free.
-    pub async fn start(port: u16) -> Result<Self> {
+    /// Makes a key and listens on a port of 127.0.0.1. 0 is any port that is free. Pages of these origins may ask for tokens.
+    pub async fn start(port: u16, cors: CorsOrigins) -> Result<Self> {
         let port = if port == 0 { ports::free_port()? } else { port };
         let (url, signer) = (format!("http://127.0.0.1:{port}"), Arc::new(Signer::generate()?));
-        let own = (url.clone(), signer.clone());
+        let own = (url.clone(), signer.clone(), cors);
         let server = Server::start(port, move |_, request| {
-            let (url, signer) = own.clone();
-            async move { answer(&url, &signer, request).await }
+            let (url, signer, cors) = own.clone();
+            async move {
+                let headers = request.headers().clone();
+                if let Some(answer) = cors.preflight(request.method(), &headers) {
+                    return answer;
+                }
+                let mut answer = answer(&url, &signer, request).await;
+                cors.expose(&headers, &mut answer);
+                answer
+            }
         });
         Ok(Self { url, signer, _server: server.await? })
     }

@@ -62,7 +62,7 @@ impl DataFolder {
         written.with_context(|| format!("can't write {}", path.display()))
     }
 
-    /// Whether there is no room left in it.
+    /// Returns whether there is no room left in it.
     pub(super) fn is_full(&self) -> bool {
         rustix::fs::statvfs(&self.path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM)
     }

@@ -11,7 +11,7 @@ use crate::gateway::Functions;
 use crate::lambda::TIMEOUT;
 use crate::watch::Watch;
 
-/// How often it checks.
+/// The time between two checks.
 const POLL: Duration = Duration::from_millis(250);
 /// No answer for this long is a reason to ask `cargo lambda watch` itself for one.
 const SUSPICION: Duration = Duration::from_secs(2);

@@ -18,10 +18,10 @@ pub const ALLOWED_METHODS: &str = "GET,HEAD,POST,PUT,DELETE";
 /// Headers that a page may send.
 pub const ALLOWED_HEADERS: &str =
     "authorization,content-type,idempotency-key,if-match,if-none-match,reservation-id,x-request-id";
-/// Headers of an answer that a page may read, besides those that every page may.
+/// Headers of an answer that a page may read. Some others every page may read anyway, such as `content-type`.
 pub const EXPOSED_HEADERS: &str = "accept,accept-encoding,apigw-requestid,content-encoding,date,etag,idempotent-replayed,link,\
      location,ratelimit,ratelimit-policy,retry-after,vary,www-authenticate,x-cache,x-request-id";
-/// How many seconds a browser may remember the answer to a preflight request.
+/// The seconds for which a browser may remember the answer to a preflight request.
 pub const MAX_AGE: &str = "600";
 
 /// Origins whose pages may read answers.
@@ -33,7 +33,7 @@ enum Origins {
     /// Cross-origin requests are not answered in a special way at all.
     None,
     Any,
-    /// `http://localhost:5173`; `http://localhost:*` is every port.
+    /// Such as `http://localhost:5173`. `http://localhost:*` means every port.
     Listed(Vec<String>),
 }
 
@@ -63,7 +63,7 @@ impl CorsOrigins {
     }
 
     /// The answer to a preflight request, if this is one: no function is called for it.
-    pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Answer> {
+    pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Answer> {
         if *method != Method::OPTIONS || self.0 == Origins::None {
             return None;
         }
@@ -83,7 +83,7 @@ impl CorsOrigins {
     }
 
     /// Lets the page that asks read the answer, if its origin is allowed.
-    pub(super) fn expose(&self, headers: &HeaderMap, answer: &mut Answer) {
+    pub(crate) fn expose(&self, headers: &HeaderMap, answer: &mut Answer) {
         if self.0 == Origins::None {
             return;
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::routes::Found;
 
-/// How a request arrived.
+/// The circumstances of a request's arrival.
 pub(super) struct Arrival<'a> {
     /// The request's id.
     pub(super) id: &'a str,

@@ -38,7 +38,7 @@ struct Inside {
     access: Access,
     client: Client<HttpConnector, Full<Bytes>>,
     lanes: BTreeMap<String, Arc<Lane>>,
-    /// Whether requests may be handed to `cargo lambda watch` now.
+    /// True while requests may be handed to `cargo lambda watch`.
     open: watch::Sender<bool>,
 }
 
@@ -78,7 +78,7 @@ impl Functions {
         }))
     }
 
-    /// Whether a caller has shown the token of this run.
+    /// Returns whether this is the token of the run.
     pub(super) fn is_token(&self, shown: &str) -> bool {
         shown.trim() == self.0.access.token
     }
@@ -213,5 +213,122 @@ impl Drop for UnderWay {
         let mut state = self.0.state();
         state.under_way -= 1;
         state.last_progress = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::server::{Server, json};
+
+    /// A server in the place of `cargo lambda watch`: it counts the requests that it has, and answers one for each permit.
+    struct Counting {
+        server: Server,
+        arrived: watch::Receiver<usize>,
+        most: Arc<AtomicUsize>,
+        permits: Arc<Semaphore>,
+    }
+
+    impl Counting {
+        async fn start() -> Self {
+            let (arrivals, arrived) = watch::channel(0);
+            let (arrivals, under_way, most) =
+                (Arc::new(arrivals), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let permits = Arc::new(Semaphore::new(0));
+            let (highest, released) = (most.clone(), permits.clone());
+            let server = Server::start(0, move |_, request| {
+                let (arrivals, under_way, highest, released) =
+                    (arrivals.clone(), under_way.clone(), highest.clone(), released.clone());
+                async move {
+                    highest.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    arrivals.send_modify(|arrived| *arrived += 1);
+                    let path = request.uri().path().to_owned();
+                    let token = request.headers()[TOKEN_HEADER].to_str().unwrap_or_default().to_owned();
+                    released.acquire().await.unwrap().forget();
+                    under_way.fetch_sub(1, Ordering::SeqCst);
+                    json(200, &serde_json::json!({ "path": path, "token": token }))
+                }
+            });
+            Self { server: server.await.unwrap(), arrived, most, permits }
+        }
+
+        fn functions(&self) -> Functions {
+            let access = Access { port: self.server.port(), suffix: "-0f".to_owned(), token: "secret".to_owned() };
+            Functions::new(vec!["book".to_owned(), "reserve".to_owned()], &access)
+        }
+
+        async fn wait_for(&mut self, arrivals: usize) {
+            self.arrived.wait_for(|arrived| *arrived >= arrivals).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_requests_are_under_way_than_there_are_instances() {
+        let mut counting = Counting::start().await;
+        let functions = counting.functions();
+        let calls = tokio::spawn({
+            let functions = functions.clone();
+            async move { join_all((0..200).map(|_| functions.invoke("book", Bytes::new()))).await }
+        });
+        counting.wait_for(INSTANCES).await;
+        assert_eq!(functions.under_way(), INSTANCES);
+        // Another function isn't held up by it.
+        let other = tokio::spawn({
+            let functions = functions.clone();
+            async move { functions.invoke("reserve", Bytes::new()).await }
+        });
+        counting.wait_for(INSTANCES + 1).await;
+        counting.permits.add_permits(201);
+        assert!(calls.await.unwrap().iter().all(Result::is_ok));
+        let answer = String::from_utf8(other.await.unwrap().unwrap().to_vec()).unwrap();
+        assert!(answer.contains("/functions/reserve-0f/invocations") && answer.contains("secret"), "{answer}");
+        assert!(counting.most.load(Ordering::SeqCst) <= INSTANCES + 1);
+        assert_eq!((functions.under_way(), functions.longest_silence()), (0, None));
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_caller_goes_away_keeps_its_place_until_it_is_answered() {
+        let mut counting = Counting::start().await;
+        let functions = counting.functions();
+        let caller = tokio::spawn({
+            let functions = functions.clone();
+            async move { functions.invoke("book", Bytes::new()).await }
+        });
+        counting.wait_for(1).await;
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+        assert_eq!(functions.under_way(), 1);
+        counting.permits.add_permits(2);
+        assert!(functions.invoke("book", Bytes::new()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn requests_wait_while_they_are_held_back() {
+        let mut counting = Counting::start().await;
+        counting.permits.add_permits(1);
+        let functions = counting.functions();
+        functions.hold_back();
+        let caller = tokio::spawn({
+            let functions = functions.clone();
+            async move { functions.invoke("book", Bytes::new()).await }
+        });
+        while functions.0.lanes["book"].state().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(functions.under_way(), 0);
+        functions.go_on();
+        counting.wait_for(1).await;
+        assert!(caller.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_function_that_is_none_is_unknown() {
+        let counting = Counting::start().await;
+        assert_eq!(counting.functions().invoke("nothing", Bytes::new()).await, Err(NoAnswer::Unknown));
     }
 }

@@ -14,7 +14,7 @@ const STAGE: &str = "/v1";
 /// Routes that everybody may call: looking at theaters and their seats.
 const PUBLIC: [&str; 3] = ["GET /theaters", "GET /theaters/{theaterId}", "GET /theaters/{theaterId}/seats"];
 
-/// Whether a route (`GET /theaters`) is only for those who have a token. `HEAD` is as `GET`.
+/// Returns whether a route (`GET /theaters`) needs a token. `HEAD` is like `GET`.
 pub fn needs_token(route: &str) -> bool {
     match route.strip_prefix("HEAD ") {
         Some(path) => !PUBLIC.contains(&format!("GET {path}").as_str()),

@@ -39,7 +39,7 @@ enum State {
 /// An event on its way to the process.
 #[derive(Debug)]
 struct Event {
-    /// Its request id; none is one in order.
+    /// Its request id. Without one, the next number becomes the id.
     id: Option<String>,
     body: Bytes,
     timeout: Duration,

@@ -151,6 +151,29 @@ async fn no_page_of_another_origin_may_read_an_answer() {
 }
 
 #[tokio::test]
+async fn a_page_of_this_machine_may_ask_for_a_token_and_see_why_it_is_refused() {
+    let page = "http://localhost:5173";
+    let token = hyper::Request::post(format!("{}/token", site().issuer)).header("origin", page);
+    let token = boxoffice_tests::http::send(token.body("sub=alice".into()).unwrap()).await;
+    assert_eq!((token.status, token.headers["access-control-allow-origin"].as_str()), (200, page));
+    let book = hyper::Request::post(format!("{}/theaters/1/book", site().url)).header("origin", page);
+    let book = boxoffice_tests::http::send(book.body("{}".into()).unwrap()).await;
+    assert_eq!((book.status, book.headers["access-control-allow-origin"].as_str()), (401, page));
+    assert!(book.headers["access-control-expose-headers"].contains("www-authenticate"));
+    let preflight = hyper::Request::options(format!("{}/theaters/1/book", site().url)).header("origin", page);
+    let preflight = preflight.header("access-control-request-method", "POST").body("".into()).unwrap();
+    assert_eq!(boxoffice_tests::http::send(preflight).await.status, 204, "a preflight request needs no token");
+}
+
+#[tokio::test]
+async fn head_needs_a_token_where_get_does() {
+    for (path, status) in [("/theaters/1/seats", 200), ("/theaters/1/bookings/none", 401)] {
+        let answer = site().send("", Method::HEAD, path, &Value::Null).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn the_issuer_answers_to_this_machines_names_only() {
     let ask = |host: &'static str| {
         let request = hyper::Request::post(format!("{}/token", site().issuer)).header("host", host);

@@ -1,4 +1,4 @@
-//! What `make run` starts, used as a browser, a crowd and an attacker use it, and started under bad conditions.
+//! The stack of `make run`: used by browsers, by a crowd and by attackers, and started under bad conditions.
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 

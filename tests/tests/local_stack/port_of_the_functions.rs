@@ -1,5 +1,4 @@
-//! The port of `cargo lambda watch`, which every program and every page on this machine reaches: nobody gets an event through it but
-//! the gateway.
+//! The port of `cargo lambda watch`. Every program and every page on this machine reaches it. Only the gateway's events pass.
 
 use serde_json::{Value, json};
 
@@ -26,7 +25,7 @@ fn forged() -> String {
     .to_string()
 }
 
-/// Names of functions as the port itself lists them to whoever asks for a path that it doesn't know.
+/// The names of functions, which the port lists in its answer to a path that it doesn't know.
 async fn listed_names(base: &str) -> Vec<String> {
     let answer = send("GET", &format!("{base}/v1/theaters"), &[], "").await;
     assert_eq!(answer.status, 404, "it has no routes");

@@ -38,9 +38,7 @@ fn a_file_that_is_no_file_of_theaters_is_named_with_what_is_wrong() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("theaters.json");
     let named = file.display().to_string();
-    for (text, wrong) in
-        [("", "EOF while parsing a value"), ("{", "EOF while parsing an object"), ("[]", "")]
-    {
+    for (text, wrong) in [("", "EOF while parsing a value"), ("{", "EOF while parsing an object"), ("[]", "")] {
         fs::write(&file, text).unwrap();
         let line = line_of_failure(&data.path().join("data"), &["--theaters", &named]);
         assert!(line.starts_with(&format!("{named} can't be loaded: ")) && line.contains(wrong), "{line}");
