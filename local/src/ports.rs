@@ -54,9 +54,13 @@ pub async fn becomes_free(port: u16) -> bool {
 /// Lets this process and those that it starts have as many files and connections open as the system permits them. The usual limit
 /// is 1,024, which a thousand clients exceed.
 pub fn allow_many_connections() {
-    let limit = getrlimit(Resource::Nofile);
-    // Where it can't be raised, the limit stays as it is.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // macOS names no maximum and refuses what is above its own. Where the limit can't be raised, it stays as it is.
+    for current in [maximum, Some(10_240)] {
+        if setrlimit(Resource::Nofile, Rlimit { current, maximum }).is_ok() {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -121,6 +121,18 @@ fn a_full_disk_is_named() {
 }
 
 #[test]
+fn a_disk_that_becomes_full_is_reported() {
+    let Some(disk) = SmallDisk::mount(8_192) else {
+        eprintln!("not tried: this user may not mount a small disk");
+        return;
+    };
+    let run = Run::start(disk.0.path());
+    // As much as there is room for.
+    let _ = fs::write(disk.0.path().join("big"), vec![0; 8 << 20]);
+    run.wait_for_complaint(&format!("the disk with {} is full: make room there", disk.0.path().display()));
+}
+
+#[test]
 fn an_origin_that_is_none_is_named() {
     let data = tempfile::tempdir().unwrap();
     let line = line_of_failure(data.path(), &["--cors", "localhost:5173"]);
