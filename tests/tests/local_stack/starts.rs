@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use boxoffice_local::checkout;
-use boxoffice_tests::local_run::{Run, binary};
+use boxoffice_tests::local_run::{Run, binary, signal};
 use serde_json::json;
 
 use crate::wire::send;
@@ -193,20 +193,57 @@ fn clean_data_removes_data_of_the_box_office_and_nothing_else() {
 
 /// A copy of the script that installs tools, in a checkout of its own, run with these variables. Its lines on standard error.
 fn install_tools(checkout_of_its_own: &Path, variables: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
-    let folder = checkout_of_its_own.join("local");
-    fs::create_dir_all(&folder).unwrap();
-    let script = folder.join("install_tools.py");
-    fs::copy(checkout::root().unwrap().join("local/install_tools.py"), &script).unwrap();
+    let script = copy_of_the_installer(checkout_of_its_own);
     let mut command = Command::new(python());
     command.arg(script).arg("run").env_remove("CARGO_TARGET_DIR").envs(variables.iter().copied());
     let output = command.output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect())
 }
 
+#[test]
+fn setup_that_is_interrupted_says_so_and_leaves_nothing_running() {
+    let folder = tempfile::tempdir().unwrap();
+    // A package index that accepts connections and never answers.
+    let index = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/simple", index.local_addr().unwrap());
+    let script = copy_of_the_installer(folder.path());
+    let mut command = Command::new(python());
+    command.arg(script).arg("run").env_remove("CARGO_TARGET_DIR").env("PIP_INDEX_URL", url);
+    let mut setup = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    index.set_nonblocking(true).unwrap();
+    let connection = loop {
+        match index.accept() {
+            Ok(connection) => break connection,
+            Err(_) => assert!(setup.try_wait().unwrap().is_none(), "it ended before it asked the index"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    signal("-TERM", &[setup.id()]);
+    let output = setup.wait_with_output().unwrap();
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{lines}");
+    assert_eq!(lines, "setup: interrupted; the next start begins again with what is missing\n");
+    drop(connection);
+    let named = folder.path().display().to_string();
+    let left = fs::read_dir("/proc").unwrap().filter(|process| {
+        let command = fs::read_to_string(process.as_ref().unwrap().path().join("cmdline")).unwrap_or_default();
+        command.contains(&named)
+    });
+    assert_eq!(left.count(), 0);
+}
+
 /// Python itself, not a script that finds it by the PATH.
 fn python() -> String {
     let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn copy_of_the_installer(checkout_of_its_own: &Path) -> PathBuf {
+    let folder = checkout_of_its_own.join("local");
+    fs::create_dir_all(&folder).unwrap();
+    let script = folder.join("install_tools.py");
+    fs::copy(checkout::root().unwrap().join("local/install_tools.py"), &script).unwrap();
+    script
 }
 
 #[test]
