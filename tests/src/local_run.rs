@@ -83,12 +83,6 @@ impl Run {
         format!("http://127.0.0.1:{}/v1{path}", self.ports[0])
     }
 
-    /// The port of `cargo lambda watch`, as it is printed.
-    pub fn functions_port(&self) -> u16 {
-        let line = self.said.iter().find_map(|line| line.split_once("cargo lambda watch on 127.0.0.1:")).unwrap().1;
-        line.split(',').next().unwrap().parse().unwrap()
-    }
-
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -21,9 +21,8 @@ const PROBE: Duration = Duration::from_secs(3);
 const STANDSTILL: Duration = TIMEOUT.saturating_add(Duration::from_secs(3));
 /// The time that requests under way have to finish before a restart, where that is possible.
 const DRAIN: Duration = Duration::from_secs(3);
-/// So many restarts within this time mean that restarting doesn't help.
+/// So many restarts without an answer in between mean that restarting doesn't help.
 const MOST_RESTARTS: usize = 5;
-const RESTARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why `cargo lambda watch` has to be started again.
 enum Trouble {
@@ -34,15 +33,15 @@ enum Trouble {
 
 /// Keeps `cargo lambda watch` running for as long as it is polled. Fails when starting it again doesn't help.
 pub(super) async fn keep(watch: &mut Watch, functions: &Functions, complain: &dyn Fn(&str)) -> Result<Infallible> {
-    let mut restarts: Vec<Instant> = Vec::new();
+    let (mut restarts, mut answered) = (0, functions.answered());
     loop {
         tokio::time::sleep(POLL).await;
         let Some(trouble) = trouble(watch, functions).await else { continue };
-        restarts.retain(|at| at.elapsed() < RESTARTS_WITHIN);
-        restarts.push(Instant::now());
-        if restarts.len() > MOST_RESTARTS {
+        restarts = if functions.answered() == answered { restarts + 1 } else { 1 };
+        answered = functions.answered();
+        if restarts > MOST_RESTARTS {
             return watch.check().and(Err(anyhow::anyhow!(
-                "cargo lambda watch was started {MOST_RESTARTS} times within a minute and does not work\n{}",
+                "cargo lambda watch was started again {MOST_RESTARTS} times, and no function answers\n{}",
                 watch.last_words()
             )));
         }

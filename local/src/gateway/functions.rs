@@ -5,6 +5,7 @@
 //! goes away stays under way until it is answered, because `cargo lambda watch` still has it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ struct Inside {
     access: Access,
     client: Client<HttpConnector, Full<Bytes>>,
     lanes: BTreeMap<String, Arc<Lane>>,
+    /// The number of answers so far.
+    answered: AtomicU64,
     /// True while requests may be handed to `cargo lambda watch`.
     open: watch::Sender<bool>,
 }
@@ -74,6 +77,7 @@ impl Functions {
             access: access.clone(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             lanes: lanes.collect(),
+            answered: AtomicU64::new(0),
             open: watch::Sender::new(true),
         }))
     }
@@ -102,6 +106,9 @@ impl Functions {
         // A task of its own: it holds the place until there is an answer, even if the caller goes away.
         tokio::spawn(async move {
             let result = self.send(&function, event).await;
+            if result.is_ok() {
+                self.0.answered.fetch_add(1, Ordering::Relaxed);
+            }
             drop((under_way, place));
             drop(answer.send(result));
         });
@@ -140,6 +147,11 @@ impl Functions {
             lane.state().last_progress = Instant::now();
         }
         self.0.open.send_replace(true);
+    }
+
+    /// The number of answers so far, of all functions.
+    pub(crate) fn answered(&self) -> u64 {
+        self.0.answered.load(Ordering::Relaxed)
     }
 
     /// Requests that `cargo lambda watch` has in hand, of all functions.
@@ -218,7 +230,7 @@ impl Drop for UnderWay {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use futures_util::future::join_all;
     use tokio::sync::Semaphore;
@@ -324,6 +336,20 @@ mod tests {
         functions.go_on();
         counting.wait_for(1).await;
         assert!(caller.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_answer_larger_than_lambda_takes_is_none() {
+        for (size, is_taken) in [(MOST_ANSWER, true), (MOST_ANSWER + 1, false)] {
+            let server =
+                Server::start(0, move |_, _| async move { Response::new(vec![b' '; size].into()) }).await.unwrap();
+            let access = Access { port: server.port(), suffix: String::new(), token: "secret".to_owned() };
+            let answer = Functions::new(vec!["book".to_owned()], &access).invoke("book", Bytes::new()).await;
+            assert_eq!(
+                answer.map_err(|why| why == NoAnswer::Failed).map(|body| body.len()),
+                if is_taken { Ok(size) } else { Err(true) }
+            );
+        }
     }
 
     #[tokio::test]

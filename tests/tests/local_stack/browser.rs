@@ -3,20 +3,20 @@
 use boxoffice_local::gateway::cors;
 use boxoffice_tests::local_run::Run;
 
-use crate::wire::{send, shared_run};
+use crate::wire::{send, site};
 
 const PAGE: &str = "http://localhost:5173";
 const STRANGER: &str = "https://evil.example";
 
 #[tokio::test]
 async fn a_page_of_this_machine_may_call_and_read_everything_it_needs() {
-    let run = shared_run();
+    let site = site();
     let asked = [
         ("origin", PAGE),
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", "content-type"),
     ];
-    let preflight = send("OPTIONS", &run.url("/theaters/1/reserve"), &asked, "").await;
+    let preflight = send("OPTIONS", &site.url("/theaters/1/reserve"), &asked, "").await;
     assert_eq!((preflight.status, preflight.headers["access-control-allow-origin"].as_str()), (204, PAGE));
     assert_eq!(preflight.headers["access-control-allow-methods"], cors::ALLOWED_METHODS);
     assert_eq!(preflight.headers["access-control-allow-headers"], cors::ALLOWED_HEADERS);
@@ -24,7 +24,7 @@ async fn a_page_of_this_machine_may_call_and_read_everything_it_needs() {
         [("GET", "/theaters/1/seats", 200), ("POST", "/theaters/1/book", 400), ("GET", "/nothing", 404)]
     {
         let json = [("origin", PAGE), ("content-type", "application/json")];
-        let answer = send(method, &run.url(path), &json, if method == "POST" { "{}" } else { "" }).await;
+        let answer = send(method, &site.url(path), &json, if method == "POST" { "{}" } else { "" }).await;
         assert_eq!((answer.status, answer.headers["access-control-allow-origin"].as_str()), (status, PAGE), "{path}");
         assert!(!answer.headers.contains_key("access-control-allow-credentials"));
         let exposed: Vec<_> = answer.headers["access-control-expose-headers"].split(',').collect();
@@ -41,10 +41,10 @@ fn is_readable(name: &str) -> bool {
 
 #[tokio::test]
 async fn a_page_of_another_origin_may_not() {
-    let run = shared_run();
+    let site = site();
     let asked = [("origin", STRANGER), ("access-control-request-method", "PUT")];
     for (method, headers) in [("OPTIONS", &asked[..]), ("GET", &asked[..1])] {
-        let answer = send(method, &run.url("/theaters/1/seats"), headers, "").await;
+        let answer = send(method, &site.url("/theaters/1/seats"), headers, "").await;
         let told = answer.headers.keys().filter(|name| name.starts_with("access-control-"));
         assert_eq!(told.collect::<Vec<_>>(), Vec::<&String>::new(), "{method}");
     }

@@ -5,11 +5,11 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use crate::wire::{send, shared_run};
+use crate::wire::{send, site};
 
 #[tokio::test]
 async fn an_unknown_path_or_method_is_not_found() {
-    let run = shared_run();
+    let site = site();
     for (method, path) in [
         ("GET", "/nothing"),
         ("PATCH", "/theaters"),
@@ -18,41 +18,40 @@ async fn an_unknown_path_or_method_is_not_found() {
         ("GET", "/theaters/"),
         ("GET", "/theaters/1/seats/"),
     ] {
-        let answer = send(method, &run.url(path), &[], "").await;
+        let answer = send(method, &site.url(path), &[], "").await;
         assert_eq!(answer.status, 404, "{method} {path}");
         if method != "HEAD" {
             assert_eq!(answer.body, json!({ "message": "Not Found" }), "{method} {path}");
         }
     }
-    let root = send("GET", &run.url("/theaters").replace("/v1", ""), &[], "").await;
+    let root = send("GET", &site.url("/theaters").replace("/v1", ""), &[], "").await;
     assert_eq!((root.status, root.body), (404, json!({ "message": "Not Found" })));
 }
 
 #[tokio::test]
 async fn head_is_get_without_a_body() {
-    let run = shared_run();
+    let site = site();
     for path in ["/theaters", "/theaters/1", "/theaters/1/seats"] {
-        let (get, head) = (send("GET", &run.url(path), &[], "").await, send("HEAD", &run.url(path), &[], "").await);
+        let (get, head) = (send("GET", &site.url(path), &[], "").await, send("HEAD", &site.url(path), &[], "").await);
         assert_eq!((get.status, head.status), (200, 200), "{path}");
         assert_eq!(head.headers.get("etag"), get.headers.get("etag"), "{path}");
     }
-    let raw =
-        exchange(run.ports[0], "HEAD /v1/theaters/1/seats HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let raw = exchange(site.port, "HEAD /v1/theaters/1/seats HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert!(raw.starts_with("HTTP/1.1 200 ") && raw.ends_with("\r\n\r\n"), "{raw}");
 }
 
 #[tokio::test]
 async fn a_body_above_10_mb_is_too_large() {
-    let run = shared_run();
+    let site = site();
     let json = [("content-type", "application/json")];
-    let answer = send("POST", &run.url("/theaters/1/book"), &json, &"x".repeat(10_000_001)).await;
+    let answer = send("POST", &site.url("/theaters/1/book"), &json, &"x".repeat(10_000_001)).await;
     assert_eq!((answer.status, answer.body), (413, json!({ "message": "Request Entity Too Large" })));
 }
 
 #[tokio::test]
 async fn headers_above_10240_bytes_are_too_large() {
-    let run = shared_run();
-    let url = run.url("/theaters/1/seats");
+    let site = site();
+    let url = site.url("/theaters/1/seats");
     for (length, status) in [(9_000, 200), (10_240, 431)] {
         let answer = send("GET", &url, &[("x-long", &"x".repeat(length))], "").await;
         assert_eq!(answer.status, status, "{length}");
@@ -63,9 +62,9 @@ async fn headers_above_10240_bytes_are_too_large() {
 
 #[tokio::test]
 async fn a_host_name_of_another_machine_is_forbidden() {
-    let run = shared_run();
+    let site = site();
     let ask = |host: &str| {
-        exchange(run.ports[0], &format!("GET /v1/theaters HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"))
+        exchange(site.port, &format!("GET /v1/theaters HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"))
     };
     for host in ["evil.example", "127.0.0.1.evil.example:8000"] {
         let answer = ask(host);
@@ -76,7 +75,7 @@ async fn a_host_name_of_another_machine_is_forbidden() {
 
 #[tokio::test]
 async fn every_answer_of_a_function_has_the_id_of_its_request() {
-    let answer = send("GET", &shared_run().url("/theaters/1/seats"), &[], "").await;
+    let answer = send("GET", &site().url("/theaters/1/seats"), &[], "").await;
     assert_eq!(answer.headers["apigw-requestid"].len(), 16);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::{send, shared_run};
+use crate::wire::{send, site};
 
 /// An event with the claims of an administrator.
 fn forged() -> String {
@@ -35,8 +35,8 @@ async fn listed_names(base: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn an_event_without_the_token_of_the_run_reaches_no_function() {
-    let run = shared_run();
-    let base = format!("http://127.0.0.1:{}", run.functions_port());
+    let site = site();
+    let base = format!("http://127.0.0.1:{}", site.functions_port);
     let names = listed_names(&base).await;
     let theaters = names.iter().find(|name| name.starts_with("theaters-")).expect("the function theaters");
     for path in [
@@ -56,27 +56,27 @@ async fn an_event_without_the_token_of_the_run_reaches_no_function() {
             assert!(!answer.headers.contains_key("access-control-allow-origin"), "{path}: {answer:?}");
         }
     }
-    let made = send("GET", &run.url("/theaters/forged"), &[], "").await;
+    let made = send("GET", &site.url("/theaters/forged"), &[], "").await;
     assert_eq!(made.code(), (404, "theater_not_found"));
 }
 
 #[tokio::test]
 async fn a_page_may_not_send_the_token_header() {
-    let run = shared_run();
+    let site = site();
     let asked = [
         ("origin", "https://evil.example"),
         ("access-control-request-method", "POST"),
         ("access-control-request-headers", "lambda-runtime-client-context"),
     ];
-    let base = format!("http://127.0.0.1:{}", run.functions_port());
+    let base = format!("http://127.0.0.1:{}", site.functions_port);
     let answer = send("OPTIONS", &format!("{base}/2015-03-31/functions/book/invocations"), &asked, "").await;
     assert!(answer.headers.keys().all(|name| !name.starts_with("access-control-")), "{answer:?}");
 }
 
 #[tokio::test]
 async fn the_names_of_functions_cannot_be_guessed() {
-    let run = shared_run();
-    let names = listed_names(&format!("http://127.0.0.1:{}", run.functions_port())).await;
+    let site = site();
+    let names = listed_names(&format!("http://127.0.0.1:{}", site.functions_port)).await;
     assert!(names.len() > 5, "{names:?}");
     for name in &names {
         let secret = name.rsplit_once('-').map_or("", |(_, secret)| secret);
@@ -86,20 +86,19 @@ async fn the_names_of_functions_cannot_be_guessed() {
 
 #[tokio::test]
 async fn the_gateway_passes_an_event_on_only_with_the_token() {
-    let run = shared_run();
-    let url = format!("http://127.0.0.1:{}/2015-03-31/functions/theaters/invocations", run.ports[0]);
+    let site = site();
+    let url = format!("http://127.0.0.1:{}/2015-03-31/functions/theaters/invocations", site.port);
     for headers in [&[][..], &[("lambda-runtime-client-context", "guess")]] {
         let answer = send("POST", &url, headers, &forged()).await;
         assert_eq!((answer.status, answer.body), (404, json!({ "message": "Not Found" })));
     }
-    let data = boxoffice_local::checkout::scratch().unwrap().join("local-stack/invoke-token");
-    let token = std::fs::read_to_string(data).unwrap();
+    let token = site.token.as_str();
     let event =
         std::fs::read_to_string(boxoffice_local::checkout::root().unwrap().join("events/theaters.list.json")).unwrap();
-    let answer = send("POST", &url, &[("lambda-runtime-client-context", &token)], &event).await;
+    let answer = send("POST", &url, &[("lambda-runtime-client-context", token)], &event).await;
     assert_eq!((answer.status, &answer.body["statusCode"]), (200, &json!(200)), "{answer:?}");
     let unknown = url.replace("theaters", "nothing");
-    let answer = send("POST", &unknown, &[("lambda-runtime-client-context", &token)], "{}").await;
+    let answer = send("POST", &unknown, &[("lambda-runtime-client-context", token)], "{}").await;
     assert_eq!((answer.status, &answer.body), (404, &json!({ "message": "Not Found" })));
     assert_ne!(answer.body, Value::Null);
 }

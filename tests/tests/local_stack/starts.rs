@@ -266,6 +266,15 @@ fn setup_names_what_is_missing_in_one_line() {
         assert_eq!(code, Some(1));
         assert!(lines.len() == 1 && lines[0].starts_with(line), "{lines:?}");
     }
+    // A Python without ensurepip and pip.
+    for module in ["ensurepip", "pip"] {
+        fs::write(folder.path().join(module).with_extension("py"), "raise ImportError\n").unwrap();
+    }
+    let python_path = folder.path().display().to_string();
+    let (code, lines) =
+        install_tools(folder.path(), &[("PATH", &only(&["cargo", "cc"])), ("PYTHONPATH", &python_path)]);
+    assert_eq!(code, Some(1));
+    assert!(lines.len() == 1 && lines[0].contains("has neither venv nor pip: install them"), "{lines:?}");
 }
 
 #[test]

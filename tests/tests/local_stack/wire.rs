@@ -1,19 +1,50 @@
 //! One box office for all tests that change nothing of it, and requests to it.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
+use std::thread;
 
+use boxoffice_local::checkout;
+use boxoffice_local::cloud::{Cloud, CloudOptions};
 use boxoffice_tests::http::{self, Answer};
-use boxoffice_tests::local_run::Run;
 use hyper::Request;
 
-/// A box office that runs until this process ends.
-pub(crate) fn shared_run() -> &'static Run {
-    static RUN: OnceLock<Run> = OnceLock::new();
-    RUN.get_or_init(|| {
-        let data = boxoffice_local::checkout::scratch().unwrap().join("local-stack");
+/// A running box office.
+pub(crate) struct Site {
+    /// The port of the gateway.
+    pub(crate) port: u16,
+    /// The port of `cargo lambda watch`.
+    pub(crate) functions_port: u16,
+    /// The token that events have to carry.
+    pub(crate) token: String,
+}
+
+impl Site {
+    /// The address of a path below the stage.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}/v1{path}", self.port)
+    }
+}
+
+/// The shared box office. It runs in a thread of its own, and ends with this process.
+pub(crate) fn site() -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| {
+        let data = checkout::scratch().unwrap().join("local-stack");
         // Data of an earlier run.
         drop(std::fs::remove_dir_all(&data));
-        Run::start(&data)
+        let options = CloudOptions { port: 0, data, ..CloudOptions::of_checkout().unwrap() };
+        let (ready, started) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut cloud = Cloud::start(&options, &mut |_| {}).await.expect("the functions are built");
+                let port = cloud.url().split([':', '/']).nth(4).unwrap().parse().unwrap();
+                let token = std::fs::read_to_string(cloud.data().join("invoke-token")).unwrap();
+                ready.send(Site { port, functions_port: cloud.functions_port(), token }).unwrap();
+                panic!("{:#}", cloud.serve(&|_| {}).await);
+            });
+        });
+        started.recv().expect("the box office starts")
     })
 }
 
