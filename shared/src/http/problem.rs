@@ -92,9 +92,7 @@ impl Code {
             Self::SeatUnavailable => ("seat_unavailable", 409, "A seat is taken"),
             Self::NotEnoughSeats => ("not_enough_seats", 409, "There are not so many seats left together"),
             Self::ReservationLimit => ("reservation_limit", 409, "You have as many seats reserved as you may"),
-            Self::ReservationNotExtendable => {
-                ("reservation_not_extendable", 409, "Your reservation can't be extended")
-            }
+            Self::ReservationNotExtendable => ("reservation_not_extendable", 409, "Your reservation can't be extended"),
             Self::ReservationAlreadyExtended => {
                 ("reservation_already_extended", 409, "Your reservation was extended before")
             }
@@ -186,7 +184,15 @@ struct Details<'a> {
 impl Problem {
     /// A problem that its detail explains.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), seats: Vec::new(), shortage: None, limit: None, retry_after: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            seats: Vec::new(),
+            shortage: None,
+            limit: None,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// A request that isn't what it has to be: which part, and what was expected of it.
@@ -391,18 +397,24 @@ impl From<BookError> for Problem {
             BookError::Reservation(error) => error.into(),
             BookError::ReservationChanged(missing) => {
                 let named: Vec<_> = missing.iter().map(|conflict| conflict.seat.as_str()).collect();
-                let detail = format!("No longer reserved under reservation_id: {}. Nothing was changed.", named.join(", "));
-                Self { seats: missing.iter().map(seat_problem).collect(), ..Self::new(Code::ReservationChanged, detail) }
+                let detail =
+                    format!("No longer reserved under reservation_id: {}. Nothing was changed.", named.join(", "));
+                Self {
+                    seats: missing.iter().map(seat_problem).collect(),
+                    ..Self::new(Code::ReservationChanged, detail)
+                }
             }
             BookError::ReservationRequired => {
                 Self::new(Code::ReservationRequired, "reservation_id: expected the reservation of the seats")
             }
-            BookError::IdNotAllowed => {
-                Self::malformed("booking_id", "expected a UUID of another version than 8, which the server's own ids have")
-            }
+            BookError::IdNotAllowed => Self::malformed(
+                "booking_id",
+                "expected a UUID of another version than 8, which the server's own ids have",
+            ),
             BookError::LimitReached { booked, most } => {
-                let detail =
-                    format!("You have {booked} seats booked in this theater, and may have {most}. Nothing was changed.");
+                let detail = format!(
+                    "You have {booked} seats booked in this theater, and may have {most}. Nothing was changed."
+                );
                 let limit = Some(LimitReached::Booked { booked, limit: most });
                 Self { limit, ..Self::new(Code::BookingLimit, detail) }
             }

@@ -194,8 +194,7 @@ impl Change {
 
     /// Books a seat only if it is reserved under this reservation, run out or not.
     pub(super) fn book_reserved(booking: Uuid, reservation: &Holder, stamp: EpochMillis) -> Self {
-        let mut values =
-            values([(":booked", s(BOOKED)), (":booking", s(booking.to_string())), (":stamp", n(stamp.0))]);
+        let mut values = values([(":booked", s(BOOKED)), (":booking", s(booking.to_string())), (":stamp", n(stamp.0))]);
         let held = reservation.holds(&mut values);
         Self { update: Some(BOOK.to_owned()), condition: format!("{held} AND changed_at < :stamp"), values }
     }

@@ -338,11 +338,7 @@ impl Found {
 impl Store {
     /// Finds a reservation's record: the caller's own, or else one that belongs to nobody in particular. One strongly
     /// consistent GetItem, two for a caller who is signed in and has none.
-    pub(super) async fn record(
-        &self,
-        wanted: &ReservationRef<'_>,
-        tally: &Tally,
-    ) -> Result<Option<Found>, StoreError> {
+    pub(super) async fn record(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Option<Found>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
             let item = self.item(items::reservation_key(wanted.theater, *owner, wanted.id), tally).await?;

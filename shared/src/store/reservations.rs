@@ -127,11 +127,7 @@ impl Store {
     /// Reads a reservation: its record, and the items of its seats (strongly consistent).
     ///
     /// A seat whose item can't be read is left out. Nobody can buy or free it until it is repaired.
-    pub async fn reservation(
-        &self,
-        wanted: &ReservationRef<'_>,
-        tally: &Tally,
-    ) -> Result<Reservation, StoreError> {
+    pub async fn reservation(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Reservation, StoreError> {
         let Some(found) = self.record(wanted, tally).await? else { return Ok(Reservation::None) };
         let seats = asked_for(found.record.current(), wanted);
         let now = found.record.judged_at(self.clock.now());
@@ -191,11 +187,7 @@ impl Store {
     ///
     /// Where seats have run out, the record is written again before the caller hears of it. So an earlier attempt to book
     /// it that was delayed on the way is refused from then on, and the answer stays true.
-    pub async fn reservation_to_book(
-        &self,
-        wanted: &ReservationRef<'_>,
-        tally: &Tally,
-    ) -> Result<ToBook, StoreError> {
+    pub async fn reservation_to_book(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ToBook, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
         loop {
             let Some(found) = self.record(wanted, tally).await? else { return Ok(ToBook::None) };
@@ -349,9 +341,9 @@ impl Store {
             }
             let holder = found.holder(wanted.id);
             let changed: Vec<_> = seats.iter().filter_map(|old| Some((old, later(&next, old)?))).collect();
-            let changes = changed.iter().map(|(old, new)| {
-                (&old.seat, Change::extend(&holder, (old.expires_at, new.expires_at), stamp))
-            });
+            let changes = changed
+                .iter()
+                .map(|(old, new)| (&old.seat, Change::extend(&holder, (old.expires_at, new.expires_at), stamp)));
             let allowance = extension.allowance.map(|allowance| {
                 let labels = changed.iter().map(|(old, _)| &old.seat);
                 allowance.item(&self.table, wanted.theater, labels, &owners_seats, now)
@@ -375,7 +367,8 @@ impl Store {
                             (extension.allowance, verdicts.get(1).filter(|_| limited))
                         {
                             let labels = old.iter().map(|seat| &seat.seat);
-                            let room = allowance.look_for_room(self, wanted.theater, labels, set, &mut attempts).await?;
+                            let room =
+                                allowance.look_for_room(self, wanted.theater, labels, set, &mut attempts).await?;
                             match room {
                                 Room::Full(reserved) => return Ok(ExtendOutcome::LimitReached(reserved)),
                                 Room::Enough(seats) => owners_seats = seats,
@@ -416,11 +409,7 @@ impl super::change::Holder {
 }
 
 /// The record after a release, and the seats to give back. No record if nothing is left to do.
-fn released(
-    record: &Record,
-    wanted: &ReservationRef<'_>,
-    now: EpochMillis,
-) -> (Option<Record>, Vec<ReservedSeat>) {
+fn released(record: &Record, wanted: &ReservationRef<'_>, now: EpochMillis) -> (Option<Record>, Vec<ReservedSeat>) {
     let mut next = record.clone();
     match wanted.seats {
         _ if record.state != Use::Open => return (None, Vec::new()),

@@ -152,7 +152,8 @@ impl Store {
             request_token: entropy::new_id(),
             owners_seats: Seats::Grow,
         };
-        if let Some(outcome) = reserving.judge_record().or_else(|| reserving.given_back()).or_else(|| reserving.full()) {
+        if let Some(outcome) = reserving.judge_record().or_else(|| reserving.given_back()).or_else(|| reserving.full())
+        {
             return Ok(outcome);
         }
         let mut attempts = Attempts::to_write(self, tally);
@@ -214,7 +215,8 @@ impl Reserving<'_> {
             }
         };
         let table = &self.store.table;
-        let changes = seats.seats().iter().map(|seat| change(seat).in_transaction(table, seat_key(theater, &seat.label)));
+        let changes =
+            seats.seats().iter().map(|seat| change(seat).in_transaction(table, seat_key(theater, &seat.label)));
         self.store.transact(self.record_and_allowance().chain(changes).collect(), self.token, attempts).await
     }
 
@@ -222,8 +224,8 @@ impl Reserving<'_> {
     fn record_and_allowance(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
         let ReserveRequest { theater, seats, allowance, .. } = self.request;
         let record = self.store.put_record(&self.next_record(), &self.request.wanted(), self.now);
-        let allowance =
-            allowance.map(|allowance| allowance.item(&self.store.table, theater, seats.labels(), &self.owners_seats, self.now));
+        let allowance = allowance
+            .map(|allowance| allowance.item(&self.store.table, theater, seats.labels(), &self.owners_seats, self.now));
         std::iter::once(record).chain(allowance)
     }
 

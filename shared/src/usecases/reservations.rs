@@ -164,10 +164,7 @@ impl BoxOffice {
             expires_at: seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default(),
             now: self.clock.now(),
             extended: seats.iter().all(|seat| seat.extension.is_some()),
-            seats: seats
-                .into_iter()
-                .map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at })
-                .collect(),
+            seats: seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at }).collect(),
         }
     }
 }

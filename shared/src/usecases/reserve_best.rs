@@ -201,7 +201,8 @@ impl BoxOffice {
             let error = SelectError::SeatNotFound(before.seats.clone());
             return Ok(self.reserved_before(&named, error, tally).await?);
         };
-        let request = ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
+        let request =
+            ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
         match self.try_reserve(layout, &request, false, tally).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),

@@ -124,7 +124,9 @@ impl BoxOffice {
         let now = self.clock.now();
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
-        Ok(Some(taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect()))
+        Ok(Some(
+            taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect(),
+        ))
     }
 
     /// Counts the seats that the cache had shown as available, and that a refusal shows to have been taken for a while by

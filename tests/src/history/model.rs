@@ -122,8 +122,12 @@ impl Theater {
             }
             Ask::BookWhole { reservation, .. } => {
                 let free = !self.bookings.contains_key(&own_id(index, call));
-                let Whole::Complete(seats) = self.whole(reservation, call.now) else { return None };
-                free.then(|| self.with_booked(index, call, seats, Some(reservation)).with_booked_whole(reservation, seats))
+                let Whole::Complete(seats) = self.whole(reservation, call.now) else {
+                    return self.with_new_refusal(reservation, call.now);
+                };
+                free.then(|| {
+                    self.with_booked(index, call, seats, Some(reservation)).with_booked_whole(reservation, seats)
+                })
             }
             Ask::Release { seat, reservation } => {
                 let given_back = self.reservation(reservation).is_spent_for(Seats::one(seat));
@@ -144,7 +148,9 @@ impl Theater {
                 }
                 Some(next)
             }
-            Ask::Extend { .. } => self.with_extended(index, call),
+            Ask::Extend { reservation, .. } => {
+                self.with_extended(index, call).or_else(|| self.with_new_refusal(reservation, call.now))
+            }
             Ask::Look { .. } => None,
         }
     }
@@ -203,6 +209,14 @@ impl Theater {
     fn with_booked_whole(mut self, reservation: Uuid, seats: Seats) -> Self {
         self.reservations.entry(reservation).or_default().book(seats);
         self
+    }
+
+    /// The theater after an attempt that noted that seats have run out, and whose answer was lost. `None` where that was
+    /// known before.
+    fn with_new_refusal(&self, reservation: Uuid, now: EpochMillis) -> Option<Self> {
+        self.reservations.get(&reservation)?;
+        let next = self.with_refused(reservation, now);
+        (next != *self).then_some(next)
     }
 
     fn with_spent(mut self, reservation: Uuid) -> Self {

@@ -141,7 +141,11 @@ async fn reserving_costs_one_transaction_of_the_record_and_the_seats() {
     let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "seat": "A2" }))).await;
     assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 4.0)), "without an id it peeks first");
     let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }))).await;
-    assert_eq!((reply.status, cost.0, cost.1), (200, 1, calls(&["TransactWriteItems"])), "a replay is one refused write");
+    assert_eq!(
+        (reply.status, cost.0, cost.1),
+        (200, 1, calls(&["TransactWriteItems"])),
+        "a replay is one refused write"
+    );
     let body = json!({ "seats": ["A3", "B1", "B2"], "reservation_id": id(2) });
     let (reply, cost) = counted.cost(Call::reserve("1", &body)).await;
     assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), 8.0)), "2k + 2");

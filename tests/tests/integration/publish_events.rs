@@ -112,7 +112,7 @@ async fn the_whole_life_of_seats_is_told() {
     let reserved = told.tell().await;
     assert_eq!(kinds(&reserved), ["seats.reserved", "seats.reserved"]);
     assert_eq!(reserved[0]["reservation"], reserved[1]["reservation"], "they can be told to belong together");
-    assert_eq!((&reserved[0]["expires_at"], &reserved[0]["extended"]), (&json!("2026-11-22T18:01:00.000Z"), &json!(false)));
+    assert_eq!((&reserved[0]["expires_at"], &reserved[0]["extended"]), (&json!("2026-11-22T18:01:00Z"), &json!(false)));
     assert_eq!(told.wake_ups().len(), 2);
 
     told.send(Call::extend("1", &id(1), &json!({ "expires_in": 120, "seats": ["A1"] }))).await;
@@ -136,6 +136,24 @@ async fn the_whole_life_of_seats_is_told() {
         let text = event.to_string();
         assert!(!text.contains(&id(1)) && !text.contains(&id(7)), "no right is told: {text}");
     }
+}
+
+#[tokio::test]
+async fn the_events_of_a_seat_are_ordered_by_their_sequence_within_a_millisecond() {
+    let mut told = Told::new().await;
+    for n in 1..=4 {
+        told.send(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(n), "expires_in": 60 }))).await;
+        told.send(Call::release("1", &id(n))).await;
+    }
+    told.send(Call::book("1", &json!({ "seat": "A1", "booking_id": id(7) }))).await;
+    told.send(Call::cancel("1", &id(7))).await;
+    told.tell().await;
+    let events = told.events();
+    let sequence: Vec<_> = events.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(sequence.len(), 10);
+    assert!(sequence.is_sorted_by(|a, b| a < b), "{sequence:?}");
+    assert!(events.iter().all(|event| event["occurred_at"].as_str().unwrap().ends_with(".000Z")
+        || event["occurred_at"].as_str().unwrap() > "2026-11-22T18:00:00.000Z"));
 }
 
 #[tokio::test]

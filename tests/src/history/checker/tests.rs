@@ -92,8 +92,14 @@ fn what_happens_in_turn_is_right() {
         reserve(4, 5, B, two(), taken(1, Some(1_010))),
         look(6, 7, Seats(0), 2, 0),
         at(1_010, look(8, 9, AB, 0, 0)),
-        at(1_010, book(10, 11, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: false })),
-        at(1_020, book(12, 13, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: true })),
+        at(
+            1_010,
+            book(10, 11, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: false }),
+        ),
+        at(
+            1_020,
+            book(12, 13, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: true }),
+        ),
         book(14, 15, B, one(), Answer::IdReused),
         at(1_010, book(16, 17, AB, two(), taken(0, None))),
         at(1_010, look(18, 19, B, 0, 1)),

@@ -27,7 +27,8 @@ impl Answer {
                 Some(Self::Cancelled)
             }
             (Ask::BookWhole { .. }, 409) if reply.code() == "reservation_changed" => {
-                let named = reply.body["seats"].as_array()?.iter().map(|seat| seat["seat"].as_str().unwrap_or_default());
+                let named =
+                    reply.body["seats"].as_array()?.iter().map(|seat| seat["seat"].as_str().unwrap_or_default());
                 Some(Self::Changed(Seats::read(named)?))
             }
             (Ask::Reserve { .. }, 409) if reply.code() == "reservation_released" => Some(Self::Released),
@@ -48,7 +49,9 @@ impl Answer {
             {
                 Some(Self::NotExtendable)
             }
-            (Ask::Book { .. } | Ask::BookWhole { .. }, 422) if reply.code() == "idempotency_key_reused" => Some(Self::IdReused),
+            (Ask::Book { .. } | Ask::BookWhole { .. }, 422) if reply.code() == "idempotency_key_reused" => {
+                Some(Self::IdReused)
+            }
             (Ask::Reserve { seats, .. } | Ask::Book { seats, .. }, 409) => taken(*seats, reply),
             _ => None,
         }
@@ -74,7 +77,12 @@ fn reserved(reply: &Reply, replayed: bool) -> Option<Answer> {
 
 fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
     let booking = reply.body["booking_id"].as_str()?.parse().ok()?;
-    Some(Answer::Booked { seats: said_seats(reply)?, booking, booked_at: seconds(reply.body["booked_at"].as_str()?)?, replayed })
+    Some(Answer::Booked {
+        seats: said_seats(reply)?,
+        booking,
+        booked_at: seconds(reply.body["booked_at"].as_str()?)?,
+        replayed,
+    })
 }
 
 /// The seats in the way: some, each once, all of them asked for.

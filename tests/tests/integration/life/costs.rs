@@ -149,7 +149,11 @@ async fn the_best_seats_cost_a_look_at_the_cache_more() {
     assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 6.0)));
     let own = json!({ "quantity": 2, "reservation_id": id(1) });
     let (reply, cost) = counted.cost(Call::reserve("1", &own)).await;
-    assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 6.0)), "the choice is part of the record");
+    assert_eq!(
+        (reply.status, cost),
+        (201, (2, calls(&["TransactWriteItems"]), 6.0)),
+        "the choice is part of the record"
+    );
 }
 
 #[tokio::test]
