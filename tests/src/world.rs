@@ -54,6 +54,10 @@ pub struct Setup {
     pub warm_theaters: Vec<TheaterId>,
     /// How many proxies' word on an address counts.
     pub trusted_proxies: usize,
+    /// Seats that a signed-in caller may have booked in a theater; 0 sets no limit.
+    pub max_booked_per_caller: usize,
+    /// Only reserved seats can be booked.
+    pub booking_needs_reservation: bool,
 }
 
 impl Setup {
@@ -71,6 +75,8 @@ impl Setup {
             limits: Limits::default(),
             warm_theaters: Vec::new(),
             trusted_proxies: 0,
+            max_booked_per_caller: 0,
+            booking_needs_reservation: false,
         }
     }
 
@@ -292,6 +298,8 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         limits: Limits::default(),
         warm_theaters: Vec::new(),
         trusted_proxies: 0,
+        max_booked_per_caller: 0,
+        booking_needs_reservation: false,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
@@ -311,6 +319,8 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             max_seats_per_call: 10,
             longest_reservation: 1_800,
             max_reserved_per_caller: 20,
+            max_booked_per_caller: setup.max_booked_per_caller,
+            booking_needs_reservation: setup.booking_needs_reservation,
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
             limits: setup.limits,
             trusted_proxies: setup.trusted_proxies,

@@ -14,7 +14,7 @@ use super::{answer, json_response};
 use crate::rules::idempotency;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel};
 use crate::tally::Tally;
-use crate::usecases::{Book, BoxOffice};
+use crate::usecases::{Book, BoxOffice, RequestId};
 
 /// The route, as API Gateway writes it.
 pub const ROUTE: &str = "POST /theaters/{theaterId}/book";
@@ -72,8 +72,8 @@ fn read(office: &BoxOffice, request: &Request) -> Result<Book, Problem> {
     let key = input::idempotency_key(request)?;
     let body: BookBody = input::body(request)?;
     let named = input::optional_id("booking_id", body.booking_id.as_ref(), BookingId::parse)?;
-    let keyed = || key.map(|key| idempotency::booking_id(&theater, &caller, &key));
-    let booking = named.or_else(keyed);
+    let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&theater, &caller, &key)));
+    let booking = named.map(RequestId::Given).or_else(keyed);
     let reservation = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
     let fields = SeatFields { seat: body.seat, seats: body.seats };
     let seats = match (reservation, fields.is_empty()) {

@@ -9,7 +9,7 @@ use super::content::{Answer, Content};
 use crate::rules::availability::SeatState;
 use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
-use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
+use crate::rules::selection::Conflict;
 use crate::usecases::{
     BookError, BookingError, ExtendError, GetSeatsError, PutError, ReservationError, ReserveBestError, ReserveError,
     SelectError, StoreError, TooManyRequests,
@@ -41,6 +41,16 @@ pub enum Code {
     ReservationLimit,
     /// 409
     ReservationNotExtendable,
+    /// 409
+    ReservationAlreadyExtended,
+    /// 409
+    ReservationReleased,
+    /// 409
+    ReservationChanged,
+    /// 409
+    BookingLimit,
+    /// 403
+    ReservationRequired,
     /// 409
     BookingCancelled,
     /// 409
@@ -82,9 +92,14 @@ impl Code {
             Self::SeatUnavailable => ("seat_unavailable", 409, "A seat is taken"),
             Self::NotEnoughSeats => ("not_enough_seats", 409, "There are not so many seats left together"),
             Self::ReservationLimit => ("reservation_limit", 409, "You have as many seats reserved as you may"),
-            Self::ReservationNotExtendable => {
-                ("reservation_not_extendable", 409, "The reservation can't be extended any more")
+            Self::ReservationNotExtendable => ("reservation_not_extendable", 409, "Your reservation can't be extended"),
+            Self::ReservationAlreadyExtended => {
+                ("reservation_already_extended", 409, "Your reservation was extended before")
             }
+            Self::ReservationReleased => ("reservation_released", 409, "Your reservation was released"),
+            Self::ReservationChanged => ("reservation_changed", 409, "Some of your seats are no longer reserved"),
+            Self::BookingLimit => ("booking_limit", 409, "You can't book more seats"),
+            Self::ReservationRequired => ("reservation_required", 403, "Please reserve your seats first"),
             Self::BookingCancelled => ("booking_cancelled", 409, "The booking was cancelled"),
             Self::SeatsInUse => ("seats_in_use", 409, "Somebody has seats that would be gone"),
             Self::ReservationExpired => ("reservation_expired", 410, "The reservation has run out"),
@@ -110,10 +125,19 @@ pub struct Problem {
     detail: String,
     seats: Vec<SeatProblem>,
     shortage: Option<Shortage>,
+    /// Seats that count against a limit, and the limit.
+    limit: Option<LimitReached>,
     /// Whole seconds after which it is worth trying again.
     retry_after: Option<u64>,
     /// For the log only.
     cause: Option<String>,
+}
+
+/// A limit of seats that was reached.
+#[derive(Clone, Copy, Debug)]
+enum LimitReached {
+    Reserved { reserved: usize, limit: usize },
+    Booked { booked: usize, limit: usize },
 }
 
 /// A seat that stood in the way.
@@ -124,6 +148,8 @@ struct SeatProblem {
     status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    yours: bool,
 }
 
 /// The body, as RFC 9457 names its members, and ours.
@@ -144,12 +170,29 @@ struct Details<'a> {
     /// The most of them that are together.
     #[serde(skip_serializing_if = "Option::is_none")]
     largest_block: Option<usize>,
+    /// Seats that the caller has reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved: Option<usize>,
+    /// Seats that the caller has booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    booked: Option<usize>,
+    /// The largest number of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
 }
 
 impl Problem {
     /// A problem that its detail explains.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), seats: Vec::new(), shortage: None, retry_after: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            seats: Vec::new(),
+            shortage: None,
+            limit: None,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     /// A request that isn't what it has to be: which part, and what was expected of it.
@@ -176,10 +219,24 @@ impl Problem {
 
     fn seats_not_found(unknown: &[SeatLabel]) -> Self {
         let named: Vec<_> = unknown.iter().map(SeatLabel::as_str).collect();
-        let seats =
-            unknown.iter().map(|seat| SeatProblem { seat: seat.to_string(), status: None, expires_at: None }).collect();
         let detail = format!("The theater has no seat {}", named.join(", "));
-        Self { seats, ..Self::new(Code::SeatNotFound, detail) }
+        Self { seats: named_seats(unknown), ..Self::new(Code::SeatNotFound, detail) }
+    }
+
+    fn reservation_not_found() -> Self {
+        Self::new(Code::ReservationNotFound, "reservation_id: no seat is reserved under it for you")
+    }
+
+    fn reservation_expired(seats: &[SeatLabel]) -> Self {
+        let detail = "Seats of the reservation have run out. Read which seats are available, or name seats to book them if \
+            they still are.";
+        Self { seats: named_seats(seats), ..Self::new(Code::ReservationExpired, detail) }
+    }
+
+    fn reservation_limit(reserved: usize, limit: usize) -> Self {
+        let detail = format!("You have {reserved} seats reserved, and may have {limit} at once. Nothing was changed.");
+        let limit = Some(LimitReached::Reserved { reserved, limit });
+        Self { limit, ..Self::new(Code::ReservationLimit, detail) }
     }
 
     fn seats_unavailable(conflicts: &[Conflict]) -> Self {
@@ -199,6 +256,11 @@ impl Problem {
 
     pub(super) fn into_response(self, instance: &str, request_id: &str) -> Answer {
         let (code, status, title) = self.code.parts();
+        let (reserved, booked, limit) = match self.limit {
+            None => (None, None, None),
+            Some(LimitReached::Reserved { reserved, limit }) => (Some(reserved), None, Some(limit)),
+            Some(LimitReached::Booked { booked, limit }) => (None, Some(booked), Some(limit)),
+        };
         let details = Details {
             r#type: format!("urn:problem-type:boxoffice:{code}"),
             title,
@@ -210,6 +272,9 @@ impl Problem {
             seats: &self.seats,
             available: self.shortage.map(|shortage| shortage.available),
             largest_block: self.shortage.map(|shortage| shortage.largest_block),
+            reserved,
+            booked,
+            limit,
         };
         let body = serde_json::to_string(&details).unwrap_or_default();
         let mut response = Response::builder()
@@ -230,7 +295,13 @@ fn seat_problem(conflict: &Conflict) -> SeatProblem {
         SeatState::Reserved { expires_at } => ("reserved", Some(expires_at.to_string())),
         SeatState::Booked => ("booked", None),
     };
-    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at }
+    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at, yours: conflict.yours }
+}
+
+/// Seats without a status.
+fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
+    let named = |seat: &SeatLabel| SeatProblem { seat: seat.to_string(), status: None, expires_at: None, yours: false };
+    seats.iter().map(named).collect()
 }
 
 impl From<StoreError> for Problem {
@@ -277,10 +348,14 @@ impl From<ReserveError> for Problem {
         match error {
             ReserveError::Select(error) => error.into(),
             ReserveError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
-            ReserveError::LimitReached { reserved, most } => Self::new(
-                Code::ReservationLimit,
-                format!("You have {reserved} seats reserved, and may have {most} at once. Nothing was changed."),
-            ),
+            ReserveError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ReserveError::Released(seats) => {
+                let detail = "reservation_id: the reservation, or a seat of it, was released, and its id is spent. \
+                    Nothing was changed; use a new id for a new reservation.";
+                Self { seats: named_seats(&seats), ..Self::new(Code::ReservationReleased, detail) }
+            }
+            ReserveError::Expired(seats) => Self::reservation_expired(&seats),
+            ReserveError::NotFound => Self::reservation_not_found(),
             ReserveError::Store(error) => error.into(),
         }
     }
@@ -320,7 +395,29 @@ impl From<BookError> for Problem {
                     for a new booking.",
             ),
             BookError::Reservation(error) => error.into(),
-            BookError::TooMany(seats) => Self::malformed("seats", too_many(seats)),
+            BookError::ReservationChanged(missing) => {
+                let named: Vec<_> = missing.iter().map(|conflict| conflict.seat.as_str()).collect();
+                let detail =
+                    format!("No longer reserved under reservation_id: {}. Nothing was changed.", named.join(", "));
+                Self {
+                    seats: missing.iter().map(seat_problem).collect(),
+                    ..Self::new(Code::ReservationChanged, detail)
+                }
+            }
+            BookError::ReservationRequired => {
+                Self::new(Code::ReservationRequired, "reservation_id: expected the reservation of the seats")
+            }
+            BookError::IdNotAllowed => Self::malformed(
+                "booking_id",
+                "expected a UUID of another version than 8, which the server's own ids have",
+            ),
+            BookError::LimitReached { booked, most } => {
+                let detail = format!(
+                    "You have {booked} seats booked in this theater, and may have {most}. Nothing was changed."
+                );
+                let limit = Some(LimitReached::Booked { booked, limit: most });
+                Self { limit, ..Self::new(Code::BookingLimit, detail) }
+            }
             BookError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "This booking_id or Idempotency-Key has booked other seats before. Nothing was changed; use a new one \
@@ -357,14 +454,8 @@ impl From<ReservationError> for Problem {
     fn from(error: ReservationError) -> Self {
         match error {
             ReservationError::TheaterNotFound => Self::theater_not_found(),
-            ReservationError::NotFound => {
-                Self::new(Code::ReservationNotFound, "reservation_id: no seat is reserved under it for you")
-            }
-            ReservationError::Expired => Self::new(
-                Code::ReservationExpired,
-                "Seats of the reservation have run out. Look which seats can be had, or name seats to book them if they still \
-                    can.",
-            ),
+            ReservationError::NotFound => Self::reservation_not_found(),
+            ReservationError::Expired(seats) => Self::reservation_expired(&seats),
             ReservationError::Store(error) => error.into(),
         }
     }
@@ -372,13 +463,18 @@ impl From<ReservationError> for Problem {
 
 impl From<ExtendError> for Problem {
     fn from(error: ExtendError) -> Self {
-        let detail = match error {
-            ExtendError::Reservation(error) => return error.into(),
-            ExtendError::TooMany(seats) => return Self::malformed("seats", too_many(seats)),
-            ExtendError::ExtendedBefore => "It was extended before, and can be once.",
-            ExtendError::NoLonger => "It would end no later than it does already.",
-        };
-        Self::new(Code::ReservationNotExtendable, format!("{detail} Nothing was changed."))
+        match error {
+            ExtendError::Reservation(error) => error.into(),
+            ExtendError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ExtendError::ExtendedBefore => Self::new(
+                Code::ReservationAlreadyExtended,
+                "Each seat of it was extended before, and can be once. Nothing was changed.",
+            ),
+            ExtendError::NoLonger(end) => Self::new(
+                Code::ReservationNotExtendable,
+                format!("It would end no later than it does already, which is {end}. Nothing was changed."),
+            ),
+        }
     }
 }
 
@@ -391,10 +487,6 @@ impl From<BookingError> for Problem {
             BookingError::Store(error) => error.into(),
         }
     }
-}
-
-fn too_many(seats: usize) -> String {
-    format!("the reservation holds {seats} seats; name at most {MOST_SEATS_AT_ONCE} of them at once")
 }
 
 /// What was expected of a name: the first of those that there are.

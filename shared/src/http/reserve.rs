@@ -10,12 +10,13 @@ use super::content::Answer;
 use super::input::{self, SeatFields};
 use super::links::Links;
 use super::problem::Problem;
+use super::reservations::SeatEnd;
 use super::{answer, json_response};
 use crate::rules::idempotency;
-use crate::rules::names::{ReservationId, SeatLabel};
+use crate::rules::names::ReservationId;
 use crate::rules::plan::MAX_PART_NAME;
 use crate::tally::Tally;
-use crate::usecases::{BoxOffice, Reserve, ReserveBest};
+use crate::usecases::{BoxOffice, RequestId, Reserve, ReserveBest};
 
 /// The route, as API Gateway writes it.
 pub const ROUTE: &str = "POST /theaters/{theaterId}/reserve";
@@ -49,8 +50,10 @@ struct ReservedBody<'a> {
     reservation_id: String,
     theater_id: &'a str,
     seats: Vec<&'a str>,
+    /// The end of the whole reservation.
     expires_at: String,
     expires_in: u64,
+    ends: Vec<SeatEnd<'a>>,
 }
 
 /// Serves one request of the route.
@@ -78,9 +81,10 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
         },
         reservation_id: reserved.reservation.to_string(),
         theater_id: theater.as_str(),
-        seats: reserved.seats.iter().map(SeatLabel::as_str).collect(),
+        seats: reserved.seats.iter().map(|held| held.seat.as_str()).collect(),
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
+        ends: SeatEnd::of(&reserved.seats, reserved.now),
     };
     let response = json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)?;
     let links = Links::of(request, &theater);
@@ -94,6 +98,7 @@ fn read(office: &BoxOffice, request: &Request) -> Result<Ask, Problem> {
     let key = input::idempotency_key(request)?;
     let body: ReserveBody = input::body(request)?;
     let reservation = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
+    let reservation = reservation.map(RequestId::Given);
     let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
     let fields = SeatFields { seat: body.seat, seats: body.seats };
     let Some(quantity) = body.quantity else {
@@ -102,15 +107,16 @@ fn read(office: &BoxOffice, request: &Request) -> Result<Ask, Problem> {
             return Err(Problem::malformed(field, "goes with quantity only"));
         }
         let seats = fields.labels(office.max_seats_per_call())?;
-        let keyed = || key.map(|key| idempotency::reservation_id(&theater, &caller, &key, &seats));
+        let keyed = || key.map(|key| RequestId::Keyed(idempotency::reservation_id(&theater, &caller, &key, &seats)));
         let reservation = reservation.or_else(keyed);
         return Ok(Ask::Seats(Reserve { theater, seats, expires_in, reservation, caller }));
     };
     if !fields.is_empty() {
         return Err(Problem::malformed("quantity", "expected either quantity or the seats, got both"));
     }
-    // A key stands for this request; without one the reservation does, which then is made for it.
+    // A key stands for this request. Without one the reservation does.
     let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
+    let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
     Ok(Ask::Best(ReserveBest {
         quantity: quantity_of(&quantity, office.max_seats_per_call())?,
         section: input::optional_text("section", body.section.as_ref(), MAX_PART_NAME)?,
@@ -120,7 +126,7 @@ fn read(office: &BoxOffice, request: &Request) -> Result<Ask, Problem> {
             Some(Value::Bool(accessible)) => accessible,
             Some(_) => return Err(Problem::malformed("accessible", "expected true or false")),
         },
-        request: request.or(reservation.map(|reservation| reservation.0)),
+        request: request.or(reservation.map(|reservation| reservation.id().0)),
         theater,
         expires_in,
         reservation,

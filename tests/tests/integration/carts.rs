@@ -11,27 +11,33 @@ use serde_json::json;
 
 use crate::api::id;
 
-/// A world in which the next transaction is told that A1 is reserved under the id 1, whatever the table has by then.
-async fn told_to_hold_a1() -> (World, DynamoDbProxy) {
+async fn proxied() -> (World, DynamoDbProxy) {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
     Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    (world, proxy)
+}
+
+/// Has the next transaction of two seats brought back that A1 is reserved under the id 1, whatever the table has by then.
+fn brings_back_a1(proxy: &DynamoDbProxy) {
     let end = (START.seconds().0 + 600).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
         "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
-    let reasons = json!([{ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item }, { "Code": "None" }]);
+    let refused = json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item });
+    // The record of the reservation, A1, A2.
+    let reasons = json!([{ "Code": "None" }, refused, { "Code": "None" }]);
     let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
     proxy.next("TransactWriteItems", fault);
-    (world, proxy)
+    proxy.take();
 }
 
 #[tokio::test]
 async fn a_seat_that_a_stranger_took_meanwhile_is_refused_at_the_next_attempt() {
-    let (world, proxy) = told_to_hold_a1().await;
+    let (world, proxy) = proxied().await;
     let stranger = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(2) }));
     assert_eq!(stranger.send(&world.office).await.status, 201);
-    proxy.take();
+    brings_back_a1(&proxy);
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
     let reply = cart.send(&world.office).await;
     assert_eq!((reply.status, reply.seats()), (409, vec!["A1"]), "{}", reply.text);
@@ -41,8 +47,8 @@ async fn a_seat_that_a_stranger_took_meanwhile_is_refused_at_the_next_attempt() 
 
 #[tokio::test]
 async fn a_seat_that_became_free_meanwhile_is_reserved_anew() {
-    let (world, proxy) = told_to_hold_a1().await;
-    proxy.take();
+    let (world, proxy) = proxied().await;
+    brings_back_a1(&proxy);
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
     let reply = cart.send(&world.office).await;
     assert_eq!((reply.status, reply.seats()), (201, vec!["A1", "A2"]), "{}", reply.text);

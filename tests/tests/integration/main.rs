@@ -27,6 +27,7 @@ mod privileges;
 mod protocol;
 mod publish_events;
 mod races;
+mod reservation_records;
 mod stale;
 mod store;
 mod sync_cache;

@@ -139,6 +139,24 @@ async fn the_whole_life_of_seats_is_told() {
 }
 
 #[tokio::test]
+async fn the_events_of_a_seat_are_ordered_by_their_sequence_within_a_millisecond() {
+    let mut told = Told::new().await;
+    for n in 1..=4 {
+        told.send(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(n), "expires_in": 60 }))).await;
+        told.send(Call::release("1", &id(n))).await;
+    }
+    told.send(Call::book("1", &json!({ "seat": "A1", "booking_id": id(7) }))).await;
+    told.send(Call::cancel("1", &id(7))).await;
+    told.tell().await;
+    let events = told.events();
+    let sequence: Vec<_> = events.iter().map(|event| event["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(sequence.len(), 10);
+    assert!(sequence.is_sorted_by(|a, b| a < b), "{sequence:?}");
+    assert!(events.iter().all(|event| event["occurred_at"].as_str().unwrap().ends_with(".000Z")
+        || event["occurred_at"].as_str().unwrap() > "2026-11-22T18:00:00.000Z"));
+}
+
+#[tokio::test]
 async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
     let mut told = Told::new().await;
     told.send(Call::reserve("1", &json!({ "seat": "A1", "expires_in": 60 }))).await;
@@ -152,7 +170,7 @@ async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
     told.wake(&wake_up).await;
     let expired = told.events().split_off(1);
     assert_eq!(kinds(&expired), ["reservation.expired"]);
-    assert_eq!(expired[0]["occurred_at"], "2026-11-22T18:01:00Z");
+    assert_eq!(expired[0]["occurred_at"], "2026-11-22T18:01:00.000Z");
     // The same fact from other sources has the same id: woken twice, taken over, collected.
     told.wake(&wake_up).await;
     told.send(Call::book("1", &json!({ "seat": "A1" }))).await;

@@ -234,7 +234,7 @@ async fn what_the_ttl_collects_changes_nothing_and_what_a_hand_deletes_is_seen()
     repaired.world.clock.set(EpochMillis(PAST + 601_000));
     repaired.fill("1").await;
     assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
-    assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 1);
+    assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "the seat, and the record of its reservation");
     assert!(repaired.world.seat_item("1", "A1").await.is_none(), "collected");
     assert_eq!(repaired.deliver().await.records, 3);
     assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
@@ -260,7 +260,7 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
         let slow = repaired.world.instance_at(&setup, at(2_000)).await;
         done(Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1 })), &fast).await;
         // It ends at 6 s, and the TTL collects it at once, with its stamp. By the slow clock it is 2 s.
-        assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 1);
+        assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "and the record of its reservation");
         repaired.world.clock.set(EpochMillis(PAST + 7_000));
         assert_eq!(repaired.cached("1").await.len(), 6);
         // With an id, else it would be refused early: by its clock, what is in the cache has not run out.

@@ -1,0 +1,326 @@
+//! What the record of a reservation is for: whole carts, refusals that stay true, repeats that don't depend on the layout,
+//! and limits that no race gets around.
+
+use boxoffice::clock::Clock;
+use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
+use boxoffice_tests::gate::{Gate, Side};
+use boxoffice_tests::world::START;
+use boxoffice_tests::{Call, Reply, Setup, World, engines};
+use serde_json::json;
+
+use crate::api::id;
+
+const KEY: &str = "0123456789abcdef";
+
+/// A world behind a gate, at which a call to DynamoDB can be held up.
+async fn gated(setup: Setup) -> (World, Gate) {
+    let gate = Gate::default();
+    let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
+    let world = World::on(Setup { dynamodb: proxy.endpoint, ..setup }).await;
+    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    (world, gate)
+}
+
+async fn reserve(world: &World, seat: &str, reservation: u128, expires_in: u32) -> Reply {
+    let body = json!({ "seat": seat, "reservation_id": id(reservation), "expires_in": expires_in });
+    Call::reserve("1", &body).send(&world.office).await
+}
+
+fn book_whole(reservation: u128, booking: u128) -> Call {
+    Call::book("1", &json!({ "reservation_id": id(reservation), "booking_id": id(booking) }))
+}
+
+#[tokio::test]
+async fn a_cart_that_lost_a_seat_to_a_stranger_is_not_booked() {
+    let world = World::new().await;
+    reserve(&world, "A1", 1, 2).await;
+    reserve(&world, "A2", 1, 600).await;
+    world.at(2_000);
+    assert_eq!(reserve(&world, "A1", 2, 600).await.status, 201);
+    for call in [book_whole(1, 7), Call::book("1", &json!({ "reservation_id": id(1) }))] {
+        let refused = call.send(&world.office).await;
+        assert_eq!((refused.status, refused.code(), refused.seats()), (409, "reservation_changed", vec!["A1"]));
+        assert_eq!(refused.body["seats"][0]["status"], "reserved");
+    }
+    let rest = json!({ "seats": ["A2"], "reservation_id": id(1), "booking_id": id(8) });
+    assert_eq!(Call::book("1", &rest).send(&world.office).await.status, 201, "named, the rest can be booked");
+}
+
+#[tokio::test]
+async fn a_cart_whose_seat_the_ttl_collected_is_not_booked() {
+    let world = World::new().await;
+    reserve(&world, "A1", 1, 2).await;
+    reserve(&world, "A2", 1, 600).await;
+    world.at(2_000);
+    world.delete_seat_item("1", "A1").await;
+    let refused = book_whole(1, 7).send(&world.office).await;
+    assert_eq!((refused.status, refused.code(), refused.seats()), (409, "reservation_changed", vec!["A1"]));
+}
+
+#[tokio::test]
+async fn a_cart_one_of_whose_seats_was_booked_alone_is_not_booked_as_a_whole() {
+    let world = World::new().await;
+    reserve(&world, "A1", 1, 600).await;
+    reserve(&world, "A2", 1, 600).await;
+    let one = json!({ "seat": "A1", "reservation_id": id(1), "booking_id": id(6) });
+    assert_eq!(Call::book("1", &one).send(&world.office).await.status, 201);
+    let refused = book_whole(1, 7).send(&world.office).await;
+    assert_eq!((refused.status, refused.seats()), (409, vec!["A1"]));
+    assert_eq!(refused.body["seats"][0]["status"], "booked");
+}
+
+/// A booking of a whole reservation is held up before its write, by an instance whose clock stands still. The same request
+/// comes again when the reservation has run out, and is refused. Then the held write arrives.
+async fn late_booking_after_a_refusal(ends: [u32; 2], refusal: &str) {
+    let (world, gate) = gated(Setup::shared()).await;
+    reserve(&world, "A1", 1, ends[0]).await;
+    reserve(&world, "A2", 1, ends[1]).await;
+    let late = world.instance(Clock::manual(START)).await;
+    Call::get_seats("1").send(&late).await;
+    gate.hold(2, Side::Before);
+    let call = book_whole(1, 7);
+    let repeat = async {
+        gate.holds().await;
+        world.at(3_100);
+        let repeat = call.send(&world.office).await;
+        gate.open();
+        repeat
+    };
+    let (first, repeat) = tokio::join!(call.send(&late), repeat);
+    assert_eq!(repeat.code(), refusal, "{}", repeat.text);
+    assert_eq!(first.code(), refusal, "the first attempt doesn't overtake it: {}", first.text);
+    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(look.body["booked"], 0);
+    assert_eq!(Call::booking("1", &id(7)).send(&world.office).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_ran_out_is_final() {
+    late_booking_after_a_refusal([2, 2], "reservation_expired").await;
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_cart_that_lost_a_seat_is_final() {
+    late_booking_after_a_refusal([2, 600], "reservation_changed").await;
+}
+
+#[tokio::test]
+async fn an_extension_that_was_refused_is_not_made_later() {
+    let (world, gate) = gated(Setup::shared()).await;
+    reserve(&world, "A1", 1, 2).await;
+    let late = world.instance(Clock::manual(START)).await;
+    Call::get_seats("1").send(&late).await;
+    gate.hold(2, Side::Before);
+    let call = Call::extend("1", &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", KEY);
+    let repeat = async {
+        gate.holds().await;
+        world.at(2_000);
+        let repeat = call.send(&world.office).await;
+        gate.open();
+        repeat
+    };
+    let (first, repeat) = tokio::join!(call.send(&late), repeat);
+    assert_eq!((repeat.code(), first.code()), ("reservation_expired", "reservation_expired"));
+    assert_eq!(reserve(&world, "A1", 2, 60).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_repeat_for_the_best_seats_does_not_depend_on_names_that_changed() {
+    let world = World::new().await;
+    let hall = |section: &str, category: &str| {
+        let row = json!({ "row": "A", "first": 1, "last": 4, "category": category });
+        json!({ "name": "Hall", "categories": [{ "category": category, "price": 1, "currency": "EUR" }],
+            "sections": [{ "section": section, "rows": [row] }] })
+    };
+    Call::put_theater("hall", &hall("Stalls", "premium")).administrator().send(&world.office).await;
+    let ask = |body: serde_json::Value| Call::reserve("hall", &body).header("Idempotency-Key", KEY);
+    let by_category = ask(json!({ "quantity": 2, "category": "premium", "section": "Stalls" }));
+    let first = by_category.send(&world.office).await;
+    assert_eq!(first.status, 201);
+    let put = Call::put_theater("hall", &hall("Balcony", "gold")).header("If-Match", "*").administrator();
+    assert_eq!(put.send(&world.office).await.status, 200);
+    world.at(61_000);
+    let again = by_category.send(&world.office).await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{}", again.text);
+    assert_eq!(again.body["seats"], first.body["seats"]);
+    let other = by_category.header("Idempotency-Key", "another-key-0001").send(&world.office).await;
+    assert_eq!((other.status, other.code()), (400, "malformed_request"), "a new request is told");
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_cancelled_booking_does_not_depend_on_the_layout() {
+    let world = World::new().await;
+    let put = |seats: &[&str]| Call::put_theater("nine", &json!({ "name": "N", "seats": seats })).administrator();
+    put(&["A1", "A4"]).send(&world.office).await;
+    let book = Call::book("nine", &json!({ "seat": "A4", "booking_id": id(7) }));
+    assert_eq!(book.send(&world.office).await.status, 201);
+    assert_eq!(Call::cancel("nine", &id(7)).send(&world.office).await.status, 204);
+    assert_eq!(put(&["A1"]).header("If-Match", "*").send(&world.office).await.status, 200);
+    world.at(61_000);
+    let again = book.send(&world.office).await;
+    assert_eq!((again.status, again.code()), (409, "booking_cancelled"));
+    let other = Call::book("nine", &json!({ "seat": "A4", "booking_id": id(8) })).send(&world.office).await;
+    assert_eq!((other.status, other.code()), (404, "seat_not_found"));
+    let deleted = Call::delete_theater("nine").administrator().send(&world.office).await;
+    assert_eq!(deleted.status, 204);
+    world.at(122_000);
+    assert_eq!(book.send(&world.office).await.code(), "booking_cancelled", "nor on the theater");
+}
+
+#[tokio::test]
+async fn ids_that_only_the_server_makes_are_no_ones_to_choose() {
+    let world = World::new().await;
+    let made = Call::book("1", &json!({ "seat": "A1" })).header("Idempotency-Key", KEY).signed_in("ann");
+    let made = made.send(&world.office).await;
+    let theirs = made.body["booking_id"].as_str().unwrap();
+    assert_eq!(theirs.chars().nth(14), Some('8'), "{theirs}");
+    for (call, status, code) in [
+        (Call::book("1", &json!({ "seat": "A2", "booking_id": theirs })).signed_in("bob"), 400, "malformed_request"),
+        (Call::book("1", &json!({ "seat": "A1", "booking_id": theirs })).signed_in("ann"), 200, ""),
+        (Call::reserve("1", &json!({ "seat": "A2", "reservation_id": theirs })), 404, "reservation_not_found"),
+    ] {
+        let reply = call.send(&world.office).await;
+        assert_eq!((reply.status, reply.code()), (status, code), "{call:?}");
+    }
+    // The id that ann's key leads to is hers, whatever bob does before.
+    let key = "another-key-0001";
+    let squat = Call::book("1", &json!({ "seat": "A3", "booking_id": id(9) })).signed_in("bob");
+    assert_eq!(squat.send(&world.office).await.status, 201);
+    let ann = Call::book("1", &json!({ "seat": "B1" })).header("Idempotency-Key", key).signed_in("ann");
+    assert_eq!(ann.send(&world.office).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_reservation_made_by_the_server_can_grow() {
+    let world = World::new().await;
+    for call in [
+        Call::reserve("1", &json!({ "seat": "A1" })),
+        Call::reserve("1", &json!({ "seat": "B1" })).header("Idempotency-Key", KEY),
+        Call::reserve("1", &json!({ "quantity": 1 })).header("Idempotency-Key", KEY),
+    ] {
+        let made = call.send(&world.office).await;
+        let grown = json!({ "quantity": 1, "reservation_id": made.body["reservation_id"] });
+        let grown = Call::reserve("1", &grown).send(&world.office).await;
+        assert_eq!((grown.status, &grown.body["reservation_id"]), (201, &made.body["reservation_id"]));
+    }
+}
+
+#[tokio::test]
+async fn a_reservation_holds_a_bounded_number_of_seats() {
+    let world = World::new().await;
+    let seats: Vec<_> = (0..100).map(|n| format!("S{n}")).collect();
+    world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for (n, seats) in seats.chunks(10).enumerate() {
+        let body = json!({ "seats": seats, "reservation_id": id(1) });
+        let reply = Call::reserve("hall", &body).send(&world.office).await;
+        if n < 9 {
+            assert_eq!(reply.status, 201);
+        } else {
+            assert_eq!((reply.status, reply.code()), (409, "reservation_limit"));
+            assert_eq!((&reply.body["reserved"], &reply.body["limit"]), (&json!(90), &json!(96)));
+        }
+    }
+    let whole = json!({ "reservation_id": id(1), "booking_id": id(7) });
+    let booked = Call::book("hall", &whole).send(&world.office).await;
+    assert_eq!((booked.status, booked.seats().len()), (201, 90));
+}
+
+#[tokio::test]
+async fn a_caller_books_no_more_seats_than_the_limit() {
+    let world = World::on(Setup { max_booked_per_caller: 3, ..Setup::shared() }).await;
+    let book = |seats: serde_json::Value, booking: u128, who: &str| {
+        Call::book("1", &json!({ "seats": seats, "booking_id": id(booking) })).signed_in(who)
+    };
+    assert_eq!(book(json!(["A1", "A2"]), 1, "ann").send(&world.office).await.status, 201);
+    let refused = book(json!(["A3", "B1"]), 2, "ann").send(&world.office).await;
+    assert_eq!((refused.status, refused.code()), (409, "booking_limit"));
+    assert_eq!((&refused.body["booked"], &refused.body["limit"]), (&json!(2), &json!(3)));
+    let never = book(json!(["A3", "B1", "B2", "B3"]), 3, "ann").send(&world.office).await;
+    assert_eq!(never.code(), "booking_limit");
+    assert_eq!(book(json!(["A1", "A2"]), 1, "ann").send(&world.office).await.status, 200, "a repeat counts once");
+    assert_eq!(book(json!(["A3"]), 4, "ann").send(&world.office).await.status, 201);
+    assert_eq!(book(json!(["B1"]), 5, "ann").send(&world.office).await.code(), "booking_limit");
+    assert_eq!(book(json!(["B1"]), 6, "bob").send(&world.office).await.status, 201, "everybody has their own");
+    for _ in 0..2 {
+        assert_eq!(Call::cancel("1", &id(1)).signed_in("ann").send(&world.office).await.status, 204);
+    }
+    assert_eq!(
+        book(json!(["A1", "A2"]), 7, "ann").send(&world.office).await.status,
+        201,
+        "cancelled seats don't count"
+    );
+    assert_eq!(book(json!(["B2"]), 8, "ann").send(&world.office).await.code(), "booking_limit");
+    let anonymous = Call::book("1", &json!({ "seats": ["B2", "B3"] })).send(&world.office).await;
+    assert_eq!(anonymous.status, 201, "without a token nobody is counted");
+}
+
+#[tokio::test]
+async fn at_once_a_caller_books_no_more_seats_than_the_limit_either() {
+    let world = World::on(Setup { max_booked_per_caller: 4, ..Setup::shared() }).await;
+    let seats: Vec<_> = (0..20).map(|n| format!("S{n}")).collect();
+    world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let calls = seats.iter().map(|seat| Call::book("hall", &json!({ "seat": seat })).signed_in("ann"));
+    let calls: Vec<_> = calls.collect();
+    let replies = futures_util::future::join_all(calls.iter().map(|call| call.send(&world.office))).await;
+    let booked = replies.iter().filter(|reply| reply.status == 201).count();
+    let refused = replies.iter().filter(|reply| reply.code() == "booking_limit").count();
+    assert_eq!((booked, booked + refused), (4, 20));
+}
+
+#[tokio::test]
+async fn booking_needs_a_reservation_where_that_is_set() {
+    let world = World::on(Setup { booking_needs_reservation: true, ..Setup::shared() }).await;
+    let direct = Call::book("1", &json!({ "seat": "A1", "booking_id": id(7) }));
+    let refused = direct.send(&world.office).await;
+    assert_eq!((refused.status, refused.code()), (403, "reservation_required"));
+    let invented = json!({ "seat": "A1", "reservation_id": id(1), "booking_id": id(7) });
+    let refused = Call::book("1", &invented).send(&world.office).await;
+    assert_eq!((refused.status, refused.code(), refused.seats()), (409, "reservation_changed", vec!["A1"]));
+    reserve(&world, "A1", 1, 60).await;
+    assert_eq!(Call::book("1", &invented).send(&world.office).await.status, 201);
+    assert_eq!(direct.send(&world.office).await.status, 200, "a booking that is there is repeated");
+    reserve(&world, "A2", 2, 60).await;
+    world.at(60_000);
+    let late = json!({ "seat": "A2", "reservation_id": id(2) });
+    let late = Call::book("1", &late).send(&world.office).await;
+    assert_eq!((late.status, late.code()), (409, "reservation_changed"), "what ran out is no reservation");
+}
+
+/// Extends two carts of ten just before their end while the caller reserves others: neither order leaves more than the
+/// limit reserved.
+#[tokio::test]
+async fn an_extension_and_the_limit_never_disagree() {
+    for extension_first in [true, false] {
+        let (world, gate) = gated(Setup::shared()).await;
+        let seats: Vec<_> = (0..40).map(|n| format!("S{n}")).collect();
+        world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let reserve = |n: usize, expires_in: u32| {
+            let body = json!({ "seats": seats[10 * n..10 * n + 10], "reservation_id": id(1 + n as u128),
+                "expires_in": expires_in });
+            Call::reserve("hall", &body).signed_in("ann")
+        };
+        for n in 0..2 {
+            assert_eq!(reserve(n, 1).send(&world.office).await.status, 201);
+        }
+        let late = world.instance(Clock::manual(START)).await;
+        Call::get_seats("hall").send(&late).await;
+        let extend = |n: u128| Call::extend("hall", &id(n), &json!({ "expires_in": 1_700 })).signed_in("ann");
+        if extension_first {
+            assert_eq!(extend(1).send(&late).await.status, 200);
+        }
+        // The write of an extension is held up until the end has come and others were reserved.
+        gate.hold(2, Side::Before);
+        let others = async {
+            gate.holds().await;
+            world.at(1_000);
+            let other = reserve(2, 1_700).send(&world.office).await;
+            let more = reserve(3, 1_700).send(&world.office).await;
+            gate.open();
+            [other.status, more.status]
+        };
+        let (held, others) = tokio::join!(async { extend(2).send(&late).await.status }, others);
+        let look = Call::get_seats("hall").query("consistent=true").send(&world.office).await;
+        let reserved = look.body["reserved"].as_u64().unwrap();
+        assert!(reserved <= 20, "{extension_first}: {reserved} reserved; extended {held}, others {others:?}");
+    }
+}
