@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use lambda_http::Response;
+
 use super::content::{Content, Escaped};
 use super::problem::{Problem, one_of};
+use super::{Context, Outcome};
 use crate::document::{self, CategoryBody};
 use crate::rules::availability::SeatStatus;
 use crate::rules::layout::Layout;
@@ -37,6 +40,62 @@ struct MapSeat<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     yours: bool,
+}
+
+/// What of a theater doesn't change with its sales.
+#[derive(Serialize)]
+struct StaticMap<'a> {
+    theater_id: &'a str,
+    name: &'a str,
+    layout_version: u64,
+    categories: Vec<CategoryBody<'a>>,
+    /// All of them, in layout order.
+    seats: Vec<StaticSeat<'a>>,
+}
+
+#[derive(Serialize)]
+struct StaticSeat<'a> {
+    seat: &'a str,
+    section: &'a str,
+    row: &'a str,
+    x: i32,
+    y: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    accessible: bool,
+}
+
+/// Answers 200 with the map of a theater without the states of its seats.
+pub(super) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let input = context.input();
+    let theater = input.theater_id();
+    let theater = input.finish(|| theater)?;
+    let layout = context.office.layout(&theater, context.tally).await?;
+    let plan = layout.plan();
+    let seats = plan.places().iter().enumerate().map(|(position, place)| StaticSeat {
+        seat: label(&layout, position),
+        section: plan.sections().get(usize::from(plan.section_of(place))).map_or("", String::as_str),
+        row: plan.rows().get(usize::from(place.row)).map_or("", |row| row.name.as_str()),
+        x: place.point.x,
+        y: place.point.y,
+        category: document::category_of(&layout, place),
+        accessible: place.accessible,
+    });
+    let body = StaticMap {
+        theater_id: layout.theater.as_str(),
+        name: &layout.name,
+        layout_version: layout.version,
+        categories: document::categories(&layout),
+        seats: seats.collect(),
+    };
+    let body = serde_json::to_string(&body).map_err(Problem::internal)?;
+    let response = Response::builder()
+        .header("etag", format!("\"{}\"", layout.version))
+        .header("cache-control", "no-cache")
+        .header("content-type", "application/json")
+        .body(Content::Text(body));
+    Ok(response.map_err(Problem::internal)?.into())
 }
 
 /// What a look shows of a theater.
