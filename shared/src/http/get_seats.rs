@@ -35,10 +35,9 @@ enum View {
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (ask, map) = read(context)?;
     let is_dear = ask.consistent || ask.reservation.is_some();
-    if ask.consistent {
-        input::signed_in_for(context.office, context.request, "consistent=true")?;
-    }
     if is_dear {
+        let reading = if ask.consistent { "consistent=true" } else { "Reservation-Id" };
+        input::signed_in_for(context.office, context.request, reading)?;
         context.tally.weigh(context.route.weight.dear);
     }
     let header = context.input().list_header("if-none-match");
@@ -72,7 +71,7 @@ fn read(context: &Context<'_>) -> Result<(GetSeats, bool), Problem> {
     let input = context.input();
     let theater = input.theater_id();
     let consistent = input.flag("consistent");
-    let view = input.parsed_query("view", "seats or map", |text| match text {
+    let view = input.parsed_query("view", "map or seats", |text| match text {
         "seats" => Some(View::Labels),
         "map" => Some(View::Map),
         _ => None,
