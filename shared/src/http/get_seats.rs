@@ -1,39 +1,46 @@
-//! `GET /theaters/{theaterId}/seats`
+//! `GET /theaters/{theaterId}/seats`, and the map beside it, which the same function serves.
 
 use std::convert::Infallible;
 
-use lambda_http::{Request, Response};
+use lambda_http::{Request, RequestExt, Response};
 
 use super::content::{Answer, Content};
 use super::etag::{self, Tags};
 use super::input;
 use super::problem::Problem;
-use super::seat_map::Shown;
-use super::{X_CACHE, answer};
+use super::seat_map::{Shown, View};
+use super::{X_CACHE, answer, map};
 use crate::tally::Tally;
 use crate::usecases::{BoxOffice, GetSeats, Looked, Source};
 
 /// The route, as API Gateway writes it.
 pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
 
-/// Serves one request of the route.
+/// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
+    // No id has a slash.
+    if request.raw_http_path().ends_with("/map") {
+        return answer(office, map::ROUTE, request, async |tally| map::handle(office, request, tally).await).await;
+    }
     answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
 }
 
 /// Answers 200 with the seats, or 304 when that is what the caller has already.
 async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let (map, section, wanted) = (wants_map(request)?, input::query(request, "section"), input::none_match(request));
-    let ask = read(request, map)?;
-    let tags = Tags::of(&ask.theater, map, section);
+    let (view, section, wanted) = (view(request)?, input::query(request, "section"), input::none_match(request));
+    if view == View::States && section.is_some() {
+        return Err(Problem::malformed("section", "expected none: states are those of all seats, in layout order"));
+    }
+    let ask = read(request, view)?;
+    let tags = Tags::of(&ask.theater, view, section);
     let ask = GetSeats { seen: wanted.and_then(|wanted| tags.read(wanted)), ..ask };
     let (etag, source, body) = match office.get_seats(&ask, tally).await? {
         Looked::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
-        Looked::Seats(view) => {
-            let body = Shown::of(&view.layout, map, section)?.body(&view)?;
-            let (etag, hash) = tags.tag(body.as_bytes(), &view);
+        Looked::Seats(seats) => {
+            let body = Shown::of(&seats.layout, view, section)?.body(&seats)?;
+            let (etag, hash) = tags.tag(body.as_bytes(), &seats);
             let unchanged = wanted.is_some_and(|wanted| etag::names(wanted, hash));
-            (etag, view.source, (!unchanged).then_some(body))
+            (etag, seats.source, (!unchanged).then_some(body))
         }
     };
     let kept_by_nobody = ask.consistent || ask.reservation.is_some();
@@ -49,20 +56,20 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
     response.map_err(Problem::internal)
 }
 
-fn read(request: &Request, map: bool) -> Result<GetSeats, Problem> {
+fn read(request: &Request, view: View) -> Result<GetSeats, Problem> {
     let theater = input::theater_id(request)?;
     let consistent = input::flag(request, "consistent")?;
-    // Whose seats they are is told on the map only.
-    let reservation = if map { input::reservation_header(request)? } else { None };
+    // Only the map says whose seats they are.
+    let reservation = if view == View::Map { input::reservation_header(request)? } else { None };
     Ok(GetSeats { theater, consistent, reservation, seen: None, caller: input::caller(request) })
 }
 
-fn wants_map(request: &Request) -> Result<bool, Problem> {
-    match input::query(request, "view") {
-        None | Some("seats") => Ok(false),
-        Some("map") => Ok(true),
-        Some(_) => Err(Problem::malformed("view", "expected map or seats")),
-    }
+fn view(request: &Request) -> Result<View, Problem> {
+    let Some(name) = input::query(request, "view") else { return Ok(View::Seats) };
+    View::named(name).ok_or_else(|| {
+        let names = View::ALL.map(View::name).join(", ");
+        Problem::malformed("view", format!("expected one of {names}"))
+    })
 }
 
 fn named(source: Source) -> &'static str {

@@ -1,5 +1,7 @@
 //! Reading requests: every part is bounded, and what is wrong is named together with what was expected.
 
+use std::borrow::Cow;
+
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizerJwtDescription;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -141,12 +143,12 @@ pub(super) fn matches(wanted: &str, etag: &str) -> bool {
 
 /// The same, of whatever tags are right.
 pub(super) fn matches_any(wanted: &str, is_right: impl Fn(&str) -> bool) -> bool {
-    wanted.trim() == "*" || wanted.split(',').any(|tag| is_right(strong(tag)))
+    wanted.trim() == "*" || wanted.split(',').any(|tag| is_right(&opaque(tag)))
 }
 
-/// A tag as a strong one.
-pub(super) fn strong(tag: &str) -> &str {
-    tag.trim().trim_start_matches("W/")
+/// A tag as a strong one, of the answer that isn't compressed.
+pub(super) fn opaque(tag: &str) -> Cow<'_, str> {
+    super::compress::plain_tag(tag.trim().trim_start_matches("W/"))
 }
 
 /// The body, which has to be a JSON object of known fields. A missing content type is taken for JSON.

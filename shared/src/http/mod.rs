@@ -2,6 +2,7 @@
 
 pub mod book;
 pub mod bookings;
+mod compress;
 pub mod content;
 pub mod delivered;
 mod etag;
@@ -10,6 +11,7 @@ pub mod get_seats;
 mod input;
 mod limits;
 mod links;
+pub mod map;
 pub mod problem;
 pub mod reservations;
 pub mod reserve;
@@ -33,6 +35,7 @@ use summary::Span;
 /// Every route of the API, and the function that serves it.
 pub const ROUTES: &[(&str, &str)] = &[
     (get_seats::ROUTE, "get-seats"),
+    (map::ROUTE, "get-seats"),
     (reserve::ROUTE, "reserve"),
     (book::ROUTE, "book"),
     (reservations::GET, "reservations"),
@@ -77,7 +80,7 @@ async fn answer(
         }
         summary::tell(route, (request, told), &response, code, &tally, started);
         crate::xray::tell(told.trace_id, &tally.calls());
-        Ok(response)
+        Ok(compress::for_client(request, response))
     }
     .instrument(span)
     .await

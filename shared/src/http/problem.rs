@@ -11,8 +11,8 @@ use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
 use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
 use crate::usecases::{
-    BookError, BookingError, ExtendError, GetSeatsError, PutError, ReservationError, ReserveBestError, ReserveError,
-    SelectError, StoreError, TooManyRequests,
+    BookError, BookingError, ExtendError, GetSeatsError, MapError, PutError, ReservationError, ReserveBestError,
+    ReserveError, SelectError, StoreError, TooManyRequests,
 };
 
 /// Seconds after which it is worth trying again.
@@ -29,6 +29,8 @@ pub enum Code {
     TheaterNotFound,
     /// 404
     SeatNotFound,
+    /// 404
+    LayoutVersionNotFound,
     /// 404
     ReservationNotFound,
     /// 404
@@ -77,6 +79,9 @@ impl Code {
             Self::Forbidden => ("forbidden", 403, "That is for administrators"),
             Self::TheaterNotFound => ("theater_not_found", 404, "There is no such theater"),
             Self::SeatNotFound => ("seat_not_found", 404, "The theater has no such seat"),
+            Self::LayoutVersionNotFound => {
+                ("layout_version_not_found", 404, "This version of the seat map is no longer there")
+            }
             Self::ReservationNotFound => ("reservation_not_found", 404, "There is no such reservation of yours"),
             Self::BookingNotFound => ("booking_not_found", 404, "There is no such booking of yours"),
             Self::SeatUnavailable => ("seat_unavailable", 409, "A seat is taken"),
@@ -272,6 +277,20 @@ impl From<GetSeatsError> for Problem {
     }
 }
 
+impl From<MapError> for Problem {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::TheaterNotFound => Self::theater_not_found(),
+            MapError::VersionNotFound { current } => Self::new(
+                Code::LayoutVersionNotFound,
+                format!("version: the theater's layout has the version {current}"),
+            ),
+            MapError::TooManyRequests(error) => error.into(),
+            MapError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ReserveError> for Problem {
     fn from(error: ReserveError) -> Self {
         match error {
@@ -335,6 +354,7 @@ impl From<PutError> for Problem {
     fn from(error: PutError) -> Self {
         match error {
             PutError::Invalid(error) => Self::malformed("seats", error),
+            error @ PutError::TooLarge => Self::malformed("sections", error),
             PutError::ReplaceUnsaid(version) => Self::if_match_required(version),
             PutError::Unexpected(there) => {
                 let there = there.map_or("There is none".to_owned(), |version| format!("It is \"{version}\""));

@@ -11,7 +11,8 @@ use super::input;
 use super::links::Links;
 use super::problem::{Code, Problem};
 use super::{answer, json_response, no_content};
-use crate::document::{Document, DocumentError, LayoutBody, NewLayout};
+use crate::document::{Document, LayoutBody, MAX_DOCUMENT, NewLayout};
+use crate::json::{self, Faults};
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 use crate::usecases::{BoxOffice, Expected, Put};
@@ -25,8 +26,6 @@ pub const PUT: &str = "PUT /theaters/{theaterId}";
 /// Removes a theater.
 pub const DELETE: &str = "DELETE /theaters/{theaterId}";
 
-/// The largest layout's document, in bytes. Lambda takes 6 MB.
-const MAX_DOCUMENT: usize = 4 * 1024 * 1024;
 /// How many theaters are listed at once, unless the caller says otherwise, and at the most.
 const DEFAULT_LIMIT: usize = 50;
 const MOST_LIMIT: usize = 100;
@@ -149,14 +148,22 @@ async fn delete(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
 }
 
 fn document(theater: &TheaterId, request: &Request) -> Result<NewLayout, Problem> {
-    let document = Document::parse(input::json(request, MAX_DOCUMENT)?);
-    // The path, too, may quote the caller: a field that isn't known is named.
-    let malformed = |error: DocumentError| Problem::malformed(input::plain(&error.path), input::plain(&error.problem));
-    let document = document.map_err(malformed)?;
-    if document.theater_id.as_deref().is_some_and(|id| id != theater.as_str()) {
-        return Err(Problem::malformed("theater_id", "expected that of the path, or none"));
+    let faults = Faults::default();
+    let document = json::read(input::json(request, MAX_DOCUMENT)?, "body", &faults, Document::read);
+    let named = document.as_ref().and_then(|document| document.theater_id.as_ref());
+    if named.is_some_and(|named| named != theater) {
+        faults.named("theater_id", "that of the path, or none");
     }
-    document.into_layout("").map_err(malformed)
+    match document {
+        Some(document) if faults.is_empty() => Ok(document.layout),
+        _ => {
+            let first = faults.into_list().into_iter().next();
+            Err(first.map_or_else(
+                || Problem::malformed("body", "expected a layout"),
+                |fault| Problem::malformed(&fault.field, format!("expected {}", fault.expected)),
+            ))
+        }
+    }
 }
 
 /// What `If-Match` and `If-None-Match` (RFC 9110, 13.1) say of the layout to be replaced.

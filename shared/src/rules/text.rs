@@ -52,8 +52,23 @@ mod tests {
     #[test]
     fn hidden_characters_are_refused() {
         for c in [
-            '\0', '\n', '\u{7f}', '\u{85}', '\u{ad}', '\u{61c}', '\u{200b}', '\u{200e}', '\u{202a}', '\u{202e}', '\u{2060}',
-            '\u{2066}', '\u{2069}', '\u{3164}', '\u{fe0f}', '\u{feff}', '\u{e0041}',
+            '\0',
+            '\n',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0041}',
         ] {
             assert_eq!(tidy(&format!("a{c}b")), None, "{c:?}");
             assert!(!is_tidy(&format!("a{c}b")), "{c:?}");

@@ -8,7 +8,7 @@ use crate::rules::layout::{InvalidLayout, Layout};
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
 use crate::rules::time::EpochMillis;
-use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, TheaterEntry};
+use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, Store, TheaterEntry};
 use crate::tally::Tally;
 
 /// How often a layout that somebody else keeps changing is tried.
@@ -52,6 +52,9 @@ pub enum PutError {
     /// It isn't one.
     #[error(transparent)]
     Invalid(#[from] InvalidLayout),
+    /// It is larger than the table takes.
+    #[error("expected a layout that is stored in at most 1.5 MB, packed")]
+    TooLarge,
     /// Replacing needs to be said.
     #[error("there is a layout already, of version {0}")]
     ReplaceUnsaid(u64),
@@ -103,15 +106,19 @@ impl BoxOffice {
         for _ in 0..TRIES {
             let old = self.store.layout_to_replace(theater, tally).await?;
             if let Some((old, _)) = &old
-                && (&old.name, old.seats(), old.plan()) == (&wanted.name, &wanted.seats[..], &wanted.plan)
+                && (&old.name, old.seats(), old.plan(), old.details())
+                    == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
                 return Ok((Put::Unchanged, old.version));
             }
             let version = old.as_ref().map(|(old, _)| old.version);
             expect(expected, version)?;
             let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
-            let NewLayout { name, seats, plan } = wanted;
-            let new = Layout::with_plan(theater.clone(), name.clone(), next, seats.clone(), plan.clone())?;
+            let new = wanted.clone().into_layout(theater.clone(), next)?;
+            // Before seats are marked, so that nothing is changed.
+            if !Store::fits(&new) {
+                return Err(PutError::TooLarge);
+            }
             let dropped = old.as_ref().map(|(old, _)| old.dropped_by(&new)).unwrap_or_default();
             let removal = self.remove(theater, old.as_ref().map(|(old, _)| old), &dropped, tally).await?;
             let replaces = old.as_ref().map(|(_, replaces)| *replaces);

@@ -13,7 +13,7 @@ use serde_json::json;
 
 async fn put(world: &World, labels: &[&str]) -> Result<Put, PutError> {
     let seats: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-    let layout = NewLayout { name: "Nine".to_owned(), plan: Plan::of_list(&seats), seats };
+    let layout = NewLayout::of_list("Nine", seats);
     let nine = TheaterId::parse("9").unwrap();
     world.office.put_theater(&nine, &layout, Expected::Whatever, &Tally::default()).await.map(|(put, _)| put)
 }
