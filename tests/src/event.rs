@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::http::content::{Answer, Told};
 use boxoffice::http::event::request;
-use boxoffice::http::{ROUTES, book, bookings, get_seats, reservations, reserve, theaters};
+use boxoffice::http::{ROUTES, book, bookings, get_seats, map, reservations, reserve, theaters};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
+use flate2::read::GzDecoder;
 use lambda_http::{Context, LambdaEvent, Request};
 use serde_json::{Value, json};
 
@@ -32,6 +34,11 @@ impl Call {
     /// Look at a theater's seats.
     pub fn get_seats(theater: &str) -> Self {
         Self::new(get_seats::ROUTE, theater, None)
+    }
+
+    /// Shows a hall's map.
+    pub fn map(theater: &str) -> Self {
+        Self::new(map::ROUTE, theater, None)
     }
 
     /// Reserve.
@@ -255,6 +262,18 @@ pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) ->
     }
 }
 
+/// The text of an answer, as a client reads it that understands gzip.
+fn text_of(answer: &Value) -> String {
+    let body = answer["body"].as_str().unwrap_or_default();
+    if answer["isBase64Encoded"] != true {
+        return body.to_owned();
+    }
+    let bytes = STANDARD.decode(body).expect("base64");
+    let mut text = String::new();
+    GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("a gzipped text");
+    text
+}
+
 /// What comes back.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -284,7 +303,7 @@ impl Reply {
         for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
             headers.insert(name.clone(), values[0].as_str().unwrap_or_default().to_owned());
         }
-        let text = answer["body"].as_str().unwrap_or_default().to_owned();
+        let text = text_of(answer);
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
         let status = answer["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
         Self { status, headers, body, text }
