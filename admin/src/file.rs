@@ -7,6 +7,7 @@ use boxoffice::document::{Document, NewLayout};
 use boxoffice::json::{self, Fault, Faults, Node};
 use boxoffice::rules::names::TheaterId;
 use boxoffice::store::Store;
+use boxoffice::usecases::STORABLE;
 
 /// Most theaters of one file.
 const MOST_THEATERS: usize = 1_000;
@@ -52,7 +53,7 @@ fn theater(node: Node<'_, '_>, seen: &mut HashSet<TheaterId>) -> Option<Theater>
     let Document { theater_id, layout } = Document::read_one_of(node, seen)?;
     let stored = layout.clone().into_layout(theater_id.clone()?, u64::MAX).ok()?;
     if !Store::fits(&stored) {
-        return node.fault("a layout that is stored in at most 1.5 MB, packed");
+        return node.fault(STORABLE);
     }
     Some(Theater { id: theater_id?, layout })
 }

@@ -11,6 +11,7 @@ use boxoffice::cache::{Cache, CacheAddress, IamUser};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::document::NewLayout;
+use boxoffice::rules::caller::LogKey;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::limits::Limits;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
@@ -54,6 +55,8 @@ pub struct Setup {
     pub warm_theaters: Vec<TheaterId>,
     /// How many proxies' word on an address counts.
     pub trusted_proxies: usize,
+    /// An authorizer stands before the functions.
+    pub has_authorizer: bool,
 }
 
 impl Setup {
@@ -71,6 +74,7 @@ impl Setup {
             limits: Limits::default(),
             warm_theaters: Vec::new(),
             trusted_proxies: 0,
+            has_authorizer: false,
         }
     }
 
@@ -292,6 +296,7 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         limits: Limits::default(),
         warm_theaters: Vec::new(),
         trusted_proxies: 0,
+        has_authorizer: false,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
@@ -314,6 +319,9 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
             limits: setup.limits,
             trusted_proxies: setup.trusted_proxies,
+            shortest_reservation: 1,
+            has_authorizer: setup.has_authorizer,
+            log_key: LogKey::new(b"a secret of the tests"),
         },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use boxoffice::http::ROUTES;
+use boxoffice::http::routes::ROUTES;
 use boxoffice_local::template::TableDefinition;
 use serde::Deserialize;
 use serde_json::Value;
@@ -58,9 +58,10 @@ fn watch_routes() -> Routes {
 
 #[test]
 fn template_and_watch_have_the_routes_that_the_code_has() {
-    let code = ROUTES.iter().map(|(route, function)| {
-        let (method, path) = route.split_once(' ').unwrap();
-        (method.to_owned(), path.to_owned(), (*function).to_owned())
+    let code = ROUTES.iter().flat_map(|route| {
+        let methods = [Some(route.method()), route.is_safe().then_some("HEAD")];
+        let of = |method: &str| (method.to_owned(), route.path().to_owned(), route.function.to_owned());
+        methods.into_iter().flatten().map(of).collect::<Vec<_>>()
     });
     let code: Routes = code.collect();
     assert_eq!(template_routes(), code);

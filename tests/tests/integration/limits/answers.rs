@@ -89,7 +89,7 @@ async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
         assert_eq!(reply.header("ratelimit-policy"), policy, "{route} {}: {}", reply.status, reply.text);
         routes.insert(route);
     }
-    assert_eq!(routes.len(), boxoffice::http::ROUTES.len(), "every one");
+    assert_eq!(routes.len(), boxoffice::http::routes::ROUTES.len(), "every one");
 }
 
 #[tokio::test]
