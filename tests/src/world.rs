@@ -15,7 +15,6 @@ use boxoffice::rules::caller::LogKey;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::limits::Limits;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;

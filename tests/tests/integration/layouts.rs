@@ -5,7 +5,6 @@ use std::process::Output;
 
 use boxoffice::document::NewLayout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::tally::Tally;
 use boxoffice::usecases::{Expected, Put, PutError};
 use boxoffice_tests::{Call, Setup, World, engines};
