@@ -103,7 +103,7 @@ async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Re
 /// Puts a theater of so many seats.
 pub(crate) async fn put(office: &BoxOffice, theater: &str, seats: usize) -> Result<()> {
     let seats = parsed(&labels(seats))?;
-    let wanted = NewLayout { name: "Hall".to_owned(), plan: Plan::of_list(&seats), seats };
+    let wanted = NewLayout::of_list("Hall", seats);
     office.put_theater(&id(theater)?, &wanted, Expected::Whatever, &Tally::default()).await?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use boxoffice::http::routes::{Operation, ROUTES, Route};
 use boxoffice::http::{book, bookings, get_seats, reservations, reserve, theaters};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
+use flate2::read::GzDecoder;
 use lambda_http::{Context, LambdaEvent, Request};
 use serde_json::{Value, json};
 
@@ -306,6 +308,18 @@ pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) ->
     }
 }
 
+/// The text of an answer, as a client reads it that understands gzip.
+fn text_of(answer: &Value) -> String {
+    let body = answer["body"].as_str().unwrap_or_default();
+    if answer["isBase64Encoded"] != true {
+        return body.to_owned();
+    }
+    let bytes = STANDARD.decode(body).expect("base64");
+    let mut text = String::new();
+    GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("a gzipped text");
+    text
+}
+
 /// What comes back.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -335,7 +349,7 @@ impl Reply {
         for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
             headers.insert(name.clone(), values[0].as_str().unwrap_or_default().to_owned());
         }
-        let text = answer["body"].as_str().unwrap_or_default().to_owned();
+        let text = text_of(answer);
         let is_plain = headers.get("content-type").is_some_and(|media_type| media_type.starts_with("text/plain"));
         let body = match text.as_str() {
             "" => Value::Null,

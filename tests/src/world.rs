@@ -15,7 +15,6 @@ use boxoffice::rules::caller::LogKey;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::limits::Limits;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;
@@ -208,7 +207,7 @@ impl World {
     /// Puts a theater's layout, past every proxy.
     pub async fn put_theater(&self, id: &str, name: &str, seats: &[&str]) {
         let seats: Vec<_> = seats.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-        let wanted = NewLayout { name: name.to_owned(), plan: Plan::of_list(&seats), seats };
+        let wanted = NewLayout::of_list(name, seats);
         let id = TheaterId::parse(id).unwrap();
         let office = self.past_proxies();
         office.put_theater(&id, &wanted, Expected::Whatever, &Tally::default()).await.expect("a layout");

@@ -14,7 +14,8 @@ use crate::watch;
 const STAGE: &str = "/v1";
 
 /// Routes that everybody may call: looking at theaters and their seats.
-const PUBLIC: [&str; 3] = ["GET /theaters", "GET /theaters/{theaterId}", "GET /theaters/{theaterId}/seats"];
+const PUBLIC: [&str; 4] =
+    ["GET /theaters", "GET /theaters/{theaterId}", "GET /theaters/{theaterId}/seats", "GET /theaters/{theaterId}/map"];
 
 /// Whether a route (`GET /theaters`) is only for those who have a token.
 pub fn needs_token(route: &str) -> bool {

@@ -15,6 +15,8 @@ pub enum Code {
     TheaterNotFound,
     /// No such seat in the theater.
     SeatNotFound,
+    /// The theater's layout has another version.
+    LayoutVersionNotFound,
     /// No such reservation, for this caller.
     ReservationNotFound,
     /// No such booking, for this caller.
@@ -63,13 +65,14 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedRequest,
         Self::Unauthorized,
         Self::Forbidden,
         Self::ReservationRequired,
         Self::TheaterNotFound,
         Self::SeatNotFound,
+        Self::LayoutVersionNotFound,
         Self::ReservationNotFound,
         Self::BookingNotFound,
         Self::ErrorCodeNotFound,
@@ -117,6 +120,7 @@ impl Code {
             Self::ReservationRequired => ("reservation_required", 403, "Please reserve the seats before you book them"),
             Self::TheaterNotFound => ("theater_not_found", 404, "This theater does not exist"),
             Self::SeatNotFound => ("seat_not_found", 404, "This theater does not have such a seat"),
+            Self::LayoutVersionNotFound => ("layout_version_not_found", 404, "This seating plan has changed"),
             Self::ReservationNotFound => ("reservation_not_found", 404, "You have no such reservation"),
             Self::BookingNotFound => ("booking_not_found", 404, "You have no such booking"),
             Self::ErrorCodeNotFound => ("error_code_not_found", 404, "This explanation does not exist"),

@@ -1,5 +1,7 @@
 //! Conditional requests (RFC 9110, 13.1): lists of entity tags, and how they compare.
 
+use super::compress;
+
 /// The value of `If-Match` or `If-None-Match`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Condition<'h> {
@@ -14,7 +16,7 @@ pub(super) enum Condition<'h> {
 pub(super) struct Tag<'h> {
     /// Whether `W/` stands before it.
     pub(super) weak: bool,
-    /// The text between its quotes.
+    /// The text between its quotes, without the ending that a compressed answer's tag has.
     pub(super) opaque: &'h str,
 }
 
@@ -67,7 +69,7 @@ impl<'h> Tag<'h> {
         let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
         // etagc: visible characters but for the quote, and anything beyond ASCII.
         let is_tag = opaque.chars().all(|c| c.is_ascii_graphic() || !c.is_ascii());
-        is_tag.then_some((Self { weak, opaque }, rest))
+        is_tag.then_some((Self { weak, opaque: compress::plain_tag(opaque) }, rest))
     }
 }
 
@@ -95,6 +97,7 @@ mod tests {
             ("\"a,b\", \"W/\"", vec![strong("a,b"), strong("W/")]),
             (", ,\"a\",", vec![strong("a")]),
             ("\"\"", vec![strong("")]),
+            ("\"a-gzip\", W/\"b-gzip\"", vec![strong("a"), weak("b")]),
             ("\"+7\", \"*\"", vec![strong("+7"), strong("*")]),
         ] {
             assert_eq!(Condition::parse(value), Some(Condition::Tags(tags)), "{value}");

@@ -23,6 +23,7 @@ pages! {
     ReservationRequired "reservation_required",
     TheaterNotFound "theater_not_found",
     SeatNotFound "seat_not_found",
+    LayoutVersionNotFound "layout_version_not_found",
     ReservationNotFound "reservation_not_found",
     BookingNotFound "booking_not_found",
     ErrorCodeNotFound "error_code_not_found",

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::conditional::{Condition, Tag};
+use super::seat_map::View;
 use crate::cache::Revision;
 use crate::rules::availability::Steady;
 use crate::rules::names::TheaterId;
@@ -32,11 +33,10 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// Of a theater as a map or not, whole or a section of it.
-    pub(super) fn of(theater: &TheaterId, map: bool, section: Option<&str>) -> Self {
+    /// Of a theater in a view, whole or a section of it.
+    pub(super) fn of(theater: &TheaterId, view: View, section: Option<&str>) -> Self {
         let mut hasher = Xxh3::new();
-        for part in [theater.as_str(), if map { "map" } else { "seats" }, if section.is_some() { "one" } else { "all" }]
-        {
+        for part in [theater.as_str(), view.name(), if section.is_some() { "one" } else { "all" }] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");
         }

@@ -5,6 +5,7 @@
 pub mod book;
 pub mod bookings;
 mod codes;
+mod compress;
 mod conditional;
 pub mod content;
 pub mod delivered;
@@ -15,6 +16,7 @@ pub mod get_seats;
 mod input;
 mod limits;
 mod links;
+mod map;
 pub mod problem;
 pub mod reservations;
 pub mod reserve;
@@ -114,13 +116,14 @@ async fn answer(
         if let Some(standing) = tally.standing() {
             limits::put(outcome.headers_mut(), standing);
         }
-        if request.method() == Method::HEAD {
-            *outcome.response.body_mut() = Content::Nothing;
-        }
         let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
         summary::write(&context, told, &done);
         crate::xray::tell(told.trace_id, &tally.calls());
-        Ok(outcome.response)
+        let mut response = compress::for_client(request, outcome.response);
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Content::Nothing;
+        }
+        Ok(response)
     }
     .instrument(span)
     .await

@@ -14,8 +14,8 @@ use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
 use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
 use crate::usecases::{
-    BookError, BookingError, ExtendError, GetSeatsError, MOST_DROPPED, PutError, ReservationError, ReserveBestError,
-    ReserveError, SelectError, StoreError, TooManyRequests,
+    BookError, BookingError, ExtendError, GetSeatsError, MOST_DROPPED, MapError, PutError, ReservationError,
+    ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
 };
 
 pub use super::codes::Code;
@@ -289,6 +289,21 @@ impl From<GetSeatsError> for Problem {
     }
 }
 
+impl From<MapError> for Problem {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::TheaterNotFound => Self::theater_not_found(),
+            MapError::VersionNotFound { current } => {
+                let detail = format!("The layout of the theater has the version {current}.");
+                let members = Members { layout_version: Some(current), ..Members::default() };
+                Self::with(Code::LayoutVersionNotFound, detail, members)
+            }
+            MapError::TooManyRequests(error) => error.into(),
+            MapError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ReserveError> for Problem {
     fn from(error: ReserveError) -> Self {
         match error {
@@ -359,6 +374,7 @@ impl From<PutError> for Problem {
                 let problem = error.to_string();
                 Self::malformed("seats", problem.strip_prefix("expected ").unwrap_or(&problem))
             }
+            PutError::TooLarge => Self::malformed("sections", STORABLE),
             PutError::ReplaceUnsaid(version) => Self::if_match_required(version),
             PutError::Unexpected(there) => Self::layout_changed("If-Match", there),
             PutError::InUse(conflicts) => {

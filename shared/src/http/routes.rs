@@ -7,6 +7,7 @@ use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
+use crate::document::MAX_DOCUMENT;
 use crate::metrics::Made;
 use crate::rules::limits::Activity;
 
@@ -93,8 +94,6 @@ const SEATS_PER_UNIT: usize = 5;
 
 /// The largest body of a call, in bytes.
 const MOST_BODY: usize = 16 * 1024;
-/// The largest document of a layout, in bytes. Lambda takes 6 MB.
-const MOST_DOCUMENT: usize = 4 * 1024 * 1024;
 
 /// A call that costs one unit whatever it asks for.
 const PLAIN: Weight = Weight { base: 1, dear: 1 };
@@ -213,7 +212,7 @@ pub const ROUTES: &[Route] = &[
         key: "PUT /theaters/{theaterId}",
         function: "theaters",
         headers: &["If-Match", "If-None-Match"],
-        body: Body::Document(MOST_DOCUMENT),
+        body: Body::Document(MAX_DOCUMENT),
         activity: Activity::Writing,
         weight: Weight { base: 20, dear: 20 },
         ..READS_NOTHING

@@ -12,8 +12,8 @@ use super::links::Links;
 use super::problem::Problem;
 use super::routes::Operation;
 use super::{Context, Outcome, answer, errors, json_response, no_content};
-use crate::document::{Document, DocumentError, LayoutBody, NewLayout};
-use crate::json::plain;
+use crate::document::{Document, LayoutBody, NewLayout};
+use crate::json;
 use crate::rules::names::TheaterId;
 use crate::usecases::{BoxOffice, Expected, Put, PutError};
 
@@ -145,20 +145,12 @@ fn document(theater: Option<&TheaterId>, input: &Input<'_>) -> Result<Option<New
     if bytes.is_empty() {
         return Ok(None);
     }
-    let fault = |error: DocumentError| {
-        let problem = plain(&error.problem);
-        input.faults().named(plain(&error.path), problem.strip_prefix("expected ").unwrap_or(&problem));
-        None
-    };
-    Ok(match Document::parse(bytes) {
-        Err(error) => fault(error),
-        Ok(document)
-            if document.theater_id.as_deref().is_some_and(|id| theater.is_some_and(|own| id != own.as_str())) =>
-        {
-            input.fault("theater_id", "that of the path, or none")
-        }
-        Ok(document) => document.into_layout("").map_or_else(fault, Some),
-    })
+    let document = json::read(bytes, "body", input.faults(), Document::read);
+    let named = document.as_ref().and_then(|document| document.theater_id.as_ref());
+    if named.zip(theater).is_some_and(|(named, theater)| named != theater) {
+        input.faults().named("theater_id", "that of the path, or none");
+    }
+    Ok(document.map(|document| document.layout))
 }
 
 /// Reads what `If-Match` and `If-None-Match` (RFC 9110, 13.1) say of the layout to be replaced.

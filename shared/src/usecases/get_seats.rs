@@ -93,12 +93,6 @@ impl Source {
 }
 
 impl BoxOffice {
-    /// Returns a theater's layout as this instance knows it, at most a minute old.
-    pub async fn layout(&self, theater: &TheaterId, tally: &Tally) -> Result<Arc<Layout>, GetSeatsError> {
-        self.admit(tally).await?;
-        self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)
-    }
-
     /// Reads a theater's seats, or finds out that the caller has seen them already.
     pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<Looked, GetSeatsError> {
         let theater = &ask.theater;

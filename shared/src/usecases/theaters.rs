@@ -8,7 +8,7 @@ use crate::rules::layout::{InvalidLayout, Layout};
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
 use crate::rules::time::EpochMillis;
-use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, TheaterEntry};
+use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, Store, TheaterEntry};
 use crate::tally::Tally;
 
 /// How often a layout that somebody else keeps changing is tried.
@@ -19,6 +19,9 @@ pub const MOST_DROPPED: usize = 5_000;
 /// What putting the layout may take after the first mark, in seconds: the marks have to outlast every instance that still
 /// believes the old one.
 const LONGEST_PUT: u64 = REMOVED_FOR as u64 - 180;
+
+/// Phrase for a layout that the table takes.
+pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
 
 /// The condition on the layout that is to be replaced, as the caller knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +55,9 @@ pub enum PutError {
     /// It isn't one.
     #[error(transparent)]
     Invalid(#[from] InvalidLayout),
+    /// It is larger than the table takes.
+    #[error("the layout is too large to be stored")]
+    TooLarge,
     /// Replacing needs to be said.
     #[error("there is a layout already, of version {0}")]
     ReplaceUnsaid(u64),
@@ -103,7 +109,8 @@ impl BoxOffice {
         for _ in 0..TRIES {
             let old = self.store.layout_to_replace(theater, tally).await?;
             if let Some((old, _)) = &old
-                && (&old.name, old.seats(), old.plan()) == (&wanted.name, &wanted.seats[..], &wanted.plan)
+                && (&old.name, old.seats(), old.plan(), old.details())
+                    == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
                 expect_repeat(&expected, old.version)?;
                 return Ok((Put::Unchanged, old.version));
@@ -111,8 +118,11 @@ impl BoxOffice {
             let version = old.as_ref().map(|(old, _)| old.version);
             expect(&expected, version)?;
             let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
-            let NewLayout { name, seats, plan } = wanted;
-            let new = Layout::with_plan(theater.clone(), name.clone(), next, seats.clone(), plan.clone())?;
+            let new = wanted.clone().into_layout(theater.clone(), next)?;
+            // Before seats are marked, so that nothing is changed.
+            if !Store::fits(&new) {
+                return Err(PutError::TooLarge);
+            }
             let dropped = old.as_ref().map(|(old, _)| old.dropped_by(&new)).unwrap_or_default();
             let removal = self.remove(theater, old.as_ref().map(|(old, _)| old), &dropped, tally).await?;
             let replaces = old.as_ref().map(|(_, replaces)| *replaces);

@@ -189,7 +189,11 @@ async fn a_section_is_shown_by_itself() {
     assert_eq!((look.seats(), &look.body["booked"]), (vec!["P2"], &json!(1)));
     let look = Call::get_seats("hall").query("section=Sides&view=map").send(&world.office).await;
     assert_eq!((look.seats(), &look.body["booked"]), (vec!["S1"], &json!(0)));
-    for (query, expected) in [("section=Gods", "\"Parterre\", \"Sides\""), ("view=picture", "map or seats")] {
+    for (query, expected) in [
+        ("section=Gods", "\"Parterre\", \"Sides\""),
+        ("view=picture", "seats, states, map"),
+        ("section=A&view=states", "section: "),
+    ] {
         let refused = Call::get_seats("hall").query(query).send(&world.office).await;
         assert_eq!((refused.status, refused.code()), (400, "malformed_request"));
         assert!(refused.text("detail").contains(expected), "{}", refused.text);

@@ -30,7 +30,7 @@ async fn malformed(world: &World, call: Call, field: &str, expected: &str) {
 #[tokio::test]
 async fn a_body_that_is_wrong_is_told_by_field() {
     let world = World::new().await;
-    let long = "x".repeat(17);
+    let long = "x".repeat(37);
     let eleven: Vec<_> = (0..11).map(|n| format!("A{n}")).collect();
     let both = [
         (json!({}), "seat", "seat (a label) or seats"),
