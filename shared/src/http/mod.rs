@@ -122,7 +122,7 @@ async fn answer(
         let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
         summary::write(&context, told, &done);
         crate::xray::tell(told.trace_id, &tally.calls());
-        Ok(compress::for_client(request, outcome.response))
+        Ok(compress::for_client(context.route.operation, request, outcome.response))
     }
     .instrument(span)
     .await
