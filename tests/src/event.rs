@@ -291,11 +291,7 @@ pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
     let request = &request(LambdaEvent::new(payload, context));
     let Ok(answer) = serve(office, route, request).await;
     let reply = Reply::from(answer);
-    match route.strip_prefix("HEAD ") {
-        // The same answer as GET's, without its body.
-        Some(_) => assert_eq!(reply.text, "", "{route}"),
-        None => contract::check(route, &reply),
-    }
+    contract::check(route, &reply);
     reply
 }
 

@@ -56,6 +56,8 @@ pub struct Setup {
     pub trusted_proxies: usize,
     /// An authorizer stands before the functions.
     pub has_authorizer: bool,
+    /// The shortest reservation, in seconds.
+    pub shortest_reservation: u32,
 }
 
 impl Setup {
@@ -74,6 +76,7 @@ impl Setup {
             warm_theaters: Vec::new(),
             trusted_proxies: 0,
             has_authorizer: false,
+            shortest_reservation: 1,
         }
     }
 
@@ -296,6 +299,7 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         warm_theaters: Vec::new(),
         trusted_proxies: 0,
         has_authorizer: false,
+        shortest_reservation: 1,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
@@ -318,7 +322,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
             limits: setup.limits,
             trusted_proxies: setup.trusted_proxies,
-            shortest_reservation: 1,
+            shortest_reservation: setup.shortest_reservation,
             has_authorizer: setup.has_authorizer,
             log_key: LogKey::new(b"a secret of the tests"),
         },

@@ -21,6 +21,8 @@ pub enum Code {
     ReservationNotFound,
     /// No such booking, for this caller.
     BookingNotFound,
+    /// No page for this code.
+    ErrorCodeNotFound,
     /// Others have some of the seats.
     SeatUnavailable,
     /// Fewer seats are left together than were asked for.
@@ -73,6 +75,7 @@ impl Code {
         Self::LayoutVersionNotFound,
         Self::ReservationNotFound,
         Self::BookingNotFound,
+        Self::ErrorCodeNotFound,
         Self::SeatUnavailable,
         Self::NotEnoughSeats,
         Self::ReservationLimit,
@@ -120,6 +123,7 @@ impl Code {
             Self::LayoutVersionNotFound => ("layout_version_not_found", 404, "This seating plan has changed"),
             Self::ReservationNotFound => ("reservation_not_found", 404, "You have no such reservation"),
             Self::BookingNotFound => ("booking_not_found", 404, "You have no such booking"),
+            Self::ErrorCodeNotFound => ("error_code_not_found", 404, "This explanation does not exist"),
             Self::SeatUnavailable => ("seat_unavailable", 409, "Some seats are no longer available"),
             Self::NotEnoughSeats => ("not_enough_seats", 409, "There are not enough seats left together"),
             Self::ReservationLimit => ("reservation_limit", 409, "You can't reserve more seats at once"),

@@ -27,10 +27,9 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (ask, view) = read(context)?;
     let is_dear = ask.consistent || ask.reservation.is_some();
-    if ask.consistent {
-        input::signed_in_for(context.office, context.request, "consistent=true")?;
-    }
     if is_dear {
+        let reading = if ask.consistent { "consistent=true" } else { "Reservation-Id" };
+        input::signed_in_for(context.office, context.request, reading)?;
         context.tally.weigh(context.route.weight.dear);
     }
     let header = context.input().list_header("if-none-match");

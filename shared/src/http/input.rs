@@ -126,18 +126,23 @@ impl<'r> Input<'r> {
 
     /// Reads `?seats=A1,A2`: the seats that a call is about, if it names them.
     pub(super) fn named_seats(&self) -> Option<Vec<SeatLabel>> {
-        let expected = format_args!("1 to {MOST_NAMED} seat labels, separated by commas, each once");
-        self.parsed_query("seats", expected, |text| {
-            let mut labels = Vec::new();
-            for label in text.split(',') {
-                let label = SeatLabel::parse(label).ok()?;
-                if labels.len() == MOST_NAMED || labels.contains(&label) {
-                    return None;
+        let text = self.query("seats")?;
+        let count = text.split(',').count();
+        if text.is_empty() || count > MOST_NAMED {
+            return self.fault("seats", format_args!("1 to {MOST_NAMED} seat labels, separated by commas"));
+        }
+        let mut labels = Vec::with_capacity(count);
+        for (place, text) in text.split(',').enumerate() {
+            let field = format!("seats[{place}]");
+            match SeatLabel::parse(text) {
+                Err(_) => self.faults.named(field, SeatLabel::EXPECTED),
+                Ok(label) if labels.contains(&label) => {
+                    self.faults.named(field, format_args!("another seat, as {label} is there twice"));
                 }
-                labels.push(label);
+                Ok(label) => labels.push(label),
             }
-            Some(labels)
-        })
+        }
+        (labels.len() == count).then_some(labels)
     }
 
     /// Reads the `Reservation-Id` header, if there is one.
@@ -340,12 +345,15 @@ pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(),
     Err(Problem::of_field(Code::Forbidden, "Authorization", format_args!("a token with the scope {wanted}")))
 }
 
-/// Refuses a dear read without a token, where there is an authorizer that could have asked for one.
+/// Refuses a dear read without a verified token, where there is an authorizer.
+///
+/// API Gateway verifies no token on a route that is open to all, whatever a caller sends. So with an authorizer such reads are
+/// for deployments in which looking needs a token too.
 pub(super) fn signed_in_for(office: &BoxOffice, request: &Request, reading: &str) -> Result<(), Problem> {
     if !office.has_authorizer() || caller(request) != Caller::Anonymous {
         return Ok(());
     }
-    let expected = format_args!("a token, as {reading} is not open to all");
+    let expected = format_args!("a verified token for {reading}; a route that is open to all verifies none");
     Err(Problem::of_field(Code::Unauthorized, "Authorization", expected).with_header("www-authenticate", "Bearer"))
 }
 

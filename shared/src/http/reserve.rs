@@ -149,10 +149,15 @@ fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
         }
         return Some(Choice::Best(Wish { quantity: quantity?, section, category, accessible }));
     }
-    let alone = ["section", "category", "accessible"].into_iter().filter(|field| body.has(field));
-    let alone = alone.map(|field| body.fault::<()>(field, "quantity beside it")).count();
-    let seats = if alone > 0 && !body.has("seat") && !body.has("seats") { None } else { input::seats(body, most) };
-    seats.filter(|_| alone == 0).map(Choice::Named)
+    let wishes: Vec<_> = ["section", "category", "accessible"].into_iter().filter(|field| body.has(field)).collect();
+    for field in &wishes {
+        body.fault::<()>(field, "quantity beside it");
+    }
+    // A wish alone lacks its quantity, and not seats.
+    if wishes.is_empty() || body.has("seat") || body.has("seats") {
+        return input::seats(body, most).map(Choice::Named);
+    }
+    None
 }
 
 /// Reads the name of a section or a category.

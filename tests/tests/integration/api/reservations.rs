@@ -165,7 +165,7 @@ async fn a_reservation_is_extended_once() {
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"));
     assert_eq!((&again.body["expires_at"], &again.body["expires_in"]), (&extended.body["expires_at"], &json!(899)));
     let other = Call::extend("1", &id(1), &json!({})).send(&world.office).await;
-    assert_eq!((other.status, other.code()), (409, "reservation_not_extendable"));
+    assert_eq!((other.status, other.code()), (409, "reservation_already_extended"));
     world.at(1_399_999);
     let look = Call::get_seats("1").send(&world.office).await;
     assert_eq!((look.body["reserved"].as_u64(), look.header("x-cache")), (Some(2), "miss"));

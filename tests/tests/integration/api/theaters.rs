@@ -77,7 +77,7 @@ async fn replacing_needs_the_version_that_is_there() {
         (Call::put_theater("8", &next).header("If-Match", "*"), 412),
         (Call::put_theater("8", &next).header("If-Match", "\"7\""), 412),
         (replace(&next, "7"), 400),
-        (replace(&next, "W/\"7\""), 400),
+        (replace(&next, "W/\"7\""), 412),
         (replace(&next, "*").header("If-None-Match", "*"), 400),
         (replace(&next, first.header("etag")), 200),
     ] {

@@ -58,6 +58,7 @@ fn mutate(event: &[u8], part: &Part, mutation: &Mutation, events: &[Vec<u8>]) ->
 fn is_decent(reply: &Reply) -> Result<(), String> {
     let plain = |text: &str| text.bytes().all(|c| c == b' ' || c.is_ascii_graphic());
     let decent = match reply.status {
+        200 if reply.header("content-type") == "text/plain; charset=utf-8" => reply.text.starts_with("# "),
         200 | 201 => reply.header("content-type") == "application/json" && reply.body.is_object(),
         204 | 304 => reply.text.is_empty(),
         400 | 403 | 404 | 409 | 410 | 412 | 413 | 415 | 422 | 428 => {
