@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use boxoffice::document::NewLayout;
 use boxoffice::rules::caller::Caller;
 use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::tally::Tally;
 use boxoffice::usecases::{Book, BoxOffice, Expected, Reserve};
 use serde::{Deserialize, Serialize};

@@ -119,7 +119,7 @@ async fn answer(
         let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
         summary::write(&context, told, &done);
         crate::xray::tell(told.trace_id, &tally.calls());
-        let mut response = compress::for_client(request, outcome.response);
+        let mut response = compress::for_client(context.route.operation, request, outcome.response);
         if request.method() == Method::HEAD {
             *response.body_mut() = Content::Nothing;
         }

@@ -58,6 +58,8 @@ fn mutate(event: &[u8], part: &Part, mutation: &Mutation, events: &[Vec<u8>]) ->
 fn is_decent(reply: &Reply) -> Result<(), String> {
     let plain = |text: &str| text.bytes().all(|c| c == b' ' || c.is_ascii_graphic());
     let decent = match reply.status {
+        // HEAD has no body, whatever the answer.
+        200 | 400 | 404 if reply.text.is_empty() => !reply.header("content-type").is_empty(),
         200 if reply.header("content-type") == "text/plain; charset=utf-8" => reply.text.starts_with("# "),
         200 | 201 => reply.header("content-type") == "application/json" && reply.body.is_object(),
         204 | 304 => reply.text.is_empty(),
