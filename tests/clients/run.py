@@ -115,7 +115,7 @@ class Python:
         tools.run(self.folder, tools.TOOLS / "bin/mypy", "--strict", "--no-incremental", "calls.py", package)
 
     def command(self, url):
-        return ["env", f"PYTHONPATH={tools.found('contract/**/httpx').parent}", sys.executable, "calls.py", url]
+        return ["env", f"PYTHONPATH={tools.found('contract/**/httpx/__init__.py').parents[1]}", sys.executable, "calls.py", url]
 
 
 class Java:

@@ -140,10 +140,10 @@ public final class Calls {
   private void reserveSeat() throws Exception {
     ReserveRequest body = new ReserveRequest(new ReserveSeat().seat("S-A-1"));
     ApiResponse<Reservation> answer = seats.reserveWithHttpInfo(THEATER, body, null);
+    single = answer.getData().getReservationId();
     equal(answer.getStatusCode(), 201, "status");
     equal(answer.getData().getSeats(), List.of("S-A-1"), "seats");
     equal(answer.getData().getEnds().get(0).getExpiresAt(), answer.getData().getExpiresAt(), "ends");
-    single = answer.getData().getReservationId();
   }
 
   private void reserveTakenSeat() throws Exception {

@@ -126,9 +126,9 @@ await call("getMap shows the hall", async () => {
 await call("reserve takes one seat", async () => {
   const { data, response } = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body: { seat: "S-A-1" } });
   equal(response.status, 201, "status");
+  single = must(data, "data").reservation_id;
   equal(data?.seats, ["S-A-1"], "seats");
   equal(data?.ends[0]?.seat, "S-A-1", "ends");
-  single = must(data, "data").reservation_id;
 });
 
 await call("reserve names the seats in the way", async () => {

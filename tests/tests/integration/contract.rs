@@ -136,7 +136,7 @@ const NONE: [String; 0] = [];
 
 #[test]
 fn requests_and_parameters_have_no_default() {
-    // Generated Python sends a default in every call; in TypeScript its field becomes required.
+    // Generated Python sends a default in every call. In TypeScript its field becomes required.
     assert_eq!(wrong(requests(), |schema| !schema["default"].is_null()), NONE);
     assert!(parameters().iter().all(|parameter| parameter["schema"]["default"].is_null()));
 }
@@ -174,7 +174,7 @@ fn a_list_that_a_request_can_leave_out_may_be_empty() {
     assert_eq!(wrong(requests(), refused), NONE);
 }
 
-/// What a reference of a schema leads to.
+/// Returns the schema that a reference leads to, or the schema itself if it isn't a reference.
 fn target(schema: &Value) -> &Value {
     match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
         Some(pointer) => DOCUMENT.pointer(pointer).unwrap(),
@@ -271,7 +271,7 @@ fn errors_are_problems_or_messages_of_the_gateway() {
     }
 }
 
-/// `getSeats` as `get_seats`.
+/// Returns `get_seats` for `getSeats`.
 fn snake_case(name: &str) -> String {
     let pieces = name.chars().map(|c| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() });
     pieces.collect()
