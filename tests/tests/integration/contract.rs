@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use boxoffice::http::routes::{Body, ROUTES};
 use boxoffice_tests::contract::{DOCUMENT, judge, resolve, valid};
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::{Value, json};
@@ -300,6 +301,45 @@ fn each_generated_client_makes_every_call() {
             let name = form["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
             assert!(python.contains(&format!("{name}(")), "Python: {name} of {place}");
             assert!(java.contains(&format!("new {name}(")), "Java: {name} of {place}");
+        }
+    }
+}
+
+/// The names of an operation's parameters in one place: `query`, `header` or `path`.
+fn parameter_names(path: &str, operation: &'static Value, place: &str) -> BTreeSet<&'static str> {
+    let lists = [&DOCUMENT["paths"][path]["parameters"], &operation["parameters"]];
+    let parameters = lists.into_iter().filter_map(|list| list.as_array()).flatten().map(resolve);
+    parameters
+        .filter(|parameter| parameter["in"] == place)
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect()
+}
+
+/// The names of the fields of all forms of a request.
+fn field_names(operation: &'static Value) -> BTreeSet<&'static str> {
+    let schema = resolve(&operation["requestBody"]["content"]["application/json"]["schema"]);
+    let forms = schema["oneOf"].as_array().into_iter().flatten().map(resolve).chain([schema]);
+    forms
+        .filter_map(|form| form["properties"].as_object())
+        .flat_map(|properties| properties.keys().map(String::as_str))
+        .collect()
+}
+
+#[test]
+fn the_document_names_exactly_what_each_route_reads() {
+    for route in ROUTES {
+        let key = route.key;
+        let operation = &DOCUMENT["paths"][route.path()][route.method().to_lowercase()];
+        let names = |place| parameter_names(route.path(), operation, place);
+        assert_eq!(names("path"), route.parameters().collect(), "{key}");
+        assert_eq!(names("query"), route.query.iter().copied().collect(), "{key}");
+        assert_eq!(names("header"), route.headers.iter().copied().collect(), "{key}");
+        match route.body {
+            Body::Nothing => assert!(operation["requestBody"].is_null(), "{key}"),
+            Body::Document(_) => assert!(field_names(operation).contains("sections"), "{key}"),
+            Body::Fields(fields, _) | Body::OptionalFields(fields, _) => {
+                assert_eq!(field_names(operation), fields.iter().copied().collect(), "{key}");
+            }
         }
     }
 }
