@@ -1,10 +1,16 @@
-//! The file of theaters: a document for each, and what is said of one that isn't right.
+//! The file of theaters: a document for each.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use boxoffice::document::{Document, NewLayout};
+use boxoffice::json::{self, Fault, Faults, Node};
 use boxoffice::rules::names::TheaterId;
-use serde::Deserialize;
+use boxoffice::store::Store;
+use boxoffice::usecases::STORABLE;
+
+/// Most theaters of one file.
+const MOST_THEATERS: usize = 1_000;
 
 /// One theater, ready to be put.
 #[derive(Debug)]
@@ -13,47 +19,43 @@ pub(crate) struct Theater {
     pub(crate) layout: NewLayout,
 }
 
-/// What is wrong with a file, and where: a field's path, and for what isn't JSON of the right shape line and column.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {problem}")]
+/// What is wrong with a file: each fault with the path of its field, or with line and column if the file isn't JSON.
+#[derive(Debug)]
 pub(crate) struct FileError {
-    path: String,
-    problem: String,
+    faults: Vec<Fault>,
+    unlisted: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TheatersFile {
-    theaters: Vec<Document>,
-}
-
-/// Reads a whole file, or says what is wrong with the first thing that is.
-pub(crate) fn parse(text: &str) -> Result<Vec<Theater>, FileError> {
-    let reader = &mut serde_json::Deserializer::from_str(text);
-    let file: TheatersFile = serde_path_to_error::deserialize(reader)
-        .map_err(|error| FileError { path: error.path().to_string(), problem: error.into_inner().to_string() })?;
-    let mut ids = HashSet::new();
-    let mut theaters = Vec::with_capacity(file.theaters.len());
-    for (place, document) in file.theaters.into_iter().enumerate() {
-        let path = format!("theaters[{place}]");
-        let id = theater_id(&path, document.theater_id.as_deref())?;
-        if !ids.insert(id.clone()) {
-            return Err(field(format!("{path}.theater_id"), format!("{id} is there twice")));
-        }
-        let layout = document.into_layout(&path).map_err(|error| field(error.path, error.problem))?;
-        theaters.push(Theater { id, layout });
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<_> = self.faults.iter().map(ToString::to_string).collect();
+        f.write_str(&faults.join("\n  "))?;
+        if self.unlisted > 0 { write!(f, "\n  and {} more", self.unlisted) } else { Ok(()) }
     }
-    Ok(theaters)
 }
 
-fn theater_id(path: &str, id: Option<&str>) -> Result<TheaterId, FileError> {
-    let path = format!("{path}.theater_id");
-    let Some(id) = id else { return Err(field(path, format!("expected {}", TheaterId::EXPECTED))) };
-    TheaterId::parse(id).map_err(|error| field(path, format!("{error}, got {id:?}")))
+/// Reads a whole file, or names everything that is wrong with it.
+pub(crate) fn parse(text: &[u8]) -> Result<Vec<Theater>, FileError> {
+    let faults = Faults::default();
+    let mut seen = HashSet::new();
+    let theaters = json::read(text, "file", &faults, |node| {
+        node.object(&["theaters"], |object| {
+            object.required("theaters", |node| {
+                let expected = format_args!("a list of at most {MOST_THEATERS} theaters");
+                node.array(0..=MOST_THEATERS, expected, |node| theater(node, &mut seen))
+            })
+        })
+    });
+    theaters.ok_or_else(|| FileError { unlisted: faults.unlisted(), faults: faults.into_list() })
 }
 
-fn field(path: String, problem: String) -> FileError {
-    FileError { path, problem }
+fn theater(node: Node<'_, '_>, seen: &mut HashSet<TheaterId>) -> Option<Theater> {
+    let Document { theater_id, layout } = Document::read_one_of(node, seen)?;
+    let stored = layout.clone().into_layout(theater_id.clone()?, u64::MAX).ok()?;
+    if !Store::fits(&stored) {
+        return node.fault(STORABLE);
+    }
+    Some(Theater { id: theater_id?, layout })
 }
 
 #[cfg(test)]
@@ -61,46 +63,50 @@ mod tests {
     use super::*;
 
     fn wrong(text: &str) -> String {
-        parse(text).unwrap_err().to_string()
+        parse(text.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
     fn each_theater_is_a_document_with_an_id() {
-        let theaters = parse(
-            r#"{"theaters": [
+        let text = r#"{"theaters": [
                 {"theater_id": "1", "name": "One", "seats": ["A1", "A2"]},
                 {"theater_id": "2", "name": "Two", "sections": [
-                    {"section": "Stalls", "prefix": "S", "rows": [{"row": "A", "first": 9, "last": 10}]}]}]}"#,
-        )
-        .unwrap();
-        let labels = |place: usize| theaters[place].layout.seats.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!((theaters[0].id.as_str(), labels(0)), ("1", vec!["A1".to_owned(), "A2".to_owned()]));
-        assert_eq!(labels(1), ["S-A-9", "S-A-10"]);
+                    {"section": "Stalls", "prefix": "S", "rows": [{"row": "A", "first": 9, "last": 10}]}]}]}"#;
+        for text in [text.to_owned(), format!("\u{feff}{text}")] {
+            let theaters = parse(text.as_bytes()).unwrap();
+            let labels =
+                |place: usize| theaters[place].layout.seats.iter().map(ToString::to_string).collect::<Vec<_>>();
+            assert_eq!((theaters[0].id.as_str(), labels(0)), ("1", vec!["A1".to_owned(), "A2".to_owned()]));
+            assert_eq!(labels(1), ["S-A-9", "S-A-10"]);
+        }
     }
 
     #[test]
-    fn a_file_of_another_shape_is_told_by_path_line_and_column() {
-        let error = wrong("{\"theaters\": [\n  {\"theater_id\": 1}]}");
-        assert!(error.contains("theaters[0].theater_id") && error.contains("line 2"), "{error}");
-        let error = wrong("{\"theaters\": [{\"theater_id\": \"1\", \"name\": \"x\", \"chairs\": []}]}");
-        assert!(error.contains("chairs") && error.contains("line 1"), "{error}");
-        assert!(wrong("{\"theaters\": [").contains("line 1"));
+    fn a_file_that_is_not_json_is_refused_with_line_and_column() {
+        assert!(wrong("{\"theaters\": [\n {]}").contains("line 2"), "{}", wrong("{\"theaters\": [\n {]}"));
     }
 
     #[test]
-    fn a_wrong_field_is_named_with_what_was_expected() {
+    fn every_wrong_field_is_named_with_what_was_expected() {
         let theater = |rest: &str| format!(r#"{{"theaters": [{{"theater_id": "1", "name": "One", {rest}}}]}}"#);
-        for (rest, path, problem) in [
-            (r#""seats": ["A1", "A 2"]"#, "theaters[0].seats[1]", "1 to 16"),
-            (r#""seats": ["A1"], "sections": []"#, "theaters[0].seats", "either seats or sections"),
+        for (rest, faults) in [
+            (r#""seats": ["A1", "A 2"]"#, vec!["theaters[0].seats[1]: expected a seat label of 1 to 36"]),
+            (r#""seats": ["A1"], "sections": []"#, vec!["theaters[0].sections: expected either seats or sections"]),
+            (
+                r#""chairs": 1, "seats": ["A1", 7, null]"#,
+                vec!["theaters[0].chairs: ", "theaters[0].seats[1]: ", "theaters[0].seats[2]: "],
+            ),
         ] {
             let error = wrong(&theater(rest));
-            assert!(error.starts_with(&format!("{path}: ")) && error.contains(problem), "{error}");
+            for (fault, line) in faults.iter().zip(error.lines()) {
+                assert!(line.trim().starts_with(fault), "{error}");
+            }
+            assert_eq!(error.lines().count(), faults.len(), "{error}");
         }
         let twice = r#"{"theaters": [{"theater_id": "1", "name": "x", "seats": ["A"]},
             {"theater_id": "1", "name": "y", "seats": ["A"]}]}"#;
-        assert!(wrong(twice).starts_with("theaters[1].theater_id: "));
-        for bad_id in [r#""theater_id": "a b", "#, ""] {
+        assert_eq!(wrong(twice), "theaters[1].theater_id: expected each theater once, 1 is there twice");
+        for bad_id in [r#""theater_id": "a b", "#, r#""theater_id": "..", "#, ""] {
             let text = format!(r#"{{"theaters": [{{{bad_id}"name": "x", "seats": ["A"]}}]}}"#);
             assert!(wrong(&text).starts_with("theaters[0].theater_id: expected 1 to 64"), "{}", wrong(&text));
         }

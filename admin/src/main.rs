@@ -38,7 +38,7 @@ async fn main() -> ExitCode {
 }
 
 async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let text = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     let theaters = file::parse(&text).map_err(|error| format!("{path}: {error}"))?;
     let config = Config::from_env()?;
     // An operator's credentials and region may be anywhere where tools of AWS look, and the way to AWS may lead through a company's proxy:

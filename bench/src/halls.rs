@@ -8,7 +8,6 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use boxoffice::document::NewLayout;
 use boxoffice::rules::caller::Caller;
 use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::tally::Tally;
 use boxoffice::usecases::{Book, BoxOffice, Expected, Reserve};
 use serde::{Deserialize, Serialize};
@@ -103,7 +102,7 @@ async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Re
 /// Puts a theater of so many seats.
 pub(crate) async fn put(office: &BoxOffice, theater: &str, seats: usize) -> Result<()> {
     let seats = parsed(&labels(seats))?;
-    let wanted = NewLayout { name: "Hall".to_owned(), plan: Plan::of_list(&seats), seats };
+    let wanted = NewLayout::of_list("Hall", seats);
     office.put_theater(&id(theater)?, &wanted, Expected::Whatever, &Tally::default()).await?;
     Ok(())
 }

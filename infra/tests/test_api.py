@@ -6,7 +6,9 @@ import unittest
 from combinations import DOMAIN, TOKENS
 from template import source, stack
 
-LOOKS = {("GET", "/theaters"), ("GET", "/theaters/{theaterId}"), ("GET", "/theaters/{theaterId}/seats")}
+OPEN = {(method, "/errors/{code}") for method in ["GET", "HEAD"]}
+LOOKS = {(method, path) for method in ["GET", "HEAD"] for path in [
+    "/theaters", "/theaters/{theaterId}", "/theaters/{theaterId}/seats", "/theaters/{theaterId}/map"]}
 
 
 def routes(made):
@@ -37,11 +39,15 @@ class SigningIn(unittest.TestCase):
 
     def test_with_an_issuer_everything_but_looks_needs_a_token(self):
         for route, method in routes(stack(**TOKENS)).items():
-            self.assertEqual(method.get("security"), None if route in LOOKS else [{"Tokens": []}], route)
+            self.assertEqual(method.get("security"), None if route in LOOKS | OPEN else [{"Tokens": []}], route)
 
     def test_looks_need_one_too_where_they_are_protected(self):
         for route, method in routes(stack(**TOKENS, ProtectLooks="true")).items():
-            self.assertEqual(method["security"], [{"Tokens": []}], route)
+            self.assertEqual(method.get("security"), None if route in OPEN else [{"Tokens": []}], route)
+
+    def test_the_functions_know_whether_callers_can_sign_in(self):
+        self.assertEqual(stack().variables("GetSeatsFunction")["AUTHORIZER"], "false")
+        self.assertEqual(stack(**TOKENS).variables("GetSeatsFunction")["AUTHORIZER"], "true")
 
     def test_the_authorizer_holds_tokens_against_issuer_and_audiences(self):
         authorizer = schemes(stack(**TOKENS))["Tokens"]["x-amazon-apigateway-authorizer"]
@@ -57,13 +63,23 @@ class Rates(unittest.TestCase):
         settings = stage["Properties"]
         self.assertEqual(settings["DefaultRouteSettings"], {"ThrottlingRateLimit": "1", "ThrottlingBurstLimit": "2"})
         of_looks = {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "8"}
-        self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_looks for method, path in LOOKS})
+        self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_looks for method, path in LOOKS | OPEN})
 
     def test_each_caller_has_limits_of_their_own_where_they_are_set(self):
         variables = stack(LooksPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
         names = ["LOOKS_PER_MINUTE", "WRITES_PER_MINUTE", "TRUSTED_PROXIES"]
         self.assertEqual([variables[name] for name in names], ["600", "60", "1"])
         self.assertEqual([stack().variables("BookFunction")[name] for name in names], ["0", "0", "0"])
+
+
+    def test_the_shortest_reservation_is_longer_than_clocks_differ_unless_it_is_set(self):
+        names = ["MIN_RESERVATION_SECONDS", "MAX_RESERVATION_SECONDS"]
+        self.assertEqual([stack().variables("ReserveFunction")[name] for name in names], ["10", "1800"])
+        variables = stack(MinReservationSeconds=30).variables("ReserveFunction")
+        self.assertEqual(variables["MIN_RESERVATION_SECONDS"], "30")
+
+    def test_the_key_of_callers_names_is_the_stacks_own(self):
+        self.assertTrue(stack().variables("BookFunction")["LOG_KEY"])
 
 
 class Pages(unittest.TestCase):

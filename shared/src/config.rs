@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::aws::Authorities;
 use crate::cache::{CacheAddress, IamUser, IamUserError};
 use crate::metrics::MetricsConfig;
+use crate::rules::caller::LogKey;
 use crate::rules::limits::{Limit, Limits};
 use crate::rules::names::TheaterId;
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
@@ -35,8 +36,9 @@ pub struct Config {
     pub dynamodb_total_timeout: Duration,
     /// `WARM_THEATERS`: whose layouts are read before the first event.
     pub warm_theaters: Vec<TheaterId>,
-    /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MAX_RESERVATION_SECONDS`, `MAX_RESERVED_PER_CALLER`,
-    /// `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
+    /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`,
+    /// `MAX_RESERVED_PER_CALLER`, `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`,
+    /// `AUTHORIZER`, `LOG_KEY`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
     pub terms: Terms,
 }
 
@@ -82,8 +84,8 @@ impl Config {
             terms: Terms {
                 fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
                 max_seats_per_call: env.count("MAX_SEATS_PER_CALL", 10, 1..=MOST_SEATS_PER_CALL)?,
-                longest_reservation: u32::try_from(env.number("MAX_RESERVATION_SECONDS", 1_800, 1..=86_400)?)
-                    .unwrap_or(u32::MAX),
+                shortest_reservation: env.shortest_reservation()?,
+                longest_reservation: env.longest_reservation()?,
                 max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MOST_SEATS_AT_ONCE)?,
                 max_booked_per_caller: env.count("MAX_BOOKED_PER_CALLER", 0, 0..=MOST_BOOKED)?,
                 booking_needs_reservation: env.flag("BOOKING_NEEDS_RESERVATION")?,
@@ -93,6 +95,8 @@ impl Config {
                     writes: env.limit("WRITES_PER_MINUTE", "WRITES_BURST")?,
                 },
                 trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MOST_PROXIES)?,
+                has_authorizer: env.flag("AUTHORIZER")?,
+                log_key: env.log_key(),
             },
         })
     }
@@ -209,6 +213,22 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         } else {
             Err(error("CACHE_KEY_PREFIX", "expected at most 128 visible ASCII characters without braces"))
         }
+    }
+
+    fn longest_reservation(&self) -> Result<u32, ConfigError> {
+        Ok(u32::try_from(self.number("MAX_RESERVATION_SECONDS", 1_800, 1..=86_400)?).unwrap_or(u32::MAX))
+    }
+
+    /// A shortest reservation that is longer than the longest one would leave none.
+    fn shortest_reservation(&self) -> Result<u32, ConfigError> {
+        let least = self.number("MIN_RESERVATION_SECONDS", 1, 1..=u64::from(self.longest_reservation()?))?;
+        Ok(u32::try_from(least).unwrap_or(u32::MAX))
+    }
+
+    /// A secret of the deployment, or else the name of its table. With the name, guesses can be tested.
+    fn log_key(&self) -> LogKey {
+        let secret = self.text("LOG_KEY").or_else(|| self.text("TABLE_NAME")).unwrap_or_default();
+        LogKey::new(secret.as_bytes())
     }
 
     fn warm_theaters(&self) -> Result<Vec<TheaterId>, ConfigError> {

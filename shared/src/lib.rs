@@ -8,6 +8,7 @@
 //! | [`usecases`] | get seats, reserve, book, sync the cache: store and cache put in order |
 //! | [`http`] | API Gateway events into requests, answers and errors into responses |
 //! | [`document`] | layouts as JSON documents, read and written |
+//! | [`json`] | JSON into values, with every fault named |
 //! | [`events`] | what happened, as events for others |
 //! | [`stream`] | the table's stream into the cache |
 //! | [`aws`] | how AWS is reached: credentials, region, the way there |
@@ -25,6 +26,7 @@ pub mod document;
 mod entropy;
 pub mod events;
 pub mod http;
+pub mod json;
 pub mod metrics;
 pub mod rules;
 pub mod startup;

@@ -71,6 +71,13 @@ impl Tally {
         Self { limit: Mutex::new(Draw { budget, standing: None }), ..Self::default() }
     }
 
+    /// Sets how many units of its budget the request takes, as long as it hasn't drawn on it.
+    pub fn weigh(&self, units: u32) {
+        if let Some(budget) = &mut self.limit().budget {
+            budget.cost = units;
+        }
+    }
+
     /// Whether there is a budget that hasn't been asked for.
     pub fn has_to_draw(&self) -> bool {
         self.limit().budget.is_some()

@@ -9,11 +9,17 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging at a level. Only this program's own lines follow it: libraries are heard from a warning on, since
-/// what they log below that may hold request bodies, and those hold reservation ids. Starting twice does nothing.
+/// The SDK's module that logs at ERROR that it found no connection to close, after each attempt that found none. The line
+/// says nothing about the request, and looks like its cause.
+const MISLEADING: &str = "aws_smithy_runtime::client::http::connection_poisoning";
+
+/// Starts logging at a level. Only this program's own lines follow it. Libraries log warnings and errors: below that their lines
+/// may hold request bodies, and those hold reservation ids. Starting twice does nothing.
 pub fn start(level: tracing::Level) {
-    let targets =
-        Targets::new().with_default(LevelFilter::WARN).with_target("boxoffice", LevelFilter::from_level(level));
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target(MISLEADING, LevelFilter::OFF)
+        .with_target("boxoffice", LevelFilter::from_level(level));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

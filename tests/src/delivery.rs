@@ -1,8 +1,8 @@
 //! Events as bytes, taken the whole way that a function takes them: parsed, made harmless, handled, and answered as the
 //! runtime tells Lambda.
 
-use boxoffice::http::ROUTES;
 use boxoffice::http::event::events;
+use boxoffice::http::routes::ROUTES;
 use boxoffice::usecases::BoxOffice;
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, LambdaEvent, Request, service_fn};
@@ -12,7 +12,7 @@ use crate::event::serve;
 
 /// The API's routes.
 pub fn routes() -> Vec<&'static str> {
-    ROUTES.iter().map(|(route, _)| *route).collect()
+    ROUTES.iter().map(|route| route.key).collect()
 }
 
 /// Hands an event to the function of a route. Nothing comes back for bytes that are no event of API Gateway's: those

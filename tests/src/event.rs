@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::http::content::{Answer, Told};
 use boxoffice::http::event::request;
-use boxoffice::http::{ROUTES, book, bookings, get_seats, reservations, reserve, theaters};
+use boxoffice::http::routes::{Operation, ROUTES, Route};
+use boxoffice::http::{book, bookings, get_seats, reservations, reserve, theaters};
 use boxoffice::stream;
 use boxoffice::usecases::BoxOffice;
+use flate2::read::GzDecoder;
 use lambda_http::{Context, LambdaEvent, Request};
 use serde_json::{Value, json};
 
@@ -20,6 +23,7 @@ use crate::world::ADMIN_SCOPE;
 #[derive(Clone, Debug)]
 pub struct Call {
     route: &'static str,
+    head: bool,
     parameters: BTreeMap<&'static str, String>,
     query: String,
     headers: BTreeMap<String, String>,
@@ -31,73 +35,118 @@ pub struct Call {
 impl Call {
     /// Look at a theater's seats.
     pub fn get_seats(theater: &str) -> Self {
-        Self::new(get_seats::ROUTE, theater, None)
+        Self::new(Operation::GetSeats, theater, None)
+    }
+
+    /// Look at a theater's map.
+    pub fn map(theater: &str) -> Self {
+        Self::new(Operation::GetMap, theater, None)
+    }
+
+    /// Look an error's code up.
+    pub fn error_page(code: &str) -> Self {
+        let mut call = Self::new(Operation::GetError, "", None);
+        call.parameters = BTreeMap::from([("code", code.to_owned())]);
+        call
+    }
+
+    /// A call of a route with parameters that are right, and the smallest body that is.
+    pub fn of(operation: Operation) -> Self {
+        let id = "0188c0de-0000-7000-8000-00000000b001";
+        let route = Route::of(operation);
+        let body = match operation {
+            Operation::Reserve | Operation::Book => Some(r#"{"seat":"A1"}"#),
+            Operation::Extend => Some(r#"{"expires_in":900}"#),
+            Operation::PutTheater => Some(r#"{"name":"Theater_A","seats":["A1"]}"#),
+            _ => None,
+        };
+        let mut call = Self::new(operation, "1", body.map(|body| body.as_bytes().to_vec()));
+        call.parameters = route
+            .parameters()
+            .map(|name| {
+                let value = match name {
+                    "theaterId" => "1",
+                    "code" => "internal",
+                    _ => id,
+                };
+                (name, value.to_owned())
+            })
+            .collect();
+        if matches!(operation, Operation::PutTheater | Operation::DeleteTheater) { call.administrator() } else { call }
+    }
+
+    /// The same call by `HEAD`.
+    #[must_use]
+    pub fn head(mut self) -> Self {
+        self.head = true;
+        self
     }
 
     /// Reserve.
     pub fn reserve(theater: &str, body: &Value) -> Self {
-        Self::new(reserve::ROUTE, theater, Some(body.to_string().into()))
+        Self::new(Operation::Reserve, theater, Some(body.to_string().into()))
     }
 
     /// Book.
     pub fn book(theater: &str, body: &Value) -> Self {
-        Self::new(book::ROUTE, theater, Some(body.to_string().into()))
+        Self::new(Operation::Book, theater, Some(body.to_string().into()))
     }
 
     /// Look a reservation up.
     pub fn reservation(theater: &str, id: &str) -> Self {
-        Self::new(reservations::GET, theater, None).parameter("reservationId", id)
+        Self::new(Operation::GetReservation, theater, None).parameter("reservationId", id)
     }
 
     /// Give a reservation's seats back.
     pub fn release(theater: &str, id: &str) -> Self {
-        Self::new(reservations::DELETE, theater, None).parameter("reservationId", id)
+        Self::new(Operation::Release, theater, None).parameter("reservationId", id)
     }
 
     /// Let a reservation end later.
     pub fn extend(theater: &str, id: &str, body: &Value) -> Self {
-        Self::new(reservations::EXTEND, theater, Some(body.to_string().into())).parameter("reservationId", id)
+        Self::new(Operation::Extend, theater, Some(body.to_string().into())).parameter("reservationId", id)
     }
 
     /// Look a booking up.
     pub fn booking(theater: &str, id: &str) -> Self {
-        Self::new(bookings::GET, theater, None).parameter("bookingId", id)
+        Self::new(Operation::GetBooking, theater, None).parameter("bookingId", id)
     }
 
     /// Cancel a booking.
     pub fn cancel(theater: &str, id: &str) -> Self {
-        Self::new(bookings::DELETE, theater, None).parameter("bookingId", id)
+        Self::new(Operation::Cancel, theater, None).parameter("bookingId", id)
     }
 
     /// List theaters.
     pub fn theaters() -> Self {
-        let mut call = Self::new(theaters::LIST, "", None);
+        let mut call = Self::new(Operation::ListTheaters, "", None);
         call.parameters.clear();
         call
     }
 
     /// Show a theater's layout.
     pub fn theater(theater: &str) -> Self {
-        Self::new(theaters::GET, theater, None)
+        Self::new(Operation::GetTheater, theater, None)
     }
 
     /// Put a theater's layout, as an administrator.
     pub fn put_theater(theater: &str, document: &Value) -> Self {
-        Self::new(theaters::PUT, theater, Some(document.to_string().into())).administrator()
+        Self::new(Operation::PutTheater, theater, Some(document.to_string().into())).administrator()
     }
 
     /// Remove a theater, as an administrator.
     pub fn delete_theater(theater: &str) -> Self {
-        Self::new(theaters::DELETE, theater, None).administrator()
+        Self::new(Operation::DeleteTheater, theater, None).administrator()
     }
 
-    fn new(route: &'static str, theater: &str, body: Option<Vec<u8>>) -> Self {
+    fn new(operation: Operation, theater: &str, body: Option<Vec<u8>>) -> Self {
         let mut headers = BTreeMap::from([("host".to_owned(), "api.example".to_owned())]);
         if body.is_some() {
             headers.insert("content-type".to_owned(), "application/json".to_owned());
         }
         let parameters = BTreeMap::from([("theaterId", theater.to_owned())]);
-        Self { route, parameters, query: String::new(), headers, body, subject: None, scopes: vec![] }
+        let (route, head) = (Route::of(operation).key, false);
+        Self { route, head, parameters, query: String::new(), headers, body, subject: None, scopes: vec![] }
     }
 
     fn parameter(mut self, name: &'static str, value: &str) -> Self {
@@ -164,13 +213,15 @@ impl Call {
     /// The event that API Gateway would send.
     pub fn event(&self) -> Value {
         let (method, template) = self.route.split_once(' ').unwrap();
+        let method = if self.head { "HEAD" } else { method };
+        let key = format!("{method} {template}");
         let path = self
             .parameters
             .iter()
             .fold(format!("/v1{template}"), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         let mut event = json!({
             "version": "2.0",
-            "routeKey": self.route,
+            "routeKey": key,
             "rawPath": path,
             "rawQueryString": self.query,
             "headers": self.headers,
@@ -182,7 +233,7 @@ impl Call {
                 "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
                     "userAgent": "test" },
                 "requestId": "JKJaXmPLvHcESHA=",
-                "routeKey": self.route,
+                "routeKey": key,
                 "stage": "v1",
                 "time": "12/Mar/2026:19:03:58 +0000",
                 "timeEpoch": 1_773_342_238_000_u64,
@@ -215,13 +266,15 @@ impl Call {
 
     /// Sends the call through a box office's real handler.
     pub async fn send(&self, office: &BoxOffice) -> Reply {
-        send_event(office, self.route, &self.event().to_string()).await
+        let event = self.event();
+        send_event(office, event["routeKey"].as_str().unwrap(), &event.to_string()).await
     }
 }
 
 fn function_of(route: &str) -> &'static str {
-    let found = ROUTES.iter().find(|(known, _)| *known == route);
-    found.unwrap_or_else(|| panic!("no route {route}")).1
+    let get = route.replace("HEAD ", "GET ");
+    let found = ROUTES.iter().find(|known| known.key == get);
+    found.unwrap_or_else(|| panic!("no route {route}")).function
 }
 
 /// Sends a batch of the table's stream through the handler of sync-cache: its answer.
@@ -255,6 +308,18 @@ pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) ->
     }
 }
 
+/// The text of an answer, as a client reads it that understands gzip.
+fn text_of(answer: &Value) -> String {
+    let body = answer["body"].as_str().unwrap_or_default();
+    if answer["isBase64Encoded"] != true {
+        return body.to_owned();
+    }
+    let bytes = STANDARD.decode(body).expect("base64");
+    let mut text = String::new();
+    GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).expect("a gzipped text");
+    text
+}
+
 /// What comes back.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -284,8 +349,13 @@ impl Reply {
         for (name, values) in answer["multiValueHeaders"].as_object().into_iter().flatten() {
             headers.insert(name.clone(), values[0].as_str().unwrap_or_default().to_owned());
         }
-        let text = answer["body"].as_str().unwrap_or_default().to_owned();
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+        let text = text_of(answer);
+        let is_plain = headers.get("content-type").is_some_and(|media_type| media_type.starts_with("text/plain"));
+        let body = match text.as_str() {
+            "" => Value::Null,
+            text if is_plain => json!(text),
+            text => serde_json::from_str(text).expect("JSON"),
+        };
         let status = answer["statusCode"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
         Self { status, headers, body, text }
     }

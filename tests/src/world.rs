@@ -11,10 +11,10 @@ use boxoffice::cache::{Cache, CacheAddress, IamUser};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::document::NewLayout;
+use boxoffice::rules::caller::LogKey;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::limits::Limits;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;
@@ -58,6 +58,10 @@ pub struct Setup {
     pub max_booked_per_caller: usize,
     /// Only reserved seats can be booked.
     pub booking_needs_reservation: bool,
+    /// An authorizer stands before the functions.
+    pub has_authorizer: bool,
+    /// The shortest reservation, in seconds.
+    pub shortest_reservation: u32,
 }
 
 impl Setup {
@@ -77,6 +81,8 @@ impl Setup {
             trusted_proxies: 0,
             max_booked_per_caller: 0,
             booking_needs_reservation: false,
+            has_authorizer: false,
+            shortest_reservation: 1,
         }
     }
 
@@ -207,7 +213,7 @@ impl World {
     /// Puts a theater's layout, past every proxy.
     pub async fn put_theater(&self, id: &str, name: &str, seats: &[&str]) {
         let seats: Vec<_> = seats.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-        let wanted = NewLayout { name: name.to_owned(), plan: Plan::of_list(&seats), seats };
+        let wanted = NewLayout::of_list(name, seats);
         let id = TheaterId::parse(id).unwrap();
         let office = self.past_proxies();
         office.put_theater(&id, &wanted, Expected::Whatever, &Tally::default()).await.expect("a layout");
@@ -300,6 +306,8 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         trusted_proxies: 0,
         max_booked_per_caller: 0,
         booking_needs_reservation: false,
+        has_authorizer: false,
+        shortest_reservation: 1,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
@@ -324,6 +332,9 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
             limits: setup.limits,
             trusted_proxies: setup.trusted_proxies,
+            shortest_reservation: setup.shortest_reservation,
+            has_authorizer: setup.has_authorizer,
+            log_key: LogKey::new(b"a secret of the tests"),
         },
     }
 }

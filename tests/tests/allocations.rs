@@ -105,7 +105,7 @@ async fn events_stay_within_bounds(office: &BoxOffice) {
     }
     for (little, much) in claims() {
         let (little, much) = (little.to_string(), much.to_string());
-        let route = boxoffice::http::reserve::ROUTE;
+        let route = boxoffice::http::routes::Route::of(boxoffice::http::routes::Operation::Reserve).key;
         let (less, more) = (measure(route, little.as_bytes()).await.1, measure(route, much.as_bytes()).await.1);
         assert!(more <= less + 1_024, "{less} and {more} bytes for {much}");
     }

@@ -11,8 +11,14 @@ use crate::workspace::{Target, Workspace};
 /// The stage, with which every path begins.
 const STAGE: &str = "/v1";
 
-/// Routes that everybody may call: looking at theaters and their seats.
-const PUBLIC: [&str; 3] = ["GET /theaters", "GET /theaters/{theaterId}", "GET /theaters/{theaterId}/seats"];
+/// Routes that everybody may call: reading theaters and their seats, and what errors mean.
+const PUBLIC: [&str; 5] = [
+    "GET /theaters",
+    "GET /theaters/{theaterId}",
+    "GET /theaters/{theaterId}/seats",
+    "GET /theaters/{theaterId}/map",
+    "GET /errors/{code}",
+];
 
 /// Returns whether a route (`GET /theaters`) needs a token. `HEAD` is like `GET`.
 pub fn needs_token(route: &str) -> bool {

@@ -2,11 +2,13 @@
 -- Redis, so each call is atomic, and by Redis's own clock, so that all instances judge by one.
 --
 -- KEYS[1] the budget's key, which holds in decimal digits the microsecond at which it will be whole again
--- ARGV[1] the interval: how much of it a request takes; ARGV[2] the tolerance: the interval times the burst; microseconds
+-- ARGV[1] how much of it the request takes: the interval times the units that it costs
+-- ARGV[2] the tolerance: the interval times the burst
+-- Both in microseconds.
 --
 -- Answers 1 (let through) or 0, the instant that it is whole again, and now.
 
-local key, interval, tolerance = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local key, take, tolerance = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local most = now + tolerance
@@ -19,8 +21,8 @@ if type(stored) == 'string' and #stored <= 16 and string.match(stored, '^%d+$') 
 -- An instant further ahead than the burst allows (the clock was set back, the limit was lowered) is taken for the
 -- furthest that it may be, and stored as that: else it would come no nearer.
 local whole_at = math.min(math.max(known, now), most)
-local allowed = whole_at + interval <= most
-if allowed then whole_at = whole_at + interval end
+local allowed = whole_at + take <= most
+if allowed then whole_at = whole_at + take end
 if allowed or known > most then
   -- By a millisecond longer than it means anything: lives are counted in whole ones.
   local life = math.floor((whole_at - now) / 1000) + 2

@@ -59,7 +59,7 @@ impl Cache {
         // Braces in a key make a cluster keep together what a caller has; it has nothing in common with a theater's.
         let key = format!("{}:{{{}}}:{}", self.prefix, budget.whose.simple(), budget.activity.as_str());
         evalsha(&SCRIPT, &key, |call| {
-            call.arg(budget.limit.interval()).arg(budget.limit.tolerance());
+            call.arg(budget.take()).arg(budget.limit.tolerance());
         })
     }
 

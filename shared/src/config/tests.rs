@@ -14,7 +14,8 @@ fn only_the_table_is_needed() {
     assert_eq!(config.cache_deadline, Duration::from_millis(50));
     assert_eq!(config.terms.fill_wait, Duration::from_secs(1));
     assert_eq!(config.terms.max_seats_per_call, 10);
-    assert_eq!(config.terms.longest_reservation, 1_800);
+    assert_eq!((config.terms.shortest_reservation, config.terms.longest_reservation), (1, 1_800));
+    assert!(!config.terms.has_authorizer);
     assert_eq!(config.terms.max_reserved_per_caller, 20);
     assert_eq!(config.terms.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
     assert_eq!((config.terms.limits, config.terms.trusted_proxies), (Limits::default(), 0));
@@ -49,6 +50,9 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         ("DYNAMODB_TOTAL_TIMEOUT_MS", "30000", "50 to 10000"),
         ("MAX_SEATS_PER_CALL", "50", "1 to 49"),
         ("MAX_RESERVATION_SECONDS", "0", "1 to 86400"),
+        ("MIN_RESERVATION_SECONDS", "0", "1 to 1800"),
+        ("MIN_RESERVATION_SECONDS", "1801", "1 to 1800"),
+        ("AUTHORIZER", "1", "true or false"),
         ("MAX_RESERVED_PER_CALLER", "100", "0 to 99"),
         ("WARM_THEATERS", "1, no good", "at most 10 ids"),
         ("WARM_THEATERS", "1,2,3,4,5,6,7,8,9,10,11", "at most 10 ids"),

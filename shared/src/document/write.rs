@@ -1,9 +1,18 @@
-//! Layouts as documents: always the explicit form, every seat with its place.
+//! Layouts as documents: the explicit form, every seat with its place.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::parts::{
+    CategoryBody, PointBody, SectionHead, StageBody, category_of, json, names, section_heads, whole_categories,
+};
+use crate::rules::details::Names;
 use crate::rules::layout::Layout;
-use crate::rules::plan::{Place, Point};
+use crate::rules::plan::Place;
+
+/// Bytes that the names of categories may take when each seat repeats its category's. In a hall where they take more, a row
+/// whose seats all have one category says it once.
+const MOST_REPEATED: usize = 1_000_000;
 
 /// A layout as it is answered. Put again, it is the same layout.
 #[derive(Debug, Serialize)]
@@ -11,34 +20,32 @@ pub struct LayoutBody<'a> {
     theater_id: &'a str,
     layout_version: u64,
     name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<&'a Names>,
     focal_point: PointBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<StageBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<&'a RawValue>,
     categories: Vec<CategoryBody<'a>>,
     sections: Vec<SectionBody<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct PointBody {
-    x: i32,
-    y: i32,
-}
-
-/// A category.
-#[derive(Debug, Serialize)]
-pub(crate) struct CategoryBody<'a> {
-    category: &'a str,
-    price: u64,
-    currency: &'a str,
-}
-
-#[derive(Debug, Serialize)]
 struct SectionBody<'a> {
-    section: &'a str,
+    #[serde(flatten)]
+    head: SectionHead<'a>,
     rows: Vec<RowBody<'a>>,
 }
 
 #[derive(Debug, Serialize)]
 struct RowBody<'a> {
     row: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    /// That of all its seats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
     seats: Vec<SeatBody<'a>>,
 }
 
@@ -51,60 +58,82 @@ struct SeatBody<'a> {
     category: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     accessible: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restricted_view: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<&'a RawValue>,
 }
 
 impl<'a> LayoutBody<'a> {
-    /// The document of a layout.
+    /// Makes the document of a layout.
     pub fn of(layout: &'a Layout) -> Self {
-        let plan = layout.plan();
-        let Point { x, y } = plan.focal_point();
-        let mut seats_of_rows: Vec<Vec<SeatBody<'a>>> = plan.rows().iter().map(|_| Vec::new()).collect();
-        for (label, place) in layout.seats().iter().zip(plan.places()) {
-            if let Some(row) = seats_of_rows.get_mut(usize::from(place.row)) {
-                row.push(seat(layout, label.as_str(), place));
+        let (plan, details) = (layout.plan(), layout.details());
+        let kinds = &details.kinds;
+        let row = |(index, row): (u16, &'a crate::rules::plan::Row)| RowBody {
+            row: &row.name,
+            kind: kinds.get(&index).map(String::as_str),
+            category: None,
+            seats: Vec::new(),
+        };
+        let mut rows: Vec<_> = (0..).zip(plan.rows()).map(row).collect();
+        for ((position, label), place) in (0..).zip(layout.seats()).zip(plan.places()) {
+            if let Some(row) = rows.get_mut(usize::from(place.row)) {
+                row.seats.push(seat(layout, position, label.as_str(), place));
             }
         }
-        let mut sections: Vec<_> =
-            plan.sections().iter().map(|section| SectionBody { section, rows: Vec::new() }).collect();
-        for (row, seats) in plan.rows().iter().zip(seats_of_rows) {
+        let repeated: usize = plan.places().iter().filter_map(|place| Some(category_of(layout, place)?.len())).sum();
+        if repeated > MOST_REPEATED {
+            rows.iter_mut().for_each(RowBody::say_category_once);
+        }
+        let heads = section_heads(layout).into_iter();
+        let mut sections: Vec<_> = heads.map(|head| SectionBody { head, rows: Vec::new() }).collect();
+        for (row, body) in plan.rows().iter().zip(rows) {
             if let Some(section) = sections.get_mut(usize::from(row.section)) {
-                section.rows.push(RowBody { row: &row.name, seats });
+                section.rows.push(body);
             }
         }
         Self {
             theater_id: layout.theater.as_str(),
             layout_version: layout.version,
             name: &layout.name,
-            focal_point: PointBody { x, y },
-            categories: categories(layout),
+            names: names(&details.names),
+            focal_point: plan.focal_point().into(),
+            stage: details.stage.as_ref().map(StageBody::from),
+            extra: json(details.extra.as_ref()),
+            categories: whole_categories(layout),
             sections,
         }
     }
 }
 
-/// A layout's categories.
-pub(crate) fn categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
-    let categories = layout.plan().categories().iter();
-    let body = categories.map(|category| CategoryBody {
-        category: &category.name,
-        price: category.price,
-        currency: &category.currency,
-    });
-    body.collect()
+impl RowBody<'_> {
+    fn say_category_once(&mut self) {
+        let first = self.seats.first().and_then(|seat| seat.category);
+        if self.seats.iter().all(|seat| seat.category == first) {
+            self.category = first;
+            self.seats.iter_mut().for_each(|seat| seat.category = None);
+        }
+    }
 }
 
-/// The name of a place's category, if it has one.
-pub(crate) fn category_of<'a>(layout: &'a Layout, place: &Place) -> Option<&'a str> {
-    let category = place.category.and_then(|index| layout.plan().categories().get(usize::from(index)));
-    category.map(|category| category.name.as_str())
-}
-
-fn seat<'a>(layout: &'a Layout, label: &'a str, place: &Place) -> SeatBody<'a> {
+fn seat<'a>(layout: &'a Layout, position: u32, label: &'a str, place: &Place) -> SeatBody<'a> {
+    let details = layout.details().seats.get(&position);
     SeatBody {
         seat: label,
         x: place.point.x,
         y: place.point.y,
         category: category_of(layout, place),
         accessible: place.accessible,
+        restricted_view: details.is_some_and(|of| of.restricted_view),
+        number: details.and_then(|of| of.number.as_deref()),
+        note: details.and_then(|of| of.note.as_deref()),
+        external_id: details.and_then(|of| of.external_id.as_deref()),
+        extra: details.and_then(|of| json(of.extra.as_ref())),
     }
 }

@@ -3,22 +3,15 @@
 use std::convert::Infallible;
 
 use lambda_http::Request;
-use lambda_http::http::Method;
 use serde::Serialize;
 
 use super::content::Answer;
-use super::input;
 use super::links::Links;
 use super::problem::Problem;
-use super::{answer, json_response, no_content};
+use super::routes::Operation;
+use super::{Context, Outcome, answer, input, json_response, no_content};
 use crate::rules::names::{BookingId, SeatLabel};
-use crate::tally::Tally;
 use crate::usecases::{BookingAsk, BoxOffice};
-
-/// Looks a booking up.
-pub const GET: &str = "GET /theaters/{theaterId}/bookings/{bookingId}";
-/// Cancels it.
-pub const DELETE: &str = "DELETE /theaters/{theaterId}/bookings/{bookingId}";
 
 /// The answer.
 #[derive(Serialize)]
@@ -34,17 +27,18 @@ struct BookingBody<'a> {
 
 /// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    match *request.method() {
-        Method::DELETE => answer(office, DELETE, request, async |tally| cancel(office, request, tally).await).await,
-        _ => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
-    }
+    answer(office, "bookings", request, async |context| match context.route.operation {
+        Operation::Cancel => cancel(context).await,
+        _ => get(context).await,
+    })
+    .await
 }
 
 /// Answers 200 with the booking, cancelled or not.
-async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let ask = read(request)?;
-    office.admit(tally).await?;
-    let booking = office.booking(&ask, tally).await?;
+async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let ask = read(context)?;
+    context.office.admit(context.tally).await?;
+    let booking = context.office.booking(&ask, context.tally).await?;
     let body = BookingBody {
         booking_id: ask.booking.to_string(),
         theater_id: ask.theater.as_str(),
@@ -53,23 +47,22 @@ async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Ans
         booked_at: booking.booked_at.seconds().to_string(),
         cancelled_at: booking.cancelled_at.map(|at| at.seconds().to_string()),
     };
-    let links = Links::of(request, &ask.theater);
+    let links = Links::of(&context.address, &ask.theater);
     let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(ask.booking) };
-    Ok(links.put(json_response(200, &body, false)?, None))
+    Ok(links.put(json_response(200, &body)?, None))
 }
 
-/// Answers 204, whether this cancelled it or an earlier request.
-async fn cancel(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let ask = read(request)?;
-    office.admit(tally).await?;
-    office.cancel(&ask, tally).await?;
+/// Answers 204, whether this request cancelled it or an earlier one.
+async fn cancel(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let ask = read(context)?;
+    context.office.admit(context.tally).await?;
+    context.office.cancel(&ask, context.tally).await?;
     no_content()
 }
 
-fn read(request: &Request) -> Result<BookingAsk, Problem> {
-    Ok(BookingAsk {
-        theater: input::theater_id(request)?,
-        booking: input::path_parameter(request, "bookingId", "a UUID (not nil)", BookingId::parse)?,
-        caller: input::caller(request),
-    })
+fn read(context: &Context<'_>) -> Result<BookingAsk, Problem> {
+    let input = context.input();
+    let (theater, booking) = (input.theater_id(), input.path_id("bookingId", BookingId::parse));
+    let caller = input::caller(context.request);
+    input.finish(|| Some(BookingAsk { theater: theater?, booking: booking?, caller }))
 }

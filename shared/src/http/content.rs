@@ -1,5 +1,9 @@
 //! Answers, and how Lambda is told of them: JSON in which a body is a text, so that each quote in it is escaped.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lambda_http::Response;
 use lambda_http::http::HeaderMap;
 use serde::{Serialize, Serializer};
@@ -17,6 +21,8 @@ pub enum Content {
     Text(String),
     /// A text that was escaped as it was written.
     Escaped(Escaped),
+    /// Bytes that are no text: a compressed body.
+    Bytes(Vec<u8>),
 }
 
 impl Content {
@@ -26,6 +32,16 @@ impl Content {
             Self::Nothing => &[],
             Self::Text(text) => text.as_bytes(),
             Self::Escaped(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// The text, not escaped.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Nothing | Self::Bytes(_) => Cow::Borrowed(""),
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Escaped(text) => Cow::Owned(text.unescaped()),
         }
     }
 }
@@ -46,6 +62,13 @@ impl Escaped {
         let mut json = String::with_capacity(BEGIN.len() + bytes + REST);
         json.push_str(BEGIN);
         Self(json)
+    }
+
+    /// Bytes in base64, which needs no escapes.
+    fn base64(bytes: &[u8]) -> Self {
+        let mut encoded = Self::with_capacity(bytes.len().div_ceil(3) * 4);
+        STANDARD.encode_string(bytes, &mut encoded.0);
+        encoded
     }
 
     fn of(text: &str) -> Self {
@@ -69,6 +92,13 @@ impl Escaped {
         write(&mut bytes);
         self.0 = String::from_utf8(bytes)?;
         Ok(())
+    }
+
+    /// The text as far as it goes, as it was before it was escaped.
+    fn unescaped(&self) -> String {
+        let quoted = self.0.get(BEGIN.len() - 1..).unwrap_or_default();
+        // Can't fail: it lacks only the quote at its end.
+        serde_json::from_str(&format!("{quoted}\"")).unwrap_or_default()
     }
 
     /// The text as far as it goes, escaped.
@@ -116,13 +146,14 @@ impl From<Answer> for Told {
             status_code: parts.status.as_u16(),
             headers: &parts.headers,
             multi_value_headers: NoHeaders {},
-            is_base64_encoded: false,
+            is_base64_encoded: matches!(content, Content::Bytes(_)),
             cookies: [],
         };
         let mut json = match content {
             Content::Nothing => Escaped::with_capacity(0).0,
             Content::Text(text) => Escaped::of(&text).0,
             Content::Escaped(Escaped(json)) => json,
+            Content::Bytes(bytes) => Escaped::base64(&bytes).0,
         };
         json.push_str("\",");
         json.push_str(as_json(&rest).get(1..).unwrap_or_default());
@@ -192,6 +223,12 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_told_in_base64() {
+        let ours: Value = serde_json::from_str(&told(Content::Bytes(vec![0x1f, 0x8b, 0xff, 0x00]))).unwrap();
+        assert_eq!((&ours["body"], &ours["isBase64Encoded"]), (&Value::from("H4v/AA=="), &Value::from(true)));
+    }
+
+    #[test]
     fn what_is_json_already_is_told_as_it_is() {
         let json = "{\"body\":\"x\"}".to_owned();
         assert_eq!(serde_json::to_string(&Told { json: json.clone() }).unwrap(), json);
@@ -204,8 +241,10 @@ mod tests {
             parts.iter().for_each(|part| escaped.push(part));
             let whole = parts.concat();
             for content in [Content::Text(whole.clone()), Content::Escaped(escaped)] {
+                let text = content.text().into_owned();
                 let told: Value = serde_json::from_str(&told(content)).unwrap();
                 prop_assert_eq!(told["body"].as_str(), Some(whole.as_str()));
+                prop_assert_eq!(text, whole.as_str());
             }
         }
     }

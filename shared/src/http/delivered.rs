@@ -31,9 +31,12 @@ struct Event {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RequestContext {
     authorizer: Option<ApiGatewayRequestAuthorizer>,
+    domain_name: Option<String>,
     http: Http,
+    route_key: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,11 +52,13 @@ impl<'de> Deserialize<'de> for Delivered {
         // read, and that takes twice as long as to read it.
         let whole = <&RawValue>::deserialize(deserializer)?;
         let event: Event = serde_json::from_str(whole.get()).map_err(D::Error::custom)?;
-        let RequestContext { authorizer, http } = event.request_context;
+        let RequestContext { authorizer, domain_name, http, route_key } = event.request_context;
         let mut delivered = ApiGatewayV2httpRequest::default();
         delivered.request_context.http.method = Method::try_from(http.method.as_str()).map_err(D::Error::custom)?;
         delivered.request_context.http.source_ip = http.source_ip;
         delivered.request_context.authorizer = authorizer;
+        delivered.request_context.domain_name = domain_name;
+        delivered.request_context.route_key = route_key;
         delivered.raw_path = event.raw_path;
         delivered.raw_query_string = event.raw_query_string;
         delivered.headers = event.headers.unwrap_or_default().0;
@@ -112,7 +117,8 @@ impl<'de> Visitor<'de> for Values<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.headers.insert(self.name, HeaderValue::from_str(value).map_err(E::custom)?);
+        // A name that is there in two notations is there twice.
+        self.headers.append(self.name, HeaderValue::from_str(value).map_err(E::custom)?);
         Ok(())
     }
 
@@ -139,6 +145,8 @@ mod tests {
             "pathParameters": { "theaterId": "1" },
             "requestContext": {
                 "authorizer": { "jwt": { "claims": { "sub": "somebody" }, "scopes": ["a"] } },
+                "domainName": "api.example",
+                "routeKey": "GET /theaters/{theaterId}/seats",
                 "http": { "method": "PUT", "sourceIp": "192.0.2.1" },
             },
             "body": "AAAA",

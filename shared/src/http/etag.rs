@@ -16,7 +16,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::input;
+use super::conditional::{Condition, Tag};
+use super::seat_map::View;
 use crate::cache::Revision;
 use crate::rules::availability::Steady;
 use crate::rules::names::TheaterId;
@@ -32,11 +33,10 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// Of a theater as a map or not, whole or a section of it.
-    pub(super) fn of(theater: &TheaterId, map: bool, section: Option<&str>) -> Self {
+    /// Of a theater in a view, whole or a section of it.
+    pub(super) fn of(theater: &TheaterId, view: View, section: Option<&str>) -> Self {
         let mut hasher = Xxh3::new();
-        for part in [theater.as_str(), if map { "map" } else { "seats" }, if section.is_some() { "one" } else { "all" }]
-        {
+        for part in [theater.as_str(), view.name(), if section.is_some() { "one" } else { "all" }] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");
         }
@@ -65,8 +65,10 @@ impl Tags {
 
     /// What the caller has seen, if `If-None-Match` is one such tag and no more. That a proxy made it a weak one (by
     /// compressing the body, say) doesn't matter: here weak and strong compare alike.
-    pub(super) fn read(self, wanted: &str) -> Option<Seen> {
-        let bytes = decoded(input::strong(wanted))?;
+    pub(super) fn read(self, wanted: &Condition<'_>) -> Option<Seen> {
+        let Condition::Tags(tags) = wanted else { return None };
+        let [Tag { opaque, .. }] = tags.as_slice() else { return None };
+        let bytes = decoded(opaque)?;
         let (revision, rest) = bytes.split_first_chunk()?;
         let (since, rest) = rest.split_first_chunk()?;
         let (until, rest) = rest.split_first_chunk()?;
@@ -79,17 +81,14 @@ impl Tags {
     }
 }
 
-/// Whether `If-None-Match` names a body of this hash, in whichever form.
-pub(super) fn names(wanted: &str, hash: u64) -> bool {
-    let short = format!("\"{hash:016x}\"");
-    input::matches_any(wanted, |tag| {
-        tag == short || decoded(tag).is_some_and(|bytes| bytes.ends_with(&hash.to_be_bytes()))
-    })
+/// Returns `true` if `If-None-Match` names a body of this hash, in either form.
+pub(super) fn names(wanted: &Condition<'_>, hash: u64) -> bool {
+    let short = format!("{hash:016x}");
+    wanted.has_weakly(|tag| tag == short || decoded(tag).is_some_and(|bytes| bytes.ends_with(&hash.to_be_bytes())))
 }
 
-/// The bytes of a tag of the longer form.
-fn decoded(tag: &str) -> Option<[u8; BYTES]> {
-    let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+/// Decodes a tag of the longer form.
+fn decoded(text: &str) -> Option<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     (text.len() == BYTES / 3 * 4).then(|| URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok())??;
     Some(bytes)

@@ -1,4 +1,4 @@
-//! `GET /theaters/{theaterId}/seats`
+//! `GET /theaters/{theaterId}/seats` and `GET /theaters/{theaterId}/map`
 
 use std::convert::Infallible;
 
@@ -8,67 +8,75 @@ use super::content::{Answer, Content};
 use super::etag::{self, Tags};
 use super::input;
 use super::problem::Problem;
-use super::seat_map::Shown;
-use super::{X_CACHE, answer};
-use crate::tally::Tally;
+use super::routes::Operation;
+use super::seat_map::{Shown, View};
+use super::{Context, Outcome, X_CACHE, answer, map};
+use crate::rules::text;
 use crate::usecases::{BoxOffice, GetSeats, Looked, Source};
 
-/// The route, as API Gateway writes it.
-pub const ROUTE: &str = "GET /theaters/{theaterId}/seats";
-
-/// Serves one request of the route.
+/// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
+    answer(office, "get-seats", request, async |context| match context.route.operation {
+        Operation::GetMap => map::get(context).await,
+        _ => get(context).await,
+    })
+    .await
 }
 
-/// Answers 200 with the seats, or 304 when that is what the caller has already.
-async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let (map, section, wanted) = (wants_map(request)?, input::query(request, "section"), input::none_match(request));
-    let ask = read(request, map)?;
-    let tags = Tags::of(&ask.theater, map, section);
-    let ask = GetSeats { seen: wanted.and_then(|wanted| tags.read(wanted)), ..ask };
-    let (etag, source, body) = match office.get_seats(&ask, tally).await? {
+/// Answers 200 with the seats, or 304 when the caller has them already.
+async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let (ask, view) = read(context)?;
+    let is_dear = ask.consistent || ask.reservation.is_some();
+    if is_dear {
+        let reading = if ask.consistent { "consistent=true" } else { "Reservation-Id" };
+        input::signed_in_for(context.office, context.request, reading)?;
+        context.tally.weigh(context.route.weight.dear);
+    }
+    let header = context.input().list_header("if-none-match");
+    let wanted = input::none_match(header.as_deref());
+    let section = ask.section.clone();
+    let tags = Tags::of(&ask.theater, view, section.as_deref());
+    let ask = GetSeats { seen: wanted.as_ref().and_then(|wanted| tags.read(wanted)), ..ask };
+    let (etag, source, body) = match context.office.get_seats(&ask, context.tally).await? {
         Looked::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
-        Looked::Seats(view) => {
-            let body = Shown::of(&view.layout, map, section)?.body(&view)?;
-            let (etag, hash) = tags.tag(body.as_bytes(), &view);
-            let unchanged = wanted.is_some_and(|wanted| etag::names(wanted, hash));
-            (etag, view.source, (!unchanged).then_some(body))
+        Looked::Seats(seats) => {
+            let body = Shown::of(&seats.layout, view, section.as_deref())?.body(&seats)?;
+            let (etag, hash) = tags.tag(body.as_bytes(), &seats);
+            let unchanged = wanted.is_some_and(|wanted| etag::names(&wanted, hash));
+            (etag, seats.source, (!unchanged).then_some(body))
         }
     };
-    let kept_by_nobody = ask.consistent || ask.reservation.is_some();
     let response = Response::builder()
         .header("etag", etag)
-        // May be kept, but is asked for before each use: then a 304 costs next to nothing.
-        .header("cache-control", if kept_by_nobody { "no-store" } else { "no-cache" })
-        .header(X_CACHE, named(source));
+        // May be kept, but has to be checked before each use: then a 304 costs next to nothing.
+        .header("cache-control", if is_dear { "no-store" } else { "no-cache" })
+        .header(X_CACHE, source.as_str());
     let response = match body {
         None => response.status(304).body(Content::Nothing),
         Some(body) => response.status(200).header("content-type", "application/json").body(body),
     };
-    response.map_err(Problem::internal)
+    Ok(Outcome { source: Some(source), ..response.map_err(Problem::internal)?.into() })
 }
 
-fn read(request: &Request, map: bool) -> Result<GetSeats, Problem> {
-    let theater = input::theater_id(request)?;
-    let consistent = input::flag(request, "consistent")?;
-    // Whose seats they are is told on the map only.
-    let reservation = if map { input::reservation_header(request)? } else { None };
-    Ok(GetSeats { theater, consistent, reservation, seen: None, caller: input::caller(request) })
-}
-
-fn wants_map(request: &Request) -> Result<bool, Problem> {
-    match input::query(request, "view") {
-        None | Some("seats") => Ok(false),
-        Some("map") => Ok(true),
-        Some(_) => Err(Problem::malformed("view", "expected map or seats")),
+/// Reads what to show, and how.
+fn read(context: &Context<'_>) -> Result<(GetSeats, View), Problem> {
+    let input = context.input();
+    let theater = input.theater_id();
+    let consistent = input.flag("consistent");
+    let view = input.parsed_query("view", format_args!("one of {}", View::ALL.map(View::name).join(", ")), View::named);
+    let view = view.unwrap_or(View::Seats);
+    let section = input.parsed_query("section", "the name of a section", |name| {
+        // In the form in which names are stored.
+        text::tidy(name).filter(|name| !name.is_empty())
+    });
+    if view == View::States && input.query("section").is_some() {
+        input.fault::<()>("section", "none with view=states, which has a letter for each seat of the hall");
     }
-}
-
-fn named(source: Source) -> &'static str {
-    match source {
-        Source::Hit => "hit",
-        Source::Miss => "miss",
-        Source::Bypass => "bypass",
-    }
+    // Only the map marks the caller's own seats.
+    let reservation = if view == View::Map { input.reservation_header() } else { None };
+    let caller = input::caller(context.request);
+    input.finish(|| {
+        let ask = GetSeats { theater: theater?, consistent, reservation, section, seen: None, caller };
+        Some((ask, view))
+    })
 }

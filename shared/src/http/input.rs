@@ -1,124 +1,377 @@
-//! Reading requests: every part is bounded, and what is wrong is named together with what was expected.
+//! Reading requests: every part is bounded, and everything that is wrong is named together with what was expected.
+
+use std::fmt;
+use std::ops::RangeInclusive;
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizerJwtDescription;
+use lambda_http::http::HeaderValue;
+use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use super::conditional::Condition;
+use super::event::{LONGEST_PART, QueryTooLong};
 use super::problem::{Code, Problem};
+use super::routes::{Body, Route};
+use crate::json::{self, Faults, Json, Node, Object, plain};
 use crate::rules::caller::Caller;
 use crate::rules::idempotency::IdempotencyKey;
 use crate::rules::names::{InvalidName, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::MOST_SEATS_AT_ONCE;
 use crate::usecases::{Administrators, BoxOffice};
 
-/// Seats that a call may name to say where a reservation is to be looked for.
+/// Most seats that a call may name to say where a reservation is to be looked for.
 pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;
-/// How long a reservation lasts, in seconds, unless the caller says otherwise.
+/// Duration of a reservation in seconds, unless the caller says otherwise.
 const DEFAULT_EXPIRES_IN: u32 = 600;
-/// The largest body, in bytes.
-const MAX_BODY: usize = 16 * 1024;
-/// The longest piece of a library's message that is passed on.
-const MAX_DETAIL: usize = 200;
+/// The form of an id.
+const UUID: &str = "a UUID (not nil)";
+/// The form of a list of seats.
+const LABELS: &str = "an array of seat labels";
 
-/// `{theaterId}` of the path. API Gateway hands it over decoded, `cargo lambda watch` as it was sent; no id has a `%`,
-/// so decoding what is decoded already changes nothing.
-pub(super) fn theater_id(request: &Request) -> Result<TheaterId, Problem> {
-    path_parameter(request, "theaterId", TheaterId::EXPECTED, TheaterId::parse)
+/// A request being read as its route allows. Collects every fault before it is refused.
+#[derive(Debug)]
+pub(super) struct Input<'r> {
+    request: &'r Request,
+    route: &'static Route,
+    faults: Faults,
 }
 
-/// A parameter of the path, decoded.
-pub(super) fn path_parameter<T>(
-    request: &Request,
-    name: &str,
-    expected: &'static str,
+impl<'r> Input<'r> {
+    /// Begins to read a request. Records at once whatever its route doesn't read.
+    pub(super) fn of(request: &'r Request, route: &'static Route) -> Self {
+        let input = Self { request, route, faults: Faults::default() };
+        input.refuse_other_parameters();
+        input.refuse_doubled_headers();
+        if route.body == Body::Nothing && !request.body().is_empty() {
+            input.faults.named("body", "no body");
+        }
+        input
+    }
+
+    /// Ends reading: the request as it was read, or a problem that names every fault.
+    pub(super) fn finish<T>(self, read: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
+        if !self.faults.is_empty() {
+            return Err(Problem::of_faults(Code::MalformedRequest, self.faults));
+        }
+        read().ok_or_else(|| Problem::internal("a part of a request was missed and not named"))
+    }
+
+    /// Returns the faults found so far, for a reader of its own.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Records a fault.
+    pub(super) fn fault<T>(&self, field: &str, expected: impl fmt::Display) -> Option<T> {
+        self.faults.named(field, expected);
+        None
+    }
+
+    /// Reads `{theaterId}` of the path.
+    pub(super) fn theater_id(&self) -> Option<TheaterId> {
+        self.path_parameter("theaterId", TheaterId::EXPECTED, TheaterId::parse)
+    }
+
+    /// Reads an id of the path.
+    pub(super) fn path_id<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidName>) -> Option<T> {
+        self.path_parameter(name, UUID, parse)
+    }
+
+    /// Reads a parameter of the path. API Gateway has decoded it.
+    pub(super) fn path_parameter<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+    ) -> Option<T> {
+        parse(path_parameter(self.request, name)).ok().or_else(|| self.fault(name, expected))
+    }
+
+    /// Returns a query parameter.
+    pub(super) fn query(&self, name: &str) -> Option<&'r str> {
+        debug_assert!(self.route.query.contains(&name), "{name} isn't in the table of routes");
+        self.request.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
+    }
+
+    /// Reads a query parameter that may be missing.
+    pub(super) fn parsed_query<T>(
+        &self,
+        name: &str,
+        expected: impl fmt::Display,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.query(name)?;
+        parse(text).or_else(|| self.fault(name, expected))
+    }
+
+    /// Reads a query parameter that is `true` or `false`, and `false` where it is missing.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        let flag = self.parsed_query(name, "true or false", |text| match text {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        });
+        flag.unwrap_or(false)
+    }
+
+    /// Reads a query parameter that is an integer in decimal digits.
+    pub(super) fn whole_query(&self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let (from, to) = (range.start(), range.end());
+        self.parsed_query(name, format_args!("a whole number from {from} to {to}"), |text| {
+            let digits = text.bytes().all(|c| c.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+            text.parse().ok().filter(|number| digits && range.contains(number))
+        })
+    }
+
+    /// Reads `?seats=A1,A2` or `?seats=A1&seats=A2`: the seats that a call is about, if it names them.
+    pub(super) fn named_seats(&self) -> Option<Vec<SeatLabel>> {
+        let values = self.request.query_string_parameters_ref()?.all("seats")?;
+        // API Gateway joins the values of a repeated parameter the same way.
+        let text = values.join(",");
+        let count = text.split(',').count();
+        if text.is_empty() || count > MOST_NAMED {
+            return self.fault("seats", format_args!("1 to {MOST_NAMED} seat labels, separated by commas"));
+        }
+        let mut labels = Vec::with_capacity(count);
+        for (place, text) in text.split(',').enumerate() {
+            let field = format!("seats[{place}]");
+            match SeatLabel::parse(text) {
+                Err(_) => self.faults.named(field, SeatLabel::EXPECTED),
+                Ok(label) if labels.contains(&label) => {
+                    self.faults.named(field, format_args!("another seat, as {label} is there twice"));
+                }
+                Ok(label) => labels.push(label),
+            }
+        }
+        (labels.len() == count).then_some(labels)
+    }
+
+    /// Reads the `Reservation-Id` header, if there is one.
+    pub(super) fn reservation_header(&self) -> Option<ReservationId> {
+        let value = self.request.headers().get("reservation-id")?;
+        let id = value.to_str().ok().and_then(|text| ReservationId::parse(text).ok());
+        id.or_else(|| self.fault("Reservation-Id", UUID))
+    }
+
+    /// Reads the `Idempotency-Key` header, if there is one.
+    pub(super) fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        let value = self.request.headers().get("idempotency-key")?;
+        let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok());
+        key.or_else(|| self.fault("Idempotency-Key", IdempotencyKey::EXPECTED))
+    }
+
+    /// Returns a header that is a list: all its lines, joined by commas, as API Gateway joins them.
+    pub(super) fn list_header(&self, name: &str) -> Option<String> {
+        let values: Vec<_> = self.request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        (!values.is_empty()).then(|| String::from_utf8_lossy(&values.join(&b',')).into_owned())
+    }
+
+    /// Reads the body, a JSON object of the route's fields. A body that isn't needed may be missing.
+    ///
+    /// A body that is too large, or of another media type, is refused at once.
+    pub(super) fn body<T>(&self, read: impl FnOnce(&Object<'_, '_, '_>) -> Option<T>) -> Result<Option<T>, Problem> {
+        let bytes = match (self.json()?, self.route.body) {
+            ([], Body::OptionalFields(..)) => b"{}",
+            ([], _) => return Ok(None),
+            (bytes, _) => bytes,
+        };
+        Ok(json::read(bytes, "body", &self.faults, |node| node.object(self.route.fields(), read)))
+    }
+
+    /// Returns the bytes of the body, which has to be JSON of a bounded length.
+    pub(super) fn json(&self) -> Result<&'r [u8], Problem> {
+        let body: &[u8] = self.request.body().as_ref();
+        let most = match self.route.body {
+            Body::Nothing => 0,
+            Body::Fields(_, most) | Body::OptionalFields(_, most) | Body::Document(most) => most,
+        };
+        if body.len() > most {
+            return Err(Problem::too_large(body.len(), most));
+        }
+        if !body.is_empty() {
+            self.check_media_type()?;
+        } else if !matches!(self.route.body, Body::OptionalFields(..)) {
+            self.faults.named("body", "a JSON object, got nothing");
+        }
+        Ok(body)
+    }
+
+    /// Refuses a body that is compressed or isn't JSON in UTF-8. A missing content type is taken for JSON.
+    fn check_media_type(&self) -> Result<(), Problem> {
+        let header = |name| self.request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
+        if header(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+            let problem = Problem::of_field(Code::UnsupportedMediaType, "Content-Encoding", "identity, or none");
+            return Err(problem.with_header("accept-encoding", "identity"));
+        }
+        if header(CONTENT_TYPE).is_some_and(|media_type| !is_json(media_type)) {
+            let problem = Problem::of_field(Code::UnsupportedMediaType, "Content-Type", "application/json");
+            return Err(problem.with_header("accept", "application/json"));
+        }
+        Ok(())
+    }
+
+    fn refuse_other_parameters(&self) {
+        if self.request.extensions().get::<QueryTooLong>().is_some() {
+            self.faults.named("query", format_args!("at most {LONGEST_PART} bytes"));
+        }
+        let Some(given) = self.request.query_string_parameters_ref() else { return };
+        let mut names: Vec<_> = given.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        for same in names.chunk_by(|one, other| one == other) {
+            let Some(name) = same.first() else { continue };
+            if !self.route.query.contains(name) {
+                self.faults.named(plain(name), Parameters(self.route.query));
+            } else if same.len() > 1 && !LIST_PARAMETERS.contains(name) {
+                self.faults.named(plain(name), "this parameter once");
+            }
+        }
+    }
+
+    /// Of two values of a header that isn't a list it can't be known which is meant.
+    fn refuse_doubled_headers(&self) {
+        let single = self.route.headers.iter().filter(|name| !LISTS.contains(name));
+        let of_body: &[&str] = if self.route.body == Body::Nothing { &[] } else { &["Content-Type"] };
+        for name in single.chain(of_body) {
+            if self.request.headers().get_all(*name).iter().count() > 1 {
+                self.faults.named(name, "this header once");
+            }
+        }
+    }
+}
+
+/// Headers that are lists: several lines of them mean the same as one.
+const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
+
+/// Query parameters that are lists. Many clients repeat the parameter for each item, whatever docs/openapi.yaml says.
+pub const LIST_PARAMETERS: [&str; 1] = ["seats"];
+
+/// The parameters that a route reads, for a message.
+struct Parameters(&'static [&'static str]);
+
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("no query parameter"),
+            [only] => write!(f, "no query parameter but {only}"),
+            several => write!(f, "no query parameters but {}", several.join(", ")),
+        }
+    }
+}
+
+/// Returns a parameter of the path, or nothing.
+pub(super) fn path_parameter<'r>(request: &'r Request, name: &str) -> &'r str {
+    request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default()
+}
+
+/// Returns `true` for `application/json` and `+json`, in UTF-8.
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let essence = parts.next().unwrap_or_default();
+    let mut charsets =
+        parts.filter_map(|part| part.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned()));
+    let is_json = essence == "application/json"
+        || essence
+            .strip_suffix("+json")
+            .and_then(|rest| rest.split_once('/'))
+            .is_some_and(|(kind, _)| !kind.is_empty());
+    is_json && !essence.contains(',') && charsets.all(|name| ["utf-8", "utf8", "us-ascii"].contains(&name.as_str()))
+}
+
+/// Reads `expires_in`, or its default.
+pub(super) fn expires_in(office: &BoxOffice, body: &Object<'_, '_, '_>) -> Option<u32> {
+    let (least, most) = (office.shortest_reservation(), office.longest_reservation());
+    if !body.has("expires_in") {
+        return Some(DEFAULT_EXPIRES_IN.clamp(least, most));
+    }
+    body.optional("expires_in", |node| node.whole_of("seconds", least..=most))
+}
+
+/// Reads an optional field that is an id.
+pub(super) fn optional_id<T>(
+    body: &Object<'_, '_, '_>,
+    field: &str,
     parse: impl FnOnce(&str) -> Result<T, InvalidName>,
-) -> Result<T, Problem> {
-    let malformed = |error: InvalidName| Problem::malformed(name, error);
-    let parameters = request.path_parameters_ref();
-    let raw = parameters.and_then(|parameters| parameters.first(name)).unwrap_or_default();
-    let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| malformed(InvalidName { expected }))?;
-    parse(&decoded).map_err(malformed)
+) -> Option<T> {
+    body.optional(field, |node| node.parsed(UUID, parse))
 }
 
-/// A query parameter, the first of its name.
-pub(super) fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    request.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
-}
-
-/// The `Reservation-Id` header, if there is one.
-pub(super) fn reservation_header(request: &Request) -> Result<Option<ReservationId>, Problem> {
-    let Some(value) = request.headers().get("reservation-id") else { return Ok(None) };
-    let id = value.to_str().map_err(|_| InvalidName { expected: "a UUID" }).and_then(ReservationId::parse);
-    id.map(Some).map_err(|error| Problem::malformed("Reservation-Id", error))
-}
-
-/// A query parameter that is `true` or `false`, and false when it isn't there.
-pub(super) fn flag(request: &Request, name: &str) -> Result<bool, Problem> {
-    match query(request, name) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(_) => Err(Problem::malformed(name, "expected true or false")),
+/// Reads `seat` or `seats`: at least one label, at most `most`, none twice.
+pub(super) fn seats(body: &Object<'_, '_, '_>, most: usize) -> Option<Vec<SeatLabel>> {
+    let one = body.optional("seat", label);
+    let several = body.optional("seats", |node| labels(node, most));
+    match (body.has("seat"), body.has("seats")) {
+        (true, false) => Some(vec![one?]),
+        (false, true) => several,
+        (false, false) => body.fault("seat", "seat (a label) or seats (an array of labels)"),
+        (true, true) => body.fault("seats", "either seat or seats, got both"),
     }
 }
 
-/// `?seats=A1,A2`: the seats that a call is about, if it names them.
-pub(super) fn named_seats(request: &Request) -> Result<Option<Vec<SeatLabel>>, Problem> {
-    let parameters = request.query_string_parameters_ref();
-    // API Gateway joins a parameter that is there several times by commas.
-    let Some(values) = parameters.and_then(|parameters| parameters.all("seats")) else { return Ok(None) };
-    let labels: Vec<_> = values.iter().flat_map(|value| value.split(',')).map(Value::from).collect();
-    SeatFields { seat: None, seats: Some(Value::Array(labels)) }.labels(MOST_NAMED).map(Some)
-}
-
-/// How many seconds a reservation is to last from now on.
-pub(super) fn expires_in(office: &BoxOffice, value: Option<&Value>) -> Result<u32, Problem> {
-    let most = office.longest_reservation();
-    let Some(value) = value else { return Ok(DEFAULT_EXPIRES_IN.min(most)) };
-    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
-    seconds
-        .filter(|seconds| (1..=most).contains(seconds))
-        .ok_or_else(|| Problem::malformed("expires_in", format!("expected a whole number of seconds from 1 to {most}")))
-}
-
-/// The `Idempotency-Key` header, if there is one. Of two it can't be known which is meant.
-pub(super) fn idempotency_key(request: &Request) -> Result<Option<IdempotencyKey>, Problem> {
-    let malformed = || Problem::malformed("Idempotency-Key", format!("expected {}", IdempotencyKey::EXPECTED));
-    let mut values = request.headers().get_all("idempotency-key").iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Problem::malformed("Idempotency-Key", "expected one, got several"));
+/// Reads an array of labels: at least one, at most `most`, none twice.
+pub(super) fn labels(node: Node<'_, '_>, most: usize) -> Option<Vec<SeatLabel>> {
+    if let Json::Array(elements) = node.json()
+        && !(1..=most).contains(&elements.len())
+    {
+        return node.fault(format_args!("1 to {most} seat labels, got {}", elements.len()));
     }
-    let value = value.to_str().map_err(|_| malformed())?;
-    IdempotencyKey::parse(value).map(Some).map_err(|_| malformed())
+    let mut seen = Vec::new();
+    node.array(1..=most, LABELS, |node| {
+        let label = label(node)?;
+        if seen.contains(&label) {
+            return node.fault(format_args!("another seat, as {label} is there twice"));
+        }
+        seen.push(label.clone());
+        Some(label)
+    })
 }
 
-/// Who calls, by what API Gateway's JWT authorizer has verified. Nothing that the caller sends is believed.
+fn label(node: Node<'_, '_>) -> Option<SeatLabel> {
+    node.parsed(SeatLabel::EXPECTED, SeatLabel::parse)
+}
+
+/// Returns the condition of `If-None-Match` of a read. A malformed one is none: then the whole is sent.
+pub(super) fn none_match(header: Option<&str>) -> Option<Condition<'_>> {
+    header.and_then(Condition::parse)
+}
+
+/// Returns who calls, by what API Gateway's JWT authorizer has verified. Nothing that the caller sends is believed.
 pub(super) fn caller(request: &Request) -> Caller {
     let subject = token(request).and_then(|token| token.claims.get("sub")).filter(|subject| !subject.is_empty());
     subject.map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
 }
 
-/// Refuses whoever is no administrator: whose verified token lacks the scope. Where administration is open everybody is one.
+/// Refuses callers who aren't administrators: whose verified token lacks the scope. Where administration is open all are.
 pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
     let Administrators::WithScope(wanted) = office.administrators() else { return Ok(()) };
     if token(request).is_some_and(|token| scopes(token).any(|scope| scope == wanted)) {
         return Ok(());
     }
-    Err(Problem::new(Code::Forbidden, format!("Expected a token with the scope {wanted}. Nothing was changed.")))
+    Err(Problem::of_field(Code::Forbidden, "Authorization", format_args!("a token with the scope {wanted}")))
 }
 
-/// The scopes of a token: `scope` or `scp`, as issuers differ, and those that API Gateway picked out for the route. Claims
-/// are texts by the time that they get here: a list has become `[a b]`.
+/// Refuses a dear read without a verified token, where there is an authorizer.
+///
+/// API Gateway verifies no token on a route that is open to all, whatever a caller sends. So with an authorizer such reads are
+/// for deployments in which looking needs a token too.
+pub(super) fn signed_in_for(office: &BoxOffice, request: &Request, reading: &str) -> Result<(), Problem> {
+    if !office.has_authorizer() || caller(request) != Caller::Anonymous {
+        return Ok(());
+    }
+    let expected = format_args!("a verified token for {reading}; a route that is open to all verifies none");
+    Err(Problem::of_field(Code::Unauthorized, "Authorization", expected).with_header("www-authenticate", "Bearer"))
+}
+
+/// The scopes of a token, each a whole word.
+///
+/// API Gateway turns every claim into a text. `scope` is a text by RFC 8693: words separated by spaces. `scp` is a text with
+/// some issuers and a list with others, and a list has become `[a b]`. A `scope` in brackets is read as words all the same:
+/// whether it was a list or a text that looks like one can't be known. Scopes that API Gateway picked out for a route count too.
 fn scopes(token: &ApiGatewayRequestAuthorizerJwtDescription) -> impl Iterator<Item = &str> {
-    let claims = ["scope", "scp"].into_iter().filter_map(|name| token.claims.get(name));
-    let claimed = claims.flat_map(|claim| {
-        let list = claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        list.unwrap_or(claim).split(' ')
-    });
+    let text = token.claims.get("scope").map(String::as_str).unwrap_or_default();
+    let scp = token.claims.get("scp").map(String::as_str).unwrap_or_default();
+    let scp = scp.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(scp);
+    let claimed = text.split(' ').chain(scp.split(' ')).filter(|scope| !scope.is_empty());
     claimed.chain(token.scopes.iter().flatten().map(String::as_str))
 }
 
@@ -129,153 +382,53 @@ fn token(request: &Request) -> Option<&ApiGatewayRequestAuthorizerJwtDescription
     }
 }
 
-/// `If-None-Match`, if it is there.
-pub(super) fn none_match(request: &Request) -> Option<&str> {
-    request.headers().get("if-none-match")?.to_str().ok()
-}
-
-/// Whether `If-None-Match` names this tag (RFC 9110, 13.1.2): `*`, or a list in which weak and strong compare alike.
-pub(super) fn matches(wanted: &str, etag: &str) -> bool {
-    matches_any(wanted, |tag| tag == etag)
-}
-
-/// The same, of whatever tags are right.
-pub(super) fn matches_any(wanted: &str, is_right: impl Fn(&str) -> bool) -> bool {
-    wanted.trim() == "*" || wanted.split(',').any(|tag| is_right(strong(tag)))
-}
-
-/// A tag as a strong one.
-pub(super) fn strong(tag: &str) -> &str {
-    tag.trim().trim_start_matches("W/")
-}
-
-/// The body, which has to be a JSON object of known fields. A missing content type is taken for JSON.
-pub(super) fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
-    serde_json::from_slice(json(request, MAX_BODY)?)
-        .map_err(|error| Problem::malformed("body", plain(&error.to_string())))
-}
-
-/// The body, which has to be JSON of at most so many bytes; not read yet.
-pub(super) fn json(request: &Request, most: usize) -> Result<&[u8], Problem> {
-    let body: &[u8] = request.body().as_ref();
-    if body.len() > most {
-        let detail = format!("The body has {} bytes; at most {most} are taken", body.len());
-        return Err(Problem::new(Code::BodyTooLarge, detail));
-    }
-    if let Some(content_type) = request.headers().get("content-type") {
-        let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-        let essence = essence.trim().to_ascii_lowercase();
-        if essence != "application/json" && !essence.ends_with("+json") {
-            let detail = "Content-Type: expected application/json";
-            return Err(Problem::new(Code::UnsupportedMediaType, detail));
-        }
-    }
-    if body.is_empty() {
-        return Err(Problem::malformed("body", "expected a JSON object, got nothing"));
-    }
-    Ok(body)
-}
-
-/// A message that may quote the caller: not at length, and nothing that could play tricks where it is shown.
-pub(super) fn plain(message: &str) -> String {
-    let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-    message.chars().take(MAX_DETAIL).map(plain).collect()
-}
-
-/// The fields that name seats; each call's body has them.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct SeatFields {
-    pub(super) seat: Option<Value>,
-    pub(super) seats: Option<Value>,
-}
-
-impl SeatFields {
-    /// Whether no seat is named at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.seat.is_none() && self.seats.is_none()
-    }
-
-    /// The labels as they were named: at least one, at most `most`, none twice.
-    pub(super) fn labels(&self, most: usize) -> Result<Vec<SeatLabel>, Problem> {
-        match (&self.seat, &self.seats) {
-            (Some(seat), None) => Ok(vec![label("seat", seat)?]),
-            (None, Some(Value::Array(seats))) => {
-                if seats.is_empty() || seats.len() > most {
-                    let count = seats.len();
-                    return Err(Problem::malformed("seats", format!("expected 1 to {most} labels, got {count}")));
-                }
-                let mut labels = Vec::with_capacity(seats.len());
-                for (place, seat) in seats.iter().enumerate() {
-                    let label = label(&format!("seats[{place}]"), seat)?;
-                    if labels.contains(&label) {
-                        return Err(Problem::malformed(format!("seats[{place}]"), format!("{label} is there twice")));
-                    }
-                    labels.push(label);
-                }
-                Ok(labels)
-            }
-            (None, Some(_)) => Err(Problem::malformed("seats", "expected an array of seat labels")),
-            (None, None) => Err(Problem::malformed("seat", "expected seat (a label) or seats (an array of labels)")),
-            (Some(_), Some(_)) => Err(Problem::malformed("seats", "expected either seat or seats, got both")),
-        }
-    }
-}
-
-fn label(field: &str, value: &Value) -> Result<SeatLabel, Problem> {
-    text(field, value, SeatLabel::EXPECTED, SeatLabel::parse)
-}
-
-/// An optional field that is a UUID.
-pub(super) fn optional_id<T>(
-    field: &str,
-    value: Option<&Value>,
-    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
-) -> Result<Option<T>, Problem> {
-    value.map(|value| text(field, value, "a UUID", parse)).transpose()
-}
-
-/// An optional field that is a text of at most so many characters.
-pub(super) fn optional_text(field: &str, value: Option<&Value>, most: usize) -> Result<Option<String>, Problem> {
-    let bounded = |value: &Value| {
-        let text = value.as_str().filter(|text| text.chars().count() <= most);
-        text.map(str::to_owned).ok_or_else(|| Problem::malformed(field, format!("expected at most {most} characters")))
-    };
-    value.map(bounded).transpose()
-}
-
-fn text<T>(
-    field: &str,
-    value: &Value,
-    expected: &'static str,
-    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
-) -> Result<T, Problem> {
-    let parsed = value.as_str().ok_or(InvalidName { expected }).and_then(parse);
-    parsed.map_err(|error| Problem::malformed(field, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_etag_matches_alone_in_a_list_weak_or_by_a_star() {
-        let etag = "\"00aa\"";
-        for wanted in ["\"00aa\"", "\"x\", \"00aa\"", "W/\"00aa\"", "*", " * "] {
-            assert!(matches(wanted, etag), "{wanted}");
-        }
-        for wanted in ["", "00aa", "\"00ab\"", "\"x\",\"y\""] {
-            assert!(!matches(wanted, etag), "{wanted}");
-        }
-    }
-
-    #[test]
-    fn scopes_are_those_of_either_claim_as_a_text_or_a_list_and_whole() {
+    fn scopes_are_whole_words_of_scope_and_of_scp_which_may_be_a_list() {
         let scopes_of = |token: serde_json::Value| -> Vec<String> {
             let token = serde_json::from_value(token).unwrap();
             scopes(&token).map(str::to_owned).collect()
         };
         let claims = serde_json::json!({ "claims": { "scope": "a b/c", "scp": "[d e]" }, "scopes": ["f"] });
         assert_eq!(scopes_of(claims), ["a", "b/c", "d", "e", "f"]);
-        assert_eq!(scopes_of(serde_json::json!({ "claims": { "scp": "[d" }, "scopes": null })), ["[d"]);
+        for (claims, scopes) in [
+            (serde_json::json!({ "scope": "[boxoffice/admin]" }), vec!["[boxoffice/admin]"]),
+            (serde_json::json!({ "scope": "[a boxoffice/admin]" }), vec!["[a", "boxoffice/admin]"]),
+            (serde_json::json!({ "scp": "[d" }), vec!["[d"]),
+            (serde_json::json!({ "scp": "[]" }), vec![]),
+            (serde_json::json!({ "scope": " a  b " }), vec!["a", "b"]),
+            (serde_json::json!({ "scope": "a,b\tc" }), vec!["a,b\tc"]),
+        ] {
+            assert_eq!(scopes_of(serde_json::json!({ "claims": claims, "scopes": null })), scopes, "{claims}");
+        }
+    }
+
+    #[test]
+    fn json_is_application_json_or_what_ends_so_in_utf_8() {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "application/vnd.api+json",
+            "application/json; profile=x",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/jsonp",
+            "+json",
+            "/+json",
+            "application/json, text/plain",
+            "text/plain, a/b+json",
+            "application/json; charset=utf-16",
+            "application/json;charset=iso-8859-1",
+        ] {
+            assert!(!is_json(bad), "{bad}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Limits in HTTP: whose budget a request draws on, and how its owner stands, as headers.
+//! Limits in HTTP: the budget that a request draws on, and what is left of it, as headers.
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
 
@@ -8,18 +8,25 @@ use lambda_http::{Request, RequestExt};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::input;
-use crate::rules::limits::{Activity, Budget, Standing};
+use super::routes::Route;
+use crate::rules::limits::{Budget, Standing};
 use crate::usecases::BoxOffice;
 
-/// The budget that a request draws on, if its activity is limited.
-pub(super) fn budget(office: &BoxOffice, route: &str, request: &Request) -> Option<Budget> {
-    let activity = if route.starts_with("GET ") { Activity::Looking } else { Activity::Writing };
-    let limit = office.limits().of(activity)?;
+/// Returns the budget that a request draws on, if its activity is limited.
+pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Option<Budget> {
+    let (activity, cost) = (route.activity, route.weight.base);
+    let limit = office.limits().of(activity).filter(|_| cost > 0)?;
     let whose = input::caller(request).budget(address(request, office.trusted_proxies()));
-    Some(Budget { whose, activity, limit })
+    Some(Budget { whose, activity, limit, cost })
 }
 
-/// Tells how a caller stands.
+/// Returns the caller as log lines name it: a keyed hash of the subject or the address.
+pub(super) fn pseudonym(office: &BoxOffice, request: &Request) -> String {
+    let address = address(request, office.trusted_proxies());
+    input::caller(request).pseudonym(address, office.log_key(), office.clock().now())
+}
+
+/// Adds the headers that say what is left of a budget.
 pub(super) fn put(headers: &mut HeaderMap, standing: Standing) {
     let Standing { activity, limit, remaining, reset, .. } = standing;
     let (name, quota) = (activity.as_str(), limit.per_minute());

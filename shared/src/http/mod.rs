@@ -1,103 +1,159 @@
-//! HTTP: events into requests, answers into responses. Each call has its file; errors become HTTP in [`problem`].
+//! HTTP: events into requests, answers into responses.
+//!
+//! [`routes`] lists what each route reads and costs. Each function has its file. Errors become HTTP in [`problem`].
 
 pub mod book;
 pub mod bookings;
+mod codes;
+mod compress;
+mod conditional;
 pub mod content;
 pub mod delivered;
+pub mod errors;
 mod etag;
 pub mod event;
 pub mod get_seats;
 mod input;
 mod limits;
 mod links;
+mod map;
 pub mod problem;
 pub mod reservations;
 pub mod reserve;
+pub mod routes;
 mod seat_map;
 mod summary;
 pub mod theaters;
 
 use std::convert::Infallible;
 
-use lambda_http::{Request, RequestExt, Response};
+use lambda_http::http::{HeaderMap, Method};
+use lambda_http::{Request, Response};
 use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::tally::Tally;
-use crate::usecases::BoxOffice;
+use crate::usecases::{BoxOffice, Source};
 use content::{Answer, Content};
-use problem::Problem;
-use summary::Span;
+use input::Input;
+use links::Address;
+use problem::{Code, Problem};
+use routes::Route;
+use summary::{Done, Span};
 
-/// Every route of the API, and the function that serves it.
-pub const ROUTES: &[(&str, &str)] = &[
-    (get_seats::ROUTE, "get-seats"),
-    (reserve::ROUTE, "reserve"),
-    (book::ROUTE, "book"),
-    (reservations::GET, "reservations"),
-    (reservations::DELETE, "reservations"),
-    (reservations::EXTEND, "reservations"),
-    (bookings::GET, "bookings"),
-    (bookings::DELETE, "bookings"),
-    (theaters::LIST, "theaters"),
-    (theaters::GET, "theaters"),
-    (theaters::PUT, "theaters"),
-    (theaters::DELETE, "theaters"),
-];
-
-/// Header that tells a repeated request's answer from the first one.
+/// Header of the answer to a repeated request.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
-/// Header that tells where an answer came from: `hit`, `miss` or `bypass`.
+/// Header that says where an answer came from: `hit`, `miss` or `bypass`.
 pub const X_CACHE: &str = "x-cache";
 
-/// Answers one request by an operation, whatever happens, and writes its summary line.
+/// A request on its way through its handler.
+pub(crate) struct Context<'r> {
+    office: &'r BoxOffice,
+    request: &'r Request,
+    route: &'static Route,
+    address: Address<'r>,
+    tally: &'r Tally,
+}
+
+impl<'r> Context<'r> {
+    /// Begins to read the request.
+    fn input(&self) -> Input<'r> {
+        Input::of(self.request, self.route)
+    }
+}
+
+/// An answer, and what is counted of it.
+pub(crate) struct Outcome {
+    response: Answer,
+    /// The request was a repeat, and this is the first one's answer.
+    replayed: bool,
+    /// The source of the seats, if any are shown.
+    source: Option<Source>,
+}
+
+impl Outcome {
+    /// Adds a header. A value that can't stand in one is left out: none comes from a caller.
+    fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = value.parse() {
+            self.response.headers_mut().insert(name, value);
+        }
+        self
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.response.headers_mut()
+    }
+}
+
+impl From<Answer> for Outcome {
+    fn from(response: Answer) -> Self {
+        Self { response, replayed: false, source: None }
+    }
+}
+
+/// Answers one request of a function by a handler, whatever happens, and writes its summary line.
+///
+/// `HEAD` is answered as `GET` is, without the body.
 async fn answer(
     office: &BoxOffice,
-    route: &'static str,
+    function: &'static str,
     request: &Request,
-    operation: impl AsyncFnOnce(&Tally) -> Result<Answer, Problem>,
+    handler: impl AsyncFnOnce(&Context<'_>) -> Result<Outcome, Problem>,
 ) -> Result<Answer, Infallible> {
     let told = &Span::of(request);
     let span = tracing::info_span!("request", request_id = told.request_id, trace_id = told.trace_id);
     async {
         let started = Instant::now();
+        let route = Route::find(function, request);
         let tally = Tally::drawing_on(limits::budget(office, route, request));
-        // Boxed: what it is made of is deep, and the compiler follows it only so far.
-        let (mut response, code) = match Box::pin(operation(&tally)).await {
-            Ok(response) => (response, ""),
-            Err(problem) => {
-                problem.log();
-                let code = problem.code.as_str();
-                (problem.into_response(request.raw_http_path(), told.request_id), code)
-            }
+        let context = Context { office, request, route, address: Address::of(request, route), tally: &tally };
+        // Boxed: its type is deep, and the compiler follows it only so far.
+        let (mut outcome, code) = match Box::pin(handler(&context)).await {
+            Ok(outcome) => (outcome, None),
+            Err(problem) => refused(problem, &context, told.request_id),
         };
         if let Some(standing) = tally.standing() {
-            limits::put(response.headers_mut(), standing);
+            limits::put(outcome.headers_mut(), standing);
         }
-        summary::tell(route, (request, told), &response, code, &tally, started);
+        let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
+        summary::write(&context, told, &done);
         crate::xray::tell(told.trace_id, &tally.calls());
+        let mut response = compress::for_client(context.route.operation, request, outcome.response);
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Content::Nothing;
+        }
         Ok(response)
     }
     .instrument(span)
     .await
 }
 
-/// A JSON answer that nobody may keep.
-fn json_response(status: u16, body: &impl Serialize, replayed: bool) -> Result<Answer, Problem> {
-    let body = serde_json::to_vec(body).map_err(Problem::internal)?;
-    let mut response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json")
-        .header("cache-control", "no-store");
-    if replayed {
-        response = response.header(IDEMPOTENT_REPLAYED, "true");
-    }
-    response.body(Content::Text(String::from_utf8(body).map_err(Problem::internal)?)).map_err(Problem::internal)
+fn refused(problem: Problem, context: &Context<'_>, request_id: &str) -> (Outcome, Option<Code>) {
+    let problem = if context.route.is_safe() { problem.of_a_read() } else { problem };
+    problem.log();
+    let code = problem.code;
+    (problem.into_response(&context.address, request_id).into(), Some(code))
 }
 
-/// The answer to what is done and has nothing to tell.
-fn no_content() -> Result<Answer, Problem> {
-    let response = Response::builder().status(204).header("cache-control", "no-store");
-    response.body(Content::Nothing).map_err(Problem::internal)
+/// A JSON answer that no cache may keep.
+fn json_response(status: u16, body: &impl Serialize) -> Result<Outcome, Problem> {
+    let body = serde_json::to_string(body).map_err(Problem::internal)?;
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .header("cache-control", "no-store")
+        .body(Content::Text(body));
+    Ok(response.map_err(Problem::internal)?.into())
+}
+
+/// Marks an answer as that to a repeated request.
+fn replay(outcome: Outcome) -> Outcome {
+    Outcome { replayed: true, ..outcome.with_header(IDEMPOTENT_REPLAYED, "true") }
+}
+
+/// The answer to a deletion.
+fn no_content() -> Result<Outcome, Problem> {
+    let response = Response::builder().status(204).header("cache-control", "no-store").body(Content::Nothing);
+    Ok(response.map_err(Problem::internal)?.into())
 }

@@ -3,141 +3,76 @@
 use std::fmt::Display;
 
 use lambda_http::Response;
+use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
 use super::content::{Answer, Content};
+use super::links::Address;
+use crate::json::{Fault, Faults};
 use crate::rules::availability::SeatState;
 use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
 use crate::rules::selection::Conflict;
 use crate::usecases::{
-    BookError, BookingError, ExtendError, GetSeatsError, PutError, ReservationError, ReserveBestError, ReserveError,
-    SelectError, StoreError, TooManyRequests,
+    BookError, BookingError, ExtendError, GetSeatsError, MOST_DROPPED, MapError, PutError, ReservationError,
+    ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
 };
+
+pub use super::codes::Code;
 
 /// Seconds after which it is worth trying again.
 const RETRY_AFTER: u64 = 1;
-
-/// The stable codes of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// 400
-    MalformedRequest,
-    /// 403
-    Forbidden,
-    /// 404
-    TheaterNotFound,
-    /// 404
-    SeatNotFound,
-    /// 404
-    ReservationNotFound,
-    /// 404
-    BookingNotFound,
-    /// 409
-    SeatUnavailable,
-    /// 409
-    NotEnoughSeats,
-    /// 409
-    ReservationLimit,
-    /// 409
-    ReservationNotExtendable,
-    /// 409
-    ReservationAlreadyExtended,
-    /// 409
-    ReservationReleased,
-    /// 409
-    ReservationChanged,
-    /// 409
-    BookingLimit,
-    /// 403
-    ReservationRequired,
-    /// 409
-    BookingCancelled,
-    /// 409
-    SeatsInUse,
-    /// 410
-    ReservationExpired,
-    /// 412
-    LayoutChanged,
-    /// 413
-    BodyTooLarge,
-    /// 415
-    UnsupportedMediaType,
-    /// 422
-    IdempotencyKeyReused,
-    /// 428
-    IfMatchRequired,
-    /// 429
-    TooManyRequests,
-    /// 500
-    Internal,
-    /// 503
-    TryAgain,
-}
-
-impl Code {
-    /// The code as it is written.
-    pub fn as_str(self) -> &'static str {
-        self.parts().0
-    }
-
-    fn parts(self) -> (&'static str, u16, &'static str) {
-        match self {
-            Self::MalformedRequest => ("malformed_request", 400, "The request is malformed"),
-            Self::Forbidden => ("forbidden", 403, "That is for administrators"),
-            Self::TheaterNotFound => ("theater_not_found", 404, "There is no such theater"),
-            Self::SeatNotFound => ("seat_not_found", 404, "The theater has no such seat"),
-            Self::ReservationNotFound => ("reservation_not_found", 404, "There is no such reservation of yours"),
-            Self::BookingNotFound => ("booking_not_found", 404, "There is no such booking of yours"),
-            Self::SeatUnavailable => ("seat_unavailable", 409, "A seat is taken"),
-            Self::NotEnoughSeats => ("not_enough_seats", 409, "There are not so many seats left together"),
-            Self::ReservationLimit => ("reservation_limit", 409, "You have as many seats reserved as you may"),
-            Self::ReservationNotExtendable => ("reservation_not_extendable", 409, "Your reservation can't be extended"),
-            Self::ReservationAlreadyExtended => {
-                ("reservation_already_extended", 409, "Your reservation was extended before")
-            }
-            Self::ReservationReleased => ("reservation_released", 409, "Your reservation was released"),
-            Self::ReservationChanged => ("reservation_changed", 409, "Some of your seats are no longer reserved"),
-            Self::BookingLimit => ("booking_limit", 409, "You can't book more seats"),
-            Self::ReservationRequired => ("reservation_required", 403, "Please reserve your seats first"),
-            Self::BookingCancelled => ("booking_cancelled", 409, "The booking was cancelled"),
-            Self::SeatsInUse => ("seats_in_use", 409, "Somebody has seats that would be gone"),
-            Self::ReservationExpired => ("reservation_expired", 410, "The reservation has run out"),
-            Self::LayoutChanged => ("layout_changed", 412, "The layout is another by now"),
-            Self::BodyTooLarge => ("body_too_large", 413, "The body is too large"),
-            Self::UnsupportedMediaType => ("unsupported_media_type", 415, "The body has to be JSON"),
-            Self::IdempotencyKeyReused => {
-                ("idempotency_key_reused", 422, "The id or key was used for other seats before")
-            }
-            Self::IfMatchRequired => ("if_match_required", 428, "Replacing a layout needs If-Match"),
-            Self::TooManyRequests => ("too_many_requests", 429, "You are calling too often"),
-            Self::Internal => ("internal", 500, "Something went wrong on our side"),
-            Self::TryAgain => ("try_again", 503, "The outcome is not known yet; try again"),
-        }
-    }
-}
+/// Most characters of `detail` that faults take. The rest stands in `errors`.
+const MOST_DETAIL: usize = 400;
 
 /// An error on its way out.
 #[derive(Debug)]
 pub struct Problem {
-    /// Which one.
+    /// Its code.
     pub code: Code,
     detail: String,
-    seats: Vec<SeatProblem>,
-    shortage: Option<Shortage>,
-    /// Seats that count against a limit, and the limit.
-    limit: Option<LimitReached>,
-    /// Whole seconds after which it is worth trying again.
-    retry_after: Option<u64>,
+    members: Box<Members>,
+    headers: Vec<(&'static str, HeaderValue)>,
     /// For the log only.
     cause: Option<String>,
 }
 
-/// A limit of seats that was reached.
-#[derive(Clone, Copy, Debug)]
-enum LimitReached {
-    Reserved { reserved: usize, limit: usize },
-    Booked { booked: usize, limit: usize },
+/// The members of some problems that RFC 9457 doesn't define. Each number that a detail mentions is one.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Members {
+    /// The fields, parameters and headers that are wrong, with what was expected of each.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: Vec<Fault>,
+    /// The seats that stood in the way.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    seats: Vec<SeatProblem>,
+    /// Seats left that fit the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<usize>,
+    /// The most of them that are together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    largest_block: Option<usize>,
+    /// Seats that the caller has reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved: Option<usize>,
+    /// Seats that the caller has booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    booked: Option<usize>,
+    /// The most that is permitted: seats, bytes, or requests a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    /// The limited activity: `looks` or `writes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activity: Option<&'static str>,
+    /// Bytes of the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<usize>,
+    /// The version of the layout that is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layout_version: Option<u64>,
+    /// Whole seconds after which it is worth trying again. Also a header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// A seat that stood in the way.
@@ -148,6 +83,7 @@ struct SeatProblem {
     status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    /// It is the caller's own, by another request.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     yours: bool,
 }
@@ -162,127 +98,140 @@ struct Details<'a> {
     instance: &'a str,
     code: &'a str,
     request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    seats: &'a [SeatProblem],
-    /// Seats left that would do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    available: Option<usize>,
-    /// The most of them that are together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    largest_block: Option<usize>,
-    /// Seats that the caller has reserved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reserved: Option<usize>,
-    /// Seats that the caller has booked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    booked: Option<usize>,
-    /// The largest number of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<usize>,
+    #[serde(flatten)]
+    members: &'a Members,
 }
 
 impl Problem {
     /// A problem that its detail explains.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            seats: Vec::new(),
-            shortage: None,
-            limit: None,
-            retry_after: None,
-            cause: None,
+        Self { code, detail: detail.into(), members: Box::default(), headers: Vec::new(), cause: None }
+    }
+
+    /// A problem with members of its own.
+    fn with(code: Code, detail: impl Into<String>, members: Members) -> Self {
+        Self { members: Box::new(members), ..Self::new(code, detail) }
+    }
+
+    /// A problem of one field, parameter or header.
+    pub(super) fn of_field(code: Code, field: impl Display, expected: impl Display) -> Self {
+        let faults = Faults::default();
+        faults.named(field, expected);
+        Self::of_faults(code, faults)
+    }
+
+    /// A request of which some parts aren't what they have to be. Names all of them.
+    pub(super) fn of_faults(code: Code, faults: Faults) -> Self {
+        let all = faults.count();
+        let errors = faults.into_list();
+        let mut detail = String::new();
+        let mut told = 0;
+        for text in errors.iter().map(Fault::to_string) {
+            if told > 0 && detail.len() + text.len() > MOST_DETAIL {
+                break;
+            }
+            detail.push_str(if told > 0 { "; " } else { "" });
+            detail.extend(text.chars().take(MOST_DETAIL));
+            told += 1;
         }
+        if told < all {
+            detail.push_str(&format!("; and {} more", all - told));
+        }
+        Self::with(code, detail, Members { errors, ..Members::default() })
     }
 
-    /// A request that isn't what it has to be: which part, and what was expected of it.
-    pub(super) fn malformed(part: impl Display, problem: impl Display) -> Self {
-        Self::new(Code::MalformedRequest, format!("{part}: {problem}"))
+    /// A request of which one part isn't what it has to be.
+    pub(super) fn malformed(field: impl Display, expected: impl Display) -> Self {
+        Self::of_field(Code::MalformedRequest, field, expected)
     }
 
-    /// Something that can't be explained to the caller.
+    /// Adds a header to the answer.
+    pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// A fault of ours. Its cause goes to the log alone.
     pub(super) fn internal(cause: impl Display) -> Self {
         let detail = "The request was not carried out. Please tell us its request_id if it happens again.";
         Self { cause: Some(cause.to_string()), ..Self::new(Code::Internal, detail) }
     }
 
     fn try_again(cause: impl Display) -> Self {
-        let detail = "It is not known whether the request was carried out. Repeating it with the same id is safe and \
-            tells; without an id, look at the seats first.";
-        let cause = Some(cause.to_string());
-        Self { cause, retry_after: Some(RETRY_AFTER), ..Self::new(Code::TryAgain, detail) }
+        let detail = "It is not known whether the request was carried out. Repeating it with the same id is safe, and \
+            answers what happened. Without an id, read the seats first.";
+        let members = Members { retry_after: Some(RETRY_AFTER), ..Members::default() };
+        Self { cause: Some(cause.to_string()), ..Self::with(Code::TryAgain, detail, members) }
+    }
+
+    /// Words the problem for a request that changes nothing, whatever becomes of it.
+    pub(super) fn of_a_read(mut self) -> Self {
+        if self.code == Code::TryAgain {
+            self.detail = "The data could not be read in time. Reading it again is safe.".to_owned();
+        }
+        self
+    }
+
+    /// A body that is too large.
+    pub(super) fn too_large(size: usize, limit: usize) -> Self {
+        let problem = Self::of_field(Code::BodyTooLarge, "body", format_args!("at most {limit} bytes, got {size}"));
+        let members = Members { size: Some(size), limit: u64::try_from(limit).ok(), ..*problem.members };
+        Self { members: Box::new(members), ..problem }
     }
 
     pub(super) fn theater_not_found() -> Self {
-        Self::new(Code::TheaterNotFound, "theaterId: there is no theater of this id")
+        Self::of_field(Code::TheaterNotFound, "theaterId", "the id of a theater")
     }
 
     fn seats_not_found(unknown: &[SeatLabel]) -> Self {
         let named: Vec<_> = unknown.iter().map(SeatLabel::as_str).collect();
-        let detail = format!("The theater has no seat {}", named.join(", "));
-        Self { seats: named_seats(unknown), ..Self::new(Code::SeatNotFound, detail) }
-    }
-
-    fn reservation_not_found() -> Self {
-        Self::new(Code::ReservationNotFound, "reservation_id: no seat is reserved under it for you")
-    }
-
-    fn reservation_expired(seats: &[SeatLabel]) -> Self {
-        let detail = "Seats of the reservation have run out. Read which seats are available, or name seats to book them if \
-            they still are.";
-        Self { seats: named_seats(seats), ..Self::new(Code::ReservationExpired, detail) }
-    }
-
-    fn reservation_limit(reserved: usize, limit: usize) -> Self {
-        let detail = format!("You have {reserved} seats reserved, and may have {limit} at once. Nothing was changed.");
-        let limit = Some(LimitReached::Reserved { reserved, limit });
-        Self { limit, ..Self::new(Code::ReservationLimit, detail) }
+        let detail = format!("The theater has no seat {}.", named.join(", "));
+        Self::with(Code::SeatNotFound, detail, Members { seats: named_seats(unknown), ..Members::default() })
     }
 
     fn seats_unavailable(conflicts: &[Conflict]) -> Self {
         let named: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
         let detail = format!("Taken: {}. Nothing was changed.", named.join(", "));
-        Self { seats: conflicts.iter().map(seat_problem).collect(), ..Self::new(Code::SeatUnavailable, detail) }
+        let seats = conflicts.iter().map(seat_problem).collect();
+        Self::with(Code::SeatUnavailable, detail, Members { seats, ..Members::default() })
     }
 
     /// Logs what the operator has to know, and the caller must not.
     pub(super) fn log(&self) {
         match (self.code, &self.cause) {
             (Code::Internal, cause) => tracing::error!(cause = cause.as_deref(), "internal error"),
+            (Code::TryAgain, cause) => {
+                tracing::error!(
+                    cause = cause.as_deref(),
+                    "DynamoDB gave no answer in time; the caller is told to try again"
+                );
+            }
             (code, Some(cause)) => tracing::warn!(code = code.as_str(), cause, "not carried out"),
             (_, None) => {}
         }
     }
 
-    pub(super) fn into_response(self, instance: &str, request_id: &str) -> Answer {
-        let (code, status, title) = self.code.parts();
-        let (reserved, booked, limit) = match self.limit {
-            None => (None, None, None),
-            Some(LimitReached::Reserved { reserved, limit }) => (Some(reserved), None, Some(limit)),
-            Some(LimitReached::Booked { booked, limit }) => (None, Some(booked), Some(limit)),
-        };
+    pub(super) fn into_response(self, address: &Address<'_>, request_id: &str) -> Answer {
         let details = Details {
-            r#type: format!("urn:problem-type:boxoffice:{code}"),
-            title,
-            status,
+            r#type: address.of_error(self.code),
+            title: self.code.title(),
+            status: self.code.status(),
             detail: &self.detail,
-            instance,
-            code,
+            instance: address.path(),
+            code: self.code.as_str(),
             request_id,
-            seats: &self.seats,
-            available: self.shortage.map(|shortage| shortage.available),
-            largest_block: self.shortage.map(|shortage| shortage.largest_block),
-            reserved,
-            booked,
-            limit,
+            members: &self.members,
         };
         let body = serde_json::to_string(&details).unwrap_or_default();
         let mut response = Response::builder()
-            .status(status)
+            .status(self.code.status())
             .header("content-type", "application/problem+json")
             .header("cache-control", "no-store");
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.members.retry_after {
             response = response.header("retry-after", seconds);
+        }
+        for (name, value) in self.headers {
+            response = response.header(name, value);
         }
         // Can't fail: each part is a constant or text.
         response.body(Content::Text(body)).unwrap_or_default()
@@ -298,7 +247,7 @@ fn seat_problem(conflict: &Conflict) -> SeatProblem {
     SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at, yours: conflict.yours }
 }
 
-/// Seats without a status.
+/// Names seats without their status.
 fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
     let named = |seat: &SeatLabel| SeatProblem { seat: seat.to_string(), status: None, expires_at: None, yours: false };
     seats.iter().map(named).collect()
@@ -317,8 +266,14 @@ impl From<TooManyRequests> for Problem {
     fn from(TooManyRequests(standing): TooManyRequests) -> Self {
         let (name, most) = (standing.activity.as_str(), standing.limit.per_minute());
         let seconds = standing.retry_after.unwrap_or(RETRY_AFTER);
-        let detail = format!("At most {most} {name} a minute. Nothing was done; try again in {seconds} s.");
-        Self { retry_after: Some(seconds), ..Self::new(Code::TooManyRequests, detail) }
+        let detail = format!("At most {most} {name} a minute. Nothing was done. Try again in {seconds} s.");
+        let members = Members {
+            retry_after: Some(seconds),
+            limit: Some(u64::from(most)),
+            activity: Some(name),
+            ..Members::default()
+        };
+        Self::with(Code::TooManyRequests, detail, members)
     }
 }
 
@@ -337,8 +292,24 @@ impl From<GetSeatsError> for Problem {
     fn from(error: GetSeatsError) -> Self {
         match error {
             GetSeatsError::TheaterNotFound => Self::theater_not_found(),
+            GetSeatsError::UnknownSection(names) => Self::malformed("section", one_of(&names)),
             GetSeatsError::TooManyRequests(error) => error.into(),
             GetSeatsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MapError> for Problem {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::TheaterNotFound => Self::theater_not_found(),
+            MapError::VersionNotFound { current } => {
+                let detail = format!("The layout of the theater has the version {current}.");
+                let members = Members { layout_version: Some(current), ..Members::default() };
+                Self::with(Code::LayoutVersionNotFound, detail, members)
+            }
+            MapError::TooManyRequests(error) => error.into(),
+            MapError::Store(error) => error.into(),
         }
     }
 }
@@ -350,12 +321,13 @@ impl From<ReserveError> for Problem {
             ReserveError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
             ReserveError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
             ReserveError::Released(seats) => {
-                let detail = "reservation_id: the reservation, or a seat of it, was released, and its id is spent. \
-                    Nothing was changed; use a new id for a new reservation.";
-                Self { seats: named_seats(&seats), ..Self::new(Code::ReservationReleased, detail) }
+                let detail = "The reservation, or a seat of it, was released or booked before. Nothing was changed. Use a new \
+                    reservation_id for a new reservation.";
+                let members = Members { seats: named_seats(&seats), ..Members::default() };
+                Self::with(Code::ReservationReleased, detail, members)
             }
             ReserveError::Expired(seats) => Self::reservation_expired(&seats),
-            ReserveError::NotFound => Self::reservation_not_found(),
+            ReserveError::NotFound => Self::reservation_not_found("reservation_id"),
             ReserveError::Store(error) => error.into(),
         }
     }
@@ -370,14 +342,16 @@ impl From<ReserveBestError> for Problem {
             ReserveBestError::NotEnough(shortage) => {
                 let Shortage { available, largest_block } = shortage;
                 let detail = format!(
-                    "{available} seats would do, and at most {largest_block} of them are together. Nothing was changed."
+                    "{available} such seats are available, at most {largest_block} of them together. Nothing was changed."
                 );
-                Self { shortage: Some(shortage), ..Self::new(Code::NotEnoughSeats, detail) }
+                let members =
+                    Members { available: Some(available), largest_block: Some(largest_block), ..Members::default() };
+                Self::with(Code::NotEnoughSeats, detail, members)
             }
             ReserveBestError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
-                "This reservation_id or Idempotency-Key stood for another wish before. Nothing was changed; use a new one for \
-                    a new wish.",
+                "This reservation_id or Idempotency-Key was used for another request. Nothing was changed. Use a new one \
+                    for a new request.",
             ),
             ReserveBestError::Reserve(error) => error.into(),
         }
@@ -391,37 +365,34 @@ impl From<BookError> for Problem {
             BookError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
             BookError::Cancelled => Self::new(
                 Code::BookingCancelled,
-                "What was booked under this booking_id or Idempotency-Key was cancelled. Nothing was changed; use a new one \
-                    for a new booking.",
+                "The booking under this booking_id or Idempotency-Key was cancelled. Nothing was changed. Use a new one for \
+                    a new booking.",
             ),
+            BookError::Reservation(ReservationError::NotFound) => Self::reservation_not_found("reservation_id"),
             BookError::Reservation(error) => error.into(),
             BookError::ReservationChanged(missing) => {
                 let named: Vec<_> = missing.iter().map(|conflict| conflict.seat.as_str()).collect();
-                let detail =
-                    format!("No longer reserved under reservation_id: {}. Nothing was changed.", named.join(", "));
-                Self {
-                    seats: missing.iter().map(seat_problem).collect(),
-                    ..Self::new(Code::ReservationChanged, detail)
-                }
+                let detail = format!("Not reserved under the reservation: {}. Nothing was changed.", named.join(", "));
+                let seats = missing.iter().map(seat_problem).collect();
+                Self::with(Code::ReservationChanged, detail, Members { seats, ..Members::default() })
             }
             BookError::ReservationRequired => {
-                Self::new(Code::ReservationRequired, "reservation_id: expected the reservation of the seats")
+                Self::of_field(Code::ReservationRequired, "reservation_id", "the reservation of the seats")
             }
-            BookError::IdNotAllowed => Self::malformed(
-                "booking_id",
-                "expected a UUID of another version than 8, which the server's own ids have",
+            BookError::IdNotAllowed => {
+                Self::malformed("booking_id", "a UUID of another version than 8, which only the server's own ids have")
+            }
+            BookError::LimitReached { booked, most } => Self::with(
+                Code::BookingLimit,
+                format!(
+                    "The caller has {booked} seats of this theater booked, of at most {most}. Nothing was changed."
+                ),
+                Members { booked: Some(booked), limit: u64::try_from(most).ok(), ..Members::default() },
             ),
-            BookError::LimitReached { booked, most } => {
-                let detail = format!(
-                    "You have {booked} seats booked in this theater, and may have {most}. Nothing was changed."
-                );
-                let limit = Some(LimitReached::Booked { booked, limit: most });
-                Self { limit, ..Self::new(Code::BookingLimit, detail) }
-            }
             BookError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
-                "This booking_id or Idempotency-Key has booked other seats before. Nothing was changed; use a new one \
-                    for a new booking.",
+                "This booking_id or Idempotency-Key has booked other seats. Nothing was changed. Use a new one for a new \
+                    booking.",
             ),
             BookError::Store(error) => error.into(),
         }
@@ -431,19 +402,23 @@ impl From<BookError> for Problem {
 impl From<PutError> for Problem {
     fn from(error: PutError) -> Self {
         match error {
-            PutError::Invalid(error) => Self::malformed("seats", error),
-            PutError::ReplaceUnsaid(version) => Self::if_match_required(version),
-            PutError::Unexpected(there) => {
-                let there = there.map_or("There is none".to_owned(), |version| format!("It is \"{version}\""));
-                let detail = format!("If-Match: {there} now. Nothing was changed; look at it, and decide again.");
-                Self::new(Code::LayoutChanged, detail)
+            PutError::Invalid(error) => {
+                let problem = error.to_string();
+                Self::malformed("seats", problem.strip_prefix("expected ").unwrap_or(&problem))
             }
+            PutError::TooLarge => Self::malformed("sections", STORABLE),
+            PutError::ReplaceUnsaid(version) => Self::if_match_required(version),
+            PutError::Unexpected(there) => Self::layout_changed("If-Match", there),
             PutError::InUse(conflicts) => {
                 let detail =
-                    format!("{} of the seats that would be gone are in use. Nothing was changed.", conflicts.len());
-                Self { seats: conflicts.iter().map(seat_problem).collect(), ..Self::new(Code::SeatsInUse, detail) }
+                    format!("{} of the seats that would be dropped are in use. Nothing was changed.", conflicts.len());
+                let seats = conflicts.iter().map(seat_problem).collect();
+                Self::with(Code::SeatsInUse, detail, Members { seats, ..Members::default() })
             }
-            error @ PutError::DropsTooMany(_) => Self::malformed("seats", error),
+            PutError::DropsTooMany(dropped) => Self::malformed(
+                "seats",
+                format_args!("at most {MOST_DROPPED} seats to be dropped at once, got {dropped}"),
+            ),
             error @ PutError::Contended => Self::new(Code::LayoutChanged, error.to_string()),
             PutError::Store(error) => error.into(),
         }
@@ -454,7 +429,7 @@ impl From<ReservationError> for Problem {
     fn from(error: ReservationError) -> Self {
         match error {
             ReservationError::TheaterNotFound => Self::theater_not_found(),
-            ReservationError::NotFound => Self::reservation_not_found(),
+            ReservationError::NotFound => Self::reservation_not_found("reservationId"),
             ReservationError::Expired(seats) => Self::reservation_expired(&seats),
             ReservationError::Store(error) => error.into(),
         }
@@ -472,7 +447,7 @@ impl From<ExtendError> for Problem {
             ),
             ExtendError::NoLonger(end) => Self::new(
                 Code::ReservationNotExtendable,
-                format!("It would end no later than it does already, which is {end}. Nothing was changed."),
+                format!("It would end no later than it does already, at {end}. Nothing was changed."),
             ),
         }
     }
@@ -482,20 +457,59 @@ impl From<BookingError> for Problem {
     fn from(error: BookingError) -> Self {
         match error {
             BookingError::NotFound => {
-                Self::new(Code::BookingNotFound, "bookingId: there is no booking of this id for you")
+                Self::of_field(Code::BookingNotFound, "bookingId", "the id of a booking of the caller")
             }
             BookingError::Store(error) => error.into(),
         }
     }
 }
 
-/// What was expected of a name: the first of those that there are.
+impl Problem {
+    fn reservation_limit(reserved: usize, limit: usize) -> Self {
+        let detail = format!("{reserved} seats are reserved, of at most {limit} at once. Nothing was changed.");
+        let members = Members { reserved: Some(reserved), limit: u64::try_from(limit).ok(), ..Members::default() };
+        Self::with(Code::ReservationLimit, detail, members)
+    }
+
+    fn reservation_expired(seats: &[SeatLabel]) -> Self {
+        let detail = "The seats of the reservation have run out. Read which seats are available, or name seats to book those \
+            that still are.";
+        Self::with(Code::ReservationExpired, detail, Members { seats: named_seats(seats), ..Members::default() })
+    }
+
+    fn reservation_not_found(field: &str) -> Self {
+        Self::of_field(Code::ReservationNotFound, field, "the id of a reservation of the caller")
+    }
+
+    /// A layout that isn't the one that a condition names.
+    pub(super) fn layout_changed(header: &str, there: Option<u64>) -> Self {
+        let expected = match there {
+            Some(version) if header == "If-Match" => format!("\"{version}\", the version that is there"),
+            Some(version) => format!("nothing there, but version \"{version}\" is"),
+            None => "a theater that is there".to_owned(),
+        };
+        let mut problem = Self::of_field(Code::LayoutChanged, header, expected);
+        problem.detail.push_str(". Nothing was changed. Read the layout again before you change it.");
+        problem.members.layout_version = there;
+        problem
+    }
+
+    /// A replacement without a condition.
+    pub(super) fn if_match_required(version: u64) -> Self {
+        let expected = format_args!("the ETag of the layout that is to be replaced, now \"{version}\"");
+        let mut problem = Self::of_field(Code::IfMatchRequired, "If-Match", expected);
+        problem.members.layout_version = Some(version);
+        problem
+    }
+}
+
+/// Words the fault of an unknown name: lists the first of those that there are.
 pub(super) fn one_of(names: &[String]) -> String {
     const MOST: usize = 10;
     if names.is_empty() {
-        return "expected none, as the theater has none".to_owned();
+        return "none, as the theater has none".to_owned();
     }
     let first: Vec<_> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
     let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };
-    format!("expected one of {}{more}", first.join(", "))
+    format!("one of {}{more}", first.join(", "))
 }

@@ -3,35 +3,21 @@
 use std::convert::Infallible;
 
 use lambda_http::Request;
-use lambda_http::http::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::content::Answer;
-use super::input;
+use super::input::{self, Input};
 use super::links::Links;
 use super::problem::Problem;
-use super::{answer, json_response, no_content};
+use super::routes::Operation;
+use super::{Context, Outcome, answer, json_response, no_content, replay};
 use crate::rules::idempotency;
-use crate::rules::names::ReservationId;
+use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::time::EpochMillis;
-use crate::tally::Tally;
 use crate::usecases::{BoxOffice, HeldSeat, ReservationAsk, ReservationView};
 
-/// Looks a reservation up.
-pub const GET: &str = "GET /theaters/{theaterId}/reservations/{reservationId}";
-/// Gives its seats back.
-pub const DELETE: &str = "DELETE /theaters/{theaterId}/reservations/{reservationId}";
-/// Lets it end later.
-pub const EXTEND: &str = "POST /theaters/{theaterId}/reservations/{reservationId}/extend";
-
-/// The body of an extension as it comes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a JSON object")]
-struct ExtendBody {
-    expires_in: Option<Value>,
-    seats: Option<Value>,
-}
+/// The fields of an extension's body.
+pub(super) const FIELDS: &[&str] = &["expires_in", "seats"];
 
 /// The answer.
 #[derive(Serialize)]
@@ -70,56 +56,59 @@ impl<'a> SeatEnd<'a> {
 
 /// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    match *request.method() {
-        Method::DELETE => answer(office, DELETE, request, async |tally| release(office, request, tally).await).await,
-        Method::POST => answer(office, EXTEND, request, async |tally| extend(office, request, tally).await).await,
-        _ => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
-    }
+    answer(office, "reservations", request, async |context| match context.route.operation {
+        Operation::Release => release(context).await,
+        Operation::Extend => extend(context).await,
+        _ => get(context).await,
+    })
+    .await
 }
 
-/// Answers 200 with what the reservation holds.
-async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let ask = read(request)?;
-    office.admit(tally).await?;
-    let view = office.reservation(&ask, tally).await?;
-    show(request, &ask, &view, None, false)
+/// Answers 200 with the seats that the reservation holds.
+async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let ask = read(context)?;
+    admit(context, &ask).await?;
+    let view = context.office.reservation(&ask, context.tally).await?;
+    show(context, &ask, &view, None)
 }
 
-/// Answers 204, whether there was something left to give back or not.
-async fn release(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let ask = read(request)?;
-    office.admit(tally).await?;
-    office.release(&ask, tally).await?;
+/// Answers 204, whether there was something left to release or not.
+async fn release(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let ask = read(context)?;
+    admit(context, &ask).await?;
+    context.office.release(&ask, context.tally).await?;
     no_content()
 }
 
-/// Answers 200 with what the reservation holds, and until when now.
-async fn extend(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let mut ask = read(request)?;
-    let key = input::idempotency_key(request)?;
-    let body: ExtendBody = match request.body().is_empty() {
-        // Nothing has to be said.
-        true => ExtendBody { expires_in: None, seats: None },
-        false => input::body(request)?,
-    };
-    if let Some(seats) = body.seats {
-        ask.seats = Some(input::SeatFields { seat: None, seats: Some(seats) }.labels(input::MOST_NAMED)?);
-    }
+/// Answers 200 with the seats that the reservation holds, and its new end.
+async fn extend(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let input = context.input();
+    let key = input.idempotency_key();
+    let (theater, reservation) = path(&input);
+    let body = input.body(|body| {
+        let expires_in = input::expires_in(context.office, body);
+        let seats = body.optional("seats", |node| input::labels(node, input::MOST_NAMED));
+        Some((expires_in?, seats))
+    })?;
+    let caller = input::caller(context.request);
+    let (ask, expires_in) = input.finish(|| {
+        let (expires_in, seats) = body?;
+        Some((ReservationAsk { theater: theater?, reservation: reservation?, seats, caller }, expires_in))
+    })?;
     let id = key.map(|key| idempotency::extension_id(&ask.theater, &ask.caller, &key, ask.reservation));
-    let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
-    office.admit(tally).await?;
-    let extended = office.extend(&ask, id, expires_in, tally).await?;
+    admit(context, &ask).await?;
+    let extended = context.office.extend(&ask, id, expires_in, context.tally).await?;
     let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
-    show(request, &ask, &extended.view, Some(message), extended.replayed)
+    let outcome = show(context, &ask, &extended.view, Some(message))?;
+    Ok(if extended.replayed { replay(outcome) } else { outcome })
 }
 
 fn show(
-    request: &Request,
+    context: &Context<'_>,
     ask: &ReservationAsk,
     view: &ReservationView,
     message: Option<&'static str>,
-    replayed: bool,
-) -> Result<Answer, Problem> {
+) -> Result<Outcome, Problem> {
     let body = ReservationBody {
         message,
         reservation_id: ask.reservation.to_string(),
@@ -130,16 +119,24 @@ fn show(
         ends: SeatEnd::of(&view.seats, view.now),
         extended: view.extended,
     };
-    let links = Links::of(request, &ask.theater).with_reservation(ask.reservation, view.extended);
-    Ok(links.put(json_response(200, &body, replayed)?, None))
+    let links = Links::of(&context.address, &ask.theater).with_reservation(ask.reservation, view.extended);
+    Ok(links.put(json_response(200, &body)?, None))
 }
 
-fn read(request: &Request) -> Result<ReservationAsk, Problem> {
-    let expected = "a UUID (not nil)";
-    Ok(ReservationAsk {
-        theater: input::theater_id(request)?,
-        reservation: input::path_parameter(request, "reservationId", expected, ReservationId::parse)?,
-        seats: input::named_seats(request)?,
-        caller: input::caller(request),
-    })
+/// Draws on the caller's budget: more where it isn't known how many seats are read.
+async fn admit(context: &Context<'_>, ask: &ReservationAsk) -> Result<(), Problem> {
+    let weight = context.route.weight;
+    context.tally.weigh(ask.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
+    Ok(context.office.admit(context.tally).await?)
+}
+
+fn read(context: &Context<'_>) -> Result<ReservationAsk, Problem> {
+    let input = context.input();
+    let ((theater, reservation), seats) = (path(&input), input.named_seats());
+    let caller = input::caller(context.request);
+    input.finish(|| Some(ReservationAsk { theater: theater?, reservation: reservation?, seats, caller }))
+}
+
+fn path(input: &Input<'_>) -> (Option<TheaterId>, Option<ReservationId>) {
+    (input.theater_id(), input.path_id("reservationId", ReservationId::parse))
 }

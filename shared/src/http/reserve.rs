@@ -3,43 +3,49 @@
 use std::convert::Infallible;
 
 use lambda_http::Request;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::content::Answer;
-use super::input::{self, SeatFields};
 use super::links::Links;
 use super::problem::Problem;
 use super::reservations::SeatEnd;
-use super::{answer, json_response};
+use super::{Context, Outcome, answer, input, json_response, replay};
+use crate::json::Object;
 use crate::rules::idempotency;
-use crate::rules::names::ReservationId;
+use crate::rules::names::{ReservationId, SeatLabel};
 use crate::rules::plan::MAX_PART_NAME;
-use crate::tally::Tally;
 use crate::usecases::{BoxOffice, RequestId, Reserve, ReserveBest};
 
-/// The route, as API Gateway writes it.
-pub const ROUTE: &str = "POST /theaters/{theaterId}/reserve";
+/// The fields of the body.
+pub(super) const FIELDS: &[&str] =
+    &["seat", "seats", "quantity", "section", "category", "accessible", "expires_in", "reservation_id"];
 
-/// The body as it comes; every field is judged by itself, so that each can be named when it is wrong.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a JSON object")]
-struct ReserveBody {
-    seat: Option<Value>,
-    seats: Option<Value>,
-    quantity: Option<Value>,
-    section: Option<Value>,
-    category: Option<Value>,
-    accessible: Option<Value>,
-    expires_in: Option<Value>,
-    reservation_id: Option<Value>,
+/// The seats that a caller wants.
+enum Choice {
+    /// These seats.
+    Named(Vec<SeatLabel>),
+    /// The best ones for a wish.
+    Best(Wish),
 }
 
-/// What is asked for.
-enum Ask {
-    /// These seats.
-    Seats(Reserve),
-    /// The best for a wish.
+/// The wish that the best seats are chosen by.
+struct Wish {
+    quantity: usize,
+    section: Option<String>,
+    category: Option<String>,
+    accessible: bool,
+}
+
+/// The body as it was read.
+struct ReserveBody {
+    choice: Choice,
+    expires_in: u32,
+    reservation: Option<ReservationId>,
+}
+
+/// The call of the box office that a request means.
+enum Call {
+    Named(Reserve),
     Best(ReserveBest),
 }
 
@@ -58,19 +64,22 @@ struct ReservedBody<'a> {
 
 /// Serves one request of the route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, ROUTE, request, async |tally| handle(office, request, tally).await).await
+    answer(office, "reserve", request, handle).await
 }
 
 /// Answers 201 when seats were reserved, 200 when the reservation held all of them before.
-async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let (theater, reserved) = match read(office, request)? {
-        Ask::Seats(ask) => {
-            let reserved = office.reserve(&ask, tally).await?;
-            (ask.theater, reserved)
+async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let (office, tally, weight) = (context.office, context.tally, context.route.weight);
+    let (theater, reserved) = match read(context)? {
+        Call::Named(call) => {
+            tally.weigh(weight.of_seats(call.seats.len()));
+            let reserved = office.reserve(&call, tally).await?;
+            (call.theater, reserved)
         }
-        Ask::Best(ask) => {
-            let reserved = office.reserve_best(&ask, tally).await?;
-            (ask.theater, reserved)
+        Call::Best(call) => {
+            tally.weigh(weight.of_seats(call.quantity));
+            let reserved = office.reserve_best(&call, tally).await?;
+            (call.theater, reserved)
         }
     };
     let body = ReservedBody {
@@ -86,57 +95,84 @@ async fn handle(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<
         expires_in: reserved.expires_in,
         ends: SeatEnd::of(&reserved.seats, reserved.now),
     };
-    let response = json_response(if reserved.replayed { 200 } else { 201 }, &body, reserved.replayed)?;
-    let links = Links::of(request, &theater);
+    let outcome = json_response(if reserved.replayed { 200 } else { 201 }, &body)?;
+    let outcome = if reserved.replayed { replay(outcome) } else { outcome };
+    let links = Links::of(&context.address, &theater);
     let location = links.reservation(reserved.reservation);
-    Ok(links.with_reservation(reserved.reservation, false).put(response, Some(location)))
+    Ok(links.with_reservation(reserved.reservation, false).put(outcome, Some(location)))
 }
 
-fn read(office: &BoxOffice, request: &Request) -> Result<Ask, Problem> {
-    let theater = input::theater_id(request)?;
-    let caller = input::caller(request);
-    let key = input::idempotency_key(request)?;
-    let body: ReserveBody = input::body(request)?;
-    let reservation = input::optional_id("reservation_id", body.reservation_id.as_ref(), ReservationId::parse)?;
-    let reservation = reservation.map(RequestId::Given);
-    let expires_in = input::expires_in(office, body.expires_in.as_ref())?;
-    let fields = SeatFields { seat: body.seat, seats: body.seats };
-    let Some(quantity) = body.quantity else {
-        let wishes = [("section", body.section), ("category", body.category), ("accessible", body.accessible)];
-        if let Some((field, _)) = wishes.iter().find(|(_, value)| value.is_some()) {
-            return Err(Problem::malformed(field, "goes with quantity only"));
+fn read(context: &Context<'_>) -> Result<Call, Problem> {
+    let (office, input) = (context.office, context.input());
+    let (theater, key) = (input.theater_id(), input.idempotency_key());
+    let body = input.body(|body| {
+        let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
+        let expires_in = input::expires_in(office, body);
+        let choice = read_choice(body, office.max_seats_per_call());
+        Some(ReserveBody { choice: choice?, expires_in: expires_in?, reservation })
+    })?;
+    input.finish(|| {
+        let (theater, ReserveBody { choice, expires_in, reservation }) = (theater?, body?);
+        let caller = input::caller(context.request);
+        let reservation = reservation.map(RequestId::Given);
+        Some(match choice {
+            Choice::Named(seats) => {
+                let keyed = |key| RequestId::Keyed(idempotency::reservation_id(&theater, &caller, &key, &seats));
+                let reservation = reservation.or_else(|| key.map(keyed));
+                Call::Named(Reserve { theater, seats, expires_in, reservation, caller })
+            }
+            Choice::Best(Wish { quantity, section, category, accessible }) => {
+                // A key stands for this request. Without one the reservation does.
+                let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
+                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
+                let request = request.or(reservation.map(|reservation| reservation.id().0));
+                let best = ReserveBest {
+                    theater,
+                    quantity,
+                    section,
+                    category,
+                    accessible,
+                    expires_in,
+                    reservation,
+                    request,
+                    caller,
+                };
+                Call::Best(best)
+            }
+        })
+    })
+}
+
+/// Reads either the seats, or `quantity` with what goes with it.
+fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
+    let quantity = body.optional("quantity", |node| node.whole(1..=most));
+    let section = optional_name(body, "section");
+    let category = optional_name(body, "category");
+    let accessible = body.optional("accessible", |node| node.boolean()).unwrap_or(false);
+    if body.has("quantity") {
+        if body.has("seat") || body.has("seats") {
+            return body.fault("quantity", "either quantity or the seats, got both");
         }
-        let seats = fields.labels(office.max_seats_per_call())?;
-        let keyed = || key.map(|key| RequestId::Keyed(idempotency::reservation_id(&theater, &caller, &key, &seats)));
-        let reservation = reservation.or_else(keyed);
-        return Ok(Ask::Seats(Reserve { theater, seats, expires_in, reservation, caller }));
-    };
-    if !fields.is_empty() {
-        return Err(Problem::malformed("quantity", "expected either quantity or the seats, got both"));
+        return Some(Choice::Best(Wish { quantity: quantity?, section, category, accessible }));
     }
-    // A key stands for this request. Without one the reservation does.
-    let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
-    let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
-    Ok(Ask::Best(ReserveBest {
-        quantity: quantity_of(&quantity, office.max_seats_per_call())?,
-        section: input::optional_text("section", body.section.as_ref(), MAX_PART_NAME)?,
-        category: input::optional_text("category", body.category.as_ref(), MAX_PART_NAME)?,
-        accessible: match body.accessible {
-            None => false,
-            Some(Value::Bool(accessible)) => accessible,
-            Some(_) => return Err(Problem::malformed("accessible", "expected true or false")),
-        },
-        request: request.or(reservation.map(|reservation| reservation.id().0)),
-        theater,
-        expires_in,
-        reservation,
-        caller,
-    }))
+    let wishes: Vec<_> = ["section", "category", "accessible"].into_iter().filter(|field| body.has(field)).collect();
+    for field in &wishes {
+        body.fault::<()>(field, "quantity beside it");
+    }
+    // A wish alone lacks its quantity, and not seats.
+    if wishes.is_empty() || body.has("seat") || body.has("seats") {
+        return input::seats(body, most).map(Choice::Named);
+    }
+    None
 }
 
-fn quantity_of(value: &Value, most: usize) -> Result<usize, Problem> {
-    let quantity = value.as_u64().and_then(|quantity| usize::try_from(quantity).ok());
-    quantity
-        .filter(|quantity| (1..=most).contains(quantity))
-        .ok_or_else(|| Problem::malformed("quantity", format!("expected a whole number from 1 to {most}")))
+/// Reads the name of a section or a category.
+fn optional_name(body: &Object<'_, '_, '_>, field: &str) -> Option<String> {
+    let expected = format_args!("a name of 1 to {MAX_PART_NAME} characters");
+    body.optional(field, |node| {
+        node.parsed(expected, |text| match text.chars().count() {
+            1..=MAX_PART_NAME => Ok(text.to_owned()),
+            _ => Err(()),
+        })
+    })
 }

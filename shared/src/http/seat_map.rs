@@ -1,71 +1,75 @@
-//! The bodies of a look: the labels that can be had, or every seat with its place and price.
-
-use serde::Serialize;
+//! Bodies of a look: the labels of available seats, the states of all seats, or every seat with its place and price.
 
 use super::content::{Content, Escaped};
 use super::problem::{Problem, one_of};
-use crate::document::{self, CategoryBody};
+use crate::document::{self, MAX_ANSWER, Naming, SeatMapBody, ShownSeat};
 use crate::rules::availability::SeatStatus;
 use crate::rules::layout::Layout;
-use crate::rules::plan::Place;
+use crate::rules::text;
 use crate::usecases::SeatsView;
 
-/// The answer to who draws a map.
-#[derive(Serialize)]
-struct MapBody<'a> {
-    theater_id: &'a str,
-    name: &'a str,
-    layout_version: u64,
-    categories: Vec<CategoryBody<'a>>,
-    /// All of them, in layout order.
-    seats: Vec<MapSeat<'a>>,
-    reserved: usize,
-    booked: usize,
+/// How seats are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// The labels of those that are available.
+    Seats,
+    /// A letter for each.
+    States,
+    /// Each with place, price and status.
+    Map,
 }
 
-#[derive(Serialize)]
-struct MapSeat<'a> {
-    seat: &'a str,
-    section: &'a str,
-    row: &'a str,
-    x: i32,
-    y: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    category: Option<&'a str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    accessible: bool,
-    status: &'static str,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    yours: bool,
+impl View {
+    /// All of them, by the names that `view` gives them.
+    pub(super) const ALL: [Self; 3] = [Self::Seats, Self::States, Self::Map];
+
+    /// Returns the name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Seats => "seats",
+            Self::States => "states",
+            Self::Map => "map",
+        }
+    }
+
+    /// Finds a view by its name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|view| view.name() == name)
+    }
 }
 
-/// What a look shows of a theater.
+/// Seats of a theater that are to be shown.
 pub(super) struct Shown {
-    map: bool,
+    view: View,
     /// Only of this section.
     section: Option<u16>,
 }
 
 impl Shown {
-    /// As a look asks for it; a section that isn't there is told with those that are.
-    pub(super) fn of(layout: &Layout, map: bool, section: Option<&str>) -> Result<Self, Problem> {
+    /// Reads which seats are asked for. A section that isn't there is refused with those that are.
+    pub(super) fn of(layout: &Layout, view: View, section: Option<&str>) -> Result<Self, Problem> {
         let section = section.map(|name| section_named(layout, name)).transpose()?;
-        Ok(Self { map, section })
+        Ok(Self { view, section })
     }
 
-    /// The body, as JSON.
+    /// Writes the body as JSON.
     pub(super) fn body(&self, view: &SeatsView) -> Result<Content, Problem> {
-        if self.map { self.map_body(view).map(Content::Text) } else { self.labels(view).map(Content::Escaped) }
+        match self.view {
+            View::Seats => self.labels(view).map(Content::Escaped),
+            View::States => states(view).map(Content::Escaped),
+            View::Map => self.map(view).map(Content::Text),
+        }
     }
 
-    /// The answer to whoever asks for no more: the labels that can be had now, in layout order, and how many somebody has for
-    /// a while, and how many are sold. Each seat costs a few nanoseconds, so it isn't serialised but copied.
+    /// Writes the labels of the available seats in layout order, and the numbers of the others. Each seat costs a few
+    /// nanoseconds, so it isn't serialised but copied.
     fn labels(&self, view: &SeatsView) -> Result<Escaped, Problem> {
         let (layout, statuses) = (&view.layout, self.statuses(view));
-        let json = |text| serde_json::to_string(text).map_err(Problem::internal);
         let (theater_id, name) = (json(layout.theater.as_str())?, json(&layout.name)?);
         let begin = format!("{{\"theater_id\":{theater_id},\"name\":{name},\"seats\":[");
-        let end = format!("],\"reserved\":{},\"booked\":{}}}", count(&statuses, RESERVED), count(&statuses, BOOKED));
+        let (reserved, booked) = (count(&statuses, RESERVED), count(&statuses, BOOKED));
+        let version = layout.version;
+        let end = format!("],\"reserved\":{reserved},\"booked\":{booked},\"layout_version\":{version}}}");
         let mut body = Escaped::with_capacity(2 * begin.len() + layout.labels().most() + 2 * end.len());
         body.push(&begin);
         let available = statuses.iter().map(|status| *status == Some(SeatStatus::Available));
@@ -74,25 +78,23 @@ impl Shown {
         Ok(body)
     }
 
-    fn map_body(&self, view: &SeatsView) -> Result<String, Problem> {
+    /// Writes every seat. In a hall whose names are so long that repeating them would make the answer too large, names are said
+    /// once.
+    fn map(&self, view: &SeatsView) -> Result<String, Problem> {
         let statuses = self.statuses(view);
-        let seats = view.layout.plan().places().iter().zip(&statuses).enumerate();
-        let seats = seats.filter_map(|(position, (place, status))| Some(map_seat(view, position, place, (*status)?)));
-        let body = MapBody {
-            theater_id: view.layout.theater.as_str(),
-            name: &view.layout.name,
-            layout_version: view.layout.version,
-            categories: document::categories(&view.layout),
-            seats: seats.collect(),
-            reserved: count(&statuses, RESERVED),
-            booked: count(&statuses, BOOKED),
+        let shown = |naming| {
+            let seats = statuses.iter().enumerate().filter_map(|(position, status)| {
+                Some(ShownSeat { position, status: (*status)?, yours: view.yours.contains(&position) })
+            });
+            SeatMapBody::of(&view.layout, naming, seats)
         };
-        let mut json = Vec::with_capacity(MAP_BYTES_A_SEAT * body.seats.len());
-        serde_json::to_writer(&mut json, &body).map_err(Problem::internal)?;
-        String::from_utf8(json).map_err(Problem::internal)
+        let repeated = written(&shown(Naming::Names))?;
+        // Escaping doubles a text at most.
+        let fits = repeated.len() <= MAX_ANSWER / 2 || document::escaped_bytes(repeated.as_bytes()) <= MAX_ANSWER;
+        if fits { Ok(repeated) } else { written(&shown(Naming::Indexes)) }
     }
 
-    /// What each seat shows; nothing of those that aren't shown.
+    /// The status of each seat, and nothing for those that aren't shown.
     fn statuses(&self, view: &SeatsView) -> Vec<Option<SeatStatus>> {
         let statuses = view.slots.statuses(view.now).into_iter().map(Some);
         let Some(wanted) = self.section else { return statuses.collect() };
@@ -111,34 +113,45 @@ fn count(statuses: &[Option<SeatStatus>], wanted: Option<SeatStatus>) -> usize {
     statuses.iter().filter(|status| **status == wanted).count()
 }
 
-fn map_seat<'a>(view: &'a SeatsView, position: usize, place: &Place, status: SeatStatus) -> MapSeat<'a> {
-    let plan = view.layout.plan();
-    let name = |names: &'a [String], index: u16| names.get(usize::from(index)).map_or("", String::as_str);
-    MapSeat {
-        seat: label(&view.layout, position),
-        section: name(plan.sections(), plan.section_of(place)),
-        row: plan.rows().get(usize::from(place.row)).map_or("", |row| row.name.as_str()),
-        x: place.point.x,
-        y: place.point.y,
-        category: document::category_of(&view.layout, place),
-        accessible: place.accessible,
-        status: match status {
-            SeatStatus::Available => "available",
-            SeatStatus::Reserved => "reserved",
-            SeatStatus::Booked => "booked",
-        },
-        yours: view.yours.contains(&position),
+fn written(body: &SeatMapBody<'_>) -> Result<String, Problem> {
+    let mut json = Vec::with_capacity(MAP_BYTES_A_SEAT * body.len());
+    serde_json::to_writer(&mut json, body).map_err(Problem::internal)?;
+    String::from_utf8(json).map_err(Problem::internal)
+}
+
+/// Writes a letter for each seat in layout order: `a`, `r` or `b`.
+fn states(view: &SeatsView) -> Result<Escaped, Problem> {
+    let statuses = view.slots.statuses(view.now);
+    let (theater_id, version) = (json(view.layout.theater.as_str())?, view.layout.version);
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    let (available, reserved) = (count(SeatStatus::Available), count(SeatStatus::Reserved));
+    let booked = statuses.len() - available - reserved;
+    let begin = format!("{{\"theater_id\":{theater_id},\"layout_version\":{version},\"states\":\"");
+    let end = format!("\",\"available\":{available},\"reserved\":{reserved},\"booked\":{booked}}}");
+    let mut body = Escaped::with_capacity(2 * begin.len() + statuses.len() + 2 * end.len());
+    body.push(&begin);
+    body.append(|bytes| bytes.extend(statuses.iter().map(|status| letter(*status)))).map_err(Problem::internal)?;
+    body.push(&end);
+    Ok(body)
+}
+
+fn letter(status: SeatStatus) -> u8 {
+    match status {
+        SeatStatus::Available => b'a',
+        SeatStatus::Reserved => b'r',
+        SeatStatus::Booked => b'b',
     }
 }
 
-fn label(layout: &Layout, position: usize) -> &str {
-    layout.seats().get(position).map_or("", |seat| seat.as_str())
+fn json(text: &str) -> Result<String, Problem> {
+    serde_json::to_string(text).map_err(Problem::internal)
 }
 
-/// A section by its name.
+/// Finds a section by its name, in whichever form of Unicode it was sent.
 fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
     let sections = layout.plan().sections();
-    let found = sections.iter().position(|section| section == name).and_then(|index| u16::try_from(index).ok());
+    let name = text::tidy(name).unwrap_or_default();
+    let found = sections.iter().position(|section| *section == name).and_then(|index| u16::try_from(index).ok());
     found.ok_or_else(|| Problem::malformed("section", one_of(sections)))
 }
 

@@ -1,21 +1,23 @@
-//! What is told of each request, to whoever runs this: a line of the log, and what is counted.
+//! The record of each request for operators: a line of the log, and what is counted.
 
 use lambda_http::{Request, RequestExt};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::content::Answer;
-use super::{IDEMPOTENT_REPLAYED, X_CACHE, book, input, reserve};
-use crate::metrics::{self, Answered, Made};
-use crate::tally::Tally;
+use super::{Context, Outcome, input, limits};
+use crate::metrics::{self, Answered};
+use crate::rules::names::TheaterId;
 use crate::telemetry::{self, millis};
+use crate::usecases::Source;
 
-/// What was asked, what came of it, what it cost. Holds no id that is a right, and nobody's data.
+/// The request, its outcome and its costs. Holds no id that is a right, and no personal data.
 #[derive(Serialize)]
 struct Summary<'a> {
     route: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     theater: Option<&'a str>,
+    /// A keyed hash of the caller, another one each day.
+    caller: String,
     status: u16,
     code: &'a str,
     cache: &'a str,
@@ -31,7 +33,7 @@ struct Summary<'a> {
     duration_ms: f64,
 }
 
-/// The span that a request's other lines are logged in.
+/// The span of a request's other lines.
 #[derive(Serialize)]
 pub(super) struct Span<'a> {
     pub(super) request_id: &'a str,
@@ -40,7 +42,7 @@ pub(super) struct Span<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// Of this request.
+    /// Returns the span of a request.
     pub(super) fn of(request: &'a Request) -> Self {
         let context = request.lambda_context_ref();
         let request_id = context.map_or("", |context| context.request_id.as_str());
@@ -49,25 +51,29 @@ impl<'a> Span<'a> {
     }
 }
 
+/// The outcome of a request, for its summary.
+pub(super) struct Done<'a> {
+    pub(super) outcome: &'a Outcome,
+    /// The problem's code, or nothing.
+    pub(super) code: &'a str,
+    pub(super) started: Instant,
+}
+
 /// Logs and counts a request.
-pub(super) fn tell(
-    route: &'static str,
-    (request, span): (&Request, &Span<'_>),
-    answer: &Answer,
-    code: &str,
-    tally: &Tally,
-    started: Instant,
-) {
-    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let costs = tally.costs();
-    let theater = input::theater_id(request).ok();
+pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
+    let Done { outcome, code, started } = *done;
+    let costs = context.tally.costs();
+    let theater = TheaterId::parse(input::path_parameter(context.request, "theaterId")).ok();
+    let (status, replayed) = (outcome.response.status().as_u16(), outcome.replayed);
+    let cache = outcome.source.map_or("", Source::as_str);
     let summary = Summary {
-        route,
-        theater: theater.as_ref().map(|theater| theater.as_str()),
-        status: answer.status().as_u16(),
+        route: context.route.key,
+        theater: theater.as_ref().map(TheaterId::as_str),
+        caller: limits::pseudonym(context.office, context.request),
+        status,
         code,
-        cache: header(X_CACHE),
-        replayed: !header(IDEMPOTENT_REPLAYED).is_empty(),
+        cache,
+        replayed,
         dynamodb_calls: costs.dynamodb_calls,
         dynamodb_retries: costs.dynamodb_retries,
         dynamodb_ms: millis(costs.dynamodb_time),
@@ -79,15 +85,5 @@ pub(super) fn tell(
         duration_ms: millis(started.elapsed()),
     };
     telemetry::info("request", &summary, span);
-    let Summary { status, cache, replayed, .. } = summary;
-    metrics::request(Answered { makes: makes(route), status, code, cache, replayed }, &costs);
-}
-
-/// What is made by a route where it answers 201.
-fn makes(route: &str) -> Option<Made> {
-    match route {
-        reserve::ROUTE => Some(Made::Reservation),
-        book::ROUTE => Some(Made::Booking),
-        _ => None,
-    }
+    metrics::request(Answered { makes: context.route.makes, status, code, cache, replayed }, &costs);
 }

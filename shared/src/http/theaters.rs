@@ -1,35 +1,25 @@
-//! `GET /theaters`, and `GET`, `PUT` and `DELETE /theaters/{theaterId}`
+//! `GET /theaters`, `GET`, `PUT` and `DELETE /theaters/{theaterId}`, and `GET /errors/{code}`
 
 use std::convert::Infallible;
 
-use lambda_http::http::Method;
-use lambda_http::{Request, RequestExt, Response};
+use lambda_http::{Request, Response};
 use serde::Serialize;
 
+use super::conditional::Condition;
 use super::content::{Answer, Content};
-use super::input;
+use super::input::{self, Input};
 use super::links::Links;
-use super::problem::{Code, Problem};
-use super::{answer, json_response, no_content};
-use crate::document::{Document, DocumentError, LayoutBody, NewLayout};
+use super::problem::Problem;
+use super::routes::Operation;
+use super::{Context, Outcome, answer, errors, json_response, no_content};
+use crate::document::{Document, LayoutBody, NewLayout};
+use crate::json;
 use crate::rules::names::TheaterId;
-use crate::tally::Tally;
-use crate::usecases::{BoxOffice, Expected, Put};
+use crate::usecases::{BoxOffice, Expected, Put, PutError};
 
-/// Lists theaters.
-pub const LIST: &str = "GET /theaters";
-/// Shows a theater's layout.
-pub const GET: &str = "GET /theaters/{theaterId}";
-/// Puts a theater's layout.
-pub const PUT: &str = "PUT /theaters/{theaterId}";
-/// Removes a theater.
-pub const DELETE: &str = "DELETE /theaters/{theaterId}";
-
-/// The largest layout's document, in bytes. Lambda takes 6 MB.
-const MAX_DOCUMENT: usize = 4 * 1024 * 1024;
-/// How many theaters are listed at once, unless the caller says otherwise, and at the most.
-const DEFAULT_LIMIT: usize = 50;
-const MOST_LIMIT: usize = 100;
+/// Theaters in one part of the list: by default, and at most.
+const DEFAULT_LIMIT: u64 = 50;
+const MOST_LIMIT: u64 = 100;
 
 /// The list, or a part of it.
 #[derive(Serialize)]
@@ -58,30 +48,24 @@ struct PutBody<'a> {
 
 /// Serves one request of one of the routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    let names_one = request.path_parameters_ref().is_some_and(|parameters| parameters.first("theaterId").is_some());
-    match (request.method(), names_one) {
-        (&Method::PUT, _) => answer(office, PUT, request, async |tally| put(office, request, tally).await).await,
-        (&Method::DELETE, _) => {
-            answer(office, DELETE, request, async |tally| delete(office, request, tally).await).await
-        }
-        (_, true) => answer(office, GET, request, async |tally| get(office, request, tally).await).await,
-        (_, false) => answer(office, LIST, request, async |tally| list(office, request, tally).await).await,
-    }
+    answer(office, "theaters", request, async |context| match context.route.operation {
+        Operation::GetError => errors::get(context),
+        Operation::GetTheater => get(context).await,
+        Operation::PutTheater => put(context).await,
+        Operation::DeleteTheater => delete(context).await,
+        _ => list(context).await,
+    })
+    .await
 }
 
 /// Answers 200 with some of the theaters, in the order of their ids.
-async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let limit =
-        match input::query(request, "limit") {
-            None => DEFAULT_LIMIT,
-            Some(text) => text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit)).ok_or_else(|| {
-                Problem::malformed("limit", format!("expected a whole number from 1 to {MOST_LIMIT}"))
-            })?,
-        };
-    let after = input::query(request, "after").map(TheaterId::parse).transpose();
-    let after = after.map_err(|error| Problem::malformed("after", error))?;
-    office.admit(tally).await?;
-    let (theaters, more) = office.theaters(after.as_ref(), limit, tally).await?;
+async fn list(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let input = context.input();
+    let limit = input.whole_query("limit", 1..=MOST_LIMIT).unwrap_or(DEFAULT_LIMIT);
+    let after = input.parsed_query("after", TheaterId::EXPECTED, |text| TheaterId::parse(text).ok());
+    let limit = input.finish(|| usize::try_from(limit).ok())?;
+    context.office.admit(context.tally).await?;
+    let (theaters, more) = context.office.theaters(after.as_ref(), limit, context.tally).await?;
     let next = theaters.last().filter(|_| more).map(|last| last.theater.as_str());
     let body = theaters.iter().map(|entry| TheaterBody {
         theater_id: entry.theater.as_str(),
@@ -89,34 +73,40 @@ async fn list(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<An
         seats: entry.seats,
         layout_version: entry.layout_version,
     });
-    let response = json_response(200, &TheatersBody { theaters: body.collect(), next }, false)?;
-    Ok(Links::list(request, next, limit).put(response, None))
+    let outcome = json_response(200, &TheatersBody { theaters: body.collect(), next })?;
+    Ok(Links::list(&context.address, next, limit).put(outcome, None))
 }
 
-/// Answers 200 with the layout, or 304 when that is what the caller has already.
-async fn get(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    let theater = input::theater_id(request)?;
-    office.admit(tally).await?;
-    let layout = office.theater(&theater, tally).await?.ok_or_else(Problem::theater_not_found)?;
-    let etag = etag(layout.version);
-    let response = Response::builder().header("etag", &etag).header("cache-control", "no-cache");
-    let response = if input::none_match(request).is_some_and(|wanted| input::matches(wanted, &etag)) {
+/// Answers 200 with the layout, or 304 when the caller has it already.
+async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let input = context.input();
+    let (theater, header) = (input.theater_id(), input.list_header("if-none-match"));
+    let theater = input.finish(|| theater)?;
+    context.office.admit(context.tally).await?;
+    let layout = context.office.theater(&theater, context.tally).await?.ok_or_else(Problem::theater_not_found)?;
+    let tag = layout.version.to_string();
+    let is_known = input::none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let response = Response::builder().header("etag", etag(layout.version)).header("cache-control", "no-cache");
+    let response = if is_known {
         response.status(304).body(Content::Nothing)
     } else {
         let body = serde_json::to_string(&LayoutBody::of(&layout)).map_err(Problem::internal)?;
         response.status(200).header("content-type", "application/json").body(Content::Text(body))
     };
-    Ok(Links::of(request, &theater).with_seats().put(response.map_err(Problem::internal)?, None))
+    let links = Links::of(&context.address, &theater).with_seats();
+    Ok(links.put(response.map_err(Problem::internal)?.into(), None))
 }
 
-/// Answers 201 when there was none, 200 when there was another, or the very same.
-async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    input::administrator(office, request)?;
-    let theater = input::theater_id(request)?;
-    let expected = expected(request)?;
-    let wanted = document(&theater, request)?;
-    office.admit(tally).await?;
-    let (put, version) = office.put_theater(&theater, &wanted, expected, tally).await?;
+/// Answers 201 when there was none, 200 when there was another, or the same one.
+async fn put(context: &Context<'_>) -> Result<Outcome, Problem> {
+    input::administrator(context.office, context.request)?;
+    let input = context.input();
+    let (theater, expected) = (input.theater_id(), expected(&input));
+    let wanted = document(theater.as_ref(), &input)?;
+    let (theater, expected, wanted) = input.finish(|| Some((theater?, expected?, wanted?)))?;
+    context.office.admit(context.tally).await?;
+    let put = context.office.put_theater(&theater, &wanted, expected.clone(), context.tally).await;
+    let (put, version) = put.map_err(|error| refused(&expected, error))?;
     let body = PutBody {
         message: match put {
             Put::Created => "Theater created",
@@ -130,50 +120,66 @@ async fn put(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Ans
             layout_version: version,
         },
     };
-    let mut response = json_response(if put == Put::Created { 201 } else { 200 }, &body, false)?;
-    let etag = etag(version).parse().map_err(Problem::internal)?;
-    response.headers_mut().insert("etag", etag);
-    let links = Links::of(request, &theater);
+    let outcome = json_response(if put == Put::Created { 201 } else { 200 }, &body)?;
+    let outcome = outcome.with_header("etag", &etag(version));
+    let links = Links::of(&context.address, &theater);
     let location = (put == Put::Created).then(|| links.theater());
-    Ok(links.with_seats().put(response, location))
+    Ok(links.with_seats().put(outcome, location))
 }
 
 /// Answers 204, whether there was one or not.
-async fn delete(office: &BoxOffice, request: &Request, tally: &Tally) -> Result<Answer, Problem> {
-    input::administrator(office, request)?;
-    let theater = input::theater_id(request)?;
-    let expected = expected(request)?;
-    office.admit(tally).await?;
-    office.remove_theater(&theater, expected, tally).await?;
+async fn delete(context: &Context<'_>) -> Result<Outcome, Problem> {
+    input::administrator(context.office, context.request)?;
+    let input = context.input();
+    let (theater, expected) = (input.theater_id(), expected(&input));
+    let (theater, expected) = input.finish(|| Some((theater?, expected?)))?;
+    context.office.admit(context.tally).await?;
+    let removed = context.office.remove_theater(&theater, expected.clone(), context.tally).await;
+    removed.map_err(|error| refused(&expected, error))?;
     no_content()
 }
 
-fn document(theater: &TheaterId, request: &Request) -> Result<NewLayout, Problem> {
-    let document = Document::parse(input::json(request, MAX_DOCUMENT)?);
-    // The path, too, may quote the caller: a field that isn't known is named.
-    let malformed = |error: DocumentError| Problem::malformed(input::plain(&error.path), input::plain(&error.problem));
-    let document = document.map_err(malformed)?;
-    if document.theater_id.as_deref().is_some_and(|id| id != theater.as_str()) {
-        return Err(Problem::malformed("theater_id", "expected that of the path, or none"));
+/// Reads the layout of the body.
+fn document(theater: Option<&TheaterId>, input: &Input<'_>) -> Result<Option<NewLayout>, Problem> {
+    let bytes = input.json()?;
+    if bytes.is_empty() {
+        return Ok(None);
     }
-    document.into_layout("").map_err(malformed)
+    let document = json::read(bytes, "body", input.faults(), Document::read);
+    let named = document.as_ref().and_then(|document| document.theater_id.as_ref());
+    if named.zip(theater).is_some_and(|(named, theater)| named != theater) {
+        input.faults().named("theater_id", "that of the path, or none");
+    }
+    Ok(document.map(|document| document.layout))
 }
 
-/// What `If-Match` and `If-None-Match` (RFC 9110, 13.1) say of the layout to be replaced.
-fn expected(request: &Request) -> Result<Expected, Problem> {
-    let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap_or_default().trim());
-    match (header("if-match"), header("if-none-match")) {
-        (None, None) => Ok(Expected::Unsaid),
-        (Some("*"), None) => Ok(Expected::Any),
-        (None, Some("*")) => Ok(Expected::Nothing),
-        (Some(tag), None) => {
-            let version =
-                tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|tag| tag.parse().ok());
-            let expected = "expected a layout_version in quotes, as in ETag, or *";
-            version.map(Expected::Version).ok_or_else(|| Problem::malformed("If-Match", expected))
-        }
-        (None, Some(_)) => Err(Problem::malformed("If-None-Match", "expected *")),
-        (Some(_), Some(_)) => Err(Problem::malformed("If-Match", "expected either If-Match or If-None-Match")),
+/// Reads what `If-Match` and `If-None-Match` (RFC 9110, 13.1) say of the layout to be replaced.
+fn expected(input: &Input<'_>) -> Option<Expected> {
+    let (matching, none_matching) = (input.list_header("if-match"), input.list_header("if-none-match"));
+    match (matching.as_deref(), none_matching.as_deref()) {
+        (None, None) => Some(Expected::Unsaid),
+        (Some(value), None) => match Condition::parse(value) {
+            Some(Condition::Any) => Some(Expected::Any),
+            // Compared strongly and character by character: no other text is the tag of a version.
+            Some(Condition::Tags(tags)) => {
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                Some(Expected::OneOf(strong.filter_map(|tag| version_of(tag.opaque)).collect()))
+            }
+            None => input.fault("If-Match", Condition::EXPECTED),
+        },
+        (None, Some(value)) => match Condition::parse(value) {
+            Some(Condition::Any) => Some(Expected::Nothing),
+            _ => input.fault("If-None-Match", "*"),
+        },
+        (Some(_), Some(_)) => input.fault("If-Match", "either If-Match or If-None-Match, got both"),
+    }
+}
+
+/// Names the header whose condition wasn't met.
+fn refused(expected: &Expected, error: PutError) -> Problem {
+    match (expected, error) {
+        (Expected::Nothing, PutError::Unexpected(there)) => Problem::layout_changed("If-None-Match", there),
+        (_, error) => error.into(),
     }
 }
 
@@ -181,9 +187,7 @@ fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-impl Problem {
-    pub(super) fn if_match_required(version: u64) -> Self {
-        let detail = format!("If-Match: expected the layout_version that is to be replaced; it is \"{version}\" now");
-        Self::new(Code::IfMatchRequired, detail)
-    }
+/// Returns the version that a tag stands for.
+fn version_of(opaque: &str) -> Option<u64> {
+    opaque.parse().ok().filter(|version: &u64| version.to_string() == opaque)
 }

@@ -1,8 +1,13 @@
 //! Who is calling, as far as it was proven, and what belongs to them.
 
+use std::fmt;
 use std::net::IpAddr;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use uuid::{Uuid, uuid};
+
+use super::time::EpochMillis;
 
 /// Namespace of the owners' name-based UUIDs. Made once at random; changing it takes everything from everybody.
 const OWNER: Uuid = uuid!("3b0f6d0e-9a3c-4c58-8f0b-5f5f0f3c2d11");
@@ -55,6 +60,39 @@ impl Caller {
     }
 }
 
+/// The key by which log lines name callers. `Debug` keeps it out of logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogKey(Vec<u8>);
+
+impl LogKey {
+    /// Makes a key of a secret.
+    pub fn new(secret: &[u8]) -> Self {
+        Self(secret.to_owned())
+    }
+}
+
+impl fmt::Debug for LogKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogKey(secret)")
+    }
+}
+
+const MILLIS_A_DAY: u64 = 86_400_000;
+
+impl Caller {
+    /// Returns a name for the caller's log lines: 16 hexadecimal digits, the same ones for a day (UTC), others on the next.
+    ///
+    /// It is an HMAC of the day and of what the caller's budget belongs to: the subject, or the address. Without the key it
+    /// says nothing about the caller. With the key, a guessed subject or address can be confirmed.
+    pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
+        // A key of any length will do.
+        let Ok(mut hash) = Hmac::<Sha256>::new_from_slice(&key.0) else { return String::new() };
+        hash.update(&(now.0 / MILLIS_A_DAY).to_be_bytes());
+        hash.update(self.budget(address).as_bytes());
+        hash.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// Whether something that belongs to `owner` may be seen and used by `by`: by its owner, and if it has none by everybody
 /// who knows its id.
 pub fn is_theirs(owner: Option<Owner>, by: Option<Owner>) -> bool {
@@ -85,6 +123,25 @@ mod tests {
         assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
         assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
+    }
+
+    #[test]
+    fn a_pseudonym_is_the_callers_for_a_day_and_depends_on_the_key() {
+        let of = |subject: &str, key: &str, day: u64| {
+            let now = EpochMillis(day * MILLIS_A_DAY + 1_000);
+            Caller::Subject(subject.to_owned()).pseudonym(
+                "192.0.2.1".parse().unwrap(),
+                &LogKey::new(key.as_bytes()),
+                now,
+            )
+        };
+        let ann = of("ann", "key", 20_000);
+        assert!(ann.len() == 16 && ann.bytes().all(|c| c.is_ascii_hexdigit()), "{ann}");
+        assert_eq!(ann, of("ann", "key", 20_000));
+        for other in [of("bob", "key", 20_000), of("ann", "other", 20_000), of("ann", "key", 20_001)] {
+            assert_ne!(ann, other);
+        }
+        assert!(!format!("{:?}", LogKey::new(b"hidden")).contains("hidden"));
     }
 
     #[test]

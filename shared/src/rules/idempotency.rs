@@ -13,20 +13,24 @@ const WISH: Uuid = uuid!("5d2c1f7e-8b3a-4e0d-b6c4-91f0a7e3d528");
 
 /// The value of an `Idempotency-Key` header: 16 to 255 visible ASCII characters, quoted or bare.
 ///
-/// The draft standard (draft-ietf-httpapi-idempotency-key-header) has it quoted, most clients send it bare; both mean
-/// the same key. Short keys are refused because keys of callers who aren't signed in share one space.
+/// The draft standard (draft-ietf-httpapi-idempotency-key-header) has it quoted, and most clients send it bare. Both mean
+/// the same key. Short keys are refused because keys of callers who aren't signed in share one space. A key holds no quote,
+/// and a bare key no comma: API Gateway joins two headers by a comma, and it couldn't be known which one is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
     /// What a key looks like.
-    pub const EXPECTED: &'static str = "16 to 255 visible ASCII characters, quoted or bare";
+    pub const EXPECTED: &'static str =
+        "16 to 255 visible ASCII characters, in quotes, or without quotes and commas, in one header";
 
     /// Reads a header's value.
     pub fn parse(value: &str) -> Result<Self, InvalidName> {
         let value = value.trim();
-        let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        if (16..=255).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_graphic()) {
+        let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let key = quoted.unwrap_or(value);
+        let may = |c: u8| c.is_ascii_graphic() && c != b'"' && (c != b',' || quoted.is_some());
+        if (16..=255).contains(&key.len()) && key.bytes().all(may) {
             Ok(Self(key.to_owned()))
         } else {
             Err(InvalidName { expected: Self::EXPECTED })
@@ -101,6 +105,14 @@ mod tests {
     #[test]
     fn quoted_and_bare_are_the_same_key() {
         assert_eq!(key("\"0123456789abcdef\""), key("0123456789abcdef"));
+    }
+
+    #[test]
+    fn two_headers_joined_by_a_comma_are_no_key() {
+        for joined in ["0123456789abcdef,fedcba9876543210", "\"0123456789abcdef\",\"fedcba9876543210\""] {
+            assert!(IdempotencyKey::parse(joined).is_err(), "{joined}");
+        }
+        assert!(IdempotencyKey::parse("\"0123456789abcdef,fedcba9876543210\"").is_ok());
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::best_available::Neighbours;
+use super::details::Details;
 use super::labels::Labels;
 use super::names::{SeatLabel, TheaterId};
-use super::plan::Plan;
+use super::plan::{InvalidPlan, Plan};
+use super::text;
 
-/// Seats that one theater may have at the most: the layout is one DynamoDB item of at most 400 KB.
+/// Most seats that one theater may have.
 pub const MAX_SEATS: usize = 20_000;
 
-/// Characters that a theater's name may have at the most.
+/// Most characters that a theater's name may have.
 pub const MAX_NAME: usize = 200;
 
 /// One theater's seats. Always has between 1 and [`MAX_SEATS`] of them, no label twice.
@@ -27,6 +29,7 @@ pub struct Layout {
     seats: Vec<SeatLabel>,
     positions: HashMap<SeatLabel, u32>,
     plan: Plan,
+    details: Details,
     neighbours: OnceLock<Neighbours>,
     labels: OnceLock<Labels>,
 }
@@ -34,9 +37,9 @@ pub struct Layout {
 impl PartialEq for Layout {
     /// By what it says, not by what was found out from that.
     fn eq(&self, other: &Self) -> bool {
-        let Self { theater, name, version, seats, positions: _, plan, neighbours: _, labels: _ } = self;
-        (theater, name, version, seats, plan)
-            == (&other.theater, &other.name, &other.version, &other.seats, &other.plan)
+        let Self { theater, name, version, seats, positions: _, plan, details, neighbours: _, labels: _ } = self;
+        (theater, name, version, seats, plan, details)
+            == (&other.theater, &other.name, &other.version, &other.seats, &other.plan, &other.details)
     }
 }
 
@@ -52,8 +55,11 @@ pub enum InvalidLayout {
     #[error("seat {0} is there twice")]
     Twice(SeatLabel),
     /// A name that can't be shown.
-    #[error("expected a name of 1 to {MAX_NAME} characters without control characters")]
+    #[error("expected a name of 1 to {MAX_NAME} visible characters")]
     Name,
+    /// A detail that is out of bounds, or of a part that isn't there.
+    #[error(transparent)]
+    Details(#[from] InvalidPlan),
     /// A plan of another number of seats.
     #[error("expected a plan of {seats} seats, got one of {places}")]
     Plan {
@@ -80,7 +86,7 @@ impl Layout {
         seats: Vec<SeatLabel>,
         plan: Plan,
     ) -> Result<Self, InvalidLayout> {
-        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        if !text::has_characters(&name, 1..=MAX_NAME) {
             return Err(InvalidLayout::Name);
         }
         if seats.is_empty() || seats.len() > MAX_SEATS {
@@ -102,9 +108,21 @@ impl Layout {
             seats,
             positions,
             plan,
+            details: Details::default(),
             neighbours: OnceLock::new(),
             labels: OnceLock::new(),
         })
+    }
+
+    /// Adds details to the layout.
+    pub fn with_details(self, details: Details) -> Result<Self, InvalidLayout> {
+        details.check(&self.plan)?;
+        Ok(Self { details, ..self })
+    }
+
+    /// Returns the details.
+    pub fn details(&self) -> &Details {
+        &self.details
     }
 
     /// Who sits next to whom: found out when it is first asked for, which most instances never are.
@@ -165,8 +183,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_there_is_bounded_and_has_no_control_characters() {
-        for bad in ["", "a\u{7}b", &"x".repeat(MAX_NAME + 1)] {
+    fn a_name_is_there_bounded_and_tidy() {
+        for bad in ["", "a\u{7}b", " a", "Cafe\u{301}", "a\u{200b}", &"x".repeat(MAX_NAME + 1)] {
             let seats = vec![SeatLabel::parse("A1").unwrap()];
             let made = Layout::new(TheaterId::parse("1").unwrap(), bad.to_owned(), 1, seats);
             assert_eq!(made, Err(InvalidLayout::Name), "{bad:?}");

@@ -1,7 +1,8 @@
 //! How often a caller may call: the generic cell rate algorithm, as a model of what Redis runs (`cache/limits.lua`).
 //!
 //! A budget is one instant, the one at which it will be whole again. Each request that is let through moves it by the
-//! budget's interval; none is that would move it further ahead of now than the burst allows. All times are microseconds.
+//! budget's interval, times the units that the request costs. A request that would move it further ahead of now than the
+//! burst allows is refused. All times are microseconds.
 
 use uuid::Uuid;
 
@@ -42,6 +43,8 @@ pub struct Budget {
     pub activity: Activity,
     /// How much.
     pub limit: Limit,
+    /// The units that the request takes. An ordinary one takes 1.
+    pub cost: u32,
 }
 
 /// What became of one request.
@@ -62,11 +65,11 @@ pub struct Standing {
     pub activity: Activity,
     /// The budget's limit.
     pub limit: Limit,
-    /// How many more requests would be let through at once.
+    /// How many more units would be let through at once.
     pub remaining: u64,
     /// Whole seconds, rounded up, until it would be the whole burst again.
     pub reset: u64,
-    /// For a request that wasn't let through, whole seconds (1 or more) until one would be.
+    /// For a request that wasn't let through, whole seconds (1 or more) until it would be.
     pub retry_after: Option<u64>,
 }
 
@@ -91,9 +94,14 @@ impl Limits {
 }
 
 impl Budget {
-    /// How its owner stands after a verdict.
+    /// Returns what is left of the budget after a verdict on this request.
     pub fn standing(&self, verdict: Verdict) -> Standing {
-        self.limit.standing(self.activity, verdict)
+        self.limit.standing(self.activity, self.cost, verdict)
+    }
+
+    /// Returns what the request takes of the budget, in microseconds.
+    pub fn take(&self) -> u64 {
+        self.limit.take(self.cost)
     }
 }
 
@@ -117,7 +125,7 @@ impl Limit {
         self.per_minute
     }
 
-    /// What a request takes of the budget. Rounded up, so that a minute never lets more through than was said.
+    /// What one unit takes of the budget. Rounded up, so that a minute never lets more through than was said.
     pub fn interval(self) -> u64 {
         60_000_000_u64.div_ceil(u64::from(self.per_minute))
     }
@@ -127,26 +135,32 @@ impl Limit {
         self.interval() * u64::from(self.burst)
     }
 
-    /// Judges a request by what is stored; what is to be stored then, if that is something else.
+    /// Returns what a request of so many units takes of the budget. One that costs more than the burst takes all of it, so that
+    /// no request is refused for ever.
+    pub fn take(self, cost: u32) -> u64 {
+        self.interval() * u64::from(cost.clamp(1, self.burst))
+    }
+
+    /// Judges a request of so many units by the stored bytes. Returns what to store, if that is something else.
     ///
     /// An instant further ahead than the burst allows (Redis's clock was set back, the limit was lowered, the bytes are
     /// spoilt) is taken for the furthest that it may be, and stored as that, so that it comes nearer from then on.
-    pub fn judge(self, stored: Option<&[u8]>, now: u64) -> (Verdict, Option<Stored>) {
+    pub fn judge(self, stored: Option<&[u8]>, cost: u32, now: u64) -> (Verdict, Option<Stored>) {
         let (known, most) = (stored.and_then(instant).unwrap_or_default(), now + self.tolerance());
         let from = known.clamp(now, most);
-        let allowed = from + self.interval() <= most;
-        let whole_at = if allowed { from + self.interval() } else { from };
+        let allowed = from + self.take(cost) <= most;
+        let whole_at = if allowed { from + self.take(cost) } else { from };
         // By a millisecond longer than it means anything: Redis counts lives in whole ones.
         let life = (whole_at - now) / 1_000 + 2;
         let store = (allowed || known > most).then(|| Stored { bytes: whole_at.to_string().into_bytes(), life });
         (Verdict { allowed, whole_at, now }, store)
     }
 
-    /// How the caller stands after a verdict.
-    pub fn standing(self, activity: Activity, verdict: Verdict) -> Standing {
+    /// Returns what is left after a verdict on a request of so many units.
+    pub fn standing(self, activity: Activity, cost: u32, verdict: Verdict) -> Standing {
         let Verdict { allowed, whole_at, now } = verdict;
         let most = now + self.tolerance();
-        let wait = (whole_at + self.interval()).saturating_sub(most);
+        let wait = (whole_at + self.take(cost)).saturating_sub(most);
         Standing {
             activity,
             limit: self,

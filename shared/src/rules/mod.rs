@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod best_available;
 pub mod caller;
+pub mod details;
 pub mod idempotency;
 pub mod labels;
 pub mod layout;
@@ -10,4 +11,5 @@ pub mod limits;
 pub mod names;
 pub mod plan;
 pub mod selection;
+pub mod text;
 pub mod time;

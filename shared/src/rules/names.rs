@@ -8,22 +8,22 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct InvalidName {
-    /// What would have been right, as a phrase: "1 to 16 of A-Z a-z 0-9 -".
+    /// What would have been right, as a phrase: "1 to 64 of A-Z a-z 0-9 . _ : -".
     pub expected: &'static str,
 }
 
-/// A theater's id: 1 to 64 of `A-Z a-z 0-9 . _ : -`.
+/// A theater's id: 1 to 64 of `A-Z a-z 0-9 . _ : -`, but not `.` or `..`, which mean something else in a URL's path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TheaterId(String);
 
 impl TheaterId {
     /// What a theater id looks like.
-    pub const EXPECTED: &'static str = "1 to 64 of A-Z a-z 0-9 . _ : -";
+    pub const EXPECTED: &'static str = "1 to 64 of A-Z a-z 0-9 . _ : -, and not . or ..";
 
     /// Reads a theater id.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._:-".contains(&c);
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidName { expected: Self::EXPECTED })
@@ -42,18 +42,20 @@ impl fmt::Display for TheaterId {
     }
 }
 
-/// A seat's label within its theater: 1 to 16 of `A-Z a-z 0-9 -`.
+/// A seat's label within its theater: 1 to 36 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatLabel(String);
 
 impl SeatLabel {
+    /// Characters that a label may have at most: as many as a UUID has.
+    pub const MAX: usize = 36;
     /// What a seat label looks like.
-    pub const EXPECTED: &'static str = "a seat label of 1 to 16 of A-Z a-z 0-9 -";
+    pub const EXPECTED: &'static str = "a seat label of 1 to 36 of A-Z a-z 0-9 . _ -";
 
     /// Reads a seat label.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        let allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
-        if (1..=16).contains(&text.len()) && text.bytes().all(allowed) {
+        let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
+        if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidName { expected: Self::EXPECTED })
@@ -76,6 +78,11 @@ impl fmt::Display for SeatLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether a text is a step in a URL's path (RFC 3986, 5.2.4): clients resolve it, so it never gets here as it was sent.
+fn is_dots(text: &str) -> bool {
+    text == "." || text == ".."
 }
 
 /// What a caller's id looks like. Nil is refused: it is what a client sends that forgot to make one.
@@ -143,20 +150,20 @@ mod tests {
 
     #[test]
     fn a_theater_id_has_1_to_64_of_the_allowed_characters() {
-        for good in ["1", "grand-hall", "a.b_c:d-e", &"x".repeat(64)] {
+        for good in ["1", "grand-hall", "a.b_c:d-e", "...", ".a", &"x".repeat(64)] {
             assert_eq!(TheaterId::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", &"x".repeat(65), "a b", "a/b", "a#b", "é", "a{b}", "a\n"] {
+        for bad in ["", &"x".repeat(65), "a b", "a/b", "a#b", "é", "a{b}", "a\n", ".", ".."] {
             assert!(TheaterId::parse(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
-    fn a_seat_label_has_1_to_16_of_the_allowed_characters() {
-        for good in ["A1", "S-A-12", &"x".repeat(16)] {
+    fn a_seat_label_has_1_to_36_of_the_allowed_characters() {
+        for good in ["A1", "S-A-12", "VIP_B-1.1", "0188c0de-0000-7000-8000-00000000b001", &"x".repeat(36)] {
             assert_eq!(SeatLabel::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", &"x".repeat(17), "A 1", "A_1", "A.1", "\u{202e}A1", "A1\0"] {
+        for bad in ["", &"x".repeat(37), "A 1", "A:1", "A/1", "\u{202e}A1", "A1\0", ".", ".."] {
             assert!(SeatLabel::parse(bad).is_err(), "{bad:?}");
         }
     }

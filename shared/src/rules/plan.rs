@@ -3,13 +3,16 @@
 //! A [`Layout`](super::layout::Layout) has one place for each of its seats, in its order. Points are whole numbers in a
 //! unit of the maker's own (the defaults are centimetres), x to the right and y away from the stage as the audience sees it.
 
-use super::names::SeatLabel;
+use std::collections::HashSet;
 
-/// Sections that a plan may have at the most.
+use super::names::SeatLabel;
+use super::text;
+
+/// Most sections that a plan may have.
 pub const MAX_SECTIONS: usize = 500;
-/// Categories that a plan may have at the most.
+/// Most categories that a plan may have.
 pub const MAX_CATEGORIES: usize = 100;
-/// Characters that the name of a section, a row or a category may have at the most.
+/// Most characters that the name of a section, a row or a category may have.
 pub const MAX_PART_NAME: usize = 64;
 /// The largest coordinate, to either side of 0.
 pub const MAX_COORDINATE: i32 = 1_000_000;
@@ -98,13 +101,15 @@ impl Plan {
     }
 
     /// The plan of a mere list of seats: labels that follow each other and differ only in their last digits make a row
-    /// (A1 A2 A3, then B1 B2 B3), rows stand behind each other, and the stage is before the middle of the first.
+    /// (A1 A2 A3, then B1 B2 B3), rows stand behind each other, and the stage is before the middle of the first. Every
+    /// coordinate is within bounds, whatever the list.
     pub fn of_list(seats: &[SeatLabel]) -> Self {
         let row_of = |seat: &SeatLabel| seat.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
         let (mut rows, mut places): (Vec<Row>, Vec<Place>) = (Vec::new(), Vec::with_capacity(seats.len()));
-        for run in seats.chunk_by(|a, b| row_of(a) == row_of(b)) {
+        let runs: Vec<_> = seats.chunk_by(|a, b| row_of(a) == row_of(b)).collect();
+        for run in &runs {
             let row = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-            places.extend(row_of_points(run.len(), rows.len()).map(|point| Place {
+            places.extend(row_of_points(run.len(), rows.len(), runs.len()).map(|point| Place {
                 row,
                 point,
                 category: None,
@@ -156,10 +161,8 @@ impl Plan {
 
     fn check(&self) -> Result<(), InvalidPlan> {
         let invalid = |part: String, expected: String| Err(InvalidPlan { part, expected });
-        let named = |name: &str, least: usize| {
-            (least..=MAX_PART_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control)
-        };
-        let expected_name = format!("a name of at most {MAX_PART_NAME} characters without control characters");
+        let named = |name: &str, least: usize| text::has_characters(name, least..=MAX_PART_NAME);
+        let expected_name = format!("a name of at most {MAX_PART_NAME} visible characters");
         let within =
             |point: Point| [point.x, point.y].iter().all(|c| c.unsigned_abs() <= MAX_COORDINATE.unsigned_abs());
         if self.sections.is_empty() || self.sections.len() > MAX_SECTIONS {
@@ -171,8 +174,9 @@ impl Plan {
         if !within(self.focal_point) {
             return invalid("focal_point".into(), format!("coordinates from -{MAX_COORDINATE} to {MAX_COORDINATE}"));
         }
+        let mut names = HashSet::new();
         for (n, name) in self.sections.iter().enumerate() {
-            if !named(name, 0) || self.sections[..n].contains(name) {
+            if !named(name, 0) || !names.insert(name) {
                 return invalid(format!("sections[{n}]"), format!("{expected_name}, not used before"));
             }
         }
@@ -181,8 +185,9 @@ impl Plan {
                 return invalid(format!("rows[{n}]"), format!("{expected_name}, in a section"));
             }
         }
+        names.clear();
         for (n, category) in self.categories.iter().enumerate() {
-            if !named(&category.name, 1) || self.categories[..n].iter().any(|other| other.name == category.name) {
+            if !named(&category.name, 1) || !names.insert(&category.name) {
                 return invalid(format!("categories[{n}]"), format!("{expected_name}, not used before"));
             }
             if category.price > MAX_PRICE {
@@ -210,10 +215,12 @@ impl Plan {
     }
 }
 
-/// Points of a row of so many seats, the `row`-th of its hall, its middle at x = 0.
-pub fn row_of_points(seats: usize, row: usize) -> impl Iterator<Item = Point> {
+/// Returns the points of a row of so many seats, the `row`-th of `rows`, its middle at x = 0. Rows of a hall of more than some
+/// 11,000 stand closer together, so that the last one is within bounds.
+pub fn row_of_points(seats: usize, row: usize, rows: usize) -> impl Iterator<Item = Point> {
     let whole = |n: usize| i32::try_from(n).unwrap_or(MAX_COORDINATE);
-    let (left, y) = (-(whole(seats) - 1).saturating_mul(SEAT_PITCH) / 2, whole(row).saturating_mul(ROW_PITCH));
+    let pitch = ROW_PITCH.min(MAX_COORDINATE / whole(rows).max(1));
+    let (left, y) = (-(whole(seats) - 1).saturating_mul(SEAT_PITCH) / 2, whole(row).saturating_mul(pitch));
     (0..seats).map(move |n| Point { x: left.saturating_add(whole(n).saturating_mul(SEAT_PITCH)), y })
 }
 
@@ -233,6 +240,17 @@ mod tests {
         assert_eq!(points, [(0, -50, 0), (0, 0, 0), (0, 50, 0), (1, -25, 90), (1, 25, 90)]);
         assert_eq!(plan.focal_point(), Point { x: 0, y: -180 });
         assert_eq!(plan.check(), Ok(()));
+    }
+
+    #[test]
+    fn a_list_of_20_000_rows_or_seats_stays_within_bounds() {
+        let label = |n: usize| SeatLabel::parse(&format!("{}{}", ["A", "B"][n % 2], n / 2)).unwrap();
+        let rows: Vec<_> = (0..20_000).map(label).collect();
+        let plan = Plan::of_list(&rows);
+        assert_eq!((plan.rows().len(), plan.check()), (20_000, Ok(())));
+        let row: Vec<_> = (0..20_000).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
+        let plan = Plan::of_list(&row);
+        assert_eq!((plan.rows().len(), plan.check()), (1, Ok(())));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::rules::caller::{Owner, is_theirs};
 use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
+mod details;
 pub(super) mod layout;
 
 pub(super) type Item = HashMap<String, AttributeValue>;

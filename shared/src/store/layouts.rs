@@ -81,6 +81,11 @@ impl Store {
         Err(StoreError::Undecided("the layout keeps changing".to_owned()))
     }
 
+    /// Whether a layout fits into the items that one may take.
+    pub fn fits(layout: &Layout) -> bool {
+        layout::fits(layout)
+    }
+
     /// Puts a layout where the one of a version is, or where there is none: its item, its parts and its entry in the list of
     /// theaters, in one transaction. Repeating it is safe: the condition holds for one writer only, and whoever lost is told.
     pub async fn put_layout(

@@ -31,6 +31,8 @@ pub struct GetSeats {
     pub consistent: bool,
     /// Mark the seats that this reservation holds.
     pub reservation: Option<ReservationId>,
+    /// The only section to show, by its name.
+    pub section: Option<String>,
     /// What the caller has seen of it before.
     pub seen: Option<Seen>,
     /// Who asks.
@@ -69,6 +71,9 @@ pub enum GetSeatsError {
     /// There is no such theater.
     #[error("no such theater")]
     TheaterNotFound,
+    /// The theater has other sections than the one to show.
+    #[error("no such section")]
+    UnknownSection(Vec<String>),
     /// The caller looks too often.
     #[error(transparent)]
     TooManyRequests(#[from] TooManyRequests),
@@ -77,10 +82,24 @@ pub enum GetSeatsError {
     Store(#[from] StoreError),
 }
 
+impl Source {
+    /// Returns its name in the header `X-Cache`, and in logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
 impl BoxOffice {
     /// Reads a theater's seats, or finds out that the caller has seen them already.
     pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<Looked, GetSeatsError> {
         let theater = &ask.theater;
+        if let Some(section) = &ask.section {
+            self.check_section(theater, section, tally).await?;
+        }
         if let Some(reservation) = ask.reservation {
             return Box::pin(self.with_own(ask, reservation, tally)).await.map(Looked::Seats);
         }
@@ -88,6 +107,24 @@ impl BoxOffice {
             return self.look_again(cache, theater, seen, tally).await;
         }
         self.seats_of(theater, ask.consistent, tally).await.map(Looked::Seats)
+    }
+
+    /// Refuses a section that the theater doesn't have, before anything is read for it.
+    ///
+    /// Where this instance knows the layout, a refusal draws on no budget. Else the layout has to be read for it, and that
+    /// draws.
+    async fn check_section(&self, theater: &TheaterId, section: &str, tally: &Tally) -> Result<(), GetSeatsError> {
+        let has = |layout: &Layout| layout.plan().sections().iter().any(|name| name == section);
+        let known = self.layouts.known(theater);
+        if known.as_deref().is_some_and(has) {
+            return Ok(());
+        }
+        if known.is_none() {
+            self.admit(tally).await?;
+        }
+        // It may be a new one.
+        let layout = self.layouts.get_newer(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+        if has(&layout) { Ok(()) } else { Err(GetSeatsError::UnknownSection(layout.plan().sections().to_vec())) }
     }
 
     /// Reads a theater's seats, whosever they are. `consistent` asks DynamoDB and nobody else.

@@ -6,6 +6,7 @@ mod get_seats;
 mod layouts;
 mod limits;
 mod look_again;
+mod map;
 mod reservations;
 mod reserve;
 mod reserve_best;
@@ -23,17 +24,19 @@ pub use get_seats::{GetSeats, GetSeatsError, SeatsView, Source};
 pub use layouts::Layouts;
 pub use limits::TooManyRequests;
 pub use look_again::{Looked, Seen};
+pub use map::MapError;
 pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use slots::Slots;
 pub use sync_cache::SyncCacheError;
-pub use theaters::{Expected, MOST_DROPPED, Put, PutError};
+pub use theaters::{Expected, MOST_DROPPED, Put, PutError, STORABLE};
 
 use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::rules::availability::LearnedSlot;
+use crate::rules::caller::LogKey;
 use crate::rules::layout::Layout;
 use crate::rules::limits::Limits;
 use crate::rules::names::TheaterId;
@@ -90,6 +93,12 @@ pub struct Terms {
     pub limits: Limits,
     /// How many proxies stand before the API whose word on a caller's address counts.
     pub trusted_proxies: usize,
+    /// The shortest reservation, in seconds.
+    pub shortest_reservation: u32,
+    /// An authorizer stands before the API, so that a caller can sign in.
+    pub has_authorizer: bool,
+    /// The key by which log lines name callers.
+    pub log_key: LogKey,
 }
 
 /// Who may change theaters.
@@ -140,6 +149,21 @@ impl BoxOffice {
     /// How long a reservation may last at the most, in seconds.
     pub fn longest_reservation(&self) -> u32 {
         self.terms.longest_reservation
+    }
+
+    /// Returns the shortest reservation, in seconds.
+    pub fn shortest_reservation(&self) -> u32 {
+        self.terms.shortest_reservation
+    }
+
+    /// Returns `true` if callers can sign in.
+    pub fn has_authorizer(&self) -> bool {
+        self.terms.has_authorizer
+    }
+
+    /// Returns the key by which log lines name callers.
+    pub fn log_key(&self) -> &LogKey {
+        &self.terms.log_key
     }
 
     /// Who may change theaters.

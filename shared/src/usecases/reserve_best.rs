@@ -13,6 +13,7 @@ use crate::rules::caller::Caller;
 use crate::rules::layout::Layout;
 use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::selection::{Conflict, Selection};
+use crate::rules::text;
 use crate::rules::time::EpochMillis;
 use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveRequest, StoreError, Wish};
 use crate::tally::Tally;
@@ -218,14 +219,16 @@ impl ReserveBest {
     fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
         let plan = layout.plan();
         let index = |place: Option<usize>| place.and_then(|place| u16::try_from(place).ok());
-        let section = match &self.section {
+        // Compared in the form in which they are stored.
+        let tidied = |name: &Option<String>| name.as_deref().map(|name| text::tidy(name).unwrap_or_default());
+        let section = match &tidied(&self.section) {
             None => None,
             Some(name) => match index(plan.sections().iter().position(|section| section == name)) {
                 None => return Err(ReserveBestError::UnknownSection(plan.sections().to_vec())),
                 found => found,
             },
         };
-        let category = match &self.category {
+        let category = match &tidied(&self.category) {
             None => None,
             Some(name) => match index(plan.categories().iter().position(|category| category.name == *name)) {
                 None => {

@@ -8,7 +8,7 @@ use crate::rules::layout::{InvalidLayout, Layout};
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::selection::Conflict;
 use crate::rules::time::EpochMillis;
-use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, TheaterEntry};
+use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, Store, TheaterEntry};
 use crate::tally::Tally;
 
 /// How often a layout that somebody else keeps changing is tried.
@@ -20,8 +20,11 @@ pub const MOST_DROPPED: usize = 5_000;
 /// believes the old one.
 const LONGEST_PUT: u64 = REMOVED_FOR as u64 - 180;
 
-/// Which layout is to be replaced, as the caller knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Phrase for a layout that the table takes.
+pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
+
+/// The condition on the layout that is to be replaced, as the caller knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// Nothing was said.
     Unsaid,
@@ -29,8 +32,8 @@ pub enum Expected {
     Whatever,
     /// Whichever there is, but one.
     Any,
-    /// The one of this version.
-    Version(u64),
+    /// One of these versions. None of them is a condition that nothing meets.
+    OneOf(Vec<u64>),
     /// None.
     Nothing,
 }
@@ -52,6 +55,9 @@ pub enum PutError {
     /// It isn't one.
     #[error(transparent)]
     Invalid(#[from] InvalidLayout),
+    /// It is larger than the table takes.
+    #[error("the layout is too large to be stored")]
+    TooLarge,
     /// Replacing needs to be said.
     #[error("there is a layout already, of version {0}")]
     ReplaceUnsaid(u64),
@@ -91,8 +97,8 @@ impl BoxOffice {
     /// Puts a layout under a version above the one there, and above every one there ever was: versions follow the clock, so
     /// that a theater made anew never meets its old positions in the cache. Gives its version.
     ///
-    /// Repeating it is safe: what is there already is unchanged, whatever the caller expects. Seats that are dropped are
-    /// marked before, so that nobody can have them by the old layout; see [`crate::store`].
+    /// Repeating it is safe: a layout that is there already is unchanged, if this can be the repeat of the request that put it.
+    /// Seats that are dropped are marked before, so that no instance sells them by the old layout. See [`crate::store`].
     pub async fn put_theater(
         &self,
         theater: &TheaterId,
@@ -103,15 +109,20 @@ impl BoxOffice {
         for _ in 0..TRIES {
             let old = self.store.layout_to_replace(theater, tally).await?;
             if let Some((old, _)) = &old
-                && (&old.name, old.seats(), old.plan()) == (&wanted.name, &wanted.seats[..], &wanted.plan)
+                && (&old.name, old.seats(), old.plan(), old.details())
+                    == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
+                expect_repeat(&expected, old.version)?;
                 return Ok((Put::Unchanged, old.version));
             }
             let version = old.as_ref().map(|(old, _)| old.version);
-            expect(expected, version)?;
+            expect(&expected, version)?;
             let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
-            let NewLayout { name, seats, plan } = wanted;
-            let new = Layout::with_plan(theater.clone(), name.clone(), next, seats.clone(), plan.clone())?;
+            let new = wanted.clone().into_layout(theater.clone(), next)?;
+            // Before seats are marked, so that nothing is changed.
+            if !Store::fits(&new) {
+                return Err(PutError::TooLarge);
+            }
             let dropped = old.as_ref().map(|(old, _)| old.dropped_by(&new)).unwrap_or_default();
             let removal = self.remove(theater, old.as_ref().map(|(old, _)| old), &dropped, tally).await?;
             let replaces = old.as_ref().map(|(_, replaces)| *replaces);
@@ -137,7 +148,7 @@ impl BoxOffice {
         for _ in 0..TRIES {
             let Some((old, replaces)) = self.store.layout_to_replace(theater, tally).await? else { return Ok(false) };
             if expected != Expected::Unsaid {
-                expect(expected, Some(old.version))?;
+                expect(&expected, Some(old.version))?;
             }
             let all: Vec<_> = old.seats().iter().collect();
             let removal = self.remove(theater, Some(&old), &all, tally).await?;
@@ -249,13 +260,27 @@ struct Removal {
     marks: Vec<Mark>,
 }
 
-/// Whether what is there is what the caller expects.
-fn expect(expected: Expected, there: Option<u64>) -> Result<(), PutError> {
+/// Refuses a request whose condition isn't met.
+fn expect(expected: &Expected, there: Option<u64>) -> Result<(), PutError> {
     match (expected, there) {
         (Expected::Unsaid, Some(version)) => Err(PutError::ReplaceUnsaid(version)),
-        (Expected::Version(wanted), there) if there != Some(wanted) => Err(PutError::Unexpected(there)),
+        (Expected::OneOf(wanted), there) if !there.is_some_and(|there| wanted.contains(&there)) => {
+            Err(PutError::Unexpected(there))
+        }
         (Expected::Nothing, Some(version)) => Err(PutError::Unexpected(Some(version))),
         (Expected::Any, None) => Err(PutError::Unexpected(None)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a request for the layout that is there, of this version, unless an earlier request of the same caller can have put
+/// it: one that named the version before (RFC 9110, 13.1.1), or made no condition.
+fn expect_repeat(expected: &Expected, there: u64) -> Result<(), PutError> {
+    match expected {
+        Expected::Nothing => Err(PutError::Unexpected(Some(there))),
+        Expected::OneOf(wanted) if !wanted.iter().any(|wanted| *wanted <= there) => {
+            Err(PutError::Unexpected(Some(there)))
+        }
         _ => Ok(()),
     }
 }

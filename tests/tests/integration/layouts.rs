@@ -5,7 +5,6 @@ use std::process::Output;
 
 use boxoffice::document::NewLayout;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::plan::Plan;
 use boxoffice::tally::Tally;
 use boxoffice::usecases::{Expected, Put, PutError};
 use boxoffice_tests::{Call, Setup, World, engines};
@@ -13,7 +12,7 @@ use serde_json::json;
 
 async fn put(world: &World, labels: &[&str]) -> Result<Put, PutError> {
     let seats: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-    let layout = NewLayout { name: "Nine".to_owned(), plan: Plan::of_list(&seats), seats };
+    let layout = NewLayout::of_list("Nine", seats);
     let nine = TheaterId::parse("9").unwrap();
     world.office.put_theater(&nine, &layout, Expected::Whatever, &Tally::default()).await.map(|(put, _)| put)
 }
@@ -89,7 +88,7 @@ async fn a_bad_file_writes_nothing_and_is_told_by_file_and_field() {
     let output = load(&world.table, &file);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("bad.json: theaters[1].seats[1]: expected a seat label of 1 to 16"), "{said}");
+    assert!(said.contains("bad.json: theaters[1].seats[1]: expected a seat label of 1 to 36"), "{said}");
     assert_eq!(world.item_count().await, 2, "not the good one either");
     let missing = load(&world.table, &folder.path().join("none.json"));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("none.json"));

@@ -183,7 +183,7 @@ async fn booking_k_seats_costs_one_transaction_of_2k_plus_2_units() {
 async fn ten_long_labels_still_make_a_booking_of_one_unit_pair() {
     let counted = Counted::new().await;
     let theater = "t".repeat(64);
-    let labels: Vec<_> = (0..10).map(|n| format!("ABCDEFGHIJKLMN-{n}")).collect();
+    let labels: Vec<_> = (0..10).map(|n| format!("0188c0de-0000-7000-8000-00000000b00{n}")).collect();
     let labels: Vec<_> = labels.iter().map(String::as_str).collect();
     counted.world.put_theater(&theater, "Long", &labels).await;
     counted.cost(Call::get_seats(&theater).query("consistent=true")).await;
@@ -271,4 +271,44 @@ async fn every_call_to_dynamodb_is_a_write_with_a_condition_or_a_strong_read() {
             other => panic!("{other}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_map_of_a_known_hall_costs_nothing_and_states_cost_a_look() {
+    let counted = Counted::new().await;
+    for query in ["".to_owned(), format!("version={}", version(&counted).await)] {
+        let (map, cost) = counted.cost(Call::map("1").query(&query)).await;
+        assert_eq!((map.status, cost), (200, (0, calls(&[]), 0.0)), "{query}");
+        let (unchanged, cost) =
+            counted.cost(Call::map("1").query(&query).header("If-None-Match", map.header("etag"))).await;
+        assert_eq!((unchanged.status, cost), (304, (0, calls(&[]), 0.0)));
+    }
+    let states = || Call::get_seats("1").query("view=states");
+    counted.cost(states()).await;
+    let (hit, cost) = counted.cost(states()).await;
+    assert_eq!((hit.header("x-cache"), cost), ("hit", (1, calls(&[]), 0.0)));
+    let (unchanged, cost) = counted.cost(states().header("If-None-Match", hit.header("etag"))).await;
+    assert_eq!((unchanged.status, cost), (304, (1, calls(&[]), 0.0)));
+}
+
+#[tokio::test]
+async fn a_map_of_a_version_that_is_not_there_reads_the_layout_once_in_five_seconds() {
+    let counted = Counted::new().await;
+    let version = version(&counted).await;
+    for (millis, version, names) in [
+        (5_000, version + 1, vec!["GetItem"]),
+        (5_001, version + 1, vec![]),
+        (9_999, version + 2, vec![]),
+        (10_000, version + 1, vec!["GetItem"]),
+        (20_000, version - 1, vec![]),
+    ] {
+        counted.world.at(millis);
+        let (reply, cost) = counted.cost(Call::map("1").query(&format!("version={version}"))).await;
+        assert_eq!((reply.code(), cost.1), ("layout_version_not_found", calls(&names)), "{millis} ms");
+    }
+}
+
+async fn version(counted: &Counted) -> u64 {
+    let (shown, _) = counted.cost(Call::map("1")).await;
+    shown.body["layout_version"].as_u64().unwrap()
 }

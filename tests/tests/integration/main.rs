@@ -21,6 +21,7 @@ mod layouts;
 mod ledger;
 mod life;
 mod limits;
+mod no_call_does_more;
 mod observer;
 mod papers;
 mod privileges;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use boxoffice::http::ROUTES;
+use boxoffice::http::errors::PAGES;
+use boxoffice::http::problem::Code;
+use boxoffice::http::routes::ROUTES;
 use boxoffice_local::template::TableDefinition;
 use serde::Deserialize;
 use serde_json::Value;
@@ -58,9 +60,10 @@ fn watch_routes() -> Routes {
 
 #[test]
 fn template_and_watch_have_the_routes_that_the_code_has() {
-    let code = ROUTES.iter().map(|(route, function)| {
-        let (method, path) = route.split_once(' ').unwrap();
-        (method.to_owned(), path.to_owned(), (*function).to_owned())
+    let code = ROUTES.iter().flat_map(|route| {
+        let methods = [Some(route.method()), route.is_safe().then_some("HEAD")];
+        let of = |method: &str| (method.to_owned(), route.path().to_owned(), route.function.to_owned());
+        methods.into_iter().flatten().map(of).collect::<Vec<_>>()
     });
     let code: Routes = code.collect();
     assert_eq!(template_routes(), code);
@@ -85,15 +88,26 @@ fn the_openapi_document_has_the_same_routes_and_every_code() {
     let template = template_routes().into_iter().filter(|(method, _, _)| method != "HEAD");
     let template: BTreeSet<_> = template.map(|(method, path, _)| (method, path)).collect();
     assert_eq!(template.difference(&routes).collect::<Vec<_>>(), Vec::<&(String, String)>::new());
-    // Every code that the product can answer; `Code::parts` has each once.
-    let source = read("shared/src/http/problem.rs");
-    let source = source.split("/// An error on its way out.").next().unwrap();
-    let codes = source.split("=> (\"").skip(1).chain(source.split("=> {\n                (\"").skip(1));
-    let codes: BTreeSet<_> = codes.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+    let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
     let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
     let documented: BTreeSet<_> =
         code["x-extensible-enum"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect();
-    assert_eq!(codes.difference(&documented).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(codes, documented);
+}
+
+/// Each code has a page, and docs/errors has no other.
+#[test]
+fn each_code_has_a_page_whose_example_the_openapi_document_has() {
+    let folder = boxoffice_local::checkout::root().unwrap().join("docs/errors");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: BTreeSet<_> = names.map(|name| name.trim_end_matches(".md").to_owned()).collect();
+    assert_eq!(names, Code::ALL.iter().map(|code| code.as_str().to_owned()).collect());
+    let schema = serde_json::json!({ "$ref": "#/components/schemas/Problem" });
+    for (code, page) in PAGES {
+        let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let example: Value = serde_json::from_str(example).unwrap();
+        boxoffice_tests::contract::valid(&schema, &example).unwrap_or_else(|why| panic!("{}: {why}", code.as_str()));
+    }
 }
 
 #[test]

@@ -3,13 +3,14 @@ use std::sync::Arc;
 
 use lambda_http::Response;
 use proptest::prelude::*;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::*;
 use crate::http::content::Told;
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::names::{SeatLabel, TheaterId};
-use crate::rules::plan::{Plan, Point, Row};
+use crate::rules::plan::{Place, Plan, Point, Row};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 use crate::usecases::{Slots, Source};
 
@@ -21,6 +22,7 @@ struct SeatsBody<'a> {
     seats: Vec<&'a str>,
     reserved: usize,
     booked: usize,
+    layout_version: u64,
 }
 
 fn slot() -> impl Strategy<Value = Slot> {
@@ -34,7 +36,7 @@ fn slot() -> impl Strategy<Value = Slot> {
 
 /// Seats of two sections, and what is known of each.
 fn hall() -> impl Strategy<Value = Vec<(String, bool, Slot)>> {
-    prop::collection::hash_map("[A-Za-z0-9-]{1,16}", (any::<bool>(), slot()), 1..60)
+    prop::collection::hash_map("[A-Za-z0-9_-]{1,36}", (any::<bool>(), slot()), 1..60)
         .prop_map(|hall| hall.into_iter().map(|(label, (left, slot))| (label, left, slot)).collect())
 }
 
@@ -57,7 +59,7 @@ fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsVie
 proptest! {
     #[test]
     fn the_body_is_the_one_that_a_serialiser_writes_of_it(
-        name in "[^\\p{Cc}]{1,200}",
+        name in "[a-z\"\\\\é座]{1,200}",
         hall in hall(),
         now in 94_000..106_000_u64,
         section in prop::option::of(any::<bool>()),
@@ -71,13 +73,30 @@ proptest! {
             seats: shown.iter().filter(|(.., slot)| slot.is_available(now)).map(|(label, ..)| label.as_str()).collect(),
             reserved: count(SeatStatus::Reserved),
             booked: count(SeatStatus::Booked),
+            layout_version: 7,
         };
         let expected = serde_json::to_string(&expected).unwrap();
         let view = view(&name, &hall, now);
         let section = section.map(|left| if left { "left" } else { "right" });
-        let body = Shown::of(&view.layout, false, section).unwrap().body(&view).unwrap();
+        let body = Shown::of(&view.layout, View::Seats, section).unwrap().body(&view).unwrap();
         let told = serde_json::to_string(&Told::from(Response::new(body))).unwrap();
         let told: Value = serde_json::from_str(&told).unwrap();
         prop_assert_eq!(told["body"].as_str(), Some(expected.as_str()));
+    }
+
+    #[test]
+    fn states_are_a_letter_for_each_seat_in_layout_order(hall in hall(), now in 94_000..106_000_u64) {
+        let view = view("Hall", &hall, EpochMillis(now));
+        let body = Shown::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
+        let told: Value = serde_json::from_str(&body.text()).unwrap();
+        let letters = hall.iter().map(|(.., slot)| match slot.shows(EpochMillis(now)) {
+            SeatStatus::Available => 'a',
+            SeatStatus::Reserved => 'r',
+            SeatStatus::Booked => 'b',
+        });
+        let letters: String = letters.collect();
+        let count = |wanted| letters.chars().filter(|letter| *letter == wanted).count();
+        prop_assert_eq!(told, serde_json::json!({ "theater_id": "a:1", "layout_version": 7, "states": letters,
+            "available": count('a'), "reserved": count('r'), "booked": count('b') }));
     }
 }

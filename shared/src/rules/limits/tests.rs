@@ -34,9 +34,13 @@ impl Play {
     }
 
     fn ask(&mut self, now: u64) -> Verdict {
+        self.ask_for(1, now)
+    }
+
+    fn ask_for(&mut self, cost: u32, now: u64) -> Verdict {
         // As Redis does: the key ends so many milliseconds after the one in which it was written.
         let stored = self.stored.take().filter(|(_, until)| now / 1_000 < *until);
-        let (verdict, store) = self.limit.judge(stored.as_ref().map(|(bytes, _)| bytes.as_slice()), now);
+        let (verdict, store) = self.limit.judge(stored.as_ref().map(|(bytes, _)| bytes.as_slice()), cost, now);
         self.stored = store.map(|store| (store.bytes, now / 1_000 + store.life)).or(stored);
         verdict
     }
@@ -44,19 +48,50 @@ impl Play {
 
 proptest! {
     #[test]
-    fn no_window_lets_more_through_than_the_burst_and_the_rate(limit in limit(), pauses in pauses()) {
+    fn no_window_lets_more_units_through_than_the_burst_and_the_rate(
+        limit in limit(), pauses in pauses(), costs in prop::collection::vec(0..30_u32, 120)
+    ) {
         let (mut play, mut now, mut through) = (Play::new(limit), NOW, Vec::new());
-        for (intervals, micros) in pauses {
+        for ((intervals, micros), cost) in pauses.into_iter().zip(costs) {
             now += intervals * limit.interval() + micros;
-            if play.ask(now).allowed {
-                through.push(now);
+            if play.ask_for(cost, now).allowed {
+                through.push((now, u64::from(cost.clamp(1, limit.burst))));
             }
         }
-        for (at, from) in through.iter().enumerate() {
-            for (count, to) in (1..).zip(&through[at..]) {
-                prop_assert!(count <= u64::from(limit.burst) + (to - from) / limit.interval());
+        for (at, (from, _)) in through.iter().enumerate() {
+            let mut units = 0;
+            for (to, cost) in &through[at..] {
+                units += cost;
+                prop_assert!(units <= u64::from(limit.burst) + (to - from) / limit.interval());
             }
         }
+    }
+
+    #[test]
+    fn a_dear_request_is_let_through_at_the_latest_when_the_budget_is_whole(
+        limit in limit(), used in prop::collection::vec(1..30_u32, 0..20), cost in 1..100_u32
+    ) {
+        let mut play = Play::new(limit);
+        for cost in used {
+            play.ask_for(cost, NOW);
+        }
+        let verdict = play.ask_for(cost, NOW);
+        let standing = limit.standing(Activity::Looking, cost, verdict);
+        prop_assert_eq!(standing.retry_after.is_none(), verdict.allowed);
+        if let Some(seconds) = standing.retry_after {
+            let at = |wait: u64| Play { limit, stored: play.stored.clone() }.ask_for(cost, NOW + wait * 1_000_000);
+            prop_assert!(at(seconds).allowed && (seconds == 1 || !at(seconds - 1).allowed));
+            prop_assert!(at(standing.reset).allowed, "the whole burst is there");
+        }
+    }
+
+    #[test]
+    fn units_at_once_are_as_many_requests(limit in limit(), cost in 1..20_u32) {
+        prop_assume!(cost <= limit.burst);
+        let (mut one, mut many) = (Play::new(limit), Play::new(limit));
+        let dear = one.ask_for(cost, NOW);
+        let single = (0..cost).map(|_| many.ask(NOW)).last().unwrap();
+        prop_assert_eq!((dear.allowed, dear.whole_at), (single.allowed, single.whole_at));
     }
 
     #[test]
@@ -65,7 +100,7 @@ proptest! {
         for (intervals, micros) in pauses {
             now += intervals * limit.interval() + micros;
             let verdict = play.ask(now);
-            let standing = limit.standing(Activity::Looking, verdict);
+            let standing = limit.standing(Activity::Looking, 1, verdict);
             let at = |wait: u64| Play { limit, stored: play.stored.clone() }.ask(now + wait);
             prop_assert!(standing.remaining < u64::from(limit.burst), "this one is taken");
             prop_assert_eq!(standing.retry_after.is_none(), verdict.allowed);
@@ -77,7 +112,7 @@ proptest! {
             }
             let left = verdict.whole_at - now;
             prop_assert!(left <= standing.reset * 1_000_000 && left > (standing.reset - 1) * 1_000_000);
-            let whole = limit.standing(Activity::Looking, at(standing.reset * 1_000_000));
+            let whole = limit.standing(Activity::Looking, 1, at(standing.reset * 1_000_000));
             prop_assert_eq!(whole.remaining + 1, u64::from(limit.burst), "all but the one that asks");
         }
     }
@@ -89,7 +124,7 @@ proptest! {
         for _ in 0..used {
             verdict = play.ask(NOW);
         }
-        let remaining = limit.standing(Activity::Writing, verdict).remaining;
+        let remaining = limit.standing(Activity::Writing, 1, verdict).remaining;
         prop_assume!(remaining < 5_000);
         for _ in 0..remaining {
             prop_assert!(play.ask(NOW).allowed);
@@ -111,12 +146,12 @@ proptest! {
         play.ask(now);
         prop_assert!(play.ask(now + limit.interval()).allowed, "one interval, and there is room for one");
         let whole = play.ask(now + limit.interval() + limit.tolerance());
-        prop_assert_eq!(limit.standing(Activity::Looking, whole).remaining + 1, u64::from(limit.burst));
+        prop_assert_eq!(limit.standing(Activity::Looking, 1, whole).remaining + 1, u64::from(limit.burst));
     }
 
     #[test]
     fn whatever_is_stored_is_survived(limit in limit(), bytes in prop::collection::vec(any::<u8>(), 0..20)) {
-        let (verdict, _) = limit.judge(Some(&bytes), NOW);
+        let (verdict, _) = limit.judge(Some(&bytes), 1, NOW);
         prop_assert!(verdict.whole_at > NOW - 1 && verdict.whole_at <= NOW + limit.tolerance());
     }
 }
@@ -126,7 +161,7 @@ fn nothing_is_kept_for_longer_than_a_minute_and_its_rounding() {
     for per_minute in 1..=Limit::MOST {
         let limit = Limit::new(per_minute, per_minute).unwrap();
         let furthest = (NOW + limit.tolerance() + 1).to_string();
-        let (_, store) = limit.judge(Some(furthest.as_bytes()), NOW);
+        let (_, store) = limit.judge(Some(furthest.as_bytes()), 1, NOW);
         assert!(store.unwrap().life <= 60_062, "{per_minute}");
     }
 }
@@ -144,7 +179,7 @@ fn a_limit_lets_its_burst_through_and_then_its_rate() {
     let limit = Limit::new(60, 3).unwrap();
     let mut play = Play::new(limit);
     let mut ask = |millis: u64| {
-        let standing = limit.standing(Activity::Looking, play.ask(NOW + millis * 1_000));
+        let standing = limit.standing(Activity::Looking, 1, play.ask(NOW + millis * 1_000));
         (standing.remaining, standing.reset, standing.retry_after)
     };
     assert_eq!(ask(0), (2, 1, None));

@@ -1,4 +1,5 @@
-//! A layout as it lies in the table: labels as one text, the plan packed, in further items where one is too small.
+//! A layout as it lies in the table: labels as one text, the plan and its details packed, in further items where one is too
+//! small. Labels that are too long for the layout's own item are packed as well.
 
 use std::io::{Read, Write};
 
@@ -9,7 +10,9 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
+use super::details::StoredDetails;
 use super::{Item, attribute, join, key, layout_key, n, number, ordinal, s, seat_list, text, theater_pk, unreadable};
+use crate::rules::details::Details;
 use crate::rules::layout::Layout;
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::plan::{Category, Place, Plan, Point, Row};
@@ -18,10 +21,12 @@ use crate::store::{StoreError, TheaterEntry};
 /// Bytes that one item is filled with: an item has 400 KB at the most, names of attributes included
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 const MOST_BYTES: usize = 380_000;
-/// Bytes that a packed plan may unfold to: some ten times what the largest has.
-const MOST_UNPACKED: u64 = 16 * 1024 * 1024;
-/// Further items that a plan may take.
-const MOST_PARTS: usize = 8;
+/// Bytes of labels that the layout's own item holds. It holds those of most halls.
+const MOST_LABELS: usize = 340_000;
+/// Most bytes that a packed plan may unfold to. A layout whose answers fit into a response has at most some 10 MB.
+const MOST_UNPACKED: u64 = 24 * 1024 * 1024;
+/// Most further items that a plan may take. A transaction holds 4 MB, and replacing a layout deletes the items of the old one.
+const MOST_PARTS: usize = 4;
 
 /// A layout's own item, as far as that goes.
 #[derive(Debug)]
@@ -30,7 +35,8 @@ pub(in crate::store) struct StoredLayout {
     /// How many further items its plan is in.
     pub(in crate::store) parts: usize,
     name: String,
-    seats: Vec<SeatLabel>,
+    /// Nothing where the labels are packed.
+    seats: Option<Vec<SeatLabel>>,
     /// Nothing for a mere list.
     plan: Option<Vec<u8>>,
 }
@@ -38,6 +44,9 @@ pub(in crate::store) struct StoredLayout {
 /// A plan in columns: each has one entry a seat, so that what hardly changes packs to hardly anything.
 #[derive(Serialize, Deserialize)]
 struct Columns {
+    /// The labels, where the layout's own item doesn't have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    labels: Option<String>,
     focal: [i32; 2],
     sections: Vec<String>,
     rows: Vec<(String, u16)>,
@@ -49,21 +58,35 @@ struct Columns {
     category: Vec<u16>,
     /// Which seats are.
     accessible: Vec<u32>,
+    #[serde(default, skip_serializing_if = "StoredDetails::is_empty")]
+    details: StoredDetails,
+}
+
+/// A packed plan, read back.
+struct Unpacked {
+    labels: Option<Vec<SeatLabel>>,
+    plan: Plan,
+    details: Details,
 }
 
 /// A layout's items: its own, and the parts of its plan.
 pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), StoreError> {
     let mut item = layout_key(&layout.theater);
-    let seats = join(layout.seats());
-    let room = MOST_BYTES.saturating_sub(seats.len() + layout.name.len());
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
-    item.insert(attribute::SEATS.to_owned(), s(seats));
     item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
-    if *layout.plan() == Plan::of_list(layout.seats()) {
+    let labels = join(layout.seats());
+    let (labels, inside) = if labels.len() <= MOST_LABELS { (None, Some(labels)) } else { (Some(labels), None) };
+    let taken = layout.name.len() + inside.as_ref().map_or(0, String::len);
+    match inside {
+        Some(inside) => item.insert(attribute::SEATS.to_owned(), s(inside)),
+        None => item.insert(attribute::SEAT_COUNT.to_owned(), n(layout.seats().len() as u64)),
+    };
+    let is_list = *layout.details() == Details::default() && *layout.plan() == Plan::of_list(layout.seats());
+    if is_list && labels.is_none() {
         return Ok((item, Vec::new()));
     }
-    let packed = pack(layout.plan())?;
-    if packed.len() <= room {
+    let packed = pack(layout, labels)?;
+    if packed.len() <= MOST_BYTES.saturating_sub(taken) {
         item.insert(attribute::PLAN.to_owned(), AttributeValue::B(Blob::new(packed)));
         return Ok((item, Vec::new()));
     }
@@ -78,6 +101,16 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
         item
     });
     Ok((item, parts.collect()))
+}
+
+/// Whether a layout fits into as many items as one may take.
+pub(in crate::store) fn fits(layout: &Layout) -> bool {
+    let most = MOST_PARTS * MOST_BYTES;
+    let columns = columns(layout, Some(join(layout.seats())));
+    // Packing takes time, and makes hardly anything larger.
+    columns
+        .and_then(|text| if text.len() <= most * 9 / 10 { Ok(text) } else { deflate(&text) })
+        .is_ok_and(|packed| packed.len() <= most)
 }
 
 /// The keys of a layout's parts.
@@ -112,7 +145,11 @@ pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreErr
 
 /// Name, version and number of seats of a layout's own item.
 pub(in crate::store) fn summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
-    let seats = text(item, attribute::SEATS)?.split(' ').count();
+    let seats = if item.contains_key(attribute::SEATS) {
+        text(item, attribute::SEATS)?.split(' ').count()
+    } else {
+        usize::try_from(number(item, attribute::SEAT_COUNT)?).unwrap_or(usize::MAX)
+    };
     Ok((text(item, attribute::NAME)?.to_owned(), ordinal(item, attribute::LAYOUT_VERSION)?, seats))
 }
 
@@ -130,7 +167,7 @@ impl StoredLayout {
             version: ordinal(item, attribute::LAYOUT_VERSION)?,
             parts,
             name: text(item, attribute::NAME)?.to_owned(),
-            seats: seat_list(item)?,
+            seats: item.contains_key(attribute::SEATS).then(|| seat_list(item)).transpose()?,
             plan: item.contains_key(attribute::PLAN).then(|| bytes(item).map(<[u8]>::to_vec)).transpose()?,
         })
     }
@@ -146,12 +183,17 @@ impl StoredLayout {
         for part in parts {
             packed.get_or_insert_default().extend_from_slice(bytes(part)?);
         }
-        let layout = match packed {
-            None => Layout::new(theater.clone(), self.name, self.version, self.seats),
-            Some(packed) => {
-                let plan = unpack(&packed).map_err(|why| unreadable(item, attribute::PLAN, &why))?;
-                Layout::with_plan(theater.clone(), self.name, self.version, self.seats, plan)
+        let Self { name, version, seats, .. } = self;
+        let unpacked = packed.map(|packed| unpack(&packed)).transpose();
+        let unpacked = unpacked.map_err(|why| unreadable(item, attribute::PLAN, &why))?;
+        let theater = theater.clone();
+        let layout = match (seats, unpacked) {
+            (Some(seats), None) => Layout::new(theater, name, version, seats),
+            (Some(seats), Some(Unpacked { labels: None, plan, details }))
+            | (None, Some(Unpacked { labels: Some(seats), plan, details })) => {
+                Layout::with_plan(theater, name, version, seats, plan).and_then(|layout| layout.with_details(details))
             }
+            _ => return Err(unreadable(item, attribute::SEATS, "expected labels, here or in the plan")),
         };
         layout.map_err(|error| unreadable(item, attribute::SEATS, &error.to_string()))
     }
@@ -164,9 +206,15 @@ fn bytes(item: &Item) -> Result<&[u8], StoreError> {
     }
 }
 
-fn pack(plan: &Plan) -> Result<Vec<u8>, StoreError> {
+fn pack(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreError> {
+    deflate(&columns(layout, labels)?)
+}
+
+fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreError> {
+    let plan = layout.plan();
     let places = plan.places();
     let columns = Columns {
+        labels,
         focal: [plan.focal_point().x, plan.focal_point().y],
         sections: plan.sections().to_vec(),
         rows: plan.rows().iter().map(|row| (row.name.clone(), row.section)).collect(),
@@ -176,17 +224,18 @@ fn pack(plan: &Plan) -> Result<Vec<u8>, StoreError> {
         y: places.iter().map(|place| place.point.y).collect(),
         category: places.iter().map(|place| place.category.map_or(0, |index| index + 1)).collect(),
         accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(position, _)| position).collect(),
+        details: StoredDetails::of(layout.details()),
     };
-    let failed = |error: std::io::Error| StoreError::Broken(format!("a plan can't be packed: {error}"));
-    let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
-    serde_json::to_vec(&columns)
-        .map_err(std::io::Error::other)
-        .and_then(|text| packed.write_all(&text))
-        .map_err(failed)?;
-    packed.finish().map_err(failed)
+    serde_json::to_vec(&columns).map_err(|error| StoreError::Broken(format!("a plan can't be written: {error}")))
 }
 
-fn unpack(packed: &[u8]) -> Result<Plan, String> {
+fn deflate(text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
+    let packed = packed.write_all(text).and_then(|()| packed.finish());
+    packed.map_err(|error| StoreError::Broken(format!("a plan can't be packed: {error}")))
+}
+
+fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
     let mut text = Vec::new();
     DeflateDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut text).map_err(|error| error.to_string())?;
     let columns: Columns = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
@@ -209,13 +258,18 @@ fn unpack(packed: &[u8]) -> Result<Plan, String> {
     let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
     let categories = columns.categories.into_iter().map(|(name, price, currency)| Category { name, price, currency });
     let focal_point = Point { x: columns.focal[0], y: columns.focal[1] };
-    Plan::new(focal_point, columns.sections, rows.collect(), categories.collect(), places)
-        .map_err(|error| error.to_string())
+    let plan = Plan::new(focal_point, columns.sections, rows.collect(), categories.collect(), places);
+    let plan = plan.map_err(|error| error.to_string())?;
+    let labels = columns.labels.map(|labels| labels.split(' ').map(SeatLabel::parse).collect::<Result<_, _>>());
+    let labels = labels.transpose().map_err(|error| error.to_string())?;
+    let details = columns.details.into_details()?;
+    Ok(Unpacked { labels, plan, details })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::details::{CategoryDetails, Extra, Outline, SeatDetails, SectionDetails, Stage};
 
     fn read(theater: &TheaterId, (item, parts): &(Item, Vec<Item>)) -> Result<Layout, StoreError> {
         StoredLayout::read(item)?.whole(theater, item, parts)
@@ -225,7 +279,7 @@ mod tests {
     fn largest(seats: usize) -> Layout {
         let mut rng = fastrand::Rng::with_seed(7);
         let label = |n: usize, rng: &mut fastrand::Rng| {
-            let tail: String = std::iter::repeat_with(|| rng.alphanumeric()).take(11).collect();
+            let tail: String = std::iter::repeat_with(|| rng.alphanumeric()).take(31).collect();
             SeatLabel::parse(&format!("{n:05}{tail}")).unwrap()
         };
         let labels: Vec<_> = (0..seats).map(|n| label(n, &mut rng)).collect();
@@ -243,7 +297,14 @@ mod tests {
         });
         let places = places.collect();
         let plan = Plan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
-        Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), 9, labels, plan).unwrap()
+        let layout = Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), 9, labels, plan).unwrap();
+        let mut details = Details::default();
+        let mut text = |n: usize| std::iter::repeat_with(|| rng.alphanumeric()).take(n).collect::<String>();
+        for position in 0..u32::try_from(seats).unwrap() {
+            let id = Some(format!("{position:05}{}", text(31)));
+            details.seats.insert(position, SeatDetails { external_id: id, ..SeatDetails::default() });
+        }
+        layout.with_details(details).unwrap()
     }
 
     fn size(item: &Item) -> usize {
@@ -262,6 +323,49 @@ mod tests {
         let sizes: Vec<_> = std::iter::once(&items.0).chain(&items.1).map(size).collect();
         println!("20,000 seats at random: items of {sizes:?} bytes");
         assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 400_000), "{sizes:?}");
+        assert!(!items.0.contains_key("seats") && fits(&layout));
+        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
+        assert_eq!(summary(&items.0).unwrap().2, 20_000);
+    }
+
+    #[test]
+    fn a_layout_that_no_items_hold_does_not_fit() {
+        let (layout, mut details) = (largest(20_000), Details::default());
+        let mut rng = fastrand::Rng::with_seed(8);
+        for position in 0..20_000 {
+            let note = Some(std::iter::repeat_with(|| rng.alphanumeric()).take(150).collect());
+            details.seats.insert(position, SeatDetails { note, ..SeatDetails::default() });
+        }
+        let layout = layout.with_details(details).unwrap();
+        assert!(!fits(&layout));
+        assert!(write(&layout).is_err());
+    }
+
+    #[test]
+    fn every_detail_is_stored_and_read_back() {
+        let name = |text: &str| [("de".to_owned(), text.to_owned())].into();
+        let extra = || Extra::of(r#"{"a":[1,null]}"#.to_owned());
+        let outline = || Some(Outline(vec![[(0, 0), (9, 0), (0, 9)].map(|(x, y)| Point { x, y }).to_vec()]));
+        let seat = SeatDetails {
+            number: Some("7a".to_owned()),
+            note: Some("Behind a pillar".to_owned()),
+            restricted_view: true,
+            external_id: Some("Ряд 1".to_owned()),
+            extra: extra(),
+        };
+        let section =
+            SectionDetails { label: Some("P".to_owned()), names: name("P"), outline: outline(), extra: extra() };
+        let details = Details {
+            names: name("Saal"),
+            extra: extra(),
+            stage: Some(Stage { label: Some("Stage".to_owned()), outline: outline() }),
+            sections: [(0, section)].into(),
+            kinds: [(1, "table".to_owned())].into(),
+            categories: [(2, CategoryDetails { names: name("K"), extra: extra() })].into(),
+            seats: [(9, seat)].into(),
+        };
+        let layout = largest(20).with_details(details).unwrap();
+        let items = write(&layout).unwrap();
         assert_eq!(read(&layout.theater, &items).unwrap(), layout);
     }
 
@@ -294,7 +398,7 @@ mod tests {
             assert!(with(plan).contains("plan"));
         }
         assert!(with(AttributeValue::B(Blob::new(bomb.finish().unwrap()))).contains("plan"));
-        let other = pack(largest(11).plan()).unwrap();
+        let other = pack(&largest(11), None).unwrap();
         assert!(with(AttributeValue::B(Blob::new(other))).contains("11"), "a plan of another number of seats");
     }
 }

@@ -4,6 +4,7 @@ mod best_available;
 mod book;
 mod bookings;
 mod get_seats;
+mod map;
 mod problems;
 mod reservations;
 mod reserve;

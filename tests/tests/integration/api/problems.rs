@@ -12,7 +12,7 @@ fn is_problem(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.header("content-type"), "application/problem+json");
     assert_eq!(reply.header("cache-control"), "no-store");
     assert_eq!(reply.body["status"], status);
-    assert_eq!(reply.text("type"), format!("urn:problem-type:boxoffice:{code}"));
+    assert_eq!(reply.text("type"), format!("https://api.example/v1/errors/{code}"));
     assert_eq!(reply.text("request_id"), "8476a536-e9f4-11e8-9739-2dfe598c3fcd");
     assert!(!reply.text("title").is_empty() && !reply.text("detail").is_empty());
     assert!(reply.text("instance").starts_with("/v1/theaters/"));
@@ -30,22 +30,22 @@ async fn malformed(world: &World, call: Call, field: &str, expected: &str) {
 #[tokio::test]
 async fn a_body_that_is_wrong_is_told_by_field() {
     let world = World::new().await;
-    let long = "x".repeat(17);
+    let long = "x".repeat(37);
     let eleven: Vec<_> = (0..11).map(|n| format!("A{n}")).collect();
     let both = [
         (json!({}), "seat", "seat (a label) or seats"),
-        (json!({ "seat": null }), "seat", "seat (a label) or seats"),
+        (json!({ "seat": null }), "seat", "a seat label"),
         (json!({ "seat": "A1", "seats": ["A2"] }), "seats", "either seat or seats"),
-        (json!({ "seat": 1 }), "seat", "1 to 16"),
-        (json!({ "seat": "" }), "seat", "1 to 16"),
-        (json!({ "seat": long }), "seat", "1 to 16"),
-        (json!({ "seat": "A1\u{202e}" }), "seat", "1 to 16"),
-        (json!({ "seat": ["A1"] }), "seat", "1 to 16"),
+        (json!({ "seat": 1 }), "seat", "a seat label"),
+        (json!({ "seat": "" }), "seat", "a seat label"),
+        (json!({ "seat": long }), "seat", "a seat label"),
+        (json!({ "seat": "A1\u{202e}" }), "seat", "a seat label"),
+        (json!({ "seat": ["A1"] }), "seat", "a seat label"),
         (json!({ "seats": "A1" }), "seats", "an array"),
         (json!({ "seats": [] }), "seats", "1 to 10"),
-        (json!({ "seats": eleven }), "seats", "1 to 10 labels, got 11"),
+        (json!({ "seats": eleven }), "seats", "1 to 10 seat labels, got 11"),
         (json!({ "seats": ["A1", "A1"] }), "seats[1]", "twice"),
-        (json!({ "seats": ["A1", 2] }), "seats[1]", "1 to 16"),
+        (json!({ "seats": ["A1", 2] }), "seats[1]", "a seat label"),
         (json!({ "seat": "A1", "reservation_id": "mine" }), "reservation_id", "UUID"),
         (json!({ "seat": "A1", "reservation_id": 7 }), "reservation_id", "UUID"),
         (
@@ -53,7 +53,7 @@ async fn a_body_that_is_wrong_is_told_by_field() {
             "reservation_id",
             "not nil",
         ),
-        (json!({ "seat": "A1", "colour": "red" }), "body", "unknown field `colour`"),
+        (json!({ "seat": "A1", "colour": "red" }), "colour", "one of the fields"),
         (json!([]), "body", "a JSON object"),
         (json!("A1"), "body", "a JSON object"),
         (Value::Null, "body", "a JSON object"),
@@ -68,20 +68,19 @@ async fn a_body_that_is_wrong_is_told_by_field() {
     }
     let body = json!({ "seat": "A1", "booking_id": "mine" });
     malformed(&world, Call::book("1", &body), "booking_id", "UUID").await;
-    malformed(&world, Call::book("1", &json!({ "seat": "A1", "expires_in": 5 })), "body", "unknown field").await;
+    malformed(&world, Call::book("1", &json!({ "seat": "A1", "expires_in": 5 })), "expires_in", "one of the fields")
+        .await;
 }
 
 #[tokio::test]
 async fn what_is_not_json_is_told_with_its_place() {
     let world = World::new().await;
     let deep = "[".repeat(5_000);
-    let twice = r#"{"seat": "A1", "seat": "A2"}"#;
     for (body, expected) in [
         ("", "got nothing"),
         ("seat=A1", "line 1 column 1"),
         (r#"{"seat": "A1""#, "line 1"),
         (r#"{"seat": NaN}"#, "line 1"),
-        (twice, "duplicate field `seat`"),
         (deep.as_str(), "line 1"),
     ] {
         malformed(&world, Call::book("1", &json!({})).raw_body(body), "body", expected).await;
@@ -124,7 +123,7 @@ async fn odd_events_are_answered_and_nothing_panics() {
         assert_eq!(reply.status, 200, "{name}: {value:.20}");
     }
     for query in ["a=é", "a b", "\u{0}", "<>^`#{}", "consistent=false&consistent=false", long.as_str()] {
-        assert_eq!(Call::get_seats("1").query(query).send(&world.office).await.status, 200, "{query:.20}");
+        assert_eq!(Call::get_seats("1").query(query).send(&world.office).await.status, 400, "{query:.20}");
     }
     let send = async |event: &Value| {
         let route = event["routeKey"].as_str().unwrap();
@@ -138,7 +137,8 @@ async fn odd_events_are_answered_and_nothing_panics() {
     // Each of an honest length as it is sent, and together too long for an address once they are encoded.
     let mut event = Call::get_seats("1").query(&" ".repeat(16_000)).event();
     event["rawPath"] = json!(format!("/{}", "{".repeat(16_000)));
-    assert_eq!(send(&event).await.status, 200);
+    assert_eq!(send(&event).await.status, 400);
+    event["rawQueryString"] = json!("");
     event["requestContext"]["stage"] = json!(long);
     assert_eq!(send(&event).await.status, 200);
     let mut event = Call::book("1", &json!({})).event();

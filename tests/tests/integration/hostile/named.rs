@@ -43,9 +43,9 @@ fn with(mut event: Value, pointer: &str, value: Value) -> Value {
 async fn a_body_of_6_mb_is_413_plain_or_in_base64() {
     let world = World::new().await;
     for event in bodies(&"x".repeat(6 << 20)) {
-        is_answered(&world, &event, 413, "The body has 6291456 bytes; at most 16384").await;
+        is_answered(&world, &event, 413, "body: expected at most 16384 bytes, got 6291456").await;
         let coded = with(with(event, "/isBase64Encoded", json!(true)), "/body", json!("AAAA".repeat(3 << 19)));
-        is_answered(&world, &coded, 413, "The body has 4718592 bytes").await;
+        is_answered(&world, &coded, 413, "body: expected at most 16384 bytes, got 4718592").await;
     }
 }
 
@@ -53,7 +53,7 @@ async fn a_body_of_6_mb_is_413_plain_or_in_base64() {
 async fn a_layouts_unknown_field_is_named_in_plain_letters() {
     let world = World::new().await;
     let layout = |field: &str| Call::put_theater("9", &json!({ field: "Studio", "seats": ["A1"] })).event();
-    is_answered(&world, &layout("\u{e9}\u{202e}ame"), 400, "??ame: unknown field `??ame`").await;
+    is_answered(&world, &layout("\u{e9}\u{202e}ame"), 400, "??ame: expected").await;
     is_answered(&world, &layout(&"n".repeat(10_000)), 400, "nnn").await;
 }
 
@@ -61,10 +61,10 @@ async fn a_layouts_unknown_field_is_named_in_plain_letters() {
 async fn json_nested_100_000_deep_is_too_large_and_16_000_deep_is_malformed() {
     let world = World::new().await;
     for (open, depth, status, detail) in [
-        ("[", 100_000, 413, "The body has 100000 bytes"),
+        ("[", 100_000, 413, "body: expected at most 16384 bytes, got 100000"),
         ("[", 16_000, 400, "body: "),
-        ("{\"seat\":", 2_000, 400, "body: recursion limit exceeded"),
-        ("{\"seats\":[", 1_500, 400, "body: recursion limit exceeded"),
+        ("{\"seat\":", 2_000, 400, "body: expected valid JSON (recursion limit exceeded"),
+        ("{\"seats\":[", 1_500, 400, "body: expected valid JSON (recursion limit exceeded"),
     ] {
         for event in bodies(&open.repeat(depth)) {
             is_answered(&world, &event, status, detail).await;
@@ -76,15 +76,15 @@ async fn json_nested_100_000_deep_is_too_large_and_16_000_deep_is_malformed() {
 async fn a_time_that_is_no_whole_number_of_seconds_is_400() {
     let world = World::new().await;
     for (number, detail) in [
-        ("NaN", "body: expected value"),
-        ("Infinity", "body: expected value"),
+        ("NaN", "body: expected valid JSON (expected value"),
+        ("Infinity", "body: expected valid JSON (expected value"),
         ("-Infinity", "body: "),
-        ("1e999", "body: number out of range"),
-        ("+1", "body: expected value"),
+        ("1e999", "body: expected valid JSON (number out of range"),
+        ("+1", "body: expected valid JSON (expected value"),
         ("0x10", "body: "),
         ("-0", "expires_in: expected a whole number of seconds from 1 to 1800"),
-        ("1.0", "expires_in: expected a whole number"),
-        ("1e2", "expires_in: expected a whole number"),
+        ("1.5", "expires_in: expected a whole number"),
+        ("1e5", "expires_in: expected a whole number"),
         ("18446744073709551616", "expires_in: expected a whole number"),
         ("18446744073709551615", "expires_in: expected a whole number"),
         ("4294967897", "expires_in: expected a whole number"),
@@ -156,15 +156,15 @@ async fn half_a_surrogate_pair_is_malformed() {
 async fn a_field_that_is_there_twice_is_named() {
     let world = World::new().await;
     for (body, detail) in [
-        (r#"{"seat":"A1","seat":"A2"}"#, "body: duplicate field `seat`"),
-        (r#"{"seat":"A1","seat":"A1"}"#, "body: duplicate field `seat`"),
-        (r#"{"seat":null,"seat":"A1"}"#, "body: duplicate field `seat`"),
-        (r#"{"seats":["A1"],"seats":["A2"]}"#, "body: duplicate field `seats`"),
+        (r#"{"seat":"A1","seat":"A2"}"#, "seat: expected this field once"),
+        (r#"{"seat":"A1","seat":"A1"}"#, "seat: expected this field once"),
+        (r#"{"seat":null,"seat":"A1"}"#, "seat: expected this field once"),
+        (r#"{"seats":["A1"],"seats":["A2"]}"#, "seats: expected this field once"),
         (r#"{"seat":"A1","seats":["A1"]}"#, "seats: expected either seat or seats, got both"),
         (r#"{"seats":["A1"],"seat":"A1"}"#, "seats: expected either seat or seats, got both"),
-        (r#"{"seat":"A1","\u0073eat":"A2"}"#, "body: duplicate field `seat`"),
-        (r#"{"seat":"A1","reservation_id":null,"reservation_id":null}"#, "body: duplicate field `reservation_id`"),
-        (r#"{"seat":"A1","Seat":"A2"}"#, "body: unknown field `Seat`"),
+        (r#"{"seat":"A1","\u0073eat":"A2"}"#, "seat: expected this field once"),
+        (r#"{"seat":"A1","reservation_id":null,"reservation_id":null}"#, "reservation_id: expected this field once"),
+        (r#"{"seat":"A1","Seat":"A2"}"#, "Seat: expected one of the fields"),
     ] {
         for event in bodies(body) {
             is_answered(&world, &event, 400, detail).await;
@@ -210,13 +210,15 @@ async fn a_headers_name_may_be_written_in_any_case_and_a_key_may_come_once() {
 async fn a_query_of_a_megabyte_and_a_path_that_grows_when_it_is_encoded_are_answered() {
     let world = World::new().await;
     for query in ["a=b&".repeat(1 << 18), "%".repeat(1 << 20), "\u{202e}".repeat(5_000), " ".repeat(16_000)] {
-        is_answered(&world, &Call::get_seats("1").query(&query).event(), 200, "").await;
+        is_answered(&world, &Call::get_seats("1").query(&query).event(), 400, "").await;
         for path in ["/é".repeat(5_000), format!("/{}", "{".repeat(16_000)), format!("/{}", "\u{0}".repeat(16_000))] {
             let event = with(Call::get_seats("1").query(&query).event(), "/rawPath", json!(path));
-            is_answered(&world, &event, 200, "").await;
+            is_answered(&world, &event, 400, "").await;
+            is_answered(&world, &with(Call::get_seats("1").event(), "/rawPath", json!(path)), 200, "").await;
         }
     }
-    is_answered(&world, &Call::get_seats("1").query("consistent=true&consistent=maybe").event(), 200, "").await;
+    is_answered(&world, &Call::get_seats("1").query("consistent=true&consistent=maybe").event(), 400, "consistent: ")
+        .await;
     is_answered(&world, &Call::get_seats("1").query("consistent=%74rue%00").event(), 400, "consistent: ").await;
 }
 

@@ -76,6 +76,7 @@ async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
         Call::cancel("1", &id(2)),
         Call::theaters(),
         Call::theater("1"),
+        Call::map("1"),
         Call::put_theater("3", &json!({ "name": "T", "seats": ["A1"] })),
         Call::delete_theater("3"),
     ];
@@ -89,7 +90,9 @@ async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
         assert_eq!(reply.header("ratelimit-policy"), policy, "{route} {}: {}", reply.status, reply.text);
         routes.insert(route);
     }
-    assert_eq!(routes.len(), boxoffice::http::ROUTES.len(), "every one");
+    let page = Call::error_page("internal").send(&world.office).await;
+    assert_eq!((page.status, page.header("ratelimit-policy")), (200, ""));
+    assert_eq!(routes.len() + 1, boxoffice::http::routes::ROUTES.len(), "every one but the pages of errors");
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ use uuid::Uuid;
 /// What happens to a budget.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A request under the first or the second limit.
-    Draw(usize),
+    /// A request of so many units under the first or the second limit.
+    Draw(usize, u32),
     /// These bytes stand there.
     Bytes(Vec<u8>),
     /// So many intervals of the first limit and microseconds from now it would be whole again.
@@ -34,7 +34,8 @@ fn step() -> impl Strategy<Value = Step> {
     let nearly = "[-+ 0-9.exna]{0,12}".prop_map(String::into_bytes);
     let bytes = prop_oneof![digits, nearly, prop::collection::vec(any::<u8>(), 0..20)];
     prop_oneof![
-        12 => prop_oneof![4 => Just(0_usize), 1 => Just(1)].prop_map(Step::Draw),
+        12 => (prop_oneof![4 => Just(0_usize), 1 => Just(1)], prop_oneof![2 => Just(1_u32), 1 => 0..9_u32])
+            .prop_map(|(which, cost)| Step::Draw(which, cost)),
         1 => bytes.prop_map(Step::Bytes),
         3 => (-2..6_i64, -50..50_i64).prop_map(|(intervals, micros)| Step::WholeIn(intervals, micros)),
         1 => Just(Step::WholeIn(0, 3_600_000_000)),
@@ -62,8 +63,8 @@ struct Play {
 }
 
 impl Play {
-    fn budget(&self, which: usize) -> Budget {
-        Budget { whose: self.whose, activity: Activity::Looking, limit: self.limits[which] }
+    fn budget(&self, which: usize, cost: u32) -> Budget {
+        Budget { whose: self.whose, activity: Activity::Looking, limit: self.limits[which], cost }
     }
 
     /// What stands under the key, when it ends, and Redis's clock, in microseconds.
@@ -86,7 +87,7 @@ impl Play {
 
     async fn take(&mut self, step: &Step) -> Result<Option<&'static str>, TestCaseError> {
         match step {
-            Step::Draw(which) => return self.draw(*which).await.map(Some),
+            Step::Draw(which, cost) => return self.draw(*which, *cost).await.map(Some),
             Step::Bytes(bytes) => self.set(bytes).await,
             Step::WholeIn(intervals, micros) => {
                 let (_, _, now) = self.look().await;
@@ -103,8 +104,8 @@ impl Play {
         Ok(None)
     }
 
-    async fn draw(&mut self, which: usize) -> Result<&'static str, TestCaseError> {
-        let budget = self.budget(which);
+    async fn draw(&mut self, which: usize, cost: u32) -> Result<&'static str, TestCaseError> {
+        let budget = self.budget(which, cost);
         let (before, until, from) = self.look().await;
         let answer = self.cache.draw(&budget, &self.tally).await.unwrap();
         let (after, ends, to) = self.look().await;
@@ -116,7 +117,7 @@ impl Play {
             }
             _ => None,
         };
-        let (verdict, store) = budget.limit.judge(stored, answer.now);
+        let (verdict, store) = budget.limit.judge(stored, cost, answer.now);
         prop_assert_eq!(answer, verdict, "{:?}", before);
         let name = match (verdict.allowed, &store) {
             (true, _) => SEEN[0],

@@ -1,0 +1,154 @@
+//! The stable codes of the API's errors, each with its status and a title that can be shown to a buyer.
+
+/// A stable code. Each has a page, `docs/errors/<code>.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request isn't one that the route reads.
+    MalformedRequest,
+    /// A dear request without a token, on a route that is open to all.
+    Unauthorized,
+    /// For administrators only.
+    Forbidden,
+    /// A setting says that booking needs a reservation.
+    ReservationRequired,
+    /// No such theater.
+    TheaterNotFound,
+    /// No such seat in the theater.
+    SeatNotFound,
+    /// The theater's layout has another version.
+    LayoutVersionNotFound,
+    /// No such reservation, for this caller.
+    ReservationNotFound,
+    /// No such booking, for this caller.
+    BookingNotFound,
+    /// No page for this code.
+    ErrorCodeNotFound,
+    /// Others have some of the seats.
+    SeatUnavailable,
+    /// Fewer seats are left together than were asked for.
+    NotEnoughSeats,
+    /// The caller has as many seats reserved as one caller may have.
+    ReservationLimit,
+    /// The caller has as many seats booked as one caller may have.
+    BookingLimit,
+    /// The reservation would end no later than it does.
+    ReservationNotExtendable,
+    /// The reservation has had its extension.
+    ReservationAlreadyExtended,
+    /// The reservation was released, and its id is spent.
+    ReservationReleased,
+    /// Seats of the reservation that was to be booked as a whole are gone.
+    ReservationChanged,
+    /// The booking was cancelled, and its id is spent.
+    BookingCancelled,
+    /// A layout would drop seats that are reserved or booked.
+    SeatsInUse,
+    /// The reservation has run out.
+    ReservationExpired,
+    /// The layout isn't the one that the request's condition names.
+    LayoutChanged,
+    /// The body is larger than the route reads.
+    BodyTooLarge,
+    /// The body isn't JSON, or is compressed.
+    UnsupportedMediaType,
+    /// The id or key stood for another request.
+    IdempotencyKeyReused,
+    /// Replacing a layout needs a condition.
+    IfMatchRequired,
+    /// The caller's budget is used up for now.
+    TooManyRequests,
+    /// A fault of ours.
+    Internal,
+    /// The outcome isn't known, and repeating is safe.
+    TryAgain,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 29] = [
+        Self::MalformedRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::ReservationRequired,
+        Self::TheaterNotFound,
+        Self::SeatNotFound,
+        Self::LayoutVersionNotFound,
+        Self::ReservationNotFound,
+        Self::BookingNotFound,
+        Self::ErrorCodeNotFound,
+        Self::SeatUnavailable,
+        Self::NotEnoughSeats,
+        Self::ReservationLimit,
+        Self::BookingLimit,
+        Self::ReservationNotExtendable,
+        Self::ReservationAlreadyExtended,
+        Self::ReservationReleased,
+        Self::ReservationChanged,
+        Self::BookingCancelled,
+        Self::SeatsInUse,
+        Self::ReservationExpired,
+        Self::LayoutChanged,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::IdempotencyKeyReused,
+        Self::IfMatchRequired,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::TryAgain,
+    ];
+
+    /// Returns the code as it is written.
+    pub fn as_str(self) -> &'static str {
+        self.parts().0
+    }
+
+    /// Returns the status of an answer with this code.
+    pub fn status(self) -> u16 {
+        self.parts().1
+    }
+
+    /// Returns the title, in words for a buyer.
+    pub fn title(self) -> &'static str {
+        self.parts().2
+    }
+
+    fn parts(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::MalformedRequest => ("malformed_request", 400, "Something in this request is not right"),
+            Self::Unauthorized => ("unauthorized", 401, "Please sign in first"),
+            Self::Forbidden => ("forbidden", 403, "You are not allowed to do this"),
+            Self::ReservationRequired => ("reservation_required", 403, "Please reserve the seats before you book them"),
+            Self::TheaterNotFound => ("theater_not_found", 404, "This theater does not exist"),
+            Self::SeatNotFound => ("seat_not_found", 404, "This theater does not have such a seat"),
+            Self::LayoutVersionNotFound => ("layout_version_not_found", 404, "This seating plan has changed"),
+            Self::ReservationNotFound => ("reservation_not_found", 404, "You have no such reservation"),
+            Self::BookingNotFound => ("booking_not_found", 404, "You have no such booking"),
+            Self::ErrorCodeNotFound => ("error_code_not_found", 404, "This explanation does not exist"),
+            Self::SeatUnavailable => ("seat_unavailable", 409, "Some seats are no longer available"),
+            Self::NotEnoughSeats => ("not_enough_seats", 409, "There are not enough seats left together"),
+            Self::ReservationLimit => ("reservation_limit", 409, "You can't reserve more seats at once"),
+            Self::BookingLimit => ("booking_limit", 409, "You can't book more seats"),
+            Self::ReservationNotExtendable => {
+                ("reservation_not_extendable", 409, "Your reservation can't be extended any further")
+            }
+            Self::ReservationAlreadyExtended => {
+                ("reservation_already_extended", 409, "Your reservation has been extended before")
+            }
+            Self::ReservationReleased => ("reservation_released", 409, "This reservation was given back"),
+            Self::ReservationChanged => ("reservation_changed", 409, "Some seats of your reservation are gone"),
+            Self::BookingCancelled => ("booking_cancelled", 409, "This booking was cancelled"),
+            Self::SeatsInUse => ("seats_in_use", 409, "Some of these seats are reserved or booked"),
+            Self::ReservationExpired => ("reservation_expired", 410, "Your reservation has run out"),
+            Self::LayoutChanged => ("layout_changed", 412, "The seating plan has changed meanwhile"),
+            Self::BodyTooLarge => ("body_too_large", 413, "This request is too large"),
+            Self::UnsupportedMediaType => ("unsupported_media_type", 415, "This request is in a form we can't read"),
+            Self::IdempotencyKeyReused => {
+                ("idempotency_key_reused", 422, "This request was used for something else before")
+            }
+            Self::IfMatchRequired => ("if_match_required", 428, "This change needs the plan's current version"),
+            Self::TooManyRequests => ("too_many_requests", 429, "Too many requests. Please wait a moment"),
+            Self::Internal => ("internal", 500, "Something went wrong on our side"),
+            Self::TryAgain => ("try_again", 503, "Please try again in a moment"),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `GET /theaters/{theaterId}/map`: everything that a page draws and that doesn't change with sales.
+
+use lambda_http::Response;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::content::Content;
+use super::input;
+use super::problem::Problem;
+use super::{Context, Outcome};
+use crate::document::{CallLimits, MapBody};
+use crate::rules::layout::Layout;
+
+/// Cache-Control of a map that is asked for by its version: it never changes, so it may be kept for a year.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Answers 200 with the map, or 304 when the caller has it already.
+pub(super) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let (input, office) = (context.input(), context.office);
+    let (theater, version) = (input.theater_id(), input.whole_query("version", 0..=u64::MAX));
+    let header = input.list_header("if-none-match");
+    let theater = input.finish(|| theater)?;
+    let layout = office.map(&theater, version, context.tally).await?;
+    let limits = CallLimits {
+        max_seats_per_call: office.max_seats_per_call(),
+        min_reservation_seconds: office.shortest_reservation(),
+        max_reservation_seconds: office.longest_reservation(),
+    };
+    let tag = tag(&layout, limits);
+    let is_known = input::none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let response = Response::builder()
+        .header("etag", format!("\"{tag}\""))
+        .header("cache-control", if version.is_some() { FOR_EVER } else { "no-cache" });
+    let response = if is_known {
+        response.status(304).body(Content::Nothing)
+    } else {
+        let body = serde_json::to_string(&MapBody::of(&layout, limits)).map_err(Problem::internal)?;
+        response.status(200).header("content-type", "application/json").body(Content::Text(body))
+    };
+    Ok(response.map_err(Problem::internal)?.into())
+}
+
+/// The tag of all that a map says: the layout's version, and limits that are settings.
+fn tag(layout: &Layout, limits: CallLimits) -> String {
+    let said = format!("map {} {} {limits:?}", layout.theater, layout.version);
+    format!("{:016x}", xxh3_64(said.as_bytes()))
+}

@@ -1,0 +1,186 @@
+//! JSON as a tree that keeps what was written: doubled fields, their order, and the kind of each number.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserializer, Serialize, Serializer};
+
+use super::MOST_VALUES;
+
+/// The mark that some editors write before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A JSON value. It borrows texts from the bytes that it was read from, where they hold no escapes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json<'j> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// A text.
+    Text(Cow<'j, str>),
+    /// An array.
+    Array(Vec<Json<'j>>),
+    /// An object: its fields in the order in which they stand, doubled ones included.
+    Object(Vec<(Cow<'j, str>, Json<'j>)>),
+}
+
+/// A number, as far as 64 bits hold it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// Digits without a sign.
+    Unsigned(u64),
+    /// Digits with a minus sign.
+    Signed(i64),
+    /// Anything with a fraction or an exponent, and integers of more than 64 bits.
+    Float(f64),
+}
+
+impl<'j> Json<'j> {
+    /// Parses a document. The error is a phrase that can follow "expected".
+    ///
+    /// Nests at most 128 deep, as serde_json does, and holds at most [`MOST_VALUES`] values.
+    pub fn parse(bytes: &'j [u8]) -> Result<Self, String> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let left = Cell::new(MOST_VALUES);
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let value = Seed { left: &left }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+        value.map_err(|error| format!("valid JSON ({error})"))
+    }
+}
+
+impl Number {
+    /// Returns the number if it is an integer as JSON Schema defines it: `2`, `2.0` and `20e-1` are the same one.
+    pub fn whole(self) -> Option<i64> {
+        /// Up to here each integer is a number of its own in a float.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match self {
+            Self::Unsigned(number) => i64::try_from(number).ok(),
+            Self::Signed(number) => Some(number),
+            #[allow(clippy::cast_possible_truncation, reason = "it has no fraction, and is in range")]
+            Self::Float(number) => (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64),
+        }
+    }
+}
+
+/// Reads one value, and counts it.
+#[derive(Clone, Copy)]
+struct Seed<'c> {
+    left: &'c Cell<u32>,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MOST_VALUES} values")))?);
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(Number::Unsigned(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(Number::Signed(value)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(Number::Float(value)))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Json<'de>, A::Error> {
+        let mut array = Vec::new();
+        while let Some(element) = elements.next_element_seed(self)? {
+            array.push(element);
+        }
+        Ok(Json::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json<'de>, A::Error> {
+        let mut object = Vec::new();
+        while let Some(name) = fields.next_key_seed(Name)? {
+            object.push((name, fields.next_value_seed(self)?));
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+/// Reads the name of a field, borrowed where it holds no escapes.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// Writes the value as it was read.
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(Number::Unsigned(number)) => serializer.serialize_u64(*number),
+            Self::Number(Number::Signed(number)) => serializer.serialize_i64(*number),
+            Self::Number(Number::Float(number)) => serializer.serialize_f64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Array(elements) => serializer.collect_seq(elements),
+            Self::Object(fields) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (name, value) in fields {
+                    map.serialize_entry(name, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}

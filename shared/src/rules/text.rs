@@ -1,0 +1,90 @@
+//! Texts that people read: names of theaters and of their parts, notes.
+//!
+//! Two names that look the same are the same name. So texts are compared in one form (Unicode's NFC, without blanks around
+//! them), and characters that can't be seen are refused.
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// Returns a text in the form in which names are compared and stored: composed (NFC) and trimmed. `None` if it has a
+/// [hidden](is_hidden) character.
+pub fn tidy(text: &str) -> Option<String> {
+    let composed: String = text.nfc().collect();
+    let tidied = composed.trim();
+    (!tidied.chars().any(is_hidden)).then(|| tidied.to_owned())
+}
+
+/// Whether a text is what [`tidy`] makes of it.
+pub fn is_tidy(text: &str) -> bool {
+    text.trim().len() == text.len() && !text.chars().any(is_hidden) && is_nfc(text)
+}
+
+/// Whether a text is tidy and has so many characters.
+pub fn has_characters(text: &str, counts: std::ops::RangeInclusive<usize>) -> bool {
+    counts.contains(&text.chars().count()) && is_tidy(text)
+}
+
+/// Whether a character can't be seen, or changes the order in which others are shown: control characters, and most of what
+/// Unicode calls default-ignorable.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            // Zero-width characters, marks of direction, separators of lines, embeddings and isolates.
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            // Letters that are blank, selectors of variants, the byte order mark, annotations.
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn texts_that_look_the_same_become_the_same() {
+        assert_eq!(tidy("Cafe\u{301}").as_deref(), Some("Café"));
+        assert_eq!(tidy(" \u{a0}Stalls\u{3000} ").as_deref(), Some("Stalls"));
+        assert_eq!(tidy("  ").as_deref(), Some(""));
+        assert!(is_tidy("Café") && !is_tidy("Cafe\u{301}") && !is_tidy(" Café"));
+    }
+
+    #[test]
+    fn hidden_characters_are_refused() {
+        for c in [
+            '\0',
+            '\n',
+            '\u{7f}',
+            '\u{85}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            assert_eq!(tidy(&format!("a{c}b")), None, "{c:?}");
+            assert!(!is_tidy(&format!("a{c}b")), "{c:?}");
+        }
+        for text in ["Großer Saal", "座席", "Партер", "المدرج", "आसन", "🎭", "a b"] {
+            assert_eq!(tidy(text).as_deref(), Some(text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_tidied_is_tidy(text in any::<String>()) {
+            if let Some(tidied) = tidy(&text) {
+                prop_assert!(is_tidy(&tidied), "{tidied:?}");
+                prop_assert_eq!(tidy(&tidied), Some(tidied));
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Read what a page draws of a hall: its layout, from the instance's memory.
+
+use std::sync::Arc;
+
+use super::{BoxOffice, TooManyRequests};
+use crate::rules::layout::Layout;
+use crate::rules::names::TheaterId;
+use crate::store::StoreError;
+use crate::tally::Tally;
+
+/// Why there is no map.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    /// There is no such theater.
+    #[error("no such theater")]
+    TheaterNotFound,
+    /// The layout has another version.
+    #[error("no such version, it is {current}")]
+    VersionNotFound {
+        /// The version that it has.
+        current: u64,
+    },
+    /// The caller looks too often.
+    #[error(transparent)]
+    TooManyRequests(#[from] TooManyRequests),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BoxOffice {
+    /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing where the instance knows
+    /// it. A version that is newer than the known one has the layout read again.
+    pub async fn map(&self, theater: &TheaterId, version: Option<u64>, tally: &Tally) -> Result<Arc<Layout>, MapError> {
+        self.admit(tally).await?;
+        let mut layout = self.layouts.get(theater, tally).await?.ok_or(MapError::TheaterNotFound)?;
+        if version.is_some_and(|version| version > layout.version) {
+            layout = self.layouts.get_newer(theater, tally).await?.ok_or(MapError::TheaterNotFound)?;
+        }
+        match version {
+            Some(version) if version != layout.version => Err(MapError::VersionNotFound { current: layout.version }),
+            _ => Ok(layout),
+        }
+    }
+}
