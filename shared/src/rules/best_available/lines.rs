@@ -100,8 +100,7 @@ fn straight(points: &[Point]) -> Option<Line> {
 
 /// Checks that a line may go from `before` over `here` to `after`.
 fn goes_on(points: &[Point], before: usize, here: usize, after: usize) -> bool {
-    let (first, second) =
-        (Vector::between(points[before], points[here]), Vector::between(points[here], points[after]));
+    let (first, second) = (Vector::between(points[before], points[here]), Vector::between(points[here], points[after]));
     first.dot(second) >= SHARPEST_TURN * first.length() * second.length()
 }
 

@@ -34,7 +34,7 @@ mod storm;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::ops::Range;
 
 pub use neighbours::Neighbours;
@@ -82,15 +82,15 @@ struct Block {
     distance: u64,
     worst: u32,
     /// Index of its run.
-    run: usize,
+    run: u32,
     /// Number of its first seat in the run.
-    start: usize,
+    start: u32,
 }
 
 /// The criteria that contention doesn't relax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    accessible: usize,
+    accessible: u32,
     is_table: bool,
     orphans: u8,
 }
@@ -98,7 +98,7 @@ struct Rank {
 /// Chooses the best seats: their positions in the layout, in the order in which they are next to each other. `is_available` has one
 /// entry for each seat, in layout order.
 ///
-/// Takes time in proportion to the number of seats, and some more for a spread.
+/// Takes time in proportion to the seats of the hall and to the quantity, and some more for a spread.
 pub fn choose(
     plan: &Plan,
     neighbours: &Neighbours,
@@ -144,7 +144,7 @@ impl Hall<'_> {
     /// Passes every block to `take`, run by run.
     fn each_block(&self, mut take: impl FnMut(Block)) -> Shortage {
         let mut shortage = Shortage { available: 0, largest_block: 0 };
-        for (index, run) in self.neighbours.runs().iter().enumerate() {
+        for (index, run) in (0..).zip(self.neighbours.runs()) {
             for stretch in self.stretches(run) {
                 let together = stretch.len();
                 // The seats of a table are in lines too.
@@ -160,48 +160,41 @@ impl Hall<'_> {
 
     /// Returns the longest stretches of a run in which every seat is available and fits the wish. In a closed run a stretch may go
     /// on beyond the last seat with the first ones.
-    fn stretches(&self, run: &Run) -> Vec<Range<usize>> {
+    fn stretches(&self, run: &Run) -> impl Iterator<Item = Range<usize>> {
         let is_usable = |n: usize| self.is_usable(run.place(n));
         let first = if run.is_closed() { (0..run.len).find(|n| !is_usable(*n)).unwrap_or(0) } else { 0 };
-        let mut stretches: Vec<Range<usize>> = Vec::new();
-        for n in (first..first + run.len).filter(|n| is_usable(*n)) {
-            match stretches.last_mut() {
-                Some(last) if last.end == n => last.end = n + 1,
-                _ => stretches.push(n..n + 1),
-            }
-        }
-        stretches
+        let end = first + run.len;
+        let mut next = first;
+        std::iter::from_fn(move || {
+            let start = (next..end).find(|n| is_usable(*n))?;
+            next = (start..end).find(|n| !is_usable(*n)).unwrap_or(end);
+            Some(start..next)
+        })
     }
 
     /// Passes the blocks of a stretch to `take`, by a window that moves on seat by seat.
-    fn blocks_within(&self, index: usize, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
+    fn blocks_within(&self, index: u32, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
         let quantity = self.wish.quantity;
         let distance = |n: usize| self.neighbours.distance(run.place(n));
-        let is_protected = |n: usize| usize::from(self.is_protected(run.place(n)));
+        let is_protected = |n: usize| u32::from(self.is_protected(run.place(n)));
         // In a closed run without a gap a block can begin at each seat. If it takes all seats, they are the same block.
         let goes_round = run.is_closed() && stretch.len() == run.len && quantity < run.len;
         let end = if goes_round { stretch.end + quantity - 1 } else { stretch.end };
         let (mut sum, mut accessible) = (0_u64, 0);
-        // Seats of the window that are further away than all later ones, the worst one first.
-        let mut worst: VecDeque<(usize, u32)> = VecDeque::new();
         for n in stretch.start..end {
             sum += u64::from(distance(n));
             accessible += is_protected(n);
-            while worst.back().is_some_and(|back| back.1 <= distance(n)) {
-                worst.pop_back();
+            if n + 1 < stretch.start + quantity {
+                continue;
             }
-            worst.push_back((n, distance(n)));
-            let Some(start) = (n + 1).checked_sub(quantity).filter(|start| *start >= stretch.start) else { continue };
-            while worst.front().is_some_and(|front| front.0 < start) {
-                worst.pop_front();
-            }
+            let start = n + 1 - quantity;
             let is_table = run.shape == Shape::Table;
             take(Block {
                 rank: Rank { accessible, is_table, orphans: self.orphans(run, start) },
                 distance: sum,
-                worst: worst.front().map_or(0, |front| front.1),
+                worst: (start..=n).map(distance).max().unwrap_or_default(),
                 run: index,
-                start: start % run.len,
+                start: u32::try_from(start % run.len).unwrap_or(u32::MAX),
             });
             sum -= u64::from(distance(start));
             accessible -= is_protected(start);
@@ -238,8 +231,9 @@ impl Hall<'_> {
 
     /// Returns the positions of a block's seats.
     fn seats(&self, block: Block) -> impl Iterator<Item = u32> {
-        let run = self.neighbours.runs().get(block.run);
-        let numbers = block.start..block.start + self.wish.quantity;
+        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let run = self.neighbours.runs().get(index(block.run));
+        let numbers = index(block.start)..index(block.start) + self.wish.quantity;
         run.into_iter().flat_map(move |run| numbers.clone().map(|n| self.neighbours.position(run.place(n))))
     }
 

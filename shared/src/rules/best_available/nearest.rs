@@ -1,5 +1,7 @@
 //! A k-d tree that finds the nearest points of a point.
 
+use std::ops::Range;
+
 use crate::rules::plan::Point;
 
 /// Points in a balanced k-d tree.
@@ -38,28 +40,31 @@ impl<'a> Nearest<'a> {
     /// Returns the indexes of the nearest other points, nearest first.
     pub(super) fn to(&self, from: usize, wanted: usize) -> impl Iterator<Item = usize> + use<> {
         let mut found = Found { from, wanted, nearest: Vec::with_capacity(wanted + 1) };
-        self.search(0, self.tree.len(), &mut found);
+        self.search(0..self.tree.len(), (0, 0), &mut found);
         found.nearest.into_iter().map(|(_, index)| index)
     }
 
-    fn search(&self, start: usize, end: usize, found: &mut Found) {
-        if start >= end {
+    /// Searches a subtree. `away` is how far its region is from the point of the query along each axis.
+    fn search(&self, subtree: Range<usize>, away: (i64, i64), found: &mut Found) {
+        if subtree.is_empty() || !found.reaches(away.0 * away.0 + away.1 * away.1) {
             return;
         }
-        let node = usize::midpoint(start, end);
+        let node = usize::midpoint(subtree.start, subtree.end);
         let index = self.tree[node];
         let (here, from) = (self.points[index], self.points[found.from]);
         found.add(index, squared(from, here));
+        let (before, after) = (subtree.start..node, node + 1..subtree.end);
         let beyond = match self.axes[node] {
             Axis::X => i64::from(from.x) - i64::from(here.x),
             Axis::Y => i64::from(from.y) - i64::from(here.y),
         };
-        let halves = [(start, node), (node + 1, end)];
-        let (near, far) = if beyond <= 0 { (halves[0], halves[1]) } else { (halves[1], halves[0]) };
-        self.search(near.0, near.1, found);
-        if found.reaches(beyond * beyond) {
-            self.search(far.0, far.1, found);
-        }
+        let far_away = match self.axes[node] {
+            Axis::X => (beyond, away.1),
+            Axis::Y => (away.0, beyond),
+        };
+        let (near, far) = if beyond <= 0 { (before, after) } else { (after, before) };
+        self.search(near, away, found);
+        self.search(far, far_away, found);
     }
 }
 

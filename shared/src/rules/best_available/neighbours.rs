@@ -53,7 +53,7 @@ pub(super) enum Shape {
 impl Run {
     /// Returns the place of the `n`-th seat. A closed run begins again after its last seat.
     pub(super) fn place(&self, n: usize) -> usize {
-        self.start + n % self.len.max(1)
+        self.start + if n < self.len { n } else { n % self.len.max(1) }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -180,7 +180,8 @@ impl RowLines {
         }
         let mut around: Vec<_> = (0..self.points.len()).collect();
         around.sort_by(|a, b| self.angle(*a).total_cmp(&self.angle(*b)));
-        let pairs = || self.points.iter().enumerate().flat_map(|(n, a)| self.points[n + 1..].iter().map(move |b| (a, b)));
+        let pairs =
+            || self.points.iter().enumerate().flat_map(|(n, a)| self.points[n + 1..].iter().map(move |b| (a, b)));
         let is_behind = |(a, b): (usize, usize)| {
             let (a, b) = (self.points[a], self.points[b]);
             4 * (a.x - b.x).abs() <= (a.y - b.y).abs()

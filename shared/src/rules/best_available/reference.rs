@@ -47,9 +47,11 @@ impl Judged {
 impl KnownHall {
     /// Returns every block, or why there is none.
     pub(super) fn blocks(&self, available: &[bool], wish: &Wish) -> (Vec<Judged>, Shortage) {
-        let usable: BTreeSet<_> = (0..available.len()).filter(|seat| available[*seat] && self.fits(*seat, wish)).collect();
+        let usable: BTreeSet<_> =
+            (0..available.len()).filter(|seat| available[*seat] && self.fits(*seat, wish)).collect();
         let in_lines = paths(&usable, &self.next_to, wish.quantity);
-        let usable_at_tables: BTreeSet<_> = self.at_tables.iter().map(|pair| pair.0).filter(|seat| usable.contains(seat)).collect();
+        let usable_at_tables: BTreeSet<_> =
+            self.at_tables.iter().map(|pair| pair.0).filter(|seat| usable.contains(seat)).collect();
         let at_tables = paths(&usable_at_tables, &self.at_tables, wish.quantity);
         let blocks = in_lines.iter().map(|seats| self.judge(available, wish, seats, false));
         let blocks = blocks.chain(at_tables.iter().map(|seats| self.judge(available, wish, seats, true)));

@@ -105,6 +105,53 @@ fn a_curved_row_is_followed_along_its_curve() {
     assert!(along == expected || along.iter().rev().eq(&expected), "{along:?}");
 }
 
+/// One row of 4 x 2 seats, each 50 from the next.
+fn four_by_two() -> Plan {
+    let grid = Shape::grid(4, 2, (50.0, 50.0));
+    shapes::hall(&[(grid, vec![(None, false); 8])], None).plan
+}
+
+#[test]
+fn a_seat_behind_is_not_next_to_a_seat() {
+    let plan = four_by_two();
+    let quantity = |quantity| Wish { quantity, ..PLAIN };
+    for taken in 0..8 {
+        let mut available = [true; 8];
+        available[taken] = false;
+        let three = best(&plan, &available, &quantity(3)).unwrap();
+        assert!(three.iter().all(|seat| seat / 4 == three[0] / 4), "{three:?} are in one line");
+    }
+    assert_eq!(best(&plan, &[true; 8], &quantity(5)), Err(Shortage { available: 8, largest_block: 4 }));
+    assert_eq!(best(&plan, &seats("x.xxx.xx"), &PLAIN), Err(Shortage { available: 2, largest_block: 1 }));
+}
+
+#[test]
+fn the_last_seat_of_a_round_table_is_next_to_its_first() {
+    let plan = shapes::hall(&[(Shape::round(8), vec![(None, false); 8])], None).plan;
+    for first in 0..8 {
+        let mut available = [false; 8];
+        available[first] = true;
+        available[(first + 1) % 8] = true;
+        let chosen: BTreeSet<_> = best(&plan, &available, &PLAIN).unwrap().into_iter().collect();
+        assert_eq!(chosen, BTreeSet::from([first, (first + 1) % 8]));
+    }
+    for quantity in 1..=8 {
+        assert_eq!(best(&plan, &[true; 8], &Wish { quantity, ..PLAIN }).unwrap().len(), quantity);
+    }
+}
+
+#[test]
+fn a_party_takes_a_small_table_only_where_no_line_has_room() {
+    let tables = [Shape::small_table(4), Shape::straight(0..4)];
+    let plan = shapes::hall(&tables.map(|shape| (shape, vec![(None, false); 4])), None).plan;
+    let four = Wish { quantity: 4, ..PLAIN };
+    assert_eq!(best(&plan, &[true; 8], &four), Ok(vec![4, 5, 6, 7]));
+    let table: BTreeSet<_> = best(&plan, &seats("....x..."), &four).unwrap().into_iter().collect();
+    assert_eq!(table, (0..4).collect());
+    assert_eq!(best(&plan, &seats("..x.x.x."), &four), Err(Shortage { available: 5, largest_block: 3 }));
+    assert_eq!(best(&plan, &seats(".xx..x.x"), &PLAIN).map(|pair| pair.len()), Ok(2), "both are at the table");
+}
+
 #[test]
 fn a_row_that_leads_away_from_the_stage_is_a_row() {
     let place = |n: i32| Place { row: 0, point: Point { x: 0, y: n * 50 }, category: None, accessible: false };
@@ -204,8 +251,12 @@ fn any_case() -> impl Strategy<Value = Case> {
         let seats: usize = rows.iter().map(|(shape, _)| shape.points.len()).sum();
         let order = Just((0..seats).collect::<Vec<_>>()).prop_shuffle();
         let available = prop::collection::vec(prop::bool::weighted(share), seats);
-        (Just(rows), order, available, Just(wish))
-            .prop_map(|(rows, order, available, wish)| Case { rows, order, available, wish })
+        (Just(rows), order, available, Just(wish)).prop_map(|(rows, order, available, wish)| Case {
+            rows,
+            order,
+            available,
+            wish,
+        })
     })
 }
 
