@@ -376,7 +376,8 @@ fn finding_neighbours_takes_time_in_proportion_to_the_seats() {
     let scattered = |seats: i32| (0..seats).map(|n| (n * 7_919 % 100_003, n * 6_101 % 100_019)).collect();
     let one_place = |seats: i32| vec![(0, 0); seats as usize];
     let cross = |seats: i32| (0..seats).map(|n| if n % 2 == 0 { (n * 25, 0) } else { (0, n * 25) }).collect();
-    let shapes: [(&str, &dyn Fn(i32) -> Vec<(i32, i32)>); 7] = [
+    type OfSeats<'a> = &'a dyn Fn(i32) -> Vec<(i32, i32)>;
+    let shapes: [(&str, OfSeats<'_>); 7] = [
         ("a grid", &grid),
         ("two columns", &column),
         ("a circle", &circle),
