@@ -29,7 +29,7 @@ const CLEARLY_ACROSS: f64 = 0.25;
 pub(super) struct Line {
     /// Indexes of points.
     pub(super) points: Vec<usize>,
-    /// Whether the first point follows the last.
+    /// A closed line goes on from its last point to its first.
     pub(super) closed: bool,
 }
 

@@ -47,7 +47,7 @@ use super::time::EpochMillis;
 /// The seats that a party asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// Number of seats next to each other; at least 1.
+    /// Number of seats next to each other, at least 1.
     pub quantity: usize,
     /// Only in this section, as an index into the plan's.
     pub section: Option<u16>,
@@ -60,7 +60,7 @@ pub struct Wish {
 /// The choice of one of several good blocks, for callers who choose at the same time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steering {
-    /// Number of blocks to choose from, besides the best.
+    /// Number of blocks to choose from, in addition to the best one.
     pub spread: usize,
     /// Number that decides which block is chosen.
     pub seed: u64,
@@ -214,7 +214,7 @@ impl Hall<'_> {
         u8::from(left) + u8::from(right)
     }
 
-    /// Checks whether a seat is available, to whichever wish.
+    /// Checks whether a seat is available, even if it doesn.t fit the wish.
     fn is_free(&self, place: usize) -> bool {
         self.neighbours.at(place, self.is_available).is_some_and(|available| *available)
     }

@@ -33,12 +33,12 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// What contention doesn't relax.
+    /// Returns the criteria that contention doesn't relax.
     pub(super) fn rank(&self) -> (usize, bool, usize) {
         (self.accessible, self.is_table, self.orphans)
     }
 
-    /// What decides between blocks. Blocks that are equal by it are equally good.
+    /// Returns all criteria but the place. Blocks with the same key are equally good.
     pub(super) fn key(&self) -> ((usize, bool, usize), u64, u64) {
         (self.rank(), self.distance, self.worst)
     }

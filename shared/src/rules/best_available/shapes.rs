@@ -18,7 +18,7 @@ pub(super) const PITCH: i32 = 50;
 pub(super) struct Shape {
     pub(super) points: Vec<Point>,
     pub(super) lines: Vec<Vec<usize>>,
-    /// Whether the last seat of each line is next to its first.
+    /// In a closed line the last seat is next to the first.
     pub(super) closed: bool,
     /// Seats around a small table.
     pub(super) table: Vec<usize>,
