@@ -198,7 +198,7 @@ fn protection_of_accessible_seats_comes_before_orphans() {
 }
 
 #[test]
-fn a_party_that_finds_no_ordinary_block_takes_as_few_accessible_seats_as_possible() {
+fn without_an_ordinary_block_few_accessible_seats_are_taken() {
     let row = |accessible: [bool; 4]| (0..4).zip(accessible).map(|(at, accessible)| (at, None, accessible)).collect();
     let plan = hall(&[row([true, true, true, false]), row([false, true, false, true])]);
     let three = Wish { quantity: 3, ..PLAIN };
@@ -207,7 +207,7 @@ fn a_party_that_finds_no_ordinary_block_takes_as_few_accessible_seats_as_possibl
 }
 
 #[test]
-fn the_same_seats_are_chosen_for_a_section_with_accessible_seats_only() {
+fn a_section_with_accessible_seats_only_is_sold() {
     let row = |accessible: bool| (0..2).map(|at| (at, None, accessible)).collect::<Vec<_>>();
     let plan = hall(&[row(true), row(false)]);
     assert_eq!(best(&plan, &[true; 4], &Wish { section: Some(0), ..PLAIN }), Ok(vec![0, 1]));
@@ -278,7 +278,7 @@ proptest! {
 
     /// Covers every hall, availability, wish and spread.
     #[test]
-    fn accessible_seats_are_protected_while_an_ordinary_block_is_left(case in any_case(), steering in any_steering()) {
+    fn accessible_seats_are_kept_while_an_ordinary_block_is_left(case in any_case(), steering in any_steering()) {
         let hall = case.hall();
         let (all, _) = hall.blocks(&case.available, &case.wish);
         let chosen = pick(&hall.plan, &case.available, &case.wish, steering);
@@ -295,7 +295,7 @@ proptest! {
 
     /// All callers of a wave see the same hall. Those who are refused choose again in the next wave.
     #[test]
-    fn a_storm_takes_accessible_seats_only_when_no_ordinary_block_is_left(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
+    fn a_storm_takes_no_accessible_seat_before_ordinary_blocks(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
         let hall = case.hall();
         let wish = Wish { accessible: false, ..case.wish };
         let mut available = case.available.clone();

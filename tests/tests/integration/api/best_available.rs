@@ -55,7 +55,7 @@ async fn choose(world: &World, body: Value) -> Reply {
 
 /// A pair from a row of three leaves a single seat, and a pair from the row of accessible seats doesn't.
 #[tokio::test]
-async fn accessible_seats_are_protected_while_an_ordinary_block_is_left() {
+async fn accessible_seats_are_kept_while_an_ordinary_block_is_left() {
     let world = World::new().await;
     let accessible = ["W1", "W2"].map(|seat| json!({ "seat": seat, "accessible": true }));
     put_hall(&world, json!([accessible, ["A1", "A2", "A3"]])).await;
