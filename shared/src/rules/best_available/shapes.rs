@@ -296,6 +296,12 @@ fn a_row_that_doubles_back_is_several_runs() {
 }
 
 #[test]
+fn a_row_that_turns_by_90_degrees_is_not_one_run() {
+    let sawtooth: Vec<_> = (0..6).map(|n| Point { x: n * 50, y: n % 2 * 50 }).collect();
+    assert!(runs_of(&row_of(&sawtooth)).iter().all(|run| run.len() < 3), "each third seat would be a turn");
+}
+
+#[test]
 fn an_aisle_ends_a_run_in_a_curve_too() {
     // Four aisles of two seats each divide the outer rows of an arena.
     let radius = 500.0;
