@@ -1,37 +1,53 @@
-//! The best available seats: so many next to each other, chosen by where they are and by nothing else.
+//! The best available seats: seats next to each other, chosen by where they are.
 //!
-//! A *block* is so many seats in a run of neighbours ([`Neighbours`]), all of them available and fitting the wish. Of all blocks
-//! the best is the one that, in this order,
-//! 1. leaves the fewest orphans: single available seats whose neighbours are all taken, and weren't before. They are hardly ever
-//!    sold, so any block that leaves none is better than every block that leaves one, wherever it is;
-//! 2. takes the fewest accessible seats, unless these were asked for: there are few, and others need them. Not before 1, since an orphan
-//!    is lost for everybody, and an accessible seat only for some;
-//! 3. is nearest to the focal point, by the sum of its seats' distances;
-//! 4. has the smaller distance at its worst seat, then the lower position in the plan: so that the choice is one and the same.
+//! A *block* is as many seats as the wish asks for, next to each other ([`Neighbours`]), all of them available and fitting the wish.
+//! The best block is found by these criteria, in this order:
+//! 1. The fewest accessible seats, unless the wish asks for accessible seats.
+//! 2. A line before a small table ([`Neighbours`]).
+//! 3. The fewest orphans: single available seats between taken ones that weren't alone before. They are hardly ever sold.
+//! 4. The smallest sum of distances from the focal point.
+//! 5. The smallest distance of the worst seat.
+//! 6. The earlier row in the plan, then the seat further to the left.
 //!
-//! A party is never split: where no run has so many seats left, nothing is chosen.
+//! # Accessible seats
 //!
-//! Under contention everybody's best is the same, and all but one are refused. [`Steering`] has each choose among the best few that
-//! don't overlap, by a number of its own; only among those that leave as few orphans as the best.
+//! A party that didn't ask for accessible seats gets none while enough ordinary seats are available. *Enough* means one block
+//! without accessible seats, in the section and the category of the wish. A party is never split, so ordinary seats that aren't
+//! next to each other aren't enough. Then the party gets a block with as few accessible seats as possible. A house that is nearly
+//! sold out sells its accessible seats too.
+//!
+//! # Contention
+//!
+//! Callers who choose at the same time have the same best block, and all but one of them would be refused. [`Steering`] lets each
+//! choose one of several good blocks that don't overlap, by the caller's own random number. All of these blocks are as good as the
+//! best by the criteria 1 to 3, so contention never costs an accessible seat or leaves a further orphan.
 
+mod lines;
+mod nearest;
 mod neighbours;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod shapes;
 #[cfg(test)]
 mod storm;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+use std::ops::Range;
+
 pub use neighbours::Neighbours;
+use neighbours::{Run, Shape};
 
 use super::availability::Slot;
 use super::plan::Plan;
 use super::time::EpochMillis;
 
-/// What is wished for.
+/// The seats that a party asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// How many seats, next to each other; at least 1.
+    /// Number of seats next to each other, at least 1.
     pub quantity: usize,
     /// Only in this section, as an index into the plan's.
     pub section: Option<u16>,
@@ -41,39 +57,48 @@ pub struct Wish {
     pub accessible: bool,
 }
 
-/// Where to go when others are choosing too.
+/// The choice of one of several good blocks, for callers who choose at the same time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steering {
-    /// Choose among this many blocks more than the best.
+    /// Number of blocks to choose from, in addition to the best one.
     pub spread: usize,
-    /// By this number.
+    /// Number that decides which block is chosen.
     pub seed: u64,
 }
 
-/// Why nothing was chosen: there aren't so many together.
+/// Reason why nothing was chosen: no block is large enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// Seats left that fit the wish.
+    /// Available seats that fit the wish.
     pub available: usize,
     /// The most of them that are next to each other.
     pub largest_block: usize,
 }
 
-/// A block, by how good it is: the smaller the better. Its start is a place in [`Neighbours::order`].
+/// A block and how good it is. The smallest block is the best, so the order of the fields matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Block {
-    orphans: u8,
-    accessible: u32,
+    rank: Rank,
     distance: u64,
     worst: u32,
-    first: u32,
+    /// Index of its run.
+    run: u32,
+    /// Number of its first seat in the run.
     start: u32,
 }
 
-/// Chooses seats: their positions in the layout, in the order in which they are next to each other. `is_available` has one entry
-/// for each seat, in layout order.
+/// The criteria that contention doesn't relax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    accessible: u32,
+    is_table: bool,
+    orphans: u8,
+}
+
+/// Chooses the best seats: their positions in the layout, in the order in which they are next to each other. `is_available` has one
+/// entry for each seat, in layout order.
 ///
-/// Takes time in proportion to the number of seats, and some more for a spread.
+/// Takes time in proportion to the seats of the hall and to the quantity, and some more for a spread.
 pub fn choose(
     plan: &Plan,
     neighbours: &Neighbours,
@@ -92,16 +117,17 @@ pub fn choose(
             blocks.push(block);
         }
     });
-    let chosen = if steering.spread == 0 { best } else { steer(blocks, wish.quantity, steering) };
-    chosen.map(|block| hall.positions(block)).ok_or(shortage)
+    let chosen = if steering.spread == 0 { best } else { hall.steer(blocks, steering) };
+    chosen.map(|block| hall.seats(block).collect()).ok_or(shortage)
 }
 
-/// How many blocks to choose among, by how much was going on lately: as many as seats changed hands in the last two seconds. Each
-/// that did so stands for a caller who may be choosing now. Clocks differ, so what seems to be to come counts as just now.
+/// Returns the spread for the current contention: the number of seats that changed in the last two seconds.
+///
+/// Each of them stands for a caller who may be choosing now. Clocks differ, so a change in the future counts as a recent one.
 pub fn spread(slots: &[Slot], now: EpochMillis) -> usize {
-    /// Longer than a look and a write take together.
+    /// Longer than one caller's read and write together.
     const LATELY: u64 = 2_000;
-    /// Beyond that a further block is hardly worth going there.
+    /// A wider spread would send callers to bad seats.
     const MOST: usize = 200;
     slots.iter().filter(|slot| slot.changed_at.0 + LATELY >= now.0).count().min(MOST)
 }
@@ -115,117 +141,132 @@ struct Hall<'a> {
 }
 
 impl Hall<'_> {
-    /// Hands over every block, run by run.
+    /// Passes every block to `take`, run by run.
     fn each_block(&self, mut take: impl FnMut(Block)) -> Shortage {
         let mut shortage = Shortage { available: 0, largest_block: 0 };
-        for run in self.neighbours.runs() {
-            let mut start = run.start;
-            for end in run.clone().chain([run.end]) {
-                if end < run.end && self.would_do(end) {
-                    continue;
-                }
-                let together = end - start;
-                shortage.available += together;
+        for (index, run) in (0..).zip(self.neighbours.runs()) {
+            for stretch in self.stretches(run) {
+                let together = stretch.len();
+                // The seats of a table are in lines too.
+                shortage.available += if run.shape == Shape::Table { 0 } else { together };
                 shortage.largest_block = shortage.largest_block.max(together);
                 if together >= self.wish.quantity {
-                    self.blocks_within(start..end, &run, &mut take);
+                    self.blocks_within(index, run, stretch, &mut take);
                 }
-                start = end + 1;
             }
         }
         shortage
     }
 
-    /// The blocks of a stretch in which every seat would do: a window that moves on seat by seat.
-    fn blocks_within(
-        &self,
-        stretch: std::ops::Range<usize>,
-        run: &std::ops::Range<usize>,
-        take: &mut impl FnMut(Block),
-    ) {
+    /// Returns the longest stretches of a run in which every seat is available and fits the wish. In a closed run a stretch may go
+    /// on beyond the last seat with the first ones.
+    fn stretches(&self, run: &Run) -> impl Iterator<Item = Range<usize>> {
+        let is_usable = |n: usize| self.is_usable(run.place(n));
+        let first = if run.is_closed() { (0..run.len).find(|n| !is_usable(*n)).unwrap_or(0) } else { 0 };
+        let end = first + run.len;
+        let mut next = first;
+        std::iter::from_fn(move || {
+            let start = (next..end).find(|n| is_usable(*n))?;
+            next = (start..end).find(|n| !is_usable(*n)).unwrap_or(end);
+            Some(start..next)
+        })
+    }
+
+    /// Passes the blocks of a stretch to `take`, by a window that moves on seat by seat.
+    fn blocks_within(&self, index: u32, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
         let quantity = self.wish.quantity;
-        let (mut distance, mut accessible) = (0_u64, 0_u32);
-        for place in stretch.clone() {
-            distance += u64::from(self.neighbours.distance(place));
-            accessible += u32::from(self.is_kept(place));
-            if place + 1 < stretch.start + quantity {
+        let distance = |n: usize| self.neighbours.distance(run.place(n));
+        let is_protected = |n: usize| u32::from(self.is_protected(run.place(n)));
+        // In a closed run without a gap a block can begin at each seat. If it takes all seats, they are the same block.
+        let goes_round = run.is_closed() && stretch.len() == run.len && quantity < run.len;
+        let end = if goes_round { stretch.end + quantity - 1 } else { stretch.end };
+        let (mut sum, mut accessible) = (0_u64, 0);
+        for n in stretch.start..end {
+            sum += u64::from(distance(n));
+            accessible += is_protected(n);
+            if n + 1 < stretch.start + quantity {
                 continue;
             }
-            let start = place + 1 - quantity;
-            let worst = self.neighbours.distance(start).max(self.neighbours.distance(place));
-            let ends = [self.neighbours.position(start), self.neighbours.position(place)];
+            let start = n + 1 - quantity;
+            let is_table = run.shape == Shape::Table;
             take(Block {
-                orphans: self.orphans(start, place + 1, run),
-                accessible,
-                distance,
-                worst,
-                first: ends[0].min(ends[1]),
-                start: u32::try_from(start).unwrap_or(u32::MAX),
+                rank: Rank { accessible, is_table, orphans: self.orphans(run, start) },
+                distance: sum,
+                worst: (start..=n).map(distance).max().unwrap_or_default(),
+                run: index,
+                start: u32::try_from(start % run.len).unwrap_or(u32::MAX),
             });
-            distance -= u64::from(self.neighbours.distance(start));
-            accessible -= u32::from(self.is_kept(start));
+            sum -= u64::from(distance(start));
+            accessible -= is_protected(start);
         }
     }
 
-    /// How many single seats a block from `start` to before `end` leaves on its two sides.
-    fn orphans(&self, start: usize, end: usize, run: &std::ops::Range<usize>) -> u8 {
-        let free = |place: Option<usize>| place.is_some_and(|place| run.contains(&place) && self.is_free(place));
-        let left = free(start.checked_sub(1)) && !free(start.checked_sub(2));
-        let right = free(Some(end)) && !free(Some(end + 1));
+    /// Counts the single seats that a block leaves on its two sides.
+    fn orphans(&self, run: &Run, start: usize) -> u8 {
+        let is_free = |place: Option<usize>| place.is_some_and(|place| self.is_free(place));
+        let last = start + self.wish.quantity - 1;
+        let others = run.len - self.wish.quantity;
+        if run.is_closed() && others < 2 {
+            return u8::from(others == 1 && is_free(run.before(start, 1)));
+        }
+        let left = is_free(run.before(start, 1)) && !is_free(run.before(start, 2));
+        let right = is_free(run.after(last, 1)) && !is_free(run.after(last, 2));
         u8::from(left) + u8::from(right)
     }
 
-    /// Whether somebody could have the seat, whoever it is.
+    /// Checks whether a seat is available, even if it doesn.t fit the wish.
     fn is_free(&self, place: usize) -> bool {
         self.neighbours.at(place, self.is_available).is_some_and(|available| *available)
     }
 
-    /// Whether the one who wishes could.
-    fn would_do(&self, place: usize) -> bool {
+    /// Checks whether a seat is available and fits the wish.
+    fn is_usable(&self, place: usize) -> bool {
         self.is_free(place) && self.neighbours.at(place, &self.fits).is_some_and(|fits| *fits)
     }
 
-    /// Whether a seat is kept for those who need it.
-    fn is_kept(&self, place: usize) -> bool {
+    /// Checks whether a seat is accessible and the party didn't ask for accessible seats.
+    fn is_protected(&self, place: usize) -> bool {
         !self.wish.accessible && self.neighbours.at(place, self.plan.places()).is_some_and(|place| place.accessible)
     }
 
-    fn positions(&self, block: Block) -> Vec<u32> {
-        let start = usize::try_from(block.start).unwrap_or(usize::MAX);
-        (start..start + self.wish.quantity).map(|place| self.neighbours.position(place)).collect()
+    /// Returns the positions of a block's seats.
+    fn seats(&self, block: Block) -> impl Iterator<Item = u32> {
+        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let run = self.neighbours.runs().get(index(block.run));
+        let numbers = index(block.start)..index(block.start) + self.wish.quantity;
+        run.into_iter().flat_map(move |run| numbers.clone().map(|n| self.neighbours.position(run.place(n))))
+    }
+
+    /// Chooses one of the best blocks that don't overlap, by the seed.
+    fn steer(&self, mut blocks: Vec<Block>, steering: Steering) -> Option<Block> {
+        let best = blocks.iter().map(|block| block.rank).min()?;
+        blocks.retain(|block| block.rank == best);
+        // A block overlaps fewer others than this, so among `enough` blocks there are as many as wanted that don't overlap.
+        let enough = (steering.spread + 1).saturating_mul(2 * self.wish.quantity - 1);
+        if enough < blocks.len() {
+            blocks.select_nth_unstable(enough);
+            blocks.truncate(enough);
+        }
+        blocks.sort_unstable();
+        let mut apart: Vec<Block> = Vec::with_capacity(steering.spread + 1);
+        let mut taken: HashSet<u32> = HashSet::new();
+        for block in blocks {
+            if self.seats(block).any(|seat| taken.contains(&seat)) {
+                continue;
+            }
+            taken.extend(self.seats(block));
+            apart.push(block);
+            if apart.len() > steering.spread {
+                break;
+            }
+        }
+        let chosen = usize::try_from(mixed(steering.seed) % apart.len() as u64).unwrap_or_default();
+        apart.get(chosen).copied()
     }
 }
 
-/// One of the best blocks that don't overlap, by the seed.
-fn steer(mut blocks: Vec<Block>, quantity: usize, steering: Steering) -> Option<Block> {
-    let orphans = blocks.iter().map(|block| block.orphans).min()?;
-    blocks.retain(|block| block.orphans == orphans);
-    // A block overlaps fewer than this many others on each side, so among so many there are enough that don't.
-    let enough = (steering.spread + 1).saturating_mul(2 * quantity - 1);
-    if enough < blocks.len() {
-        blocks.select_nth_unstable(enough);
-        blocks.truncate(enough);
-    }
-    blocks.sort_unstable();
-    let mut apart: Vec<Block> = Vec::with_capacity(steering.spread + 1);
-    let mut taken: std::collections::HashSet<usize> = std::collections::HashSet::new();
-    for block in blocks {
-        let start = usize::try_from(block.start).unwrap_or(usize::MAX);
-        if (start..start + quantity).any(|place| taken.contains(&place)) {
-            continue;
-        }
-        taken.extend(start..start + quantity);
-        apart.push(block);
-        if apart.len() > steering.spread {
-            break;
-        }
-    }
-    let chosen = usize::try_from(mixed(steering.seed) % apart.len() as u64).unwrap_or_default();
-    apart.get(chosen).copied()
-}
-
-/// A number whose every bit depends on every bit of the seed, so that seeds that follow each other lead apart (splitmix64's
-/// finalizer, <https://prng.di.unimi.it/splitmix64.c>).
+/// Mixes a seed so that each bit of the result depends on each bit of the seed (splitmix64's finalizer,
+/// <https://prng.di.unimi.it/splitmix64.c>). Seeds that follow each other lead to different blocks.
 fn mixed(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

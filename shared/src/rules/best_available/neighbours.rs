@@ -1,80 +1,118 @@
-//! Who sits next to whom, by where seats are and not by what they are called.
+//! Which seats are next to each other, by where they are and not by their labels.
+//!
+//! Seats are next to each other if they follow each other on a *line* of their row ([`super::lines`]) and no wide gap divides them.
+//! A part of a line without a wide gap is a *run*. A closed line, for example a round table, is a run whose last seat is next to
+//! its first. A line never turns sharply, so the seat behind a seat is never next to it.
+//!
+//! A row of three or four seats around a small table isn't one line. The whole table is a further run, which is used only where no
+//! line has room for a party.
 
 use std::ops::Range;
 
 use super::Wish;
+use super::lines::{Line, distance, lines_of, median};
 use crate::rules::plan::{Place, Plan, Point};
 
-/// A gap wider than this share of the row's usual one is an aisle, or a pillar: nobody sits next to each other across it.
-const WIDEST_GAP: f64 = 1.5;
+/// A gap wider than this share of the row's usual gap is an aisle or a pillar.
+pub(super) const WIDEST_GAP: f64 = 1.5;
+/// In a row with few gaps, a gap wider than this share of the hall's usual gap is an aisle too.
+const WIDEST_GAP_OF_HALL: f64 = 3.0;
+/// The most gaps that don't show what is usual in a row.
+const FEW_GAPS: usize = 3;
+/// Seats of a small table. With more seats a round table is a closed line.
+const SMALL_TABLE: Range<usize> = 3..5;
 
-/// The seats of a plan, run by run: in a run each sits next to the one before.
+/// The seats of a plan, run by run. In a run each seat is next to the one before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbours {
-    /// Positions in the layout, so that neighbours follow each other.
+    runs: Vec<Run>,
+    /// Positions in the layout. Each run is a range of this list.
     order: Vec<u32>,
-    /// Where each run ends in that order.
-    ends: Vec<u32>,
-    /// Of each seat in that order, how far from the focal point it is, in the plan's unit.
+    /// Distance of each seat in that order from the focal point, in the plan's unit.
     distances: Vec<u32>,
 }
 
+/// Seats next to each other, as a range of places in the order of [`Neighbours`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    start: usize,
+    pub(super) len: usize,
+    pub(super) shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A line with two ends.
+    Open,
+    /// A closed line.
+    Closed,
+    /// A small table, closed too. Its seats are in lines as well.
+    Table,
+}
+
+impl Run {
+    /// Returns the place of the `n`-th seat. A closed run begins again after its last seat.
+    pub(super) fn place(&self, n: usize) -> usize {
+        self.start + if n < self.len { n } else { n % self.len.max(1) }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.shape != Shape::Open
+    }
+
+    /// Returns the place of the seat that is `steps` before the `n`-th, unless the run ends there.
+    pub(super) fn before(&self, n: usize, steps: usize) -> Option<usize> {
+        let n = if self.is_closed() { n + self.len } else { n };
+        n.checked_sub(steps).map(|n| self.place(n))
+    }
+
+    /// Returns the place of the seat that is `steps` after the `n`-th, unless the run ends there.
+    pub(super) fn after(&self, n: usize, steps: usize) -> Option<usize> {
+        (self.is_closed() || n + steps < self.len).then(|| self.place(n + steps))
+    }
+}
+
 impl Neighbours {
-    /// Finds out who sits next to whom: row by row, along the row's own direction.
+    /// Finds the neighbours in each row. Takes O(n log n) time for n seats.
     pub fn of(plan: &Plan) -> Self {
-        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); plan.rows().len()];
-        for (position, place) in (0..).zip(plan.places()) {
-            if let Some(row) = rows.get_mut(usize::from(place.row)) {
-                row.push(position);
-            }
+        let rows: Vec<_> = rows_of(plan).into_iter().map(|seats| RowLines::new(plan, seats)).collect();
+        let usual_gap = median(rows.iter().flat_map(RowLines::gaps).collect());
+        let mut neighbours = Self { runs: Vec::new(), order: Vec::new(), distances: Vec::new() };
+        for row in &rows {
+            row.add_to(&mut neighbours, usual_gap);
         }
-        let (mut order, mut ends) = (Vec::with_capacity(plan.places().len()), Vec::with_capacity(rows.len()));
-        for mut row in rows {
-            along(plan, &mut row);
-            let widest = WIDEST_GAP * usual_gap(plan, &row);
-            for (n, position) in row.iter().enumerate() {
-                if n > 0 && gap(plan, row[n - 1], *position) > widest {
-                    ends.push(len(&order));
-                }
-                order.push(*position);
-            }
-            if !row.is_empty() {
-                ends.push(len(&order));
-            }
-        }
-        let distances = order.iter().map(|position| {
-            let distance = between(point(plan, *position), plan.focal_point()).round();
+        let from_focal_point = |position: &u32| {
+            let distance = distance(point(plan, *position), plan.focal_point()).round();
             // At most some 3 million: coordinates are bounded.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded, and not negative")]
             let distance = distance as u32;
             distance
-        });
-        Self { distances: distances.collect(), order, ends }
+        };
+        neighbours.distances = neighbours.order.iter().map(from_focal_point).collect();
+        neighbours
     }
 
-    /// The runs, as ranges of places.
-    pub(super) fn runs(&self) -> impl Iterator<Item = Range<usize>> {
-        let end = |end: u32| usize::try_from(end).unwrap_or(usize::MAX);
-        let starts = [0].into_iter().chain(self.ends.iter().copied().map(end));
-        starts.zip(self.ends.iter().copied().map(end)).map(|(start, end)| start..end)
+    /// Returns the runs. Each seat is in exactly one run that isn't a table.
+    pub(super) fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
-    /// The seat at a place, as its position in the layout.
+    /// Returns the seat at a place, as its position in the layout.
     pub(super) fn position(&self, place: usize) -> u32 {
         self.order.get(place).copied().unwrap_or(u32::MAX)
     }
 
-    /// How far from the focal point the seat at a place is.
+    /// Returns the distance of the seat at a place from the focal point.
     pub(super) fn distance(&self, place: usize) -> u32 {
         self.distances.get(place).copied().unwrap_or(u32::MAX)
     }
 
-    /// What there is, in layout order, of the seat at a place.
+    /// Returns the item of the seat at a place, from a list in layout order.
     pub(super) fn at<'a, T>(&self, place: usize, of_seats: &'a [T]) -> Option<&'a T> {
         of_seats.get(usize::try_from(self.position(place)).ok()?)
     }
 
-    /// Of each seat in layout order, whether it fits a wish.
+    /// Returns, for each seat in layout order, whether it fits a wish.
     pub(super) fn fitting(&self, plan: &Plan, wish: &Wish) -> Vec<bool> {
         let fits = |place: &Place| {
             wish.section.is_none_or(|section| plan.section_of(place) == section)
@@ -83,81 +121,99 @@ impl Neighbours {
         };
         plan.places().iter().map(fits).collect()
     }
+
+    fn add_run(&mut self, shape: Shape, seats: impl Iterator<Item = u32>) {
+        let start = self.order.len();
+        self.order.extend(seats);
+        self.runs.push(Run { start, len: self.order.len() - start, shape });
+    }
 }
 
-/// Puts a row's seats in their order along the row: from the one that is farthest from the row's middle on, each time to the
-/// nearest that is left. So a curved row is followed along its curve, and a slanted one along its slant.
-fn along(plan: &Plan, row: &mut [u32]) {
-    if row.is_empty() {
-        return;
-    }
-    let (width, depth) = (extent(plan, row, |point| point.x), extent(plan, row, |point| point.y));
-    // Nearly all rows go across or away: sorting is all they take. Of seats in one place the order is that of the layout.
-    if is_straight(plan, row) {
-        row.sort_by_key(|position| {
+/// The lines of one row.
+struct RowLines {
+    /// Points where seats are, sorted by x, then y.
+    points: Vec<Point>,
+    /// Seats at each point, in layout order. Usually that is one seat.
+    seats: Vec<Vec<u32>>,
+    lines: Vec<Line>,
+}
+
+impl RowLines {
+    fn new(plan: &Plan, mut row: Vec<u32>) -> Self {
+        let key = |position: &u32| {
             let Point { x, y } = point(plan, *position);
-            if width >= depth { (x, y, *position) } else { (y, x, *position) }
-        });
-        return;
+            (x, y)
+        };
+        row.sort_by_key(|position| (key(position), *position));
+        let seats: Vec<_> = row.chunk_by(|a, b| key(a) == key(b)).map(<[u32]>::to_vec).collect();
+        let points: Vec<_> = seats.iter().filter_map(|seats| seats.first()).map(|seat| point(plan, *seat)).collect();
+        Self { lines: lines_of(&points, plan.focal_point()), points, seats }
     }
-    let middle = middle(plan, row);
-    let far = |position: &u32| between(point(plan, *position), middle);
-    let start = (0..row.len()).max_by(|a, b| far(&row[*a]).total_cmp(&far(&row[*b]))).unwrap_or_default();
-    row.swap(0, start);
-    for next in 1..row.len() {
-        let here = row[next - 1];
-        let nearest = (next..row.len()).min_by(|a, b| gap(plan, here, row[*a]).total_cmp(&gap(plan, here, row[*b])));
-        row.swap(next, nearest.unwrap_or(next));
+
+    fn gaps(&self) -> impl Iterator<Item = f64> {
+        self.lines.iter().flat_map(|line| line.gaps(&self.points))
+    }
+
+    fn add_to(&self, neighbours: &mut Neighbours, usual_gap: f64) {
+        let gaps: Vec<_> = self.gaps().collect();
+        let widest_of_hall = if gaps.len() > FEW_GAPS { f64::INFINITY } else { WIDEST_GAP_OF_HALL * usual_gap };
+        let widest = (WIDEST_GAP * median(gaps)).min(widest_of_hall);
+        let runs: Vec<_> = self.lines.iter().flat_map(|line| line.clone().split(&self.points, widest)).collect();
+        let table = if runs.len() > 1 { self.small_table(widest) } else { None };
+        for run in runs {
+            neighbours.add_run(if run.closed { Shape::Closed } else { Shape::Open }, self.seats_at(&run.points));
+        }
+        if let Some(table) = table {
+            neighbours.add_run(Shape::Table, self.seats_at(&table));
+        }
+    }
+
+    fn seats_at<'a>(&'a self, points: &'a [usize]) -> impl Iterator<Item = u32> + 'a {
+        points.iter().flat_map(|point| self.seats[*point].iter().copied())
+    }
+
+    /// Returns the points around a small table: near each other, and none right behind its neighbour. Two rows of two seats are
+    /// no table.
+    fn small_table(&self, widest: f64) -> Option<Vec<usize>> {
+        if !SMALL_TABLE.contains(&self.points.len()) {
+            return None;
+        }
+        let mut around: Vec<_> = (0..self.points.len()).collect();
+        around.sort_by(|a, b| self.angle(*a).total_cmp(&self.angle(*b)));
+        let pairs =
+            || self.points.iter().enumerate().flat_map(|(n, a)| self.points[n + 1..].iter().map(move |b| (a, b)));
+        let is_behind = |(a, b): (usize, usize)| {
+            let (a, b) = (self.points[a], self.points[b]);
+            4 * (a.x - b.x).abs() <= (a.y - b.y).abs()
+        };
+        let table = Line { points: around, closed: true };
+        let is_table = pairs().all(|(a, b)| distance(*a, *b) <= widest) && !table.steps().any(is_behind);
+        is_table.then_some(table.points)
+    }
+
+    /// Returns the direction of a point from the middle of the row.
+    fn angle(&self, point: usize) -> f64 {
+        let sum = |of: fn(&Point) -> i32| self.points.iter().map(|point| f64::from(of(point))).sum::<f64>();
+        #[allow(clippy::cast_precision_loss, reason = "a count of seats")]
+        let count = self.points.len() as f64;
+        let Point { x, y } = self.points[point];
+        f64::atan2(f64::from(y) - sum(|point| point.y) / count, f64::from(x) - sum(|point| point.x) / count)
     }
 }
 
-/// Whether a row, seen along the axis on which it is longer, never doubles back: two seats of one coordinate there are in different
-/// places only if it does.
-fn is_straight(plan: &Plan, row: &[u32]) -> bool {
-    let across = extent(plan, row, |point| point.x) >= extent(plan, row, |point| point.y);
-    let mut along: Vec<_> = row.iter().map(|position| point(plan, *position)).collect();
-    along.sort_by_key(|point| if across { (point.x, point.y) } else { (point.y, point.x) });
-    let step = |pair: &[Point]| {
-        let (dx, dy) = ((pair[1].x - pair[0].x).abs(), (pair[1].y - pair[0].y).abs());
-        if across { dx >= dy } else { dy >= dx }
-    };
-    along.windows(2).all(step)
-}
-
-fn extent(plan: &Plan, row: &[u32], of: impl Fn(Point) -> i32) -> i32 {
-    let values = || row.iter().map(|position| of(point(plan, *position)));
-    values().max().unwrap_or_default() - values().min().unwrap_or_default()
-}
-
-fn middle(plan: &Plan, row: &[u32]) -> Point {
-    let count = i64::try_from(row.len().max(1)).unwrap_or(i64::MAX);
-    let mean = |of: fn(Point) -> i32| {
-        let sum: i64 = row.iter().map(|position| i64::from(of(point(plan, *position)))).sum();
-        i32::try_from(sum / count).unwrap_or_default()
-    };
-    Point { x: mean(|point| point.x), y: mean(|point| point.y) }
-}
-
-/// The gap that half of a row's gaps are not wider than.
-fn usual_gap(plan: &Plan, row: &[u32]) -> f64 {
-    let mut gaps: Vec<_> = row.windows(2).map(|pair| gap(plan, pair[0], pair[1])).collect();
-    let half = gaps.len().saturating_sub(1) / 2;
-    if gaps.is_empty() { 0.0 } else { *gaps.select_nth_unstable_by(half, f64::total_cmp).1 }
-}
-
-fn gap(plan: &Plan, a: u32, b: u32) -> f64 {
-    between(point(plan, a), point(plan, b))
-}
-
-fn between(a: Point, b: Point) -> f64 {
-    f64::hypot(f64::from(a.x) - f64::from(b.x), f64::from(a.y) - f64::from(b.y))
+/// Returns the positions of each row's seats.
+fn rows_of(plan: &Plan) -> Vec<Vec<u32>> {
+    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); plan.rows().len()];
+    for (position, place) in (0..).zip(plan.places()) {
+        if let Some(row) = rows.get_mut(usize::from(place.row)) {
+            row.push(position);
+        }
+    }
+    rows.retain(|row| !row.is_empty());
+    rows
 }
 
 fn point(plan: &Plan, position: u32) -> Point {
     let place = usize::try_from(position).ok().and_then(|position| plan.places().get(position));
     place.map(|place| place.point).unwrap_or_default()
-}
-
-fn len(order: &[u32]) -> u32 {
-    u32::try_from(order.len()).unwrap_or(u32::MAX)
 }

@@ -1,76 +1,110 @@
-//! The slow and obvious way, for straight rows: every block is tried, and judged by looking at the whole hall.
+//! The slow and obvious way to choose, for halls whose neighbours are known by construction.
+//!
+//! Every block is tried, and judged by all seats of the hall. Nothing here knows where runs begin, or how neighbours are found.
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+
+use std::collections::BTreeSet;
 
 use super::{Shortage, Wish};
 use crate::rules::plan::Plan;
 
+/// Pairs of seats, both ways.
+pub(super) type Pairs = BTreeSet<(usize, usize)>;
+
+/// A plan, and which of its seats are next to each other.
+#[derive(Clone, Debug)]
+pub(super) struct KnownHall {
+    pub(super) plan: Plan,
+    pub(super) next_to: Pairs,
+    /// Seats next to each other at small tables.
+    pub(super) at_tables: Pairs,
+}
+
 /// A block and how good it is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judged {
-    pub(super) orphans: usize,
     pub(super) accessible: usize,
+    pub(super) is_table: bool,
+    pub(super) orphans: usize,
     pub(super) distance: u64,
-    pub(super) seats: Vec<usize>,
+    pub(super) worst: u64,
+    pub(super) seats: BTreeSet<usize>,
 }
 
-/// The seats next to a seat: in its row, nearer than one and a half seats.
-pub(super) fn next_to(plan: &Plan, seat: usize) -> Vec<usize> {
-    let here = &plan.places()[seat];
-    let near = |other: &usize| {
-        let there = &plan.places()[*other];
-        let pitch = f64::from(crate::rules::plan::SEAT_PITCH);
-        let apart = f64::from((here.point.x - there.point.x).abs());
-        *other != seat && here.row == there.row && apart <= 1.5 * pitch
-    };
-    (0..plan.places().len()).filter(near).collect()
+impl Judged {
+    /// Returns the criteria that contention doesn't relax.
+    pub(super) fn rank(&self) -> (usize, bool, usize) {
+        (self.accessible, self.is_table, self.orphans)
+    }
+
+    /// Returns all criteria but the place. Blocks with the same key are equally good.
+    pub(super) fn key(&self) -> ((usize, bool, usize), u64, u64) {
+        (self.rank(), self.distance, self.worst)
+    }
 }
 
-/// Every block there is.
-pub(super) fn blocks(plan: &Plan, available: &[bool], wish: &Wish) -> (Vec<Judged>, Shortage) {
-    let fits = |seat: usize| {
-        let place = &plan.places()[seat];
-        available[seat]
-            && wish.section.is_none_or(|section| plan.section_of(place) == section)
+impl KnownHall {
+    /// Returns every block, or why there is none.
+    pub(super) fn blocks(&self, available: &[bool], wish: &Wish) -> (Vec<Judged>, Shortage) {
+        let usable: BTreeSet<_> =
+            (0..available.len()).filter(|seat| available[*seat] && self.fits(*seat, wish)).collect();
+        let in_lines = paths(&usable, &self.next_to, wish.quantity);
+        let usable_at_tables: BTreeSet<_> =
+            self.at_tables.iter().map(|pair| pair.0).filter(|seat| usable.contains(seat)).collect();
+        let at_tables = paths(&usable_at_tables, &self.at_tables, wish.quantity);
+        let blocks = in_lines.iter().map(|seats| self.judge(available, wish, seats, false));
+        let blocks = blocks.chain(at_tables.iter().map(|seats| self.judge(available, wish, seats, true)));
+        let exists = |quantity: &usize| {
+            [&self.next_to, &self.at_tables].iter().any(|pairs| !paths(&usable, pairs, *quantity).is_empty())
+        };
+        let largest_block = (1..=available.len()).take_while(exists).last().unwrap_or(0);
+        (blocks.collect(), Shortage { available: usable.len(), largest_block })
+    }
+
+    fn fits(&self, seat: usize, wish: &Wish) -> bool {
+        let place = &self.plan.places()[seat];
+        wish.section.is_none_or(|section| self.plan.section_of(place) == section)
             && wish.category.is_none_or(|category| place.category == Some(category))
             && (!wish.accessible || place.accessible)
-    };
-    let to_the_right = |seat: usize| {
-        next_to(plan, seat).into_iter().find(|other| plan.places()[*other].point.x > plan.places()[seat].point.x)
-    };
-    let run_from = |seat: usize, most: usize| {
-        let mut run = vec![seat];
-        while run.len() < most {
-            match to_the_right(run[run.len() - 1]).filter(|next| fits(*next)) {
-                Some(next) => run.push(next),
-                None => break,
-            }
+    }
+
+    fn judge(&self, available: &[bool], wish: &Wish, seats: &BTreeSet<usize>, is_table: bool) -> Judged {
+        let pairs = if is_table { &self.at_tables } else { &self.next_to };
+        let is_alone = |seat: usize, is_free: &dyn Fn(usize) -> bool| {
+            is_free(seat) && !pairs.iter().any(|pair| pair.0 == seat && is_free(pair.1))
+        };
+        let before = |seat: usize| available[seat];
+        let after = |seat: usize| available[seat] && !seats.contains(&seat);
+        let orphans = (0..available.len()).filter(|seat| is_alone(*seat, &after) && !is_alone(*seat, &before));
+        let distance = |seat: &usize| {
+            let (point, focal) = (self.plan.places()[*seat].point, self.plan.focal_point());
+            f64::hypot(f64::from(point.x - focal.x), f64::from(point.y - focal.y)).round() as u64
+        };
+        Judged {
+            accessible: seats.iter().filter(|seat| !wish.accessible && self.plan.places()[**seat].accessible).count(),
+            is_table,
+            orphans: orphans.count(),
+            distance: seats.iter().map(distance).sum(),
+            worst: seats.iter().map(distance).max().unwrap_or(0),
+            seats: seats.clone(),
         }
-        run
-    };
-    let fitting: Vec<_> = (0..available.len()).filter(|seat| fits(*seat)).collect();
-    let shortage = Shortage {
-        available: fitting.len(),
-        largest_block: fitting.iter().map(|seat| run_from(*seat, usize::MAX).len()).max().unwrap_or(0),
-    };
-    let runs = fitting.iter().map(|seat| run_from(*seat, wish.quantity)).filter(|run| run.len() == wish.quantity);
-    (runs.map(|seats| judge(plan, available, wish, seats)).collect(), shortage)
+    }
 }
 
-pub(super) fn judge(plan: &Plan, available: &[bool], wish: &Wish, seats: Vec<usize>) -> Judged {
-    let alone = |seat: usize, available: &dyn Fn(usize) -> bool| {
-        available(seat) && !next_to(plan, seat).into_iter().any(available)
-    };
-    let after = |seat: usize| available[seat] && !seats.contains(&seat);
-    let orphans = (0..available.len()).filter(|seat| alone(*seat, &after) && !alone(*seat, &|seat| available[seat]));
-    let distance = |seat: &usize| {
-        let (point, focal) = (plan.places()[*seat].point, plan.focal_point());
-        f64::hypot(f64::from(point.x - focal.x), f64::from(point.y - focal.y)).round() as u64
-    };
-    Judged {
-        orphans: orphans.count(),
-        accessible: seats.iter().filter(|seat| !wish.accessible && plan.places()[**seat].accessible).count(),
-        distance: seats.iter().map(distance).sum(),
-        seats,
+/// Returns every set of so many seats that follow each other.
+fn paths(usable: &BTreeSet<usize>, pairs: &Pairs, quantity: usize) -> BTreeSet<BTreeSet<usize>> {
+    let mut paths: BTreeSet<Vec<usize>> = usable.iter().map(|seat| vec![*seat]).collect();
+    for _ in 1..quantity {
+        let longer = |path: &Vec<usize>| {
+            let last = path[path.len() - 1];
+            let next = pairs.iter().filter(move |pair| pair.0 == last).map(|pair| pair.1);
+            let path = path.clone();
+            next.filter(|next| usable.contains(next) && !path.contains(next))
+                .map(|next| path.iter().copied().chain([next]).collect())
+                .collect::<Vec<Vec<usize>>>()
+        };
+        paths = paths.iter().flat_map(longer).collect();
     }
+    paths.into_iter().map(|path| path.into_iter().collect()).collect()
 }

@@ -1,18 +1,18 @@
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::reference::{blocks, judge, next_to};
+use super::reference::KnownHall;
+use super::shapes::{self, Kind, Shape, any_rows};
 use super::*;
-use crate::rules::plan::{Category, Place, Point, ROW_PITCH, Row, SEAT_PITCH};
+use crate::rules::plan::{Place, Point, ROW_PITCH, Row, SEAT_PITCH};
 
 const PLAIN: Wish = Wish { quantity: 2, section: None, category: None, accessible: false };
 
-/// Rows of so many seats: each a place in the row (in pitches), category and whether it is accessible.
+/// Makes a hall of straight rows. Each seat has a place in the row (in pitches), a category and whether it is accessible.
 fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> Plan {
-    let sections = vec!["front".to_owned(), "back".to_owned()];
-    let category = |name: &str| Category { name: name.to_owned(), price: 1, currency: "EUR".to_owned() };
-    let row = |n: usize| Row { name: n.to_string(), section: u16::from(n >= rows.len().div_ceil(2)) };
     let places = rows.iter().enumerate().flat_map(|(n, seats)| {
         seats.iter().map(move |(at, category, accessible)| Place {
             row: n as u16,
@@ -21,8 +21,7 @@ fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> Plan {
             accessible: *accessible,
         })
     });
-    let rows = (0..rows.len()).map(row).collect();
-    Plan::new(Point { x: 120, y: -180 }, sections, rows, vec![category("a"), category("b")], places.collect()).unwrap()
+    shapes::plan(rows.len(), places.collect())
 }
 
 fn plain_rows(rows: usize, seats: usize) -> Plan {
@@ -106,6 +105,53 @@ fn a_curved_row_is_followed_along_its_curve() {
     assert!(along == expected || along.iter().rev().eq(&expected), "{along:?}");
 }
 
+/// One row of 4 x 2 seats, each 50 from the next.
+fn four_by_two() -> Plan {
+    let grid = Shape::grid(4, 2, (50.0, 50.0));
+    shapes::hall(&[(grid, vec![(None, false); 8])], None).plan
+}
+
+#[test]
+fn a_seat_behind_is_not_next_to_a_seat() {
+    let plan = four_by_two();
+    let quantity = |quantity| Wish { quantity, ..PLAIN };
+    for taken in 0..8 {
+        let mut available = [true; 8];
+        available[taken] = false;
+        let three = best(&plan, &available, &quantity(3)).unwrap();
+        assert!(three.iter().all(|seat| seat / 4 == three[0] / 4), "{three:?} are in one line");
+    }
+    assert_eq!(best(&plan, &[true; 8], &quantity(5)), Err(Shortage { available: 8, largest_block: 4 }));
+    assert_eq!(best(&plan, &seats("x.xxx.xx"), &PLAIN), Err(Shortage { available: 2, largest_block: 1 }));
+}
+
+#[test]
+fn the_last_seat_of_a_round_table_is_next_to_its_first() {
+    let plan = shapes::hall(&[(Shape::round(8), vec![(None, false); 8])], None).plan;
+    for first in 0..8 {
+        let mut available = [false; 8];
+        available[first] = true;
+        available[(first + 1) % 8] = true;
+        let chosen: BTreeSet<_> = best(&plan, &available, &PLAIN).unwrap().into_iter().collect();
+        assert_eq!(chosen, BTreeSet::from([first, (first + 1) % 8]));
+    }
+    for quantity in 1..=8 {
+        assert_eq!(best(&plan, &[true; 8], &Wish { quantity, ..PLAIN }).unwrap().len(), quantity);
+    }
+}
+
+#[test]
+fn a_party_takes_a_small_table_only_where_no_line_has_room() {
+    let tables = [Shape::small_table(4), Shape::straight(0..4)];
+    let plan = shapes::hall(&tables.map(|shape| (shape, vec![(None, false); 4])), None).plan;
+    let four = Wish { quantity: 4, ..PLAIN };
+    assert_eq!(best(&plan, &[true; 8], &four), Ok(vec![4, 5, 6, 7]));
+    let table: BTreeSet<_> = best(&plan, &seats("....x..."), &four).unwrap().into_iter().collect();
+    assert_eq!(table, (0..4).collect());
+    assert_eq!(best(&plan, &seats("..x.x.x."), &four), Err(Shortage { available: 5, largest_block: 3 }));
+    assert_eq!(best(&plan, &seats(".xx..x.x"), &PLAIN).map(|pair| pair.len()), Ok(2), "both are at the table");
+}
+
 #[test]
 fn a_row_that_leads_away_from_the_stage_is_a_row() {
     let place = |n: i32| Place { row: 0, point: Point { x: 0, y: n * 50 }, category: None, accessible: false };
@@ -139,6 +185,35 @@ fn accessible_seats_are_kept_for_those_who_ask_for_them() {
 }
 
 #[test]
+fn protection_of_accessible_seats_comes_before_orphans() {
+    let ordinary = (0..3).map(|at| (at, None, false)).collect();
+    let accessible = (0..2).map(|at| (at, None, true)).collect();
+    let plan = hall(&[accessible, ordinary]);
+    for spread in [0, 1, 200] {
+        for seed in 0..20 {
+            let chosen = pick(&plan, &[true; 5], &PLAIN, Steering { spread, seed }).unwrap();
+            assert!(chosen.iter().all(|seat| *seat >= 2), "{chosen:?}");
+        }
+    }
+}
+
+#[test]
+fn without_an_ordinary_block_few_accessible_seats_are_taken() {
+    let row = |accessible: [bool; 4]| (0..4).zip(accessible).map(|(at, accessible)| (at, None, accessible)).collect();
+    let plan = hall(&[row([true, true, true, false]), row([false, true, false, true])]);
+    let three = Wish { quantity: 3, ..PLAIN };
+    assert_eq!(best(&plan, &[true; 8], &three), Ok(vec![4, 5, 6]), "four ordinary seats are free, but not together");
+    assert_eq!(best(&plan, &seats("....x..."), &three), Ok(vec![5, 6, 7]), "two either way, and no orphan");
+}
+
+#[test]
+fn a_section_with_accessible_seats_only_is_sold() {
+    let row = |accessible: bool| (0..2).map(|at| (at, None, accessible)).collect::<Vec<_>>();
+    let plan = hall(&[row(true), row(false)]);
+    assert_eq!(best(&plan, &[true; 4], &Wish { section: Some(0), ..PLAIN }), Ok(vec![0, 1]));
+}
+
+#[test]
 fn what_changed_lately_is_how_many_are_at_it() {
     let slot = |changed_at| Slot { changed_at: EpochMillis(changed_at), ..Slot::default() };
     let now = EpochMillis(10_000);
@@ -146,98 +221,133 @@ fn what_changed_lately_is_how_many_are_at_it() {
     assert_eq!(spread(&vec![slot(10_000); 1_000], now), 200);
 }
 
-prop_compose! {
-    fn any_hall()(
-        rows in prop::collection::vec(prop::collection::vec((any::<bool>(), 0..3_u16, 0..8_u8), 1..9), 1..5),
-    ) -> Plan {
-        let rows: Vec<Vec<_>> = rows.into_iter().map(|seats| {
-            let (mut at, mut narrow, mut wide) = (-1, 0, 0);
-            seats.into_iter().map(|(aisle, category, accessible)| {
-                // Most gaps are of one seat, so that one of two is an aisle.
-                let aisle = aisle && narrow > wide + 1;
-                at += if aisle { 2 } else { 1 };
-                if aisle { wide += 1 } else { narrow += i32::from(at > 0) }
-                (at, (category < 2).then_some(category), accessible == 0)
-            }).collect()
-        }).collect();
-        hall(&rows)
-    }
-}
-
 fn any_wish() -> impl Strategy<Value = Wish> {
-    let some = |range| prop::option::weighted(0.3, range);
-    (1..5_usize, some(0..2_u16), some(0..2_u16), prop::bool::weighted(0.2))
+    let some = |range| prop::option::weighted(0.2, range);
+    (1..6_usize, some(0..2_u16), some(0..2_u16), prop::bool::weighted(0.2))
         .prop_map(|(quantity, section, category, accessible)| Wish { quantity, section, category, accessible })
 }
 
-fn any_case() -> impl Strategy<Value = (Plan, Vec<bool>, Wish)> {
-    (any_hall(), any_wish()).prop_flat_map(|(plan, wish)| {
-        let count = plan.places().len();
-        (Just(plan), prop::collection::vec(prop::bool::weighted(0.7), count), Just(wish))
+fn any_steering() -> impl Strategy<Value = Steering> {
+    (prop_oneof![Just(0), 1..6_usize, Just(200)], any::<u64>()).prop_map(|(spread, seed)| Steering { spread, seed })
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    rows: Vec<(Shape, Vec<Kind>)>,
+    /// An order in which the seats may be listed as well.
+    order: Vec<usize>,
+    available: Vec<bool>,
+    wish: Wish,
+}
+
+impl Case {
+    fn hall(&self) -> KnownHall {
+        shapes::hall(&self.rows, None)
+    }
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    (any_rows(), any_wish(), 0.3..1.0).prop_flat_map(|(rows, wish, share)| {
+        let seats: usize = rows.iter().map(|(shape, _)| shape.points.len()).sum();
+        let order = Just((0..seats).collect::<Vec<_>>()).prop_shuffle();
+        let available = prop::collection::vec(prop::bool::weighted(share), seats);
+        (Just(rows), order, available, Just(wish)).prop_map(|(rows, order, available, wish)| Case {
+            rows,
+            order,
+            available,
+            wish,
+        })
     })
 }
 
 proptest! {
     #[test]
-    fn the_choice_is_the_best_there_is((plan, available, wish) in any_case()) {
-        let (all, shortage) = blocks(&plan, &available, &wish);
-        match best(&plan, &available, &wish) {
+    fn the_choice_is_the_best_of_all_blocks(case in any_case()) {
+        let hall = case.hall();
+        let (all, shortage) = hall.blocks(&case.available, &case.wish);
+        match best(&hall.plan, &case.available, &case.wish) {
             Err(short) => prop_assert!(all.is_empty() && short == shortage, "{short:?} {shortage:?} {all:?}"),
             Ok(seats) => {
-                let chosen = judge(&plan, &available, &wish, seats);
-                prop_assert!(chosen.seats.iter().all(|seat| available[*seat]));
-                prop_assert!(chosen.seats.windows(2).all(|pair| next_to(&plan, pair[0]).contains(&pair[1])));
-                let better = |a: &super::reference::Judged| (a.orphans, a.accessible, a.distance);
-                let least = all.iter().map(better).min();
-                prop_assert_eq!(Some(better(&chosen)), least);
+                let seats: BTreeSet<_> = seats.into_iter().collect();
+                let chosen = all.iter().filter(|block| block.seats == seats).min_by_key(|block| block.key());
+                let least = all.iter().map(|block| block.key()).min();
+                prop_assert_eq!(chosen.map(|block| block.key()), least, "{:?}", seats);
             }
         }
     }
 
+    /// Covers every hall, availability, wish and spread.
     #[test]
-    fn steering_stays_among_the_best_that_do_not_overlap((plan, available, wish) in any_case(), spread in 0..6_usize, seed: u64) {
-        let steering = Steering { spread, seed };
-        let Ok(seats) = pick(&plan, &available, &wish, steering) else { return Ok(()) };
-        prop_assert_eq!(&pick(&plan, &available, &wish, steering).unwrap(), &seats, "the same seed, the same seats");
-        let (all, _) = blocks(&plan, &available, &wish);
-        let chosen = judge(&plan, &available, &wish, seats);
-        prop_assert_eq!(chosen.orphans, all.iter().map(|block| block.orphans).min().unwrap());
-        // Better ones that don't overlap with each other: no more than the spread.
-        let key = |block: &super::reference::Judged| (block.accessible, block.distance);
-        let mut better: Vec<_> = all.iter().filter(|block| block.orphans == chosen.orphans && key(block) < key(&chosen)).collect();
-        better.sort_by_key(|block| key(block));
-        let mut apart: Vec<&super::reference::Judged> = Vec::new();
+    fn accessible_seats_are_kept_while_an_ordinary_block_is_left(case in any_case(), steering in any_steering()) {
+        let hall = case.hall();
+        let (all, _) = hall.blocks(&case.available, &case.wish);
+        let chosen = pick(&hall.plan, &case.available, &case.wish, steering);
+        prop_assert_eq!(chosen.is_ok(), !all.is_empty(), "a spread never refuses a party");
+        let Ok(chosen) = chosen else { return Ok(()) };
+        let accessible = chosen.iter().filter(|seat| hall.plan.places()[**seat].accessible).count();
+        if case.wish.accessible {
+            prop_assert_eq!(accessible, chosen.len());
+        } else {
+            let accessible_of = |seats: &BTreeSet<usize>| seats.iter().filter(|seat| hall.plan.places()[**seat].accessible).count();
+            prop_assert_eq!(Some(accessible), all.iter().map(|block| accessible_of(&block.seats)).min());
+        }
+    }
+
+    /// All callers of a wave see the same hall. Those who are refused choose again in the next wave.
+    #[test]
+    fn a_storm_takes_no_accessible_seat_before_ordinary_blocks(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
+        let hall = case.hall();
+        let wish = Wish { accessible: false, ..case.wish };
+        let mut available = case.available.clone();
+        for wave in 0.. {
+            let seen = available.clone();
+            let (all, _) = hall.blocks(&seen, &wish);
+            let is_ordinary = |seat: &usize| !hall.plan.places()[*seat].accessible;
+            let ordinary_left = all.iter().any(|block| block.seats.iter().all(is_ordinary));
+            for caller in 0..callers {
+                let steering = Steering { spread, seed: wave * callers + caller };
+                let Ok(seats) = pick(&hall.plan, &seen, &wish, steering) else { continue };
+                prop_assert!(!ordinary_left || seats.iter().all(is_ordinary), "{:?} of {:?}", seats, all);
+                if seats.iter().all(|seat| available[*seat]) {
+                    seats.iter().for_each(|seat| available[*seat] = false);
+                }
+            }
+            if all.is_empty() {
+                break;
+            }
+            prop_assert!(seen != available, "somebody is the first");
+        }
+    }
+
+    #[test]
+    fn steering_stays_among_the_best_that_do_not_overlap(case in any_case(), steering in any_steering()) {
+        let hall = case.hall();
+        let Ok(seats) = pick(&hall.plan, &case.available, &case.wish, steering) else { return Ok(()) };
+        prop_assert_eq!(&pick(&hall.plan, &case.available, &case.wish, steering).unwrap(), &seats, "the same seed, the same seats");
+        let (all, _) = hall.blocks(&case.available, &case.wish);
+        let seats: BTreeSet<_> = seats.into_iter().collect();
+        let chosen = all.iter().filter(|block| block.seats == seats).min_by_key(|block| block.key()).unwrap();
+        prop_assert_eq!(Some(chosen.rank()), all.iter().map(|block| block.rank()).min());
+        // There are at most as many better blocks apart from each other as the spread allows.
+        let mut better: Vec<_> = all.iter().filter(|block| block.key() < chosen.key()).collect();
+        better.sort_by_key(|block| block.key());
+        let mut taken = BTreeSet::new();
+        let mut apart = 0;
         for block in better {
-            if apart.iter().all(|other| other.seats.iter().all(|seat| !block.seats.contains(seat))) {
-                apart.push(block);
+            if block.seats.is_disjoint(&taken) {
+                taken.extend(&block.seats);
+                apart += 1;
             }
         }
-        prop_assert!(apart.len() <= spread, "{} better ones, {spread} allowed", apart.len());
+        prop_assert!(apart <= steering.spread, "{apart} better ones, {} allowed", steering.spread);
     }
 
     #[test]
-    fn seats_listed_in_another_order_are_the_same_seats((plan, available, wish) in any_case(), turn in 1..8_usize) {
-        let turn = turn % plan.places().len();
-        let mut places = plan.places().to_vec();
-        places.rotate_left(turn);
-        let mut turned = available.clone();
-        turned.rotate_left(turn);
-        let other = Plan::new(plan.focal_point(), plan.sections().to_vec(), plan.rows().to_vec(), plan.categories().to_vec(), places).unwrap();
-        let places = |plan: &Plan, seats: Vec<usize>| {
-            let mut points: Vec<_> = seats.into_iter().map(|seat| (plan.places()[seat].row, plan.places()[seat].point.x)).collect();
-            points.sort_unstable();
-            points
-        };
-        let judged = |plan: &Plan, available: &[bool], seats: &[usize]| {
-            let judged = judge(plan, available, &wish, seats.to_vec());
-            (judged.orphans, judged.accessible, judged.distance)
-        };
-        match (best(&plan, &available, &wish), best(&other, &turned, &wish)) {
-            (Ok(a), Ok(b)) => {
-                let same = judged(&plan, &available, &a) == judged(&other, &turned, &b);
-                prop_assert!(same, "{:?} {:?}", places(&plan, a), places(&other, b));
-            }
-            (a, b) => prop_assert_eq!(a.err(), b.err()),
-        }
+    fn seats_listed_in_another_order_give_the_same_seats(case in any_case(), steering in any_steering()) {
+        let other = shapes::hall(&case.rows, Some(&case.order));
+        let other_available: Vec<_> = case.order.iter().map(|seat| case.available[*seat]).collect();
+        let one = pick(&case.hall().plan, &case.available, &case.wish, steering);
+        let other = pick(&other.plan, &other_available, &case.wish, steering);
+        prop_assert_eq!(one, other.map(|seats| seats.into_iter().map(|seat| case.order[seat]).collect()));
     }
 }

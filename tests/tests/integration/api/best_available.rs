@@ -38,6 +38,80 @@ async fn where_there_are_not_so_many_together_it_says_how_many_there_are() {
     assert_eq!(send(&world, json!({ "quantity": 3 })).await.status, 201);
 }
 
+/// Puts a hall of one section. Each row is the list of its seats.
+async fn put_hall(world: &World, rows: Value) {
+    let rows: Vec<_> = rows.as_array().unwrap().iter().enumerate().map(|(n, seats)| row(n, seats)).collect();
+    let hall = json!({ "name": "Hall", "sections": [{ "section": "Stalls", "rows": rows }] });
+    assert_eq!(Call::put_theater("hall", &hall).send(&world.office).await.status, 201);
+}
+
+fn row(number: usize, seats: &Value) -> Value {
+    json!({ "row": number.to_string(), "seats": seats })
+}
+
+async fn choose(world: &World, body: Value) -> Reply {
+    Call::reserve("hall", &body).send(&world.office).await
+}
+
+/// A pair from a row of three leaves a single seat, and a pair from the row of accessible seats doesn't.
+#[tokio::test]
+async fn accessible_seats_are_kept_while_an_ordinary_block_is_left() {
+    let world = World::new().await;
+    let accessible = ["W1", "W2"].map(|seat| json!({ "seat": seat, "accessible": true }));
+    put_hall(&world, json!([accessible, ["A1", "A2", "A3"]])).await;
+    let pair = json!({ "quantity": 2 });
+    let first = choose(&world, pair.clone()).await;
+    assert_eq!(first.seats().len(), 2);
+    assert!(first.seats().iter().all(|seat| seat.starts_with('A')), "{}", first.text);
+    let single = choose(&world, json!({ "quantity": 1 })).await;
+    assert!(single.seats()[0].starts_with('A'), "{}", single.text);
+    let last = choose(&world, pair).await;
+    assert_eq!((last.status, last.seats()), (201, vec!["W1", "W2"]), "no ordinary seats are left");
+}
+
+/// The clock stands still, so every seat seems to have changed just now, and callers are spread as far as possible.
+#[tokio::test]
+async fn contention_sends_nobody_to_accessible_seats() {
+    let world = World::new().await;
+    let pair =
+        |row: char, accessible: bool| [1, 2].map(|n| json!({ "seat": format!("{row}{n}"), "accessible": accessible }));
+    put_hall(&world, json!([pair('W', true), pair('X', true), pair('A', false), pair('B', false), pair('C', false)]))
+        .await;
+    let mut chosen = Vec::new();
+    for _ in 0..3 {
+        chosen.extend(choose(&world, json!({ "quantity": 2 })).await.seats().into_iter().map(str::to_owned));
+    }
+    chosen.sort_unstable();
+    assert_eq!(chosen, ["A1", "A2", "B1", "B2", "C1", "C2"]);
+    let last = choose(&world, json!({ "quantity": 2 })).await;
+    assert!(last.seats()[0].starts_with(['W', 'X']), "no ordinary seats are left: {}", last.text);
+}
+
+/// Two lines of four in one row: 5 to 8 are behind 1 to 4.
+#[tokio::test]
+async fn a_seat_behind_is_not_next_to_a_seat() {
+    let world = World::new().await;
+    let seat = |n: usize| json!({ "seat": (n + 1).to_string(), "x": n % 4 * 50, "y": n / 4 * 50 });
+    put_hall(&world, json!([(0..8).map(seat).collect::<Vec<_>>()])).await;
+    let too_many = choose(&world, json!({ "quantity": 5 })).await;
+    assert_eq!((too_many.code(), &too_many.body["largest_block"]), ("not_enough_seats", &json!(4)));
+    for lines in [[["1", "2", "3"], ["2", "3", "4"]], [["5", "6", "7"], ["6", "7", "8"]]] {
+        let three = choose(&world, json!({ "quantity": 3 })).await;
+        assert!(lines.iter().any(|line| three.seats() == line), "{}", three.text);
+    }
+    let pair = choose(&world, json!({ "quantity": 2 })).await;
+    assert_eq!((pair.code(), &pair.body["available"]), ("not_enough_seats", &json!(2)), "one is behind the other");
+}
+
+#[tokio::test]
+async fn a_row_of_20000_seats_is_sold_as_any_other() {
+    let world = World::new().await;
+    let seat = |n: usize| json!({ "seat": n.to_string(), "x": n % 142 * 50, "y": n / 142 * 50 });
+    put_hall(&world, json!([(0..20_000).map(seat).collect::<Vec<_>>()])).await;
+    let four = choose(&world, json!({ "quantity": 4 })).await;
+    assert_eq!((four.status, four.seats().len()), (201, 4), "{}", four.text);
+}
+
 #[tokio::test]
 async fn a_repeat_is_given_the_same_seats_and_no_others() {
     let world = World::new().await;
