@@ -24,9 +24,9 @@ use crate::usecases::{Administrators, BoxOffice};
 pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;
 /// Duration of a reservation in seconds, unless the caller says otherwise.
 const DEFAULT_EXPIRES_IN: u32 = 600;
-/// What an id looks like.
+/// The form of an id.
 const UUID: &str = "a UUID (not nil)";
-/// What a seat's label is called where an array of them is expected.
+/// The form of a list of seats.
 const LABELS: &str = "an array of seat labels";
 
 /// A request being read as its route allows. Collects every fault before it is refused.

@@ -68,7 +68,7 @@ pub(crate) struct Outcome {
     response: Answer,
     /// The request was a repeat, and this is the first one's answer.
     replayed: bool,
-    /// Where the seats came from, if any are shown.
+    /// The source of the seats, if any are shown.
     source: Option<Source>,
 }
 
