@@ -20,17 +20,14 @@ impl From<Point> for PointBody {
     }
 }
 
-/// An outline: a list of points, or several of them.
+/// An outline: a list of lines, each a list of points. Always in this one form, because generated clients know one.
 #[derive(Debug)]
 pub(crate) struct OutlineBody<'a>(&'a Outline);
 
 impl Serialize for OutlineBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let points = |line: &Vec<Point>| line.iter().map(|point| PointBody::from(*point)).collect::<Vec<_>>();
-        match self.0.0.as_slice() {
-            [line] => points(line).serialize(serializer),
-            lines => serializer.collect_seq(lines.iter().map(points)),
-        }
+        serializer.collect_seq(self.0.0.iter().map(points))
     }
 }
 

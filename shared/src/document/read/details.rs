@@ -101,8 +101,16 @@ pub(super) fn point(node: Node<'_, '_>) -> Option<Point> {
     })
 }
 
+/// Reads an optional outline. An empty list is none, because generated Java sends one for each list that isn't set.
+fn optional_outline(object: &Object<'_, '_, '_>) -> Option<Outline> {
+    object.optional("outline", outline).filter(|outline| !outline.0.is_empty())
+}
+
 /// Reads an outline: a list of points, or a list of such lists.
 fn outline(node: Node<'_, '_>) -> Option<Outline> {
+    if matches!(node.json(), Json::Array(lines) if lines.is_empty()) {
+        return Some(Outline(Vec::new()));
+    }
     let several = matches!(node.json(), Json::Array(lines) if matches!(lines.first(), Some(Json::Array(_))));
     if several {
         return node.array(1..=MAX_OUTLINES, format_args!("1 to {MAX_OUTLINES} lists of points"), line).map(Outline);
@@ -117,9 +125,7 @@ fn line(node: Node<'_, '_>) -> Option<Vec<Point>> {
 
 /// Reads the stage.
 pub(super) fn stage(node: Node<'_, '_>) -> Option<Stage> {
-    node.object(&["label", "outline"], |object| {
-        Some(Stage { label: label(object), outline: object.optional("outline", outline) })
-    })
+    node.object(&["label", "outline"], |object| Some(Stage { label: label(object), outline: optional_outline(object) }))
 }
 
 /// Reads what a section has besides its name and rows.
@@ -127,7 +133,7 @@ pub(super) fn section(object: &Object<'_, '_, '_>) -> SectionDetails {
     SectionDetails {
         label: label(object),
         names: object.optional("names", |node| names(node, MAX_PART_NAME)).unwrap_or_default(),
-        outline: object.optional("outline", outline),
+        outline: optional_outline(object),
         extra: object.optional("extra", extra),
     }
 }

@@ -48,7 +48,7 @@ fn hall() -> Value {
 fn detailed() -> Value {
     let triangle = json!([{ "x": 0, "y": 0 }, { "x": 9, "y": 0 }, { "x": 0, "y": 9 }]);
     json!({ "name": "Hall", "names": { "de": "Saal", "pt-BR": "Salão" }, "extra": { "architect": null, "b": [1, 2.5] },
-        "stage": { "label": "Stage", "outline": triangle },
+        "stage": { "label": "Stage", "outline": [triangle] },
         "categories": [{ "category": "premium", "price": 8500, "currency": "EUR", "names": { "de": "Erste" },
             "extra": { "color": "#f00" } }],
         "sections": [{ "section": "Stalls", "label": "STALLS", "names": { "de": "Parkett" }, "extra": { "gate": 4 },
@@ -100,6 +100,17 @@ fn every_detail_is_answered_as_it_was_put() {
         assert_eq!(answered.pointer(path), document.pointer(path), "{path}");
     }
     assert_eq!(answered["sections"][0]["rows"][0], document["sections"][0]["rows"][0]);
+}
+
+#[test]
+fn a_line_by_itself_is_an_outline_and_an_empty_list_is_none() {
+    let mut document = detailed();
+    let lines = document["stage"]["outline"].clone();
+    document["stage"]["outline"] = lines[0].clone();
+    document["sections"][0]["outline"] = json!([]);
+    let answered = answered(&layout(&document));
+    assert_eq!(answered["stage"]["outline"], lines);
+    assert_eq!(answered["sections"][0]["outline"], Value::Null);
 }
 
 #[test]

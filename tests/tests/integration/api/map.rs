@@ -8,7 +8,7 @@ use super::id;
 /// A hall with two sections, prices and details.
 fn document() -> Value {
     let triangle = json!([{ "x": -50, "y": -200 }, { "x": 50, "y": -200 }, { "x": 0, "y": -150 }]);
-    json!({ "name": "Hall", "names": { "de": "Saal" }, "stage": { "label": "Stage", "outline": triangle },
+    json!({ "name": "Hall", "names": { "de": "Saal" }, "stage": { "label": "Stage", "outline": [triangle] },
         "extra": { "house": 7 },
         "categories": [{ "category": "premium", "price": 8500, "currency": "EUR", "extra": { "color": "#c00" } }],
         "sections": [
