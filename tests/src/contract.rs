@@ -97,7 +97,8 @@ fn headers(response: &'static Value, reply: &Reply) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a function always sends a header that API Gateway's own answers of this status lack. The document can't require it.
+/// Returns true for headers that functions always send, and that API Gateway's own answers of this status lack. The document can't
+/// require them.
 fn expected_of_functions(header: &str, status: u16) -> bool {
     header == "cache-control" || (header == "retry-after" && matches!(status, 429 | 503))
 }
@@ -148,7 +149,6 @@ fn close(value: &mut Value) {
             if let Some(values) = members.get("x-extensible-enum").cloned() {
                 members.insert("enum".to_owned(), values);
             }
-            // A member of an answer may itself be called `properties`; a schema's are schemas.
             if members.get("type") == Some(&json!("object")) && members.contains_key("properties") {
                 members.entry("additionalProperties").or_insert(json!(false));
             }

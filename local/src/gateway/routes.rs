@@ -13,9 +13,14 @@ use crate::watch;
 /// The stage, with which every path begins.
 const STAGE: &str = "/v1";
 
-/// Routes that everybody may call: looking at theaters and their seats.
-const PUBLIC: [&str; 4] =
-    ["GET /theaters", "GET /theaters/{theaterId}", "GET /theaters/{theaterId}/seats", "GET /theaters/{theaterId}/map"];
+/// Routes that everybody may call: reading theaters and their seats, and what errors mean.
+const PUBLIC: [&str; 5] = [
+    "GET /theaters",
+    "GET /theaters/{theaterId}",
+    "GET /theaters/{theaterId}/seats",
+    "GET /theaters/{theaterId}/map",
+    "GET /errors/{code}",
+];
 
 /// Whether a route (`GET /theaters`) is only for those who have a token.
 pub fn needs_token(route: &str) -> bool {

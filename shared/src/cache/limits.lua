@@ -2,8 +2,9 @@
 -- Redis, so each call is atomic, and by Redis's own clock, so that all instances judge by one.
 --
 -- KEYS[1] the budget's key, which holds in decimal digits the microsecond at which it will be whole again
--- ARGV[1] how much of it the request takes: the interval times the units that it costs; ARGV[2] the tolerance: the interval
--- times the burst; microseconds
+-- ARGV[1] how much of it the request takes: the interval times the units that it costs
+-- ARGV[2] the tolerance: the interval times the burst
+-- Both in microseconds.
 --
 -- Answers 1 (let through) or 0, the instant that it is whole again, and now.
 

@@ -41,7 +41,7 @@ pub enum Code {
     ReservationChanged,
     /// The booking was cancelled, and its id is spent.
     BookingCancelled,
-    /// Somebody has seats that a layout would drop.
+    /// A layout would drop seats that are reserved or booked.
     SeatsInUse,
     /// The reservation has run out.
     ReservationExpired,

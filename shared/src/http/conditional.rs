@@ -14,14 +14,14 @@ pub(super) enum Condition<'h> {
 /// An entity tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag<'h> {
-    /// Whether `W/` stands before it.
+    /// `W/` stands before it.
     pub(super) weak: bool,
     /// The text between its quotes, without the ending that a compressed answer's tag has.
     pub(super) opaque: &'h str,
 }
 
 impl<'h> Condition<'h> {
-    /// What such a header looks like, as a phrase that can follow "expected".
+    /// The form of such a header, as a phrase that can follow "expected".
     pub(super) const EXPECTED: &'static str = "* or entity tags in quotes, separated by commas";
 
     /// Reads a header's value. `None` if it is malformed.

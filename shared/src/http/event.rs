@@ -19,7 +19,7 @@ use super::delivered::Delivered;
 /// The longest path and query that are taken, each as it would stand in a URI. API Gateway takes 10,240 bytes of request line
 /// and headers.
 pub(super) const LONGEST_PART: usize = 30 * 1024;
-/// What may not stand in the path of a URI as it is (RFC 3986, 3.3). `%` begins an encoded byte, and is judged by itself.
+/// The characters that may not stand in the path of a URI as they are (RFC 3986, 3.3). `%` begins an encoded byte, and is judged by itself.
 const NOT_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')

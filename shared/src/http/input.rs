@@ -24,9 +24,9 @@ use crate::usecases::{Administrators, BoxOffice};
 pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;
 /// Duration of a reservation in seconds, unless the caller says otherwise.
 const DEFAULT_EXPIRES_IN: u32 = 600;
-/// What an id looks like.
+/// The form of an id.
 const UUID: &str = "a UUID (not nil)";
-/// What a seat's label is called where an array of them is expected.
+/// The form of a list of seats.
 const LABELS: &str = "an array of seat labels";
 
 /// A request being read as its route allows. Collects every fault before it is refused.
@@ -124,9 +124,11 @@ impl<'r> Input<'r> {
         })
     }
 
-    /// Reads `?seats=A1,A2`: the seats that a call is about, if it names them.
+    /// Reads `?seats=A1,A2` or `?seats=A1&seats=A2`: the seats that a call is about, if it names them.
     pub(super) fn named_seats(&self) -> Option<Vec<SeatLabel>> {
-        let text = self.query("seats")?;
+        let values = self.request.query_string_parameters_ref()?.all("seats")?;
+        // API Gateway joins the values of a repeated parameter the same way.
+        let text = values.join(",");
         let count = text.split(',').count();
         if text.is_empty() || count > MOST_NAMED {
             return self.fault("seats", format_args!("1 to {MOST_NAMED} seat labels, separated by commas"));
@@ -220,7 +222,7 @@ impl<'r> Input<'r> {
             let Some(name) = same.first() else { continue };
             if !self.route.query.contains(name) {
                 self.faults.named(plain(name), Parameters(self.route.query));
-            } else if same.len() > 1 {
+            } else if same.len() > 1 && !LIST_PARAMETERS.contains(name) {
                 self.faults.named(plain(name), "this parameter once");
             }
         }
@@ -240,6 +242,9 @@ impl<'r> Input<'r> {
 
 /// Headers that are lists: several lines of them mean the same as one.
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
+
+/// Query parameters that are lists. Many clients repeat the parameter for each item, whatever docs/openapi.yaml says.
+pub const LIST_PARAMETERS: [&str; 1] = ["seats"];
 
 /// The parameters that a route reads, for a message.
 struct Parameters(&'static [&'static str]);

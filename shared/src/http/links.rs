@@ -14,7 +14,7 @@ use crate::rules::names::{BookingId, ReservationId, TheaterId};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address<'r> {
     request: &'r Request,
-    /// What the path has before the route's own part: the stage.
+    /// The part of the path before the route's own: the stage.
     base: &'r str,
 }
 

@@ -68,7 +68,7 @@ pub(crate) struct Outcome {
     response: Answer,
     /// The request was a repeat, and this is the first one's answer.
     replayed: bool,
-    /// Where the seats came from, if any are shown.
+    /// The source of the seats, if any are shown.
     source: Option<Source>,
 }
 
@@ -116,13 +116,14 @@ async fn answer(
         if let Some(standing) = tally.standing() {
             limits::put(outcome.headers_mut(), standing);
         }
-        if request.method() == Method::HEAD {
-            *outcome.response.body_mut() = Content::Nothing;
-        }
         let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
         summary::write(&context, told, &done);
         crate::xray::tell(told.trace_id, &tally.calls());
-        Ok(compress::for_client(context.route.operation, request, outcome.response))
+        let mut response = compress::for_client(context.route.operation, request, outcome.response);
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Content::Nothing;
+        }
+        Ok(response)
     }
     .instrument(span)
     .await

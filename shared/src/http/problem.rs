@@ -37,7 +37,7 @@ pub struct Problem {
     cause: Option<String>,
 }
 
-/// The members that some problems have besides those of RFC 9457. Each number that a detail mentions is one.
+/// The members of some problems that RFC 9457 doesn't define. Each number that a detail mentions is one.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Members {
     /// The fields, parameters and headers that are wrong, with what was expected of each.
@@ -58,7 +58,7 @@ pub(super) struct Members {
     /// The most that is permitted: seats, bytes, or requests a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
-    /// What the limit is of: `looks` or `writes`.
+    /// The limited activity: `looks` or `writes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     activity: Option<&'static str>,
     /// Bytes of the body.
@@ -145,7 +145,7 @@ impl Problem {
         self
     }
 
-    /// A fault of ours, which the caller is told nothing of.
+    /// A fault of ours. Its cause goes to the log alone.
     pub(super) fn internal(cause: impl Display) -> Self {
         let detail = "The request was not carried out. Please tell us its request_id if it happens again.";
         Self { cause: Some(cause.to_string()), ..Self::new(Code::Internal, detail) }
@@ -460,12 +460,12 @@ impl Problem {
     }
 }
 
-/// What is expected where a reservation holds more seats than one call changes.
+/// Words the fault of a reservation that holds more seats than one call changes.
 fn too_many(seats: usize) -> String {
     format!("at most {MOST_SEATS_AT_ONCE} seats of the reservation, named, as it holds {seats}")
 }
 
-/// What is expected of a name: one of the first of those that there are.
+/// Words the fault of an unknown name: lists the first of those that there are.
 pub(super) fn one_of(names: &[String]) -> String {
     const MOST: usize = 10;
     if names.is_empty() {

@@ -27,7 +27,7 @@ enum Choice {
     Best(Wish),
 }
 
-/// What the best seats are chosen by.
+/// The wish that the best seats are chosen by.
 struct Wish {
     quantity: usize,
     section: Option<String>,

@@ -14,7 +14,7 @@ use crate::rules::limits::Activity;
 /// A route, as API Gateway knows it, and all that it reads.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What its function does for it.
+    /// The operation that it stands for.
     pub operation: Operation,
     /// The method, and the path below the stage with its parameters in braces: `GET /theaters/{theaterId}`.
     pub key: &'static str,
@@ -22,19 +22,19 @@ pub struct Route {
     pub function: &'static str,
     /// The query parameters that it reads. Each may be there once.
     pub query: &'static [&'static str],
-    /// The headers that it reads, besides those that describe the body. A header that isn't a list may be there once.
+    /// The headers that it reads, without those that describe the body. A header that isn't a list may be there once.
     pub headers: &'static [&'static str],
     /// The body that it reads.
     pub body: Body,
     /// Which of a caller's two budgets it draws on.
     pub activity: Activity,
-    /// How much of the budget it takes.
+    /// The units that it takes of the budget.
     pub weight: Weight,
-    /// What it makes where it answers 201, as far as that is counted.
+    /// The kind of thing that an answer with 201 has made, if that is counted.
     pub(crate) makes: Option<Made>,
 }
 
-/// What a function does for a route.
+/// An operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Shows the seats that are available, or the state of all.
@@ -80,7 +80,7 @@ pub enum Body {
     Document(usize),
 }
 
-/// How much of a caller's budget a call takes, in units. An ordinary call takes one.
+/// The units that a call takes of its caller's budget. An ordinary call takes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weight {
     /// Units of each call.

@@ -51,7 +51,7 @@ impl<'a> Span<'a> {
     }
 }
 
-/// What came of a request, for its summary.
+/// The outcome of a request, for its summary.
 pub(super) struct Done<'a> {
     pub(super) outcome: &'a Outcome,
     /// The problem's code, or nothing.

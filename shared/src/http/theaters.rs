@@ -17,7 +17,7 @@ use crate::json;
 use crate::rules::names::TheaterId;
 use crate::usecases::{BoxOffice, Expected, Put, PutError};
 
-/// How many theaters are listed at once, unless the caller says otherwise, and at most.
+/// Theaters in one part of the list: by default, and at most.
 const DEFAULT_LIMIT: u64 = 50;
 const MOST_LIMIT: u64 = 100;
 

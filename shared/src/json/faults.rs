@@ -1,4 +1,4 @@
-//! What is wrong with a request or a document, field by field.
+//! The faults of a request or a document, field by field.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

@@ -8,7 +8,7 @@ use super::Faults;
 use super::faults::Path;
 use super::value::Json;
 
-/// What a missing field is read as, so that its fault says the same as that of a wrong one.
+/// The value of a missing field, so that its fault says the same as that of a wrong one.
 const MISSING: &Json<'static> = &Json::Null;
 
 /// A value and where it stands.

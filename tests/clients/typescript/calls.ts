@@ -1,0 +1,244 @@
+// Makes every call of the API with the client that openapi-typescript generates, against a running box office.
+//
+// Compiled with `tsc --strict`, so that it also shows which types the document gives to a TypeScript program.
+
+import createClient from "openapi-fetch";
+import type { components, paths } from "./api.js";
+
+type Problem = components["schemas"]["Problem"];
+
+const theaterId = "client-typescript";
+const path = { theaterId };
+const client = createClient<paths>({ baseUrl: process.argv[2]! });
+let passed = 0;
+let failed = 0;
+
+function equal<T>(actual: T, expected: T, what: string): void {
+  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== b) throw new Error(`${what}: ${a} instead of ${b}`);
+}
+
+function must<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`${what} is missing`);
+  return value;
+}
+
+/** The typed problem of an answer, after its status and code were compared. */
+function problem(answer: { error?: unknown; response: Response }, status: number, code: string): Problem {
+  equal(answer.response.status, status, "status");
+  const error = answer.error as Problem;
+  equal(error.code, code, "code");
+  return error;
+}
+
+async function call(name: string, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+    passed += 1;
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED ${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const reservationId = crypto.randomUUID();
+const bookingId = crypto.randomUUID();
+let version = 0;
+let single = "";
+let best: components["schemas"]["Reservation"] | undefined;
+
+await call("putTheater creates a list of seats", async () => {
+  const body = { name: "Client", seats: ["A1", "A2"] };
+  const { data, response } = await client.PUT("/theaters/{theaterId}", { params: { path }, body });
+  equal(response.status, 201, "status");
+  equal(data?.message, "Theater created", "message");
+  version = must(data, "data").layout_version;
+});
+
+await call("putTheater replaces it by sections", async () => {
+  const { data, response } = await client.PUT("/theaters/{theaterId}", {
+    params: { path, header: { "If-Match": `"${version}"` } },
+    body: {
+      name: "Client",
+      categories: [{ category: "premium", price: 8500, currency: "EUR" }],
+      sections: [
+        {
+          section: "Stalls",
+          prefix: "S",
+          rows: [
+            { row: "A", first: 1, last: 8, category: "premium" },
+            { row: "B", seats: ["S-B-1", { seat: "S-B-2", x: 60, y: 95, accessible: true }] },
+          ],
+        },
+      ],
+    },
+  });
+  equal(response.status, 200, "status");
+  equal(data?.seats, 10, "seats");
+});
+
+await call("putTheater refuses a stale If-Match", async () => {
+  const answer = await client.PUT("/theaters/{theaterId}", {
+    params: { path, header: { "If-Match": `"${version}"` } },
+    body: { name: "Client", seats: ["A1"] },
+  });
+  problem(answer, 412, "layout_changed");
+});
+
+await call("getTheater shows the layout", async () => {
+  const { data, response } = await client.GET("/theaters/{theaterId}", { params: { path } });
+  const row = must(data, "data").sections[0]?.rows[1];
+  equal(row?.seats[1]?.seat, "S-B-2", "seat");
+  equal(row?.seats[1]?.accessible, true, "accessible");
+  const tag = must(response.headers.get("etag") ?? undefined, "ETag");
+  const again = await client.GET("/theaters/{theaterId}", { params: { path, header: { "If-None-Match": tag } } });
+  equal(again.response.status, 304, "status of the repeat");
+});
+
+await call("listTheaters shows pages", async () => {
+  const { data } = await client.GET("/theaters", { params: { query: { limit: 1 } } });
+  const after = must(data?.next, "next");
+  const next = await client.GET("/theaters", { params: { query: { limit: 100, after } } });
+  equal(next.data?.theaters.some((theater) => theater.theater_id === theaterId), true, "the theater is listed");
+});
+
+await call("getSeats shows the available seats", async () => {
+  const { data, response } = await client.GET("/theaters/{theaterId}/seats", {
+    params: { path, query: { consistent: true, section: "Stalls" } },
+  });
+  equal(data?.seats?.length, 10, "seats");
+  equal(data?.reserved, 0, "reserved");
+  equal(response.headers.get("x-cache"), "bypass", "X-Cache");
+});
+
+await call("getSeats shows the states", async () => {
+  const { data } = await client.GET("/theaters/{theaterId}/seats", { params: { path, query: { view: "states" } } });
+  equal(data?.states, "a".repeat(10), "states");
+  equal(data?.available, 10, "available");
+});
+
+await call("getMap shows the hall", async () => {
+  const { data } = await client.GET("/theaters/{theaterId}/map", { params: { path } });
+  equal(data?.name, "Client", "name");
+  equal(data?.limits.max_seats_per_call, 10, "limits");
+});
+
+await call("reserve takes one seat", async () => {
+  const { data, response } = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body: { seat: "S-A-1" } });
+  equal(response.status, 201, "status");
+  single = must(data, "data").reservation_id;
+  equal(data?.seats, ["S-A-1"], "seats");
+  equal(data?.ends[0]?.seat, "S-A-1", "ends");
+});
+
+await call("reserve names the seats in the way", async () => {
+  const answer = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body: { seats: ["S-A-1", "S-A-8"] } });
+  const seat = problem(answer, 409, "seat_unavailable").seats?.[0];
+  equal(seat?.seat, "S-A-1", "seat");
+  equal(seat?.status, "reserved", "status of the seat");
+});
+
+await call("reserve can be repeated", async () => {
+  const body = { seats: ["S-A-2", "S-A-3"], expires_in: 300, reservation_id: reservationId };
+  const first = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body });
+  equal(first.response.status, 201, "status");
+  const second = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body });
+  equal(second.response.status, 200, "status of the repeat");
+  equal(second.response.headers.get("idempotent-replayed"), "true", "Idempotent-Replayed");
+  equal(second.data?.seats, first.data?.seats, "seats");
+});
+
+await call("reserve chooses the best available", async () => {
+  const params = { path, header: { "Idempotency-Key": crypto.randomUUID() } };
+  const body = { quantity: 2, category: "premium" };
+  const first = await client.POST("/theaters/{theaterId}/reserve", { params, body });
+  best = must(first.data, "data");
+  equal(best.seats.length, 2, "seats");
+  const second = await client.POST("/theaters/{theaterId}/reserve", { params, body });
+  equal(second.data?.seats, best.seats, "seats of the repeat");
+});
+
+await call("getReservation shows the seats", async () => {
+  const { data } = await client.GET("/theaters/{theaterId}/reservations/{reservationId}", {
+    params: { path: { theaterId, reservationId }, query: { seats: ["S-A-2", "S-A-3"] } },
+  });
+  equal(data?.seats, ["S-A-2", "S-A-3"], "seats");
+  equal(data?.extended, false, "extended");
+});
+
+await call("extendReservation extends once", async () => {
+  const params = { path: { theaterId, reservationId } };
+  const first = await client.POST("/theaters/{theaterId}/reservations/{reservationId}/extend", { params, body: { expires_in: 900 } });
+  equal(first.data?.extended, true, "extended");
+  const second = await client.POST("/theaters/{theaterId}/reservations/{reservationId}/extend", {
+    params,
+    body: { seats: ["S-A-2"], expires_in: 1200 },
+  });
+  problem(second, 409, "reservation_already_extended");
+});
+
+await call("releaseReservation can be repeated", async () => {
+  const params = { path: { theaterId, reservationId: must(best, "reservation").reservation_id } };
+  for (let times = 0; times < 2; times += 1) {
+    const { response } = await client.DELETE("/theaters/{theaterId}/reservations/{reservationId}", { params });
+    equal(response.status, 204, "status");
+  }
+});
+
+await call("book takes a seat, seats and a reservation", async () => {
+  const seat = await client.POST("/theaters/{theaterId}/book", { params: { path }, body: { seat: "S-A-1", reservation_id: single } });
+  equal(seat.data?.message, "Seat booked", "message");
+  const header = { "Idempotency-Key": crypto.randomUUID() };
+  const seats = await client.POST("/theaters/{theaterId}/book", { params: { path, header }, body: { seats: ["S-A-7", "S-A-8"] } });
+  equal(seats.data?.seats, ["S-A-7", "S-A-8"], "seats");
+  const body = { reservation_id: reservationId, booking_id: bookingId };
+  const whole = await client.POST("/theaters/{theaterId}/book", { params: { path }, body });
+  equal(whole.response.status, 201, "status");
+  equal(whole.data?.seats, ["S-A-2", "S-A-3"], "seats of the reservation");
+  const again = await client.POST("/theaters/{theaterId}/book", { params: { path }, body });
+  equal(again.response.status, 200, "status of the repeat");
+});
+
+await call("getBooking and cancelBooking", async () => {
+  const params = { path: { theaterId, bookingId } };
+  const before = await client.GET("/theaters/{theaterId}/bookings/{bookingId}", { params });
+  equal(before.data?.status, "booked", "status");
+  const { response } = await client.DELETE("/theaters/{theaterId}/bookings/{bookingId}", { params });
+  equal(response.status, 204, "status of the cancellation");
+  const after = await client.GET("/theaters/{theaterId}/bookings/{bookingId}", { params });
+  equal(after.data?.status, "cancelled", "status");
+  equal(typeof after.data?.cancelled_at, "string", "cancelled_at");
+  const body = { reservation_id: reservationId, booking_id: bookingId };
+  problem(await client.POST("/theaters/{theaterId}/book", { params: { path }, body }), 409, "booking_cancelled");
+});
+
+await call("problems name the fields", async () => {
+  const body = { seat: "S-A-4", expires_in: 0 };
+  const answer = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body });
+  equal(problem(answer, 400, "malformed_request").errors?.[0]?.field, "expires_in", "field");
+  const unknown = { theaterId: "no-such-theater" };
+  problem(await client.GET("/theaters/{theaterId}/seats", { params: { path: unknown } }), 404, "theater_not_found");
+});
+
+await call("getErrorPage explains a code", async () => {
+  const { data } = await client.GET("/errors/{code}", { params: { path: { code: "seat_unavailable" } }, parseAs: "text" });
+  equal(data?.includes("seat_unavailable"), true, "the page names its code");
+});
+
+await call("deleteTheater names the seats in use", async () => {
+  const answer = await client.DELETE("/theaters/{theaterId}", { params: { path } });
+  const seats = problem(answer, 409, "seats_in_use").seats?.map((seat) => seat.seat);
+  equal(seats, ["S-A-1", "S-A-7", "S-A-8"], "seats");
+});
+
+await call("deleteTheater can be repeated", async () => {
+  const empty = { theaterId: `${theaterId}-empty` };
+  await client.PUT("/theaters/{theaterId}", { params: { path: empty }, body: { name: "Empty", seats: ["A1"] } });
+  for (let times = 0; times < 2; times += 1) {
+    const { response } = await client.DELETE("/theaters/{theaterId}", { params: { path: empty } });
+    equal(response.status, 204, "status");
+  }
+});
+
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
