@@ -12,7 +12,11 @@ async fn looking_needs_no_token_and_everything_else_does() {
     for route in boxoffice::http::routes::ROUTES {
         let (method, path, route) = (route.method(), route.path(), route.key);
         let id = Uuid::now_v7().to_string();
-        let path = path.replace("{theaterId}", "1").replace("{reservationId}", &id).replace("{bookingId}", &id).replace("{code}", "internal");
+        let path = path
+            .replace("{theaterId}", "1")
+            .replace("{reservationId}", &id)
+            .replace("{bookingId}", &id)
+            .replace("{code}", "internal");
         let answer = site().send("", method.parse().unwrap(), &path, &Value::Null).await;
         let looks = *method == *"GET" && !route.contains("reservations") && !route.contains("bookings");
         assert_eq!(answer.status, if looks { 200 } else { 401 }, "{route}");
