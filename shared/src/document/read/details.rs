@@ -11,7 +11,7 @@ use crate::rules::details::{
 use crate::rules::plan::{MAX_COORDINATE, MAX_PART_NAME, Point};
 use crate::rules::text::{has_characters, tidy};
 
-/// What a text has to be: the number of its characters, in words.
+/// A requirement on a text: the number of its characters, in words.
 #[derive(Clone, Copy)]
 pub(super) struct TextExpected {
     noun: &'static str,
@@ -101,8 +101,12 @@ pub(super) fn point(node: Node<'_, '_>) -> Option<Point> {
     })
 }
 
-/// Reads an outline: a list of points, or a list of such lists.
+/// Reads an outline: a list of points, or a list of such lists. An empty list is no outline, because some generated clients send
+/// one in place of nothing.
 fn outline(node: Node<'_, '_>) -> Option<Outline> {
+    if matches!(node.json(), Json::Array(lines) if lines.is_empty()) {
+        return None;
+    }
     let several = matches!(node.json(), Json::Array(lines) if matches!(lines.first(), Some(Json::Array(_))));
     if several {
         return node.array(1..=MAX_OUTLINES, format_args!("1 to {MAX_OUTLINES} lists of points"), line).map(Outline);

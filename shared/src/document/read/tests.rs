@@ -207,7 +207,7 @@ fn what_is_wrong_is_named_by_its_path() {
         (with("", "extra", json!([])), "extra", "a JSON object"),
         (with("", "extra", json!({ "a": "x".repeat(2_048) })), "extra", "2048 bytes"),
         (with("", "stage", json!({ "label": "" })), "stage.label", "1 to 64"),
-        (with("/sections/0", "outline", line(2)), "sections[0].outline", "3 to 200 points"),
+        (with("/sections/0", "outline", line(1)), "sections[0].outline", "3 to 200 points"),
         (with("/sections/0", "outline", line(201)), "sections[0].outline", "3 to 200 points"),
         (with("/sections/0", "outline", json!([line(3), line(2)])), "sections[0].outline[1]", "3 to 200 points"),
         (
