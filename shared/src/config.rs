@@ -36,10 +36,14 @@ pub struct Config {
     pub dynamodb_total_timeout: Duration,
     /// `WARM_THEATERS`: whose layouts are read before the first event.
     pub warm_theaters: Vec<TheaterId>,
-    /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MAX_RESERVATION_SECONDS`, `MAX_RESERVED_PER_CALLER`, `ADMIN_SCOPE`,
-    /// `ADMIN_OPEN`, `MIN_RESERVATION_SECONDS`, `AUTHORIZER`, `LOG_KEY`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
+    /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`, `MAX_RESERVED_PER_CALLER`,
+    /// `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`, `AUTHORIZER`, `LOG_KEY`,
+    /// `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
     pub terms: Terms,
 }
+
+/// The largest limit of booked seats: more than the largest theater has.
+const MOST_BOOKED: usize = 100_000;
 
 /// The most proxies that stand in a row.
 const MOST_PROXIES: usize = 10;
@@ -83,6 +87,8 @@ impl Config {
                 shortest_reservation: env.shortest_reservation()?,
                 longest_reservation: env.longest_reservation()?,
                 max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MOST_SEATS_AT_ONCE)?,
+                max_booked_per_caller: env.count("MAX_BOOKED_PER_CALLER", 0, 0..=MOST_BOOKED)?,
+                booking_needs_reservation: env.flag("BOOKING_NEEDS_RESERVATION")?,
                 administrators: env.administrators()?,
                 limits: Limits {
                     looks: env.limit("LOOKS_PER_MINUTE", "LOOKS_BURST")?,

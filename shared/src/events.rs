@@ -31,13 +31,14 @@ impl Event {
     pub fn of(fact: &Fact) -> Self {
         match &fact.what {
             What::Reserved(seat, extended) => {
-                let event = of_seat("seats.reserved", fact, seat, seat.changed_at, seat.changed_at);
+                let event = of_seat("seats.reserved", fact, seat, seat.changed_at, written(seat.changed_at));
                 event.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
             }
-            What::Released(seat, at) => of_seat("seats.released", fact, seat, seat.changed_at, *at),
+            What::Released(seat, at) => of_seat("seats.released", fact, seat, *at, written(*at)),
             What::Expired(seat) => {
                 let at = EpochMillis(seat.expires_at.0.saturating_mul(1_000));
-                of_seat("reservation.expired", fact, seat, seat.changed_at, at)
+                // After the write that it ends, and before the next one.
+                of_seat("reservation.expired", fact, seat, at, written(seat.changed_at) + 1)
             }
             What::Booked(booked) => of_booking("booking.created", fact, booked, booked.booked_at),
             What::Cancelled(booked, at) => of_booking("booking.cancelled", fact, booked, *at),
@@ -57,7 +58,7 @@ impl Event {
             "id": Uuid::new_v5(&EVENT, name.as_bytes()).to_string(),
             "type": kind,
             "theater_id": fact.theater.as_str(),
-            "occurred_at": at.seconds().to_string(),
+            "occurred_at": at.to_string(),
         });
         Self { kind, detail }
     }
@@ -70,16 +71,24 @@ impl Event {
     }
 }
 
-fn of_seat(kind: &'static str, fact: &Fact, seat: &SeatReservation, stamp: EpochMillis, at: EpochMillis) -> Event {
-    Event::new(kind, fact, &[seat.seat.as_str(), &stamp.0.to_string()], at)
+/// The place of a seat's write in the order of its events. It rises with each write, since the stamp does, and leaves
+/// room for the end of what was written.
+fn written(stamp: EpochMillis) -> u64 {
+    stamp.0.saturating_mul(2)
+}
+
+fn of_seat(kind: &'static str, fact: &Fact, seat: &SeatReservation, at: EpochMillis, sequence: u64) -> Event {
+    Event::new(kind, fact, &[seat.seat.as_str(), &seat.changed_at.0.to_string()], at)
+        .with("sequence", json!(sequence))
         .with("seats", json!([seat.seat.as_str()]))
         .with("reservation", json!(reference(seat.reservation.0)))
 }
 
 fn of_booking(kind: &'static str, fact: &Fact, booked: &BookedSeats, at: EpochMillis) -> Event {
-    let BookedSeats { booking: BookingId(booking), seats, reservation, booked_at } = booked;
+    let BookedSeats { booking: BookingId(booking), seats, reservation, booked_at, changed_at } = booked;
     let seats: Vec<_> = seats.iter().map(SeatLabel::as_str).collect();
     let event = Event::new(kind, fact, &[&booking.to_string(), &booked_at.0.to_string()], at)
+        .with("sequence", json!(written(*changed_at)))
         .with("seats", json!(seats))
         .with("booking", json!(reference(*booking)));
     match reservation {
@@ -141,6 +150,7 @@ mod tests {
             seats: vec![SeatLabel::parse("A1").unwrap()],
             reservation: Some(ReservationId(Uuid::from_u128(7))),
             booked_at: EpochMillis(5),
+            changed_at: EpochMillis(5),
         };
         for what in
             [What::Reserved(seat("A1", 5), true), What::Booked(booked.clone()), What::Cancelled(booked, EpochMillis(6))]

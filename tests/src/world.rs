@@ -58,6 +58,10 @@ pub struct Setup {
     pub has_authorizer: bool,
     /// The shortest reservation, in seconds.
     pub shortest_reservation: u32,
+    /// Seats that a signed-in caller may have booked in a theater; 0 sets no limit.
+    pub max_booked_per_caller: usize,
+    /// Only reserved seats can be booked.
+    pub booking_needs_reservation: bool,
 }
 
 impl Setup {
@@ -77,6 +81,8 @@ impl Setup {
             trusted_proxies: 0,
             has_authorizer: false,
             shortest_reservation: 1,
+            max_booked_per_caller: 0,
+            booking_needs_reservation: false,
         }
     }
 
@@ -300,6 +306,8 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         trusted_proxies: 0,
         has_authorizer: false,
         shortest_reservation: 1,
+        max_booked_per_caller: 0,
+        booking_needs_reservation: false,
     };
     open(&setup, "nowhere", "nowhere", Clock::manual(START)).await
 }
@@ -319,6 +327,8 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             max_seats_per_call: 10,
             longest_reservation: 1_800,
             max_reserved_per_caller: 20,
+            max_booked_per_caller: setup.max_booked_per_caller,
+            booking_needs_reservation: setup.booking_needs_reservation,
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
             limits: setup.limits,
             trusted_proxies: setup.trusted_proxies,

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::{Context, Outcome, answer, input, json_response, replay};
 use crate::rules::idempotency;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel};
-use crate::usecases::{Book, BoxOffice};
+use crate::usecases::{Book, BoxOffice, RequestId};
 
 /// The fields of the body.
 pub(super) const FIELDS: &[&str] = &["seat", "seats", "booking_id", "reservation_id"];
@@ -77,7 +77,8 @@ fn read(context: &Context<'_>) -> Result<Book, Problem> {
     input.finish(|| {
         let (theater, BookBody { seats, booking, reservation }) = (theater?, body?);
         let caller = input::caller(context.request);
-        let booking = booking.or_else(|| key.map(|key| idempotency::booking_id(&theater, &caller, &key)));
+        let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&theater, &caller, &key)));
+        let booking = booking.map(RequestId::Given).or_else(keyed);
         Some(Book { theater, seats, booking, reservation, caller })
     })
 }

@@ -244,7 +244,7 @@ impl<'r> Input<'r> {
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
 
 /// Query parameters that are lists. Many clients repeat the parameter for each item, whatever docs/openapi.yaml says.
-pub(super) const LIST_PARAMETERS: [&str; 1] = ["seats"];
+const LIST_PARAMETERS: [&str; 1] = ["seats"];
 
 /// The parameters that a route reads, for a message.
 struct Parameters(&'static [&'static str]);

@@ -12,7 +12,7 @@ use crate::json::{Fault, Faults};
 use crate::rules::availability::SeatState;
 use crate::rules::best_available::Shortage;
 use crate::rules::names::SeatLabel;
-use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE};
+use crate::rules::selection::Conflict;
 use crate::usecases::{
     BookError, BookingError, ExtendError, GetSeatsError, MOST_DROPPED, MapError, PutError, ReservationError,
     ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
@@ -55,6 +55,9 @@ pub(super) struct Members {
     /// Seats that the caller has reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     reserved: Option<usize>,
+    /// Seats that the caller has booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    booked: Option<usize>,
     /// The most that is permitted: seats, bytes, or requests a minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
@@ -80,6 +83,8 @@ struct SeatProblem {
     status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    yours: bool,
 }
 
 /// The body, as RFC 9457 names its members, and ours.
@@ -179,10 +184,21 @@ impl Problem {
 
     fn seats_not_found(unknown: &[SeatLabel]) -> Self {
         let named: Vec<_> = unknown.iter().map(SeatLabel::as_str).collect();
-        let seats =
-            unknown.iter().map(|seat| SeatProblem { seat: seat.to_string(), status: None, expires_at: None }).collect();
         let detail = format!("The theater has no seat {}.", named.join(", "));
-        Self::with(Code::SeatNotFound, detail, Members { seats, ..Members::default() })
+        Self::with(Code::SeatNotFound, detail, Members { seats: named_seats(unknown), ..Members::default() })
+    }
+
+    fn reservation_expired(seats: &[SeatLabel]) -> Self {
+        let detail = "The reservation, or some of its seats, has run out. Read which seats are available, or name seats to \
+            book those that still are.";
+        Self::with(Code::ReservationExpired, detail, Members { seats: named_seats(seats), ..Members::default() })
+    }
+
+    fn reservation_limit(reserved: usize, most: usize) -> Self {
+        let detail =
+            format!("The caller has {reserved} seats reserved, of at most {most} at once. Nothing was changed.");
+        let limit = u64::try_from(most).ok();
+        Self::with(Code::ReservationLimit, detail, Members { reserved: Some(reserved), limit, ..Members::default() })
     }
 
     fn seats_unavailable(conflicts: &[Conflict]) -> Self {
@@ -240,7 +256,13 @@ fn seat_problem(conflict: &Conflict) -> SeatProblem {
         SeatState::Reserved { expires_at } => ("reserved", Some(expires_at.to_string())),
         SeatState::Booked => ("booked", None),
     };
-    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at }
+    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at, yours: conflict.yours }
+}
+
+/// Seats without a status.
+fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
+    let named = |seat: &SeatLabel| SeatProblem { seat: seat.to_string(), status: None, expires_at: None, yours: false };
+    seats.iter().map(named).collect()
 }
 
 impl From<StoreError> for Problem {
@@ -309,11 +331,15 @@ impl From<ReserveError> for Problem {
         match error {
             ReserveError::Select(error) => error.into(),
             ReserveError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
-            ReserveError::LimitReached { reserved, most } => Self::with(
-                Code::ReservationLimit,
-                format!("The caller has {reserved} seats reserved, of at most {most} at once. Nothing was changed."),
-                Members { reserved: Some(reserved), limit: u64::try_from(most).ok(), ..Members::default() },
-            ),
+            ReserveError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ReserveError::Released(seats) => {
+                let detail = "The reservation, or a seat of it, was released, and its id is spent. Nothing was changed. Use a \
+                    new id for a new reservation.";
+                let seats = named_seats(&seats);
+                Self::with(Code::ReservationReleased, detail, Members { seats, ..Members::default() })
+            }
+            ReserveError::Expired(seats) => Self::reservation_expired(&seats),
+            ReserveError::NotFound => Self::reservation_not_found("reservation_id"),
             ReserveError::Store(error) => error.into(),
         }
     }
@@ -356,7 +382,24 @@ impl From<BookError> for Problem {
             ),
             BookError::Reservation(ReservationError::NotFound) => Self::reservation_not_found("reservation_id"),
             BookError::Reservation(error) => error.into(),
-            BookError::TooMany(seats) => Self::malformed("seats", too_many(seats)),
+            BookError::ReservationChanged(missing) => {
+                let named: Vec<_> = missing.iter().map(|conflict| conflict.seat.as_str()).collect();
+                let detail =
+                    format!("No longer reserved under reservation_id: {}. Nothing was changed.", named.join(", "));
+                let seats = missing.iter().map(seat_problem).collect();
+                Self::with(Code::ReservationChanged, detail, Members { seats, ..Members::default() })
+            }
+            BookError::ReservationRequired => {
+                Self::of_field(Code::ReservationRequired, "reservation_id", "the id of a reservation of these seats")
+            }
+            BookError::IdNotAllowed => {
+                Self::malformed("booking_id", "a UUID of another version than 8, which the server's own ids have")
+            }
+            BookError::LimitReached { booked, most } => {
+                let detail = format!("The caller has {booked} seats booked, of at most {most}. Nothing was changed.");
+                let limit = u64::try_from(most).ok();
+                Self::with(Code::BookingLimit, detail, Members { booked: Some(booked), limit, ..Members::default() })
+            }
             BookError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
                 "This booking_id or Idempotency-Key has booked other seats. Nothing was changed. Use a new one for a new \
@@ -398,11 +441,7 @@ impl From<ReservationError> for Problem {
         match error {
             ReservationError::TheaterNotFound => Self::theater_not_found(),
             ReservationError::NotFound => Self::reservation_not_found("reservationId"),
-            ReservationError::Expired => Self::new(
-                Code::ReservationExpired,
-                "The reservation, or some of its seats, has run out. Read which seats are available, or name seats to book \
-                    those that still are.",
-            ),
+            ReservationError::Expired(seats) => Self::reservation_expired(&seats),
             ReservationError::Store(error) => error.into(),
         }
     }
@@ -410,15 +449,18 @@ impl From<ReservationError> for Problem {
 
 impl From<ExtendError> for Problem {
     fn from(error: ExtendError) -> Self {
-        let (code, detail) = match error {
-            ExtendError::Reservation(error) => return error.into(),
-            ExtendError::TooMany(seats) => return Self::malformed("seats", too_many(seats)),
-            ExtendError::ExtendedBefore => {
-                (Code::ReservationAlreadyExtended, "It was extended before, and can be once.")
-            }
-            ExtendError::NoLonger => (Code::ReservationNotExtendable, "It would end no later than it does already."),
-        };
-        Self::new(code, format!("{detail} Nothing was changed."))
+        match error {
+            ExtendError::Reservation(error) => error.into(),
+            ExtendError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ExtendError::ExtendedBefore => Self::new(
+                Code::ReservationAlreadyExtended,
+                "Each seat of it was extended before, and can be once. Nothing was changed.",
+            ),
+            ExtendError::NoLonger(end) => Self::new(
+                Code::ReservationNotExtendable,
+                format!("It would end no later than it does already, which is {end}. Nothing was changed."),
+            ),
+        }
     }
 }
 
@@ -460,12 +502,6 @@ impl Problem {
     }
 }
 
-/// Words the fault of a reservation that holds more seats than one call changes.
-fn too_many(seats: usize) -> String {
-    format!("at most {MOST_SEATS_AT_ONCE} seats of the reservation, named, as it holds {seats}")
-}
-
-/// Words the fault of an unknown name: lists the first of those that there are.
 pub(super) fn one_of(names: &[String]) -> String {
     const MOST: usize = 10;
     if names.is_empty() {

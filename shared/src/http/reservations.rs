@@ -12,8 +12,9 @@ use super::problem::Problem;
 use super::routes::Operation;
 use super::{Context, Outcome, answer, json_response, no_content, replay};
 use crate::rules::idempotency;
-use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
-use crate::usecases::{BoxOffice, ReservationAsk, ReservationView};
+use crate::rules::names::{ReservationId, TheaterId};
+use crate::rules::time::EpochMillis;
+use crate::usecases::{BoxOffice, HeldSeat, ReservationAsk, ReservationView};
 
 /// The fields of an extension's body.
 pub(super) const FIELDS: &[&str] = &["expires_in", "seats"];
@@ -26,9 +27,31 @@ struct ReservationBody<'a> {
     reservation_id: String,
     theater_id: &'a str,
     seats: Vec<&'a str>,
+    /// The end of the whole reservation.
     expires_at: String,
     expires_in: u64,
+    ends: Vec<SeatEnd<'a>>,
     extended: bool,
+}
+
+/// A seat of a reservation, with its own end.
+#[derive(Serialize)]
+pub(super) struct SeatEnd<'a> {
+    seat: &'a str,
+    expires_at: String,
+    expires_in: u64,
+}
+
+impl<'a> SeatEnd<'a> {
+    /// Lists seats with the seconds that each has left at an instant.
+    pub(super) fn of(seats: &'a [HeldSeat], now: EpochMillis) -> Vec<Self> {
+        let end = |held: &'a HeldSeat| Self {
+            seat: held.seat.as_str(),
+            expires_at: held.expires_at.to_string(),
+            expires_in: held.expires_at.remaining(now),
+        };
+        seats.iter().map(end).collect()
+    }
 }
 
 /// Serves one request of one of the routes.
@@ -90,9 +113,10 @@ fn show(
         message,
         reservation_id: ask.reservation.to_string(),
         theater_id: ask.theater.as_str(),
-        seats: view.seats.iter().map(SeatLabel::as_str).collect(),
+        seats: view.seats.iter().map(|held| held.seat.as_str()).collect(),
         expires_at: view.expires_at.to_string(),
-        expires_in: view.expires_in,
+        expires_in: view.expires_at.remaining(view.now),
+        ends: SeatEnd::of(&view.seats, view.now),
         extended: view.extended,
     };
     let links = Links::of(&context.address, &ask.theater).with_reservation(ask.reservation, view.extended);

@@ -8,12 +8,13 @@ use serde::Serialize;
 use super::content::Answer;
 use super::links::Links;
 use super::problem::Problem;
+use super::reservations::SeatEnd;
 use super::{Context, Outcome, answer, input, json_response, replay};
 use crate::json::Object;
 use crate::rules::idempotency;
 use crate::rules::names::{ReservationId, SeatLabel};
 use crate::rules::plan::MAX_PART_NAME;
-use crate::usecases::{BoxOffice, Reserve, ReserveBest};
+use crate::usecases::{BoxOffice, RequestId, Reserve, ReserveBest};
 
 /// The fields of the body.
 pub(super) const FIELDS: &[&str] =
@@ -55,8 +56,10 @@ struct ReservedBody<'a> {
     reservation_id: String,
     theater_id: &'a str,
     seats: Vec<&'a str>,
+    /// The end of the whole reservation.
     expires_at: String,
     expires_in: u64,
+    ends: Vec<SeatEnd<'a>>,
 }
 
 /// Serves one request of the route.
@@ -87,9 +90,10 @@ async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
         },
         reservation_id: reserved.reservation.to_string(),
         theater_id: theater.as_str(),
-        seats: reserved.seats.iter().map(SeatLabel::as_str).collect(),
+        seats: reserved.seats.iter().map(|held| held.seat.as_str()).collect(),
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
+        ends: SeatEnd::of(&reserved.seats, reserved.now),
     };
     let outcome = json_response(if reserved.replayed { 200 } else { 201 }, &body)?;
     let outcome = if reserved.replayed { replay(outcome) } else { outcome };
@@ -110,16 +114,19 @@ fn read(context: &Context<'_>) -> Result<Call, Problem> {
     input.finish(|| {
         let (theater, ReserveBody { choice, expires_in, reservation }) = (theater?, body?);
         let caller = input::caller(context.request);
+        let reservation = reservation.map(RequestId::Given);
         Some(match choice {
             Choice::Named(seats) => {
-                let keyed = || key.map(|key| idempotency::reservation_id(&theater, &caller, &key, &seats));
+                let keyed =
+                    || key.map(|key| RequestId::Keyed(idempotency::reservation_id(&theater, &caller, &key, &seats)));
                 let reservation = reservation.or_else(keyed);
                 Call::Named(Reserve { theater, seats, expires_in, reservation, caller })
             }
             Choice::Best(Wish { quantity, section, category, accessible }) => {
-                // A key stands for this request. Without one the reservation does, which then is made for it.
+                // A key stands for this request. Without one the reservation does.
                 let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
-                let request = request.or(reservation.map(|reservation| reservation.0));
+                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
+                let request = request.or(reservation.map(|reservation| reservation.id().0));
                 let best = ReserveBest {
                     theater,
                     quantity,

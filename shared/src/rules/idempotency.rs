@@ -1,6 +1,6 @@
 //! Idempotency keys: a caller's own words that make a request repeatable, turned into the id that is written.
 
-use uuid::{Uuid, uuid};
+use uuid::{Builder, Uuid, uuid};
 
 use super::caller::Caller;
 use super::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
@@ -73,14 +73,17 @@ pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> Uu
     name_based(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
 }
 
-/// UUIDv5 over length-prefixed parts, so that no two lists of parts read the same.
+/// Makes a UUID of version 8 of length-prefixed parts, so that no two lists of parts give the same.
+///
+/// The digits are those of a name-based UUID (version 5). The version keeps them apart from every id that a caller may
+/// make up.
 fn name_based<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
     let mut name = Vec::with_capacity(256);
     for part in parts {
         name.extend_from_slice(&(part.len() as u64).to_be_bytes());
         name.extend_from_slice(part);
     }
-    Uuid::new_v5(namespace, &name)
+    Builder::from_custom_bytes(Uuid::new_v5(namespace, &name).into_bytes()).into_uuid()
 }
 
 #[cfg(test)]

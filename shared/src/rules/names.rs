@@ -88,6 +88,14 @@ fn is_dots(text: &str) -> bool {
 /// What a caller's id looks like. Nil is refused: it is what a client sends that forgot to make one.
 const EXPECTED_UUID: &str = "a UUID (not nil)";
 
+/// Whether an id has the version (8) of those that the server makes, at random or from an `Idempotency-Key`.
+///
+/// A caller can't make a booking or a reservation under such an id of their own. So no caller can occupy the id that
+/// the key of another would lead to.
+pub(crate) fn is_made_here(id: Uuid) -> bool {
+    id.get_version_num() == 8
+}
+
 /// Reads a UUID in any of its usual notations.
 pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidName> {
     match Uuid::try_parse(text) {

@@ -32,6 +32,8 @@ pub struct Conflict {
     pub state: SeatState,
     /// Nobody has it: it was taken out of the layout, and whoever wants it may be behind.
     pub removed: bool,
+    /// It is the caller's own, by another request.
+    pub yours: bool,
 }
 
 /// Seats that the layout doesn't have, in the order in which they were named.

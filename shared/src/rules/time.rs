@@ -23,6 +23,17 @@ impl EpochMillis {
     }
 }
 
+impl fmt::Display for EpochMillis {
+    /// RFC 3339 in UTC, to the millisecond: `2026-11-22T19:30:00.250Z`. A number past the year 9999 is shown as it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let timestamp = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+        match timestamp {
+            Some(timestamp) => write!(f, "{timestamp:.3}"),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
 impl EpochSeconds {
     /// The last that can be told as a date, 9999-12-30T22:00:00Z: RFC 3339 has four digits for the year, and jiff keeps a
     /// day's room for time zones.
@@ -78,5 +89,12 @@ mod tests {
         assert_eq!(EpochSeconds(1_795_332_600).to_string(), "2026-11-22T07:30:00Z");
         assert_eq!(EpochSeconds::LAST.to_string(), "9999-12-30T22:00:00Z");
         assert_eq!(EpochSeconds(u64::MAX).to_string(), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn milliseconds_are_shown_with_three_digits() {
+        assert_eq!(EpochMillis(1_795_332_600_000).to_string(), "2026-11-22T07:30:00.000Z");
+        assert_eq!(EpochMillis(1_795_332_600_007).to_string(), "2026-11-22T07:30:00.007Z");
+        assert_eq!(EpochMillis(u64::MAX).to_string(), u64::MAX.to_string());
     }
 }

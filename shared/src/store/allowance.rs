@@ -2,8 +2,10 @@
 //! reservation, with the size as its condition.
 //!
 //! The set only grows by reserving: what is released, booked or has run out stays in it until there is no room. Then the
-//! seats themselves say which are still reserved, and the set is written anew, on the condition that nobody reserved
-//! meanwhile. So it never lacks a seat that is reserved, and nobody but those who reserve has to know of it.
+//! seats themselves say which are still reserved, and the set is written again, on the condition that it is the one that
+//! was read. An extension demands that the set still has its seats, and raises the turn. So the set never lacks a seat
+//! that is reserved: a seat that was counted as ended can't be extended afterwards, and a seat that is extended can't be
+//! counted as ended.
 
 use std::collections::HashMap;
 
@@ -15,7 +17,6 @@ use super::{Store, StoreError};
 use crate::rules::availability::SeatState;
 use crate::rules::caller::Owner;
 use crate::rules::names::{SeatLabel, TheaterId};
-use crate::rules::selection::Selection;
 use crate::rules::time::EpochMillis;
 
 /// For how long the set is kept after the last reservation, in seconds: longer than any of them can last.
@@ -36,6 +37,8 @@ pub(super) enum Seats {
     /// Add to it, if there is room.
     #[default]
     Grow,
+    /// Leave it as it is, if it has all of the seats: their reservation is extended.
+    Keep,
     /// Write these and those that are wanted, if it still is the one that was seen.
     Rewrite { kept: Vec<String>, seen: u64 },
 }
@@ -56,15 +59,15 @@ impl Allowance {
     }
 
     /// The write that adds the seats to the set.
-    pub(super) fn item(
+    pub(super) fn item<'a>(
         &self,
         table: &str,
         theater: &TheaterId,
-        wanted: &Selection,
+        wanted: impl IntoIterator<Item = &'a SeatLabel>,
         seats: &Seats,
         now: EpochMillis,
     ) -> Result<TransactWriteItem, StoreError> {
-        let wanted = wanted.labels().map(|label| entry(theater, label));
+        let wanted = wanted.into_iter().map(|label| entry(theater, label));
         let mut values = HashMap::from([(":one".to_owned(), n(1)), (":collect".to_owned(), n(now.ends_after(KEPT).0))]);
         let (update, condition) = match seats {
             Seats::Grow => {
@@ -73,8 +76,19 @@ impl Allowance {
                 values.insert(":wanted".to_owned(), AttributeValue::Ss(wanted));
                 (
                     "SET expires_at = :collect ADD reserved_seats :wanted, turn :one",
-                    "attribute_not_exists(pk) OR size(reserved_seats) <= :room",
+                    "attribute_not_exists(pk) OR size(reserved_seats) <= :room".to_owned(),
                 )
+            }
+            Seats::Keep => {
+                let wanted: Vec<_> = wanted.collect();
+                let mut has = Vec::with_capacity(wanted.len());
+                for (place, entry) in wanted.iter().enumerate() {
+                    has.push(format!("contains(reserved_seats, :seat{place})"));
+                    values.insert(format!(":seat{place}"), AttributeValue::S(entry.clone()));
+                }
+                let condition = format!("attribute_not_exists(pk) OR ({})", has.join(" AND "));
+                values.insert(":wanted".to_owned(), AttributeValue::Ss(wanted));
+                ("SET expires_at = :collect ADD reserved_seats :wanted, turn :one", condition)
             }
             Seats::Rewrite { kept, seen } => {
                 let mut all: Vec<_> = kept.iter().cloned().chain(wanted).collect();
@@ -82,7 +96,7 @@ impl Allowance {
                 all.dedup();
                 values.insert(":all".to_owned(), AttributeValue::Ss(all));
                 values.insert(":seen".to_owned(), n(*seen));
-                ("SET reserved_seats = :all, expires_at = :collect ADD turn :one", "turn = :seen")
+                ("SET reserved_seats = :all, expires_at = :collect ADD turn :one", "turn = :seen".to_owned())
             }
         };
         let update = Update::builder()
@@ -98,11 +112,11 @@ impl Allowance {
     }
 
     /// Looks which seats of a set that left no room are still reserved (strongly consistent).
-    pub(super) async fn look_for_room(
+    pub(super) async fn look_for_room<'a>(
         &self,
         store: &Store,
         theater: &TheaterId,
-        wanted: &Selection,
+        wanted: impl IntoIterator<Item = &'a SeatLabel>,
         set: &Item,
         attempts: &mut Attempts<'_>,
     ) -> Result<Room, StoreError> {
@@ -114,7 +128,7 @@ impl Allowance {
         let still =
             keyed.iter().zip(standing).filter(|(_, item)| item.as_ref().is_some_and(|item| self.has(item, now)));
         let kept: Vec<_> = still.map(|((entry, _), _)| (*entry).clone()).collect();
-        let more = wanted.labels().filter(|label| !kept.contains(&entry(theater, label))).count();
+        let more = wanted.into_iter().filter(|label| !kept.contains(&entry(theater, label))).count();
         Ok(if kept.len() + more > self.most {
             Room::Full(kept.len())
         } else {

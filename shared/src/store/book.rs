@@ -1,16 +1,17 @@
 //! Booking: one transaction that writes the booking and all its seats, or nothing.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use uuid::Uuid;
 
 use super::attempts::{Attempts, Trouble};
-use super::change::Change;
-use super::items::{self, BookingItem, Item, attribute, booking_key, n, s, seat_key};
+use super::change::{Change, Holder};
+use super::items::{self, BookingItem, Item, attribute, booking_key, booking_mark, n, s, seat_key};
+use super::record::{Found as FoundRecord, ReservationRef};
 use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
-use crate::rules::caller::{Owner, is_theirs};
+use crate::rules::caller::Owner;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::{Conflict, Selection};
 use crate::rules::time::EpochMillis;
@@ -27,11 +28,42 @@ pub struct BookRequest<'a> {
     pub booking: BookingId,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
-    /// The caller named the reservation only: `seats` are those that were found under it, with this as their highest stamp,
-    /// and have to be under it still.
-    pub whole_reservation: Option<EpochMillis>,
-    /// Who books: reservations of others are none of theirs, and the booking will be.
+    /// Which seats may be booked.
+    pub from: From<'a>,
+    /// The caller, who will own the booking. Reservations of others are not theirs.
     pub owner: Option<Owner>,
+    /// How many seats its owner may have booked in this theater, if that is limited.
+    pub limit: Option<BookingLimit>,
+}
+
+/// Which seats may be booked.
+#[derive(Clone, Copy, Debug)]
+pub enum From<'a> {
+    /// Seats that are available, or reserved under the reservation.
+    Anywhere,
+    /// Only seats that are reserved under the reservation and have not run out.
+    Reservation,
+    /// All seats of the reservation, as it was read. The caller named the reservation only.
+    Whole(&'a WholeReservation),
+}
+
+/// A reservation that is to be booked as a whole, as it was read.
+#[derive(Clone, Debug)]
+pub struct WholeReservation {
+    pub(super) found: FoundRecord,
+    /// Its seats.
+    pub seats: Vec<SeatLabel>,
+    /// A stamp above those of its seats, as far as the record knows.
+    pub(super) stamp: EpochMillis,
+}
+
+/// How many seats one caller may have booked in one theater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookingLimit {
+    /// The caller.
+    pub owner: Owner,
+    /// The largest number of seats.
+    pub most: usize,
 }
 
 /// A booking as it was made.
@@ -54,8 +86,12 @@ pub enum BookOutcome {
     IdReused(Vec<LearnedSlot>),
     /// What was booked under this id was cancelled; nothing changed.
     Cancelled(Vec<LearnedSlot>),
-    /// The whole reservation was to be booked, and its seats are others by now; nothing changed.
+    /// The whole reservation was to be booked, and it changed since it was read. Nothing changed.
     ReservationMoved(Vec<LearnedSlot>),
+    /// Seats have to be reserved under the reservation, and these are not. Nothing changed.
+    NotReserved(Vec<Conflict>, Vec<LearnedSlot>),
+    /// The owner has so many seats booked that these would be too many. Nothing changed.
+    LimitReached(usize, Vec<LearnedSlot>),
     /// Others have these of the seats; nothing changed.
     Refused(Vec<Conflict>, Vec<LearnedSlot>),
 }
@@ -84,7 +120,7 @@ impl Store {
             store: self,
             request,
             now,
-            stamp: request.whole_reservation.map_or(now, |seen| Change::raised(seen, now)),
+            stamp: request.whole().map_or(now, |whole| whole.stamp.max(now)),
             request_token: entropy::new_id(),
             token: entropy::new_id(),
         };
@@ -115,6 +151,15 @@ impl Store {
     }
 }
 
+impl BookRequest<'_> {
+    fn whole(&self) -> Option<&WholeReservation> {
+        match self.from {
+            From::Whole(whole) => Some(whole),
+            From::Anywhere | From::Reservation => None,
+        }
+    }
+}
+
 enum Settled {
     Outcome(BookOutcome),
     Trouble(Trouble),
@@ -126,24 +171,48 @@ impl Booker<'_> {
         self.store.transact(self.transaction(), self.token, attempts).await
     }
 
-    /// The booking first, then its seats in layout order; the verdicts come in the same order.
+    /// Builds the booking first, then the record of a whole reservation and the number of booked seats where they
+    /// belong to it, then the seats in layout order. The verdicts come in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let BookRequest { theater, seats, booking, reservation, owner, from, limit } = self.request;
         let mut items = vec![self.store.put_if(self.booking_item(), "attribute_not_exists(pk)", None)?];
-        let BookRequest { theater, seats, booking, reservation, owner, whole_reservation } = self.request;
+        if let (From::Whole(whole), Some(id)) = (from, reservation) {
+            let mut record = whole.found.record.clone();
+            record.book(&whole.seats);
+            let wanted = ReservationRef { theater, id: *id, owner: whole.found.owner, seats: None };
+            items.push(self.store.put_record(&record, &wanted, self.now)?);
+        }
+        if let Some(limit) = limit {
+            items.push(limit.item(self.store, theater, seats.seats().len())?);
+        }
+        let mark = booking_mark(*owner, *booking);
         for seat in seats.seats() {
-            let change = match reservation {
-                Some(reservation) if whole_reservation.is_some() => {
-                    Change::book_reserved(*booking, *reservation, *owner, self.stamp)
+            let change = match (from, reservation) {
+                (From::Whole(whole), Some(reservation)) => {
+                    Change::book_reserved(mark, &whole.found.holder(*reservation), self.stamp)
                 }
-                _ => Change::book(*booking, *reservation, *owner, self.stamp, self.now),
+                (From::Reservation, Some(reservation)) => {
+                    let holder = Holder { reservation: *reservation, owner: *owner };
+                    Change::book_running(mark, &holder, self.stamp, self.now)
+                }
+                _ => Change::book(mark, *reservation, *owner, self.stamp, self.now),
             };
             items.push(change.in_transaction(&self.store.table, seat_key(theater, &seat.label))?);
         }
         Ok(items)
     }
 
+    /// The number of items before the seats, beside the booking.
+    fn others(&self) -> usize {
+        usize::from(self.request.whole().is_some()) + usize::from(self.request.limit.is_some())
+    }
+
     fn booking_item(&self) -> Item {
-        let mut item = booking_key(self.request.theater, self.request.booking);
+        let mut item = booking_key(self.request.theater, self.request.owner, self.request.booking);
+        item.insert(attribute::CHANGED_AT.to_owned(), n(self.stamp.0));
+        if self.request.limit.is_some() {
+            item.insert(attribute::COUNTED.to_owned(), n(1));
+        }
         item.insert(attribute::SEATS.to_owned(), s(items::join(self.request.seats.labels())));
         item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.0));
         item.insert(attribute::REQUEST_TOKEN.to_owned(), s(self.request_token.to_string()));
@@ -164,8 +233,9 @@ impl Booker<'_> {
     fn judge(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
         let mut verdicts = verdicts.into_iter();
         let booking = verdicts.next();
+        let mut others: Vec<_> = verdicts.by_ref().take(self.others()).collect();
         let BookRequest { booking: id, reservation, owner, .. } = *self.request;
-        let wanter = Wanter { reservation, owner, booking: Some(id) };
+        let wanter = Wanter { reservation, owner, booking: Some(booking_mark(owner, id)) };
         let mut findings = Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)?;
         match booking {
             Some(Verdict::Refused(Some(item))) => {
@@ -180,18 +250,37 @@ impl Booker<'_> {
             // The seats of our booking without the booking: one was read before it was made, the other after.
             return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
         }
-        if self.request.whole_reservation.is_some() && findings.any_other_than_ours() {
-            return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+        if self.request.whole().is_some() {
+            if matches!(others.first(), Some(Verdict::Refused(_))) {
+                return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+            }
+            let lost = findings.not_under_ours();
+            if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {
+                return Ok(Settled::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
+            }
+        } else if matches!(self.request.from, From::Reservation) {
+            let lost = findings.not_running_under_ours();
+            if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {
+                return Ok(Settled::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
+            }
         }
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() && !attempts.worth_knowing_all(&findings) {
             return Ok(Settled::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
         }
+        if self.request.limit.is_some()
+            && let Some(Verdict::Refused(item)) = others.last()
+        {
+            let booked = item.as_ref().map_or(Ok(0), items::booked_seats)?;
+            return Ok(Settled::Outcome(BookOutcome::LimitReached(booked, findings.learned())));
+        }
         if findings.found.iter().any(|found| matches!(found.standing, Standing::Open | Standing::Ours)) {
             self.stamp = findings.stamp_above(self.stamp);
-            self.token = entropy::new_id();
         }
-        Ok(match findings.trouble.take() {
+        self.token = entropy::new_id();
+        let trouble = findings.trouble.take().or_else(|| Refusal::first_trouble(std::mem::take(&mut others)));
+        Ok(match trouble {
+            Some(Trouble::Final(text)) => return Err(StoreError::Broken(text)),
             Some(trouble) => Settled::Trouble(trouble),
             None => Settled::StampRaised,
         })
@@ -200,11 +289,8 @@ impl Booker<'_> {
     /// There is a booking under this id already: this request's own, its like, or another.
     fn repeated(&self, item: &Item, learned: Vec<LearnedSlot>) -> Result<BookOutcome, StoreError> {
         let first = BookingItem::read(item)?;
-        if !is_theirs(first.owner, self.request.owner) {
-            return Ok(BookOutcome::IdReused(learned));
-        }
         let own = first.request_token == self.request_token.to_string();
-        let same = match self.request.whole_reservation {
+        let same = match self.request.whole() {
             // Its seats may be others by now: the reservation is all that was named, then and now.
             Some(_) => first.reservation == self.request.reservation,
             None => self.same_seats(&first.seats),
@@ -229,11 +315,15 @@ impl Booker<'_> {
 
     /// The last resort when the attempts are used up: look, and decide by that.
     async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<BookOutcome> {
-        let BookRequest { theater, seats, booking, .. } = self.request;
-        let mut keys = vec![booking_key(theater, *booking)];
+        let BookRequest { theater, seats, booking, owner, .. } = self.request;
+        let mut keys = vec![booking_key(theater, *owner, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
-        let found = self.store.last_look(&keys, tally).await?;
-        match self.settle(found.into_iter().map(Verdict::Refused).collect(), attempts).ok()? {
+        let mut found = self.store.last_look(&keys, tally).await?.into_iter().map(Verdict::Refused);
+        let booking = found.next();
+        // What else the transaction demands isn't judged: whether it held then is not known.
+        let others = (0..self.others()).map(|_| Verdict::Passed);
+        let verdicts = booking.into_iter().chain(others).chain(found).collect();
+        match self.settle(verdicts, attempts).ok()? {
             Settled::Outcome(outcome) => Some(outcome),
             Settled::Trouble(_) | Settled::StampRaised => None,
         }
@@ -245,5 +335,42 @@ impl Booker<'_> {
         let learned = seats.iter().map(|seat| LearnedSlot { position: seat.position, slot }).collect();
         let seats = self.request.seats.labels().cloned().collect();
         BookOutcome::Booked(Booking { seats, booked_at: self.now }, learned)
+    }
+}
+
+impl BookingLimit {
+    /// Builds the write that counts seats in, unless they would be too many. The booking, which is put in the same
+    /// transaction only where there is none, keeps it from counting twice.
+    fn item(&self, store: &Store, theater: &TheaterId, seats: usize) -> Result<TransactWriteItem, StoreError> {
+        let (condition, room) = match self.most.checked_sub(seats) {
+            Some(room) => ("attribute_not_exists(pk) OR booked_seats <= :room", room),
+            // Never holds. A repeated booking is recognized all the same, because its own item is judged first.
+            None => ("booked_seats < :room", 0),
+        };
+        let room = n(room as u64);
+        store.count_booked(theater, self.owner, ("ADD booked_seats :seats", n(seats as u64)), (condition, Some(room)))
+    }
+}
+
+impl Store {
+    /// Builds a change of the number of seats that a caller has booked in a theater.
+    pub(super) fn count_booked(
+        &self,
+        theater: &TheaterId,
+        owner: Owner,
+        (update, seats): (&str, AttributeValue),
+        (condition, room): (&str, Option<AttributeValue>),
+    ) -> Result<TransactWriteItem, StoreError> {
+        let room = room.map(|room| (":room".to_owned(), room));
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(items::booked_count_key(owner, theater)))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(room.into_iter().chain([(":seats".to_owned(), seats)]).collect()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 }

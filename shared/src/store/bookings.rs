@@ -1,16 +1,16 @@
 //! Bookings after they were made: looking one up, and cancelling it.
 
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::attempts::Attempts;
-use super::change::{self, Change};
-use super::items::{BookingItem, Item, booking_key, n, seat_key};
+use super::change::Change;
+use super::items::{BookingItem, Item, booking_key, booking_mark, n, seat_key};
 use super::refusal::{Refusal, Verdict};
 use super::reservations::ChangedSeats;
 use super::{SeatSlot, Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{SeatState, Slot};
-use crate::rules::caller::{Owner, is_theirs};
+use crate::rules::caller::Owner;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
@@ -37,13 +37,24 @@ pub struct StandingBooking {
     pub booked_at: EpochMillis,
     /// When it was cancelled, if it was.
     pub cancelled_at: Option<EpochMillis>,
+    /// The owner.
+    pub owner: Option<Owner>,
+    changed_at: EpochMillis,
+    counted: bool,
 }
 
 impl Store {
-    /// A booking as it is now (one strongly consistent GetItem), if it is there and theirs.
+    /// Reads a booking: the caller's own, or else one that belongs to nobody in particular. One strongly consistent
+    /// GetItem, two for a caller who is signed in and has none.
     pub async fn booking(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<StandingBooking>, StoreError> {
-        let item = self.item(booking_key(wanted.theater, wanted.id), tally).await?;
-        item.map_or(Ok(None), |item| standing(&item, wanted))
+        let owners = [wanted.owner, None];
+        for owner in &owners[usize::from(wanted.owner.is_none())..] {
+            let item = self.item(booking_key(wanted.theater, *owner, wanted.id), tally).await?;
+            if let Some(item) = item {
+                return standing(&item).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Cancels a booking: it stays readable, its seats can be had again, all or none. `None` if it isn't there, or not
@@ -59,14 +70,13 @@ impl Store {
             if booking.cancelled_at.is_some() {
                 return Ok(Some(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown }));
             }
-            // Seats that the booking has were written when it was, or with a stamp that had to be raised a little.
-            cancelling.stamp = cancelling.stamp.max(Change::raised(booking.booked_at, now));
+            cancelling.stamp = cancelling.stamp.max(Change::raised(booking.changed_at, now));
             let seats = cancelling.seats(&booking);
-            match self.transact(cancelling.transaction(&seats, now), entropy::new_id(), &mut attempts).await {
+            match self.transact(cancelling.transaction(&booking, &seats, now), entropy::new_id(), &mut attempts).await {
                 Ok(()) => return Ok(Some(cancelling.cancelled(&seats, attempts.unknown))),
                 Err(refusal) => {
                     if let Refusal::Conditions(verdicts) = &refusal {
-                        cancelling.learn(&seats, verdicts)?;
+                        cancelling.learn(&booking, &seats, verdicts)?;
                     }
                     attempts.before_reading_again(refusal).await?;
                 }
@@ -89,35 +99,51 @@ impl Cancelling<'_> {
         booking.seats.iter().filter(|seat| !self.left_out.contains(seat)).collect()
     }
 
-    /// The booking first, then its seats.
-    fn transaction(&self, seats: &[&SeatLabel], now: EpochMillis) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let BookingRef { theater, id, owner } = *self.wanted;
-        let mut values = std::collections::HashMap::from([(":now".to_owned(), n(now.0))]);
-        let theirs = change::theirs(owner, &mut values);
+    /// Builds the booking first, then the number of booked seats if they count in it, then the seats.
+    fn transaction(
+        &self,
+        booking: &StandingBooking,
+        seats: &[&SeatLabel],
+        now: EpochMillis,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let BookingRef { theater, id, .. } = *self.wanted;
+        let values = [(":now".to_owned(), n(now.0)), (":stamp".to_owned(), n(self.stamp.0))];
         let update = Update::builder()
             .table_name(&self.store.table)
-            .set_key(Some(booking_key(theater, id)))
-            .update_expression("SET cancelled_at = :now")
-            .condition_expression(format!("attribute_exists(pk) AND attribute_not_exists(cancelled_at) AND {theirs}"))
-            .set_expression_attribute_values(Some(values))
+            .set_key(Some(booking_key(theater, booking.owner, id)))
+            .update_expression("SET cancelled_at = :now, changed_at = :stamp")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(cancelled_at)")
+            .set_expression_attribute_values(Some(values.into()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(|error| StoreError::Broken(error.to_string()))?;
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
+        if let Some(owner) = booking.owner.filter(|_| booking.counted) {
+            let fewer = AttributeValue::N(format!("-{}", booking.seats.len()));
+            let change = ("ADD booked_seats :seats", fewer);
+            items.push(self.store.count_booked(theater, owner, change, ("attribute_exists(pk)", None))?);
+        }
         for seat in seats {
-            let change = Change::cancel(id, self.stamp, now);
+            let change = Change::cancel(booking_mark(booking.owner, id), self.stamp, now);
             items.push(change.in_transaction(&self.store.table, seat_key(theater, seat))?);
         }
         Ok(items)
     }
 
     /// What the refusal tells of the seats: which aren't this booking's, and how high the stamp has to be.
-    fn learn(&mut self, seats: &[&SeatLabel], verdicts: &[Verdict]) -> Result<(), StoreError> {
-        for (seat, verdict) in seats.iter().zip(verdicts.iter().skip(1)) {
+    fn learn(
+        &mut self,
+        booking: &StandingBooking,
+        seats: &[&SeatLabel],
+        verdicts: &[Verdict],
+    ) -> Result<(), StoreError> {
+        let mark = booking_mark(booking.owner, self.wanted.id);
+        let others = 1 + usize::from(booking.counted && booking.owner.is_some());
+        for (seat, verdict) in seats.iter().zip(verdicts.iter().skip(others)) {
             let Verdict::Refused(item) = verdict else { continue };
             let item = item.as_ref().map(super::items::SeatItem::read).transpose()?;
             match item {
-                Some(item) if item.slot.state == SeatState::Booked && item.booking == Some(self.wanted.id) => {
+                Some(item) if item.slot.state == SeatState::Booked && item.booking == Some(mark) => {
                     self.stamp = EpochMillis(self.stamp.max(item.slot.changed_at).0 + 1);
                 }
                 _ => {
@@ -136,8 +162,8 @@ impl Cancelling<'_> {
     }
 }
 
-fn standing(item: &Item, wanted: &BookingRef<'_>) -> Result<Option<StandingBooking>, StoreError> {
-    let BookingItem { seats, reservation, booked_at, cancelled_at, owner, .. } = BookingItem::read(item)?;
-    let theirs = is_theirs(owner, wanted.owner);
-    Ok(theirs.then_some(StandingBooking { seats, reservation, booked_at, cancelled_at }))
+fn standing(item: &Item) -> Result<StandingBooking, StoreError> {
+    let BookingItem { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted, .. } =
+        BookingItem::read(item)?;
+    Ok(StandingBooking { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted })
 }

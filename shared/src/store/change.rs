@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::items::{AVAILABLE, BOOKED, Item, REMOVED, RESERVED, attribute, n, s};
 use crate::rules::caller::Owner;
-use crate::rules::names::{BookingId, ReservationId};
+use crate::rules::names::ReservationId;
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
 /// For how long an item is kept that says of a seat that it was given back, in seconds: longer than any attempt can be on
@@ -32,12 +32,11 @@ macro_rules! can_be_had {
 }
 
 /// What all but the status goes with, when a seat changes hands.
-const FORGET: &str =
-    "reservation_id, request_token, booking_id, owner_id, extension_id, extension_token, layout_version";
+const FORGET: &str = "reservation_id, request_token, booking_id, owner_id, layout_version";
 
 /// Sold, and with no end to it: so the TTL never collects a booked seat.
 const BOOK: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
-    REMOVE reservation_id, request_token, owner_id, extension_id, extension_token, layout_version, expires_at";
+    REMOVE reservation_id, request_token, owner_id, layout_version, expires_at";
 
 /// A conditional change of one seat's item, or with no `update` a condition on it alone.
 #[derive(Clone, Debug)]
@@ -78,9 +77,9 @@ impl Change {
         let (owned, forget) = match owner {
             Some(owner) => {
                 values.insert(":owner".to_owned(), s(owner.0.to_string()));
-                (", owner_id = :owner", "extension_id, extension_token, layout_version")
+                (", owner_id = :owner", "layout_version")
             }
-            None => ("", "owner_id, extension_id, extension_token, layout_version"),
+            None => ("", "owner_id, layout_version"),
         };
         Self {
             update: Some(format!(
@@ -109,56 +108,38 @@ impl Change {
         }
     }
 
-    /// Lets a reservation that runs end later, once: as long as it is the one that was `seen`, and has no extension.
+    /// Lets a seat that is reserved under this reservation end later.
     ///
-    /// Once carried out its own condition no longer holds: the stamp is another. The token that it had is kept: by it
-    /// the request that reserved the seat knows its own work still; and this one knows its own by another.
+    /// Once carried out its own condition no longer holds, because the end is another one. The record of the
+    /// reservation, which is written in the same transaction, allows it once.
     pub(super) fn extend(
-        reservation: ReservationId,
-        (extension, token): (Uuid, Uuid),
-        expires_at: EpochSeconds,
-        seen: EpochMillis,
-        now: EpochMillis,
+        reservation: &Holder,
+        (ends, expires_at): (EpochSeconds, EpochSeconds),
+        stamp: EpochMillis,
     ) -> Self {
-        Self {
-            update: Some(
-                "SET expires_at = :expires_at, changed_at = :stamp, extension_id = :extension, \
-                extension_token = :token"
-                    .to_owned(),
-            ),
-            condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen \
-                AND expires_at > :now AND attribute_not_exists(extension_id)"
-                .to_owned(),
-            values: values([
-                (":reserved", s(RESERVED)),
-                (":reservation", s(reservation.to_string())),
-                (":extension", s(extension.to_string())),
-                (":token", s(token.to_string())),
-                (":expires_at", n(expires_at.0)),
-                (":seen", n(seen.0)),
-                (":stamp", n(Self::raised(seen, now).0)),
-                (":now", n(now.seconds().0)),
-            ]),
-        }
-    }
-
-    /// Gives a seat back that is reserved under this reservation, as it was `seen`; run out or not.
-    ///
-    /// What stays is an item that says so, with its stamp: an attempt of the reservation's own that was held up on the
-    /// way finds a larger one, and can't take the seat again.
-    pub(super) fn release(reservation: ReservationId, seen: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::give_back(Self::raised(seen, now), now);
-        change.condition = "#status = :reserved AND reservation_id = :reservation AND changed_at = :seen".to_owned();
-        change.values.extend(values([
-            (":reserved", s(RESERVED)),
-            (":reservation", s(reservation.to_string())),
-            (":seen", n(seen.0)),
-        ]));
+        let mut change = Self {
+            update: Some("SET expires_at = :expires_at, changed_at = :stamp".to_owned()),
+            condition: String::new(),
+            values: values([(":expires_at", n(expires_at.0)), (":ends", n(ends.0)), (":stamp", n(stamp.0))]),
+        };
+        let held = reservation.holds(&mut change.values);
+        change.condition = format!("{held} AND expires_at = :ends AND changed_at < :stamp");
         change
     }
 
-    /// Gives a seat back that is booked under this booking.
-    pub(super) fn cancel(booking: BookingId, stamp: EpochMillis, now: EpochMillis) -> Self {
+    /// Gives back a seat that is reserved under this reservation, run out or not.
+    ///
+    /// The item stays and says so, with its stamp. A delayed attempt to reserve or book it finds a larger stamp and is
+    /// refused.
+    pub(super) fn release(reservation: &Holder, stamp: EpochMillis, now: EpochMillis) -> Self {
+        let mut change = Self::give_back(stamp, now);
+        let held = reservation.holds(&mut change.values);
+        change.condition = format!("{held} AND changed_at < :stamp");
+        change
+    }
+
+    /// Gives back a seat that is booked under the booking with this mark.
+    pub(super) fn cancel(booking: Uuid, stamp: EpochMillis, now: EpochMillis) -> Self {
         let mut change = Self::give_back(stamp, now);
         change.condition = "#status = :booked AND booking_id = :booking AND changed_at < :stamp".to_owned();
         change.values.extend(values([(":booked", s(BOOKED)), (":booking", s(booking.to_string()))]));
@@ -171,7 +152,7 @@ impl Change {
         Self {
             update: Some(
                 "SET #status = :removed, layout_version = :version, expires_at = :until, changed_at = :stamp \
-                REMOVE reservation_id, request_token, owner_id, extension_id, extension_token"
+                REMOVE reservation_id, request_token, owner_id"
                     .to_owned(),
             ),
             condition: "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \
@@ -212,33 +193,24 @@ impl Change {
     }
 
     /// Books a seat only if it is reserved under this reservation, run out or not.
-    pub(super) fn book_reserved(
-        booking: BookingId,
-        reservation: ReservationId,
-        owner: Option<Owner>,
-        stamp: EpochMillis,
-    ) -> Self {
-        let mut values = values([
-            (":booked", s(BOOKED)),
-            (":booking", s(booking.to_string())),
-            (":reserved", s(RESERVED)),
-            (":reservation", s(reservation.to_string())),
-            (":stamp", n(stamp.0)),
-        ]);
-        let theirs = theirs(owner, &mut values);
-        Self {
-            update: Some(BOOK.to_owned()),
-            condition: format!(
-                "#status = :reserved AND reservation_id = :reservation AND {theirs} AND changed_at < :stamp"
-            ),
-            values,
-        }
+    pub(super) fn book_reserved(booking: Uuid, reservation: &Holder, stamp: EpochMillis) -> Self {
+        let mut values = values([(":booked", s(BOOKED)), (":booking", s(booking.to_string())), (":stamp", n(stamp.0))]);
+        let held = reservation.holds(&mut values);
+        Self { update: Some(BOOK.to_owned()), condition: format!("{held} AND changed_at < :stamp"), values }
+    }
+
+    /// Books a seat only while it is reserved under this reservation and has not run out.
+    pub(super) fn book_running(booking: Uuid, reservation: &Holder, stamp: EpochMillis, now: EpochMillis) -> Self {
+        let mut change = Self::book_reserved(booking, reservation, stamp);
+        change.condition.push_str(" AND expires_at > :now");
+        change.values.insert(":now".to_owned(), n(now.seconds().0));
+        change
     }
 
     /// Books a seat that can be had, or that is reserved under the given reservation (run out or not: as long as it
     /// stands there, nobody took it over). Loses its expiry with it, so that the TTL never collects a booked seat.
     pub(super) fn book(
-        booking: BookingId,
+        booking: Uuid,
         reservation: Option<ReservationId>,
         owner: Option<Owner>,
         stamp: EpochMillis,
@@ -309,6 +281,29 @@ impl Change {
             .set_expression_attribute_values(Some(self.values))
             .return_values_on_condition_check_failure(ALL_OLD)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    }
+}
+
+/// A reservation and the exact owner of its seats.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder {
+    pub(super) reservation: ReservationId,
+    pub(super) owner: Option<Owner>,
+}
+
+impl Holder {
+    /// Builds the condition that a seat is reserved under this reservation.
+    fn holds(&self, values: &mut HashMap<String, AttributeValue>) -> String {
+        values.insert(":reserved".to_owned(), s(RESERVED));
+        values.insert(":reservation".to_owned(), s(self.reservation.to_string()));
+        let owned = match self.owner {
+            None => "attribute_not_exists(owner_id)",
+            Some(owner) => {
+                values.insert(":owner".to_owned(), s(owner.0.to_string()));
+                "owner_id = :owner"
+            }
+        };
+        format!("#status = :reserved AND reservation_id = :reservation AND {owned}")
     }
 }
 

@@ -61,6 +61,8 @@ pub struct BookedSeats {
     pub reservation: Option<ReservationId>,
     /// When it was made.
     pub booked_at: EpochMillis,
+    /// The stamp that its last write gave to the seats.
+    pub changed_at: EpochMillis,
 }
 
 /// What an item was and has become; nothing where there was, or is, none.
@@ -101,8 +103,8 @@ fn of_seat(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
     let mut facts = Vec::new();
     let extended = match (&before, &after) {
         (Some(before), Some(after)) => {
-            // The same reservation that goes on; made again after it ran out it has no extension.
-            before.reservation == after.reservation && new.as_ref().is_some_and(|new| new.extension.is_some())
+            // The same reservation goes on. One that was made again after its end is another.
+            before.reservation == after.reservation && !before.expires_at.reached(after.changed_at)
         }
         _ => false,
     };
@@ -134,7 +136,8 @@ fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
 fn of_booking(booking: BookingId, change: &Change) -> Result<Option<What>, StoreError> {
     let Some(new) = &change.new else { return Ok(None) };
     let item = BookingItem::read(new)?;
-    let booked = BookedSeats { booking, seats: item.seats, reservation: item.reservation, booked_at: item.booked_at };
+    let BookingItem { seats, reservation, booked_at, changed_at, .. } = item;
+    let booked = BookedSeats { booking, seats, reservation, booked_at, changed_at };
     Ok(match (&change.old, item.cancelled_at) {
         (None, None) => Some(What::Booked(booked)),
         (_, Some(at)) => Some(What::Cancelled(booked, at)),
@@ -193,7 +196,7 @@ mod tests {
     }
 
     fn read(sk: &str, old: Option<Attributes>, new: Option<Attributes>) -> Vec<What> {
-        let pk = if sk == "BOOKING" { format!("BOOKING#1#{ANN}") } else { "THEATER#1".to_owned() };
+        let pk = if sk == "BOOKING" { format!("BOOKING#1#-#{ANN}") } else { "THEATER#1".to_owned() };
         let name = match (&old, &new) {
             (None, _) => "INSERT",
             (_, None) => "REMOVE",
@@ -222,7 +225,7 @@ mod tests {
     #[test]
     fn a_seats_life_is_told_by_what_it_was_and_has_become() {
         let (ann, bob) = (reserved(ANN, 5_000, 10), reserved(BOB, 10_000, 20));
-        let extended = with(reserved(ANN, 6_000, 30), "extension_id", json!(BOB));
+        let extended = reserved(ANN, 6_000, 30);
         let again = reserved(ANN, 10_000, 20);
         let expired = What::Expired(seat(ANN, 5_000, 10));
         for (old, new, facts) in [
@@ -253,6 +256,7 @@ mod tests {
         let booking = HashMap::from([
             ("seats", json!("A1 A2")),
             ("booked_at", json!(7)),
+            ("changed_at", json!(8)),
             ("request_token", json!("x")),
             ("reservation_id", json!(BOB)),
         ]);

@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::choice::ChosenBefore;
 use crate::rules::availability::{SeatState, Slot};
 use crate::rules::caller::{Owner, is_theirs};
 use crate::rules::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
@@ -25,15 +24,18 @@ pub(super) mod attribute {
     pub(crate) const RESERVATION_ID: &str = "reservation_id";
     pub(crate) const BOOKING_ID: &str = "booking_id";
     pub(crate) const OWNER: &str = "owner_id";
-    pub(crate) const EXTENSION_ID: &str = "extension_id";
-    pub(crate) const EXTENSION_TOKEN: &str = "extension_token";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
     pub(crate) const BOOKED_AT: &str = "booked_at";
     pub(crate) const CANCELLED_AT: &str = "cancelled_at";
     pub(crate) const REQUEST_TOKEN: &str = "request_token";
-    pub(crate) const WISH: &str = "wish";
+    pub(crate) const COUNTED: &str = "counted";
+    pub(crate) const BOOKED_SEATS: &str = "booked_seats";
+    pub(crate) const HOLDINGS: &str = "holdings";
+    pub(crate) const GIVEN_BACK: &str = "given_back";
+    pub(crate) const CHOICES: &str = "choices";
+    pub(crate) const REFUSED_AT: &str = "refused_at";
     pub(crate) const RESERVED_SEATS: &str = "reserved_seats";
     pub(crate) const TURN: &str = "turn";
     pub(crate) const NAME: &str = "name";
@@ -91,9 +93,12 @@ pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, Booking
     if sk != "BOOKING" {
         return Ok(None);
     }
-    // No theater id has a `#`.
-    let parts = pk.strip_prefix("BOOKING#").and_then(|rest| rest.split_once('#'));
-    let parsed = parts.and_then(|(theater, id)| Some((TheaterId::parse(theater).ok()?, BookingId::parse(id).ok()?)));
+    // No theater id and no owner has a `#`.
+    let parts: Vec<_> = pk.split('#').collect();
+    let parsed = match parts[..] {
+        ["BOOKING", theater, _, id] => TheaterId::parse(theater).ok().zip(BookingId::parse(id).ok()),
+        _ => None,
+    };
     parsed.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))
 }
 
@@ -107,8 +112,24 @@ pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreErr
     theater.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))
 }
 
-pub(super) fn booking_key(theater: &TheaterId, booking: BookingId) -> Item {
-    key(s(format!("BOOKING#{theater}#{booking}")), s("BOOKING"))
+/// The key of a booking. Its owner is a part of it, so that the ids of different callers never meet.
+pub(super) fn booking_key(theater: &TheaterId, owner: Option<Owner>, booking: BookingId) -> Item {
+    key(s(format!("BOOKING#{theater}#{}#{booking}", owner_part(owner))), s("BOOKING"))
+}
+
+/// The key of a reservation's record. Its owner is a part of it, as with bookings.
+pub(super) fn reservation_key(theater: &TheaterId, owner: Option<Owner>, reservation: ReservationId) -> Item {
+    key(s(format!("RESERVATION#{theater}#{}#{reservation}", owner_part(owner))), s("RESERVATION"))
+}
+
+fn owner_part(owner: Option<Owner>) -> String {
+    owner.map_or_else(|| "-".to_owned(), |owner| owner.0.to_string())
+}
+
+/// The value by which a booked seat names its booking. Bookings of different owners have different values, even
+/// under the same id.
+pub(super) fn booking_mark(owner: Option<Owner>, booking: BookingId) -> Uuid {
+    owner.map_or(booking.0, |owner| Uuid::new_v5(&booking.0, owner.0.as_bytes()))
 }
 
 /// What one caller has reserved.
@@ -116,9 +137,9 @@ pub(super) fn caller_key(owner: Owner) -> Item {
     key(s(format!("CALLER#{}", owner.0)), s("CALLER"))
 }
 
-/// What was chosen for a request.
-pub(super) fn choice_key(theater: &TheaterId, id: Uuid) -> Item {
-    key(s(format!("CHOICE#{theater}#{id}")), s("CHOICE"))
+/// The key of the number of seats that one caller has booked in one theater.
+pub(super) fn booked_count_key(owner: Owner, theater: &TheaterId) -> Item {
+    key(s(format!("CALLER#{}", owner.0)), s(format!("BOOKED#{theater}")))
 }
 
 /// A key under which nothing ever stands.
@@ -136,16 +157,12 @@ pub(super) struct SeatItem {
     pub(super) slot: Slot,
     /// Who holds it, if it is reserved.
     pub(super) reservation: Option<ReservationId>,
-    /// Under which id, if it is booked.
-    pub(super) booking: Option<BookingId>,
+    /// The mark of its booking ([`booking_mark`]), if it is booked.
+    pub(super) booking: Option<Uuid>,
     /// Whose it is, if somebody who signed in has it.
     pub(super) owner: Option<Owner>,
-    /// The extension that its reservation has had.
-    pub(super) extension: Option<Uuid>,
-    /// Made anew by every request that reserves: by it a request knows its own work.
+    /// A new value for every request that reserves. A request recognizes its own work by it.
     pub(super) request_token: Option<Uuid>,
-    /// The same of the extension.
-    pub(super) extension_token: Option<Uuid>,
     /// Nobody can have it, because the layout no longer does.
     pub(super) removed: bool,
 }
@@ -154,14 +171,12 @@ impl SeatItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
         // A projection leaves both out: nobody but those who want the seat needs them.
         let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
-        let booking = id(item, attribute::BOOKING_ID, BookingId::parse)?;
+        let booking = id(item, attribute::BOOKING_ID, parse_uuid)?;
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
-        let extension = id(item, attribute::EXTENSION_ID, parse_uuid)?;
         let request_token = id(item, attribute::REQUEST_TOKEN, parse_uuid)?;
-        let extension_token = id(item, attribute::EXTENSION_TOKEN, parse_uuid)?;
         let removed = text(item, attribute::STATUS)? == REMOVED;
         let slot = Self::slot(item)?;
-        Ok(Self { slot, reservation, booking, owner, extension, request_token, extension_token, removed })
+        Ok(Self { slot, reservation, booking, owner, request_token, removed })
     }
 
     /// Whether it stands under a reservation, run out or not, that this caller may use.
@@ -201,8 +216,12 @@ pub(super) struct BookingItem {
     pub(super) cancelled_at: Option<EpochMillis>,
     /// Whose it is, if somebody who signed in made it.
     pub(super) owner: Option<Owner>,
-    /// Made anew by every request: by it a request knows its own booking.
+    /// A new value for every request. A request recognizes its own booking by it.
     pub(super) request_token: String,
+    /// The stamp of its seats' last write by this booking.
+    pub(super) changed_at: EpochMillis,
+    /// Its seats count in the owner's number of booked seats.
+    pub(super) counted: bool,
 }
 
 impl BookingItem {
@@ -217,6 +236,8 @@ impl BookingItem {
             },
             owner: id(item, attribute::OWNER, parse_uuid)?.map(Owner),
             request_token: text(item, attribute::REQUEST_TOKEN)?.to_owned(),
+            changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?),
+            counted: item.contains_key(attribute::COUNTED),
         })
     }
 }
@@ -224,6 +245,11 @@ impl BookingItem {
 /// On which version of the layout it was decided to remove a seat.
 pub(super) fn removed_on(item: &Item) -> Result<u64, StoreError> {
     ordinal(item, attribute::LAYOUT_VERSION)
+}
+
+/// The number of seats that a caller has booked in a theater.
+pub(super) fn booked_seats(item: &Item) -> Result<usize, StoreError> {
+    Ok(usize::try_from(number(item, attribute::BOOKED_SEATS)?).unwrap_or(usize::MAX))
 }
 
 /// What a caller has reserved, as entries, and how often that was written.
@@ -234,38 +260,22 @@ pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
     }
 }
 
-/// Whether an item's end has come.
-pub(super) fn has_expired(item: &Item, now: EpochMillis) -> bool {
-    number(item, attribute::EXPIRES_AT).is_ok_and(|end| EpochSeconds(end).reached(now))
-}
-
-/// A choice, and whose it is.
-pub(super) fn read_choice(item: &Item) -> Result<(ChosenBefore, Option<Owner>), StoreError> {
-    let missing = |name| unreadable(item, name, "expected a UUID");
-    let choice = ChosenBefore {
-        seats: seat_list(item)?,
-        reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?
-            .ok_or_else(|| missing(attribute::RESERVATION_ID))?,
-        wish: text(item, attribute::WISH)?.to_owned(),
-        token: id(item, attribute::REQUEST_TOKEN, parse_uuid)?.ok_or_else(|| missing(attribute::REQUEST_TOKEN))?,
-    };
-    Ok((choice, id(item, attribute::OWNER, parse_uuid)?.map(Owner)))
-}
-
 /// Labels as they are stored: they have no spaces, so a space separates them.
 pub(super) fn join<'a>(seats: impl IntoIterator<Item = &'a SeatLabel>) -> String {
     let labels: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
     labels.join(" ")
 }
 
-fn seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
-    text(item, attribute::SEATS)?
-        .split(' ')
-        .map(|label| SeatLabel::parse(label).map_err(|_| unreadable(item, attribute::SEATS, "not seat labels")))
-        .collect()
+pub(super) fn seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
+    split(text(item, attribute::SEATS)?).ok_or_else(|| unreadable(item, attribute::SEATS, "not seat labels"))
 }
 
-fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
+/// Reads what [`join`] wrote.
+pub(super) fn split(labels: &str) -> Option<Vec<SeatLabel>> {
+    labels.split(' ').map(|label| SeatLabel::parse(label).ok()).collect()
+}
+
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
     match item.get(name) {
         Some(AttributeValue::S(text)) => Ok(text),
         _ => Err(unreadable(item, name, "expected a string")),
@@ -279,7 +289,7 @@ fn id<T>(item: &Item, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidN
     parse(text(item, name)?).map(Some).map_err(|_| unreadable(item, name, "not a UUID"))
 }
 
-fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
+pub(super) fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
     match item.get(name) {
         Some(AttributeValue::N(number)) => number.parse().map_err(|_| unreadable(item, name, "not a whole number")),
         _ => Err(unreadable(item, name, "expected a number")),
@@ -306,7 +316,7 @@ fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
 }
 
 /// Names the item by its key: enough to find it, and nothing secret.
-fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
+pub(super) fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     StoreError::Broken(format!(
         "item {:?} {:?} can't be read: attribute {name}: {why}",

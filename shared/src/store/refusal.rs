@@ -10,7 +10,7 @@ use super::attempts::{Failed, Trouble};
 use super::items::{Item, SeatItem};
 use crate::rules::availability::{LearnedSlot, SeatState, Slot};
 use crate::rules::caller::Owner;
-use crate::rules::names::{BookingId, ReservationId};
+use crate::rules::names::ReservationId;
 use crate::rules::selection::{Conflict, SelectedSeat};
 use crate::rules::time::EpochMillis;
 
@@ -84,7 +84,8 @@ fn verdict(reason: &CancellationReason) -> Verdict {
 pub(super) struct Wanter {
     pub(super) reservation: Option<ReservationId>,
     pub(super) owner: Option<Owner>,
-    pub(super) booking: Option<BookingId>,
+    /// The mark of the booking that is being made.
+    pub(super) booking: Option<Uuid>,
 }
 
 /// What stands under a seat, seen by one who wants it.
@@ -118,6 +119,8 @@ pub(super) struct Found {
     pub(super) under_ours: bool,
     /// It was taken out of the layout.
     pub(super) removed: bool,
+    /// It belongs to the caller: under their reservation, or under another of theirs if they are signed in.
+    pub(super) yours: bool,
     /// Of the request that reserved it, be it extended since.
     pub(super) request_token: Option<Uuid>,
     /// `None` where no item stands.
@@ -144,9 +147,11 @@ impl Findings {
                     let under_ours =
                         item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
                     let removed = item.as_ref().is_some_and(|item| item.removed);
+                    let owned = |item: &SeatItem| item.owner.is_some() && item.owner == wanter.owner;
+                    let yours = under_ours || item.as_ref().is_some_and(owned);
                     let request_token = item.as_ref().and_then(|item| item.request_token);
                     let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
-                    findings.found.push(Found { seat, standing, under_ours, removed, request_token, slot });
+                    findings.found.push(Found { seat, standing, under_ours, removed, yours, request_token, slot });
                 }
             }
         }
@@ -158,21 +163,19 @@ impl Findings {
         self.found.iter().any(|found| found.standing == Standing::OwnBooking)
     }
 
-    /// Whether a seat in the way is anything but reserved under the wanter's own reservation, run out or not.
-    pub(super) fn any_other_than_ours(&self) -> bool {
-        self.found.iter().any(|found| !found.under_ours)
+    /// The seats in the way that aren't reserved under the wanter's own reservation, run out or not.
+    pub(super) fn not_under_ours(&self) -> Vec<Conflict> {
+        self.found.iter().filter(|found| !found.under_ours).map(Found::conflict).collect()
+    }
+
+    /// The seats in the way that aren't reserved under the wanter's own reservation, or have run out.
+    pub(super) fn not_running_under_ours(&self) -> Vec<Conflict> {
+        self.found.iter().filter(|found| found.standing != Standing::Ours).map(Found::conflict).collect()
     }
 
     /// The seats that others have: with one of them the request is refused, whatever the rest.
     pub(super) fn conflicts(&self) -> Vec<Conflict> {
-        let taken = self.found.iter().filter(|found| found.standing == Standing::Taken);
-        taken
-            .map(|found| Conflict {
-                seat: found.seat.label.clone(),
-                state: found.slot.unwrap_or_default().state,
-                removed: found.removed,
-            })
-            .collect()
+        self.found.iter().filter(|found| found.standing == Standing::Taken).map(Found::conflict).collect()
     }
 
     /// What was learned of the seats in the way.
@@ -185,6 +188,17 @@ impl Findings {
     pub(super) fn stamp_above(&self, stamp: EpochMillis) -> EpochMillis {
         let highest = self.found.iter().filter_map(|found| Some(found.slot?.changed_at)).max().unwrap_or_default();
         EpochMillis(stamp.max(highest).0 + 1)
+    }
+}
+
+impl Found {
+    fn conflict(&self) -> Conflict {
+        Conflict {
+            seat: self.seat.label.clone(),
+            state: self.slot.unwrap_or_default().state,
+            removed: self.removed,
+            yours: self.yours,
+        }
     }
 }
 
@@ -206,7 +220,7 @@ mod tests {
     #[test]
     fn a_seat_is_open_ours_or_taken() {
         let (ours, other) = (ReservationId(Uuid::from_u128(1)), ReservationId(Uuid::from_u128(2)));
-        let (mine, theirs) = (BookingId(Uuid::from_u128(3)), BookingId(Uuid::from_u128(4)));
+        let (mine, theirs) = (Uuid::from_u128(3), Uuid::from_u128(4));
         let reserved = |reservation, expires_at| SeatItem {
             slot: Slot {
                 changed_at: EpochMillis(1),

@@ -148,7 +148,7 @@ impl Store {
                     let standing = SeatItem::read(&item)?;
                     let slot = standing.slot;
                     if !standing.removed && !slot.is_available(now) {
-                        let conflict = Conflict { seat: seat.clone(), state: slot.state, removed: false };
+                        let conflict = Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false };
                         return Err(RemoveError::InUse(vec![conflict]));
                     }
                     // Its stamp was in the way. That of a mark may be of an attempt of ours whose answer was lost: not

@@ -1,52 +1,26 @@
-//! Reservations as a whole: which seats one holds, giving them back, letting them end later.
+//! Reservations as a whole: reading one, giving its seats back, extending it.
 //!
-//! The caller names a reservation and not what it holds, so here, and only here and in [`super::bookings`], a read
-//! precedes a write: what the write demands is that each seat still is what was read, by its stamp.
+//! The caller names a reservation and not its seats, so here, and only here and in [`super::bookings`], a read precedes a
+//! write. The write demands that the record still is the one that was read.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
+use super::allowance::{Allowance, Room, Seats};
 use super::attempts::{Attempts, Trouble};
+use super::book::WholeReservation;
 use super::change::Change;
-use super::items::{Item, SeatItem, attribute, seat_key};
-use super::refusal::Refusal;
-use super::seats::Filter;
+use super::items::{Item, SeatItem, seat_key};
+use super::record::{ExtensionMark, Found, Record, ReservationRef, ReservedSeat, Use, stamp_above};
+use super::refusal::{Refusal, Verdict};
+use super::reserve::ChosenBefore;
 use super::{SeatSlot, Store, StoreError};
 use crate::entropy;
 use crate::rules::availability::{SeatState, Slot};
-use crate::rules::caller::Owner;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
-use crate::rules::selection::MOST_SEATS_AT_ONCE;
+use crate::rules::selection::Conflict;
 use crate::rules::time::{EpochMillis, EpochSeconds};
 use crate::tally::Tally;
-
-/// A reservation, and who asks for it.
-#[derive(Clone, Copy, Debug)]
-pub struct ReservationRef<'a> {
-    /// Where.
-    pub theater: &'a TheaterId,
-    /// Which.
-    pub id: ReservationId,
-    /// Who asks: what belongs to others isn't found.
-    pub owner: Option<Owner>,
-    /// Where to look: these seats only (a few reads), or all that are taken (a Query that weighs what they weigh). At most
-    /// [`MOST_SEATS_AT_ONCE`].
-    pub seats: Option<&'a [SeatLabel]>,
-}
-
-/// A seat that stands under a reservation, run out or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReservedSeat {
-    /// Which seat.
-    pub seat: SeatLabel,
-    /// The stamp of the write that made it so.
-    pub changed_at: EpochMillis,
-    /// From then on it is available.
-    pub expires_at: EpochSeconds,
-    /// The extension that it has had.
-    pub extension: Option<Uuid>,
-    /// Of the request that extended it.
-    pub extension_token: Option<Uuid>,
-}
 
 /// Seats that a call changed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,92 +31,220 @@ pub struct ChangedSeats {
     pub uncertain: bool,
 }
 
-/// How a reservation is to be extended.
-#[derive(Clone, Copy, Debug)]
-pub struct Extension {
-    /// By this a repeated request is recognised.
-    pub id: Uuid,
-    /// For how many seconds from now.
-    pub expires_in: u32,
-    /// How long a seat may be reserved in all, in seconds.
-    pub longest: u32,
+/// A reservation as it stands.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reservation {
+    /// It holds these seats.
+    Running(Vec<ReservedSeat>),
+    /// All its seats have run out: these.
+    Expired(Vec<SeatLabel>),
+    /// There is none, or it was released or booked.
+    None,
 }
 
-/// What became of an extension.
+/// A reservation that is to be booked as a whole.
+#[derive(Debug)]
+pub enum ToBook {
+    /// It is complete.
+    Whole(WholeReservation),
+    /// Some of its seats run, and these are gone.
+    Incomplete(Vec<Conflict>),
+    /// All its seats have run out: these.
+    Expired(Vec<SeatLabel>),
+    /// There is none, or it was released or booked.
+    None,
+}
+
+/// What a reservation's record says of a request that comes again.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Remembered {
+    /// Nothing: it is the first.
+    Nothing,
+    /// The reservation, or these seats of it, were released.
+    Released(Vec<SeatLabel>),
+    /// These seats were chosen for it.
+    Chosen(ChosenBefore),
+    /// It holds all of the seats, and they end so.
+    Held(Vec<ReservedSeat>),
+    /// It had all of the seats, and these have run out.
+    Expired(Vec<SeatLabel>),
+}
+
+/// A request to extend a reservation.
+#[derive(Clone, Copy, Debug)]
+pub struct Extension {
+    /// A repeated request has the same.
+    pub id: Uuid,
+    /// Seconds from now.
+    pub expires_in: u32,
+    /// Seconds that a seat may be reserved in all.
+    pub longest: u32,
+    /// The limit of what the caller may have reserved at once.
+    pub allowance: Option<Allowance>,
+}
+
+/// The outcome of an extension.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ExtendOutcome {
-    /// These seats end later now.
+    /// These seats of the reservation run. Those that had no extension end later now.
     Extended(Vec<ReservedSeat>, ChangedSeats),
-    /// They did before, by this very extension; nothing changed.
+    /// They did before, by this very extension. Nothing changed.
     Replayed(Vec<ReservedSeat>),
-    /// It was extended before by another; nothing changed.
+    /// Each seat was extended before by another. Nothing changed.
     ExtendedBefore,
-    /// No seat would end later than it does; nothing changed.
-    NoLonger,
-    /// It holds more seats than one transaction can change; nothing changed.
-    TooMany(usize),
-    /// All its seats have run out.
-    Expired,
+    /// No seat would end later than it does. Nothing changed.
+    NoLonger(EpochSeconds),
+    /// The caller has so many other seats reserved by now. Nothing changed.
+    LimitReached(usize),
+    /// All its seats have run out: these. Nothing changed, and no earlier attempt changes anything any more.
+    Expired(Vec<SeatLabel>),
     /// It holds none of the seats.
     NotFound,
 }
 
 impl ChangedSeats {
-    /// Seats that are as they are said to be.
+    /// Reports seats as they are reserved.
     pub fn to(seats: &[ReservedSeat], uncertain: bool) -> Self {
-        Self { slots: seats.iter().map(ReservedSeat::slot).collect(), uncertain }
+        let slot = |seat: &ReservedSeat| SeatSlot {
+            seat: seat.seat.clone(),
+            slot: Slot { changed_at: seat.changed_at(), state: SeatState::Reserved { expires_at: seat.expires_at } },
+        };
+        Self { slots: seats.iter().map(slot).collect(), uncertain }
     }
 }
 
 impl ReservedSeat {
-    /// Whether it is still reserved.
-    pub fn runs(&self, now: EpochMillis) -> bool {
-        !self.expires_at.reached(now)
-    }
-
-    fn slot(&self) -> SeatSlot {
-        let state = SeatState::Reserved { expires_at: self.expires_at };
-        SeatSlot { seat: self.seat.clone(), slot: Slot { changed_at: self.changed_at, state } }
-    }
-
-    /// The seat after an extension: later by what was asked, within what it may last in all from when it was reserved. Its
-    /// end never comes sooner.
-    fn extended(&self, extension: &Extension, token: Uuid, now: EpochMillis) -> Self {
+    /// The seat after an extension: later by what was asked, within what it may last in all from when it was reserved.
+    /// Its end never comes sooner.
+    fn extended(&self, extension: &Extension, mark: ExtensionMark, now: EpochMillis) -> Self {
         let wanted = now.ends_after(extension.expires_in);
-        let expires_at = wanted.min(self.changed_at.ends_after(extension.longest)).max(self.expires_at);
-        Self {
-            seat: self.seat.clone(),
-            changed_at: Change::raised(self.changed_at, now),
-            expires_at,
-            extension: Some(extension.id),
-            extension_token: Some(token),
-        }
+        let expires_at = wanted.min(self.reserved_at.ends_after(extension.longest)).max(self.expires_at);
+        Self { expires_at, extension: Some(mark), ..self.clone() }
     }
 }
 
 impl Store {
-    /// The seats that stand under a reservation, run out or not, as they are now (strongly consistent), in the order of
-    /// their labels. A seat whose item can't be read is passed over: nobody can buy or free it until it is mended.
-    pub async fn reserved_under(
-        &self,
-        wanted: &ReservationRef<'_>,
-        tally: &Tally,
-    ) -> Result<Vec<ReservedSeat>, StoreError> {
-        let items = match wanted.seats {
-            None => self.seat_items(wanted.theater, Filter::reserved_under(wanted.id), tally).await?,
-            Some(seats) => {
-                let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, seat)).collect();
-                let mut attempts = Attempts::to_read(self, tally);
-                self.standing(&keys, &mut attempts).await?.into_iter().flatten().collect()
-            }
-        };
-        let mut seats: Vec<_> = items.iter().filter_map(|item| reserved(item, wanted)).collect();
-        seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
-        Ok(seats)
+    /// Reads a reservation: its record, and the items of its seats (strongly consistent).
+    ///
+    /// A seat whose item can't be read is left out. Nobody can buy or free it until it is repaired.
+    pub async fn reservation(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Reservation, StoreError> {
+        let Some(found) = self.record(wanted, tally).await? else { return Ok(Reservation::None) };
+        let seats = asked_for(found.record.current(), wanted);
+        let now = found.record.judged_at(self.clock.now());
+        let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).cloned().collect();
+        if running.is_empty() {
+            return Ok(if seats.is_empty() { Reservation::None } else { Reservation::Expired(labels(&seats)) });
+        }
+        let held = self.still_held(wanted, &found, running, tally).await?;
+        Ok(if held.is_empty() { Reservation::None } else { Reservation::Running(held) })
     }
 
-    /// Under which reservation a seat stands by the write of this stamp, run out or not (one strongly consistent GetItem);
-    /// `None` if anything was written since, or it can't be read.
+    /// Keeps those of some seats whose own items say that they are reserved under the reservation.
+    async fn still_held(
+        &self,
+        wanted: &ReservationRef<'_>,
+        found: &Found,
+        seats: Vec<ReservedSeat>,
+        tally: &Tally,
+    ) -> Result<Vec<ReservedSeat>, StoreError> {
+        let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, &seat.seat)).collect();
+        let items = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
+        let holder = found.holder(wanted.id);
+        let held = seats.into_iter().zip(items);
+        let held = held.filter(|(_, item)| item.as_ref().is_some_and(|item| holder.has(item)));
+        Ok(held.map(|(seat, _)| seat).collect())
+    }
+
+    /// Reads what became of an earlier request for these seats, or for this wish.
+    pub async fn remembered(
+        &self,
+        wanted: &ReservationRef<'_>,
+        wish: Option<Uuid>,
+        tally: &Tally,
+    ) -> Result<Remembered, StoreError> {
+        let Some(Found { record, .. }) = self.record(wanted, tally).await? else { return Ok(Remembered::Nothing) };
+        if record.state != Use::Open {
+            return Ok(Remembered::Released(Vec::new()));
+        }
+        if let Some(choice) = wish.and_then(|wish| record.choice(wish)) {
+            return Ok(Remembered::Chosen(ChosenBefore { seats: choice.seats.clone(), wish: choice.wish.clone() }));
+        }
+        let Some(asked) = wanted.seats else { return Ok(Remembered::Nothing) };
+        let given_back: Vec<_> = asked.iter().filter(|seat| record.given_back.contains(seat)).cloned().collect();
+        if !given_back.is_empty() {
+            return Ok(Remembered::Released(given_back));
+        }
+        let had = asked_for(record.seats.iter().collect(), wanted);
+        if had.len() < asked.len() {
+            return Ok(Remembered::Nothing);
+        }
+        let now = record.judged_at(self.clock.now());
+        let ended: Vec<_> = had.iter().filter(|seat| !seat.runs(now)).cloned().collect();
+        Ok(if ended.is_empty() { Remembered::Held(had) } else { Remembered::Expired(labels(&ended)) })
+    }
+
+    /// Reads a reservation that is to be booked as a whole.
+    ///
+    /// Where seats have run out, the record is written again before the caller hears of it. So an earlier attempt to book
+    /// it that was delayed on the way is refused from then on, and the answer stays true.
+    pub async fn reservation_to_book(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ToBook, StoreError> {
+        let mut attempts = Attempts::to_write(self, tally);
+        loop {
+            let Some(found) = self.record(wanted, tally).await? else { return Ok(ToBook::None) };
+            let seats: Vec<_> = found.record.current().into_iter().cloned().collect();
+            let now = found.record.judged_at(self.clock.now());
+            if seats.is_empty() {
+                return Ok(ToBook::None);
+            }
+            let ended: Vec<_> = seats.iter().filter(|seat| !seat.runs(now)).cloned().collect();
+            if ended.is_empty() {
+                let stamp = stamp_above(&seats.iter().collect::<Vec<_>>(), now);
+                return Ok(ToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }));
+            }
+            match self.refuse(wanted, &found, now, &mut attempts).await {
+                Ok(()) if ended.len() == seats.len() => return Ok(ToBook::Expired(labels(&ended))),
+                Ok(()) => return self.conflicts(wanted.theater, &ended, tally).await.map(ToBook::Incomplete),
+                Err(refusal) => attempts.before_reading_again(refusal).await?,
+            }
+        }
+    }
+
+    /// Notes in the record that a caller is answered that seats have run out. Repeating it changes nothing.
+    async fn refuse(
+        &self,
+        wanted: &ReservationRef<'_>,
+        found: &Found,
+        now: EpochMillis,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<(), Refusal> {
+        if !found.record.more_ended(now) {
+            return Ok(());
+        }
+        let record = Record { refused_at: now, ..found.record.clone() };
+        let wanted = ReservationRef { owner: found.owner, ..*wanted };
+        let put = self.put_record(&record, &wanted, now).map(|put| vec![put]);
+        self.transact(put, entropy::new_id(), attempts).await
+    }
+
+    /// Reads what stands in the place of seats that a reservation lost.
+    async fn conflicts(
+        &self,
+        theater: &TheaterId,
+        seats: &[ReservedSeat],
+        tally: &Tally,
+    ) -> Result<Vec<Conflict>, StoreError> {
+        let keys: Vec<_> = seats.iter().map(|seat| seat_key(theater, &seat.seat)).collect();
+        let items = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
+        let now = self.clock.now();
+        let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
+            let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
+            Ok(Conflict { seat: seat.seat.clone(), state: slot.status(now), removed: false, yours: false })
+        };
+        seats.iter().zip(items).map(conflict).collect()
+    }
+
+    /// Finds under which reservation a seat stands by the write of this stamp, run out or not (one strongly consistent
+    /// GetItem). `None` if anything was written since, or it can't be read.
     pub async fn stands_by(
         &self,
         theater: &TheaterId,
@@ -156,48 +258,47 @@ impl Store {
         Ok(same.and_then(|seat| seat.reservation))
     }
 
-    /// Gives back the seats of a reservation.
+    /// Gives back the seats of a reservation, and spends its id, or gives back some of its seats.
     ///
-    /// Repeating it is safe: what isn't reserved under it any more isn't touched, whatever became of it. A seat that the
-    /// reservation gets while this is going on may stay. Up to [`MOST_SEATS_AT_ONCE`] seats go all or none.
+    /// Repeating it is safe: an id that is spent stays spent, and only seats that are reserved under it are touched. A
+    /// reservation that isn't there is spent as well, because the request to make it may still be on its way.
     pub async fn release(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ChangedSeats, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
-        let mut released = ChangedSeats::default();
+        let mut lost: Vec<SeatLabel> = Vec::new();
+        let mut stamp = EpochMillis(0);
         loop {
-            let (now, seats) = (self.clock.now(), self.reserved_under(wanted, tally).await?);
-            match self.release_seats(wanted, &seats, now, &mut released.slots, &mut attempts).await {
+            let found = self.record(wanted, tally).await?;
+            let found = found.unwrap_or_else(|| Found { record: Record::default(), owner: wanted.owner });
+            let now = found.record.judged_at(self.clock.now());
+            let (next, running) = released(&found.record, wanted, now);
+            let Some(next) = next else {
+                return Ok(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown });
+            };
+            let seats: Vec<_> = running.into_iter().filter(|seat| !lost.contains(&seat.seat)).collect();
+            stamp = stamp.max(stamp_above(&seats.iter().collect::<Vec<_>>(), now));
+            let holder = found.holder(wanted.id);
+            let changes = seats.iter().map(|seat| (&seat.seat, Change::release(&holder, stamp, now)));
+            let write = self.with_record(&next, wanted, &found, now, None, changes);
+            match self.transact(write, entropy::new_id(), &mut attempts).await {
                 Ok(()) => {
-                    released.uncertain = attempts.unknown;
-                    return Ok(released);
+                    let slot = Slot { changed_at: stamp, state: SeatState::Available };
+                    let slots = seats.into_iter().map(|seat| SeatSlot { seat: seat.seat, slot });
+                    return Ok(ChangedSeats { slots: slots.collect(), uncertain: attempts.unknown });
                 }
-                Err(refusal) => attempts.before_reading_again(refusal).await?,
+                Err(refusal) => {
+                    if let Refusal::Conditions(verdicts) = &refusal {
+                        learn(&found, wanted, (&seats, verdicts.iter().skip(1)), (&mut lost, &mut stamp));
+                    }
+                    attempts.before_reading_again(refusal).await?;
+                }
             }
         }
     }
 
-    async fn release_seats(
-        &self,
-        wanted: &ReservationRef<'_>,
-        seats: &[ReservedSeat],
-        now: EpochMillis,
-        released: &mut Vec<SeatSlot>,
-        attempts: &mut Attempts<'_>,
-    ) -> Result<(), Refusal> {
-        for seats in seats.chunks(MOST_SEATS_AT_ONCE) {
-            let changes = seats.iter().map(|seat| (&seat.seat, Change::release(wanted.id, seat.changed_at, now)));
-            self.change_seats(wanted.theater, changes.collect(), entropy::new_id(), attempts).await?;
-            released.extend(seats.iter().map(|seat| SeatSlot {
-                seat: seat.seat.clone(),
-                slot: Slot { changed_at: Change::raised(seat.changed_at, now), state: SeatState::Available },
-            }));
-        }
-        Ok(())
-    }
-
-    /// Lets the seats of a reservation end later, once.
+    /// Extends the seats of a reservation, each once.
     ///
-    /// Repeating it is safe: each seat bears the extension that it has had, and takes no other. When an answer was lost, the
-    /// seats that are read again bear this one, with this request's token.
+    /// Repeating it is safe: the record has the extension of each seat, and is written in the same transaction. When an
+    /// answer was lost, the record that is read again has this request's token.
     pub async fn extend(
         &self,
         wanted: &ReservationRef<'_>,
@@ -205,89 +306,204 @@ impl Store {
         tally: &Tally,
     ) -> Result<ExtendOutcome, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
-        // Seats that bear it were extended by this request, and not by its like.
         let token = entropy::new_id();
+        let mut lost: Vec<SeatLabel> = Vec::new();
+        let mut stamp = EpochMillis(0);
+        let mut owners_seats = Seats::Keep;
         loop {
-            let (now, standing) = (self.clock.now(), self.reserved_under(wanted, tally).await?);
-            let next = match extendable(&standing, extension, token, now) {
+            let Some(found) = self.record(wanted, tally).await? else { return Ok(ExtendOutcome::NotFound) };
+            // Taken after the read: a slow read must not revive what has ended meanwhile.
+            let now = found.record.judged_at(self.clock.now());
+            let seats = asked_for(found.record.current(), wanted);
+            let seats: Vec<_> = seats.into_iter().filter(|seat| !lost.contains(&seat.seat)).collect();
+            stamp = stamp.max(stamp_above(&seats.iter().collect::<Vec<_>>(), now));
+            let mark = ExtensionMark { id: extension.id, token, at: stamp.0 };
+            let next = match extendable(&seats, extension, mark, now) {
                 Ok(next) => next,
-                Err(ExtendOutcome::Replayed(seats)) if seats.iter().any(|seat| seat.extension_token == Some(token)) => {
-                    let changed = ChangedSeats::to(&seats, false);
-                    return Ok(ExtendOutcome::Extended(seats, changed));
+                Err(ExtendOutcome::Replayed(seats)) => {
+                    let held = self.still_held(wanted, &found, seats, tally).await?;
+                    return Ok(extended_before(held, token));
                 }
+                Err(ExtendOutcome::Expired(seats)) => match self.refuse(wanted, &found, now, &mut attempts).await {
+                    Ok(()) => return Ok(ExtendOutcome::Expired(seats)),
+                    Err(refusal) => {
+                        attempts.before_reading_again(refusal).await?;
+                        continue;
+                    }
+                },
                 Err(outcome) => return Ok(outcome),
             };
-            let changes = standing.iter().filter(|seat| seat.runs(now)).zip(&next).map(|(old, new)| {
-                (&old.seat, Change::extend(wanted.id, (extension.id, token), new.expires_at, old.changed_at, now))
-            });
-            match self.change_seats(wanted.theater, changes.collect(), entropy::new_id(), &mut attempts).await {
-                Ok(()) => {
-                    let changed = ChangedSeats::to(&next, attempts.unknown);
-                    return Ok(ExtendOutcome::Extended(next, changed));
+            let mut record = found.record.clone();
+            for seat in &mut record.seats {
+                if let Some(later) = next.iter().find(|later| later.seat == seat.seat) {
+                    *seat = later.clone();
                 }
-                Err(refusal) => attempts.before_reading_again(refusal).await?,
             }
+            let holder = found.holder(wanted.id);
+            let changed: Vec<_> = seats.iter().filter_map(|old| Some((old, later(&next, old)?))).collect();
+            let changes = changed
+                .iter()
+                .map(|(old, new)| (&old.seat, Change::extend(&holder, (old.expires_at, new.expires_at), stamp)));
+            let allowance = extension.allowance.map(|allowance| {
+                let labels = changed.iter().map(|(old, _)| &old.seat);
+                allowance.item(&self.table, wanted.theater, labels, &owners_seats, now)
+            });
+            let limited = allowance.is_some();
+            let write = self.with_record(&record, wanted, &found, now, allowance, changes);
+            match self.transact(write, entropy::new_id(), &mut attempts).await {
+                Ok(()) => {
+                    let new: Vec<_> = changed.iter().map(|(_, new)| (*new).clone()).collect();
+                    let changed = ChangedSeats::to(&new, attempts.unknown);
+                    let all = seats.iter().filter(|seat| seat.runs(now));
+                    let all = all.map(|seat| later(&next, seat).unwrap_or(seat).clone());
+                    return Ok(ExtendOutcome::Extended(all.collect(), changed));
+                }
+                Err(refusal) => {
+                    if let Refusal::Conditions(verdicts) = &refusal {
+                        let old: Vec<_> = changed.iter().map(|(old, _)| (*old).clone()).collect();
+                        let seats = verdicts.iter().skip(1 + usize::from(limited));
+                        learn(&found, wanted, (&old, seats), (&mut lost, &mut stamp));
+                        if let (Some(allowance), Some(Verdict::Refused(Some(set)))) =
+                            (extension.allowance, verdicts.get(1).filter(|_| limited))
+                        {
+                            let labels = old.iter().map(|seat| &seat.seat);
+                            let room =
+                                allowance.look_for_room(self, wanted.theater, labels, set, &mut attempts).await?;
+                            match room {
+                                Room::Full(reserved) => return Ok(ExtendOutcome::LimitReached(reserved)),
+                                Room::Enough(seats) => owners_seats = seats,
+                            }
+                        }
+                    }
+                    attempts.before_reading_again(refusal).await?;
+                }
+            }
+        }
+    }
+
+    /// Builds a transaction: the record first, then the set of the owner's seats, then the changes of seats.
+    fn with_record<'a>(
+        &self,
+        record: &Record,
+        wanted: &ReservationRef<'_>,
+        found: &Found,
+        now: EpochMillis,
+        allowance: Option<Result<TransactWriteItem, StoreError>>,
+        changes: impl Iterator<Item = (&'a SeatLabel, Change)>,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let wanted = ReservationRef { owner: found.owner, ..*wanted };
+        let record = self.put_record(record, &wanted, now);
+        let changes = changes.map(|(seat, change)| change.in_transaction(&self.table, seat_key(wanted.theater, seat)));
+        std::iter::once(record).chain(allowance).chain(changes).collect()
+    }
+}
+
+impl super::change::Holder {
+    /// Whether a seat is reserved under this reservation, run out or not. A seat that can't be read is not.
+    fn has(&self, item: &Item) -> bool {
+        SeatItem::read(item).is_ok_and(|seat| {
+            let reserved = matches!(seat.slot.state, SeatState::Reserved { .. }) && !seat.removed;
+            reserved && seat.reservation == Some(self.reservation) && seat.owner == self.owner
+        })
+    }
+}
+
+/// The record after a release, and the seats to give back. No record if nothing is left to do.
+fn released(record: &Record, wanted: &ReservationRef<'_>, now: EpochMillis) -> (Option<Record>, Vec<ReservedSeat>) {
+    let mut next = record.clone();
+    match wanted.seats {
+        _ if record.state != Use::Open => return (None, Vec::new()),
+        None => next.release(),
+        Some(seats) => {
+            if seats.iter().all(|seat| record.given_back.contains(seat)) {
+                return (None, Vec::new());
+            }
+            next.give_back(seats);
+        }
+    }
+    let asked = |seat: &&ReservedSeat| wanted.seats.is_none_or(|seats| seats.contains(&seat.seat));
+    let running = record.seats.iter().filter(asked).filter(|seat| seat.runs(now)).cloned();
+    (Some(next), running.collect())
+}
+
+/// Notes what a refusal showed of seats: which the reservation has lost, and the stamp that is needed for the others.
+fn learn<'a>(
+    found: &Found,
+    wanted: &ReservationRef<'_>,
+    (seats, verdicts): (&[ReservedSeat], impl Iterator<Item = &'a Verdict>),
+    (lost, stamp): (&mut Vec<SeatLabel>, &mut EpochMillis),
+) {
+    let holder = found.holder(wanted.id);
+    for (seat, verdict) in seats.iter().zip(verdicts) {
+        match verdict {
+            Verdict::Passed | Verdict::Trouble(_) => {}
+            Verdict::Refused(Some(item)) if holder.has(item) => {
+                let changed_at = SeatItem::slot(item).map(|slot| slot.changed_at).unwrap_or_default();
+                *stamp = Change::raised(changed_at, *stamp);
+            }
+            Verdict::Refused(_) => lost.push(seat.seat.clone()),
         }
     }
 }
 
-/// The seats as they will be, or why there is nothing to extend.
+fn asked_for(seats: Vec<&ReservedSeat>, wanted: &ReservationRef<'_>) -> Vec<ReservedSeat> {
+    let asked = |seat: &&ReservedSeat| wanted.seats.is_none_or(|seats| seats.contains(&seat.seat));
+    seats.into_iter().filter(asked).cloned().collect()
+}
+
+fn labels(seats: &[ReservedSeat]) -> Vec<SeatLabel> {
+    seats.iter().map(|seat| seat.seat.clone()).collect()
+}
+
+/// The outcome where seats bear this extension already: by this request, whose answer was lost, or by an earlier one.
+fn extended_before(seats: Vec<ReservedSeat>, token: Uuid) -> ExtendOutcome {
+    if seats.is_empty() {
+        return ExtendOutcome::NotFound;
+    }
+    let own = |seat: &ReservedSeat| seat.extension.is_some_and(|extension| extension.token == token);
+    if seats.iter().any(own) {
+        let changed = ChangedSeats::to(&seats, false);
+        return ExtendOutcome::Extended(seats, changed);
+    }
+    ExtendOutcome::Replayed(seats)
+}
+
+fn later<'a>(next: &'a [ReservedSeat], seat: &ReservedSeat) -> Option<&'a ReservedSeat> {
+    next.iter().find(|later| later.seat == seat.seat)
+}
+
+/// The seats that change as they will be, or why there is nothing to extend.
 fn extendable(
-    standing: &[ReservedSeat],
+    seats: &[ReservedSeat],
     extension: &Extension,
-    token: Uuid,
+    mark: ExtensionMark,
     now: EpochMillis,
 ) -> Result<Vec<ReservedSeat>, ExtendOutcome> {
-    let running: Vec<_> = standing.iter().filter(|seat| seat.runs(now)).collect();
-    let before: Vec<_> = running.iter().filter(|seat| seat.extension == Some(extension.id)).collect();
-    if !before.is_empty() {
-        return Err(ExtendOutcome::Replayed(before.into_iter().map(|seat| (*seat).clone()).collect()));
+    let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).collect();
+    let by_this = |seat: &&ReservedSeat| seat.extension.is_some_and(|mark| mark.id == extension.id);
+    if running.iter().any(|seat| by_this(seat)) {
+        return Err(ExtendOutcome::Replayed(running.into_iter().cloned().collect()));
     }
     if running.is_empty() {
-        return Err(if standing.is_empty() { ExtendOutcome::NotFound } else { ExtendOutcome::Expired });
+        let expired = ExtendOutcome::Expired(labels(seats));
+        return Err(if seats.is_empty() { ExtendOutcome::NotFound } else { expired });
     }
-    if running.iter().any(|seat| seat.extension.is_some()) {
+    let open: Vec<_> = running.iter().filter(|seat| seat.extension.is_none()).collect();
+    if open.is_empty() {
         return Err(ExtendOutcome::ExtendedBefore);
     }
-    if running.len() > MOST_SEATS_AT_ONCE {
-        return Err(ExtendOutcome::TooMany(running.len()));
-    }
-    let next: Vec<_> = running.iter().map(|seat| seat.extended(extension, token, now)).collect();
-    if next.iter().zip(&running).all(|(new, old)| new.expires_at == old.expires_at) {
-        return Err(ExtendOutcome::NoLonger);
+    let next = open.iter().map(|seat| (seat.expires_at, seat.extended(extension, mark, now)));
+    let next: Vec<_> = next.filter(|(ends, next)| next.expires_at > *ends).map(|(_, next)| next).collect();
+    if next.is_empty() {
+        let end = running.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
+        return Err(ExtendOutcome::NoLonger(end));
     }
     Ok(next)
 }
 
-/// A seat's item as part of a reservation, if it is one.
-fn reserved(item: &Item, wanted: &ReservationRef<'_>) -> Option<ReservedSeat> {
-    let label = SeatItem::label(item).ok().and_then(|label| SeatLabel::parse(label).ok())?;
-    let read = match SeatItem::read(item) {
-        Ok(read) => read,
-        Err(error) => {
-            tracing::error!(%error, "a seat is passed over");
-            return None;
-        }
-    };
-    let SeatState::Reserved { expires_at } = read.slot.state else { return None };
-    read.is_reserved_under(Some(wanted.id), wanted.owner).then_some(ReservedSeat {
-        seat: label,
-        changed_at: read.slot.changed_at,
-        expires_at,
-        extension: read.extension,
-        extension_token: read.extension_token,
-    })
-}
-
-impl Filter {
-    fn reserved_under(reservation: ReservationId) -> Self {
-        Self { attribute: attribute::RESERVATION_ID, value: reservation.to_string() }
-    }
-}
-
 impl Attempts<'_> {
-    /// What comes between a refused write of what had been read and reading it again: nothing if it has changed, a pause
-    /// otherwise. An error when there is no more time.
+    /// Waits between a refused write of what had been read and reading it again: not at all if it has changed, a pause
+    /// otherwise. Returns an error when there is no more time.
     pub(super) async fn before_reading_again(&mut self, refusal: Refusal) -> Result<(), StoreError> {
         let trouble = match refusal {
             Refusal::Call(trouble) => trouble,
@@ -305,59 +521,58 @@ impl Attempts<'_> {
 mod tests {
     use super::*;
 
-    const TOKEN: Uuid = Uuid::from_u128(99);
+    const MARK: ExtensionMark = ExtensionMark { id: Uuid::from_u128(1), token: Uuid::from_u128(99), at: 1_000_000 };
     const NOW: EpochMillis = EpochMillis(1_000_000);
 
     fn seat(label: &str, reserved: u64, expires_at: u64, extension: Option<u128>) -> ReservedSeat {
+        let mark = |id| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::nil(), at: 0 };
         ReservedSeat {
             seat: SeatLabel::parse(label).unwrap(),
-            changed_at: EpochMillis(reserved * 1_000),
+            reserved_at: EpochMillis(reserved * 1_000),
+            stamp: EpochMillis(reserved * 1_000),
             expires_at: EpochSeconds(expires_at),
-            extension: extension.map(Uuid::from_u128),
-            extension_token: None,
+            extension: extension.map(mark),
         }
     }
 
     fn by(expires_in: u32) -> Extension {
-        Extension { id: Uuid::from_u128(1), expires_in, longest: 1_800 }
+        Extension { id: Uuid::from_u128(1), expires_in, longest: 1_800, allowance: None }
     }
 
     #[test]
-    fn each_seat_ends_later_but_not_beyond_what_it_may_last_in_all() {
+    fn each_seat_ends_later_but_within_the_longest_time_in_all() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 100, 1_500, None), seat("A3", 10, 1_805, None)];
-        let next = extendable(&seats, &by(1_000), TOKEN, NOW).unwrap();
+        let next = extendable(&seats, &by(1_000), MARK, NOW).unwrap();
         let ends: Vec<_> = next.iter().map(|seat| seat.expires_at.0).collect();
         assert_eq!(ends, [2_000, 1_900, 1_810]);
-        assert!(next.iter().all(|seat| seat.changed_at == NOW && seat.extension == Some(Uuid::from_u128(1))));
+        assert!(next.iter().all(|seat| seat.changed_at() == NOW && seat.extension == Some(MARK)));
     }
 
     #[test]
     fn no_end_comes_sooner() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 900, 2_000, None)];
-        let next = extendable(&seats, &by(200), TOKEN, NOW).unwrap();
-        assert_eq!(next.iter().map(|seat| seat.expires_at.0).collect::<Vec<_>>(), [1_200, 2_000]);
-        assert_eq!(extendable(&seats, &by(100), TOKEN, NOW), Err(ExtendOutcome::NoLonger));
+        let next = extendable(&seats, &by(200), MARK, NOW).unwrap();
+        assert_eq!(next.iter().map(|seat| seat.expires_at.0).collect::<Vec<_>>(), [1_200], "A2 stays as it is");
+        assert_eq!(extendable(&seats, &by(100), MARK, NOW), Err(ExtendOutcome::NoLonger(EpochSeconds(1_100))));
     }
 
     #[test]
-    fn it_happens_once() {
-        let other = [seat("A1", 900, 1_100, Some(2)), seat("A2", 900, 1_100, None)];
-        assert_eq!(extendable(&other, &by(600), TOKEN, NOW), Err(ExtendOutcome::ExtendedBefore));
+    fn each_seat_is_extended_once() {
+        let all = [seat("A1", 900, 1_100, Some(2)), seat("A2", 900, 1_100, Some(3))];
+        assert_eq!(extendable(&all, &by(600), MARK, NOW), Err(ExtendOutcome::ExtendedBefore));
+        let grown = [seat("A1", 900, 1_100, Some(2)), seat("A2", 900, 1_100, None)];
+        let next = extendable(&grown, &by(600), MARK, NOW).unwrap();
+        assert_eq!(labels(&next), [SeatLabel::parse("A2").unwrap()], "the seat that was added since");
         let own = [seat("A1", 900, 1_100, Some(1)), seat("A2", 900, 1_100, None)];
-        assert_eq!(extendable(&own, &by(600), TOKEN, NOW), Err(ExtendOutcome::Replayed(vec![own[0].clone()])));
+        assert_eq!(extendable(&own, &by(600), MARK, NOW), Err(ExtendOutcome::Replayed(own.to_vec())));
         let gone = [seat("A1", 900, 999, Some(2)), seat("A2", 900, 1_100, None)];
-        assert!(extendable(&gone, &by(600), TOKEN, NOW).is_ok(), "what has run out is no part of it any more");
+        assert!(extendable(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has run out is no part of it any more");
     }
 
     #[test]
     fn nothing_is_not_found_and_only_what_ran_out_is_expired() {
-        assert_eq!(extendable(&[], &by(600), TOKEN, NOW), Err(ExtendOutcome::NotFound));
-        assert_eq!(extendable(&[seat("A1", 900, 1_000, None)], &by(600), TOKEN, NOW), Err(ExtendOutcome::Expired));
-    }
-
-    #[test]
-    fn more_seats_than_a_transaction_takes_are_refused() {
-        let seats: Vec<_> = (0..=MOST_SEATS_AT_ONCE).map(|n| seat(&format!("A{n}"), 900, 1_100, None)).collect();
-        assert_eq!(extendable(&seats, &by(600), TOKEN, NOW), Err(ExtendOutcome::TooMany(MOST_SEATS_AT_ONCE + 1)));
+        assert_eq!(extendable(&[], &by(600), MARK, NOW), Err(ExtendOutcome::NotFound));
+        let ended = [seat("A1", 900, 1_000, None)];
+        assert_eq!(extendable(&ended, &by(600), MARK, NOW), Err(ExtendOutcome::Expired(labels(&ended))));
     }
 }

@@ -1,4 +1,4 @@
-//! Reserving: one seat by one conditional UpdateItem, several by one transaction, all or nothing.
+//! Reserving: one transaction that writes the reservation's record and its seats, all or nothing.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::allowance::{Allowance, Room, Seats};
 use super::attempts::{Attempts, Trouble};
 use super::change::Change;
-use super::choice::{Choice, ChosenBefore};
-use super::items::seat_key;
+use super::items::{Item, reservation_key, seat_key};
+use super::record::{Choice, MAX_SEATS_PER_RESERVATION, Record, ReservationRef, ReservedSeat, Use};
 use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
 use super::{Store, StoreError};
 use crate::entropy;
@@ -20,47 +20,82 @@ use crate::rules::selection::{Conflict, SelectedSeat, Selection};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 use crate::tally::Tally;
 
-/// Reserve these seats under this reservation, for so long.
+/// A request to reserve seats.
 #[derive(Debug)]
 pub struct ReserveRequest<'a> {
-    /// Where.
+    /// The theater.
     pub theater: &'a TheaterId,
-    /// Which seats: all or none.
+    /// The seats: all or none.
     pub seats: &'a Selection,
-    /// Under which reservation. Seats that it already holds keep the expiry that they have.
+    /// The reservation. Seats that it already holds keep the end that they have.
     pub reservation: ReservationId,
-    /// Whose it will be.
+    /// The reservation has to exist already: its id was made by the server.
+    pub must_exist: bool,
+    /// The owner of the reservation.
     pub owner: Option<Owner>,
-    /// For how many seconds from now.
+    /// Seconds from now.
     pub expires_in: u32,
-    /// How much its owner may have reserved at once, if that is limited.
+    /// The limit of what its owner may have reserved at once.
     pub allowance: Option<Allowance>,
-    /// Remembered with it, if the seats were chosen for a wish.
-    pub choice: Option<Choice<'a>>,
+    /// The wish that the seats were chosen for. It is remembered with them.
+    pub wish: Option<Wish<'a>>,
+}
+
+/// A wish for the best available seats, by which a repeated request is recognized.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The id of the request.
+    pub id: Uuid,
+    /// What was asked for, as text. Another text under the same id is another request.
+    pub text: &'a str,
+}
+
+/// Seats that were chosen for the same request before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenBefore {
+    /// The seats.
+    pub seats: Vec<SeatLabel>,
+    /// What was asked for then.
+    pub wish: String,
 }
 
 /// A seat that the reservation holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldSeat {
-    /// Which seat.
+    /// The seat.
     pub seat: SeatLabel,
-    /// Until when.
+    /// Its end.
     pub expires_at: EpochSeconds,
 }
 
-/// What became of the request, and what it taught about the seats.
+/// Seats that a reservation holds after a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The seats of the request, in layout order.
+    pub seats: Vec<HeldSeat>,
+    /// The end of the whole reservation: that of the first of its seats.
+    pub expires_at: EpochSeconds,
+}
+
+/// The outcome of a request, and what it revealed about the seats.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReserveOutcome {
     /// The reservation now holds all the seats, and did not hold all of them before.
-    Reserved(Vec<HeldSeat>, Vec<LearnedSlot>),
-    /// The reservation held all of them before; nothing changed.
-    AlreadyHeld(Vec<HeldSeat>, Vec<LearnedSlot>),
-    /// Others have these of the seats; nothing changed.
+    Reserved(Holding, Vec<LearnedSlot>),
+    /// The reservation held all of them before. Nothing changed.
+    AlreadyHeld(Holding, Vec<LearnedSlot>),
+    /// Others have these of the seats. Nothing changed.
     Refused(Vec<Conflict>, Vec<LearnedSlot>),
-    /// Its owner has so many seats reserved that these would be too many; nothing changed.
+    /// The owner has so many seats reserved that these would be too many. Nothing changed.
     LimitReached(usize, Vec<LearnedSlot>),
-    /// Seats were chosen before for this request; nothing changed.
+    /// The reservation holds so many seats that these would be too many. Nothing changed.
+    Full(usize),
+    /// Seats were chosen before for this request. Nothing changed.
     ChosenBefore(ChosenBefore),
+    /// The reservation, or these seats of it, were released. Nothing changed.
+    Released(Vec<SeatLabel>),
+    /// The reservation had to exist, and doesn't. Nothing changed.
+    NotFound,
 }
 
 /// One request while it is being carried out.
@@ -70,23 +105,40 @@ struct Reserving<'a> {
     now: EpochMillis,
     expires_at: EpochSeconds,
     stamp: EpochMillis,
+    /// The reservation's record as it was last seen. Most requests are the first of their reservation: an empty one.
+    record: Record,
     /// Seats found to be held by this reservation before, by position.
     held: BTreeMap<u32, Held>,
     /// Makes repeated attempts of one and the same transaction one to DynamoDB.
     token: Uuid,
-    /// Written with the seats and the choice, so that this request knows its own work when an answer was lost.
+    /// Written with the seats, so that this request recognizes its own work when an answer was lost.
     request_token: Uuid,
-    /// How what the owner has reserved is to be written.
+    /// How the set of the owner's seats is to be written.
     owners_seats: Seats,
 }
 
 impl Store {
-    /// Reserves seats that can be had.
+    /// Reserves available seats.
     ///
-    /// Repeating it is safe: a seat is changed only while it can be had, and a reservation that already holds it is
-    /// told apart from a stranger's by what the refusal brings back. When the answer to an attempt was lost, the next
+    /// Repeating it is safe. A seat is changed only while it is available. A reservation that already holds it is told
+    /// apart from a stranger's by what the refusal brings back. When the answer to an attempt was lost, the next
     /// attempt finds its own token under the seats and reports them as reserved, not as already held.
+    ///
+    /// A first request makes one call. A request that adds to a reservation makes two: the refusal of the first brings
+    /// back the record.
     pub async fn reserve(&self, request: &ReserveRequest<'_>, tally: &Tally) -> Result<ReserveOutcome, StoreError> {
+        if let Some(allowance) = request.allowance.filter(|allowance| allowance.never_has(request.seats.seats().len()))
+        {
+            return Ok(ReserveOutcome::LimitReached(allowance.most, Vec::new()));
+        }
+        let record = if request.must_exist {
+            match self.record(&request.wanted(), tally).await? {
+                Some(found) if found.owner == request.owner => found.record,
+                _ => return Ok(ReserveOutcome::NotFound),
+            }
+        } else {
+            Record::default()
+        };
         let now = self.clock.now();
         let mut reserving = Reserving {
             store: self,
@@ -94,14 +146,15 @@ impl Store {
             now,
             expires_at: now.ends_after(request.expires_in),
             stamp: now,
+            record,
             held: BTreeMap::new(),
             token: entropy::new_id(),
             request_token: entropy::new_id(),
             owners_seats: Seats::Grow,
         };
-        if let Some(allowance) = request.allowance.filter(|allowance| allowance.never_has(request.seats.seats().len()))
+        if let Some(outcome) = reserving.judge_record().or_else(|| reserving.given_back()).or_else(|| reserving.full())
         {
-            return Ok(ReserveOutcome::LimitReached(allowance.most, Vec::new()));
+            return Ok(outcome);
         }
         let mut attempts = Attempts::to_write(self, tally);
         loop {
@@ -111,7 +164,7 @@ impl Store {
                 Err(Refusal::Conditions(verdicts)) => match reserving.judge(verdicts, &mut attempts).await? {
                     Judged::Outcome(outcome) => return Ok(outcome),
                     Judged::Trouble(trouble) => trouble,
-                    // A stamp was too low, a seat is now known to be held, or there is room: again at once.
+                    // A stamp was too low, a seat is now known to be held, the record is known, or there is room.
                     Judged::Informed if attempts.may_repeat_at_once() => continue,
                     Judged::Informed => Trouble::Contention("the seats keep changing".to_owned()),
                 },
@@ -131,11 +184,17 @@ impl Store {
     }
 }
 
+impl ReserveRequest<'_> {
+    fn wanted(&self) -> ReservationRef<'_> {
+        ReservationRef { theater: self.theater, id: self.reservation, owner: self.owner, seats: None }
+    }
+}
+
 /// A seat that the reservation held before.
 #[derive(Clone, Copy)]
 struct Held {
     slot: Slot,
-    /// Of the request that reserved it.
+    /// The token of the request that reserved it.
     request_token: Option<Uuid>,
 }
 
@@ -155,40 +214,52 @@ impl Reserving<'_> {
                 Change::reserve((reservation, owner), token, self.expires_at, self.stamp, self.now)
             }
         };
-        let changes = seats.seats().iter().map(|seat| (&seat.label, change(seat)));
-        if self.others() == 0 {
-            return self.store.change_seats(theater, changes.collect(), self.token, attempts).await;
-        }
         let table = &self.store.table;
-        let changes = changes.map(|(seat, change)| change.in_transaction(table, seat_key(theater, seat)));
-        self.store.transact(self.choice_and_allowance().chain(changes).collect(), self.token, attempts).await
+        let changes =
+            seats.seats().iter().map(|seat| change(seat).in_transaction(table, seat_key(theater, &seat.label)));
+        self.store.transact(self.record_and_allowance().chain(changes).collect(), self.token, attempts).await
     }
 
-    /// What is written beside the seats, and before them.
-    fn choice_and_allowance(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
-        let ReserveRequest { theater, seats, choice, allowance, .. } = self.request;
-        let choice = choice.map(|choice| choice.item(self.store, self.request, self.request_token, self.now));
-        let allowance =
-            allowance.map(|allowance| allowance.item(&self.store.table, theater, seats, &self.owners_seats, self.now));
-        choice.into_iter().chain(allowance)
+    /// Builds what is written before the seats.
+    fn record_and_allowance(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
+        let ReserveRequest { theater, seats, allowance, .. } = self.request;
+        let record = self.store.put_record(&self.next_record(), &self.request.wanted(), self.now);
+        let allowance = allowance
+            .map(|allowance| allowance.item(&self.store.table, theater, seats.labels(), &self.owners_seats, self.now));
+        std::iter::once(record).chain(allowance)
     }
 
-    /// How many items that is.
-    fn others(&self) -> usize {
-        usize::from(self.request.choice.is_some()) + usize::from(self.request.allowance.is_some())
+    /// Adds the request to the record as it was last seen.
+    fn next_record(&self) -> Record {
+        let mut record = self.record.clone();
+        let new = self.request.seats.seats().iter().filter(|seat| !self.held.contains_key(&seat.position));
+        let new = new.map(|seat| ReservedSeat {
+            seat: seat.label.clone(),
+            reserved_at: self.now,
+            stamp: self.stamp,
+            expires_at: self.expires_at,
+            extension: None,
+        });
+        record.give(new, self.now);
+        if let Some(Wish { id, text }) = self.request.wish {
+            let seats = self.request.seats.labels().cloned().collect();
+            record.choices.push(Choice { id, wish: text.to_owned(), seats, token: self.request_token });
+        }
+        record
     }
 
     /// Decides by what stood in the way, or prepares the next attempt.
     async fn judge(&mut self, mut verdicts: Vec<Verdict>, attempts: &mut Attempts<'_>) -> Result<Judged, StoreError> {
-        let seats = verdicts.split_off(self.others().min(verdicts.len()));
+        let others = 1 + usize::from(self.request.allowance.is_some());
+        let seats = verdicts.split_off(others.min(verdicts.len()));
         let mut others = verdicts.into_iter();
-        let choice = self.request.choice.and_then(|_| others.next());
+        let record = others.next();
         let allowance = self.request.allowance.and_then(|_| others.next());
-        if let Some(Verdict::Refused(Some(item))) = &choice
-            && let Some(before) =
-                Choice::made_before(self.request, item, self.request_token).map_err(|error| attempts.failure(error))?
-        {
-            return Ok(Judged::Outcome(ReserveOutcome::ChosenBefore(before)));
+        if let Some(Verdict::Refused(item)) = &record {
+            self.learn_record(item.as_ref()).map_err(|error| attempts.failure(error))?;
+            if let Some(outcome) = self.judge_record() {
+                return Ok(Judged::Outcome(outcome));
+            }
         }
         let findings = self.read(seats).map_err(|error| attempts.failure(error))?;
         if !attempts.worth_knowing_all(&findings)
@@ -196,18 +267,50 @@ impl Reserving<'_> {
         {
             return Ok(Judged::Outcome(outcome));
         }
+        if let Some(outcome) = self.given_back().or_else(|| self.full()) {
+            return Ok(Judged::Outcome(outcome));
+        }
         if let (Some(allowance), Some(Verdict::Refused(Some(set)))) = (self.request.allowance, &allowance) {
             let ReserveRequest { theater, seats, .. } = self.request;
-            match allowance.look_for_room(self.store, theater, seats, set, attempts).await? {
+            match allowance.look_for_room(self.store, theater, seats.labels(), set, attempts).await? {
                 Room::Full(reserved) => {
                     return Ok(Judged::Outcome(ReserveOutcome::LimitReached(reserved, findings.learned())));
                 }
                 Room::Enough(seats) => self.owners_seats = seats,
             }
-            self.token = entropy::new_id();
         }
-        let others = Refusal::first_trouble([choice, allowance].into_iter().flatten().collect());
+        // What comes next is another transaction: a token stands for one and the same.
+        self.token = entropy::new_id();
+        let others = Refusal::first_trouble([record, allowance].into_iter().flatten().collect());
         Ok(findings.trouble.or(others).map_or(Judged::Informed, Judged::Trouble))
+    }
+
+    fn learn_record(&mut self, item: Option<&Item>) -> Result<(), StoreError> {
+        self.record = item.map_or(Ok(None), |item| Record::read(item, self.now))?.unwrap_or_default();
+        Ok(())
+    }
+
+    /// The outcome where the record alone decides.
+    fn judge_record(&self) -> Option<ReserveOutcome> {
+        if self.record.state != Use::Open {
+            return Some(ReserveOutcome::Released(Vec::new()));
+        }
+        let before = self.record.choice(self.request.wish?.id).filter(|choice| choice.token != self.request_token)?;
+        let before = ChosenBefore { seats: before.seats.clone(), wish: before.wish.clone() };
+        Some(ReserveOutcome::ChosenBefore(before))
+    }
+
+    /// The outcome where seats were given back before, or booked, and nobody has them now.
+    fn given_back(&self) -> Option<ReserveOutcome> {
+        let given_back = self.request.seats.labels().filter(|seat| self.record.given_back.contains(seat));
+        let given_back: Vec<_> = given_back.cloned().collect();
+        (!given_back.is_empty()).then_some(ReserveOutcome::Released(given_back))
+    }
+
+    /// The outcome where the reservation would hold too many seats.
+    fn full(&self) -> Option<ReserveOutcome> {
+        let next = self.next_record().seats.len();
+        (next > MAX_SEATS_PER_RESERVATION).then(|| ReserveOutcome::Full(self.record.seats.len()))
     }
 
     fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {
@@ -215,7 +318,7 @@ impl Reserving<'_> {
         Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)
     }
 
-    /// Decides by what stood in the way, or prepares the next attempt.
+    /// Decides by the seats that stood in the way, or notes what they show.
     fn settle(&mut self, findings: &Findings, unknown: bool) -> Option<ReserveOutcome> {
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() {
@@ -236,33 +339,34 @@ impl Reserving<'_> {
         if findings.found.iter().any(|found| found.standing == Standing::Open) {
             self.stamp = findings.stamp_above(self.stamp);
         }
-        if !findings.found.is_empty() {
-            // Another transaction from here on: a token stands for one and the same.
-            self.token = entropy::new_id();
-        }
         None
     }
 
-    /// The last resort when the attempts are used up: look, and decide by that.
+    /// Reads the record and the seats when the attempts are used up, and decides by them.
     async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<ReserveOutcome> {
-        let seats = self.request.seats.seats();
-        let keys: Vec<_> = seats.iter().map(|seat| seat_key(self.request.theater, &seat.label)).collect();
-        let found = self.store.last_look(&keys, tally).await?;
-        let findings = self.read(found.into_iter().map(Verdict::Refused).collect()).ok()?;
-        self.settle(&findings, attempts.unknown)
+        let ReserveRequest { theater, seats, reservation, owner, .. } = self.request;
+        let mut keys = vec![reservation_key(theater, *owner, *reservation)];
+        keys.extend(seats.labels().map(|label| seat_key(theater, label)));
+        let mut found = self.store.last_look(&keys, tally).await?.into_iter();
+        self.learn_record(found.next()?.as_ref()).ok()?;
+        if let Some(outcome) = self.judge_record() {
+            return Some(outcome);
+        }
+        let findings = self.read(found.map(Verdict::Refused).collect()).ok()?;
+        self.settle(&findings, attempts.unknown).or_else(|| self.given_back())
     }
 
     fn reserved(&self) -> ReserveOutcome {
-        let (held, learned) = self.holdings();
+        let (held, learned) = self.holding(&self.next_record());
         ReserveOutcome::Reserved(held, learned)
     }
 
     fn already_held(&self) -> ReserveOutcome {
-        let (held, learned) = self.holdings();
+        let (held, learned) = self.holding(&self.record);
         ReserveOutcome::AlreadyHeld(held, learned)
     }
 
-    fn holdings(&self) -> (Vec<HeldSeat>, Vec<LearnedSlot>) {
+    fn holding(&self, record: &Record) -> (Holding, Vec<LearnedSlot>) {
         let state = SeatState::Reserved { expires_at: self.expires_at };
         let written = Slot { changed_at: self.stamp, state };
         let of = |seat: &SelectedSeat| {
@@ -274,6 +378,9 @@ impl Reserving<'_> {
             let held = HeldSeat { seat: seat.label.clone(), expires_at };
             (held, LearnedSlot { position: seat.position, slot })
         };
-        self.request.seats.seats().iter().map(of).unzip()
+        let (seats, learned): (Vec<_>, Vec<_>) = self.request.seats.seats().iter().map(of).unzip();
+        let ends = seats.iter().map(|seat| seat.expires_at).chain(record.end(self.now));
+        let expires_at = ends.min().unwrap_or(self.expires_at);
+        (Holding { seats, expires_at }, learned)
     }
 }

@@ -6,9 +6,8 @@ use super::attempts::Attempts;
 use super::items::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
 use super::{Store, StoreError};
 use crate::rules::availability::{SeatState, Slot};
-use crate::rules::caller::Owner;
 use crate::rules::layout::Layout;
-use crate::rules::names::{ReservationId, TheaterId};
+use crate::rules::names::TheaterId;
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
 
@@ -17,8 +16,6 @@ use crate::tally::Tally;
 enum Selected {
     /// Of each what it takes to tell its slot.
     Slots,
-    /// And who has it.
-    SlotsAndHolders,
     /// All of those that have something.
     Holding(Filter),
 }
@@ -37,45 +34,16 @@ impl Store {
     /// layout doesn't have are passed over; a seat whose item can't be read is shown as booked, and nobody can buy it
     /// until somebody has mended it, while the rest of the theater goes on being sold.
     pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
-        self.slots_with(layout, Selected::Slots, |_, _| {}, tally).await
-    }
-
-    /// The same, and the positions of the seats that stand under a reservation, run out or not.
-    pub async fn slots_and_own(
-        &self,
-        layout: &Layout,
-        reservation: ReservationId,
-        owner: Option<Owner>,
-        tally: &Tally,
-    ) -> Result<(Vec<Slot>, Vec<usize>), StoreError> {
-        let mut own = Vec::new();
-        let note = |position: usize, item: &Item| {
-            if SeatItem::read(item).is_ok_and(|seat| seat.is_reserved_under(Some(reservation), owner)) {
-                own.push(position);
-            }
-        };
-        let slots = self.slots_with(layout, Selected::SlotsAndHolders, note, tally).await?;
-        Ok((slots, own))
-    }
-
-    async fn slots_with(
-        &self,
-        layout: &Layout,
-        selected: Selected,
-        mut note: impl FnMut(usize, &Item),
-        tally: &Tally,
-    ) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let take = |item: &Item| {
             let position = layout.position(SeatItem::label(item)?);
             let position = position.and_then(|position| usize::try_from(position).ok());
-            if let Some((position, slot)) = position.and_then(|position| Some((position, slots.get_mut(position)?))) {
+            if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {
                 *slot = SeatItem::slot(item).unwrap_or_else(spoilt);
-                note(position, item);
             }
             Ok(())
         };
-        self.each_seat(&layout.theater, &selected, tally, take).await?;
+        self.each_seat(&layout.theater, &Selected::Slots, tally, take).await?;
         Ok(slots)
     }
 
@@ -139,9 +107,6 @@ impl Store {
                 // Nobody but those who want the seat needs to know who has it.
                 Selected::Slots => query
                     .projection_expression("pk, sk, #status, expires_at, changed_at")
-                    .expression_attribute_names("#status", attribute::STATUS),
-                Selected::SlotsAndHolders => query
-                    .projection_expression("pk, sk, #status, expires_at, changed_at, reservation_id, owner_id")
                     .expression_attribute_names("#status", attribute::STATUS),
                 Selected::Holding(filter) => query
                     .filter_expression("#filter = :filter")

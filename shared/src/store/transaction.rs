@@ -1,4 +1,4 @@
-//! Sending writes: several as one transaction, a single one as the UpdateItem that costs half of it.
+//! Sending several writes as one transaction.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,9 @@ use aws_sdk_dynamodb::types::{
 use uuid::Uuid;
 
 use super::attempts::{Attempts, Trouble};
-use super::change::Change;
-use super::items::{Item, seat_key};
+use super::items::Item;
 use super::refusal::Refusal;
 use super::{Store, StoreError};
-use crate::rules::names::{SeatLabel, TheaterId};
 
 impl Store {
     /// Sends a transaction once. To DynamoDB all attempts under one token are one and the same.
@@ -34,26 +32,6 @@ impl Store {
             .send();
         attempts.send("TransactWriteItems", call, |answer| answer.consumed_capacity()).await?;
         Ok(())
-    }
-
-    /// Changes seats once, all or none: one by an UpdateItem, several by a transaction.
-    pub(super) async fn change_seats(
-        &self,
-        theater: &TheaterId,
-        mut changes: Vec<(&SeatLabel, Change)>,
-        token: Uuid,
-        attempts: &mut Attempts<'_>,
-    ) -> Result<(), Refusal> {
-        if changes.len() == 1
-            && let Some((seat, change)) = changes.pop()
-        {
-            let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
-            attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await?;
-            return Ok(());
-        }
-        let items = changes.into_iter();
-        let items = items.map(|(seat, change)| change.in_transaction(&self.table, seat_key(theater, seat))).collect();
-        self.transact(items, token, attempts).await
     }
 
     /// Puts an item on a condition, as part of a transaction. Refused, it brings back what stands there.

@@ -2,35 +2,38 @@
 
 use std::sync::Arc;
 
-use super::{Booking, BoxOffice, ReservationError, SelectError};
+use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::entropy;
+use crate::rules::availability::Slot;
 use crate::rules::caller::Caller;
 use crate::rules::layout::Layout;
-use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use crate::rules::selection::{Conflict, MOST_SEATS_AT_ONCE, Selection};
-use crate::rules::time::EpochMillis;
-use crate::store::{BookOutcome, BookRequest, BookingRef, ReservationRef, StoreError};
+use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId, is_made_here};
+use crate::rules::selection::{Conflict, Selection};
+use crate::store::{
+    BookOutcome, BookRequest, BookingLimit, BookingRef, From as BookFrom, ReservationRef, StandingBooking, StoreError,
+    ToBook,
+};
 use crate::tally::Tally;
 
-/// What a caller asks for.
+/// A request to book seats.
 #[derive(Debug)]
 pub struct Book {
-    /// Where.
+    /// The theater.
     pub theater: TheaterId,
-    /// Which seats, in any order: all or none. `None` is all seats of the reservation.
+    /// The seats, in any order: all or none. `None` means all seats of the reservation.
     pub seats: Option<Vec<SeatLabel>>,
-    /// Under which id; `None` makes one, and then the request can't be recognised when it comes again.
-    pub booking: Option<BookingId>,
+    /// The id of the booking. `None` has one made, and then the request can't be recognized when it comes again.
+    pub booking: Option<RequestId<BookingId>>,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
-    /// Who asks.
+    /// The caller.
     pub caller: Caller,
 }
 
-/// Seats booked.
+/// Seats that are booked.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Booked {
-    /// Under which id.
+    /// The id of the booking.
     pub id: BookingId,
     /// The booking.
     pub booking: Booking,
@@ -44,32 +47,56 @@ pub enum BookError {
     /// The seats weren't found.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// Others have these.
+    /// Others have these seats.
     #[error("seats are taken")]
     SeatUnavailable(Vec<Conflict>),
     /// The id has booked other seats.
     #[error("the id has booked other seats")]
     IdReused,
-    /// What the id had booked was cancelled.
+    /// The id is of the kind that only the server makes, and there is no such booking.
+    #[error("the id is not one that a caller may choose")]
+    IdNotAllowed,
+    /// The booking of this id was cancelled.
     #[error("the booking was cancelled")]
     Cancelled,
-    /// The whole reservation was to be booked, and can't be.
+    /// The whole reservation was to be booked, and there is none or it has run out.
     #[error(transparent)]
     Reservation(#[from] ReservationError),
-    /// The whole reservation was to be booked, and holds so many seats that they can't be booked at once.
-    #[error("the reservation holds {0} seats")]
-    TooMany(usize),
+    /// The seats have to be reserved under the reservation, and these are not any more.
+    #[error("the reservation is not complete any more")]
+    ReservationChanged(Vec<Conflict>),
+    /// Seats can only be booked that the caller has reserved before.
+    #[error("booking needs a reservation")]
+    ReservationRequired,
+    /// The caller may have `most` seats booked in this theater, and has `booked`.
+    #[error("{booked} seats are booked of {most}")]
+    LimitReached {
+        /// Seats that the caller has booked.
+        booked: usize,
+        /// Seats that the caller may have booked.
+        most: usize,
+    },
     /// The store couldn't decide.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// How often a reservation whose seats change meanwhile is read again.
+/// How often a reservation that changes meanwhile is read again.
 const TRIES: u32 = 4;
 
+/// Everything that is the same for each attempt of a request.
+struct Attempted<'a> {
+    ask: &'a Book,
+    id: BookingId,
+    layout: &'a Arc<Layout>,
+    seats: &'a Selection,
+    from: BookFrom<'a>,
+}
+
 impl BoxOffice {
-    /// Books seats that can be had or that are reserved under the given reservation, or all seats of that reservation.
+    /// Books seats that are available or reserved under the given reservation, or all seats of that reservation.
     pub async fn book(&self, ask: &Book, tally: &Tally) -> Result<Booked, BookError> {
+        self.may_be_made(ask, tally).await?;
         match (&ask.seats, ask.reservation) {
             (Some(seats), _) => self.book_seats(ask, seats, tally).await,
             (None, Some(reservation)) => self.book_reservation(ask, reservation, tally).await,
@@ -77,22 +104,52 @@ impl BoxOffice {
         }
     }
 
-    /// One write to DynamoDB, told to the cache.
+    /// Refuses a new booking that the caller may not make. One that is there already is a repeat, and answered as such.
+    async fn may_be_made(&self, ask: &Book, tally: &Tally) -> Result<(), BookError> {
+        let named = match ask.booking {
+            Some(RequestId::Given(id)) if is_made_here(id.0) => Some(BookError::IdNotAllowed),
+            _ => None,
+        };
+        let required = (self.terms.booking_needs_reservation && ask.reservation.is_none())
+            .then_some(BookError::ReservationRequired);
+        let Some(error) = named.or(required) else { return Ok(()) };
+        self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
+        match self.booked_under(ask, tally).await? {
+            Some(_) => Ok(()),
+            None => Err(error),
+        }
+    }
+
+    async fn booked_under(&self, ask: &Book, tally: &Tally) -> Result<Option<StandingBooking>, BookError> {
+        let Some(id) = ask.booking else { return Ok(None) };
+        let wanted = BookingRef { theater: &ask.theater, id: id.id(), owner: ask.caller.owner() };
+        Ok(self.store.booking(&wanted, tally).await?)
+    }
+
+    /// Makes one write to DynamoDB, and merges it into the cache.
     async fn book_seats(&self, ask: &Book, seats: &[SeatLabel], tally: &Tally) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let (layout, selection, taken) = self.select_admitted(&ask.theater, seats, repeatable, tally).await?;
+        let (layout, selection, taken) = match self.select_admitted(&ask.theater, seats, repeatable, tally).await {
+            Ok(selected) => selected,
+            // The layout may have changed since the first request: that one's answer counts.
+            Err(error) if error.is_not_found() => return self.booked_before(ask, seats, error.into(), tally).await,
+            Err(error) => return Err(error.into()),
+        };
         let shown = taken.is_some();
         if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
             return Err(BookError::SeatUnavailable(taken));
         }
-        let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));
-        match self.try_book(&layout, &ask.request(&selection, id, None), shown, tally).await? {
+        let id = ask.booking.map_or_else(|| BookingId(entropy::new_id()), RequestId::id);
+        let needed = self.terms.booking_needs_reservation && ask.reservation.is_some();
+        let from = if needed { BookFrom::Reservation } else { BookFrom::Anywhere };
+        let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
+        match self.try_book(&attempted, shown, tally).await? {
             Some(booked) => Ok(booked),
-            None => Err(StoreError::Broken("a reservation moved that wasn't asked for".to_owned()).into()),
+            None => Err(StoreError::Broken("a reservation changed that wasn't asked for".to_owned()).into()),
         }
     }
 
-    /// A read of what the reservation holds, then the write, which demands that it still holds that.
+    /// Reads the reservation, then makes the write, which demands that it is still the same.
     async fn book_reservation(
         &self,
         ask: &Book,
@@ -102,98 +159,137 @@ impl BoxOffice {
         self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
-        let id = ask.booking.unwrap_or_else(|| BookingId(entropy::new_id()));
+        let id = ask.booking.map_or_else(|| BookingId(entropy::new_id()), RequestId::id);
         for _ in 0..TRIES {
-            let standing = self.store.reserved_under(&wanted, tally).await?;
-            let now = self.clock.now();
-            if standing.is_empty() || standing.iter().any(|seat| !seat.runs(now)) {
-                return self.booked_before(ask, id, standing.is_empty(), tally).await;
-            }
-            if standing.len() > MOST_SEATS_AT_ONCE {
-                return Err(BookError::TooMany(standing.len()));
-            }
-            let seen = standing.iter().map(|seat| seat.changed_at).max();
-            let seats: Vec<_> = standing.into_iter().map(|seat| seat.seat).collect();
-            let (layout, selection) = self.select(&ask.theater, &seats, tally).await?;
-            if let Some(booked) = self.try_book(&layout, &ask.request(&selection, id, seen), false, tally).await? {
+            let whole = match self.store.reservation_to_book(&wanted, tally).await? {
+                ToBook::Whole(whole) => whole,
+                ToBook::None => {
+                    let error = ReservationError::NotFound.into();
+                    return self.booked_before_as_a_whole(ask, error, tally).await;
+                }
+                ToBook::Expired(seats) => {
+                    let error = ReservationError::Expired(seats).into();
+                    return self.booked_before_as_a_whole(ask, error, tally).await;
+                }
+                ToBook::Incomplete(missing) => {
+                    let error = BookError::ReservationChanged(missing);
+                    return self.booked_before_as_a_whole(ask, error, tally).await;
+                }
+            };
+            let (layout, selection) = self.select(&ask.theater, &whole.seats, tally).await?;
+            let from = BookFrom::Whole(&whole);
+            let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
+            if let Some(booked) = self.try_book(&attempted, false, tally).await? {
                 return Ok(booked);
             }
         }
         Err(StoreError::Undecided("the reservation keeps changing".to_owned()).into())
     }
 
-    /// Where a reservation holds nothing (any more), a repeated request finds its booking.
+    /// Answers a repeated request for seats by its booking. A first one is refused with `error`.
     async fn booked_before(
         &self,
         ask: &Book,
-        id: BookingId,
-        nothing_stands: bool,
+        seats: &[SeatLabel],
+        error: BookError,
         tally: &Tally,
     ) -> Result<Booked, BookError> {
-        if ask.booking.is_some() {
-            let wanted = BookingRef { theater: &ask.theater, id, owner: ask.caller.owner() };
-            if let Some(first) = self.store.booking(&wanted, tally).await? {
-                return match first.cancelled_at {
-                    _ if first.reservation != ask.reservation => Err(BookError::IdReused),
-                    Some(_) => Err(BookError::Cancelled),
-                    None => {
-                        let booking = Booking { seats: first.seats, booked_at: first.booked_at };
-                        Ok(Booked { id, booking, replayed: true })
-                    }
-                };
-            }
+        let Some(first) = self.booked_under(ask, tally).await? else { return Err(error) };
+        let same = first.seats.len() == seats.len() && first.seats.iter().all(|seat| seats.contains(seat));
+        first.answers(ask, same).unwrap_or(Err(error))
+    }
+
+    /// Answers a repeated request for a whole reservation by its booking. A first one is refused with `error`.
+    async fn booked_before_as_a_whole(&self, ask: &Book, error: BookError, tally: &Tally) -> Result<Booked, BookError> {
+        if let Some(first) = self.booked_under(ask, tally).await? {
+            let same = first.reservation == ask.reservation;
+            return first.answers(ask, same).unwrap_or(Err(error));
         }
         if self.layouts.get(&ask.theater, tally).await?.is_none() {
             return Err(SelectError::TheaterNotFound.into());
         }
-        Err(if nothing_stands { ReservationError::NotFound.into() } else { ReservationError::Expired.into() })
+        Err(error)
     }
 
-    /// The cache had `shown` the seats as available, or wasn't asked. `None` when the whole reservation was to be booked, and it has changed.
+    /// Makes one attempt. The cache had `shown` the seats as available, or wasn't asked. Returns `None` when the whole
+    /// reservation was to be booked, and it has changed.
     async fn try_book(
         &self,
-        layout: &Arc<Layout>,
-        request: &BookRequest<'_>,
+        attempted: &Attempted<'_>,
         shown: bool,
         tally: &Tally,
     ) -> Result<Option<Booked>, BookError> {
-        let outcome = self.store.book(request, tally).await?;
+        let Attempted { ask, id, layout, seats, from } = *attempted;
+        let limit = self.booking_limit(&ask.caller);
+        let request = BookRequest {
+            theater: &ask.theater,
+            seats,
+            booking: id,
+            reservation: ask.reservation,
+            from,
+            owner: ask.caller.owner(),
+            limit,
+        };
+        let outcome = self.store.book(&request, tally).await?;
         let (BookOutcome::Booked(_, learned)
         | BookOutcome::Replayed(_, learned)
         | BookOutcome::IdReused(learned)
         | BookOutcome::Cancelled(learned)
         | BookOutcome::ReservationMoved(learned)
+        | BookOutcome::NotReserved(_, learned)
+        | BookOutcome::LimitReached(_, learned)
         | BookOutcome::Refused(_, learned)) = &outcome;
         let _ = self.tell_cache(layout, learned, tally).await;
-        let id = request.booking;
         match outcome {
             BookOutcome::Booked(booking, _) => Ok(Some(Booked { id, booking, replayed: false })),
             BookOutcome::Replayed(booking, _) => Ok(Some(Booked { id, booking, replayed: true })),
             BookOutcome::IdReused(_) => Err(BookError::IdReused),
             BookOutcome::Cancelled(_) => Err(BookError::Cancelled),
             BookOutcome::ReservationMoved(_) => Ok(None),
+            BookOutcome::NotReserved(missing, _) => Err(BookError::ReservationChanged(self.as_they_are(missing))),
+            BookOutcome::LimitReached(booked, _) => {
+                Err(BookError::LimitReached { booked, most: self.terms.max_booked_per_caller })
+            }
             BookOutcome::Refused(conflicts, learned) => {
                 if shown {
                     self.count_stale(&learned, tally);
                 }
-                match self.not_found_after_all(request.theater, &conflicts, tally).await {
+                match self.not_found_after_all(&ask.theater, &conflicts, tally).await {
                     Some(error) => Err(error.into()),
                     None => Err(BookError::SeatUnavailable(conflicts)),
                 }
             }
         }
     }
+
+    /// The limit of seats that a caller may have booked, if there is one.
+    fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
+        let most = self.terms.max_booked_per_caller;
+        caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
+    }
+
+    /// Shows seats whose reservation has run out as available.
+    fn as_they_are(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
+        let now = self.clock.now();
+        for conflict in &mut conflicts {
+            conflict.state = Slot { state: conflict.state, ..Slot::default() }.status(now);
+        }
+        conflicts
+    }
 }
 
-impl Book {
-    fn request<'a>(&'a self, seats: &'a Selection, booking: BookingId, seen: Option<EpochMillis>) -> BookRequest<'a> {
-        BookRequest {
-            theater: &self.theater,
-            seats,
-            booking,
-            reservation: self.reservation,
-            whole_reservation: seen,
-            owner: self.caller.owner(),
-        }
+impl StandingBooking {
+    /// The answer that a repeated request gets. `same` says whether it asks for the same as the first. `None` if it
+    /// bears no id.
+    fn answers(self, ask: &Book, same: bool) -> Option<Result<Booked, BookError>> {
+        let id = ask.booking?.id();
+        Some(match self.cancelled_at {
+            _ if !same => Err(BookError::IdReused),
+            Some(_) => Err(BookError::Cancelled),
+            None => {
+                let booking = Booking { seats: self.seats, booked_at: self.booked_at };
+                Ok(Booked { id, booking, replayed: true })
+            }
+        })
     }
 }

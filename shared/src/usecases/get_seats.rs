@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use super::{BoxOffice, Looked, Seen, Slots, TooManyRequests};
 use crate::cache::{Begun, Cache, CacheError, FillReason, FillToken, Lookup, RENEWAL, Revision};
 use crate::entropy;
-use crate::rules::caller::{Caller, Owner};
+use crate::rules::availability::SeatStatus;
+use crate::rules::caller::Caller;
 use crate::rules::layout::Layout;
 use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::time::EpochMillis;
-use crate::store::StoreError;
+use crate::store::{Reservation, ReservationRef, ReservedSeat, StoreError};
 use crate::tally::Tally;
 
 /// The first and the longest pause between two looks while waiting; each may become up to twice as long by jitter.
@@ -28,7 +29,7 @@ pub struct GetSeats {
     pub theater: TheaterId,
     /// From DynamoDB and nobody else.
     pub consistent: bool,
-    /// Show which seats this reservation has; only DynamoDB knows.
+    /// Mark the seats that this reservation holds.
     pub reservation: Option<ReservationId>,
     /// The only section to show, by its name.
     pub section: Option<String>,
@@ -100,9 +101,7 @@ impl BoxOffice {
             self.check_section(theater, section, tally).await?;
         }
         if let Some(reservation) = ask.reservation {
-            self.admit(tally).await?;
-            let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return Box::pin(self.with_own(layout, reservation, ask.caller.owner(), tally)).await.map(Looked::Seats);
+            return Box::pin(self.with_own(ask, reservation, tally)).await.map(Looked::Seats);
         }
         if let (false, Some(cache), Some(seen)) = (ask.consistent, &self.cache, ask.seen) {
             return self.look_again(cache, theater, seen, tally).await;
@@ -286,18 +285,23 @@ impl BoxOffice {
         Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
     }
 
+    /// Reads the seats, and which of them the caller's own reservation holds: a few reads more, however large the hall.
     async fn with_own(
         &self,
-        layout: Arc<Layout>,
+        ask: &GetSeats,
         reservation: ReservationId,
-        owner: Option<Owner>,
         tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
-        let (slots, own) = self.store.slots_and_own(&layout, reservation, owner, tally).await?;
-        let now = self.clock.now();
-        let runs = |position: &usize| slots.get(*position).is_some_and(|slot| !slot.is_available(now));
-        let yours = own.into_iter().filter(runs).collect();
-        Ok(SeatsView { yours, now, ..self.view(layout, Slots::Read(slots), Source::Bypass) })
+        let mut view = self.seats_of(&ask.theater, ask.consistent, tally).await?;
+        let owner = ask.caller.owner();
+        let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
+        if let Reservation::Running(seats) = self.store.reservation(&wanted, tally).await? {
+            let statuses = view.slots.statuses(view.now);
+            let position = |seat: &ReservedSeat| usize::try_from(view.layout.position(seat.seat.as_str())?).ok();
+            let taken = |position: &usize| statuses.get(*position) != Some(&SeatStatus::Available);
+            view.yours = seats.iter().filter_map(position).filter(taken).collect();
+        }
+        Ok(view)
     }
 
     fn view(&self, layout: Arc<Layout>, slots: Slots, source: Source) -> SeatsView {

@@ -40,7 +40,7 @@ use crate::rules::caller::LogKey;
 use crate::rules::layout::Layout;
 use crate::rules::limits::Limits;
 use crate::rules::names::TheaterId;
-pub use crate::store::{Booking, SeatChange, SeatRecord, StandingBooking, StoreError, TheaterEntry};
+pub use crate::store::{Booking, HeldSeat, SeatChange, SeatRecord, StandingBooking, StoreError, TheaterEntry};
 use crate::store::{ChangedSeats, SeatSlot, Store};
 use crate::tally::Tally;
 
@@ -54,6 +54,24 @@ pub struct BoxOffice {
     terms: Terms,
 }
 
+/// The id of a request that can be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestId<T> {
+    /// The caller named it.
+    Given(T),
+    /// It was made of the caller's `Idempotency-Key`.
+    Keyed(T),
+}
+
+impl<T> RequestId<T> {
+    /// The id.
+    pub fn id(self) -> T {
+        match self {
+            Self::Given(id) | Self::Keyed(id) => id,
+        }
+    }
+}
+
 /// On what terms a box office works.
 #[derive(Clone, Debug)]
 pub struct Terms {
@@ -65,6 +83,10 @@ pub struct Terms {
     pub longest_reservation: u32,
     /// Seats that one signed-in caller may have reserved at once; 0 sets no limit.
     pub max_reserved_per_caller: usize,
+    /// Seats that one signed-in caller may have booked in a theater; 0 sets no limit.
+    pub max_booked_per_caller: usize,
+    /// Only seats can be booked that the caller has reserved before.
+    pub booking_needs_reservation: bool,
     /// Who may change theaters.
     pub administrators: Administrators,
     /// How often a caller may call.

@@ -6,8 +6,10 @@ use super::BoxOffice;
 use crate::entropy;
 use crate::rules::caller::Caller;
 use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
-use crate::rules::time::EpochSeconds;
-use crate::store::{ChangedSeats, ExtendOutcome, Extension, ReservationRef, ReservedSeat, StoreError};
+use crate::rules::time::{EpochMillis, EpochSeconds};
+use crate::store::{
+    ChangedSeats, ExtendOutcome, Extension, HeldSeat, Reservation, ReservationRef, ReservedSeat, StoreError,
+};
 use crate::tally::Tally;
 
 /// Which reservation a caller means.
@@ -17,7 +19,7 @@ pub struct ReservationAsk {
     pub theater: TheaterId,
     /// Which.
     pub reservation: ReservationId,
-    /// The seats that it is about, if the caller names them: then only these are read, not all that are taken.
+    /// The seats that it is about. `None` means all.
     pub seats: Option<Vec<SeatLabel>>,
     /// Who asks.
     pub caller: Caller,
@@ -26,13 +28,13 @@ pub struct ReservationAsk {
 /// A reservation as it stands.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReservationView {
-    /// The seats that it holds, in layout order.
-    pub seats: Vec<SeatLabel>,
-    /// When the first of them runs out.
+    /// The seats that it holds in layout order, each with its end.
+    pub seats: Vec<HeldSeat>,
+    /// The end of the first of them.
     pub expires_at: EpochSeconds,
-    /// Whole seconds until then.
-    pub expires_in: u64,
-    /// Whether it has had its extension.
+    /// The instant from which seconds are counted.
+    pub now: EpochMillis,
+    /// Whether each seat has had its extension.
     pub extended: bool,
 }
 
@@ -54,9 +56,9 @@ pub enum ReservationError {
     /// There is none, or it isn't theirs.
     #[error("no such reservation")]
     NotFound,
-    /// All its seats have run out.
+    /// All its seats have run out: these.
     #[error("the reservation has run out")]
-    Expired,
+    Expired(Vec<SeatLabel>),
     /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -71,31 +73,31 @@ pub enum ExtendError {
     /// It was extended before.
     #[error("it was extended before")]
     ExtendedBefore,
-    /// It ends no sooner than it would, or lasts as long as any may.
+    /// It would end no later than it does, which is then.
     #[error("it would end no later")]
-    NoLonger,
-    /// It holds so many seats that they can't be extended at once.
-    #[error("it holds {0} seats")]
-    TooMany(usize),
+    NoLonger(EpochSeconds),
+    /// The caller may have `most` seats reserved at once, and has `reserved` others by now.
+    #[error("{reserved} seats are reserved of {most}")]
+    LimitReached {
+        /// Seats that are reserved.
+        reserved: usize,
+        /// Seats that may be reserved.
+        most: usize,
+    },
 }
 
 impl BoxOffice {
     /// Shows what a reservation holds.
     pub async fn reservation(&self, ask: &ReservationAsk, tally: &Tally) -> Result<ReservationView, ReservationError> {
-        self.theater_is_there(ask, tally).await?;
-        let standing = self.store.reserved_under(&ask.wanted(), tally).await?;
-        let now = self.clock.now();
-        let running: Vec<_> = standing.iter().filter(|seat| seat.runs(now)).cloned().collect();
-        match (running.is_empty(), standing.is_empty()) {
-            (false, _) => Ok(self.reservation_view(ask, running, tally).await),
-            (true, false) => Err(ReservationError::Expired),
-            (true, true) => Err(ReservationError::NotFound),
+        match self.store.reservation(&ask.wanted(), tally).await? {
+            Reservation::Running(seats) => Ok(self.reservation_view(ask, seats, tally).await),
+            Reservation::Expired(seats) => Err(ReservationError::Expired(seats)),
+            Reservation::None => Err(self.not_found(ask, tally).await),
         }
     }
 
-    /// Gives back what a reservation holds, which may be nothing.
+    /// Gives back what a reservation holds, which may be nothing. Its id is spent.
     pub async fn release(&self, ask: &ReservationAsk, tally: &Tally) -> Result<(), ReservationError> {
-        self.theater_is_there(ask, tally).await?;
         let released = self.store.release(&ask.wanted(), tally).await;
         if let Err(StoreError::Undecided(_)) = &released {
             self.forget(&ask.theater, tally).await;
@@ -113,9 +115,9 @@ impl BoxOffice {
         expires_in: u32,
         tally: &Tally,
     ) -> Result<Extended, ExtendError> {
-        self.theater_is_there(ask, tally).await?;
         let id = id.unwrap_or_else(entropy::new_id);
-        let extension = Extension { id, expires_in, longest: self.terms.longest_reservation };
+        let (longest, allowance) = (self.terms.longest_reservation, self.allowance(&ask.caller));
+        let extension = Extension { id, expires_in, longest, allowance };
         let outcome = self.store.extend(&ask.wanted(), &extension, tally).await.map_err(ReservationError::Store)?;
         let (seats, replayed) = match outcome {
             ExtendOutcome::Extended(seats, changed) => {
@@ -128,17 +130,23 @@ impl BoxOffice {
                 (seats, true)
             }
             ExtendOutcome::ExtendedBefore => return Err(ExtendError::ExtendedBefore),
-            ExtendOutcome::NoLonger => return Err(ExtendError::NoLonger),
-            ExtendOutcome::TooMany(seats) => return Err(ExtendError::TooMany(seats)),
-            ExtendOutcome::Expired => return Err(ReservationError::Expired.into()),
-            ExtendOutcome::NotFound => return Err(ReservationError::NotFound.into()),
+            ExtendOutcome::NoLonger(end) => return Err(ExtendError::NoLonger(end)),
+            ExtendOutcome::LimitReached(reserved) => {
+                return Err(ExtendError::LimitReached { reserved, most: self.terms.max_reserved_per_caller });
+            }
+            ExtendOutcome::Expired(seats) => return Err(ReservationError::Expired(seats).into()),
+            ExtendOutcome::NotFound => return Err(self.not_found(ask, tally).await.into()),
         };
         Ok(Extended { view: self.reservation_view(ask, seats, tally).await, replayed })
     }
 
-    async fn theater_is_there(&self, ask: &ReservationAsk, tally: &Tally) -> Result<(), ReservationError> {
-        let layout = self.layouts.get(&ask.theater, tally).await?;
-        layout.map(drop).ok_or(ReservationError::TheaterNotFound)
+    /// Tells a reservation that isn't there from a theater that isn't.
+    async fn not_found(&self, ask: &ReservationAsk, tally: &Tally) -> ReservationError {
+        match self.layouts.get(&ask.theater, tally).await {
+            Ok(Some(_)) => ReservationError::NotFound,
+            Ok(None) => ReservationError::TheaterNotFound,
+            Err(error) => error.into(),
+        }
     }
 
     async fn reservation_view(
@@ -147,16 +155,16 @@ impl BoxOffice {
         mut seats: Vec<ReservedSeat>,
         tally: &Tally,
     ) -> ReservationView {
-        // In layout order, as everywhere; by label should the layout not be to be had.
+        // In layout order, as everywhere. By label should the layout not be readable now.
+        seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
         if let Ok(Some(layout)) = self.layouts.get(&ask.theater, tally).await {
             seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));
         }
-        let expires_at = seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
         ReservationView {
-            expires_at,
-            expires_in: expires_at.remaining(self.clock.now()),
-            extended: seats.iter().any(|seat| seat.extension.is_some()),
-            seats: seats.into_iter().map(|seat| seat.seat).collect(),
+            expires_at: seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default(),
+            now: self.clock.now(),
+            extended: seats.iter().all(|seat| seat.extension.is_some()),
+            seats: seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at }).collect(),
         }
     }
 }

@@ -4,25 +4,24 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::reserve::Attempt;
-use super::{BoxOffice, GetSeatsError, ReserveError, Reserved, SeatsView, Source};
+use super::reserve::{Attempt, must_exist, reservation_id};
+use super::{BoxOffice, GetSeatsError, RequestId, Reserve, ReserveError, Reserved, SeatsView, SelectError, Source};
 use crate::entropy;
 use crate::rules::availability::Slot;
-use crate::rules::best_available::{self, Shortage, Steering, Wish};
+use crate::rules::best_available::{self, Shortage, Steering};
 use crate::rules::caller::Caller;
 use crate::rules::layout::Layout;
 use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::selection::{Conflict, Selection};
 use crate::rules::text;
-use crate::store::{Choice, ChoiceRef, ChosenBefore, ReserveRequest, StoreError};
+use crate::rules::time::EpochMillis;
+use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveRequest, StoreError, Wish};
 use crate::tally::Tally;
 
 /// How often seats are chosen before the caller is told that others are faster.
 const TRIES: usize = 8;
 /// From this try on what the cache says isn't believed any more.
 const LOOK_FOR_ONESELF: usize = 3;
-/// For how long a choice is remembered beyond the longest reservation, in seconds: clocks differ.
-const REMEMBERED_LONGER: u32 = 60;
 
 /// What a caller asks for.
 #[derive(Debug)]
@@ -39,9 +38,9 @@ pub struct ReserveBest {
     pub accessible: bool,
     /// For how many seconds.
     pub expires_in: u32,
-    /// Under which reservation; `None` makes one.
-    pub reservation: Option<ReservationId>,
-    /// By this the request is recognised when it comes again; `None` can't be.
+    /// The reservation. `None` has one made.
+    pub reservation: Option<RequestId<ReservationId>>,
+    /// The id by which the request is recognized when it comes again. `None` can't be.
     pub request: Option<Uuid>,
     /// Who asks.
     pub caller: Caller,
@@ -71,34 +70,40 @@ pub enum ReserveBestError {
 }
 
 impl BoxOffice {
-    /// Reserves the best seats for a wish: a look (which the cache answers), then one write to DynamoDB, told to the cache; again
-    /// where somebody else has taken a seat meanwhile.
+    /// Reserves the best seats for a wish: a read of availability (which the cache answers), then one write to DynamoDB,
+    /// merged into the cache. Again where a seat was taken in the meantime.
     ///
-    /// Repeating it under the same id is safe: what was chosen is remembered in the same transaction as it is reserved, so that
-    /// a repeat finds those seats, and never others.
+    /// Repeating it under the same id is safe: the choice is part of the reservation's record, in the same transaction as
+    /// the seats. So a repeat finds those seats, and never others.
     pub async fn reserve_best(&self, ask: &ReserveBest, tally: &Tally) -> Result<Reserved, ReserveBestError> {
-        let (mut layout, mut slots, source) = self.seen(&ask.theater, false, tally).await?;
-        let reservation = ask.reservation.unwrap_or_else(|| ReservationId(entropy::new_id()));
+        let mut seen = match self.seen(&ask.theater, false, tally).await {
+            Ok(seen) => seen,
+            Err(GetSeatsError::TheaterNotFound) => {
+                return self.remembered(ask, None, GetSeatsError::TheaterNotFound.into(), tally).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let reservation = reservation_id(ask.reservation);
         let seed = entropy::seed();
+        let text = ask.to_text();
         let mut conflicts = Vec::new();
         for attempt in 0..TRIES {
             if attempt == LOOK_FOR_ONESELF {
-                (layout, slots, _) = self.seen(&ask.theater, true, tally).await?;
+                seen = self.seen(&ask.theater, true, tally).await?;
             }
-            let wish = ask.wish(&layout)?;
-            let selection = match self.choose(&layout, &slots, &wish, seed, attempt) {
+            let (layout, slots, source) = &mut seen;
+            let selection = match self.choose(layout, slots, ask, seed, attempt) {
                 Ok(selection) => selection,
-                // They may all be gone to this very request.
-                Err(shortage) => return self.remembered(ask, &layout, shortage, tally).await,
+                // The first request may have got the last seats, or seats of a section that has another name by now.
+                Err(refused) => return self.remembered(ask, Some(layout), refused, tally).await,
             };
-            let text = ask.to_text();
-            let shown = source == Source::Hit && attempt == 0;
+            let shown = *source == Source::Hit && attempt == 0;
             let request = self.request(ask, reservation, &selection, &text);
-            match self.try_reserve(&layout, &request, shown, tally).await? {
+            match self.try_reserve(layout, &request, shown, tally).await? {
                 Attempt::Reserved(reserved) => return Ok(reserved),
-                Attempt::ChosenBefore(before) => return self.again(ask, &layout, &before, tally).await,
+                Attempt::ChosenBefore(before) => return self.again(ask, Some(layout), &before, tally).await,
                 Attempt::Taken(taken) => {
-                    note(&mut slots, &layout, &taken, self.clock.now());
+                    note(slots, layout, &taken, self.clock.now());
                     conflicts = taken;
                 }
             }
@@ -118,22 +123,23 @@ impl BoxOffice {
         Ok((layout, slots, source))
     }
 
-    /// The best seats, or under contention some of the best: the more others are at it, and the more often one was too
-    /// slow, the wider those are spread.
+    /// Chooses the best seats, or under contention some of the best. The more requests are choosing, and the more often
+    /// this one was too slow, the wider those are spread.
     fn choose(
         &self,
         layout: &Layout,
         slots: &[Slot],
-        wish: &Wish,
+        ask: &ReserveBest,
         seed: u64,
         attempt: usize,
-    ) -> Result<Selection, Shortage> {
+    ) -> Result<Selection, ReserveBestError> {
+        let wish = ask.wish(layout)?;
         let now = self.clock.now();
         let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
         let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
         let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };
-        let positions = best_available::choose(layout.plan(), layout.neighbours(), &available, wish, steering)?;
-        Ok(Selection::at(&positions, layout))
+        let positions = best_available::choose(layout.plan(), layout.neighbours(), &available, &wish, steering);
+        Ok(Selection::at(&positions.map_err(ReserveBestError::NotEnough)?, layout))
     }
 
     fn request<'a>(
@@ -141,57 +147,63 @@ impl BoxOffice {
         ask: &'a ReserveBest,
         reservation: ReservationId,
         seats: &'a Selection,
-        wish: &'a str,
+        text: &'a str,
     ) -> ReserveRequest<'a> {
-        let remembered = self.terms.longest_reservation + REMEMBERED_LONGER;
         ReserveRequest {
             theater: &ask.theater,
             seats,
             reservation,
+            must_exist: must_exist(ask.reservation),
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
             allowance: self.allowance(&ask.caller),
-            choice: ask.request.map(|id| Choice { id, wish, remembered }),
+            wish: ask.request.map(|id| Wish { id, text }),
         }
     }
 
-    /// Where no seats can be chosen: a repeated request is answered by what was chosen for it, any other by what there is.
+    /// Answers a repeated request by what was chosen for it. A first one is refused.
     async fn remembered(
         &self,
         ask: &ReserveBest,
-        layout: &Arc<Layout>,
-        shortage: Shortage,
+        layout: Option<&Arc<Layout>>,
+        refused: ReserveBestError,
         tally: &Tally,
     ) -> Result<Reserved, ReserveBestError> {
-        let before = match ask.request {
-            None => None,
-            Some(id) => {
-                let wanted = ChoiceRef { theater: &ask.theater, id, owner: ask.caller.owner() };
-                self.store.choice(&wanted, tally).await.map_err(ReserveError::Store)?
-            }
-        };
-        match before {
-            Some(before) => self.again(ask, layout, &before, tally).await,
-            None => Err(ReserveBestError::NotEnough(shortage)),
+        let (Some(_), Some(reservation)) = (ask.request, ask.reservation) else { return Err(refused) };
+        let (id, owner) = (reservation.id(), ask.caller.owner());
+        let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: None };
+        match self.store.remembered(&wanted, ask.request, tally).await.map_err(ReserveError::Store)? {
+            Remembered::Chosen(before) => self.again(ask, layout, &before, tally).await,
+            Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
+            Remembered::Nothing | Remembered::Held(_) | Remembered::Expired(_) => Err(refused),
         }
     }
 
-    /// The seats that were chosen for the same request before, as if they had been named.
+    /// Reserves the seats that were chosen for the same request before, as if they had been named.
     async fn again(
         &self,
         ask: &ReserveBest,
-        layout: &Arc<Layout>,
+        layout: Option<&Arc<Layout>>,
         before: &ChosenBefore,
         tally: &Tally,
     ) -> Result<Reserved, ReserveBestError> {
-        let other = ask.reservation.is_some_and(|reservation| reservation != before.reservation);
-        if other || before.wish != ask.to_text() {
+        if before.wish != ask.to_text() {
             return Err(ReserveBestError::IdReused);
         }
-        let selection = Selection::of(&before.seats, layout);
-        let selection =
-            selection.map_err(|unknown| ReserveError::Select(super::SelectError::SeatNotFound(unknown.0)))?;
-        let request = ReserveRequest { choice: None, ..self.request(ask, before.reservation, &selection, "") };
+        let named = Reserve {
+            theater: ask.theater.clone(),
+            seats: before.seats.clone(),
+            expires_in: ask.expires_in,
+            reservation: ask.reservation,
+            caller: ask.caller.clone(),
+        };
+        let selection = layout.and_then(|layout| Some((layout, Selection::of(&before.seats, layout).ok()?)));
+        let Some((layout, selection)) = selection else {
+            let error = SelectError::SeatNotFound(before.seats.clone());
+            return Ok(self.reserved_before(&named, error, tally).await?);
+        };
+        let request =
+            ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
         match self.try_reserve(layout, &request, false, tally).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
@@ -204,7 +216,7 @@ impl BoxOffice {
 
 impl ReserveBest {
     /// The wish in the layout's terms.
-    fn wish(&self, layout: &Layout) -> Result<Wish, ReserveBestError> {
+    fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
         let plan = layout.plan();
         let index = |place: Option<usize>| place.and_then(|place| u16::try_from(place).ok());
         // Compared in the form in which they are stored.
@@ -226,7 +238,7 @@ impl ReserveBest {
                 found => found,
             },
         };
-        Ok(Wish { quantity: self.quantity, section, category, accessible: self.accessible })
+        Ok(best_available::Wish { quantity: self.quantity, section, category, accessible: self.accessible })
     }
 
     /// The wish as it is remembered: what makes another wish another request.
@@ -236,7 +248,7 @@ impl ReserveBest {
 }
 
 /// Notes in what was seen what a refusal has brought to light.
-fn note(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: crate::rules::time::EpochMillis) {
+fn note(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
     for conflict in taken {
         let position = layout.position(conflict.seat.as_str()).and_then(|position| usize::try_from(position).ok());
         if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {

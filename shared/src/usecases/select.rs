@@ -31,6 +31,13 @@ pub enum SelectError {
     Store(#[from] StoreError),
 }
 
+impl SelectError {
+    /// Whether the theater or a seat of it isn't there, which a change of the layout can cause.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::TheaterNotFound | Self::SeatNotFound(_))
+    }
+}
+
 /// Seats that were found, and those of them that the cache knows to be taken; `None` if it wasn't asked, or doesn't know.
 pub(super) type Selected = (Arc<Layout>, Selection, Option<Vec<Conflict>>);
 
@@ -117,7 +124,9 @@ impl BoxOffice {
         let now = self.clock.now();
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
-        Ok(Some(taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false }).collect()))
+        Ok(Some(
+            taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect(),
+        ))
     }
 
     /// Counts the seats that the cache had shown as available, and that a refusal shows to have been taken for a while by

@@ -179,8 +179,9 @@ impl BoxOffice {
         let taken =
             old.seats().iter().zip(slots).filter(|(seat, slot)| wanted.contains(seat) && !slot.is_available(began));
         let removed = self.store.removed_seats(theater, tally);
-        let mut in_use: Vec<_> =
-            taken.map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, removed: false }).collect();
+        let mut in_use: Vec<_> = taken
+            .map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false })
+            .collect();
         if !in_use.is_empty() {
             // A mark of an attempt that died looks like a reservation.
             let removed = removed.await?;

@@ -84,8 +84,10 @@ impl Record {
             Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } | Answer::Extended { replayed, .. } => {
                 *replayed
             }
-            Answer::Taken(_) | Answer::IdReused | Answer::Cancelled | Answer::Seen { .. } => true,
-            Answer::NotExtendable | Answer::NotFound | Answer::Expired => true,
+            Answer::Taken(_) | Answer::IdReused | Answer::Cancelled | Answer::Released | Answer::Seen { .. } => true,
+            Answer::NotExtendable | Answer::NotFound => true,
+            // That it was refused counts from then on.
+            Answer::Expired | Answer::Changed(_) => false,
             Answer::Done | Answer::Unknown | Answer::Odd(_) => false,
         }
     }

@@ -94,9 +94,7 @@ impl CacheFault {
 fn operation(ask: &Ask) -> &'static str {
     match ask {
         Ask::Look { .. } => "Query",
-        Ask::Reserve { seats, .. } if seats.count() == 1 => "UpdateItem",
-        Ask::Release { .. } | Ask::Extend { .. } => "UpdateItem",
-        Ask::Reserve { .. } | Ask::Book { .. } | Ask::Cancel { .. } => "TransactWriteItems",
+        _ => "TransactWriteItems",
     }
 }
 
@@ -115,10 +113,10 @@ fn fault(rng: &mut Rng, ask: &Ask, operation: &str) -> Fault {
 /// A transaction that another one was in the way of, at one of its items.
 fn conflict(rng: &mut Rng, ask: &Ask) -> Fault {
     let items = match ask {
-        Ask::Reserve { seats, .. } => seats.count(),
-        Ask::Book { seats, .. } => seats.count() + 1,
-        // How many it has is not known here; its booking is the first.
-        Ask::Cancel { .. } | Ask::Release { .. } | Ask::Extend { .. } | Ask::Look { .. } => 1,
+        // The record or the booking is the first.
+        Ask::Reserve { seats, .. } | Ask::Book { seats, .. } => seats.count() + 1,
+        // How many it has is not known here.
+        _ => 1,
     };
     let mut codes = vec!["None"; items];
     codes[rng.usize(0..items)] = "TransactionConflict";

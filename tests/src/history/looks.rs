@@ -72,7 +72,7 @@ fn told_before(call: &Record, look: &Record, seat: usize) -> bool {
     let holds = |until: u64| look.now.seconds().0 < until;
     match (&call.ask, &call.answer) {
         (Ask::Reserve { seats, .. }, Answer::Reserved { expires_at, .. }) => seats.has(seat) && holds(*expires_at),
-        (Ask::Book { seats, .. }, Answer::Booked { .. }) => seats.has(seat),
+        (_, Answer::Booked { seats, .. }) => seats.has(seat),
         (Ask::Extend { seat: extended, .. }, Answer::Extended { expires_at, .. }) => {
             *extended == seat && holds(*expires_at)
         }
@@ -102,11 +102,16 @@ fn may_take(call: &Record, look: &Record, seat: usize) -> bool {
             changed && seats.has(seat) && look.now.seconds().0 < until
         }
         Ask::Book { seats, .. } => changed && seats.has(seat),
+        // Which seats a reservation has is known from its answer only.
+        Ask::BookWhole { .. } => match &call.answer {
+            Answer::Booked { seats, .. } => changed && seats.has(seat),
+            _ => changed,
+        },
         Ask::Extend { seat: extended, expires_in, .. } => {
             let until = call.now.0.div_ceil(1000) + u64::from(expires_in);
             changed && extended == seat && look.now.seconds().0 < until
         }
-        Ask::Release { .. } | Ask::Cancel { .. } | Ask::Look { .. } => false,
+        Ask::Release { .. } | Ask::ReleaseAll { .. } | Ask::Cancel { .. } | Ask::Look { .. } => false,
     }
 }
 
@@ -115,8 +120,8 @@ fn may_free(call: &Record, look: &Record, seat: usize) -> bool {
     let before = look.end.is_none_or(|end| call.begin <= end);
     let may = match call.ask {
         Ask::Release { seat: released, .. } => released == seat,
-        // Which seats a booking has is not known here.
-        Ask::Cancel { .. } => true,
+        // Which seats a booking or a reservation has is not known here.
+        Ask::Cancel { .. } | Ask::ReleaseAll { .. } => true,
         _ => false,
     };
     before && may && call.carried_out > 0
@@ -129,7 +134,7 @@ fn booked_too_few(calls: &[Record], look: &Record) -> bool {
         return false;
     }
     let sold = all(|seat| {
-        let sold = |call: &Record| matches!(call.ask, Ask::Book { .. }) && matches!(call.answer, Answer::Booked { .. });
+        let sold = |call: &Record| matches!(call.answer, Answer::Booked { .. });
         calls.iter().any(|call| sold(call) && told_before(call, look, seat))
     });
     booked < sold.count()

@@ -7,7 +7,7 @@
 //! | [`faults`] | what a call meets at the proxies |
 //! | [`lane`] | carries a plan out, through the real handlers on real engines |
 //! | [`record`], [`seats`] | what was asked and answered |
-//! | [`model`], [`checker`] | the reference, and whether the answers can be put in an order that it allows |
+//! | [`model`], `reservation`, [`checker`] | the reference, and whether the answers can be put in an order that it allows |
 //! | [`looks`] | what the cache answered, held against what had been answered before |
 //! | [`summary`] | how much of everything there was |
 //!
@@ -21,6 +21,7 @@ pub mod looks;
 pub mod model;
 pub mod plan;
 pub mod record;
+mod reservation;
 pub mod seats;
 pub mod summary;
 

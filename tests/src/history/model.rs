@@ -4,8 +4,11 @@
 //! with its answer, carried out in one instant: it leads to the theater's next state, or it can't have been then.
 //!
 //! A call that repeats its write to DynamoDB may have carried out an earlier attempt whose reply was lost. That attempt
-//! is a step of its own ([`Theater::attempted`]); what it did is marked with its call, because the call's answer has to
+//! is a step of its own ([`Theater::attempted`]). What it did is marked with its call, because the call's answer has to
 //! own up to it: 201, and not 200 or a conflict with itself.
+//!
+//! A refusal of a repeat is final. That seats of a reservation have run out counts from the answer on, for attempts
+//! that come later and for clocks that are behind ([`Reservation::judged_at`]).
 
 use std::collections::BTreeMap;
 
@@ -13,6 +16,7 @@ use boxoffice::rules::time::EpochMillis;
 use uuid::Uuid;
 
 use super::record::{Answer, Ask, InTheWay, Record};
+use super::reservation::{Entry, Extended, Reservation};
 use super::seats::Seats;
 
 /// Everything that is true of a theater at an instant.
@@ -20,25 +24,20 @@ use super::seats::Seats;
 pub struct Theater {
     seats: Vec<Seat>,
     bookings: BTreeMap<Uuid, Booking>,
+    reservations: BTreeMap<Uuid, Reservation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Seat {
     Available,
-    Reserved { reservation: Uuid, expires_at: u64, by: usize, extended: Option<Extended> },
+    Reserved { reservation: Uuid, expires_at: u64, by: usize },
     Booked,
-}
-
-/// By which key a reservation was extended, and by which call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Extended {
-    key: u8,
-    by: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Booking {
     seats: Seats,
+    reservation: Option<Uuid>,
     booked_at: u64,
     by: usize,
     cancelled: bool,
@@ -52,41 +51,55 @@ enum Standing {
     Taken(InTheWay),
 }
 
+/// A whole reservation as one sees it who wants to book it.
+enum Whole {
+    None,
+    Expired,
+    Lost(Seats),
+    Complete(Seats),
+}
+
 impl Theater {
     /// A theater of so many seats, all available.
     pub fn new(seats: usize) -> Self {
-        Self { seats: vec![Seat::Available; seats], bookings: BTreeMap::new() }
+        Self { seats: vec![Seat::Available; seats], bookings: BTreeMap::new(), reservations: BTreeMap::new() }
     }
 
     /// The theater after the `index`-th call, carried out now and answered as it was; `None` if it can't have been.
     pub fn answered(&self, index: usize, call: &Record) -> Option<Self> {
+        let same = || self.clone();
         match (&call.ask, &call.answer) {
             (Ask::Reserve { .. }, Answer::Reserved { expires_at, replayed, .. }) => {
                 self.reserved(index, call, *expires_at, *replayed)
             }
-            (Ask::Book { .. }, Answer::Booked { booked_at, replayed, .. }) => {
-                self.booked(index, call, *booked_at, *replayed)
+            (Ask::Reserve { seats, .. }, Answer::Released) => {
+                let spent = self.reservation(own_id(index, call)).is_spent_for(*seats);
+                spent.then(same)
+            }
+            (Ask::Book { .. } | Ask::BookWhole { .. }, Answer::Booked { seats, booked_at, replayed, .. }) => {
+                self.booked(index, call, (*seats, *booked_at), *replayed)
             }
             (Ask::Reserve { .. } | Ask::Book { .. }, Answer::Taken(named)) => {
-                self.refuses(index, call, named).then(|| self.clone())
+                self.refuses(index, call, named).then(same)
             }
-            (Ask::Book { seats, .. }, Answer::IdReused) => {
-                let other = self.bookings.get(&own_id(index, call)).is_some_and(|booking| booking.seats != *seats);
-                other.then(|| self.clone())
+            (Ask::Book { .. } | Ask::BookWhole { .. }, Answer::IdReused | Answer::Cancelled) => {
+                let booking = self.bookings.get(&own_id(index, call))?;
+                let wanted = if booking.is_asked_for(&call.ask) { Answer::Cancelled } else { Answer::IdReused };
+                let refused = wanted == Answer::IdReused || booking.cancelled;
+                (refused && call.answer == wanted).then(same)
             }
-            (Ask::Book { seats, .. }, Answer::Cancelled) => {
-                let cancelled = |booking: &Booking| booking.cancelled && booking.seats == *seats;
-                self.bookings.get(&own_id(index, call)).is_some_and(cancelled).then(|| self.clone())
+            (Ask::BookWhole { .. }, answer) => self.not_booked_as_a_whole(index, call, answer),
+            (Ask::Release { .. } | Ask::ReleaseAll { .. }, Answer::Done) => {
+                Some(self.attempted(index, call).unwrap_or_else(same))
             }
-            (Ask::Release { .. }, Answer::Done) => Some(self.attempted(index, call).unwrap_or_else(|| self.clone())),
             (Ask::Cancel { booking }, Answer::Done) => {
                 let there = self.bookings.contains_key(booking);
-                there.then(|| self.attempted(index, call).unwrap_or_else(|| self.clone()))
+                there.then(|| self.attempted(index, call).unwrap_or_else(same))
             }
-            (Ask::Cancel { booking }, Answer::NotFound) => (!self.bookings.contains_key(booking)).then(|| self.clone()),
+            (Ask::Cancel { booking }, Answer::NotFound) => (!self.bookings.contains_key(booking)).then(same),
             (Ask::Extend { .. }, answer) => self.extended(index, call, answer),
             (Ask::Look { .. }, Answer::Seen { available, reserved, booked, .. }) => {
-                (self.seen(call.now) == (*available, *reserved, *booked)).then(|| self.clone())
+                (self.seen(call.now) == (*available, *reserved, *booked)).then(same)
             }
             _ => None,
         }
@@ -98,17 +111,31 @@ impl Theater {
         match call.ask {
             Ask::Reserve { seats, .. } => {
                 let open = seats.positions().any(|seat| self.standing(seat, index, call) == Standing::Open);
-                (open && self.in_the_way(seats, index, call).is_empty()).then(|| self.with_reserved(index, call))
+                let spent = self.reservation(own_id(index, call)).is_spent_for(seats);
+                let may = open && !spent && self.in_the_way(seats, index, call).is_empty();
+                may.then(|| self.with_reserved(index, call))
             }
-            Ask::Book { seats, .. } => {
+            Ask::Book { seats, reservation, .. } => {
                 let free = !self.bookings.contains_key(&own_id(index, call));
-                (free && self.in_the_way(seats, index, call).is_empty()).then(|| self.with_booked(index, call))
+                let may = free && self.in_the_way(seats, index, call).is_empty();
+                may.then(|| self.with_booked(index, call, seats, reservation))
+            }
+            Ask::BookWhole { reservation, .. } => {
+                let free = !self.bookings.contains_key(&own_id(index, call));
+                let Whole::Complete(seats) = self.whole(reservation, call.now) else { return None };
+                free.then(|| {
+                    self.with_booked(index, call, seats, Some(reservation)).with_booked_whole(reservation, seats)
+                })
             }
             Ask::Release { seat, reservation } => {
-                let mut next = self.clone();
-                let held = matches!(self.seats[seat], Seat::Reserved { reservation: by, .. } if by == reservation);
-                next.seats[seat] = Seat::Available;
-                held.then_some(next)
+                let given_back = self.reservation(reservation).is_spent_for(Seats::one(seat));
+                (!given_back).then(|| self.with_given_back(reservation, Seats::one(seat), call.now))
+            }
+            Ask::ReleaseAll { reservation } => {
+                let known = self.reservation(reservation);
+                let all = known.running(known.judged_at(call.now));
+                let spent = known.spent;
+                (!spent).then(|| self.with_given_back(reservation, all, call.now).with_spent(reservation))
             }
             Ask::Cancel { booking } => {
                 let mut next = self.clone();
@@ -124,50 +151,130 @@ impl Theater {
         }
     }
 
+    fn reservation(&self, id: Uuid) -> Reservation {
+        self.reservations.get(&id).cloned().unwrap_or_default()
+    }
+
+    fn is_held(&self, seat: usize, reservation: Uuid) -> bool {
+        matches!(self.seats[seat], Seat::Reserved { reservation: by, .. } if by == reservation)
+    }
+
+    /// A reservation that is to be booked as a whole.
+    fn whole(&self, reservation: Uuid, now: EpochMillis) -> Whole {
+        let known = self.reservation(reservation);
+        let (current, running) = (known.current(), known.running_of_current(known.judged_at(now)));
+        if current == Seats::default() {
+            return Whole::None;
+        }
+        if running == Seats::default() {
+            return Whole::Expired;
+        }
+        if running != current {
+            return Whole::Lost(Seats(current.0 & !running.0));
+        }
+        let lost = current.positions().filter(|seat| !self.is_held(*seat, reservation));
+        let lost = lost.fold(Seats::default(), Seats::with);
+        if lost == Seats::default() { Whole::Complete(current) } else { Whole::Lost(lost) }
+    }
+
+    fn not_booked_as_a_whole(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
+        let Ask::BookWhole { reservation, .. } = call.ask else { return None };
+        if self.bookings.contains_key(&own_id(index, call)) {
+            return None;
+        }
+        match (self.whole(reservation, call.now), answer) {
+            (Whole::None, Answer::NotFound) => Some(self.clone()),
+            (Whole::Expired, Answer::Expired) => Some(self.with_refused(reservation, call.now)),
+            (Whole::Lost(lost), Answer::Changed(named)) => {
+                // An answer after one or two attempts names all that are lost.
+                let some = named.0 != 0 && named.0 & !lost.0 == 0;
+                let right = *named == lost || (some && call.writes > 2);
+                right.then(|| self.with_refused(reservation, call.now))
+            }
+            _ => None,
+        }
+    }
+
+    /// The theater after a caller was answered that seats of a reservation have run out.
+    fn with_refused(&self, reservation: Uuid, now: EpochMillis) -> Self {
+        let mut next = self.clone();
+        next.reservations.entry(reservation).or_default().refuse(now);
+        next
+    }
+
+    fn with_booked_whole(mut self, reservation: Uuid, seats: Seats) -> Self {
+        self.reservations.entry(reservation).or_default().book(seats);
+        self
+    }
+
+    fn with_spent(mut self, reservation: Uuid) -> Self {
+        self.reservations.insert(reservation, Reservation::spent());
+        self
+    }
+
+    fn with_given_back(&self, reservation: Uuid, seats: Seats, now: EpochMillis) -> Self {
+        let mut next = self.clone();
+        let known = next.reservations.entry(reservation).or_default();
+        let running = known.running(known.judged_at(now));
+        known.give_back(seats);
+        for seat in seats.positions().filter(|seat| running.has(*seat)) {
+            if self.is_held(seat, reservation) {
+                next.seats[seat] = Seat::Available;
+            }
+        }
+        next
+    }
+
     /// The theater after an extension that was answered so, if it can have been.
     fn extended(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
         let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
-        let (expires_at, extended) = match self.seats[seat] {
-            Seat::Reserved { reservation: by, expires_at, extended, .. } if by == reservation => (expires_at, extended),
-            _ => return (*answer == Answer::NotFound).then(|| self.clone()),
+        let known = self.reservation(reservation);
+        let Some(entry) = known.entry_of_current(seat) else {
+            return (*answer == Answer::NotFound).then(|| self.clone());
         };
-        // What has run out by every clock the TTL may have collected: then nobody knows it any more.
-        if call.now.seconds().0 >= expires_at {
-            return matches!(answer, Answer::Expired | Answer::NotFound).then(|| self.clone());
+        if !entry.runs(known.judged_at(call.now)) {
+            return (*answer == Answer::Expired).then(|| self.with_refused(reservation, call.now));
         }
-        match extended {
-            Some(extended) if extended.key == key => {
-                let same = Answer::Extended { expires_at, replayed: extended.by != index };
-                (*answer == same).then(|| self.clone())
+        let held = self.is_held(seat, reservation);
+        let answered = |wanted: Answer| (*answer == wanted).then(|| self.clone());
+        match entry.extended {
+            Some(extended) if extended.key == key && held => {
+                answered(Answer::Extended { expires_at: entry.expires_at, replayed: extended.by != index })
             }
-            Some(_) => (*answer == Answer::NotExtendable).then(|| self.clone()),
-            None => match self.with_extended(index, call) {
-                None => (*answer == Answer::NotExtendable).then(|| self.clone()),
-                Some(next) => {
-                    let Seat::Reserved { expires_at, .. } = next.seats[seat] else { return None };
-                    (*answer == Answer::Extended { expires_at, replayed: false }).then_some(next)
-                }
-            },
+            Some(extended) if extended.key == key => answered(Answer::NotFound),
+            Some(_) => answered(Answer::NotExtendable),
+            None if !entry.would_end_later(call) => answered(Answer::NotExtendable),
+            None if !held => answered(Answer::NotFound),
+            None => {
+                let next = self.with_extended(index, call)?;
+                let expires_at = next.reservation(reservation).entry_of_current(seat)?.expires_at;
+                (*answer == Answer::Extended { expires_at, replayed: false }).then_some(next)
+            }
         }
     }
 
     /// The theater after an extension, where it changes anything.
     fn with_extended(&self, index: usize, call: &Record) -> Option<Self> {
-        let Ask::Extend { seat, reservation, key, expires_in } = call.ask else { return None };
-        let Seat::Reserved { reservation: held, expires_at, by, extended: None } = self.seats[seat] else {
+        let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
+        let known = self.reservation(reservation);
+        let entry = known.entry_of_current(seat)?;
+        let open = entry.extended.is_none() && entry.runs(known.judged_at(call.now));
+        if !open || !entry.would_end_later(call) || !self.is_held(seat, reservation) {
             return None;
-        };
-        let later = call.now.0.div_ceil(1000) + u64::from(expires_in);
-        let may = held == reservation && call.now.seconds().0 < expires_at && later > expires_at;
+        }
+        let expires_at = entry.later(call);
         let mut next = self.clone();
-        let extended = Some(Extended { key, by: index });
-        next.seats[seat] = Seat::Reserved { reservation, expires_at: later, by, extended };
-        may.then_some(next)
+        next.reservations.entry(reservation).or_default().extend(seat, expires_at, Extended { key, by: index });
+        if let Seat::Reserved { expires_at: end, .. } = &mut next.seats[seat] {
+            *end = expires_at;
+        }
+        Some(next)
     }
 
     fn reserved(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
         let Ask::Reserve { seats, .. } = call.ask else { return None };
-        if !self.in_the_way(seats, index, call).is_empty() {
+        let reservation = own_id(index, call);
+        if self.reservation(reservation).is_spent_for(seats) || !self.in_the_way(seats, index, call).is_empty() {
             return None;
         }
         let standing = || seats.positions().map(|seat| self.standing(seat, index, call));
@@ -177,20 +284,21 @@ impl Theater {
             return None;
         }
         let next = self.with_reserved(index, call);
-        (next.first_end(seats) == Some(said)).then_some(next)
+        (next.end(reservation, seats, call.now) == Some(said)).then_some(next)
     }
 
-    fn booked(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
-        let Ask::Book { seats, .. } = call.ask else { return None };
+    fn booked(&self, index: usize, call: &Record, said: (Seats, u64), replayed: bool) -> Option<Self> {
         match self.bookings.get(&own_id(index, call)) {
-            Some(booking) if booking.cancelled => None,
+            Some(booking) if booking.cancelled || !booking.is_asked_for(&call.ask) => None,
             Some(booking) => {
-                let same = booking.seats == seats && booking.booked_at == said;
+                let same = (booking.seats, booking.booked_at) == said;
                 (same && replayed == (booking.by != index)).then(|| self.clone())
             }
+            None if replayed || said.1 != call.now.seconds().0 => None,
             None => {
-                let free = self.in_the_way(seats, index, call).is_empty();
-                (!replayed && free && said == call.now.seconds().0).then(|| self.with_booked(index, call))
+                let next = self.attempted(index, call)?;
+                let booked = next.bookings.get(&own_id(index, call))?;
+                (booked.seats == said.0).then_some(next)
             }
         }
     }
@@ -242,30 +350,42 @@ impl Theater {
         let mut next = self.clone();
         let (reservation, expires_at) = (own_id(index, call), call.now.0.div_ceil(1000) + u64::from(expires_in));
         for seat in seats.positions().filter(|seat| self.standing(*seat, index, call) == Standing::Open) {
-            next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index, extended: None };
+            next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index };
+            let entry = Entry { seat, reserved_at: call.now, expires_at, extended: None };
+            next.reservations.entry(reservation).or_default().give(entry);
         }
         next
     }
 
-    fn with_booked(&self, index: usize, call: &Record) -> Self {
-        let Ask::Book { seats, .. } = call.ask else { return self.clone() };
+    fn with_booked(&self, index: usize, call: &Record, seats: Seats, reservation: Option<Uuid>) -> Self {
         let mut next = self.clone();
-        next.bookings.insert(
-            own_id(index, call),
-            Booking { seats, booked_at: call.now.seconds().0, by: index, cancelled: false },
-        );
+        let booked_at = call.now.seconds().0;
+        let booking = Booking { seats, reservation, booked_at, by: index, cancelled: false };
+        next.bookings.insert(own_id(index, call), booking);
         for seat in seats.positions() {
             next.seats[seat] = Seat::Booked;
         }
         next
     }
 
-    fn first_end(&self, seats: Seats) -> Option<u64> {
-        let ends = seats.positions().map(|seat| match self.seats[seat] {
+    /// The end that is answered: of the seats that were asked for and of all that the reservation holds, the first.
+    fn end(&self, reservation: Uuid, seats: Seats, now: EpochMillis) -> Option<u64> {
+        let asked = seats.positions().filter_map(|seat| match self.seats[seat] {
             Seat::Reserved { expires_at, .. } => Some(expires_at),
             Seat::Available | Seat::Booked => None,
         });
-        ends.min().flatten()
+        asked.chain(self.reservation(reservation).end(now)).min()
+    }
+}
+
+impl Booking {
+    /// Whether a request asks for the same as the one that made it.
+    fn is_asked_for(&self, ask: &Ask) -> bool {
+        match ask {
+            Ask::Book { seats, .. } => *seats == self.seats,
+            Ask::BookWhole { reservation, .. } => Some(*reservation) == self.reservation,
+            _ => false,
+        }
     }
 }
 
@@ -273,7 +393,8 @@ impl Theater {
 /// nobody has ever heard.
 fn own_id(index: usize, call: &Record) -> Uuid {
     let given = match (&call.ask, &call.answer) {
-        (Ask::Reserve { reservation: Some(id), .. } | Ask::Book { booking: Some(id), .. }, _) => Some(*id),
+        (Ask::Reserve { reservation: Some(id), .. }, _) => Some(*id),
+        (Ask::Book { booking: Some(id), .. } | Ask::BookWhole { booking: Some(id), .. }, _) => Some(*id),
         (_, Answer::Reserved { reservation: id, .. } | Answer::Booked { booking: id, .. }) => Some(*id),
         _ => None,
     };

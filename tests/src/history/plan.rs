@@ -101,15 +101,21 @@ fn ask(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (Ask, bool) {
         let step = &earlier[rng.usize(0..earlier.len())];
         return (step.ask, step.own_reservation);
     }
-    match rng.u8(0..16) {
+    match rng.u8(0..18) {
         0..5 => (reserve(rng, seats), false),
-        5..8 => (book(rng, seats), rng.u8(0..5) == 0),
-        8 => {
-            let (seat, reservation) = reserved_before(rng, seats, earlier);
-            (Ask::Release { seat, reservation }, false)
+        5..7 => (book(rng, seats), rng.u8(0..5) == 0),
+        7..10 => {
+            let (_, reservation) = reserved_before(rng, seats, earlier);
+            let booking = (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..IDS)));
+            (Ask::BookWhole { booking, reservation }, false)
         }
-        9..11 => (extend(rng, seats, earlier), false),
-        11 => (Ask::Cancel { booking: booked_before(rng, earlier) }, false),
+        10 => {
+            let (seat, reservation) = reserved_before(rng, seats, earlier);
+            let all = rng.u8(0..3) == 0;
+            (if all { Ask::ReleaseAll { reservation } } else { Ask::Release { seat, reservation } }, false)
+        }
+        11..13 => (extend(rng, seats, earlier), false),
+        13 => (Ask::Cancel { booking: booked_before(rng, earlier) }, false),
         _ => (Ask::Look { consistent: rng.u8(0..4) == 0 }, false),
     }
 }
@@ -153,7 +159,7 @@ fn reserved_before(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (usize, Uui
 /// Mostly a booking that an earlier step wants to make; sometimes any.
 fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
     let booked = earlier.iter().filter_map(|step| match step.ask {
-        Ask::Book { booking, .. } => booking,
+        Ask::Book { booking, .. } | Ask::BookWhole { booking, .. } => booking,
         _ => None,
     });
     let booked: Vec<_> = booked.collect();

@@ -52,6 +52,18 @@ pub enum Ask {
         /// With which reservation.
         reservation: Option<Uuid>,
     },
+    /// Book all seats of a reservation.
+    BookWhole {
+        /// Under which id.
+        booking: Option<Uuid>,
+        /// Which reservation.
+        reservation: Uuid,
+    },
+    /// Give all seats of a reservation back.
+    ReleaseAll {
+        /// Of which reservation.
+        reservation: Uuid,
+    },
     /// Give one seat of a reservation back.
     Release {
         /// Which seat, by its position.
@@ -89,13 +101,15 @@ pub enum Answer {
     Reserved {
         /// Under which id.
         reservation: Uuid,
-        /// When the first of the seats runs out, in epoch seconds.
+        /// When the first seat of the reservation runs out, in epoch seconds.
         expires_at: u64,
         /// Whether it is said to be a repeat.
         replayed: bool,
     },
     /// 201, or 200 for a repeat: booked.
     Booked {
+        /// Which seats.
+        seats: Seats,
         /// Under which id.
         booking: Uuid,
         /// When, in epoch seconds.
@@ -105,6 +119,10 @@ pub enum Answer {
     },
     /// 409, with the seats in the way.
     Taken(Vec<InTheWay>),
+    /// 409 `reservation_released`: the id is spent, or for these seats.
+    Released,
+    /// 409 `reservation_changed`: these seats of the reservation are gone.
+    Changed(Seats),
     /// 422.
     IdReused,
     /// 409 `booking_cancelled`.
@@ -118,7 +136,7 @@ pub enum Answer {
         /// Whether it is said to be a repeat.
         replayed: bool,
     },
-    /// 409 `reservation_not_extendable`.
+    /// 409 `reservation_not_extendable` or `reservation_already_extended`.
     NotExtendable,
     /// 404: there is none.
     NotFound,

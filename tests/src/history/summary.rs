@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::record::{Answer, Ask, Record};
 
 /// What has to occur in a thousand histories; else the plans have gone blind.
-pub const EXPECTED: [&str; 47] = [
+pub const EXPECTED: [&str; 55] = [
     "reserve 201",
     "reserve 200",
     "reserve 409",
@@ -38,6 +38,14 @@ pub const EXPECTED: [&str; 47] = [
     "staged cut after",
     "staged throttled",
     "release 204",
+    "release all 204",
+    "reserve 409 released",
+    "book all 201",
+    "book all 200",
+    "book all 404",
+    "book all 409 changed",
+    "book all 410",
+    "book all 422",
     "extend 200",
     "extend 200 repeated",
     "extend 404",
@@ -127,6 +135,8 @@ fn kind(record: &Record) -> String {
     let asked = match record.ask {
         Ask::Reserve { .. } => "reserve",
         Ask::Book { .. } => "book",
+        Ask::BookWhole { .. } => "book all",
+        Ask::ReleaseAll { .. } => "release all",
         Ask::Release { .. } => "release",
         Ask::Extend { .. } => "extend",
         Ask::Cancel { .. } => "cancel",
@@ -149,6 +159,8 @@ fn kind(record: &Record) -> String {
         }
         Answer::Taken(_) if record.is_from_cache() => "409 from the cache",
         Answer::Taken(_) => "409",
+        Answer::Released => "409 released",
+        Answer::Changed(_) => "409 changed",
         Answer::IdReused => "422",
         Answer::Seen { hit: true, .. } => "hit",
         Answer::Seen { hit: false, .. } => "at DynamoDB",

@@ -19,7 +19,9 @@ async fn told_to_hold_a1() -> (World, DynamoDbProxy) {
     let end = (START.seconds().0 + 600).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
         "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
-    let reasons = json!([{ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item }, { "Code": "None" }]);
+    let refused = json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item });
+    // The record of the reservation, A1, A2.
+    let reasons = json!([{ "Code": "None" }, refused, { "Code": "None" }]);
     let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
     proxy.next("TransactWriteItems", fault);

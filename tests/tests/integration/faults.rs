@@ -47,11 +47,12 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
     let (world, proxy) = proxied().await;
     let mut number = 100;
     for (operation, seats) in
-        [("UpdateItem", json!(["A1"])), ("TransactWriteItems", json!(["A2", "A3"])), ("Book", json!(["B1", "B2"]))]
+        [("One", json!(["A1"])), ("TransactWriteItems", json!(["A2", "A3"])), ("Book", json!(["B1", "B2"]))]
     {
         let booking = operation == "Book";
-        let operation = if booking { "TransactWriteItems" } else { operation };
-        for fault in passing(operation, if booking { 3 } else { 2 }) {
+        let conditions = if operation == "One" { 2 } else { 3 };
+        let operation = "TransactWriteItems";
+        for fault in passing(operation, conditions) {
             // A fresh theater each time; its layout is read first.
             number += 1;
             let theater = format!("theater-{number}");
@@ -77,7 +78,7 @@ async fn a_lost_reply_is_found_again_by_its_token_even_when_dynamodb_forgot_the_
     let (world, proxy) = proxied().await;
     proxy.forget_tokens();
     for (call, operation) in [
-        (Call::reserve("1", &json!({ "seat": "A1" })), "UpdateItem"),
+        (Call::reserve("1", &json!({ "seat": "A1" })), "TransactWriteItems"),
         (Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), "TransactWriteItems"),
         (Call::book("1", &json!({ "seat": "B1" })), "TransactWriteItems"),
     ] {
@@ -127,7 +128,7 @@ async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
     assert_eq!(call.send(&world.office).await.status, 201);
     // The same millisecond, so the seat bears the stamp of this request too; but it was told that nothing was written.
     for fault in [Fault::error(400, "TransactionConflictException"), Fault::error(400, "ThrottlingException")] {
-        proxy.next("UpdateItem", fault);
+        proxy.next("TransactWriteItems", fault);
         assert_eq!(call.send(&world.office).await.status, 200);
     }
 }
@@ -135,13 +136,13 @@ async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
 #[tokio::test]
 async fn what_a_twin_wrote_in_the_same_millisecond_is_not_taken_for_ones_own() {
     let (world, proxy) = proxied().await;
-    for (seats, operation) in [(json!(["A1"]), "UpdateItem"), (json!(["A2", "A3"]), "TransactWriteItems")] {
-        let call = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(1) }));
+    for (number, seats) in [(1, json!(["A1"])), (2, json!(["A2", "A3"]))] {
+        let call = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(number) }));
         assert_eq!(call.send(&world.office).await.status, 201);
         // It may have been carried out, for all this request knows, and the seats bear its stamp.
-        proxy.next(operation, Fault::CutBefore);
+        proxy.next("TransactWriteItems", Fault::CutBefore);
         let twin = call.send(&world.office).await;
-        assert_eq!((twin.status, twin.header("idempotent-replayed")), (200, "true"), "{operation}");
+        assert_eq!((twin.status, twin.header("idempotent-replayed")), (200, "true"), "{seats}");
     }
 }
 
@@ -162,15 +163,15 @@ async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
 }
 
 /// A cancelled transaction of A1, which is booked under the id 1, and of A2, which wasn't decided.
-fn half_decided(booking: bool) -> Fault {
+fn half_decided() -> Fault {
     let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
         "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
     let seats = [
         json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": taken }),
         json!({ "Code": "TransactionConflict", "Message": "staged" }),
     ];
-    let booking = booking.then(|| json!({ "Code": "None" }));
-    let reasons: Vec<_> = booking.into_iter().chain(seats).collect();
+    // The booking, or the record of the reservation, is the first.
+    let reasons: Vec<_> = [json!({ "Code": "None" })].into_iter().chain(seats).collect();
     let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }))
 }
@@ -180,16 +181,16 @@ async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first()
     let (world, proxy) = proxied().await;
     let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     assert_eq!(booked.send(&world.office).await.status, 201);
-    for (call, booking) in [
-        (Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2) })), true),
-        (Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(2) })), false),
+    for call in [
+        Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2) })),
+        Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(2) })),
     ] {
-        proxy.next("TransactWriteItems", half_decided(booking));
+        proxy.next("TransactWriteItems", half_decided());
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.seats()), (409, vec!["A1", "A2"]));
         // But a refusal doesn't wait for as long as that takes.
         for _ in 0..100 {
-            proxy.next("TransactWriteItems", half_decided(booking));
+            proxy.next("TransactWriteItems", half_decided());
         }
         proxy.take();
         let reply = call.send(&world.office).await;
@@ -217,9 +218,12 @@ async fn work_of_ones_own_is_known_again_also_under_a_stamp_that_had_to_rise() {
         );
     }
     put.send().await.unwrap();
-    let name = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
-    proxy.next("UpdateItem", Fault::Answer(400, json!({ "__type": name, "message": "staged", "Item": item })));
-    proxy.next("UpdateItem", Fault::CutAfter);
+    let refused = json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item });
+    let reasons = json!([{ "Code": "None" }, refused]);
+    let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
+    proxy.next("TransactWriteItems", fault);
+    proxy.next("TransactWriteItems", Fault::CutAfter);
     let reply = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })).send(&world.office).await;
     assert_eq!((reply.status, proxy.faults_left()), (201, 0), "{}", reply.text);
 }
@@ -285,9 +289,7 @@ async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
     for call in [Call::reserve("1", &json!({ "seat": "A1" })), Call::book("1", &json!({ "seat": "A1" }))] {
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.code()), (500, "internal"));
-        for operation in ["UpdateItem", "TransactWriteItems"] {
-            proxy.next(operation, Fault::CutBefore);
-        }
+        proxy.next("TransactWriteItems", Fault::CutBefore);
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.code()), (503, "try_again"), "an earlier attempt may have been carried out");
         proxy.next_none();

@@ -110,7 +110,7 @@ async fn a_last_look_knows_its_own_work_from_what_was_there_before() {
     let world = World::on(setup).await;
     Call::get_seats("1").query("consistent=true").send(&world.office).await;
     for (call, operation) in [
-        (Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), "UpdateItem"),
+        (Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), "TransactWriteItems"),
         (Call::reserve("1", &json!({ "seats": ["A2", "A3"], "reservation_id": id(2) })), "TransactWriteItems"),
         (Call::book("1", &json!({ "seats": ["B1", "B2"], "booking_id": id(3) })), "TransactWriteItems"),
     ] {

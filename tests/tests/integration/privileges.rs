@@ -27,7 +27,8 @@ struct Watched {
 impl Watched {
     async fn new() -> Self {
         let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
-        let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
+        let setup = Setup { dynamodb: proxy.endpoint.clone(), max_booked_per_caller: 10, ..Setup::shared() };
+        let world = World::on(setup).await;
         Self { world, proxy, seen: BTreeMap::new() }
     }
 
@@ -96,6 +97,9 @@ async fn everything(watched: &mut Watched) {
     watched.cold(Call::reserve(hall, &json!({ "quantity": 2 })).header("Idempotency-Key", KEY), 201).await;
     watched.cold(Call::reserve(hall, &json!({ "seats": seats(10, 11) })).signed_in("alice"), 201).await;
 
+    let mine = Call::get_seats(hall).query("view=map").header("Reservation-Id", &id(1));
+    watched.cold(mine, 200).await;
+
     watched.cold(Call::reservation(hall, &id(1)), 200).await;
     watched.cold(Call::reservation(hall, &id(1)).query(&format!("seats={}", label(0, 1))), 200).await;
     watched.cold(Call::extend(hall, &id(1), &json!({ "expires_in": 900 })), 200).await;
@@ -106,6 +110,9 @@ async fn everything(watched: &mut Watched) {
 
     watched.cold(Call::booking(hall, &id(7)), 200).await;
     watched.cold(Call::cancel(hall, &id(7)), 204).await;
+    let counted = json!({ "seats": seats(30, 30), "booking_id": id(9) });
+    watched.cold(Call::book(hall, &counted).signed_in("alice"), 201).await;
+    watched.cold(Call::cancel(hall, &id(9)).signed_in("alice"), 204).await;
 }
 
 /// The functions on the stream, by a record of a reservation and by the message that wakes at its end.

@@ -112,7 +112,10 @@ async fn the_whole_life_of_seats_is_told() {
     let reserved = told.tell().await;
     assert_eq!(kinds(&reserved), ["seats.reserved", "seats.reserved"]);
     assert_eq!(reserved[0]["reservation"], reserved[1]["reservation"], "they can be told to belong together");
-    assert_eq!((&reserved[0]["expires_at"], &reserved[0]["extended"]), (&json!("2026-11-22T18:01:00Z"), &json!(false)));
+    assert_eq!(
+        (&reserved[0]["expires_at"], &reserved[0]["extended"]),
+        (&json!("2026-11-22T18:01:00.000Z"), &json!(false))
+    );
     assert_eq!(told.wake_ups().len(), 2);
 
     told.send(Call::extend("1", &id(1), &json!({ "expires_in": 120, "seats": ["A1"] }))).await;
@@ -152,7 +155,7 @@ async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
     told.wake(&wake_up).await;
     let expired = told.events().split_off(1);
     assert_eq!(kinds(&expired), ["reservation.expired"]);
-    assert_eq!(expired[0]["occurred_at"], "2026-11-22T18:01:00Z");
+    assert_eq!(expired[0]["occurred_at"], "2026-11-22T18:01:00.000Z");
     // The same fact from other sources has the same id: woken twice, taken over, collected.
     told.wake(&wake_up).await;
     told.send(Call::book("1", &json!({ "seat": "A1" }))).await;

@@ -6,7 +6,7 @@ use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::rules::selection::Selection;
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
-use boxoffice::store::{BookOutcome, BookRequest, PutLayoutError, ReserveOutcome, ReserveRequest, Store};
+use boxoffice::store::{BookOutcome, BookRequest, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store};
 use boxoffice::tally::Tally;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::world::START;
@@ -51,10 +51,11 @@ impl Bench {
             theater: &theater,
             seats: &seats,
             reservation,
+            must_exist: false,
             owner: None,
             expires_in,
             allowance: None,
-            choice: None,
+            wish: None,
         };
         self.store.reserve(&request, &self.tally).await.unwrap()
     }
@@ -68,8 +69,9 @@ impl Bench {
             seats: &seats,
             booking,
             reservation,
+            from: From::Anywhere,
             owner: None,
-            whole_reservation: None,
+            limit: None,
         };
         self.store.book(&request, &self.tally).await.unwrap()
     }
@@ -93,7 +95,7 @@ async fn a_seat_goes_from_free_to_reserved_to_booked() {
         assert_eq!(bench.states().await, [FREE; 6], "{}", bench.engine);
         let ReserveOutcome::Reserved(held, learned) = bench.reserve(&["A2"], 1, 60).await else { panic!() };
         let end = EpochSeconds(START.seconds().0 + 60);
-        assert_eq!(held[0].expires_at, end);
+        assert_eq!((held.seats[0].expires_at, held.expires_at), (end, end));
         assert_eq!((learned[0].position, learned[0].slot.changed_at), (1, START));
         let reserved = SeatState::Reserved { expires_at: end };
         assert_eq!(bench.states().await, [FREE, reserved, FREE, FREE, FREE, FREE]);
@@ -147,7 +149,8 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
         bench.reserve(&["A1"], 1, 100).await;
         bench.world.at(50_000);
         let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
-        assert_eq!(held[1].expires_at.0 - held[0].expires_at.0, 50, "{}", bench.engine);
+        assert_eq!(held.seats[1].expires_at.0 - held.seats[0].expires_at.0, 50, "{}", bench.engine);
+        assert_eq!(held.expires_at, held.seats[0].expires_at, "the reservation ends with its first seat");
         assert!(matches!(bench.reserve(&["A1", "A2"], 1, 100).await, ReserveOutcome::AlreadyHeld(..)));
         bench.reserve(&["B1"], 2, 100).await;
         assert!(matches!(bench.reserve(&["A1", "A3", "B1"], 1, 100).await, ReserveOutcome::Refused(conflicts, _)
@@ -156,7 +159,7 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
         // A1 runs out; the cart takes it anew, and A2 keeps its end.
         bench.world.at(100_000);
         let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
-        assert_eq!(held[0].expires_at.0 - held[1].expires_at.0, 50);
+        assert_eq!(held.seats[0].expires_at.0 - held.seats[1].expires_at.0, 50);
     }
 }
 
@@ -196,14 +199,14 @@ async fn every_write_raises_the_stamp_whatever_its_clock_says() {
 #[tokio::test]
 async fn a_lost_reply_is_recognised_as_ones_own_work() {
     for bench in Bench::each().await {
-        bench.proxy.next("UpdateItem", Fault::CutAfter);
+        bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         assert!(matches!(bench.reserve(&["A2", "A3"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         assert!(matches!(bench.book(&["B1"], 1, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
         // And what was there before is not taken for it.
-        bench.proxy.next("UpdateItem", Fault::CutBefore);
+        bench.proxy.next("TransactWriteItems", Fault::CutBefore);
         bench.world.at(1_000);
         assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::AlreadyHeld(..)));
         bench.proxy.next("TransactWriteItems", Fault::CutBefore);
@@ -225,10 +228,11 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             theater: &theater,
             seats: &seats,
             reservation,
+            must_exist: false,
             owner: None,
             expires_in: 60,
             allowance: None,
-            choice: None,
+            wish: None,
         };
         assert!(matches!(bench.store.reserve(&reserve, &bench.tally).await.unwrap(), ReserveOutcome::Reserved(..)));
         let booking = BookingId(Uuid::from_u128(1));
@@ -237,8 +241,9 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             seats: &seats,
             booking,
             reservation: Some(reservation),
+            from: From::Anywhere,
             owner: None,
-            whole_reservation: None,
+            limit: None,
         };
         assert!(matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Booked(..)));
         assert!(

@@ -95,7 +95,11 @@ fn summaries(site: &Site) -> usize {
         for line in lambda.log().unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
             assert!(line["forged"].is_null() && line["level"].is_string(), "{line}");
-            requests += usize::from(line["message"] == "request");
+            if line["message"] == "request" {
+                let caller = line["caller"].as_str().unwrap_or_default();
+                assert!(caller.len() == 16 && caller.bytes().all(|c| c.is_ascii_hexdigit()), "{line}");
+                requests += 1;
+            }
         }
     }
     requests

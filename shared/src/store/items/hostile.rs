@@ -11,7 +11,7 @@ use super::*;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
 
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 25] = [
     attribute::PK,
     attribute::SK,
     attribute::STATUS,
@@ -25,10 +25,13 @@ const NAMES: [&str; 22] = [
     attribute::NAME,
     attribute::LAYOUT_VERSION,
     attribute::OWNER,
-    attribute::EXTENSION_ID,
-    attribute::EXTENSION_TOKEN,
     attribute::CANCELLED_AT,
-    attribute::WISH,
+    attribute::COUNTED,
+    attribute::BOOKED_SEATS,
+    attribute::HOLDINGS,
+    attribute::GIVEN_BACK,
+    attribute::CHOICES,
+    attribute::REFUSED_AT,
     attribute::RESERVED_SEATS,
     attribute::TURN,
     attribute::PLAN,
@@ -156,10 +159,15 @@ fn read_layout(item: &Item) -> Result<crate::rules::layout::Layout, StoreError> 
     layout::StoredLayout::read(item)?.whole(&TheaterId::parse("1").unwrap(), item, &[])
 }
 
+fn read_record(item: &Item) -> Result<(), StoreError> {
+    booked_seats(item)?;
+    crate::store::record::Record::read(item, EpochMillis(0)).map(drop)
+}
+
 /// Those of which nothing is compared: read or named.
 fn reads_the_others_or_names_them(item: &Item) -> bool {
     let errors =
-        [read_choice(item).err(), read_caller(item).err(), removed_on(item).err(), layout::read_entry(item).err()];
+        [read_record(item).err(), read_caller(item).err(), removed_on(item).err(), layout::read_entry(item).err()];
     errors.iter().flatten().all(|error| named(item, error))
 }
 

@@ -38,6 +38,10 @@ fn unknown(call: Record) -> Record {
 }
 
 fn book(begin: u64, end: u64, seats: Seats, booking: Uuid, answer: Answer) -> Record {
+    let answer = match answer {
+        Answer::Booked { booking, booked_at, replayed, .. } => Answer::Booked { seats, booking, booked_at, replayed },
+        answer => answer,
+    };
     call(begin, end, Ask::Book { seats, booking: Some(booking), reservation: None }, answer)
 }
 
@@ -49,8 +53,9 @@ fn look(begin: u64, end: u64, available: Seats, reserved: usize, booked: usize) 
     call(begin, end, Ask::Look { consistent: true }, Answer::Seen { available, reserved, booked, hit: false })
 }
 
+/// Booked, by whichever seats were asked for: [`book`] fills them in.
 fn booked(booking: Uuid, replayed: bool) -> Answer {
-    Answer::Booked { booking, booked_at: NOW, replayed }
+    Answer::Booked { seats: A, booking, booked_at: NOW, replayed }
 }
 
 fn reserved(reservation: Uuid, expires_at: u64, replayed: bool) -> Answer {
@@ -87,8 +92,14 @@ fn what_happens_in_turn_is_right() {
         reserve(4, 5, B, two(), taken(1, Some(1_010))),
         look(6, 7, Seats(0), 2, 0),
         at(1_010, look(8, 9, AB, 0, 0)),
-        at(1_010, book(10, 11, A, one(), Answer::Booked { booking: one(), booked_at: 1_010, replayed: false })),
-        at(1_020, book(12, 13, A, one(), Answer::Booked { booking: one(), booked_at: 1_010, replayed: true })),
+        at(
+            1_010,
+            book(10, 11, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: false }),
+        ),
+        at(
+            1_020,
+            book(12, 13, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: true }),
+        ),
         book(14, 15, B, one(), Answer::IdReused),
         at(1_010, book(16, 17, AB, two(), taken(0, None))),
         at(1_010, look(18, 19, B, 0, 1)),
@@ -217,7 +228,7 @@ fn an_attempt_whose_reply_was_lost_is_owned_up_to() {
 #[test]
 fn an_attempt_whose_reply_was_lost_may_have_run_out_by_another_clock_before_the_answer() {
     let refused = with_a_lost_attempt(reserve(0, 9, A, one(), taken(0, None)));
-    let ahead = Answer::Booked { booking: two(), booked_at: 1_010, replayed: false };
+    let ahead = Answer::Booked { seats: A, booking: two(), booked_at: 1_010, replayed: false };
     is_right(&[refused.clone(), look(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead.clone()))]);
     let without = Record { carried_out: 0, ..refused };
     is_wrong(&[without, look(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead))]);

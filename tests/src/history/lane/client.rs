@@ -86,7 +86,7 @@ impl Client {
         if answer == Answer::Unknown {
             self.unknown_since.fetch_min(self.clock.now().0, Ordering::SeqCst);
         }
-        let writes = seen.iter().filter(|seen| ["UpdateItem", "TransactWriteItems"].contains(&seen.operation.as_str()));
+        let writes = seen.iter().filter(|seen| seen.operation == "TransactWriteItems" && !notes_a_refusal(seen));
         let carried_out = writes.clone().filter(|seen| seen.carried_out != Some(false)).count();
         // Where nobody waited for the last attempt any more, it may come to the proxy later than this is asked.
         let unseen = answer == Answer::Unknown && !matches!(ask, Ask::Look { .. });
@@ -113,21 +113,29 @@ impl Client {
     }
 }
 
+/// Whether a write only notes in a reservation's record that a caller is refused: part of the answer, and no attempt.
+fn notes_a_refusal(seen: &Seen) -> bool {
+    let items = seen.request["TransactItems"].as_array();
+    items.is_some_and(|items| items.len() == 1 && items[0]["Put"]["Item"]["refused_at"].is_object())
+}
+
 fn call(ask: &Ask, theater: &str) -> Call {
     match ask {
         Ask::Look { consistent: true } => Call::get_seats(theater).query("consistent=true"),
         Ask::Look { consistent: false } => Call::get_seats(theater),
         Ask::Reserve { seats, reservation, expires_in } => {
-            let body =
-                json!({ "seats": seats.labels(), "expires_in": expires_in, "reservation_id": text(*reservation) });
-            Call::reserve(theater, &body)
+            let body = json!({ "seats": seats.labels(), "expires_in": expires_in });
+            Call::reserve(theater, &with_ids(body, [("reservation_id", *reservation)]))
         }
         Ask::Book { seats, booking, reservation } => {
-            let body = json!({
-                "seats": seats.labels(), "booking_id": text(*booking), "reservation_id": text(*reservation)
-            });
-            Call::book(theater, &body)
+            let ids = [("booking_id", *booking), ("reservation_id", *reservation)];
+            Call::book(theater, &with_ids(json!({ "seats": seats.labels() }), ids))
         }
+        Ask::BookWhole { booking, reservation } => {
+            let ids = [("booking_id", *booking), ("reservation_id", Some(*reservation))];
+            Call::book(theater, &with_ids(json!({}), ids))
+        }
+        Ask::ReleaseAll { reservation } => Call::release(theater, &reservation.to_string()),
         Ask::Release { seat: at, reservation } => {
             Call::release(theater, &reservation.to_string()).query(&format!("seats={}", seat(*at)))
         }
@@ -144,6 +152,9 @@ fn seat(position: usize) -> &'static str {
     LABELS[position]
 }
 
-fn text(id: Option<Uuid>) -> Value {
-    id.map_or(Value::Null, |id| Value::String(id.to_string()))
+fn with_ids<const N: usize>(mut body: Value, ids: [(&str, Option<Uuid>); N]) -> Value {
+    for (name, id) in ids.into_iter().filter_map(|(name, id)| Some((name, id?))) {
+        body[name] = json!(id.to_string());
+    }
+    body
 }

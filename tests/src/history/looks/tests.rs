@@ -25,7 +25,7 @@ fn refused_by_the_cache(begin: u64, end: u64, seat: usize) -> Record {
 }
 
 fn booked() -> Record {
-    let answer = Answer::Booked { booking: id(1), booked_at: 1_000, replayed: false };
+    let answer = Answer::Booked { seats: Seats(1), booking: id(1), booked_at: 1_000, replayed: false };
     call(10, 20, Ask::Book { seats: A, booking: Some(id(1)), reservation: None }, answer)
 }
 

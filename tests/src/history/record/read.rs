@@ -22,17 +22,36 @@ impl Answer {
             (Ask::Book { seats, .. }, status) if status == wanted => {
                 (said_seats(reply)? == *seats).then_some(()).and_then(|()| booked(reply, replayed))
             }
-            (Ask::Book { .. }, 409) if reply.code() == "booking_cancelled" => Some(Self::Cancelled),
-            (Ask::Release { .. } | Ask::Cancel { .. }, 204) => Some(Self::Done),
+            (Ask::BookWhole { .. }, status) if status == wanted => booked(reply, replayed),
+            (Ask::Book { .. } | Ask::BookWhole { .. }, 409) if reply.code() == "booking_cancelled" => {
+                Some(Self::Cancelled)
+            }
+            (Ask::BookWhole { .. }, 409) if reply.code() == "reservation_changed" => {
+                let named =
+                    reply.body["seats"].as_array()?.iter().map(|seat| seat["seat"].as_str().unwrap_or_default());
+                Some(Self::Changed(Seats::read(named)?))
+            }
+            (Ask::Reserve { .. }, 409) if reply.code() == "reservation_released" => Some(Self::Released),
+            (Ask::Release { .. } | Ask::ReleaseAll { .. } | Ask::Cancel { .. }, 204) => Some(Self::Done),
             (Ask::Cancel { .. }, 404) if reply.code() == "booking_not_found" => Some(Self::NotFound),
             (Ask::Extend { seat, .. }, 200) => {
                 (said_seats(reply)? == Seats::one(*seat)).then_some(())?;
                 Some(Self::Extended { expires_at: seconds(reply.body["expires_at"].as_str()?)?, replayed })
             }
-            (Ask::Extend { .. }, 404) if reply.code() == "reservation_not_found" => Some(Self::NotFound),
-            (Ask::Extend { .. }, 410) if reply.code() == "reservation_expired" => Some(Self::Expired),
-            (Ask::Extend { .. }, 409) if reply.code() == "reservation_not_extendable" => Some(Self::NotExtendable),
-            (Ask::Book { .. }, 422) if reply.code() == "idempotency_key_reused" => Some(Self::IdReused),
+            (Ask::Extend { .. } | Ask::BookWhole { .. }, 404) if reply.code() == "reservation_not_found" => {
+                Some(Self::NotFound)
+            }
+            (Ask::Extend { .. } | Ask::BookWhole { .. }, 410) if reply.code() == "reservation_expired" => {
+                Some(Self::Expired)
+            }
+            (Ask::Extend { .. }, 409)
+                if ["reservation_not_extendable", "reservation_already_extended"].contains(&reply.code()) =>
+            {
+                Some(Self::NotExtendable)
+            }
+            (Ask::Book { .. } | Ask::BookWhole { .. }, 422) if reply.code() == "idempotency_key_reused" => {
+                Some(Self::IdReused)
+            }
             (Ask::Reserve { seats, .. } | Ask::Book { seats, .. }, 409) => taken(*seats, reply),
             _ => None,
         }
@@ -58,7 +77,12 @@ fn reserved(reply: &Reply, replayed: bool) -> Option<Answer> {
 
 fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
     let booking = reply.body["booking_id"].as_str()?.parse().ok()?;
-    Some(Answer::Booked { booking, booked_at: seconds(reply.body["booked_at"].as_str()?)?, replayed })
+    Some(Answer::Booked {
+        seats: said_seats(reply)?,
+        booking,
+        booked_at: seconds(reply.body["booked_at"].as_str()?)?,
+        replayed,
+    })
 }
 
 /// The seats in the way: some, each once, all of them asked for.

@@ -17,6 +17,10 @@ impl fmt::Display for Ask {
             Self::Book { seats, booking, reservation } => {
                 write!(f, "book {seats} as {} with reservation {}", Short(*booking), Short(*reservation))
             }
+            Self::BookWhole { booking, reservation } => {
+                write!(f, "book all of {} as {}", Short(Some(*reservation)), Short(*booking))
+            }
+            Self::ReleaseAll { reservation } => write!(f, "release all of {}", Short(Some(*reservation))),
             Self::Release { seat, reservation } => {
                 write!(f, "release {} of {}", Seats::one(*seat), Short(Some(*reservation)))
             }
@@ -38,12 +42,14 @@ impl fmt::Display for Answer {
             Self::Reserved { reservation, expires_at, replayed } => {
                 write!(f, "{}, {} until {expires_at}", status(replayed), Short(Some(*reservation)))
             }
-            Self::Booked { booking, booked_at, replayed } => {
-                write!(f, "{}, {} at {booked_at}", status(replayed), Short(Some(*booking)))
+            Self::Booked { seats, booking, booked_at, replayed } => {
+                write!(f, "{}, {seats} as {} at {booked_at}", status(replayed), Short(Some(*booking)))
             }
             Self::Taken(seats) => {
                 write!(f, "409, {}", seats.iter().map(InTheWay::to_string).collect::<Vec<_>>().join(", "))
             }
+            Self::Released => f.write_str("409, released"),
+            Self::Changed(seats) => write!(f, "409, {seats} gone"),
             Self::IdReused => f.write_str("422"),
             Self::Cancelled => f.write_str("409, cancelled"),
             Self::Done => f.write_str("204"),

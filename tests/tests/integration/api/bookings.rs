@@ -72,7 +72,10 @@ async fn what_a_caller_booked_signed_in_is_nobody_elses() {
         }
     }
     let guessed = Call::book("1", &body).signed_in("bob").send(&world.office).await;
-    assert_eq!((guessed.status, guessed.code()), (422, "idempotency_key_reused"), "nor is it replayed to others");
+    assert_eq!((guessed.status, guessed.code()), (409, "seat_unavailable"), "nor is it replayed to others");
+    let other = json!({ "seat": "A2", "booking_id": id(7) });
+    let other = Call::book("1", &other).signed_in("bob").send(&world.office).await;
+    assert_eq!(other.status, 201, "ids of different callers never meet");
     assert_eq!(Call::booking("1", &id(7)).signed_in("ann").send(&world.office).await.status, 200);
     assert_eq!(Call::cancel("1", &id(7)).signed_in("ann").send(&world.office).await.status, 204);
 }
@@ -112,7 +115,7 @@ async fn a_repeat_is_a_repeat_although_the_reservation_has_got_further_seats_sin
 }
 
 #[tokio::test]
-async fn a_reservation_that_is_not_there_or_ran_out_is_not_booked_as_a_whole() {
+async fn a_reservation_that_is_not_there_or_lost_a_seat_is_not_booked_as_a_whole() {
     let world = World::new().await;
     let call = Call::book("1", &json!({ "reservation_id": id(1), "booking_id": id(7) }));
     assert_eq!(call.send(&world.office).await.code(), "reservation_not_found");
@@ -124,7 +127,8 @@ async fn a_reservation_that_is_not_there_or_ran_out_is_not_booked_as_a_whole() {
     }
     world.at(60_000);
     let expired = call.send(&world.office).await;
-    assert_eq!((expired.status, expired.code()), (410, "reservation_expired"), "a part of it would not be the whole");
+    assert_eq!((expired.status, expired.code()), (409, "reservation_changed"), "a part of it would not be the whole");
+    assert_eq!(expired.body["seats"], json!([{ "seat": "A1", "status": "available" }]));
     let named = json!({ "seats": ["A1", "A2"], "reservation_id": id(1), "booking_id": id(7) });
     assert_eq!(Call::book("1", &named).send(&world.office).await.status, 201, "named, they can be had");
 }

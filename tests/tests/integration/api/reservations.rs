@@ -53,7 +53,7 @@ async fn a_cart_is_shown_with_its_earliest_end_and_without_what_has_run_out() {
 }
 
 #[tokio::test]
-async fn an_unknown_reservation_is_404_and_one_that_ran_out_410_as_long_as_that_is_known() {
+async fn an_unknown_reservation_is_404_and_one_that_ran_out_410() {
     let world = World::new().await;
     let show = || Call::reservation("1", &id(1));
     let unknown = show().send(&world.office).await;
@@ -66,7 +66,8 @@ async fn an_unknown_reservation_is_404_and_one_that_ran_out_410_as_long_as_that_
     let expired = show().send(&world.office).await;
     assert_eq!((expired.status, expired.code()), (410, "reservation_expired"));
     Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await;
-    assert_eq!(show().send(&world.office).await.status, 404, "its seat is somebody else's, and nothing tells of it");
+    let taken = show().send(&world.office).await;
+    assert_eq!((taken.status, taken.seats()), (410, vec!["A1"]), "also when another caller has its seat");
 }
 
 #[tokio::test]
@@ -90,7 +91,9 @@ async fn what_a_caller_reserved_signed_in_is_nobody_elses() {
     assert_eq!(release.status, 204, "it tells nothing");
     let taken = json!({ "seat": "A1", "reservation_id": id(1) });
     assert_eq!(Call::book("1", &taken).signed_in("bob").send(&world.office).await.code(), "seat_unavailable");
-    assert_eq!(Call::reserve("1", &taken).signed_in("bob").send(&world.office).await.code(), "seat_unavailable");
+    assert_eq!(Call::reserve("1", &taken).signed_in("bob").send(&world.office).await.code(), "reservation_released");
+    let other = json!({ "seat": "A1", "reservation_id": id(2) });
+    assert_eq!(Call::reserve("1", &other).signed_in("bob").send(&world.office).await.code(), "seat_unavailable");
     let own = Call::reservation("1", &id(1)).signed_in("ann").send(&world.office).await;
     assert_eq!(own.seats(), ["A1", "A2"], "and it changed nothing");
     assert_eq!(Call::book("1", &body).signed_in("ann").send(&world.office).await.status, 201);
@@ -134,12 +137,61 @@ async fn named_seats_are_released_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn a_reservation_may_be_made_again_after_it_was_released() {
+async fn a_released_reservation_is_spent() {
     let world = World::new().await;
     let first = reserve(&world, json!(["A1"]), 600).await;
     Call::release("1", &id(1)).send(&world.office).await;
-    let again = reserve(&world, json!(["A1"]), 600).await;
-    assert_eq!((first.status, again.status), (201, 201));
+    for seats in [json!(["A1"]), json!(["B1"]), json!(["A1", "B1"])] {
+        let again = reserve(&world, seats, 600).await;
+        assert_eq!((first.status, again.status, again.code()), (201, 409, "reservation_released"));
+    }
+    assert_eq!(available(&world).await.len(), 6);
+}
+
+#[tokio::test]
+async fn a_seat_that_was_given_back_does_not_return_to_its_reservation() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1", "A2"]), 600).await;
+    assert_eq!(Call::release("1", &id(1)).query("seats=A1").send(&world.office).await.status, 204);
+    let late = reserve(&world, json!(["A1", "A2"]), 600).await;
+    assert_eq!((late.status, late.code(), late.seats()), (409, "reservation_released", vec!["A1"]));
+    assert_eq!(reserve(&world, json!(["A3"]), 600).await.status, 201, "others can be added");
+    let booked = Call::book("1", &json!({ "reservation_id": id(1) })).send(&world.office).await;
+    assert_eq!((booked.status, booked.seats()), (201, vec!["A2", "A3"]));
+}
+
+#[tokio::test]
+async fn a_release_that_comes_before_its_reservation_spends_the_id() {
+    let world = World::new().await;
+    assert_eq!(Call::release("1", &id(1)).send(&world.office).await.status, 204);
+    let late = reserve(&world, json!(["A1"]), 600).await;
+    assert_eq!((late.status, late.code()), (409, "reservation_released"));
+}
+
+#[tokio::test]
+async fn a_delayed_reserve_after_its_booking_was_cancelled_gets_nothing() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 600).await;
+    let book = json!({ "reservation_id": id(1), "booking_id": id(7) });
+    assert_eq!(Call::book("1", &book).send(&world.office).await.status, 201);
+    assert_eq!(Call::cancel("1", &id(7)).send(&world.office).await.status, 204);
+    let late = reserve(&world, json!(["A1"]), 600).await;
+    assert_eq!((late.status, late.code()), (409, "reservation_released"));
+}
+
+#[tokio::test]
+async fn a_cart_that_grew_after_its_extension_is_extended_where_it_was_not() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 60).await;
+    assert_eq!(extend(&json!({ "expires_in": 100 })).send(&world.office).await.body["extended"], true);
+    let grown = reserve(&world, json!(["A2"]), 300).await;
+    assert_eq!((&grown.body["expires_in"], &grown.body["ends"][0]["expires_in"]), (&json!(100), &json!(300)));
+    let call = Call::extend("1", &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", "another-key-of-16");
+    let extended = call.send(&world.office).await;
+    let ends: Vec<_> = extended.body["ends"].as_array().unwrap().iter().map(|end| &end["expires_in"]).collect();
+    assert_eq!((extended.status, ends), (200, vec![&json!(100), &json!(900)]), "each seat once");
+    let third = Call::extend("1", &id(1), &json!({ "expires_in": 900 })).send(&world.office).await;
+    assert_eq!((third.status, third.code()), (409, "reservation_already_extended"));
 }
 
 #[tokio::test]
@@ -234,10 +286,11 @@ async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
     let world = World::new().await;
     let seats: Vec<_> = (1..=40).map(|n| format!("S{n}")).collect();
     world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let reserve = async |from: usize, to: usize, who: &str| {
-        let body = json!({ "seats": seats[from..to], "reservation_id": id(from as u128) });
+    let reserve_as = async |number: usize, from: usize, to: usize, who: &str| {
+        let body = json!({ "seats": seats[from..to], "reservation_id": id(number as u128) });
         Call::reserve("hall", &body).signed_in(who).send(&world.office).await
     };
+    let reserve = async |from: usize, to: usize, who: &str| reserve_as(from + 1, from, to, who).await;
     assert_eq!(reserve(0, 10, "ann").await.status, 201);
     assert_eq!(reserve(0, 10, "ann").await.status, 200, "a repeat is no further seat");
     assert_eq!(reserve(10, 19, "ann").await.status, 201);
@@ -250,11 +303,11 @@ async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
     assert_eq!(reserve(0, 10, "ann").await.status, 200, "nor is a repeat refused");
     assert_eq!(reserve(22, 23, "ann").await.code(), "seat_unavailable", "a seat that is taken is just that");
     // What is given back or booked makes room at once, what runs out in its second.
-    Call::release("hall", &id(0)).signed_in("ann").send(&world.office).await;
+    Call::release("hall", &id(1)).signed_in("ann").send(&world.office).await;
     assert_eq!(reserve(32, 40, "ann").await.status, 201);
-    let book = json!({ "reservation_id": id(10) });
+    let book = json!({ "reservation_id": id(11) });
     assert_eq!(Call::book("hall", &book).signed_in("ann").send(&world.office).await.status, 201);
-    assert_eq!(reserve(0, 10, "ann").await.status, 201);
+    assert_eq!(reserve_as(100, 0, 10, "ann").await.status, 201);
     assert_eq!(reserve(21, 22, "ann").await.status, 201);
     world.at(600_000);
     assert_eq!(reserve(22, 32, "ann").await.status, 201);

@@ -15,51 +15,81 @@ async fn reserved(seats: &[&str]) -> Counted {
 }
 
 #[tokio::test]
-async fn looking_a_reservation_up_costs_a_query_or_the_named_seats() {
+async fn reading_a_reservation_costs_its_record_and_its_seats() {
     let counted = reserved(&["A1", "A2"]).await;
     let (reply, cost) = counted.cost(Call::reservation("1", &id(1))).await;
-    assert_eq!((reply.status, cost.0, cost.1), (200, 0, calls(&["Query"])));
-    assert!(cost.2 <= 1.0, "what the taken seats weigh, in units of 4 KB: {}", cost.2);
-    let (reply, cost) = counted.cost(Call::reservation("1", &id(1)).query("seats=A1,A2")).await;
-    assert_eq!((reply.status, cost), (200, (0, calls(&["BatchGetItem"]), 2.0)));
+    assert_eq!((reply.status, cost), (200, (0, calls(&["GetItem", "BatchGetItem"]), 3.0)));
+    let (reply, cost) = counted.cost(Call::reservation("1", &id(1)).query("seats=A1")).await;
+    assert_eq!((reply.status, cost), (200, (0, calls(&["GetItem", "BatchGetItem"]), 2.0)));
 }
 
 #[tokio::test]
-async fn releasing_costs_a_read_and_one_write_and_tells_the_cache() {
+async fn a_reservation_that_does_not_exist_costs_a_few_units_whatever_the_hall() {
+    let counted = Counted::new().await;
+    let labels: Vec<_> = (1..=2_000).map(|n| format!("A{n}")).collect();
+    let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+    counted.world.put_theater("hall", "Hall", &labels).await;
+    for seats in labels[..400].chunks(10) {
+        let sold = Call::book("hall", &json!({ "seats": seats })).send(&counted.world.office).await;
+        assert_eq!(sold.status, 201);
+    }
+    counted.cost(Call::get_seats("hall")).await;
+    let whole = json!({ "reservation_id": id(1), "booking_id": id(2) });
+    for (call, status, most) in [
+        (Call::reservation("hall", &id(1)), 404, 1.0),
+        (Call::extend("hall", &id(1), &json!({})), 404, 1.0),
+        (Call::book("hall", &whole), 404, 2.0),
+        (Call::get_seats("hall").query("view=map").header("Reservation-Id", &id(1)), 200, 1.0),
+        (Call::release("hall", &id(1)), 204, 3.0),
+    ] {
+        let (reply, cost) = counted.cost(call.clone()).await;
+        assert_eq!((reply.status, cost.2), (status, most), "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn releasing_costs_a_read_and_one_write_and_merges_into_the_cache() {
     let counted = reserved(&["A1", "A2", "A3"]).await;
     let (reply, cost) = counted.cost(Call::release("1", &id(1)).query("seats=A3")).await;
-    assert_eq!((reply.status, cost), (204, (1, calls(&["BatchGetItem", "UpdateItem"]), 2.0)));
+    assert_eq!((reply.status, cost), (204, (1, calls(&["GetItem", "TransactWriteItems"]), 5.0)));
     let (reply, cost) = counted.cost(Call::release("1", &id(1))).await;
-    assert_eq!((reply.status, cost.0, cost.1), (204, 1, calls(&["Query", "TransactWriteItems"])));
-    assert!((4.0..=5.0).contains(&cost.2), "2k units, and the Query: {}", cost.2);
+    assert_eq!((reply.status, cost), (204, (1, calls(&["GetItem", "TransactWriteItems"]), 7.0)), "2k + 3");
     let (reply, cost) = counted.cost(Call::release("1", &id(1))).await;
-    assert_eq!((reply.status, cost.0, cost.1), (204, 0, calls(&["Query"])), "a repeat writes nothing");
+    assert_eq!((reply.status, cost), (204, (0, calls(&["GetItem"]), 1.0)), "a repeat writes nothing");
 }
 
 #[tokio::test]
-async fn extending_costs_a_read_and_one_write_and_tells_the_cache() {
+async fn extending_costs_a_read_and_one_write_and_merges_into_the_cache() {
     let counted = reserved(&["A1", "A2"]).await;
     let extend =
         || Call::extend("1", &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", "0123456789abcdef");
     let (reply, cost) = counted.cost(extend()).await;
-    assert_eq!((reply.status, cost.0, cost.1), (200, 1, calls(&["Query", "TransactWriteItems"])));
-    assert!((4.0..=5.0).contains(&cost.2), "2k units, and the Query: {}", cost.2);
+    assert_eq!((reply.status, cost), (200, (1, calls(&["GetItem", "TransactWriteItems"]), 7.0)), "2k + 3");
     let (reply, cost) = counted.cost(extend()).await;
-    assert_eq!((reply.status, cost.0, cost.1), (200, 1, calls(&["Query"])), "a replay only tells the cache");
-    let named = json!({ "seats": ["A1"] });
-    let (reply, cost) = counted.cost(Call::extend("1", &id(1), &named)).await;
-    assert_eq!((reply.status, cost), (409, (0, calls(&["BatchGetItem"]), 1.0)));
+    assert_eq!((reply.status, cost), (200, (1, calls(&["GetItem", "BatchGetItem"]), 3.0)), "a replay writes nothing");
+    let (reply, cost) = counted.cost(Call::extend("1", &id(1), &json!({}))).await;
+    assert_eq!((reply.status, cost), (409, (0, calls(&["GetItem"]), 1.0)));
 }
 
 #[tokio::test]
-async fn booking_a_whole_reservation_costs_a_query_more_than_naming_its_seats() {
+async fn booking_a_whole_reservation_costs_its_record_more_than_naming_its_seats() {
     let counted = reserved(&["A1", "A2"]).await;
     let book = || Call::book("1", &json!({ "reservation_id": id(1), "booking_id": id(7) }));
     let (reply, cost) = counted.cost(book()).await;
-    assert_eq!((reply.status, cost.0, cost.1), (201, 1, calls(&["Query", "TransactWriteItems"])));
-    assert!((6.0..=7.0).contains(&cost.2), "2k + 2 units, and the Query: {}", cost.2);
+    assert_eq!((reply.status, cost), (201, (1, calls(&["GetItem", "TransactWriteItems"]), 9.0)), "2k + 5");
     let (reply, cost) = counted.cost(book()).await;
-    assert_eq!((reply.status, cost.0, cost.1), (200, 0, calls(&["Query", "GetItem"])));
+    assert_eq!((reply.status, cost), (200, (0, calls(&["GetItem", "GetItem"]), 2.0)));
+}
+
+#[tokio::test]
+async fn refusing_what_ran_out_costs_a_write_the_first_time() {
+    let counted = reserved(&["A1", "A2"]).await;
+    counted.world.at(600_000);
+    let book = || Call::book("1", &json!({ "reservation_id": id(1) }));
+    let (reply, cost) = counted.cost(book()).await;
+    assert_eq!((reply.status, cost.1), (410, calls(&["GetItem", "TransactWriteItems", "GetItem"])), "and the layout");
+    let (reply, cost) = counted.cost(book()).await;
+    assert_eq!((reply.status, cost), (410, (0, calls(&["GetItem"]), 1.0)));
 }
 
 #[tokio::test]
@@ -77,7 +107,7 @@ async fn cancelling_costs_a_read_of_one_unit_and_what_booking_costs() {
 #[tokio::test]
 async fn a_limited_caller_pays_for_the_limit_with_one_item_more() {
     let counted = Counted::new().await;
-    for (seats, units) in [(json!(["A1"]), 4.0), (json!(["A2", "A3"]), 6.0)] {
+    for (seats, units) in [(json!(["A1"]), 6.0), (json!(["A2", "A3"]), 8.0)] {
         let body = json!({ "seats": seats, "reservation_id": id(units as u128) });
         let (reply, cost) = counted.cost(Call::reserve("1", &body).signed_in("ann")).await;
         assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), units)));
@@ -85,11 +115,12 @@ async fn a_limited_caller_pays_for_the_limit_with_one_item_more() {
 }
 
 #[tokio::test]
-async fn whose_seats_they_are_costs_a_query_past_the_cache() {
+async fn the_callers_own_seats_on_the_map_cost_the_reservation_more() {
     let counted = reserved(&["A1"]).await;
+    counted.cost(Call::get_seats("1")).await;
     let map = Call::get_seats("1").query("view=map").header("Reservation-Id", &id(1));
     let (reply, cost) = counted.cost(map).await;
-    assert_eq!((reply.header("x-cache"), cost.0, cost.1), ("bypass", 0, calls(&["Query"])));
+    assert_eq!((reply.header("x-cache"), cost), ("hit", (1, calls(&["GetItem", "BatchGetItem"]), 2.0)));
 }
 
 #[tokio::test]
@@ -105,7 +136,7 @@ async fn with_redis_down_nothing_costs_more() {
     }
     let seen =
         counted.dynamodb.take().into_iter().map(|call| call.operation).filter(|operation| operation != "GetItem");
-    assert_eq!(seen.collect::<Vec<_>>(), ["Query", "TransactWriteItems", "Query", "TransactWriteItems"]);
+    assert_eq!(seen.collect::<Vec<_>>(), ["TransactWriteItems", "TransactWriteItems"]);
 }
 
 #[tokio::test]
@@ -113,12 +144,16 @@ async fn the_best_seats_cost_a_look_at_the_cache_more() {
     let counted = Counted::new().await;
     counted.cost(Call::get_seats("1")).await;
     let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 1 }))).await;
-    assert_eq!((reply.status, cost), (201, (2, calls(&["UpdateItem"]), 1.0)));
-    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 2 }))).await;
     assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 4.0)));
+    let (reply, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 2 }))).await;
+    assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 6.0)));
     let own = json!({ "quantity": 2, "reservation_id": id(1) });
     let (reply, cost) = counted.cost(Call::reserve("1", &own)).await;
-    assert_eq!((reply.status, cost), (201, (2, calls(&["TransactWriteItems"]), 6.0)), "with the choice written down");
+    assert_eq!(
+        (reply.status, cost),
+        (201, (2, calls(&["TransactWriteItems"]), 6.0)),
+        "the choice is part of the record"
+    );
 }
 
 #[tokio::test]

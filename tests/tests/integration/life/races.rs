@@ -98,7 +98,7 @@ async fn of_many_extensions_under_different_keys_one_counts_and_under_one_key_al
     let won: Vec<_> = replies.iter().enumerate().filter(|(_, reply)| reply.status == 200).map(|(n, _)| n).collect();
     assert_eq!(won.len(), 2, "one key, sent twice: {won:?}");
     assert_eq!(won[0] / 2, won[1] / 2);
-    assert!(replies.iter().all(|reply| reply.status == 200 || reply.code() == "reservation_not_extendable"));
+    assert!(replies.iter().all(|reply| reply.status == 200 || reply.code() == "reservation_already_extended"));
     let ends: Vec<_> = won.iter().map(|n| replies[*n].text("expires_at")).collect();
     assert_eq!(ends[0], ends[1]);
 }

@@ -33,7 +33,7 @@ async fn a_write_stays_at_two_calls_to_redis_and_one_to_dynamodb() {
         (json!({ "seat": "A1", "reservation_id": id(1) }), 200),
     ] {
         let (reply, cost) = counted.cost(Call::reserve("1", &body)).await;
-        assert_eq!((reply.status, cost.0, cost.1), (status, 2, calls(&["UpdateItem"])), "{body}");
+        assert_eq!((reply.status, cost.0, cost.1), (status, 2, calls(&["TransactWriteItems"])), "{body}");
     }
     for (body, status) in [
         (json!({ "seat": "B1", "booking_id": id(2) }), 201),
@@ -45,7 +45,7 @@ async fn a_write_stays_at_two_calls_to_redis_and_one_to_dynamodb() {
     }
     counted.cost(Call::get_seats("1")).await;
     let (best, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 1 }))).await;
-    assert_eq!((best.status, cost.0, cost.1), (201, 2, calls(&["UpdateItem"])));
+    assert_eq!((best.status, cost.0, cost.1), (201, 2, calls(&["TransactWriteItems"])));
     let (taken, cost) = counted.cost(Call::book("1", &json!({ "seat": "B1" }))).await;
     assert_eq!((taken.status, cost), (409, (1, calls(&[]), 0.0)), "refused early, in the same round trip");
 }
@@ -57,7 +57,7 @@ async fn a_cold_instance_asks_before_it_reads_a_layout_and_then_does_not_peek() 
     assert_eq!((cost.0, cost.1), (3, calls(&["GetItem", "Query"])));
     counted.world.at(60_000);
     let (reply, cost) = counted.cost(Call::reserve("2", &json!({ "seat": "C1" }))).await;
-    assert_eq!((reply.status, cost.0, cost.1), (201, 2, calls(&["GetItem", "UpdateItem"])));
+    assert_eq!((reply.status, cost.0, cost.1), (201, 2, calls(&["GetItem", "TransactWriteItems"])));
 }
 
 #[tokio::test]

@@ -1,0 +1,457 @@
+//! The record of a reservation: the seats that it was given, until when, and whether its id is spent.
+//!
+//! A seat's own item decides who has the seat. The record is written in the same transaction as the seats, so it answers
+//! what the seats can't: which seats a reservation had that others have by now, and whether the reservation was released.
+//! It is also the index by which the seats of a reservation are found without reading the whole theater.
+//!
+//! Each write demands the `turn` of the version that was read, and raises it. So an attempt that was delayed on the way
+//! is refused as soon as anything about the reservation was decided later.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::change::{Change, Holder};
+use super::items::{self, Item, attribute, n, s};
+use super::{Store, StoreError};
+use crate::rules::caller::Owner;
+use crate::rules::names::{ReservationId, SeatLabel, TheaterId, parse_uuid};
+use crate::rules::time::{EpochMillis, EpochSeconds};
+use crate::tally::Tally;
+
+/// Seats that one reservation may hold. One transaction has room for 100 items. Beside the seats it holds the record, a
+/// booking and the two numbers that are kept of a caller.
+pub const MAX_SEATS_PER_RESERVATION: usize = 96;
+
+/// Seconds for which a record is kept after the end of its last seat. Longer than a delayed request can live, and than
+/// the clocks of two instances differ.
+const KEPT: u32 = 3_600;
+
+/// A reservation, and who asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct ReservationRef<'a> {
+    /// The theater.
+    pub theater: &'a TheaterId,
+    /// The reservation's id.
+    pub id: ReservationId,
+    /// The caller. What belongs to others is not found.
+    pub owner: Option<Owner>,
+    /// The seats that the call is about. `None` means all.
+    pub seats: Option<&'a [SeatLabel]>,
+}
+
+/// A seat that a reservation was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservedSeat {
+    /// The seat.
+    pub seat: SeatLabel,
+    /// When it was given, by the clock of the instance that gave it.
+    pub reserved_at: EpochMillis,
+    /// The stamp of that write.
+    pub stamp: EpochMillis,
+    /// From this instant on the seat is available to everybody.
+    pub expires_at: EpochSeconds,
+    /// The extension that it has had.
+    pub extension: Option<ExtensionMark>,
+}
+
+/// Marks a seat as extended by a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtensionMark {
+    /// The id of the extension. A repeated request has the same.
+    pub id: Uuid,
+    /// A new value for every request. A request recognizes its own work by it.
+    pub token: Uuid,
+    /// The stamp of the extension, in milliseconds.
+    pub at: u64,
+}
+
+/// Seats that were chosen for a request that asked for the best available.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The id of the request.
+    pub(super) id: Uuid,
+    /// What was asked for, as text.
+    pub(super) wish: String,
+    /// The seats.
+    pub(super) seats: Vec<SeatLabel>,
+    /// The token of the request that chose them.
+    pub(super) token: Uuid,
+}
+
+/// Whether a reservation can still be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It can.
+    #[default]
+    Open,
+    /// It was released. Its id is spent.
+    Released,
+}
+
+/// A reservation's record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The version that was read. 0 where there is none.
+    pub(super) turn: u64,
+    pub(super) state: Use,
+    /// Every seat that was given and not given back, run out or not.
+    pub(super) seats: Vec<ReservedSeat>,
+    /// Seats that were given back or booked with it. A delayed request doesn't get them again.
+    pub(super) given_back: Vec<SeatLabel>,
+    pub(super) choices: Vec<Choice>,
+    /// The latest instant by which a caller was answered that seats of it have run out. By then they have, for everybody:
+    /// a clock that is behind doesn't revive them.
+    pub(super) refused_at: EpochMillis,
+    pub(super) expires_at: EpochSeconds,
+}
+
+/// The seats of one call, as they are stored: time, stamp, end, extension, labels.
+type Stored = (u64, u64, u64, Option<StoredMark>, String);
+
+/// An extension as it is stored: id, token, stamp.
+type StoredMark = (String, String, u64);
+
+/// A choice as it is stored: id, wish, labels, token.
+type StoredChoice = (String, String, String, String);
+
+impl ReservedSeat {
+    /// Whether the seat is still reserved.
+    pub fn runs(&self, now: EpochMillis) -> bool {
+        !self.expires_at.reached(now)
+    }
+
+    /// The stamp of the last write of the seat under this reservation.
+    pub fn changed_at(&self) -> EpochMillis {
+        self.extension.map_or(self.stamp, |extension| EpochMillis(extension.at))
+    }
+}
+
+impl Record {
+    /// Reads an item. One whose time to live has passed counts as none, because DynamoDB deletes it some time later.
+    pub(super) fn read(item: &Item, now: EpochMillis) -> Result<Option<Self>, StoreError> {
+        let expires_at = EpochSeconds(items::number(item, attribute::EXPIRES_AT)?);
+        if expires_at.reached(now) {
+            return Ok(None);
+        }
+        let state = match items::text(item, attribute::STATUS)? {
+            "open" => Use::Open,
+            "released" => Use::Released,
+            other => return Err(items::unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
+        };
+        let given_back = match item.get(attribute::GIVEN_BACK) {
+            None => Vec::new(),
+            Some(_) => items::split(items::text(item, attribute::GIVEN_BACK)?)
+                .ok_or_else(|| items::unreadable(item, attribute::GIVEN_BACK, "not seat labels"))?,
+        };
+        Ok(Some(Self {
+            turn: items::number(item, attribute::TURN)?,
+            state,
+            seats: read_seats(item)?,
+            given_back,
+            choices: read_choices(item)?,
+            refused_at: match item.get(attribute::REFUSED_AT) {
+                None => EpochMillis(0),
+                Some(_) => EpochMillis(items::number(item, attribute::REFUSED_AT)?),
+            },
+            expires_at,
+        }))
+    }
+
+    /// The seats that belong to the reservation as it is now.
+    ///
+    /// A reservation that has run out can be made again under the same id. What it had before that is no part of it.
+    pub(super) fn current(&self) -> Vec<&ReservedSeat> {
+        let mut seats: Vec<_> = self.seats.iter().collect();
+        seats.sort_by_key(|seat| seat.reserved_at);
+        let mut ends = EpochSeconds(0);
+        let mut begin = 0;
+        for (place, seat) in seats.iter().enumerate() {
+            if ends.reached(seat.reserved_at) {
+                begin = place;
+            }
+            ends = ends.max(seat.expires_at);
+        }
+        seats.split_off(begin)
+    }
+
+    /// The end of the reservation: that of the first of its running seats.
+    pub(super) fn end(&self, now: EpochMillis) -> Option<EpochSeconds> {
+        self.seats.iter().filter(|seat| seat.runs(now)).map(|seat| seat.expires_at).min()
+    }
+
+    pub(super) fn choice(&self, id: Uuid) -> Option<&Choice> {
+        self.choices.iter().find(|choice| choice.id == id)
+    }
+
+    /// Gives the reservation seats. A seat that it had before counts anew.
+    pub(super) fn give(&mut self, seats: impl IntoIterator<Item = ReservedSeat>, now: EpochMillis) {
+        self.forget_what_ended_long_ago(now);
+        for seat in seats {
+            self.seats.retain(|had| had.seat != seat.seat);
+            self.seats.push(seat);
+        }
+    }
+
+    /// The instant by which its seats are judged.
+    pub(super) fn judged_at(&self, now: EpochMillis) -> EpochMillis {
+        now.max(self.refused_at)
+    }
+
+    /// Whether seats have run out since a caller was last answered so.
+    pub(super) fn more_ended(&self, now: EpochMillis) -> bool {
+        self.current().iter().any(|seat| seat.runs(self.refused_at) && !seat.runs(now))
+    }
+
+    /// Takes seats out of it that are given back.
+    pub(super) fn give_back(&mut self, seats: &[SeatLabel]) {
+        self.seats.retain(|had| !seats.contains(&had.seat));
+        let new = seats.iter().filter(|seat| !self.given_back.contains(seat));
+        let new: Vec<_> = new.cloned().collect();
+        self.given_back.extend(new);
+        // More than this many a caller can only name by going on naming others. The oldest are the least likely to come again.
+        let too_many = self.given_back.len().saturating_sub(MAX_SEATS_PER_RESERVATION);
+        self.given_back.drain(..too_many);
+    }
+
+    /// Ends it: the id is spent.
+    pub(super) fn release(&mut self) {
+        self.state = Use::Released;
+        self.seats.clear();
+        self.given_back.clear();
+    }
+
+    /// Ends what it holds, because it is booked. A delayed request doesn't get these seats again. Others can be reserved.
+    pub(super) fn book(&mut self, seats: &[SeatLabel]) {
+        self.give_back(seats);
+        self.seats.clear();
+    }
+
+    fn forget_what_ended_long_ago(&mut self, now: EpochMillis) {
+        let ended_long_ago = |seat: &ReservedSeat| EpochSeconds(seat.expires_at.0 + u64::from(KEPT)).reached(now);
+        self.seats.retain(|seat| !ended_long_ago(seat));
+    }
+
+    /// The item to write in place of the version that was read.
+    pub(super) fn item(&self, wanted: &ReservationRef<'_>, now: EpochMillis) -> Result<Item, StoreError> {
+        let broken = |error: serde_json::Error| StoreError::Broken(error.to_string());
+        let mut item = items::reservation_key(wanted.theater, wanted.owner, wanted.id);
+        let status = match self.state {
+            Use::Open => "open",
+            Use::Released => "released",
+        };
+        item.insert(attribute::STATUS.to_owned(), s(status));
+        item.insert(attribute::TURN.to_owned(), n(self.turn + 1));
+        item.insert(attribute::EXPIRES_AT.to_owned(), n(self.kept_until(now).0));
+        if !self.seats.is_empty() {
+            let seats = serde_json::to_string(&stored_seats(&self.seats)).map_err(broken)?;
+            item.insert(attribute::HOLDINGS.to_owned(), s(seats));
+        }
+        if !self.given_back.is_empty() {
+            item.insert(attribute::GIVEN_BACK.to_owned(), s(items::join(&self.given_back)));
+        }
+        if !self.choices.is_empty() {
+            let choices: Vec<_> = self.choices.iter().map(stored_choice).collect();
+            item.insert(attribute::CHOICES.to_owned(), s(serde_json::to_string(&choices).map_err(broken)?));
+        }
+        if self.refused_at > EpochMillis(0) {
+            item.insert(attribute::REFUSED_AT.to_owned(), n(self.refused_at.0));
+        }
+        Ok(item)
+    }
+
+    fn kept_until(&self, now: EpochMillis) -> EpochSeconds {
+        let last = self.seats.iter().map(|seat| seat.expires_at).max().unwrap_or_default();
+        let kept = EpochSeconds(last.0 + u64::from(KEPT)).max(now.ends_after(KEPT));
+        kept.max(self.expires_at).min(EpochSeconds::LAST)
+    }
+}
+
+/// Seats of one call follow each other and share what is stored once for them.
+fn stored_seats(seats: &[ReservedSeat]) -> Vec<Stored> {
+    let same = |a: &ReservedSeat, b: &ReservedSeat| {
+        (a.reserved_at, a.stamp, a.expires_at, a.extension) == (b.reserved_at, b.stamp, b.expires_at, b.extension)
+    };
+    let stored = |seats: &[ReservedSeat]| {
+        let first = seats.first()?;
+        let labels = items::join(seats.iter().map(|seat| &seat.seat));
+        let mark = first.extension.map(|mark| (mark.id.to_string(), mark.token.to_string(), mark.at));
+        Some((first.reserved_at.0, first.stamp.0, first.expires_at.0, mark, labels))
+    };
+    seats.chunk_by(same).filter_map(stored).collect()
+}
+
+fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
+    let mut seats = Vec::new();
+    let unreadable = |why| items::unreadable(item, attribute::HOLDINGS, why);
+    for (reserved_at, stamp, expires_at, mark, labels) in parts::<Stored>(item, attribute::HOLDINGS)? {
+        let labels = items::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
+        let mark = mark.map(|(id, token, at)| {
+            let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
+            ids.map(|(id, token)| ExtensionMark { id, token, at }).ok_or_else(|| unreadable("not a UUID"))
+        });
+        let extension = mark.transpose()?;
+        let expires_at = EpochSeconds(expires_at).min(EpochSeconds::LAST);
+        let (reserved_at, stamp) = (EpochMillis(reserved_at), EpochMillis(stamp));
+        let reserved = |seat| ReservedSeat { seat, reserved_at, stamp, expires_at, extension };
+        seats.extend(labels.into_iter().map(reserved));
+    }
+    Ok(seats)
+}
+
+fn stored_choice(choice: &Choice) -> StoredChoice {
+    (choice.id.to_string(), choice.wish.clone(), items::join(&choice.seats), choice.token.to_string())
+}
+
+fn read_choices(item: &Item) -> Result<Vec<Choice>, StoreError> {
+    let unreadable = |why| items::unreadable(item, attribute::CHOICES, why);
+    let read = |(id, wish, labels, token): StoredChoice| {
+        let seats = items::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
+        let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
+        let (id, token) = ids.ok_or_else(|| unreadable("not a UUID"))?;
+        Ok(Choice { id, wish, seats, token })
+    };
+    parts::<StoredChoice>(item, attribute::CHOICES)?.into_iter().map(read).collect()
+}
+
+/// Reads a JSON list. An attribute that isn't there is an empty one.
+fn parts<T: for<'de> Deserialize<'de>>(item: &Item, name: &str) -> Result<Vec<T>, StoreError> {
+    if !item.contains_key(name) {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(items::text(item, name)?).map_err(|error| items::unreadable(item, name, &error.to_string()))
+}
+
+/// A record that was found, and the owner under whose key it was.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) record: Record,
+    pub(super) owner: Option<Owner>,
+}
+
+impl Found {
+    /// The holder of its seats.
+    pub(super) fn holder(&self, id: ReservationId) -> Holder {
+        Holder { reservation: id, owner: self.owner }
+    }
+}
+
+impl Store {
+    /// Finds a reservation's record: the caller's own, or else one that belongs to nobody in particular. One strongly
+    /// consistent GetItem, two for a caller who is signed in and has none.
+    pub(super) async fn record(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Option<Found>, StoreError> {
+        let owners = [wanted.owner, None];
+        for owner in &owners[usize::from(wanted.owner.is_none())..] {
+            let item = self.item(items::reservation_key(wanted.theater, *owner, wanted.id), tally).await?;
+            let record = item.map_or(Ok(None), |item| Record::read(&item, self.clock.now()))?;
+            if let Some(record) = record {
+                return Ok(Some(Found { record, owner: *owner }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Builds the write of a record. It demands the version that was read, or that there is none.
+    pub(super) fn put_record(
+        &self,
+        record: &Record,
+        wanted: &ReservationRef<'_>,
+        now: EpochMillis,
+    ) -> Result<aws_sdk_dynamodb::types::TransactWriteItem, StoreError> {
+        let item = record.item(wanted, now)?;
+        let (condition, value) = match record.turn {
+            0 => ("attribute_not_exists(pk) OR expires_at <= :now", (":now", n(now.seconds().0))),
+            turn => ("turn = :turn", (":turn", n(turn))),
+        };
+        self.put_if(item, condition, Some([(value.0.to_owned(), value.1)].into()))
+    }
+}
+
+/// The least stamp above those that the record knows of, so that most writes find no larger one.
+pub(super) fn stamp_above(seats: &[&ReservedSeat], now: EpochMillis) -> EpochMillis {
+    let highest = seats.iter().map(|seat| seat.changed_at()).max().unwrap_or_default();
+    Change::raised(highest, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seat(label: &str, reserved_at: u64, expires_at: u64) -> ReservedSeat {
+        ReservedSeat {
+            seat: SeatLabel::parse(label).unwrap(),
+            reserved_at: EpochMillis(reserved_at * 1_000),
+            stamp: EpochMillis(reserved_at * 1_000 + 1),
+            expires_at: EpochSeconds(expires_at),
+            extension: None,
+        }
+    }
+
+    fn labels(seats: &[&ReservedSeat]) -> Vec<String> {
+        seats.iter().map(|seat| seat.seat.to_string()).collect()
+    }
+
+    #[test]
+    fn a_seat_that_ran_out_stays_part_of_a_running_reservation() {
+        let record = Record { seats: vec![seat("A1", 10, 12), seat("A2", 11, 600)], ..Record::default() };
+        assert_eq!(labels(&record.current()), ["A1", "A2"]);
+    }
+
+    #[test]
+    fn a_reservation_made_again_after_its_end_has_only_what_it_got_then() {
+        let record = Record { seats: vec![seat("A1", 10, 12), seat("B1", 12, 20)], ..Record::default() };
+        assert_eq!(labels(&record.current()), ["B1"]);
+        let again = Record { seats: vec![seat("A1", 10, 12), seat("A2", 11, 12)], ..Record::default() };
+        assert_eq!(labels(&again.current()), ["A1", "A2"], "nothing came after its end");
+    }
+
+    #[test]
+    fn what_is_given_back_is_remembered_and_bounded() {
+        let mut record = Record { seats: vec![seat("A1", 10, 600), seat("A2", 10, 600)], ..Record::default() };
+        record.give_back(&[SeatLabel::parse("A1").unwrap()]);
+        assert_eq!(labels(&record.current()), ["A2"]);
+        assert_eq!(record.given_back, [SeatLabel::parse("A1").unwrap()]);
+        let many: Vec<_> = (0..200).map(|n| SeatLabel::parse(&format!("B{n}")).unwrap()).collect();
+        record.give_back(&many);
+        assert_eq!(record.given_back.len(), MAX_SEATS_PER_RESERVATION);
+    }
+
+    #[test]
+    fn a_record_past_its_time_to_live_counts_as_none() {
+        let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
+        let wanted = ReservationRef { theater: &theater, id, owner: None, seats: None };
+        let record = Record { seats: vec![seat("A1", 10, 600)], ..Record::default() };
+        let item = record.item(&wanted, EpochMillis(10_000)).unwrap();
+        let kept = 600 + u64::from(KEPT);
+        assert!(Record::read(&item, EpochMillis((kept - 1) * 1_000)).unwrap().is_some());
+        assert!(Record::read(&item, EpochMillis(kept * 1_000)).unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn a_record_is_read_as_it_was_written(
+            seats in prop::collection::vec(("[A-Z][0-9]{1,3}", 0..1_000_u64, 0..4_000_u64, prop::option::of(1..u128::MAX)), 0..20),
+            turn in 0..99_u64,
+            refused_at in 0..9_u64,
+            state in prop_oneof![Just(Use::Open), Just(Use::Released)],
+        ) {
+            let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
+            let wanted = ReservationRef { theater: &theater, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
+            let mark = |id: u128| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::from_u128(id | 1 << 127), at: 5 };
+            let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension)| ReservedSeat {
+                extension: extension.map(mark), ..seat(&label, at, until)
+            }).collect();
+            let chosen = seats.iter().map(|seat| seat.seat.clone()).take(2).collect::<Vec<_>>();
+            let choices = if chosen.is_empty() { vec![] } else {
+                vec![Choice { id: Uuid::from_u128(1), wish: "2 \"x\"".into(), seats: chosen, token: Uuid::from_u128(2) }]
+            };
+            let refused_at = EpochMillis(refused_at);
+            let record = Record { turn, state, seats, choices, refused_at, ..Record::default() };
+            let now = EpochMillis(500_000);
+            let read = Record::read(&record.item(&wanted, now).unwrap(), now).unwrap().unwrap();
+            prop_assert_eq!(read.turn, turn + 1);
+            let same = Record { turn: read.turn, expires_at: read.expires_at, ..record };
+            prop_assert_eq!(read, same);
+        }
+    }
+}

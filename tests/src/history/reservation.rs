@@ -1,0 +1,133 @@
+//! The model's reservation: what it was given, until when, and whether its id is spent.
+
+use boxoffice::rules::time::EpochMillis;
+
+use super::record::{Ask, Record};
+use super::seats::Seats;
+
+/// Everything that is true of a reservation beside the seats themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Reservation {
+    entries: Vec<Entry>,
+    given_back: Seats,
+    /// It was released.
+    pub(super) spent: bool,
+    /// The latest instant by which a caller was answered that seats of it have run out.
+    refused_at: EpochMillis,
+}
+
+/// A seat that a reservation was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Entry {
+    pub(super) seat: usize,
+    pub(super) reserved_at: EpochMillis,
+    pub(super) expires_at: u64,
+    pub(super) extended: Option<Extended>,
+}
+
+/// By which key a seat was extended, and by which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Extended {
+    pub(super) key: u8,
+    pub(super) by: usize,
+}
+
+impl Entry {
+    pub(super) fn runs(&self, now: EpochMillis) -> bool {
+        now.seconds().0 < self.expires_at
+    }
+
+    /// Its end after an extension. No plan asks for more than a reservation may last in all.
+    pub(super) fn later(&self, call: &Record) -> u64 {
+        let Ask::Extend { expires_in, .. } = call.ask else { return self.expires_at };
+        call.now.0.div_ceil(1000) + u64::from(expires_in)
+    }
+
+    pub(super) fn would_end_later(&self, call: &Record) -> bool {
+        self.later(call) > self.expires_at
+    }
+}
+
+impl Reservation {
+    /// One that was released.
+    pub(super) fn spent() -> Self {
+        Self { spent: true, ..Self::default() }
+    }
+
+    pub(super) fn is_spent_for(&self, seats: Seats) -> bool {
+        self.spent || self.given_back.0 & seats.0 != 0
+    }
+
+    /// The instant by which its seats are judged: a clock that is behind doesn't revive what a caller was refused.
+    pub(super) fn judged_at(&self, now: EpochMillis) -> EpochMillis {
+        now.max(self.refused_at)
+    }
+
+    pub(super) fn refuse(&mut self, now: EpochMillis) {
+        let now = self.judged_at(now);
+        let more = self.current_entries().iter().any(|entry| entry.runs(self.refused_at) && !entry.runs(now));
+        if more {
+            self.refused_at = now;
+        }
+    }
+
+    pub(super) fn give(&mut self, entry: Entry) {
+        self.entries.retain(|had| had.seat != entry.seat);
+        self.entries.push(entry);
+    }
+
+    pub(super) fn give_back(&mut self, seats: Seats) {
+        self.entries.retain(|had| !seats.has(had.seat));
+        self.given_back = Seats(self.given_back.0 | seats.0);
+    }
+
+    pub(super) fn book(&mut self, seats: Seats) {
+        self.give_back(seats);
+        self.entries.clear();
+    }
+
+    pub(super) fn extend(&mut self, seat: usize, expires_at: u64, extended: Extended) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.seat == seat) {
+            (entry.expires_at, entry.extended) = (expires_at, Some(extended));
+        }
+    }
+
+    /// The first end of all that run.
+    pub(super) fn end(&self, now: EpochMillis) -> Option<u64> {
+        self.entries.iter().filter(|entry| entry.runs(now)).map(|entry| entry.expires_at).min()
+    }
+
+    pub(super) fn running(&self, now: EpochMillis) -> Seats {
+        set(self.entries.iter().filter(|entry| entry.runs(now)))
+    }
+
+    pub(super) fn current(&self) -> Seats {
+        set(self.current_entries().iter())
+    }
+
+    pub(super) fn running_of_current(&self, now: EpochMillis) -> Seats {
+        set(self.current_entries().iter().filter(|entry| entry.runs(now)))
+    }
+
+    pub(super) fn entry_of_current(&self, seat: usize) -> Option<Entry> {
+        self.current_entries().into_iter().find(|entry| entry.seat == seat)
+    }
+
+    /// What it has as it is now: made again after its end it has nothing of what it had before.
+    fn current_entries(&self) -> Vec<Entry> {
+        let mut entries = self.entries.clone();
+        entries.sort_by_key(|entry| entry.reserved_at);
+        let (mut ends, mut begin) = (0, 0);
+        for (place, entry) in entries.iter().enumerate() {
+            if entry.reserved_at.seconds().0 >= ends {
+                begin = place;
+            }
+            ends = ends.max(entry.expires_at);
+        }
+        entries.split_off(begin)
+    }
+}
+
+fn set<'a>(entries: impl Iterator<Item = &'a Entry>) -> Seats {
+    entries.fold(Seats::default(), |set, entry| set.with(entry.seat))
+}
