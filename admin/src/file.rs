@@ -19,7 +19,7 @@ pub(crate) struct Theater {
     pub(crate) layout: NewLayout,
 }
 
-/// What is wrong with a file: each fault with the path of its field, or with line and column if the file isn't JSON.
+/// The faults of a file, each with the path of its field, or with line and column if the file isn't JSON.
 #[derive(Debug)]
 pub(crate) struct FileError {
     faults: Vec<Fault>,

@@ -70,10 +70,10 @@ struct RowBody<'a> {
     /// Numbers of its seats, where they aren't the entries of `labels`.
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers: Option<Vec<&'a str>>,
-    /// Where its seats are, if they are evenly spaced along a line.
+    /// The places of its seats, if they are evenly spaced along a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<Line>,
-    /// Where its seats are, otherwise.
+    /// The places of its seats, if they aren't.
     #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<Vec<i32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,7 +167,7 @@ fn bounds(places: &[Place]) -> Bounds {
     }
 }
 
-/// A row's seats in the form that takes the fewest bytes; the row's own facts are left out.
+/// Describes a row's seats in the form that takes the fewest bytes. The row's own facts are left out.
 fn row_of<'a>(seats: &[Seat<'a>]) -> RowBody<'a> {
     let first = seats.first().map_or(0, |seat| seat.position);
     let together = (first..).zip(seats).all(|(position, seat)| seat.position == position);

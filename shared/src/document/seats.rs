@@ -7,7 +7,7 @@ use crate::rules::availability::SeatStatus;
 use crate::rules::layout::Layout;
 use crate::rules::plan::{Place, Plan};
 
-/// How seats name their section, row and category.
+/// The way in which seats name their section, row and category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {
     /// Each seat repeats the names.
@@ -21,7 +21,7 @@ pub(crate) enum Naming {
 pub(crate) struct ShownSeat {
     pub(crate) position: usize,
     pub(crate) status: SeatStatus,
-    /// Whether it is reserved under the caller's own reservation.
+    /// It is reserved under the caller's own reservation.
     pub(crate) yours: bool,
 }
 

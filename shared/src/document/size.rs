@@ -53,7 +53,7 @@ fn escaped(body: &impl Serialize) -> usize {
     }
 }
 
-/// Whether every answer of a layout fits.
+/// Returns `true` if every answer of a layout fits.
 pub(super) fn fits(layout: &Layout) -> bool {
     let limits = CallLimits {
         max_seats_per_call: usize::MAX,
@@ -72,7 +72,7 @@ fn largest_seat_map(layout: &Layout) -> usize {
     escaped(&SeatMapBody::of(layout, Naming::Indexes, seats))
 }
 
-/// Whether a document can be put: it isn't too large, and holds no more values than a reader takes.
+/// Returns `true` if a document can be put: it isn't too large, and holds no more values than a reader takes.
 fn can_be_put(body: &LayoutBody<'_>) -> bool {
     let bytes = escaped(body);
     let holds_few = bytes <= FEW_VALUES || serde_json::to_vec(body).is_ok_and(|json| Json::parse(&json).is_ok());

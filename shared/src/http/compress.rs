@@ -81,7 +81,7 @@ fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Whether a client accepts gzip, and doesn't like the plain answer better (RFC 9110, 12.5.3). Without the header it gets what
+/// Returns `true` if a client accepts gzip, and doesn't like the plain answer better (RFC 9110, 12.5.3). Without the header it gets what
 /// every client understands.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity, mut others) = (None, None, None);

@@ -8,7 +8,7 @@ use crate::rules::layout::Layout;
 use crate::rules::text;
 use crate::usecases::SeatsView;
 
-/// How seats are shown.
+/// A form in which seats are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum View {
     /// The labels of those that are available.
@@ -147,7 +147,7 @@ fn json(text: &str) -> Result<String, Problem> {
     serde_json::to_string(text).map_err(Problem::internal)
 }
 
-/// Finds a section by its name, in whichever form of Unicode it was sent.
+/// Finds a section by its name, in any form of Unicode.
 fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
     let sections = layout.plan().sections();
     let name = text::tidy(name).unwrap_or_default();

@@ -72,7 +72,7 @@ pub struct SeatDetails {
     pub number: Option<String>,
     /// A remark for buyers.
     pub note: Option<String>,
-    /// Whether something stands in its view.
+    /// Something stands in its view.
     pub restricted_view: bool,
     /// Its id in another system. No other seat of the layout has it.
     pub external_id: Option<String>,
@@ -132,7 +132,7 @@ pub fn default_number(label: &str) -> &str {
     if digits == 0 { label } else { &label[label.len() - digits..] }
 }
 
-/// Whether a text has the shape of a language tag (BCP 47): `de`, `pt-BR`, `zh-Hant-TW`.
+/// Returns `true` if a text has the shape of a language tag (BCP 47): `de`, `pt-BR`, `zh-Hant-TW`.
 pub fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
     let language = parts.next().unwrap_or_default();
@@ -142,20 +142,20 @@ pub fn is_language_tag(tag: &str) -> bool {
         && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_alphanumeric()))
 }
 
-/// Whether a text can be the kind of a row: a word such as `table`, `box`, `bench` or `standing`.
+/// Returns `true` if a text can be the kind of a row: a word such as `table`, `box`, `bench` or `standing`.
 pub fn is_kind(kind: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c);
     (1..=MAX_KIND).contains(&kind.len()) && kind.bytes().all(allowed)
 }
 
-/// Whether a text can be an external id: visible characters and blanks between them, in whatever form of Unicode.
+/// Returns `true` if a text can be an external id: visible characters and blanks between them, in whatever form of Unicode.
 pub fn is_external_id(id: &str) -> bool {
     (1..=MAX_EXTERNAL_ID).contains(&id.chars().count())
         && id.trim().len() == id.len()
         && !id.chars().any(text::is_hidden)
 }
 
-/// Whether an outline has as many lines and points as it may, within the bounds of coordinates.
+/// Returns `true` if an outline has as many lines and points as it may, within the bounds of coordinates.
 pub fn is_outline(outline: &Outline) -> bool {
     let within = |c: i32| c.unsigned_abs() <= MAX_COORDINATE.unsigned_abs();
     let line = |line: &Vec<Point>| {

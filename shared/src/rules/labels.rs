@@ -48,10 +48,12 @@ impl Labels {
     /// Each is written, and the next one over it unless it is wanted: in a hall half sold nobody can foresee which are, and a
     /// wrong guess costs a processor more than the copy.
     pub fn write(&self, wanted: impl IntoIterator<Item = bool>, out: &mut Vec<u8>) {
-        match self.longest {
-            0..=SHORT => self.write_by::<SHORT>(wanted, out),
-            ..=MIDDLING => self.write_by::<MIDDLING>(wanted, out),
-            _ => self.write_by::<LONG>(wanted, out),
+        if self.longest <= SHORT {
+            self.write_by::<SHORT>(wanted, out);
+        } else if self.longest <= MIDDLING {
+            self.write_by::<MIDDLING>(wanted, out);
+        } else {
+            self.write_by::<LONG>(wanted, out);
         }
     }
 

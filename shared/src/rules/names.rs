@@ -8,7 +8,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct InvalidName {
-    /// What would have been right, as a phrase: "1 to 64 of A-Z a-z 0-9 . _ : -".
+    /// The expected value, as a phrase: "1 to 64 of A-Z a-z 0-9 . _ : -".
     pub expected: &'static str,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Display for SeatLabel {
     }
 }
 
-/// Whether a text is a step in a URL's path (RFC 3986, 5.2.4): clients resolve it, so it never gets here as it was sent.
+/// Returns `true` if a text is a step in a URL's path (RFC 3986, 5.2.4): clients resolve it, so it never gets here as it was sent.
 fn is_dots(text: &str) -> bool {
     text == "." || text == ".."
 }

@@ -13,17 +13,17 @@ pub fn tidy(text: &str) -> Option<String> {
     (!tidied.chars().any(is_hidden)).then(|| tidied.to_owned())
 }
 
-/// Whether a text is what [`tidy`] makes of it.
+/// Returns `true` if a text is what [`tidy`] makes of it.
 pub fn is_tidy(text: &str) -> bool {
     text.trim().len() == text.len() && !text.chars().any(is_hidden) && is_nfc(text)
 }
 
-/// Whether a text is tidy and has so many characters.
+/// Returns `true` if a text is tidy and has so many characters.
 pub fn has_characters(text: &str, counts: std::ops::RangeInclusive<usize>) -> bool {
     counts.contains(&text.chars().count()) && is_tidy(text)
 }
 
-/// Whether a character can't be seen, or changes the order in which others are shown: control characters, and most of what
+/// Returns `true` if a character can't be seen, or changes the order in which others are shown: control characters, and most of what
 /// Unicode calls default-ignorable.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()

@@ -81,7 +81,7 @@ impl Store {
         Err(StoreError::Undecided("the layout keeps changing".to_owned()))
     }
 
-    /// Whether a layout fits into the items that one may take.
+    /// Returns `true` if a layout fits into the items that one may take.
     pub fn fits(layout: &Layout) -> bool {
         layout::fits(layout)
     }

@@ -76,7 +76,7 @@ pub(super) struct Reader {
     labels: Labels,
     external_ids: HashMap<String, Where>,
     details: Details,
-    /// Whether there are more seats than a theater may have.
+    /// There are more seats than a theater may have.
     too_many: bool,
 }
 
@@ -232,7 +232,7 @@ impl Reader {
                 (false, true, None) => None,
                 (_, both, _) => object.fault_of_all(if both { EITHER } else { ONE }),
             };
-            // A row that is wrong keeps its place, so that what is told of those behind it is right.
+            // A row that is wrong keeps its place, so that the places of the rows behind it are right.
             self.rows.push(Row { name: name.clone().unwrap_or_default(), section: section.index });
             name.and(read)
         })
@@ -320,7 +320,7 @@ impl Reader {
         }
     }
 
-    /// Whether an external id is that of no other seat.
+    /// Returns `true` if an external id is that of no other seat.
     fn is_new(&mut self, object: &Object<'_, '_, '_>, id: &str, place: Where) -> bool {
         match self.external_ids.entry(id.to_owned()) {
             Entry::Vacant(free) => {
@@ -345,7 +345,7 @@ impl Reader {
         })
     }
 
-    /// Whether so many more seats fit into a theater. Where they don't, none is made.
+    /// Returns `true` if so many more seats fit into a theater. Where they don't, none is made.
     fn has_room(&mut self, seats: usize) -> bool {
         self.too_many |= seats > MAX_SEATS - self.seats.len();
         !self.too_many

@@ -218,7 +218,7 @@ fn what_is_wrong_is_named_by_its_path() {
         (with("", "extra", json!([])), "extra", "a JSON object"),
         (with("", "extra", json!({ "a": "x".repeat(2_048) })), "extra", "2048 bytes"),
         (with("", "stage", json!({ "label": "" })), "stage.label", "1 to 64"),
-        (with("/sections/0", "outline", line(2)), "sections[0].outline", "3 to 200 points"),
+        (with("/sections/0", "outline", line(1)), "sections[0].outline", "3 to 200 points"),
         (with("/sections/0", "outline", line(201)), "sections[0].outline", "3 to 200 points"),
         (with("/sections/0", "outline", json!([line(3), line(2)])), "sections[0].outline[1]", "3 to 200 points"),
         (
@@ -310,11 +310,14 @@ fn hostile_documents_of_4_mb_are_refused_in_linear_time() {
 }
 
 /// A hall of 20,000 seats in rows of 40, all on curves.
-fn curved(label: impl Fn(usize, usize) -> String) -> Value {
-    let seat = |row: usize, n: usize| json!({ "seat": label(row, n), "x": (n as i32 - 20) * 50 + row as i32 % 7, "y": row as i32 * 90 + (n as i32 - 20).pow(2) / 3, "category": "standard" });
-    let row =
-        |row: usize| json!({ "row": row.to_string(), "seats": (1..=40).map(|n| seat(row, n)).collect::<Vec<_>>() });
-    let section = |s: usize| json!({ "section": format!("Block {s}"), "rows": (s * 25..s * 25 + 25).map(row).collect::<Vec<_>>() });
+fn curved(label: impl Fn(i32, i32) -> String) -> Value {
+    let seat = |row: i32, n: i32| {
+        let (x, y) = ((n - 20) * 50 + row % 7, row * 90 + (n - 20).pow(2) / 3);
+        json!({ "seat": label(row, n), "x": x, "y": y, "category": "standard" })
+    };
+    let row = |row: i32| json!({ "row": row.to_string(), "seats": (1..=40).map(|n| seat(row, n)).collect::<Vec<_>>() });
+    let rows = |section: i32| (section * 25..section * 25 + 25).map(row).collect::<Vec<_>>();
+    let section = |section: i32| json!({ "section": format!("Block {section}"), "rows": rows(section) });
     json!({ "name": "Arena", "categories": [{ "category": "standard", "price": 5000, "currency": "EUR" }],
         "sections": (0..20).map(section).collect::<Vec<_>>() })
 }
@@ -338,7 +341,9 @@ fn a_map_leads_back_to_every_seat() {
                 let label = format!("{}{}", row["prefix"].as_str().unwrap(), rest.as_str().unwrap());
                 let number = |name: &str, step: &str| {
                     let line = &row["line"];
-                    let along = |line: &Value| line[name].as_i64().unwrap() + at as i64 * line[step].as_i64().unwrap();
+                    let along = |line: &Value| {
+                        line[name].as_i64().unwrap() + i64::try_from(at).unwrap() * line[step].as_i64().unwrap()
+                    };
                     if line.is_object() { along(line) } else { row[name][at].as_i64().unwrap() }
                 };
                 let position = row["first"]

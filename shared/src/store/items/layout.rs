@@ -103,7 +103,7 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
     Ok((item, parts.collect()))
 }
 
-/// Whether a layout fits into as many items as one may take.
+/// Returns `true` if a layout fits into as many items as one may take.
 pub(in crate::store) fn fits(layout: &Layout) -> bool {
     let most = MOST_PARTS * MOST_BYTES;
     let columns = columns(layout, Some(join(layout.seats())));

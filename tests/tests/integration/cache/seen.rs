@@ -64,7 +64,7 @@ fn is_told((reply, cost, bytes): &Asked, seen: &Reply) {
 #[tokio::test]
 async fn who_has_seen_what_is_there_is_told_so_in_a_few_bytes() {
     let seeing = Seeing::new().await;
-    for query in ["", "view=map", "section="] {
+    for query in ["", "view=map", "view=states"] {
         let look = Call::get_seats("1").query(query);
         let seen = seeing.seen(&look).await;
         is_told(&seeing.again(&look, &seen).await, &seen);
