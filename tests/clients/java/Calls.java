@@ -134,6 +134,8 @@ public final class Calls {
   private void showMap() throws Exception {
     HallMap hall = seats.getMap(THEATER, null, null);
     equal(hall.getName(), "Client", "name");
+    MapRow row = hall.getRows().get(0);
+    equal(row.getPrefix() + row.getLabels().get(7), "S-A-8", "label");
     equal(hall.getLimits().getMaxSeatsPerCall(), 10, "limits");
   }
 
@@ -233,7 +235,7 @@ public final class Calls {
   }
 
   private void refuseDeletion() throws Exception {
-    Problem problem = problem(409, "seats_in_use", () -> theaters.deleteTheater(THEATER, null));
+    Problem problem = problem(409, "seats_in_use", () -> theaters.deleteTheater(THEATER, null, null));
     List<String> named = problem.getSeats().stream().map(ProblemSeat::getSeat).toList();
     equal(named, List.of("S-A-1", "S-A-7", "S-A-8"), "seats");
   }
@@ -242,7 +244,7 @@ public final class Calls {
     String empty = THEATER + "-empty";
     theaters.putTheater(empty, new LayoutRequest(new LayoutOfSeats().name("Empty").seats(List.of("A1"))), null, null);
     for (int times = 0; times < 2; times++) {
-      equal(theaters.deleteTheaterWithHttpInfo(empty, null).getStatusCode(), 204, "status");
+      equal(theaters.deleteTheaterWithHttpInfo(empty, null, null).getStatusCode(), 204, "status");
     }
   }
 

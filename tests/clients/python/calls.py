@@ -123,6 +123,7 @@ class Calls:
     def get_map_shows_the_hall(self) -> None:
         hall = expect(HallMap, get_map.sync(THEATER, client=self.client))
         assert (hall.name, hall.limits.max_seats_per_call) == ("Client", 10)
+        assert hall.rows[0].prefix + hall.rows[0].labels[7] == "S-A-8"
 
     def reserve_takes_one_seat(self) -> None:
         response = reserve.sync_detailed(THEATER, client=self.client, body=ReserveSeat(seat="S-A-1"))

@@ -121,6 +121,8 @@ await call("getMap shows the hall", async () => {
   const { data } = await client.GET("/theaters/{theaterId}/map", { params: { path } });
   equal(data?.name, "Client", "name");
   equal(data?.limits.max_seats_per_call, 10, "limits");
+  const row = must(data?.rows[0], "row");
+  equal(`${row.prefix}${row.labels[7]}`, "S-A-8", "label");
 });
 
 await call("reserve takes one seat", async () => {
