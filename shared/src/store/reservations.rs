@@ -481,7 +481,7 @@ fn extendable(
 ) -> Result<Vec<ReservedSeat>, ExtendOutcome> {
     let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).collect();
     let by_this = |seat: &&ReservedSeat| seat.extension.is_some_and(|mark| mark.id == extension.id);
-    if running.iter().any(|seat| by_this(seat)) {
+    if running.iter().any(by_this) {
         return Err(ExtendOutcome::Replayed(running.into_iter().cloned().collect()));
     }
     if running.is_empty() {

@@ -310,7 +310,7 @@ impl Reserving<'_> {
     /// The outcome where the reservation would hold too many seats.
     fn full(&self) -> Option<ReserveOutcome> {
         let next = self.next_record().seats.len();
-        (next > MAX_SEATS_PER_RESERVATION).then(|| ReserveOutcome::Full(self.record.seats.len()))
+        (next > MAX_SEATS_PER_RESERVATION).then_some(ReserveOutcome::Full(self.record.seats.len()))
     }
 
     fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {
