@@ -200,7 +200,8 @@ async fn a_reservation_made_by_the_server_can_grow() {
     ] {
         let world = World::new().await;
         let made = call.send(&world.office).await;
-        let grown = json!({ "quantity": 1, "reservation_id": made.body["reservation_id"] });
+        let free = ["A1", "B1"].into_iter().find(|seat| !made.seats().contains(seat));
+        let grown = json!({ "seat": free, "reservation_id": made.body["reservation_id"] });
         let grown = Call::reserve("1", &grown).send(&world.office).await;
         assert_eq!((grown.status, &grown.body["reservation_id"]), (201, &made.body["reservation_id"]));
     }
