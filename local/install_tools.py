@@ -67,7 +67,7 @@ def main(arguments):
         "run": (RUN_PACKAGES, install_run),
         "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
-        "contract": ([*CONTRACT_PACKAGES, CONTRACT_LOCK.read_text()], install_contract),
+        "contract": ([*CONTRACT_PACKAGES, contract_lock()], install_contract),
         "budgets": (["valgrind"], install_valgrind),
         "deploy": (DEPLOY_PACKAGES, install_deploy),
         "bench": (BENCH_PACKAGES, install_bench),
@@ -87,6 +87,11 @@ def main(arguments):
     except KeyboardInterrupt:
         print("setup: interrupted; the next start begins again with what is missing", file=sys.stderr)
         sys.exit(130)
+
+
+def contract_lock():
+    """The pinned npm packages. A copy of this script elsewhere has none."""
+    return CONTRACT_LOCK.read_text() if CONTRACT_LOCK.is_file() else ""
 
 
 def interrupt(*_):

@@ -54,7 +54,7 @@ pub struct Setup {
     pub warm_theaters: Vec<TheaterId>,
     /// How many proxies' word on an address counts.
     pub trusted_proxies: usize,
-    /// Seats that a signed-in caller may have booked in a theater; 0 sets no limit.
+    /// Seats that a signed-in caller may have booked in a theater. 0 sets no limit.
     pub max_booked_per_caller: usize,
     /// Only reserved seats can be booked.
     pub booking_needs_reservation: bool,

@@ -165,8 +165,8 @@ pub fn is_outline(outline: &Outline) -> bool {
 }
 
 impl Details {
-    /// Checks every detail, and that it belongs to a part of the plan. Readers of documents have checked the same by then; this
-    /// is for everything else that makes layouts.
+    /// Checks every detail, and that it belongs to a part of the plan. The readers of documents check the same. This covers
+    /// layouts that are made in another way.
     pub(super) fn check(&self, plan: &Plan) -> Result<(), InvalidPlan> {
         let checks = [
             ("names", names(&self.names, MAX_NAME)),

@@ -65,7 +65,7 @@ pub struct Standing {
     pub activity: Activity,
     /// The budget's limit.
     pub limit: Limit,
-    /// How many more units would be let through at once.
+    /// The number of units that would still be let through at once.
     pub remaining: u64,
     /// Whole seconds, rounded up, until it would be the whole burst again.
     pub reset: u64,
@@ -125,7 +125,8 @@ impl Limit {
         self.per_minute
     }
 
-    /// What one unit takes of the budget. Rounded up, so that a minute never lets more through than was said.
+    /// The share of the budget that one unit uses, in microseconds. It is rounded up, so that a minute never lets through
+    /// more than the limit.
     pub fn interval(self) -> u64 {
         60_000_000_u64.div_ceil(u64::from(self.per_minute))
     }

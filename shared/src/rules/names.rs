@@ -88,7 +88,7 @@ fn is_dots(text: &str) -> bool {
 /// What a caller's id looks like. Nil is refused: it is what a client sends that forgot to make one.
 const EXPECTED_UUID: &str = "a UUID (not nil)";
 
-/// Whether an id has the version (8) of those that the server makes, at random or from an `Idempotency-Key`.
+/// Returns whether an id has version 8: the server made it, at random or from an `Idempotency-Key`.
 ///
 /// A caller can't make a booking or a reservation under such an id of their own. So no caller can occupy the id that
 /// the key of another would lead to.

@@ -32,7 +32,7 @@ pub struct BookRequest<'a> {
     pub from: From<'a>,
     /// The caller, who will own the booking. Reservations of others are not theirs.
     pub owner: Option<Owner>,
-    /// How many seats its owner may have booked in this theater, if that is limited.
+    /// The most seats that its owner may have booked in this theater, if that is limited.
     pub limit: Option<BookingLimit>,
 }
 
@@ -57,7 +57,7 @@ pub struct WholeReservation {
     pub(super) stamp: EpochMillis,
 }
 
-/// How many seats one caller may have booked in one theater.
+/// The limit of the seats that one caller may have booked in one theater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BookingLimit {
     /// The caller.

@@ -44,8 +44,8 @@ pub struct StandingBooking {
 }
 
 impl Store {
-    /// Reads a booking: the caller's own, or else one that belongs to nobody in particular. One strongly consistent
-    /// GetItem, two for a caller who is signed in and has none.
+    /// Reads a booking: the caller's own, or else one without an owner. One strongly consistent GetItem, two for a
+    /// signed-in caller who has none.
     pub async fn booking(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<StandingBooking>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {

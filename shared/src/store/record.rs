@@ -70,7 +70,7 @@ pub struct ExtensionMark {
 pub(super) struct Choice {
     /// The id of the request.
     pub(super) id: Uuid,
-    /// What was asked for, as text.
+    /// The request, as text.
     pub(super) wish: String,
     /// The seats.
     pub(super) seats: Vec<SeatLabel>,
@@ -78,7 +78,7 @@ pub(super) struct Choice {
     pub(super) token: Uuid,
 }
 
-/// Whether a reservation can still be used.
+/// The state of a reservation id: in use or spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Use {
     /// It can.
@@ -115,7 +115,7 @@ type StoredMark = (String, String, u64);
 type StoredChoice = (String, String, String, String);
 
 impl ReservedSeat {
-    /// Whether the seat is still reserved.
+    /// Returns true while the seat is reserved.
     pub fn runs(&self, now: EpochMillis) -> bool {
         !self.expires_at.reached(now)
     }
@@ -183,7 +183,7 @@ impl Record {
         self.choices.iter().find(|choice| choice.id == id)
     }
 
-    /// Gives the reservation seats. A seat that it had before counts anew.
+    /// Adds seats to the reservation. A seat that it had before is replaced.
     pub(super) fn give(&mut self, seats: impl IntoIterator<Item = ReservedSeat>, now: EpochMillis) {
         self.forget_what_ended_long_ago(now);
         for seat in seats {
@@ -197,7 +197,7 @@ impl Record {
         now.max(self.refused_at)
     }
 
-    /// Whether seats have run out since a caller was last answered so.
+    /// Returns true if seats have ended since the last refusal of a booking.
     pub(super) fn more_ended(&self, now: EpochMillis) -> bool {
         self.current().iter().any(|seat| seat.runs(self.refused_at) && !seat.runs(now))
     }
@@ -336,8 +336,8 @@ impl Found {
 }
 
 impl Store {
-    /// Finds a reservation's record: the caller's own, or else one that belongs to nobody in particular. One strongly
-    /// consistent GetItem, two for a caller who is signed in and has none.
+    /// Finds a reservation's record: the caller's own, or else one without an owner. One strongly consistent GetItem, two
+    /// for a signed-in caller who has none.
     pub(super) async fn record(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Option<Found>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {

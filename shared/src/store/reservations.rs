@@ -55,7 +55,7 @@ pub enum ToBook {
     None,
 }
 
-/// What a reservation's record says of a request that comes again.
+/// The result of a repeated request, from the reservation's record.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Remembered {
     /// Nothing: it is the first.
@@ -126,7 +126,7 @@ impl ReservedSeat {
 impl Store {
     /// Reads a reservation: its record, and the items of its seats (strongly consistent).
     ///
-    /// A seat whose item can't be read is left out. Nobody can buy or free it until it is repaired.
+    /// A seat whose item can't be read is left out. It can't be booked or released until it is repaired.
     pub async fn reservation(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Reservation, StoreError> {
         let Some(found) = self.record(wanted, tally).await? else { return Ok(Reservation::None) };
         let seats = asked_for(found.record.current(), wanted);
@@ -185,8 +185,8 @@ impl Store {
 
     /// Reads a reservation that is to be booked as a whole.
     ///
-    /// Where seats have run out, the record is written again before the caller hears of it. So an earlier attempt to book
-    /// it that was delayed on the way is refused from then on, and the answer stays true.
+    /// Where seats have ended, the record is written again before the caller is answered. So an earlier, delayed attempt to
+    /// book it is refused from then on, and the answer stays true.
     pub async fn reservation_to_book(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ToBook, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
         loop {
@@ -399,7 +399,7 @@ impl Store {
 }
 
 impl super::change::Holder {
-    /// Whether a seat is reserved under this reservation, run out or not. A seat that can't be read is not.
+    /// Returns true if a seat is reserved under this reservation, ended or not. A seat that can't be read is not.
     fn has(&self, item: &Item) -> bool {
         SeatItem::read(item).is_ok_and(|seat| {
             let reserved = matches!(seat.slot.state, SeatState::Reserved { .. }) && !seat.removed;
@@ -481,7 +481,7 @@ fn extendable(
 ) -> Result<Vec<ReservedSeat>, ExtendOutcome> {
     let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).collect();
     let by_this = |seat: &&ReservedSeat| seat.extension.is_some_and(|mark| mark.id == extension.id);
-    if running.iter().any(|seat| by_this(seat)) {
+    if running.iter().any(by_this) {
         return Err(ExtendOutcome::Replayed(running.into_iter().cloned().collect()));
     }
     if running.is_empty() {

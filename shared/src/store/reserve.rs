@@ -46,7 +46,7 @@ pub struct ReserveRequest<'a> {
 pub struct Wish<'a> {
     /// The id of the request.
     pub id: Uuid,
-    /// What was asked for, as text. Another text under the same id is another request.
+    /// The request, as text. Another text under the same id is another request.
     pub text: &'a str,
 }
 
@@ -55,7 +55,7 @@ pub struct Wish<'a> {
 pub struct ChosenBefore {
     /// The seats.
     pub seats: Vec<SeatLabel>,
-    /// What was asked for then.
+    /// The request of that time.
     pub wish: String,
 }
 
@@ -113,15 +113,15 @@ struct Reserving<'a> {
     token: Uuid,
     /// Written with the seats, so that this request recognizes its own work when an answer was lost.
     request_token: Uuid,
-    /// How the set of the owner's seats is to be written.
+    /// The change of the set of the owner's seats.
     owners_seats: Seats,
 }
 
 impl Store {
     /// Reserves available seats.
     ///
-    /// Repeating it is safe. A seat is changed only while it is available. A reservation that already holds it is told
-    /// apart from a stranger's by what the refusal brings back. When the answer to an attempt was lost, the next
+    /// Repeating it is safe. A seat is changed only while it is available. The old item in the
+    /// refusal shows whether this reservation or another one holds it. When the answer to an attempt was lost, the next
     /// attempt finds its own token under the seats and reports them as reserved, not as already held.
     ///
     /// A first request makes one call. A request that adds to a reservation makes two: the refusal of the first brings
@@ -300,7 +300,7 @@ impl Reserving<'_> {
         Some(ReserveOutcome::ChosenBefore(before))
     }
 
-    /// The outcome where seats were given back before, or booked, and nobody has them now.
+    /// The outcome where seats were given back or booked before, and are free now.
     fn given_back(&self) -> Option<ReserveOutcome> {
         let given_back = self.request.seats.labels().filter(|seat| self.record.given_back.contains(seat));
         let given_back: Vec<_> = given_back.cloned().collect();
@@ -310,7 +310,7 @@ impl Reserving<'_> {
     /// The outcome where the reservation would hold too many seats.
     fn full(&self) -> Option<ReserveOutcome> {
         let next = self.next_record().seats.len();
-        (next > MAX_SEATS_PER_RESERVATION).then(|| ReserveOutcome::Full(self.record.seats.len()))
+        (next > MAX_SEATS_PER_RESERVATION).then_some(ReserveOutcome::Full(self.record.seats.len()))
     }
 
     fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {

@@ -81,7 +81,7 @@ pub enum BookError {
     Store(#[from] StoreError),
 }
 
-/// How often a reservation that changes meanwhile is read again.
+/// The most reads of a reservation that keeps changing.
 const TRIES: u32 = 4;
 
 /// Everything that is the same for each attempt of a request.

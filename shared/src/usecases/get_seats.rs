@@ -111,8 +111,8 @@ impl BoxOffice {
 
     /// Refuses a section that the theater doesn't have, before anything is read for it.
     ///
-    /// Where this instance knows the layout, a refusal draws on no budget. Else the layout has to be read for it, and that
-    /// draws.
+    /// A refusal uses none of the caller's budget where this instance knows the layout. Otherwise the layout is read, and
+    /// that uses some.
     async fn check_section(&self, theater: &TheaterId, section: &str, tally: &Tally) -> Result<(), GetSeatsError> {
         let has = |layout: &Layout| layout.plan().sections().iter().any(|name| name == section);
         let known = self.layouts.known(theater);

@@ -83,7 +83,7 @@ pub struct Terms {
     pub longest_reservation: u32,
     /// Seats that one signed-in caller may have reserved at once; 0 sets no limit.
     pub max_reserved_per_caller: usize,
-    /// Seats that one signed-in caller may have booked in a theater; 0 sets no limit.
+    /// Seats that one signed-in caller may have booked in a theater. 0 sets no limit.
     pub max_booked_per_caller: usize,
     /// Only seats can be booked that the caller has reserved before.
     pub booking_needs_reservation: bool,

@@ -34,7 +34,7 @@ pub struct ReservationView {
     pub expires_at: EpochSeconds,
     /// The instant from which seconds are counted.
     pub now: EpochMillis,
-    /// Whether each seat has had its extension.
+    /// True if each seat has had its extension.
     pub extended: bool,
 }
 
@@ -140,7 +140,7 @@ impl BoxOffice {
         Ok(Extended { view: self.reservation_view(ask, seats, tally).await, replayed })
     }
 
-    /// Tells a reservation that isn't there from a theater that isn't.
+    /// Finds out whether the reservation or the theater is missing.
     async fn not_found(&self, ask: &ReservationAsk, tally: &Tally) -> ReservationError {
         match self.layouts.get(&ask.theater, tally).await {
             Ok(Some(_)) => ReservationError::NotFound,

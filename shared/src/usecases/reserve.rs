@@ -189,7 +189,7 @@ pub(super) fn reservation_id(given: Option<RequestId<ReservationId>>) -> Reserva
     given.map_or_else(|| ReservationId(entropy::new_id()), RequestId::id)
 }
 
-/// Whether a reservation has to exist already. The caller names an id that only the server makes.
+/// Returns true if a reservation has to exist already, because the caller names an id that only the server makes.
 pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
     matches!(given, Some(RequestId::Given(id)) if is_made_here(id.0))
 }

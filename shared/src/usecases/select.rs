@@ -32,7 +32,7 @@ pub enum SelectError {
 }
 
 impl SelectError {
-    /// Whether the theater or a seat of it isn't there, which a change of the layout can cause.
+    /// Returns true if the theater or a seat of it is missing, which a change of the layout can cause.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::TheaterNotFound | Self::SeatNotFound(_))
     }

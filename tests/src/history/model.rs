@@ -391,7 +391,7 @@ impl Theater {
 }
 
 impl Booking {
-    /// Whether a request asks for the same as the one that made it.
+    /// Returns true if a request equals the one that made it.
     fn is_asked_for(&self, ask: &Ask) -> bool {
         match ask {
             Ask::Book { seats, .. } => *seats == self.seats,

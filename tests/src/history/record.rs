@@ -108,9 +108,9 @@ pub enum Answer {
     },
     /// 201, or 200 for a repeat: booked.
     Booked {
-        /// Which seats.
+        /// The seats that were booked.
         seats: Seats,
-        /// Under which id.
+        /// The booking's id.
         booking: Uuid,
         /// When, in epoch seconds.
         booked_at: u64,

@@ -113,7 +113,7 @@ impl Reservation {
         self.current_entries().into_iter().find(|entry| entry.seat == seat)
     }
 
-    /// What it has as it is now: made again after its end it has nothing of what it had before.
+    /// Its current seats. A reservation that was made again after its end has none of its earlier seats.
     fn current_entries(&self) -> Vec<Entry> {
         let mut entries = self.entries.clone();
         entries.sort_by_key(|entry| entry.reserved_at);

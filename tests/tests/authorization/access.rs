@@ -62,9 +62,9 @@ async fn anothers_reservation_is_not_found() {
     }
     // It is answered as a repeat would be, and frees nothing.
     assert_eq!(site.send_as("mallory", Method::DELETE, &own, &Value::Null).await.status, 204);
-    for call in ["reserve", "book"] {
+    for (call, code) in [("reserve", "reservation_released"), ("book", "seat_unavailable")] {
         let answer = site.send_as("mallory", Method::POST, &format!("/theaters/1/{call}"), &body).await;
-        assert_eq!(answer.code(), (409, "seat_unavailable"), "{call}");
+        assert_eq!(answer.code(), (409, code), "{call}");
     }
     let mine = site.send_as("alice", Method::GET, &own, &Value::Null).await;
     assert_eq!((mine.status, &mine.body["seats"]), (200, &json!(["A1"])));
@@ -82,7 +82,7 @@ async fn anothers_booking_is_not_found() {
         assert_eq!(answer.code(), (404, "booking_not_found"), "{method}");
     }
     let replay = site.send_as("mallory", Method::POST, "/theaters/1/book", &body).await;
-    assert_eq!(replay.code(), (422, "idempotency_key_reused"), "nor replayed to others");
+    assert_eq!(replay.code(), (409, "seat_unavailable"), "nor replayed to others");
     assert_eq!(site.send_as("alice", Method::GET, &own, &Value::Null).await.body["status"], "booked");
     assert_eq!(site.send_as("alice", Method::DELETE, &own, &Value::Null).await.status, 204);
 }
@@ -93,7 +93,7 @@ async fn claims_that_a_caller_writes_into_the_request_are_not_believed() {
     let body = json!({ "seat": "A3", "reservation_id": id });
     assert_eq!(site.send_as("alice", Method::POST, "/theaters/1/reserve", &body).await.status, 201);
     let claims = json!({ "jwt": { "claims": { "sub": "alice", "scope": "boxoffice/admin" } } }).to_string();
-    let request = hyper::Request::get(format!("{}/theaters/1/reservations/{id}?sub=alice", site.url))
+    let request = hyper::Request::get(format!("{}/theaters/1/reservations/{id}", site.url))
         .header("authorization", site.token("mallory"))
         .header("x-amzn-request-context", json!({ "authorizer": claims }).to_string())
         .header("requestcontext", &claims)
@@ -118,6 +118,7 @@ async fn theaters_are_changed_by_tokens_with_the_scope_only() {
         json!({}),
         json!({ "scope": "boxoffice/adm openid" }),
         json!({ "scope": "boxoffice/administrator" }),
+        json!({ "scope": "[boxoffice/admin]" }),
         json!({ "scp": ["openid"] }),
         json!({ "scopes": "boxoffice/admin", "roles": ["boxoffice/admin"] }),
     ] {
@@ -127,10 +128,9 @@ async fn theaters_are_changed_by_tokens_with_the_scope_only() {
             assert_eq!(answer.code(), (403, "forbidden"), "{claims}");
         }
     }
-    // As a text or a list, as `scope` or `scp`: issuers differ.
+    // Issuers differ: `scope` is a text, `scp` a text or a list.
     for (n, claims) in [
         json!({ "scope": "openid boxoffice/admin" }),
-        json!({ "scope": ["boxoffice/admin", "openid"] }),
         json!({ "scp": "boxoffice/admin" }),
         json!({ "scp": ["openid", "boxoffice/admin"] }),
         json!({ "scope": "openid", "scp": ["boxoffice/admin"] }),

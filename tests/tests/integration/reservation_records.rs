@@ -1,5 +1,5 @@
-//! What the record of a reservation is for: whole carts, refusals that stay true, repeats that don't depend on the layout,
-//! and limits that no race gets around.
+//! The uses of a reservation's record: whole carts, refusals that stay true, repeats that don't depend on the layout, and
+//! limits that no race gets around.
 
 use boxoffice::clock::Clock;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
@@ -323,4 +323,52 @@ async fn an_extension_and_the_limit_never_disagree() {
         let reserved = look.body["reserved"].as_u64().unwrap();
         assert!(reserved <= 20, "{extension_first}: {reserved} reserved; extended {held}, others {others:?}");
     }
+}
+
+/// Lets a caller extend two full carts just before their end, on an instance whose clock is behind, while others are reserved
+/// and one is released, all at once. However these fall, no more than the limit is reserved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
+    const HOUR: u64 = 3_600_000;
+    let rounds = std::env::var("ROUNDS").map_or(60, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    let world = World::new().await;
+    let late_clock = Clock::manual(START);
+    let late = world.instance(late_clock.clone()).await;
+    let seats: Vec<_> = (0..50).map(|n| format!("S{n}")).collect();
+    world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let mut random = fastrand::Rng::with_seed(13);
+    let (mut extended, mut refused) = (0, 0);
+    for round in 0..rounds {
+        let (start, reservation) = (round * HOUR, |n: usize| id(1 + u128::from(round) * 10 + n as u128));
+        let reserve = |n: usize, expires_in: u32| {
+            let seats = &seats[10 * n..10 * n + 10];
+            let body = json!({ "seats": seats, "reservation_id": reservation(n), "expires_in": expires_in });
+            Call::reserve("hall", &body).signed_in("ann")
+        };
+        let extend = |n: usize| Call::extend("hall", &reservation(n), &json!({ "expires_in": 1_700 })).signed_in("ann");
+        world.at(start);
+        for n in 0..2 {
+            assert_eq!(reserve(n, 1).send(&world.office).await.status, 201, "round {round}");
+        }
+        let end = START.0 + start + 1_000;
+        late_clock.set(boxoffice::rules::time::EpochMillis(end - random.u64(1..15)));
+        world.at(start + 1_000 - 2 + random.u64(0..5));
+        let others = [reserve(2, 1_700), reserve(3, 1_700), reserve(4, 1_700)];
+        let mut calls = vec![(&late, extend(0)), (&late, extend(1))];
+        calls.extend(others.into_iter().map(|call| (&world.office, call)));
+        if random.bool() {
+            calls.push((&world.office, Call::release("hall", &reservation(random.usize(0..4))).signed_in("ann")));
+        }
+        random.shuffle(&mut calls);
+        let calls = calls.iter().map(|(office, call)| call.send(office));
+        let replies = futures_util::future::join_all(calls).await;
+        world.at(start + 1_100);
+        let look = Call::get_seats("hall").query("consistent=true").send(&world.office).await;
+        let reserved = look.body["reserved"].as_u64().unwrap();
+        let codes: Vec<_> = replies.iter().map(|reply| (reply.status, reply.text.clone())).collect();
+        assert!(reserved <= 20, "round {round}: {reserved} reserved after {codes:?}");
+        extended += replies.iter().filter(|reply| !reply.body["extended"].is_null()).count();
+        refused += replies.iter().filter(|reply| reply.status == 409).count();
+    }
+    assert!(extended > 0 && refused > 0, "{extended} extended, {refused} refused: the rounds tried nothing");
 }

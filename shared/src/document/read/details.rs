@@ -11,7 +11,7 @@ use crate::rules::details::{
 use crate::rules::plan::{MAX_COORDINATE, MAX_PART_NAME, Point};
 use crate::rules::text::{has_characters, tidy};
 
-/// What a text has to be: the number of its characters, in words.
+/// The expected form of a text: the number of its characters, in words.
 #[derive(Clone, Copy)]
 pub(super) struct TextExpected {
     noun: &'static str,
@@ -128,7 +128,7 @@ pub(super) fn stage(node: Node<'_, '_>) -> Option<Stage> {
     node.object(&["label", "outline"], |object| Some(Stage { label: label(object), outline: optional_outline(object) }))
 }
 
-/// Reads what a section has besides its name and rows.
+/// Reads a section's optional fields.
 pub(super) fn section(object: &Object<'_, '_, '_>) -> SectionDetails {
     SectionDetails {
         label: label(object),
@@ -148,7 +148,7 @@ pub(super) fn kind(node: Node<'_, '_>) -> Option<String> {
     node.parsed(expected, |kind| if is_kind(kind) { Ok(kind.to_owned()) } else { Err(()) })
 }
 
-/// Reads what a seat has besides label, place and category.
+/// Reads a seat's optional fields.
 pub(super) fn seat(object: &Object<'_, '_, '_>) -> SeatDetails {
     SeatDetails {
         number: object.optional("number", |node| text(node, TextExpected::text(MAX_NUMBER))),

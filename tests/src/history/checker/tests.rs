@@ -53,7 +53,7 @@ fn look(begin: u64, end: u64, available: Seats, reserved: usize, booked: usize) 
     call(begin, end, Ask::Look { consistent: true }, Answer::Seen { available, reserved, booked, hit: false })
 }
 
-/// Booked, by whichever seats were asked for: [`book`] fills them in.
+/// A booking's answer, whose seats [`book`] fills in.
 fn booked(booking: Uuid, replayed: bool) -> Answer {
     Answer::Booked { seats: A, booking, booked_at: NOW, replayed }
 }

@@ -113,7 +113,7 @@ impl Client {
     }
 }
 
-/// Whether a write only notes in a reservation's record that a caller is refused: part of the answer, and no attempt.
+/// Returns true if a write only notes a refusal in a reservation's record. It is part of the answer, and no attempt.
 fn notes_a_refusal(seen: &Seen) -> bool {
     let items = seen.request["TransactItems"].as_array();
     items.is_some_and(|items| items.len() == 1 && items[0]["Put"]["Item"]["refused_at"].is_object())
