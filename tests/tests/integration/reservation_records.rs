@@ -66,7 +66,7 @@ async fn a_cart_one_of_whose_seats_was_booked_alone_is_not_booked_as_a_whole() {
     let one = json!({ "seat": "A1", "reservation_id": id(1), "booking_id": id(6) });
     assert_eq!(Call::book("1", &one).send(&world.office).await.status, 201);
     let refused = book_whole(1, 7).send(&world.office).await;
-    assert_eq!((refused.status, refused.seats()), (409, vec!["A1"]));
+    assert_eq!((refused.status, refused.code(), refused.seats()), (409, "reservation_changed", vec!["A1"]));
     assert_eq!(refused.body["seats"][0]["status"], "booked");
 }
 
@@ -222,9 +222,14 @@ async fn a_reservation_holds_a_bounded_number_of_seats() {
             assert_eq!((&reply.body["reserved"], &reply.body["limit"]), (&json!(90), &json!(96)));
         }
     }
+    let last = json!({ "seats": seats[90..96], "reservation_id": id(1) });
+    assert_eq!(Call::reserve("hall", &last).send(&world.office).await.status, 201);
+    let more = json!({ "seat": seats[96], "reservation_id": id(1) });
+    let more = Call::reserve("hall", &more).send(&world.office).await;
+    assert_eq!((more.status, more.code(), &more.body["reserved"]), (409, "reservation_limit", &json!(96)));
     let whole = json!({ "reservation_id": id(1), "booking_id": id(7) });
     let booked = Call::book("hall", &whole).send(&world.office).await;
-    assert_eq!((booked.status, booked.seats().len()), (201, 90));
+    assert_eq!((booked.status, booked.seats().len()), (201, 96), "one transaction has room for all of them");
 }
 
 #[tokio::test]
@@ -243,6 +248,9 @@ async fn a_caller_books_no_more_seats_than_the_limit() {
     assert_eq!(book(json!(["A3"]), 4, "ann").send(&world.office).await.status, 201);
     assert_eq!(book(json!(["B1"]), 5, "ann").send(&world.office).await.code(), "booking_limit");
     assert_eq!(book(json!(["B1"]), 6, "bob").send(&world.office).await.status, 201, "everybody has their own");
+    let elsewhere = json!({ "seats": ["C1", "C2", "C3"], "booking_id": id(1) });
+    let elsewhere = Call::book("2", &elsewhere).signed_in("ann").send(&world.office).await;
+    assert_eq!(elsewhere.status, 201, "each theater has its own limit");
     for _ in 0..2 {
         assert_eq!(Call::cancel("1", &id(1)).signed_in("ann").send(&world.office).await.status, 204);
     }

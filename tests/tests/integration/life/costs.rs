@@ -115,6 +115,20 @@ async fn a_limited_caller_pays_for_the_limit_with_one_item_more() {
 }
 
 #[tokio::test]
+async fn extending_all_that_the_limit_permits_costs_one_write() {
+    let counted = Counted::new().await;
+    let seats: Vec<_> = (0..20).map(|n| format!("S{n}")).collect();
+    counted.world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for (number, seats) in (1..).zip(seats.chunks(10)) {
+        let body = json!({ "seats": seats, "reservation_id": id(number), "expires_in": 60 });
+        assert_eq!(counted.cost(Call::reserve("hall", &body).signed_in("ann")).await.0.status, 201);
+    }
+    let extend = Call::extend("hall", &id(1), &json!({ "expires_in": 900 })).signed_in("ann");
+    let (reply, cost) = counted.cost(extend).await;
+    assert_eq!((reply.status, cost.1), (200, calls(&["GetItem", "TransactWriteItems"])), "{}", reply.text);
+}
+
+#[tokio::test]
 async fn the_callers_own_seats_on_the_map_cost_the_reservation_more() {
     let counted = reserved(&["A1"]).await;
     counted.cost(Call::get_seats("1")).await;
