@@ -80,6 +80,7 @@ async fn a_lost_reply_is_found_again_by_its_token_even_when_dynamodb_forgot_the_
     for (call, operation) in [
         (Call::reserve("1", &json!({ "seat": "A1" })), "TransactWriteItems"),
         (Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), "TransactWriteItems"),
+        (Call::reserve("2", &json!({ "quantity": 2, "reservation_id": id(1) })), "TransactWriteItems"),
         (Call::book("1", &json!({ "seat": "B1" })), "TransactWriteItems"),
     ] {
         proxy.next(operation, Fault::CutAfter);

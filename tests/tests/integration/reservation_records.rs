@@ -9,6 +9,7 @@ use boxoffice_tests::{Call, Reply, Setup, World, engines};
 use serde_json::json;
 
 use crate::api::id;
+use crate::histories::setting;
 
 const KEY: &str = "0123456789abcdef";
 
@@ -65,7 +66,7 @@ async fn a_cart_one_of_whose_seats_was_booked_alone_is_not_booked_as_a_whole() {
     let one = json!({ "seat": "A1", "reservation_id": id(1), "booking_id": id(6) });
     assert_eq!(Call::book("1", &one).send(&world.office).await.status, 201);
     let refused = book_whole(1, 7).send(&world.office).await;
-    assert_eq!((refused.status, refused.seats()), (409, vec!["A1"]));
+    assert_eq!((refused.status, refused.code(), refused.seats()), (409, "reservation_changed", vec!["A1"]));
     assert_eq!(refused.body["seats"][0]["status"], "booked");
 }
 
@@ -192,14 +193,15 @@ async fn ids_that_only_the_server_makes_are_no_ones_to_choose() {
 
 #[tokio::test]
 async fn a_reservation_made_by_the_server_can_grow() {
-    let world = World::new().await;
     for call in [
         Call::reserve("1", &json!({ "seat": "A1" })),
         Call::reserve("1", &json!({ "seat": "B1" })).header("Idempotency-Key", KEY),
-        Call::reserve("1", &json!({ "quantity": 1 })).header("Idempotency-Key", KEY),
+        Call::reserve("1", &json!({ "quantity": 2 })).header("Idempotency-Key", KEY),
     ] {
+        let world = World::new().await;
         let made = call.send(&world.office).await;
-        let grown = json!({ "quantity": 1, "reservation_id": made.body["reservation_id"] });
+        let free = ["A1", "B1"].into_iter().find(|seat| !made.seats().contains(seat));
+        let grown = json!({ "seat": free, "reservation_id": made.body["reservation_id"] });
         let grown = Call::reserve("1", &grown).send(&world.office).await;
         assert_eq!((grown.status, &grown.body["reservation_id"]), (201, &made.body["reservation_id"]));
     }
@@ -220,9 +222,14 @@ async fn a_reservation_holds_a_bounded_number_of_seats() {
             assert_eq!((&reply.body["reserved"], &reply.body["limit"]), (&json!(90), &json!(96)));
         }
     }
+    let last = json!({ "seats": seats[90..96], "reservation_id": id(1) });
+    assert_eq!(Call::reserve("hall", &last).send(&world.office).await.status, 201);
+    let more = json!({ "seat": seats[96], "reservation_id": id(1) });
+    let more = Call::reserve("hall", &more).send(&world.office).await;
+    assert_eq!((more.status, more.code(), &more.body["reserved"]), (409, "reservation_limit", &json!(96)));
     let whole = json!({ "reservation_id": id(1), "booking_id": id(7) });
     let booked = Call::book("hall", &whole).send(&world.office).await;
-    assert_eq!((booked.status, booked.seats().len()), (201, 90));
+    assert_eq!((booked.status, booked.seats().len()), (201, 96), "one transaction has room for all of them");
 }
 
 #[tokio::test]
@@ -241,6 +248,9 @@ async fn a_caller_books_no_more_seats_than_the_limit() {
     assert_eq!(book(json!(["A3"]), 4, "ann").send(&world.office).await.status, 201);
     assert_eq!(book(json!(["B1"]), 5, "ann").send(&world.office).await.code(), "booking_limit");
     assert_eq!(book(json!(["B1"]), 6, "bob").send(&world.office).await.status, 201, "everybody has their own");
+    let elsewhere = json!({ "seats": ["C1", "C2", "C3"], "booking_id": id(1) });
+    let elsewhere = Call::book("2", &elsewhere).signed_in("ann").send(&world.office).await;
+    assert_eq!(elsewhere.status, 201, "each theater has its own limit");
     for _ in 0..2 {
         assert_eq!(Call::cancel("1", &id(1)).signed_in("ann").send(&world.office).await.status, 204);
     }
@@ -330,7 +340,7 @@ async fn an_extension_and_the_limit_never_disagree() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
     const HOUR: u64 = 3_600_000;
-    let rounds = std::env::var("ROUNDS").map_or(60, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    let rounds = setting("ROUNDS").unwrap_or(60);
     let world = World::new().await;
     let late_clock = Clock::manual(START);
     let late = world.instance(late_clock.clone()).await;

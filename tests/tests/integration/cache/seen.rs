@@ -139,8 +139,15 @@ async fn a_reservation_that_runs_out_changes_what_is_shown_to_the_second_and_not
 #[tokio::test]
 async fn a_tag_of_another_theater_section_or_view_says_nothing() {
     let seeing = Seeing::new().await;
+    let row = |row: &str| json!([{ "row": row, "first": 1, "last": 3 }]);
+    let sections = json!([{ "section": "Left", "rows": row("A") }, { "section": "Right", "rows": row("B") }]);
+    let hall = Call::put_theater("hall", &json!({ "name": "Hall", "sections": sections })).administrator();
+    assert_eq!(hall.send(&seeing.world().office).await.status, 201);
     // Both have six free seats, and layouts of the same version.
-    let ways = [Call::get_seats("1"), Call::get_seats("2"), Call::get_seats("1").query("view=map")];
+    let theaters = ["1", "2"].map(Call::get_seats);
+    let views = ["view=map", "view=states"].map(|view| Call::get_seats("1").query(view));
+    let sections = ["section=Left", "section=Right", ""].map(|section| Call::get_seats("hall").query(section));
+    let ways: Vec<_> = theaters.into_iter().chain(views).chain(sections).collect();
     for seen_by in &ways {
         let seen = seeing.seen(seen_by).await;
         for look in &ways {

@@ -87,7 +87,7 @@ async fn refusing_what_ran_out_costs_a_write_the_first_time() {
     counted.world.at(600_000);
     let book = || Call::book("1", &json!({ "reservation_id": id(1) }));
     let (reply, cost) = counted.cost(book()).await;
-    assert_eq!((reply.status, cost.1), (410, calls(&["GetItem", "TransactWriteItems", "GetItem"])), "and the layout");
+    assert_eq!((reply.status, cost.1), (410, calls(&["GetItem", "GetItem", "TransactWriteItems"])), "and the layout");
     let (reply, cost) = counted.cost(book()).await;
     assert_eq!((reply.status, cost), (410, (0, calls(&["GetItem"]), 1.0)));
 }
@@ -112,6 +112,20 @@ async fn a_limited_caller_pays_for_the_limit_with_one_item_more() {
         let (reply, cost) = counted.cost(Call::reserve("1", &body).signed_in("ann")).await;
         assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), units)));
     }
+}
+
+#[tokio::test]
+async fn extending_all_that_the_limit_permits_costs_one_write() {
+    let counted = Counted::new().await;
+    let seats: Vec<_> = (0..20).map(|n| format!("S{n}")).collect();
+    counted.world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for (number, seats) in (1..).zip(seats.chunks(10)) {
+        let body = json!({ "seats": seats, "reservation_id": id(number), "expires_in": 60 });
+        assert_eq!(counted.cost(Call::reserve("hall", &body).signed_in("ann")).await.0.status, 201);
+    }
+    let extend = Call::extend("hall", &id(1), &json!({ "expires_in": 900 })).signed_in("ann");
+    let (reply, cost) = counted.cost(extend).await;
+    assert_eq!((reply.status, cost.1), (200, calls(&["GetItem", "TransactWriteItems"])), "{}", reply.text);
 }
 
 #[tokio::test]

@@ -96,6 +96,39 @@ async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
 }
 
 #[tokio::test]
+async fn a_call_takes_units_by_its_mode_and_its_seats() {
+    let world = limited(60, 60).await;
+    let labels: Vec<_> = (1..=10).map(|n| format!("S{n}")).collect();
+    world.put_theater("hall", "Hall", &labels.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let reserve = |seats: usize| Call::reserve("hall", &json!({ "seats": labels[..seats] }));
+    let best = |seats: usize| Call::reserve("hall", &json!({ "quantity": seats }));
+    let book = |seats: usize| Call::book("hall", &json!({ "seats": labels[..seats] }));
+    let extend = |seats: usize| Call::extend("hall", &id(1), &json!({ "seats": labels[..seats] }));
+    let query = |seats: usize| format!("seats={}", labels[..seats].join(","));
+    let reservation = |seats: usize| Call::reservation("hall", &id(1)).query(&query(seats));
+    let release = |seats: usize| Call::release("hall", &id(1)).query(&query(seats));
+    let mut calls = vec![
+        (Call::get_seats("hall"), 1),
+        (Call::get_seats("hall").query("consistent=true"), 20),
+        (Call::get_seats("hall").query("view=map").header("Reservation-Id", &id(1)), 20),
+        (Call::book("hall", &json!({ "reservation_id": id(1) })), 2),
+        (Call::reservation("hall", &id(1)), 2),
+        (Call::release("hall", &id(1)), 2),
+        (Call::extend("hall", &id(1), &json!({})), 2),
+    ];
+    for (seats, units) in [(1, 1), (5, 1), (6, 2), (10, 2)] {
+        let of_seats = [reserve(seats), best(seats), book(seats), extend(seats), reservation(seats), release(seats)];
+        calls.extend(of_seats.map(|call| (call, units)));
+    }
+    for (number, (call, units)) in calls.into_iter().enumerate() {
+        // Each caller has a whole budget. A call that is refused draws on it all the same.
+        let reply = call.clone().signed_in(&format!("caller-{number}")).send(&world.office).await;
+        let left = format!(";r={};", 60 - units);
+        assert!(reply.header("ratelimit").contains(&left), "{call:?}: {left} {:?}", reply.headers);
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_draws_too_but_for_what_is_no_request() {
     let book = |body| Call::book("1", &body);
     for (call, status, draws) in [
