@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
 use super::time::EpochMillis;
@@ -61,13 +61,20 @@ impl Caller {
 }
 
 /// The key by which log lines name callers. `Debug` keeps it out of logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LogKey(Vec<u8>);
+///
+/// It is kept as a hash that has taken the key in. Each request goes on from there, so that the key is hashed once an instance.
+#[derive(Clone)]
+pub struct LogKey(Hmac<Sha256>);
 
 impl LogKey {
     /// Makes a key of a secret.
     pub fn new(secret: &[u8]) -> Self {
-        Self(secret.to_owned())
+        // What HMAC itself does with a long key. So there is no length that it refuses.
+        let mut block = [0; 64];
+        let digest = Sha256::digest(secret);
+        let key = if secret.len() > block.len() { digest.as_slice() } else { secret };
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte = *key);
+        Self(Hmac::new(&block.into()))
     }
 }
 
@@ -85,11 +92,12 @@ impl Caller {
     /// It is an HMAC of the day and of what the caller's budget belongs to: the subject, or the address. Without the key it
     /// says nothing about the caller. With the key, a guessed subject or address can be confirmed.
     pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
-        // A key of any length will do.
-        let Ok(mut hash) = Hmac::<Sha256>::new_from_slice(&key.0) else { return String::new() };
+        let mut hash = key.0.clone();
         hash.update(&(now.0 / MILLIS_A_DAY).to_be_bytes());
         hash.update(self.budget(address).as_bytes());
-        hash.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let hash = hash.finalize().into_bytes();
+        let first = hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
+        format!("{first:016x}")
     }
 }
 
@@ -123,6 +131,15 @@ mod tests {
         assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
         assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_taken_in_as_hmac_does() {
+        for length in [0, 3, 64, 65, 200] {
+            let secret = vec![7; length];
+            let whole = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
+            assert_eq!(LogKey::new(&secret).0.finalize().into_bytes(), whole.finalize().into_bytes(), "{length}");
+        }
     }
 
     #[test]
