@@ -10,7 +10,7 @@ use boxoffice::config::Config;
 use boxoffice::rules::layout::Layout;
 use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::rules::selection::Selection;
-use boxoffice::store::{BookOutcome, BookRequest, ReserveOutcome, ReserveRequest, Store};
+use boxoffice::store::{BookOutcome, BookRequest, From, ReserveOutcome, ReserveRequest, Store};
 use boxoffice::tally::Tally;
 use boxoffice_local::LocalStack;
 use serde::{Deserialize, Serialize};
@@ -195,10 +195,11 @@ impl Hall {
                 theater: &self.layout.theater,
                 seats: &seats,
                 reservation: ReservationId(id),
+                must_exist: false,
                 owner: None,
                 expires_in: 600,
                 allowance: None,
-                choice: None,
+                wish: None,
             };
             let outcome = self.store.reserve(&request, &tally).await?;
             ensure!(matches!(outcome, ReserveOutcome::Reserved(..)), "not reserved: {outcome:?}");
@@ -217,8 +218,9 @@ impl Hall {
                 seats: &seats,
                 booking: BookingId(id),
                 reservation: Some(ReservationId(id)),
-                whole_reservation: None,
+                from: From::Anywhere,
                 owner: None,
+                limit: None,
             };
             let outcome = self.store.book(&request, &tally).await?;
             ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");

@@ -9,10 +9,10 @@ use boxoffice::document::NewLayout;
 use boxoffice::rules::caller::Caller;
 use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{Book, BoxOffice, Expected, Reserve};
+use boxoffice::usecases::{Book, BoxOffice, Expected, RequestId, Reserve};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
+use crate::ids;
 use crate::stand::{Stand, TABLE};
 
 /// Seats of the halls that are measured.
@@ -117,11 +117,11 @@ pub(crate) async fn sell(office: &BoxOffice, theater: &str, seats: &[String]) ->
 
 /// Books seats at once, past the cache: the booking's id.
 pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
-    let booking = Uuid::from_u128(fastrand::u128(..));
+    let booking = ids::chosen(&mut fastrand::Rng::new());
     let ask = Book {
         theater: id(theater)?,
         seats: Some(parsed(seats)?),
-        booking: Some(BookingId(booking)),
+        booking: Some(RequestId::Given(BookingId(booking))),
         reservation: None,
         caller: Caller::Anonymous,
     };
@@ -131,12 +131,12 @@ pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) ->
 
 /// Reserves seats at once, past the cache: the reservation's id.
 pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
-    let reservation = Uuid::from_u128(fastrand::u128(..));
+    let reservation = ids::chosen(&mut fastrand::Rng::new());
     let ask = Reserve {
         theater: id(theater)?,
         seats: parsed(seats)?,
         expires_in: office.longest_reservation(),
-        reservation: Some(ReservationId(reservation)),
+        reservation: Some(RequestId::Given(ReservationId(reservation))),
         caller: Caller::Anonymous,
     };
     office.reserve(&ask, &Tally::default()).await.with_context(|| format!("can't reserve seats of {theater}"))?;

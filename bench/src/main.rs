@@ -29,6 +29,7 @@ mod events;
 mod full;
 mod growth;
 mod halls;
+mod ids;
 mod instance;
 mod load;
 mod measure;

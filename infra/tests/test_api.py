@@ -78,6 +78,12 @@ class Rates(unittest.TestCase):
         variables = stack(MinReservationSeconds=30).variables("ReserveFunction")
         self.assertEqual(variables["MIN_RESERVATION_SECONDS"], "30")
 
+    def test_booking_is_not_limited_unless_that_is_set(self):
+        names = ["MAX_BOOKED_PER_CALLER", "BOOKING_NEEDS_RESERVATION"]
+        self.assertEqual([stack().variables("BookFunction")[name] for name in names], ["0", "false"])
+        variables = stack(MaxBookedPerCaller=8, BookingNeedsReservation="true").variables("BookFunction")
+        self.assertEqual([variables[name] for name in names], ["8", "true"])
+
     def test_the_key_of_callers_names_is_the_stacks_own(self):
         self.assertTrue(stack().variables("BookFunction")["LOG_KEY"])
 

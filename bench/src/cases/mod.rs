@@ -5,10 +5,10 @@ mod kind;
 use anyhow::{Context, Result, bail, ensure};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 pub(crate) use self::kind::{Kind, USUAL};
 use crate::halls::{self, Hall, Sold};
+use crate::ids;
 use crate::instance::Instance;
 use crate::runtime_api::Answered;
 use crate::stand::Stand;
@@ -62,7 +62,7 @@ impl Case {
             Kind::Map(_) => Some(events.map(&theater)),
             Kind::Replay => {
                 let seat = self.seats(1)?;
-                let body = json!({ "seats": seat, "booking_id": Uuid::from_u128(fastrand::u128(..)).to_string() });
+                let body = json!({ "seats": seat, "booking_id": ids::chosen(&mut fastrand::Rng::new()).to_string() });
                 Some(events.book(&theater, &body))
             }
             Kind::Refused => {
@@ -114,7 +114,7 @@ impl Case {
         if let Some(fixed) = &self.fixed {
             return Ok(fixed.clone());
         }
-        let id = Uuid::from_u128(fastrand::u128(..)).to_string();
+        let id = ids::chosen(&mut fastrand::Rng::new()).to_string();
         match self.kind {
             Kind::Reserve(k) => {
                 let seats = self.seats(k)?;

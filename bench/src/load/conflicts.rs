@@ -4,11 +4,11 @@ use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::pool::Pool;
 use super::{read, start};
 use crate::halls;
+use crate::ids;
 use crate::instance::Program;
 use crate::stand::Stand;
 
@@ -70,7 +70,7 @@ pub(crate) async fn run(crowd: Crowd, seats: usize, processes: usize, stand: &St
         let calls = (0..100).map(|_| {
             let body = match crowd {
                 Crowd::AtOnceWithIds => {
-                    json!({ "seat": target, "booking_id": Uuid::from_u128(fastrand::u128(..)).to_string() })
+                    json!({ "seat": target, "booking_id": ids::chosen(&mut fastrand::Rng::new()).to_string() })
                 }
                 _ => json!({ "seat": target }),
             };

@@ -6,11 +6,11 @@ use anyhow::Result;
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use uuid::Uuid;
 
 use super::pool::Pool;
 use super::{read, start};
 use crate::halls;
+use crate::ids;
 use crate::instance::{Instance, Program};
 use crate::measure::exact::logged;
 use crate::measure::timed::{Latencies, Percentiles};
@@ -141,7 +141,7 @@ impl Shop<'_> {
                 }
                 roll if roll < LOOKS + RESERVES => {
                     let Some(seat) = popular(&seen, &mut random)? else { continue };
-                    let id = Uuid::from_u128(random.u128(..)).to_string();
+                    let id = ids::chosen(&mut random).to_string();
                     let body = json!({ "seat": seat, "reservation_id": id });
                     let answered = self.reserving.invoke(self.stand.events.reserve(self.theater, &body)).await?;
                     if counts.written(&answered)? {
@@ -150,7 +150,7 @@ impl Shop<'_> {
                 }
                 _ => {
                     let Some((seat, reservation)) = mine.pop() else { continue };
-                    let id = Uuid::from_u128(random.u128(..)).to_string();
+                    let id = ids::chosen(&mut random).to_string();
                     let body = json!({ "seat": seat, "booking_id": id, "reservation_id": reservation });
                     let answered = self.booking.invoke(self.stand.events.book(self.theater, &body)).await?;
                     counts.sold += u64::from(counts.written(&answered)?);

@@ -31,7 +31,9 @@ pub use facts::{BookedSeats, Fact, SeatReservation, What};
 pub use layouts::{PutLayoutError, Replaces, TheaterEntry};
 pub use record::{ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat};
 pub use removal::{Mark, REMOVED_FOR, RemoveError};
-pub use reservations::{ChangedSeats, ExtendOutcome, Extension, Remembered, Reservation, ToBook};
+pub use reservations::{
+    ChangedSeats, EndedReservation, ExtendOutcome, Extension, NotWhole, Remembered, Reservation, ToBook,
+};
 pub use reserve::{ChosenBefore, HeldSeat, Holding, ReserveOutcome, ReserveRequest, Wish};
 pub use stream::{SeatChange, SeatRecord};
 

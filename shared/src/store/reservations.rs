@@ -47,12 +47,27 @@ pub enum Reservation {
 pub enum ToBook {
     /// It is complete.
     Whole(WholeReservation),
-    /// Some of its seats run, and these are gone.
-    Incomplete(Vec<Conflict>),
-    /// All its seats have run out: these.
-    Expired(Vec<SeatLabel>),
+    /// Some of its seats have ended, or all.
+    Ended(EndedReservation),
     /// There is none, or it was released or booked.
     None,
+}
+
+/// A reservation as it was read, with seats that have ended.
+#[derive(Debug)]
+pub struct EndedReservation {
+    found: Found,
+    ended: Vec<ReservedSeat>,
+    now: EpochMillis,
+}
+
+/// The reason why a reservation can't be booked as a whole.
+#[derive(Debug)]
+pub enum NotWhole {
+    /// Some of its seats run, and these are gone.
+    Incomplete(Vec<Conflict>),
+    /// All its seats have ended: these.
+    Expired(Vec<SeatLabel>),
 }
 
 /// The result of a repeated request, from the reservation's record.
@@ -183,34 +198,47 @@ impl Store {
         Ok(if ended.is_empty() { Remembered::Held(had) } else { Remembered::Expired(labels(&ended)) })
     }
 
-    /// Reads a reservation that is to be booked as a whole.
-    ///
-    /// Where seats have ended, the record is written again before the caller is answered. So an earlier, delayed attempt to
-    /// book it is refused from then on, and the answer stays true.
+    /// Reads a reservation that is to be booked as a whole (one strongly consistent GetItem).
     pub async fn reservation_to_book(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ToBook, StoreError> {
-        let mut attempts = Attempts::to_write(self, tally);
-        loop {
-            let Some(found) = self.record(wanted, tally).await? else { return Ok(ToBook::None) };
-            let seats: Vec<_> = found.record.current().into_iter().cloned().collect();
-            let now = found.record.judged_at(self.clock.now());
-            if seats.is_empty() {
-                return Ok(ToBook::None);
-            }
-            let ended: Vec<_> = seats.iter().filter(|seat| !seat.runs(now)).cloned().collect();
-            if ended.is_empty() {
-                let stamp = stamp_above(&seats.iter().collect::<Vec<_>>(), now);
-                return Ok(ToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }));
-            }
-            match self.refuse(wanted, &found, now, &mut attempts).await {
-                Ok(()) if ended.len() == seats.len() => return Ok(ToBook::Expired(labels(&ended))),
-                Ok(()) => return self.conflicts(wanted.theater, &ended, tally).await.map(ToBook::Incomplete),
-                Err(refusal) => attempts.before_reading_again(refusal).await?,
-            }
+        let Some(found) = self.record(wanted, tally).await? else { return Ok(ToBook::None) };
+        let seats: Vec<_> = found.record.current().into_iter().cloned().collect();
+        if seats.is_empty() {
+            return Ok(ToBook::None);
         }
+        let now = found.record.judged_at(self.clock.now());
+        let ended: Vec<_> = seats.iter().filter(|seat| !seat.runs(now)).cloned().collect();
+        if !ended.is_empty() {
+            return Ok(ToBook::Ended(EndedReservation { found, ended, now }));
+        }
+        let stamp = stamp_above(&seats.iter().collect::<Vec<_>>(), now);
+        Ok(ToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }))
     }
 
-    /// Notes in the record that a caller is answered that seats have run out. Repeating it changes nothing.
-    async fn refuse(
+    /// Refuses to book a reservation as a whole. `None` if it has changed since it was read.
+    ///
+    /// The record notes that the caller is refused. So an earlier, delayed attempt to book it is refused from then on,
+    /// and the answer stays true. Repeating it changes nothing.
+    pub async fn refuse_to_book(
+        &self,
+        wanted: &ReservationRef<'_>,
+        reservation: &EndedReservation,
+        tally: &Tally,
+    ) -> Result<Option<NotWhole>, StoreError> {
+        let EndedReservation { found, ended, now } = reservation;
+        let mut attempts = Attempts::to_write(self, tally);
+        if let Err(refusal) = self.note_refusal(wanted, found, *now, &mut attempts).await {
+            attempts.before_reading_again(refusal).await?;
+            return Ok(None);
+        }
+        Ok(Some(if ended.len() == found.record.current().len() {
+            NotWhole::Expired(labels(ended))
+        } else {
+            NotWhole::Incomplete(self.conflicts(wanted.theater, ended, tally).await?)
+        }))
+    }
+
+    /// Notes in the record that a caller is answered that seats have ended. Repeating it changes nothing.
+    async fn note_refusal(
         &self,
         wanted: &ReservationRef<'_>,
         found: &Found,
@@ -324,7 +352,8 @@ impl Store {
                     let held = self.still_held(wanted, &found, seats, tally).await?;
                     return Ok(extended_before(held, token));
                 }
-                Err(ExtendOutcome::Expired(seats)) => match self.refuse(wanted, &found, now, &mut attempts).await {
+                Err(ExtendOutcome::Expired(seats)) => match self.note_refusal(wanted, &found, now, &mut attempts).await
+                {
                     Ok(()) => return Ok(ExtendOutcome::Expired(seats)),
                     Err(refusal) => {
                         attempts.before_reading_again(refusal).await?;

@@ -10,8 +10,8 @@ use crate::rules::layout::Layout;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId, is_made_here};
 use crate::rules::selection::{Conflict, Selection};
 use crate::store::{
-    BookOutcome, BookRequest, BookingLimit, BookingRef, From as BookFrom, ReservationRef, StandingBooking, StoreError,
-    ToBook,
+    BookOutcome, BookRequest, BookingLimit, BookingRef, From as BookFrom, NotWhole, ReservationRef, StandingBooking,
+    StoreError, ToBook,
 };
 use crate::tally::Tally;
 
@@ -164,16 +164,18 @@ impl BoxOffice {
             let whole = match self.store.reservation_to_book(&wanted, tally).await? {
                 ToBook::Whole(whole) => whole,
                 ToBook::None => {
-                    let error = ReservationError::NotFound.into();
-                    return self.booked_before_as_a_whole(ask, error, tally).await;
+                    let repeated = self.repeated_as_a_whole(ask, tally).await?;
+                    return repeated.ok_or_else(|| ReservationError::NotFound.into());
                 }
-                ToBook::Expired(seats) => {
-                    let error = ReservationError::Expired(seats).into();
-                    return self.booked_before_as_a_whole(ask, error, tally).await;
-                }
-                ToBook::Incomplete(missing) => {
-                    let error = BookError::ReservationChanged(missing);
-                    return self.booked_before_as_a_whole(ask, error, tally).await;
+                ToBook::Ended(ended) => {
+                    if let Some(repeated) = self.repeated_as_a_whole(ask, tally).await? {
+                        return Ok(repeated);
+                    }
+                    match self.store.refuse_to_book(&wanted, &ended, tally).await? {
+                        Some(NotWhole::Expired(seats)) => return Err(ReservationError::Expired(seats).into()),
+                        Some(NotWhole::Incomplete(missing)) => return Err(BookError::ReservationChanged(missing)),
+                        None => continue,
+                    }
                 }
             };
             let (layout, selection) = self.select(&ask.theater, &whole.seats, tally).await?;
@@ -199,16 +201,16 @@ impl BoxOffice {
         first.answers(ask, same).unwrap_or(Err(error))
     }
 
-    /// Answers a repeated request for a whole reservation by its booking. A first one is refused with `error`.
-    async fn booked_before_as_a_whole(&self, ask: &Book, error: BookError, tally: &Tally) -> Result<Booked, BookError> {
+    /// Answers a repeated request for a whole reservation by its booking. `None` if it is the first.
+    async fn repeated_as_a_whole(&self, ask: &Book, tally: &Tally) -> Result<Option<Booked>, BookError> {
         if let Some(first) = self.booked_under(ask, tally).await? {
             let same = first.reservation == ask.reservation;
-            return first.answers(ask, same).unwrap_or(Err(error));
+            return first.answers(ask, same).transpose();
         }
         if self.layouts.get(&ask.theater, tally).await?.is_none() {
             return Err(SelectError::TheaterNotFound.into());
         }
-        Err(error)
+        Ok(None)
     }
 
     /// Makes one attempt. The cache had `shown` the seats as available, or wasn't asked. Returns `None` when the whole

@@ -17,7 +17,7 @@ const SEEDS: u64 = 1_000;
 /// How often one seed is replayed: the machine interleaves it differently each time.
 const REPLAYS: usize = 20;
 
-fn setting(name: &str) -> Option<u64> {
+pub(crate) fn setting(name: &str) -> Option<u64> {
     let text = std::env::var_os(name).filter(|text| !text.is_empty())?;
     let text = text.into_string().expect("a number");
     Some(text.parse().unwrap_or_else(|_| panic!("{name}: expected a number, got {text:?}")))

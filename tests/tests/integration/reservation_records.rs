@@ -9,6 +9,7 @@ use boxoffice_tests::{Call, Reply, Setup, World, engines};
 use serde_json::json;
 
 use crate::api::id;
+use crate::histories::setting;
 
 const KEY: &str = "0123456789abcdef";
 
@@ -192,14 +193,15 @@ async fn ids_that_only_the_server_makes_are_no_ones_to_choose() {
 
 #[tokio::test]
 async fn a_reservation_made_by_the_server_can_grow() {
-    let world = World::new().await;
     for call in [
         Call::reserve("1", &json!({ "seat": "A1" })),
         Call::reserve("1", &json!({ "seat": "B1" })).header("Idempotency-Key", KEY),
-        Call::reserve("1", &json!({ "quantity": 1 })).header("Idempotency-Key", KEY),
+        Call::reserve("1", &json!({ "quantity": 2 })).header("Idempotency-Key", KEY),
     ] {
+        let world = World::new().await;
         let made = call.send(&world.office).await;
-        let grown = json!({ "quantity": 1, "reservation_id": made.body["reservation_id"] });
+        let free = ["A1", "B1"].into_iter().find(|seat| !made.seats().contains(seat));
+        let grown = json!({ "seat": free, "reservation_id": made.body["reservation_id"] });
         let grown = Call::reserve("1", &grown).send(&world.office).await;
         assert_eq!((grown.status, &grown.body["reservation_id"]), (201, &made.body["reservation_id"]));
     }
@@ -338,7 +340,7 @@ async fn an_extension_and_the_limit_never_disagree() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
     const HOUR: u64 = 3_600_000;
-    let rounds = std::env::var("ROUNDS").map_or(60, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    let rounds = setting("ROUNDS").unwrap_or(60);
     let world = World::new().await;
     let late_clock = Clock::manual(START);
     let late = world.instance(late_clock.clone()).await;

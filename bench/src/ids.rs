@@ -1,0 +1,19 @@
+//! Ids as callers choose them: random UUIDs of version 4.
+
+use uuid::{Builder, Uuid};
+
+/// Makes an id. A UUID of any bits could be of version 8, which only the server may give.
+pub(crate) fn chosen(random: &mut fastrand::Rng) -> Uuid {
+    Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_id_is_of_the_kind_that_the_server_makes() {
+        let mut random = fastrand::Rng::with_seed(1);
+        assert!((0..1_000).all(|_| chosen(&mut random).get_version_num() == 4));
+    }
+}
