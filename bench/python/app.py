@@ -30,15 +30,16 @@ app = APIGatewayHttpResolver()
 class Problem(Exception):
     """An error as problem details (RFC 9457)."""
 
-    def __init__(self, status, code, title, detail, seats=None):
+    def __init__(self, status, code, title, detail, **members):
         super().__init__(detail)
-        self.status, self.code, self.title, self.detail, self.seats = status, code, title, detail, seats
+        self.status, self.code, self.title, self.detail, self.members = status, code, title, detail, members
 
 
 @app.exception_handler(Problem)
 def tell_problem(problem):
+    called = app.current_event.request_context
     body = {
-        "type": f"urn:problem-type:boxoffice:{problem.code}",
+        "type": f"https://{called.domain_name}/{called.stage}/errors/{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
@@ -46,9 +47,7 @@ def tell_problem(problem):
         "code": problem.code,
         "request_id": app.lambda_context.aws_request_id,
     }
-    if problem.seats:
-        body["seats"] = problem.seats
-    return respond(problem.status, body, {"cache-control": "no-store"}, "application/problem+json")
+    return respond(problem.status, body | problem.members, {"cache-control": "no-store"}, "application/problem+json")
 
 
 @app.get("/theaters/<theater_id>/seats")
@@ -63,7 +62,14 @@ def seats_of(theater_id):
     booked = sum(state == packed.BOOKED for _, state, _ in states)
     reserved = len(states) - len(available) - booked
     body = to_json(
-        {"theater_id": theater_id, "name": layout.name, "seats": available, "reserved": reserved, "booked": booked}
+        {
+            "theater_id": theater_id,
+            "name": layout.name,
+            "seats": available,
+            "reserved": reserved,
+            "booked": booked,
+            "layout_version": layout.version,
+        }
     )
     etag = f'"{xxhash.xxh3_64_hexdigest(body.encode())}"'
     headers = {"etag": etag, "cache-control": "no-cache", "x-cache": source}
@@ -95,7 +101,7 @@ def reserve_seats(theater_id):
     seats = wanted_seats(layout, body)
     expires_in = body.get("expires_in", 600)
     if not isinstance(expires_in, int) or isinstance(expires_in, bool) or not 1 <= expires_in <= 1800:
-        raise malformed("expires_in", "expected a whole number of seconds from 1 to 1800")
+        raise malformed("expires_in", "a whole number of seconds from 1 to 1800")
     named = read_id(body, "reservation_id")
     if not named:
         refuse_early(layout, seats)
@@ -104,7 +110,8 @@ def reserve_seats(theater_id):
     try:
         stamp = table.reserve(theater_id, seats, reservation, expires_at, now)
     except table.Refused as refused:
-        raise taken(layout, seats, refused.items) from None
+        _, *standing = refused.items
+        raise taken(layout, seats, standing) from None
     cache.merge(layout, [(seat, stamp, packed.RESERVED, expires_at) for seat in seats])
     logger.info("request", route="reserve", theater=theater_id)
     answer = {
@@ -114,6 +121,7 @@ def reserve_seats(theater_id):
         "seats": seats,
         "expires_at": rfc3339(expires_at),
         "expires_in": expires_in,
+        "ends": [{"seat": seat, "expires_at": rfc3339(expires_at), "expires_in": expires_in} for seat in seats],
     }
     return respond(201, answer, {"cache-control": "no-store"})
 
@@ -137,7 +145,7 @@ def book_seats(theater_id):
         if not before:
             raise taken(layout, seats, standing) from None
         if before["seats"]["S"].split(" ") != seats:
-            raise Problem(422, "idempotency_key_reused", "The id was used for other seats", "booking_id") from None
+            raise Problem(422, "idempotency_key_reused", "This request was used for something else before", "booking_id") from None
         now, status, message = int(before["booked_at"]["N"]), 200, "Booking already exists"
         headers["idempotent-replayed"] = "true"
     logger.info("request", route="book", theater=theater_id)
@@ -154,7 +162,8 @@ def book_seats(theater_id):
 def layout_of(theater):
     layout = table.layout(theater)
     if layout is None:
-        raise Problem(404, "theater_not_found", "There is no such theater", f"theater {theater} does not exist")
+        errors = [{"field": "theaterId", "expected": "the id of a theater"}]
+        raise Problem(404, "theater_not_found", "This theater does not exist", f"there is no theater {theater}", errors=errors)
     return layout
 
 
@@ -164,7 +173,7 @@ def read_body():
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise malformed("body", "expected a JSON object")
+        raise malformed("body", "a JSON object")
     return body
 
 
@@ -172,17 +181,17 @@ def read_id(body, field):
     try:
         return str(uuid.UUID(body[field])) if field in body else None
     except (ValueError, TypeError, AttributeError):
-        raise malformed(field, "expected a UUID") from None
+        raise malformed(field, "a UUID") from None
 
 
 def wanted_seats(layout, body):
     """The seats that are asked for, in layout order."""
     seats = [body["seat"]] if "seat" in body else body.get("seats")
     if not isinstance(seats, list) or not 1 <= len(seats) <= MOST_SEATS or len(set(map(str, seats))) != len(seats):
-        raise malformed("seats", f"expected 1 to {MOST_SEATS} different seats")
+        raise malformed("seats", f"1 to {MOST_SEATS} different seats")
     unknown = [{"seat": str(seat)} for seat in seats if not isinstance(seat, str) or seat not in layout.positions]
     if unknown:
-        raise Problem(404, "seat_not_found", "The theater has no such seat", "the layout lacks them", unknown)
+        raise Problem(404, "seat_not_found", "This theater does not have such a seat", "the layout lacks them", seats=unknown)
     return sorted(seats, key=layout.positions.__getitem__)
 
 
@@ -207,7 +216,7 @@ def taken(layout, seats, items):
 
 
 def unavailable(conflicts):
-    return Problem(409, "seat_unavailable", "A seat is taken", "others have these seats", conflicts)
+    return Problem(409, "seat_unavailable", "Some seats are no longer available", "others have these seats", seats=conflicts)
 
 
 def conflict(seat, state, ends):
@@ -216,7 +225,8 @@ def conflict(seat, state, ends):
 
 
 def malformed(field, expected):
-    return Problem(400, "malformed_request", "The request is malformed", f"{field}: {expected}")
+    errors = [{"field": field, "expected": expected}]
+    return Problem(400, "malformed_request", "Something in this request is not right", f"{field}: {expected}", errors=errors)
 
 
 def respond(status, body, headers, content_type="application/json"):

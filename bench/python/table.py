@@ -1,5 +1,6 @@
 """DynamoDB: the layout, the Query after a miss, and the conditional writes, with the items and conditions of shared/src/store."""
 
+import json
 import os
 import time
 import uuid
@@ -12,16 +13,17 @@ from botocore.exceptions import ClientError
 import packed
 
 LAYOUT_SECONDS = 60
+RECORD_SECONDS = 3_600
 ATTEMPTS = 5
 STATES = {"available": packed.AVAILABLE, "reserved": packed.RESERVED, "removed": packed.RESERVED, "booked": packed.BOOKED}
 CAN_BE_HAD = "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))"
 RESERVE = (
     "SET #status = :reserved, reservation_id = :reservation, request_token = :token, expires_at = :expires_at, "
-    "changed_at = :stamp REMOVE owner_id, extension_id, extension_token, layout_version"
+    "changed_at = :stamp REMOVE owner_id, layout_version"
 )
 BOOK = (
     "SET #status = :booked, booking_id = :booking, changed_at = :stamp "
-    "REMOVE reservation_id, request_token, owner_id, extension_id, extension_token, layout_version, expires_at"
+    "REMOVE reservation_id, request_token, owner_id, layout_version, expires_at"
 )
 
 _table = os.environ["TABLE_NAME"]
@@ -91,21 +93,37 @@ def slot(item):
 
 
 def reserve(theater, seats, reservation, expires_at, now_ms):
-    """Reserves all or nothing: one seat by an UpdateItem, several by a transaction. Returns the stamp."""
+    """Reserves by one transaction that puts the record of the reservation and updates its seats. Returns the stamp."""
     values = _values(now_ms) | {
         ":reservation": {"S": reservation},
         ":token": {"S": str(uuid.uuid4())},
         ":expires_at": {"N": str(expires_at)},
     }
+
+    def record(stamp):
+        holdings = [[now_ms, stamp, expires_at, None, " ".join(seats)]]
+        return {
+            "pk": {"S": f"RESERVATION#{theater}#-#{reservation}"},
+            "sk": {"S": "RESERVATION"},
+            "status": {"S": "open"},
+            "turn": {"N": "1"},
+            "expires_at": {"N": str(expires_at + RECORD_SECONDS)},
+            "holdings": {"S": json.dumps(holdings, separators=(",", ":"))},
+        }
+
+    put = {
+        "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+        "ExpressionAttributeValues": {":now": values[":now"]},
+    }
     condition = f"attribute_not_exists(pk) OR (changed_at < :stamp AND {CAN_BE_HAD})"
-    return _write(None, theater, seats, RESERVE, condition, values, now_ms)
+    return _write(put, record, theater, seats, RESERVE, condition, values, now_ms)
 
 
 def book(theater, seats, booking, reservation, now_ms):
     """Books by one transaction that puts the booking and updates its seats. Returns the stamp."""
     values = _values(now_ms) | {":booked": {"S": "booked"}, ":booking": {"S": booking}}
     item = {
-        "pk": {"S": f"BOOKING#{theater}#{booking}"},
+        "pk": {"S": f"BOOKING#{theater}#-#{booking}"},
         "sk": {"S": "BOOKING"},
         "seats": {"S": " ".join(seats)},
         "booked_at": {"N": str(now_ms)},
@@ -118,19 +136,23 @@ def book(theater, seats, booking, reservation, now_ms):
             f"attribute_not_exists(pk) OR (changed_at < :stamp AND ({CAN_BE_HAD} OR (#status = :reserved "
             "AND reservation_id = :reservation AND attribute_not_exists(owner_id))))"
         )
-    put = {
-        "TableName": _table,
-        "Item": item,
-        "ConditionExpression": "attribute_not_exists(pk)",
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-    return _write(put, theater, seats, BOOK, condition, values, now_ms)
+    put = {"ConditionExpression": "attribute_not_exists(pk)"}
+
+    def stamped(stamp):
+        return item | {"changed_at": {"N": str(stamp)}}
+
+    return _write(put, stamped, theater, seats, BOOK, condition, values, now_ms)
 
 
-def _write(put, theater, seats, update, condition, values, stamp):
+def _write(put, item, theater, seats, update, condition, values, stamp):
     # A stamp that was too low alone is raised above what stood there, and the write repeated.
     for attempt in range(ATTEMPTS):
         values[":stamp"] = {"N": str(stamp)}
+        first = put | {
+            "TableName": _table,
+            "Item": item(stamp),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         updates = [
             {
                 "TableName": _table,
@@ -144,19 +166,16 @@ def _write(put, theater, seats, update, condition, values, stamp):
             for seat in seats
         ]
         try:
-            if put is None and len(updates) == 1:
-                _client.update_item(**updates[0])
-            else:
-                items = ([{"Put": put}] if put else []) + [{"Update": update} for update in updates]
-                _client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid.uuid4()))
+            items = [{"Put": first}] + [{"Update": changed} for changed in updates]
+            _client.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid.uuid4()))
             return stamp
         except ClientError as error:
             items = _refused(error)
         if items is None:  # a conflict between transactions
             time.sleep(0.02 * 2**attempt)
             continue
-        standing = items[1:] if put else items
-        if (put and items[0]) or not _only_stamps(standing, values, stamp):
+        standing = items[1:]
+        if items[0] or not _only_stamps(standing, values, stamp):
             raise Refused(items)
         stamp = 1 + max(int(item["changed_at"]["N"]) for item in standing if item)
     raise TimeoutError("the seats keep changing")
@@ -166,8 +185,6 @@ def _refused(error):
     """Which items a write was refused for; None if nothing was decided; all else is raised."""
     response = error.response
     code = response["Error"]["Code"]
-    if code == "ConditionalCheckFailedException":
-        return [response.get("Item")]
     if code in ("TransactionConflictException", "TransactionInProgressException"):
         return None
     if code != "TransactionCanceledException":

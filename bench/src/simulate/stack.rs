@@ -188,7 +188,7 @@ impl Serving {
                 return Write::Taken(network + takes);
             }
         }
-        let decided = self.units(now, purpose, wanted, tally);
+        let decided = self.units(now, wanted, tally);
         takes += match decided {
             Some(waited) => {
                 self.terms.table_trip + waited + self.call_cache(now, section, small, SCRIPT_CALLS, tally).1

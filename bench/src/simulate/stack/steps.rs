@@ -4,22 +4,22 @@ use super::super::hall::Seats;
 use super::super::lambda::Instance;
 use super::super::parameters::NotModified;
 use super::super::tally::{Component, Tally};
-use super::{ENTRY_BYTES, HEADER_BYTES, Purpose, SCRIPT_CALLS, SLOT_BYTES, SMALL_BYTES, Serving, count};
+use super::{ENTRY_BYTES, HEADER_BYTES, SCRIPT_CALLS, SLOT_BYTES, SMALL_BYTES, Serving, count};
 
 /// Bytes of a Query's page, and milliseconds for each page: the first cited, the second assumed.
 const PAGE_BYTES: f64 = 1_048_576.0;
 const PAGE_TIME: f64 = 15.0;
+/// Write units of each item of a transaction: cited.
+const UNITS_AN_ITEM: f64 = 2.0;
 /// MB at which Lambda gives a function one whole processor: cited.
 const WHOLE_PROCESSOR: f64 = 1_769.0;
 
 impl Serving {
-    /// Takes a write's units from each partition that has to do with it, or from none.
-    pub(super) fn units(&mut self, now: f64, purpose: Purpose, wanted: &[u16], tally: &mut Tally) -> Option<f64> {
-        let alone = purpose == Purpose::Reserve && wanted.len() == 1;
-        let each = if alone { 1.0 } else { 2.0 };
+    /// Takes a write's units from each partition that has seats of it, or from none.
+    pub(super) fn units(&mut self, now: f64, wanted: &[u16], tally: &mut Tally) -> Option<f64> {
         let partitions = self.writes.len();
         let mut work = vec![0.0; partitions];
-        wanted.iter().for_each(|seat| work[usize::from(*seat) % partitions] += each);
+        wanted.iter().for_each(|seat| work[usize::from(*seat) % partitions] += UNITS_AN_ITEM);
         let quotes = self.writes.iter().zip(&work).filter(|(_, work)| **work > 0.0);
         let waited = quotes.map(|(pipe, work)| pipe.quote(now, *work)).fold(0.0, f64::max);
         if waited > self.terms.table_patience {
@@ -27,9 +27,10 @@ impl Serving {
             return None;
         }
         self.writes.iter_mut().zip(&work).for_each(|(pipe, work)| pipe.commit(now, *work));
-        tally.passed(Component::Writes, each * count(wanted), waited);
-        // The booking's own item lies in a partition that is nobody else's.
-        tally.write_units += each * count(wanted) + if purpose == Purpose::Book { 2.0 } else { 0.0 };
+        let units = UNITS_AN_ITEM * count(wanted);
+        tally.passed(Component::Writes, units, waited);
+        // The reservation's record, or the booking, has a partition key of its own.
+        tally.write_units += units + UNITS_AN_ITEM;
         Some(waited)
     }
 
