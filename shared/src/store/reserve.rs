@@ -333,8 +333,11 @@ impl Reserving<'_> {
             };
         }
         let all_held = self.held.len() == self.request.seats.seats().len();
-        if all_held && unknown && self.held.values().any(|held| held.request_token == Some(self.request_token)) {
-            return Some(self.reserved());
+        if all_held {
+            let own = unknown && self.held.values().any(|held| held.request_token == Some(self.request_token));
+            if own {
+                return Some(self.reserved());
+            }
         }
         // A seat that had ended by the clock of the instance that gave it back still bears this reservation. The record counts.
         if let Some(outcome) = self.given_back() {
