@@ -332,9 +332,19 @@ impl Reserving<'_> {
                 _ => self.held.remove(&found.seat.position),
             };
         }
-        if self.held.len() == self.request.seats.seats().len() {
+        let all_held = self.held.len() == self.request.seats.seats().len();
+        if all_held {
             let own = unknown && self.held.values().any(|held| held.request_token == Some(self.request_token));
-            return Some(if own { self.reserved() } else { self.already_held() });
+            if own {
+                return Some(self.reserved());
+            }
+        }
+        // A seat that had ended by the clock of the instance that gave it back still bears this reservation. The record counts.
+        if let Some(outcome) = self.given_back() {
+            return Some(outcome);
+        }
+        if all_held {
+            return Some(self.already_held());
         }
         if findings.found.iter().any(|found| found.standing == Standing::Open) {
             self.stamp = findings.stamp_above(self.stamp);
@@ -353,7 +363,7 @@ impl Reserving<'_> {
             return Some(outcome);
         }
         let findings = self.read(found.map(Verdict::Refused).collect()).ok()?;
-        self.settle(&findings, attempts.unknown).or_else(|| self.given_back())
+        self.settle(&findings, attempts.unknown)
     }
 
     fn reserved(&self) -> ReserveOutcome {

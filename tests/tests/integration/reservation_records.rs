@@ -296,6 +296,20 @@ async fn booking_needs_a_reservation_where_that_is_set() {
     assert_eq!((late.status, late.code()), (409, "reservation_changed"), "what ran out is no reservation");
 }
 
+/// Repeats a reservation by a clock that is behind, after its seat was given back by a clock that saw it as ended.
+#[tokio::test]
+async fn a_clock_that_is_behind_revives_no_seat_that_was_given_back() {
+    let world = World::new().await;
+    let behind = world.instance(Clock::manual(START)).await;
+    let body = json!({ "seats": ["A1", "A2"], "reservation_id": id(1), "expires_in": 2 });
+    assert_eq!(Call::reserve("1", &body).send(&behind).await.status, 201);
+    world.at(3_000);
+    let release = Call::release("1", &id(1)).query("seats=A1,A2").send(&world.office).await;
+    assert_eq!(release.status, 204);
+    let repeated = Call::reserve("1", &body).send(&behind).await;
+    assert_eq!((repeated.status, repeated.code()), (409, "reservation_released"));
+}
+
 /// Extends two carts of ten just before their end while the caller reserves others: neither order leaves more than the
 /// limit reserved.
 #[tokio::test]

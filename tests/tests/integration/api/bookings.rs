@@ -112,6 +112,9 @@ async fn a_repeat_is_a_repeat_although_the_reservation_has_got_further_seats_sin
     let again = call.send(&world.office).await;
     assert_eq!((again.status, again.seats()), (200, vec!["A1"]));
     assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.seats(), ["A2"]);
+    world.at(600_000);
+    let late = call.send(&world.office).await;
+    assert_eq!((late.status, late.seats()), (200, vec!["A1"]), "also once those seats have ended");
 }
 
 #[tokio::test]
