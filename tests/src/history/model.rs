@@ -8,7 +8,7 @@
 //! own up to it: 201, and not 200 or a conflict with itself.
 //!
 //! A refusal of a repeat is final. That seats of a reservation have run out counts from the answer on, for attempts
-//! that come later and for clocks that are behind ([`Reservation::judged_at`]).
+//! that come later and for clocks that are behind (`Reservation::judged_at`).
 
 use std::collections::BTreeMap;
 
