@@ -78,7 +78,7 @@ async fn no_id_no_key_no_token_and_no_caller_is_in_the_log() {
     for status in [201, 200] {
         assert_eq!(site.send(&sent(Call::book(HALL, &book))).await.status, status);
     }
-    assert_eq!(site.send(&Call::book(HALL, &book).signed_in("another")).await.status, 422);
+    assert_eq!(site.send(&Call::book(HALL, &book).signed_in("another")).await.status, 409);
     assert_eq!(summaries(&site), 6);
     for lambda in site.functions.all() {
         let log = lambda.log().unwrap();

@@ -77,7 +77,9 @@ impl Site {
     pub(crate) async fn bookings(&self) -> Vec<String> {
         let items = self.world.items().await;
         let keys = items.iter().map(|item| item["pk"].as_s().unwrap());
-        let mut ids: Vec<_> = keys.filter_map(|pk| Some(pk.strip_prefix("BOOKING#hall#")?.to_owned())).collect();
+        // After the theater comes the owner, then the id.
+        let id = |pk: &String| Some(pk.strip_prefix("BOOKING#hall#")?.rsplit('#').next()?.to_owned());
+        let mut ids: Vec<_> = keys.filter_map(id).collect();
         ids.sort_unstable();
         ids
     }
