@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(crate) use self::runtime_api::RuntimeApi;
 use crate::checkout;
-use crate::child::{Program, Supervised};
+use crate::child::{Program, Supervised, new_log};
 use crate::stack::REAL_AWS;
 
 mod runtime_api;
@@ -208,8 +208,10 @@ impl Lambda {
 impl Instance {
     async fn start(function: &Function) -> Result<Self> {
         let api = RuntimeApi::listen(&function.name).await?;
-        fs::create_dir_all(&function.folder).with_context(|| format!("can't make {}", function.folder.display()))?;
-        let mut process = Supervised::start(&program(function, &api))?;
+        let program = program(function, &api);
+        // An earlier process may have had this port, and so a log of this name.
+        new_log(&program.log)?;
+        let mut process = Supervised::start(&program)?;
         let deadline = Instant::now() + LONGEST_START;
         while !api.is_asked().await? {
             process.check()?;

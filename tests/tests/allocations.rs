@@ -92,7 +92,7 @@ async fn events_stay_within_bounds(office: &BoxOffice) {
         let route = routes().into_iter().find(|route| Some(*route) == event["routeKey"].as_str()).unwrap();
         let event = event.to_string();
         let (reply, most) = measure(route, event.as_bytes()).await;
-        let status = reply.unwrap().status;
+        let status = reply.unwrap().reply.status;
         println!("{name}: {} bytes, {status}, at most {most} bytes at once", event.len());
         assert!((400..500).contains(&status), "{name}: {status}");
         assert!(most <= bound(event.len()), "{name}: {most} bytes for {}", event.len());

@@ -16,7 +16,7 @@ fn route(event: &Value) -> &'static str {
 }
 
 async fn send(world: &World, event: &Value) -> Reply {
-    deliver(&world.office, route(event), event.to_string().as_bytes()).await.expect("an event")
+    deliver(&world.office, route(event), event.to_string().as_bytes()).await.expect("an event").reply
 }
 
 async fn is_answered(world: &World, event: &Value, status: u16, detail: &str) {
