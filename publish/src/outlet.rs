@@ -59,6 +59,8 @@ pub enum Outlet {
         bus: aws_sdk_eventbridge::Client,
         /// The bus's name.
         bus_name: String,
+        /// The ARN that events name as their resource.
+        resource: Option<String>,
         /// The client of the queue.
         queue: aws_sdk_sqs::Client,
         /// The queue that brings wake-ups back.
@@ -91,10 +93,10 @@ impl Outlet {
                     .map(|event| json!({ "source": SOURCE, "detail-type": event.kind, "detail": event.detail }));
                 append(file, lines).map_err(|error| (0, error))
             }
-            Self::Aws { bus, bus_name, .. } => {
+            Self::Aws { bus, bus_name, resource, .. } => {
                 for (n, some) in events.chunks(MOST_AT_ONCE).enumerate() {
                     let before = n * MOST_AT_ONCE;
-                    put_events(bus, bus_name, some).await.map_err(|(taken, error)| (before + taken, error))?;
+                    put_events(bus, bus_name, resource.as_deref(), some).await.map_err(|(taken, error)| (before + taken, error))?;
                 }
                 Ok(())
             }
@@ -118,6 +120,7 @@ impl Outlet {
 async fn put_events(
     bus: &aws_sdk_eventbridge::Client,
     bus_name: &str,
+    resource: Option<&str>,
     events: &[Event],
 ) -> Result<(), (usize, OutletError)> {
     let entries = events.iter().map(|event| {
@@ -126,6 +129,7 @@ async fn put_events(
             .source(SOURCE)
             .detail_type(event.kind)
             .detail(event.detail.to_string())
+            .set_resources(resource.map(|resource| vec![resource.to_owned()]))
             .build()
     });
     let answer = bus.put_events().set_entries(Some(entries.collect())).send().await;

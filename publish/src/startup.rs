@@ -46,7 +46,7 @@ fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher 
     let sdk = sdk(aws);
     let outlet = match events {
         EventsConfig::File(file) => Outlet::files(Path::new(&file)),
-        EventsConfig::Aws { bus_name, queue_url } => {
+        EventsConfig::Aws { bus_name, queue_url, resource } => {
             let timeouts = TimeoutConfig::builder()
                 .operation_attempt_timeout(ATTEMPT)
                 .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
@@ -56,6 +56,7 @@ fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher 
             Outlet::Aws {
                 bus: aws_sdk_eventbridge::Client::new(&sdk),
                 bus_name,
+                resource,
                 queue: aws_sdk_sqs::Client::new(&sdk),
                 queue_url,
             }
