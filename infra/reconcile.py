@@ -8,7 +8,6 @@ It can be repeated at any time, also after it was interrupted: it goes on with w
 """
 
 import argparse
-import datetime
 import sys
 import time
 
@@ -128,8 +127,7 @@ def print_finding(what, finding):
 
 def print_totals(account, options):
     sold, earlier = account.totals()
-    since = datetime.datetime.fromtimestamp(options.since / 1000, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
-    print(f"\nBookings since {options.margin} s before {since}:")
+    print(f"\nBookings since {options.margin} s before {events.text(options.since)}:")
     for outcome in accounts.OUTCOMES:
         if sold[outcome]:
             print(f"{sold[outcome]:8} {outcome}")

@@ -65,5 +65,5 @@ class Stack:
         return self.outputs["EventArchiveName"]
 
     def roles(self):
-        """The roles of the functions that write for callers."""
-        return [self.resources[name] for name in WRITERS]
+        """The roles of the functions that write for callers, by logical id."""
+        return {name: self.resources[name] for name in WRITERS}

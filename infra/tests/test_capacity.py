@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from combinations import DOMAIN, TOKENS
+from combinations import DOMAIN, RESTORED, TOKENS
 from template import ROOT, leads_to, references, source, stack, transform
 
 SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
@@ -24,6 +24,8 @@ class Refused(unittest.TestCase):
             ({"OnSaleStart": "at(2027-01-01T09:00:00)"}, "OnSaleEnd"),
             ({"OnSaleEnd": "at(2027-01-01T09:00:00)"}, "OnSaleStart"),
             ({"MonthlyBudget": 10}, "AlarmEmail"),
+            ({"TableName": "restored"}, "TableStreamArn"),
+            ({"TableStreamArn": RESTORED["TableStreamArn"]}, "TableName"),
         ]:
             with self.subTest(**parameters):
                 (refusal,) = stack(**parameters).refusals()
@@ -85,7 +87,7 @@ class SetAside(unittest.TestCase):
 class Released(unittest.TestCase):
     # Too long for a version's description. Who changes one of them names a new Release, as `make deploy` does.
     BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace",
-                  "WarmTheaters", "JwtIssuer"}
+                  "WarmTheaters", "JwtIssuer", "TableName"}
     # Not part of a version.
     APART = {"Deployment", "ReservedGetSeats", "ReservedReserve", "ReservedBook",
              "ProvisionedGetSeats", "ProvisionedReserve", "ProvisionedBook"}

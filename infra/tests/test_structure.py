@@ -16,6 +16,10 @@ BROAD = {
     ("DeploymentRole", "Alarms"): "CloudWatch checks DescribeAlarms for all alarms or none",
     ("DeploymentRole", "Provisioned"): "versions and aliases of the functions of this stack",
     ("SyncCacheRole", "Streams"): "the streams of this table",
+    ("SyncCacheRole", "Stream"): "the streams of a restored table",
+    ("PublishEventsRole", "Stream"): "the streams of a restored table",
+    ("EventArchive", "LogStreams"): "the log streams of this log group",
+    ("EventArchive", "Events"): "the log streams of this log group",
     ("PublishEventsRole", "Streams"): "the streams of this table",
 }
 
@@ -25,7 +29,7 @@ def statements(made):
     for name, resource in made.resources.items():
         properties = resource.get("Properties", {})
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        documents += [properties[kind] for kind in ("PolicyDocument", "ResourcePolicyDocument") if kind in properties]
         for document in documents:
             for statement in document["Statement"]:
                 yield name, statement
@@ -123,7 +127,7 @@ class Events(unittest.TestCase):
         made = stack(PublishEvents="false")
         self.assertEqual(set(made.of_type("AWS::SQS::Queue")), {"UndeliveredChanges"})
         more = set(stack().resources) - set(made.resources)
-        self.assertTrue(all(re.search("PublishEvents|EventsBehind|Expir", name) for name in more), more)
+        self.assertTrue(all(re.search("PublishEvents|EventsBehind|Expir|EventArchive", name) for name in more), more)
 
 
 class Runbooks(unittest.TestCase):
