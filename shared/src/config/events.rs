@@ -11,7 +11,7 @@ pub enum EventsConfig {
         bus_name: String,
         /// The queue that brings wake-ups back.
         queue_url: String,
-        /// The ARN that events name as their resource, so that rules can tell stacks on one bus apart.
+        /// The ARN that events name as their resource, so that rules can select the events of one stack.
         resource: Option<String>,
     },
     /// `EVENTS_FILE`, on a machine of one's own.
