@@ -88,7 +88,7 @@ def reconcile(options, session):
     say(f"reading the bookings of {table.name}, the table in use")
     account = accounts.Account(table, history, identities, table.bookings(progress))
     print_layouts(history)
-    account.run(options.book_again, options.cancel_again, print_finding)
+    account.run(options.book_again, options.cancel_again, Findings(len(history.sales) + len(history.cancellations), progress))
     print_totals(account, options)
     return 0
 
@@ -118,9 +118,18 @@ def print_layouts(history):
         say(f"theater {theater} {became} at {event['occurred_at']}: compare, and put that layout again before you book again")
 
 
-def print_finding(what, finding):
-    at = what.booked_at if isinstance(what, events.Sale) else what.cancelled_at
-    if finding.outcome != accounts.KEPT:
+class Findings:
+    """Prints each finding but bookings that are there as they were sold."""
+
+    def __init__(self, expected, progress):
+        self.expected, self.progress, self.count = expected, progress, 0
+
+    def __call__(self, what, finding):
+        self.count += 1
+        self.progress(f"{self.count} of {self.expected} accounted for")
+        if finding.outcome == accounts.KEPT:
+            return
+        at = what.booked_at if isinstance(what, events.Sale) else what.cancelled_at
         why = f" ({finding.why})" if finding.why else ""
         print(f"{events.text(at)}  theater {what.theater}  {' '.join(what.seats)}  {what.reference}  {finding.outcome}{why}", flush=True)
 

@@ -132,9 +132,10 @@ class Account:
         for attempt in range(MOST_ATTEMPTS):
             try:
                 return step(what, apply)
-            except Changed:
+            except Changed as error:
+                last = error
                 time.sleep(0.05 * 2**attempt)
-        raise Changed(f"the seats {' '.join(what.seats)} of theater {what.theater} keep changing; is selling stopped?")
+        raise Changed(f"the seats {' '.join(what.seats)} of theater {what.theater} keep changing; is selling stopped? {last}")
 
     def cancel_earlier(self, cancellation, apply):
         booking = self.reread(cancellation)

@@ -1,5 +1,7 @@
 """The deployed stack: its tables, roles and settings."""
 
+import os
+
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -22,7 +24,8 @@ class Session(boto3.Session):
 
 def connected(region):
     """Returns a session for a region, by default that of the environment."""
-    session = Session(region_name=region)
+    # boto3 reads only AWS_DEFAULT_REGION, and the profile.
+    session = Session(region_name=region or os.environ.get("AWS_REGION"))
     if session.region_name is None:
         raise Unsuitable("--region: name the stack's region, or set AWS_REGION")
     return session
