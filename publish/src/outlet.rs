@@ -96,7 +96,9 @@ impl Outlet {
             Self::Aws { bus, bus_name, resource, .. } => {
                 for (n, some) in events.chunks(MOST_AT_ONCE).enumerate() {
                     let before = n * MOST_AT_ONCE;
-                    put_events(bus, bus_name, resource.as_deref(), some).await.map_err(|(taken, error)| (before + taken, error))?;
+                    put_events(bus, bus_name, resource.as_deref(), some)
+                        .await
+                        .map_err(|(taken, error)| (before + taken, error))?;
                 }
                 Ok(())
             }
