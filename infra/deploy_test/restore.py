@@ -160,6 +160,8 @@ class Rehearsal:
     def stop(self):
         self.facts.step("restore.py stop")
         self.command("restore.py", "stop", NAME, "--settle", "1")
+        stopped = "stopped for 5 of 5" in self.command("restore.py", "status", NAME)
+        self.facts.expect("status says that selling is stopped", True, stopped)
         self.facts.expect("nothing is sold any more", (500, "internal"), self.refused("2", ["C1"]))
         self.facts.expect("seat maps can be read", 200, self.buyers.seats("2")[0])
         self.facts.expect("a reservation can't be given back", 500, self.release(self.reserved))
@@ -346,6 +348,18 @@ class Rehearsal:
         self.facts.expect("a booking that was made again has the same event twice", (2, 1), (len(again), len({event["detail"]["id"] for event in again})))
 
 
+    def trial(self):
+        self.facts.step("restore.py status, and trials beside the table in use")
+        said = self.command("restore.py", "status", NAME)
+        self.facts.expect("status names both tables, and sells", True, RESTORED in said and self.lost in said and "stopped for 0 of 5" in said)
+        second = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        for table, words in [("trial-1", ["--latest"]), ("trial-2", ["--second", second])]:
+            self.command("restore.py", "restore", NAME, table, *words)
+            # The emulator restores the table as it is now.
+            self.facts.expect(f"{' '.join(words)} restores the table in use", self.scan(RESTORED), self.scan(table))
+        self.facts.expect("the stack still uses its table", RESTORED, self.stack.outputs()["TableName"])
+
+
 class Said:
     """What reconcile.py printed."""
 
@@ -361,7 +375,7 @@ def rehearse(facts, folder, built):
         stack = Stack(deploy_test.TOOLS / "bin/sam", folder / "template.yaml", emulator, deploy_test.LOGS / "sam.log")
         rehearsal = Rehearsal(facts, folder, stack)
         for step in ("deploy", "sell_before", "sell_after", "lose", "stop", "restore", "point", "dry_run", "sell_too_early", "book_again",
-                     "put_layout", "hand_over", "resume", "events"):
+                     "put_layout", "hand_over", "resume", "events", "trial"):
             getattr(rehearsal, step)()
 
 
