@@ -105,6 +105,25 @@ class Transitions(unittest.TestCase):
         self.assertLess(steps.index(("update", "BookFunctionAliaslive")), steps.index(("update", "BookCapacity")))
 
 
+RESTORED = {"TableName": "restored", "TableStreamArn": "arn:aws:dynamodb:eu-central-1:111122223333:table/restored/stream/2027-01-01T00:00:00.000"}
+
+
+@unittest.skipUnless(set(RESTORED) <= set(source()["Parameters"]), "the template has no parameters for a restored table")
+class Restored(unittest.TestCase):
+    """The switch to a restored table and back. Two tables must never sell at once."""
+
+    def test_the_old_version_may_not_write_into_the_table_that_is_left_and_nothing_else_is_lost(self):
+        for cache in [SERVERLESS, NODE, NONE]:
+            for old, new in [(cache, {**cache, **RESTORED}), ({**cache, **RESTORED}, cache)]:
+                found = findings(BLOCKING + HARMING, Transition(stack(**old), stack(**new)))
+                of_the_table = [finding for finding in found if finding.check == "permissions" and " dynamodb:" in finding.text]
+                others = [finding for finding in found if finding not in of_the_table and finding.resource not in FROM_THE_OLDEST]
+                self.assertEqual(others, [], f"{old} to {new}")
+                for role in ["ReserveRole", "BookRole", "ReservationsRole", "BookingsRole", "TheatersRole"]:
+                    lost = {finding.text.split()[1] for finding in of_the_table if finding.resource == role}
+                    self.assertIn("dynamodb:UpdateItem", lost, role)
+
+
 class Controls(unittest.TestCase):
     """Each fault that the checks are there for, brought back."""
 

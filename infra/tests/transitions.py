@@ -191,15 +191,15 @@ def missing(before, after):
 def permissions_lost(transition):
     """Checks that no role, cache user or endpoint loses what the old version needs. They are updated before the alias moves."""
     old, new = transition.old, transition.new
-    of_functions = set().union(*(references(function["Properties"]["Role"]) for function in old.of_type("AWS::Lambda::Function").values()))
+    leaving = transition.deleted & set(old.of_type("AWS::Lambda::Function"))
     for role in transition.in_both("AWS::IAM::Role"):
         if not {role, *policies_of(new, role)} & (transition.updated | transition.replaced | transition.created):
             continue
         before = allowed(grants(old, role), lambda value: transition.physical(value, "old"))
         after = allowed(grants(new, role), lambda value: transition.physical(value, "new"))
         for action, resource in sorted(missing(before, after)):
-            # CodeDeploy has nothing to do with a function that is deleted. A function still needs what is deleted after it has left.
-            if role in of_functions or not any(f'"{name}"' in resource or f"{{{name}." in resource for name in transition.deleted):
+            # A function that is deleted gets no more calls. Anything else that is deleted is in use until the old version has left.
+            if not any(f'"{name}"' in resource or f"{{{name}." in resource for name in leaving):
                 yield Finding("permissions", role, f"loses {action} on {resource}")
         denied = {text(part) for part in grants(old, role) if part["Effect"] == "Deny"}
         if any(part["Effect"] == "Deny" and text(part) not in denied for part in grants(new, role)):
