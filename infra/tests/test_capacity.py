@@ -66,7 +66,8 @@ class SetAside(unittest.TestCase):
             self.assertEqual(set(targets), {f"{path}Capacity" for path in PATHS})
             for path in PATHS:
                 target = made.properties(f"{path}Capacity")
-                self.assertEqual((target["ServiceNamespace"], target["ScalableDimension"]), ("lambda", "lambda:function:ProvisionedConcurrency"))
+                self.assertEqual(target["ServiceNamespace"], "lambda")
+                self.assertEqual(target["ScalableDimension"], "lambda:function:ProvisionedConcurrency")
                 text, names = target["ResourceId"]["Fn::Sub"]
                 self.assertEqual((text, names["Function"]), ("function:${Function}:${Alias}", {"Ref": f"{path}Function"}))
                 self.assertEqual(names["Alias"]["Fn::Select"][1]["Fn::Split"][1], {"Ref": f"{path}FunctionAliaslive"})

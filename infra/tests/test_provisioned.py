@@ -18,6 +18,18 @@ TIME = datetime.datetime(2027, 1, 1)
 WANTED = {"ServiceNamespace": "lambda", "ScalableDimension": capacity.DIMENSION}
 
 
+class Clock:
+    """Time that passes only while something sleeps."""
+
+    now = 0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
 class Account:
     """A session whose clients answer with what stands."""
 
@@ -33,26 +45,29 @@ class Account:
             self.answer(configs, targets, actions)
 
     def answer(self, configs, targets, actions):
-        def resource(kind, name):
-            return {"LogicalResourceId": "Thing", "PhysicalResourceId": name, "ResourceType": kind, "LastUpdatedTimestamp": TIME, "ResourceStatus": "CREATE_COMPLETE"}
-
-        resources = [resource("AWS::Lambda::Function", "hall-Book"), resource("AWS::IAM::Role", "hall-Role")]
+        state = {"LastUpdatedTimestamp": TIME, "ResourceStatus": "CREATE_COMPLETE"}
+        resources = [{**state, "LogicalResourceId": name, "PhysicalResourceId": f"hall-{name}", "ResourceType": kind}
+                     for name, kind in [("Book", "AWS::Lambda::Function"), ("Role", "AWS::IAM::Role")]]
         self.stubs["cloudformation"].add_response("list_stack_resources", {"StackResourceSummaries": resources}, {"StackName": "hall"})
         scaling = self.stubs["application-autoscaling"]
-        listed = [{**WANTED, "ResourceId": f"function:{name}", "MinCapacity": least, "MaxCapacity": most, "RoleARN": "role", "CreationTime": TIME}
+        made = {"RoleARN": "role", "CreationTime": TIME}
+        listed = [{**WANTED, **made, "ResourceId": f"function:{name}", "MinCapacity": least, "MaxCapacity": most}
                   for name, least, most in [*targets, ("another-stack:live", 9, 9)]]
         scaling.add_response("describe_scalable_targets", {"ScalableTargets": listed}, WANTED)
         for name, _, _ in targets:
-            scheduled = [{**WANTED, "ScheduledActionName": "start", "ScheduledActionARN": "arn", "ResourceId": f"function:{name}", "CreationTime": TIME,
-                          "Schedule": schedule, "Timezone": "Europe/Berlin", "ScalableTargetAction": {"MinCapacity": number, "MaxCapacity": number}}
+            of_target = {**WANTED, "ResourceId": f"function:{name}"}
+            named = {**of_target, "ScheduledActionName": "start", "ScheduledActionARN": "arn", "CreationTime": TIME}
+            named["Timezone"] = "Europe/Berlin"
+            scheduled = [{**named, "Schedule": schedule, "ScalableTargetAction": {"MinCapacity": number, "MaxCapacity": number}}
                          for schedule, number in actions]
-            scaling.add_response("describe_scheduled_actions", {"ScheduledActions": scheduled}, {**WANTED, "ResourceId": f"function:{name}"})
+            scaling.add_response("describe_scheduled_actions", {"ScheduledActions": scheduled}, of_target)
         functions = self.stubs["lambda"]
         arn = "arn:aws:lambda:eu-central-1:111122223333:function:hall-Book"
         standing = [{"FunctionArn": f"{arn}:{qualifier}", "RequestedProvisionedConcurrentExecutions": requested,
                      "AllocatedProvisionedConcurrentExecutions": allocated, "Status": status, "StatusReason": "not enough concurrency"}
                     for qualifier, requested, allocated, status in configs]
-        functions.add_response("list_provisioned_concurrency_configs", {"ProvisionedConcurrencyConfigs": standing}, {"FunctionName": "hall-Book"})
+        answer = {"ProvisionedConcurrencyConfigs": standing}
+        functions.add_response("list_provisioned_concurrency_configs", answer, {"FunctionName": "hall-Book"})
         for qualifier, *_ in configs:
             settings = {"MemorySize": 512, "Architectures": ["x86_64"]}
             functions.add_response("get_function_configuration", settings, {"FunctionName": "hall-Book", "Qualifier": qualifier})
@@ -104,8 +119,8 @@ class Report(unittest.TestCase):
         self.assertIn("not enough concurrency", printed)
 
     def test_it_waits_while_something_is_wrong(self):
-        with mock.patch.object(capacity, "PAUSE", 0.3):
-            right, printed = report(Account([], [("hall-Book:live", 5, 5)], rounds=3), wait=0.75)
+        with mock.patch.object(capacity, "time", Clock()):
+            right, printed = report(Account([], [("hall-Book:live", 5, 5)], rounds=3), wait=25)
         self.assertFalse(right)
         self.assertEqual(printed.count("Waiting for Application Auto Scaling: hall-Book:live"), 2)
 
