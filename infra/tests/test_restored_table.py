@@ -48,7 +48,7 @@ class Restored(unittest.TestCase):
 
     def test_the_stacks_own_is_used_otherwise_and_stays_the_same(self):
         self.assertLessEqual({"BookRole", "BookFunction", "Dashboard", "TableThrottlesAlarm", "TableName", "DynamoDbEndpoint",
-                              "PublishEventsFunctionChanges", "SyncCacheFunctionSeatChanges"}, users_of_own_table(stack()))
+                              "PublishEventsFunctionChanges", "SeatChanges"}, users_of_own_table(stack()))
         self.assertEqual(stack().resources["SeatsTable"], stack(**RESTORED).resources["SeatsTable"])
 
     def test_roles_and_endpoint_allow_it_and_no_other(self):
