@@ -61,11 +61,14 @@ def deploy(options, terminal):
         return 1
     if plan.saved is None:
         print(f"{shown(options.config)} stays as it is: it belongs to the stack {settings.stack} in {settings.region}.")
-    else:
+    # The answers for a new stack are saved before it is tried, so that a second try doesn't ask again.
+    elif plan.existing is None:
         settings.save(plan.stack, plan.region, plan.saved)
     built = options.built or build(plan)
-    status = send(options, plan, template, built)
-    return finish(options, plan, status)
+    status = finish(plan, send(options, plan, template, built))
+    if status == 0 and plan.existing and plan.saved is not None:
+        settings.save(plan.stack, plan.region, plan.saved)
+    return status
 
 
 def flags(options, template):
@@ -260,13 +263,11 @@ def costs(plan):
     """Prints the cost of an idle month."""
     lines = prices.idle(plan.decided)
     least, most = prices.totals(lines)
-    amount = f"${least:.2f} to ${most:.2f}" if round(most - least, 2) else f"${most:.2f}"
-    print(f"\nWithout a single request it costs about {amount} a month ({prices.AS_OF}):")
+    print(f"\nWithout a single request it costs ${most:.2f} a month ({prices.AS_OF}):")
     for line in lines:
-        price = "price unknown" if line.dollars is None else f"${line.dollars:.2f}"
-        free = ", nothing within the account's free allowance" if line.dollars and line.saved >= line.dollars else (
-            f", ${line.dollars - line.saved:.2f} with the account's free allowance" if line.saved else "")
-        print(f"    {line.what}: {price}{free}")
+        print(f"    {line.what}: {'price unknown' if line.dollars is None else f'${line.dollars:.2f}'}")
+    if round(most - least, 2):
+        print(f"What AWS gives each account for nothing lowers that to ${least:.2f}, if no other stack uses it.")
     print("Requests, stored data and logs come on top: infra/README.md, What it costs.")
 
 
@@ -314,7 +315,7 @@ def run(command, may_fail=False):
     return status
 
 
-def finish(options, plan, status):
+def finish(plan, status):
     """Prints how the deployment ended, and what comes next. Returns the exit status."""
     session = account.session(plan.region)
     stack = account.find_stack(session, plan.stack)
@@ -381,24 +382,29 @@ def succeeded(session, plan, stack):
 
 def standing(session, plan):
     """Prints the provisioned concurrency that stands, and is paid for."""
-    lambdas = account.client(session, "lambda")
-    cloudformation = account.client(session, "cloudformation")
-    found = []
-    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=plan.stack):
-        for resource in page["StackResourceSummaries"]:
-            if resource["ResourceType"] != "AWS::Lambda::Function" or "PhysicalResourceId" not in resource:
-                continue
-            name = resource["PhysicalResourceId"]
-            try:
-                listed = lambdas.list_provisioned_concurrency_configs(FunctionName=name)["ProvisionedConcurrencyConfigs"]
-            except account.exceptions.ClientError:
-                return
-            for one in listed:
-                version = one["FunctionArn"].rsplit(":", 1)[-1]
-                found.append(f"    {name}:{version}: {one['RequestedProvisionedConcurrentExecutions']} instances, {one['Status']}")
+    try:
+        found = list(provisioned(session, plan.stack))
+    except (account.exceptions.ClientError, account.exceptions.BotoCoreError) as error:
+        print(f"\nThe instances that stand ready couldn't be read: {error}")
+        return
     print("\nInstances that stand ready, and are paid for by the hour:" if found else "\nNo instances stand ready.")
     for line in found:
-        print(line)
+        print(f"    {line}")
+
+
+def provisioned(session, stack):
+    """The provisioned concurrency of each version of the stack's functions."""
+    lambdas = account.client(session, "lambda")
+    resources = account.client(session, "cloudformation").get_paginator("list_stack_resources")
+    for page in resources.paginate(StackName=stack):
+        for resource in page["StackResourceSummaries"]:
+            if resource["ResourceType"] != "AWS::Lambda::Function":
+                continue
+            name = resource["PhysicalResourceId"]
+            for listed in lambdas.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=name):
+                for one in listed["ProvisionedConcurrencyConfigs"]:
+                    version = one["FunctionArn"].rsplit(":", 1)[-1]
+                    yield f"{name}:{version}: {one['RequestedProvisionedConcurrentExecutions']} instances, {one['Status']}"
 
 
 def shown(path):

@@ -69,7 +69,8 @@ class Settings:
             self._table("deploy").pop(name, None)
         entries = tomlkit.array()
         for name, value in sorted(parameters.items()):
-            entries.append(f"{name}={quoted(value)}")
+            entry = f"{name}={quoted(value)}"
+            entries.append(tomlkit.string(entry, literal="'" not in entry))
         self._table("deploy")["parameter_overrides"] = entries.multiline(bool(parameters))
         try:
             self.path.write_text(tomlkit.dumps(self.document))

@@ -17,6 +17,7 @@ KINDS = {
     "AWS::Serverless::HttpApi": "HTTP API",
     "AWS::Serverless::Function": "Lambda function",
     "AWS::Lambda::EventSourceMapping": "event source mapping",
+    "AWS::Lambda::Permission": "permission to call a function",
     "AWS::IAM::Role": "IAM role",
     "AWS::IAM::ManagedPolicy": "IAM policy",
     "AWS::DynamoDB::Table": "DynamoDB table",
@@ -116,8 +117,14 @@ class Decided:
         self.source = source
         self.values = values
         self.region = region
-        resources = source["Resources"]
-        self.resources = {name: one for name, one in resources.items() if "Condition" not in one or self.holds(one["Condition"])}
+        self.resources = {name: one for name, one in source["Resources"].items() if self.is_made(one)}
+
+    def is_made(self, resource):
+        """Whether a resource is made. One whose condition can't be evaluated here counts as made."""
+        try:
+            return "Condition" not in resource or self.holds(resource["Condition"])
+        except Undecided:
+            return True
 
     def kinds(self):
         """The number of resources of each kind, most frequent first."""
@@ -184,4 +191,7 @@ class Decided:
             return self.resolve(argument[1 if self.holds(argument[0]) else 2])
         if function == "Fn::Join":
             return argument[0].join(self.texts(argument[1]))
+        if function == "Fn::FindInMap":
+            name, first, second = (self.text(one) for one in argument[:3])
+            return self.source["Mappings"][name][first][second]
         return value
