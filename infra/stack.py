@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from operate.answers import Terminal  # noqa: E402
@@ -25,6 +27,9 @@ def main(words=None):
     except Refusal as refusal:
         print(f"{options.command}: {refusal}", file=sys.stderr)
         return 2
+    except (ClientError, BotoCoreError) as error:
+        print(f"{options.command}: AWS refused: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         # Following logs ends in this way.
         if options.command == "logs":

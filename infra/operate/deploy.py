@@ -125,6 +125,8 @@ def decide(options, terminal, settings, template, given):
         account.require_ready(existing, region)
     known = settings.describes(stack, region)
     saved = settings.parameters if known else {}
+    # Each deployment has a release of its own.
+    saved.pop("Release", None)
     for name, value in saved.items():
         try:
             template.check(name, value)
@@ -309,7 +311,10 @@ def send(options, plan, template, built):
 def run(command, may_fail=False):
     """Runs a command of sam's, which may ask. Returns its exit status."""
     environment = {**os.environ, "SAM_CLI_TELEMETRY": os.environ.get("SAM_CLI_TELEMETRY", "0")}
-    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    try:
+        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    except FileNotFoundError:
+        raise Refusal(f"{command[0]} is missing: `python3 local/install_tools.py check` installs it into .tools/bin, which has to be on PATH") from None
     if status and not may_fail:
         raise Refusal(f"`{' '.join(command[:2])}` ended with {status}; the reason is above")
     return status

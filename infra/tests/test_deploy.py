@@ -284,6 +284,16 @@ class Existing(unittest.TestCase):
         self.assertEqual([prompt.rsplit("[")[1] for prompt in typist.prompts[2:]], ["node]: ", "https://login.example.com]: "])
         self.assertEqual(set(json.loads(ran.overrides[0])), {"Release"})
 
+    def test_a_saved_release_is_not_used_again(self):
+        ran, _ = first(config=SAVED.replace("['", "['Release=\"1\"', '"), name="hall")
+        self.assertRegex(json.loads(ran.overrides[0])["Release"], r"\d{8}T\d{6}Z")
+        self.assertNotIn("Release", ran.saved)
+
+    def test_a_missing_sam_is_named(self):
+        with self.assertRaises(Refusal) as refused:
+            command.run(["no-such-sam", "deploy"])
+        self.assertIn("no-such-sam is missing", str(refused.exception))
+
     def test_another_stack_leaves_the_file_alone(self):
         ran = Run(["deploy", "--yes", "--stack", "other", "--region", "eu-central-1"], made := gone("other"), config=SAVED,
                   sam=makes("other", made))

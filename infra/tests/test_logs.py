@@ -75,6 +75,13 @@ class Logs(unittest.TestCase):
         self.assertEqual(ran.status, 2)
         self.assertIn("stack hall: it has no logs", ran.text)
 
+    def test_missing_permission_is_said_in_one_line(self):
+        made = Account()
+        made.stubs["logs"].add_client_error("describe_log_groups", "AccessDeniedException", "not authorized")
+        ran = self.logs(made)
+        self.assertEqual(ran.status, 1)
+        self.assertIn("logs: AWS refused: ", ran.text)
+
     def test_following_shows_each_line_once_until_ctrl_c(self):
         made = Account()
         groups(made, "book")
