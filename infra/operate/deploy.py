@@ -11,7 +11,10 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from operate import account, answers, prices
+import capacity
+import costs
+from botocore.exceptions import BotoCoreError, ClientError
+from operate import account, answers
 from operate.refusal import Refusal
 from operate.settings import Settings
 from operate.template import Template
@@ -19,6 +22,8 @@ from operate.template import Template
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra/template.yaml"
 BUILT = ROOT / ".aws-sam/build"
+# Time that Application Auto Scaling has to provide or take away instances before what stands is reported.
+SCALING_SECONDS = 180
 # The flags that stand for a parameter, with the name that messages use.
 FLAGS = {"Cache": "CACHE", "JwtIssuer": "ISSUER", "JwtAudience": "AUDIENCE"}
 
@@ -247,7 +252,7 @@ def describe(plan, template):
         print("The table is kept when the stack is deleted, and is protected from deletion.")
         made_cache = plan.values["Cache"] in ("serverless", "node")
         print(f"It takes some {'twenty' if made_cache else 'five'} minutes, after a build of some minutes the first time.")
-    costs(plan)
+    print_costs(plan)
     if not plan.values["JwtIssuer"]:
         print("\nWARNING: there is no issuer of tokens, so everybody who knows the address may read, reserve and book.")
     for note in plan.notes:
@@ -261,16 +266,17 @@ def counted(number, kind):
     return f"{number} {kind[:-1]}ies" if kind.endswith("icy") else f"{number} {kind}s"
 
 
-def costs(plan):
+def print_costs(plan):
     """Prints the cost of an idle month."""
-    lines = prices.idle(plan.decided)
-    least, most = prices.totals(lines)
-    print(f"\nWithout a single request it costs ${most:.2f} a month ({prices.AS_OF}):")
-    for line in lines:
-        print(f"    {line.what}: {'price unknown' if line.dollars is None else f'${line.dollars:.2f}'}")
-    if round(most - least, 2):
-        print(f"What AWS gives each account for nothing lowers that to ${least:.2f}, if no other stack uses it.")
-    print("Requests, stored data and logs come on top: infra/README.md, What it costs.")
+    items = costs.idle(costs.resolved(plan.values))
+    table = costs.prices()
+    total, rest = (sum(getattr(item, name) or 0 for item in items) for name in ("dollars", "after_free"))
+    print(f"\nWithout a single request it costs ${total:.2f} a month (list prices of {table['region']}, {table['date']}; other regions differ):")
+    for item in items:
+        print(f"    {item.what}: {costs.money(item.dollars)}")
+    if round(total - rest, 2):
+        print(f"What AWS gives each account for nothing lowers that to ${rest:.2f}, if no other stack uses it.")
+    print("Requests, stored data and logs come on top: docs/costs.md.")
 
 
 def build(plan):
@@ -386,30 +392,13 @@ def succeeded(session, plan, stack):
 
 
 def standing(session, plan):
-    """Prints the provisioned concurrency that stands, and is paid for."""
+    """Prints the provisioned concurrency that stands. Waits for Application Auto Scaling, which follows a deployment late."""
+    print()
     try:
-        found = list(provisioned(session, plan.stack))
-    except (account.exceptions.ClientError, account.exceptions.BotoCoreError) as error:
-        print(f"\nThe instances that stand ready couldn't be read: {error}")
-        return
-    print("\nInstances that stand ready, and are paid for by the hour:" if found else "\nNo instances stand ready.")
-    for line in found:
-        print(f"    {line}")
-
-
-def provisioned(session, stack):
-    """The provisioned concurrency of each version of the stack's functions."""
-    lambdas = account.client(session, "lambda")
-    resources = account.client(session, "cloudformation").get_paginator("list_stack_resources")
-    for page in resources.paginate(StackName=stack):
-        for resource in page["StackResourceSummaries"]:
-            if resource["ResourceType"] != "AWS::Lambda::Function":
-                continue
-            name = resource["PhysicalResourceId"]
-            for listed in lambdas.get_paginator("list_provisioned_concurrency_configs").paginate(FunctionName=name):
-                for one in listed["ProvisionedConcurrencyConfigs"]:
-                    version = one["FunctionArn"].rsplit(":", 1)[-1]
-                    yield f"{name}:{version}: {one['RequestedProvisionedConcurrentExecutions']} instances, {one['Status']}"
+        capacity.report(session, plan.stack, wait=SCALING_SECONDS)
+    except (ClientError, BotoCoreError) as error:
+        print(f"The provisioned concurrency of {plan.stack} couldn't be read: {error}")
+        print(f"    infra/python infra/capacity.py {plan.stack} --region {plan.region}   # tries again")
 
 
 def shown(path):

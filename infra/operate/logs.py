@@ -103,10 +103,23 @@ def show(client, groups, since, shown, raw):
         if not shown.is_new(name, event):
             continue
         message = event["message"].rstrip("\n")
-        if not raw and PLATFORM.match(message):
+        if not raw and is_platform(message):
             continue
         shown.lines += 1
         print(f"{local(event['timestamp'])} {name:<14} {message if raw else readable(message)}", flush=True)
+
+
+def is_platform(message):
+    """Whether a line is Lambda's own, as text or as JSON, and reports no failure."""
+    if not message.startswith("{"):
+        return bool(PLATFORM.match(message))
+    try:
+        line = json.loads(message)
+    except ValueError:
+        return False
+    record = line.get("record")
+    status = record.get("status", "success") if isinstance(record, dict) else "success"
+    return str(line.get("type", "")).startswith("platform.") and status == "success"
 
 
 def events(client, name, group, since):

@@ -72,7 +72,7 @@ class Typist:
 class Run:
     """A command that ran: its exit status, what it printed, the commands of sam, and the file of the answers."""
 
-    def __init__(self, words, account_, typist=None, config=None, environment=None, sam=None):
+    def __init__(self, words, account_, typist=None, config=None, environment=None, sam=None, standing=None):
         self.sam = []
         self.overrides = []
         with tempfile.TemporaryDirectory() as folder:
@@ -95,6 +95,7 @@ class Run:
                     mock.patch.object(account, "identity", lambda session: "111122223333"),
                     mock.patch.object(account, "configured_region", lambda: region),
                     mock.patch.object(stack, "Terminal", lambda: terminal),
+                    mock.patch("operate.deploy.capacity.standing", standing or (lambda session, stack: [])),
                     mock.patch("operate.deploy.Template", lambda path: TEMPLATE),
                     mock.patch("operate.deploy.run", run),
                     mock.patch("operate.undeploy.run", run),

@@ -15,7 +15,6 @@ import tomlkit
 from combinations import CACHES, OTHERS
 from commands import CONFIG, TEMPLATE, Account, Run, Typist, account, answers
 from operate import deploy as command
-from operate import prices
 from operate.refusal import Refusal
 from operate.settings import Settings
 from template import ROOT
@@ -31,18 +30,17 @@ def makes(name, account_, **parameters):
         if words[1] == "deploy":
             given = json.loads(Path(words[-1].removeprefix("file://")).read_text())
             account_.has(name, **{**parameters, **given})
-            account_.stubs["cloudformation"].add_response("list_stack_resources", {"StackResourceSummaries": []})
             limit = {"AccountLimit": {"ConcurrentExecutions": 10}}
             account_.stubs["lambda"].add_response("get_account_settings", limit)
         return 0
     return sam
 
 
-def first(*lines, words=(), name="boxoffice", environment=None, config=None):
+def first(*lines, words=(), name="boxoffice", environment=None, config=None, standing=None):
     """A first deployment in a terminal."""
     made, typist = Account(), Typist(*lines)
     made.has_not(name)
-    ran = Run(["deploy", *words], made, typist, config, environment, makes(name, made))
+    ran = Run(["deploy", *words], made, typist, config, environment, makes(name, made), standing)
     return ran, typist
 
 
@@ -102,14 +100,11 @@ class Plan(unittest.TestCase):
     def test_it_says_what_is_made_what_it_costs_and_who_may_book(self):
         ran, _ = first()
         before = ran.text[: ran.text.index("boxoffice is deployed")]
-        made = decided_by_tests(Cache="none")
-        metrics = sum(sum("MetricStat" in one for one in alarm["Properties"].get("Metrics", [])) or 1
-                      for alarm in made.of_type("AWS::CloudWatch::Alarm").values())
-        functions = len(made.of_type("AWS::Lambda::Function"))
-        most = metrics * 0.10 + 3.00 + 0.2628
+        functions = len(decided_by_tests(Cache="none").of_type("AWS::Lambda::Function"))
+        items = command.costs.idle(command.costs.resolved({"Cache": "none"}))
         for text in ["stack boxoffice in us-east-1, account 111122223333", f"{functions} Lambda functions", "1 HTTP API", "1 DynamoDB table",
-                     f"{metrics} metrics that alarms watch: ${metrics * 0.10:.2f}", f"costs ${most:.2f} a month",
-                     f"lowers that to ${max(metrics - 10, 0) * 0.10:.2f}", "2025",
+                     f"costs ${sum(item.dollars for item in items):.2f} a month", f"lowers that to ${sum(item.after_free for item in items):.2f}",
+                     *(item.what for item in items), command.costs.prices()["date"],
                      "WARNING: there is no issuer of tokens, so everybody who knows the address may read, reserve and book"]:
             self.assertIn(text, before)
 
@@ -117,8 +112,15 @@ class Plan(unittest.TestCase):
         ran, _ = first()
         after = ran.text[ran.text.index("boxoffice is deployed"):]
         for text in ["https://api.example.com/v1", "curl https://api.example.com/v1/theaters", "make load FILE=local/theaters.json",
-                     "No instances stand ready", "at most 10 functions at once", "make logs STACK=boxoffice", "make undeploy STACK=boxoffice"]:
+                     "Provisioned concurrency of boxoffice in us-east-1", "at most 10 functions at once", "make logs STACK=boxoffice", "make undeploy STACK=boxoffice"]:
             self.assertIn(text, after)
+
+    def test_it_goes_on_without_permission_to_read_what_stands(self):
+        denied = account.exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListProvisionedConcurrencyConfigs")
+        ran, _ = first(standing=mock.Mock(side_effect=denied))
+        self.assertEqual(ran.status, 0)
+        self.assertIn("The provisioned concurrency of boxoffice couldn't be read", ran.text)
+        self.assertIn("infra/capacity.py boxoffice --region us-east-1", ran.text)
 
     def test_every_kind_of_resource_has_a_name(self):
         for parameters in [{**cache, **other} for cache, other in itertools.product(CACHES, OTHERS)]:
@@ -137,22 +139,16 @@ class Plan(unittest.TestCase):
         self.assertEqual((ran.status, ran.sam), (2, []))
         self.assertIn("ProtectLooks needs JwtIssuer", ran.text)
 
-    def test_prices_of_caches_and_standing_instances(self):
-        def price(**values):
-            decided = TEMPLATE.decided(values, "eu-central-1")
-            return round(sum(line.dollars for line in [*prices.cache(decided), *prices.provisioned(decided)]), 2)
+    def test_it_costs_more_with_a_cache(self):
+        def said(cache):
+            ran, _ = first(words=["--cache", cache])
+            return float(ran.text.split("it costs $")[1].split()[0])
 
-        self.assertEqual(price(Cache="none"), 0)
-        self.assertEqual(price(Cache="serverless"), 6.13)
-        self.assertEqual(price(Cache="node"), 37.38)
-        self.assertEqual(price(Cache="node", CacheMultiAZ="false"), 18.69)
-        self.assertEqual(price(Cache="none", ProvisionedGetSeats=100), 547.50)
-        sale = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T10:00:00)"}
-        self.assertEqual(price(Cache="none", ProvisionedGetSeats=100, **sale), 0)
+        self.assertGreater(said("serverless"), said("none") + 6)
 
     def test_an_unknown_price_is_said_and_no_error(self):
-        lines = prices.idle(TEMPLATE.decided({"Cache": "node", "CacheNodeType": "cache.x9.huge"}, "eu-central-1"))
-        self.assertEqual([line.what for line in lines if line.dollars is None], ["2 x cache.x9.huge"])
+        ran, _ = first(words=["--cache", "node", "--set", "CacheNodeType=cache.x9.huge"])
+        self.assertIn("cache: 2 x cache.x9.huge: unknown", ran.text)
 
 
 def gone(name):

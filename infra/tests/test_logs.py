@@ -50,9 +50,14 @@ class Logs(unittest.TestCase):
         for words, expected in [([], 1), (["--raw"], 4)]:
             made = Account()
             groups(made, "book")
-            lines(made, (1, "START RequestId: 1"), (2, LINE), (3, "END RequestId: 1"), (4, "REPORT RequestId: 1"))
+            lines(made, (1, "START RequestId: 1"), (2, LINE), (3, '{"type":"platform.report","record":{"status":"success"}}'),
+                  (4, "REPORT RequestId: 1"))
             ran = self.logs(made, *words)
             self.assertEqual(len(ran.text.splitlines()), expected, ran.text)
+
+    def test_a_failure_that_lambda_reports_is_shown(self):
+        self.assertFalse(command.is_platform('{"type":"platform.runtimeDone","record":{"status":"timeout"}}'))
+        self.assertFalse(command.is_platform("RequestId: 1 Error: Runtime exited with error"))
 
     def test_one_function_is_read_alone(self):
         made = Account()
