@@ -246,8 +246,9 @@ def describe(plan, template):
         print("All other parameters keep the values that the stack has.")
     else:
         print(f"\nThis makes the stack {plan.stack} in {plan.region}, account {plan.account}:")
-        listed = ", ".join(counted(number, kind) for number, kind in plan.decided.kinds())
-        print(textwrap.fill(listed, width=110, initial_indent="    ", subsequent_indent="    "))
+        # A number isn't parted from its kind at the end of a line.
+        listed = ", ".join(counted(number, kind).replace(" ", "\u00a0") for number, kind in plan.decided.kinds())
+        print(textwrap.fill(listed, width=110, initial_indent="    ", subsequent_indent="    ").replace("\u00a0", " "))
         print("and, once per region, a bucket for the uploads of sam (stack aws-sam-cli-managed-default).")
         print("The table is kept when the stack is deleted, and is protected from deletion.")
         made_cache = plan.values["Cache"] in ("serverless", "node")

@@ -143,8 +143,9 @@ def readable(message):
     if not isinstance(line, dict):
         return message
     level, text = str(line.pop("level", "")), str(line.pop("message", ""))
-    # How CloudWatch is to read metrics from the line.
-    line.pop("_aws", None)
+    # The time stands before the line, and CloudWatch alone needs the description of its metrics.
+    for name in ("timestamp", "_aws"):
+        line.pop(name, None)
     words = [f"{level:<5}" if level else "", text, *pairs(line)]
     return " ".join(word for word in words if word)
 

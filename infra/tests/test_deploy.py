@@ -238,6 +238,12 @@ class Existing(unittest.TestCase):
         self.assertEqual(set(json.loads(ran.overrides[0])), {"MemorySize", "Release"})
         self.assertIn("All other parameters keep the values", ran.text)
 
+    def test_the_build_is_for_the_processor_that_the_stack_has(self):
+        made = Account()
+        made.has("hall", Architecture="arm64")
+        ran = Run(["deploy", "--yes"], made, config=SAVED, sam=makes("hall", made))
+        self.assertEqual(ran.sam[0], ["sam", "build", "--template", "infra/template.yaml", "--parameter-overrides", "Architecture=arm64"])
+
     def test_sam_sends_what_is_not_given_as_the_previous_value(self):
         from samcli.commands.deploy.deploy_context import DeployContext
         sent = DeployContext.merge_parameters(TEMPLATE.source, {"Release": "2"})
