@@ -78,7 +78,9 @@ def report(session, stack, wait=0, out=print):
 
 def lines(part, region):
     """The text for one alias or version."""
-    amount = f"{part.allocated} of {part.requested} instances stand ({part.status.lower()}), about ${part.dollars:.0f} a month" if part.requested else "none"
+    amount = "none"
+    if part.requested:
+        amount = f"{part.allocated} of {part.requested} instances stand ({part.status.lower()}), about ${part.dollars:.0f} a month"
     bounds = f"the target is {part.target.least} to {part.target.most}" if part.target else "no target"
     yield f"{part.function}:{part.qualifier}: {amount}; {bounds}"
     for action in part.target.schedule if part.target else ():
@@ -87,7 +89,8 @@ def lines(part, region):
         yield f"    WRONG: {part.problem}"
     if part.requested and (part.target is None or part.target.most == 0):
         yield "    to end it and its cost:"
-        yield f"    aws lambda delete-provisioned-concurrency-config --region {region} --function-name {part.function} --qualifier {part.qualifier}"
+        yield (f"    aws lambda delete-provisioned-concurrency-config --region {region} "
+               f"--function-name {part.function} --qualifier {part.qualifier}")
 
 
 def standing(session, stack):
@@ -101,10 +104,16 @@ def standing(session, stack):
         for config in (config for page in configs for config in page["ProvisionedConcurrencyConfigs"]):
             qualifier = config["FunctionArn"].rsplit(":", 1)[1]
             found[function, qualifier] = Standing(
-                function, qualifier, config["RequestedProvisionedConcurrentExecutions"], config["AllocatedProvisionedConcurrentExecutions"],
-                config["Status"], config.get("StatusReason", ""), targets.get((function, qualifier)), monthly_cost(client, function, qualifier, config))
+                function, qualifier,
+                requested=config["RequestedProvisionedConcurrentExecutions"],
+                allocated=config["AllocatedProvisionedConcurrentExecutions"],
+                status=config["Status"],
+                reason=config.get("StatusReason", ""),
+                target=targets.get((function, qualifier)),
+                dollars=monthly_cost(client, function, qualifier, config),
+            )
     for (function, qualifier), target in targets.items():
-        found.setdefault((function, qualifier), Standing(function, qualifier, 0, 0, "", "", target, 0.0))
+        found.setdefault((function, qualifier), Standing(function, qualifier, 0, 0, "", "", target, dollars=0.0))
     return [found[key] for key in sorted(found)]
 
 

@@ -40,8 +40,15 @@ def all_combinations():
 
 
 # Networks that differ from each other in one thing, for the transitions from one to another.
-MADE = [{}, {"Zones": 3}, {"VpcCidr": "10.43.0.0/24"}, {"DynamoDbPrefixListId": "pl-66a5400f"}, {"AvailabilityZones": "eu-central-1a,eu-central-1b"},
-        {"AvailabilityZones": "eu-central-1c,eu-central-1b"}, {"Zones": 3, "AvailabilityZones": "eu-central-1a,eu-central-1b,eu-central-1c"}]
+MADE = [
+    {},
+    {"Zones": 3},
+    {"VpcCidr": "10.43.0.0/24"},
+    {"DynamoDbPrefixListId": "pl-66a5400f"},
+    {"AvailabilityZones": "eu-central-1a,eu-central-1b"},
+    {"AvailabilityZones": "eu-central-1c,eu-central-1b"},
+    {"Zones": 3, "AvailabilityZones": "eu-central-1a,eu-central-1b,eu-central-1c"},
+]
 BROUGHT = [
     {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"},
     {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2,subnet-3"},

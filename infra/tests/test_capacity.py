@@ -3,10 +3,9 @@
 import re
 import unittest
 
-from combinations import DOMAIN, TOKENS, all_combinations
+from combinations import DOMAIN, TOKENS
 from template import ROOT, leads_to, references, source, stack, transform
 
-SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
 PATHS = ["GetSeats", "Reserve", "Book"]
 
 
@@ -56,42 +55,6 @@ class SetAside(unittest.TestCase):
             reserved = {name for name, function in made.of_type("AWS::Lambda::Function").items()
                         if function["Properties"].get("ReservedConcurrentExecutions") == "7"}
             self.assertEqual(reserved, {f"{path}Function"})
-
-    def test_provisioned_concurrency_has_one_mechanism_in_every_combination(self):
-        for parameters in all_combinations():
-            made = stack(**parameters)
-            for name, alias in made.of_type("AWS::Lambda::Alias").items():
-                self.assertNotIn("ProvisionedConcurrencyConfig", alias["Properties"], name)
-            targets = made.of_type("AWS::ApplicationAutoScaling::ScalableTarget")
-            self.assertEqual(set(targets), {f"{path}Capacity" for path in PATHS})
-            for path in PATHS:
-                target = made.properties(f"{path}Capacity")
-                self.assertEqual((target["ServiceNamespace"], target["ScalableDimension"]), ("lambda", "lambda:function:ProvisionedConcurrency"))
-                text, names = target["ResourceId"]["Fn::Sub"]
-                self.assertEqual((text, names["Function"]), ("function:${Function}:${Alias}", {"Ref": f"{path}Function"}))
-                self.assertEqual(names["Alias"]["Fn::Select"][1]["Fn::Split"][1], {"Ref": f"{path}FunctionAliaslive"})
-
-    def capacity(self, path, **parameters):
-        target = stack(**parameters).properties(f"{path}Capacity")
-        self.assertEqual(target["MinCapacity"], target["MaxCapacity"])
-        return int(target["MinCapacity"]), target["ScheduledActions"]
-
-    def test_without_a_number_nothing_is_provisioned_and_the_target_says_so(self):
-        for path in PATHS:
-            self.assertEqual(self.capacity(path), (0, []))
-
-    def test_without_a_window_they_are_always_provisioned(self):
-        for path in PATHS:
-            self.assertEqual(self.capacity(path, **{f"Provisioned{path}": 7}), (7, []))
-
-    def test_with_a_window_they_are_provisioned_in_it_alone(self):
-        for path in PATHS:
-            outside, (start, end) = self.capacity(path, **SALE, OnSaleTimezone="Europe/Berlin", **{f"Provisioned{path}": 7})
-            self.assertEqual(outside, 0)
-            self.assertEqual((start["Schedule"], end["Schedule"]), (SALE["OnSaleStart"], SALE["OnSaleEnd"]))
-            self.assertEqual((start["Timezone"], end["Timezone"]), ("Europe/Berlin", "Europe/Berlin"))
-            self.assertEqual(start["ScalableTargetAction"], {"MinCapacity": "7", "MaxCapacity": "7"})
-            self.assertEqual(end["ScalableTargetAction"], {"MinCapacity": 0, "MaxCapacity": 0})
 
     def test_a_warm_table_takes_both_units(self):
         warm = stack(WarmReadUnits=12000, WarmWriteUnits=40000).properties("SeatsTable")["WarmThroughput"]

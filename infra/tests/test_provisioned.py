@@ -1,4 +1,4 @@
-"""`infra/capacity.py`: what it prints of what stands, without an account."""
+"""Provisioned concurrency: the scalable targets of the template, and what `infra/capacity.py` prints, without an account."""
 
 import datetime
 import io
@@ -9,13 +9,69 @@ from unittest import mock
 
 import boto3
 from botocore.stub import Stubber
-from template import ROOT
+from combinations import all_combinations
+from template import ROOT, stack
 
 sys.path.insert(0, str(ROOT / "infra"))
 import capacity  # noqa: E402
 
+SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
+PATHS = ["GetSeats", "Reserve", "Book"]
 TIME = datetime.datetime(2027, 1, 1)
 WANTED = {"ServiceNamespace": "lambda", "ScalableDimension": capacity.DIMENSION}
+
+
+class Targets(unittest.TestCase):
+    """The scalable targets."""
+
+    def test_provisioned_concurrency_has_one_mechanism_in_every_combination(self):
+        for parameters in all_combinations():
+            made = stack(**parameters)
+            for name, alias in made.of_type("AWS::Lambda::Alias").items():
+                self.assertNotIn("ProvisionedConcurrencyConfig", alias["Properties"], name)
+            targets = made.of_type("AWS::ApplicationAutoScaling::ScalableTarget")
+            self.assertEqual(set(targets), {f"{path}Capacity" for path in PATHS})
+            for path in PATHS:
+                target = made.properties(f"{path}Capacity")
+                self.assertEqual(target["ServiceNamespace"], "lambda")
+                self.assertEqual(target["ScalableDimension"], "lambda:function:ProvisionedConcurrency")
+                text, names = target["ResourceId"]["Fn::Sub"]
+                self.assertEqual((text, names["Function"]), ("function:${Function}:${Alias}", {"Ref": f"{path}Function"}))
+                self.assertEqual(names["Alias"]["Fn::Select"][1]["Fn::Split"][1], {"Ref": f"{path}FunctionAliaslive"})
+
+    def capacity(self, path, **parameters):
+        target = stack(**parameters).properties(f"{path}Capacity")
+        self.assertEqual(target["MinCapacity"], target["MaxCapacity"])
+        return int(target["MinCapacity"]), target["ScheduledActions"]
+
+    def test_without_a_number_nothing_is_provisioned_and_the_target_says_so(self):
+        for path in PATHS:
+            self.assertEqual(self.capacity(path), (0, []))
+
+    def test_without_a_window_they_are_always_provisioned(self):
+        for path in PATHS:
+            self.assertEqual(self.capacity(path, **{f"Provisioned{path}": 7}), (7, []))
+
+    def test_with_a_window_they_are_provisioned_in_it_alone(self):
+        for path in PATHS:
+            outside, (start, end) = self.capacity(path, **SALE, OnSaleTimezone="Europe/Berlin", **{f"Provisioned{path}": 7})
+            self.assertEqual(outside, 0)
+            self.assertEqual((start["Schedule"], end["Schedule"]), (SALE["OnSaleStart"], SALE["OnSaleEnd"]))
+            self.assertEqual((start["Timezone"], end["Timezone"]), ("Europe/Berlin", "Europe/Berlin"))
+            self.assertEqual(start["ScalableTargetAction"], {"MinCapacity": "7", "MaxCapacity": "7"})
+            self.assertEqual(end["ScalableTargetAction"], {"MinCapacity": 0, "MaxCapacity": 0})
+
+
+class Clock:
+    """Time that passes only while something sleeps."""
+
+    now = 0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
 
 
 class Account:
@@ -33,26 +89,29 @@ class Account:
             self.answer(configs, targets, actions)
 
     def answer(self, configs, targets, actions):
-        def resource(kind, name):
-            return {"LogicalResourceId": "Thing", "PhysicalResourceId": name, "ResourceType": kind, "LastUpdatedTimestamp": TIME, "ResourceStatus": "CREATE_COMPLETE"}
-
-        resources = [resource("AWS::Lambda::Function", "hall-Book"), resource("AWS::IAM::Role", "hall-Role")]
+        state = {"LastUpdatedTimestamp": TIME, "ResourceStatus": "CREATE_COMPLETE"}
+        resources = [{**state, "LogicalResourceId": name, "PhysicalResourceId": f"hall-{name}", "ResourceType": kind}
+                     for name, kind in [("Book", "AWS::Lambda::Function"), ("Role", "AWS::IAM::Role")]]
         self.stubs["cloudformation"].add_response("list_stack_resources", {"StackResourceSummaries": resources}, {"StackName": "hall"})
         scaling = self.stubs["application-autoscaling"]
-        listed = [{**WANTED, "ResourceId": f"function:{name}", "MinCapacity": least, "MaxCapacity": most, "RoleARN": "role", "CreationTime": TIME}
+        made = {"RoleARN": "role", "CreationTime": TIME}
+        listed = [{**WANTED, **made, "ResourceId": f"function:{name}", "MinCapacity": least, "MaxCapacity": most}
                   for name, least, most in [*targets, ("another-stack:live", 9, 9)]]
         scaling.add_response("describe_scalable_targets", {"ScalableTargets": listed}, WANTED)
         for name, _, _ in targets:
-            scheduled = [{**WANTED, "ScheduledActionName": "start", "ScheduledActionARN": "arn", "ResourceId": f"function:{name}", "CreationTime": TIME,
-                          "Schedule": schedule, "Timezone": "Europe/Berlin", "ScalableTargetAction": {"MinCapacity": number, "MaxCapacity": number}}
+            of_target = {**WANTED, "ResourceId": f"function:{name}"}
+            named = {**of_target, "ScheduledActionName": "start", "ScheduledActionARN": "arn", "CreationTime": TIME}
+            named["Timezone"] = "Europe/Berlin"
+            scheduled = [{**named, "Schedule": schedule, "ScalableTargetAction": {"MinCapacity": number, "MaxCapacity": number}}
                          for schedule, number in actions]
-            scaling.add_response("describe_scheduled_actions", {"ScheduledActions": scheduled}, {**WANTED, "ResourceId": f"function:{name}"})
+            scaling.add_response("describe_scheduled_actions", {"ScheduledActions": scheduled}, of_target)
         functions = self.stubs["lambda"]
         arn = "arn:aws:lambda:eu-central-1:111122223333:function:hall-Book"
         standing = [{"FunctionArn": f"{arn}:{qualifier}", "RequestedProvisionedConcurrentExecutions": requested,
                      "AllocatedProvisionedConcurrentExecutions": allocated, "Status": status, "StatusReason": "not enough concurrency"}
                     for qualifier, requested, allocated, status in configs]
-        functions.add_response("list_provisioned_concurrency_configs", {"ProvisionedConcurrencyConfigs": standing}, {"FunctionName": "hall-Book"})
+        answer = {"ProvisionedConcurrencyConfigs": standing}
+        functions.add_response("list_provisioned_concurrency_configs", answer, {"FunctionName": "hall-Book"})
         for qualifier, *_ in configs:
             settings = {"MemorySize": 512, "Architectures": ["x86_64"]}
             functions.add_response("get_function_configuration", settings, {"FunctionName": "hall-Book", "Qualifier": qualifier})
@@ -104,8 +163,8 @@ class Report(unittest.TestCase):
         self.assertIn("not enough concurrency", printed)
 
     def test_it_waits_while_something_is_wrong(self):
-        with mock.patch.object(capacity, "PAUSE", 0.3):
-            right, printed = report(Account([], [("hall-Book:live", 5, 5)], rounds=3), wait=0.75)
+        with mock.patch.object(capacity, "time", Clock()):
+            right, printed = report(Account([], [("hall-Book:live", 5, 5)], rounds=3), wait=25)
         self.assertFalse(right)
         self.assertEqual(printed.count("Waiting for Application Auto Scaling: hall-Book:live"), 2)
 

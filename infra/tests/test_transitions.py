@@ -49,7 +49,9 @@ def same_cache(old, new, kind):
 
 
 def moves_made_subnets(old, new):
-    return not brings_network(old) and not brings_network(new) and any(one != other for one, other in zip(subnets(old), subnets(new), strict=False))
+    if brings_network(old) or brings_network(new):
+        return False
+    return any(one != other for one, other in zip(subnets(old), subnets(new), strict=False))
 
 
 # Transitions that take two deployments, the first one to Cache=none: a name that infra/README.md has, and when it is the case. Nothing
@@ -57,7 +59,8 @@ def moves_made_subnets(old, new):
 TWO_STEPS = {
     "other addresses or zones of the made VPC": both(moves_made_subnets),
     "a serverless cache in other subnets": both(lambda old, new: same_cache(old, new, "serverless") and subnets(old) != subnets(new)),
-    "nodes in subnets of which one is missing": both(lambda old, new: same_cache(old, new, "node") and not set(subnets(old)) <= set(subnets(new))),
+    "nodes in subnets of which one is missing": both(
+        lambda old, new: same_cache(old, new, "node") and not set(subnets(old)) <= set(subnets(new))),
 }
 
 
@@ -105,7 +108,8 @@ class Transitions(unittest.TestCase):
         self.assertLess(steps.index(("update", "BookFunctionAliaslive")), steps.index(("update", "BookCapacity")))
 
 
-RESTORED = {"TableName": "restored", "TableStreamArn": "arn:aws:dynamodb:eu-central-1:111122223333:table/restored/stream/2027-01-01T00:00:00.000"}
+STREAM = "arn:aws:dynamodb:eu-central-1:111122223333:table/restored/stream/2027-01-01T00:00:00.000"
+RESTORED = {"TableName": "restored", "TableStreamArn": STREAM}
 
 
 @unittest.skipUnless(set(RESTORED) <= set(source()["Parameters"]), "the template has no parameters for a restored table")

@@ -129,7 +129,8 @@ class Transition:
 
     def steps(self):
         """What happens, in its order: the update phase, then the cleanup phase in the reverse order of references."""
-        verbs = {**dict.fromkeys(self.created, "create"), **dict.fromkeys(self.updated, "update"), **dict.fromkeys(self.replaced, "replace")}
+        named = [("create", self.created), ("update", self.updated), ("replace", self.replaced)]
+        verbs = {name: verb for verb, names in named for name in names}
         cleanup = [name for name in reversed(in_order(self.old)) if name in self.deleted | self.replaced]
         return [(verbs[name], name) for name in self.order] + [("delete", name) for name in cleanup]
 
@@ -180,7 +181,8 @@ def allowed(statements, physical):
 
 def covers(pair, other):
     """Whether one permission includes another. Both may hold wildcards."""
-    return all(fnmatch.fnmatchcase(needed.strip('"'), given.strip('"').replace("[", "[[]")) for given, needed in zip(pair, other, strict=True))
+    both = ((given.strip('"').replace("[", "[[]"), needed.strip('"')) for given, needed in zip(pair, other, strict=True))
+    return all(fnmatch.fnmatchcase(needed, given) for given, needed in both)
 
 
 def missing(before, after):
@@ -231,7 +233,8 @@ def rules(made, group):
 def includes(rule, other):
     """Whether a rule lets through all that another one does. Any address and a prefix list are both the way to DynamoDB here: no other
     address has a route."""
-    peers = [{name: text(value) for name, value in part.items() if name not in ("Description", "FromPort", "ToPort")} for part in (rule, other)]
+    apart = {"Description", "FromPort", "ToPort"}
+    peers = [{name: text(value) for name, value in part.items() if name not in apart} for part in (rule, other)]
     for peer in peers:
         if peer.get("CidrIp") == '"0.0.0.0/0"' or "DestinationPrefixListId" in peer:
             peer.pop("CidrIp", None)
@@ -362,11 +365,11 @@ def needs():
     by_role = {role: {pair for made in every if role in made.resources for pair in allowed(grants(made, role), text)} for role in roles}
     endpoints = {pair for made in every for endpoint in made.of_type("AWS::EC2::VPCEndpoint").values()
                  for pair in allowed(endpoint["Properties"]["PolicyDocument"]["Statement"], text)}
-    users = {word for made in every for user in made.of_type("AWS::ElastiCache::User").values() for word in user["Properties"]["AccessString"].split()}
+    users = [user["Properties"]["AccessString"] for made in every for user in made.of_type("AWS::ElastiCache::User").values()]
     return {
         "roles": {role: sorted(map(list, pairs)) for role, pairs in sorted(by_role.items())},
         "endpoint": sorted(map(list, endpoints)),
-        "cache user": sorted(users),
+        "cache user": sorted({word for access in users for word in access.split()}),
     }
 
 
