@@ -16,6 +16,7 @@ from operate.refusal import Refusal
 KINDS = {
     "AWS::Serverless::HttpApi": "HTTP API",
     "AWS::Serverless::Function": "Lambda function",
+    "AWS::Lambda::Function": "Lambda function",
     "AWS::Lambda::EventSourceMapping": "event source mapping",
     "AWS::Lambda::Permission": "permission to call a function",
     "AWS::IAM::Role": "IAM role",
@@ -47,6 +48,7 @@ KINDS = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "scaling target",
     "AWS::Budgets::Budget": "budget",
     "AWS::Events::Archive": "event archive",
+    "AWS::Events::Rule": "event rule",
     "AWS::CodeDeploy::DeploymentConfig": "deployment configuration",
 }
 GONE = object()
@@ -110,6 +112,12 @@ def check_number(name, declared, value):
         raise Refusal(f"{name}: {value!r} was refused; expected a whole number{bounds}")
 
 
+def partition(region):
+    """The partition of AWS that a region belongs to."""
+    known = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((name for prefix, name in known.items() if region.startswith(prefix)), "aws")
+
+
 class Decided:
     """A template whose conditions are decided by the values of its parameters."""
 
@@ -128,8 +136,8 @@ class Decided:
 
     def kinds(self):
         """The number of resources of each kind, most frequent first."""
-        counted = collections.Counter(one["Type"] for one in self.resources.values())
-        return [(number, KINDS.get(kind, kind)) for kind, number in counted.most_common()]
+        counted = collections.Counter(KINDS.get(one["Type"], one["Type"]) for one in self.resources.values())
+        return [(number, kind) for kind, number in counted.most_common()]
 
     def refusals(self):
         """The messages of the rules that these values break. A rule that can't be evaluated here is left to CloudFormation."""
@@ -185,7 +193,7 @@ class Decided:
             return value
         ((function, argument),) = value.items()
         if function == "Ref":
-            known = {**self.values, "AWS::Region": self.region, "AWS::NoValue": GONE}
+            known = {**self.values, "AWS::Region": self.region, "AWS::Partition": partition(self.region), "AWS::NoValue": GONE}
             return known.get(argument, value)
         if function == "Fn::If":
             return self.resolve(argument[1 if self.holds(argument[0]) else 2])
