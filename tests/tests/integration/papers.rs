@@ -88,6 +88,10 @@ fn the_openapi_document_has_the_same_routes_and_every_code() {
     let template = template_routes().into_iter().filter(|(method, _, _)| method != "HEAD");
     let template: BTreeSet<_> = template.map(|(method, path, _)| (method, path)).collect();
     assert_eq!(routes, template);
+    for route in ROUTES {
+        let operation = &document["paths"][route.path()][route.method().to_lowercase()];
+        assert_eq!(operation["operationId"], route.operation.as_str(), "{}", route.key);
+    }
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
     let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
     let documented: BTreeSet<_> =
