@@ -1,10 +1,13 @@
 //! The record of each request for operators: a line of the log, and what is counted.
 
+use std::sync::OnceLock;
+
 use lambda_http::{Request, RequestExt};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{Context, Outcome, input, limits};
+use crate::config;
 use crate::metrics::{self, Answered};
 use crate::rules::names::TheaterId;
 use crate::telemetry::{self, millis};
@@ -20,6 +23,9 @@ struct Summary<'a> {
     caller: String,
     status: u16,
     code: &'a str,
+    /// The name of the release, of a request that failed. The alarms of a release count these lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'static str>,
     cache: &'a str,
     replayed: bool,
     dynamodb_calls: u32,
@@ -59,6 +65,12 @@ pub(super) struct Done<'a> {
     pub(super) started: Instant,
 }
 
+/// Returns the name of the release that this process is of.
+fn release() -> Option<&'static str> {
+    static RELEASE: OnceLock<Option<String>> = OnceLock::new();
+    RELEASE.get_or_init(config::release_from_env).as_deref()
+}
+
 /// Logs and counts a request.
 pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
     let Done { outcome, code, started } = *done;
@@ -72,6 +84,7 @@ pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
         caller: limits::pseudonym(context.office, context.request),
         status,
         code,
+        release: if status >= 500 { release() } else { None },
         cache,
         replayed,
         dynamodb_calls: costs.dynamodb_calls,
