@@ -6,7 +6,7 @@ an unknown reservation leaves a record that DynamoDB's TTL removes, and a wake-u
 
 CodeDeploy invokes the function with a deployment's id and waits for `PutLifecycleEventHookExecutionStatus`
 (https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html). Invoked with anything else, such as
-`{}`, the function checks all versions and reports to nobody: its return value has the findings.
+`{}`, the function checks all versions, and only returns what it found.
 """
 
 import base64
@@ -115,7 +115,7 @@ class Check:
     def __init__(self, lambdas, environment, remaining_seconds):
         self.lambdas, self.environment, self.remaining_seconds = lambdas, environment, remaining_seconds
         self.cache_must_answer = environment.get("CACHE_MUST_ANSWER") == "true"
-        # Nobody has such a theater, and nobody makes one.
+        # A theater that doesn't exist.
         self.theater = f"release-check.{uuid.uuid4().hex}"
         self.findings, self.notes = [], []
 
