@@ -25,6 +25,7 @@ TRIES = 3
 # A call takes at most 15 s, the functions' timeout. What is left after it is for the report.
 SECONDS_FOR_A_CALL = 30
 ALL_TAKEN = {"batchItemFailures": []}
+NOT_READY = {"ResourceNotReadyException", "ResourceConflictException"}
 
 
 class OutOfTime(Exception):
@@ -36,8 +37,9 @@ def handler(event, context):
     import boto3  # of the runtime
     from botocore.config import Config
 
-    # Throttled calls are repeated by boto3. A call that got no answer is a finding.
-    settings = Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=20)
+    # boto3 repeats throttled calls: eight checks start at once, and new accounts run ten functions at a time. A call that got no answer
+    # is a finding.
+    settings = Config(retries={"mode": "standard", "max_attempts": 10}, connect_timeout=5, read_timeout=20)
     clients = {name: boto3.client(name, config=settings) for name in ("lambda", "codedeploy")}
     return run(event, clients["lambda"], clients["codedeploy"], os.environ, remaining_seconds=seconds_left(context))
 
@@ -118,6 +120,7 @@ class Check:
         # A theater that doesn't exist.
         self.theater = f"release-check.{uuid.uuid4().hex}"
         self.findings, self.notes = [], []
+        self.sleep = time.sleep
 
     def function(self, name, version):
         """Makes all calls of one function."""
@@ -213,12 +216,24 @@ class Check:
         """Invokes a version. Returns its answer and the JSON lines that it logged."""
         if self.remaining_seconds() < SECONDS_FOR_A_CALL:
             raise OutOfTime(f"less than {SECONDS_FOR_A_CALL} s are left")
-        answer = self.lambdas.invoke(FunctionName=version, Payload=json.dumps(event), LogType="Tail")
+        answer = self.invoke_when_ready(version, json.dumps(event))
         payload = json.loads(answer["Payload"].read() or b"null")
         lines = json_lines(base64.b64decode(answer.get("LogResult") or "").decode(errors="replace"))
         if "FunctionError" in answer:
             return {"function_error": answer["FunctionError"], "payload": payload}, lines
         return payload, lines
+
+    def invoke_when_ready(self, version, payload):
+        """Invokes a version, and again while Lambda still prepares it, as it may do for a function in a VPC
+        (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)."""
+        while True:
+            try:
+                return self.lambdas.invoke(FunctionName=version, Payload=payload, LogType="Tail")
+            except Exception as error:
+                code = getattr(error, "response", {}).get("Error", {}).get("Code")
+                if code not in NOT_READY or self.remaining_seconds() < SECONDS_FOR_A_CALL:
+                    raise
+                self.sleep(5)
 
     def event(self, name, theater=None):
         """Reads an event of API Gateway, and puts it into the theater of the check, under ids of its own."""

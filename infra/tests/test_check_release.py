@@ -7,7 +7,9 @@ import io
 import json
 import sys
 import unittest
+import unittest.mock
 
+from botocore.exceptions import ClientError
 from botocore.session import Session
 from botocore.validate import validate_parameters
 from template import ROOT, stack
@@ -146,6 +148,18 @@ class Healthy(Checked):
         result = self.run_check(Functions(theaters=()), CodeDeploy("get-seats"))
         self.assertEqual(self.reported(), "Succeeded")
         self.assertIn("there is no theater, so no seats are read", result["notes"])
+
+    def test_a_version_that_lambda_still_prepares_is_awaited(self):
+        error = ClientError({"Error": {"Code": "ResourceConflictException", "Message": "Pending"}}, "Invoke")
+        answers = [error, error]
+
+        def pending(function, event):
+            return answers.pop() if answers else problem(404, "theater_not_found")
+
+        slept = []
+        with unittest.mock.patch.object(check_release.time, "sleep", slept.append):
+            self.run_check(Functions({("book", NEW): pending}))
+        self.assertEqual((self.reported(), slept), ("Succeeded", [5, 5]))
 
     def test_going_back_is_never_held_up(self):
         dead = {("book", LIVE): lambda *_: {"error": {"errorType": "Runtime.ExitError"}}}
