@@ -187,7 +187,7 @@ class Check:
         """Makes a request of API Gateway, and again while the cache doesn't answer an instance that has just started."""
         for _ in range(TRIES):
             answer, lines = self.invoke(version, self.event(name))
-            cache_failed = any(line.get("redis_failures") for line in lines)
+            cache_failed = any(line.get("CacheErrors") for line in lines)
             if not cache_failed:
                 break
         self.finding(f"{short(version)} {name}", (status, code), status_and_code(answer))
