@@ -122,10 +122,10 @@ def alarm_metrics(stack):
 
 
 def own_metrics(stack):
-    """Names of the custom metrics: those of the functions, and those of metric filters."""
+    """Names of the custom metrics: those of the functions, and those of metric filters. Several filters may count into one metric."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
-    return METRIC.findall(source) + [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
+    return METRIC.findall(source) + list(dict.fromkeys(part["MetricName"] for one in filters for part in one["MetricTransformations"]))
 
 
 def polled_queues(stack):

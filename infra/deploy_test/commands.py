@@ -45,7 +45,7 @@ class Commands:
         self.facts.expect("nothing is asked twice", len(questions), len({text for text, _ in questions}))
         self.facts.expect("it asks four questions, and whether to deploy", 5, len(questions))
         self.says(
-            session, f"This makes the stack {NAME} in eu-central-1", "1 DynamoDB table", f"{len(stack.functions())} Lambda functions", "a month",
+            session, f"This makes the stack {NAME} in eu-central-1", "1 DynamoDB table", f"{len(stack.functions()) + 1} Lambda functions", "a month",
             "everybody who knows the address may read, reserve and book", "curl https://", "make load FILE=local/theaters.json",
         )
         saved = self.config.read_text()

@@ -155,6 +155,9 @@ def decide(options, terminal, settings, template, given):
         if given["Cache"] == "own" and "CacheUrl" not in given:
             answers.check_cache("own")
             given["CacheUrl"] = os.environ["CACHE_URL"]
+    # It holds for one deployment, so that none goes without its alarms unless that is said.
+    if existing and existing.parameters.get("ReleaseAlarms") == "false":
+        given.setdefault("ReleaseAlarms", "true")
     release = given.pop("Release", f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}")
     template.check("Release", release)
     base = existing.parameters if existing else {}
@@ -163,7 +166,8 @@ def decide(options, terminal, settings, template, given):
     if broken:
         raise Refusal("these parameters don't go together: " + "; ".join(broken))
     keeps = known or not settings.answered
-    remembered = {name: value for name, value in {**saved, **given}.items() if not template.is_secret(name)} if keeps else None
+    remembered = {name: value for name, value in {**saved, **given}.items()
+                  if not template.is_secret(name) and name != "ReleaseAlarms"} if keeps else None
     return Plan(stack, region, number, existing, given, remembered, decided, release, notes)
 
 

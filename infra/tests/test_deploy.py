@@ -244,6 +244,18 @@ class Existing(unittest.TestCase):
         ran = Run(["deploy", "--yes"], made, config=SAVED, sam=makes("hall", made))
         self.assertEqual(ran.sam[0], ["sam", "build", "--template", "infra/template.yaml", "--parameter-overrides", "Architecture=arm64"])
 
+    def test_a_release_without_alarms_is_the_only_one(self):
+        made = Account()
+        made.has("hall", LogLevel="warn", ReleaseAlarms="true")
+        ran = Run(["deploy", "--yes", "--set", "ReleaseAlarms=false"], made, config=SAVED, sam=makes("hall", made))
+        self.assertEqual(json.loads(ran.overrides[0])["ReleaseAlarms"], "false", ran.text)
+        self.assertNotIn("ReleaseAlarms", ran.saved)
+        made = Account()
+        made.has("hall", LogLevel="warn", ReleaseAlarms="false")
+        ran = Run(["deploy", "--yes"], made, config=SAVED, sam=makes("hall", made))
+        self.assertEqual(json.loads(ran.overrides[0])["ReleaseAlarms"], "true", ran.text)
+        self.assertIn("ReleaseAlarms: false -> true", ran.text)
+
     def test_sam_sends_what_is_not_given_as_the_previous_value(self):
         from samcli.commands.deploy.deploy_context import DeployContext
         sent = DeployContext.merge_parameters(TEMPLATE.source, {"Release": "2"})
