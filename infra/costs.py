@@ -128,18 +128,24 @@ def own_metrics(stack):
     return METRIC.findall(source) + [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
 
 
+def polled(stack, service, kind):
+    """Mappings by which Lambda polls a service: those of a resource of this stack, or of an address that is given."""
+    for mapping in of_type(stack, "AWS::Lambda::EventSourceMapping"):
+        source = str(mapping["EventSourceArn"])
+        named = re.findall(r"'(?:Ref|Fn::GetAtt)': \[?'(\w+)'", source)
+        is_of = f":{service}:" in source or any(stack.resources.get(name, {}).get("Type") == kind for name in named)
+        if is_of and str(mapping.get("Enabled", True)).lower() == "true":
+            yield mapping
+
+
 def polled_queues(stack):
-    """Queues that Lambda polls, in a template that SAM has transformed or not."""
-    mappings = [one for one in of_type(stack, "AWS::Lambda::EventSourceMapping") if "ExpiryQueue" in str(one["EventSourceArn"])
-                or ":sqs:" in str(one["EventSourceArn"])]
-    events = [event for function in of_type(stack, "AWS::Serverless::Function") for event in function.get("Events", {}).values()]
-    return len(mappings) + sum(event["Type"] == "SQS" for event in events)
+    """The number of queues that Lambda polls."""
+    return len(list(polled(stack, "sqs", "AWS::SQS::Queue")))
 
 
 def polled_streams(stack):
-    """Functions that Lambda reads the table's stream for."""
-    mappings = [one for one in of_type(stack, "AWS::Lambda::EventSourceMapping") if "Stream" in str(one["EventSourceArn"])]
-    return sum(str(one.get("Enabled", True)).lower() == "true" for one in mappings)
+    """The number of functions that Lambda reads the table's stream for."""
+    return len(list(polled(stack, "dynamodb", "AWS::DynamoDB::Table")))
 
 
 def access_log_bytes(stack):

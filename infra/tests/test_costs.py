@@ -90,6 +90,10 @@ class Counted(unittest.TestCase):
         self.assertEqual(costs.polled_queues(stack(PublishEvents="false")), 0)
         self.assertEqual(costs.POLLS_A_MONTH, 648_000)
 
+    def test_a_stream_is_read_for_each_function_that_listens(self):
+        counts = [costs.polled_streams(stack(**parameters)) for parameters in ({}, {"Cache": "none"}, {"Cache": "none", "PublishEvents": "false"})]
+        self.assertEqual(counts, [2, 1, 0])
+
     def test_the_access_log_counts_by_the_length_of_its_format(self):
         made = stack()
         before = costs.access_log_bytes(made)
