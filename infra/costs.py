@@ -41,7 +41,7 @@ SECONDS = {"hit": 0.005, "miss": 0.015, "reserve": 0.02, "book": 0.02, "batch": 
 # Values of the access log's fields as they usually are, for its length.
 ACCESS_VALUES = {
     "requestId": "LrZ3ggX8joEEPVw=", "requestTime": "30/Nov/2026:15:32:07 +0000", "routeKey": "GET /theaters/{theaterId}/seats",
-    "status": "200", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
+    "status": "200", "integration.requestId": "b3609307-da3e-4bd8-87ea-c54135553a98", "error.responseType": "-", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
     "integrationErrorMessage": "-", "error.message": "-",
 }
 
@@ -125,7 +125,8 @@ def own_metrics(stack):
     """Names of the custom metrics: those of the functions, and those of metric filters."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
-    return METRIC.findall(source) + [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
+    filtered = [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
+    return list(dict.fromkeys(METRIC.findall(source) + filtered))
 
 
 def polled(stack, service, kind):

@@ -23,6 +23,7 @@ TOOLS = ROOT / ".tools"
 sys.path += [str(next(TOOLS.glob("deploy/lib/python3*/site-packages"), TOOLS / "deploy"))]
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
+from checked_release import ReleaseCheck, redelivered  # noqa: E402
 from emulator import Emulator, reached_from_outside  # noqa: E402
 from facts import Facts, Problem  # noqa: E402
 from sale import TOLD, Listener, Sale  # noqa: E402
@@ -108,7 +109,11 @@ def sell(facts, stack):
     facts.expect("on the event bus there was told", TOLD, listener.kinds(TOLD))
     sale.wake_up(items, resources["ExpiryQueue"])
     sale.denied(resources["GetSeatsRole"])
-    for queue in ("UndeliveredChangesUrl", "UndeliveredExpiriesUrl"):
+    facts.step("the check of a release, on the versions that are deployed")
+    ReleaseCheck(stack, facts, table).all()
+    facts.step("delivering a lost record of the stream again")
+    redelivered(stack, facts, listener, outputs["UndeliveredEventsUrl"])
+    for queue in ("UndeliveredChangesUrl", "UndeliveredEventsUrl", "UndeliveredExpiriesUrl"):
         facts.expect(f"messages in the queue of {queue}", 0, sale.count(outputs[queue]))
     sale.all_were_called()
 

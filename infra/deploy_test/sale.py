@@ -115,6 +115,12 @@ class Listener:
         bus.put_rule(Name="listener", EventPattern=json.dumps({"source": ["boxoffice"]}))
         bus.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
 
+    def forget(self):
+        """Drops the events that are there."""
+        while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+
     def kinds(self, awaited):
         """The kinds that were told, once all that are awaited were, or after the longest wait."""
         told, end = set(), time.monotonic() + LONGEST_WAIT

@@ -69,13 +69,17 @@ class Stack:
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in answer["StackResources"]}
 
+    @staticmethod
+    def name():
+        return NAME
+
     def functions(self):
-        """The functions' names, by those of their binaries: get-seats is behind GetSeatsFunction."""
+        """Returns the names of the functions that the API, the stream and the queue call, by those of their binaries."""
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {
             dashed(resource["LogicalResourceId"].removesuffix("Function")): resource["PhysicalResourceId"]
             for resource in answer["StackResources"]
-            if resource["ResourceType"] == "AWS::Lambda::Function"
+            if resource["ResourceType"] == "AWS::Lambda::Function" and resource["LogicalResourceId"] != "CheckReleaseFunction"
         }
 
 

@@ -118,6 +118,11 @@ pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
     Env(&of_process).metrics()
 }
 
+/// Reads the name of the release that this process is of, from `RELEASE`.
+pub fn release_from_env() -> Option<String> {
+    Env(&of_process).text("RELEASE")
+}
+
 /// Where X-Ray's daemon takes datagrams: Lambda sets `AWS_XRAY_DAEMON_ADDRESS` where tracing is on.
 pub fn xray_daemon_from_env() -> Option<SocketAddr> {
     of_process("AWS_XRAY_DAEMON_ADDRESS")?.parse().ok()

@@ -1,10 +1,14 @@
 //! The summary line of each request for operators: what was asked, what came of it, and what it cost.
 
+use std::sync::OnceLock;
+
 use lambda_http::{Request, RequestExt};
 use serde::Serialize;
 use tokio::time::Instant;
+use tracing::Level;
 
 use super::{Context, Outcome, input, limits};
+use crate::config;
 use crate::metrics::{Counts, Made};
 use crate::rules::names::TheaterId;
 use crate::tally::Costs;
@@ -23,6 +27,9 @@ struct Summary<'a> {
     status: u16,
     #[serde(skip_serializing_if = "str::is_empty")]
     code: &'a str,
+    /// The name of the release, of a request that failed. The alarms of a release count these lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     cache: &'a str,
     #[serde(skip_serializing_if = "is_zero")]
@@ -83,17 +90,26 @@ pub(super) struct Done<'a> {
     pub(super) started: Instant,
 }
 
-/// Writes the summary line of a request.
+/// Returns the name of the release that this process is of.
+fn release() -> Option<&'static str> {
+    static RELEASE: OnceLock<Option<String>> = OnceLock::new();
+    RELEASE.get_or_init(config::release_from_env).as_deref()
+}
+
+/// Writes the summary line of a request. That of a failed one is an error, so it is written at every level of the log.
 pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
     let Done { outcome, code, started } = *done;
     let costs = context.tally.costs();
     let theater = TheaterId::parse(input::path_parameter(context.request, "theaterId")).ok();
     let caller = limits::logged_caller(context.office, context.request);
+    let status = outcome.response.status();
+    let failed = status.is_server_error();
     let summary = Summary {
         op: context.route.operation.as_str(),
         theater: theater.as_ref().map(TheaterId::as_str),
-        status: outcome.response.status().as_u16(),
+        status: status.as_u16(),
         code,
+        release: if failed { release() } else { None },
         cache: outcome.source.map_or("", Source::as_str),
         replay: outcome.replayed,
         ms: millis(started.elapsed()),
@@ -109,7 +125,8 @@ pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
         request_id: span.request_id,
         trace: span.trace(),
     };
-    telemetry::summarize(&summary, counts(context.route.makes, &summary, &costs));
+    let level = if failed { Level::ERROR } else { Level::INFO };
+    telemetry::summarize(level, &summary, counts(context.route.makes, &summary, &costs));
 }
 
 fn counts(makes: Option<Made>, summary: &Summary<'_>, costs: &Costs) -> Counts {

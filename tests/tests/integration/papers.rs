@@ -195,8 +195,8 @@ fn each_log_group_ends_what_it_keeps() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let groups: Vec<_> =
         template.resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
-    // Besides the functions' own: the API's access log, and what the network refused.
-    assert_eq!(groups.len(), functions().len() + 2);
+    // Three beside the functions' own: the API's access log, what the network refused, and the check of releases.
+    assert_eq!(groups.len(), functions().len() + 3);
     assert!(groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use boxoffice_local::lambda::{Function, Lambda, Outcome};
 use boxoffice_local::stream::{self, Mapping};
+use boxoffice_tests::dynamodb_proxy::Fault;
 use boxoffice_tests::{Call, Setup, engines};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -89,6 +90,25 @@ async fn no_id_no_key_no_token_and_no_caller_is_in_the_log() {
         for secret in [reservation, booking, key, subject, token, chosen.text("reservation_id")] {
             assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_request_and_no_other_logs_its_release() {
+    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), PATIENT];
+    let site = Site::with(&[&limits[..], &[("RELEASE", "20261130T120000Z")]].concat()).await;
+    let look = Call::get_seats(HALL).query("consistent=true");
+    assert_eq!(site.insist(&look).await.status, 200);
+    site.dynamodb.always(Some(Fault::error(500, "InternalServerError")));
+    let reply = site.send(&look).await;
+    assert!(reply.status >= 500, "{}", reply.text);
+    let logs: String = site.functions.all().iter().map(|lambda| lambda.log().unwrap()).collect();
+    let lines = logs.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["status"].is_u64()).collect();
+    assert!(lines.iter().any(|line| line["status"] == 200) && lines.iter().any(|line| line["status"] == reply.status));
+    for line in lines {
+        let failed = line["status"].as_u64().unwrap() >= 500;
+        assert_eq!(line["release"].as_str(), failed.then_some("20261130T120000Z"), "{line}");
     }
 }
 
