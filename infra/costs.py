@@ -1,6 +1,7 @@
 """What a stack costs: computed from the template, one table of prices, and the measured lengths of log lines.
 
     infra/python infra/costs.py [Parameter=value ...]     an idle month of a stack with these parameters
+    infra/python infra/costs.py --sale seats=10000 buyers=50000 [...] [Parameter=value ...]     an on-sale
     infra/python infra/costs.py --write                   writes the tables of docs/costs.md
     infra/python infra/costs.py --check                   compares them
 
@@ -332,16 +333,17 @@ def cinema(cache):
                    seats_a_call=2, taken=40, answer_kb=2, hours=14 * DAYS, stored_gb=0.1)
 
 
-def on_sale(cache):
-    looks = SALE["buyers"] * SALE["looks"]
-    tries = SALE["buyers"] * SALE["tries"]
-    books = SALE["seats"] / SALE["seats_a_call"]
+def on_sale(cache, sale=SALE):
+    looks = sale["buyers"] * sale["looks"]
+    books = sale["seats"] / sale["seats_a_call"]
+    tries = max(books, sale["buyers"] * sale["tries"])
     # A fill each 45 s.
-    misses = looks if cache == "none" else SALE["minutes"] * 60 / 45
-    # 100 instances of 0.5 GB for 75 minutes.
-    return Traffic(seats=SALE["seats"], hits=looks - misses, misses=misses, reserves=books, refused=tries - books, books=books,
-                   seats_a_call=SALE["seats_a_call"], taken=SALE["seats"] // 2, answer_kb=60, hours=SALE["minutes"] / 60, stored_gb=0,
-                   stands_ready=100 * 0.5 * 75 * 60)
+    misses = looks if cache == "none" else min(looks, sale["minutes"] * 60 / 45)
+    # As docs/on-sale.md computes them: get-seats 10 ms, the others 30 ms, half as many again, three times the mean rate at the peak.
+    instances = (looks * 0.01 + (tries + books) * 0.03) * 1.5 * 3 / (sale["minutes"] * 60)
+    return Traffic(seats=int(sale["seats"]), hits=looks - misses, misses=misses, reserves=books, refused=tries - books, books=books,
+                   seats_a_call=int(sale["seats_a_call"]), taken=int(sale["seats"] / 2), answer_kb=6 * sale["seats"] / 1000,
+                   hours=sale["minutes"] / 60, stored_gb=0, stands_ready=instances * 0.5 * 75 * 60)
 
 
 def cases():
@@ -437,14 +439,37 @@ def main(words):
         if page(PAGE.read_text()) != PAGE.read_text():
             sys.exit("docs/costs.md isn't what infra/costs.py computes: infra/python infra/costs.py --write")
         return
-    if not all(re.fullmatch(r"[A-Za-z]+=.*", word) for word in words):
+    of_sale = words[:1] == ["--sale"]
+    given = words[1:] if of_sale else words
+    if not all(re.fullmatch(r"\w+=.*", word) for word in given):
         sys.exit(__doc__)
-    parameters = dict(word.split("=", 1) for word in words)
-    unknown = set(parameters) - set(resolved({}).values)
+    values = dict(word.split("=", 1) for word in given)
+    sale = dict(SALE)
+    for name in [name for name in values if of_sale and name in SALE]:
+        sale[name] = positive(name, values.pop(name))
+    unknown = set(values) - set(resolved({}).values)
     if unknown:
-        sys.exit(f"{', '.join(sorted(unknown))}: not a parameter of infra/template.yaml")
-    items = idle(resolved(parameters))
+        sys.exit(f"{', '.join(sorted(unknown))}: not a parameter of infra/template.yaml{', or of a sale: ' + ', '.join(SALE) if of_sale else ''}")
+    made = resolved(values)
+    report(list(used(made, on_sale(made.values["Cache"], sale))) if of_sale else idle(made))
+
+
+def positive(name, text):
+    """The number that a text stands for."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < 1e9:
+        sys.exit(f"{name}: expected a number above 0, got {text!r}")
+    return number
+
+
+def report(items):
+    """Prints a bill."""
     for item in items:
+        if not item.quantity:
+            continue
         print(f"{money(item.dollars):>12}  {item.what} ({number(item.quantity)} {item.unit})".replace(" )", ")"))
     print(f"{money(sum(item.dollars or 0 for item in items)):>12}  together, by list prices of {prices()['region']} as of {prices()['date']}")
     print(f"{money(sum(item.after_free or 0 for item in items)):>12}  together, in an account that has nothing else")

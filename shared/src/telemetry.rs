@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::metrics::{Counts, Members};
 use crate::rules::time::EpochMillis;
 
-/// Microseconds that the start of this instance took, until a summary line has told them.
+/// Microseconds that the start of this instance took, until a summary line has them.
 static INIT_MICROS: AtomicU64 = AtomicU64::new(0);
 
 /// The SDK's module that logs at ERROR that it found no connection to close, after each attempt that found none. The line
