@@ -91,7 +91,7 @@ impl Caller {
     /// Without the key it says nothing about the caller. With the key, a guessed subject or address can be confirmed. An HMAC
     /// with SHA-256 says no more, and takes a twentieth of all instructions of a request for seats.
     pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
-        let mut hash = key.0.clone();
+        let mut hash = key.0;
         hash.write(&(now.0 / MILLIS_A_DAY).to_be_bytes());
         match (self, address.to_canonical()) {
             (Self::Subject(subject), _) => {
