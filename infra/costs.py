@@ -1,6 +1,7 @@
 """What a stack costs: computed from the template, one table of prices, and the measured lengths of log lines.
 
     infra/python infra/costs.py [Parameter=value ...]     an idle month of a stack with these parameters
+    infra/python infra/costs.py --sale seats=10000 buyers=50000 [...] [Parameter=value ...]     an on-sale
     infra/python infra/costs.py --write                   writes the tables of docs/costs.md
     infra/python infra/costs.py --check                   compares them
 
@@ -41,7 +42,7 @@ SECONDS = {"hit": 0.005, "miss": 0.015, "reserve": 0.02, "book": 0.02, "batch": 
 # Values of the access log's fields as they usually are, for its length.
 ACCESS_VALUES = {
     "requestId": "LrZ3ggX8joEEPVw=", "requestTime": "30/Nov/2026:15:32:07 +0000", "routeKey": "GET /theaters/{theaterId}/seats",
-    "status": "200", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
+    "status": "200", "integration.requestId": "b3609307-da3e-4bd8-87ea-c54135553a98", "error.responseType": "-", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
     "integrationErrorMessage": "-", "error.message": "-",
 }
 
@@ -125,21 +126,28 @@ def own_metrics(stack):
     """Names of the custom metrics: those of the functions, and those of metric filters. Several filters may count into one metric."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
-    return METRIC.findall(source) + list(dict.fromkeys(part["MetricName"] for one in filters for part in one["MetricTransformations"]))
+    filtered = [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
+    return list(dict.fromkeys(METRIC.findall(source) + filtered))
+
+
+def polled(stack, service, kind):
+    """Mappings by which Lambda polls a service: those of a resource of this stack, or of an address that is given."""
+    for mapping in of_type(stack, "AWS::Lambda::EventSourceMapping"):
+        source = str(mapping["EventSourceArn"])
+        named = re.findall(r"'(?:Ref|Fn::GetAtt)': \[?'(\w+)'", source)
+        is_of = f":{service}:" in source or any(stack.resources.get(name, {}).get("Type") == kind for name in named)
+        if is_of and str(mapping.get("Enabled", True)).lower() == "true":
+            yield mapping
 
 
 def polled_queues(stack):
-    """Queues that Lambda polls, in a template that SAM has transformed or not."""
-    mappings = [one for one in of_type(stack, "AWS::Lambda::EventSourceMapping") if "ExpiryQueue" in str(one["EventSourceArn"])
-                or ":sqs:" in str(one["EventSourceArn"])]
-    events = [event for function in of_type(stack, "AWS::Serverless::Function") for event in function.get("Events", {}).values()]
-    return len(mappings) + sum(event["Type"] == "SQS" for event in events)
+    """The number of queues that Lambda polls."""
+    return len(list(polled(stack, "sqs", "AWS::SQS::Queue")))
 
 
 def polled_streams(stack):
-    """Functions that Lambda reads the table's stream for."""
-    mappings = [one for one in of_type(stack, "AWS::Lambda::EventSourceMapping") if "Stream" in str(one["EventSourceArn"])]
-    return sum(str(one.get("Enabled", True)).lower() == "true" for one in mappings)
+    """The number of functions that Lambda reads the table's stream for."""
+    return len(list(polled(stack, "dynamodb", "AWS::DynamoDB::Table")))
 
 
 def access_log_bytes(stack):
@@ -325,16 +333,17 @@ def cinema(cache):
                    seats_a_call=2, taken=40, answer_kb=2, hours=14 * DAYS, stored_gb=0.1)
 
 
-def on_sale(cache):
-    looks = SALE["buyers"] * SALE["looks"]
-    tries = SALE["buyers"] * SALE["tries"]
-    books = SALE["seats"] / SALE["seats_a_call"]
+def on_sale(cache, sale=SALE):
+    looks = sale["buyers"] * sale["looks"]
+    books = sale["seats"] / sale["seats_a_call"]
+    tries = max(books, sale["buyers"] * sale["tries"])
     # A fill each 45 s.
-    misses = looks if cache == "none" else SALE["minutes"] * 60 / 45
-    # 100 instances of 0.5 GB for 75 minutes.
-    return Traffic(seats=SALE["seats"], hits=looks - misses, misses=misses, reserves=books, refused=tries - books, books=books,
-                   seats_a_call=SALE["seats_a_call"], taken=SALE["seats"] // 2, answer_kb=60, hours=SALE["minutes"] / 60, stored_gb=0,
-                   stands_ready=100 * 0.5 * 75 * 60)
+    misses = looks if cache == "none" else min(looks, sale["minutes"] * 60 / 45)
+    # As docs/on-sale.md computes them: get-seats 10 ms, the others 30 ms, half as many again, three times the mean rate at the peak.
+    instances = (looks * 0.01 + (tries + books) * 0.03) * 1.5 * 3 / (sale["minutes"] * 60)
+    return Traffic(seats=int(sale["seats"]), hits=looks - misses, misses=misses, reserves=books, refused=tries - books, books=books,
+                   seats_a_call=int(sale["seats_a_call"]), taken=int(sale["seats"] / 2), answer_kb=6 * sale["seats"] / 1000,
+                   hours=sale["minutes"] / 60, stored_gb=0, stands_ready=instances * 0.5 * 75 * 60)
 
 
 def cases():
@@ -430,14 +439,37 @@ def main(words):
         if page(PAGE.read_text()) != PAGE.read_text():
             sys.exit("docs/costs.md isn't what infra/costs.py computes: infra/python infra/costs.py --write")
         return
-    if not all(re.fullmatch(r"[A-Za-z]+=.*", word) for word in words):
+    of_sale = words[:1] == ["--sale"]
+    given = words[1:] if of_sale else words
+    if not all(re.fullmatch(r"\w+=.*", word) for word in given):
         sys.exit(__doc__)
-    parameters = dict(word.split("=", 1) for word in words)
-    unknown = set(parameters) - set(resolved({}).values)
+    values = dict(word.split("=", 1) for word in given)
+    sale = dict(SALE)
+    for name in [name for name in values if of_sale and name in SALE]:
+        sale[name] = positive(name, values.pop(name))
+    unknown = set(values) - set(resolved({}).values)
     if unknown:
-        sys.exit(f"{', '.join(sorted(unknown))}: not a parameter of infra/template.yaml")
-    items = idle(resolved(parameters))
+        sys.exit(f"{', '.join(sorted(unknown))}: not a parameter of infra/template.yaml{', or of a sale: ' + ', '.join(SALE) if of_sale else ''}")
+    made = resolved(values)
+    report(list(used(made, on_sale(made.values["Cache"], sale))) if of_sale else idle(made))
+
+
+def positive(name, text):
+    """The number that a text stands for."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < 1e9:
+        sys.exit(f"{name}: expected a number above 0, got {text!r}")
+    return number
+
+
+def report(items):
+    """Prints a bill."""
     for item in items:
+        if not item.quantity:
+            continue
         print(f"{money(item.dollars):>12}  {item.what} ({number(item.quantity)} {item.unit})".replace(" )", ")"))
     print(f"{money(sum(item.dollars or 0 for item in items)):>12}  together, by list prices of {prices()['region']} as of {prices()['date']}")
     print(f"{money(sum(item.after_free or 0 for item in items)):>12}  together, in an account that has nothing else")

@@ -264,7 +264,7 @@ class Broken(Checked):
 
 
 class Cache(Checked):
-    FAILING = {"book": lambda: [{"message": "request", "CacheErrors": 1}]}
+    FAILING = {"book": lambda: [{"op": "book", "CacheErrors": 1}]}
 
     def test_a_version_that_does_not_reach_the_cache_fails(self):
         self.run_check(Functions(logs=self.FAILING))
@@ -273,7 +273,7 @@ class Cache(Checked):
 
     def test_an_instance_that_reaches_it_at_the_second_call_is_right(self):
         left = [1]
-        logs = {"book": lambda: [{"message": "request", "CacheErrors": left.pop() if left else 0}]}
+        logs = {"book": lambda: [{"op": "book", "CacheErrors": left.pop() if left else 0}]}
         self.run_check(Functions(logs=logs))
         self.assertEqual(self.reported(), "Succeeded")
         self.assertEqual(len(self.functions.calls), 2)

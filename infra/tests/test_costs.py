@@ -1,6 +1,8 @@
 """docs/costs.md says what infra/costs.py computes, and what it computes follows the template, the prices and the log lines."""
 
+import contextlib
 import copy
+import io
 import re
 import sys
 import unittest
@@ -91,6 +93,10 @@ class Counted(unittest.TestCase):
         self.assertEqual(costs.polled_queues(stack(PublishEvents="false")), 0)
         self.assertEqual(costs.POLLS_A_MONTH, 648_000)
 
+    def test_a_stream_is_read_for_each_function_that_listens(self):
+        counts = [costs.polled_streams(stack(**parameters)) for parameters in ({}, {"Cache": "none"}, {"Cache": "none", "PublishEvents": "false"})]
+        self.assertEqual(counts, [2, 1, 0])
+
     def test_the_access_log_counts_by_the_length_of_its_format(self):
         made = stack()
         before = costs.access_log_bytes(made)
@@ -121,6 +127,31 @@ class Traffic(unittest.TestCase):
         usual, longer = (dollars(costs.used(stack(LogRetentionDays=days), costs.cinema("none"))) for days in (30, 365))
         changed = {what for what in usual if usual[what] != longer[what]}
         self.assertEqual(changed, {"logs: storage"})
+
+
+class Command(unittest.TestCase):
+    def output(self, *words):
+        written = io.StringIO()
+        with contextlib.redirect_stdout(written):
+            costs.main(list(words))
+        return written.getvalue()
+
+    def test_an_idle_month_and_a_sale_of_given_parameters(self):
+        self.assertIn("$3.00  dashboard (1)", self.output("Cache=none"))
+        small, large = (self.output("--sale", "seats=2000", f"buyers={buyers}", "Cache=none") for buyers in (2000, 20000))
+        self.assertIn("API Gateway (44,000 requests)", small)
+        self.assertIn("API Gateway (431,000 requests)", large)
+
+    def test_what_is_no_parameter_or_no_number_is_refused_by_name(self):
+        for words, said in [(["Cach=none"], "Cach: not a parameter"), (["--sale", "seat=1"], "seat: not a parameter .* or of a sale"),
+                            (["--sale", "seats=0"], "seats: expected a number above 0, got '0'"), (["--idle"], "an idle month of a stack")]:
+            with self.subTest(words=words), self.assertRaisesRegex(SystemExit, said):
+                self.output(*words)
+
+    def test_the_check_of_the_page_names_the_command_that_writes_it(self):
+        self.assertEqual(self.output("--check"), "")
+        with mock.patch.object(costs, "tables", lambda: {"idle": "another"}), self.assertRaisesRegex(SystemExit, "--write"):
+            self.output("--check")
 
 
 class IdleMonth(unittest.TestCase):

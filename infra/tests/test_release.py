@@ -163,7 +163,7 @@ class Alarms(unittest.TestCase):
         summary = (ROOT / "shared/src/http/summary.rs").read_text()
         fields = re.findall(r"^    (\w+): ", summary[summary.index("struct Summary"):summary.index("\n}\n")], re.MULTILINE)
         self.assertLessEqual({"status", "release"}, set(fields))
-        # The check of a release reads this one.
+        # What the check of a release reads.
         self.assertIn('("CacheErrors", self.cache_errors)', (ROOT / "shared/src/metrics.rs").read_text())
 
     def test_none_of_them_depends_on_an_alias_or_the_api(self):

@@ -15,7 +15,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Level};
 
 use crate::outlet::{Outlet, WakeUp};
 
@@ -137,7 +137,7 @@ impl Publisher {
             ms: millis(started.elapsed()),
             request_id,
         };
-        summarize(&summary, Counts::default());
+        summarize(Level::INFO, &summary, Counts::default());
         let name =
             |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
         Outcome::failed(failed_at.map(name))
@@ -166,7 +166,7 @@ impl Publisher {
         }
         let (messages, failures, ms) = (records.len(), failed.len(), millis(started.elapsed()));
         let summary = Woken { op: "wakeUps", messages, skipped, expired, early, failed: failures, ms, request_id };
-        summarize(&summary, Counts::default());
+        summarize(Level::INFO, &summary, Counts::default());
         Outcome::failed(failed)
     }
 

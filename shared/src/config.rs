@@ -237,7 +237,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         LogKey::new(secret.as_bytes())
     }
 
-    /// Whether log lines hold the network of a caller's address.
+    /// Returns `true` if log lines hold the network of a caller's address.
     fn logs_networks(&self) -> Result<bool, ConfigError> {
         match self.text("LOG_ADDRESSES").as_deref() {
             None | Some("network") => Ok(true),

@@ -7,7 +7,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tracing::{Instrument, Level};
 
 use crate::batch::{Batch, Outcome};
 use crate::metrics::Counts;
@@ -100,7 +100,7 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
         request_id: ids.request_id,
         trace: crate::xray::kept(ids.trace_header),
     };
-    summarize(&summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
+    summarize(Level::INFO, &summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
     crate::xray::tell(ids.trace_header, &tally.calls());
     Outcome::failed(failed)
 }

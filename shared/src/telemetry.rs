@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -17,7 +18,7 @@ use crate::clock::Clock;
 use crate::metrics::{Counts, Members};
 use crate::rules::time::EpochMillis;
 
-/// Microseconds that the start of this instance took, until a summary line has told them.
+/// Microseconds that the start of this instance took, until a summary line has them.
 static INIT_MICROS: AtomicU64 = AtomicU64::new(0);
 
 /// The SDK's module that logs at ERROR that it found no connection to close, after each attempt that found none. The line
@@ -26,7 +27,7 @@ const MISLEADING: &str = "aws_smithy_runtime::client::http::connection_poisoning
 
 /// Starts logging at a level. Only this program's own lines follow it. Libraries log warnings and errors: below that their lines
 /// may hold request bodies, and those hold reservation ids. Starting twice does nothing.
-pub fn start(level: tracing::Level) {
+pub fn start(level: Level) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target(MISLEADING, LevelFilter::OFF)
@@ -58,19 +59,23 @@ struct Line<'a, F> {
     metrics: Members<'a>,
 }
 
-/// Writes the summary line of a request or a batch, if the level INFO is logged or the line holds metrics.
+/// Writes the summary line of a request or a batch, if its level is logged or it holds metrics. The level is INFO or ERROR.
 ///
 /// It doesn't go through `tracing`, which takes several times as much for an event. Fields that are zero or empty are left
 /// out by their type: the log is paid for by its bytes.
-pub fn summarize(fields: &impl Serialize, counts: Counts) {
-    if !tracing::enabled!(tracing::Level::INFO) && !counts.are_published() {
+pub fn summarize(level: Level, fields: &impl Serialize, counts: Counts) {
+    let is_logged = match level {
+        Level::ERROR => tracing::enabled!(Level::ERROR),
+        _ => tracing::enabled!(Level::INFO),
+    };
+    if !is_logged && !counts.are_published() {
         return;
     }
     let now = Clock::System.now();
     let init = INIT_MICROS.swap(0, Ordering::Relaxed);
     let line = Line {
         timestamp: rfc3339(now),
-        level: "INFO",
+        level: level.as_str(),
         fields,
         init_ms: (init > 0).then(|| millis(Duration::from_micros(init))),
         metrics: Members::of(counts, now),

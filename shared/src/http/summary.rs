@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use lambda_http::{Request, RequestExt};
 use serde::Serialize;
 use tokio::time::Instant;
+use tracing::Level;
 
 use super::{Context, Outcome, input, limits};
 use crate::config;
@@ -95,19 +96,20 @@ fn release() -> Option<&'static str> {
     RELEASE.get_or_init(config::release_from_env).as_deref()
 }
 
-/// Writes the summary line of a request.
+/// Writes the summary line of a request. That of a failed one is an error, so it is written at every level of the log.
 pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
     let Done { outcome, code, started } = *done;
     let costs = context.tally.costs();
     let theater = TheaterId::parse(input::path_parameter(context.request, "theaterId")).ok();
     let caller = limits::logged_caller(context.office, context.request);
-    let status = outcome.response.status().as_u16();
+    let status = outcome.response.status();
+    let failed = status.is_server_error();
     let summary = Summary {
         op: context.route.operation.as_str(),
         theater: theater.as_ref().map(TheaterId::as_str),
-        status,
+        status: status.as_u16(),
         code,
-        release: if status >= 500 { release() } else { None },
+        release: if failed { release() } else { None },
         cache: outcome.source.map_or("", Source::as_str),
         replay: outcome.replayed,
         ms: millis(started.elapsed()),
@@ -123,7 +125,8 @@ pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
         request_id: span.request_id,
         trace: span.trace(),
     };
-    telemetry::summarize(&summary, counts(context.route.makes, &summary, &costs));
+    let level = if failed { Level::ERROR } else { Level::INFO };
+    telemetry::summarize(level, &summary, counts(context.route.makes, &summary, &costs));
 }
 
 fn counts(makes: Option<Made>, summary: &Summary<'_>, costs: &Costs) -> Counts {
