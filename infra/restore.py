@@ -184,7 +184,8 @@ def prepare(session, stack, options):
     recover(dynamodb, table)
     copy_tags(dynamodb, stack, found["TableArn"])
     parameters = f"TableName={table} TableStreamArn={found['LatestStreamArn']}"
-    say(f"{table} is ready. Its parameters, for infra/samconfig.toml and `make deploy`:\n\n    {parameters}\n")
+    say(f"{table} is ready. This points the stack at it:\n\n"
+        f'    make deploy STACK={stack.name} SET="{parameters} Deployment=AllAtOnce ReleaseAlarms=false"\n')
 
 
 def recover(dynamodb, table):

@@ -68,7 +68,7 @@ class Prepared(unittest.TestCase):
 
     def prepare(self, account, table="new"):
         said = io.StringIO()
-        found = types.SimpleNamespace(table="old", own_table="own")
+        found = types.SimpleNamespace(name="hall", table="old", own_table="own")
         with contextlib.redirect_stdout(said):
             restore.prepare(account, found, types.SimpleNamespace(table=table))
         account.stub.assert_no_pending_responses()
