@@ -198,7 +198,8 @@ class Rehearsal:
         backups = self.dynamodb.describe_continuous_backups(TableName=RESTORED)["ContinuousBackupsDescription"]
         self.facts.expect("its point-in-time recovery is on", "ENABLED", backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"])
         tags = self.dynamodb.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]
-        self.facts.expect("it has the tags", TAGS, [tag for tag in tags if not tag["Key"].startswith("aws:")])
+        lacking = [tag for tag in TAGS if tag not in tags]
+        self.facts.expect("tags of the stack's own table that it lacks", [], lacking)
         # A restore may hold a part of a transaction of that time.
         self.dynamodb.delete_item(TableName=RESTORED, Key={"pk": {"S": f"THEATER#{HALL}"}, "sk": {"S": f"SEAT#{self.torn.seats[1]}"}})
 

@@ -50,8 +50,8 @@ def main(name, test, description):
         sys.exit(f"{name}: {' and '.join(missing)} missing; `make {name}` makes what it needs")
     facts = Facts(name)
     LOGS.mkdir(parents=True, exist_ok=True)
-    for name in ("sam.log", "commands.log"):
-        (LOGS / name).write_text("")
+    for log in ("sam.log", "commands.log"):
+        (LOGS / log).write_text("")
     try:
         with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
             test(facts, Path(folder), built or build(facts))
