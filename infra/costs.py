@@ -123,7 +123,7 @@ def alarm_metrics(stack):
 
 
 def own_metrics(stack):
-    """Names of the custom metrics: those of the functions, and those of metric filters."""
+    """Names of the custom metrics: those of the functions, and those of metric filters. Several filters may count into one metric."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
     filtered = [part["MetricName"] for one in filters for part in one["MetricTransformations"]]

@@ -1,4 +1,4 @@
-"""The stack: deployed, changed and deleted by sam, looked at through CloudFormation."""
+"""The stack: deployed again by sam, read through CloudFormation."""
 
 import subprocess
 
@@ -26,21 +26,19 @@ class Stack:
         )
 
     def deploy(self, **parameters):
-        """Deploys the template; parameters that aren't named stay as they are. Returns what sam said."""
+        """Deploys the template with the settings of `make deploy`. Parameters that aren't named stay as they are. Returns what sam said."""
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         return self.run(
-            "deploy", "--template-file", str(self.template), "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
+            "deploy", "--config-file", str(self.template.parent / "samconfig.toml"), "--template-file", str(self.template),
+            "--s3-prefix", NAME,
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             *(["--parameter-overrides", *overrides] if overrides else []),
         )
 
-    def delete(self):
-        return self.run("delete", "--no-prompts")
-
     def run(self, command, *options):
         """Runs sam. All that it says goes to its log, the end of it into the complaint when it fails."""
         words = [str(self.sam), command, "--stack-name", NAME, "--region", REGION, *options]
-        # Where no samconfig.toml lies: whatever somebody's own has to say isn't meant for this stack.
+        # The only samconfig.toml there is the test's own.
         folder = self.template.parent
         done = subprocess.run(
             words, cwd=folder, env=self.emulator.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -63,6 +61,11 @@ class Stack:
     def outputs(self):
         (stack,) = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def parameters(self):
+        """The values of its parameters, by name."""
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
     def resources(self):
         """Names, by logical id."""

@@ -2,7 +2,7 @@
 
 import unittest
 
-from combinations import DOMAIN, TOKENS
+from combinations import DOMAIN, TOKENS, all_combinations
 from template import ROOT, leads_to, references, source, stack
 
 PATHS = ["GetSeats", "Reserve", "Book"]

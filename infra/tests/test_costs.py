@@ -70,6 +70,7 @@ class Counted(unittest.TestCase):
         before, after = stack_with(), stack_with(Another=FILTER)
         self.assertEqual(costs.own_metrics(after), costs.own_metrics(before) + ["Another"])
         self.assertAlmostEqual(costs.metrics(after).dollars - costs.metrics(before).dollars, 0.3)
+        self.assertEqual(costs.own_metrics(stack()).count("ReleaseFailures"), 1, "six filters count into it")
 
     def test_every_metric_is_read_by_an_alarm_or_the_dashboard(self):
         made = stack()

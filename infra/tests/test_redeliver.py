@@ -88,6 +88,11 @@ class Redelivered(unittest.TestCase):
         self.assertEqual([part["eventID"] for part in batch], ["2", "3", "4"])
         self.assertEqual(cloud.deleted, ["0"])
 
+    def test_a_batch_whose_last_record_is_missing_ends_before_the_next_one(self):
+        cloud = Cloud([message(1, 3)], [record(number) for number in (1, 2, 4, 5)])
+        self.assertEqual(self.run_on(cloud)[0], 0)
+        self.assertEqual([part["eventID"] for part in cloud.delivered[0]], ["1", "2"])
+
     def test_records_that_the_mapping_filters_out_stay_out(self):
         keys = ["SEAT#A1", "RESERVATION#1", "BOOKING", "LAYOUT", "LAYOUT#PART"]
         cloud = Cloud([message(1, 5)], [record(number, key) for number, key in enumerate(keys, 1)])

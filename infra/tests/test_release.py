@@ -185,7 +185,7 @@ class Alarms(unittest.TestCase):
 class Undelivered(unittest.TestCase):
     """Harmless notes of sync-cache and lost events of publish-events are kept apart."""
 
-    QUEUES = {"SyncCacheFunctionSeatChanges": "UndeliveredChanges", "PublishEventsFunctionChanges": "UndeliveredEvents"}
+    QUEUES = {"SeatChanges": "UndeliveredChanges", "PublishEventsFunctionChanges": "UndeliveredEvents"}
 
     def test_each_function_on_the_stream_has_a_queue_an_alarm_and_an_output_of_its_own(self):
         made = stack()
