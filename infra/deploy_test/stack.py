@@ -29,16 +29,19 @@ class Stack:
         """Deploys the template with the settings of `make deploy`. Parameters that aren't named stay as they are. Returns what sam said."""
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         return self.run(
-            "deploy", "--config-file", str(self.template.parent / "samconfig.toml"), "--template-file", str(self.template),
-            "--s3-prefix", NAME,
+            "deploy", "--template-file", str(self.template), "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
+            "--s3-prefix", NAME, "--tags", "application=boxoffice",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             *(["--parameter-overrides", *overrides] if overrides else []),
         )
 
+    def delete(self):
+        return self.run("delete", "--no-prompts")
+
     def run(self, command, *options):
         """Runs sam. All that it says goes to its log, the end of it into the complaint when it fails."""
         words = [str(self.sam), command, "--stack-name", NAME, "--region", REGION, *options]
-        # The only samconfig.toml there is the test's own.
+        # Where no samconfig.toml lies but the test's own.
         folder = self.template.parent
         done = subprocess.run(
             words, cwd=folder, env=self.emulator.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ from facts import Problem
 # A prompt is the end of what was printed: `Region of AWS [us-east-1]: `.
 PROMPT = re.compile(r"\[[^\]\n]*\]: ?$")
 LONGEST_SILENCE = 180
+MOST_PROMPTS = 30
 COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -54,7 +55,7 @@ class Session:
         while True:
             ready, _, _ = select.select([main], [], [], LONGEST_SILENCE)
             if not ready:
-                raise Problem(f"expected {self.command[-1]} to go on, and it was silent for {LONGEST_SILENCE} s; all of it: {self.log}")
+                raise Problem(f"expected {self.command[2]} to go on, and it was silent for {LONGEST_SILENCE} s; all of it: {self.log}")
             try:
                 piece = os.read(main, 65536)
             except OSError:
@@ -73,5 +74,7 @@ class Session:
             os.write(main, b"\x03")
         elif PROMPT.search(last):
             self.asked.append(last.strip())
+            if len(self.asked) > MOST_PROMPTS:
+                raise Problem(f"expected {self.command[2]} to end, and it asks again and again: {last.strip()}; all of it: {self.log}")
             answer = self.answers.pop(0) if self.answers else ""
             os.write(main, f"{answer}\n".encode())

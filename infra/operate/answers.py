@@ -101,7 +101,7 @@ def check_issuer(url, fetch=None):
     """Refuses an issuer that API Gateway would refuse. An empty answer means that callers need no token.
 
     API Gateway reads the issuer's OpenID configuration when the authorizer is made, and refuses an issuer without one
-    (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html). It would do so only minutes later.
+    (https://github.com/haandol/cognito-kakao-example/issues/1 shows its message). It would do so only minutes later.
     """
     if url.lower() in EMPTY or not url:
         return ""

@@ -250,12 +250,13 @@ def describe(plan, template):
         print("All other parameters keep the values that the stack has.")
     else:
         print(f"\nThis makes the stack {plan.stack} in {plan.region}, account {plan.account}:")
-        listed = ", ".join(counted(number, kind) for number, kind in plan.decided.kinds())
-        print(textwrap.fill(listed, width=110, initial_indent="    ", subsequent_indent="    "))
+        # A number isn't parted from its kind at the end of a line.
+        listed = ", ".join(counted(number, kind).replace(" ", "\u00a0") for number, kind in plan.decided.kinds())
+        print(textwrap.fill(listed, width=110, initial_indent="    ", subsequent_indent="    ").replace("\u00a0", " "))
         print("and, once per region, a bucket for the uploads of sam (stack aws-sam-cli-managed-default).")
         print("The table is kept when the stack is deleted, and is protected from deletion.")
-        made_cache = plan.values["Cache"] in ("serverless", "node")
-        print(f"It takes some {'twenty' if made_cache else 'five'} minutes, after a build of some minutes the first time.")
+        long = plan.values["Cache"] in ("serverless", "node")
+        print(f"It takes {'a quarter of an hour or more, most of it for the cache' if long else 'some minutes'}, after the build.")
     print_costs(plan)
     if not plan.values["JwtIssuer"]:
         print("\nWARNING: there is no issuer of tokens, so everybody who knows the address may read, reserve and book.")

@@ -17,7 +17,9 @@ from operate.undeploy import region_of
 
 ACCESS = "api"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-POLL_SECONDS = 2
+# A request for each log group, and an account may make as few as five a second
+# (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html, FilterLogEvents).
+POLL_SECONDS = 5
 # Lines reach CloudWatch late. A poll asks again for the last seconds, and leaves out what was shown.
 OVERLAP_MS = 15_000
 # Lambda's own lines. REPORT repeats what the functions' lines have.
@@ -143,8 +145,9 @@ def readable(message):
     if not isinstance(line, dict):
         return message
     level, text = str(line.pop("level", "")), str(line.pop("message", ""))
-    # How CloudWatch is to read metrics from the line.
-    line.pop("_aws", None)
+    # The time stands before the line, and CloudWatch alone needs the description of its metrics.
+    for name in ("timestamp", "_aws"):
+        line.pop(name, None)
     words = [f"{level:<5}" if level else "", text, *pairs(line)]
     return " ".join(word for word in words if word)
 

@@ -48,6 +48,7 @@ KINDS = {
     "AWS::ApplicationAutoScaling::ScalableTarget": "scaling target",
     "AWS::Budgets::Budget": "budget",
     "AWS::Events::Archive": "event archive",
+    "AWS::Events::Rule": "event rule",
     "AWS::CodeDeploy::DeploymentConfig": "deployment configuration",
 }
 GONE = object()
@@ -109,6 +110,12 @@ def check_number(name, declared, value):
         raise Refusal(f"{name}: {value!r} was refused; expected a whole number{bounds}") from None
     if (least is not None and number < int(least)) or (most is not None and number > int(most)):
         raise Refusal(f"{name}: {value!r} was refused; expected a whole number{bounds}")
+
+
+def partition(region):
+    """The partition of AWS that a region belongs to."""
+    known = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((name for prefix, name in known.items() if region.startswith(prefix)), "aws")
 
 
 class Decided:
@@ -186,7 +193,7 @@ class Decided:
             return value
         ((function, argument),) = value.items()
         if function == "Ref":
-            known = {**self.values, "AWS::Region": self.region, "AWS::NoValue": GONE}
+            known = {**self.values, "AWS::Region": self.region, "AWS::Partition": partition(self.region), "AWS::NoValue": GONE}
             return known.get(argument, value)
         if function == "Fn::If":
             return self.resolve(argument[1 if self.holds(argument[0]) else 2])

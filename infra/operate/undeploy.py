@@ -61,9 +61,12 @@ def describe(options, stack, region, number):
     """Prints what is deleted and what is kept."""
     print(f"Deletes the stack {stack.name} in {region}, account {number}: API, functions, queues, logs, alarms, and the cache if it made one.")
     if stack.table:
-        print(f"Kept: the table {stack.name} sells from, {stack.table}, with everything in it and its point-in-time recovery.")
+        print(f"Kept: the table {stack.table}, with everything in it and its point-in-time recovery.")
         if options.confirm:
-            print("CONFIRM=yes: the table loses its protection from deletion. It isn't deleted.")
+            print("CONFIRM=yes: this table loses its protection from deletion. It isn't deleted.")
+    sold_from = stack.outputs.get("TableName")
+    if sold_from and sold_from != stack.table:
+        print(f"Kept: the table {sold_from}, from which the stack sells. It isn't part of the stack.")
     print("Kept: the bucket of sam, which other stacks of the region share.")
     print("It takes some minutes; with a VPC up to an hour, as Lambda gives back its network interfaces late.", flush=True)
 

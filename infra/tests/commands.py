@@ -27,6 +27,7 @@ class Account:
     """Clients that answer what was put into them, in its order."""
 
     def __init__(self):
+        self.outputs = {"ApiUrl": "https://api.example.com/v1", "TableName": "hall-seats"}
         self.clients = {name: SESSION.client(name) for name in ["cloudformation", "dynamodb", "lambda", "logs", "sts"]}
         self.stubs = {name: Stubber(client) for name, client in self.clients.items()}
         for stub in self.stubs.values():
@@ -41,7 +42,7 @@ class Account:
         stack = {
             "StackName": name, "StackStatus": status, "CreationTime": 0,
             "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-            "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "https://api.example.com/v1"}],
+            "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()],
         }
         self.stubs["cloudformation"].add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": name})
         detail = {"LogicalResourceId": "SeatsTable", "ResourceType": "AWS::DynamoDB::Table", "PhysicalResourceId": table,

@@ -3,7 +3,7 @@
 import unittest
 
 from combinations import DOMAIN, TOKENS, all_combinations
-from template import ROOT, leads_to, references, source, stack
+from template import ROOT, leads_to, references, source, stack, transform
 
 PATHS = ["GetSeats", "Reserve", "Book"]
 

@@ -238,6 +238,12 @@ class Existing(unittest.TestCase):
         self.assertEqual(set(json.loads(ran.overrides[0])), {"MemorySize", "Release"})
         self.assertIn("All other parameters keep the values", ran.text)
 
+    def test_the_build_is_for_the_processor_that_the_stack_has(self):
+        made = Account()
+        made.has("hall", Architecture="arm64")
+        ran = Run(["deploy", "--yes"], made, config=SAVED, sam=makes("hall", made))
+        self.assertEqual(ran.sam[0], ["sam", "build", "--template", "infra/template.yaml", "--parameter-overrides", "Architecture=arm64"])
+
     def test_a_release_without_alarms_is_the_only_one(self):
         made = Account()
         made.has("hall", LogLevel="warn", ReleaseAlarms="true")

@@ -8,7 +8,7 @@ from commands import Account, Run
 from operate import logs as command
 from operate.refusal import Refusal
 
-LINE = ('{"level":"INFO","message":"request","route":"GET /theaters/{theaterId}/seats","status":200,"code":"","duration_ms":3.06,'
+LINE = ('{"timestamp":"2026-11-30T15:32:07.123Z","level":"INFO","message":"request","route":"GET /theaters/{theaterId}/seats","status":200,"code":"","duration_ms":3.06,'
         '"_aws":{"Timestamp":1},"span":{"request_id":"b360","name":"request"}}')
 
 

@@ -22,7 +22,7 @@ class Undeploy(unittest.TestCase):
     def test_enter_deletes_nothing(self):
         ran = self.undeploy(lines=[""])
         self.assertEqual((ran.status, ran.sam), (1, []))
-        self.assertIn("Kept: the table hall sells from, hall-seats", ran.text)
+        self.assertIn("Kept: the table hall-seats, with everything in it", ran.text)
 
     def test_yes_deletes_the_stack_and_keeps_the_table_protected(self):
         ran = self.undeploy(lines=["y"])
@@ -48,6 +48,13 @@ class Undeploy(unittest.TestCase):
         made.stubs["dynamodb"].add_response("update_table", {}, {"TableName": "hall-seats", "DeletionProtectionEnabled": False})
         ran = self.undeploy("--yes", "--confirm", account_=made)
         self.assertIn("no longer protected", ran.text)
+
+    def test_a_restored_table_is_named_and_left_alone(self):
+        made = Account()
+        made.outputs["TableName"] = "restored"
+        ran = self.undeploy("--yes", account_=made)
+        self.assertIn("Kept: the table restored, from which the stack sells", ran.text)
+        self.assertNotIn("delete-table --table-name restored", ran.text)
 
     def test_a_stack_whose_creation_failed_can_be_deleted(self):
         self.assertEqual(self.undeploy("--yes", status="ROLLBACK_COMPLETE").status, 0)
