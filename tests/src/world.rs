@@ -19,7 +19,7 @@ use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{Administrators, BoxOffice, Expected, Terms};
+use boxoffice::usecases::{Administrators, BasePath, BoxOffice, Expected, Terms};
 use boxoffice_local::template::TableDefinition;
 use uuid::Uuid;
 
@@ -335,6 +335,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             shortest_reservation: setup.shortest_reservation,
             has_authorizer: setup.has_authorizer,
             log_key: LogKey::new(b"a secret of the tests"),
+            base_path: BasePath::default(),
         },
     }
 }
