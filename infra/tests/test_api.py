@@ -145,7 +145,8 @@ class Name(unittest.TestCase):
     def test_the_default_address_stays_open_unless_it_is_closed(self):
         closed = stack(**DOMAIN, DisableExecuteApiEndpoint="true")
         for made, is_closed in [(stack(), False), (stack(**DOMAIN), False), (closed, True)]:
-            configuration = made.properties("HttpApi")["Body"]["x-amazon-apigateway-endpoint-configuration"]
+            (server,) = made.properties("HttpApi")["Body"]["servers"]
+            configuration = server["x-amazon-apigateway-endpoint-configuration"]
             self.assertEqual(configuration, {"disableExecuteApiEndpoint": is_closed})
         self.assertEqual(closed.outputs["ApiUrl"]["Value"], "https://api.example.com/v1")
         self.assertIn("execute-api", str(stack(**DOMAIN).outputs["ApiUrl"]["Value"]))

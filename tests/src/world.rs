@@ -200,7 +200,7 @@ impl World {
 
     /// A store on the table by itself, that gets there another way.
     pub async fn store_on(&self, setup: &Setup, clock: Clock) -> Store {
-        startup::store(&config(setup, &self.table, &self.prefix), &sdk(setup), clock)
+        startup::store(&config(setup, &self.table, &self.prefix), &sdk(dynamodb(setup)), clock)
     }
 
     /// The cache by itself.
@@ -340,10 +340,15 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
     }
 }
 
-fn sdk(setup: &Setup) -> SdkConfig {
+fn dynamodb(setup: &Setup) -> Endpoints {
+    Endpoints { dynamodb: Some(setup.dynamodb.clone()), ..Endpoints::default() }
+}
+
+/// Returns the configuration of clients that call these endpoints.
+pub fn sdk(endpoints: Endpoints) -> SdkConfig {
     let aws = AwsConfig {
         region: boxoffice_local::engine::REGION.to_owned(),
-        endpoints: Endpoints { dynamodb: Some(setup.dynamodb.clone()), ..Endpoints::default() },
+        endpoints,
         use_fips: false,
         use_dual_stack: false,
         authorities: Authorities::Amazon,
@@ -353,5 +358,5 @@ fn sdk(setup: &Setup) -> SdkConfig {
 }
 
 async fn open(setup: &Setup, table: &str, prefix: &str, clock: Clock) -> BoxOffice {
-    startup::connect(config(setup, table, prefix), &sdk(setup), clock).await.expect("a box office")
+    startup::connect(config(setup, table, prefix), &sdk(dynamodb(setup)), clock).await.expect("a box office")
 }
