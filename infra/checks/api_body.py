@@ -61,11 +61,11 @@ def parser():
 
 def complaints(command, body):
     """What the parser says of a body, or nothing."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(body, file)
-        file.flush()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        file = Path(folder) / "body.json"
+        file.write_text(json.dumps(body))
         try:
-            done = subprocess.run([*command, file.name], capture_output=True, text=True, timeout=LONGEST, check=False)
+            done = subprocess.run([*command, str(file)], capture_output=True, text=True, timeout=LONGEST, check=False)
         except FileNotFoundError:
             sys.exit("api_body: java is missing: install Java 17 or newer")
     said = done.stdout + done.stderr

@@ -1,14 +1,11 @@
-"""The CloudFormation registry's schemas, which cfn-lint carries: which types a region has."""
+"""The CloudFormation registry's schemas, which cfn-lint carries: what each region has."""
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
 
-def missing_types(region, types):
-    """Types that CloudFormation doesn't have in a region."""
-    missing = []
-    for kind in types:
-        try:
-            PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, kind)
-        except ResourceNotFoundError:
-            missing.append(kind)
-    return missing
+def schema(region, kind):
+    """The schema of a resource's type, or None where CloudFormation doesn't have the type."""
+    try:
+        return PROVIDER_SCHEMA_MANAGER.get_resource_schema(region, kind).schema
+    except ResourceNotFoundError:
+        return None

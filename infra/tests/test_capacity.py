@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from cfnlint.helpers import REGIONS
 from combinations import DOMAIN, TOKENS
-from registry import missing_types
+from registry import schema
 from template import PSEUDO, ROOT, leads_to, references, source, stack, transform
 
 SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
@@ -46,9 +46,7 @@ class Refused(unittest.TestCase):
             self.assertEqual(seen.refusals(), made.refusals(), parameters)
 
     def test_a_budget_is_refused_exactly_where_cloudformation_has_none(self):
-        there, types = {}, ["AWS::Budgets::Budget"]
-        for region in REGIONS:
-            there[region] = not missing_types(region, types)
+        there = {region: schema(region, "AWS::Budgets::Budget") is not None for region in REGIONS}
         allowed = {region for region, has in there.items() if has}
         self.assertTrue(allowed and set(REGIONS) - allowed)
         for region in REGIONS:

@@ -156,11 +156,8 @@ async fn calls_to_bus_and_queue(world: &World) -> BTreeSet<String> {
     outlet.wake_later(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
     let clock: Clock = world.clock.clone();
     let publisher = Publisher::new(world.store(clock.clone()).await, clock, outlet);
-    let key = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" } });
-    let image = json!({ "status": { "S": "booked" }, "booking_id": { "S": id(8) }, "changed_at": { "N": "5" } });
-    let removed =
-        json!({ "eventName": "MODIFY", "dynamodb": { "Keys": key, "OldImage": image, "SequenceNumber": "1" } });
-    let batch = json!({ "Records": [removed] });
+    let file = boxoffice_local::checkout::root().unwrap().join("events/sync-cache.changes.json");
+    let batch: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let _ = publisher.handle(LambdaEvent::new(batch, Context::default())).await;
     proxy.take().into_iter().map(|call| call.operation).collect()
 }
