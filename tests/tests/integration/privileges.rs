@@ -145,7 +145,7 @@ async fn on_the_stream(watched: &mut Watched) {
     watched.note("publish-events");
 }
 
-/// Returns the operations that publish-events calls besides those of DynamoDB.
+/// Returns the operations of EventBridge and SQS that publish-events calls.
 ///
 /// Nothing here answers as EventBridge or SQS, so the calls fail. They are seen all the same.
 async fn calls_to_bus_and_queue() -> BTreeSet<String> {
