@@ -340,6 +340,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             has_authorizer: setup.has_authorizer,
             log_key: LogKey::new(b"a secret of the tests"),
             base_path: BasePath::default(),
+            logs_networks: true,
         },
     }
 }
