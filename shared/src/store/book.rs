@@ -251,8 +251,16 @@ impl Booker<'_> {
             return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
         }
         if self.request.whole().is_some() {
-            if matches!(others.first(), Some(Verdict::Refused(_))) {
-                return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+            match others.first() {
+                Some(Verdict::Refused(_)) => {
+                    return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+                }
+                // The reservation may have been released. Then no seat of it was lost.
+                Some(Verdict::Trouble(_)) => {
+                    let trouble = Refusal::first_trouble(others);
+                    return Ok(trouble.map_or(Settled::StampRaised, Settled::Trouble));
+                }
+                Some(Verdict::Passed) | None => {}
             }
             let lost = findings.not_under_ours();
             if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {
@@ -320,8 +328,8 @@ impl Booker<'_> {
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
         let mut found = self.store.last_look(&keys, tally).await?.into_iter().map(Verdict::Refused);
         let booking = found.next();
-        // What else the transaction demands isn't judged: whether it held then is not known.
-        let others = (0..self.others()).map(|_| Verdict::Passed);
+        // What else the transaction demands wasn't read. A batch isn't one instant, so it would decide nothing.
+        let others = (0..self.others()).map(|_| Verdict::Trouble(Trouble::Contention("not read".to_owned())));
         let verdicts = booking.into_iter().chain(others).chain(found).collect();
         match self.settle(verdicts, attempts).ok()? {
             Settled::Outcome(outcome) => Some(outcome),
