@@ -251,16 +251,13 @@ impl Booker<'_> {
             return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
         }
         if self.request.whole().is_some() {
-            match others.first() {
-                Some(Verdict::Refused(_)) => {
-                    return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
-                }
-                // The reservation may have been released. Then no seat of it was lost.
-                Some(Verdict::Trouble(_)) => {
-                    let trouble = Refusal::first_trouble(others);
-                    return Ok(trouble.map_or(Settled::StampRaised, Settled::Trouble));
-                }
-                Some(Verdict::Passed) | None => {}
+            if matches!(others.first(), Some(Verdict::Refused(_))) {
+                return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+            }
+            // As long as it isn't known whether the record has changed, the reservation may have been released, and lost no seat.
+            if matches!(others.first(), Some(Verdict::Trouble(_))) {
+                let trouble = Refusal::first_trouble(others);
+                return Ok(trouble.map_or(Settled::StampRaised, Settled::Trouble));
             }
             let lost = findings.not_under_ours();
             if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {

@@ -360,7 +360,8 @@ impl Reserving<'_> {
         if all_held {
             return Some(self.already_held());
         }
-        let gone = findings.found.iter().filter(|found| found.standing == Standing::Open && shown.contains(&&found.seat));
+        let gone =
+            findings.found.iter().filter(|found| found.standing == Standing::Open && shown.contains(&&found.seat));
         let gone: Vec<_> = gone.map(|found| found.seat.label.clone()).collect();
         if !gone.is_empty() {
             return Some(ReserveOutcome::Released(gone));

@@ -146,6 +146,15 @@ async fn a_released_reservation_is_spent() {
         assert_eq!((first.status, again.status, again.code()), (201, 409, "reservation_released"));
     }
     assert_eq!(available(&world).await.len(), 6);
+    for body in [json!({ "seat": "A1" }), json!({ "quantity": 2 })] {
+        let call = Call::reserve("1", &body).header("Idempotency-Key", KEY);
+        let made = call.send(&world.office).await;
+        assert_eq!((made.status, call.send(&world.office).await.status), (201, 200));
+        assert_eq!(Call::release("1", made.text("reservation_id")).send(&world.office).await.status, 204);
+        let late = call.send(&world.office).await;
+        assert_eq!((late.status, late.code()), (409, "reservation_released"), "{body}");
+    }
+    assert_eq!(available(&world).await.len(), 6);
 }
 
 #[tokio::test]
