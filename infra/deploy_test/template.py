@@ -17,13 +17,18 @@ def adapt(built):
     # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html), and there is no other.
     allow_with(root, "sqs:SendMessage", "sqs:SendMessageBatch")
     resources = child(root, "Resources")
-    left_out = [name.value for name, resource in resources.value if has_metric_math(resource)]
+    left_out = [name.value for name, resource in resources.value if is_scalable_target(resource) or has_metric_math(resource)]
     resources.value = [pair for pair in resources.value if pair[0].value not in left_out]
     for _, resource in resources.value:
         code = child(child(resource, "Properties"), "CodeUri")
         if isinstance(code, yaml.ScalarNode):
             code.value = str((Path(built) / code.value).resolve())
     return yaml.serialize(root), left_out
+
+
+def is_scalable_target(resource):
+    """Whether a resource is of Application Auto Scaling, which ministack doesn't know."""
+    return child(resource, "Type").value == "AWS::ApplicationAutoScaling::ScalableTarget"
 
 
 def has_metric_math(resource):

@@ -6,7 +6,6 @@ import unittest
 from combinations import DOMAIN, TOKENS
 from template import ROOT, leads_to, references, source, stack, transform
 
-SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
 PATHS = ["GetSeats", "Reserve", "Book"]
 
 
@@ -48,8 +47,6 @@ class SetAside(unittest.TestCase):
         made = stack()
         for path in PATHS:
             self.assertNotIn("ReservedConcurrentExecutions", made.properties(f"{path}Function"))
-            self.assertNotIn("ProvisionedConcurrencyConfig", made.properties(f"{path}FunctionAliaslive"))
-        self.assertEqual(made.of_type("AWS::ApplicationAutoScaling::ScalableTarget"), {})
         self.assertNotIn("WarmThroughput", made.properties("SeatsTable"))
 
     def test_reserved_concurrency_of_each_path(self):
@@ -58,24 +55,6 @@ class SetAside(unittest.TestCase):
             reserved = {name for name, function in made.of_type("AWS::Lambda::Function").items()
                         if function["Properties"].get("ReservedConcurrentExecutions") == "7"}
             self.assertEqual(reserved, {f"{path}Function"})
-
-    def test_instances_that_always_stand_ready_belong_to_the_alias(self):
-        for path in PATHS:
-            alias = stack(**{f"Provisioned{path}": 7}).properties(f"{path}FunctionAliaslive")
-            self.assertEqual(alias["ProvisionedConcurrencyConfig"], {"ProvisionedConcurrentExecutions": "7"})
-
-    def test_for_a_sale_they_come_and_go_and_the_alias_itself_has_none(self):
-        for path in PATHS:
-            made = stack(**SALE, **{f"Provisioned{path}": 7})
-            self.assertNotIn("ProvisionedConcurrencyConfig", made.properties(f"{path}FunctionAliaslive"))
-            (target,) = made.of_type("AWS::ApplicationAutoScaling::ScalableTarget").values()
-            start, end = target["Properties"]["ScheduledActions"]
-            self.assertEqual(start["Schedule"], SALE["OnSaleStart"])
-            self.assertEqual(start["ScalableTargetAction"], {"MinCapacity": "7", "MaxCapacity": "7"})
-            self.assertEqual(end["ScalableTargetAction"], {"MinCapacity": 0, "MaxCapacity": 0})
-            text, names = target["Properties"]["ResourceId"]["Fn::Sub"]
-            self.assertEqual((text, names["Function"]), ("function:${Function}:${Alias}", {"Ref": f"{path}Function"}))
-            self.assertEqual(names["Alias"]["Fn::Select"][1]["Fn::Split"][1], {"Ref": f"{path}FunctionAliaslive"})
 
     def test_a_warm_table_takes_both_units(self):
         warm = stack(WarmReadUnits=12000, WarmWriteUnits=40000).properties("SeatsTable")["WarmThroughput"]
@@ -87,8 +66,7 @@ class Released(unittest.TestCase):
     BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace",
                   "WarmTheaters", "JwtIssuer"}
     # Not part of a version.
-    APART = {"Deployment", "ReservedGetSeats", "ReservedReserve", "ReservedBook",
-             "ProvisionedGetSeats", "ProvisionedReserve", "ProvisionedBook"}
+    APART = {"Deployment", "ReservedGetSeats", "ReservedReserve", "ReservedBook"}
 
     def test_a_parameter_that_changes_a_function_publishes_a_version(self):
         template = source()
@@ -101,8 +79,6 @@ class Released(unittest.TestCase):
         for thing in [template["Globals"], *({**properties, "Events": 0} for properties in functions.values())]:
             used |= leads_to(thing, template["Conditions"])
         used &= set(template["Parameters"])
-        # Whether functions run at a sale is for the target, not for the function.
-        used -= {"OnSaleStart"}
         self.assertEqual(used, references(deployed_with) | self.BY_RELEASE | self.APART)
 
     def test_the_description_is_short_enough_for_lambda(self):
