@@ -339,6 +339,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             shortest_reservation: setup.shortest_reservation,
             has_authorizer: setup.has_authorizer,
             log_key: LogKey::new(b"a secret of the tests"),
+            logs_networks: true,
         },
     }
 }

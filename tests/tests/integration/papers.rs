@@ -88,6 +88,10 @@ fn the_openapi_document_has_the_same_routes_and_every_code() {
     let template = template_routes().into_iter().filter(|(method, _, _)| method != "HEAD");
     let template: BTreeSet<_> = template.map(|(method, path, _)| (method, path)).collect();
     assert_eq!(routes, template);
+    for route in ROUTES {
+        let operation = &document["paths"][route.path()][route.method().to_lowercase()];
+        assert_eq!(operation["operationId"], route.operation.as_str(), "{}", route.key);
+    }
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
     let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
     let documented: BTreeSet<_> =
@@ -192,8 +196,8 @@ fn each_log_group_ends_what_it_keeps() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let groups: Vec<_> =
         template.resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
-    // Besides the functions' own: the API's access log, and what the network refused.
-    assert_eq!(groups.len(), functions().len() + 2);
+    // Three beside the functions' own: the API's access log, what the network refused, and the check of releases.
+    assert_eq!(groups.len(), functions().len() + 3);
     assert!(groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));
 }
 
