@@ -1,0 +1,151 @@
+"""Removes what a run made, in an order that works, as often as it takes."""
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from first_account.run import error_code, error_text
+
+MINUTE = 60
+# Lambda may take 40 minutes to give back network interfaces, and a VPC can't be deleted sooner.
+LONGEST_STACK = 60 * MINUTE
+LONGEST_TABLE = 10 * MINUTE
+GONE = {"ResourceNotFoundException", "NotFoundException", "NoSuchBucket", "TableNotFoundException", "404"}
+
+
+def remove_all(run):
+    """Removes everything on the run's list. Returns what could not be removed, each with the reason."""
+    begin_stacks(run)
+    left = []
+    # Stacks end first: their functions use the tables, and they read their code from the bucket while they change.
+    for kind in ("api", "stack", "table", "bucket"):
+        for thing in [thing for thing in run.state.things if thing.kind == kind]:
+            try:
+                REMOVERS[kind](run, thing.name)
+            except (ClientError, BotoCoreError, Remains) as problem:
+                left.append((thing, str(problem)))
+                run.say(f"could not remove the {kind} {thing.name}: {problem}")
+            else:
+                with run.lock:
+                    run.state.removed(thing)
+                run.say(f"removed the {kind} {thing.name}")
+    return left
+
+
+class Remains(Exception):
+    """A thing is still there after the longest wait."""
+
+
+def begin_stacks(run):
+    """Begins to delete all stacks at once. Those that refuse it now are tried again, one after the other."""
+    for thing in run.state.things:
+        if thing.kind == "stack":
+            try:
+                if stack_status(run, thing.name):
+                    run.client("cloudformation").delete_stack(StackName=thing.name)
+            except (ClientError, BotoCoreError):
+                continue
+
+
+def stack_status(run, name):
+    """The status of a stack, or None if there is no such stack."""
+    try:
+        (stack,) = run.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as problem:
+        if error_code(problem) == "ValidationError" and "does not exist" in error_text(problem):
+            return None
+        raise
+    return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack["StackStatus"]
+
+
+def remove_stack(run, name):
+    """Deletes a stack, then the tables that it keeps."""
+
+    def gone():
+        status = stack_status(run, name)
+        if status is None:
+            return True
+        if status == "UPDATE_IN_PROGRESS":
+            attempt(run.client("cloudformation").cancel_update_stack, StackName=name)
+        elif status != "DELETE_IN_PROGRESS":
+            # A deletion fails while interfaces are in the network. So it is asked for again.
+            attempt(run.client("cloudformation").delete_stack, StackName=name)
+        return False
+
+    if not run.until(f"the end of {name}", gone, LONGEST_STACK, every=15):
+        raise Remains(f"the stack is {stack_status(run, name)} after {LONGEST_STACK // MINUTE} minutes")
+    for table in tables(run, f"{name}-"):
+        remove_table(run, table)
+
+
+def attempt(call, **arguments):
+    """Sends a call that AWS may refuse at this moment."""
+    try:
+        call(**arguments)
+    except ClientError as problem:
+        if error_code(problem) != "ValidationError":
+            raise
+
+
+def tables(run, beginning):
+    """Names of tables that begin so. Names come in order, which makes it one call."""
+    answer = run.client("dynamodb").list_tables(ExclusiveStartTableName=beginning, Limit=100)
+    return [name for name in answer["TableNames"] if name.startswith(beginning)]
+
+
+def remove_table(run, name):
+    """Takes a table's protection away and deletes it."""
+    dynamodb = run.client("dynamodb")
+
+    def table():
+        try:
+            return dynamodb.describe_table(TableName=name)["Table"]
+        except ClientError as problem:
+            if error_code(problem) in GONE:
+                return None
+            raise
+
+    def gone():
+        found = table()
+        if found is None:
+            return True
+        # A table that is being made, restored or changed takes no deletion.
+        if found["TableStatus"] == "ACTIVE":
+            if found.get("DeletionProtectionEnabled"):
+                dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+            else:
+                try:
+                    dynamodb.delete_table(TableName=name)
+                except ClientError as problem:
+                    if error_code(problem) not in GONE | {"ResourceInUseException"}:
+                        raise
+        return False
+
+    # A restore takes as long as it takes, and can't be cancelled.
+    if not run.until(f"the end of {name}", gone, 6 * LONGEST_TABLE, every=5):
+        raise Remains("the table is still there")
+
+
+def remove_bucket(run, name):
+    """Empties a bucket and deletes it."""
+    s3 = run.client("s3")
+    try:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=name):
+            objects = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+            if objects:
+                s3.delete_objects(Bucket=name, Delete={"Objects": objects})
+        s3.delete_bucket(Bucket=name)
+    except ClientError as problem:
+        if error_code(problem) not in GONE:
+            raise
+
+
+def remove_api(run, name):
+    """Deletes imported APIs of this name. An import whose answer was lost is found by its name, too."""
+    client = run.client("apigatewayv2")
+    for page in client.get_paginator("get_apis").paginate():
+        for api in page["Items"]:
+            if api["Name"] == name:
+                run.learn(api["ApiId"])
+                client.delete_api(ApiId=api["ApiId"])
+
+
+REMOVERS = {"api": remove_api, "stack": remove_stack, "table": remove_table, "bucket": remove_bucket}
