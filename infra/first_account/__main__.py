@@ -12,13 +12,14 @@ The report, without the account's id, is in target/first-account.
 """
 
 import argparse
+import collections
 import os
 import random
-import re
 import signal
 import string
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -28,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError  
 
 from first_account import plan, results  # noqa: E402
 from first_account.account import Account, run_prefix  # noqa: E402
-from first_account.removal import remove_all  # noqa: E402
+from first_account.removal import remove_all, still_tagged  # noqa: E402
 from first_account.run import ROOT, Options, Run  # noqa: E402
 from first_account.simulated import ACCOUNT, Clock, Simulated, SimulatedWeb  # noqa: E402
 from first_account.state import RUN, State, StateProblem, unfinished  # noqa: E402
@@ -110,20 +111,20 @@ def options_of(given, region):
 def dry_run(checks, given):
     """Runs the plan against an account that isn't there, and prints each call."""
     region, clock = given.region or "eu-central-1", Clock()
-    options = options_of(given, region)
-    options.built = options.built or default_build()
+    options, lately = options_of(given, region), collections.deque(maxlen=4)
+    options.built, options.without_code = options.built or default_build(), True
 
-    def show(service, operation, params):
-        if not re.match("(Get|List|Describe)", operation) or given.only:
-            print(f"    {service}:{operation} {brief(params)}")
-
-    import tempfile
+    def show(text):
+        # A wait asks the same again and again. Once is enough.
+        if text not in lately:
+            print(f"    {text}")
+        lately.append(text)
 
     with tempfile.TemporaryDirectory() as folder:
         state = State.begin(Path(folder) / "xxxx.state", ACCOUNT, region)
-        simulated = Simulated(clock, show)
+        simulated = Simulated(clock, lambda service, operation, params: show(f"{service}:{operation} {brief(params)}"))
         account = Account(region, run_prefix("xxxx"), state.ids.__contains__, simulated.session(region))
-        run = Run(state, account, options, clock, SimulatedWeb(lambda text: print(f"    {text}")))
+        run = Run(state, account, options, clock, SimulatedWeb(show))
         plan.run_all(run, checks, lambda result: None, side_by_side=False)
         run.say("removes everything")
         remove_all(run)
@@ -230,8 +231,18 @@ def finish(run, checks, caller, given):
     found.sort(key=lambda result: [check.name for check in checks].index(result.name))
     secrets = {run.state.account: "ACCOUNT", caller: "CALLER", caller.rsplit("/", 1)[-1]: "CALLER", given.domain: "DOMAIN", given.certificate: "CERTIFICATE"}
     redact = results.Redactor(secrets)
-    paths = results.write(given.folder, run.state.run, run.options.region, found, left, redact)
+    kept = [f"{thing.kind} {thing.name}: {why}" for thing, why in left]
+    report = results.Report(run.state.run, run.options.region, found, kept, tagged(run))
+    paths = results.write(given.folder, report, redact)
     return conclude(found, left, paths, interrupted)
+
+
+def tagged(run):
+    """What AWS's index of tags still names, or why it can't be asked."""
+    try:
+        return still_tagged(run)
+    except (ClientError, BotoCoreError) as problem:
+        return [f"not known: {problem}"]
 
 
 def interrupt(*_):

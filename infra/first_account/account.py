@@ -1,6 +1,7 @@
 """An AWS account as a run sees it: clients that refuse to change anything that isn't the run's own."""
 
 import re
+import threading
 
 import boto3
 from botocore.config import Config
@@ -21,11 +22,19 @@ WRITES = {
     "dynamodb:DeleteTable": ["TableName"],
     "dynamodb:PutItem": ["TableName"],
     "dynamodb:RestoreTableToPointInTime": ["SourceTableName", "TargetTableName"],
-    "dynamodb:TagResource": ["ResourceArn"],
     "dynamodb:UpdateContinuousBackups": ["TableName"],
     "dynamodb:UpdateTable": ["TableName"],
     "dynamodb:UpdateTimeToLive": ["TableName"],
+    "ec2:DeleteNetworkInterface": ["NetworkInterfaceId"],
+    "ec2:DeleteRouteTable": ["RouteTableId"],
+    "ec2:DeleteSecurityGroup": ["GroupId"],
+    "ec2:DeleteSubnet": ["SubnetId"],
+    "ec2:DeleteVpc": ["VpcId"],
+    "ec2:DeleteVpcEndpoints": ["VpcEndpointIds"],
+    "ec2:RevokeSecurityGroupEgress": ["GroupId"],
+    "ec2:RevokeSecurityGroupIngress": ["GroupId"],
     "lambda:Invoke": ["FunctionName"],
+    "logs:DeleteLogGroup": ["logGroupName"],
     "s3:CreateBucket": ["Bucket"],
     "s3:DeleteBucket": ["Bucket"],
     "s3:DeleteObjects": ["Bucket"],
@@ -47,14 +56,15 @@ class Account:
         self.region, self.prefix, self.is_known = region, prefix, is_known
         self.session = session or boto3.Session(region_name=region)
         self.session.events.register("before-parameter-build", self._guard)
-        self.clients = {}
+        self.clients, self.lock = {}, threading.Lock()
 
     def client(self, service):
         """A client of a service. Clients are safe to share between threads."""
-        if service not in self.clients:
-            settings = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
-            self.clients[service] = self.session.client(service, region_name=self.region, config=settings)
-        return self.clients[service]
+        with self.lock:
+            if service not in self.clients:
+                settings = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
+                self.clients[service] = self.session.client(service, region_name=self.region, config=settings)
+            return self.clients[service]
 
     def _guard(self, params, model, **_):
         refuse_what_is_not_ours(model.service_model.service_name, model.name, params, self.owns)
@@ -77,7 +87,8 @@ def refuse_what_is_not_ours(service, operation, params, owns):
         value = params.get(target)
         if target == "Body":
             value = title(value)
-        if not isinstance(value, str) or not owns(value):
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(isinstance(one, str) and owns(one) for one in values):
             raise NotOurs(f"{service}:{operation} names {target}={value}, which this run didn't make")
 
 

@@ -12,6 +12,10 @@ from first_account.sale import CANARY, DONE, put_theater
 from first_account.stacks import MINUTE, Refused
 
 
+# The alarm on CacheErrors counts more than these in a minute as a failure.
+FEW = 20
+
+
 def product(run):
     """The stack of this lane. Raises CannotTry if it was not made."""
     if "network" not in run.shared:
@@ -74,7 +78,7 @@ def under_canary(run):
         raise CannotTry("the cache was not turned on")
     errors = own_metric(run, network, "CacheErrors")
     failed = sum(one != 200 for one in statuses)
-    return Seen(f"{failed} of {len(statuses)} calls were not answered 200. {errors} errors of the cache.", failed == 0 and errors == 0)
+    return Seen(f"{failed} of {len(statuses)} calls were not answered 200. {errors} errors of the cache.", failed == 0 and errors < FEW)
 
 
 def own_metric(run, network, name):
@@ -145,7 +149,7 @@ CHECKS = (
     ),
     Check(
         "cache-under-canary", "network", "Do callers notice a change of the cache while old and new versions run side by side?",
-        "Every call is answered 200, and the cache has no errors.", "Calls during the ten minutes in which both have traffic",
+        "Every call is answered 200, and the cache has fewer than 20 errors.", "Calls while both have traffic",
         "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html",
         0, 0, under_canary, ("cache-on-later",),
     ),

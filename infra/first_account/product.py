@@ -68,14 +68,19 @@ def upload(run, broken=None):
     if run.shared.get("import-warns"):
         drop(child(child(root, "Resources"), "HttpApi"), "FailOnWarnings")
     for name, resource in child(root, "Resources").value:
-        code = child(child(resource, "Properties"), "CodeUri")
-        if isinstance(code, yaml.ScalarNode):
+        for kind in ("CodeUri", "Code"):
+            code = child(child(resource, "Properties"), kind)
+            if not isinstance(code, yaml.ScalarNode):
+                continue
             key = f"{name.value}.zip" if name.value != broken else f"{name.value}.broken.zip"
-            body = broken_zip() if name.value == broken else zipped(folder / code.value)
-            if broken is None or name.value == broken:
+            if broken in (None, name.value):
+                body = broken_zip() if broken else b"" if run.options.without_code else zipped(folder / code.value)
                 run.say(f"uploads {key}, {len(body) // 1024} KB")
                 s3.put_object(Bucket=bucket, Key=key, Body=body)
-            code.value = f"s3://{bucket}/{key}"
+            if kind == "CodeUri":
+                code.value = f"s3://{bucket}/{key}"
+            else:  # AWS::Lambda::Function knows no addresses
+                set_child(child(resource, "Properties"), kind, {"S3Bucket": bucket, "S3Key": key})
     key = f"template{'.broken' if broken else ''}.yaml"
     s3.put_object(Bucket=bucket, Key=key, Body=yaml.serialize(root).encode())
     return f"https://{bucket}.s3.{run.options.region}.amazonaws.com/{key}"
@@ -83,6 +88,8 @@ def upload(run, broken=None):
 
 def zipped(folder):
     """A function's folder as a zip, with the permission to run what may run."""
+    if Path(folder).is_file():
+        return Path(folder).read_bytes()
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(Path(folder).rglob("*")):
@@ -109,6 +116,11 @@ def child(node, name):
     if not isinstance(node, yaml.MappingNode):
         return None
     return next((value for key, value in node.value if key.value == name), None)
+
+
+def set_child(node, name, values):
+    pairs = [(yaml.ScalarNode("tag:yaml.org,2002:str", key), yaml.ScalarNode("tag:yaml.org,2002:str", value)) for key, value in values.items()]
+    node.value = [(key, yaml.MappingNode("tag:yaml.org,2002:map", pairs) if key.value == name else value) for key, value in node.value]
 
 
 def drop(resource, name):

@@ -73,24 +73,24 @@ def tls_roots(run):
 
 CHECKS = (
     Check(
-        "api-limits", "probes", "Do the default rates fit into the limits of this account and region?",
+        "api-limits", "first", "Do the default rates fit into the limits of this account and region?",
         "ReadRate, WriteRate and both bursts are at most the account's rate and burst. Newer regions have 2,500 and 1,250.",
         "Service Quotas lists the limits of API Gateway", "https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html",
         0, 0, api_limits,
     ),
     Check(
-        "concurrency-limit", "probes", "How many functions may run at once in this account?",
+        "concurrency-limit", "first", "How many functions may run at once in this account?",
         "1000 or more. A new account may have 10 until AWS raises it on request.",
         "Lambda's account settings", "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html", 0, 0, concurrency_limit,
     ),
     Check(
-        "budget-region", "probes", "Does AWS::Budgets::Budget exist in this region?",
+        "budget-region", "first", "Does AWS::Budgets::Budget exist in this region?",
         "It exists exactly where the template's rules allow MonthlyBudget.",
         "CloudFormation's registry", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-budgets-budget.html",
         0, 0, budget_region,
     ),
     Check(
-        "tls-roots", "probes", "Are Amazon's own root certificates enough for the services that the functions call?",
+        "tls-roots", "first", "Are Amazon's own root certificates enough for the services that the functions call?",
         "DynamoDB, SQS and EventBridge of this region are trusted with these roots alone.",
         "A TLS handshake with each, from this machine", "https://www.amazontrust.com/repository/", 0, 0, tls_roots,
     ),

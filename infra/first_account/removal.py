@@ -74,6 +74,10 @@ def remove_stack(run, name):
         raise Remains(f"the stack is {stack_status(run, name)} after {LONGEST_STACK // MINUTE} minutes")
     for table in tables(run, f"{name}-"):
         remove_table(run, table)
+    for group in log_groups(run, name):
+        run.client("logs").delete_log_group(logGroupName=group)
+    for vpc in networks(run, name):
+        remove_network(run, vpc)
 
 
 def attempt(call, **arguments):
@@ -89,6 +93,69 @@ def tables(run, beginning):
     """Names of tables that begin so. Names come in order, which makes it one call."""
     answer = run.client("dynamodb").list_tables(ExclusiveStartTableName=beginning, Limit=100)
     return [name for name in answer["TableNames"] if name.startswith(beginning)]
+
+
+def log_groups(run, stack):
+    """Names of log groups that a stack keeps."""
+    pages = run.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePattern=stack)
+    found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
+    return [name for name in found if stack in name.split("/")]
+
+
+def networks(run, stack):
+    """Ids of VPCs that CloudFormation gave up on, with the tags of this run and this stack."""
+    filters = [
+        {"Name": "tag:boxoffice-first-account", "Values": [run.state.run]},
+        {"Name": "tag:aws:cloudformation:stack-name", "Values": [stack]},
+    ]
+    return [vpc["VpcId"] for vpc in run.client("ec2").describe_vpcs(Filters=filters)["Vpcs"]]
+
+
+def remove_network(run, vpc):
+    """Deletes a VPC and everything in it, once Lambda has let go of its network interfaces."""
+    ec2, here = run.client("ec2"), [{"Name": "vpc-id", "Values": [vpc]}]
+    run.learn(vpc)
+
+    def free():
+        interfaces = ec2.describe_network_interfaces(Filters=here)["NetworkInterfaces"]
+        for one in interfaces:
+            if one["Status"] == "available":  # used by nothing, and left behind
+                run.learn(one["NetworkInterfaceId"])
+                ec2.delete_network_interface(NetworkInterfaceId=one["NetworkInterfaceId"])
+        return not interfaces
+
+    if not run.until(f"network interfaces in {vpc}", free, LONGEST_STACK, every=30):
+        raise Remains(f"{vpc} has network interfaces that are in use")
+    endpoints = [one["VpcEndpointId"] for one in ec2.describe_vpc_endpoints(Filters=here)["VpcEndpoints"]]
+    subnets = [one["SubnetId"] for one in ec2.describe_subnets(Filters=here)["Subnets"]]
+    groups = [one for one in ec2.describe_security_groups(Filters=here)["SecurityGroups"] if one["GroupName"] != "default"]
+    tables = [one["RouteTableId"] for one in ec2.describe_route_tables(Filters=here)["RouteTables"] if not is_main(one)]
+    run.learn(*endpoints, *subnets, *tables, *(group["GroupId"] for group in groups))
+    if endpoints:
+        ec2.delete_vpc_endpoints(VpcEndpointIds=endpoints)
+    for subnet in subnets:
+        ec2.delete_subnet(SubnetId=subnet)
+    for table in tables:
+        ec2.delete_route_table(RouteTableId=table)
+    for group in groups:  # they name each other
+        if group["IpPermissions"]:
+            ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
+        if group["IpPermissionsEgress"]:
+            ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
+    for group in groups:
+        ec2.delete_security_group(GroupId=group["GroupId"])
+    ec2.delete_vpc(VpcId=vpc)
+
+
+def is_main(route_table):
+    return any(one.get("Main") for one in route_table["Associations"])
+
+
+def still_tagged(run):
+    """ARNs with the tag of this run, by AWS's own index. It may be some minutes behind, and name what is gone."""
+    pages = run.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    tags = [{"Key": "boxoffice-first-account", "Values": [run.state.run]}]
+    return [one["ResourceARN"] for page in pages.paginate(TagFilters=tags) for one in page["ResourceTagMappingList"]]
 
 
 def remove_table(run, name):

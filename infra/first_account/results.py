@@ -69,10 +69,22 @@ def wrap(text, width):
     return [line for line in lines if line]
 
 
-def write(folder, run, region, results, left, redact):
+@dataclass(frozen=True)
+class Report:
+    """Everything that a run found, and what is left of it."""
+
+    run: str
+    region: str
+    results: list
+    # Texts about what could not be removed.
+    not_removed: list
+    # ARNs that AWS's index of tags still names. It may be some minutes behind.
+    still_tagged: list
+
+
+def write(folder, report, redact):
     """Writes the report as Markdown and JSON. Returns their paths."""
-    kept = [f"{thing.kind} {thing.name}: {why}" for thing, why in left]
-    document = {"run": run, "region": region, "results": [asdict(result) for result in results], "not_removed": kept}
+    document, run = asdict(report), report.run
     as_json, as_markdown = folder / f"{run}.json", folder / f"{run}.md"
     as_json.write_text(redact(json.dumps(document, indent=2)) + "\n")
     as_markdown.write_text(redact(markdown(document)))
@@ -90,4 +102,7 @@ def markdown(document):
         lines.append("| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |")
     lines += ["", "Everything was removed." if not document["not_removed"] else "Not removed:", ""]
     lines += [f"- {kept}" for kept in document["not_removed"]]
+    if document["still_tagged"]:
+        lines += ["", "AWS's index of tags, which may be some minutes behind, still names:", ""]
+        lines += [f"- {arn}" for arn in document["still_tagged"]]
     return "\n".join(lines).rstrip() + "\n"

@@ -36,6 +36,8 @@ class Options:
     issuer: str = "https://accounts.google.com"
     domain: str = ""
     certificate: str = ""
+    # Whether code is left out of what is uploaded, since nothing is sent.
+    without_code: bool = False
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Run:
         self.prefix = run_prefix(state.run)
         self.shared = {}
         self.lane = threading.local()
-        self.lock = threading.RLock()
+        self.lock, self.locks = threading.RLock(), {}
 
     def client(self, service):
         return self.account.client(service)
@@ -169,24 +171,26 @@ class Run:
                     self.state.learn(value)
 
     def once(self, key, make):
-        """Makes something that several checks of a lane use. The first failure is everybody's."""
-        if key not in self.shared:
-            try:
-                self.shared[key] = make()
-            except (CannotTry, ClientError) as problem:
-                self.shared[key] = problem
-        found = self.shared[key]
+        """Makes something that several checks use. If it can't be made, none of them can be tried."""
+        with self.lock:
+            lock = self.locks.setdefault(key, threading.RLock())
+        with lock:
+            if key not in self.shared:
+                try:
+                    self.shared[key] = make()
+                except (CannotTry, ClientError) as problem:
+                    self.shared[key] = problem
+            found = self.shared[key]
         if isinstance(found, Exception):
             raise CannotTry(str(found))
         return found
 
     def bucket(self):
         """The bucket of templates and code, made at first use."""
-        with self.lock:
-            return self.once("bucket", self._make_bucket)
+        return self.once("bucket", self._make_bucket)
 
     def _make_bucket(self):
-        # Names of buckets are the whole world's. With the account in it, it is nobody else's.
+        # Names of buckets are unique in the whole world. With the account's id in it, this one can't be taken.
         name = self.name(f"code-{self.state.account}")
         self.making("bucket", name)
         place = {} if self.options.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.options.region}}

@@ -3,6 +3,7 @@
 Calls are checked against the services' models, and none is sent.
 """
 
+import datetime
 import io
 import json
 import re
@@ -47,7 +48,7 @@ class Simulated:
     def __init__(self, clock, on_call=lambda service, operation, params: None):
         self.clock, self.on_call = clock, on_call
         self.stacks, self.tables, self.buckets, self.apis = {}, {}, {}, {}
-        self.versions, self.items, self.received = {}, {}, 0
+        self.versions, self.log_groups, self.received = {}, set(), 0
 
     def session(self, region):
         """A session whose calls end here."""
@@ -74,7 +75,7 @@ class Simulated:
 
     def left(self):
         """Everything that is there."""
-        return [*self.stacks, *self.tables, *self.buckets, *(api["Name"] for api in self.apis.values())]
+        return [*self.stacks, *self.tables, *self.buckets, *self.log_groups, *(api["Name"] for api in self.apis.values())]
 
     # ---- CloudFormation
 
@@ -89,6 +90,8 @@ class Simulated:
             raise Failure("ValidationError", "the rule fails")
         self.stacks[StackName] = {"template": template, "values": values, "then": "CREATE_COMPLETE", "now": "CREATE_IN_PROGRESS", "at": self.clock.now()}
         self._make_tables(StackName)
+        if template is None:  # one that the stack keeps
+            self.log_groups.add(f"/aws/events/{StackName}/archive")
         self.versions[StackName] = 1
         return {"StackId": f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/{StackName}/0"}
 
@@ -111,7 +114,7 @@ class Simulated:
             stack["now"] = stack["then"]
             if stack["now"] == "DELETE_COMPLETE":
                 del self.stacks[name]
-                self.tables = {table: one for table, one in self.tables.items() if one.get("kept") or not table.startswith(f"{name}-")}
+                self.tables = {table: one for table, one in self.tables.items() if one["kept"] or not table.startswith(f"{name}-")}
                 stack = None
         if stack is None:
             raise Failure("ValidationError", f"Stack with id {name} does not exist")
@@ -146,7 +149,10 @@ class Simulated:
             outputs = {name: self._output(StackName, name, one["Value"]) for name, one in stack["template"].get("Outputs", {}).items()}
         else:
             table = stack["values"].get("TableName") or f"{StackName}-SeatsTable-0"
-            outputs = {"ApiUrl": f"https://api.example.com/{StackName}", "TableName": table, "UndeliveredChangesUrl": f"https://sqs/{StackName}"}
+            outputs = {
+                "ApiUrl": f"https://api.example.com/{StackName}", "TableName": table, "UndeliveredChangesUrl": f"https://sqs/{StackName}",
+                "EventArchiveName": f"/aws/events/{StackName}/archive",
+            }
         shown = [{"ParameterKey": name, "ParameterValue": "****" if name == "Secret" else value} for name, value in stack["values"].items()]
         listed = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
         return {"Stacks": [{"StackName": StackName, "StackStatus": stack["now"], "Outputs": listed, "Parameters": shown}]}
@@ -201,8 +207,6 @@ class Simulated:
         self.tables[TargetTableName] = {"DeletionProtectionEnabled": False, "kept": True}
 
     def dynamodb_DescribeContinuousBackups(self, TableName):
-        import datetime
-
         latest = datetime.datetime.fromtimestamp(self.clock.now() - 5, datetime.timezone.utc)
         status = "DISABLED" if TableName.endswith("-restored") else "ENABLED"
         return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status, "LatestRestorableDateTime": latest}}}
@@ -224,8 +228,6 @@ class Simulated:
 
     def dynamodbstreams_DescribeStream(self, **_):
         return {"StreamDescription": {"Shards": [{"ShardId": "one"}]}}
-
-    dynamodb_streams_DescribeStream = dynamodbstreams_DescribeStream
 
     def dynamodbstreams_GetShardIterator(self, **_):
         return {"ShardIterator": "next"}
@@ -326,8 +328,19 @@ class Simulated:
     def ec2_DescribeSubnets(self, **_):
         return {"Subnets": []}
 
-    def ec2_DescribeVpcs(self, **_):
-        raise Failure("InvalidVpcID.NotFound")
+    def ec2_DescribeVpcs(self, VpcIds=None, **_):
+        if VpcIds:
+            raise Failure("InvalidVpcID.NotFound")
+        return {"Vpcs": []}
+
+    def logs_DescribeLogGroups(self, logGroupNamePattern, **_):
+        return {"logGroups": [{"logGroupName": name} for name in sorted(self.log_groups) if logGroupNamePattern in name]}
+
+    def logs_DeleteLogGroup(self, logGroupName):
+        self.log_groups.remove(logGroupName)
+
+    def resourcegroupstaggingapi_GetResources(self, **_):
+        return {"ResourceTagMappingList": []}
 
     def sqs_ReceiveMessage(self, **_):
         kinds = ["seats.reserved", "booking.created", "reservation.expired"]
@@ -344,8 +357,8 @@ class Simulated:
         return {"TraceSummaries": [{"Id": "1"}]}
 
     def logs_FilterLogEvents(self, **_):
-        routes = ["/echo/{id}", "/raises", "/nonsense", "/nothing"]
-        return {"events": [{"message": json.dumps({"routeKey": f"GET {route}"})} for route in routes]}
+        lines = [{"routeKey": f"GET {route}"} for route in ("/echo/{id}", "/raises", "/nonsense", "/nothing")]
+        return {"events": [{"message": json.dumps(line)} for line in [*lines, {"detail-type": "booking.created"}]]}
 
     def cloudwatch_SetAlarmState(self, **_):
         return {}
@@ -365,7 +378,7 @@ class SimulatedWeb:
     """Answers to calls over HTTPS, as they should be."""
 
     def __init__(self, say=lambda text: None):
-        self.say, self.limited = say, 0
+        self.say, self.limited, self.booked = say, 0, set()
 
     def call(self, method, url, body=None, headers=None):
         """Answers a request."""
@@ -390,8 +403,9 @@ class SimulatedWeb:
             return 200
         if body.get("seat") == "B1":
             return 409
-        repeated = "booking_id" in body and body["booking_id"] in self.__dict__.setdefault("booked", set())
-        self.__dict__.setdefault("booked", set()).add(body.get("booking_id"))
+        booking = body.get("booking_id")
+        repeated = booking is not None and booking in self.booked
+        self.booked.add(booking)
         return 200 if repeated else 201
 
     def call_at(self, host, url):

@@ -20,7 +20,7 @@ class Stack:
     def __init__(self, run, part):
         self.run, self.name = run, run.name(part)
         self.cloudformation = run.client("cloudformation")
-        self.parameters = {}
+        self.parameters, self.before = {}, {}
 
     def create(self, template, parameters=None, longest=15 * MINUTE):
         """Makes the stack and waits for it. Returns the status. Raises Refused if it wasn't begun."""
@@ -43,6 +43,7 @@ class Stack:
 
     def begin_update(self, template, **parameters):
         """Begins to change the stack. Parameters that aren't named stay as they are."""
+        self.before = dict(self.parameters)
         self.parameters |= parameters
         try:
             self.cloudformation.update_stack(
@@ -50,6 +51,7 @@ class Stack:
                 **self._body(template),
             )
         except ClientError as problem:
+            self.parameters = self.before
             raise Refused(error_text(problem)) from problem
 
     def _body(self, template):
@@ -65,7 +67,10 @@ class Stack:
             status = self.status()
             return None if status.endswith("_IN_PROGRESS") else status
 
-        return self.run.until(f"{self.name}", settled, longest) or self.status()
+        status = self.run.until(self.name, settled, longest) or self.status()
+        if "ROLLBACK" in status:
+            self.parameters = self.before
+        return status
 
     def status(self):
         """CloudFormation's word for the stack."""
@@ -109,7 +114,7 @@ class Stack:
         return first
 
     def delete(self):
-        """Begins to delete the stack. Whoever ends the run waits for it."""
+        """Begins to delete the stack. The removal at the end of the run waits for it."""
         self.cloudformation.delete_stack(StackName=self.name)
 
 

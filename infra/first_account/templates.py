@@ -175,7 +175,10 @@ def invoke(function_arn):
 def listener(name):
     """An event bus of its own, and a queue of everything that is published on it."""
     queue = {"Fn::GetAtt": ["Queue", "Arn"]}
-    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue}
+    statement = {
+        "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["Rule", "Arn"]}}},
+    }
     return {
         "Resources": {
             "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": name}},
