@@ -14,7 +14,7 @@ BINARIES = $(TARGET)/debug
 export STARTED := $(shell date +%s)
 step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
-.PHONY: help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
+.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -41,6 +41,8 @@ help:
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
 	@echo 'make deploy       to AWS, with your AWS credentials; asks for everything the first time (infra/README.md)'
 	@echo '                  (SET="LogLevel=debug Cache=node" changes parameters)'
+	@echo 'make first-account  tries on your AWS account what no test without one can show, and removes everything it made;'
+	@echo '                  an hour, less than a dollar (infra/README.md; ARGS=--list, ARGS=--dry-run)'
 	@echo 'make undeploy STACK=name'
 	@echo '                  deletes a stack but its table (CONFIRM=yes: and the table is no longer protected)'
 	@echo 'make load FILE=theaters.json TABLE=name'
@@ -145,6 +147,10 @@ undeploy:
 	@test -n '$(STACK)' || { echo 'make undeploy STACK=name [CONFIRM=yes]'; exit 2; }
 	@python3 local/install_tools.py run check
 	@infra/python infra/stack.py undeploy '$(STACK)' $(if $(filter yes,$(CONFIRM)),--confirm)
+
+first-account:
+	@python3 local/install_tools.py run check
+	@infra/first-account $(ARGS)
 
 sbom:
 	@infra/sbom

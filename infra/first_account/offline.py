@@ -14,6 +14,11 @@ def _tests():
     return template
 
 
+@functools.cache
+def _source():
+    return _tests().source()
+
+
 def resolved(**parameters):
     """The resources that these parameters lead to."""
     return _tests().stack(**parameters)
@@ -21,12 +26,12 @@ def resolved(**parameters):
 
 def default(name):
     """A parameter's default."""
-    return _tests().source()["Parameters"][name]["Default"]
+    return _source()["Parameters"][name]["Default"]
 
 
 def rules():
     """The template's rules."""
-    return _tests().source().get("Rules", {})
+    return _source().get("Rules", {})
 
 
 def api_body(run, **parameters):

@@ -44,12 +44,12 @@ class Product:
 
 def template_node(run):
     """The built template, as YAML nodes: its tags are CloudFormation's and have to stay."""
-    return yaml.compose((built(run) / "template.yaml").read_text())
+    return yaml.compose((built(run) / "template.yaml").read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def parameters(run):
     """Names of the template's parameters."""
-    return {name.value for name, _ in child(template_node(run), "Parameters").value}
+    return run.once("parameters", lambda: {name.value for name, _ in child(template_node(run), "Parameters").value})
 
 
 def built(run):
@@ -82,7 +82,7 @@ def upload(run, broken=None):
             else:  # AWS::Lambda::Function knows no addresses
                 set_child(child(resource, "Properties"), kind, {"S3Bucket": bucket, "S3Key": key})
     key = f"template{'.broken' if broken else ''}.yaml"
-    s3.put_object(Bucket=bucket, Key=key, Body=yaml.serialize(root).encode())
+    s3.put_object(Bucket=bucket, Key=key, Body=yaml.serialize(root, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)).encode())
     return f"https://{bucket}.s3.{run.options.region}.amazonaws.com/{key}"
 
 

@@ -1,6 +1,6 @@
 """Removes what a run made, in an order that works, as often as it takes."""
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from first_account.run import error_code, error_text
 
@@ -20,7 +20,7 @@ def remove_all(run):
         for thing in [thing for thing in run.state.things if thing.kind == kind]:
             try:
                 REMOVERS[kind](run, thing.name)
-            except (ClientError, BotoCoreError, Remains) as problem:
+            except Exception as problem:  # nothing may keep the others from being removed
                 left.append((thing, str(problem)))
                 run.say(f"could not remove the {kind} {thing.name}: {problem}")
             else:
@@ -41,7 +41,7 @@ def begin_stacks(run):
             try:
                 if stack_status(run, thing.name):
                     run.client("cloudformation").delete_stack(StackName=thing.name)
-            except (ClientError, BotoCoreError):
+            except Exception:  # it is tried again, and reported then
                 continue
 
 

@@ -166,9 +166,7 @@ class Run:
     def learn(self, *values):
         """Records ids that AWS gave to things of this run."""
         with self.lock:
-            for value in values:
-                if value:
-                    self.state.learn(value)
+            self.state.learn([value for value in values if value])
 
     def once(self, key, make):
         """Makes something that several checks use. If it can't be made, none of them can be tried."""

@@ -290,7 +290,7 @@ def broken_release(run):
     failed, after, why = sum(one >= 500 for one in statuses), version(run, sale), sale.stack.why()
     if status in DONE:  # it went through, and the next checks need one that works
         change(run, Release="repaired", Deployment="AllAtOnce")
-    text = f"{status}: {why} Version {before}, then {after}. {failed} of {len(statuses)} calls meanwhile failed."
+    text = f"{status}. {why}. Version {before}, then {after}. {failed} of {len(statuses)} calls meanwhile failed."
     return Seen(text, status == "UPDATE_ROLLBACK_COMPLETE" and after == before and not failed)
 
 
@@ -329,7 +329,7 @@ def release_while_alarm(run):
         passed = sale.stack.settle(20 * MINUTE, ring)
     except Refused as problem:
         raise CannotTry(str(problem)) from problem
-    return Seen(f"As usual: {blocked}: {why} With ReleaseAlarms=false: {passed}.", blocked == "UPDATE_ROLLBACK_COMPLETE" and passed in DONE)
+    return Seen(f"As usual: {blocked}. {why}. With ReleaseAlarms=false: {passed}.", blocked == "UPDATE_ROLLBACK_COMPLETE" and passed in DONE)
 
 
 def table_stays(run):

@@ -10,12 +10,16 @@ import re
 import types
 
 import boto3
+import botocore.loaders
+import botocore.session
 from botocore.response import StreamingBody
 
 from first_account import offline
 from first_account.run import Answer
 
 ACCOUNT = "111122223333"
+# The services' models, read once for all sessions.
+LOADER = botocore.loaders.create_loader()
 SECONDS = 30
 
 
@@ -52,7 +56,9 @@ class Simulated:
 
     def session(self, region):
         """A session whose calls end here."""
-        session = boto3.Session("simulated", "simulated", region_name=region)
+        core = botocore.session.Session()
+        core.register_component("data_loader", LOADER)
+        session = boto3.Session("simulated", "simulated", region_name=region, botocore_session=core)
         session.events.register_last("before-parameter-build", self._keep)
         session.events.register_first("before-call", self._answer)
         return session
@@ -63,9 +69,9 @@ class Simulated:
 
     def _answer(self, model, context, **_):
         service, params = model.service_model.service_name, context["simulated"]
-        self.on_call(service, model.name, params)
         method = getattr(self, f"{service.replace('-', '_')}_{model.name}", None)
         try:
+            self.on_call(service, model.name, params)
             if method is None:
                 raise AssertionError(f"the simulation has no {service}:{model.name}")
             parsed, status = method(**params) or {}, 200
@@ -227,7 +233,7 @@ class Simulated:
         self._table(TableName)
 
     def dynamodbstreams_DescribeStream(self, **_):
-        return {"StreamDescription": {"Shards": [{"ShardId": "one"}]}}
+        return {"StreamDescription": {"Shards": [{"ShardId": "shardId-00000000000000000000-00000000"}]}}
 
     def dynamodbstreams_GetShardIterator(self, **_):
         return {"ShardIterator": "next"}

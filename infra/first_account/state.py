@@ -61,8 +61,8 @@ class State:
         return self.path.stem
 
     def _apply(self, line):
-        if "id" in line:
-            self.ids.add(line["id"])
+        if "ids" in line:
+            self.ids |= set(line["ids"])
             return
         (what, (kind, name)), = line.items()
         thing = Thing(kind, name)
@@ -82,10 +82,11 @@ class State:
         """Records that a thing is gone."""
         self._record({"removed": [thing.kind, thing.name]})
 
-    def learn(self, value):
-        """Records an id that AWS gave to something of this run."""
-        if value not in self.ids:
-            self._record({"id": value})
+    def learn(self, values):
+        """Records ids that AWS gave to things of this run."""
+        new = sorted(set(values) - self.ids)
+        if new:
+            self._record({"ids": new})
 
     def _record(self, line):
         self._apply(line)
