@@ -75,7 +75,7 @@ def argument_parser():
     parser.add_argument("--account", default="", metavar="ID", help="the account's id, in place of the question")
     parser.add_argument("--yes", action="store_true", help="don't ask about time and cost")
     parser.add_argument("--folder", type=Path, default=TARGET / "first-account", help="where state files and reports go")
-    parser.add_argument("--built", type=Path, help="folder of `sam build` (default: .aws-sam/build, built if it isn't there)")
+    parser.add_argument("--built", type=Path, help="folder of `sam build` (default: builds first)")
     parser.add_argument("--issuer", default=Options.issuer, help=f"issuer for the checks of tokens (default: {Options.issuer})")
     parser.add_argument("--domain", default="", help="a domain name of yours, for the check of paths under it")
     parser.add_argument("--certificate", default="", metavar="ARN", help="its certificate in ACM, of this region")
@@ -198,12 +198,14 @@ def ask(question):
 
 
 def build():
-    """Builds the functions, unless they are built."""
-    if (ROOT / ".aws-sam/build/template.yaml").is_file():
-        print("Takes what `sam build` made before: .aws-sam/build", flush=True)
-        return True
+    """Builds the functions. What is built already takes seconds."""
+    path = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     command = ["sam", "build", "--template", "infra/template.yaml"]
-    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+    try:
+        return subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}, check=False).returncode == 0
+    except FileNotFoundError:
+        print("sam is missing: `make first-account` installs it", file=sys.stderr)
+        return False
 
 
 def finish(run, checks, caller, given):
@@ -229,7 +231,7 @@ def finish(run, checks, caller, given):
     tried = {result.name for result in found}
     found += [results.of(check, results.NOT_TRIED, "interrupted", 0) for check in checks if check.name not in tried]
     found.sort(key=lambda result: [check.name for check in checks].index(result.name))
-    secrets = {run.state.account: "ACCOUNT", caller: "CALLER", caller.rsplit("/", 1)[-1]: "CALLER", given.domain: "DOMAIN", given.certificate: "CERTIFICATE"}
+    secrets = {run.state.account: "ACCOUNT", caller: "CALLER", given.domain: "DOMAIN", given.certificate: "CERTIFICATE"}
     redact = results.Redactor(secrets)
     kept = [f"{thing.kind} {thing.name}: {why}" for thing, why in left]
     report = results.Report(run.state.run, run.options.region, found, kept, tagged(run))
@@ -250,7 +252,7 @@ def interrupt(*_):
 
 
 def conclude(found, left, paths, interrupted):
-    """Prints the counts and returns the exit status: 0 only if everything was tried, agreed and is removed."""
+    """Prints the counts and returns the exit status: 0 if nothing differs and nothing is left."""
     counts = {outcome: sum(result.outcome == outcome for result in found) for outcome in (results.AS_EXPECTED, results.DIFFERS, results.NOT_TRIED)}
     print("\n" + ", ".join(f"{number} {outcome}" for outcome, number in counts.items()) + ".")
     for result in found:

@@ -238,13 +238,30 @@ def restored_table(run):
         "stream": bool(table.get("StreamSpecification", {}).get("StreamEnabled")), "TTL": ttl == "ENABLED",
         "recovery": recovery == "ENABLED", "protection": bool(table.get("DeletionProtectionEnabled")),
     }
-    dynamodb.update_table(TableName=name, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
-    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"})
-    dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
+    when_it_can(run, dynamodb.update_table, TableName=name, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
     run.until("its stream", active, 5 * MINUTE)
+    when_it_can(run, dynamodb.update_time_to_live, TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"})
+    recover = {"PointInTimeRecoveryEnabled": True}
+    when_it_can(run, dynamodb.update_continuous_backups, TableName=name, PointInTimeRecoverySpecification=recover)
     run.shared["restored"] = dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"]
     lost = [what for what, there in has.items() if not there]
     return Seen(f"Active {int(run.clock.now() - began)} s after the last look. Without {', '.join(lost) or 'nothing'}.", len(lost) == len(has))
+
+
+def when_it_can(run, call, **arguments):
+    """Sends a change of a table that may be busy with the one before."""
+    busy = ("ResourceInUseException", "ContinuousBackupsUnavailableException", "LimitExceededException")
+
+    def sent():
+        try:
+            return call(**arguments) is not None
+        except ClientError as problem:
+            if error_code(problem) in busy:
+                return False
+            raise
+
+    if not run.until("the table", sent, 5 * MINUTE):
+        raise CannotTry("the restored table was busy for five minutes")
 
 
 def restored_stack(run):
@@ -316,7 +333,7 @@ def release_while_alarm(run):
         raise CannotTry("no alarm stops a release")
 
     def ring():
-        # CloudWatch judges each alarm anew every minute, so it is set again and again.
+        # CloudWatch evaluates each alarm every minute, so its state is set repeatedly.
         run.client("cloudwatch").set_alarm_state(AlarmName=alarms[0], StateValue="ALARM", StateReason="first-account tries a release meanwhile")
 
     ring()

@@ -46,6 +46,8 @@ class State:
     def read(cls, path):
         """Reads what a run has left. The last line may be torn: its call was never sent."""
         lines = path.read_text().split("\n")[:-1]
+        if not lines:
+            return cls(path, "", "")
         try:
             first, *rest = [json.loads(line) for line in lines]
             state = cls(path, first["account"], first["region"])

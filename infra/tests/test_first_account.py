@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 import unittest
+import zipfile
 from pathlib import Path
 
 from template import ROOT
 
 sys.path += [str(ROOT / "infra"), str(ROOT / "infra/deploy_test")]
 from first_account import __main__ as command  # noqa: E402
-from first_account import plan, results  # noqa: E402
+from first_account import offline, plan, product, results  # noqa: E402
 from first_account.account import WRITES, Account, NotOurs, refuse_what_is_not_ours, run_prefix  # noqa: E402
 from first_account.removal import remove_all  # noqa: E402
 from first_account.results import AS_EXPECTED, DIFFERS, NOT_TRIED  # noqa: E402
@@ -410,6 +411,57 @@ class Guard(unittest.TestCase):
         self.assertEqual(set(WRITES) - sent, only_in_trouble)
 
 
+class Documents(unittest.TestCase):
+    def test_the_imported_body_is_complete(self):
+        with trial() as one:
+            for more in ({}, {"JwtIssuer": "https://login.example.com", "JwtAudience": "web", "CorsOrigins": "https://a.example"}):
+                text = json.dumps(offline.api_body(one.run, Cache="none", **more))
+                self.assertNotRegex(text, r'"(Fn::\w+|Ref)"')
+                self.assertEqual("x-amazon-apigateway-authorizer" in text, bool(more))
+
+    def test_what_is_uploaded_has_all_code(self):
+        with tempfile.TemporaryDirectory() as folder, trial() as one:
+            built = Path(folder)
+            (built / "Get").mkdir()
+            (built / "Get/bootstrap").write_bytes(b"\x7fELF")
+            (built / "Get/bootstrap").chmod(0o755)
+            (built / "check.py").write_text("pass")
+            (built / "template.yaml").write_text(BUILT)
+            one.run.options.built, one.run.options.without_code = built, False
+            product.upload(one.run)
+            product.upload(one.run, broken="Get")
+        put = {params["Key"]: params["Body"].read() for _, operation, params in one.calls if operation == "PutObject"}
+        self.assertEqual(set(put), {"Get.zip", "Check.zip", "template.yaml", "Get.broken.zip", "template.broken.yaml"})
+        bucket = f"{PREFIX}-code-{ACCOUNT}"
+        for name, key in (("template.yaml", "Get.zip"), ("template.broken.yaml", "Get.broken.zip")):
+            text = put[name].decode()
+            self.assertIn(f"CodeUri: s3://{bucket}/{key}", text.replace("'", ""))
+            self.assertRegex(text, f"Code:\n +S3Bucket: {bucket}\n +S3Key: Check.zip")
+            self.assertIn("MemorySize: !Ref", text)
+        with zipfile.ZipFile(io.BytesIO(put["Get.zip"])) as archive:
+            (entry,) = archive.infolist()
+            self.assertEqual((entry.filename, entry.external_attr >> 16 & 0o111), ("bootstrap", 0o111))
+        with zipfile.ZipFile(io.BytesIO(put["Get.broken.zip"])) as archive:
+            self.assertIn(b"exit 1", archive.read("bootstrap"))
+
+
+BUILT = """
+Parameters:
+  Memory: { Type: Number }
+Resources:
+  Get:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: Get
+      MemorySize: !Ref Memory
+  Check:
+    Type: AWS::Lambda::Function
+    Properties:
+      Code: .
+      Handler: check.handler
+"""
+
+
 class StateFile(unittest.TestCase):
     def test_a_torn_last_line_is_of_a_call_that_was_not_sent(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -427,6 +479,11 @@ class StateFile(unittest.TestCase):
                 file.write('{"made": ["stack", "boxoffice"]}\n')
             with self.assertRaisesRegex(StateProblem, "can't be read"):
                 State.read(path)
+
+    def test_a_file_without_a_line_is_of_a_run_that_made_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "ab12.state").touch()
+            self.assertEqual(unfinished(Path(folder)), [])
 
     def test_a_finished_run_left_nothing(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -510,8 +567,10 @@ class OnAnEmulator(unittest.TestCase):
     def setUpClass(cls):
         from emulator import Emulator
 
-        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory(prefix="first-account-")))
-        cls.emulator = cls.enterClassContext(Emulator(MINISTACK, cls.folder, cls.folder / "ministack.log"))
+        stack = contextlib.ExitStack()
+        cls.addClassCleanup(stack.close)
+        cls.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="first-account-")))
+        cls.emulator = stack.enter_context(Emulator(MINISTACK, cls.folder, cls.folder / "ministack.log"))
 
     def setUp(self):
         self.out = Path(tempfile.mkdtemp(dir=self.folder))
