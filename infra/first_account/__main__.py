@@ -124,7 +124,7 @@ def dry_run(checks, given):
         state = State.begin(Path(folder) / "xxxx.state", ACCOUNT, region)
         simulated = Simulated(clock, lambda service, operation, params: show(f"{service}:{operation} {brief(params)}"))
         account = Account(region, run_prefix("xxxx"), state.ids.__contains__, simulated.session(region))
-        run = Run(state, account, options, clock, SimulatedWeb(show))
+        run = Run(state, account, options, clock, SimulatedWeb(show, lambda: bool(simulated.policies)))
         plan.run_all(run, checks, lambda result: None, side_by_side=False)
         run.say("removes everything")
         remove_all(run)

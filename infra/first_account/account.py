@@ -33,6 +33,8 @@ WRITES = {
     "ec2:DeleteVpcEndpoints": ["VpcEndpointIds"],
     "ec2:RevokeSecurityGroupEgress": ["GroupId"],
     "ec2:RevokeSecurityGroupIngress": ["GroupId"],
+    "iam:DeleteRolePolicy": ["RoleName"],
+    "iam:PutRolePolicy": ["RoleName"],
     "lambda:Invoke": ["FunctionName"],
     "logs:DeleteLogGroup": ["logGroupName"],
     "s3:CreateBucket": ["Bucket"],

@@ -24,7 +24,7 @@ def everything(run, account):
     """All that a run of this name may have made, for when its state file is lost."""
     prefix = run_prefix(run)
     things = [Thing("stack", f"{prefix}-{part}") for part in STACKS] + [Thing("api", f"{prefix}-{part}") for part in APIS]
-    return [*things, Thing("table", f"{prefix}-restored"), Thing("bucket", f"{prefix}-code-{account}")]
+    return [*things, Thing("policy", f"{prefix}-sale"), Thing("table", f"{prefix}-restored"), Thing("bucket", f"{prefix}-code-{account}")]
 
 
 def select(names):

@@ -187,6 +187,24 @@ def throttling(run):
     return Seen(text, limits.get("ThrottlingRateLimit") == 1.0 and limits.get("ThrottlingBurstLimit") == 1 and refused > 0)
 
 
+def limit_zero(run):
+    """Sets a route's limit to 0, and calls it."""
+    stack = echo_stack(run)
+    options = run.options
+    template = echo(stack.name, offline.access_log_format(), options.domain, options.certificate)
+    status = stack.update(template, 10 * MINUTE, Limit=0)
+    if status != "UPDATE_COMPLETE":
+        return Seen(f"{status}: {stack.why()}", False)
+    url, began = f"{stack.outputs()['Url']}/limited", run.clock.now()
+
+    def all_refused():
+        return [run.web.call("GET", url).status for _ in range(10)] == [429] * 10
+
+    closed = run.until("the limit", all_refused, 3 * MINUTE, every=5)
+    text = f"Ten of ten calls were answered 429 after {int(run.clock.now() - began)} s." if closed else "Calls still get through after 3 minutes."
+    return Seen(text, bool(closed))
+
+
 def access_log(run):
     """Makes calls fail in several ways and reads the access log."""
     stack = echo_stack(run)
@@ -362,6 +380,11 @@ CHECKS = (
         "The stage has the numbers 1 and 1, and some calls at once are answered 429.",
         "A stage whose RouteSettings come from a parameter, and 100 calls at once",
         "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html", 1, 0.01, throttling,
+    ),
+    Check(
+        "limit-zero", "probes", "Does a limit of 0 close a route?", "Every call is answered 429, within seconds.",
+        "The same stage with 0 and 0, and ten calls", "https://github.com/hashicorp/terraform-provider-aws/pull/43307", 2, 0.01, limit_zero,
+        ("throttling",),
     ),
     Check(
         "access-log", "probes", "Is each line of the access log JSON, also where an integration fails?",

@@ -8,15 +8,19 @@ MINUTE = 60
 # Lambda may take 40 minutes to give back network interfaces, and a VPC can't be deleted sooner.
 LONGEST_STACK = 60 * MINUTE
 LONGEST_TABLE = 10 * MINUTE
+# The name of the policy by which a check takes the table from a role.
+DENIAL = "first-account-denial"
 GONE = {"ResourceNotFoundException", "NotFoundException", "NoSuchBucket", "TableNotFoundException", "404"}
 
 
 def remove_all(run):
     """Removes everything on the run's list. Returns what could not be removed, each with the reason."""
-    begin_stacks(run)
     left = []
-    # Stacks end first: their functions use the tables, and they read their code from the bucket while they change.
-    for kind in ("api", "stack", "table", "bucket"):
+    # A role can't be deleted with a policy that isn't its stack's. Stacks end before tables and bucket: their functions use the
+    # tables, and they read their code from the bucket while they change.
+    for kind in ("policy", "api", "stack", "table", "bucket"):
+        if kind == "stack":
+            begin_stacks(run)
         for thing in [thing for thing in run.state.things if thing.kind == kind]:
             try:
                 REMOVERS[kind](run, thing.name)
@@ -54,6 +58,21 @@ def stack_status(run, name):
             return None
         raise
     return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack["StackStatus"]
+
+
+def remove_policy(run, stack):
+    """Takes the denial from the role of a stack's book function."""
+    if not stack_status(run, stack):
+        return
+    pages = run.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    for one in (one for page in pages for one in page["StackResourceSummaries"]):
+        if one["LogicalResourceId"] == "BookRole" and one.get("PhysicalResourceId"):
+            run.learn(one["PhysicalResourceId"])
+            try:
+                run.client("iam").delete_role_policy(RoleName=one["PhysicalResourceId"], PolicyName=DENIAL)
+            except ClientError as problem:
+                if error_code(problem) != "NoSuchEntity":
+                    raise
 
 
 def remove_stack(run, name):
@@ -215,4 +234,4 @@ def remove_api(run, name):
                 client.delete_api(ApiId=api["ApiId"])
 
 
-REMOVERS = {"api": remove_api, "stack": remove_stack, "table": remove_table, "bucket": remove_bucket}
+REMOVERS = {"policy": remove_policy, "api": remove_api, "stack": remove_stack, "table": remove_table, "bucket": remove_bucket}

@@ -9,6 +9,7 @@ from first_account import offline
 from first_account.check import Check
 from first_account.probes import provisioned
 from first_account.product import Product, upload
+from first_account.removal import DENIAL
 from first_account.results import Seen
 from first_account.run import ROOT, CannotTry, error_code
 from first_account.stacks import MINUTE, Refused, made
@@ -132,6 +133,59 @@ def event_archive(run):
     return Seen(f"{len(found or [])} bookings in the archive.", bool(found))
 
 
+def function_logs(run):
+    """Reads the lines of reserve, and the metrics that CloudWatch made of them."""
+    sale = product(run)
+    group = f"/aws/lambda/{sale.stack.name}/reserve"
+
+    def lines():
+        pages = run.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"] if '"_aws"' in event["message"]]
+
+    def metrics():
+        pages = run.client("cloudwatch").get_paginator("list_metrics").paginate(Dimensions=[{"Name": "Service", "Value": sale.stack.name}])
+        return sorted({metric["MetricName"] for page in pages for metric in page["Metrics"]})
+
+    found = run.until("lines with metrics", lines, 3 * MINUTE, every=10) or []
+    whole = [line for line in found if is_object(line)]
+    # CloudWatch lists a metric up to 15 minutes after its first value.
+    named = run.until("metrics", metrics, 15 * MINUTE, every=30) or []
+    return Seen(
+        f"{len(found)} lines with metrics, {len(whole)} of them JSON. Metrics: {', '.join(named) or 'none'}.",
+        bool(found) and len(whole) == len(found) and bool(named),
+    )
+
+
+def is_object(line):
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def denial(run):
+    """Denies a function's role the table, and measures how long that and its end take."""
+    sale = product(run)
+    role, url, iam = sale.function("BookRole"), f"{sale.url()}/theaters/1/book", run.client("iam")
+    denied = {"Effect": "Deny", "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": "*"}
+
+    def lately(expected):
+        # B1 is booked: without the denial the answer is 409, and nothing is written either way.
+        answers = [run.web.call("POST", url, {"seat": "B1"}).status for _ in range(5)]
+        return all(expected(status) for status in answers)
+
+    run.making("policy", sale.stack.name)
+    iam.put_role_policy(RoleName=role, PolicyName=DENIAL, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [denied]}))
+    began = run.clock.now()
+    stopped = run.until("the denial", lambda: lately(lambda status: status >= 500), 3 * MINUTE, every=2)
+    stopping = int(run.clock.now() - began)
+    iam.delete_role_policy(RoleName=role, PolicyName=DENIAL)
+    began = run.clock.now()
+    back = run.until("its end", lambda: lately(lambda status: status == 409), 3 * MINUTE, every=2)
+    text = f"Stopped after {stopping} s, back after {int(run.clock.now() - began)} s." if stopped and back else "Not within three minutes."
+    return Seen(text, bool(stopped and back) and stopping <= 60)
+
+
 def traces(run):
     """Asks X-Ray for traces of the functions."""
     name = product(run).function("ReserveFunction")
@@ -216,7 +270,9 @@ def restore_begins(run):
     run.making("table", target)
     run.client("dynamodb").restore_table_to_point_in_time(SourceTableName=table, TargetTableName=target, RestoreDateTime=latest)
     behind = int(run.clock.now() - latest.timestamp())
-    return Seen(f"Begun. The latest second was {behind} s ago.", behind <= 600)
+    # Booked after that second, so it must not be in the restored table.
+    run.shared["too-late"] = run.web.call("POST", f"{product(run).url()}/theaters/1/book", {"seat": "A1"}).status
+    return Seen(f"Begun. The latest second was {behind} s ago. A booking made now: {run.shared['too-late']}.", behind <= 600)
 
 
 def restored_table(run):
@@ -270,13 +326,25 @@ def restored_stack(run):
     if "restored" not in run.shared:
         raise CannotTry("no table was restored")
     run.shared["own-table"] = sale.table()
-    status = change(run, TableName=name, TableStreamArn=run.shared["restored"], Release="restored")
+    sale.need("TableName", "TableStreamArn")
+    seats, statuses = f"{sale.url()}/theaters/1/seats", []
+    try:
+        sale.stack.begin_update(sale.template, TableName=name, TableStreamArn=run.shared["restored"], Release="restored")
+    except Refused as problem:
+        raise CannotTry(str(problem)) from problem
+    status = sale.stack.settle(30 * MINUTE, lambda: statuses.append(run.web.call("GET", seats).status))
     if status not in DONE:
         return Seen(f"{status}: {sale.stack.why()}", False)
+    failed = sum(one != 200 for one in statuses)
+    later = "A1" in run.web.call("GET", f"{seats}?consistent=true").json().get("seats", [])
     booking = run.web.call("GET", f"{sale.url()}/theaters/1/bookings/{BOOKED}").status
     booked = run.web.call("POST", f"{sale.url()}/theaters/1/book", {"seat": "A2"}).status
     items = run.client("dynamodb").scan(TableName=name, Select="COUNT")["Count"]
-    return Seen(f"{status}. The earlier booking: {booking}. A new one: {booked}. The restored table has {items} items.", (booking, booked) == (200, 201))
+    text = (
+        f"{status}. {failed} of {len(statuses)} reads meanwhile failed. The earlier booking: {booking}. The seat booked after the second is "
+        f"{'available' if later else 'taken'}. A new booking: {booked}. The restored table has {items} items."
+    )
+    return Seen(text, (booking, booked, later) == (200, 201, True))
 
 
 def own_table_again(run):
@@ -412,6 +480,18 @@ CHECKS = (
         ("provisioned-with-release",),
     ),
     Check(
+        "function-logs", "sale", "Do the functions' log lines arrive as they wrote them, and become metrics?",
+        "Lines with metrics are JSON, and CloudWatch has the metrics.", "The log group of reserve, and CloudWatch's list",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html", 1, 0.01,
+        function_logs, ("api-calls",),
+    ),
+    Check(
+        "denial", "sale", "How soon does a policy that denies writes take effect?", "Within 60 seconds.",
+        "A policy of the role of book, which is taken away again",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency", 1, 0.01, denial,
+        ("api-calls",),
+    ),
+    Check(
         "restore-begins", "sale", "How late is the latest second that can be restored?", "At most ten minutes, usually five.",
         "Point-in-time recovery of the stack's table, into a table of its own",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html", 1, 0.05, restore_begins, ("api-calls",),
@@ -428,7 +508,7 @@ CHECKS = (
     ),
     Check(
         "restored-stack", "sale", "Does the stack sell from a restored table?",
-        "The earlier booking is found, and a new one is made.", "TableName and TableStreamArn of the restored table",
+        "The earlier booking is found, the one made after the second is not, and a new one is made.", "TableName and TableStreamArn of the restored table",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html", 5, 0.01, restored_stack, ("restored-table",),
     ),
     Check(

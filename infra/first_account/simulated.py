@@ -52,7 +52,7 @@ class Simulated:
     def __init__(self, clock, on_call=lambda service, operation, params: None):
         self.clock, self.on_call = clock, on_call
         self.stacks, self.tables, self.buckets, self.apis = {}, {}, {}, {}
-        self.versions, self.log_groups, self.received = {}, set(), 0
+        self.versions, self.log_groups, self.policies, self.received = {}, set(), set(), 0
 
     def session(self, region):
         """A session whose calls end here."""
@@ -81,7 +81,7 @@ class Simulated:
 
     def left(self):
         """Everything that is there."""
-        return [*self.stacks, *self.tables, *self.buckets, *self.log_groups, *(api["Name"] for api in self.apis.values())]
+        return [*self.stacks, *self.tables, *self.buckets, *self.log_groups, *self.policies, *(api["Name"] for api in self.apis.values())]
 
     # ---- CloudFormation
 
@@ -312,6 +312,14 @@ class Simulated:
             raise Failure("ProvisionedConcurrencyConfigNotFoundException", status=404)
         return {"AllocatedProvisionedConcurrentExecutions": standing}
 
+    def iam_PutRolePolicy(self, RoleName, PolicyName, **_):
+        self.policies.add((RoleName, PolicyName))
+
+    def iam_DeleteRolePolicy(self, RoleName, PolicyName):
+        if (RoleName, PolicyName) not in self.policies:
+            raise Failure("NoSuchEntity", status=404)
+        self.policies.remove((RoleName, PolicyName))
+
     def codedeploy_ListDeploymentGroups(self, **_):
         return {"deploymentGroups": ["get-seats"]}
 
@@ -363,7 +371,8 @@ class Simulated:
         return {"TraceSummaries": [{"Id": "1"}]}
 
     def logs_FilterLogEvents(self, **_):
-        lines = [{"routeKey": f"GET {route}"} for route in ("/echo/{id}", "/raises", "/nonsense", "/nothing")]
+        reserve = {"_aws": {}, "Reservations": 1}
+        lines = [reserve, *({"routeKey": f"GET {route}"} for route in ("/echo/{id}", "/raises", "/nonsense", "/nothing"))]
         return {"events": [{"message": json.dumps(line)} for line in [*lines, {"detail-type": "booking.created"}]]}
 
     def cloudwatch_SetAlarmState(self, **_):
@@ -383,8 +392,8 @@ class Simulated:
 class SimulatedWeb:
     """Answers to calls over HTTPS, as they should be."""
 
-    def __init__(self, say=lambda text: None):
-        self.say, self.limited, self.booked = say, 0, set()
+    def __init__(self, say=lambda text: None, denied=lambda: False):
+        self.say, self.limited, self.booked, self.denied = say, 0, set(), denied
 
     def call(self, method, url, body=None, headers=None):
         """Answers a request."""
@@ -408,7 +417,7 @@ class SimulatedWeb:
         if method != "POST":
             return 200
         if body.get("seat") == "B1":
-            return 409
+            return 500 if self.denied() else 409
         booking = body.get("booking_id")
         repeated = booking is not None and booking in self.booked
         self.booked.add(booking)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 RUN = re.compile(r"[a-z0-9]{4}")
 PREFIX = "boxoffice-first-account-"
-KINDS = ("stack", "bucket", "table", "api")
+KINDS = ("policy", "stack", "bucket", "table", "api")
 
 
 class StateProblem(Exception):

@@ -19,7 +19,7 @@ from template import ROOT
 
 sys.path += [str(ROOT / "infra"), str(ROOT / "infra/deploy_test")]
 from first_account import __main__ as command  # noqa: E402
-from first_account import offline, plan, product, results  # noqa: E402
+from first_account import offline, plan, product, reads, results  # noqa: E402
 from first_account.account import WRITES, Account, NotOurs, refuse_what_is_not_ours, run_prefix  # noqa: E402
 from first_account.removal import remove_all  # noqa: E402
 from first_account.results import AS_EXPECTED, DIFFERS, NOT_TRIED  # noqa: E402
@@ -31,7 +31,7 @@ REGION = "eu-central-1"
 PREFIX = run_prefix("ab12")
 README = ROOT / "infra/README.md"
 # One of each kind of thing: an imported API, a stack, a bucket with code, a table that a stack keeps, a restored table.
-EVERY_KIND = ["import-with-issuer", "hidden-parameter", "restored-table"]
+EVERY_KIND = ["import-with-issuer", "hidden-parameter", "denial", "restored-table"]
 
 
 class Killed(BaseException):
@@ -51,7 +51,7 @@ class Trial:
     def begin(self, state):
         account = Account(REGION, PREFIX, state.ids.__contains__, self.aws.session(REGION))
         options = Options(REGION, ROOT / "infra", domain="api.example.com", certificate="arn:aws:acm:x", without_code=True)
-        return Run(state, account, options, self.clock, SimulatedWeb(), say=lambda text: None)
+        return Run(state, account, options, self.clock, SimulatedWeb(denied=lambda: bool(self.aws.policies)), say=lambda text: None)
 
     def called(self, service, operation, params):
         self.calls.append((service, operation, params))
@@ -120,6 +120,24 @@ class Plan(unittest.TestCase):
             named |= set(found)
         self.assertEqual(named, {check.name for check in plan.CHECKS})
 
+    def test_docs_lead_from_what_was_not_seen_on_aws_to_the_checks(self):
+        unseen = re.compile(r"hasn't been run on AWS|wasn't seen in an account|No account was there|not been deployed to AWS|not seen on AWS")
+        for page in [ROOT / "README.md", README, *(ROOT / "docs").rglob("*.md")]:
+            paragraphs = re.split(r"\n#+ ", page.read_text())
+            for paragraph in filter(unseen.search, paragraphs):
+                self.assertRegex(paragraph, r"first-account|not-shown-without-an-account", f"{page.name}: {paragraph[:60]}")
+
+    def test_budgets_are_allowed_where_the_rule_names_the_region(self):
+        def rules(assertion):
+            return {"Budget": {"RuleCondition": {"Fn::Not": [{"Ref": "MonthlyBudget"}]}, "Assertions": [{"Assert": assertion}]}}
+
+        listed = {"Fn::Contains": [["eu-west-1", "us-east-1"], {"Ref": "AWS::Region"}]}
+        for assertion, region, allowed in [
+            (listed, "eu-west-1", True), (listed, "eu-north-1", False), ({"Fn::Not": [listed]}, "eu-north-1", True),
+            ({"Fn::Not": [listed]}, "us-east-1", False), ({"Ref": "AlarmEmail"}, "eu-north-1", True),
+        ]:
+            self.assertEqual(reads.budget_allowed(rules(assertion), region), allowed)
+
     def test_it_fits_into_an_hour_and_a_few_dollars(self):
         self.assertLessEqual(plan.minutes(plan.CHECKS), 65)
         self.assertLess(plan.dollars(plan.CHECKS), 5)
@@ -144,14 +162,15 @@ class OnASimulatedAccount(unittest.TestCase):
     def test_everything_is_listed_before_it_is_made(self):
         made = {
             "CreateStack": ("stack", "StackName"), "CreateBucket": ("bucket", "Bucket"),
-            "RestoreTableToPointInTime": ("table", "TargetTableName"), "ImportApi": ("api", None),
+            "RestoreTableToPointInTime": ("table", "TargetTableName"), "ImportApi": ("api", None), "PutRolePolicy": ("policy", None),
         }
         seen = []
 
         def listed(number, service, operation, params):
             if operation in made:
                 kind, name = made[operation]
-                name = params[name] if name else json.loads(params["Body"])["info"]["title"]
+                own = {"ImportApi": lambda: json.loads(params["Body"])["info"]["title"], "PutRolePolicy": lambda: f"{PREFIX}-sale"}
+                name = params[name] if name else own[operation]()
                 seen.append(operation)
                 self.assertIn(Thing(kind, name), State.read(one.path).things)
 
@@ -237,7 +256,7 @@ class Removal(unittest.TestCase):
                 self.assertEqual(State.read(one.path).things, [])
 
     def test_a_thing_that_was_made_although_its_answer_was_lost_is_removed(self):
-        for operation in ("CreateStack", "CreateBucket", "RestoreTableToPointInTime", "ImportApi"):
+        for operation in ("CreateStack", "CreateBucket", "RestoreTableToPointInTime", "ImportApi", "PutRolePolicy"):
             with self.subTest(operation), trial(*EVERY_KIND) as one:
                 lose_the_answer(one.aws, operation)
                 with contextlib.suppress(Killed):
