@@ -83,7 +83,7 @@ def upload(run, broken=None):
                 set_child(child(resource, "Properties"), kind, {"S3Bucket": bucket, "S3Key": key})
     key = f"template{'.broken' if broken else ''}.yaml"
     s3.put_object(Bucket=bucket, Key=key, Body=yaml.serialize(root, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)).encode())
-    return f"https://{bucket}.s3.{run.options.region}.amazonaws.com/{key}"
+    return f"{s3.meta.endpoint_url}/{bucket}/{key}"
 
 
 def zipped(folder):
