@@ -14,7 +14,7 @@ BINARIES = $(TARGET)/debug
 export STARTED := $(shell date +%s)
 step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
-.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy deploy-test load sbom clean-data
+.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -39,14 +39,18 @@ help:
 	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
 	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
 	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
-	@echo 'make deploy       to AWS, with your AWS credentials; asks for everything the first time (infra/README.md)'
-	@echo '                  (SET="LogLevel=debug Cache=node" changes parameters)'
+	@echo 'make deploy       to AWS, with your AWS credentials; asks at most five questions the first time (infra/README.md)'
+	@echo '                  (STACK=name REGION=... CACHE=none ISSUER=https://... AUDIENCE=... answer them; YES=1 asks nothing;'
+	@echo '                  SET="LogLevel=debug MemorySize=1024" changes other parameters)'
+	@echo 'make logs STACK=name'
+	@echo '                  lines of all functions and of the API (FUNCTION=book only one, SINCE=2h, FOLLOW=1 until Ctrl-C,'
+	@echo '                  RAW=1 every line as it is)'
 	@echo 'make first-account  tries on your AWS account what no test without one can show, and removes everything it made;'
 	@echo '                  an hour, less than a dollar (infra/README.md; ARGS=--list, ARGS=--dry-run)'
 	@echo 'make undeploy STACK=name'
-	@echo '                  deletes a stack but its table (CONFIRM=yes: and the table is no longer protected)'
+	@echo '                  deletes a stack but its table (YES=1 asks nothing, CONFIRM=yes: and the table is no longer protected)'
 	@echo 'make load FILE=theaters.json TABLE=name'
-	@echo '                  writes theaters into a table on AWS, with your AWS credentials'
+	@echo '                  writes theaters into a table on AWS, with your AWS credentials (REGION=... another region)'
 	@echo 'make clean-data   forgets the data of `make run` (DATA=folder of another folder)'
 	@echo 'make setup        installs the tools only'
 
@@ -139,14 +143,30 @@ check-budgets: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 check-budgets: binaries
 	@$(BINARIES)/boxoffice-bench budgets $(BUDGETS)
 
+# A value as one word of the shell.
+quoted = '$(subst ','\'',$(1))'
+# A flag with its value, also an empty one, when the variable was given.
+flag = $(if $(filter undefined,$(origin $(2))),,$(1) $(call quoted,$($(2))))
+# A switch, unless the variable is empty, 0, no or false.
+switch = $(if $(filter-out 0 no false,$($(2))),$(1))
+
 deploy:
 	@python3 local/install_tools.py run check
-	@infra/python infra/stack.py deploy '$(SET)'
+	@infra/python infra/stack.py deploy $(call flag,--stack,STACK) $(call flag,--region,REGION) $(call flag,--cache,CACHE) \
+		$(call flag,--issuer,ISSUER) $(call flag,--audience,AUDIENCE) $(call flag,--set,SET) $(call flag,--built,BUILT) \
+		$(call flag,--config,CONFIG) $(call switch,--yes,YES)
 
 undeploy:
-	@test -n '$(STACK)' || { echo 'make undeploy STACK=name [CONFIRM=yes]'; exit 2; }
+	@test -n $(call quoted,$(STACK)) || { echo 'make undeploy STACK=name [REGION=...] [YES=1] [CONFIRM=yes]'; exit 2; }
 	@python3 local/install_tools.py run check
-	@infra/python infra/stack.py undeploy '$(STACK)' $(if $(filter yes,$(CONFIRM)),--confirm)
+	@infra/python infra/stack.py undeploy --stack $(call quoted,$(STACK)) $(call flag,--region,REGION) $(call flag,--config,CONFIG) \
+		$(call switch,--yes,YES) $(if $(filter yes,$(CONFIRM)),--confirm)
+
+logs:
+	@test -n $(call quoted,$(STACK)) || { echo 'make logs STACK=name [FUNCTION=book] [SINCE=10m] [FOLLOW=1] [RAW=1] [REGION=...]'; exit 2; }
+	@python3 local/install_tools.py check
+	@infra/python infra/stack.py logs --stack $(call quoted,$(STACK)) $(call flag,--region,REGION) $(call flag,--config,CONFIG) \
+		$(call flag,--function,FUNCTION) $(call flag,--since,SINCE) $(call switch,--follow,FOLLOW) $(call switch,--raw,RAW)
 
 first-account:
 	@python3 local/install_tools.py run check
@@ -157,7 +177,7 @@ sbom:
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }
-	@TABLE_NAME='$(TABLE)' $(BINARIES)/load-theaters '$(FILE)'
+	@$(if $(REGION),AWS_REGION=$(call quoted,$(REGION))) TABLE_NAME='$(TABLE)' $(BINARIES)/load-theaters '$(FILE)'
 
 clean-data:
 	@python3 local/clean_data.py '$(DATA)'

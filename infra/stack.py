@@ -1,85 +1,73 @@
-"""`make deploy` and `make undeploy`: the SAM CLI with what it needs to be told each time.
+"""`make deploy`, `make undeploy` and `make logs`. Each command's options: stack.py COMMAND --help."""
 
-    stack.py deploy "[Parameter=value ...]"
-    stack.py undeploy STACK [--confirm]
-
-`deploy` asks for everything the first time, and afterwards deploys with the answers that sam wrote into infra/samconfig.toml, the
-parameters given here, and a new Release, so that every change reaches the functions. `undeploy` deletes the stack and keeps the table.
-"""
-
-import datetime
-import os
-import shlex
-import subprocess
+import argparse
 import sys
 from pathlib import Path
 
-import boto3
-import tomlkit
+from botocore.exceptions import BotoCoreError, ClientError
 
-ROOT = Path(__file__).resolve().parent.parent
-CONFIG = ROOT / "infra/samconfig.toml"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from operate.answers import Terminal  # noqa: E402
+from operate.deploy import deploy  # noqa: E402
+from operate.logs import logs  # noqa: E402
+from operate.refusal import Refusal  # noqa: E402
+from operate.undeploy import undeploy  # noqa: E402
 
-def main(words):
-    config = tomlkit.parse(CONFIG.read_text()).unwrap()
-    if words[:1] == ["deploy"]:
-        given = shlex.split(" ".join(words[1:]))
-        if all("=" in word for word in given):
-            return deploy(config, given)
-    if words[:1] == ["undeploy"] and len(words) in (2, 3) and words[2:] in ([], ["--confirm"]):
-        region = os.environ.get("AWS_REGION") or answer(config, "region")
-        return undeploy(boto3.Session(region_name=region), words[1], bool(words[2:]), run)
-    sys.exit(__doc__)
+CONFIG = Path(__file__).resolve().parent / "samconfig.toml"
 
 
-def answer(config, name):
-    """What sam was told of this, the first time or since."""
-    tables = (config.get("default", {}).get(command, {}).get("parameters", {}) for command in ("deploy", "global"))
-    return next((table[name] for table in tables if name in table), None)
+def main(words=None):
+    """Runs a command. Returns the exit status."""
+    options = parse(words)
+    try:
+        if options.command == "logs":
+            return logs(options)
+        return {"deploy": deploy, "undeploy": undeploy}[options.command](options, Terminal())
+    except Refusal as refusal:
+        print(f"{options.command}: {refusal}", file=sys.stderr)
+        return 2
+    except (ClientError, BotoCoreError) as error:
+        print(f"{options.command}: AWS refused: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        # Following logs ends in this way.
+        if options.command == "logs":
+            return 0
+        print(f"\n{options.command}: interrupted", file=sys.stderr)
+        return 130
 
 
-def deploy(config, given):
-    now = datetime.datetime.now(datetime.timezone.utc)
-    options = deploy_options(config, given, f"{now:%Y%m%dT%H%M%SZ}")
-    # Architecture says for what to build.
-    run(["sam", "build", "--template", "infra/template.yaml", *(options if options != ["--guided"] else [])])
-    run(["sam", "deploy", "--config-file", str(CONFIG), *options])
+def parse(words):
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--region", help="region of AWS")
+    common.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="file of the saved answers, infra/samconfig.toml")
 
+    one = commands.add_parser("deploy", parents=[common], help="makes or changes a stack", description="Makes or changes a stack.")
+    one.add_argument("--stack", metavar="NAME", help="name of the stack")
+    one.add_argument("--cache", help="none, serverless, node or own; own takes its address from CACHE_URL in the environment")
+    one.add_argument("--issuer", metavar="URL", help="issuer of the callers' tokens; none or empty: everybody may reserve and book")
+    one.add_argument("--audience", metavar="IDS", help="audiences or client ids that tokens must name, separated by commas")
+    one.add_argument("--set", action="append", default=[], metavar='"Name=value ..."', help="parameters of the template")
+    one.add_argument("--yes", action="store_true", help="asks nothing, and takes defaults for what isn't given")
+    one.add_argument("--built", type=Path, metavar="FOLDER", help="folder of an earlier `sam build`, deployed as it is")
 
-def deploy_options(config, given, release):
-    """What `sam deploy` is told besides its file. Before there are answers it asks, and starts from the template's own values."""
-    if answer(config, "region") is None:
-        return ["--guided"]
-    saved = answer(config, "parameter_overrides") or []
-    words = saved if isinstance(saved, list) else shlex.split(saved)
-    # On the command line they take the place of all that are saved. A later one counts.
-    values = dict(word.split("=", 1) for word in [*words, *given, f"Release={release}"])
-    return ["--parameter-overrides", *(f'{name}="{value}"' for name, value in values.items())]
+    one = commands.add_parser("undeploy", parents=[common], help="deletes a stack but its table", description="Deletes a stack but its table.")
+    one.add_argument("--stack", required=True, metavar="NAME", help="name of the stack")
+    one.add_argument("--yes", action="store_true", help="doesn't ask")
+    one.add_argument("--confirm", action="store_true", help="also takes away the table's protection from deletion")
 
-
-def undeploy(session, stack, confirmed, call):
-    """Deletes a stack. The table stays in any case; its protection from deletion goes only when that was confirmed."""
-    cloudformation = session.client("cloudformation")
-    detail = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="SeatsTable")
-    table = detail["StackResourceDetail"]["PhysicalResourceId"]
-    print(f"Deletes the stack {stack} but its table. Kept, with everything in it: {table},")
-    print("its point-in-time recovery, and the bucket of sam's uploads.", flush=True)
-    call(["sam", "delete", "--stack-name", stack, "--region", session.region_name])
-    if not confirmed:
-        print(f"{table} is still protected from deletion. `make undeploy STACK={stack} CONFIRM=yes` would have ended that.")
-        return
-    session.client("dynamodb").update_table(TableName=table, DeletionProtectionEnabled=False)
-    print(f"{table} is no longer protected from deletion. This deletes it, for good:")
-    print(f"    aws dynamodb delete-table --table-name {table} --region {session.region_name}")
-
-
-def run(command):
-    """Runs a command of sam's, which may ask; its failure is ours."""
-    done = subprocess.run(command, cwd=ROOT, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    one = commands.add_parser("logs", parents=[common], help="shows the lines of a stack", description="Shows the lines of a stack.")
+    one.add_argument("--stack", required=True, metavar="NAME", help="name of the stack")
+    one.add_argument("--function", metavar="NAME", help="only one of them, such as book; api is the access log")
+    one.add_argument("--since", default="10m", help="30s, 10m, 2h, 1d, or a time; 10m by default")
+    one.add_argument("--follow", action="store_true", help="goes on until Ctrl-C")
+    one.add_argument("--raw", action="store_true", help="every line as it is, Lambda's own included")
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -79,7 +79,7 @@ fn patient(mut environment: Vec<(String, String)>) -> Vec<(String, String)> {
         ("CACHE_DEADLINE_MS", CACHE_DEADLINE_MS),
         ("DYNAMODB_ATTEMPT_TIMEOUT_MS", DYNAMODB_ATTEMPT_MS),
         ("DYNAMODB_TOTAL_TIMEOUT_MS", DYNAMODB_ATTEMPT_MS),
-        // As the template has it: each request that counts something writes a second line.
+        // As the template has it: the line of a request that counts something declares its metrics.
         ("METRICS_NAMESPACE", "boxoffice"),
         // What publish-events needs to start; nothing is ever told.
         ("EVENT_BUS_NAME", "bench"),

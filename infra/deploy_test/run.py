@@ -23,6 +23,8 @@ TOOLS = ROOT / ".tools"
 sys.path += [str(next(TOOLS.glob("deploy/lib/python3*/site-packages"), TOOLS / "deploy"))]
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
+from checked_release import ReleaseCheck, redelivered  # noqa: E402
+from commands import Commands  # noqa: E402
 from emulator import Emulator, reached_from_outside  # noqa: E402
 from facts import Facts, Problem  # noqa: E402
 from sale import TOLD, Listener, Sale  # noqa: E402
@@ -47,7 +49,8 @@ def main():
         sys.exit(f"deploy-test: {' and '.join(missing)} missing; `make deploy-test` makes what it needs")
     facts = Facts()
     LOGS.mkdir(parents=True, exist_ok=True)
-    (LOGS / "sam.log").write_text("")
+    for name in ("sam.log", "commands.log"):
+        (LOGS / name).write_text("")
     try:
         with tempfile.TemporaryDirectory(prefix="deploy-test-") as folder:
             test(facts, Path(folder), built or build(facts))
@@ -80,15 +83,18 @@ def test(facts, folder, built):
     with Emulator(TOOLS / "bin/ministack", folder, LOGS / "ministack.log") as emulator:
         facts.expect("whether the emulator can be reached from outside", False, reached_from_outside(emulator.port) or False)
         stack = Stack(TOOLS / "bin/sam", folder / "template.yaml", emulator, LOGS / "sam.log")
-        deploy(facts, stack)
+        commands = Commands(facts, emulator, folder, LOGS / "commands.log")
+        deploy(facts, stack, commands)
         sell(facts, stack)
-        change(facts, stack)
-        delete(facts, stack)
+        change(facts, stack, commands)
+        facts.step("make logs")
+        commands.logs()
+        delete(facts, stack, commands)
 
 
-def deploy(facts, stack):
-    facts.step("sam deploy")
-    stack.deploy(Cache="none", Deployment="AllAtOnce")
+def deploy(facts, stack, commands):
+    facts.step("make deploy, with nothing but Enter")
+    commands.deploy_first(stack)
     facts.expect("the stack is deployed", "CREATE_COMPLETE", stack.status())
 
 
@@ -108,19 +114,23 @@ def sell(facts, stack):
     facts.expect("on the event bus there was told", TOLD, listener.kinds(TOLD))
     sale.wake_up(items, resources["ExpiryQueue"])
     sale.denied(resources["GetSeatsRole"])
-    for queue in ("UndeliveredChangesUrl", "UndeliveredExpiriesUrl"):
+    facts.step("the check of a release, on the versions that are deployed")
+    ReleaseCheck(stack, facts, table).all()
+    facts.step("delivering a lost record of the stream again")
+    redelivered(stack, facts, listener, outputs["UndeliveredEventsUrl"])
+    for queue in ("UndeliveredChangesUrl", "UndeliveredEventsUrl", "UndeliveredExpiriesUrl"):
         facts.expect(f"messages in the queue of {queue}", 0, sale.count(outputs[queue]))
     sale.all_were_called()
 
 
-def change(facts, stack):
+def change(facts, stack, commands):
     before = versions(stack)
     facts.step("sam deploy again, of the same")
     said = stack.deploy()
     facts.expect("sam finds nothing to deploy", True, "No changes to deploy" in said)
     facts.expect("each alias leads to the version that it led to", before, versions(stack))
-    facts.step("sam deploy of a changed parameter")
-    stack.deploy(LogLevel="debug")
+    facts.step("make deploy of changed parameters, by flags")
+    commands.deploy_with_flags()
     facts.expect("the stack is changed", "UPDATE_COMPLETE", stack.status())
     after = versions(stack)
     moved = sorted(name for name in after if after[name] != before[name])
@@ -132,6 +142,8 @@ def change(facts, stack):
         facts.expect(f"{function} has the changed LogLevel, and Cache=none still", ("debug", ""), got)
     answer = Sale(stack, facts).invoke("get-seats", (ROOT / "events/get-seats.success.json").read_bytes())
     facts.expect("get-seats answers after the change", 200, answer.get("statusCode"))
+    facts.step("make deploy, without any parameter")
+    commands.deploy_again(stack)
 
 
 def versions(stack):
@@ -140,10 +152,10 @@ def versions(stack):
     return {function: lambdas.get_alias(FunctionName=name, Name="live")["FunctionVersion"] for function, name in names.items()}
 
 
-def delete(facts, stack):
+def delete(facts, stack, commands):
     table = stack.outputs()["TableName"]
-    facts.step("sam delete")
-    stack.delete()
+    facts.step("make undeploy")
+    commands.undeploy()
     facts.expect("the stack is gone", None, stack.status())
     facts.expect("its functions are gone", [], stack.client("lambda").list_functions()["Functions"])
     facts.expect("the table stays", True, table in stack.client("dynamodb").list_tables()["TableNames"])

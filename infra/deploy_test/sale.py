@@ -1,5 +1,6 @@
 """What the deployed functions do: the calls of events/README.md in its order, the batches of the stream, what comes of both."""
 
+import base64
 import json
 import re
 import time
@@ -61,9 +62,18 @@ class Sale:
         iam.put_role_policy(RoleName=role, PolicyName="denial", PolicyDocument=json.dumps(denial))
         answer = status_and_code(self.invoke("get-seats", look))
         self.facts.expect("get-seats can't look when its role is denied the table", (500, "internal"), answer)
+        self.facts.expect("it logs the release that failed, which the alarms of a release count", ["1"], self.failed_releases(look))
         iam.delete_role_policy(RoleName=role, PolicyName="denial")
         answer = status_and_code(self.invoke("get-seats", look))
         self.facts.expect("get-seats can look again when it isn't", (200, None), answer)
+
+    def failed_releases(self, payload):
+        """Invokes get-seats, and returns the releases that its log names for failed requests."""
+        name = self.functions["get-seats"]
+        answer = self.lambdas.invoke(FunctionName=name, Qualifier="live", Payload=payload, LogType="Tail")
+        lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+        lines = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line.get("release") for line in lines if line.get("status", 0) >= 500]
 
     def all_were_called(self):
         self.facts.expect("every function of the stack was called", sorted(self.functions), sorted(self.called))
@@ -114,6 +124,12 @@ class Listener:
         arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         bus.put_rule(Name="listener", EventPattern=json.dumps({"source": ["boxoffice"]}))
         bus.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def forget(self):
+        """Drops the events that are there."""
+        while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
     def kinds(self, awaited):
         """The kinds that were told, once all that are awaited were, or after the longest wait."""

@@ -1,4 +1,4 @@
-"""The stack: deployed, changed and deleted by sam, looked at through CloudFormation."""
+"""The stack: deployed again by sam, read through CloudFormation."""
 
 import subprocess
 
@@ -26,10 +26,11 @@ class Stack:
         )
 
     def deploy(self, **parameters):
-        """Deploys the template; parameters that aren't named stay as they are. Returns what sam said."""
+        """Deploys the template with the settings of `make deploy`. Parameters that aren't named stay as they are. Returns what sam said."""
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         return self.run(
             "deploy", "--template-file", str(self.template), "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
+            "--s3-prefix", NAME, "--tags", "application=boxoffice",
             "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
             *(["--parameter-overrides", *overrides] if overrides else []),
         )
@@ -40,7 +41,7 @@ class Stack:
     def run(self, command, *options):
         """Runs sam. All that it says goes to its log, the end of it into the complaint when it fails."""
         words = [str(self.sam), command, "--stack-name", NAME, "--region", REGION, *options]
-        # Where no samconfig.toml lies: whatever somebody's own has to say isn't meant for this stack.
+        # Where no samconfig.toml lies but the test's own.
         folder = self.template.parent
         done = subprocess.run(
             words, cwd=folder, env=self.emulator.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -64,18 +65,27 @@ class Stack:
         (stack,) = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
+    def parameters(self):
+        """The values of its parameters, by name."""
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+
     def resources(self):
         """Names, by logical id."""
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in answer["StackResources"]}
 
+    @staticmethod
+    def name():
+        return NAME
+
     def functions(self):
-        """The functions' names, by those of their binaries: get-seats is behind GetSeatsFunction."""
+        """Returns the names of the functions that the API, the stream and the queue call, by those of their binaries."""
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {
             dashed(resource["LogicalResourceId"].removesuffix("Function")): resource["PhysicalResourceId"]
             for resource in answer["StackResources"]
-            if resource["ResourceType"] == "AWS::Lambda::Function"
+            if resource["ResourceType"] == "AWS::Lambda::Function" and resource["LogicalResourceId"] != "CheckReleaseFunction"
         }
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+INFRA = Path(__file__).resolve().parents[1]
+
 
 def adapt(built):
     """The text of the template in the folder of `sam build`, adapted, and the names of the resources that are left out."""
@@ -17,13 +19,21 @@ def adapt(built):
     # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html), and there is no other.
     allow_with(root, "sqs:SendMessage", "sqs:SendMessageBatch")
     resources = child(root, "Resources")
-    left_out = [name.value for name, resource in resources.value if has_metric_math(resource)]
+    left_out = [name.value for name, resource in resources.value if is_scalable_target(resource) or has_metric_math(resource)]
     resources.value = [pair for pair in resources.value if pair[0].value not in left_out]
     for _, resource in resources.value:
-        code = child(child(resource, "Properties"), "CodeUri")
-        if isinstance(code, yaml.ScalarNode):
-            code.value = str((Path(built) / code.value).resolve())
+        # Code is that of CheckRelease, which isn't built.
+        for name in ("CodeUri", "Code"):
+            code = child(child(resource, "Properties"), name)
+            if isinstance(code, yaml.ScalarNode):
+                built_code = (Path(built) / code.value).resolve()
+                code.value = str(built_code if built_code.is_dir() else (INFRA / code.value).resolve())
     return yaml.serialize(root), left_out
+
+
+def is_scalable_target(resource):
+    """Whether a resource is of Application Auto Scaling, which ministack doesn't know."""
+    return child(resource, "Type").value == "AWS::ApplicationAutoScaling::ScalableTarget"
 
 
 def has_metric_math(resource):

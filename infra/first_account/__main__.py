@@ -140,7 +140,8 @@ def default_build():
 
 def brief(params):
     """A call's parameters in one line."""
-    parts = [f"{name}={value if isinstance(value, str) else repr(value)}" for name, value in params.items() if name not in ("Body", "TemplateBody", "Tags", "Payload")]
+    shown = {name: value for name, value in params.items() if name not in ("Body", "TemplateBody", "Tags", "Payload")}
+    parts = [f"{name}={value if isinstance(value, str) else repr(value)}" for name, value in shown.items()]
     text = " ".join(" ".join(parts).split())
     return text if len(text) <= 160 else f"{text[:157]}..."
 

@@ -278,8 +278,9 @@ def hidden_parameter(run):
         Tags=run.tags(),
     )
     stack.settle(5 * MINUTE)
-    length = stack.outputs()["Parts"]
-    return Seen(f"Shown as {shown}. After a change without the value the stack {'has it still' if length == 'kept' else f'has {length}'}.", (shown, length) == ("****", "kept"))
+    kept = stack.outputs()["Parts"] == "kept"
+    text = f"Shown as {shown}. A change without the value {'kept it' if kept else 'lost it'}."
+    return Seen(text, shown == "****" and kept)
 
 
 def warm_table(run):

@@ -48,7 +48,8 @@ def budget_region(run):
         there = False
     allowed = budget_allowed(offline.rules(), run.options.region)
     words = ("exists" if there else "doesn't exist", "allow" if allowed else "refuse")
-    return Seen(f"AWS::Budgets::Budget {words[0]} in {run.options.region}, and the template's rules {words[1]} MonthlyBudget there.", there == allowed)
+    text = f"AWS::Budgets::Budget {words[0]} in {run.options.region}, and the template's rules {words[1]} MonthlyBudget there."
+    return Seen(text, there == allowed)
 
 
 def budget_allowed(rules, region):

@@ -204,9 +204,8 @@ def traces(run):
 def billed_metrics(run):
     """Counts what CloudWatch bills: metrics of alarms, and the functions' own."""
     sale, cloudwatch = product(run), run.client("cloudwatch")
-    alarms = [
-        alarm for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{sale.stack.name}-") for alarm in page["MetricAlarms"]
-    ]
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{sale.stack.name}-")
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
     counted = sum(offline.count_metrics({"Metrics": alarm.get("Metrics", [])}) for alarm in alarms)
     pages = cloudwatch.get_paginator("list_metrics").paginate(Dimensions=[{"Name": "Service", "Value": sale.stack.name}])
     own = sorted({metric["MetricName"] for page in pages for metric in page["Metrics"]})
@@ -244,7 +243,8 @@ def provisioned_with_release(run):
         return Seen(f"{status}: {why}", False)
     ready = run.until("provisioned concurrency", lambda: provisioned(run, name) == 1, 8 * MINUTE)
     after = version(run, sale)
-    return Seen(f"Version {before}, then {after}. {'One instance stands ready.' if ready else 'No instance stands ready.'}", bool(ready) and after != before)
+    text = f"Version {before}, then {after}. {'One instance stands ready.' if ready else 'No instance stands ready.'}"
+    return Seen(text, bool(ready) and after != before)
 
 
 def provisioned_removed(run):
@@ -357,7 +357,10 @@ def own_table_again(run):
     if status not in DONE:
         return Seen(f"{status}: {sale.stack.why()}", False)
     seats = run.web.call("GET", f"{sale.url()}/theaters/1/seats?consistent=true").json().get("seats", [])
-    text = f"{status}. The table is {'its own' if sale.table() == own else 'another one'}. A2, booked in the restored table only, is {'available' if 'A2' in seats else 'taken'}."
+    text = (
+        f"{status}. The table is {'its own' if sale.table() == own else 'another one'}. "
+        f"A2, booked in the restored table only, is {'available' if 'A2' in seats else 'taken'}."
+    )
     return Seen(text, sale.table() == own and "A2" in seats)
 
 
@@ -494,12 +497,14 @@ CHECKS = (
     Check(
         "restore-begins", "sale", "How late is the latest second that can be restored?", "At most ten minutes, usually five.",
         "Point-in-time recovery of the stack's table, into a table of its own",
-        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html", 1, 0.05, restore_begins, ("api-calls",),
+        "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html", 1, 0.05, restore_begins,
+        ("api-calls",),
     ),
     Check(
         "broken-release", "sale", "Is a version that fails every call stopped before it gets traffic?",
         "UPDATE_ROLLBACK_COMPLETE, the alias as it was, and no call failed.", "A release whose get-seats ends at once",
-        "https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html", 6, 0.01, broken_release, ("sale-stack",),
+        "https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html", 6, 0.01, broken_release,
+        ("sale-stack",),
     ),
     Check(
         "restored-table", "sale", "What does a restored table lack?", "Stream, TTL, recovery and protection.", "The restored table",
@@ -508,13 +513,15 @@ CHECKS = (
     ),
     Check(
         "restored-stack", "sale", "Does the stack sell from a restored table?",
-        "The earlier booking is found, the one made after the second is not, and a new one is made.", "TableName and TableStreamArn of the restored table",
+        "The earlier booking is found, the one made after the second is not, and a new one is made.",
+        "TableName and TableStreamArn of the restored table",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html", 5, 0.01, restored_stack, ("restored-table",),
     ),
     Check(
         "own-table-again", "sale", "Can the stack go back to its own table?",
         "The same table as before, in which the seat booked meanwhile is available.", "TableName and TableStreamArn empty again",
-        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html", 5, 0, own_table_again, ("restored-stack",),
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html", 5, 0, own_table_again,
+        ("restored-stack",),
     ),
     Check(
         "release-while-alarm", "sale", "Is a release stopped while an alarm is on, and does ReleaseAlarms=false let the fix through?",
@@ -523,7 +530,8 @@ CHECKS = (
     ),
     Check(
         "table-stays", "sale", "Does the table stay when the stack is deleted?", "The stack is gone, the table is there and protected.",
-        "DeleteStack. The run deletes the table afterwards", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html",
+        "DeleteStack. The run deletes the table afterwards",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html",
         4, 0, table_stays, ("sale-stack",),
     ),
 )

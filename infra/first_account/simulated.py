@@ -94,7 +94,9 @@ class Simulated:
                 raise Failure("ValidationError", refusals[0])
         elif "Rules" in template and "Fn::EachMemberEquals" in str(template) and values["List"]:
             raise Failure("ValidationError", "the rule fails")
-        self.stacks[StackName] = {"template": template, "values": values, "then": "CREATE_COMPLETE", "now": "CREATE_IN_PROGRESS", "at": self.clock.now()}
+        self.stacks[StackName] = {
+            "template": template, "values": values, "then": "CREATE_COMPLETE", "now": "CREATE_IN_PROGRESS", "at": self.clock.now(),
+        }
         self._make_tables(StackName)
         if template is None:  # one that the stack keeps
             self.log_groups.add(f"/aws/events/{StackName}/archive")
@@ -178,7 +180,8 @@ class Simulated:
 
     def cloudformation_DescribeStackEvents(self, StackName, **_):
         self._stack(StackName)
-        return {"StackEvents": [{"LogicalResourceId": "GetSeatsFunctionAliaslive", "ResourceStatus": "UPDATE_FAILED", "ResourceStatusReason": "CodeDeploy stopped it"}]}
+        event = {"LogicalResourceId": "GetSeatsFunctionAliaslive", "ResourceStatus": "UPDATE_FAILED", "ResourceStatusReason": "CodeDeploy stopped it"}
+        return {"StackEvents": [event]}
 
     def cloudformation_DescribeType(self, **_):
         return {}
@@ -215,7 +218,8 @@ class Simulated:
     def dynamodb_DescribeContinuousBackups(self, TableName):
         latest = datetime.datetime.fromtimestamp(self.clock.now() - 5, datetime.timezone.utc)
         status = "DISABLED" if TableName.endswith("-restored") else "ENABLED"
-        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": status, "LatestRestorableDateTime": latest}}}
+        recovery = {"PointInTimeRecoveryStatus": status, "LatestRestorableDateTime": latest}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": recovery}}
 
     def dynamodb_DescribeTimeToLive(self, **_):
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
@@ -245,7 +249,8 @@ class Simulated:
 
     def apigatewayv2_ImportApi(self, Body, **_):
         document, number = json.loads(Body), f"api{len(self.apis) + 1}"
-        routes = [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods if method in ("get", "head", "put", "post", "delete")]
+        known = ("get", "head", "put", "post", "delete")
+        routes = [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods if method in known]
         self.apis[number] = {"ApiId": number, "Name": document["info"]["title"], "routes": routes}
         return {"ApiId": number, "ApiEndpoint": f"https://{number}.example.com"}
 

@@ -41,7 +41,11 @@ def function(name, code):
 def rule(assertion):
     """A stack of nothing, with a rule about a list."""
     assertions = [{"Assert": assertion, "AssertDescription": "the rule fails"}]
-    return {"Parameters": {"List": {"Type": "CommaDelimitedList", "Default": ""}}, "Rules": {"Asked": {"Assertions": assertions}}, "Resources": {"Nothing": EMPTY}}
+    return {
+        "Parameters": {"List": {"Type": "CommaDelimitedList", "Default": ""}},
+        "Rules": {"Asked": {"Assertions": assertions}},
+        "Resources": {"Nothing": EMPTY},
+    }
 
 
 def hidden(resources):
@@ -134,7 +138,7 @@ def echo(name, access_log_format, domain, certificate):
     nothing = {**route, "uri": invoke("arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:%s-none" % name)}
     paths = {path: {"get": {"x-amazon-apigateway-integration": nothing if path == "/nothing" else route}} for path in (*ECHO_ROUTES, "/limited")}
     paths["/echo/{id}"]["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
-    limit = {"Ref": "Limit"}
+    limit, body = {"Ref": "Limit"}, {"openapi": "3.0.1", "info": {"title": name, "version": "1"}, "paths": paths}
     resources = {
         "Logs": log_group(f"/aws/lambda/{name}"), "AccessLogs": log_group(f"/aws/vendedlogs/{name}/api"),
         "Role": role("Logs"), "Function": function(name, ECHO),
@@ -145,7 +149,7 @@ def echo(name, access_log_format, domain, certificate):
                 "SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/*"},
             },
         },
-        "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": {"openapi": "3.0.1", "info": {"title": name, "version": "1"}, "paths": paths}}},
+        "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": body}},
         "Stage": {
             "Type": "AWS::ApiGatewayV2::Stage",
             "Properties": {
@@ -161,7 +165,8 @@ def echo(name, access_log_format, domain, certificate):
     }
     if domain:
         configuration = {"CertificateArn": certificate, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
-        resources["Domain"] = {"Type": "AWS::ApiGatewayV2::DomainName", "Properties": {"DomainName": domain, "DomainNameConfigurations": [configuration]}}
+        properties = {"DomainName": domain, "DomainNameConfigurations": [configuration]}
+        resources["Domain"] = {"Type": "AWS::ApiGatewayV2::DomainName", "Properties": properties}
         mapping = {"ApiId": {"Ref": "Api"}, "DomainName": {"Ref": "Domain"}, "Stage": {"Ref": "Stage"}, "ApiMappingKey": "v1"}
         resources["Mapping"] = {"Type": "AWS::ApiGatewayV2::ApiMapping", "Properties": mapping}
         outputs["DomainTarget"] = {"Value": {"Fn::GetAtt": ["Domain", "RegionalDomainName"]}}

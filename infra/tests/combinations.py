@@ -37,3 +37,35 @@ def all_combinations():
         if parameters["Cache"] == "own" and "SubnetIds" in parameters and not brings_groups:
             continue  # refused, which test_parameters shows
         yield parameters
+
+
+# Networks that differ from each other in one thing, for the transitions from one to another.
+MADE = [
+    {},
+    {"Zones": 3},
+    {"VpcCidr": "10.43.0.0/24"},
+    {"DynamoDbPrefixListId": "pl-66a5400f"},
+    {"AvailabilityZones": "eu-central-1a,eu-central-1b"},
+    {"AvailabilityZones": "eu-central-1c,eu-central-1b"},
+    {"Zones": 3, "AvailabilityZones": "eu-central-1a,eu-central-1b,eu-central-1c"},
+]
+BROUGHT = [
+    {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"},
+    {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2,subnet-3"},
+    {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1,sg-2"},
+    {"VpcId": "vpc-2", "SubnetIds": "subnet-4,subnet-5"},
+]
+
+
+def transitions():
+    """Ordered pairs of combinations: every change of cache and network, every change of events and the rest, and several at once."""
+    made = [{**cache, **network} for cache in CACHES[:2] for network in [*MADE, *BROUGHT]]
+    own = [{**CACHES[3], "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}]
+    places = [*made, CACHES[2], CACHES[3], *own, CACHES[4], {**CACHES[4], **BROUGHT[0]}]
+    yield from itertools.permutations(places, 2)
+    ways = [{**events, **others} for events in EVENTS for others in OTHERS]
+    for cache in [CACHES[0], CACHES[1], CACHES[4]]:
+        yield from itertools.permutations([{**cache, **way} for way in ways], 2)
+    mixed = [{**cache, **way} for way in ways for cache in CACHES]
+    for distance in [1, 9, 23]:
+        yield from zip(mixed, mixed[distance:] + mixed[:distance], strict=True)

@@ -23,7 +23,7 @@ def schemes(made):
 class Routes(unittest.TestCase):
     def test_each_route_leads_to_a_function_and_each_function_is_led_to_by_the_routes_it_names(self):
         functions = [thing for thing in source()["Resources"].values() if thing["Type"] == "AWS::Serverless::Function"]
-        events = [event["Properties"] for function in functions for event in function["Properties"]["Events"].values()
+        events = [event["Properties"] for function in functions for event in function["Properties"].get("Events", {}).values()
                   if event["Type"] == "HttpApi"]
         named = {(event["Method"], event["Path"]) for event in events}
         made = routes(stack())

@@ -1,6 +1,5 @@
 """The cache: what the functions are told of it, who may sign in, and that the commands they need are the ones they may send."""
 
-import json
 import re
 import unittest
 
@@ -45,8 +44,14 @@ class Told(unittest.TestCase):
 
     def test_the_stream_is_delivered_only_where_there_is_a_cache(self):
         for parameters in CACHES:
-            mapping = stack(**parameters).properties("SyncCacheFunctionSeatChanges")
-            self.assertEqual(mapping["Enabled"], parameters["Cache"] != "none")
+            made = stack(**parameters)
+            self.assertEqual("SeatChanges" in made.resources, parameters["Cache"] != "none")
+
+    def test_sync_cache_starts_with_the_newest_record(self):
+        mapping = stack().properties("SeatChanges")
+        self.assertEqual(mapping["FunctionName"], {"Ref": "SyncCacheFunctionAliaslive"})
+        self.assertEqual(mapping["EventSourceArn"], {"Fn::GetAtt": ["SeatsTable", "StreamArn"]})
+        self.assertEqual(mapping["StartingPosition"], "LATEST")
 
 
 class Made(unittest.TestCase):
@@ -84,14 +89,16 @@ class Made(unittest.TestCase):
             made = stack(**parameters)
             roles = made.of_type("AWS::IAM::Role").items()
             may = {name for name, role in roles if {"Ref": "CacheAccess"} in role["Properties"].get("ManagedPolicyArns", [])}
-            makes = parameters["Cache"] in ("serverless", "node")
-            self.assertEqual(may, {f"{name}Role" for name in USERS} if makes else set())
-            if makes:
-                (statement,) = made.properties("CacheAccess")["PolicyDocument"]["Statement"]
-                self.assertEqual(statement["Action"], ["elasticache:Connect"])
-                cache, user = map(json.dumps, statement["Resource"])
-                self.assertIn("ValkeyServerless" if parameters["Cache"] == "serverless" else "replicationgroup:${ValkeyNode}", cache)
-                self.assertIn("ValkeyUser", user)
+            self.assertEqual(may, {f"{name}Role" for name in USERS})
+            (statement,) = made.properties("CacheAccess")["PolicyDocument"]["Statement"]
+            self.assertEqual(statement["Action"], ["elasticache:Connect"])
+            kinds = ["serverlesscache", "replicationgroup", "user"]
+            self.assertEqual(statement["Resource"], [f"arn:aws:elasticache:eu-central-1:111122223333:{kind}:{NAME}" for kind in kinds])
+
+    def test_the_names_in_the_policy_are_those_of_the_cache_and_its_user(self):
+        self.assertEqual(stack().properties("ValkeyServerless")["ServerlessCacheName"], NAME)
+        self.assertEqual(stack(Cache="node").properties("ValkeyNode")["ReplicationGroupId"], NAME)
+        self.assertEqual(stack().properties("ValkeyUser")["UserId"], NAME)
 
 
 @unittest.skipUnless(available(), "there is no valkey-server: `python3 local/install_tools.py run` gets it")

@@ -1,12 +1,10 @@
 """Parameters: what they refuse, what is set aside by them, and that a change of one reaches the running version."""
 
-import re
 import unittest
 
-from combinations import DOMAIN, TOKENS
+from combinations import DOMAIN, TOKENS, all_combinations
 from template import ROOT, leads_to, references, source, stack, transform
 
-SALE = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
 PATHS = ["GetSeats", "Reserve", "Book"]
 
 
@@ -48,8 +46,6 @@ class SetAside(unittest.TestCase):
         made = stack()
         for path in PATHS:
             self.assertNotIn("ReservedConcurrentExecutions", made.properties(f"{path}Function"))
-            self.assertNotIn("ProvisionedConcurrencyConfig", made.properties(f"{path}FunctionAliaslive"))
-        self.assertEqual(made.of_type("AWS::ApplicationAutoScaling::ScalableTarget"), {})
         self.assertNotIn("WarmThroughput", made.properties("SeatsTable"))
 
     def test_reserved_concurrency_of_each_path(self):
@@ -59,24 +55,6 @@ class SetAside(unittest.TestCase):
                         if function["Properties"].get("ReservedConcurrentExecutions") == "7"}
             self.assertEqual(reserved, {f"{path}Function"})
 
-    def test_instances_that_always_stand_ready_belong_to_the_alias(self):
-        for path in PATHS:
-            alias = stack(**{f"Provisioned{path}": 7}).properties(f"{path}FunctionAliaslive")
-            self.assertEqual(alias["ProvisionedConcurrencyConfig"], {"ProvisionedConcurrentExecutions": "7"})
-
-    def test_for_a_sale_they_come_and_go_and_the_alias_itself_has_none(self):
-        for path in PATHS:
-            made = stack(**SALE, **{f"Provisioned{path}": 7})
-            self.assertNotIn("ProvisionedConcurrencyConfig", made.properties(f"{path}FunctionAliaslive"))
-            (target,) = made.of_type("AWS::ApplicationAutoScaling::ScalableTarget").values()
-            start, end = target["Properties"]["ScheduledActions"]
-            self.assertEqual(start["Schedule"], SALE["OnSaleStart"])
-            self.assertEqual(start["ScalableTargetAction"], {"MinCapacity": "7", "MaxCapacity": "7"})
-            self.assertEqual(end["ScalableTargetAction"], {"MinCapacity": 0, "MaxCapacity": 0})
-            text, names = target["Properties"]["ResourceId"]["Fn::Sub"]
-            self.assertEqual((text, names["Function"]), ("function:${Function}:${Alias}", {"Ref": f"{path}Function"}))
-            self.assertEqual(names["Alias"]["Fn::Select"][1]["Fn::Split"][1], {"Ref": f"{path}FunctionAliaslive"})
-
     def test_a_warm_table_takes_both_units(self):
         warm = stack(WarmReadUnits=12000, WarmWriteUnits=40000).properties("SeatsTable")["WarmThroughput"]
         self.assertEqual(warm, {"ReadUnitsPerSecond": "12000", "WriteUnitsPerSecond": "40000"})
@@ -84,11 +62,10 @@ class SetAside(unittest.TestCase):
 
 class Released(unittest.TestCase):
     # Too long for a version's description. Who changes one of them names a new Release, as `make deploy` does.
-    BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace",
+    BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace", "LogAddresses", "Tracing",
                   "WarmTheaters", "JwtIssuer"}
     # Not part of a version.
-    APART = {"Deployment", "ReservedGetSeats", "ReservedReserve", "ReservedBook",
-             "ProvisionedGetSeats", "ProvisionedReserve", "ProvisionedBook"}
+    APART = {"Deployment", "ReleaseAlarms", "ReservedGetSeats", "ReservedReserve", "ReservedBook"}
 
     def test_a_parameter_that_changes_a_function_publishes_a_version(self):
         template = source()
@@ -101,8 +78,6 @@ class Released(unittest.TestCase):
         for thing in [template["Globals"], *({**properties, "Events": 0} for properties in functions.values())]:
             used |= leads_to(thing, template["Conditions"])
         used &= set(template["Parameters"])
-        # Whether functions run at a sale is for the target, not for the function.
-        used -= {"OnSaleStart"}
         self.assertEqual(used, references(deployed_with) | self.BY_RELEASE | self.APART)
 
     def test_the_description_is_short_enough_for_lambda(self):
@@ -110,26 +85,6 @@ class Released(unittest.TestCase):
         longest |= {"Release": "r" * 64, "LooksPerMinute": "1" * 9, "WritesPerMinute": "1" * 9, "Cache": "serverless"}
         versions = stack(**longest).of_type("AWS::Lambda::Version").values()
         self.assertTrue(all(len(version["Properties"]["Description"]) <= 256 for version in versions))
-
-    def test_a_release_goes_as_deployment_says_and_its_alarms_take_it_back(self):
-        groups = [thing["Properties"] for thing in transform(Deployment="AllAtOnce")["Resources"].values()
-                  if thing["Type"] == "AWS::CodeDeploy::DeploymentGroup"]
-        self.assertTrue(all("AllAtOnce" in str(group["DeploymentConfigName"]) for group in groups))
-        for parameters, alarms in [({}, ["FailedAnswersAlarm", "FunctionErrorsAlarm", "CacheErrorsAlarm"]),
-                                   ({"Cache": "none"}, ["FailedAnswersAlarm", "FunctionErrorsAlarm"])]:
-            made = stack(**parameters)
-            groups = made.of_type("AWS::CodeDeploy::DeploymentGroup")
-            self.assertEqual(len(groups), len(made.of_type("AWS::Lambda::Function")))
-            for group in groups.values():
-                stopping = group["Properties"]["AlarmConfiguration"]
-                self.assertTrue(stopping["Enabled"])
-                self.assertEqual([alarm["Name"]["Ref"] for alarm in stopping["Alarms"]], alarms)
-                self.assertIn("DEPLOYMENT_STOP_ON_ALARM", group["Properties"]["AutoRollbackConfiguration"]["Events"])
-
-    def test_the_access_log_is_what_the_filter_reads(self):
-        made = stack()
-        self.assertIn('"status":"$context.status"', re.sub(r"\s", "", str(made.of_type("AWS::ApiGatewayV2::Stage"))))
-        self.assertEqual(made.properties("FailedAnswersFilter")["FilterPattern"], '{ $.status = "5*" }')
 
 
 if __name__ == "__main__":

@@ -350,7 +350,8 @@ class StrandedNetwork:
 
     def ec2_DescribeSecurityGroups(self, **_):
         rules = [{"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379}]
-        return {"SecurityGroups": [{"GroupId": "sg-0", "GroupName": "default"}, {"GroupId": "sg-1", "GroupName": "cache", "IpPermissions": rules, "IpPermissionsEgress": []}]}
+        own = {"GroupId": "sg-1", "GroupName": "cache", "IpPermissions": rules, "IpPermissionsEgress": []}
+        return {"SecurityGroups": [{"GroupId": "sg-0", "GroupName": "default"}, own]}
 
     def ec2_DescribeRouteTables(self, **_):
         return {"RouteTables": [{"RouteTableId": "rtb-0", "Associations": [{"Main": True}]}, {"RouteTableId": "rtb-1", "Associations": []}]}
@@ -550,7 +551,10 @@ class CommandLine(unittest.TestCase):
         status, said, _ = run_command("--dry-run", "--only", *EVERY_KIND)
         self.assertEqual((status, sent), (0, []))
         calls = re.findall(r"(?m)^    (\S+:\S+) ", said)
-        wanted = ["apigatewayv2:ImportApi", "cloudformation:CreateStack", "dynamodb:RestoreTableToPointInTime", "cloudformation:DeleteStack", "s3:DeleteBucket"]
+        wanted = [
+            "apigatewayv2:ImportApi", "cloudformation:CreateStack", "dynamodb:RestoreTableToPointInTime", "cloudformation:DeleteStack",
+            "s3:DeleteBucket",
+        ]
         self.assertEqual([call for call in dict.fromkeys(calls) if call in wanted], wanted)
         self.assertIn("Nothing was sent.", said)
 

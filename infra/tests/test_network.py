@@ -1,9 +1,11 @@
 """The network of a cache that the stack makes, and who gets through it."""
 
 import itertools
+import re
 import unittest
 
-from template import stack
+from combinations import all_combinations
+from template import source, stack
 
 BROUGHT = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2"}
 NETWORK = {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::EC2::VPCEndpoint", "AWS::EC2::FlowLog"}
@@ -16,7 +18,7 @@ def functions(made):
 class Made(unittest.TestCase):
     """What the stack makes by itself."""
 
-    def test_functions_and_cache_are_in_its_subnets_and_publish_events_is_not(self):
+    def test_functions_that_use_the_cache_are_in_its_subnets(self):
         for cache, zones in itertools.product(["serverless", "node"], [2, 3]):
             made = stack(Cache=cache, Zones=zones)
             subnets = [{"Ref": name} for name in ["SubnetA", "SubnetB", "SubnetC"][:zones]]
@@ -24,7 +26,8 @@ class Made(unittest.TestCase):
             for name, function in functions(made).items():
                 vpc = function["Properties"].get("VpcConfig")
                 inside = {"SubnetIds": subnets, "SecurityGroupIds": [{"Fn::GetAtt": ["FunctionsGroup", "GroupId"]}]}
-                self.assertEqual(vpc, None if name == "PublishEventsFunction" else inside, name)
+                outside = name in ("PublishEventsFunction", "CheckReleaseFunction")
+                self.assertEqual(vpc, None if outside else inside, name)
             where = made.properties("ValkeyServerless" if cache == "serverless" else "ValkeySubnets")
             self.assertEqual(where["SubnetIds"], subnets)
 
@@ -65,12 +68,12 @@ class Made(unittest.TestCase):
         self.assertEqual(set(statement["Action"]), needed)
 
     def test_the_cache_lets_in_the_functions_alone_and_they_get_out_to_it_and_to_dynamodb(self):
-        for cache, last in [("serverless", 6380), ("node", 6379)]:
+        for cache in ["serverless", "node"]:
             made = stack(Cache=cache)
             self.assertNotIn("SecurityGroupIngress", made.properties("CacheGroup"))
             self.assertNotIn("SecurityGroupIngress", made.properties("FunctionsGroup"))
             (ingress,) = made.of_type("AWS::EC2::SecurityGroupIngress").values()
-            ports = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": last}
+            ports = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6380}
             group = {"Fn::GetAtt": ["FunctionsGroup", "GroupId"]}
             self.assertLessEqual({**ports, "SourceSecurityGroupId": group}.items(), ingress["Properties"].items())
             to_cache, to_dynamodb = made.properties("FunctionsGroup")["SecurityGroupEgress"]
@@ -79,6 +82,20 @@ class Made(unittest.TestCase):
             self.assertEqual((to_dynamodb["FromPort"], to_dynamodb["ToPort"]), (443, 443))
             (nowhere,) = made.properties("CacheGroup")["SecurityGroupEgress"]
             self.assertEqual(nowhere["CidrIp"], "127.0.0.1/32")
+
+    def test_zones_are_the_first_ones_or_those_that_are_named(self):
+        for zones, named in [(2, ""), (3, ""), (2, "eu-central-1c,eu-central-1a"), (3, "eu-central-1c,eu-central-1a,eu-central-1b")]:
+            subnets = stack(Zones=zones, AvailabilityZones=named).of_type("AWS::EC2::Subnet")
+            chosen = [subnet["Properties"]["AvailabilityZone"] for _, subnet in sorted(subnets.items())]
+            automatic = [{"Fn::Select": [number, {"Fn::GetAZs": ""}]} for number in range(zones)]
+            self.assertEqual(chosen, named.split(",") if named else automatic)
+
+    def test_what_is_no_list_of_two_or_three_zones_is_refused(self):
+        pattern = source()["Parameters"]["AvailabilityZones"]["AllowedPattern"]
+        for value in ["", "eu-central-1a,eu-central-1b", "us-gov-west-1a,us-gov-west-1b,us-gov-west-1c"]:
+            self.assertTrue(re.fullmatch(pattern, value), value)
+        for value in ["eu-central-1a", "eu-central-1", "euc1-az1,euc1-az2", "eu-central-1a, eu-central-1b", "a,b,c,d"]:
+            self.assertFalse(re.fullmatch(pattern, value), value)
 
     def test_a_known_prefix_list_narrows_the_way_to_dynamodb(self):
         _, to_dynamodb = stack(DynamoDbPrefixListId="pl-1").properties("FunctionsGroup")["SecurityGroupEgress"]
@@ -119,13 +136,33 @@ class Brought(unittest.TestCase):
         self.assertEqual({kind for kind in (thing["Type"] for thing in made.resources.values()) if "EC2" in kind}, set())
 
 
+class Interfaces(unittest.TestCase):
+    """The network interfaces of functions in a VPC."""
+
+    def test_lambda_may_delete_them_in_every_combination(self):
+        for parameters in all_combinations():
+            made = stack(**parameters)
+            for name in functions(stack()):  # all that may have been in a VPC before
+                if "VpcConfig" in stack().properties(name):
+                    role = made.properties(made.properties(name)["Role"]["Fn::GetAtt"][0])
+                    self.assertIn({"Ref": "NetworkAccess"}, role["ManagedPolicyArns"], name)
+        allowed, denied = stack(Cache="none").properties("NetworkAccess")["PolicyDocument"]["Statement"]
+        self.assertIn("ec2:DeleteNetworkInterface", allowed["Action"])
+        self.assertEqual((denied["Effect"], denied["Action"]), ("Deny", allowed["Action"]))
+
+    def test_no_version_outlives_the_update_that_replaces_it(self):
+        for parameters in all_combinations():
+            for name, version in stack(**parameters).of_type("AWS::Lambda::Version").items():
+                policies = version.get("DeletionPolicy"), version.get("UpdateReplacePolicy", "Delete")
+                self.assertEqual(policies, ("Delete", "Delete"), name)
+
+
 class Without(unittest.TestCase):
     def test_no_cache_means_no_vpc_whatever_else_is_given(self):
         for network in [{}, BROUGHT]:
             made = stack(Cache="none", **network)
             self.assertTrue(all("VpcConfig" not in function["Properties"] for function in functions(made).values()))
             self.assertEqual([name for name, thing in made.resources.items() if "EC2" in thing["Type"]], [])
-            self.assertNotIn("NetworkAccess", made.resources)
 
     def test_a_cache_that_is_reached_over_the_internet_needs_none_either(self):
         made = stack(Cache="own", CacheUrl="rediss://cache.example.com:6379")

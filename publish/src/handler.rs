@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use boxoffice::batch::{Batch, Outcome};
 use boxoffice::clock::Clock;
 use boxoffice::events::Event;
-use boxoffice::metrics;
+use boxoffice::metrics::Counts;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use boxoffice::store::{Fact, SeatReservation, Store, StoreError, What};
 use boxoffice::tally::Tally;
+use boxoffice::telemetry::{is_zero, millis, summarize};
 use lambda_runtime::{Error, LambdaEvent};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tracing::Instrument;
+use tokio::time::Instant;
+use tracing::{Instrument, Level};
 
 use crate::outlet::{Outlet, WakeUp};
 
@@ -38,6 +40,45 @@ struct Told {
     skipped: Vec<usize>,
 }
 
+/// The fields of the summary line of a batch of the stream. What is zero is left out.
+#[derive(Serialize)]
+struct Published<'a> {
+    op: &'static str,
+    records: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: usize,
+    events: usize,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    kinds: String,
+    #[serde(skip_serializing_if = "is_zero")]
+    wake_ups: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    takeovers: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    failed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_ms: Option<u64>,
+    ms: f64,
+    request_id: &'a str,
+}
+
+/// The fields of the summary line of a batch of wake-ups. What is zero is left out.
+#[derive(Serialize)]
+struct Woken<'a> {
+    op: &'static str,
+    messages: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    expired: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    early: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    failed: usize,
+    ms: f64,
+    request_id: &'a str,
+}
+
 impl Publisher {
     /// Tells what happened to an outlet.
     pub fn new(store: Store, clock: Clock, outlet: Outlet) -> Self {
@@ -49,7 +90,8 @@ impl Publisher {
     /// At least once: what wasn't taken comes again, together with what came after it, and each event has the same id then.
     /// A record that can't be read would be no better the next time: it is logged, counted, and left out.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
-        let span = tracing::info_span!("batch", request_id = event.context.request_id.as_str());
+        let request_id = event.context.request_id.clone();
+        let span = tracing::info_span!("batch", request_id = request_id.as_str());
         async {
             let batch = Batch::deserialize(event.payload).map_err(|error| {
                 tracing::error!(%error, "this is no batch of records");
@@ -58,8 +100,8 @@ impl Publisher {
             let of_queue = batch.records.iter().any(|record| record["eventSource"] == "aws:sqs");
             // Boxed: what they are made of is deep, and the compiler follows it only so far.
             Ok(match of_queue {
-                true => Box::pin(self.wake(&batch.records)).await,
-                false => Box::pin(self.tell(&batch)).await,
+                true => Box::pin(self.wake(&batch.records, &request_id)).await,
+                false => Box::pin(self.tell(&batch, &request_id)).await,
             })
         }
         .instrument(span)
@@ -67,7 +109,8 @@ impl Publisher {
     }
 
     /// A batch of the stream.
-    async fn tell(&self, batch: &Batch) -> Outcome {
+    async fn tell(&self, batch: &Batch, request_id: &str) -> Outcome {
+        let started = Instant::now();
         let records = &batch.records;
         let told = read(records);
         // Before the events: whoever has heard of a reservation will hear of its end.
@@ -79,27 +122,30 @@ impl Publisher {
             tracing::warn!(%error, "events weren't taken; they come again");
             told.records.get(event).copied().unwrap_or_default()
         });
-        let kinds = counts(&told.events);
-        tracing::info!(
-            records = records.len(),
-            skipped = told.skipped.len(),
-            events = told.events.len(),
-            kinds = kinds.as_str(),
-            wake_ups = told.wake_ups.len(),
-            failed = failed_at.is_some(),
-            lag_ms = batch.lag(self.clock.now()),
-            "events"
-        );
         // What wasn't taken is counted when it is.
         let taken = |of: &[usize]| of.iter().filter(|record| failed_at.is_none_or(|failed| **record < failed)).count();
-        metrics::told(taken(&told.skipped), taken(&told.records), taken(&told.takeovers));
+        let summary = Published {
+            op: "publishEvents",
+            records: records.len(),
+            skipped: taken(&told.skipped),
+            events: taken(&told.records),
+            kinds: counts(&told.events),
+            wake_ups: told.wake_ups.len(),
+            takeovers: taken(&told.takeovers),
+            failed: failed_at.is_some(),
+            lag_ms: batch.lag(self.clock.now()),
+            ms: millis(started.elapsed()),
+            request_id,
+        };
+        summarize(Level::INFO, &summary, Counts::default());
         let name =
             |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
         Outcome::failed(failed_at.map(name))
     }
 
     /// Messages of the queue, each by itself.
-    async fn wake(&self, records: &[Value]) -> Outcome {
+    async fn wake(&self, records: &[Value], request_id: &str) -> Outcome {
+        let started = Instant::now();
         let (mut failed, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
         for record in records {
             let body = record["body"].as_str().unwrap_or_default();
@@ -118,8 +164,9 @@ impl Publisher {
                 }
             }
         }
-        tracing::info!(messages = records.len(), skipped, expired, early, failed = failed.len(), "wake-ups");
-        metrics::told(skipped, expired, 0);
+        let (messages, failures, ms) = (records.len(), failed.len(), millis(started.elapsed()));
+        let summary = Woken { op: "wakeUps", messages, skipped, expired, early, failed: failures, ms, request_id };
+        summarize(Level::INFO, &summary, Counts::default());
         Outcome::failed(failed)
     }
 

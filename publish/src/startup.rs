@@ -9,6 +9,7 @@ use boxoffice::aws::{AwsConfig, sdk};
 use boxoffice::clock::Clock;
 use boxoffice::config::{Config, ConfigError, EventsConfig};
 use boxoffice::startup::store;
+use tokio::time::Instant;
 
 use crate::handler::Publisher;
 use crate::outlet::Outlet;
@@ -27,13 +28,18 @@ pub enum StartError {
 
 /// Starts logging and counting, reads the configuration and makes the clients. What it returns lives as long as the process.
 pub async fn start() -> Result<&'static Publisher, StartError> {
+    let started = Instant::now();
     let config = boxoffice::config::log_level_from_env().and_then(|level| {
         boxoffice::telemetry::start(level);
         boxoffice::metrics::start(boxoffice::config::metrics_from_env()?);
         Ok((Config::from_env()?, AwsConfig::from_env()?, EventsConfig::from_env()?))
     });
     match config {
-        Ok((config, aws, events)) => Ok(Box::leak(Box::new(connect(&config, &aws, events)))),
+        Ok((config, aws, events)) => {
+            let publisher = connect(&config, &aws, events);
+            boxoffice::telemetry::started_in(started.elapsed());
+            Ok(Box::leak(Box::new(publisher)))
+        }
         Err(error) => {
             boxoffice::telemetry::start(tracing::Level::INFO);
             tracing::error!(%error, "can't start");

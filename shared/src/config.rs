@@ -38,7 +38,7 @@ pub struct Config {
     pub warm_theaters: Vec<TheaterId>,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`,
     /// `MAX_RESERVED_PER_CALLER`, `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`,
-    /// `AUTHORIZER`, `LOG_KEY`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
+    /// `AUTHORIZER`, `LOG_KEY`, `LOG_ADDRESSES`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
     pub terms: Terms,
 }
 
@@ -97,6 +97,7 @@ impl Config {
                 trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MOST_PROXIES)?,
                 has_authorizer: env.flag("AUTHORIZER")?,
                 log_key: env.log_key(),
+                logs_networks: env.logs_networks()?,
             },
         })
     }
@@ -115,6 +116,11 @@ pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
 /// Where metrics go: `METRICS_NAMESPACE`; nowhere if that isn't set.
 pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
     Env(&of_process).metrics()
+}
+
+/// Reads the name of the release that this process is of, from `RELEASE`.
+pub fn release_from_env() -> Option<String> {
+    Env(&of_process).text("RELEASE")
 }
 
 /// Where X-Ray's daemon takes datagrams: Lambda sets `AWS_XRAY_DAEMON_ADDRESS` where tracing is on.
@@ -229,6 +235,15 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
     fn log_key(&self) -> LogKey {
         let secret = self.text("LOG_KEY").or_else(|| self.text("TABLE_NAME")).unwrap_or_default();
         LogKey::new(secret.as_bytes())
+    }
+
+    /// Returns `true` if log lines hold the network of a caller's address.
+    fn logs_networks(&self) -> Result<bool, ConfigError> {
+        match self.text("LOG_ADDRESSES").as_deref() {
+            None | Some("network") => Ok(true),
+            Some("none") => Ok(false),
+            Some(other) => Err(error("LOG_ADDRESSES", format!("expected network or none, got {other:?}"))),
+        }
     }
 
     fn warm_theaters(&self) -> Result<Vec<TheaterId>, ConfigError> {

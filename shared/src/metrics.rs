@@ -1,52 +1,24 @@
-//! Metrics: a line for each request or batch in CloudWatch's embedded metric format, which Lambda collects with the logs.
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+//! Metrics, as members of the summary lines of requests and batches.
 //!
-//! Written only where something is to be counted, and nowhere unless `METRICS_NAMESPACE` is set. All are sums over a stack, not
-//! of single functions: each further dimension is a metric more to pay for, and Lambda has its own of each function.
+//! CloudWatch's embedded metric format takes any further members, so one line serves as log and as metrics:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! The members are written here. The crates for the format write lines of their own, with a unit for each metric, and a second
+//! line costs as much as the first one.
+//!
+//! A metric costs $0.30 a month. So there are only those that an alarm or the dashboard reads. Everything else is a field of the
+//! summary lines, for queries. A value of zero is left out, and with it what declares the metric: most lines hold no metric.
+//! Each metric is the sum over a stack. A further dimension would be a further metric.
 
 use std::sync::OnceLock;
 
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
-use metrics_cloudwatch_embedded::{Builder, Collector};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
 
-use crate::tally::Costs;
+use crate::rules::time::EpochMillis;
 
-/// What is counted, with its meaning. The README has the same list.
-const COUNTED: [(&str, &str); 13] = [
-    (BOOKINGS, "bookings made"),
-    (RESERVATIONS, "reserve calls that reserved seats"),
-    (REPLAYS, "repeated requests, answered as the first time"),
-    (CONFLICTS, "requests refused because others have the seats"),
-    (CACHE_HITS, "looks answered by the cache"),
-    (CACHE_MISSES, "looks answered by DynamoDB, past the cache or on the way into it"),
-    (CACHE_ERRORS, "calls to the cache that failed"),
-    (STALE_ANSWERS, "seats the cache showed as available that others had had for more than two seconds"),
-    (DYNAMODB_RETRIES, "calls to DynamoDB that were repeated"),
-    (COLD_STARTS, "instances started"),
-    (EXPIRED_TAKEOVERS, "seats whose reservation had run out that went to another one, or were booked"),
-    (SKIPPED_RECORDS, "records of the stream, and messages of the queue, that can't be read"),
-    (EVENTS, "events told on the bus"),
-];
+static CONFIG: OnceLock<MetricsConfig> = OnceLock::new();
 
-const BOOKINGS: &str = "Bookings";
-const RESERVATIONS: &str = "Reservations";
-const REPLAYS: &str = "Replays";
-const CONFLICTS: &str = "Conflicts";
-const CACHE_HITS: &str = "CacheHits";
-const CACHE_MISSES: &str = "CacheMisses";
-const CACHE_ERRORS: &str = "CacheErrors";
-const STALE_ANSWERS: &str = "StaleAnswers";
-const DYNAMODB_RETRIES: &str = "DynamoDBRetries";
-const COLD_STARTS: &str = "ColdStarts";
-const EXPIRED_TAKEOVERS: &str = "ExpiredTakeovers";
-const SKIPPED_RECORDS: &str = "SkippedRecords";
-const EVENTS: &str = "Events";
-/// How far the oldest record of a batch lay behind when the cache was told, in milliseconds; DynamoDB tells whole seconds.
-const REPAIR_LAG: &str = "RepairLag";
-
-static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
-
-/// Where metrics go.
+/// The place that metrics go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsConfig {
     /// `METRICS_NAMESPACE`
@@ -55,93 +27,119 @@ pub struct MetricsConfig {
     pub service: String,
 }
 
-/// What came of a request, as far as it is counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Answered<'a> {
-    /// Which kind of thing a success of this route makes, if any.
-    pub(crate) makes: Option<Made>,
-    pub(crate) status: u16,
-    /// The problem's code, or nothing.
-    pub(crate) code: &'a str,
-    /// `hit`, `miss`, `bypass` or nothing.
-    pub(crate) cache: &'a str,
-    pub(crate) replayed: bool,
+/// The metrics of a request or a batch. The README has the same list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bookings made. Repeats don't count.
+    pub bookings: u32,
+    /// Calls that reserved seats. Repeats don't count.
+    pub reservations: u32,
+    /// Requests refused because others have the seats.
+    pub conflicts: u32,
+    /// Requests for seats that DynamoDB answered. The function's invocations less these are the cache's answers.
+    pub cache_misses: u32,
+    /// Calls to the cache that failed.
+    pub cache_errors: u32,
 }
 
-/// What a call makes.
+/// The kind of thing that a call makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
     Reservation,
     Booking,
 }
 
-/// Starts counting; the start itself is the first thing counted. Starting twice does nothing.
+/// Turns metrics on. A second call changes nothing. Without a configuration the values stay fields of the log.
 pub fn start(config: Option<MetricsConfig>) {
-    let Some(MetricsConfig { namespace, service }) = config else { return };
-    match Builder::new().cloudwatch_namespace(namespace).with_dimension("Service", service).init() {
-        Ok(collector) => drop(COLLECTOR.set(collector)),
-        Err(error) => return tracing::warn!(error, "there are no metrics"),
-    }
-    for (name, meaning) in COUNTED {
-        describe_counter!(name, Unit::Count, meaning);
-    }
-    describe_histogram!(REPAIR_LAG, Unit::Milliseconds, "how old the oldest record of a batch is");
-    add(COLD_STARTS, 1);
-}
-
-/// Counts a request, and writes what was counted since the last time.
-pub(crate) fn request(answered: Answered<'_>, costs: &Costs) {
-    let one = |name, counts: bool| add(name, u64::from(counts));
-    let made = |kind| answered.status == 201 && answered.makes == Some(kind);
-    one(BOOKINGS, made(Made::Booking));
-    one(RESERVATIONS, made(Made::Reservation));
-    one(REPLAYS, answered.replayed);
-    one(CONFLICTS, answered.code == "seat_unavailable");
-    one(CACHE_HITS, answered.cache == "hit");
-    one(CACHE_MISSES, matches!(answered.cache, "miss" | "bypass"));
-    add(STALE_ANSWERS, costs.stale_answers.into());
-    calls(costs);
-    write();
-}
-
-/// Counts a batch that was merged into the cache, and writes.
-pub(crate) fn merged(lag: Option<u64>, skipped: usize, costs: &Costs) {
-    #[allow(clippy::cast_precision_loss, reason = "no lag is that long")]
-    if let Some(lag) = lag.filter(|_| COLLECTOR.get().is_some()) {
-        histogram!(REPAIR_LAG).record(lag as f64);
-    }
-    add(SKIPPED_RECORDS, skipped as u64);
-    calls(costs);
-    write();
-}
-
-/// Counts a batch of which `events` were told, and in which `takeovers` seats went from a reservation that had run out to
-/// another one or to a booking; writes.
-pub fn told(skipped: usize, events: usize, takeovers: usize) {
-    add(SKIPPED_RECORDS, skipped as u64);
-    add(EVENTS, events as u64);
-    add(EXPIRED_TAKEOVERS, takeovers as u64);
-    write();
-}
-
-fn calls(costs: &Costs) {
-    add(CACHE_ERRORS, costs.redis_failures.into());
-    add(DYNAMODB_RETRIES, costs.dynamodb_retries.into());
-}
-
-/// Nothing is written of what is zero.
-fn add(name: &'static str, count: u64) {
-    if count > 0 && COLLECTOR.get().is_some() {
-        counter!(name).increment(count);
+    if let Some(config) = config {
+        let _ = CONFIG.set(config);
     }
 }
 
-fn write() {
-    let Some(collector) = COLLECTOR.get() else { return };
-    // In one piece: log lines go the same way.
-    let mut lines = Vec::new();
-    let written = collector.flush(&mut lines).and_then(|()| std::io::Write::write_all(&mut std::io::stdout(), &lines));
-    if let Err(error) = written {
-        tracing::warn!(%error, "metrics were lost");
+impl Counts {
+    /// Returns the metrics that aren't zero.
+    fn counted(self) -> impl Iterator<Item = (&'static str, u32)> {
+        let all = [
+            ("Bookings", self.bookings),
+            ("Reservations", self.reservations),
+            ("Conflicts", self.conflicts),
+            ("CacheMisses", self.cache_misses),
+            ("CacheErrors", self.cache_errors),
+        ];
+        all.into_iter().filter(|(_, count)| *count > 0)
+    }
+
+    /// Returns `true` if CloudWatch has to see these, whatever the log's level is.
+    pub(crate) fn are_published(self) -> bool {
+        CONFIG.get().is_some() && self != Self::default()
+    }
+}
+
+/// Members of a summary line: each metric, and the declaration that makes CloudWatch count them.
+pub(crate) struct Members<'a> {
+    counts: Counts,
+    now: EpochMillis,
+    config: Option<&'a MetricsConfig>,
+}
+
+impl Members<'_> {
+    /// Returns the members for a line that is written now.
+    pub(crate) fn of(counts: Counts, now: EpochMillis) -> Self {
+        Self { counts, now, config: CONFIG.get() }
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        for (name, count) in self.counts.counted() {
+            members.serialize_entry(name, &count)?;
+        }
+        if let Some(MetricsConfig { namespace, service }) = self.config
+            && self.counts != Counts::default()
+        {
+            let metrics: Vec<_> = self.counts.counted().map(|(name, _)| json!({ "Name": name })).collect();
+            members.serialize_entry("Service", service)?;
+            let directive = json!({ "Namespace": namespace, "Dimensions": [["Service"]], "Metrics": metrics });
+            members.serialize_entry("_aws", &json!({ "Timestamp": self.now.0, "CloudWatchMetrics": [directive] }))?;
+        }
+        members.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(counts: Counts, config: Option<&MetricsConfig>) -> String {
+        serde_json::to_string(&Members { counts, now: EpochMillis(1_764_516_727_123), config }).unwrap()
+    }
+
+    #[test]
+    fn a_line_declares_just_the_metrics_that_it_holds() {
+        let config = MetricsConfig { namespace: "halls".to_owned(), service: "stack".to_owned() };
+        let counts = Counts { bookings: 1, cache_errors: 2, ..Counts::default() };
+        let expected = json!({
+            "Bookings": 1,
+            "CacheErrors": 2,
+            "Service": "stack",
+            "_aws": {
+                "Timestamp": 1_764_516_727_123_u64,
+                "CloudWatchMetrics": [{
+                    "Namespace": "halls",
+                    "Dimensions": [["Service"]],
+                    "Metrics": [{ "Name": "Bookings" }, { "Name": "CacheErrors" }],
+                }],
+            },
+        });
+        let written = written(counts, Some(&config));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), expected);
+    }
+
+    #[test]
+    fn nothing_is_declared_without_a_namespace_or_a_metric() {
+        let config = MetricsConfig { namespace: "halls".to_owned(), service: "stack".to_owned() };
+        assert_eq!(written(Counts::default(), Some(&config)), "{}");
+        assert_eq!(written(Counts { conflicts: 1, ..Counts::default() }, None), r#"{"Conflicts":1}"#);
     }
 }

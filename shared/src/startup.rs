@@ -8,6 +8,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, Service};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::aws::{AwsConfig, sdk};
 use crate::cache::{Cache, CacheError, Signer};
@@ -37,6 +38,7 @@ pub enum StartError {
 ///
 /// What it returns lives as long as the process.
 pub async fn start() -> Result<&'static BoxOffice, StartError> {
+    let started = Instant::now();
     let config = crate::config::log_level_from_env().and_then(|level| {
         crate::telemetry::start(level);
         crate::metrics::start(crate::config::metrics_from_env()?);
@@ -51,6 +53,7 @@ pub async fn start() -> Result<&'static BoxOffice, StartError> {
         crate::telemetry::start(tracing::Level::INFO);
         tracing::error!(%error, "can't start");
     }
+    crate::telemetry::started_in(started.elapsed());
     office.map(|office| &*Box::leak(Box::new(office)))
 }
 

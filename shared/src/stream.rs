@@ -4,14 +4,16 @@ use std::future::ready;
 
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Error, LambdaEvent};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tracing::{Instrument, Level};
 
 use crate::batch::{Batch, Outcome};
+use crate::metrics::Counts;
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::tally::Tally;
+use crate::telemetry::{is_zero, millis, summarize};
 use crate::usecases::{BoxOffice, SeatChange, SeatRecord};
 
 /// How many theaters are told at the same time.
@@ -31,41 +33,75 @@ struct TheaterChanges {
 /// anew of DynamoDB by the next look. Theaters that the cache couldn't be told of in time are reported, and delivered
 /// again; telling the others twice does no harm.
 pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
-    let span = tracing::info_span!("batch", request_id = event.context.request_id.as_str());
+    let request_id = event.context.request_id.clone();
+    let span = tracing::info_span!("batch", request_id = request_id.as_str());
     let trace = event.context.xray_trace_id.clone().unwrap_or_default();
     async {
         let batch = Batch::deserialize(event.payload).map_err(|error| {
             tracing::error!(%error, "this is no batch of a stream's records");
             error
         })?;
-        Ok(sync(office, &batch, &trace).await)
+        Ok(sync(office, &batch, &Ids { request_id: &request_id, trace_header: &trace }).await)
     }
     .instrument(span)
     .await
 }
 
-async fn sync(office: &BoxOffice, batch: &Batch, trace: &str) -> Outcome {
+/// The ids of a batch.
+struct Ids<'a> {
+    request_id: &'a str,
+    /// The header with which X-Ray follows the batch.
+    trace_header: &'a str,
+}
+
+/// The fields of a batch's summary line. What is zero is left out.
+#[derive(Serialize)]
+struct Summary<'a> {
+    op: &'static str,
+    records: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: usize,
+    theaters: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    theaters_failed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_ms: Option<u64>,
+    ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    dynamodb: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis_ms: f64,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+}
+
+async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
     let started = Instant::now();
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
     let (count, by) = (theaters.len(), &tally);
     let told = stream::iter(theaters).map(|changes| tell(office, changes, by)).buffered(AT_ONCE);
     let failed: Vec<_> = told.filter_map(ready).collect().await;
-    let (costs, lag) = (tally.costs(), batch.lag(office.clock().now()));
-    tracing::info!(
-        records = batch.records.len(),
+    let costs = tally.costs();
+    let summary = Summary {
+        op: "syncCache",
+        records: batch.records.len(),
         skipped,
-        theaters = count,
-        theaters_failed = failed.len(),
-        lag_ms = lag,
-        dynamodb_calls = costs.dynamodb_calls,
-        redis_calls = costs.redis_calls,
-        redis_failures = costs.redis_failures,
-        duration_ms = crate::telemetry::millis(started.elapsed()),
-        "batch"
-    );
-    crate::metrics::merged(lag, skipped, &costs);
-    crate::xray::tell(trace, &tally.calls());
+        theaters: count,
+        theaters_failed: failed.len(),
+        lag_ms: batch.lag(office.clock().now()),
+        ms: millis(started.elapsed()),
+        dynamodb: costs.dynamodb_calls,
+        redis: costs.redis_calls,
+        redis_ms: millis(costs.redis_time),
+        request_id: ids.request_id,
+        trace: crate::xray::kept(ids.trace_header),
+    };
+    summarize(Level::INFO, &summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
+    crate::xray::tell(ids.trace_header, &tally.calls());
     Outcome::failed(failed)
 }
 

@@ -1,13 +1,25 @@
 //! Logs: one JSON object a line on standard output, where Lambda collects them.
+//!
+//! Each line has `timestamp` and `level` as Lambda expects them of JSON lines, so that Lambda adds none of its own:
+//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
+use tracing::Level;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::clock::Clock;
+use crate::metrics::{Counts, Members};
+use crate::rules::time::EpochMillis;
+
+/// Microseconds that the start of this instance took, until a summary line has them.
+static INIT_MICROS: AtomicU64 = AtomicU64::new(0);
 
 /// The SDK's module that logs at ERROR that it found no connection to close, after each attempt that found none. The line
 /// says nothing about the request, and looks like its cause.
@@ -15,7 +27,7 @@ const MISLEADING: &str = "aws_smithy_runtime::client::http::connection_poisoning
 
 /// Starts logging at a level. Only this program's own lines follow it. Libraries log warnings and errors: below that their lines
 /// may hold request bodies, and those hold reservation ids. Starting twice does nothing.
-pub fn start(level: tracing::Level) {
+pub fn start(level: Level) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target(MISLEADING, LevelFilter::OFF)
@@ -29,34 +41,79 @@ pub fn start(level: tracing::Level) {
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
 }
 
-/// A line as those of events look.
-#[derive(Serialize)]
-struct Line<'a, F, S> {
-    timestamp: &'a str,
-    level: &'static str,
-    message: &'static str,
-    #[serde(flatten)]
-    fields: &'a F,
-    span: &'a S,
+/// Notes how long the start of this instance took. The next summary line has it, so cold starts can be counted in the log.
+pub fn started_in(duration: Duration) {
+    INIT_MICROS.store(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
 }
 
-/// Logs that something was done, with its fields and those of its span, if the level INFO is logged. For what each request
-/// logs: an event that goes through `tracing` costs several times as much.
-pub(crate) fn info(message: &'static str, fields: &impl Serialize, span: &impl Serialize) {
-    if !tracing::enabled!(tracing::Level::INFO) {
+/// A summary line: when, its own fields, and the metrics.
+#[derive(Serialize)]
+struct Line<'a, F> {
+    timestamp: String,
+    level: &'static str,
+    #[serde(flatten)]
+    fields: &'a F,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init_ms: Option<f64>,
+    #[serde(flatten)]
+    metrics: Members<'a>,
+}
+
+/// Writes the summary line of a request or a batch, if its level is logged or it holds metrics. The level is INFO or ERROR.
+///
+/// It doesn't go through `tracing`, which takes several times as much for an event. Fields that are zero or empty are left
+/// out by their type: the log is paid for by its bytes.
+pub fn summarize(level: Level, fields: &impl Serialize, counts: Counts) {
+    let is_logged = match level {
+        Level::ERROR => tracing::enabled!(Level::ERROR),
+        _ => tracing::enabled!(Level::INFO),
+    };
+    if !is_logged && !counts.are_published() {
         return;
     }
-    let mut timestamp = String::new();
-    let _ = SystemTime.format_time(&mut Writer::new(&mut timestamp));
-    let line = Line { timestamp: &timestamp, level: "INFO", message, fields, span };
+    let now = Clock::System.now();
+    let init = INIT_MICROS.swap(0, Ordering::Relaxed);
+    let line = Line {
+        timestamp: rfc3339(now),
+        level: level.as_str(),
+        fields,
+        init_ms: (init > 0).then(|| millis(Duration::from_micros(init))),
+        metrics: Members::of(counts, now),
+    };
     if let Ok(mut line) = serde_json::to_vec(&line) {
         line.push(b'\n');
-        // In one piece, and nobody is left to tell if it fails.
+        // One write, so that lines don't mix. If it fails there is nowhere to report it.
         let _ = std::io::stdout().write_all(&line);
     }
 }
 
-/// A duration as log lines give it: milliseconds, to the microsecond.
-pub(crate) fn millis(duration: std::time::Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
+/// Returns a time as `2026-11-30T15:32:07.123Z`.
+fn rfc3339(time: EpochMillis) -> String {
+    let time = i64::try_from(time.0).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    format!("{:.3}", time.unwrap_or(Timestamp::MAX))
+}
+
+/// Returns a duration as log lines give it: milliseconds, to the tenth.
+pub fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e4).round() / 1e1
+}
+
+/// Returns `true` for a number that a summary line leaves out.
+pub fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_milliseconds_and_durations_tenths_of_them() {
+        assert_eq!(rfc3339(EpochMillis(1_764_516_727_120)), "2025-11-30T15:32:07.120Z");
+        assert_eq!(rfc3339(EpochMillis(u64::MAX)).len(), 24);
+        assert_eq!(
+            [0, 49, 50, 2_549].map(|micros| millis(Duration::from_micros(micros)).to_string()),
+            ["0", "0", "0.1", "2.5"]
+        );
+    }
 }

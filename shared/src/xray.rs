@@ -78,6 +78,11 @@ pub(crate) fn tell(trace: &str, calls: &[TracedCall]) {
     }
 }
 
+/// Returns the trace of a request, if X-Ray keeps it: one that isn't sampled can't be found there.
+pub(crate) fn kept(header: &str) -> Option<&str> {
+    Place::sampled(header).map(|place| place.root)
+}
+
 impl<'a> Place<'a> {
     fn sampled(header: &'a str) -> Option<Self> {
         let field = |name: &str| header.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
@@ -132,7 +137,7 @@ mod tests {
         assert_eq!(Place::sampled("Root=1-5f84c7a5-0e;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0"), Some(place));
         for header in ["", "Root=1-5f84c7a5-0e;Parent=5;Sampled=0", "Root=1-5f84c7a5-0e;Sampled=1", "Sampled=1", ";;="]
         {
-            assert_eq!(Place::sampled(header), None, "{header}");
+            assert_eq!((Place::sampled(header), kept(header)), (None, None), "{header}");
         }
     }
 

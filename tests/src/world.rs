@@ -56,6 +56,8 @@ pub struct Setup {
     pub trusted_proxies: usize,
     /// Seats that a signed-in caller may have booked in a theater. 0 sets no limit.
     pub max_booked_per_caller: usize,
+    /// Seats that a caller may have reserved at once.
+    pub max_reserved_per_caller: usize,
     /// Only reserved seats can be booked.
     pub booking_needs_reservation: bool,
     /// An authorizer stands before the functions.
@@ -80,6 +82,7 @@ impl Setup {
             warm_theaters: Vec::new(),
             trusted_proxies: 0,
             max_booked_per_caller: 0,
+            max_reserved_per_caller: 20,
             booking_needs_reservation: false,
             has_authorizer: false,
             shortest_reservation: 1,
@@ -305,6 +308,7 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         warm_theaters: Vec::new(),
         trusted_proxies: 0,
         max_booked_per_caller: 0,
+        max_reserved_per_caller: 20,
         booking_needs_reservation: false,
         has_authorizer: false,
         shortest_reservation: 1,
@@ -326,7 +330,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             fill_wait: setup.fill_wait,
             max_seats_per_call: 10,
             longest_reservation: 1_800,
-            max_reserved_per_caller: 20,
+            max_reserved_per_caller: setup.max_reserved_per_caller,
             max_booked_per_caller: setup.max_booked_per_caller,
             booking_needs_reservation: setup.booking_needs_reservation,
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
@@ -335,6 +339,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             shortest_reservation: setup.shortest_reservation,
             has_authorizer: setup.has_authorizer,
             log_key: LogKey::new(b"a secret of the tests"),
+            logs_networks: true,
         },
     }
 }

@@ -87,8 +87,8 @@ pub(crate) async fn run(buyers: usize, lasting: Duration, stand: &Stand) -> Resu
     let instances = || lookers.iter().chain(&reserving.instances).chain(&booking.instances);
     for instance in instances() {
         let log = instance.log_from(0)?;
-        total.dynamodb_calls += logged(&log, "dynamodb_calls");
-        total.capacity += logged(&log, "capacity_units");
+        total.dynamodb_calls += logged(&log, "dynamodb");
+        total.capacity += logged(&log, "units");
     }
     total.buyers = buyers;
     total.processes = instances().count();

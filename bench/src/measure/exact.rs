@@ -96,7 +96,7 @@ async fn batch(case: &mut Case, stand: &Stand, function: &Instance) -> Result<Ex
         Some(callgrind) => Some(callgrind.take(function.pid()).await? as f64 / counted),
         None => None,
     };
-    let capacity = logged(&function.log_from(log)?, "capacity_units") / counted;
+    let capacity = logged(&function.log_from(log)?, "units") / counted;
     let (redis, dynamodb) = (stand.to_redis.take().per(counted), stand.to_dynamodb.take().per(counted));
     Ok(Exact { instructions, redis, dynamodb, capacity })
 }

@@ -52,12 +52,12 @@ impl Mapping {
 
     fn parse(template: &str, function: &str) -> Result<Self> {
         let template: Value = serde_saphyr::from_str(template).context("not a template")?;
-        let mut resources = template["Resources"].as_object().context("no Resources")?.values();
-        let of_function = |resource: &&Value| resource["Metadata"]["BuildProperties"]["Binary"] == function;
-        let function = &resources.find(of_function).context("there is no such function")?["Properties"];
-        let mut events = function["Events"].as_object().into_iter().flatten();
-        let Some((_, event)) = events.find(|(_, event)| event["Type"] == "DynamoDB") else {
-            bail!("there is no event of the type DynamoDB");
+        let mut resources = template["Resources"].as_object().context("no Resources")?.iter();
+        let of_function = |(_, resource): &(_, &Value)| resource["Metadata"]["BuildProperties"]["Binary"] == function;
+        let (name, function) = resources.find(of_function).context("there is no such function")?;
+        let function = &function["Properties"];
+        let Some(mapping) = stream_event(function).or_else(|| stream_mapping(&template, name)) else {
+            bail!("there is no event of the type DynamoDB, and no event source mapping");
         };
         let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
         // What leads to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource. Nor has
@@ -66,7 +66,7 @@ impl Mapping {
         let named: Vec<&String> = resources.flat_map(|part| part.keys()).collect();
         let written_out = variables.map(|(name, value)| (name.clone(), text(value)));
         let environment = written_out.filter(|(_, value)| !named.contains(&value) && value != "AWS::NoValue").collect();
-        let properties = Properties::deserialize(&event["Properties"])?;
+        let properties = Properties::deserialize(mapping)?;
         let patterns = properties.filter_criteria.filters.iter();
         let patterns = patterns.map(|filter| serde_json::from_str(&filter.pattern).context("a filter's pattern"));
         Ok(Self {
@@ -81,6 +81,20 @@ impl Mapping {
     pub fn wants(&self, record: &Value) -> bool {
         self.patterns.is_empty() || self.patterns.iter().any(|pattern| fits(pattern, record))
     }
+}
+
+/// Finds the properties of a function's own event of the type DynamoDB.
+fn stream_event(function: &Value) -> Option<&Value> {
+    let mut events = function["Events"].as_object()?.values();
+    Some(&events.find(|event| event["Type"] == "DynamoDB")?["Properties"])
+}
+
+/// Finds the properties of the event source mapping that is a resource of its own and calls the function's alias.
+fn stream_mapping<'t>(template: &'t Value, function: &str) -> Option<&'t Value> {
+    let alias = format!("{function}.Alias");
+    let mappings = template["Resources"].as_object()?.values();
+    let mut mappings = mappings.filter(|resource| resource["Type"] == "AWS::Lambda::EventSourceMapping");
+    Some(&mappings.find(|mapping| mapping["Properties"]["FunctionName"] == *alias)?["Properties"])
 }
 
 /// A variable's value: CloudFormation takes numbers for texts.

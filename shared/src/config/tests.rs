@@ -15,7 +15,8 @@ fn only_the_table_is_needed() {
     assert_eq!(config.terms.fill_wait, Duration::from_secs(1));
     assert_eq!(config.terms.max_seats_per_call, 10);
     assert_eq!((config.terms.shortest_reservation, config.terms.longest_reservation), (1, 1_800));
-    assert!(!config.terms.has_authorizer);
+    assert!(!config.terms.has_authorizer && config.terms.logs_networks);
+    assert!(!read(&[("TABLE_NAME", "t"), ("LOG_ADDRESSES", "none")]).unwrap().terms.logs_networks);
     assert_eq!(config.terms.max_reserved_per_caller, 20);
     assert_eq!(config.terms.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
     assert_eq!((config.terms.limits, config.terms.trusted_proxies), (Limits::default(), 0));
@@ -41,6 +42,7 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         ("CACHE_URL", "http://cache", "redis://"),
         ("CACHE_CLUSTER", "yes", "true or false"),
         ("TRUSTED_AUTHORITIES", "mozilla", "amazon or system"),
+        ("LOG_ADDRESSES", "full", "network or none"),
         ("CACHE_CA_FILE", "/nowhere/at/all.pem", "can't be read"),
         ("CACHE_DEADLINE_MS", "0", "1 to 5000"),
         ("CACHE_DEADLINE_MS", "fast", "1 to 5000"),

@@ -5,7 +5,7 @@
 use lambda_http::http::{HeaderMap, HeaderValue};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::input;
 use super::routes::Route;
@@ -20,10 +20,36 @@ pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Op
     Some(Budget { whose, activity, limit, cost })
 }
 
-/// Returns the caller as log lines name it: a keyed hash of the subject or the address.
-pub(super) fn pseudonym(office: &BoxOffice, request: &Request) -> String {
+/// The caller as log lines name it.
+pub(super) struct LoggedCaller {
+    /// A keyed hash of the subject or the address.
+    pub(super) pseudonym: String,
+    /// The network that the address belongs to, unless no address is logged.
+    pub(super) network: Option<String>,
+}
+
+/// Returns the caller as log lines name it.
+pub(super) fn logged_caller(office: &BoxOffice, request: &Request) -> LoggedCaller {
     let address = address(request, office.trusted_proxies());
-    input::caller(request).pseudonym(address, office.log_key(), office.clock().now())
+    let pseudonym = input::caller(request).pseudonym(address, office.log_key(), office.clock().now());
+    let network = office.logs_networks().then(|| network(address));
+    LoggedCaller { pseudonym, network }
+}
+
+/// Returns the network of an address: the first 24 bits of an IPv4 address, 48 of an IPv6 address.
+///
+/// That is a part of a provider or a company, and not one household: enough to find and to block where abuse comes from.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+    }
 }
 
 /// Adds the headers that say what is left of a budget.
@@ -109,6 +135,18 @@ mod tests {
         ] {
             let bytes: Vec<_> = forwarded.iter().map(|value| value.as_bytes()).collect();
             assert_eq!(addresses(own, &bytes), expected.map(str::to_owned), "{forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_24_bits_of_an_address_or_48_of_a_long_one() {
+        for (address, expected) in [
+            ("203.0.113.77", "203.0.113.0/24"),
+            ("::ffff:203.0.113.77", "203.0.113.0/24"),
+            ("2001:db8:aa:bb:cc:dd:ee:ff", "2001:db8:aa::/48"),
+            ("0.0.0.0", "0.0.0.0/24"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), expected);
         }
     }
 

@@ -102,7 +102,7 @@ async fn answer(
     handler: impl AsyncFnOnce(&Context<'_>) -> Result<Outcome, Problem>,
 ) -> Result<Answer, Infallible> {
     let told = &Span::of(request);
-    let span = tracing::info_span!("request", request_id = told.request_id, trace_id = told.trace_id);
+    let span = tracing::info_span!("request", request_id = told.request_id, trace = told.trace());
     async {
         let started = Instant::now();
         let route = Route::find(function, request);
@@ -118,7 +118,7 @@ async fn answer(
         }
         let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
         summary::write(&context, told, &done);
-        crate::xray::tell(told.trace_id, &tally.calls());
+        crate::xray::tell(told.trace_header, &tally.calls());
         let mut response = compress::for_client(context.route.operation, request, outcome.response);
         if request.method() == Method::HEAD {
             *response.body_mut() = Content::Nothing;

@@ -67,6 +67,28 @@ pub enum Operation {
     GetError,
 }
 
+impl Operation {
+    /// Returns the operation's id in docs/openapi.yaml, by which summary lines name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GetSeats => "getSeats",
+            Self::GetMap => "getMap",
+            Self::Reserve => "reserve",
+            Self::Book => "book",
+            Self::GetReservation => "getReservation",
+            Self::Release => "releaseReservation",
+            Self::Extend => "extendReservation",
+            Self::GetBooking => "getBooking",
+            Self::Cancel => "cancelBooking",
+            Self::ListTheaters => "listTheaters",
+            Self::GetTheater => "getTheater",
+            Self::PutTheater => "putTheater",
+            Self::DeleteTheater => "deleteTheater",
+            Self::GetError => "getErrorPage",
+        }
+    }
+}
+
 /// The body that a route reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {

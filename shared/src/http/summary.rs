@@ -1,53 +1,84 @@
-//! The record of each request for operators: a line of the log, and what is counted.
+//! The summary line of each request for operators: what was asked, what came of it, and what it cost.
+
+use std::sync::OnceLock;
 
 use lambda_http::{Request, RequestExt};
 use serde::Serialize;
 use tokio::time::Instant;
+use tracing::Level;
 
 use super::{Context, Outcome, input, limits};
-use crate::metrics::{self, Answered};
+use crate::config;
+use crate::metrics::{Counts, Made};
 use crate::rules::names::TheaterId;
-use crate::telemetry::{self, millis};
+use crate::tally::Costs;
+use crate::telemetry::{self, is_zero, millis};
 use crate::usecases::Source;
 
-/// The request, its outcome and its costs. Holds no id that is a right, and no personal data.
+/// The fields of a summary line. Holds no id that is a right, and of the caller no more than a hash and a network.
+///
+/// Operators pay for each byte, so names are short, and what is zero or empty is left out. The README explains each field.
+/// `infra/log_lines.json` has the largest length of a line that the costs are computed with.
 #[derive(Serialize)]
 struct Summary<'a> {
-    route: &'static str,
+    op: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     theater: Option<&'a str>,
+    status: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    code: &'a str,
+    /// The name of the release, of a request that failed. The alarms of a release count these lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'static str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    cache: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    replay: bool,
+    ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    dynamodb: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    dynamodb_ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    retries: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    units: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis_ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    stale: u32,
     /// A keyed hash of the caller, another one each day.
     caller: String,
-    status: u16,
-    code: &'a str,
-    cache: &'a str,
-    replayed: bool,
-    dynamodb_calls: u32,
-    dynamodb_retries: u32,
-    dynamodb_ms: f64,
-    capacity_units: f64,
-    redis_calls: u32,
-    redis_failures: u32,
-    stale_answers: u32,
-    redis_ms: f64,
-    duration_ms: f64,
+    /// The network that the request comes from, if it is logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    net: Option<String>,
+    request_id: &'a str,
+    /// The trace, if X-Ray keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
 }
 
-/// The span of a request's other lines.
-#[derive(Serialize)]
+/// The ids of a request, for its lines.
 pub(super) struct Span<'a> {
     pub(super) request_id: &'a str,
-    pub(super) trace_id: &'a str,
-    name: &'static str,
+    /// The header with which X-Ray follows the request.
+    pub(super) trace_header: &'a str,
 }
 
 impl<'a> Span<'a> {
-    /// Returns the span of a request.
+    /// Returns the ids of a request.
     pub(super) fn of(request: &'a Request) -> Self {
         let context = request.lambda_context_ref();
         let request_id = context.map_or("", |context| context.request_id.as_str());
-        let trace_id = context.and_then(|context| context.xray_trace_id.as_deref()).unwrap_or_default();
-        Self { request_id, trace_id, name: "request" }
+        let trace_header = context.and_then(|context| context.xray_trace_id.as_deref()).unwrap_or_default();
+        Self { request_id, trace_header }
+    }
+
+    /// Returns the trace, if X-Ray keeps it.
+    pub(super) fn trace(&self) -> Option<&'a str> {
+        crate::xray::kept(self.trace_header)
     }
 }
 
@@ -59,31 +90,52 @@ pub(super) struct Done<'a> {
     pub(super) started: Instant,
 }
 
-/// Logs and counts a request.
+/// Returns the name of the release that this process is of.
+fn release() -> Option<&'static str> {
+    static RELEASE: OnceLock<Option<String>> = OnceLock::new();
+    RELEASE.get_or_init(config::release_from_env).as_deref()
+}
+
+/// Writes the summary line of a request. That of a failed one is an error, so it is written at every level of the log.
 pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
     let Done { outcome, code, started } = *done;
     let costs = context.tally.costs();
     let theater = TheaterId::parse(input::path_parameter(context.request, "theaterId")).ok();
-    let (status, replayed) = (outcome.response.status().as_u16(), outcome.replayed);
-    let cache = outcome.source.map_or("", Source::as_str);
+    let caller = limits::logged_caller(context.office, context.request);
+    let status = outcome.response.status();
+    let failed = status.is_server_error();
     let summary = Summary {
-        route: context.route.key,
+        op: context.route.operation.as_str(),
         theater: theater.as_ref().map(TheaterId::as_str),
-        caller: limits::pseudonym(context.office, context.request),
-        status,
+        status: status.as_u16(),
         code,
-        cache,
-        replayed,
-        dynamodb_calls: costs.dynamodb_calls,
-        dynamodb_retries: costs.dynamodb_retries,
+        release: if failed { release() } else { None },
+        cache: outcome.source.map_or("", Source::as_str),
+        replay: outcome.replayed,
+        ms: millis(started.elapsed()),
+        dynamodb: costs.dynamodb_calls,
         dynamodb_ms: millis(costs.dynamodb_time),
-        capacity_units: costs.capacity_units,
-        redis_calls: costs.redis_calls,
-        redis_failures: costs.redis_failures,
-        stale_answers: costs.stale_answers,
+        retries: costs.dynamodb_retries,
+        units: costs.capacity_units,
+        redis: costs.redis_calls,
         redis_ms: millis(costs.redis_time),
-        duration_ms: millis(started.elapsed()),
+        stale: costs.stale_answers,
+        caller: caller.pseudonym,
+        net: caller.network,
+        request_id: span.request_id,
+        trace: span.trace(),
     };
-    telemetry::info("request", &summary, span);
-    metrics::request(Answered { makes: context.route.makes, status, code, cache, replayed }, &costs);
+    let level = if failed { Level::ERROR } else { Level::INFO };
+    telemetry::summarize(level, &summary, counts(context.route.makes, &summary, &costs));
+}
+
+fn counts(makes: Option<Made>, summary: &Summary<'_>, costs: &Costs) -> Counts {
+    let made = |kind| u32::from(summary.status == 201 && makes == Some(kind));
+    Counts {
+        bookings: made(Made::Booking),
+        reservations: made(Made::Reservation),
+        conflicts: u32::from(summary.code == "seat_unavailable"),
+        cache_misses: u32::from(matches!(summary.cache, "miss" | "bypass")),
+        cache_errors: costs.redis_failures,
+    }
 }

@@ -1,10 +1,11 @@
 //! Who is calling, as far as it was proven, and what belongs to them.
 
 use std::fmt;
+use std::hash::Hasher;
 use std::net::IpAddr;
 
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher24;
 use uuid::{Uuid, uuid};
 
 use super::time::EpochMillis;
@@ -62,19 +63,16 @@ impl Caller {
 
 /// The key by which log lines name callers. `Debug` keeps it out of logs.
 ///
-/// It is kept as a hash that has taken the key in. Each request goes on from there, so that the key is hashed once an instance.
+/// It is a hash that has taken the key in, so that each request begins from there.
 #[derive(Clone)]
-pub struct LogKey(Hmac<Sha256>);
+pub struct LogKey(SipHasher24);
 
 impl LogKey {
-    /// Makes a key of a secret.
+    /// Makes a key of a secret of any length.
     pub fn new(secret: &[u8]) -> Self {
-        // What HMAC itself does with a long key. So there is no length that it refuses.
-        let mut block = [0; 64];
-        let digest = Sha256::digest(secret);
-        let key = if secret.len() > block.len() { digest.as_slice() } else { secret };
-        block.iter_mut().zip(key).for_each(|(byte, key)| *byte = *key);
-        Self(Hmac::new(&block.into()))
+        let mut key = [0; 16];
+        key.iter_mut().zip(Sha256::digest(secret)).for_each(|(byte, digest)| *byte = digest);
+        Self(SipHasher24::new_with_key(&key))
     }
 }
 
@@ -89,15 +87,27 @@ const MILLIS_A_DAY: u64 = 86_400_000;
 impl Caller {
     /// Returns a name for the caller's log lines: 16 hexadecimal digits, the same ones for a day (UTC), others on the next.
     ///
-    /// It is an HMAC of the day and of what the caller's budget belongs to: the subject, or the address. Without the key it
-    /// says nothing about the caller. With the key, a guessed subject or address can be confirmed.
+    /// It is SipHash-2-4, a keyed hash for short inputs, of the day and of the subject, or else the address as budgets count it.
+    /// Without the key it says nothing about the caller. With the key, a guessed subject or address can be confirmed. An HMAC
+    /// with SHA-256 says no more, and takes a twentieth of all instructions of a request for seats.
     pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
-        let mut hash = key.0.clone();
-        hash.update(&(now.0 / MILLIS_A_DAY).to_be_bytes());
-        hash.update(self.budget(address).as_bytes());
-        let hash = hash.finalize().into_bytes();
-        let first = hash.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
-        format!("{first:016x}")
+        let mut hash = key.0;
+        hash.write(&(now.0 / MILLIS_A_DAY).to_be_bytes());
+        match (self, address.to_canonical()) {
+            (Self::Subject(subject), _) => {
+                hash.write(b"s");
+                hash.write(subject.as_bytes());
+            }
+            (Self::Anonymous, IpAddr::V4(address)) => {
+                hash.write(b"4");
+                hash.write(&address.octets());
+            }
+            (Self::Anonymous, IpAddr::V6(address)) => {
+                hash.write(b"6");
+                hash.write(&address.octets()[..8]);
+            }
+        }
+        format!("{:016x}", hash.finish())
     }
 }
 
@@ -134,11 +144,26 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_any_length_is_taken_in_as_hmac_does() {
-        for length in [0, 3, 64, 65, 200] {
-            let secret = vec![7; length];
-            let whole = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
-            assert_eq!(LogKey::new(&secret).0.finalize().into_bytes(), whole.finalize().into_bytes(), "{length}");
+    fn a_pseudonym_tells_callers_apart_as_budgets_do() {
+        let key = LogKey::new(&[7; 200]);
+        let callers = [
+            ("", "192.0.2.1"),
+            ("", "192.0.2.2"),
+            ("", "::ffff:192.0.2.1"),
+            ("", "2001:db8:0:1::1"),
+            ("", "2001:db8:0:1:ffff::2"),
+            ("", "2001:db8:0:2::1"),
+            ("ann", "192.0.2.1"),
+            ("ann", "192.0.2.2"),
+            ("bob", "192.0.2.1"),
+        ];
+        let of = callers.map(|(subject, address)| {
+            let caller = if subject.is_empty() { Caller::Anonymous } else { Caller::Subject(subject.to_owned()) };
+            let address = address.parse().unwrap();
+            (caller.budget(address), caller.pseudonym(address, &key, EpochMillis(0)))
+        });
+        for (one, other) in of.iter().flat_map(|one| of.iter().map(move |other| (one, other))) {
+            assert_eq!(one.0 == other.0, one.1 == other.1, "{one:?} {other:?}");
         }
     }
 

@@ -99,6 +99,8 @@ pub struct Terms {
     pub has_authorizer: bool,
     /// The key by which log lines name callers.
     pub log_key: LogKey,
+    /// Log lines hold the network that a caller's address belongs to.
+    pub logs_networks: bool,
 }
 
 /// Who may change theaters.
@@ -164,6 +166,11 @@ impl BoxOffice {
     /// Returns the key by which log lines name callers.
     pub fn log_key(&self) -> &LogKey {
         &self.terms.log_key
+    }
+
+    /// Returns `true` if log lines hold the networks of callers.
+    pub fn logs_networks(&self) -> bool {
+        self.terms.logs_networks
     }
 
     /// Who may change theaters.

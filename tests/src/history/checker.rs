@@ -29,11 +29,12 @@ pub struct Stuck {
     pub theater: Theater,
 }
 
-/// Orders a history's calls, so that all answers are true. `calls` need no order.
-pub fn check(seats: usize, calls: &[Record]) -> Result<(), Box<Stuck>> {
+/// Orders a history's calls, so that all answers are true. `calls` need no order. `limit` is how many seats all of its
+/// clients together may have reserved.
+pub fn check(seats: usize, limit: Option<usize>, calls: &[Record]) -> Result<(), Box<Stuck>> {
     let steps = steps(calls);
     assert!(steps.len() <= MOST_STEPS, "{} steps are too many", steps.len());
-    let start = Theater::new(seats);
+    let start = Theater::new(seats, limit);
     let stuck = Stuck { order: Vec::new(), next: Vec::new(), theater: start.clone() };
     let mut search = Search { calls, steps, been: HashSet::new(), path: Vec::new(), stuck };
     if search.goes_on(0, &start) { Ok(()) } else { Err(Box::new(search.stuck)) }
@@ -85,7 +86,7 @@ impl Record {
                 *replayed
             }
             Answer::Taken(_) | Answer::IdReused | Answer::Cancelled | Answer::Released | Answer::Seen { .. } => true,
-            Answer::NotExtendable | Answer::NotFound => true,
+            Answer::NotExtendable | Answer::NotFound | Answer::Limited => true,
             // That it was refused counts from then on.
             Answer::Expired | Answer::Changed(_) => false,
             Answer::Done | Answer::Unknown | Answer::Odd(_) => false,

@@ -43,11 +43,11 @@ struct Stage<'a> {
 }
 
 impl Lane {
-    /// A lane for plans whose cache fails, or for those whose cache is well.
-    pub async fn new(world: Arc<World>, lossy: bool) -> Self {
+    /// A lane for plans of the same kind as this one.
+    pub async fn new(world: Arc<World>, plan: &Plan) -> Self {
         let mut clients = Vec::new();
         for _ in 0..MOST_CLIENTS {
-            clients.push(Client::new(&world, lossy).await);
+            clients.push(Client::new(&world, plan).await);
         }
         let redis = world.redis().await;
         Self { world, clients, redis, histories: 0 }

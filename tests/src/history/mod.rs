@@ -31,27 +31,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::World;
 use lane::Lane;
-use plan::Plan;
+use plan::{MOST_RESERVED, Plan};
 use record::{Answer, Record};
 use summary::Summary;
 
-/// How many histories happen at once. Half of them have a cache that fails.
+/// How many histories happen at once: as many of each kind of plan.
 const LANES: usize = 12;
+/// Kinds of plans, which follow each other by the seed: with a cache that is well or fails, without a limit or with one.
+const KINDS: usize = 4;
 
 /// Carries out and checks the histories of the seeds from `first` on, as long as `go_on` says so of their number;
 /// panics at the first that is wrong, with all that is known of it.
 pub async fn check_many(first: u64, go_on: impl Fn(u64) -> bool + Send + Sync + 'static, summary: &Arc<Summary>) {
     let world = Arc::new(World::new().await);
     let go_on = Arc::new(go_on);
-    let next = Arc::new([AtomicU64::new(0), AtomicU64::new(1)]);
+    let next: Arc<[AtomicU64; KINDS]> = Arc::new(std::array::from_fn(|kind| AtomicU64::new(kind as u64)));
     let mut lanes = tokio::task::JoinSet::new();
     for number in 0..LANES {
         let (world, go_on, next, summary) = (world.clone(), go_on.clone(), next.clone(), summary.clone());
         lanes.spawn(async move {
-            let own = number % 2;
-            let mut lane = Lane::new(world, Plan::of(first + own as u64).lossy).await;
+            let own = number % KINDS;
+            let mut lane = Lane::new(world, &Plan::of(first + own as u64)).await;
             loop {
-                let number = next[own].fetch_add(2, Ordering::Relaxed);
+                let number = next[own].fetch_add(KINDS as u64, Ordering::Relaxed);
                 if !go_on(number) {
                     return;
                 }
@@ -68,7 +70,7 @@ pub async fn check_many(first: u64, go_on: impl Fn(u64) -> bool + Send + Sync + 
 
 /// Carries out and checks the history of one seed, so many times: the machine interleaves it differently each time.
 pub async fn replay(seed: u64, times: usize, summary: &Summary) {
-    let mut lane = Lane::new(Arc::new(World::new().await), Plan::of(seed).lossy).await;
+    let mut lane = Lane::new(Arc::new(World::new().await), &Plan::of(seed)).await;
     for _ in 0..times {
         check_one(&mut lane, seed, summary).await;
     }
@@ -104,7 +106,8 @@ fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), Strin
     if let Some((index, seats)) = cached.stale.first().filter(|_| !plan.lossy) {
         return Err(format!("call {index} was told by the cache that {seats} is free, or not sold, after it was"));
     }
-    checker::check(plan.seats, records).map_err(|stuck| format!("the history isn't linearizable\n{stuck}"))
+    let limit = plan.limited.then_some(MOST_RESERVED);
+    checker::check(plan.seats, limit, records).map_err(|stuck| format!("the history isn't linearizable\n{stuck}"))
 }
 
 fn history(records: &[Record]) -> String {

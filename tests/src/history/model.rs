@@ -25,6 +25,10 @@ pub struct Theater {
     seats: Vec<Seat>,
     bookings: BTreeMap<Uuid, Booking>,
     reservations: BTreeMap<Uuid, Reservation>,
+    /// How many seats may be reserved at once. All calls are the same caller's.
+    limit: Option<usize>,
+    /// The latest clock of those that reserved or extended. What has ended by it counts no more.
+    counted_at: EpochMillis,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,9 +64,15 @@ enum Whole {
 }
 
 impl Theater {
-    /// A theater of so many seats, all available.
-    pub fn new(seats: usize) -> Self {
-        Self { seats: vec![Seat::Available; seats], bookings: BTreeMap::new(), reservations: BTreeMap::new() }
+    /// A theater of so many seats, all available, of which the caller may have `limit` reserved at once.
+    pub fn new(seats: usize, limit: Option<usize>) -> Self {
+        Self {
+            seats: vec![Seat::Available; seats],
+            bookings: BTreeMap::new(),
+            reservations: BTreeMap::new(),
+            limit,
+            counted_at: EpochMillis(0),
+        }
     }
 
     /// The theater after the `index`-th call, carried out now and answered as it was; `None` if it can't have been.
@@ -97,6 +107,7 @@ impl Theater {
                 there.then(|| self.attempted(index, call).unwrap_or_else(same))
             }
             (Ask::Cancel { booking }, Answer::NotFound) => (!self.bookings.contains_key(booking)).then(same),
+            (Ask::Reserve { .. } | Ask::Extend { .. }, Answer::Limited) => self.may_be_limited(index, call).then(same),
             (Ask::Extend { .. }, answer) => self.extended(index, call, answer),
             (Ask::Look { .. }, Answer::Seen { available, reserved, booked, .. }) => {
                 (self.seen(call.now) == (*available, *reserved, *booked)).then(same)
@@ -113,7 +124,7 @@ impl Theater {
                 let open = seats.positions().any(|seat| self.standing(seat, index, call) == Standing::Open);
                 let spent = self.reservation(own_id(index, call)).is_spent_for(seats);
                 let may = open && !spent && self.in_the_way(seats, index, call).is_empty();
-                may.then(|| self.with_reserved(index, call))
+                may.then(|| self.with_reserved(index, call))?.within_limit(call)
             }
             Ask::Book { seats, reservation, .. } => {
                 let free = !self.bookings.contains_key(&own_id(index, call));
@@ -280,7 +291,7 @@ impl Theater {
         if let Seat::Reserved { expires_at: end, .. } = &mut next.seats[seat] {
             *end = expires_at;
         }
-        Some(next)
+        next.within_limit(call)
     }
 
     fn reserved(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
@@ -295,7 +306,7 @@ impl Theater {
         if replayed != (held_by_all && !by_this_call) {
             return None;
         }
-        let next = self.with_reserved(index, call);
+        let next = if replayed { self.clone() } else { self.with_reserved(index, call).within_limit(call)? };
         (next.end(reservation, seats, call.now) == Some(said)).then_some(next)
     }
 
@@ -367,6 +378,32 @@ impl Theater {
             next.reservations.entry(reservation).or_default().give(entry);
         }
         next
+    }
+
+    /// The theater after a call that reserved or extended, unless the caller has more than the limit then.
+    fn within_limit(mut self, call: &Record) -> Option<Self> {
+        let Some(limit) = self.limit else { return Some(self) };
+        self.counted_at = self.counted_at.max(call.now);
+        let counted = self.counted_at.seconds().0;
+        let reserved = |seat: &&Seat| matches!(seat, Seat::Reserved { expires_at, .. } if counted < *expires_at);
+        (self.seats.iter().filter(reserved).count() <= limit).then_some(self)
+    }
+
+    /// Returns true unless a refusal by the limit can't be right: of a repeat, or where there is no limit. How much was
+    /// reserved when the seats were counted isn't judged: they are read one by one.
+    fn may_be_limited(&self, index: usize, call: &Record) -> bool {
+        let is_repeat = match call.ask {
+            Ask::Reserve { seats, .. } => {
+                seats.positions().all(|seat| matches!(self.standing(seat, index, call), Standing::Own { .. }))
+            }
+            Ask::Extend { seat, reservation, key, .. } => self
+                .reservation(reservation)
+                .entry_of_current(seat)
+                .and_then(|entry| entry.extended)
+                .is_some_and(|extended| extended.key == key),
+            _ => true,
+        };
+        self.limit.is_some() && !is_repeat
     }
 
     fn with_booked(&self, index: usize, call: &Record, seats: Seats, reservation: Option<Uuid>) -> Self {

@@ -10,6 +10,8 @@ use super::faults::Faults;
 use super::record::Ask;
 use super::seats::{LABELS, Seats};
 
+/// Seats that a caller may have reserved at once, in plans that limit it.
+pub const MOST_RESERVED: usize = 2;
 /// Clients at the most.
 pub const MOST_CLIENTS: usize = 4;
 /// How far a clock may be off, in seconds to either side.
@@ -24,6 +26,8 @@ pub struct Plan {
     pub seed: u64,
     /// Whether the way to the cache fails, so that cached answers may be behind.
     pub lossy: bool,
+    /// Whether all clients are one signed-in caller, who may have [`MOST_RESERVED`] seats reserved at once.
+    pub limited: bool,
     /// How many seats the theater has.
     pub seats: usize,
     /// By how much each client's clock is ahead of the slowest, in milliseconds.
@@ -65,7 +69,7 @@ pub enum Event {
 }
 
 impl Plan {
-    /// Draws the plan of a seed. Odd seeds have a cache that fails.
+    /// Draws the plan of a seed. Odd seeds have a cache that fails; of each four seeds the last two limit the caller.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let lossy = seed % 2 == 1;
@@ -87,7 +91,7 @@ impl Plan {
                 own_reservation,
             });
         }
-        Self { seed, lossy, seats, clocks, steps }
+        Self { seed, lossy, limited: seed % 4 >= 2, seats, clocks, steps }
     }
 }
 
@@ -185,9 +189,10 @@ fn event(rng: &mut Rng, lossy: bool) -> Option<Event> {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cache = if self.lossy { "fails" } else { "is well" };
+        let limit = if self.limited { format!(", one caller may reserve {MOST_RESERVED}") } else { String::new() };
         writeln!(
             f,
-            "seed {}: {} seats, clocks ahead by {:?} ms, the cache {cache}",
+            "seed {}: {} seats, clocks ahead by {:?} ms, the cache {cache}{limit}",
             self.seed, self.seats, self.clocks
         )?;
         for (number, step) in self.steps.iter().enumerate() {

@@ -121,6 +121,8 @@ pub enum Answer {
     Taken(Vec<InTheWay>),
     /// 409 `reservation_released`: the id is spent, or for these seats.
     Released,
+    /// 409 `reservation_limit`: the caller has too many seats reserved.
+    Limited,
     /// 409 `reservation_changed`: these seats of the reservation are gone.
     Changed(Seats),
     /// 422.

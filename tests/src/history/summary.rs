@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::record::{Answer, Ask, Record};
 
 /// What has to occur in a thousand histories; else the plans have gone blind.
-pub const EXPECTED: [&str; 55] = [
+pub const EXPECTED: [&str; 56] = [
     "reserve 201",
     "reserve 200",
     "reserve 409",
@@ -40,6 +40,7 @@ pub const EXPECTED: [&str; 55] = [
     "release 204",
     "release all 204",
     "reserve 409 released",
+    "reserve 409 limited",
     "book all 201",
     "book all 200",
     "book all 404",
@@ -160,6 +161,7 @@ fn kind(record: &Record) -> String {
         Answer::Taken(_) if record.is_from_cache() => "409 from the cache",
         Answer::Taken(_) => "409",
         Answer::Released => "409 released",
+        Answer::Limited => "409 limited",
         Answer::Changed(_) => "409 changed",
         Answer::IdReused => "422",
         Answer::Seen { hit: true, .. } => "hit",

@@ -35,7 +35,7 @@ fn template_routes() -> Routes {
     let mut routes = Routes::new();
     for (_, function) in functions() {
         let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap();
-        let events = function["Properties"]["Events"].as_object().unwrap().values();
+        let events = function["Properties"]["Events"].as_object().into_iter().flat_map(|events| events.values());
         for event in events.filter(|event| event["Type"] == "HttpApi") {
             let text = |name: &str| event["Properties"][name].as_str().unwrap().to_owned();
             routes.insert((text("Method").to_uppercase(), text("Path"), binary.to_owned()));
@@ -88,6 +88,10 @@ fn the_openapi_document_has_the_same_routes_and_every_code() {
     let template = template_routes().into_iter().filter(|(method, _, _)| method != "HEAD");
     let template: BTreeSet<_> = template.map(|(method, path, _)| (method, path)).collect();
     assert_eq!(routes, template);
+    for route in ROUTES {
+        let operation = &document["paths"][route.path()][route.method().to_lowercase()];
+        assert_eq!(operation["operationId"], route.operation.as_str(), "{}", route.key);
+    }
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
     let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];
     let documented: BTreeSet<_> =
@@ -158,17 +162,18 @@ fn the_stream_is_delivered_as_repair_needs_it() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let table = &template.resources["SeatsTable"]["Properties"];
     assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
-    let mapping = &template.resources["SyncCacheFunction"]["Properties"]["Events"]["SeatChanges"]["Properties"];
+    let mapping = &template.resources["SeatChanges"]["Properties"];
+    assert_eq!(mapping["FunctionName"], "SyncCacheFunction.Alias");
     // Without it one theater's failure would bring back a batch from its beginning, and an answer would say nothing.
     assert_eq!(mapping["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]));
     assert_eq!(
         (&mapping["BisectBatchOnFunctionError"], &mapping["StartingPosition"]),
-        (&true.into(), &"TRIM_HORIZON".into())
+        (&true.into(), &"LATEST".into())
     );
     // As long as there may be something in the cache that was read before a record was written.
     let longest_age = mapping["MaximumRecordAgeInSeconds"].as_u64().unwrap();
     assert!(longest_age >= boxoffice::cache::LIFETIME.as_secs());
-    assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Type"], "SQS");
+    assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Destination"], "UndeliveredChanges.Arn");
     assert_eq!(template.resources["UndeliveredChanges"]["Type"], "AWS::SQS::Queue");
 }
 
@@ -191,8 +196,8 @@ fn each_log_group_ends_what_it_keeps() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let groups: Vec<_> =
         template.resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
-    // Besides the functions' own: the API's access log, and what the network refused.
-    assert_eq!(groups.len(), functions().len() + 2);
+    // Three beside the functions' own: the API's access log, what the network refused, and the check of releases.
+    assert_eq!(groups.len(), functions().len() + 3);
     assert!(groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));
 }
 

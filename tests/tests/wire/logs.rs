@@ -1,10 +1,15 @@
 //! What the functions log: a line of JSON for each request, whatever is in it, and nobody's ids.
 
-use boxoffice_local::lambda::Outcome;
-use boxoffice_tests::Call;
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-use crate::site::{HALL, Site};
+use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::stream::{self, Mapping};
+use boxoffice_tests::dynamodb_proxy::Fault;
+use boxoffice_tests::{Call, Setup, engines};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::site::{HALL, PATIENT, Site, book, look, reserve, seats};
 
 /// Texts that end a line of a log, or begin another, or play tricks on whoever reads it.
 const HOSTILE: [&str; 5] = [
@@ -88,6 +93,25 @@ async fn no_id_no_key_no_token_and_no_caller_is_in_the_log() {
     }
 }
 
+#[tokio::test]
+async fn a_failed_request_and_no_other_logs_its_release() {
+    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), PATIENT];
+    let site = Site::with(&[&limits[..], &[("RELEASE", "20261130T120000Z")]].concat()).await;
+    let look = Call::get_seats(HALL).query("consistent=true");
+    assert_eq!(site.insist(&look).await.status, 200);
+    site.dynamodb.always(Some(Fault::error(500, "InternalServerError")));
+    let reply = site.send(&look).await;
+    assert!(reply.status >= 500, "{}", reply.text);
+    let logs: String = site.functions.all().iter().map(|lambda| lambda.log().unwrap()).collect();
+    let lines = logs.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["status"].is_u64()).collect();
+    assert!(lines.iter().any(|line| line["status"] == 200) && lines.iter().any(|line| line["status"] == reply.status));
+    for line in lines {
+        let failed = line["status"].as_u64().unwrap() >= 500;
+        assert_eq!(line["release"].as_str(), failed.then_some("20261130T120000Z"), "{line}");
+    }
+}
+
 /// Each line is JSON of ours; how many of them sum a request up.
 fn summaries(site: &Site) -> usize {
     let mut requests = 0;
@@ -95,12 +119,123 @@ fn summaries(site: &Site) -> usize {
         for line in lambda.log().unwrap().lines() {
             let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
             assert!(line["forged"].is_null() && line["level"].is_string(), "{line}");
-            if line["message"] == "request" {
+            if line["op"].is_string() {
                 let caller = line["caller"].as_str().unwrap_or_default();
                 assert!(caller.len() == 16 && caller.bytes().all(|c| c.is_ascii_hexdigit()), "{line}");
+                assert!(line["net"].as_str().is_some_and(|net| net.ends_with("/24") || net.ends_with("/48")), "{line}");
                 requests += 1;
             }
         }
     }
     requests
+}
+
+/// The last summary line of a function.
+fn last_line(lambda: &Lambda) -> String {
+    let log = lambda.log().unwrap();
+    log.lines().rfind(|line| line.contains("\"op\":")).expect("a summary line").to_owned()
+}
+
+/// A line's bytes as most lines have them on AWS: with the end of the line, without a trace, which X-Ray keeps of few, and
+/// without what only the first line of an instance has.
+fn usual_bytes(line: &str) -> usize {
+    let parsed: Value = serde_json::from_str(line).unwrap();
+    let field = |name: &str| parsed.get(name).map_or(0, |value| format!(",\"{name}\":{value}").len());
+    line.len() + 1 - field("trace") - field("init_ms")
+}
+
+/// Makes each kind of call, and returns the bytes of its line.
+async fn bytes_of_lines() -> BTreeMap<&'static str, usize> {
+    let site = Site::with(&[PATIENT, ("METRICS_NAMESPACE", "boxoffice"), ("METRICS_SERVICE", "boxoffice")]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events").display().to_string();
+    let readers = [("sync-cache", vec![]), ("publish-events", vec![("EVENTS_FILE", file.as_str())])]
+        .map(|(name, variables)| (name, variables, engines::shared().dynamodb.stream(&site.world.table).unwrap()));
+    let mine = seats(1, 2);
+    let calls = [
+        ("get-seats, miss", look().query("consistent=true"), 200),
+        ("get-seats, hit", look(), 200),
+        ("reserve", reserve(&mine, Uuid::now_v7()), 201),
+        ("reserve, refused", reserve(&mine, Uuid::now_v7()), 409),
+        ("book", book(&seats(3, 4), Uuid::now_v7(), None), 201),
+    ];
+    // Fills the cache.
+    site.send(&look()).await;
+    let mut bytes = BTreeMap::new();
+    for (name, call, status) in calls {
+        let reply = site.send(&call).await;
+        assert_eq!(reply.status, status, "{name}: {}", reply.text);
+        bytes.insert(name, usual_bytes(&last_line(site.functions.of(&call))));
+    }
+    for (name, variables, mut reader) in readers {
+        let mut environment = site.world.environment(&Setup::with_cache(&site.valkey.url()));
+        environment.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let lambda = Lambda::start(&Function::of_checkout(name, environment).unwrap()).await.unwrap();
+        let invoke = async |event: Value| Ok(lambda.invoke(&event).await?.body()?.clone());
+        stream::drain(&mut reader, &Mapping::of_checkout(name).unwrap(), &invoke).await.unwrap();
+        bytes.insert(name, usual_bytes(&last_line(&lambda)));
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_summary_line_is_as_short_as_the_costs_say() {
+    let file = boxoffice_local::checkout::root().unwrap().join("infra/log_lines.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let budgets: BTreeMap<&str, u64> = file["bytes"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_u64().unwrap()))
+        .collect();
+    let bytes = bytes_of_lines().await;
+    assert_eq!(bytes.keys().collect::<Vec<_>>(), budgets.keys().collect::<Vec<_>>());
+    // Times have more digits or fewer from run to run. A further field takes at least ten bytes.
+    let is_close = |name: &str, bytes: usize| bytes.abs_diff(usize::try_from(budgets[name]).unwrap()) <= 9;
+    assert!(
+        bytes.iter().all(|(name, bytes)| is_close(name, *bytes)),
+        "infra/log_lines.json has {budgets:?}, and it is {bytes:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_network_is_logged_where_that_is_set() {
+    let site = Site::with(&[PATIENT, ("LOG_ADDRESSES", "none")]).await;
+    site.send(&look()).await;
+    let line: Value = serde_json::from_str(&last_line(&site.functions.get_seats)).unwrap();
+    assert!(line["net"].is_null() && line["caller"].is_string(), "{line}");
+}
+
+#[tokio::test]
+async fn a_line_leaves_out_what_is_zero_and_names_each_id_once() {
+    let site = Site::new().await;
+    for _ in 0..2 {
+        site.send(&look()).await;
+    }
+    let lines: Vec<Value> =
+        site.functions.get_seats.log().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let fields = |line: &Value| line.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let hit = [
+        "cache",
+        "caller",
+        "level",
+        "ms",
+        "net",
+        "op",
+        "redis",
+        "redis_ms",
+        "request_id",
+        "status",
+        "theater",
+        "timestamp",
+        "trace",
+    ];
+    let [first, second] = &lines[..] else { panic!("{lines:?}") };
+    assert!(first["init_ms"].as_f64() > Some(0.0) && first["dynamodb"].as_u64() > Some(0), "{first}");
+    let without_times = |line: &Value| fields(line).into_iter().filter(|field| field != "redis_ms").collect::<Vec<_>>();
+    assert_eq!(
+        without_times(second),
+        hit.iter().filter(|field| **field != "redis_ms").map(|field| (*field).to_owned()).collect::<Vec<_>>()
+    );
+    assert_eq!(second["op"], "getSeats");
 }

@@ -67,13 +67,13 @@ fn taken(seat: usize, reserved_until: Option<u64>) -> Answer {
 }
 
 fn is_right(calls: &[Record]) {
-    if let Err(stuck) = check(2, calls) {
+    if let Err(stuck) = check(2, None, calls) {
         panic!("{stuck}");
     }
 }
 
 fn is_wrong(calls: &[Record]) {
-    assert!(check(2, calls).is_err(), "{calls:#?}");
+    assert!(check(2, None, calls).is_err(), "{calls:#?}");
 }
 
 fn one() -> Uuid {
@@ -244,4 +244,41 @@ fn twenty_bookings_at_once_are_ordered_before_anybody_gets_tired() {
     is_wrong(&calls);
     let unknown: Vec<_> = (0..20).map(|n| unknown(book(n, 100 + n, A, id(u128::from(n)), Answer::Unknown))).collect();
     is_wrong(&[unknown, vec![look(200, 201, Seats(0), 0, 2)]].concat());
+}
+
+#[test]
+fn one_caller_never_has_more_reserved_than_the_limit() {
+    let history = |expires: u64, end: u64| {
+        [
+            reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false)),
+            at(expires, reserve(2, 3, B, id(2), reserved(id(2), end, false))),
+        ]
+    };
+    let (too_soon, in_time) = (history(NOW + 9, NOW + 19), history(NOW + 10, NOW + 20));
+    assert!(check(2, Some(1), &too_soon).is_err());
+    assert!(check(2, Some(2), &too_soon).is_ok());
+    assert!(check(2, Some(1), &in_time).is_ok());
+}
+
+#[test]
+fn an_extension_of_a_seat_that_was_counted_as_ended_counts_again() {
+    let extended = Answer::Extended { expires_at: NOW + 600, replayed: false };
+    let extend = Ask::Extend { seat: 0, reservation: id(1), key: 0, expires_in: 600 };
+    let history = [
+        reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false)),
+        at(NOW + 10, reserve(2, 3, B, id(2), reserved(id(2), NOW + 20, false))),
+        Record { carried_out: 1, ..call(4, 5, extend, extended) },
+    ];
+    assert!(check(2, Some(1), &history).is_err());
+    assert!(check(2, Some(2), &history).is_ok());
+}
+
+#[test]
+fn a_repeat_is_no_case_for_the_limit() {
+    let mut history = vec![reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false))];
+    history.push(reserve(2, 3, A, id(1), Answer::Limited));
+    assert!(check(2, Some(1), &history).is_err());
+    history[1] = reserve(2, 3, B, id(2), Answer::Limited);
+    assert!(check(2, Some(1), &history).is_ok());
+    assert!(check(2, None, &history).is_err());
 }

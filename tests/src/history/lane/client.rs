@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Stage;
 use crate::dynamodb_proxy::{DynamoDbProxy, Seen};
 use crate::history::faults;
-use crate::history::plan::Step;
+use crate::history::plan::{MOST_RESERVED, Plan, Step};
 use crate::history::record::{Answer, Ask, Record};
 use crate::history::seats::LABELS;
 use crate::redis_proxy::RedisProxy;
@@ -34,7 +34,8 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) async fn new(world: &World, lossy: bool) -> Self {
+    pub(super) async fn new(world: &World, plan: &Plan) -> Self {
+        let lossy = plan.lossy;
         let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
         let redis = if lossy { Some(RedisProxy::before(engines::shared().valkey.port()).await) } else { None };
         let cache = redis.as_ref().map_or(Setup::shared(), |redis| Setup::with_cache(&redis.url));
@@ -43,6 +44,7 @@ impl Client {
             cache_deadline: if lossy { LOSSY_DEADLINE } else { DEADLINE },
             attempt: Duration::from_millis(300),
             total: Duration::from_millis(900),
+            max_reserved_per_caller: MOST_RESERVED,
             ..cache
         };
         let clock = Clock::manual(START);
@@ -70,6 +72,8 @@ impl Client {
             ask => ask,
         };
         let call = call(&ask, &stage.theater);
+        // Each history is a caller of its own.
+        let call = if stage.plan.limited { call.signed_in(&stage.theater) } else { call };
         // What was left over from the call before, be it on its way, isn't this one's.
         self.dynamodb.take();
         step.faults.stage(&self.dynamodb, self.redis.as_ref()).await;

@@ -32,6 +32,10 @@ impl Answer {
                 Some(Self::Changed(Seats::read(named)?))
             }
             (Ask::Reserve { .. }, 409) if reply.code() == "reservation_released" => Some(Self::Released),
+            (Ask::Reserve { .. } | Ask::Extend { .. }, 409) if reply.code() == "reservation_limit" => {
+                let within = reply.body["reserved"].as_u64()? <= reply.body["limit"].as_u64()?;
+                within.then_some(Self::Limited)
+            }
             (Ask::Release { .. } | Ask::ReleaseAll { .. } | Ask::Cancel { .. }, 204) => Some(Self::Done),
             (Ask::Cancel { .. }, 404) if reply.code() == "booking_not_found" => Some(Self::NotFound),
             (Ask::Extend { seat, .. }, 200) => {

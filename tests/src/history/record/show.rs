@@ -49,6 +49,7 @@ impl fmt::Display for Answer {
                 write!(f, "409, {}", seats.iter().map(InTheWay::to_string).collect::<Vec<_>>().join(", "))
             }
             Self::Released => f.write_str("409, released"),
+            Self::Limited => f.write_str("409, limited"),
             Self::Changed(seats) => write!(f, "409, {seats} gone"),
             Self::IdReused => f.write_str("422"),
             Self::Cancelled => f.write_str("409, cancelled"),
