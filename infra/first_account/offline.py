@@ -29,6 +29,11 @@ def default(name):
     return _source()["Parameters"][name]["Default"]
 
 
+def parameters():
+    """Names of the template's parameters."""
+    return set(_source()["Parameters"])
+
+
 def rules():
     """The template's rules."""
     return _source().get("Rules", {})

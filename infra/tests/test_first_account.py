@@ -152,10 +152,10 @@ class Plan(unittest.TestCase):
 class OnASimulatedAccount(unittest.TestCase):
     def test_every_check_agrees_where_aws_does_as_expected(self):
         one, _, left = whole()
-        known = {"TableName", "ReleaseAlarms"} <= command_parameters()
         others = {name: (result.outcome, result.seen) for name, result in one.results.items() if result.outcome != AS_EXPECTED}
-        if known:
-            self.assertEqual(others, {})
+        if "TableName" not in offline.parameters():  # a template from before restored tables
+            others = {name: result for name, result in others.items() if name not in ("restored-stack", "own-table-again")}
+        self.assertEqual(others, {})
         self.assertEqual(set(one.results), {check.name for check in plan.CHECKS})
         self.assertEqual((left, one.aws.left(), one.run.state.things), ([], [], []))
 
@@ -229,10 +229,6 @@ class OnASimulatedAccount(unittest.TestCase):
 
 def refuse_import(**_):
     raise Failure("BadRequestException", "flows is missing")
-
-
-def command_parameters():
-    return set(re.findall(r"(?m)^  (\w+):$", (ROOT / "infra/template.yaml").read_text().split("Parameters:\n", 2)[-1].split("\nRules:")[0]))
 
 
 class Removal(unittest.TestCase):
@@ -426,8 +422,6 @@ class Guard(unittest.TestCase):
         one, _, _ = whole()
         sent = {f"{service}:{operation}" for service, operation, _ in one.calls}
         only_in_trouble = {name for name in WRITES if name.startswith("ec2:")} | {"cloudformation:CancelUpdateStack"}
-        if not {"TableName", "ReleaseAlarms"} <= command_parameters():
-            only_in_trouble |= {"cloudwatch:SetAlarmState"}
         self.assertEqual(set(WRITES) - sent, only_in_trouble)
 
 
