@@ -14,7 +14,7 @@ BINARIES = $(TARGET)/debug
 export STARTED := $(shell date +%s)
 step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
-.PHONY: help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test restore-test load sbom clean-data
+.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test restore-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -46,6 +46,8 @@ help:
 	@echo 'make logs STACK=name'
 	@echo '                  lines of all functions and of the API (FUNCTION=book only one, SINCE=2h, FOLLOW=1 until Ctrl-C,'
 	@echo '                  RAW=1 every line as it is)'
+	@echo 'make first-account  tries on your AWS account what no test without one can show, and removes everything it made;'
+	@echo '                  an hour, less than a dollar (infra/README.md; ARGS=--list, ARGS=--dry-run)'
 	@echo 'make undeploy STACK=name'
 	@echo '                  deletes a stack but its table (YES=1 asks nothing, CONFIRM=yes: and the table is no longer protected)'
 	@echo 'make load FILE=theaters.json TABLE=name'
@@ -170,6 +172,10 @@ logs:
 	@python3 local/install_tools.py check
 	@infra/python infra/stack.py logs --stack $(call quoted,$(STACK)) $(call flag,--region,REGION) $(call flag,--config,CONFIG) \
 		$(call flag,--function,FUNCTION) $(call flag,--since,SINCE) $(call switch,--follow,FOLLOW) $(call switch,--raw,RAW)
+
+first-account:
+	@python3 local/install_tools.py run check
+	@infra/first-account $(ARGS)
 
 sbom:
 	@infra/sbom

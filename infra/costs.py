@@ -43,7 +43,7 @@ SECONDS = {"hit": 0.005, "miss": 0.015, "reserve": 0.02, "book": 0.02, "batch": 
 ACCESS_VALUES = {
     "requestId": "LrZ3ggX8joEEPVw=", "requestTime": "30/Nov/2026:15:32:07 +0000", "routeKey": "GET /theaters/{theaterId}/seats",
     "status": "200", "integration.requestId": "b3609307-da3e-4bd8-87ea-c54135553a98", "error.responseType": "-", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
-    "integrationErrorMessage": "-", "error.message": "-",
+    "error.responseType": "-",
 }
 
 

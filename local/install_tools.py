@@ -5,7 +5,7 @@
     install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
     install_tools.py contract the linters of docs/openapi.yaml, and what generates and compiles clients from it: Node.js, Redocly,
-                              Spectral, three generators. It needs a JDK
+                              Spectral, three generators. `infra/check` uses two of them, and a simulator of IAM. It needs a JDK
     install_tools.py budgets  and valgrind, which counts instructions; where it can't be had, they aren't counted
     install_tools.py deploy   what `make deploy-test` needs besides run and check: ministack, an emulator of AWS, with boto3
     install_tools.py bench    what the Python reference of `make bench` is made of (bench/python)

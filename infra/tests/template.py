@@ -93,6 +93,8 @@ class Stack:
             return str(one) == str(other)
         if function == "Fn::Contains":
             return self.resolve(argument[1]) in self.resolve(argument[0])
+        if function == "Fn::EachMemberEquals":
+            return all(member == self.resolve(argument[1]) for member in self.resolve(argument[0]))
         return {
             "Fn::Not": lambda: not self.holds(argument[0]),
             "Fn::And": lambda: all(self.holds(part) for part in argument),

@@ -1,6 +1,8 @@
 """The API: its routes, who has to sign in, how often may be called, from which pages and under which name."""
 
 import itertools
+import json
+import re
 import unittest
 
 from combinations import DOMAIN, TOKENS
@@ -31,6 +33,13 @@ class Routes(unittest.TestCase):
         self.assertTrue(all("x-amazon-apigateway-integration" in method for method in made.values()))
 
 
+    def test_each_path_parameter_has_a_type(self):
+        for (method, path), operation in routes(stack()).items():
+            typed = {parameter["name"]: parameter for parameter in operation.get("parameters", [])}
+            self.assertEqual(set(typed), set(re.findall(r"{(\w+)}", path)), (method, path))
+            self.assertTrue(all(parameter["schema"] == {"type": "string"} for parameter in typed.values()), (method, path))
+
+
 class SigningIn(unittest.TestCase):
     def test_without_an_issuer_nobody_is_asked(self):
         made = stack()
@@ -56,6 +65,11 @@ class SigningIn(unittest.TestCase):
         expected = {"issuer": TOKENS["JwtIssuer"], "audience": ["web", "app"]}
         self.assertEqual(authorizer["jwtConfiguration"], expected)
 
+    def test_an_import_that_may_leave_the_authorizer_out_fails(self):
+        self.assertEqual(schemes(stack(**TOKENS))["Tokens"]["flows"], {})
+        self.assertEqual(stack(**TOKENS).properties("HttpApi")["FailOnWarnings"], True)
+        self.assertEqual(stack().properties("HttpApi")["FailOnWarnings"], False)
+
 
 class Rates(unittest.TestCase):
     def test_looks_are_throttled_apart_from_everything_else(self):
@@ -64,6 +78,11 @@ class Rates(unittest.TestCase):
         self.assertEqual(settings["DefaultRouteSettings"], {"ThrottlingRateLimit": "1", "ThrottlingBurstLimit": "2"})
         of_looks = {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "8"}
         self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_looks for method, path in LOOKS | OPEN})
+
+    def test_the_defaults_together_are_within_the_smallest_quota_of_a_region(self):
+        values = {name: int(stack().values[name]) for name in ["ReadRate", "ReadBurst", "WriteRate", "WriteBurst"]}
+        self.assertLessEqual(values["ReadRate"] + values["WriteRate"], 2500)
+        self.assertLessEqual(values["ReadBurst"] + values["WriteBurst"], 1250)
 
     def test_each_caller_has_limits_of_their_own_where_they_are_set(self):
         variables = stack(LooksPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
@@ -99,7 +118,39 @@ class Pages(unittest.TestCase):
         self.assertNotIn("allowCredentials", cors)
 
 
+class AccessLog(unittest.TestCase):
+    # Their values hold no quote and no backslash: ids, numbers, times, and names that the API's definition or AWS fixes.
+    SAFE = {"requestId", "requestTime", "routeKey", "status", "responseLength", "responseLatency", "integrationLatency",
+            "integrationStatus", "error.responseType"}
+
+    def test_each_line_is_json_whatever_happened(self):
+        (stage,) = stack().of_type("AWS::ApiGatewayV2::Stage").values()
+        line = stage["Properties"]["AccessLogSettings"]["Format"]
+        self.assertLessEqual(set(re.findall(r"\$context\.([A-Za-z.]+)", line)), self.SAFE)
+        # What isn't there is a hyphen.
+        self.assertIn("routeKey", json.loads(re.sub(r"\$context\.[A-Za-z.]+", "-", line)))
+
+
 class Name(unittest.TestCase):
+    def test_the_functions_know_the_path_of_the_stage_and_of_the_mapping(self):
+        made = stack(**DOMAIN)
+        (stage,) = made.of_type("AWS::ApiGatewayV2::Stage").values()
+        mapping = made.properties("DomainMapping")["ApiMappingKey"]
+        for name in made.of_type("AWS::Lambda::Function"):
+            base = made.variables(name).get("BASE_PATH", f"/{mapping}")  # a function without routes may have none
+            self.assertEqual(base, f"/{mapping}", name)
+            self.assertEqual(base, f"/{stage['Properties']['StageName']}", name)
+        self.assertEqual(made.variables("GetSeatsFunction")["BASE_PATH"], "/v1")
+
+    def test_the_default_address_stays_open_unless_it_is_closed(self):
+        closed = stack(**DOMAIN, DisableExecuteApiEndpoint="true")
+        for made, is_closed in [(stack(), False), (stack(**DOMAIN), False), (closed, True)]:
+            (server,) = made.properties("HttpApi")["Body"]["servers"]
+            configuration = server["x-amazon-apigateway-endpoint-configuration"]
+            self.assertEqual(configuration, {"disableExecuteApiEndpoint": is_closed})
+        self.assertEqual(closed.outputs["ApiUrl"]["Value"], "https://api.example.com/v1")
+        self.assertIn("execute-api", str(stack(**DOMAIN).outputs["ApiUrl"]["Value"]))
+
     def test_a_name_of_ones_own_leads_to_the_stage_under_the_same_paths(self):
         made = stack(**DOMAIN)
         mapping = made.properties("DomainMapping")

@@ -2,9 +2,10 @@
 
 import re
 import unittest
+from unittest.mock import patch
 
 from combinations import CACHES
-from template import ROOT, stack
+from template import PSEUDO, ROOT, Stack, stack, transform
 from valkey import Refused, Valkey, available
 
 NAME = "boxoffice-0a1b2c3d"
@@ -33,6 +34,12 @@ class Told(unittest.TestCase):
         for parameters in CACHES:
             trusted = stack(**parameters).variables("GetSeatsFunction")["TRUSTED_AUTHORITIES"]
             self.assertEqual(trusted, "system" if parameters["Cache"] == "own" else "amazon")
+
+    def test_in_other_partitions_the_authorities_of_the_system_vouch(self):
+        for partition, trusted in [("aws", "amazon"), ("aws-us-gov", "amazon"), ("aws-cn", "system"), ("aws-eusc", "system")]:
+            with patch.dict(PSEUDO, {"AWS::Partition": partition}):
+                made = Stack(transform(), {})
+            self.assertEqual(made.variables("GetSeatsFunction")["TRUSTED_AUTHORITIES"], trusted)
 
     def test_of_none_whatever_url_is_left_over(self):
         self.assertEqual(told(stack(Cache="none", CacheUrl="redis://c:1")), ["", "false", "", "", ""])

@@ -1,9 +1,13 @@
 """Parameters: what they refuse, what is set aside by them, and that a change of one reaches the running version."""
 
+import copy
 import unittest
+from unittest.mock import patch
 
+from cfnlint.helpers import REGIONS
 from combinations import DOMAIN, RESTORED, TOKENS, all_combinations
-from template import ROOT, leads_to, references, source, stack, transform
+from registry import schema
+from template import PSEUDO, ROOT, leads_to, references, source, stack, transform
 
 PATHS = ["GetSeats", "Reserve", "Book"]
 
@@ -24,10 +28,31 @@ class Refused(unittest.TestCase):
             ({"MonthlyBudget": 10}, "AlarmEmail"),
             ({"TableName": "restored"}, "TableStreamArn"),
             ({"TableStreamArn": RESTORED["TableStreamArn"]}, "TableName"),
+            ({"WarmReadUnits": 12000}, "WarmWriteUnits"),
+            ({"WarmWriteUnits": 4000}, "WarmReadUnits"),
+            ({"DisableExecuteApiEndpoint": "true"}, "DomainName"),
         ]:
             with self.subTest(**parameters):
                 (refusal,) = stack(**parameters).refusals()
                 self.assertRegex(refusal, f"needs {wanting}$")
+
+    def test_an_empty_list_is_refused_as_empty_however_it_is_seen(self):
+        """CloudFormation doesn't say whether a rule sees an empty CommaDelimitedList as [''] or as []."""
+        for parameters in [{"JwtIssuer": TOKENS["JwtIssuer"]}, {"VpcId": "vpc-1"}, {"SecurityGroupIds": "sg-1"}, TOKENS, {}]:
+            made = stack(**parameters)
+            seen = copy.copy(made)
+            seen.values = {name: [] if value == [""] else value for name, value in made.values.items()}
+            self.assertNotEqual(seen.values, made.values)
+            self.assertEqual(seen.refusals(), made.refusals(), parameters)
+
+    def test_a_budget_is_refused_exactly_where_cloudformation_has_none(self):
+        there = {region: schema(region, "AWS::Budgets::Budget") is not None for region in REGIONS}
+        allowed = {region for region, has in there.items() if has}
+        self.assertTrue(allowed and set(REGIONS) - allowed)
+        for region in REGIONS:
+            with patch.dict(PSEUDO, {"AWS::Region": region}):
+                refusals = stack(MonthlyBudget=10, AlarmEmail="on-call@example.com").refusals()
+            self.assertEqual(refusals == [], there[region], region)
 
     def test_every_parameter_says_what_it_is_and_the_console_shows_it_in_a_group(self):
         template = source()

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::engine::{DynamoDb, REGION, Valkey};
+use crate::gateway::routes::STAGE;
 use crate::template;
 
 /// An empty DynamoDB and an empty Valkey. Several tests may share one, each with its own table and cache keys; dropping
@@ -50,6 +51,7 @@ pub fn environment(table: &str, endpoint: &str, cache_url: &str) -> Vec<(String,
         ("TABLE_NAME", table),
         ("CACHE_URL", cache_url),
         ("LOG_LEVEL", "info"),
+        ("BASE_PATH", STAGE),
         ("GLIBC_TUNABLES", GLIBC_TUNABLES),
         ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
         ("AWS_REGION", REGION),

@@ -4,7 +4,11 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use boxoffice::events::Event;
@@ -18,6 +22,10 @@ const SOURCE: &str = "boxoffice";
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
 const MOST_AT_ONCE: usize = 10;
+/// Time limit of one attempt of a call. A call that fails is repeated with its batch, so it has few attempts.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// Attempts of one call.
+const ATTEMPTS: u32 = 2;
 /// The longest that SQS holds a message back, in seconds.
 const LONGEST_DELAY: u64 = 900;
 
@@ -81,6 +89,18 @@ impl Outlet {
         let mut wake_ups = events.as_os_str().to_owned();
         wake_ups.push(".wake-ups");
         Self::Files { events: events.to_path_buf(), wake_ups: wake_ups.into() }
+    }
+
+    /// Returns an outlet to an event bus and a queue, with clients for them.
+    pub fn aws(sdk: &SdkConfig, bus_name: String, queue_url: String, resource: Option<String>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let sdk = sdk.to_builder().retry_config(retries).timeout_config(timeouts).build();
+        let (bus, queue) = (aws_sdk_eventbridge::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
+        Self::Aws { bus, bus_name, resource, queue, queue_url }
     }
 
     /// Publishes events in their order. When it fails, those before the number that comes back were taken; some after it may

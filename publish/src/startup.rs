@@ -1,10 +1,7 @@
 //! Start-up: from configuration to a publisher.
 
 use std::path::Path;
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use boxoffice::aws::{AwsConfig, sdk};
 use boxoffice::clock::Clock;
 use boxoffice::config::{Config, ConfigError, EventsConfig};
@@ -13,10 +10,6 @@ use tokio::time::Instant;
 
 use crate::handler::Publisher;
 use crate::outlet::Outlet;
-
-/// How long one attempt may take. What fails comes again with its batch, so there are few.
-const ATTEMPT: Duration = Duration::from_secs(2);
-const ATTEMPTS: u32 = 2;
 
 /// Why it doesn't start.
 #[derive(Debug, thiserror::Error)]
@@ -52,21 +45,7 @@ fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher 
     let sdk = sdk(aws);
     let outlet = match events {
         EventsConfig::File(file) => Outlet::files(Path::new(&file)),
-        EventsConfig::Aws { bus_name, queue_url, resource } => {
-            let timeouts = TimeoutConfig::builder()
-                .operation_attempt_timeout(ATTEMPT)
-                .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
-                .build();
-            let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-            let sdk = sdk.to_builder().retry_config(retries).timeout_config(timeouts).build();
-            Outlet::Aws {
-                bus: aws_sdk_eventbridge::Client::new(&sdk),
-                bus_name,
-                resource,
-                queue: aws_sdk_sqs::Client::new(&sdk),
-                queue_url,
-            }
-        }
+        EventsConfig::Aws { bus_name, queue_url, resource } => Outlet::aws(&sdk, bus_name, queue_url, resource),
     };
     let store = store(config, &sdk, Clock::System);
     Publisher::new(store, Clock::System, outlet)

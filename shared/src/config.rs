@@ -13,7 +13,7 @@ use crate::rules::caller::LogKey;
 use crate::rules::limits::{Limit, Limits};
 use crate::rules::names::TheaterId;
 use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
-use crate::usecases::{Administrators, Terms};
+use crate::usecases::{Administrators, BasePath, Terms};
 
 pub use events::EventsConfig;
 
@@ -38,7 +38,8 @@ pub struct Config {
     pub warm_theaters: Vec<TheaterId>,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`,
     /// `MAX_RESERVED_PER_CALLER`, `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`,
-    /// `AUTHORIZER`, `LOG_KEY`, `LOG_ADDRESSES`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`
+    /// `AUTHORIZER`, `LOG_KEY`, `LOG_ADDRESSES`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`, `WRITES_BURST`, `TRUSTED_PROXIES`,
+    /// `BASE_PATH`
     pub terms: Terms,
 }
 
@@ -97,6 +98,7 @@ impl Config {
                 trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MOST_PROXIES)?,
                 has_authorizer: env.flag("AUTHORIZER")?,
                 log_key: env.log_key(),
+                base_path: env.base_path()?,
                 logs_networks: env.logs_networks()?,
             },
         })
@@ -235,6 +237,15 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
     fn log_key(&self) -> LogKey {
         let secret = self.text("LOG_KEY").or_else(|| self.text("TABLE_NAME")).unwrap_or_default();
         LogKey::new(secret.as_bytes())
+    }
+
+    fn base_path(&self) -> Result<BasePath, ConfigError> {
+        let Some(text) = self.text("BASE_PATH") else { return Ok(BasePath::default()) };
+        BasePath::parse(&text).ok_or_else(|| {
+            let most = BasePath::MOST;
+            let expected = "expected / or a path such as /v1: no slash at its end, only letters, digits and - . _ ~ between slashes";
+            error("BASE_PATH", format!("{expected}, at most {most} characters; got {text:?}"))
+        })
     }
 
     /// Returns `true` if log lines hold the network of a caller's address.

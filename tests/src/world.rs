@@ -19,7 +19,7 @@ use boxoffice::rules::time::EpochMillis;
 use boxoffice::startup;
 use boxoffice::store::Store;
 use boxoffice::tally::Tally;
-use boxoffice::usecases::{Administrators, BoxOffice, Expected, Terms};
+use boxoffice::usecases::{Administrators, BasePath, BoxOffice, Expected, Terms};
 use boxoffice_local::template::TableDefinition;
 use uuid::Uuid;
 
@@ -203,7 +203,7 @@ impl World {
 
     /// A store on the table by itself, that gets there another way.
     pub async fn store_on(&self, setup: &Setup, clock: Clock) -> Store {
-        startup::store(&config(setup, &self.table, &self.prefix), &sdk(setup), clock)
+        startup::store(&config(setup, &self.table, &self.prefix), &sdk(dynamodb(setup)), clock)
     }
 
     /// The cache by itself.
@@ -339,15 +339,21 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             shortest_reservation: setup.shortest_reservation,
             has_authorizer: setup.has_authorizer,
             log_key: LogKey::new(b"a secret of the tests"),
+            base_path: BasePath::default(),
             logs_networks: true,
         },
     }
 }
 
-fn sdk(setup: &Setup) -> SdkConfig {
+fn dynamodb(setup: &Setup) -> Endpoints {
+    Endpoints { dynamodb: Some(setup.dynamodb.clone()), ..Endpoints::default() }
+}
+
+/// Returns the configuration of clients that call these endpoints.
+pub fn sdk(endpoints: Endpoints) -> SdkConfig {
     let aws = AwsConfig {
         region: boxoffice_local::engine::REGION.to_owned(),
-        endpoints: Endpoints { dynamodb: Some(setup.dynamodb.clone()), ..Endpoints::default() },
+        endpoints,
         use_fips: false,
         use_dual_stack: false,
         authorities: Authorities::Amazon,
@@ -357,5 +363,5 @@ fn sdk(setup: &Setup) -> SdkConfig {
 }
 
 async fn open(setup: &Setup, table: &str, prefix: &str, clock: Clock) -> BoxOffice {
-    startup::connect(config(setup, table, prefix), &sdk(setup), clock).await.expect("a box office")
+    startup::connect(config(setup, table, prefix), &sdk(dynamodb(setup)), clock).await.expect("a box office")
 }

@@ -19,7 +19,7 @@ mod answer;
 pub mod cors;
 mod event;
 mod functions;
-mod routes;
+pub(crate) mod routes;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use crate::workspace::{Target, Workspace};
 
 /// The stage, with which every path begins.
-const STAGE: &str = "/v1";
+pub(crate) const STAGE: &str = "/v1";
 
 /// Routes that everybody may call: reading theaters and their seats, and what errors mean.
 const PUBLIC: [&str; 5] = [

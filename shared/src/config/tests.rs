@@ -23,6 +23,18 @@ fn only_the_table_is_needed() {
 }
 
 #[test]
+fn the_base_path_is_v1_unless_it_is_set() {
+    let base = |given: &[(&str, &str)]| {
+        let variables = [&[("TABLE_NAME", "t")], given].concat();
+        read(&variables).unwrap().terms.base_path.as_str().to_owned()
+    };
+    assert_eq!(base(&[]), "/v1");
+    assert_eq!(base(&[("BASE_PATH", "")]), "/v1");
+    assert_eq!(base(&[("BASE_PATH", "/")]), "");
+    assert_eq!(base(&[("BASE_PATH", "/box/office-2")]), "/box/office-2");
+}
+
+#[test]
 fn limits_are_off_at_0_and_have_a_quarter_of_a_minute_as_their_burst_unless_it_is_said() {
     let limits = |variables: &[(&str, &str)]| {
         let given = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache")].into_iter();
@@ -63,6 +75,11 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         ("LOOKS_PER_MINUTE", "60001", "0 to 60000"),
         ("WRITES_PER_MINUTE", "-1", "0 to 60000"),
         ("TRUSTED_PROXIES", "11", "0 to 10"),
+        ("BASE_PATH", "v1", "a path such as /v1"),
+        ("BASE_PATH", "/v1/", "no slash at its end"),
+        ("BASE_PATH", "//host", "a path such as /v1"),
+        ("BASE_PATH", "/a b", "a path such as /v1"),
+        ("BASE_PATH", "/a/../b", "a path such as /v1"),
     ] {
         let good = [("TABLE_NAME", "t"), ("CACHE_URL", "rediss://cache")];
         let mut variables = vec![(variable, value)];

@@ -9,29 +9,37 @@ use super::Outcome;
 use super::codes::Code;
 use super::routes::Route;
 use crate::rules::names::{BookingId, ReservationId, TheaterId};
+use crate::usecases::BasePath;
 
 /// The address of a request, as far as its answer refers to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address<'r> {
     request: &'r Request,
-    /// The part of the path before the route's own: the stage.
-    base: &'r str,
+    /// The path before the route's own. It is a setting, because events under a custom domain may leave it out.
+    base: &'r BasePath,
+    /// The part of the event's path that the route describes, unless the path has another shape.
+    own: Option<&'r str>,
 }
 
 impl<'r> Address<'r> {
     /// Returns the address of a request that takes a route.
-    pub(super) fn of(request: &'r Request, route: &Route) -> Self {
+    ///
+    /// API Gateway may or may not put the stage or the mapping before the route's path, so the parts are counted from the end.
+    pub(super) fn of(request: &'r Request, route: &Route, base: &'r BasePath) -> Self {
         let path = request.raw_http_path();
-        let own = route.path().matches('/').count();
-        let begin = path.rmatch_indices('/').nth(own.saturating_sub(1)).map(|(begin, _)| begin);
+        let parts = route.path().matches('/').count();
+        let begin = path.rmatch_indices('/').nth(parts.saturating_sub(1)).map(|(begin, _)| begin);
         let first = route.path().split('/').nth(1).unwrap_or_default();
         let fits = |begin: &usize| path[begin + 1..].split('/').next() == Some(first);
-        Self { request, base: begin.filter(fits).map_or("", |begin| &path[..begin]) }
+        Self { request, base, own: begin.filter(fits).map(|begin| &path[begin..]) }
     }
 
-    /// Returns the path, which is a valid URI reference.
-    pub(super) fn path(&self) -> &'r str {
-        self.request.raw_http_path()
+    /// Returns the path as the client sent it, which is a valid URI reference.
+    pub(super) fn path(&self) -> String {
+        match self.own {
+            Some(own) => format!("{}{own}", self.base.as_str()),
+            None => self.request.raw_http_path().to_owned(),
+        }
     }
 
     /// Returns the address of the page that explains an error.
@@ -39,7 +47,7 @@ impl<'r> Address<'r> {
     /// The host is the one that API Gateway says it served, never a header that the caller chooses. Without it the address is
     /// relative to the request's own.
     pub(super) fn of_error(&self, code: Code) -> String {
-        let path = format!("{}/errors/{}", self.base, code.as_str());
+        let path = format!("{}/errors/{}", self.base.as_str(), code.as_str());
         match self.host() {
             Some(host) => format!("{}://{host}{path}", self.scheme()),
             None => path,
@@ -71,16 +79,16 @@ pub(super) struct Links {
 }
 
 impl Links {
-    /// Links to a theater's resources, under the same stage as a request.
+    /// Links to a theater's resources.
     pub(super) fn of(address: &Address<'_>, theater: &TheaterId) -> Self {
         // A theater id holds nothing that would have to be encoded in a path.
-        Self { theater: format!("{}/theaters/{theater}", address.base), links: Vec::new() }
+        Self { theater: format!("{}/theaters/{theater}", address.base.as_str()), links: Vec::new() }
     }
 
     /// A link from a part of the list of theaters to the next one.
     pub(super) fn list(address: &Address<'_>, next: Option<&str>, limit: usize) -> Self {
-        let path = address.path();
-        let links = next.map(|after| format!("<{path}?limit={limit}&after={after}>; rel=\"next\""));
+        let base = address.base.as_str();
+        let links = next.map(|after| format!("<{base}/theaters?limit={limit}&after={after}>; rel=\"next\""));
         Self { theater: String::new(), links: links.into_iter().collect() }
     }
 
@@ -136,5 +144,33 @@ impl Links {
             }
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::routes::ROUTES;
+
+    #[test]
+    fn addresses_begin_with_the_base_path_and_not_with_the_events() {
+        for base in ["/", "/v1", "/box/office"].map(|base| BasePath::parse(base).unwrap()) {
+            for (route, before) in ROUTES.iter().flat_map(|route| ["", "/v1", "/other/mapping"].map(|it| (route, it))) {
+                let own = route.path().replace(['{', '}'], "");
+                let request = Request::default().with_raw_http_path(format!("{before}{own}"));
+                let address = Address::of(&request, route, &base);
+                assert_eq!(address.path(), format!("{}{own}", base.as_str()));
+                assert_eq!(address.of_error(Code::Internal), format!("{}/errors/internal", base.as_str()));
+                let theater = TheaterId::parse("1").unwrap();
+                assert_eq!(Links::of(&address, &theater).theater(), format!("{}/theaters/1", base.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_of_another_shape_stays_as_it_is() {
+        let request = Request::default().with_raw_http_path("/a/b/c");
+        let (route, base) = (&ROUTES[0], BasePath::default());
+        assert_eq!(Address::of(&request, route, &base).path(), "/a/b/c");
     }
 }

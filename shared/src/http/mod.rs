@@ -107,7 +107,8 @@ async fn answer(
         let started = Instant::now();
         let route = Route::find(function, request);
         let tally = Tally::drawing_on(limits::budget(office, route, request));
-        let context = Context { office, request, route, address: Address::of(request, route), tally: &tally };
+        let context =
+            Context { office, request, route, address: Address::of(request, route, office.base_path()), tally: &tally };
         // Boxed: its type is deep, and the compiler follows it only so far.
         let (mut outcome, code) = match Box::pin(handler(&context)).await {
             Ok(outcome) => (outcome, None),

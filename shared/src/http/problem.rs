@@ -95,7 +95,7 @@ struct Details<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
-    instance: &'a str,
+    instance: String,
     code: &'a str,
     request_id: &'a str,
     #[serde(flatten)]

@@ -254,6 +254,11 @@ impl Booker<'_> {
             if matches!(others.first(), Some(Verdict::Refused(_))) {
                 return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
             }
+            // As long as it isn't known whether the record has changed, the reservation may have been released, and lost no seat.
+            if matches!(others.first(), Some(Verdict::Trouble(_))) {
+                let trouble = Refusal::first_trouble(others);
+                return Ok(trouble.map_or(Settled::StampRaised, Settled::Trouble));
+            }
             let lost = findings.not_under_ours();
             if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {
                 return Ok(Settled::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
@@ -320,8 +325,8 @@ impl Booker<'_> {
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
         let mut found = self.store.last_look(&keys, tally).await?.into_iter().map(Verdict::Refused);
         let booking = found.next();
-        // What else the transaction demands isn't judged: whether it held then is not known.
-        let others = (0..self.others()).map(|_| Verdict::Passed);
+        // What else the transaction demands wasn't read. A batch isn't one instant, so it would decide nothing.
+        let others = (0..self.others()).map(|_| Verdict::Trouble(Trouble::Contention("not read".to_owned())));
         let verdicts = booking.into_iter().chain(others).chain(found).collect();
         match self.settle(verdicts, attempts).ok()? {
             Settled::Outcome(outcome) => Some(outcome),

@@ -108,6 +108,11 @@ impl Change {
         }
     }
 
+    /// Never holds. The refusal brings back what stands under the seat.
+    pub(super) fn show() -> Self {
+        Self { update: None, condition: "#status = :nothing".to_owned(), values: values([(":nothing", s("nothing"))]) }
+    }
+
     /// Lets a seat that is reserved under this reservation end later.
     ///
     /// Once carried out its own condition no longer holds, because the end is another one. The record of the

@@ -179,6 +179,12 @@ impl Record {
         self.seats.iter().filter(|seat| seat.runs(now)).map(|seat| seat.expires_at).min()
     }
 
+    /// Returns true while a seat is reserved, as far as the record knows. A booking that names seats isn't in the record.
+    pub(super) fn gave(&self, seat: &SeatLabel, now: EpochMillis) -> bool {
+        let now = self.judged_at(now);
+        self.seats.iter().any(|had| had.seat == *seat && had.runs(now))
+    }
+
     pub(super) fn choice(&self, id: Uuid) -> Option<&Choice> {
         self.choices.iter().find(|choice| choice.id == id)
     }

@@ -209,6 +209,7 @@ impl Reserving<'_> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
         let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
             Some(held) => Change::still_held(reservation, held.slot.changed_at, self.now),
+            None if self.was_given(seat) => Change::show(),
             None => {
                 let token = self.request_token;
                 Change::reserve((reservation, owner), token, self.expires_at, self.stamp, self.now)
@@ -218,6 +219,13 @@ impl Reserving<'_> {
         let changes =
             seats.seats().iter().map(|seat| change(seat).in_transaction(table, seat_key(theater, &seat.label)));
         self.store.transact(self.record_and_allowance().chain(changes).collect(), self.token, attempts).await
+    }
+
+    /// Returns true if the record has the seat as reserved, and its item hasn't been seen to say so.
+    ///
+    /// The seat may have been booked by its name and be free again after a cancellation. Then it doesn't return.
+    fn was_given(&self, seat: &SelectedSeat) -> bool {
+        !self.held.contains_key(&seat.position) && self.record.gave(&seat.label, self.now)
     }
 
     /// Builds what is written before the seats.
@@ -255,6 +263,11 @@ impl Reserving<'_> {
         let mut others = verdicts.into_iter();
         let record = others.next();
         let allowance = self.request.allowance.and_then(|_| others.next());
+        // A record that has changed says nothing about what the attempt found under the seats.
+        let shown = match record {
+            Some(Verdict::Passed) => self.request.seats.seats().iter().filter(|seat| self.was_given(seat)).collect(),
+            _ => Vec::new(),
+        };
         if let Some(Verdict::Refused(item)) = &record {
             self.learn_record(item.as_ref()).map_err(|error| attempts.failure(error))?;
             if let Some(outcome) = self.judge_record() {
@@ -263,7 +276,7 @@ impl Reserving<'_> {
         }
         let findings = self.read(seats).map_err(|error| attempts.failure(error))?;
         if !attempts.worth_knowing_all(&findings)
-            && let Some(outcome) = self.settle(&findings, attempts.unknown)
+            && let Some(outcome) = self.settle(&findings, &shown, attempts.unknown)
         {
             return Ok(Judged::Outcome(outcome));
         }
@@ -318,8 +331,9 @@ impl Reserving<'_> {
         Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)
     }
 
-    /// Decides by the seats that stood in the way, or notes what they show.
-    fn settle(&mut self, findings: &Findings, unknown: bool) -> Option<ReserveOutcome> {
+    /// Decides by the seats that stood in the way, or notes what they show. Those that were only `shown` belong to the
+    /// reservation by its record.
+    fn settle(&mut self, findings: &Findings, shown: &[&SelectedSeat], unknown: bool) -> Option<ReserveOutcome> {
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() {
             return Some(ReserveOutcome::Refused(conflicts, findings.learned()));
@@ -346,6 +360,12 @@ impl Reserving<'_> {
         if all_held {
             return Some(self.already_held());
         }
+        let gone =
+            findings.found.iter().filter(|found| found.standing == Standing::Open && shown.contains(&&found.seat));
+        let gone: Vec<_> = gone.map(|found| found.seat.label.clone()).collect();
+        if !gone.is_empty() {
+            return Some(ReserveOutcome::Released(gone));
+        }
         if findings.found.iter().any(|found| found.standing == Standing::Open) {
             self.stamp = findings.stamp_above(self.stamp);
         }
@@ -363,7 +383,7 @@ impl Reserving<'_> {
             return Some(outcome);
         }
         let findings = self.read(found.map(Verdict::Refused).collect()).ok()?;
-        self.settle(&findings, attempts.unknown)
+        self.settle(&findings, &[], attempts.unknown)
     }
 
     fn reserved(&self) -> ReserveOutcome {

@@ -101,6 +101,40 @@ pub struct Terms {
     pub log_key: LogKey,
     /// Log lines hold the network that a caller's address belongs to.
     pub logs_networks: bool,
+    /// The path under which clients reach the API.
+    pub base_path: BasePath,
+}
+
+/// The path before every route, as clients see it: empty, or a path without a slash at its end, such as `/v1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BasePath(String);
+
+impl BasePath {
+    /// The longest path that is accepted.
+    pub const MOST: usize = 128;
+
+    /// Parses a path such as `/v1` or `/box/office`. `/` is the root.
+    ///
+    /// Each part holds only characters that stand for themselves in a URI (RFC 3986, 2.3).
+    pub fn parse(text: &str) -> Option<Self> {
+        let may = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+        let is_part = |part: &str| !part.is_empty() && part != "." && part != ".." && part.bytes().all(may);
+        let parts = text.strip_prefix('/')?;
+        let fits = text.len() <= Self::MOST && (parts.is_empty() || parts.split('/').all(is_part));
+        fits.then(|| Self(if parts.is_empty() { String::new() } else { text.to_owned() }))
+    }
+
+    /// Returns the path, to which a route's own is appended.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for BasePath {
+    /// Returns the path of the template's stage and API mapping.
+    fn default() -> Self {
+        Self("/v1".to_owned())
+    }
 }
 
 /// Who may change theaters.
@@ -161,6 +195,11 @@ impl BoxOffice {
     /// Returns `true` if callers can sign in.
     pub fn has_authorizer(&self) -> bool {
         self.terms.has_authorizer
+    }
+
+    /// Returns the path under which clients reach the API.
+    pub fn base_path(&self) -> &BasePath {
+        &self.terms.base_path
     }
 
     /// Returns the key by which log lines name callers.

@@ -83,8 +83,8 @@ impl Theater {
                 self.reserved(index, call, *expires_at, *replayed)
             }
             (Ask::Reserve { seats, .. }, Answer::Released) => {
-                let spent = self.reservation(own_id(index, call)).is_spent_for(*seats);
-                spent.then(same)
+                let refused = self.is_spent_for(*seats, index, call);
+                refused.then(same)
             }
             (Ask::Book { .. } | Ask::BookWhole { .. }, Answer::Booked { seats, booked_at, replayed, .. }) => {
                 self.booked(index, call, (*seats, *booked_at), *replayed)
@@ -122,7 +122,7 @@ impl Theater {
         match call.ask {
             Ask::Reserve { seats, .. } => {
                 let open = seats.positions().any(|seat| self.standing(seat, index, call) == Standing::Open);
-                let spent = self.reservation(own_id(index, call)).is_spent_for(seats);
+                let spent = self.is_spent_for(seats, index, call);
                 let may = open && !spent && self.in_the_way(seats, index, call).is_empty();
                 may.then(|| self.with_reserved(index, call))?.within_limit(call)
             }
@@ -168,6 +168,15 @@ impl Theater {
 
     fn reservation(&self, id: Uuid) -> Reservation {
         self.reservations.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Returns true if the reservation of a call can't have these seats: it was released, or gave one of them back, or one of
+    /// them was booked by its name, cancelled, and would run still.
+    fn is_spent_for(&self, seats: Seats, index: usize, call: &Record) -> bool {
+        let known = self.reservation(own_id(index, call));
+        let runs = known.running(known.judged_at(call.now));
+        let is_gone = |seat| runs.has(seat) && self.standing(seat, index, call) == Standing::Open;
+        known.is_spent_for(seats) || seats.positions().any(is_gone)
     }
 
     fn is_held(&self, seat: usize, reservation: Uuid) -> bool {
@@ -297,7 +306,7 @@ impl Theater {
     fn reserved(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
         let Ask::Reserve { seats, .. } = call.ask else { return None };
         let reservation = own_id(index, call);
-        if self.reservation(reservation).is_spent_for(seats) || !self.in_the_way(seats, index, call).is_empty() {
+        if self.is_spent_for(seats, index, call) || !self.in_the_way(seats, index, call).is_empty() {
             return None;
         }
         let standing = || seats.positions().map(|seat| self.standing(seat, index, call));

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use boxoffice::http::problem::Code;
 use boxoffice::http::routes::{Body, ROUTES};
 use boxoffice_tests::contract::{DOCUMENT, judge, resolve, valid};
 use boxoffice_tests::{Call, Reply, World};
@@ -276,6 +277,25 @@ fn errors_are_problems_or_messages_of_the_gateway() {
 fn snake_case(name: &str) -> String {
     let pieces = name.chars().map(|c| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() });
     pieces.collect()
+}
+
+/// The examples of problems have the title and the status that the product answers with.
+#[test]
+fn examples_of_problems_are_those_of_the_product() {
+    let mut examples = 0;
+    for (name, operation) in operations() {
+        for response in operation["responses"].as_object().unwrap().values().map(resolve) {
+            let problems = response["content"]["application/problem+json"]["examples"].as_object();
+            for example in problems.into_iter().flat_map(|problems| problems.values()) {
+                let problem = &resolve(example)["value"];
+                let code = Code::ALL.into_iter().find(|code| code.as_str() == problem["code"]).unwrap();
+                assert_eq!(problem["title"], code.title(), "{name}: {problem}");
+                assert_eq!(problem["status"], code.status(), "{name}: {problem}");
+                examples += 1;
+            }
+        }
+    }
+    assert!(examples > 60, "{examples}");
 }
 
 #[test]

@@ -80,6 +80,29 @@ async fn each_batch_of_the_stream_leaves_what_the_table_says() {
     assert_eq!(left.next(), None);
 }
 
+#[tokio::test]
+async fn a_custom_domain_changes_the_host_and_no_path() {
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for file in [
+        "reserve.success",
+        "reserve.replay",
+        "reserve.replay.custom-domain",
+        "get-seats.unknown-theater",
+        "get-seats.unknown-theater.custom-domain",
+    ] {
+        let event = std::fs::read_to_string(folder().join(format!("{file}.json"))).unwrap();
+        let parsed: Value = serde_json::from_str(&event).unwrap();
+        answers.push(send_event(&world.office, parsed["routeKey"].as_str().unwrap(), &event).await);
+    }
+    let [_, repeat, repeat_there, problem, problem_there] = answers.as_slice() else { panic!("five answers") };
+    assert!(repeat.header("link").starts_with("</v1/theaters/1/reservations/"), "{}", repeat.header("link"));
+    assert_eq!(repeat.header("link"), repeat_there.header("link"));
+    assert_eq!(problem.text("instance"), "/v1/theaters/99/seats");
+    assert_eq!(problem.text("instance"), problem_there.text("instance"));
+    assert_eq!(problem_there.text("type"), "https://api.example.com/v1/errors/theater_not_found");
+}
+
 #[test]
 fn none_is_missing_from_the_table() {
     let listed: BTreeSet<_> = rows().into_iter().map(|row| row[1].clone()).collect();

@@ -79,6 +79,33 @@ async fn when_conflicts_do_not_end_the_table_is_read_and_the_truth_told() {
     }
 }
 
+/// A whole reservation is released while the writes that are to book it meet conflicts. No seat of it was lost.
+#[tokio::test]
+async fn a_last_look_at_a_whole_reservation_names_no_seat_as_lost() {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let setup = Setup { dynamodb: proxy.endpoint.clone(), total: Duration::from_millis(500), ..Setup::shared() };
+    let world = World::on(setup).await;
+    let other = world.instance_at(&Setup::shared(), world.clock.clone()).await;
+    let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
+    assert_eq!(cart.send(&world.office).await.status, 201);
+    proxy.take();
+    for _ in 0..100 {
+        proxy.next("TransactWriteItems", Fault::cancelled(&["None", "TransactionConflict", "None", "None"]));
+    }
+    let book = Call::book("1", &json!({ "reservation_id": id(1), "booking_id": id(7) }));
+    let release = async {
+        while proxy.count("TransactWriteItems") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Call::release("1", &id(1)).send(&other).await.status
+    };
+    let (booked, released) = tokio::join!(book.send(&world.office), release);
+    assert_eq!((booked.status, booked.code(), released), (503, "try_again", 204), "{}", booked.text);
+    proxy.next_none();
+    let again = book.send(&world.office).await;
+    assert_eq!((again.status, again.code()), (404, "reservation_not_found"));
+}
+
 #[tokio::test]
 async fn after_a_503_repeating_with_the_same_id_tells_what_happened() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;

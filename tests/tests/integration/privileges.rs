@@ -1,11 +1,17 @@
 //! Least privilege, observed: each function's role may do on the table exactly what the function was seen to do.
+//!
+//! The calls that were seen are also in infra/tests/calls.json. infra/checks/iam.py evaluates each of them against the policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use boxoffice::aws::Endpoints;
 use boxoffice::clock::Clock;
-use boxoffice_publish::{Outlet, Publisher};
+use boxoffice::events::Event;
+use boxoffice::rules::time::EpochMillis;
+use boxoffice_publish::{Outlet, Publisher, WakeUp};
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Seen};
 use boxoffice_tests::event::send_batch;
+use boxoffice_tests::world::sdk;
 use boxoffice_tests::{Call, Setup, World, engines};
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
@@ -139,6 +145,42 @@ async fn on_the_stream(watched: &mut Watched) {
     watched.note("publish-events");
 }
 
+/// Returns the operations of EventBridge and SQS that publish-events calls.
+///
+/// Nothing here answers as EventBridge or SQS, so the calls fail. They are seen all the same.
+async fn calls_to_bus_and_queue() -> BTreeSet<String> {
+    let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
+    let there = Some(proxy.endpoint.clone());
+    let clients = sdk(Endpoints { eventbridge: there.clone(), sqs: there, ..Endpoints::default() });
+    let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/expiries";
+    let outlet = Outlet::aws(&clients, "default".to_owned(), queue.to_owned(), None);
+    let wake_up = WakeUp { theater_id: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
+    outlet.wake_later(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
+    let event = Event { kind: "seats.reserved", detail: json!({}) };
+    outlet.publish(&[event]).await.expect_err("no bus");
+    proxy.take().into_iter().map(|call| call.operation).collect()
+}
+
+/// Compares the calls that were seen with infra/tests/calls.json.
+fn is_recorded(on_the_table: &BTreeMap<String, BTreeSet<String>>, of_the_publisher: &BTreeSet<String>) {
+    let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (function, actions) in on_the_table {
+        calls.insert(function.as_str(), actions.iter().map(|action| format!("dynamodb:{action}")).collect());
+    }
+    let publisher = calls.get_mut("publish-events").expect("it was called");
+    publisher.extend(of_the_publisher.iter().map(|operation| match operation.as_str() {
+        "PutEvents" => "events:PutEvents".to_owned(),
+        // IAM has no action for the batch.
+        // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+        "SendMessageBatch" => "sqs:SendMessage".to_owned(),
+        other => panic!("{other}"),
+    }));
+    let file = boxoffice_local::checkout::root().unwrap().join("infra/tests/calls.json");
+    let recorded = std::fs::read_to_string(&file).unwrap();
+    let seen = serde_json::to_string_pretty(&calls).unwrap() + "\n";
+    assert_eq!(recorded, seen, "write this into {}:\n{seen}", file.display());
+}
+
 #[tokio::test]
 async fn each_role_may_do_on_the_table_what_its_function_was_seen_to_do_and_nothing_else() {
     let mut watched = Watched::new().await;
@@ -152,4 +194,6 @@ async fn each_role_may_do_on_the_table_what_its_function_was_seen_to_do_and_noth
         })
         .collect();
     assert_eq!(watched.seen, allowed);
+    let others = calls_to_bus_and_queue().await;
+    is_recorded(&watched.seen, &others);
 }

@@ -157,6 +157,7 @@ async fn for_ever(fault: Fault) {
     for reply in join_all(calls.map(|call| site.send(call))).await {
         is_try_again(&reply, &fault);
     }
+    says_what_failed(&site);
     site.dynamodb.always(None);
     site.dynamodb.quiet().await;
     for write in &writes {
@@ -164,6 +165,17 @@ async fn for_ever(fault: Fault) {
         write.tells_the_truth(&site, &fault).await;
     }
     site.look_is_right().await;
+}
+
+/// The log of a read that failed has one error, in words of ours and with the cause.
+fn says_what_failed(site: &Site) {
+    let log = site.functions.get_seats.log().unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let errors: Vec<_> = lines.filter(|line| line["level"] == "ERROR").collect();
+    assert_eq!(errors.len(), 1, "{log}");
+    assert_eq!(errors[0]["message"], "DynamoDB gave no answer in time; the caller is told to try again");
+    assert!(errors[0]["cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{log}");
+    assert!(!log.contains("connection for closure"), "{log}");
 }
 
 /// So that what fails is the call that is meant, and not the reading of the layout.

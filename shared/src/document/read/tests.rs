@@ -515,6 +515,16 @@ fn a_list_of_20_000_rows_can_be_put_again_unchanged() {
 }
 
 #[test]
+fn a_whole_number_may_be_written_as_json_schema_takes_it() {
+    let with = |price: &str| hall().to_string().replace("8500", price);
+    for price in ["8500.0", "85e2"] {
+        assert_eq!(read_text(&with(price)), read(&hall()), "{price}");
+    }
+    let faults = read_text(&with("8500.5")).map(drop).unwrap_err();
+    assert!(faults[0].starts_with("categories[0].price: expected ") && !faults[0].contains("u64"), "{faults:?}");
+}
+
+#[test]
 fn a_byte_order_mark_before_a_document_is_skipped() {
     assert!(read_text(&format!("\u{feff}{}", hall())).is_ok());
 }

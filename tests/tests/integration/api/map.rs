@@ -1,5 +1,6 @@
 //! `GET /theaters/{theaterId}/map`, and the states of seats that belong to it.
 
+use boxoffice::document::MAX_DOCUMENT;
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::{Value, json};
 
@@ -188,28 +189,40 @@ async fn large_answers_are_compressed_for_who_accepts_that() {
     assert_eq!((few.header("content-encoding"), few.header("vary")), ("", "accept-encoding"));
 }
 
-/// 20,000 seats whose section, row and category have names of 64 characters of three bytes each.
-fn long_names() -> Value {
+/// 20,000 seats whose section, row and category have names of so many letters.
+fn long_names(letter: &str, letters: usize) -> Value {
+    let name = letter.repeat(letters);
     let row = |n: i32| {
-        json!({ "row": format!("{n:04}{}", "座".repeat(60)), "category": "席".repeat(64),
+        json!({ "row": format!("{n:04}{}", letter.repeat(letters - 4)), "category": name,
             "seats": (1..=100).map(|seat| format!("{n}-{seat}")).collect::<Vec<_>>() })
     };
-    json!({ "name": "Halle", "categories": [{ "category": "席".repeat(64), "price": 1, "currency": "JPY" }],
-        "sections": [{ "section": "階".repeat(64), "rows": (0..200).map(row).collect::<Vec<_>>() }] })
+    json!({ "name": "Halle", "categories": [{ "category": name, "price": 1, "currency": "JPY" }],
+        "sections": [{ "section": name, "rows": (0..200).map(row).collect::<Vec<_>>() }] })
 }
 
 #[tokio::test]
 async fn a_hall_with_long_names_is_shown_in_every_way_and_put_again() {
+    for (letter, letters) in [("я", 50), ("席", 64)] {
+        is_shown_in_every_way_and_put_again(letter, letters).await;
+    }
+}
+
+async fn is_shown_in_every_way_and_put_again(letter: &str, letters: usize) {
     let world = World::new().await;
-    let created = put(&world, &long_names()).await;
+    let (document, name) = (long_names(letter, letters), letter.repeat(letters));
+    assert!(
+        document.to_string().len() < 1_000_000,
+        "by far smaller than its answers would be with the names of each seat"
+    );
+    assert!(3 * name.len() * 20_000 >= MAX_DOCUMENT);
+    let created = put(&world, &document).await;
     assert_eq!(created.status, 201, "{}", created.text);
     let shown = Call::theater("hall").send(&world.office).await;
     let seats = Call::get_seats("hall").query("view=map").send(&world.office).await;
     let map = map(&world, "").await;
     for reply in [&shown, &seats, &map] {
         let counted = serde_json::to_string(&reply.text).unwrap().len();
-        println!("as Lambda counts: {counted} bytes");
-        assert!(counted < 6_000_000, "{counted}");
+        assert!(counted < 6_000_000, "as Lambda counts: {counted} bytes");
     }
     assert_eq!(seats.body["seats"].as_array().unwrap().len(), 20_000);
     let (seat, sections) = (&seats.body["seats"][101], &seats.body["sections"]);
@@ -217,7 +230,8 @@ async fn a_hall_with_long_names_is_shown_in_every_way_and_put_again() {
         (&seat["section_index"], &seat["row_index"], &seat["category_index"]),
         (&json!(0), &json!(1), &json!(0))
     );
-    assert_eq!(sections[0], "階".repeat(64));
+    assert_eq!(sections[0], name);
+    assert!(shown.text.matches(&name).count() <= 202, "the category is named once in each row, and not at each seat");
     let again = put(&world, &shown.body).await;
     assert_eq!((again.status, again.text("message")), (200, "Theater unchanged"));
 }
@@ -225,11 +239,20 @@ async fn a_hall_with_long_names_is_shown_in_every_way_and_put_again() {
 #[tokio::test]
 async fn a_layout_that_no_answer_holds_is_refused_and_nothing_is_changed() {
     let world = World::new().await;
-    let seats: Vec<_> = (0..20_000).map(|n| json!({ "seat": format!("S{n}"), "note": "é".repeat(140) })).collect();
-    let large = json!({ "name": "x", "sections": [{ "section": "S", "rows": [{ "row": "A", "seats": seats }] }] });
-    assert!(large.to_string().len() < 6_400_000);
+    let with_notes = |letters: usize| {
+        let seats = (0..20_000).map(|n| json!({ "seat": format!("S{n}"), "note": "é".repeat(letters) }));
+        let row = json!({ "row": "A", "seats": seats.collect::<Vec<_>>() });
+        json!({ "name": "x", "sections": [{ "section": "S", "rows": [row] }] })
+    };
+    // The request fits, and its answers, which have a place for each seat, don't.
+    let large = with_notes(125);
+    assert!(large.to_string().len() < MAX_DOCUMENT);
     let refused = put(&world, &large).await;
-    assert!([400, 413].contains(&refused.status), "{}", refused.text);
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    assert!(refused.text("detail").starts_with("sections: expected a layout whose answers"), "{}", refused.text);
+    let larger = with_notes(145);
+    assert!(larger.to_string().len() > MAX_DOCUMENT);
+    assert_eq!(put(&world, &larger).await.status, 413);
     assert_eq!(Call::theater("hall").send(&world.office).await.status, 404);
 }
 

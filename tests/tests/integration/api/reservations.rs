@@ -146,6 +146,15 @@ async fn a_released_reservation_is_spent() {
         assert_eq!((first.status, again.status, again.code()), (201, 409, "reservation_released"));
     }
     assert_eq!(available(&world).await.len(), 6);
+    for body in [json!({ "seat": "A1" }), json!({ "quantity": 2 })] {
+        let call = Call::reserve("1", &body).header("Idempotency-Key", KEY);
+        let made = call.send(&world.office).await;
+        assert_eq!((made.status, call.send(&world.office).await.status), (201, 200));
+        assert_eq!(Call::release("1", made.text("reservation_id")).send(&world.office).await.status, 204);
+        let late = call.send(&world.office).await;
+        assert_eq!((late.status, late.code()), (409, "reservation_released"), "{body}");
+    }
+    assert_eq!(available(&world).await.len(), 6);
 }
 
 #[tokio::test]
@@ -177,6 +186,39 @@ async fn a_delayed_reserve_after_its_booking_was_cancelled_gets_nothing() {
     assert_eq!(Call::cancel("1", &id(7)).send(&world.office).await.status, 204);
     let late = reserve(&world, json!(["A1"]), 600).await;
     assert_eq!((late.status, late.code()), (409, "reservation_released"));
+}
+
+/// The request that a reservation was made by comes once more after the seat was booked by its name and the booking was cancelled.
+#[tokio::test]
+async fn a_seat_that_was_booked_by_its_name_does_not_return() {
+    const KEY: &str = "0123456789abcdef";
+    let cart = |seats: serde_json::Value, reservation: &serde_json::Value| {
+        Call::reserve("1", &json!({ "seats": seats, "reservation_id": reservation }))
+    };
+    for call in [
+        cart(json!(["A1"]), &json!(id(1))),
+        cart(json!(["A1", "A2"]), &json!(id(1))),
+        Call::reserve("1", &json!({ "seat": "A1" })).header("Idempotency-Key", KEY),
+        Call::reserve("1", &json!({ "quantity": 2 })).header("Idempotency-Key", KEY),
+    ] {
+        let world = World::new().await;
+        let made = call.send(&world.office).await;
+        let (seat, reservation) = (made.seats()[0], &made.body["reservation_id"]);
+        let book = json!({ "seat": seat, "reservation_id": reservation, "booking_id": id(7) });
+        assert_eq!(Call::book("1", &book).send(&world.office).await.status, 201);
+        let sold = call.send(&world.office).await;
+        assert_eq!((sold.status, sold.code()), (409, "seat_unavailable"), "{call:?}");
+        assert_eq!(Call::cancel("1", &id(7)).send(&world.office).await.status, 204);
+        for late in [&call, &cart(json!([seat]), reservation), &cart(json!(["B3", seat]), reservation)] {
+            let late = late.send(&world.office).await;
+            assert_eq!((late.status, late.code(), late.seats()), (409, "reservation_released", vec![seat]), "{call:?}");
+        }
+        let stranger = Call::reserve("1", &json!({ "seat": seat })).send(&world.office).await;
+        assert_eq!(stranger.status, 201, "{}", stranger.text);
+        world.at(600_000);
+        let again = cart(json!([seat]), reservation).send(&world.office).await;
+        assert_eq!(again.status, 201, "what has run out can be reserved again: {}", again.text);
+    }
 }
 
 #[tokio::test]

@@ -54,6 +54,22 @@ async fn a_seat_that_somebody_else_has_is_refused_with_status_and_expiry() {
 }
 
 #[tokio::test]
+async fn a_conflict_says_that_a_seat_is_the_callers_own() {
+    let world = World::new().await;
+    let held = json!({ "seat": "A1", "reservation_id": id(1) });
+    assert_eq!(Call::reserve("1", &held).signed_in("ann").send(&world.office).await.status, 201);
+    let reserve = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(2) }));
+    let book = Call::book("1", &json!({ "seat": "A1", "booking_id": id(3) }));
+    for call in [reserve, book] {
+        for (who, yours) in [("ann", json!(true)), ("bob", Value::Null)] {
+            let refused = call.clone().signed_in(who).send(&world.office).await;
+            assert_eq!((refused.status, refused.code()), (409, "seat_unavailable"), "{}", refused.text);
+            assert_eq!(refused.body["seats"][0]["yours"], yours, "{who}: {}", refused.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_same_reservation_for_the_same_seat_is_a_replay_with_the_time_that_is_left() {
     let world = World::new().await;
     for seats in [json!({ "seat": "A1" }), json!({ "seats": ["B1", "B2"] })] {
