@@ -23,6 +23,7 @@ from template import REGION, stack  # noqa: E402
 OF_THE_WHOLE = {
     "E3010": "more resources than a stack may have",
     "E3019": "two resources of one name, which are variants of one",
+    "W3002": "code in a folder, which sam uploads",
 }
 # The tests name a network by short ids, which the schemas refuse.
 SHORT_ID = re.compile(r"\b(vpc|subnet|sg)-(\d)\b")

@@ -62,7 +62,9 @@ class Sale:
         iam.put_role_policy(RoleName=role, PolicyName="denial", PolicyDocument=json.dumps(denial))
         answer = status_and_code(self.invoke("get-seats", look))
         self.facts.expect("get-seats can't look when its role is denied the table", (500, "internal"), answer)
-        self.facts.expect("it logs the release that failed, which the alarms of a release count", ["1"], self.failed_releases(look))
+        live = self.lambdas.get_function_configuration(FunctionName=self.functions["get-seats"], Qualifier="live")
+        release = live["Environment"]["Variables"]["RELEASE"]
+        self.facts.expect("it logs the release that failed, which the alarms of a release count", [release], self.failed_releases(look))
         iam.delete_role_policy(RoleName=role, PolicyName="denial")
         answer = status_and_code(self.invoke("get-seats", look))
         self.facts.expect("get-seats can look again when it isn't", (200, None), answer)

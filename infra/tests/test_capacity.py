@@ -5,7 +5,7 @@ import unittest
 from unittest.mock import patch
 
 from cfnlint.helpers import REGIONS
-from combinations import DOMAIN, RESTORED, TOKENS, all_combinations
+from combinations import DOMAIN, RESTORED, TOKENS
 from registry import schema
 from template import PSEUDO, ROOT, leads_to, references, source, stack, transform
 
