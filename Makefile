@@ -14,7 +14,7 @@ BINARIES = $(TARGET)/debug
 export STARTED := $(shell date +%s)
 step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
-.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test load sbom clean-data
+.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test restore-test load sbom clean-data
 
 help:
 	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
@@ -30,6 +30,7 @@ help:
 	@echo 'make clients      generates three clients from docs/openapi.yaml, compiles them, and makes every call with each'
 	@echo '                  (CLIENTS="typescript python java" only some)'
 	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function of it'
+	@echo 'make restore-test  rehearses docs/backup.md on that emulator: sells, loses the table, restores it, accounts for every booking'
 	@echo 'make build        the functions as Lambda runs them, into target/lambda'
 	@echo 'make bench        what those take, measured, into docs/performance.md; some 15 minutes, on a machine that does nothing else'
 	@echo '                  (QUICK=1: with few requests, into target/bench, in two minutes)'
@@ -115,6 +116,10 @@ build: setup
 deploy-test: binaries build
 	@python3 local/install_tools.py run check deploy
 	@python3 infra/deploy_test/run.py
+
+restore-test: binaries build
+	@python3 local/install_tools.py run check deploy
+	@python3 infra/deploy_test/restore.py
 
 bench: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 bench: build bench-echo

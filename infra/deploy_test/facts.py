@@ -10,7 +10,8 @@ class Problem(Exception):
 class Facts:
     """Counts facts, and says those that don't hold."""
 
-    def __init__(self):
+    def __init__(self, test="deploy-test"):
+        self.test = test
         self.started = time.monotonic()
         self.held = 0
         self.failed = 0
@@ -19,7 +20,7 @@ class Facts:
     def step(self, what):
         """Says what begins."""
         self.at = what
-        print(f"deploy-test: [{self.seconds():3.0f} s] {what}", flush=True)
+        print(f"{self.test}: [{self.seconds():3.0f} s] {what}", flush=True)
 
     def expect(self, what, expected, got):
         """Holds what was got against what was expected."""
@@ -27,7 +28,7 @@ class Facts:
             self.held += 1
             return
         self.failed += 1
-        print(f"deploy-test: WRONG: {what}\n    expected {expected}\n    got      {got}", flush=True)
+        print(f"{self.test}: WRONG: {what}\n    expected {expected}\n    got      {got}", flush=True)
 
     def seconds(self):
         return time.monotonic() - self.started

@@ -37,8 +37,9 @@ LOAD_THEATERS = TARGET / "debug" / "load-theaters"
 THEATERS = ROOT / "local" / "theaters.json"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(name, test, description):
+    """Runs a test on what is built. infra/deploy_test/restore.py uses it, too."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--built", type=Path, help="folder of `sam build`")
     built = parser.parse_args().built
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -46,20 +47,20 @@ def main():
     needed = [TOOLS / "bin/sam", TOOLS / "bin/ministack", LOAD_THEATERS, *([built / "template.yaml"] if built else [])]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:
-        sys.exit(f"deploy-test: {' and '.join(missing)} missing; `make deploy-test` makes what it needs")
-    facts = Facts()
+        sys.exit(f"{name}: {' and '.join(missing)} missing; `make {name}` makes what it needs")
+    facts = Facts(name)
     LOGS.mkdir(parents=True, exist_ok=True)
-    for name in ("sam.log", "commands.log"):
-        (LOGS / name).write_text("")
+    for log in ("sam.log", "commands.log"):
+        (LOGS / log).write_text("")
     try:
-        with tempfile.TemporaryDirectory(prefix="deploy-test-") as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
             test(facts, Path(folder), built or build(facts))
     except (Problem, BotoCoreError, ClientError) as problem:
-        sys.exit(f"deploy-test: FAILED after {facts.seconds():.0f} s, at: {facts.at}: {problem}")
+        sys.exit(f"{name}: FAILED after {facts.seconds():.0f} s, at: {facts.at}: {problem}")
     except KeyboardInterrupt:
-        print("deploy-test: interrupted; all that it started is ended", file=sys.stderr)
+        print(f"{name}: interrupted; all that it started is ended", file=sys.stderr)
         sys.exit(130)
-    print(f"deploy-test: {facts.summary()}")
+    print(f"{name}: {facts.summary()}")
     sys.exit(1 if facts.failed else 0)
 
 
@@ -162,4 +163,4 @@ def delete(facts, stack, commands):
 
 
 if __name__ == "__main__":
-    main()
+    main("deploy-test", test, __doc__)

@@ -18,6 +18,10 @@ NETWORKS = [
 EVENTS = [{}, {"PublishEvents": "false"}]
 TOKENS = {"JwtIssuer": "https://login.example.com", "JwtAudience": "web,app"}
 DOMAIN = {"DomainName": "api.example.com", "CertificateArn": "arn:aws:acm:eu-central-1:111122223333:certificate/1"}
+RESTORED = {
+    "TableName": "hall-restored",
+    "TableStreamArn": "arn:aws:dynamodb:eu-central-1:111122223333:table/hall-restored/stream/2027-01-01T10:20:30.405",
+}
 OTHERS = [
     {},
     {**TOKENS, "CorsOrigins": "https://example.com,https://www.example.com"},
@@ -25,6 +29,7 @@ OTHERS = [
     {**DOMAIN, "HostedZoneId": "Z1", "AlarmEmail": "on-call@example.com", "MonthlyBudget": 100},
     {"ReservedGetSeats": 100, "ReservedReserve": 50, "ReservedBook": 50, "WarmReadUnits": 12000, "WarmWriteUnits": 40000},
     {"ProvisionedGetSeats": 50, "ProvisionedReserve": 20, "ProvisionedBook": 20},
+    RESTORED,
     {"ProvisionedGetSeats": 50, "ProvisionedBook": 20, "OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "cron(0 12 * * ? *)"},
 ]
 

@@ -5,7 +5,7 @@ import unittest
 from unittest.mock import patch
 
 from cfnlint.helpers import REGIONS
-from combinations import DOMAIN, TOKENS
+from combinations import DOMAIN, RESTORED, TOKENS
 from registry import schema
 from template import PSEUDO, ROOT, leads_to, references, source, stack, transform
 
@@ -26,6 +26,8 @@ class Refused(unittest.TestCase):
             ({"OnSaleStart": "at(2027-01-01T09:00:00)"}, "OnSaleEnd"),
             ({"OnSaleEnd": "at(2027-01-01T09:00:00)"}, "OnSaleStart"),
             ({"MonthlyBudget": 10}, "AlarmEmail"),
+            ({"TableName": "restored"}, "TableStreamArn"),
+            ({"TableStreamArn": RESTORED["TableStreamArn"]}, "TableName"),
             ({"WarmReadUnits": 12000}, "WarmWriteUnits"),
             ({"WarmWriteUnits": 4000}, "WarmReadUnits"),
             ({"DisableExecuteApiEndpoint": "true"}, "DomainName"),
@@ -88,7 +90,7 @@ class SetAside(unittest.TestCase):
 class Released(unittest.TestCase):
     # Too long for a version's description. Who changes one of them names a new Release, as `make deploy` does.
     BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace", "LogAddresses", "Tracing",
-                  "WarmTheaters", "JwtIssuer"}
+                  "WarmTheaters", "JwtIssuer", "TableName", "TableStreamArn"}
     # Not part of a version.
     APART = {"Deployment", "ReleaseAlarms", "ReservedGetSeats", "ReservedReserve", "ReservedBook"}
 

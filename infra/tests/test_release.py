@@ -219,7 +219,7 @@ class Undelivered(unittest.TestCase):
             body = stack(PublishEvents=events).properties("Dashboard")["DashboardBody"]["Fn::Sub"]
             text, names = body if isinstance(body, list) else (body, {})
             for name, value in names.items():
-                text = text.replace(f"${{{name}}}", value["Fn::Sub"])
+                text = text.replace(f"${{{name}}}", value.get("Fn::Sub", name))
             widgets = json.loads(re.sub(r"\$\{[^}]+\}", "name", text))["widgets"]
             metrics = {widget["properties"]["title"]: widget["properties"]["metrics"] for widget in widgets}
             self.assertEqual(len(metrics["Undelivered messages"]), queues)

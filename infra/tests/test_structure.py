@@ -18,6 +18,10 @@ BROAD = {
     ("CheckReleaseRole", "Versions"): "versions and aliases of the functions of this stack",
     ("CheckReleaseRole", "Deployments"): "the deployment groups of this stack's application",
     ("SyncCacheRole", "Streams"): "the streams of this table",
+    ("SyncCacheRole", "Stream"): "the streams of a restored table",
+    ("PublishEventsRole", "Stream"): "the streams of a restored table",
+    ("EventArchive", "LogStreams"): "the log streams of this log group",
+    ("EventArchive", "Events"): "the log streams of this log group",
     ("PublishEventsRole", "Streams"): "the streams of this table",
 }
 
@@ -27,7 +31,7 @@ def statements(made):
     for name, resource in made.resources.items():
         properties = resource.get("Properties", {})
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
-        documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+        documents += [properties[kind] for kind in ("PolicyDocument", "ResourcePolicyDocument") if kind in properties]
         for document in documents:
             for statement in document["Statement"]:
                 yield name, statement
@@ -125,7 +129,7 @@ class Events(unittest.TestCase):
         made = stack(PublishEvents="false")
         self.assertEqual(set(made.of_type("AWS::SQS::Queue")), {"UndeliveredChanges"})
         more = set(stack().resources) - set(made.resources)
-        self.assertTrue(all(re.search("PublishEvents|EventsBehind|Expir|UndeliveredEvents", name) for name in more), more)
+        self.assertTrue(all(re.search("PublishEvents|EventsBehind|Expir|UndeliveredEvents|EventArchive", name) for name in more), more)
 
 
 class Runbooks(unittest.TestCase):

@@ -67,6 +67,8 @@ pub enum Outlet {
         bus: aws_sdk_eventbridge::Client,
         /// The bus's name.
         bus_name: String,
+        /// The ARN that events name as their resource.
+        resource: Option<String>,
         /// The client of the queue.
         queue: aws_sdk_sqs::Client,
         /// The queue that brings wake-ups back.
@@ -90,7 +92,7 @@ impl Outlet {
     }
 
     /// Returns an outlet to an event bus and a queue, with clients for them.
-    pub fn aws(sdk: &SdkConfig, bus_name: String, queue_url: String) -> Self {
+    pub fn aws(sdk: &SdkConfig, bus_name: String, queue_url: String, resource: Option<String>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
@@ -98,7 +100,7 @@ impl Outlet {
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
         let sdk = sdk.to_builder().retry_config(retries).timeout_config(timeouts).build();
         let (bus, queue) = (aws_sdk_eventbridge::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
-        Self::Aws { bus, bus_name, queue, queue_url }
+        Self::Aws { bus, bus_name, resource, queue, queue_url }
     }
 
     /// Publishes events in their order. When it fails, those before the number that comes back were taken; some after it may
@@ -111,10 +113,12 @@ impl Outlet {
                     .map(|event| json!({ "source": SOURCE, "detail-type": event.kind, "detail": event.detail }));
                 append(file, lines).map_err(|error| (0, error))
             }
-            Self::Aws { bus, bus_name, .. } => {
+            Self::Aws { bus, bus_name, resource, .. } => {
                 for (n, some) in events.chunks(MOST_AT_ONCE).enumerate() {
                     let before = n * MOST_AT_ONCE;
-                    put_events(bus, bus_name, some).await.map_err(|(taken, error)| (before + taken, error))?;
+                    put_events(bus, bus_name, resource.as_deref(), some)
+                        .await
+                        .map_err(|(taken, error)| (before + taken, error))?;
                 }
                 Ok(())
             }
@@ -138,6 +142,7 @@ impl Outlet {
 async fn put_events(
     bus: &aws_sdk_eventbridge::Client,
     bus_name: &str,
+    resource: Option<&str>,
     events: &[Event],
 ) -> Result<(), (usize, OutletError)> {
     let entries = events.iter().map(|event| {
@@ -146,6 +151,7 @@ async fn put_events(
             .source(SOURCE)
             .detail_type(event.kind)
             .detail(event.detail.to_string())
+            .set_resources(resource.map(|resource| vec![resource.to_owned()]))
             .build()
     });
     let answer = bus.put_events().set_entries(Some(entries.collect())).send().await;

@@ -45,7 +45,7 @@ fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher 
     let sdk = sdk(aws);
     let outlet = match events {
         EventsConfig::File(file) => Outlet::files(Path::new(&file)),
-        EventsConfig::Aws { bus_name, queue_url } => Outlet::aws(&sdk, bus_name, queue_url),
+        EventsConfig::Aws { bus_name, queue_url, resource } => Outlet::aws(&sdk, bus_name, queue_url, resource),
     };
     let store = store(config, &sdk, Clock::System);
     Publisher::new(store, Clock::System, outlet)

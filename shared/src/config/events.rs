@@ -5,12 +5,14 @@ use super::{ConfigError, Env, error, of_process};
 /// Where `publish-events` tells what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventsConfig {
-    /// `EVENT_BUS_NAME` and `EXPIRY_QUEUE_URL`.
+    /// `EVENT_BUS_NAME`, `EXPIRY_QUEUE_URL` and `EVENT_RESOURCE`.
     Aws {
         /// The bus's name.
         bus_name: String,
         /// The queue that brings wake-ups back.
         queue_url: String,
+        /// The ARN that events name as their resource, so that rules can select the events of one stack.
+        resource: Option<String>,
     },
     /// `EVENTS_FILE`, on a machine of one's own.
     File(String),
@@ -34,6 +36,7 @@ impl EventsConfig {
         Ok(Self::Aws {
             bus_name: needed("EVENT_BUS_NAME", "the name of an event bus")?,
             queue_url: needed("EXPIRY_QUEUE_URL", "the URL of an SQS queue")?,
+            resource: env.text("EVENT_RESOURCE"),
         })
     }
 }

@@ -203,7 +203,14 @@ fn events_go_to_a_bus_or_to_a_file() {
     assert_eq!(read(&[("EVENTS_FILE", "events")]), Ok(EventsConfig::File("events".to_owned())));
     assert_eq!(read(&[("EVENT_BUS_NAME", "bus")]).unwrap_err().variable, "EXPIRY_QUEUE_URL");
     assert_eq!(read(&[("EXPIRY_QUEUE_URL", "url")]).unwrap_err().variable, "EVENT_BUS_NAME");
-    assert!(read(&[("EVENT_BUS_NAME", "bus"), ("EXPIRY_QUEUE_URL", "url")]).is_ok());
+    let aws = |resource: Option<&str>| EventsConfig::Aws {
+        bus_name: "bus".to_owned(),
+        queue_url: "url".to_owned(),
+        resource: resource.map(str::to_owned),
+    };
+    assert_eq!(read(&[("EVENT_BUS_NAME", "bus"), ("EXPIRY_QUEUE_URL", "url")]), Ok(aws(None)));
+    let named = read(&[("EVENT_BUS_NAME", "bus"), ("EXPIRY_QUEUE_URL", "url"), ("EVENT_RESOURCE", "arn")]);
+    assert_eq!(named, Ok(aws(Some("arn"))));
 }
 
 #[test]

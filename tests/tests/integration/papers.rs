@@ -196,8 +196,8 @@ fn each_log_group_ends_what_it_keeps() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let groups: Vec<_> =
         template.resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
-    // Three beside the functions' own: the API's access log, what the network refused, and the check of releases.
-    assert_eq!(groups.len(), functions().len() + 3);
+    // Four beside the functions' own: the API's access log, the archived events, what the network refused, and the check of releases.
+    assert_eq!(groups.len(), functions().len() + 4);
     assert!(groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));
 }
 

@@ -153,7 +153,7 @@ async fn calls_to_bus_and_queue() -> BTreeSet<String> {
     let there = Some(proxy.endpoint.clone());
     let clients = sdk(Endpoints { eventbridge: there.clone(), sqs: there, ..Endpoints::default() });
     let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/expiries";
-    let outlet = Outlet::aws(&clients, "default".to_owned(), queue.to_owned());
+    let outlet = Outlet::aws(&clients, "default".to_owned(), queue.to_owned(), None);
     let wake_up = WakeUp { theater_id: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
     outlet.wake_later(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
     let event = Event { kind: "seats.reserved", detail: json!({}) };

@@ -1,0 +1,1 @@
+"""What `infra/restore.py` and `infra/reconcile.py` are made of."""

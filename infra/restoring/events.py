@@ -1,0 +1,148 @@
+"""Archived events, and the sales that they add up to."""
+
+import dataclasses
+import datetime
+import json
+
+from restoring.names import placeholder, reference
+
+# An event is archived after it happened. The clock of a function may be ahead of the archive's by some seconds.
+CLOCKS_DIFFER_MS = 60_000
+
+
+class Unreadable(Exception):
+    """A line that is no event."""
+
+
+@dataclasses.dataclass
+class Sale:
+    """A booking that was made after the chosen second, as its events describe it."""
+
+    theater: str
+    reference: str
+    seats: tuple
+    booked_at: int
+    # The stamp that the booking gave to its seats. A state of a seat with a smaller stamp is older than the sale.
+    stamp: int
+    reservation: str | None = None
+    cancelled_at: int | None = None
+
+    @property
+    def key(self):
+        """Tells sales apart. Callers of different theaters, or different callers, may use the same id."""
+        return key(self.theater, self.reference, self.seats)
+
+
+@dataclasses.dataclass
+class Cancellation:
+    """A cancellation of a booking that was made before the chosen second."""
+
+    theater: str
+    reference: str
+    seats: tuple
+    cancelled_at: int
+
+    @property
+    def key(self):
+        return key(self.theater, self.reference, self.seats)
+
+
+@dataclasses.dataclass
+class History:
+    """What the events tell about the time from the chosen second on."""
+
+    sales: dict
+    cancellations: dict
+    # The newest change of each theater's layout.
+    layouts: dict
+
+
+def key(theater, booking, seats):
+    """Identifies a booking by what its events contain."""
+    return theater, booking, tuple(sorted(seats))
+
+
+def millis(text):
+    """Reads an instant, such as 2027-01-01T09:59:30Z, into milliseconds."""
+    instant = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if instant.tzinfo is None:
+        raise ValueError("names no time zone, such as the Z in 2027-01-01T09:59:30Z")
+    return round(instant.timestamp() * 1000)
+
+
+def text(instant):
+    """Writes milliseconds as an instant in UTC."""
+    return datetime.datetime.fromtimestamp(instant / 1000, datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_log_group(logs, group, since, progress):
+    """Reads the archived events of a log group, each as its `detail`. They may come twice, and in any order."""
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=max(0, since - CLOCKS_DIFFER_MS))
+    count = 0
+    for page in pages:
+        for event in page["events"]:
+            count += 1
+            yield detail(event["message"])
+        progress(f"{count} archived events read")
+
+
+def from_file(path):
+    """Reads events of a file, a line each: whole events or their `detail`."""
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                if line.strip():
+                    yield detail(line)
+            except Unreadable as error:
+                raise Unreadable(f"line {number}: {error}") from error
+
+
+def detail(message):
+    """Reads an event's text."""
+    try:
+        event = json.loads(message)
+        found = event.get("detail", event)
+        if found["type"] in ("booking.created", "booking.cancelled"):
+            key(found["theater_id"], found["booking"], found["seats"])
+            int(found["sequence"])
+        millis(found["occurred_at"])
+        return found
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unreadable(f"is no event of the box office ({error}): {message[:200]}") from error
+
+
+def history(details, since, cancellations_until=None):
+    """Adds events up, whatever their order and however often they came.
+
+    Bookings count from `since` on. Cancellations after `cancellations_until` are ignored: damage may have cancelled bookings.
+    """
+    created, cancelled, layouts = {}, {}, {}
+    for event in details:
+        at = millis(event["occurred_at"])
+        if event["type"] == "booking.created":
+            sale = Sale(event["theater_id"], event["booking"], tuple(event["seats"]), at, event["sequence"] // 2, event.get("reservation"))
+            # A booking that was made again has the same event with a larger stamp. Its first stamp is the time of the sale.
+            if sale.key not in created or sale.stamp < created[sale.key].stamp:
+                created[sale.key] = sale
+        elif event["type"] == "booking.cancelled":
+            if cancellations_until is None or at <= cancellations_until:
+                cancelled[key(event["theater_id"], event["booking"], event["seats"])] = at, event
+        elif event["type"] == "theater.changed" and at >= since:
+            newest = layouts.get(event["theater_id"])
+            if newest is None or newest["layout_version"] <= event["layout_version"]:
+                layouts[event["theater_id"]] = event
+    return combined(created, cancelled, layouts, since)
+
+
+def combined(created, cancelled, layouts, since):
+    """Joins bookings with their cancellations, and leaves out placeholders of an earlier run."""
+    sales = {name: sale for name, sale in created.items() if sale.booked_at >= since}
+    placeholders = {reference(placeholder(sale)) for sale in sales.values()}
+    sales = {name: sale for name, sale in sales.items() if sale.reference not in placeholders}
+    cancellations = {}
+    for name, (at, event) in cancelled.items():
+        if name in sales:
+            sales[name].cancelled_at = at
+        elif at >= since and event["booking"] not in placeholders:
+            cancellations[name] = Cancellation(event["theater_id"], event["booking"], tuple(event["seats"]), at)
+    return History(sales, cancellations, layouts)

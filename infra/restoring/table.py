@@ -1,0 +1,124 @@
+"""Items of the table, read and written as the functions do (shared/src/store/items.rs has their format)."""
+
+import dataclasses
+import uuid
+
+from botocore.exceptions import ClientError
+
+from restoring.events import key
+from restoring.names import mark, reference
+
+# BatchGetItem takes 100 keys (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
+MOST_KEYS = 100
+
+
+class Changed(Exception):
+    """Something was written in between. Reading again and deciding again is safe."""
+
+
+@dataclasses.dataclass
+class Booking:
+    """A booking's item."""
+
+    theater: str
+    id: str
+    owner: str | None
+    item: dict
+
+    @property
+    def seats(self):
+        return tuple(self.item["seats"]["S"].split(" "))
+
+    @property
+    def cancelled(self):
+        return "cancelled_at" in self.item
+
+    @property
+    def counted(self):
+        return "counted" in self.item
+
+    @property
+    def booked_again(self):
+        return "booked_again_at" in self.item
+
+    @property
+    def mark(self):
+        return mark(self.id, self.owner)
+
+    @property
+    def key(self):
+        return key(self.theater, reference(self.id), self.seats)
+
+    @staticmethod
+    def read(item):
+        """Reads an item. None if it can't be read, as in a damaged table."""
+        try:
+            _, theater, owner, booking = item["pk"]["S"].split("#")
+            found = Booking(theater, str(uuid.UUID(booking)), None if owner == "-" else str(uuid.UUID(owner)), item)
+            return found if all(found.seats) and int(item["booked_at"]["N"]) and int(item["changed_at"]["N"]) else None
+        except (KeyError, ValueError):
+            return None
+
+
+def booking_key(theater, owner, booking):
+    return {"pk": {"S": f"BOOKING#{theater}#{owner or '-'}#{booking}"}, "sk": {"S": "BOOKING"}}
+
+
+def seat_key(theater, label):
+    return {"pk": {"S": f"THEATER#{theater}"}, "sk": {"S": f"SEAT#{label}"}}
+
+
+def count_key(theater, owner):
+    return {"pk": {"S": f"CALLER#{owner}"}, "sk": {"S": f"BOOKED#{theater}"}}
+
+
+class Table:
+    """The table that is reconciled, or the one that was lost."""
+
+    def __init__(self, dynamodb, name):
+        self.dynamodb, self.name = dynamodb, name
+
+    def bookings(self, progress):
+        """Reads all bookings. A strongly consistent scan of the whole table."""
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.name, ConsistentRead=True, FilterExpression="sk = :booking", ExpressionAttributeValues={":booking": {"S": "BOOKING"}})
+        read, found = 0, []
+        for page in pages:
+            read += page["ScannedCount"]
+            found += filter(None, map(Booking.read, page["Items"]))
+            progress(f"{self.name}: {read} items read, {len(found)} bookings")
+        return found
+
+    def get(self, *keys):
+        """Reads items, strongly consistent, each None where there is none."""
+        found, left = {}, list(keys)
+        while left:
+            some, left = left[:MOST_KEYS], left[MOST_KEYS:]
+            answer = self.dynamodb.batch_get_item(RequestItems={self.name: {"Keys": some, "ConsistentRead": True}})
+            found |= {name(item): item for item in answer["Responses"].get(self.name, [])}
+            left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        return [found.get(name(wanted)) for wanted in keys]
+
+    def booking(self, theater, owner, booking):
+        """Reads a booking."""
+        (item,) = self.get(booking_key(theater, owner, booking))
+        return item and Booking.read(item)
+
+    def seats(self, theater, labels):
+        """Reads seats by label, and the labels of the theater's layout: None without a layout, and empty where they are packed."""
+        layout, *items = self.get({"pk": {"S": f"THEATER#{theater}"}, "sk": {"S": "LAYOUT"}}, *(seat_key(theater, label) for label in labels))
+        known = None if layout is None else set(layout.get("seats", {"S": ""})["S"].split())
+        return known, dict(zip(labels, items))
+
+    def transact(self, *writes):
+        """Writes all or nothing."""
+        try:
+            self.dynamodb.transact_write_items(TransactItems=[{kind: {"TableName": self.name, **rest} for kind, rest in write.items()} for write in writes])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("TransactionCanceledException", "TransactionInProgressException"):
+                raise Changed(error.response["Error"]["Message"]) from error
+            raise
+
+
+def name(item):
+    return item["pk"]["S"], item["sk"]["S"]
