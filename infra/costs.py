@@ -39,10 +39,12 @@ SAMPLED_PART = 0.05
 TRACE_BYTES = 46
 # Seconds that a call takes: round trips of 1 ms to the cache and 6 ms to DynamoDB (bench/prices.toml, assumed), doubled for everything else.
 SECONDS = {"hit": 0.005, "miss": 0.015, "reserve": 0.02, "book": 0.02, "batch": 0.02}
+# A booking or a cancellation in the archive: the event, as EventBridge delivers it.
+ARCHIVED_BYTES = 650
 # Values of the access log's fields as they usually are, for its length.
 ACCESS_VALUES = {
     "requestId": "LrZ3ggX8joEEPVw=", "requestTime": "30/Nov/2026:15:32:07 +0000", "routeKey": "GET /theaters/{theaterId}/seats",
-    "status": "200", "integration.requestId": "b3609307-da3e-4bd8-87ea-c54135553a98", "error.responseType": "-", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
+    "status": "200", "integration.requestId": "b3609307-da3e-4bd8-87ea-c54135553a98", "responseLength": "14023", "responseLatency": "12", "integrationLatency": "10", "integrationStatus": "200",
     "error.responseType": "-",
 }
 
@@ -303,8 +305,9 @@ def of_logs(stack, traffic, table, batches):
     traces = traced(stack, traffic, traffic.requests) * TRACE_BYTES
     batch = batches * max(length["sync-cache"], length["publish-events"])
     access = traffic.requests * access_log_bytes(stack)
-    written = (functions + traces + batch + access) / GB
-    yield Item("logs: functions and access log", written, "GB", table["logs"]["gb_ingested"], table["free"]["log_gb"])
+    archived = traffic.books * ARCHIVED_BYTES if of_type(stack, "AWS::Events::Rule") else 0
+    written = (functions + traces + batch + access + archived) / GB
+    yield Item("logs: functions, access log and archive", written, "GB", table["logs"]["gb_ingested"], table["free"]["log_gb"])
     months = int(stack.values["LogRetentionDays"]) / DAYS
     yield Item("logs: storage", written * STORED_PART * months, "GB", table["logs"]["gb_month"])
 
