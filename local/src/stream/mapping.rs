@@ -60,12 +60,13 @@ impl Mapping {
             bail!("there is no event of the type DynamoDB, and no event source mapping");
         };
         let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
-        // What leads to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource. Nor has
-        // `!Ref AWS::NoValue`, which takes away what the globals give.
+        // A reference to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource. Nor has
+        // a pseudo parameter: `!Ref AWS::NoValue`, which takes away what the globals give, or `!Ref AWS::StackId`.
         let resources = template["Resources"].as_object().into_iter().chain(template["Parameters"].as_object());
         let named: Vec<&String> = resources.flat_map(|part| part.keys()).collect();
         let written_out = variables.map(|(name, value)| (name.clone(), text(value)));
-        let environment = written_out.filter(|(_, value)| !named.contains(&value) && value != "AWS::NoValue").collect();
+        let environment = written_out.filter(|(_, value)| !named.contains(&value) && !value.starts_with("AWS::"));
+        let environment = environment.collect();
         let properties = Properties::deserialize(mapping)?;
         let patterns = properties.filter_criteria.filters.iter();
         let patterns = patterns.map(|filter| serde_json::from_str(&filter.pattern).context("a filter's pattern"));
@@ -139,8 +140,8 @@ mod tests {
         let mapping = Mapping::of_checkout("publish-events").unwrap();
         let wants = |sk: &str| mapping.wants(&json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } }));
         assert!(wants("SEAT#A1") && wants("BOOKING") && wants("LAYOUT"));
-        assert!(!wants("LAYOUT#7#0") && !wants("CHOICE") && !wants("CALLER"));
-        assert_eq!(mapping.environment, [], "a bus and a queue are nowhere here");
+        assert!(!wants("LAYOUT#7#0") && !wants("RESERVATION") && !wants("CALLER"));
+        assert_eq!(mapping.environment, [], "a bus, a queue and a stack are nowhere here");
     }
 
     #[test]
