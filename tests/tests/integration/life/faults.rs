@@ -198,9 +198,9 @@ async fn an_outcome_that_stays_unknown_is_503_and_the_cache_is_asked_no_more() {
             (503, "try_again", "1"),
             "{call:?}"
         );
-        site.proxy.calm();
         assert_eq!(site.look("consistent=true").await, json!([[], 2, 2]), "nothing was changed");
         assert_eq!(site.look("").await, json!([[], 2, 2]));
+        site.proxy.calm();
     }
 }
 
