@@ -261,10 +261,11 @@ impl Theater {
     fn extended(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
         let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
         let known = self.reservation(reservation);
+        let now = known.judged_at(call.now);
         let Some(entry) = known.entry_of_current(seat) else {
             return (*answer == Answer::NotFound).then(|| self.clone());
         };
-        if !entry.runs(known.judged_at(call.now)) {
+        if !entry.runs(now) {
             return (*answer == Answer::Expired).then(|| self.with_refused(reservation, call.now));
         }
         let held = self.is_held(seat, reservation);
@@ -275,7 +276,7 @@ impl Theater {
             }
             Some(extended) if extended.key == key => answered(Answer::NotFound),
             Some(_) => answered(Answer::NotExtendable),
-            None if !entry.would_end_later(call) => answered(Answer::NotExtendable),
+            None if !entry.would_end_later(call, now) => answered(Answer::NotExtendable),
             None if !held => answered(Answer::NotFound),
             None => {
                 let next = self.with_extended(index, call)?;
@@ -289,12 +290,13 @@ impl Theater {
     fn with_extended(&self, index: usize, call: &Record) -> Option<Self> {
         let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
         let known = self.reservation(reservation);
+        let now = known.judged_at(call.now);
         let entry = known.entry_of_current(seat)?;
-        let open = entry.extended.is_none() && entry.runs(known.judged_at(call.now));
-        if !open || !entry.would_end_later(call) || !self.is_held(seat, reservation) {
+        let open = entry.extended.is_none() && entry.runs(now);
+        if !open || !entry.would_end_later(call, now) || !self.is_held(seat, reservation) {
             return None;
         }
-        let expires_at = entry.later(call);
+        let expires_at = entry.later(call, now);
         let mut next = self.clone();
         next.reservations.entry(reservation).or_default().extend(seat, expires_at, Extended { key, by: index });
         if let Seat::Reserved { expires_at: end, .. } = &mut next.seats[seat] {

@@ -37,14 +37,14 @@ impl Entry {
         now.seconds().0 < self.expires_at
     }
 
-    /// Its end after an extension. No plan asks for more than a reservation may last in all.
-    pub(super) fn later(&self, call: &Record) -> u64 {
+    /// Its end after an extension at this instant. No plan asks for more than a reservation may last in all.
+    pub(super) fn later(&self, call: &Record, now: EpochMillis) -> u64 {
         let Ask::Extend { expires_in, .. } = call.ask else { return self.expires_at };
-        call.now.0.div_ceil(1000) + u64::from(expires_in)
+        now.0.div_ceil(1000) + u64::from(expires_in)
     }
 
-    pub(super) fn would_end_later(&self, call: &Record) -> bool {
-        self.later(call) > self.expires_at
+    pub(super) fn would_end_later(&self, call: &Record, now: EpochMillis) -> bool {
+        self.later(call, now) > self.expires_at
     }
 }
 
