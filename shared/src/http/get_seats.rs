@@ -73,7 +73,7 @@ fn read(context: &Context<'_>) -> Result<(GetSeats, View), Problem> {
         input.fault::<()>("section", "none with view=states, which has a letter for each seat of the hall");
     }
     // Only the map marks the caller's own seats.
-    let reservation = if view == View::Map { input.reservation_header() } else { None };
+    let reservation = input.reservation_header().filter(|_| view == View::Map);
     let caller = input::caller(context.request);
     input.finish(|| {
         let ask = GetSeats { theater: theater?, consistent, reservation, section, seen: None, caller };

@@ -43,6 +43,7 @@ impl<'r> Input<'r> {
         let input = Self { request, route, faults: Faults::default() };
         input.refuse_other_parameters();
         input.refuse_doubled_headers();
+        input.refuse_other_conditions();
         if route.body == Body::Nothing && !request.body().is_empty() {
             input.faults.named("body", "no body");
         }
@@ -228,6 +229,17 @@ impl<'r> Input<'r> {
         }
     }
 
+    /// A change on a condition that isn't judged would be made although it doesn't hold.
+    fn refuse_other_conditions(&self) {
+        if self.request.method().is_safe() {
+            return;
+        }
+        let given = |name: &str| self.request.headers().contains_key(name) && !self.route.headers.contains(&name);
+        for name in CONDITIONS.into_iter().filter(|name| given(name)) {
+            self.faults.named(name, "no such condition");
+        }
+    }
+
     /// Of two values of a header that isn't a list it can't be known which is meant.
     fn refuse_doubled_headers(&self) {
         let single = self.route.headers.iter().filter(|name| !LISTS.contains(name));
@@ -239,6 +251,9 @@ impl<'r> Input<'r> {
         }
     }
 }
+
+/// Conditions of a request (RFC 9110, 13.1).
+const CONDITIONS: [&str; 4] = ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
 
 /// Headers that are lists: several lines of them mean the same as one.
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];

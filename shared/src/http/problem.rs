@@ -371,8 +371,7 @@ impl From<BookError> for Problem {
             BookError::Reservation(ReservationError::NotFound) => Self::reservation_not_found("reservation_id"),
             BookError::Reservation(error) => error.into(),
             BookError::ReservationChanged(missing) => {
-                let named: Vec<_> = missing.iter().map(|conflict| conflict.seat.as_str()).collect();
-                let detail = format!("Not reserved under the reservation: {}. Nothing was changed.", named.join(", "));
+                let detail = not_reserved(missing.iter().map(|conflict| &conflict.seat));
                 let seats = missing.iter().map(seat_problem).collect();
                 Self::with(Code::ReservationChanged, detail, Members { seats, ..Members::default() })
             }
@@ -441,6 +440,11 @@ impl From<ExtendError> for Problem {
         match error {
             ExtendError::Reservation(error) => error.into(),
             ExtendError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ExtendError::Missing(seats) => {
+                let detail = not_reserved(seats.iter());
+                let members = Members { seats: named_seats(&seats), ..Members::default() };
+                Self::with(Code::ReservationChanged, detail, members)
+            }
             ExtendError::ExtendedBefore => Self::new(
                 Code::ReservationAlreadyExtended,
                 "Each seat of it was extended before, and can be once. Nothing was changed.",
@@ -503,11 +507,19 @@ impl Problem {
     }
 }
 
+/// Names the seats that a reservation doesn't hold.
+fn not_reserved<'a>(seats: impl Iterator<Item = &'a SeatLabel>) -> String {
+    let seats: Vec<_> = seats.map(SeatLabel::as_str).collect();
+    format!("Not reserved under the reservation: {}. Nothing was changed.", seats.join(", "))
+}
+
 /// Words the fault of an unknown name: lists the first of those that there are.
 pub(super) fn one_of(names: &[String]) -> String {
     const MOST: usize = 10;
+    // A section without a name can't be asked for.
+    let names: Vec<_> = names.iter().filter(|name| !name.is_empty()).collect();
     if names.is_empty() {
-        return "none, as the theater has none".to_owned();
+        return "none, as the theater has none with a name".to_owned();
     }
     let first: Vec<_> = names.iter().take(MOST).map(|name| format!("{name:?}")).collect();
     let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };

@@ -111,6 +111,8 @@ pub enum ExtendOutcome {
     NoLonger(EpochSeconds),
     /// The caller has so many other seats reserved by now. Nothing changed.
     LimitReached(usize),
+    /// It doesn't hold these of the named seats, but others of them. Nothing changed.
+    Missing(Vec<SeatLabel>),
     /// All its seats have run out: these. Nothing changed, and no earlier attempt changes anything any more.
     Expired(Vec<SeatLabel>),
     /// It holds none of the seats.
@@ -362,6 +364,10 @@ impl Store {
                 },
                 Err(outcome) => return Ok(outcome),
             };
+            let missing = missing(wanted, &seats, now);
+            if !missing.is_empty() {
+                return Ok(ExtendOutcome::Missing(missing));
+            }
             let mut record = found.record.clone();
             for seat in &mut record.seats {
                 if let Some(later) = next.iter().find(|later| later.seat == seat.seat) {
@@ -478,6 +484,12 @@ fn learn<'a>(
 fn asked_for(seats: Vec<&ReservedSeat>, wanted: &ReservationRef<'_>) -> Vec<ReservedSeat> {
     let asked = |seat: &&ReservedSeat| wanted.seats.is_none_or(|seats| seats.contains(&seat.seat));
     seats.into_iter().filter(asked).cloned().collect()
+}
+
+/// Returns the seats that a call names and that aren't among these, or don't run.
+fn missing(wanted: &ReservationRef<'_>, seats: &[ReservedSeat], now: EpochMillis) -> Vec<SeatLabel> {
+    let runs = |label: &SeatLabel| seats.iter().any(|seat| seat.seat == *label && seat.runs(now));
+    wanted.seats.into_iter().flatten().filter(|label| !runs(label)).cloned().collect()
 }
 
 fn labels(seats: &[ReservedSeat]) -> Vec<SeatLabel> {

@@ -70,6 +70,9 @@ pub enum ExtendError {
     /// There is nothing to extend.
     #[error(transparent)]
     Reservation(#[from] ReservationError),
+    /// It doesn't hold these of the named seats.
+    #[error("named seats are missing")]
+    Missing(Vec<SeatLabel>),
     /// It was extended before.
     #[error("it was extended before")]
     ExtendedBefore,
@@ -134,6 +137,7 @@ impl BoxOffice {
             ExtendOutcome::LimitReached(reserved) => {
                 return Err(ExtendError::LimitReached { reserved, most: self.terms.max_reserved_per_caller });
             }
+            ExtendOutcome::Missing(seats) => return Err(ExtendError::Missing(seats)),
             ExtendOutcome::Expired(seats) => return Err(ReservationError::Expired(seats).into()),
             ExtendOutcome::NotFound => return Err(self.not_found(ask, tally).await.into()),
         };

@@ -90,6 +90,17 @@ async fn every_route_without_a_body_refuses_one() {
 }
 
 #[tokio::test]
+async fn no_change_is_made_on_a_condition_that_its_route_does_not_read() {
+    let world = world().await;
+    for route in ROUTES.iter().filter(|route| !route.is_safe()) {
+        let conditions = ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
+        for name in conditions.into_iter().filter(|name| !route.headers.contains(name)) {
+            call_is_refused(&world, Call::of(route.operation).header(name, "\"x\""), 400, name).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_body_is_an_object_of_known_fields_each_once_and_none_null() {
     let world = world().await;
     for route in ROUTES {

@@ -268,6 +268,30 @@ async fn a_reservation_is_extended_once() {
 }
 
 #[tokio::test]
+async fn of_several_named_seats_all_are_extended_or_none() {
+    let world = World::new().await;
+    reserve(&world, json!(["A1"]), 100).await;
+    reserve(&world, json!(["A2", "A3"]), 600).await;
+    let booked = Call::book("1", &json!({ "seat": "A3", "reservation_id": id(1) })).send(&world.office).await;
+    assert_eq!(booked.status, 201);
+    world.at(100_000);
+    let before = Call::reservation("1", &id(1)).send(&world.office).await;
+    for (named, missing) in [
+        (json!(["A2", "A1"]), json!([{ "seat": "A1" }])),
+        (json!(["A2", "A3"]), json!([{ "seat": "A3" }])),
+        (json!(["NONE", "A2"]), json!([{ "seat": "NONE" }])),
+    ] {
+        let reply = extend(&json!({ "seats": named, "expires_in": 900 })).send(&world.office).await;
+        assert_eq!((reply.status, reply.code()), (409, "reservation_changed"), "{named}: {}", reply.text);
+        assert_eq!(reply.body["seats"], missing, "{named}");
+    }
+    let after = Call::reservation("1", &id(1)).send(&world.office).await;
+    assert_eq!((&after.body["seats"], &after.body["ends"]), (&before.body["seats"], &before.body["ends"]));
+    let extended = extend(&json!({ "seats": ["A2"], "expires_in": 900 })).send(&world.office).await;
+    assert_eq!((extended.status, &extended.body["seats"]), (200, &json!(["A2"])));
+}
+
+#[tokio::test]
 async fn the_cache_knows_of_an_extension() {
     let world = World::new().await;
     assert_eq!(available(&world).await.len(), 6);
