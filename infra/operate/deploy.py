@@ -383,7 +383,7 @@ def succeeded(session, plan, stack):
     if allowed is not None and allowed < 100:
         print(
             f"\nThis account runs at most {allowed} functions at once in {plan.region}: enough to try it, not for a sale. "
-            "Ask for more: https://console.aws.amazon.com/servicequotas/home/services/lambda/quotas/L-B99A9384"
+            "Service Quotas raises it: AWS Lambda, Concurrent executions (L-B99A9384)."
         )
     print("\nNext:")
     print(f"    make logs STACK={plan.stack} REGION={plan.region} FOLLOW=1")

@@ -13,7 +13,7 @@ use lambda_http::{Context, LambdaEvent, Request, service_fn};
 use crate::Reply;
 use crate::event::serve;
 
-/// What came of an event.
+/// The request made of an event, and its answer.
 #[derive(Debug)]
 pub struct Delivery {
     /// The method of the request that was made of it.

@@ -35,7 +35,7 @@ use plan::{MOST_RESERVED, Plan};
 use record::{Answer, Record};
 use summary::Summary;
 
-/// How many histories happen at once: as many of each kind of plan.
+/// The number of histories at once, as many of each kind of plan.
 const LANES: usize = 12;
 /// Kinds of plans, which follow each other by the seed: with a cache that is well or fails, without a limit or with one.
 const KINDS: usize = 4;

@@ -25,7 +25,7 @@ pub struct Theater {
     seats: Vec<Seat>,
     bookings: BTreeMap<Uuid, Booking>,
     reservations: BTreeMap<Uuid, Reservation>,
-    /// How many seats may be reserved at once. All calls are the same caller's.
+    /// The most seats that may be reserved at once. All calls are the same caller's.
     limit: Option<usize>,
     /// The latest clock of those that reserved or extended. What has ended by it counts no more.
     counted_at: EpochMillis,

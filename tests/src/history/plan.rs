@@ -26,7 +26,7 @@ pub struct Plan {
     pub seed: u64,
     /// Whether the way to the cache fails, so that cached answers may be behind.
     pub lossy: bool,
-    /// Whether all clients are one signed-in caller, who may have [`MOST_RESERVED`] seats reserved at once.
+    /// True if all clients are one signed-in caller, who may have [`MOST_RESERVED`] seats reserved at once.
     pub limited: bool,
     /// How many seats the theater has.
     pub seats: usize,
@@ -69,7 +69,7 @@ pub enum Event {
 }
 
 impl Plan {
-    /// Draws the plan of a seed. Odd seeds have a cache that fails; of each four seeds the last two limit the caller.
+    /// Draws the plan of a seed. Odd seeds have a cache that fails. Of each four seeds the last two limit the caller.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let lossy = seed % 2 == 1;
