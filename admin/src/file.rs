@@ -1,4 +1,4 @@
-//! The file of theaters: a document for each.
+//! The file of theaters, with a document for each theater.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,17 +9,17 @@ use boxoffice::rules::names::TheaterId;
 use boxoffice::store::Store;
 use boxoffice::usecases::STORABLE;
 
-/// Most theaters of one file.
+/// Largest number of theaters in one file.
 const MOST_THEATERS: usize = 1_000;
 
-/// One theater, ready to be put.
+/// A theater that is ready to be put.
 #[derive(Debug)]
 pub(crate) struct Theater {
     pub(crate) id: TheaterId,
     pub(crate) layout: NewLayout,
 }
 
-/// The faults of a file, each with the path of its field, or with line and column if the file isn't JSON.
+/// The errors in a file. Each has the path of its field, or line and column if the file isn't JSON.
 #[derive(Debug)]
 pub(crate) struct FileError {
     faults: Vec<Fault>,
@@ -34,7 +34,7 @@ impl fmt::Display for FileError {
     }
 }
 
-/// Reads a whole file, or names everything that is wrong with it.
+/// Parses a whole file, or returns every error in it.
 pub(crate) fn parse(text: &[u8]) -> Result<Vec<Theater>, FileError> {
     let faults = Faults::default();
     let mut seen = HashSet::new();

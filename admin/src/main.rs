@@ -1,6 +1,7 @@
-//! `load-theaters FILE`: writes the layouts of a JSON file into the table (`TABLE_NAME`). Run it again after a change.
+//! `load-theaters FILE` writes the layouts of a JSON file into the table (`TABLE_NAME`). Run it again after a change.
 //!
-//! The whole file is checked before anything is written; what is there already is left as it is.
+//! The whole file is checked before anything is written. Theaters that aren't in the file, or haven't changed, stay as
+//! they are.
 
 mod file;
 
@@ -41,13 +42,13 @@ async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     let text = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
     let theaters = file::parse(&text).map_err(|error| format!("{path}: {error}"))?;
     let config = Config::from_env()?;
-    // An operator's credentials and region may be anywhere where tools of AWS look, and the way to AWS may lead through a company's proxy:
-    // the SDK's own way, which the functions do without.
+    // Operators keep their credentials and region anywhere that AWS tools read them, and may reach AWS through a
+    // company's proxy. So this tool uses the SDK's own configuration, which the functions do without.
     let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
     let store = startup::store(&config, &sdk, Clock::System);
     let office = BoxOffice::new(store, None, Clock::System, config.terms);
     for Theater { id, layout } in theaters {
-        // The largest hall whose seats are all dropped takes some seconds; nobody waits at the other end of a connection.
+        // Withdrawing all seats of the largest hall takes some seconds, and no client is waiting on a connection.
         let tally = Tally::lasting(Duration::from_secs(120));
         let (put, _) = office
             .put_theater(&id, &layout, Expected::Whatever, &tally)

@@ -1,4 +1,5 @@
-//! Batches of the table's stream into events, and wake-ups into the news that a reservation has run out.
+//! The handler of `publish-events`. It turns batches of the table's stream into domain events, and expiry timers into
+//! events of reservations that have run out.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use tracing::{Instrument, Level};
 
 use crate::outlet::{Outlet, WakeUp};
 
-/// Tells what happened.
+/// The publisher of domain events.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
@@ -27,20 +28,20 @@ pub struct Publisher {
     outlet: Outlet,
 }
 
-/// What a batch of the stream tells, in its order: each event with the record that it is of.
+/// The contents of a batch of the stream, in its order.
 #[derive(Default)]
 struct Told {
     events: Vec<Event>,
-    /// For each event, the number of its record.
+    /// The index of the record of each event.
     records: Vec<usize>,
     wake_ups: Vec<WakeUp>,
-    /// The records by which somebody took over a seat whose reservation had run out.
+    /// Indexes of the records in which a seat was taken over after its reservation had run out.
     takeovers: Vec<usize>,
-    /// The records that can't be read.
+    /// Indexes of the records that can't be read.
     skipped: Vec<usize>,
 }
 
-/// The fields of the summary line of a batch of the stream. What is zero is left out.
+/// Fields of the log line of a batch of the stream. Zero values are left out.
 #[derive(Serialize)]
 struct Published<'a> {
     op: &'static str,
@@ -62,7 +63,7 @@ struct Published<'a> {
     request_id: &'a str,
 }
 
-/// The fields of the summary line of a batch of wake-ups. What is zero is left out.
+/// Fields of the log line of a batch of expiry timers. Zero values are left out.
 #[derive(Serialize)]
 struct Woken<'a> {
     op: &'static str,
@@ -80,15 +81,16 @@ struct Woken<'a> {
 }
 
 impl Publisher {
-    /// Tells what happened to an outlet.
+    /// Creates a publisher that sends to this event sink.
     pub fn new(store: Store, clock: Clock, outlet: Outlet) -> Self {
         Self { store, clock, outlet }
     }
 
-    /// Handles a batch of either source, and writes its summary line.
+    /// Handles a batch of either source, and writes its log line.
     ///
-    /// At least once: what wasn't taken comes again, together with what came after it, and each event has the same id then.
-    /// A record that can't be read would be no better the next time: it is logged, counted, and left out.
+    /// Delivery is at least once. Records that weren't accepted come again, together with the records after them, and
+    /// each event keeps its id. A record that can't be read would be no better the next time, so it is logged, counted
+    /// and skipped.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
         let request_id = event.context.request_id.clone();
         let span = tracing::info_span!("batch", request_id = request_id.as_str());
@@ -98,7 +100,7 @@ impl Publisher {
                 error
             })?;
             let of_queue = batch.records.iter().any(|record| record["eventSource"] == "aws:sqs");
-            // Boxed: what they are made of is deep, and the compiler follows it only so far.
+            // Boxed, because their types are nested deeper than the compiler follows.
             Ok(match of_queue {
                 true => Box::pin(self.wake(&batch.records, &request_id)).await,
                 false => Box::pin(self.tell(&batch, &request_id)).await,
@@ -108,12 +110,12 @@ impl Publisher {
         .await
     }
 
-    /// A batch of the stream.
+    /// Publishes the events of a batch of the stream.
     async fn tell(&self, batch: &Batch, request_id: &str) -> Outcome {
         let started = Instant::now();
         let records = &batch.records;
         let told = read(records);
-        // Before the events: whoever has heard of a reservation will hear of its end.
+        // Timers come before events, so that a consumer of a reservation also gets the event of its end.
         let failed = match self.outlet.wake_later(&told.wake_ups, self.clock.now()).await {
             Err(error) => Some((0, error)),
             Ok(()) => self.outlet.publish(&told.events).await.err(),
@@ -122,7 +124,7 @@ impl Publisher {
             tracing::warn!(%error, "events weren't taken; they come again");
             told.records.get(event).copied().unwrap_or_default()
         });
-        // What wasn't taken is counted when it is.
+        // Records that weren't accepted are counted when they come again.
         let taken = |of: &[usize]| of.iter().filter(|record| failed_at.is_none_or(|failed| **record < failed)).count();
         let summary = Published {
             op: "publishEvents",
@@ -143,7 +145,7 @@ impl Publisher {
         Outcome::failed(failed_at.map(name))
     }
 
-    /// Messages of the queue, each by itself.
+    /// Handles expiry timers from the queue, each by itself.
     async fn wake(&self, records: &[Value], request_id: &str) -> Outcome {
         let started = Instant::now();
         let (mut failed, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
@@ -170,11 +172,12 @@ impl Publisher {
         Outcome::failed(failed)
     }
 
-    /// Whether the reservation that a wake-up names has run out where it stands; then that is told.
+    /// Publishes the end of the reservation that an expiry timer names, if it has run out and the seat hasn't changed
+    /// since.
     async fn look(&self, seat: &Awaited, wake_up: &WakeUp) -> Result<Seen, String> {
         let now = self.clock.now();
         if !seat.expires_at.reached(now) {
-            // Its delay was the longest there is, or the queue's clock is ahead of ours.
+            // The delay was the longest possible one, or the queue's clock is ahead of ours.
             let again = self.outlet.wake_later(std::slice::from_ref(wake_up), now).await;
             return again.map(|()| Seen::Early).map_err(|error| error.to_string());
         }
@@ -199,11 +202,11 @@ struct Awaited {
 }
 
 enum Seen {
-    /// It has run out, and that was told.
+    /// The reservation has run out, and the event was published.
     Expired,
-    /// It runs still.
+    /// The reservation hasn't run out yet.
     Early,
-    /// Something else became of it, which the stream tells.
+    /// The seat was changed in another way, and the stream delivers that change.
     Gone,
 }
 
@@ -240,8 +243,8 @@ fn read(records: &[Value]) -> Told {
     told
 }
 
-/// Whether a seat whose reservation had run out went to another reservation, or to a booking, by what stands there now. Whose
-/// booking it is the seat doesn't tell.
+/// Returns `true` if the new item shows that the seat went to another reservation or to a booking after its reservation
+/// had run out. A seat doesn't show whose booking it is.
 fn is_takeover(expired: &SeatReservation, now: &Value) -> bool {
     match now["status"]["S"].as_str() {
         Some("reserved") => now["reservation_id"]["S"].as_str() != Some(expired.reservation.to_string().as_str()),
@@ -261,7 +264,7 @@ fn wake_up(body: &str) -> Option<(Awaited, WakeUp)> {
     Some((awaited, wake_up))
 }
 
-/// `booking.created 2, seats.reserved 5`
+/// Formats the number of events of each kind, such as `booking.created 2, seats.reserved 5`.
 fn counts(events: &[Event]) -> String {
     let mut counts = BTreeMap::new();
     for event in events {

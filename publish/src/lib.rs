@@ -1,7 +1,7 @@
-//! What `publish-events` does: tells on an event bus what the table's stream says of seats, bookings and theaters, and when a
-//! reservation has run out.
+//! The `publish-events` function. It publishes changes of seats, bookings and theaters from the table's stream on an
+//! event bus, and an event when a reservation has run out.
 //!
-//! A crate of its own, so that the functions that sell don't carry the clients of EventBridge and SQS.
+//! It is a crate of its own, so that the functions that sell don't include the clients of EventBridge and SQS.
 
 mod handler;
 mod outlet;

@@ -1,5 +1,5 @@
-//! Where events go, and who wakes the function when a reservation runs out: EventBridge and SQS, or files on a machine of one's
-//! own.
+//! The event sink, and the expiry timers that wake the function when a reservation runs out. They use EventBridge and
+//! SQS, or files on a developer's machine.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,9 +16,9 @@ use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What the events' bus calls their source.
+/// Source of the events, as it is named on the bus.
 const SOURCE: &str = "boxoffice";
-/// Entries that one call takes
+/// Number of entries that one call takes
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
 const MOST_AT_ONCE: usize = 10;
@@ -26,72 +26,65 @@ const MOST_AT_ONCE: usize = 10;
 const ATTEMPT: Duration = Duration::from_secs(2);
 /// Attempts of one call.
 const ATTEMPTS: u32 = 2;
-/// The longest that SQS holds a message back, in seconds.
+/// Longest delay of an SQS message, in seconds.
 const LONGEST_DELAY: u64 = 900;
 
-/// To be woken when a seat's reservation runs out. Names it by the stamp of its write, and not by its id, which is a right.
+/// An expiry timer, which wakes the function when a seat's reservation runs out. It names the reservation by the stamp
+/// of its write and not by its id, because the id gives rights to the reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUp {
-    /// Where.
     pub theater_id: String,
-    /// Which seat.
     pub seat: String,
     /// The stamp of the write, in milliseconds.
     pub changed_at: u64,
-    /// When it runs out, in seconds.
+    /// The end of the reservation, in seconds.
     pub expires_at: u64,
 }
 
-/// Why something wasn't taken. It is tried again.
+/// The reason why something wasn't accepted. It is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum OutletError {
-    /// EventBridge or SQS couldn't be reached, or didn't take all.
+    /// EventBridge or SQS couldn't be reached, or didn't accept everything.
     #[error("{0}")]
     Service(String),
     /// A file couldn't be written.
     #[error("{path}: {error}")]
     File {
-        /// Which.
         path: PathBuf,
-        /// Why.
         error: std::io::Error,
     },
 }
 
-/// Where events and wake-ups go.
+/// The destination of events and expiry timers.
 #[derive(Clone, Debug)]
 pub enum Outlet {
-    /// To EventBridge and SQS.
+    /// EventBridge and SQS.
     Aws {
-        /// The client of the bus.
         bus: aws_sdk_eventbridge::Client,
-        /// The bus's name.
         bus_name: String,
         /// The ARN that events name as their resource.
         resource: Option<String>,
-        /// The client of the queue.
         queue: aws_sdk_sqs::Client,
-        /// The queue that brings wake-ups back.
+        /// The queue that delivers expiry timers.
         queue_url: String,
     },
-    /// To files, a line each.
+    /// Files, with one JSON object per line.
     Files {
-        /// The events.
         events: PathBuf,
-        /// The wake-ups, for whoever delivers them.
+        /// The expiry timers, for the process that delivers them.
         wake_ups: PathBuf,
     },
 }
 
 impl Outlet {
-    /// Files: the events', and beside it that of the wake-ups.
+    /// Creates an event sink that writes to files. The file of the expiry timers is beside that of the events.
     pub fn files(events: &Path) -> Self {
         let mut wake_ups = events.as_os_str().to_owned();
         wake_ups.push(".wake-ups");
         Self::Files { events: events.to_path_buf(), wake_ups: wake_ups.into() }
     }
 
-    /// Returns an outlet to an event bus and a queue, with clients for them.
+    /// Creates an event sink for an event bus and a queue, with clients for them.
     pub fn aws(sdk: &SdkConfig, bus_name: String, queue_url: String, resource: Option<String>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT)
@@ -103,8 +96,8 @@ impl Outlet {
         Self::Aws { bus, bus_name, resource, queue, queue_url }
     }
 
-    /// Publishes events in their order. When it fails, those before the number that comes back were taken; some after it may
-    /// have been too.
+    /// Publishes events in their order. If it fails, the events before the returned index were accepted, and some of
+    /// the later ones may have been accepted too.
     pub async fn publish(&self, events: &[Event]) -> Result<(), (usize, OutletError)> {
         match self {
             Self::Files { events: file, .. } => {
@@ -125,7 +118,7 @@ impl Outlet {
         }
     }
 
-    /// Asks to be woken, as of now. Repeating it wakes once more, which does no harm.
+    /// Starts expiry timers. Repeating it wakes the function once more, which does no harm.
     pub async fn wake_later(&self, wake_ups: &[WakeUp], now: EpochMillis) -> Result<(), OutletError> {
         match self {
             Self::Files { wake_ups: file, .. } => append(file, wake_ups.iter().map(|wake_up| json!(wake_up))),
@@ -156,7 +149,7 @@ async fn put_events(
     });
     let answer = bus.put_events().set_entries(Some(entries.collect())).send().await;
     let answer = answer.map_err(|error| (0, OutletError::Service(format!("EventBridge: {}", with_causes(&error)))))?;
-    // An answer of 200 may have left some out; each has its place.
+    // An answer of 200 may have left some entries out. Each entry has its own result, in the same order.
     let failed = answer.entries().iter().enumerate().find_map(|(n, entry)| Some((n, entry.error_code()?.to_owned())));
     match failed {
         Some((n, code)) => Err((n, OutletError::Service(format!("EventBridge: {code}")))),
@@ -177,7 +170,7 @@ async fn send(
     let mut request = queue.send_message_batch().queue_url(queue_url);
     for (n, wake_up) in wake_ups.iter().enumerate() {
         let body = serde_json::to_string(wake_up).map_err(|error| failed(error.to_string()))?;
-        // Rounded up, so that it is due by our clock if the queue's runs as fast.
+        // Rounded up, so that the timer is due by our clock if the queue's clock runs as fast.
         let delay = (EpochSeconds(wake_up.expires_at).remaining(now) + 1).min(LONGEST_DELAY);
         let entry = SendMessageBatchRequestEntry::builder()
             .id(n.to_string())

@@ -1,4 +1,4 @@
-//! Start-up: from configuration to a publisher.
+//! Start-up: from the configuration to a publisher.
 
 use std::path::Path;
 
@@ -11,15 +11,16 @@ use tokio::time::Instant;
 use crate::handler::Publisher;
 use crate::outlet::Outlet;
 
-/// Why it doesn't start.
+/// The reason why the function doesn't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A variable is wrong.
+    /// An environment variable is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
-/// Starts logging and counting, reads the configuration and makes the clients. What it returns lives as long as the process.
+/// Starts logging and metrics, reads the configuration and creates the clients. The publisher lives as long as the
+/// process.
 pub async fn start() -> Result<&'static Publisher, StartError> {
     let started = Instant::now();
     let config = boxoffice::config::log_level_from_env().and_then(|level| {

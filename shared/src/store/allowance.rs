@@ -1,11 +1,14 @@
-//! How many seats one caller may have reserved at once: a set of their seats in an item of its own, in the transaction of each
-//! reservation, with the size as its condition.
+//! The reservation quota: a limit on the seats that one caller may have reserved at once. Each caller has an item with
+//! the set of their seats. The transaction of each reservation adds to the set, on the condition that its size allows
+//! it.
 //!
-//! The set only grows by reserving: what is released, booked or has run out stays in it until there is no room. Then the
-//! seats themselves say which are still reserved, and the set is written again, on the condition that it is the one that
-//! was read. An extension demands that the set still has its seats, and raises the turn. So the set never lacks a seat
-//! that is reserved: a seat that was counted as ended can't be extended afterwards, and a seat that is extended can't be
-//! counted as ended.
+//! Only reserving adds to the set. Seats that were released, booked or have run out stay in it until there is no room.
+//! Then the items of the seats show which of them are still reserved. The set is written again without the others, on
+//! the condition that it hasn't changed since it was read.
+//!
+//! An extension requires that the set still has its seats, and raises the `turn`. So the set never lacks a seat that is
+//! reserved. A seat that was counted as ended can't be extended afterwards, and an extended seat can't be counted as
+//! ended.
 
 use std::collections::HashMap;
 
@@ -19,46 +22,45 @@ use crate::rules::caller::Owner;
 use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::time::EpochMillis;
 
-/// For how long the set is kept after the last reservation, in seconds: longer than any of them can last.
+/// Seconds for which the set is kept after the last reservation. This is longer than any reservation can last.
 const KEPT: u32 = 2 * 86_400;
 
-/// How much a caller may reserve.
+/// The reservation quota of one caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Who.
     pub owner: Owner,
-    /// How many seats at once, in all theaters together; at most 99.
+    /// The number of seats at once, in all theaters together. At most 99.
     pub most: usize,
 }
 
-/// The set as it is to be written: as it is known to be, or grown by whatever it is.
+/// The change that a transaction makes to the set.
 #[derive(Debug, Default)]
 pub(super) enum Seats {
-    /// Add to it, if there is room.
+    /// Adds the seats, if there is room.
     #[default]
     Grow,
-    /// Leave it as it is, if it has all of the seats: their reservation is extended.
+    /// Keeps the set as it is, if it has all of the seats. An extension does this.
     Keep,
-    /// Write these and those that are wanted, if it still is the one that was seen.
+    /// Writes `kept` and the wanted seats, if the set is still the one that was read.
     Rewrite { kept: Vec<String>, seen: u64 },
 }
 
-/// What there is room for.
+/// The result of counting the seats that are still reserved.
 #[derive(Debug)]
 pub(super) enum Room {
-    /// For what is wanted, when the set is written so.
+    /// There is room, if the set is written in this way.
     Enough(Seats),
-    /// So many are reserved already.
+    /// There is no room, because this many seats are reserved already.
     Full(usize),
 }
 
 impl Allowance {
-    /// Whether so many seats would be too many even if nothing else were reserved.
+    /// Returns `true` if this many seats exceed the quota even if no other seat is reserved.
     pub(super) fn never_has(&self, seats: usize) -> bool {
         seats > self.most
     }
 
-    /// The write that adds the seats to the set.
+    /// Builds the write that adds the seats to the set. Repeating it is safe, because a set has each seat only once.
     pub(super) fn item<'a>(
         &self,
         table: &str,
@@ -111,7 +113,7 @@ impl Allowance {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Looks which seats of a set that left no room are still reserved (strongly consistent).
+    /// Counts which seats of a full set are still reserved (strongly consistent).
     pub(super) async fn look_for_room<'a>(
         &self,
         store: &Store,
@@ -136,7 +138,7 @@ impl Allowance {
         })
     }
 
-    /// Whether a seat is reserved for this caller. One that can't be read may be.
+    /// Returns `true` if a seat is reserved for this caller. A seat that can't be read counts as reserved.
     fn has(&self, seat: &Item, now: EpochMillis) -> bool {
         SeatItem::read(seat).map_or(true, |seat| {
             matches!(seat.slot.status(now), SeatState::Reserved { .. }) && seat.owner == Some(self.owner)
@@ -144,7 +146,7 @@ impl Allowance {
     }
 }
 
-/// A seat in the set. No theater id has a `#`.
+/// Builds a seat's entry in the set. No theater id has a `#`.
 fn entry(theater: &TheaterId, seat: &SeatLabel) -> String {
     format!("{theater}#{seat}")
 }
@@ -154,7 +156,7 @@ fn key_of(entry: &str) -> Option<Item> {
     Some(seat_key(&TheaterId::parse(theater).ok()?, &SeatLabel::parse(seat).ok()?))
 }
 
-/// The number of entries that a full set may have is what one read takes: 100 keys.
+/// A full set has at most as many entries as one read takes, which is 100 keys.
 const _: () = assert!(crate::rules::selection::MOST_SEATS_AT_ONCE < 100);
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! Repeating calls to DynamoDB: what is worth repeating, how long to pause, when to give up.
+//! Retries of DynamoDB calls: which failures are worth a retry, how long to pause, and when to give up.
 //!
-//! The SDK's own retries are switched off, because they don't know transaction conflicts, and because a write has to
-//! know whether an earlier attempt of it may have been carried out.
+//! The SDK's own retries are switched off. They don't know transaction conflicts, and a write has to know whether an
+//! earlier attempt of it may have been carried out.
 
 use std::error::Error;
 use std::time::Duration;
@@ -17,23 +17,23 @@ use crate::entropy;
 use crate::tally::Tally;
 use crate::xray::Engine;
 
-/// What was wrong with an attempt.
+/// The failure of one attempt.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// Another transaction had the same item in its hands; nothing was written.
+    /// Another transaction was changing the same item. Nothing was written.
     Contention(String),
-    /// DynamoDB asked to slow down; nothing was written.
+    /// DynamoDB throttled the call. Nothing was written.
     Throttled(String),
-    /// No answer, or one that says nothing: the write may have been carried out.
+    /// No answer, or an inconclusive one. The write may have been carried out.
     Unknown(String),
-    /// DynamoDB takes this attempt for another than it had under the same token, so an earlier one has reached it.
+    /// DynamoDB had another request under the same token before, so an earlier attempt has reached it.
     OtherUnderToken(String),
-    /// Repeating won't help.
+    /// A failure that a retry won't fix.
     Final(String),
 }
 
 impl Trouble {
-    /// Tells by the error's code, and where that says nothing by the status
+    /// Classifies an error by its code. An error with an unlisted code is classified by its HTTP status
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
     pub(super) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
@@ -54,7 +54,7 @@ impl Trouble {
                 Self::Throttled(text)
             }
             "IdempotentParameterMismatchException" => Self::OtherUnderToken(text),
-            // An answer without any code comes from something in between.
+            // An answer without a code isn't DynamoDB's own. It comes from something in between.
             "" => Self::Unknown(text),
             _ if service.raw().status().as_u16() >= 500 => Self::Unknown(text),
             _ => Self::Final(text),
@@ -62,8 +62,8 @@ impl Trouble {
     }
 }
 
-/// Code, message and causes. Not the SDK's own display of the context: that has the answer's body, and with it
-/// reservation ids.
+/// Formats an error's code and message, or the error and its causes if it has no code. The SDK's own display of the
+/// context isn't used, because it contains the answer's body and with it reservation ids.
 pub(super) fn describe<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -80,13 +80,13 @@ where
     text
 }
 
-/// The attempts of one operation.
+/// The retry loop of one operation.
 #[derive(Debug)]
 pub(super) struct Attempts<'a> {
     tally: &'a Tally,
     give_up: Instant,
     made: u32,
-    /// An earlier attempt may have been carried out although nobody said so.
+    /// An earlier attempt may have been carried out, although no answer confirmed it.
     pub(super) unknown: bool,
 }
 
@@ -94,17 +94,17 @@ impl<'a> Attempts<'a> {
     const FIRST_PAUSE: Duration = Duration::from_millis(20);
     const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-    /// The attempts of a read.
+    /// Starts the retry loop of a read.
     pub(super) fn to_read(store: &Store, tally: &'a Tally) -> Self {
         Self::within(store.patience, tally)
     }
 
-    /// The attempts of a write: they leave time for a last look.
+    /// Starts the retry loop of a write. It leaves time for a last read.
     pub(super) fn to_write(store: &Store, tally: &'a Tally) -> Self {
         Self::within(store.patience * 4 / 5, tally)
     }
 
-    /// The attempts of the last look, after those of a write were used up.
+    /// Starts the retry loop of the last read, after the attempts of a write are used up.
     pub(super) fn to_look_again(store: &Store, tally: &'a Tally) -> Self {
         Self::within(store.patience / 5, tally)
     }
@@ -114,12 +114,12 @@ impl<'a> Attempts<'a> {
         Self { tally, give_up, made: 0, unknown: false }
     }
 
-    /// Goes on to another call within the same time: the next attempt is a first one again.
+    /// Continues with another call within the same time limit. The count of attempts starts again at zero.
     pub(super) fn start_over(&mut self) {
         self.made = 0;
     }
 
-    /// Sends one call of this name: bounded by the time left, counted with its capacity.
+    /// Sends one call within the time left. Adds the call and its capacity to the request's costs.
     pub(super) async fn send<T, E>(
         &mut self,
         operation: &'static str,
@@ -146,7 +146,8 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// What a failure means for the request: nothing is broken for good that an earlier attempt may have done.
+    /// Returns the request's error for a failed call. After an attempt that may have been carried out, the outcome is
+    /// unknown and no error is permanent.
     pub(super) fn failure(&self, error: StoreError) -> StoreError {
         match error {
             StoreError::Broken(text) if self.unknown => StoreError::Undecided(text),
@@ -154,21 +155,22 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Whether to try again although the answer is a refusal already: some seats weren't decided, and it is to name every
-    /// seat in the way. Not for long: it stays a refusal.
+    /// Returns `true` if another attempt is worthwhile although the request is rejected already. Some seats weren't
+    /// decided, and the answer should name every seat in the way. There are few such attempts, because the request
+    /// stays rejected.
     pub(super) fn worth_knowing_all(&self, findings: &Findings) -> bool {
         findings.trouble.is_some() && self.made < 3
     }
 
-    /// Whether so few attempts were made that the next, a better informed one, needs no pause.
+    /// Returns `true` if so few attempts were made that the next one, which knows more, needs no pause.
     pub(super) fn may_repeat_at_once(&self) -> bool {
         self.made < 8
     }
 
-    /// Pauses before the next attempt, or says that there will be none.
+    /// Pauses before the next attempt, or returns an error if there will be none.
     ///
-    /// Full jitter: a random share of a pause that doubles
-    /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+    /// The pause is a random share of a time that doubles with each attempt (full jitter,
+    /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
     pub(super) async fn pause(&mut self, trouble: Trouble) -> Result<(), StoreError> {
         let text = match trouble {
             Trouble::Final(text) => return Err(self.failure(StoreError::Broken(text))),
@@ -190,7 +192,7 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// A call that brought no result.
+/// A call that returned no result.
 #[derive(Debug)]
 pub(super) enum Failed<E> {
     Answered(Box<SdkError<E, HttpResponse>>),

@@ -17,33 +17,32 @@ use crate::rules::selection::{Conflict, Selection};
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
 
-/// Book these seats under this id.
+/// A request to book seats under an id.
 #[derive(Debug)]
 pub struct BookRequest<'a> {
-    /// Where.
     pub theater: &'a TheaterId,
-    /// Which seats: all or none.
+    /// The seats. Either all or none are booked.
     pub seats: &'a Selection,
-    /// The id that makes the request recognisable when it comes again.
+    /// The id by which a repeated request is recognized.
     pub booking: BookingId,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
-    /// Which seats may be booked.
+    /// The states that a seat may be booked from.
     pub from: From<'a>,
-    /// The caller, who will own the booking. Reservations of others are not theirs.
+    /// The caller, who will own the booking. Reservations of other callers don't count as theirs.
     pub owner: Option<Owner>,
-    /// The most seats that its owner may have booked in this theater, if that is limited.
+    /// The limit of seats that the owner may have booked in this theater, if there is one.
     pub limit: Option<BookingLimit>,
 }
 
-/// Which seats may be booked.
+/// The states that a seat may be booked from.
 #[derive(Clone, Copy, Debug)]
 pub enum From<'a> {
     /// Seats that are available, or reserved under the reservation.
     Anywhere,
     /// Only seats that are reserved under the reservation and have not run out.
     Reservation,
-    /// All seats of the reservation, as it was read. The caller named the reservation only.
+    /// All seats of the reservation, as it was read. The caller named only the reservation.
     Whole(&'a WholeReservation),
 }
 
@@ -51,7 +50,6 @@ pub enum From<'a> {
 #[derive(Clone, Debug)]
 pub struct WholeReservation {
     pub(super) found: FoundRecord,
-    /// Its seats.
     pub seats: Vec<SeatLabel>,
     /// A stamp above those of its seats, as far as the record knows.
     pub(super) stamp: EpochMillis,
@@ -60,7 +58,6 @@ pub struct WholeReservation {
 /// The limit of the seats that one caller may have booked in one theater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BookingLimit {
-    /// The caller.
     pub owner: Owner,
     /// The largest number of seats.
     pub most: usize,
@@ -71,49 +68,50 @@ pub struct BookingLimit {
 pub struct Booking {
     /// Its seats, in layout order.
     pub seats: Vec<SeatLabel>,
-    /// When it was made, by the clock of the instance that made it.
+    /// The time of the booking, by the clock of the instance that made it.
     pub booked_at: EpochMillis,
 }
 
-/// What became of the request, and what it taught about the seats.
+/// The outcome of a request, with the slots that it revealed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BookOutcome {
-    /// Booked, by this request.
+    /// Booked by this request.
     Booked(Booking, Vec<LearnedSlot>),
-    /// Booked before under this id; nothing changed.
+    /// Booked before under this id. Nothing changed.
     Replayed(Booking, Vec<LearnedSlot>),
-    /// This id booked other seats before; nothing changed.
+    /// Other seats were booked before under this id. Nothing changed.
     IdReused(Vec<LearnedSlot>),
-    /// What was booked under this id was cancelled; nothing changed.
+    /// The booking under this id was cancelled. Nothing changed.
     Cancelled(Vec<LearnedSlot>),
-    /// The whole reservation was to be booked, and it changed since it was read. Nothing changed.
+    /// The reservation was to be booked as a whole, and it has changed since it was read. This request changed nothing.
     ReservationMoved(Vec<LearnedSlot>),
-    /// Seats have to be reserved under the reservation, and these are not. Nothing changed.
+    /// Seats must be reserved under the reservation, and these aren't. Nothing changed.
     NotReserved(Vec<Conflict>, Vec<LearnedSlot>),
-    /// The owner has so many seats booked that these would be too many. Nothing changed.
+    /// The owner has this many seats booked, and the request would exceed the limit. Nothing changed.
     LimitReached(usize, Vec<LearnedSlot>),
-    /// Others have these of the seats; nothing changed.
+    /// Other callers have these seats. Nothing changed.
     Refused(Vec<Conflict>, Vec<LearnedSlot>),
 }
 
-/// One request while it is being carried out.
+/// One request in progress.
 struct Booker<'a> {
     store: &'a Store,
     request: &'a BookRequest<'a>,
     now: EpochMillis,
     stamp: EpochMillis,
-    /// Written into the booking, so that this request knows its own work when an answer was lost.
+    /// Written into the booking, so that this request recognizes its own work when an answer is lost.
     request_token: Uuid,
-    /// Makes repeated attempts of one and the same transaction one to DynamoDB.
+    /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
 }
 
 impl Store {
-    /// Books seats that can be had, or that are reserved under the given reservation.
+    /// Books seats that are available, or reserved under the given reservation.
     ///
-    /// Repeating it is safe: the booking is put only where there is none, in the same transaction as its seats, so it
-    /// *is* the record by which a repeated request is recognised, and no state in between can be left behind. When
-    /// the answer to an attempt was lost, the next attempt finds the booking and by its token knows it for its own.
+    /// Repeating it is safe. The booking is put only if there is none under its id, in the same transaction as its
+    /// seats. So the booking *is* the record by which a repeated request is recognized, and no state in between can
+    /// remain. If the answer to an attempt is lost, the next attempt finds the booking and recognizes it as its own by
+    /// the token.
     pub async fn book(&self, request: &BookRequest<'_>, tally: &Tally) -> Result<BookOutcome, StoreError> {
         let now = self.clock.now();
         let mut booker = Booker {
@@ -171,8 +169,8 @@ impl Booker<'_> {
         self.store.transact(self.transaction(), self.token, attempts).await
     }
 
-    /// Builds the booking first, then the record of a whole reservation and the number of booked seats where they
-    /// belong to it, then the seats in layout order. The verdicts come in the same order.
+    /// Builds the booking, then the record of a whole reservation and the count of booked seats if the request has
+    /// them, then the seats in layout order. The results come back in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
         let BookRequest { theater, seats, booking, reservation, owner, from, limit } = self.request;
         let mut items = vec![self.store.put_if(self.booking_item(), "attribute_not_exists(pk)", None)?];
@@ -202,7 +200,7 @@ impl Booker<'_> {
         Ok(items)
     }
 
-    /// The number of items before the seats, beside the booking.
+    /// Returns the number of items between the booking and the seats.
     fn others(&self) -> usize {
         usize::from(self.request.whole().is_some()) + usize::from(self.request.limit.is_some())
     }
@@ -225,7 +223,7 @@ impl Booker<'_> {
         item
     }
 
-    /// Decides by what stood in the way, or prepares the next attempt.
+    /// Decides the request by the conditions that failed, or prepares the next attempt.
     fn settle(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
         self.judge(verdicts, attempts).map_err(|error| attempts.failure(error))
     }
@@ -241,20 +239,22 @@ impl Booker<'_> {
             Some(Verdict::Refused(Some(item))) => {
                 return Ok(Settled::Outcome(self.repeated(&item, findings.learned())?));
             }
-            // As long as it isn't known whether the booking is there, a taken seat may be its own.
+            // While it is unknown whether the booking exists, a taken seat may belong to it.
             Some(Verdict::Trouble(Trouble::Final(text))) => return Err(StoreError::Broken(text)),
             Some(Verdict::Trouble(trouble)) => return Ok(Settled::Trouble(trouble)),
             Some(Verdict::Refused(None) | Verdict::Passed) | None => {}
         }
         if findings.has_own_booking() {
-            // The seats of our booking without the booking: one was read before it was made, the other after.
+            // The seats of our booking were found without the booking. It was made after its key was read, and before
+            // the seats were.
             return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
         }
         if self.request.whole().is_some() {
             if matches!(others.first(), Some(Verdict::Refused(_))) {
                 return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
             }
-            // As long as it isn't known whether the record has changed, the reservation may have been released, and lost no seat.
+            // While it is unknown whether the record has changed, seats may be missing because the reservation was
+            // released. Then it hasn't lost them to others.
             if matches!(others.first(), Some(Verdict::Trouble(_))) {
                 let trouble = Refusal::first_trouble(others);
                 return Ok(trouble.map_or(Settled::StampRaised, Settled::Trouble));
@@ -291,12 +291,13 @@ impl Booker<'_> {
         })
     }
 
-    /// There is a booking under this id already: this request's own, its like, or another.
+    /// Returns the outcome if a booking exists under this id. It is this request's own, an equal one, or a different
+    /// one.
     fn repeated(&self, item: &Item, learned: Vec<LearnedSlot>) -> Result<BookOutcome, StoreError> {
         let first = BookingItem::read(item)?;
         let own = first.request_token == self.request_token.to_string();
         let same = match self.request.whole() {
-            // Its seats may be others by now: the reservation is all that was named, then and now.
+            // Its seats may have changed since then. Both requests named only the reservation.
             Some(_) => first.reservation == self.request.reservation,
             None => self.same_seats(&first.seats),
         };
@@ -318,14 +319,14 @@ impl Booker<'_> {
         asked == had
     }
 
-    /// The last resort when the attempts are used up: look, and decide by that.
+    /// Reads the booking and the seats after the attempts are used up, and decides the request by them.
     async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<BookOutcome> {
         let BookRequest { theater, seats, booking, owner, .. } = self.request;
         let mut keys = vec![booking_key(theater, *owner, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
         let mut found = self.store.last_look(&keys, tally).await?.into_iter().map(Verdict::Refused);
         let booking = found.next();
-        // What else the transaction demands wasn't read. A batch isn't one instant, so it would decide nothing.
+        // The other items of the transaction weren't read. A batch isn't one instant, so they would decide nothing.
         let others = (0..self.others()).map(|_| Verdict::Trouble(Trouble::Contention("not read".to_owned())));
         let verdicts = booking.into_iter().chain(others).chain(found).collect();
         match self.settle(verdicts, attempts).ok()? {
@@ -344,12 +345,12 @@ impl Booker<'_> {
 }
 
 impl BookingLimit {
-    /// Builds the write that counts seats in, unless they would be too many. The booking, which is put in the same
-    /// transaction only where there is none, keeps it from counting twice.
+    /// Builds the write that adds seats to the count, unless they would exceed the limit. Repeating it never counts
+    /// twice, because the booking is put in the same transaction and only if there is none.
     fn item(&self, store: &Store, theater: &TheaterId, seats: usize) -> Result<TransactWriteItem, StoreError> {
         let (condition, room) = match self.most.checked_sub(seats) {
             Some(room) => ("attribute_not_exists(pk) OR booked_seats <= :room", room),
-            // Never holds. A repeated booking is recognized all the same, because its own item is judged first.
+            // Never holds. A repeated booking is still recognized, because the booking's item is checked first.
             None => ("booked_seats < :room", 0),
         };
         let room = n(room as u64);
@@ -358,7 +359,8 @@ impl BookingLimit {
 }
 
 impl Store {
-    /// Builds a change of the number of seats that a caller has booked in a theater.
+    /// Builds a change of the number of seats that a caller has booked in a theater. Repeating it never counts twice,
+    /// because the booking in the same transaction can be made once and cancelled once.
     pub(super) fn count_booked(
         &self,
         theater: &TheaterId,

@@ -1,4 +1,4 @@
-//! Bookings after they were made: looking one up, and cancelling it.
+//! Existing bookings: reading and cancelling them.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
@@ -15,37 +15,32 @@ use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
 
-/// A booking, and who asks for it.
+/// A booking's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct BookingRef<'a> {
-    /// Where.
     pub theater: &'a TheaterId,
-    /// Which.
     pub id: BookingId,
-    /// Who asks: what belongs to others isn't found.
+    /// The caller. Bookings of other callers aren't found.
     pub owner: Option<Owner>,
 }
 
-/// A booking as it stands.
+/// A booking as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StandingBooking {
     /// Its seats, in layout order.
     pub seats: Vec<SeatLabel>,
-    /// The reservation that it was made of.
+    /// The reservation that it was made from.
     pub reservation: Option<ReservationId>,
-    /// When it was made.
     pub booked_at: EpochMillis,
-    /// When it was cancelled, if it was.
     pub cancelled_at: Option<EpochMillis>,
-    /// The owner.
     pub owner: Option<Owner>,
     changed_at: EpochMillis,
     counted: bool,
 }
 
 impl Store {
-    /// Reads a booking: the caller's own, or else one without an owner. One strongly consistent GetItem, two for a
-    /// signed-in caller who has none.
+    /// Reads a booking: the caller's own, or otherwise one without an owner. Costs one strongly consistent GetItem, or
+    /// two for a signed-in caller who has none.
     pub async fn booking(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<StandingBooking>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
@@ -57,10 +52,11 @@ impl Store {
         Ok(None)
     }
 
-    /// Cancels a booking: it stays readable, its seats can be had again, all or none. `None` if it isn't there, or not
-    /// theirs.
+    /// Cancels a booking. It stays readable, and its seats become available again, all or none. Returns `None` if there
+    /// is no such booking, or it isn't theirs.
     ///
-    /// Repeating it is safe: a booking that is cancelled isn't touched, and a seat only if this booking still has it.
+    /// Repeating it is safe, because a cancelled booking isn't changed again, and a seat is changed only while this
+    /// booking has it.
     pub async fn cancel(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<ChangedSeats>, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
         let mut cancelling = Cancelling { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis(0) };
@@ -85,11 +81,12 @@ impl Store {
     }
 }
 
-/// A cancellation while it is being carried out.
+/// One cancellation in progress.
 struct Cancelling<'a> {
     store: &'a Store,
     wanted: &'a BookingRef<'a>,
-    /// Seats of the booking that, by their own items, it doesn't have: somebody changed them by hand.
+    /// Seats that the booking lists, but that belong to something else by their own items, because they were changed by
+    /// hand.
     left_out: Vec<SeatLabel>,
     stamp: EpochMillis,
 }
@@ -99,7 +96,7 @@ impl Cancelling<'_> {
         booking.seats.iter().filter(|seat| !self.left_out.contains(seat)).collect()
     }
 
-    /// Builds the booking first, then the number of booked seats if they count in it, then the seats.
+    /// Builds the booking, then the owner's count of booked seats if the booking counts in it, then the seats.
     fn transaction(
         &self,
         booking: &StandingBooking,
@@ -130,7 +127,7 @@ impl Cancelling<'_> {
         Ok(items)
     }
 
-    /// What the refusal tells of the seats: which aren't this booking's, and how high the stamp has to be.
+    /// Reads from a rejection which seats aren't this booking's, and how high the stamp has to be.
     fn learn(
         &mut self,
         booking: &StandingBooking,

@@ -1,4 +1,4 @@
-//! The conditional changes of a seat: expressions that serve alone (UpdateItem) and in a transaction.
+//! Conditional updates of one seat. Their expressions serve alone (UpdateItem) and in a transaction.
 
 use std::collections::HashMap;
 
@@ -18,27 +18,28 @@ use crate::rules::caller::Owner;
 use crate::rules::names::ReservationId;
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
-/// For how long an item is kept that says of a seat that it was given back, in seconds: longer than any attempt can be on
-/// its way, and than clocks differ.
+/// Seconds for which the item of a seat is kept after the seat became available again. This is longer than any attempt
+/// can be delayed, and longer than clocks differ.
 const KEPT_AVAILABLE: u32 = 600;
 
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
-/// For whom a seat can be had: never written, given back, or reserved (or removed) until an instant that has come.
+/// Condition that an existing item leaves its seat available: released, or reserved (or withdrawn) until an instant
+/// that has passed.
 macro_rules! can_be_had {
     () => {
         "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))"
     };
 }
 
-/// What all but the status goes with, when a seat changes hands.
+/// Attributes that a seat loses when it becomes available again.
 const FORGET: &str = "reservation_id, request_token, booking_id, owner_id, layout_version";
 
-/// Sold, and with no end to it: so the TTL never collects a booked seat.
+/// Update that books a seat. It removes the end, so the TTL never deletes a booked seat.
 const BOOK: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
     REMOVE reservation_id, request_token, owner_id, layout_version, expires_at";
 
-/// A conditional change of one seat's item, or with no `update` a condition on it alone.
+/// A conditional update of one seat's item. Without `update` it only checks the condition.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     update: Option<String>,
@@ -47,16 +48,16 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// A stamp above the one that was seen.
+    /// Returns a stamp above `seen` that isn't below `now`.
     pub(super) fn raised(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
         now.max(EpochMillis(seen.0 + 1))
     }
 
-    /// Reserves a seat that can be had.
+    /// Reserves an available seat.
     ///
-    /// Once carried out its own condition no longer holds, so that repeating it changes nothing. The stamp must rise:
-    /// then the order of a seat's writes can be read from the seat, whatever the writers' clocks say. By the token a request
-    /// whose answer was lost knows its own work: two may have tried the same stamp.
+    /// Repeating it changes nothing, because once it is carried out its own condition fails. The stamp must rise, so
+    /// that the stamps give the order of a seat's writes even if the writers' clocks differ. Two requests may have
+    /// tried the same stamp, so a request whose answer was lost recognizes its own work by the token.
     pub(super) fn reserve(
         (reservation, owner): (ReservationId, Option<Owner>),
         token: Uuid,
@@ -91,8 +92,8 @@ impl Change {
         }
     }
 
-    /// Holds only while the seat is reserved under this very reservation, by the write that bore this stamp: made anew
-    /// since, it would end at another time than is going to be answered.
+    /// Checks that the seat is still reserved under this reservation by the write with this stamp. A seat that was
+    /// reserved again since would end at another time than the answer says.
     pub(super) fn still_held(reservation: ReservationId, stamp: EpochMillis, now: EpochMillis) -> Self {
         Self {
             update: None,
@@ -108,15 +109,15 @@ impl Change {
         }
     }
 
-    /// Never holds. The refusal brings back what stands under the seat.
+    /// Builds a check that always fails. The rejection returns the seat's item.
     pub(super) fn show() -> Self {
         Self { update: None, condition: "#status = :nothing".to_owned(), values: values([(":nothing", s("nothing"))]) }
     }
 
-    /// Lets a seat that is reserved under this reservation end later.
+    /// Moves the end of a seat that is reserved under this reservation to a later time.
     ///
-    /// Once carried out its own condition no longer holds, because the end is another one. The record of the
-    /// reservation, which is written in the same transaction, allows it once.
+    /// Repeating it changes nothing, because once it is carried out the seat has another end and the condition fails.
+    /// The record of the reservation is written in the same transaction and allows the extension only once.
     pub(super) fn extend(
         reservation: &Holder,
         (ends, expires_at): (EpochSeconds, EpochSeconds),
@@ -132,10 +133,10 @@ impl Change {
         change
     }
 
-    /// Gives back a seat that is reserved under this reservation, run out or not.
+    /// Releases a seat that is reserved under this reservation, even if it has run out.
     ///
-    /// The item stays and says so, with its stamp. A delayed attempt to reserve or book it finds a larger stamp and is
-    /// refused.
+    /// The item stays, as available and with its new stamp. So a delayed attempt to reserve or book the seat finds a
+    /// higher stamp and is rejected. Repeating it changes nothing, because the seat is no longer reserved.
     pub(super) fn release(reservation: &Holder, stamp: EpochMillis, now: EpochMillis) -> Self {
         let mut change = Self::give_back(stamp, now);
         let held = reservation.holds(&mut change.values);
@@ -143,7 +144,8 @@ impl Change {
         change
     }
 
-    /// Gives back a seat that is booked under the booking with this mark.
+    /// Makes a seat available again that is booked under this owner-scoped booking id. Repeating it changes nothing,
+    /// because the seat is no longer booked.
     pub(super) fn cancel(booking: Uuid, stamp: EpochMillis, now: EpochMillis) -> Self {
         let mut change = Self::give_back(stamp, now);
         change.condition = "#status = :booked AND booking_id = :booking AND changed_at < :stamp".to_owned();
@@ -151,8 +153,9 @@ impl Change {
         change
     }
 
-    /// Takes a seat out of the layout that can be had, or that was taken out before by an earlier stamp: until `until` nobody
-    /// can have it.
+    /// Withdraws an available seat from the layout, or replaces a tombstone that has a lower stamp. No caller can have
+    /// the seat before `until`. Repeating it is safe: with the same stamp the condition fails, and with a higher stamp
+    /// a tombstone replaces a tombstone.
     pub(super) fn remove(decided_on: u64, until: EpochSeconds, stamp: EpochMillis, now: EpochMillis) -> Self {
         Self {
             update: Some(
@@ -175,7 +178,8 @@ impl Change {
         }
     }
 
-    /// Puts a seat back into the layout that was taken out by the write of this stamp.
+    /// Makes a seat available again that was withdrawn by the write with this stamp. Repeating it changes nothing,
+    /// because the seat is no longer withdrawn.
     pub(super) fn take_back(seen: EpochMillis, now: EpochMillis) -> Self {
         let mut change = Self::give_back(Self::raised(seen, now), now);
         change.condition = "#status = :removed AND changed_at = :seen".to_owned();
@@ -197,14 +201,16 @@ impl Change {
         }
     }
 
-    /// Books a seat only if it is reserved under this reservation, run out or not.
+    /// Books a seat only if it is reserved under this reservation, even if it has run out. Repeating it changes
+    /// nothing, because the seat is no longer reserved.
     pub(super) fn book_reserved(booking: Uuid, reservation: &Holder, stamp: EpochMillis) -> Self {
         let mut values = values([(":booked", s(BOOKED)), (":booking", s(booking.to_string())), (":stamp", n(stamp.0))]);
         let held = reservation.holds(&mut values);
         Self { update: Some(BOOK.to_owned()), condition: format!("{held} AND changed_at < :stamp"), values }
     }
 
-    /// Books a seat only while it is reserved under this reservation and has not run out.
+    /// Books a seat only if it is reserved under this reservation and has not run out. Repeating it changes nothing,
+    /// because the seat is no longer reserved.
     pub(super) fn book_running(booking: Uuid, reservation: &Holder, stamp: EpochMillis, now: EpochMillis) -> Self {
         let mut change = Self::book_reserved(booking, reservation, stamp);
         change.condition.push_str(" AND expires_at > :now");
@@ -212,8 +218,11 @@ impl Change {
         change
     }
 
-    /// Books a seat that can be had, or that is reserved under the given reservation (run out or not: as long as it
-    /// stands there, nobody took it over). Loses its expiry with it, so that the TTL never collects a booked seat.
+    /// Books a seat that is available or reserved under the given reservation. A reservation that has run out counts
+    /// while its item is there, because no other caller has taken the seat over.
+    ///
+    /// Repeating it changes nothing, because a booked seat is neither available nor reserved. The update removes the
+    /// end, so the TTL never deletes a booked seat.
     pub(super) fn book(
         booking: Uuid,
         reservation: Option<ReservationId>,
@@ -245,7 +254,7 @@ impl Change {
         Self { update: Some(BOOK.to_owned()), condition, values }
     }
 
-    /// As an item of a transaction.
+    /// Converts the update into an item of a transaction.
     pub(super) fn in_transaction(self, table: &str, key: Item) -> Result<TransactWriteItem, StoreError> {
         let broken = |error: BuildError| StoreError::Broken(error.to_string());
         let item = TransactWriteItem::builder();
@@ -274,7 +283,7 @@ impl Change {
         })
     }
 
-    /// As a write of its own.
+    /// Converts the update into a write of its own.
     pub(super) fn alone(self, client: &Client, table: &str, key: Item) -> UpdateItemFluentBuilder {
         client
             .update_item()
@@ -312,7 +321,7 @@ impl Holder {
     }
 }
 
-/// The condition that an item belongs to this caller: to nobody in particular, or to them.
+/// Builds the condition that an item belongs to this caller or has no owner.
 pub(super) fn theirs(owner: Option<Owner>, values: &mut HashMap<String, AttributeValue>) -> &'static str {
     match owner {
         None => "attribute_not_exists(owner_id)",

@@ -1,4 +1,4 @@
-//! What records of the table's stream tell of the life of seats, bookings and theaters: facts, for those who want to know.
+//! Domain events: changes in the life of seats, bookings and theaters, from the records of the table's stream.
 
 use serde_json::Value;
 
@@ -9,29 +9,27 @@ use crate::rules::availability::SeatState;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
-/// Something that became true, and stays so in whatever order and however often it is told.
+/// A domain event. It stays true in whatever order and however often it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// Where.
     pub theater: TheaterId,
-    /// What.
     pub what: What,
 }
 
-/// What became true.
+/// The kind of a domain event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A seat was reserved, or its reservation extended.
+    /// A seat was reserved, or its reservation was extended (`true`).
     Reserved(SeatReservation, bool),
-    /// A seat was given back before its reservation ran out; when, by the stamp of that write.
+    /// A seat was released before its reservation ran out. The stamp of that write is the time.
     Released(SeatReservation, EpochMillis),
     /// A seat's reservation ran out.
     Expired(SeatReservation),
     /// Seats were booked.
     Booked(BookedSeats),
-    /// A booking was cancelled, and when.
+    /// A booking was cancelled at this time.
     Cancelled(BookedSeats, EpochMillis),
-    /// A layout was put: its name, version, and number of seats.
+    /// A layout was put, with this name, version and number of seats.
     LayoutPut(String, u64, usize),
     /// The layout of this version was removed, and the theater with it.
     LayoutRemoved(u64),
@@ -40,40 +38,35 @@ pub enum What {
 /// A seat's reservation as one write made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatReservation {
-    /// Which seat.
     pub seat: SeatLabel,
-    /// Under which reservation.
     pub reservation: ReservationId,
     /// The stamp of the write.
     pub changed_at: EpochMillis,
-    /// Until when.
     pub expires_at: EpochSeconds,
 }
 
 /// A booking's seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookedSeats {
-    /// Which booking.
     pub booking: BookingId,
-    /// Its seats.
     pub seats: Vec<SeatLabel>,
-    /// The reservation that it was made of.
+    /// The reservation that it was made from.
     pub reservation: Option<ReservationId>,
-    /// When it was made.
     pub booked_at: EpochMillis,
-    /// The stamp that its last write gave to the seats.
+    /// The stamp that the booking's last write gave to the seats.
     pub changed_at: EpochMillis,
 }
 
-/// What an item was and has become; nothing where there was, or is, none.
+/// An item before and after a write. `None` if there was no item.
 struct Change {
     old: Option<Item>,
     new: Option<Item>,
 }
 
 impl Fact {
-    /// Reads a record as Lambda delivers it, of a stream with new and old images. Most tell one fact; a seat that is taken
-    /// over after its reservation ran out tells two, marks and garbage none.
+    /// Reads a record as Lambda delivers it, from a stream with new and old images. Most records are one event. A seat
+    /// that is taken over after its reservation ran out makes two. Tombstones and the deletion of leftover items make
+    /// none.
     pub fn read(record: &Value) -> Result<Vec<Self>, StoreError> {
         let Record { keys, new, old } = Record::parse(record)?;
         let change = Change { old, new };
@@ -94,7 +87,7 @@ impl Fact {
 }
 
 fn of_seat(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
-    // What stood there before may be anything; what a write left behind has to be readable.
+    // The old item may be anything. The item that a write left behind has to be readable.
     let old = change.old.as_ref().and_then(|item| SeatItem::read(item).ok());
     let new = change.new.as_ref().map(SeatItem::read).transpose()?;
     let before = old.as_ref().and_then(|old| reservation(seat, old));
@@ -103,7 +96,7 @@ fn of_seat(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
     let mut facts = Vec::new();
     let extended = match (&before, &after) {
         (Some(before), Some(after)) => {
-            // The same reservation goes on. One that was made again after its end is another.
+            // The same reservation goes on. A reservation that was made again after its end is another one.
             before.reservation == after.reservation && !before.expires_at.reached(after.changed_at)
         }
         _ => false,
@@ -111,12 +104,12 @@ fn of_seat(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
     if let Some(before) = before.filter(|_| !extended) {
         match at {
             Some(at) if before.expires_at.reached(at) => facts.push(What::Expired(before)),
-            // Deleted: by the TTL, which waits for the end, or by hand.
+            // Deleted by the TTL, which waits for the end, or by hand.
             None => facts.push(What::Expired(before)),
             Some(at) if new.as_ref().is_some_and(|new| new.slot.state == SeatState::Available) => {
                 facts.push(What::Released(before, at));
             }
-            // Booked in time: the booking tells that.
+            // Booked in time. The booking has its own event.
             Some(_) => {}
         }
     }
@@ -141,7 +134,7 @@ fn of_booking(booking: BookingId, change: &Change) -> Result<Option<What>, Store
     Ok(match (&change.old, item.cancelled_at) {
         (None, None) => Some(What::Booked(booked)),
         (_, Some(at)) => Some(What::Cancelled(booked, at)),
-        // Somebody wrote it by hand.
+        // The item was written by hand.
         (Some(_), None) => None,
     })
 }

@@ -1,4 +1,4 @@
-//! Items as they lie in the table, and reading them back. What can't be read is an error, never a guess.
+//! Items in the table, and how they are read back. An item that can't be read is an error, never a guess.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub(super) mod layout;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Attribute names of the table. `status` is a reserved word of DynamoDB's expressions: write it as `#status`.
+/// Attribute names of the table. `status` is a reserved word in DynamoDB's expressions, so write it as `#status`.
 pub(super) mod attribute {
     pub(crate) const PK: &str = "pk";
     pub(crate) const SK: &str = "sk";
@@ -46,15 +46,16 @@ pub(super) mod attribute {
 }
 
 const THEATER_PREFIX: &str = "THEATER#";
-/// The partition of the list of all theaters.
+/// Partition of the list of all theaters.
 pub(super) const THEATERS: &str = "THEATERS";
 pub(super) const SEAT_PREFIX: &str = "SEAT#";
 pub(super) const RESERVED: &str = "reserved";
 pub(super) const BOOKED: &str = "booked";
-/// Given back before its reservation ran out, or its booking cancelled. As good as no item, but for the stamp: that outlives
-/// whatever attempt of an earlier write may still be on its way.
+/// Status of a seat that was released, or whose booking was cancelled. It means the same as no item, except for the
+/// stamp. The item outlives any attempt of an earlier write that may still be on its way.
 pub(super) const AVAILABLE: &str = "available";
-/// Taken out of the layout: nobody can have it until `expires_at`, when no instance believes the old layout any more.
+/// Status of a seat that was withdrawn from the layout. No caller can have it until `expires_at`, when no instance uses
+/// the old layout any more.
 pub(super) const REMOVED: &str = "removed";
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
@@ -77,7 +78,7 @@ pub(super) fn seat_key(theater: &TheaterId, seat: &SeatLabel) -> Item {
     key(theater_pk(theater), s(format!("{SEAT_PREFIX}{seat}")))
 }
 
-/// The other way round: whose key it is, or `None` if it isn't a seat's.
+/// Parses the key of a seat's item. Returns `None` for other keys.
 pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)>, StoreError> {
     let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
     let Some(label) = sk.strip_prefix(SEAT_PREFIX) else { return Ok(None) };
@@ -87,13 +88,13 @@ pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)
     Ok(Some((theater, seat)))
 }
 
-/// The other way round, of a booking's.
+/// Parses the key of a booking's item. Returns `None` for other keys.
 pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, BookingId)>, StoreError> {
     let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
     if sk != "BOOKING" {
         return Ok(None);
     }
-    // No theater id and no owner has a `#`.
+    // Theater ids and owners never contain a `#`.
     let parts: Vec<_> = pk.split('#').collect();
     let parsed = match parts[..] {
         ["BOOKING", theater, _, id] => TheaterId::parse(theater).ok().zip(BookingId::parse(id).ok()),
@@ -102,7 +103,7 @@ pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, Booking
     parsed.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))
 }
 
-/// The other way round, of a layout's own item.
+/// Parses the key of a layout's own item. Returns `None` for other keys.
 pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreError> {
     let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
     if sk != "LAYOUT" {
@@ -112,12 +113,12 @@ pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreErr
     theater.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))
 }
 
-/// The key of a booking. Its owner is a part of it, so that the ids of different callers never meet.
+/// Builds the key of a booking. The owner is part of it, so that the ids of different callers never collide.
 pub(super) fn booking_key(theater: &TheaterId, owner: Option<Owner>, booking: BookingId) -> Item {
     key(s(format!("BOOKING#{theater}#{}#{booking}", owner_part(owner))), s("BOOKING"))
 }
 
-/// The key of a reservation's record. Its owner is a part of it, as with bookings.
+/// Builds the key of a reservation's record. The owner is part of it, as with bookings.
 pub(super) fn reservation_key(theater: &TheaterId, owner: Option<Owner>, reservation: ReservationId) -> Item {
     key(s(format!("RESERVATION#{theater}#{}#{reservation}", owner_part(owner))), s("RESERVATION"))
 }
@@ -126,23 +127,23 @@ fn owner_part(owner: Option<Owner>) -> String {
     owner.map_or_else(|| "-".to_owned(), |owner| owner.0.to_string())
 }
 
-/// The value by which a booked seat names its booking. Bookings of different owners have different values, even
-/// under the same id.
+/// Returns the owner-scoped id by which a booked seat names its booking. Bookings of different owners have different
+/// values, even under the same id.
 pub(super) fn booking_mark(owner: Option<Owner>, booking: BookingId) -> Uuid {
     owner.map_or(booking.0, |owner| Uuid::new_v5(&booking.0, owner.0.as_bytes()))
 }
 
-/// What one caller has reserved.
+/// Builds the key of the set of seats that one caller has reserved.
 pub(super) fn caller_key(owner: Owner) -> Item {
     key(s(format!("CALLER#{}", owner.0)), s("CALLER"))
 }
 
-/// The key of the number of seats that one caller has booked in one theater.
+/// Builds the key of the number of seats that one caller has booked in one theater.
 pub(super) fn booked_count_key(owner: Owner, theater: &TheaterId) -> Item {
     key(s(format!("CALLER#{}", owner.0)), s(format!("BOOKED#{theater}")))
 }
 
-/// A key under which nothing ever stands.
+/// Builds a key that no item ever has.
 pub(super) fn nothing_key() -> Item {
     key(s("NOTHING"), s("NOTHING"))
 }
@@ -155,21 +156,21 @@ fn key(pk: AttributeValue, sk: AttributeValue) -> Item {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct SeatItem {
     pub(super) slot: Slot,
-    /// Who holds it, if it is reserved.
+    /// The reservation that has the seat, if it is reserved.
     pub(super) reservation: Option<ReservationId>,
-    /// The mark of its booking ([`booking_mark`]), if it is booked.
+    /// The owner-scoped id of its booking ([`booking_mark`]), if it is booked.
     pub(super) booking: Option<Uuid>,
-    /// Whose it is, if somebody who signed in has it.
+    /// The owner, if a signed-in caller has the seat.
     pub(super) owner: Option<Owner>,
     /// A new value for every request that reserves. A request recognizes its own work by it.
     pub(super) request_token: Option<Uuid>,
-    /// Nobody can have it, because the layout no longer does.
+    /// The seat was withdrawn from the layout, so no caller can have it.
     pub(super) removed: bool,
 }
 
 impl SeatItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
-        // A projection leaves both out: nobody but those who want the seat needs them.
+        // A projection leaves these out, because only callers who want the seat need them.
         let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
         let booking = id(item, attribute::BOOKING_ID, parse_uuid)?;
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
@@ -179,26 +180,26 @@ impl SeatItem {
         Ok(Self { slot, reservation, booking, owner, request_token, removed })
     }
 
-    /// Whether it stands under a reservation, run out or not, that this caller may use.
+    /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has run out.
     pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
         let reserved = matches!(self.slot.state, SeatState::Reserved { .. }) && !self.removed;
         let same = reservation.is_some() && self.reservation == reservation;
         reserved && same && is_theirs(self.owner, by)
     }
 
-    /// What the cache keeps of it: all but whose it is.
+    /// Reads the slot, which is the part that the cache keeps. It doesn't show who has the seat.
     pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
         let state = match text(item, attribute::STATUS)? {
             BOOKED => SeatState::Booked,
             AVAILABLE => SeatState::Available,
-            // To whoever looks by an old layout, somebody has it.
+            // A withdrawn seat is taken for requests that use an old layout.
             RESERVED | REMOVED => SeatState::Reserved { expires_at: end(item)? },
             other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
         Ok(Slot { changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?), state })
     }
 
-    /// The label in a seat item's sort key.
+    /// Returns the label in a seat item's sort key.
     pub(super) fn label(item: &Item) -> Result<&str, StoreError> {
         let sk = text(item, attribute::SK)?;
         sk.strip_prefix(SEAT_PREFIX).ok_or_else(|| unreadable(item, attribute::SK, "not a seat"))
@@ -209,18 +210,17 @@ impl SeatItem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BookingItem {
     pub(super) seats: Vec<SeatLabel>,
-    /// The reservation that it was made of.
+    /// The reservation that it was made from.
     pub(super) reservation: Option<ReservationId>,
     pub(super) booked_at: EpochMillis,
-    /// When it was cancelled, if it was.
     pub(super) cancelled_at: Option<EpochMillis>,
-    /// Whose it is, if somebody who signed in made it.
+    /// The owner, if a signed-in caller made it.
     pub(super) owner: Option<Owner>,
     /// A new value for every request. A request recognizes its own booking by it.
     pub(super) request_token: String,
-    /// The stamp of its seats' last write by this booking.
+    /// The stamp of the booking's last write to its seats.
     pub(super) changed_at: EpochMillis,
-    /// Its seats count in the owner's number of booked seats.
+    /// Its seats are included in the owner's number of booked seats.
     pub(super) counted: bool,
 }
 
@@ -242,17 +242,17 @@ impl BookingItem {
     }
 }
 
-/// On which version of the layout it was decided to remove a seat.
+/// Reads the version of the layout on which it was decided to withdraw a seat.
 pub(super) fn removed_on(item: &Item) -> Result<u64, StoreError> {
     ordinal(item, attribute::LAYOUT_VERSION)
 }
 
-/// The number of seats that a caller has booked in a theater.
+/// Reads the number of seats that a caller has booked in a theater.
 pub(super) fn booked_seats(item: &Item) -> Result<usize, StoreError> {
     Ok(usize::try_from(number(item, attribute::BOOKED_SEATS)?).unwrap_or(usize::MAX))
 }
 
-/// What a caller has reserved, as entries, and how often that was written.
+/// Reads the entries of a caller's reserved seats, and the `turn` of that item.
 pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
     match item.get(attribute::RESERVED_SEATS) {
         Some(AttributeValue::Ss(entries)) => Ok((entries, number(item, attribute::TURN)?)),
@@ -260,7 +260,7 @@ pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
     }
 }
 
-/// Labels as they are stored: they have no spaces, so a space separates them.
+/// Joins labels into their stored form. Labels have no spaces, so a space separates them.
 pub(super) fn join<'a>(seats: impl IntoIterator<Item = &'a SeatLabel>) -> String {
     let labels: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
     labels.join(" ")
@@ -270,7 +270,7 @@ pub(super) fn seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
     split(text(item, attribute::SEATS)?).ok_or_else(|| unreadable(item, attribute::SEATS, "not seat labels"))
 }
 
-/// Reads what [`join`] wrote.
+/// Splits the text that [`join`] wrote.
 pub(super) fn split(labels: &str) -> Option<Vec<SeatLabel>> {
     labels.split(' ').map(|label| SeatLabel::parse(label).ok()).collect()
 }
@@ -296,26 +296,26 @@ pub(super) fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
     }
 }
 
-/// A number that orders things, and has to fit where the cache keeps it: below 2^48, as milliseconds are until the year
-/// 10889.
+/// Reads a number that serves as an order. It has to fit into the cache, so it is below 2^48. Milliseconds stay below
+/// that until the year 10889.
 fn ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
     let number = number(item, name)?;
     if number < 1 << 48 { Ok(number) } else { Err(unreadable(item, name, "too large")) }
 }
 
-/// An instant that can be told as a date.
+/// Reads an instant that can be formatted as a date.
 fn instant(item: &Item, name: &str) -> Result<EpochMillis, StoreError> {
     let instant = EpochMillis(number(item, name)?);
     if instant.seconds() <= EpochSeconds::LAST { Ok(instant) } else { Err(unreadable(item, name, "too large")) }
 }
 
-/// When a reservation ends: an instant that can be told as a date.
+/// Reads the end of a reservation, which is an instant that can be formatted as a date.
 fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
     let end = EpochSeconds(number(item, attribute::EXPIRES_AT)?);
     if end <= EpochSeconds::LAST { Ok(end) } else { Err(unreadable(item, attribute::EXPIRES_AT, "too large")) }
 }
 
-/// Names the item by its key: enough to find it, and nothing secret.
+/// Builds an error that names the item by its key. The key is enough to find the item, and contains nothing secret.
 pub(super) fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
     StoreError::Broken(format!(

@@ -1,4 +1,4 @@
-//! Layouts: reading one, putting one in the place of another that is known, removing one; and the list of all theaters.
+//! Layouts: reading, replacing and removing them, and the list of all theaters.
 
 use std::collections::HashMap;
 
@@ -15,50 +15,46 @@ use crate::rules::layout::Layout;
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 
-/// How often a layout whose parts are being replaced is read again.
+/// Number of times that a layout is read while its parts are being replaced.
 const TRIES: u32 = 4;
 
-/// Why a layout wasn't put or removed.
+/// The reason why a layout wasn't put or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PutLayoutError {
-    /// Somebody else put one in the meantime: read it, decide again.
+    /// Another request has put a layout in the meantime. Read it and decide again.
     #[error("the theater's layout changed in the meantime")]
     Changed,
-    /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A layout that is there, and is to be replaced or removed.
+/// An existing layout that is to be replaced or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Replaces {
-    /// Its version.
     pub version: u64,
-    /// Into how many items it is split besides its own.
+    /// Number of further items that it is split into.
     pub(super) parts: usize,
 }
 
-/// A theater in the list of all.
+/// A theater in the list of all theaters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TheaterEntry {
-    /// Which.
     pub theater: TheaterId,
     /// The name to show.
     pub name: String,
-    /// How many seats it has.
+    /// Number of seats.
     pub seats: u64,
-    /// Its layout's version.
     pub layout_version: u64,
 }
 
 impl Store {
-    /// The theater's layout as it is now, or `None` when there is no such theater: one strongly consistent GetItem, and for
-    /// the largest with the most irregular plans a BatchGetItem of their parts.
+    /// Reads the theater's current layout. Returns `None` if there is no such theater. Costs one strongly consistent
+    /// GetItem. The largest layouts with the most irregular seating plans also need a BatchGetItem for their parts.
     pub async fn layout(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Layout>, StoreError> {
         Ok(self.layout_to_replace(theater, tally).await?.map(|(layout, _)| layout))
     }
 
-    /// The same, with what it takes to replace it.
+    /// Reads the layout, and the values that are needed to replace it.
     pub async fn layout_to_replace(
         &self,
         theater: &TheaterId,
@@ -73,7 +69,7 @@ impl Store {
             }
             let keys: Vec<_> = layout::part_keys(theater, stored.version, stored.parts).collect();
             let parts = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
-            // One that is missing: the layout has been replaced since its own item was read.
+            // If a part is missing, the layout has been replaced since its own item was read.
             if let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() {
                 return stored.whole(theater, &item, &parts).map(|layout| Some((layout, replaces)));
             }
@@ -86,8 +82,11 @@ impl Store {
         layout::fits(layout)
     }
 
-    /// Puts a layout where the one of a version is, or where there is none: its item, its parts and its entry in the list of
-    /// theaters, in one transaction. Repeating it is safe: the condition holds for one writer only, and whoever lost is told.
+    /// Puts a layout in place of the given version, or where there is none. Its item, its parts and its entry in the
+    /// list of theaters are written in one transaction.
+    ///
+    /// Repeating it is safe, because the condition holds for one writer only and the others get an error. If an answer
+    /// was lost, the layout is read again and compared.
     pub async fn put_layout(
         &self,
         layout: &Layout,
@@ -101,7 +100,7 @@ impl Store {
             let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
             match trouble(refusal) {
                 Some(trouble) => attempts.pause(trouble).await?,
-                // Refused by the work of our own earlier attempt, whose answer was lost?
+                // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
                 None => {
                     let standing = if attempts.unknown { self.layout(&layout.theater, tally).await? } else { None };
                     return if standing.as_ref() == Some(layout) { Ok(()) } else { Err(PutLayoutError::Changed) };
@@ -110,7 +109,8 @@ impl Store {
         }
     }
 
-    /// Removes a layout of a version, with all that was put with it. Repeating it is safe: where it is gone it is gone.
+    /// Removes a layout of a given version, with everything that was put with it. Repeating it is safe, because a
+    /// layout that no longer exists counts as removed.
     pub async fn remove_layout(
         &self,
         theater: &TheaterId,
@@ -130,8 +130,8 @@ impl Store {
         }
     }
 
-    /// Theaters in the order of their ids, from the one after `after` on (strongly consistent): at most so many, and whether
-    /// there are more.
+    /// Reads theaters in the order of their ids, starting after `after` (strongly consistent). Returns at most `most`
+    /// of them, and `true` if there are more.
     pub async fn theaters(
         &self,
         after: Option<&TheaterId>,
@@ -170,7 +170,7 @@ impl Store {
         let (item, parts) = layout::write(layout)?;
         let (condition, values) = of_version(replaces);
         let mut items = vec![self.put_if(item, condition, values)?];
-        // Follows the layout, which alone is the condition; but never an older one a newer.
+        // The entry follows the layout, which alone is the condition. But an older entry never replaces a newer one.
         let newer = HashMap::from([(":version".to_owned(), n(layout.version))]);
         let condition = "attribute_not_exists(pk) OR layout_version < :version";
         items.push(self.put_if(layout::entry(layout), condition, Some(newer))?);
@@ -187,7 +187,7 @@ impl Store {
     fn removing(&self, theater: &TheaterId, replaces: Replaces) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (condition, values) = of_version(Some(replaces));
         let mut items = vec![self.delete_if(items::layout_key(theater), condition, values)?];
-        // A theater of an earlier time may have no entry.
+        // An older theater may have no entry.
         let anything = "attribute_exists(pk) OR attribute_not_exists(pk)";
         items.push(self.delete_if(layout::entry_key(theater), anything, None)?);
         for key in layout::part_keys(theater, replaces.version, replaces.parts) {
@@ -222,7 +222,7 @@ fn of_version(replaces: Option<Replaces>) -> (&'static str, Option<HashMap<Strin
     }
 }
 
-/// What was wrong, unless a condition didn't hold.
+/// Returns the failure, or `None` if a condition didn't hold.
 fn trouble(refusal: Refusal) -> Option<Trouble> {
     match refusal {
         Refusal::Call(trouble) => Some(trouble),

@@ -1,7 +1,7 @@
 //! The store: seats, bookings and layouts in one DynamoDB table, which alone decides who owns a seat.
 //!
-//! Every write is conditional, and no read precedes one whose caller says what it is about: what stood there when a write was
-//! refused comes back with the refusal (`refusal`). Repeating, pausing and giving up are in one place (`attempts`).
+//! Every write is conditional. If the caller names the seats, no read comes before the write, because a rejected write
+//! returns the items that were in its way. One module handles retries, pauses and time limits.
 
 mod allowance;
 mod attempts;
@@ -41,7 +41,7 @@ use crate::clock::Clock;
 use crate::rules::availability::Slot;
 use crate::rules::names::SeatLabel;
 
-/// The table and the way to it.
+/// A DynamoDB table and the client for it.
 #[derive(Clone, Debug)]
 pub struct Store {
     client: Client,
@@ -50,29 +50,28 @@ pub struct Store {
     patience: Duration,
 }
 
-/// A seat and its slot, where the layout that numbers it isn't at hand.
+/// A seat's slot by the seat's label, for callers without the layout that numbers the seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatSlot {
-    /// Which seat.
     pub seat: SeatLabel,
-    /// Its slot as DynamoDB has it.
+    /// The slot as DynamoDB has it.
     pub slot: Slot,
 }
 
-/// Why the store couldn't answer. What a *request* was refused for is an outcome, not an error.
+/// The reasons why the store couldn't answer. A *request* that is rejected is an outcome, not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// DynamoDB was out of reach, overloaded or silent, and kept being so: a write may or may not have happened.
-    /// Repeating the request with the same id is safe.
+    /// DynamoDB stayed unreachable, overloaded or silent. A write may or may not have been carried out. Repeating the
+    /// request with the same id is safe.
     #[error("DynamoDB did not decide: {0}")]
     Undecided(String),
-    /// DynamoDB refused for a reason that repeating won't mend, or holds something that can't be read.
+    /// DynamoDB rejected the call for a reason that a retry won't fix, or an item can't be read.
     #[error("DynamoDB refused, or holds what can't be read: {0}")]
     Broken(String),
 }
 
 impl Store {
-    /// Opens the connection ahead of the first request, by reading what isn't there. Failing is no harm.
+    /// Opens the connection before the first request, by reading a key that never exists. A failure does no harm.
     pub async fn connect(&self) {
         let key = items::nothing_key();
         let read = self.client.get_item().table_name(&self.table).set_key(Some(key)).send();
@@ -82,7 +81,7 @@ impl Store {
         }
     }
 
-    /// A store on `table`. `patience` bounds each operation, its retries included.
+    /// Creates a store on `table`. `patience` limits the time of each operation, including its retries.
     pub fn new(client: Client, table: String, clock: Clock, patience: Duration) -> Self {
         Self { client, table, clock, patience }
     }

@@ -1,11 +1,12 @@
-//! The record of a reservation: the seats that it was given, until when, and whether its id is spent.
+//! The record of a reservation: the seats that were reserved under it, their ends, and whether its id is spent.
 //!
-//! A seat's own item decides who has the seat. The record is written in the same transaction as the seats, so it answers
-//! what the seats can't: which seats a reservation had that others have by now, and whether the reservation was released.
-//! It is also the index by which the seats of a reservation are found without reading the whole theater.
+//! A seat's own item decides who has the seat. The record is written in the same transaction as the seats, so it
+//! answers what their items can't. It shows which seats of a reservation other callers have by now, and whether the
+//! reservation was released. It is also the index that finds the seats of a reservation without reading the whole
+//! theater.
 //!
-//! Each write demands the `turn` of the version that was read, and raises it. So an attempt that was delayed on the way
-//! is refused as soon as anything about the reservation was decided later.
+//! Each write requires the `turn` (the version) that was read, and raises it. So a delayed attempt is rejected as soon
+//! as anything about the reservation was decided later.
 
 use serde::Deserialize;
 use uuid::Uuid;
@@ -18,46 +19,43 @@ use crate::rules::names::{ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 use crate::tally::Tally;
 
-/// Seats that one reservation may hold. One transaction has room for 100 items. Beside the seats it holds the record, a
-/// booking and the two numbers that are kept of a caller.
+/// Largest number of seats of one reservation. One transaction has room for 100 items. The other four are the record, a
+/// booking and the two numbers that are kept for a caller.
 pub const MAX_SEATS_PER_RESERVATION: usize = 96;
 
-/// Seconds for which a record is kept after the end of its last seat. Longer than a delayed request can live, and than
-/// the clocks of two instances differ.
+/// Seconds for which a record is kept after the end of its last seat. This is longer than a delayed request can live,
+/// and longer than the clocks of two instances differ.
 const KEPT: u32 = 3_600;
 
-/// A reservation, and who asks for it.
+/// A reservation's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct ReservationRef<'a> {
-    /// The theater.
     pub theater: &'a TheaterId,
-    /// The reservation's id.
     pub id: ReservationId,
-    /// The caller. What belongs to others is not found.
+    /// The caller. Reservations of other callers aren't found.
     pub owner: Option<Owner>,
     /// The seats that the call is about. `None` means all.
     pub seats: Option<&'a [SeatLabel]>,
 }
 
-/// A seat that a reservation was given.
+/// A seat that was reserved under a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReservedSeat {
-    /// The seat.
     pub seat: SeatLabel,
-    /// When it was given, by the clock of the instance that gave it.
+    /// The time when it was reserved, by the clock of the instance that did it.
     pub reserved_at: EpochMillis,
     /// The stamp of that write.
     pub stamp: EpochMillis,
-    /// From this instant on the seat is available to everybody.
+    /// From this instant on the seat is available to every caller.
     pub expires_at: EpochSeconds,
-    /// The extension that it has had.
+    /// The extension of the seat, if there was one.
     pub extension: Option<ExtensionMark>,
 }
 
-/// Marks a seat as extended by a request.
+/// The extension of a seat by a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtensionMark {
-    /// The id of the extension. A repeated request has the same.
+    /// The id of the extension. A repeated request has the same id.
     pub id: Uuid,
     /// A new value for every request. A request recognizes its own work by it.
     pub token: Uuid,
@@ -65,14 +63,13 @@ pub struct ExtensionMark {
     pub at: u64,
 }
 
-/// Seats that were chosen for a request that asked for the best available.
+/// Seats that were chosen for a request for the best available ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     /// The id of the request.
     pub(super) id: Uuid,
-    /// The request, as text.
+    /// The request as text.
     pub(super) wish: String,
-    /// The seats.
     pub(super) seats: Vec<SeatLabel>,
     /// The token of the request that chose them.
     pub(super) token: Uuid,
@@ -81,53 +78,54 @@ pub(super) struct Choice {
 /// The state of a reservation id: in use or spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It can.
+    /// The id is in use.
     #[default]
     Open,
-    /// It was released. Its id is spent.
+    /// The reservation was released, so its id is spent.
     Released,
 }
 
 /// A reservation's record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Record {
-    /// The version that was read. 0 where there is none.
+    /// The version that was read. 0 if there is no record.
     pub(super) turn: u64,
     pub(super) state: Use,
-    /// Every seat that was given and not given back, run out or not.
+    /// Every seat that was reserved and not released, even if it has run out.
     pub(super) seats: Vec<ReservedSeat>,
-    /// Seats that were given back or booked with it. A delayed request doesn't get them again.
+    /// Seats that were released, or booked with the reservation. A delayed request doesn't get them again.
     pub(super) given_back: Vec<SeatLabel>,
     pub(super) choices: Vec<Choice>,
-    /// The latest instant by which a caller was answered that seats of it have run out. By then they have, for everybody:
-    /// a clock that is behind doesn't revive them.
+    /// The latest time when a caller was answered that seats have run out. From then on they have run out for every
+    /// caller, and an instance whose clock is behind doesn't revive them.
     pub(super) refused_at: EpochMillis,
     pub(super) expires_at: EpochSeconds,
 }
 
-/// The seats of one call, as they are stored: time, stamp, end, extension, labels.
+/// The stored form of the seats of one call: time, stamp, end, extension, labels.
 type Stored = (u64, u64, u64, Option<StoredMark>, String);
 
-/// An extension as it is stored: id, token, stamp.
+/// The stored form of an extension: id, token, stamp.
 type StoredMark = (String, String, u64);
 
-/// A choice as it is stored: id, wish, labels, token.
+/// The stored form of a choice: id, preference, labels, token.
 type StoredChoice = (String, String, String, String);
 
 impl ReservedSeat {
-    /// Returns true while the seat is reserved.
+    /// Returns `true` while the seat is reserved.
     pub fn runs(&self, now: EpochMillis) -> bool {
         !self.expires_at.reached(now)
     }
 
-    /// The stamp of the last write of the seat under this reservation.
+    /// Returns the stamp of the last write of the seat under this reservation.
     pub fn changed_at(&self) -> EpochMillis {
         self.extension.map_or(self.stamp, |extension| EpochMillis(extension.at))
     }
 }
 
 impl Record {
-    /// Reads an item. One whose time to live has passed counts as none, because DynamoDB deletes it some time later.
+    /// Reads an item. An item whose time to live has passed counts as none, because DynamoDB deletes it some time
+    /// later.
     pub(super) fn read(item: &Item, now: EpochMillis) -> Result<Option<Self>, StoreError> {
         let expires_at = EpochSeconds(items::number(item, attribute::EXPIRES_AT)?);
         if expires_at.reached(now) {
@@ -157,9 +155,10 @@ impl Record {
         }))
     }
 
-    /// The seats that belong to the reservation as it is now.
+    /// Returns the seats that belong to the reservation now.
     ///
-    /// A reservation that has run out can be made again under the same id. What it had before that is no part of it.
+    /// A reservation that has run out can be made again under the same id. The seats of its earlier life don't belong
+    /// to it.
     pub(super) fn current(&self) -> Vec<&ReservedSeat> {
         let mut seats: Vec<_> = self.seats.iter().collect();
         seats.sort_by_key(|seat| seat.reserved_at);
@@ -174,12 +173,13 @@ impl Record {
         seats.split_off(begin)
     }
 
-    /// The end of the reservation: that of the first of its running seats.
+    /// Returns the end of the reservation, which is the earliest end of its seats that are still reserved.
     pub(super) fn end(&self, now: EpochMillis) -> Option<EpochSeconds> {
         self.seats.iter().filter(|seat| seat.runs(now)).map(|seat| seat.expires_at).min()
     }
 
-    /// Returns true while a seat is reserved, as far as the record knows. A booking that names seats isn't in the record.
+    /// Returns `true` while a seat is reserved, as far as the record knows. A booking that names its seats doesn't
+    /// change the record.
     pub(super) fn gave(&self, seat: &SeatLabel, now: EpochMillis) -> bool {
         let now = self.judged_at(now);
         self.seats.iter().any(|had| had.seat == *seat && had.runs(now))
@@ -189,7 +189,7 @@ impl Record {
         self.choices.iter().find(|choice| choice.id == id)
     }
 
-    /// Adds seats to the reservation. A seat that it had before is replaced.
+    /// Adds seats to the reservation. A seat that is already listed is replaced.
     pub(super) fn give(&mut self, seats: impl IntoIterator<Item = ReservedSeat>, now: EpochMillis) {
         self.forget_what_ended_long_ago(now);
         for seat in seats {
@@ -198,35 +198,37 @@ impl Record {
         }
     }
 
-    /// The instant by which its seats are judged.
+    /// Returns the time at which the seats are judged. It isn't before the last rejection.
     pub(super) fn judged_at(&self, now: EpochMillis) -> EpochMillis {
         now.max(self.refused_at)
     }
 
-    /// Returns true if seats have ended since the last refusal of a booking.
+    /// Returns `true` if seats have run out since the last rejection.
     pub(super) fn more_ended(&self, now: EpochMillis) -> bool {
         self.current().iter().any(|seat| seat.runs(self.refused_at) && !seat.runs(now))
     }
 
-    /// Takes seats out of it that are given back.
+    /// Takes released seats out of the reservation.
     pub(super) fn give_back(&mut self, seats: &[SeatLabel]) {
         self.seats.retain(|had| !seats.contains(&had.seat));
         let new = seats.iter().filter(|seat| !self.given_back.contains(seat));
         let new: Vec<_> = new.cloned().collect();
         self.given_back.extend(new);
-        // More than this many a caller can only name by going on naming others. The oldest are the least likely to come again.
+        // Only a caller who keeps naming other seats gets here. The oldest seats are the least likely to be requested
+        // again.
         let too_many = self.given_back.len().saturating_sub(MAX_SEATS_PER_RESERVATION);
         self.given_back.drain(..too_many);
     }
 
-    /// Ends it: the id is spent.
+    /// Ends the reservation, so that its id is spent.
     pub(super) fn release(&mut self) {
         self.state = Use::Released;
         self.seats.clear();
         self.given_back.clear();
     }
 
-    /// Ends what it holds, because it is booked. A delayed request doesn't get these seats again. Others can be reserved.
+    /// Takes out all seats, because they are booked. A delayed request doesn't get them again. Other seats can be
+    /// reserved.
     pub(super) fn book(&mut self, seats: &[SeatLabel]) {
         self.give_back(seats);
         self.seats.clear();
@@ -237,7 +239,7 @@ impl Record {
         self.seats.retain(|seat| !ended_long_ago(seat));
     }
 
-    /// The item to write in place of the version that was read.
+    /// Builds the item that replaces the version that was read.
     pub(super) fn item(&self, wanted: &ReservationRef<'_>, now: EpochMillis) -> Result<Item, StoreError> {
         let broken = |error: serde_json::Error| StoreError::Broken(error.to_string());
         let mut item = items::reservation_key(wanted.theater, wanted.owner, wanted.id);
@@ -272,7 +274,7 @@ impl Record {
     }
 }
 
-/// Seats of one call follow each other and share what is stored once for them.
+/// Converts seats to their stored form. The seats of one call follow each other and share their common values.
 fn stored_seats(seats: &[ReservedSeat]) -> Vec<Stored> {
     let same = |a: &ReservedSeat, b: &ReservedSeat| {
         (a.reserved_at, a.stamp, a.expires_at, a.extension) == (b.reserved_at, b.stamp, b.expires_at, b.extension)
@@ -319,7 +321,7 @@ fn read_choices(item: &Item) -> Result<Vec<Choice>, StoreError> {
     parts::<StoredChoice>(item, attribute::CHOICES)?.into_iter().map(read).collect()
 }
 
-/// Reads a JSON list. An attribute that isn't there is an empty one.
+/// Reads a JSON list. A missing attribute is an empty list.
 fn parts<T: for<'de> Deserialize<'de>>(item: &Item, name: &str) -> Result<Vec<T>, StoreError> {
     if !item.contains_key(name) {
         return Ok(Vec::new());
@@ -327,7 +329,7 @@ fn parts<T: for<'de> Deserialize<'de>>(item: &Item, name: &str) -> Result<Vec<T>
     serde_json::from_str(items::text(item, name)?).map_err(|error| items::unreadable(item, name, &error.to_string()))
 }
 
-/// A record that was found, and the owner under whose key it was.
+/// A record, and the owner whose key it was found under.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) record: Record,
@@ -335,15 +337,15 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// The holder of its seats.
+    /// Returns the reservation and the owner that the items of its seats name.
     pub(super) fn holder(&self, id: ReservationId) -> Holder {
         Holder { reservation: id, owner: self.owner }
     }
 }
 
 impl Store {
-    /// Finds a reservation's record: the caller's own, or else one without an owner. One strongly consistent GetItem, two
-    /// for a signed-in caller who has none.
+    /// Reads a reservation's record: the caller's own, or otherwise one without an owner. Costs one strongly consistent
+    /// GetItem, or two for a signed-in caller who has none.
     pub(super) async fn record(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Option<Found>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
@@ -356,7 +358,8 @@ impl Store {
         Ok(None)
     }
 
-    /// Builds the write of a record. It demands the version that was read, or that there is none.
+    /// Builds the write of a record. Its condition is the version that was read, or that there is no record. Repeating
+    /// it is safe, because the write raises the version and the condition fails from then on.
     pub(super) fn put_record(
         &self,
         record: &Record,
@@ -372,7 +375,7 @@ impl Store {
     }
 }
 
-/// The least stamp above those that the record knows of, so that most writes find no larger one.
+/// Returns a stamp above those that the record knows. So most writes find no higher stamp.
 pub(super) fn stamp_above(seats: &[&ReservedSeat], now: EpochMillis) -> EpochMillis {
     let highest = seats.iter().map(|seat| seat.changed_at()).max().unwrap_or_default();
     Change::raised(highest, now)

@@ -1,4 +1,5 @@
-//! What a refused write found in its way. DynamoDB hands it over with the refusal (`ALL_OLD`), so nothing is read again.
+//! Rejections of a write, with the items that were in its way. DynamoDB returns the items with the rejection
+//! (`ALL_OLD`), so nothing is read again.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -14,28 +15,28 @@ use crate::rules::names::ReservationId;
 use crate::rules::selection::{Conflict, SelectedSeat};
 use crate::rules::time::EpochMillis;
 
-/// How one condition of a refused write fared.
+/// The result of one condition of a rejected write.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It held.
+    /// The condition held.
     Passed,
-    /// It didn't hold; this is what stood there.
+    /// The condition failed because of this item, or because there is none.
     Refused(Option<Item>),
-    /// It wasn't decided.
+    /// The condition wasn't decided.
     Trouble(Trouble),
 }
 
-/// Why a write didn't happen.
+/// The reason why a write didn't happen.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// Because of its conditions: one verdict for each, in the order of the write's items.
+    /// Its conditions. There is one result for each of the write's items, in their order.
     Conditions(Vec<Verdict>),
-    /// Because of the call.
+    /// The call itself failed.
     Call(Trouble),
 }
 
 impl Refusal {
-    /// The first condition that wasn't decided, if there is one.
+    /// Returns the failure of the first condition that wasn't decided, if there is one.
     pub(super) fn first_trouble(verdicts: Vec<Verdict>) -> Option<Trouble> {
         verdicts.into_iter().find_map(|verdict| match verdict {
             Verdict::Trouble(trouble) => Some(trouble),
@@ -66,7 +67,7 @@ impl From<Failed<TransactWriteItemsError>> for Refusal {
     }
 }
 
-/// Reads one cancellation reason
+/// Converts one cancellation reason
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
 fn verdict(reason: &CancellationReason) -> Verdict {
     let text = || format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default());
@@ -79,34 +80,34 @@ fn verdict(reason: &CancellationReason) -> Verdict {
     }
 }
 
-/// Who wants the seats: under which reservation, and to book them under which id.
+/// The claimant of seats: the caller, their reservation, and the booking that they are making.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Wanter {
     pub(super) reservation: Option<ReservationId>,
     pub(super) owner: Option<Owner>,
-    /// The mark of the booking that is being made.
+    /// The owner-scoped id of the booking that is being made.
     pub(super) booking: Option<Uuid>,
 }
 
-/// What stands under a seat, seen by one who wants it.
+/// The state of a seat for a claimant.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It can be had: never written, or run out.
+    /// The seat is available: never written, released, or run out.
     Open,
-    /// It is reserved under the wanter's own reservation.
+    /// The seat is reserved under the claimant's own reservation.
     Ours,
-    /// It is booked under the very id that the wanter wants to book under: not by somebody else.
+    /// The seat is booked under the same booking id that the claimant uses, so not by another caller.
     OwnBooking,
-    /// Somebody else has it.
+    /// Another caller has the seat.
     Taken,
 }
 
 /// Seats in the way of a write.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    /// One entry for each seat that was refused, or that was read again.
+    /// One entry for each seat whose condition failed, or that was read again.
     pub(super) found: Vec<Found>,
-    /// The first seat that wasn't decided.
+    /// The failure of the first seat that wasn't decided.
     pub(super) trouble: Option<Trouble>,
 }
 
@@ -115,20 +116,20 @@ pub(super) struct Findings {
 pub(super) struct Found {
     pub(super) seat: SelectedSeat,
     pub(super) standing: Standing,
-    /// It stands under the wanter's own reservation, run out or not.
+    /// The seat is reserved under the claimant's own reservation, even if it has run out.
     pub(super) under_ours: bool,
-    /// It was taken out of the layout.
+    /// The seat was withdrawn from the layout.
     pub(super) removed: bool,
-    /// It belongs to the caller: under their reservation, or under another of theirs if they are signed in.
+    /// The seat belongs to the caller: under their reservation, or under another of theirs if they are signed in.
     pub(super) yours: bool,
-    /// Of the request that reserved it, be it extended since.
+    /// The token of the request that reserved the seat. An extension doesn't change it.
     pub(super) request_token: Option<Uuid>,
-    /// `None` where no item stands.
+    /// `None` if the seat has no item.
     pub(super) slot: Option<Slot>,
 }
 
 impl Findings {
-    /// Reads the verdicts on these seats.
+    /// Reads the results of the conditions on these seats.
     pub(super) fn read(
         seats: &[SelectedSeat],
         verdicts: impl IntoIterator<Item = Verdict>,
@@ -158,33 +159,35 @@ impl Findings {
         Ok(findings)
     }
 
-    /// Whether a seat is booked under the id that is just being booked.
+    /// Returns `true` if a seat is booked under the id that is being booked.
     pub(super) fn has_own_booking(&self) -> bool {
         self.found.iter().any(|found| found.standing == Standing::OwnBooking)
     }
 
-    /// The seats in the way that aren't reserved under the wanter's own reservation, run out or not.
+    /// Returns the seats in the way that aren't reserved under the claimant's own reservation. A seat that has run out
+    /// still counts as reserved.
     pub(super) fn not_under_ours(&self) -> Vec<Conflict> {
         self.found.iter().filter(|found| !found.under_ours).map(Found::conflict).collect()
     }
 
-    /// The seats in the way that aren't reserved under the wanter's own reservation, or have run out.
+    /// Returns the seats in the way that aren't reserved under the claimant's own reservation, or have run out.
     pub(super) fn not_running_under_ours(&self) -> Vec<Conflict> {
         self.found.iter().filter(|found| found.standing != Standing::Ours).map(Found::conflict).collect()
     }
 
-    /// The seats that others have: with one of them the request is refused, whatever the rest.
+    /// Returns the seats that other callers have. One such seat is enough to reject the request, whatever the others
+    /// are.
     pub(super) fn conflicts(&self) -> Vec<Conflict> {
         self.found.iter().filter(|found| found.standing == Standing::Taken).map(Found::conflict).collect()
     }
 
-    /// What was learned of the seats in the way.
+    /// Returns the slots of the seats in the way.
     pub(super) fn learned(&self) -> Vec<LearnedSlot> {
         let known = self.found.iter().filter_map(|found| Some((found.seat.position, found.slot?)));
         known.map(|(position, slot)| LearnedSlot { position, slot }).collect()
     }
 
-    /// The least stamp above all that stand in the way, and above `stamp`.
+    /// Returns the lowest stamp above `stamp` and above the stamps of all seats in the way.
     pub(super) fn stamp_above(&self, stamp: EpochMillis) -> EpochMillis {
         let highest = self.found.iter().filter_map(|found| Some(found.slot?.changed_at)).max().unwrap_or_default();
         EpochMillis(stamp.max(highest).0 + 1)

@@ -1,7 +1,9 @@
-//! Taking seats out of a layout: marks that nobody can have them, for as long as somebody may believe the old layout.
+//! Withdrawal of seats from a layout. A tombstone keeps every caller from having the seat while an instance may still
+//! use the old layout.
 //!
-//! Marks run out by themselves, as reservations do. So a process that dies between marking and putting the layout leaves
-//! nothing behind, and a mark that outlives the last instance that knows the old layout has done its work.
+//! Tombstones run out by themselves, as reservations do. So a process that dies between the tombstones and the new
+//! layout leaves nothing behind. When the last instance has forgotten the old layout, a tombstone isn't needed any
+//! more.
 
 use futures_util::future::join_all;
 
@@ -17,37 +19,40 @@ use crate::rules::selection::Conflict;
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
 
-/// How long a mark lasts, in seconds. An instance believes a layout for a minute, and a request that read it then may take
-/// 15 seconds more; clocks may differ by some. What else there is to do before the layout is put has the rest.
+/// Seconds for which a tombstone lasts. An instance uses a layout for a minute, and a request that has read it may take
+/// 15 seconds more. Clocks may differ too. The rest is left for other work before the layout is put.
 pub const REMOVED_FOR: u32 = 300;
-/// How many seats are marked at the same time.
+/// Number of seats that are withdrawn at the same time.
 const AT_ONCE: usize = 64;
 
-/// A seat that was marked, and the stamp of that.
+/// A seat that was withdrawn, and the stamp of its tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     seat: SeatLabel,
     stamp: EpochMillis,
-    /// It bore a mark already: somebody else is dropping it too, and may have done so. Not ours to take back.
+    /// The seat had a tombstone before. Another request withdraws it too and may have finished, so it must not be
+    /// undone here.
     shared: bool,
 }
 
-/// Why seats weren't marked. None is marked then, or if that can't be taken back either, only until the mark runs out.
+/// The reason why seats weren't withdrawn. No seat stays withdrawn then, or only until its tombstone runs out if
+/// undoing fails too.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
-    /// Somebody has these.
+    /// Other callers have these seats.
     #[error("somebody has seats")]
     InUse(Vec<Conflict>),
-    /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Store {
-    /// Marks seats as removed, each if it can be had, by a decision on the layout of this version: one UpdateItem a seat.
+    /// Withdraws seats that are available, because of a decision on this version of the layout (one UpdateItem per
+    /// seat).
     ///
-    /// Repeating it is safe: a mark takes the place of a mark. Only the one whose stamp is there can take it back, and only if
-    /// it was the first: the seat may be gone from the layout by another's decision, and then nobody may have it.
+    /// Repeating it is safe, because a tombstone replaces a tombstone. Only the request whose stamp is in the tombstone
+    /// can undo it, and only if it was the first. Otherwise another request may have dropped the seat from the layout,
+    /// and then no caller may have it.
     pub async fn remove_seats(
         &self,
         theater: &TheaterId,
@@ -78,8 +83,9 @@ impl Store {
         }
     }
 
-    /// Takes marks back: the seats can be had again. Those that it can't reach, or that aren't its alone, run out by
-    /// themselves.
+    /// Undoes tombstones, so that the seats are available again. Tombstones that can't be reached, or that another
+    /// request shares, run out by themselves. Repeating it is safe, because the condition holds only while the
+    /// tombstone is there.
     pub async fn take_back(&self, theater: &TheaterId, marks: &[Mark], tally: &Tally) {
         let mut failed = 0;
         for marks in marks.chunks(AT_ONCE) {
@@ -95,8 +101,8 @@ impl Store {
         }
     }
 
-    /// Makes seats available again that the layout has, and that were removed from an older one: one Query, and an UpdateItem a
-    /// seat.
+    /// Makes seats available again that the layout has and that were withdrawn from an older one. Costs one Query, and
+    /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
     pub async fn restore_seats(&self, layout: &Layout, tally: &Tally) -> Result<(), StoreError> {
         let items = self.seat_items(&layout.theater, removed(), tally).await?;
         let older = items.iter().filter(|item| removed_on(item).is_ok_and(|version| version < layout.version));
@@ -113,7 +119,7 @@ impl Store {
         Ok(())
     }
 
-    /// The seats that are marked as removed.
+    /// Returns the seats that have a tombstone.
     pub async fn removed_seats(
         &self,
         theater: &TheaterId,
@@ -151,8 +157,8 @@ impl Store {
                         let conflict = Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false };
                         return Err(RemoveError::InUse(vec![conflict]));
                     }
-                    // Its stamp was in the way. That of a mark may be of an attempt of ours whose answer was lost: not
-                    // taken back it runs out.
+                    // The existing stamp was too high. An existing tombstone may come from an earlier attempt of ours
+                    // whose answer was lost. It isn't undone then, and runs out.
                     shared |= standing.removed && !slot.is_available(now);
                     stamp = Change::raised(slot.changed_at, stamp);
                     if attempts.may_repeat_at_once() {
@@ -165,7 +171,8 @@ impl Store {
         }
     }
 
-    /// Changes a seat, if its condition holds.
+    /// Changes a seat, if its condition holds. Repeating it is safe, because the condition fails once the change is
+    /// made.
     async fn change_seat(
         &self,
         theater: &TheaterId,
@@ -179,7 +186,7 @@ impl Store {
             match attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(_) => return Ok(()),
                 Err(failed) => match Refusal::from(failed) {
-                    // Somebody else has changed it since, or this did before.
+                    // Another request has changed the seat since, or an earlier attempt of this one has.
                     Refusal::Conditions(_) => return Ok(()),
                     Refusal::Call(trouble) => attempts.pause(trouble).await?,
                 },

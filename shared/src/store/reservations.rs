@@ -1,7 +1,7 @@
-//! Reservations as a whole: reading one, giving its seats back, extending it.
+//! Whole reservations: reading, releasing and extending them.
 //!
-//! The caller names a reservation and not its seats, so here, and only here and in [`super::bookings`], a read precedes a
-//! write. The write demands that the record still is the one that was read.
+//! The caller names a reservation and not its seats. So a read comes before a write, here and in [`super::bookings`]
+//! and nowhere else. The write requires that the record is still the one that was read.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
@@ -25,35 +25,35 @@ use crate::tally::Tally;
 /// Seats that a call changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ChangedSeats {
-    /// What became of them, as far as it was answered.
+    /// Their new slots, as far as DynamoDB confirmed them.
     pub slots: Vec<SeatSlot>,
-    /// An answer was lost, so that there may be more than `slots`.
+    /// An answer was lost, so more seats than `slots` may have changed.
     pub uncertain: bool,
 }
 
-/// A reservation as it stands.
+/// A reservation as it is now.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reservation {
-    /// It holds these seats.
+    /// These seats are reserved under it.
     Running(Vec<ReservedSeat>),
-    /// All its seats have run out: these.
+    /// All its seats have run out.
     Expired(Vec<SeatLabel>),
-    /// There is none, or it was released or booked.
+    /// It doesn't exist, or was released or booked.
     None,
 }
 
 /// A reservation that is to be booked as a whole.
 #[derive(Debug)]
 pub enum ToBook {
-    /// It is complete.
+    /// All its seats are still reserved.
     Whole(WholeReservation),
-    /// Some of its seats have ended, or all.
+    /// Some or all of its seats have run out.
     Ended(EndedReservation),
-    /// There is none, or it was released or booked.
+    /// It doesn't exist, or was released or booked.
     None,
 }
 
-/// A reservation as it was read, with seats that have ended.
+/// A reservation as it was read, with seats that have run out.
 #[derive(Debug)]
 pub struct EndedReservation {
     found: Found,
@@ -64,58 +64,58 @@ pub struct EndedReservation {
 /// The reason why a reservation can't be booked as a whole.
 #[derive(Debug)]
 pub enum NotWhole {
-    /// Some of its seats run, and these are gone.
+    /// Some of its seats are still reserved, and these are not.
     Incomplete(Vec<Conflict>),
-    /// All its seats have ended: these.
+    /// All its seats have run out.
     Expired(Vec<SeatLabel>),
 }
 
-/// The result of a repeated request, from the reservation's record.
+/// The result of an earlier request, according to the reservation's record.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Remembered {
-    /// Nothing: it is the first.
+    /// There was no earlier request.
     Nothing,
-    /// The reservation, or these seats of it, were released.
+    /// These seats of the reservation were released, or the whole reservation (empty list).
     Released(Vec<SeatLabel>),
-    /// These seats were chosen for it.
+    /// These seats were chosen for the request.
     Chosen(ChosenBefore),
-    /// It holds all of the seats, and they end so.
+    /// All the seats are reserved, with these ends.
     Held(Vec<ReservedSeat>),
-    /// It had all of the seats, and these have run out.
+    /// All the seats were reserved, and these have run out.
     Expired(Vec<SeatLabel>),
 }
 
 /// A request to extend a reservation.
 #[derive(Clone, Copy, Debug)]
 pub struct Extension {
-    /// A repeated request has the same.
+    /// The id of the extension. A repeated request has the same id.
     pub id: Uuid,
-    /// Seconds from now.
+    /// Seconds from now until the new end.
     pub expires_in: u32,
-    /// Seconds that a seat may be reserved in all.
+    /// Seconds that a seat may be reserved in total.
     pub longest: u32,
-    /// The limit of what the caller may have reserved at once.
+    /// The quota of seats that the caller may have reserved at once.
     pub allowance: Option<Allowance>,
 }
 
 /// The outcome of an extension.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ExtendOutcome {
-    /// These seats of the reservation run. Those that had no extension end later now.
+    /// These seats of the reservation are still reserved. Those that had no extension before end later now.
     Extended(Vec<ReservedSeat>, ChangedSeats),
-    /// They did before, by this very extension. Nothing changed.
+    /// The same extension was carried out before. Nothing changed.
     Replayed(Vec<ReservedSeat>),
-    /// Each seat was extended before by another. Nothing changed.
+    /// Each seat was extended before by another request. Nothing changed.
     ExtendedBefore,
     /// No seat would end later than it does. Nothing changed.
     NoLonger(EpochSeconds),
-    /// The caller has so many other seats reserved by now. Nothing changed.
+    /// The caller has this many seats reserved, and the quota has no room for these any more. Nothing changed.
     LimitReached(usize),
-    /// It doesn't hold these of the named seats, but others of them. Nothing changed.
+    /// These of the named seats aren't reserved under the reservation, but others are. Nothing changed.
     Missing(Vec<SeatLabel>),
-    /// All its seats have run out: these. Nothing changed, and no earlier attempt changes anything any more.
+    /// All its seats have run out. Nothing changed, and no earlier attempt can change anything any more.
     Expired(Vec<SeatLabel>),
-    /// It holds none of the seats.
+    /// None of the seats is reserved under it.
     NotFound,
 }
 
@@ -131,8 +131,8 @@ impl ChangedSeats {
 }
 
 impl ReservedSeat {
-    /// The seat after an extension: later by what was asked, within what it may last in all from when it was reserved.
-    /// Its end never comes sooner.
+    /// Returns the seat as it is after an extension. The new end is the requested one, within the total time that a
+    /// seat may be reserved. An end never moves to an earlier time.
     fn extended(&self, extension: &Extension, mark: ExtensionMark, now: EpochMillis) -> Self {
         let wanted = now.ends_after(extension.expires_in);
         let expires_at = wanted.min(self.reserved_at.ends_after(extension.longest)).max(self.expires_at);
@@ -143,7 +143,7 @@ impl ReservedSeat {
 impl Store {
     /// Reads a reservation: its record, and the items of its seats (strongly consistent).
     ///
-    /// A seat whose item can't be read is left out. It can't be booked or released until it is repaired.
+    /// A seat whose item can't be read is left out. It can't be booked or released until the item is repaired.
     pub async fn reservation(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Reservation, StoreError> {
         let Some(found) = self.record(wanted, tally).await? else { return Ok(Reservation::None) };
         let seats = asked_for(found.record.current(), wanted);
@@ -156,7 +156,7 @@ impl Store {
         Ok(if held.is_empty() { Reservation::None } else { Reservation::Running(held) })
     }
 
-    /// Keeps those of some seats whose own items say that they are reserved under the reservation.
+    /// Keeps the seats whose own items say that they are reserved under the reservation.
     async fn still_held(
         &self,
         wanted: &ReservationRef<'_>,
@@ -172,7 +172,7 @@ impl Store {
         Ok(held.map(|(seat, _)| seat).collect())
     }
 
-    /// Reads what became of an earlier request for these seats, or for this wish.
+    /// Reads the result of an earlier request for these seats, or for this preference.
     pub async fn remembered(
         &self,
         wanted: &ReservationRef<'_>,
@@ -216,10 +216,11 @@ impl Store {
         Ok(ToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }))
     }
 
-    /// Refuses to book a reservation as a whole. `None` if it has changed since it was read.
+    /// Rejects the booking of a whole reservation. Returns `None` if the reservation has changed since it was read.
     ///
-    /// The record notes that the caller is refused. So an earlier, delayed attempt to book it is refused from then on,
-    /// and the answer stays true. Repeating it changes nothing.
+    /// The record stores when the caller was rejected. From then on an earlier, delayed attempt to book the reservation
+    /// is rejected too, and the answer stays true. Repeating it is safe, because it writes nothing if the record
+    /// already says so.
     pub async fn refuse_to_book(
         &self,
         wanted: &ReservationRef<'_>,
@@ -239,7 +240,8 @@ impl Store {
         }))
     }
 
-    /// Notes in the record that a caller is answered that seats have ended. Repeating it changes nothing.
+    /// Stores in the record when a caller was answered that seats have run out. Repeating it changes nothing, because
+    /// it writes only if more seats have run out since the last such answer.
     async fn note_refusal(
         &self,
         wanted: &ReservationRef<'_>,
@@ -256,7 +258,7 @@ impl Store {
         self.transact(put, entropy::new_id(), attempts).await
     }
 
-    /// Reads what stands in the place of seats that a reservation lost.
+    /// Reads the items of seats that a reservation has lost.
     async fn conflicts(
         &self,
         theater: &TheaterId,
@@ -273,8 +275,8 @@ impl Store {
         seats.iter().zip(items).map(conflict).collect()
     }
 
-    /// Finds under which reservation a seat stands by the write of this stamp, run out or not (one strongly consistent
-    /// GetItem). `None` if anything was written since, or it can't be read.
+    /// Finds the reservation that a seat got by the write with this stamp, even if it has run out (one strongly
+    /// consistent GetItem). Returns `None` if the seat was written since, or can't be read.
     pub async fn stands_by(
         &self,
         theater: &TheaterId,
@@ -288,10 +290,10 @@ impl Store {
         Ok(same.and_then(|seat| seat.reservation))
     }
 
-    /// Gives back the seats of a reservation, and spends its id, or gives back some of its seats.
+    /// Releases a whole reservation and spends its id, or releases some of its seats.
     ///
-    /// Repeating it is safe: an id that is spent stays spent, and only seats that are reserved under it are touched. A
-    /// reservation that isn't there is spent as well, because the request to make it may still be on its way.
+    /// Repeating it is safe: a spent id stays spent, and only seats that are reserved under it are changed. The id of a
+    /// reservation that doesn't exist is spent too, because the request to make it may still be on its way.
     pub async fn release(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ChangedSeats, StoreError> {
         let mut attempts = Attempts::to_write(self, tally);
         let mut lost: Vec<SeatLabel> = Vec::new();
@@ -325,10 +327,10 @@ impl Store {
         }
     }
 
-    /// Extends the seats of a reservation, each once.
+    /// Extends the seats of a reservation, each of them once.
     ///
-    /// Repeating it is safe: the record has the extension of each seat, and is written in the same transaction. When an
-    /// answer was lost, the record that is read again has this request's token.
+    /// Repeating it is safe: the record lists the extension of each seat, and is written in the same transaction. If an
+    /// answer is lost, the record is read again and has this request's token.
     pub async fn extend(
         &self,
         wanted: &ReservationRef<'_>,
@@ -342,7 +344,7 @@ impl Store {
         let mut owners_seats = Seats::Keep;
         loop {
             let Some(found) = self.record(wanted, tally).await? else { return Ok(ExtendOutcome::NotFound) };
-            // Taken after the read: a slow read must not revive what has ended meanwhile.
+            // Taken after the read, because a slow read must not revive seats that have ended meanwhile.
             let now = found.record.judged_at(self.clock.now());
             let seats = asked_for(found.record.current(), wanted);
             let seats: Vec<_> = seats.into_iter().filter(|seat| !lost.contains(&seat.seat)).collect();
@@ -416,7 +418,7 @@ impl Store {
         }
     }
 
-    /// Builds a transaction: the record first, then the set of the owner's seats, then the changes of seats.
+    /// Builds the record, then the owner's set of seats if they have a quota, then the seats.
     fn with_record<'a>(
         &self,
         record: &Record,
@@ -434,7 +436,8 @@ impl Store {
 }
 
 impl super::change::Holder {
-    /// Returns true if a seat is reserved under this reservation, ended or not. A seat that can't be read is not.
+    /// Returns `true` if a seat is reserved under this reservation, even if it has run out. A seat that can't be read
+    /// isn't.
     fn has(&self, item: &Item) -> bool {
         SeatItem::read(item).is_ok_and(|seat| {
             let reserved = matches!(seat.slot.state, SeatState::Reserved { .. }) && !seat.removed;
@@ -443,7 +446,7 @@ impl super::change::Holder {
     }
 }
 
-/// The record after a release, and the seats to give back. No record if nothing is left to do.
+/// Returns the record after a release, and the seats to release. Returns no record if nothing is left to do.
 fn released(record: &Record, wanted: &ReservationRef<'_>, now: EpochMillis) -> (Option<Record>, Vec<ReservedSeat>) {
     let mut next = record.clone();
     match wanted.seats {
@@ -461,7 +464,7 @@ fn released(record: &Record, wanted: &ReservationRef<'_>, now: EpochMillis) -> (
     (Some(next), running.collect())
 }
 
-/// Notes what a refusal showed of seats: which the reservation has lost, and the stamp that is needed for the others.
+/// Reads from a rejection which seats the reservation has lost, and how high the stamp of the others has to be.
 fn learn<'a>(
     found: &Found,
     wanted: &ReservationRef<'_>,
@@ -486,7 +489,7 @@ fn asked_for(seats: Vec<&ReservedSeat>, wanted: &ReservationRef<'_>) -> Vec<Rese
     seats.into_iter().filter(asked).cloned().collect()
 }
 
-/// Returns the seats that a call names and that aren't among these, or don't run.
+/// Returns the seats that a call names and that aren't among `seats`, or have run out.
 fn missing(wanted: &ReservationRef<'_>, seats: &[ReservedSeat], now: EpochMillis) -> Vec<SeatLabel> {
     let runs = |label: &SeatLabel| seats.iter().any(|seat| seat.seat == *label && seat.runs(now));
     wanted.seats.into_iter().flatten().filter(|label| !runs(label)).cloned().collect()
@@ -496,7 +499,8 @@ fn labels(seats: &[ReservedSeat]) -> Vec<SeatLabel> {
     seats.iter().map(|seat| seat.seat.clone()).collect()
 }
 
-/// The outcome where seats bear this extension already: by this request, whose answer was lost, or by an earlier one.
+/// Returns the outcome if seats already have this extension, by this request (whose answer was lost) or by an earlier
+/// one.
 fn extended_before(seats: Vec<ReservedSeat>, token: Uuid) -> ExtendOutcome {
     if seats.is_empty() {
         return ExtendOutcome::NotFound;
@@ -513,7 +517,7 @@ fn later<'a>(next: &'a [ReservedSeat], seat: &ReservedSeat) -> Option<&'a Reserv
     next.iter().find(|later| later.seat == seat.seat)
 }
 
-/// The seats that change as they will be, or why there is nothing to extend.
+/// Returns the seats that change, with their new ends, or the outcome if there is nothing to extend.
 fn extendable(
     seats: &[ReservedSeat],
     extension: &Extension,
@@ -543,8 +547,8 @@ fn extendable(
 }
 
 impl Attempts<'_> {
-    /// Waits between a refused write of what had been read and reading it again: not at all if it has changed, a pause
-    /// otherwise. Returns an error when there is no more time.
+    /// Waits after a rejected write, before its record is read again. There is no pause if the record has changed.
+    /// Returns an error if there is no more time.
     pub(super) async fn before_reading_again(&mut self, refusal: Refusal) -> Result<(), StoreError> {
         let trouble = match refusal {
             Refusal::Call(trouble) => trouble,

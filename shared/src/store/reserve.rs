@@ -23,109 +23,105 @@ use crate::tally::Tally;
 /// A request to reserve seats.
 #[derive(Debug)]
 pub struct ReserveRequest<'a> {
-    /// The theater.
     pub theater: &'a TheaterId,
-    /// The seats: all or none.
+    /// The seats. Either all or none are reserved.
     pub seats: &'a Selection,
-    /// The reservation. Seats that it already holds keep the end that they have.
+    /// The reservation. Seats that are already reserved under it keep their end.
     pub reservation: ReservationId,
-    /// The reservation has to exist already: its id was made by the server.
+    /// The reservation must exist already, because its id was made by the server.
     pub must_exist: bool,
-    /// The owner of the reservation.
     pub owner: Option<Owner>,
-    /// Seconds from now.
+    /// Seconds from now until the end of new seats.
     pub expires_in: u32,
-    /// The limit of what its owner may have reserved at once.
+    /// The quota of seats that the owner may have reserved at once.
     pub allowance: Option<Allowance>,
-    /// The wish that the seats were chosen for. It is remembered with them.
+    /// The seat preference that the seats were chosen for. It is stored with them.
     pub wish: Option<Wish<'a>>,
 }
 
-/// A wish for the best available seats, by which a repeated request is recognized.
+/// A preference for the best available seats. A repeated request is recognized by it.
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
     /// The id of the request.
     pub id: Uuid,
-    /// The request, as text. Another text under the same id is another request.
+    /// The request as text. Another text under the same id is another request.
     pub text: &'a str,
 }
 
 /// Seats that were chosen for the same request before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChosenBefore {
-    /// The seats.
     pub seats: Vec<SeatLabel>,
-    /// The request of that time.
+    /// The request that chose them, as text.
     pub wish: String,
 }
 
-/// A seat that the reservation holds.
+/// A seat that is reserved under the reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldSeat {
-    /// The seat.
     pub seat: SeatLabel,
-    /// Its end.
     pub expires_at: EpochSeconds,
 }
 
-/// Seats that a reservation holds after a request.
+/// Seats of a reservation after a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     /// The seats of the request, in layout order.
     pub seats: Vec<HeldSeat>,
-    /// The end of the whole reservation: that of the first of its seats.
+    /// The end of the whole reservation, which is the earliest end of its seats.
     pub expires_at: EpochSeconds,
 }
 
-/// The outcome of a request, and what it revealed about the seats.
+/// The outcome of a request, with the slots that it revealed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReserveOutcome {
-    /// The reservation now holds all the seats, and did not hold all of them before.
+    /// All the seats are reserved under the reservation now, and not all of them were before.
     Reserved(Holding, Vec<LearnedSlot>),
-    /// The reservation held all of them before. Nothing changed.
+    /// All the seats were reserved under the reservation before. Nothing changed.
     AlreadyHeld(Holding, Vec<LearnedSlot>),
-    /// Others have these of the seats. Nothing changed.
+    /// Other callers have these seats. Nothing changed.
     Refused(Vec<Conflict>, Vec<LearnedSlot>),
-    /// The owner has so many seats reserved that these would be too many. Nothing changed.
+    /// The owner has this many seats reserved, and the request would exceed the quota. Nothing changed.
     LimitReached(usize, Vec<LearnedSlot>),
-    /// The reservation holds so many seats that these would be too many. Nothing changed.
+    /// The reservation has this many seats, and the request would exceed its limit. Nothing changed.
     Full(usize),
-    /// Seats were chosen before for this request. Nothing changed.
+    /// Seats were chosen for this request before. Nothing changed.
     ChosenBefore(ChosenBefore),
-    /// The reservation, or these seats of it, were released. Nothing changed.
+    /// These seats of the reservation were released, or the whole reservation (empty list). Nothing changed.
     Released(Vec<SeatLabel>),
-    /// The reservation had to exist, and doesn't. Nothing changed.
+    /// The reservation must exist and doesn't. Nothing changed.
     NotFound,
 }
 
-/// One request while it is being carried out.
+/// One request in progress.
 struct Reserving<'a> {
     store: &'a Store,
     request: &'a ReserveRequest<'a>,
     now: EpochMillis,
     expires_at: EpochSeconds,
     stamp: EpochMillis,
-    /// The reservation's record as it was last seen. Most requests are the first of their reservation: an empty one.
+    /// The reservation's record as last seen. It is empty at first, because most requests are the first of their
+    /// reservation.
     record: Record,
-    /// Seats found to be held by this reservation before, by position.
+    /// Seats that were already reserved under this reservation, by seat index.
     held: BTreeMap<u32, Held>,
-    /// Makes repeated attempts of one and the same transaction one to DynamoDB.
+    /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
-    /// Written with the seats, so that this request recognizes its own work when an answer was lost.
+    /// Written with the seats, so that this request recognizes its own work when an answer is lost.
     request_token: Uuid,
-    /// The change of the set of the owner's seats.
+    /// The change of the owner's set of reserved seats.
     owners_seats: Seats,
 }
 
 impl Store {
     /// Reserves available seats.
     ///
-    /// Repeating it is safe. A seat is changed only while it is available. The old item in the
-    /// refusal shows whether this reservation or another one holds it. When the answer to an attempt was lost, the next
-    /// attempt finds its own token under the seats and reports them as reserved, not as already held.
+    /// Repeating it is safe, because a seat is changed only while it is available. The item in a rejection shows
+    /// whether this reservation or another one has the seat. If the answer to an attempt is lost, the next attempt
+    /// finds its own token in the seats. It reports them as reserved by this request, not as reserved before.
     ///
-    /// A first request makes one call. A request that adds to a reservation makes two: the refusal of the first brings
-    /// back the record.
+    /// A first request makes one call. A request that adds to a reservation makes two, because the rejection of the
+    /// first call returns the record.
     pub async fn reserve(&self, request: &ReserveRequest<'_>, tally: &Tally) -> Result<ReserveOutcome, StoreError> {
         if let Some(allowance) = request.allowance.filter(|allowance| allowance.never_has(request.seats.seats().len()))
         {
@@ -164,7 +160,8 @@ impl Store {
                 Err(Refusal::Conditions(verdicts)) => match reserving.judge(verdicts, &mut attempts).await? {
                     Judged::Outcome(outcome) => return Ok(outcome),
                     Judged::Trouble(trouble) => trouble,
-                    // A stamp was too low, a seat is now known to be held, the record is known, or there is room.
+                    // The next attempt knows more: a higher stamp, a seat of its own reservation, the record, or room
+                    // in the quota.
                     Judged::Informed if attempts.may_repeat_at_once() => continue,
                     Judged::Informed => Trouble::Contention("the seats keep changing".to_owned()),
                 },
@@ -190,7 +187,7 @@ impl ReserveRequest<'_> {
     }
 }
 
-/// A seat that the reservation held before.
+/// A seat that was reserved under the reservation before.
 #[derive(Clone, Copy)]
 struct Held {
     slot: Slot,
@@ -221,14 +218,15 @@ impl Reserving<'_> {
         self.store.transact(self.record_and_allowance().chain(changes).collect(), self.token, attempts).await
     }
 
-    /// Returns true if the record has the seat as reserved, and its item hasn't been seen to say so.
+    /// Returns `true` if the record lists the seat as reserved, but no item has confirmed that.
     ///
-    /// The seat may have been booked by its name and be free again after a cancellation. Then it doesn't return.
+    /// The seat may have been booked by name, and be available again after a cancellation. The reservation doesn't get
+    /// it back then.
     fn was_given(&self, seat: &SelectedSeat) -> bool {
         !self.held.contains_key(&seat.position) && self.record.gave(&seat.label, self.now)
     }
 
-    /// Builds what is written before the seats.
+    /// Builds the writes that come before the seats.
     fn record_and_allowance(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
         let ReserveRequest { theater, seats, allowance, .. } = self.request;
         let record = self.store.put_record(&self.next_record(), &self.request.wanted(), self.now);
@@ -237,7 +235,7 @@ impl Reserving<'_> {
         std::iter::once(record).chain(allowance)
     }
 
-    /// Adds the request to the record as it was last seen.
+    /// Returns the record as last seen, with this request added.
     fn next_record(&self) -> Record {
         let mut record = self.record.clone();
         let new = self.request.seats.seats().iter().filter(|seat| !self.held.contains_key(&seat.position));
@@ -256,14 +254,14 @@ impl Reserving<'_> {
         record
     }
 
-    /// Decides by what stood in the way, or prepares the next attempt.
+    /// Decides the request by the conditions that failed, or prepares the next attempt.
     async fn judge(&mut self, mut verdicts: Vec<Verdict>, attempts: &mut Attempts<'_>) -> Result<Judged, StoreError> {
         let others = 1 + usize::from(self.request.allowance.is_some());
         let seats = verdicts.split_off(others.min(verdicts.len()));
         let mut others = verdicts.into_iter();
         let record = others.next();
         let allowance = self.request.allowance.and_then(|_| others.next());
-        // A record that has changed says nothing about what the attempt found under the seats.
+        // The record explains the items of the seats only if it hasn't changed since it was read.
         let shown = match record {
             Some(Verdict::Passed) => self.request.seats.seats().iter().filter(|seat| self.was_given(seat)).collect(),
             _ => Vec::new(),
@@ -292,7 +290,7 @@ impl Reserving<'_> {
                 Room::Enough(seats) => self.owners_seats = seats,
             }
         }
-        // What comes next is another transaction: a token stands for one and the same.
+        // The next attempt is another transaction, and a token stands for one transaction.
         self.token = entropy::new_id();
         let others = Refusal::first_trouble([record, allowance].into_iter().flatten().collect());
         Ok(findings.trouble.or(others).map_or(Judged::Informed, Judged::Trouble))
@@ -303,7 +301,7 @@ impl Reserving<'_> {
         Ok(())
     }
 
-    /// The outcome where the record alone decides.
+    /// Returns the outcome if the record alone decides it.
     fn judge_record(&self) -> Option<ReserveOutcome> {
         if self.record.state != Use::Open {
             return Some(ReserveOutcome::Released(Vec::new()));
@@ -313,14 +311,14 @@ impl Reserving<'_> {
         Some(ReserveOutcome::ChosenBefore(before))
     }
 
-    /// The outcome where seats were given back or booked before, and are free now.
+    /// Returns the outcome if some of the seats were released or booked before and are available now.
     fn given_back(&self) -> Option<ReserveOutcome> {
         let given_back = self.request.seats.labels().filter(|seat| self.record.given_back.contains(seat));
         let given_back: Vec<_> = given_back.cloned().collect();
         (!given_back.is_empty()).then_some(ReserveOutcome::Released(given_back))
     }
 
-    /// The outcome where the reservation would hold too many seats.
+    /// Returns the outcome if the reservation would have too many seats.
     fn full(&self) -> Option<ReserveOutcome> {
         let next = self.next_record().seats.len();
         (next > MAX_SEATS_PER_RESERVATION).then_some(ReserveOutcome::Full(self.record.seats.len()))
@@ -331,8 +329,8 @@ impl Reserving<'_> {
         Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)
     }
 
-    /// Decides by the seats that stood in the way, or notes what they show. Those that were only `shown` belong to the
-    /// reservation by its record.
+    /// Decides the request by the seats in the way, or remembers their state for the next attempt. The seats in `shown`
+    /// belong to the reservation according to its record.
     fn settle(&mut self, findings: &Findings, shown: &[&SelectedSeat], unknown: bool) -> Option<ReserveOutcome> {
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() {
@@ -353,7 +351,8 @@ impl Reserving<'_> {
                 return Some(self.reserved());
             }
         }
-        // A seat that had ended by the clock of the instance that gave it back still bears this reservation. The record counts.
+        // A release doesn't change seats that have ended by its instance's clock, so they still name this reservation.
+        // The record decides.
         if let Some(outcome) = self.given_back() {
             return Some(outcome);
         }
@@ -372,7 +371,7 @@ impl Reserving<'_> {
         None
     }
 
-    /// Reads the record and the seats when the attempts are used up, and decides by them.
+    /// Reads the record and the seats after the attempts are used up, and decides the request by them.
     async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<ReserveOutcome> {
         let ReserveRequest { theater, seats, reservation, owner, .. } = self.request;
         let mut keys = vec![reservation_key(theater, *owner, *reservation)];

@@ -1,4 +1,4 @@
-//! Reading all seats of a theater at once, or the few that a write was refused for.
+//! Reads of all seats of a theater, and of the few seats that a write was rejected for.
 
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
@@ -11,16 +11,16 @@ use crate::rules::names::TheaterId;
 use crate::rules::time::EpochMillis;
 use crate::tally::Tally;
 
-/// What a Query of a theater's seats brings.
+/// The part of a theater's seats that a Query reads.
 #[derive(Debug)]
 enum Selected {
-    /// Of each what it takes to tell its slot.
+    /// All seats, with the attributes that make up a slot.
     Slots,
-    /// All of those that have something.
+    /// The seats that pass a filter, with all attributes.
     Holding(Filter),
 }
 
-/// What items have to have to be handed over.
+/// An attribute that an item must have, and its value.
 #[derive(Debug)]
 pub(super) struct Filter {
     pub(super) attribute: &'static str,
@@ -28,11 +28,11 @@ pub(super) struct Filter {
 }
 
 impl Store {
-    /// The slots of all seats of a layout, as they are now: one strongly consistent Query (its pages).
+    /// Reads the current slots of all seats of a layout: one strongly consistent Query (its pages).
     ///
-    /// Costs what the seats weigh that were ever written and not yet collected by the TTL. Items of seats that the
-    /// layout doesn't have are passed over; a seat whose item can't be read is shown as booked, and nobody can buy it
-    /// until somebody has mended it, while the rest of the theater goes on being sold.
+    /// The cost depends on the size of all seat items that were ever written and that the TTL has not yet deleted.
+    /// Items of seats that the layout doesn't have are skipped. A seat whose item can't be read is shown as booked. No
+    /// caller can buy it until the item is fixed, while the rest of the theater stays on sale.
     pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let take = |item: &Item| {
@@ -47,8 +47,8 @@ impl Store {
         Ok(slots)
     }
 
-    /// The items of a theater's seats that pass a filter, as they are now: one strongly consistent Query (its pages). Costs
-    /// what all seats weigh that were ever written and not yet collected, as filters are applied after reading.
+    /// Reads the current items of a theater's seats that pass a filter: one strongly consistent Query (its pages). The
+    /// cost is that of all seat items, because DynamoDB applies a filter after reading.
     pub(super) async fn seat_items(
         &self,
         theater: &TheaterId,
@@ -72,7 +72,7 @@ impl Store {
         mut take: impl FnMut(&Item) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut start = None;
-        // One bound for all pages together.
+        // One time limit for all pages together.
         let mut attempts = Attempts::to_read(self, tally);
         loop {
             let (items, next) = self.page(theater, selected, start, &mut attempts).await?;
@@ -104,7 +104,7 @@ impl Store {
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
             let query = match selected {
-                // Nobody but those who want the seat needs to know who has it.
+                // Only callers who want the seat need to know who has it.
                 Selected::Slots => query
                     .projection_expression("pk, sk, #status, expires_at, changed_at")
                     .expression_attribute_names("#status", attribute::STATUS),
@@ -120,8 +120,8 @@ impl Store {
         }
     }
 
-    /// The last look of a write whose attempts are used up: what stands under each of its keys. Nothing if that can't be
-    /// read either: then the write stays undecided.
+    /// Reads the item of each key for a write whose attempts are used up. Returns `None` if this read fails too, and
+    /// then the outcome of the write stays unknown.
     pub(super) async fn last_look(&self, keys: &[Item], tally: &Tally) -> Option<Vec<Option<Item>>> {
         match self.standing(keys, &mut Attempts::to_look_again(self, tally)).await {
             Ok(found) => Some(found),
@@ -132,7 +132,7 @@ impl Store {
         }
     }
 
-    /// One item as it is now (strongly consistent).
+    /// Reads one item (strongly consistent).
     pub(super) async fn item(&self, key: Item, tally: &Tally) -> Result<Option<Item>, StoreError> {
         let mut attempts = Attempts::to_read(self, tally);
         loop {
@@ -151,7 +151,7 @@ impl Store {
         }
     }
 
-    /// What stands under each of these keys now (strongly consistent), in their order; at most 100 keys, each once.
+    /// Reads the items of these keys (strongly consistent), in their order. There may be at most 100 keys, each once.
     pub(super) async fn standing(
         &self,
         keys: &[Item],

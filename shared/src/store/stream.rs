@@ -1,4 +1,4 @@
-//! Records of the table's stream: what became of a seat, in the order in which DynamoDB accepted it.
+//! Records of the table's stream: changes of seats, in the order in which DynamoDB accepted them.
 
 use std::collections::HashMap;
 
@@ -11,31 +11,28 @@ use super::items::{self, Item, SeatItem};
 use crate::rules::availability::Slot;
 use crate::rules::names::{SeatLabel, TheaterId};
 
-/// Who deletes what has expired, as the stream names it.
+/// Name that the stream gives to the service that deletes expired items.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html>
 const TTL: &str = "dynamodb.amazonaws.com";
 
-/// What a record says of a seat.
+/// A seat and its change, read from a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatRecord {
-    /// Where.
     pub theater: TheaterId,
-    /// Which seat.
     pub seat: SeatLabel,
-    /// What became of it.
     pub change: SeatChange,
 }
 
-/// What became of a seat.
+/// The change of a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SeatChange {
     /// A write was accepted, and raised the seat's stamp.
     Written(Slot),
-    /// The TTL collected a reservation that had run out: to everybody who looks that happened when it ran out.
+    /// The TTL deleted a reservation that had run out. For every reader the seat became available when it ran out.
     Collected,
-    /// Somebody deleted or changed the item past the functions: the stamps tell nothing.
+    /// The item was deleted or changed by hand and not by the functions, so the stamps prove nothing.
     ByHand,
-    /// What stands there now can't be read, and why.
+    /// The new item can't be read, for this reason.
     Unreadable(String),
 }
 
@@ -80,8 +77,8 @@ struct UserIdentity {
 type Image = HashMap<String, Value>;
 
 impl SeatRecord {
-    /// Reads a record as Lambda delivers it, of a stream with new and old images; `None` if it isn't about a seat. It is
-    /// an error if not even that can be told.
+    /// Reads a record as Lambda delivers it, from a stream with new and old images. Returns `None` if the record isn't
+    /// about a seat, and an error if even that can't be determined.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
     pub fn read(record: &Value) -> Result<Option<Self>, StoreError> {
         let record = RawRecord::deserialize(record).map_err(|error| unreadable(&error))?;
@@ -97,7 +94,8 @@ impl SeatRecord {
     }
 }
 
-/// What a write left behind. The functions' own raise the stamp of what they could read.
+/// Classifies a write by the item that it left behind. The functions' own writes raise the stamp of an item that they
+/// could read.
 fn written(new: Image, old: Option<Image>) -> SeatChange {
     let slot = match SeatItem::slot(&item(new)) {
         Ok(slot) => slot,
@@ -110,7 +108,7 @@ fn written(new: Image, old: Option<Image>) -> SeatChange {
     }
 }
 
-/// Of the types that an attribute can have, those that the table's own attributes have.
+/// Converts an image into an item. Keeps strings and numbers, because the items read here need no other types.
 fn item(image: Image) -> Item {
     let value = |value: &Value| match (value["S"].as_str(), value["N"].as_str()) {
         (Some(text), _) => Some(AttributeValue::S(text.to_owned())),
@@ -198,7 +196,7 @@ mod tests {
             assert_eq!((read.theater.as_str(), read.seat.as_str()), ("1", "A1"));
             assert!(matches!(read.change, SeatChange::Unreadable(_)), "{:?}", read.change);
         }
-        // Who has it is none of the cache's business.
+        // The cache doesn't need to know who has the seat.
         let mut spoilt = booked();
         spoilt["booking_id"] = json!({ "S": "not a UUID" });
         assert!(matches!(change(&record("INSERT", "SEAT#A1", spoilt)), SeatChange::Written(_)));

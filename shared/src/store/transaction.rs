@@ -1,4 +1,4 @@
-//! Sending several writes as one transaction.
+//! Several writes as one transaction.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,8 @@ use super::refusal::Refusal;
 use super::{Store, StoreError};
 
 impl Store {
-    /// Sends a transaction once. To DynamoDB all attempts under one token are one and the same.
+    /// Sends a transaction once. DynamoDB treats all attempts under one token as the same transaction, so repeating it
+    /// with the same token is safe.
     pub(super) async fn transact(
         &self,
         items: Result<Vec<TransactWriteItem>, StoreError>,
@@ -26,7 +27,8 @@ impl Store {
             .client
             .transact_write_items()
             .set_transact_items(Some(items))
-            // Not the SDK's own token: it would be a new one for each attempt, and each attempt a stranger.
+            // Replaces the SDK's own token, which would be new for each attempt. Then DynamoDB couldn't recognize a
+            // repeated one.
             .client_request_token(token.to_string())
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send();
@@ -34,7 +36,7 @@ impl Store {
         Ok(())
     }
 
-    /// Puts an item on a condition, as part of a transaction. Refused, it brings back what stands there.
+    /// Builds a conditional put for a transaction. If the condition fails, the rejection returns the existing item.
     pub(super) fn put_if(
         &self,
         item: Item,

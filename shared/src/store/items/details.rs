@@ -1,4 +1,4 @@
-//! A layout's details as they are stored, within its packed plan: absent details take no bytes.
+//! The stored form of a layout's details, inside its packed seating plan. Absent details take no bytes.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::rules::details::{CategoryDetails, Details, Extra, Names, Outline, SeatDetails, SectionDetails, Stage};
 use crate::rules::plan::Point;
 
-/// Lines of an outline: x and y of each point in turn.
+/// Lines of an outline, as x and y of each point in turn.
 type Lines = Vec<Vec<i32>>;
 
-/// Details in columns: what few seats have is a list of positions and values.
+/// Details in columns. A detail that few seats have is a list of seat indexes and values.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct StoredDetails {
@@ -59,12 +59,12 @@ struct StoredCategory {
 }
 
 impl StoredDetails {
-    /// Returns `true` if there are none.
+    /// Returns `true` if there are no details.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Puts details into their stored form.
+    /// Converts details to their stored form.
     pub(super) fn of(details: &Details) -> Self {
         let texts = |text: fn(&SeatDetails) -> Option<&str>| {
             let texts = details.seats.iter().filter_map(|(position, seat)| Some((*position, text(seat)?.to_owned())));
@@ -97,7 +97,7 @@ impl StoredDetails {
         }
     }
 
-    /// Reads them back. The layout checks their bounds.
+    /// Converts the stored form back to details. The layout checks their limits.
     pub(super) fn into_details(self) -> Result<Details, &'static str> {
         let mut seats: BTreeMap<u32, SeatDetails> = BTreeMap::new();
         for (position, number) in self.numbers {

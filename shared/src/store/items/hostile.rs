@@ -1,5 +1,5 @@
-//! Items of any kind: the corpus, and attributes of every type at random. Each is read as what it says, or is an error that
-//! names it.
+//! Tests with hostile items: the corpus, and random attributes of every type. Each item is read as it is, or causes an
+//! error that names it.
 
 use std::path::Path;
 
@@ -39,7 +39,7 @@ const NAMES: [&str; 25] = [
     attribute::SEAT_COUNT,
 ];
 
-/// What attributes hold, and what they hold in nobody's table but a hostile one's.
+/// Texts that attributes really have, and texts that only a hostile table has.
 const TEXTS: [&str; 16] = [
     "",
     " ",
@@ -108,7 +108,7 @@ fn item(seeds: Vec<Item>) -> impl Strategy<Value = Item> {
     })
 }
 
-/// Whether an item says of itself what was read: in so many words.
+/// Returns `true` if the attribute's text or number is exactly the value that was read.
 fn says(item: &Item, name: &str, read: impl ToString) -> bool {
     match item.get(name) {
         Some(AttributeValue::S(text)) => *text == read.to_string(),
@@ -117,7 +117,7 @@ fn says(item: &Item, name: &str, read: impl ToString) -> bool {
     }
 }
 
-/// An error names an attribute and, where it has one of text, the item's key.
+/// Returns `true` if an error names an attribute, and the item's key as far as that is text.
 fn named(item: &Item, error: &StoreError) -> bool {
     let text = error.to_string();
     let key = [attribute::PK, attribute::SK].iter().filter_map(|name| item.get(*name)?.as_s().ok());
@@ -164,7 +164,7 @@ fn read_record(item: &Item) -> Result<(), StoreError> {
     crate::store::record::Record::read(item, EpochMillis(0)).map(drop)
 }
 
-/// Those of which nothing is compared: read or named.
+/// Reads items whose contents aren't compared. Returns `true` if each is read or named.
 fn reads_the_others_or_names_them(item: &Item) -> bool {
     let errors =
         [read_record(item).err(), read_caller(item).err(), removed_on(item).err(), layout::read_entry(item).err()];
@@ -198,7 +198,7 @@ fn check(item: &Item) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// The corpus, in DynamoDB's own JSON.
+/// Reads the corpus, which is in DynamoDB's own JSON.
 fn corpus() -> Vec<(String, Item)> {
     let files = std::fs::read_dir(Path::new(CORPUS)).unwrap();
     let read = |path: &Path| {

@@ -1,5 +1,5 @@
-//! A layout as it lies in the table: labels as one text, the plan and its details packed, in further items where one is too
-//! small. Labels that are too long for the layout's own item are packed as well.
+//! The stored form of a layout: its labels as one text, its seating plan and details packed. If one item is too small,
+//! the packed plan is in further items. Labels that are too long for the layout's own item are packed too.
 
 use std::io::{Read, Write};
 
@@ -18,33 +18,33 @@ use crate::rules::names::{SeatLabel, TheaterId};
 use crate::rules::plan::{Category, Place, Plan, Point, Row};
 use crate::store::{StoreError, TheaterEntry};
 
-/// Bytes that one item is filled with: an item has 400 KB at the most, names of attributes included
+/// Bytes that one item is filled with. An item has at most 400 KB, including the names of attributes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 const MOST_BYTES: usize = 380_000;
-/// Bytes of labels that the layout's own item holds. It holds those of most halls.
+/// Bytes of labels that the layout's own item may hold. This is enough for most halls.
 const MOST_LABELS: usize = 340_000;
-/// Most bytes that a packed plan may unfold to. A layout whose answers fit into a response has at most some 10 MB.
+/// Largest size in bytes of an unpacked plan. A layout whose answers fit into a response has at most some 10 MB.
 const MOST_UNPACKED: u64 = 24 * 1024 * 1024;
-/// Most further items that a plan may take. A transaction holds 4 MB, and replacing a layout deletes the items of the old one.
+/// Largest number of further items of a plan. A transaction holds 4 MB, and replacing a layout deletes the old items.
 const MOST_PARTS: usize = 4;
 
-/// A layout's own item, as far as that goes.
+/// The contents of a layout's own item.
 #[derive(Debug)]
 pub(in crate::store) struct StoredLayout {
     pub(in crate::store) version: u64,
-    /// How many further items its plan is in.
+    /// Number of further items that its plan is in.
     pub(in crate::store) parts: usize,
     name: String,
-    /// Nothing where the labels are packed.
+    /// `None` if the labels are packed.
     seats: Option<Vec<SeatLabel>>,
-    /// Nothing for a mere list.
+    /// `None` for a plain list of seats, or if the plan is in further items.
     plan: Option<Vec<u8>>,
 }
 
-/// A plan in columns: each has one entry a seat, so that what hardly changes packs to hardly anything.
+/// A seating plan in columns with one entry per seat. A column that hardly changes packs to a few bytes.
 #[derive(Serialize, Deserialize)]
 struct Columns {
-    /// The labels, where the layout's own item doesn't have them.
+    /// The labels, if the layout's own item doesn't have them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labels: Option<String>,
     focal: [i32; 2],
@@ -54,22 +54,22 @@ struct Columns {
     row: Vec<u16>,
     x: Vec<i32>,
     y: Vec<i32>,
-    /// 0 for none, else one more than its index.
+    /// 0 for no category, otherwise its index plus 1.
     category: Vec<u16>,
-    /// Which seats are.
+    /// Indexes of the seats that are accessible.
     accessible: Vec<u32>,
     #[serde(default, skip_serializing_if = "StoredDetails::is_empty")]
     details: StoredDetails,
 }
 
-/// A packed plan, read back.
+/// An unpacked seating plan.
 struct Unpacked {
     labels: Option<Vec<SeatLabel>>,
     plan: Plan,
     details: Details,
 }
 
-/// A layout's items: its own, and the parts of its plan.
+/// Builds a layout's items: its own, and the parts of its plan.
 pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), StoreError> {
     let mut item = layout_key(&layout.theater);
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
@@ -107,19 +107,19 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
 pub(in crate::store) fn fits(layout: &Layout) -> bool {
     let most = MOST_PARTS * MOST_BYTES;
     let columns = columns(layout, Some(join(layout.seats())));
-    // Packing takes time, and makes hardly anything larger.
+    // Packing takes time, and makes hardly any text larger. So a text that is small enough isn't packed here.
     columns
         .and_then(|text| if text.len() <= most * 9 / 10 { Ok(text) } else { deflate(&text) })
         .is_ok_and(|packed| packed.len() <= most)
 }
 
-/// The keys of a layout's parts.
+/// Returns the keys of a layout's parts.
 pub(in crate::store) fn part_keys(theater: &TheaterId, version: u64, parts: usize) -> impl Iterator<Item = Item> {
     let pk = theater_pk(theater);
     (0..parts).map(move |part| key(pk.clone(), s(format!("LAYOUT#{version}#{part}"))))
 }
 
-/// A theater's entry in the list of all.
+/// Builds a theater's entry in the list of all theaters.
 pub(in crate::store) fn entry(layout: &Layout) -> Item {
     let mut item = entry_key(&layout.theater);
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
@@ -132,7 +132,7 @@ pub(in crate::store) fn entry_key(theater: &TheaterId) -> Item {
     key(s(super::THEATERS), s(theater.as_str()))
 }
 
-/// Reads an entry.
+/// Reads a theater's entry in the list.
 pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreError> {
     let theater = TheaterId::parse(text(item, attribute::SK)?);
     Ok(TheaterEntry {
@@ -143,7 +143,7 @@ pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreErr
     })
 }
 
-/// Name, version and number of seats of a layout's own item.
+/// Reads the name, the version and the number of seats from a layout's own item.
 pub(in crate::store) fn summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
     let seats = if item.contains_key(attribute::SEATS) {
         text(item, attribute::SEATS)?.split(' ').count()
@@ -172,7 +172,7 @@ impl StoredLayout {
         })
     }
 
-    /// The layout of this item, with its parts in their order.
+    /// Builds the layout from this item and its parts, in their order.
     pub(in crate::store) fn whole(
         self,
         theater: &TheaterId,
@@ -275,7 +275,7 @@ mod tests {
         StoredLayout::read(item)?.whole(theater, item, parts)
     }
 
-    /// As large, and as hard to pack, as a layout can be.
+    /// Builds a layout that is as large, and as hard to pack, as a layout can be.
     fn largest(seats: usize) -> Layout {
         let mut rng = fastrand::Rng::with_seed(7);
         let label = |n: usize, rng: &mut fastrand::Rng| {
