@@ -96,7 +96,7 @@ impl Publisher {
         let span = tracing::info_span!("batch", request_id = request_id.as_str());
         async {
             let batch = Batch::deserialize(event.payload).map_err(|error| {
-                tracing::error!(%error, "this is no batch of records");
+                tracing::error!(%error, "the payload isn't a batch of records");
                 error
             })?;
             let of_queue = batch.records.iter().any(|record| record["eventSource"] == "aws:sqs");
@@ -121,7 +121,7 @@ impl Publisher {
             Ok(()) => self.outlet.publish(&told.events).await.err(),
         };
         let failed_at = failed.map(|(event, error)| {
-            tracing::warn!(%error, "events weren't taken; they come again");
+            tracing::warn!(%error, "events weren't taken and will come again");
             told.records.get(event).copied().unwrap_or_default()
         });
         // Records that weren't accepted are counted when they come again.
@@ -152,7 +152,7 @@ impl Publisher {
         for record in records {
             let body = record["body"].as_str().unwrap_or_default();
             let Some((fact, wake_up)) = wake_up(body) else {
-                tracing::error!("a message is no wake-up, and left out");
+                tracing::error!("a message isn't an expiry timer and is skipped");
                 skipped += 1;
                 continue;
             };
@@ -161,7 +161,7 @@ impl Publisher {
                 Ok(Seen::Early) => early += 1,
                 Ok(Seen::Gone) => {}
                 Err(why) => {
-                    tracing::warn!(why, "a reservation's end isn't told yet; the message comes again");
+                    tracing::warn!(why, "a reservation's end isn't published yet, and the message will come again");
                     failed.push(record["messageId"].as_str().unwrap_or_default().to_owned());
                 }
             }
@@ -302,7 +302,7 @@ mod tests {
             let image = json!({ "status": { "S": status }, "reservation_id": { "S": reservation } });
             assert_eq!(is_takeover(&expired, &image), takeover, "{status} {reservation}");
         }
-        assert!(!is_takeover(&expired, &Value::Null), "collected by the TTL");
+        assert!(!is_takeover(&expired, &Value::Null), "deleted by the TTL");
     }
 
     #[test]

@@ -49,10 +49,7 @@ pub enum OutletError {
     Service(String),
     /// A file couldn't be written.
     #[error("{path}: {error}")]
-    File {
-        path: PathBuf,
-        error: std::io::Error,
-    },
+    File { path: PathBuf, error: std::io::Error },
 }
 
 /// The destination of events and expiry timers.
@@ -154,7 +151,7 @@ async fn put_events(
     match failed {
         Some((n, code)) => Err((n, OutletError::Service(format!("EventBridge: {code}")))),
         None if answer.failed_entry_count() > 0 => {
-            Err((0, OutletError::Service("EventBridge left some out".to_owned())))
+            Err((0, OutletError::Service("EventBridge left out some entries".to_owned())))
         }
         None => Ok(()),
     }

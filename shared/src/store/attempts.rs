@@ -185,7 +185,7 @@ impl<'a> Attempts<'a> {
         if Instant::now() + pause >= self.give_up {
             return Err(StoreError::Undecided(text));
         }
-        tracing::debug!(attempt = self.made, reason = text, "DynamoDB call is repeated");
+        tracing::debug!(attempt = self.made, reason = text, "retrying a DynamoDB call");
         tokio::time::sleep(pause).await;
         self.tally.add(|costs| costs.dynamodb_time += pause);
         Ok(())

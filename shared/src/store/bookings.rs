@@ -144,7 +144,7 @@ impl Cancelling<'_> {
                     self.stamp = EpochMillis(self.stamp.max(item.slot.changed_at).0 + 1);
                 }
                 _ => {
-                    tracing::error!(seat = seat.as_str(), "a booking is cancelled without a seat that it doesn't have");
+                    tracing::error!(seat = seat.as_str(), "a cancellation skips a seat that the booking doesn't have");
                     self.left_out.push((*seat).clone());
                 }
             }

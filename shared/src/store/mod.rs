@@ -63,10 +63,10 @@ pub struct SeatSlot {
 pub enum StoreError {
     /// DynamoDB stayed unreachable, overloaded or silent. A write may or may not have been carried out. Repeating the
     /// request with the same id is safe.
-    #[error("DynamoDB did not decide: {0}")]
+    #[error("the outcome in DynamoDB is unknown: {0}")]
     Undecided(String),
     /// DynamoDB rejected the call for a reason that a retry won't fix, or an item can't be read.
-    #[error("DynamoDB refused, or holds what can't be read: {0}")]
+    #[error("DynamoDB rejected the call, or an item can't be read: {0}")]
     Broken(String),
 }
 
@@ -77,7 +77,7 @@ impl Store {
         let read = self.client.get_item().table_name(&self.table).set_key(Some(key)).send();
         if let Err(error) = read.await {
             let error = attempts::describe(&error);
-            tracing::warn!(error, "DynamoDB isn't there yet; the first request tries again");
+            tracing::warn!(error, "DynamoDB can't be reached yet, and the first request will try again");
         }
     }
 

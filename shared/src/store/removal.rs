@@ -40,7 +40,7 @@ pub struct Mark {
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
     /// Other callers have these seats.
-    #[error("somebody has seats")]
+    #[error("other callers have some of the seats")]
     InUse(Vec<Conflict>),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,7 +97,7 @@ impl Store {
             failed += join_all(taking_back).await.iter().filter(|done| done.is_err()).count();
         }
         if failed > 0 {
-            tracing::warn!(%theater, seats = failed, "seats stay marked as removed until that runs out");
+            tracing::warn!(%theater, seats = failed, "seats stay withdrawn until their tombstones run out");
         }
     }
 

@@ -555,7 +555,7 @@ impl Attempts<'_> {
             Refusal::Conditions(verdicts) => match Refusal::first_trouble(verdicts) {
                 Some(trouble) => trouble,
                 None if self.may_repeat_at_once() => return Ok(()),
-                None => Trouble::Contention("it keeps changing".to_owned()),
+                None => Trouble::Contention("the record keeps changing".to_owned()),
             },
         };
         self.pause(trouble).await
@@ -611,7 +611,7 @@ mod tests {
         let own = [seat("A1", 900, 1_100, Some(1)), seat("A2", 900, 1_100, None)];
         assert_eq!(extendable(&own, &by(600), MARK, NOW), Err(ExtendOutcome::Replayed(own.to_vec())));
         let gone = [seat("A1", 900, 999, Some(2)), seat("A2", 900, 1_100, None)];
-        assert!(extendable(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has run out is no part of it any more");
+        assert!(extendable(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has run out doesn't belong to it");
     }
 
     #[test]

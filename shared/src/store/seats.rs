@@ -126,7 +126,7 @@ impl Store {
         match self.standing(keys, &mut Attempts::to_look_again(self, tally)).await {
             Ok(found) => Some(found),
             Err(error) => {
-                tracing::warn!(%error, "the last look failed too");
+                tracing::warn!(%error, "the last read failed too");
                 None
             }
         }

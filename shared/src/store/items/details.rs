@@ -140,7 +140,7 @@ fn json(extra: Option<&Extra>) -> Option<String> {
 }
 
 fn extra(text: Option<String>) -> Result<Option<Extra>, &'static str> {
-    text.map(|text| Extra::of(text).ok_or("an extra is no JSON object")).transpose()
+    text.map(|text| Extra::of(text).ok_or("an extra isn't a JSON object")).transpose()
 }
 
 fn lines(outline: &Outline) -> Lines {

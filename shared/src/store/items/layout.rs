@@ -92,7 +92,7 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
     }
     let parts: Vec<_> = packed.chunks(MOST_BYTES).collect();
     if parts.len() > MOST_PARTS {
-        return Err(StoreError::Broken(format!("a plan of {} bytes is too large", packed.len())));
+        return Err(StoreError::Broken(format!("a packed layout of {} bytes is too large", packed.len())));
     }
     item.insert(attribute::PLAN_PARTS.to_owned(), n(parts.len() as u64));
     let keys = part_keys(&layout.theater, layout.version, parts.len());
@@ -226,13 +226,13 @@ fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreErro
         accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(position, _)| position).collect(),
         details: StoredDetails::of(layout.details()),
     };
-    serde_json::to_vec(&columns).map_err(|error| StoreError::Broken(format!("a plan can't be written: {error}")))
+    serde_json::to_vec(&columns).map_err(|error| StoreError::Broken(format!("a layout can't be written: {error}")))
 }
 
 fn deflate(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
     let packed = packed.write_all(text).and_then(|()| packed.finish());
-    packed.map_err(|error| StoreError::Broken(format!("a plan can't be packed: {error}")))
+    packed.map_err(|error| StoreError::Broken(format!("a layout can't be packed: {error}")))
 }
 
 fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
@@ -241,7 +241,7 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
     let columns: Columns = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let seats = columns.row.len();
     if [columns.x.len(), columns.y.len(), columns.category.len()] != [seats; 3] {
-        return Err("its columns are of different lengths".to_owned());
+        return Err("its columns have different lengths".to_owned());
     }
     let mut places: Vec<_> = (0..seats)
         .map(|seat| Place {
@@ -253,7 +253,7 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
         .collect();
     for position in columns.accessible {
         let place = usize::try_from(position).ok().and_then(|position| places.get_mut(position));
-        place.ok_or("a seat that isn't there is accessible")?.accessible = true;
+        place.ok_or("an accessible seat doesn't exist")?.accessible = true;
     }
     let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
     let categories = columns.categories.into_iter().map(|(name, price, currency)| Category { name, price, currency });
@@ -399,6 +399,6 @@ mod tests {
         }
         assert!(with(AttributeValue::B(Blob::new(bomb.finish().unwrap()))).contains("plan"));
         let other = pack(&largest(11), None).unwrap();
-        assert!(with(AttributeValue::B(Blob::new(other))).contains("11"), "a plan of another number of seats");
+        assert!(with(AttributeValue::B(Blob::new(other))).contains("11"), "a plan for another number of seats");
     }
 }
