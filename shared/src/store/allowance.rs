@@ -2,7 +2,7 @@
 //! the set of their seats. The transaction of each reservation adds to the set, on the condition that its size allows
 //! it.
 //!
-//! Only reserving adds to the set. Seats that were released, booked or have run out stay in it until there is no room.
+//! Only a reservation adds to the set. Seats that were released, booked or have run out stay in it until there is no room.
 //! Then the items of the seats show which of them are still reserved. The set is written again without the others, on
 //! the condition that it hasn't changed since it was read.
 //!

@@ -1,4 +1,4 @@
-//! Existing bookings: reading and cancelling them.
+//! Existing bookings: reads and cancellations.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 

@@ -53,7 +53,7 @@ pub struct BookedSeats {
     /// The reservation that it was made from.
     pub reservation: Option<ReservationId>,
     pub booked_at: EpochMillis,
-    /// The stamp that the booking's last write gave to the seats.
+    /// The stamp that the booking's last write put on the seats.
     pub changed_at: EpochMillis,
 }
 

@@ -1,4 +1,4 @@
-//! Layouts: reading, replacing and removing them, and the list of all theaters.
+//! Reads, puts and removals of layouts, and the list of all theaters.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Reserving: one transaction that writes the reservation's record and its seats, all or nothing.
+//! Seat reservations: one transaction that writes the reservation's record and its seats, all or nothing.
 
 use std::collections::BTreeMap;
 

@@ -26,7 +26,7 @@ pub struct SeatRecord {
 /// The change of a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SeatChange {
-    /// A write was accepted, and raised the seat's stamp.
+    /// An accepted write, with a higher stamp than the seat had before.
     Written(Slot),
     /// The TTL deleted a reservation that had run out. For every reader the seat became available when it ran out.
     Collected,
