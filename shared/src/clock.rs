@@ -1,4 +1,4 @@
-//! The clock: the only place that asks the system for the time of day.
+//! The clock. This is the only place that reads the system's time of day.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,29 +6,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::rules::time::EpochMillis;
 
-/// Where "now" comes from. Handed in, so that a test can stand at the instant it is about.
+/// The source of the current time. It is a parameter everywhere, so that a test can choose the instant.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The system's time of day. An instance that was frozen sees the hour that went by, as `Instant` would not.
+    /// The system's time of day. After an instance was frozen, it shows the elapsed time, unlike `Instant`.
     System,
-    /// A time that only the holder of the clock moves.
+    /// A time that changes only when the owner of the clock sets it.
     Manual(Arc<AtomicU64>),
 }
 
 impl Clock {
-    /// A clock that stands still at `now`.
+    /// Creates a clock that stands still at `now`.
     pub fn manual(now: EpochMillis) -> Self {
         Self::Manual(Arc::new(AtomicU64::new(now.0)))
     }
 
-    /// Moves a manual clock; the system's can't be moved and stays as it is.
+    /// Sets a manual clock. Does nothing for the system clock.
     pub fn set(&self, now: EpochMillis) {
         if let Self::Manual(time) = self {
             time.store(now.0, Ordering::SeqCst);
         }
     }
 
-    /// The time of day. A system clock before 1970 counts as 1970.
+    /// Returns the time of day. A system clock before 1970 counts as 1970.
     #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
     pub fn now(&self) -> EpochMillis {
         match self {

@@ -1,4 +1,5 @@
-//! Configuration: read once from the environment, checked at the start. The only place that looks there.
+//! Configuration, read from the environment and checked once at the start. This is the only place that reads
+//! environment variables.
 
 mod aws;
 mod events;
@@ -17,14 +18,15 @@ use crate::usecases::{Administrators, BasePath, Terms};
 
 pub use events::EventsConfig;
 
-/// All that can be configured; the README's table explains each.
+/// The whole configuration. The README's table explains each variable.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `TABLE_NAME`
     pub table: String,
-    /// `CACHE_URL`, `CACHE_CLUSTER`, `CACHE_CA_FILE`, `TRUSTED_AUTHORITIES`; `None` runs without a cache.
+    /// `CACHE_URL`, `CACHE_CLUSTER`, `CACHE_CA_FILE`, `TRUSTED_AUTHORITIES`. `None` runs without a cache.
     pub cache: Option<CacheAddress>,
-    /// `CACHE_IAM_USER`, `CACHE_IAM_CACHE`, `CACHE_IAM_SERVERLESS`; `None` signs in as `CACHE_URL` says.
+    /// `CACHE_IAM_USER`, `CACHE_IAM_CACHE`, `CACHE_IAM_SERVERLESS`. `None` signs in with the credentials in
+    /// `CACHE_URL`.
     pub cache_iam: Option<IamUser>,
     /// `CACHE_KEY_PREFIX`
     pub cache_key_prefix: String,
@@ -34,7 +36,7 @@ pub struct Config {
     pub dynamodb_attempt_timeout: Duration,
     /// `DYNAMODB_TOTAL_TIMEOUT_MS`
     pub dynamodb_total_timeout: Duration,
-    /// `WARM_THEATERS`: whose layouts are read before the first event.
+    /// `WARM_THEATERS`: theaters whose layouts are read before the first event.
     pub warm_theaters: Vec<TheaterId>,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`,
     /// `MAX_RESERVED_PER_CALLER`, `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`,
@@ -43,32 +45,39 @@ pub struct Config {
     pub terms: Terms,
 }
 
-/// The largest limit of booked seats: more than the largest theater has.
+/// Largest limit of booked seats, above the size of the largest theater.
 const MOST_BOOKED: usize = 100_000;
 
-/// The most proxies that stand in a row.
+/// Maximum number of proxies in a row.
 const MOST_PROXIES: usize = 10;
 
-/// The most theaters whose layouts are read before the first event: it waits for them.
+/// Maximum number of theaters whose layouts are read before the first event, because that event waits for them.
 const MOST_WARM_THEATERS: usize = 10;
 
-/// A variable that isn't what it has to be.
+/// An invalid environment variable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {variable}: {problem}")]
 pub struct ConfigError {
-    /// Which one.
     pub variable: &'static str,
-    /// What is wrong, and what was expected.
+    /// The problem and the expected value.
     pub problem: String,
 }
 
 impl Config {
     /// Reads the environment of this process.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first variable that is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(of_process)
     }
 
-    /// Reads variables from wherever. An empty one counts as not set.
+    /// Reads the variables that `lookup` returns. An empty variable counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first variable that is missing or invalid.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Env(&lookup);
         Ok(Self {
@@ -105,7 +114,11 @@ impl Config {
     }
 }
 
-/// How much is logged: `LOG_LEVEL`, one of error, warn, info (the default), debug, trace.
+/// Reads the log level from `LOG_LEVEL`: error, warn, info (the default), debug or trace.
+///
+/// # Errors
+///
+/// Returns an error for any other value.
 pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
     match of_process("LOG_LEVEL") {
         Some(level) if !level.is_empty() => level
@@ -115,22 +128,27 @@ pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
     }
 }
 
-/// Where metrics go: `METRICS_NAMESPACE`; nowhere if that isn't set.
+/// Reads the destination of metrics from `METRICS_NAMESPACE` and `METRICS_SERVICE`. Returns `None` if
+/// `METRICS_NAMESPACE` isn't set.
+///
+/// # Errors
+///
+/// Returns an error if a name isn't valid for CloudWatch.
 pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
     Env(&of_process).metrics()
 }
 
-/// Reads the name of the release that this process is of, from `RELEASE`.
+/// Reads the release of this process from `RELEASE`.
 pub fn release_from_env() -> Option<String> {
     Env(&of_process).text("RELEASE")
 }
 
-/// Where X-Ray's daemon takes datagrams: Lambda sets `AWS_XRAY_DAEMON_ADDRESS` where tracing is on.
+/// Reads the address of X-Ray's daemon. Lambda sets `AWS_XRAY_DAEMON_ADDRESS` if tracing is on.
 pub fn xray_daemon_from_env() -> Option<SocketAddr> {
     of_process("AWS_XRAY_DAEMON_ADDRESS")?.parse().ok()
 }
 
-/// A variable of this process.
+/// Returns an environment variable of this process.
 #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
 fn of_process(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
@@ -145,7 +163,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
 
     fn cache(&self) -> Result<Option<CacheAddress>, ConfigError> {
         let Some(url) = self.text("CACHE_URL") else { return Ok(None) };
-        // The URL itself is not shown: it may hold a password.
+        // The URL isn't shown, because it may hold a password.
         if !["redis://", "rediss://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(error("CACHE_URL", "expected a URL that begins with redis:// or rediss://"));
         }
@@ -185,7 +203,8 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         Ok(Some(MetricsConfig { namespace, service }))
     }
 
-    /// Only over TLS, and with no other way to sign in beside it: a token that anybody overhears lets them in.
+    /// Reads the IAM user of the cache. It requires TLS and no other credentials, because a token that is overheard
+    /// lets others in.
     fn cache_iam(&self) -> Result<Option<IamUser>, ConfigError> {
         let serverless = self.flag("CACHE_IAM_SERVERLESS")?;
         let (user, cache) = match (self.text("CACHE_IAM_USER"), self.text("CACHE_IAM_CACHE")) {
@@ -227,13 +246,14 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         Ok(u32::try_from(self.number("MAX_RESERVATION_SECONDS", 1_800, 1..=86_400)?).unwrap_or(u32::MAX))
     }
 
-    /// A shortest reservation that is longer than the longest one would leave none.
+    /// Reads the shortest reservation. It can't be longer than the longest one, because no duration would be valid.
     fn shortest_reservation(&self) -> Result<u32, ConfigError> {
         let least = self.number("MIN_RESERVATION_SECONDS", 1, 1..=u64::from(self.longest_reservation()?))?;
         Ok(u32::try_from(least).unwrap_or(u32::MAX))
     }
 
-    /// A secret of the deployment, or else the name of its table. With the name, guesses can be tested.
+    /// Returns a key from the deployment's secret, or else from the name of its table. With a table's name as the
+    /// key, guesses can be tested.
     fn log_key(&self) -> LogKey {
         let secret = self.text("LOG_KEY").or_else(|| self.text("TABLE_NAME")).unwrap_or_default();
         LogKey::new(secret.as_bytes())
@@ -248,7 +268,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         })
     }
 
-    /// Returns `true` if log lines hold the network of a caller's address.
+    /// Returns `true` if log lines include the network of a caller's address.
     fn logs_networks(&self) -> Result<bool, ConfigError> {
         match self.text("LOG_ADDRESSES").as_deref() {
             None | Some("network") => Ok(true),
@@ -289,7 +309,8 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         }
     }
 
-    /// A limit, unless it is 0 or not set. Budgets are kept in the cache, so there has to be one.
+    /// Reads a rate limit. Returns `None` if it is 0 or not set. A limit requires a cache, because budgets are stored
+    /// there.
     fn limit(&self, per_minute: &'static str, burst: &'static str) -> Result<Option<Limit>, ConfigError> {
         let most = u64::from(Limit::MOST);
         let number = |variable, default: u32, range| {

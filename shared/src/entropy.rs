@@ -1,23 +1,23 @@
-//! Randomness: the only place that makes ids and jitter.
+//! Randomness. This is the only place that generates ids and jitter.
 
 use std::time::Duration;
 
 use uuid::{Builder, Uuid};
 
-/// Makes a random UUID from the operating system's generator. It can't be guessed, so it may be a right.
+/// Generates a random UUID from the operating system's generator. It can't be guessed, so it may grant a right.
 ///
-/// Its version is 8, as that of all ids that are made here.
+/// Its version is 8, like the version of all ids that the server generates.
 #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
 pub(crate) fn new_id() -> Uuid {
     Builder::from_custom_bytes(Uuid::new_v4().into_bytes()).into_uuid()
 }
 
-/// A random share of `most`, so that those who collided don't meet again.
+/// Returns a random part of `most`, so that callers that collided don't collide again.
 pub(crate) fn jitter(most: Duration) -> Duration {
     most.mul_f64(fastrand::f64())
 }
 
-/// A number to choose by.
+/// Returns a random number.
 pub(crate) fn seed() -> u64 {
     fastrand::u64(..)
 }

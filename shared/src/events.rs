@@ -1,4 +1,5 @@
-//! Facts as events: versioned JSON, each with an id that is the same however often it is told. `docs/events.md` has them all.
+//! Domain events as versioned JSON. An event keeps its id however often it is published. `docs/events.md` lists all
+//! events.
 
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
@@ -7,27 +8,27 @@ use crate::rules::names::{BookingId, ReservationId, SeatLabel};
 use crate::rules::time::EpochMillis;
 use crate::store::{BookedSeats, Fact, SeatReservation, What};
 
-/// Namespaces of name-based UUIDs. Made once at random; changing one makes other events of the same facts.
+/// Namespaces of the name-based UUIDs, generated once at random. A changed namespace changes the ids of all events.
 const EVENT: Uuid = uuid!("b0c5a0a2-56c7-4a3c-9b3a-3d5c31b8f6d4");
 const REFERENCE: Uuid = uuid!("0d9f9a4e-1f2b-4c62-8a53-7be1f0c2d913");
 
 /// An event, ready to be published.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// What kind: `seats.reserved`.
+    /// Type of the event, for example `seats.reserved`.
     pub kind: &'static str,
-    /// Its JSON.
+    /// Payload of the event.
     pub detail: Value,
 }
 
-/// A name for a reservation or booking by which its events can be told to belong together, and which is no right: nobody can
-/// get from it to the id.
+/// Returns a public name for a reservation or booking. It shows which events belong together, but grants no right:
+/// the id can't be derived from it.
 pub fn reference(id: Uuid) -> String {
     Uuid::new_v5(&REFERENCE, id.as_bytes()).to_string()
 }
 
 impl Event {
-    /// The event that tells a fact.
+    /// Creates the event of a domain event.
     pub fn of(fact: &Fact) -> Self {
         match &fact.what {
             What::Reserved(seat, extended) => {
@@ -37,7 +38,7 @@ impl Event {
             What::Released(seat, at) => of_seat("seats.released", fact, seat, *at, written(*at)),
             What::Expired(seat) => {
                 let at = EpochMillis(seat.expires_at.0.saturating_mul(1_000));
-                // After the write that it ends, and before the next one.
+                // Between the write of the reservation and the next write of the seat.
                 of_seat("reservation.expired", fact, seat, at, written(seat.changed_at) + 1)
             }
             What::Booked(booked) => of_booking("booking.created", fact, booked, booked.booked_at),
@@ -71,8 +72,8 @@ impl Event {
     }
 }
 
-/// The place of a seat's write in the order of its events. It rises with each write, since the stamp does, and leaves
-/// room for the end of what was written.
+/// Returns the sequence number of a seat's write. It rises with each write, because the stamp does. It is even, so
+/// the expiry of that write has a number of its own.
 fn written(stamp: EpochMillis) -> u64 {
     stamp.0.saturating_mul(2)
 }
@@ -98,7 +99,7 @@ fn of_booking(kind: &'static str, fact: &Fact, booked: &BookedSeats, at: EpochMi
 }
 
 fn of_layout(fact: &Fact, version: u64, became: &str) -> Event {
-    // Versions follow the clock: that of a layout is when it was put, and nothing tells when it was removed.
+    // A layout's version is the time of its write. The time of its deletion isn't known.
     Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis(version))
         .with("layout_version", json!(version))
 }

@@ -1,21 +1,21 @@
-//! What the box office's functions share. From the inside out:
+//! Code shared by all functions of the box office. From the inside out:
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`rules`] | seats, layouts, availability and how it merges; pure |
+//! | [`rules`] | pure rules: seats, layouts, availability and its merging |
 //! | [`store`] | the DynamoDB table, which alone decides who owns a seat |
-//! | [`cache`] | availability in Redis, which only makes looking fast |
-//! | [`usecases`] | get seats, reserve, book, sync the cache: store and cache put in order |
-//! | [`http`] | API Gateway events into requests, answers and errors into responses |
-//! | [`document`] | layouts as JSON documents, read and written |
-//! | [`json`] | JSON into values, with every fault named |
-//! | [`events`] | what happened, as events for others |
-//! | [`stream`] | the table's stream into the cache |
-//! | [`aws`] | how AWS is reached: credentials, region, the way there |
-//! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | what surrounds them |
-//! | [`clock`], `entropy`, [`tally`] | time, randomness and the counting of costs, each in one place |
+//! | [`cache`] | availability in Redis, which only makes reads fast |
+//! | [`usecases`] | operations that combine store and cache: reading seats, reserving, booking, managing theaters, updating the cache |
+//! | [`http`] | API Gateway events to requests, results and errors to responses |
+//! | [`document`] | layouts as JSON, read and written |
+//! | [`json`] | a JSON reader that reports every fault |
+//! | [`events`] | domain events as JSON for other systems |
+//! | [`stream`] | updates of the cache from the table's stream |
+//! | [`aws`] | access to AWS: credentials, region, connections |
+//! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | configuration, observability and start-up |
+//! | [`clock`], `entropy`, [`tally`] | time, randomness, and the context and costs of a request |
 //!
-//! `store`, `cache` and `http` don't know each other.
+//! `store`, `cache` and `http` don't depend on each other.
 
 pub mod aws;
 pub mod batch;

@@ -1,13 +1,13 @@
-//! Metrics, as members of the summary lines of requests and batches.
+//! Metrics, as members of the access log lines of requests and batches.
 //!
-//! CloudWatch's embedded metric format takes any further members, so one line serves as log and as metrics:
+//! CloudWatch's embedded metric format allows other members, so one line serves as log and as metrics:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
-//! The members are written here. The crates for the format write lines of their own, with a unit for each metric, and a second
-//! line costs as much as the first one.
+//! This module writes the members itself. The crates for the format write separate lines, with a unit for each
+//! metric, and a second line costs as much as the first one.
 //!
-//! A metric costs $0.30 a month. So there are only those that an alarm or the dashboard reads. Everything else is a field of the
-//! summary lines, for queries. A value of zero is left out, and with it what declares the metric: most lines hold no metric.
-//! Each metric is the sum over a stack. A further dimension would be a further metric.
+//! A metric costs $0.30 a month. So only metrics that an alarm or the dashboard reads exist. Everything else is a
+//! field of the access log, for queries. A value of zero is left out, together with its declaration, because most
+//! lines hold no metric. Each metric is the sum over a stack, because a further dimension would be a further metric.
 
 use std::sync::OnceLock;
 
@@ -18,7 +18,7 @@ use crate::rules::time::EpochMillis;
 
 static CONFIG: OnceLock<MetricsConfig> = OnceLock::new();
 
-/// The place that metrics go to.
+/// The destination of the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetricsConfig {
     /// `METRICS_NAMESPACE`
@@ -30,26 +30,27 @@ pub struct MetricsConfig {
 /// The metrics of a request or a batch. The README has the same list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Bookings made. Repeats don't count.
+    /// New bookings. Repeated requests don't count.
     pub bookings: u32,
-    /// Calls that reserved seats. Repeats don't count.
+    /// Requests that reserved seats. Repeated requests don't count.
     pub reservations: u32,
-    /// Requests refused because others have the seats.
+    /// Requests rejected because other callers have the seats.
     pub conflicts: u32,
-    /// Requests for seats that DynamoDB answered. The function's invocations less these are the cache's answers.
+    /// Requests for seats that DynamoDB answered. The cache answered the function's other invocations.
     pub cache_misses: u32,
     /// Calls to the cache that failed.
     pub cache_errors: u32,
 }
 
-/// The kind of thing that a call makes.
+/// The kind of object that a request creates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
     Reservation,
     Booking,
 }
 
-/// Turns metrics on. A second call changes nothing. Without a configuration the values stay fields of the log.
+/// Turns metrics on. A second call changes nothing. Without a configuration the values remain ordinary fields of the
+/// log.
 pub fn start(config: Option<MetricsConfig>) {
     if let Some(config) = config {
         let _ = CONFIG.set(config);
@@ -57,7 +58,7 @@ pub fn start(config: Option<MetricsConfig>) {
 }
 
 impl Counts {
-    /// Returns the metrics that aren't zero.
+    /// Returns the nonzero metrics.
     fn counted(self) -> impl Iterator<Item = (&'static str, u32)> {
         let all = [
             ("Bookings", self.bookings),
@@ -69,13 +70,13 @@ impl Counts {
         all.into_iter().filter(|(_, count)| *count > 0)
     }
 
-    /// Returns `true` if CloudWatch has to see these, whatever the log's level is.
+    /// Returns `true` if the metrics must be logged at any log level, because CloudWatch reads them.
     pub(crate) fn are_published(self) -> bool {
         CONFIG.get().is_some() && self != Self::default()
     }
 }
 
-/// Members of a summary line: each metric, and the declaration that makes CloudWatch count them.
+/// Members of an access log line: each metric, and the declaration that makes CloudWatch count them.
 pub(crate) struct Members<'a> {
     counts: Counts,
     now: EpochMillis,

@@ -1,4 +1,4 @@
-//! Start-up: from configuration to a box office whose connections are open.
+//! Start-up: from the configuration to a box office with open connections.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,26 +17,32 @@ use crate::config::{Config, ConfigError};
 use crate::store::Store;
 use crate::usecases::BoxOffice;
 
-/// How long connecting may hold up the start. What isn't there by then the first request waits for, or does without.
+/// Time limit for opening connections during start-up. After it, the first request waits for DynamoDB and goes on
+/// without Redis.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why a function doesn't start.
+/// Reason why a function can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A variable is wrong.
+    /// An environment variable is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The cache's URL can't be used.
+    /// The URL of the cache is invalid.
     #[error("environment variable CACHE_URL: {0}")]
     CacheUrl(#[from] CacheError),
-    /// There is no region, or there are no credentials, to sign the cache's tokens with.
+    /// The region or the credentials for signing the cache's tokens are missing.
     #[error("environment variable CACHE_IAM_USER: expected to find the {0} of AWS to sign tokens with")]
     NobodyToSign(&'static str),
 }
 
-/// Starts logging and counting, reads the configuration and connects: all that a function does before its first event.
+/// Starts logging and metrics, reads the configuration and opens connections. A function calls it before its first
+/// event.
 ///
-/// What it returns lives as long as the process.
+/// The returned box office lives as long as the process.
+///
+/// # Errors
+///
+/// Returns an error if the configuration is invalid. A connection that can't be opened is no error.
 pub async fn start() -> Result<&'static BoxOffice, StartError> {
     let started = Instant::now();
     let config = crate::config::log_level_from_env().and_then(|level| {
@@ -57,10 +63,14 @@ pub async fn start() -> Result<&'static BoxOffice, StartError> {
     office.map(|office| &*Box::leak(Box::new(office)))
 }
 
-/// Asks Lambda for events and has a service answer them, as long as the process lives.
+/// Runs the event loop: receives events from Lambda and passes them to a service until the process ends.
 ///
-/// In a task of its own: what `main` itself waits in tokio goes on with only after it has looked for events, a system call each time; with
-/// tasks at once.
+/// Runs the loop in a spawned task. The runtime polls the I/O driver before it resumes the future passed to
+/// `block_on`, which costs a system call for each wake-up. Spawned tasks are resumed directly.
+///
+/// # Errors
+///
+/// Returns the error that ends the event loop.
 pub async fn run<A, S>(service: S) -> Result<(), Error>
 where
     A: for<'de> Deserialize<'de> + Send + 'static,
@@ -71,12 +81,16 @@ where
 {
     match tokio::spawn(lambda_runtime::run(service)).await {
         Ok(ended) => ended,
-        // As if there were no task: nobody cancels it.
+        // Passes the panic on, as without a task. The task is never canceled.
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 
-/// Builds a box office and opens its connections to DynamoDB and Redis, at the same time.
+/// Creates a box office and opens its connections to DynamoDB and Redis at the same time.
+///
+/// # Errors
+///
+/// Returns an error if the cache's configuration is invalid. A connection that can't be opened is no error.
 pub async fn connect(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<BoxOffice, StartError> {
     let store = store(&config, sdk, clock.clone());
     let cache = cache(&config, sdk, &clock)?;
@@ -87,7 +101,7 @@ pub async fn connect(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<Bo
     Ok(office)
 }
 
-/// The cache, which signs in with the credentials and in the region of the store.
+/// Creates the cache. It signs in with the credentials and the region of the store.
 fn cache(config: &Config, sdk: &SdkConfig, clock: &Clock) -> Result<Option<Cache>, StartError> {
     let Some(address) = config.cache.clone() else { return Ok(None) };
     let signer = match &config.cache_iam {
@@ -101,10 +115,11 @@ fn cache(config: &Config, sdk: &SdkConfig, clock: &Clock) -> Result<Option<Cache
     Ok(Some(Cache::new(address, signer, config.cache_key_prefix.clone(), config.cache_deadline, clock.clone())?))
 }
 
-/// The store, by a configuration of the SDK.
+/// Creates the store from a configuration of the SDK.
 ///
-/// Every timeout is set, because the SDK sets none for operations; an attempt is short, because a connection that died
-/// while the instance was frozen answers never. The SDK's retries are off, because [`Store`] does them.
+/// Every timeout is set, because the SDK sets none for operations. The timeout of an attempt is short, because a
+/// connection that died while the instance was frozen never responds. The SDK's retries are off, because [`Store`]
+/// retries.
 pub fn store(config: &Config, sdk: &SdkConfig, clock: Clock) -> Store {
     let attempt = config.dynamodb_attempt_timeout;
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt).build();

@@ -1,4 +1,5 @@
-//! The table's stream: batches of records into the cache, and the answer that tells Lambda from where to try again.
+//! Updates of the cache from batches of the table's stream. The response to a batch is the position for Lambda's
+//! retry.
 
 use std::future::ready;
 
@@ -16,22 +17,26 @@ use crate::tally::Tally;
 use crate::telemetry::{is_zero, millis, summarize};
 use crate::usecases::{BoxOffice, SeatChange, SeatRecord};
 
-/// How many theaters are told at the same time.
+/// Number of theaters to update at the same time.
 const AT_ONCE: usize = 16;
 
-/// What a batch says of one theater.
+/// Changes of one theater in a batch.
 struct TheaterChanges {
     theater: TheaterId,
-    /// The sequence number of the first of them.
+    /// Sequence number of the first change.
     first: String,
     changes: Vec<(SeatLabel, SeatChange)>,
 }
 
-/// Merges a batch into the cache, theater by theater; writes its summary line.
+/// Merges a batch into the cache, theater by theater, and writes its access log line.
 ///
-/// What can't be read would be no better the next time: it is logged and counted, and its theater, if that is known, asked
-/// anew of DynamoDB by the next look. Theaters that the cache couldn't be told of in time are reported, and delivered
-/// again; telling the others twice does no harm.
+/// An unreadable record would fail again, so it is logged, counted and skipped. If its theater is known, the next
+/// read gets that theater from DynamoDB. Theaters whose update didn't finish in time are reported, and Lambda
+/// delivers their records again. Repeated updates of other theaters do no harm.
+///
+/// # Errors
+///
+/// Returns an error if the event isn't a batch of records.
 pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
     let request_id = event.context.request_id.clone();
     let span = tracing::info_span!("batch", request_id = request_id.as_str());
@@ -47,14 +52,14 @@ pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Out
     .await
 }
 
-/// The ids of a batch.
+/// Ids of a batch.
 struct Ids<'a> {
     request_id: &'a str,
-    /// The header with which X-Ray follows the batch.
+    /// Trace header of X-Ray.
     trace_header: &'a str,
 }
 
-/// The fields of a batch's summary line. What is zero is left out.
+/// Fields of a batch's access log line. Zero values are left out.
 #[derive(Serialize)]
 struct Summary<'a> {
     op: &'static str,
@@ -105,7 +110,8 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
     Outcome::failed(failed)
 }
 
-/// Tells the cache of one theater; the sequence number from which on it has to come again, if it couldn't be told.
+/// Updates the cache for one theater. If that fails, returns the sequence number of the first record to deliver
+/// again.
 async fn tell(office: &BoxOffice, changes: TheaterChanges, tally: &Tally) -> Option<String> {
     let TheaterChanges { theater, first, changes } = changes;
     let why = match timeout_at(tally.give_up(), office.sync_cache(&theater, &changes, tally)).await {
@@ -117,7 +123,7 @@ async fn tell(office: &BoxOffice, changes: TheaterChanges, tally: &Tally) -> Opt
     Some(first)
 }
 
-/// The changes of each theater in their order, and how many records couldn't be read.
+/// Groups the changes by theater, in their order. Also returns the number of unreadable records.
 fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
     let mut theaters: Vec<TheaterChanges> = Vec::new();
     let mut skipped = 0;

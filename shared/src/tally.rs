@@ -1,4 +1,5 @@
-//! What one request cost: counted where the calls are made, logged in the request's summary line, asserted in tests.
+//! The context of one request: its costs, its deadline, its rate-limit budget and its traced calls. The costs are
+//! recorded at each call, logged in the access log, and asserted in tests.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,35 +9,35 @@ use tokio::time::Instant;
 use crate::rules::limits::{Budget, Standing};
 use crate::xray::{Engine, TracedCall};
 
-/// The most that one request waits for DynamoDB, all its calls together: below the functions' own timeout (15 s), so
-/// that the answer is ours.
+/// Time limit of one request for all its DynamoDB calls. It is below the functions' timeout (15 s), so that the
+/// response is ours and not Lambda's.
 const LONGEST_REQUEST: Duration = Duration::from_secs(12);
 
-/// Calls of one request that are remembered one by one. One that repeats so often tells nothing new.
+/// Maximum number of recorded calls. Further calls of one request are retries that add no information.
 const MOST_CALLS: usize = 32;
 
-/// The costs of one request so far.
+/// Costs of one request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Costs {
-    /// Calls sent to DynamoDB, retries included.
+    /// Calls to DynamoDB, including retries.
     pub dynamodb_calls: u32,
-    /// Calls to DynamoDB that repeated an earlier one of this request.
+    /// Retries of earlier DynamoDB calls of this request.
     pub dynamodb_retries: u32,
-    /// Time spent waiting for DynamoDB, pauses between retries included.
+    /// Time spent waiting for DynamoDB, including pauses between retries.
     pub dynamodb_time: Duration,
-    /// Capacity units that DynamoDB said it consumed. A refused write consumes some too but doesn't say so.
+    /// Capacity units that DynamoDB reported. A rejected write also consumes some, but DynamoDB doesn't report them.
     pub capacity_units: f64,
-    /// Calls sent to Redis, retries on a fresh connection included.
+    /// Calls to Redis, including retries on a new connection.
     pub redis_calls: u32,
-    /// Calls to Redis that failed.
+    /// Failed calls to Redis.
     pub redis_failures: u32,
-    /// Seats that the cache showed as available, and that others had had for a while by then.
+    /// Seats that the cache showed as available although other callers had had them for a while.
     pub stale_answers: u32,
     /// Time spent waiting for Redis.
     pub redis_time: Duration,
 }
 
-/// Counts the costs of one request, and knows when it has to give up, and whose budget it draws on.
+/// The context of one request: its costs so far, its deadline, its rate-limit budget and its traced calls.
 #[derive(Debug)]
 pub struct Tally {
     costs: Mutex<Costs>,
@@ -45,7 +46,7 @@ pub struct Tally {
     limit: Mutex<Draw>,
 }
 
-/// The budget until it is drawn on, and how its owner stands from then on.
+/// The budget until it is used, and its status afterwards.
 #[derive(Debug, Default)]
 struct Draw {
     budget: Option<Budget>,
@@ -53,47 +54,47 @@ struct Draw {
 }
 
 impl Default for Tally {
-    /// Of a request that begins now.
+    /// Creates the context of a request that begins now.
     fn default() -> Self {
         Self::lasting(LONGEST_REQUEST)
     }
 }
 
 impl Tally {
-    /// Of work that nobody waits for at the other end of a connection, and that may take so long.
+    /// Creates the context of background work with this time limit. No client waits for such work.
     pub fn lasting(longest: Duration) -> Self {
         let (costs, calls, limit) = Default::default();
         Self { costs, calls, give_up: Instant::now() + longest, limit }
     }
 
-    /// Of a request that begins now and draws on a budget, if there is one.
+    /// Creates the context of a request that begins now, with an optional rate-limit budget.
     pub fn drawing_on(budget: Option<Budget>) -> Self {
         Self { limit: Mutex::new(Draw { budget, standing: None }), ..Self::default() }
     }
 
-    /// Sets how many units of its budget the request takes, as long as it hasn't drawn on it.
+    /// Sets the cost of the request in units of its budget. Does nothing if the budget is already used.
     pub fn weigh(&self, units: u32) {
         if let Some(budget) = &mut self.limit().budget {
             budget.cost = units;
         }
     }
 
-    /// Whether there is a budget that hasn't been asked for.
+    /// Returns `true` if the rate limit still has to be checked.
     pub fn has_to_draw(&self) -> bool {
         self.limit().budget.is_some()
     }
 
-    /// The budget, for the one who asks for it: a request draws once.
+    /// Takes the budget. Later calls return `None`, so that a request is charged once.
     pub fn take_budget(&self) -> Option<Budget> {
         self.limit().budget.take()
     }
 
-    /// Notes how the budget's owner stands.
+    /// Records the status of the budget.
     pub fn note(&self, standing: Standing) {
         self.limit().standing = Some(standing);
     }
 
-    /// How the budget's owner stands, if that is known.
+    /// Returns the status of the budget, if it is known.
     pub fn standing(&self) -> Option<Standing> {
         self.limit().standing
     }
@@ -107,7 +108,7 @@ impl Tally {
         change(&mut locked(&self.costs));
     }
 
-    /// Remembers a call that began at an instant and ends now.
+    /// Records a call that began at `started` and ends now.
     pub(crate) fn called(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
         let mut calls = locked(&self.calls);
         if calls.len() < MOST_CALLS {
@@ -115,23 +116,22 @@ impl Tally {
         }
     }
 
-    /// The calls so far, as they ended.
+    /// Returns the calls so far, in the order of their ends.
     pub fn calls(&self) -> Vec<TracedCall> {
         locked(&self.calls).clone()
     }
 
-    /// When the request has to give up, whatever it is doing.
+    /// Returns the deadline of the request.
     pub fn give_up(&self) -> Instant {
         self.give_up
     }
 
-    /// The costs so far.
     pub fn costs(&self) -> Costs {
         *locked(&self.costs)
     }
 }
 
-/// A panic between lock and unlock can't leave any of these half written.
+/// Locks a mutex and ignores poisoning. A panic while it was locked can't leave its value half written.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! Logs: one JSON object a line on standard output, where Lambda collects them.
+//! Logs: one JSON object per line on standard output, where Lambda collects them.
 //!
-//! Each line has `timestamp` and `level` as Lambda expects them of JSON lines, so that Lambda adds none of its own:
-//! <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>.
+//! Each line has `timestamp` and `level` in the form that Lambda expects of JSON lines, so that Lambda adds none of
+//! its own: <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,15 +18,17 @@ use crate::clock::Clock;
 use crate::metrics::{Counts, Members};
 use crate::rules::time::EpochMillis;
 
-/// Microseconds that the start of this instance took, until a summary line has them.
+/// Duration of this instance's start in microseconds, until an access log line includes it.
 static INIT_MICROS: AtomicU64 = AtomicU64::new(0);
 
-/// The SDK's module that logs at ERROR that it found no connection to close, after each attempt that found none. The line
-/// says nothing about the request, and looks like its cause.
+/// Module of the SDK that logs an ERROR after each attempt without a connection to close. The line says nothing about
+/// the request, but looks like the cause of its failure.
 const MISLEADING: &str = "aws_smithy_runtime::client::http::connection_poisoning";
 
-/// Starts logging at a level. Only this program's own lines follow it. Libraries log warnings and errors: below that their lines
-/// may hold request bodies, and those hold reservation ids. Starting twice does nothing.
+/// Starts logging at a level. Starting twice does nothing.
+///
+/// The level applies only to this program's own lines. Libraries log only warnings and errors, because their lines
+/// below that level may hold request bodies with reservation ids.
 pub fn start(level: Level) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
@@ -41,12 +43,13 @@ pub fn start(level: Level) {
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
 }
 
-/// Notes how long the start of this instance took. The next summary line has it, so cold starts can be counted in the log.
+/// Records the duration of this instance's start. The next access log line includes it, so that cold starts can be
+/// counted in the log.
 pub fn started_in(duration: Duration) {
     INIT_MICROS.store(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
 }
 
-/// A summary line: when, its own fields, and the metrics.
+/// An access log line: the time, its own fields, and the metrics.
 #[derive(Serialize)]
 struct Line<'a, F> {
     timestamp: String,
@@ -59,10 +62,11 @@ struct Line<'a, F> {
     metrics: Members<'a>,
 }
 
-/// Writes the summary line of a request or a batch, if its level is logged or it holds metrics. The level is INFO or ERROR.
+/// Writes the access log line of a request or a batch, if its level is logged or it holds metrics. The level is INFO
+/// or ERROR.
 ///
-/// It doesn't go through `tracing`, which takes several times as much for an event. Fields that are zero or empty are left
-/// out by their type: the log is paid for by its bytes.
+/// It bypasses `tracing`, which takes several times as much for an event. The types of the fields leave out zero and
+/// empty values, because the log is billed by its bytes.
 pub fn summarize(level: Level, fields: &impl Serialize, counts: Counts) {
     let is_logged = match level {
         Level::ERROR => tracing::enabled!(Level::ERROR),
@@ -82,23 +86,23 @@ pub fn summarize(level: Level, fields: &impl Serialize, counts: Counts) {
     };
     if let Ok(mut line) = serde_json::to_vec(&line) {
         line.push(b'\n');
-        // One write, so that lines don't mix. If it fails there is nowhere to report it.
+        // One write, so that lines don't mix. A failed write can't be reported anywhere.
         let _ = std::io::stdout().write_all(&line);
     }
 }
 
-/// Returns a time as `2026-11-30T15:32:07.123Z`.
+/// Formats a time as `2026-11-30T15:32:07.123Z`.
 fn rfc3339(time: EpochMillis) -> String {
     let time = i64::try_from(time.0).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     format!("{:.3}", time.unwrap_or(Timestamp::MAX))
 }
 
-/// Returns a duration as log lines give it: milliseconds, to the tenth.
+/// Returns a duration in milliseconds with one decimal, the form of log lines.
 pub fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e4).round() / 1e1
 }
 
-/// Returns `true` for a number that a summary line leaves out.
+/// Returns `true` for a number that an access log line leaves out.
 pub fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
     *number == N::default()
 }

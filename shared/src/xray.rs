@@ -1,8 +1,9 @@
-//! X-Ray: which calls to DynamoDB and Redis a request made, and how long each took, as subsegments of the segment that Lambda
-//! makes of it. The daemon beside each function takes a datagram for each.
-//! <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>
+//! X-Ray traces: a subsegment for each call of a request to DynamoDB and Redis, inside the segment that Lambda
+//! creates. The daemon beside each function takes one datagram per subsegment. See
+//! <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>.
 //!
-//! Only of requests that are sampled, after their answer is made, and never waited for: what the socket doesn't take is lost.
+//! Only sampled requests are traced, after their response is ready. Sending never waits: a datagram that the socket
+//! doesn't take is lost.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::OnceLock;
@@ -14,44 +15,40 @@ use crate::clock::Clock;
 use crate::entropy;
 use crate::rules::time::EpochMillis;
 
-/// What a datagram begins with.
+/// First bytes of a datagram.
 const HEADER: &str = "{\"format\":\"json\",\"version\":1}\n";
 
 static DAEMON: OnceLock<UdpSocket> = OnceLock::new();
 
-/// One call to an engine.
+/// One call to DynamoDB or Redis.
 #[derive(Clone, Copy, Debug)]
 pub struct TracedCall {
-    /// Which engine.
     pub engine: Engine,
-    /// What was asked of DynamoDB: `UpdateItem`; of Redis nothing is told.
+    /// Operation of DynamoDB, for example `UpdateItem`. Not used for Redis.
     pub operation: &'static str,
-    /// From when...
     pub started: Instant,
-    /// ...until when it was waited for.
     pub ended: Instant,
-    /// Whether it brought no result.
+    /// `true` if the call returned no result.
     pub failed: bool,
 }
 
-/// What is called.
+/// The called service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// The table.
     DynamoDb,
-    /// The cache.
     Redis,
 }
 
-/// Where in a trace a request stands, by the header `X-Amzn-Trace-Id`.
-/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>
+/// Position of a request in a trace, from the header `X-Amzn-Trace-Id`. See
+/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
 #[derive(Debug, PartialEq, Eq)]
 struct Place<'a> {
     root: &'a str,
     parent: &'a str,
 }
 
-/// Starts telling the daemon at this address; without one nobody is told. Starting twice does nothing.
+/// Starts sending traces to the daemon at this address. Without an address nothing is sent. Starting twice does
+/// nothing.
 pub fn start(daemon: Option<SocketAddr>) {
     let Some(daemon) = daemon else { return };
     let socket = || {
@@ -66,7 +63,8 @@ pub fn start(daemon: Option<SocketAddr>) {
     }
 }
 
-/// Tells of the calls of a request, if it is sampled. By the system's time, as Lambda tells of the request.
+/// Sends the calls of a request to the daemon, if the request is sampled. Uses the system's time, like Lambda's own
+/// segments.
 pub(crate) fn tell(trace: &str, calls: &[TracedCall]) {
     let (Some(daemon), Some(place)) = (DAEMON.get(), Place::sampled(trace)) else { return };
     let (now, at) = (Clock::System.now(), Instant::now());
@@ -78,7 +76,7 @@ pub(crate) fn tell(trace: &str, calls: &[TracedCall]) {
     }
 }
 
-/// Returns the trace of a request, if X-Ray keeps it: one that isn't sampled can't be found there.
+/// Returns the trace id of a request if X-Ray keeps the trace. A trace that isn't sampled can't be found there.
 pub(crate) fn kept(header: &str) -> Option<&str> {
     Place::sampled(header).map(|place| place.root)
 }

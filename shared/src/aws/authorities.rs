@@ -1,4 +1,4 @@
-//! Whom TLS trusts: whose word it takes to believe that a server is who it says it is.
+//! Certificate authorities that TLS trusts.
 
 use std::borrow::Cow;
 
@@ -9,22 +9,22 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Amazon's five roots, under which all its services, ElastiCache among them, have their certificates, as published at
-/// <https://www.amazontrust.com/repository/>. Each is in the root programs of Mozilla, Microsoft and Apple.
+/// Amazon's five root certificates, published at <https://www.amazontrust.com/repository/>. They cover all of
+/// Amazon's services, including ElastiCache. Each is in the root programs of Mozilla, Microsoft and Apple.
 const AMAZON: &[u8] = include_bytes!("authorities/amazon.pem");
 
 /// The authorities to trust.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Authorities {
-    /// Amazon's alone. Reading the system's 140 took four fifths of what an instance did before its first event.
+    /// Amazon's only. Reading the system's 140 took four fifths of an instance's work before its first event.
     #[default]
     Amazon,
-    /// The system's: for a way through a proxy that signs for others, or a cache that isn't ElastiCache.
+    /// The system's. For a proxy that signs for other servers, or a cache that isn't ElastiCache.
     System,
 }
 
 impl Authorities {
-    /// The certificates of those that can be read, as PEM: clients refuse all for one that can't.
+    /// Returns the readable certificates as PEM. Clients reject the whole list if one certificate can't be read.
     pub fn pem(self) -> Cow<'static, [u8]> {
         match self {
             Self::Amazon => Cow::Borrowed(AMAZON),
@@ -32,14 +32,14 @@ impl Authorities {
         }
     }
 
-    /// TLS for clients that trust them, and nobody else.
+    /// Returns a TLS configuration that trusts only these authorities.
     pub(super) fn client_config(self) -> ClientConfig {
         use_one_cryptography();
         ClientConfig::builder().with_root_certificates(store(self)).with_no_client_auth()
     }
 }
 
-/// What can't be read is left out: whoever it stands for isn't trusted.
+/// Returns the trusted certificates. Unreadable certificates are left out, so their authorities aren't trusted.
 pub(super) fn store(authorities: Authorities) -> RootCertStore {
     let mut store = RootCertStore::empty();
     match authorities {
@@ -49,10 +49,10 @@ pub(super) fn store(authorities: Authorities) -> RootCertStore {
     store
 }
 
-/// Names the cryptography of all TLS here, that of the Redis client included. Were another compiled in by some dependency, nobody
-/// could tell otherwise which is meant.
+/// Sets the cryptography provider of all TLS connections, including the Redis client's. Without it, rustls couldn't
+/// choose if a dependency compiled in a second provider.
 pub(crate) fn use_one_cryptography() {
-    // Named before, by whoever: that is as good.
+    // An error means that a provider is already set, which is fine.
     let _ = ring::default_provider().install_default();
 }
 

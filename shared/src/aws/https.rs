@@ -1,10 +1,11 @@
-//! The way to AWS: HTTP/1.1 over TLS, on connections that are kept.
+//! HTTP client for AWS: HTTP/1.1 over TLS, with reused connections.
 //!
-//! The SDK's own client speaks HTTP/2 besides, which DynamoDB doesn't, and carries proxies, a cache of names and a choice of TLS; its
-//! size and what it does at the start would be a tenth of a function's. It is made of the same parts as this one: hyper and rustls.
+//! The SDK's own client also has HTTP/2, which DynamoDB doesn't support, proxies, a DNS cache and a choice of TLS.
+//! Its size and its work at the start would be a tenth of a function's. This client uses the same parts: hyper and
+//! rustls.
 //!
-//! It knows no timeouts: every call has one of its own ([`crate::startup`]), connecting included. A call that is given up takes its
-//! connection with it, so a connection that died while the instance was frozen is used no more than once.
+//! It has no timeouts, because every call has its own ([`crate::startup`]), which includes connecting. A call that
+//! times out closes its connection. So a connection that died while the instance was frozen is used at most once.
 
 use aws_sdk_dynamodb::config::http::HttpRequest;
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
@@ -21,12 +22,12 @@ use hyper_util::rt::TokioExecutor;
 
 use super::Authorities;
 
-/// A client of HTTP and HTTPS; clones share its connections.
+/// An HTTP and HTTPS client. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Https(Client<HttpsConnector<HttpConnector>, SdkBody>);
 
 impl Https {
-    /// A client that trusts these authorities. Connects when it is first used.
+    /// Creates a client that trusts these authorities. It connects on first use.
     pub fn new(authorities: Authorities) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
@@ -59,7 +60,7 @@ impl Connector for Https {
     }
 }
 
-/// Whether it was the connection or the exchange: neither says whether the other side has carried out the request.
+/// Classifies all failures as I/O errors. After any of them, it is unknown whether the server executed the request.
 fn failed(error: Error) -> ConnectorError {
     ConnectorError::io(error.into())
 }

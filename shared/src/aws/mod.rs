@@ -1,6 +1,7 @@
-//! How AWS is reached: who asks, in which region, where, and over what.
+//! Access to AWS: credentials, region, endpoints and connections.
 //!
-//! In Lambda all of this is in the environment. The SDK's usual way looks in nine more places for it, and carries the code for each.
+//! In Lambda, all of this is in the environment. The SDK's default setup searches nine more places for it and
+//! includes the code for each.
 
 mod authorities;
 mod https;
@@ -15,7 +16,7 @@ pub use authorities::Authorities;
 pub(crate) use authorities::use_one_cryptography;
 pub use https::Https;
 
-/// What the environment says of AWS.
+/// AWS configuration from the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsConfig {
     /// `AWS_REGION`
@@ -30,7 +31,8 @@ pub struct AwsConfig {
     pub authorities: Authorities,
 }
 
-/// Where services are, other than at their usual addresses; each has its variable, and there is one for all others.
+/// Endpoints that differ from the usual ones. Some services have a variable of their own, and one variable covers all
+/// others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
     /// `AWS_ENDPOINT_URL`
@@ -58,10 +60,10 @@ impl LoadServiceConfig for Endpoints {
     }
 }
 
-/// The configuration for the clients of all services. They share one way to make connections.
+/// Returns the configuration for the clients of all services. They share one connector.
 ///
-/// The credentials are the environment's, where Lambda puts those of the function's role; they last as long as the instance. The
-/// behaviour is pinned, so that an update of the SDK changes nothing by itself.
+/// The credentials come from the environment, where Lambda puts those of the function's role. They last as long as
+/// the instance. The behavior version is fixed, so that an update of the SDK alone changes nothing.
 pub fn sdk(config: &AwsConfig) -> SdkConfig {
     let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())

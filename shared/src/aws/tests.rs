@@ -1,4 +1,4 @@
-//! Whom TLS trusts, held against real certificates; and where services are.
+//! Trusted authorities, checked with real certificates, and the endpoints of services.
 
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use sha2::{Digest, Sha256};
 use super::authorities::{can_be_read, store};
 use super::*;
 
-/// What aws.amazon.com showed in November 2025: its certificate, the authority in between, and Amazon's root under another root.
+/// Chain of aws.amazon.com in November 2025: its certificate, the intermediate authority, and Amazon's root signed by
+/// another root.
 const AWS: &[u8] = include_bytes!("authorities/aws.amazon.com.pem");
-/// What letsencrypt.org showed in July 2026.
+/// Chain of letsencrypt.org in July 2026.
 const ANOTHER: &[u8] = include_bytes!("authorities/letsencrypt.org.pem");
-/// When both were valid: 2026-08-01.
+/// A time when both were valid: 2026-08-01.
 const THEN: u64 = 1_785_542_400;
 
 fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
@@ -55,7 +56,8 @@ fn amazons_roots_are_those_that_it_publishes() {
         .iter()
         .map(|certificate| Sha256::digest(certificate).iter().take(4).map(|byte| format!("{byte:02x}")).collect())
         .collect();
-    // The SHA-256 of each, as https://www.amazontrust.com/repository/ has it, begins so: Amazon Root CA 1 to 4, Starfield Services.
+    // First bytes of each SHA-256 in https://www.amazontrust.com/repository/: Amazon Root CA 1 to 4, Starfield
+    // Services.
     assert_eq!(fingerprints, ["8ecde688", "1ba5b2aa", "18ce6cfe", "e35d2841", "568d6905"]);
     assert_eq!(store(Authorities::Amazon).len(), 5, "all of them can be read");
 }

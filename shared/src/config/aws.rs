@@ -1,16 +1,24 @@
-//! What the environment says of AWS.
+//! AWS configuration from the environment.
 
 use super::{ConfigError, Env, error, of_process};
 use crate::aws::{AwsConfig, Endpoints};
 
 impl AwsConfig {
     /// Reads the environment of this process.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first variable that is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(of_process)
     }
 
-    /// Reads variables from wherever. An empty one counts as not set. The credentials themselves are read by the SDK; here is seen
-    /// that they are there.
+    /// Reads the variables that `lookup` returns. An empty variable counts as not set. Only checks that credentials
+    /// exist, because the SDK reads them itself.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first variable that is missing or invalid.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Env(&lookup);
         for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {

@@ -1,30 +1,38 @@
-//! Where `publish-events` tells what happened.
+//! Configuration of `publish-events`.
 
 use super::{ConfigError, Env, error, of_process};
 
-/// Where `publish-events` tells what happened.
+/// The destination of domain events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventsConfig {
     /// `EVENT_BUS_NAME`, `EXPIRY_QUEUE_URL` and `EVENT_RESOURCE`.
     Aws {
-        /// The bus's name.
+        /// Name of the event bus.
         bus_name: String,
-        /// The queue that brings wake-ups back.
+        /// URL of the queue for expiry timers.
         queue_url: String,
-        /// The ARN that events name as their resource, so that rules can select the events of one stack.
+        /// ARN that events name as their resource, so that rules can select the events of one stack.
         resource: Option<String>,
     },
-    /// `EVENTS_FILE`, on a machine of one's own.
+    /// `EVENTS_FILE`, for local development.
     File(String),
 }
 
 impl EventsConfig {
     /// Reads the environment of this process.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first variable that is missing.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::read(of_process)
     }
 
-    /// Reads variables from wherever. An empty one counts as not set.
+    /// Reads the variables that `lookup` returns. An empty variable counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first variable that is missing.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Env(&lookup);
         if let Some(file) = env.text("EVENTS_FILE") {

@@ -1,4 +1,4 @@
-//! Each variable, right and wrong.
+//! Valid and invalid values of each variable.
 
 use super::*;
 use crate::aws::{AwsConfig, Endpoints};

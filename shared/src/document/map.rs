@@ -1,5 +1,5 @@
-//! The map of a hall: everything that a page draws and that doesn't change with sales. Names are said once and referred to by
-//! index, and what the seats of a row share is said once a row.
+//! The map of a hall: everything that a page draws and that doesn't change with sales. Names are listed once and
+//! referred to by index. Values that the seats of a row share are given once per row.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -9,18 +9,18 @@ use crate::rules::details::{Names, SeatDetails, default_number};
 use crate::rules::layout::Layout;
 use crate::rules::plan::{Place, Point};
 
-/// Limits that a page has to know before it calls.
+/// Limits that a page needs before its first call.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct CallLimits {
-    /// Most seats of one call.
+    /// Maximum number of seats of one call.
     pub max_seats_per_call: usize,
     /// Shortest reservation.
     pub min_reservation_seconds: u32,
-    /// Longest reservation, its extension included.
+    /// Longest reservation, including extensions.
     pub max_reservation_seconds: u32,
 }
 
-/// A map, as it is answered.
+/// A map in a response.
 #[derive(Debug, Serialize)]
 pub struct MapBody<'a> {
     theater_id: &'a str,
@@ -29,7 +29,7 @@ pub struct MapBody<'a> {
     names: Option<&'a Names>,
     layout_version: u64,
     focal_point: PointBody,
-    /// Of the seats, not of outlines.
+    /// Bounds of the seats, without outlines.
     bounds: Bounds,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<StageBody<'a>>,
@@ -57,36 +57,36 @@ struct RowBody<'a> {
     section: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'a str>,
-    /// Position of its first seat in layout order. The others follow it.
+    /// Index of its first seat in the layout, if the other seats follow it.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<u32>,
-    /// Positions of all its seats, where they don't follow each other.
+    /// Indexes of all its seats, if they aren't consecutive.
     #[serde(skip_serializing_if = "Option::is_none")]
     positions: Option<Vec<u32>>,
-    /// Beginning of all its labels.
+    /// Common prefix of all its labels.
     prefix: &'a str,
-    /// Their rests.
+    /// Labels without the prefix.
     labels: Vec<&'a str>,
-    /// Numbers of its seats, where they aren't the entries of `labels`.
+    /// Numbers of its seats, if they differ from `labels`.
     #[serde(skip_serializing_if = "Option::is_none")]
     numbers: Option<Vec<&'a str>>,
-    /// The places of its seats, if they are evenly spaced along a line.
+    /// Places of the seats, if they are evenly spaced along a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<Line>,
-    /// The places of its seats, if they aren't.
+    /// Places of the seats otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<Vec<i32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<Vec<i32>>,
-    /// Index into `categories`, of all its seats but those that have their own in `seats`.
+    /// Index into `categories` for all seats of the row, except those with a category in `seats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<u16>,
-    /// Seats with something of their own.
+    /// Seats with values of their own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     seats: Vec<SeatBody<'a>>,
 }
 
-/// The first seat is at x, y. Each further one is dx, dy from the one before.
+/// Evenly spaced places. The first seat is at x, y. Each further seat is dx, dy from the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 struct Line {
     x: i32,
@@ -113,7 +113,7 @@ struct SeatBody<'a> {
     extra: Option<&'a RawValue>,
 }
 
-/// A seat of a row that is being put together.
+/// A seat of a row that is being built.
 #[derive(Clone, Copy)]
 struct Seat<'a> {
     position: u32,
@@ -123,7 +123,7 @@ struct Seat<'a> {
 }
 
 impl<'a> MapBody<'a> {
-    /// Makes the map of a layout.
+    /// Creates the map of a layout.
     pub fn of(layout: &'a Layout, limits: CallLimits) -> Self {
         let (plan, details) = (layout.plan(), layout.details());
         let mut seats_of_rows: Vec<Vec<Seat<'a>>> = vec![Vec::new(); plan.rows().len()];
@@ -167,12 +167,12 @@ fn bounds(places: &[Place]) -> Bounds {
     }
 }
 
-/// Describes a row's seats in the form that takes the fewest bytes. The row's own facts are left out.
+/// Describes a row's seats in the form that takes the fewest bytes. The row's own fields are left empty.
 fn row_of<'a>(seats: &[Seat<'a>]) -> RowBody<'a> {
     let first = seats.first().map_or(0, |seat| seat.position);
     let together = (first..).zip(seats).all(|(position, seat)| seat.position == position);
     let prefix = seats.first().map_or("", |seat| seat.label.trim_end_matches(|c: char| c.is_ascii_digit()));
-    // A label that has no rest keeps the whole row from having a prefix: an entry without text would be no number.
+    // A label equal to the prefix rules out a prefix for the row, because the seat's number would be empty.
     let shared = seats.iter().all(|seat| seat.label.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
     let prefix = if shared { prefix } else { "" };
     let labels: Vec<_> = seats.iter().map(|seat| &seat.label[prefix.len()..]).collect();
@@ -213,7 +213,8 @@ fn line(seats: &[Seat<'_>]) -> Option<Line> {
     even.then_some(Line { x, y, dx, dy })
 }
 
-/// The category that most seats of a row have. Nothing if a seat has none: then each that has one says so itself.
+/// Returns the most frequent category of a row. Returns `None` if a seat has no category. Then each seat names its
+/// own.
 fn category(seats: &[Seat<'_>]) -> Option<u16> {
     let mut counts = std::collections::BTreeMap::new();
     for seat in seats {
@@ -225,7 +226,7 @@ fn category(seats: &[Seat<'_>]) -> Option<u16> {
         .map(|(category, _)| category)
 }
 
-/// A seat's entry, if it has something of its own.
+/// Returns a seat's entry, if it has values of its own.
 fn own<'a>(at: usize, seat: &Seat<'a>, category: Option<u16>) -> Option<SeatBody<'a>> {
     let details = seat.details;
     let body = SeatBody {

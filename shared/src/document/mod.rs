@@ -1,5 +1,5 @@
-//! A layout as a document (JSON): what administrators put, what is answered, and what the loader's file holds. One reader for
-//! all of them.
+//! Layouts as JSON documents: in requests by administrators, in responses, and in the loader's file. All of them
+//! share one reader.
 
 mod map;
 mod parts;

@@ -1,4 +1,4 @@
-//! Parts of documents that several answers share: points, outlines, names, categories.
+//! Parts that several documents share: points, outlines, names, categories.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -7,7 +7,6 @@ use crate::rules::details::{Extra, Names, Outline, SectionDetails, Stage};
 use crate::rules::layout::Layout;
 use crate::rules::plan::{Place, Point};
 
-/// A point.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct PointBody {
     x: i32,
@@ -20,7 +19,8 @@ impl From<Point> for PointBody {
     }
 }
 
-/// An outline: a list of lines, each a list of points. Always in this one form, because generated clients know one.
+/// An outline: a list of lines, each a list of points. It always has this form, because generated clients know only
+/// one.
 #[derive(Debug)]
 pub(crate) struct OutlineBody<'a>(&'a Outline);
 
@@ -31,7 +31,6 @@ impl Serialize for OutlineBody<'_> {
     }
 }
 
-/// The stage.
 #[derive(Debug, Serialize)]
 pub(crate) struct StageBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +45,6 @@ impl<'a> From<&'a Stage> for StageBody<'a> {
     }
 }
 
-/// A category.
 #[derive(Debug, Serialize)]
 pub(crate) struct CategoryBody<'a> {
     category: &'a str,
@@ -58,7 +56,7 @@ pub(crate) struct CategoryBody<'a> {
     extra: Option<&'a RawValue>,
 }
 
-/// A section, but for its rows.
+/// A section without its rows.
 #[derive(Debug, Serialize)]
 pub(crate) struct SectionHead<'a> {
     section: &'a str,
@@ -72,7 +70,7 @@ pub(crate) struct SectionHead<'a> {
     extra: Option<&'a RawValue>,
 }
 
-/// A layout's categories, without details.
+/// Returns the categories of a layout, without details.
 pub(crate) fn categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
     let categories = layout.plan().categories().iter();
     let body = categories.map(|category| CategoryBody {
@@ -85,7 +83,7 @@ pub(crate) fn categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
     body.collect()
 }
 
-/// A layout's categories, with details.
+/// Returns the categories of a layout, with details.
 pub(crate) fn whole_categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
     let details = &layout.details().categories;
     let body = (0..).zip(categories(layout)).map(|(index, category)| match details.get(&index) {
@@ -95,7 +93,7 @@ pub(crate) fn whole_categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
     body.collect()
 }
 
-/// A layout's sections, with details.
+/// Returns the sections of a layout, with details.
 pub(crate) fn section_heads(layout: &Layout) -> Vec<SectionHead<'_>> {
     let details = &layout.details().sections;
     let heads = (0..).zip(layout.plan().sections()).map(|(index, section)| {
@@ -111,19 +109,19 @@ pub(crate) fn section_heads(layout: &Layout) -> Vec<SectionHead<'_>> {
     heads.collect()
 }
 
-/// The name of a place's category, if it has one.
+/// Returns the name of a place's category, if it has one.
 pub(crate) fn category_of<'a>(layout: &'a Layout, place: &Place) -> Option<&'a str> {
     let category = place.category.and_then(|index| layout.plan().categories().get(usize::from(index)));
     category.map(|category| category.name.as_str())
 }
 
-/// Names by language, unless there are none.
+/// Returns the names, or `None` if there are none.
 pub(crate) fn names(names: &Names) -> Option<&Names> {
     (!names.is_empty()).then_some(names)
 }
 
-/// An `extra` as the JSON that it is.
+/// Returns an `extra` as JSON.
 pub(crate) fn json(extra: Option<&Extra>) -> Option<&RawValue> {
-    // It was read as JSON before it became an `Extra`.
+    // An `Extra` is always valid JSON.
     extra.and_then(|extra| serde_json::from_str(extra.as_json()).ok())
 }

@@ -1,4 +1,4 @@
-//! Documents into layouts. Everything that is wrong is named by its path in the document.
+//! Reader of layout documents. It reports every fault with its path in the document.
 
 mod details;
 mod sections;
@@ -31,47 +31,49 @@ const FIELDS: &[&str] = &[
 /// Fields that a plain list of seats doesn't have.
 const NOT_OF_LISTS: [&str; 2] = ["focal_point", "categories"];
 
-/// A layout's document.
+/// The document of a layout.
 #[derive(Debug)]
 pub struct Document {
-    /// The theater, where the document names it.
+    /// Theater, if the document names it.
     pub theater_id: Option<TheaterId>,
-    /// Its layout.
     pub layout: NewLayout,
 }
 
-/// A layout that is to be put. It gets its version then.
+/// A layout to store. It gets its version when it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewLayout {
-    /// The name to show.
+    /// Name to show to buyers.
     pub name: String,
-    /// In the order in which they are shown.
+    /// Seats in display order.
     pub seats: Vec<SeatLabel>,
-    /// Where they are, in the same order.
+    /// Places of the seats, in the same order.
     pub plan: Plan,
-    /// Optional facts about them.
     pub details: Details,
 }
 
 impl NewLayout {
-    /// Makes a layout of a plain list of seats.
+    /// Creates a layout from a plain list of seats.
     pub fn of_list(name: impl Into<String>, seats: Vec<SeatLabel>) -> Self {
         Self { name: name.into(), plan: Plan::of_list(&seats), seats, details: Details::default() }
     }
 
-    /// Makes it the layout of a theater.
+    /// Converts it into the layout of a theater.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name, the seats, the seating plan or the details are invalid.
     pub fn into_layout(self, theater: TheaterId, version: u64) -> Result<Layout, InvalidLayout> {
         Layout::with_plan(theater, self.name, version, self.seats, self.plan)?.with_details(self.details)
     }
 }
 
 impl Document {
-    /// Reads a document, which either lists seats (`seats`) or says where they are (`sections`).
+    /// Reads a document. It has either a list of seats (`seats`) or their places (`sections`).
     pub fn read(node: Node<'_, '_>) -> Option<Self> {
         Self::read_with(node, |object| object.optional("theater_id", theater_id))
     }
 
-    /// Reads one of several documents. It has to name its theater, and no other one may have the same.
+    /// Reads one of several documents. It must name its theater, and no other document may name the same theater.
     pub fn read_one_of(node: Node<'_, '_>, seen: &mut HashSet<TheaterId>) -> Option<Self> {
         Self::read_with(node, |object| {
             let id = object.required("theater_id", theater_id)?;
@@ -88,7 +90,7 @@ impl Document {
     ) -> Option<Self> {
         node.object(FIELDS, |object| {
             let theater_id = theater_id(object);
-            // The version that the document was made of. `If-Match` decides.
+            // The version that the document is based on. It is ignored, because `If-Match` decides.
             object.optional("layout_version", |node| node.whole(0..=i64::MAX));
             let name = object.required("name", |node| details::text(node, TextExpected::name(MAX_NAME)));
             let mut details = Details {
@@ -136,10 +138,10 @@ fn listed(object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, Plan)> {
     Some((seats, plan))
 }
 
-/// Refuses a layout that leads to an answer which is too large.
+/// Rejects a layout if a response for it could be too large.
 fn bounded(object: &Object<'_, '_, '_>, layout: NewLayout) -> Option<NewLayout> {
     let field = if object.has("seats") { "seats" } else { "sections" };
-    // Any other theater and version make an answer of as many bytes, or fewer.
+    // The longest theater id and version give the largest responses.
     let longest = TheaterId::parse(&"x".repeat(64)).ok()?;
     match layout.clone().into_layout(longest, u64::MAX) {
         Err(error) => object.fault(field, format_args!("a layout that can be put ({error})")),

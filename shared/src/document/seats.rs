@@ -1,4 +1,4 @@
-//! Every seat of a hall, or of a section, with its status.
+//! Body of the response with every seat of a hall or a section, with its status.
 
 use serde::Serialize;
 
@@ -7,25 +7,26 @@ use crate::rules::availability::SeatStatus;
 use crate::rules::layout::Layout;
 use crate::rules::plan::{Place, Plan};
 
-/// The way in which seats name their section, row and category.
+/// The form of a seat's section, row and category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {
     /// Each seat repeats the names.
     Names,
-    /// Names are said once, and seats refer to them by index: where repeating them would make the answer too large.
+    /// Names are listed once, and seats refer to them by index. Used if repeated names would make the response too
+    /// large.
     Indexes,
 }
 
-/// A seat that is shown.
+/// A seat to show.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShownSeat {
     pub(crate) position: usize,
     pub(crate) status: SeatStatus,
-    /// It is reserved under the caller's own reservation.
+    /// `true` if the seat is reserved under the caller's own reservation.
     pub(crate) yours: bool,
 }
 
-/// The body.
+/// The body of the response.
 #[derive(Serialize)]
 pub(crate) struct SeatMapBody<'a> {
     theater_id: &'a str,
@@ -36,7 +37,7 @@ pub(crate) struct SeatMapBody<'a> {
     sections: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<Vec<&'a str>>,
-    /// In layout order.
+    /// Seats in layout order.
     seats: Vec<MapSeat<'a>>,
     reserved: usize,
     booked: usize,
@@ -67,7 +68,7 @@ struct MapSeat<'a> {
 }
 
 impl<'a> SeatMapBody<'a> {
-    /// Makes the body of these seats.
+    /// Creates the body from these seats.
     pub(crate) fn of(layout: &'a Layout, naming: Naming, seats: impl Iterator<Item = ShownSeat>) -> Self {
         let plan = layout.plan();
         let (mut reserved, mut booked) = (0, 0);
@@ -91,7 +92,7 @@ impl<'a> SeatMapBody<'a> {
         }
     }
 
-    /// Number of seats.
+    /// Returns the number of seats.
     pub(crate) fn len(&self) -> usize {
         self.seats.len()
     }

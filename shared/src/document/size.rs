@@ -1,5 +1,5 @@
-//! Sizes of answers. A layout is accepted only if every answer that it can ever lead to fits into one of Lambda's responses, and if
-//! what it is answered as can be put again.
+//! Sizes of responses. A layout is accepted only if every possible response for it fits into a Lambda response, and
+//! if its own document can be stored again.
 
 use std::io::{self, Write};
 
@@ -12,16 +12,18 @@ use crate::json::Json;
 use crate::rules::availability::SeatStatus;
 use crate::rules::layout::Layout;
 
-/// Most bytes of an answer's body, as Lambda counts them: as a text within JSON, where each quote takes two bytes. Lambda takes
-/// 6,291,556 with status and headers (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+/// Maximum size of a response's body in bytes, as Lambda counts them: as a text within JSON, where each quote takes
+/// two bytes. Lambda allows 6,291,556 bytes including status and headers
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const MAX_ANSWER: usize = 6_000_000;
-/// Most bytes of a layout's document. Whatever is answered can be put.
+/// Maximum size of a layout's document in bytes. Every document in a response can be stored again.
 pub const MAX_DOCUMENT: usize = MAX_ANSWER;
 
-/// A document of fewer bytes holds fewer values than a reader takes: each takes two bytes at least.
+/// A document below this size can't exceed the reader's number of values, because each value takes at least two
+/// bytes.
 const FEW_VALUES: usize = 2 * crate::json::MOST_VALUES as usize;
 
-/// Counts the bytes of JSON as a text within JSON.
+/// Counter of the bytes of JSON as a text within JSON.
 #[derive(Default)]
 struct Escaped {
     bytes: usize,
@@ -38,22 +40,23 @@ impl Write for Escaped {
     }
 }
 
-/// Returns the bytes that JSON takes as a text within JSON. It holds no control characters, and others aren't escaped.
+/// Returns the size of JSON in bytes as a text within JSON. Only quotes and backslashes are escaped, because the JSON
+/// has no control characters.
 pub(crate) fn escaped_bytes(json: &[u8]) -> usize {
     json.len() + json.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
-/// Returns the bytes that a body takes, as Lambda counts them.
+/// Returns the size of a body in bytes, as Lambda counts it.
 fn escaped(body: &impl Serialize) -> usize {
     let mut counted = Escaped::default();
     match serde_json::to_writer(&mut counted, body) {
         Ok(()) => counted.bytes,
-        // What can't be written is no answer.
+        // A body that can't be serialized can't be a response.
         Err(_) => usize::MAX,
     }
 }
 
-/// Returns `true` if every answer of a layout fits.
+/// Returns `true` if every response for a layout fits.
 pub(super) fn fits(layout: &Layout) -> bool {
     let limits = CallLimits {
         max_seats_per_call: usize::MAX,
@@ -65,14 +68,15 @@ pub(super) fn fits(layout: &Layout) -> bool {
         && can_be_put(&LayoutBody::of(layout))
 }
 
-/// The largest seat map: all seats reserved by the caller.
+/// Returns the size of the largest seat map, in which the caller has reserved all seats.
 fn largest_seat_map(layout: &Layout) -> usize {
     let seats =
         (0..layout.seats().len()).map(|position| ShownSeat { position, status: SeatStatus::Reserved, yours: true });
     escaped(&SeatMapBody::of(layout, Naming::Indexes, seats))
 }
 
-/// Returns `true` if a document can be put: it isn't too large, and holds no more values than a reader takes.
+/// Returns `true` if a document can be stored again: it isn't too large and doesn't hold too many values for the
+/// reader.
 fn can_be_put(body: &LayoutBody<'_>) -> bool {
     let bytes = escaped(body);
     let holds_few = bytes <= FEW_VALUES || serde_json::to_vec(body).is_ok_and(|json| Json::parse(&json).is_ok());

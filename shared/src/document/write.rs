@@ -1,4 +1,4 @@
-//! Layouts as documents: the explicit form, every seat with its place.
+//! Writer of layout documents, in the explicit form that gives every seat a place.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -10,11 +10,11 @@ use crate::rules::details::Names;
 use crate::rules::layout::Layout;
 use crate::rules::plan::Place;
 
-/// Bytes that the names of categories may take when each seat repeats its category's. In a hall where they take more, a row
-/// whose seats all have one category says it once.
+/// Maximum total size of repeated category names in bytes. In a hall with larger names, a row whose seats all have
+/// one category names it once.
 const MOST_REPEATED: usize = 1_000_000;
 
-/// A layout as it is answered. Put again, it is the same layout.
+/// A layout in a response. Stored again, it is the same layout.
 #[derive(Debug, Serialize)]
 pub struct LayoutBody<'a> {
     theater_id: &'a str,
@@ -43,7 +43,7 @@ struct RowBody<'a> {
     row: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'a str>,
-    /// That of all its seats.
+    /// Category of all seats of the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     category: Option<&'a str>,
     seats: Vec<SeatBody<'a>>,
@@ -71,7 +71,7 @@ struct SeatBody<'a> {
 }
 
 impl<'a> LayoutBody<'a> {
-    /// Makes the document of a layout.
+    /// Creates the document of a layout.
     pub fn of(layout: &'a Layout) -> Self {
         let (plan, details) = (layout.plan(), layout.details());
         let kinds = &details.kinds;

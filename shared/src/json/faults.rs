@@ -5,17 +5,17 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Most faults that are listed. Further ones are counted.
+/// Maximum number of listed faults. Further faults are only counted.
 pub const MOST_FAULTS: usize = 20;
-/// Most characters of a caller's text that a message repeats.
+/// Maximum number of characters of a caller's text that a message repeats.
 const MOST_QUOTED: usize = 64;
 
-/// One fault: the field, and the value that was expected of it.
+/// A fault: the field and its expected value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// The path of the field, such as `sections[0].rows[2].seats`, or the name of a parameter or a header.
+    /// Path of the field, such as `sections[0].rows[2].seats`, or the name of a parameter or a header.
     pub field: String,
-    /// The expected value, as a phrase that can follow "expected".
+    /// Expected value, as a phrase that can follow "expected".
     pub expected: String,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults found so far. Shared by every reader of one request, so it is filled through a shared reference.
+/// All faults found so far. All readers of one request share it, so it is filled through a shared reference.
 #[derive(Debug, Default)]
 pub struct Faults {
     list: RefCell<Vec<Fault>>,
@@ -38,12 +38,12 @@ impl Faults {
         self.record(|| Fault { field: field.to_string(), expected: expected.to_string() });
     }
 
-    /// Returns the number of faults, unlisted ones included.
+    /// Returns the number of faults, including unlisted ones.
     pub fn count(&self) -> usize {
         self.count.get()
     }
 
-    /// Returns `true` if nothing is wrong.
+    /// Returns `true` if there are no faults.
     pub fn is_empty(&self) -> bool {
         self.count() == 0
     }
@@ -63,7 +63,8 @@ impl Faults {
         self.record(|| Fault { field: path.to_string(), expected: expected.to_string() });
     }
 
-    /// Texts are made only for faults that are listed, so a hostile document with a million faults costs little.
+    /// Records a fault. Creates the texts only of listed faults, so that a hostile document with a million faults
+    /// costs little.
     fn record(&self, fault: impl FnOnce() -> Fault) {
         if self.count.get() < MOST_FAULTS {
             self.list.borrow_mut().push(fault());
@@ -94,7 +95,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Makes a caller's text fit to be repeated: at most 64 characters, each of them visible ASCII or a space.
+/// Makes a caller's text safe to repeat: at most 64 characters of visible ASCII or spaces.
 pub fn plain(text: &str) -> String {
     let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
     text.chars().take(MOST_QUOTED).map(plain).collect()

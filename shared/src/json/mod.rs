@@ -1,8 +1,8 @@
-//! A reader of JSON that takes nothing for something else, and names everything that is wrong at once.
+//! A JSON reader that accepts only the exact expected form, and reports every fault at once.
 //!
-//! Serde's derived readers accept an array in place of an object, `null` in place of a missing field, and stop at the first
-//! fault. This reader parses bytes into a tree ([`Json`]) and reads the tree field by field ([`Node`], [`Object`]). Each fault
-//! is recorded with the path of its field ([`Faults`]), and reading goes on.
+//! Serde's derived readers accept an array in place of an object and `null` in place of a missing field, and they
+//! stop at the first fault. This reader parses bytes into a tree ([`Json`]) and reads the tree field by field
+//! ([`Node`], [`Object`]). It records each fault with the path of its field ([`Faults`]) and goes on.
 //!
 //! ```
 //! use boxoffice::json::{self, Faults, Node};
@@ -46,13 +46,13 @@ pub use value::{Json, Number};
 
 use faults::Path;
 
-/// Most values that one document may hold. It bounds the memory that the tree of a document takes.
+/// Maximum number of values of one document. It limits the memory of a document's tree.
 pub const MOST_VALUES: u32 = 500_000;
 
 /// Reads one JSON document. Returns `None` if there is any fault, and records each of them.
 ///
-/// `root` names the document as a whole in faults: `body` for the body of a request. A byte order mark before the document is
-/// skipped. Takes time in proportion to the number of bytes.
+/// `root` names the whole document in faults, for example `body` for the body of a request. A byte order mark before
+/// the document is skipped. Takes time in proportion to the number of bytes.
 pub fn read<T>(bytes: &[u8], root: &str, faults: &Faults, read: impl FnOnce(Node<'_, '_>) -> Option<T>) -> Option<T> {
     let before = faults.count();
     let path = Path::Root(root);
@@ -65,7 +65,7 @@ pub fn read<T>(bytes: &[u8], root: &str, faults: &Faults, read: impl FnOnce(Node
     };
     let value = read(Node::new(&value, &path, faults));
     if value.is_none() && faults.count() == before {
-        // A reader that gives up has to say why. This keeps its silence from becoming an empty answer.
+        // A reader that returns `None` must record a fault. This covers a reader that doesn't.
         faults.add(&path, "another document");
     }
     value.filter(|_| faults.count() == before)

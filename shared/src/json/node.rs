@@ -1,4 +1,4 @@
-//! A value of a document with its path: what each reader of a field is given.
+//! Values of a document with their paths, for readers of fields.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,12 +8,12 @@ use super::Faults;
 use super::faults::Path;
 use super::value::Json;
 
-/// The value of a missing field, so that its fault says the same as that of a wrong one.
+/// The value of a missing field, so that a missing field has the same fault as a wrong one.
 const MISSING: &Json<'static> = &Json::Null;
 
-/// A value and where it stands.
+/// A value and its path.
 ///
-/// Each method that reads it returns `None` if the value is something else, and records the fault.
+/// Each reading method returns `None` if the value has another form, and records the fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'j, 'p> {
     value: &'j Json<'j>,
@@ -26,18 +26,17 @@ impl<'j, 'p> Node<'j, 'p> {
         Self { value, path, faults }
     }
 
-    /// Returns the value itself.
     pub fn json(self) -> &'j Json<'j> {
         self.value
     }
 
-    /// Records that something else was expected.
+    /// Records a fault: `expected` describes the right value.
     pub fn fault<T>(self, expected: impl fmt::Display) -> Option<T> {
         self.faults.add(self.path, expected);
         None
     }
 
-    /// Reads an object of these fields. Refuses other fields, and fields that are there twice.
+    /// Reads an object with these fields. Rejects unknown and duplicate fields.
     pub fn object<T>(self, fields: &[&str], read: impl FnOnce(&Object<'_, 'j, '_>) -> Option<T>) -> Option<T> {
         let Json::Object(entries) = self.value else { return self.fault("a JSON object") };
         let object = Object { entries, fields, path: self.path, faults: self.faults };
@@ -45,9 +44,9 @@ impl<'j, 'p> Node<'j, 'p> {
         read(&object)
     }
 
-    /// Reads an array of a number of elements. `expected` describes the whole: "an array of 1 to 10 seat labels".
+    /// Reads an array with a valid length. `expected` describes the whole array: "an array of 1 to 10 seat labels".
     ///
-    /// All elements are read, and each wrong one is recorded. An array of another length isn't read.
+    /// Reads all elements and records each wrong one. Doesn't read an array of another length.
     pub fn array<T>(
         self,
         lengths: RangeInclusive<usize>,
@@ -74,7 +73,7 @@ impl<'j, 'p> Node<'j, 'p> {
         }
     }
 
-    /// Reads a text that can be parsed.
+    /// Reads a text and parses it.
     pub fn parsed<T, E>(self, expected: impl fmt::Display, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         match self.value {
             Json::Text(text) => parse(text).ok().or_else(|| self.fault(expected)),
@@ -90,12 +89,12 @@ impl<'j, 'p> Node<'j, 'p> {
         }
     }
 
-    /// Reads an integer of a range. `2.0` is an integer, as in JSON Schema.
+    /// Reads an integer within a range. `2.0` is an integer, as in JSON Schema.
     pub fn whole<N: TryFrom<i64> + TryInto<i64> + Copy + fmt::Display>(self, range: RangeInclusive<N>) -> Option<N> {
         self.whole_of("", range)
     }
 
-    /// Reads an integer of a range, in a unit: "a whole number of seconds from 1 to 10".
+    /// Reads an integer within a range, with a unit for the message: "a whole number of seconds from 1 to 10".
     pub fn whole_of<N: TryFrom<i64> + TryInto<i64> + Copy + fmt::Display>(
         self,
         unit: &str,
@@ -124,22 +123,22 @@ pub struct Object<'f, 'j, 'p> {
 }
 
 impl<'j> Object<'_, 'j, '_> {
-    /// Returns `true` if the field is there, right or wrong.
+    /// Returns `true` if the object has the field, valid or not.
     pub fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
     }
 
-    /// Reads a field that has to be there.
+    /// Reads a required field.
     pub fn required<T>(&self, name: &str, read: impl FnOnce(Node<'j, '_>) -> Option<T>) -> Option<T> {
         self.read(name, self.find(name).unwrap_or(MISSING), read)
     }
 
-    /// Reads a field that may be missing. `null` isn't missing, and no reader accepts it.
+    /// Reads an optional field. `null` doesn't count as missing, and no reader accepts it.
     pub fn optional<T>(&self, name: &str, read: impl FnOnce(Node<'j, '_>) -> Option<T>) -> Option<T> {
         self.read(name, self.find(name)?, read)
     }
 
-    /// Records a fault of one field, there or not.
+    /// Records a fault of one field, present or not.
     pub fn fault<T>(&self, name: &str, expected: impl fmt::Display) -> Option<T> {
         self.faults.add(&Path::Field(self.path, name), expected);
         None
@@ -161,7 +160,7 @@ impl<'j> Object<'_, 'j, '_> {
         self.entries.iter().find(|(field, _)| field == name).map(|(_, value)| value)
     }
 
-    /// Records the fields that are unknown or doubled, in one pass.
+    /// Records unknown and duplicate fields, in one pass.
     fn refuse_others(&self) {
         let mut seen = vec![false; self.fields.len()];
         for (name, _) in self.entries {
@@ -176,7 +175,7 @@ impl<'j> Object<'_, 'j, '_> {
     }
 }
 
-/// The fields that an object may have, for a message.
+/// The allowed fields of an object, for a message.
 struct OneOf<'f>(&'f [&'f str]);
 
 impl fmt::Display for OneOf<'_> {

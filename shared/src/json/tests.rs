@@ -1,4 +1,4 @@
-//! Facts of the reader, by example and by chance.
+//! Tests of the reader, with examples and generated documents.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ fn a_reader_that_gives_up_without_a_fault_is_refused() {
     assert_eq!(faults.count(), 1);
 }
 
-/// Any JSON, with the names that an order knows among its fields.
+/// Generates any JSON, with the names of an order's fields among its names.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -190,7 +190,8 @@ proptest! {
         prop_assert_eq!(serde_json::to_value(&tree).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
     }
 
-    /// Each field is right, wrong or missing. Exactly the wrong ones, and those that are missed, are named, whatever the order.
+    /// Makes each field valid, invalid or missing. Exactly the invalid and missing fields must be reported, in any
+    /// order.
     #[test]
     fn exactly_the_wrong_fields_are_named_in_any_order(
         right in prop::collection::vec(prop::option::of(any::<bool>()), 4..=4),

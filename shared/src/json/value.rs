@@ -1,4 +1,4 @@
-//! JSON as a tree that keeps what was written: doubled fields, their order, and the kind of each number.
+//! JSON as a tree that keeps the original form: duplicate fields, the order of fields, and the kind of each number.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -10,10 +10,10 @@ use serde::{Deserializer, Serialize, Serializer};
 
 use super::MOST_VALUES;
 
-/// The mark that some editors write before a text in UTF-8.
+/// Byte order mark that some editors write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A JSON value. It borrows texts from the bytes that it was read from, where they hold no escapes.
+/// A JSON value. It borrows texts without escapes from the source bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json<'j> {
     /// `null`
@@ -26,25 +26,29 @@ pub enum Json<'j> {
     Text(Cow<'j, str>),
     /// An array.
     Array(Vec<Json<'j>>),
-    /// An object: its fields in the order in which they stand, doubled ones included.
+    /// An object: its fields in source order, including duplicates.
     Object(Vec<(Cow<'j, str>, Json<'j>)>),
 }
 
-/// A number, as far as 64 bits hold it.
+/// A number, as precise as 64 bits allow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     /// Digits without a sign.
     Unsigned(u64),
     /// Digits with a minus sign.
     Signed(i64),
-    /// Anything with a fraction or an exponent, and integers of more than 64 bits.
+    /// A number with a fraction or an exponent, or an integer of more than 64 bits.
     Float(f64),
 }
 
 impl<'j> Json<'j> {
-    /// Parses a document. The error is a phrase that can follow "expected".
+    /// Parses a document.
     ///
-    /// Nests at most 128 deep, as serde_json does, and holds at most [`MOST_VALUES`] values.
+    /// A document is nested at most 128 levels deep, as in serde_json, and holds at most [`MOST_VALUES`] values.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected form, as a phrase that can follow "expected".
     pub fn parse(bytes: &'j [u8]) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let left = Cell::new(MOST_VALUES);
@@ -55,9 +59,9 @@ impl<'j> Json<'j> {
 }
 
 impl Number {
-    /// Returns the number if it is an integer as JSON Schema defines it: `2`, `2.0` and `20e-1` are the same one.
+    /// Returns the number if it is an integer as defined by JSON Schema. `2`, `2.0` and `20e-1` are the same integer.
     pub fn whole(self) -> Option<i64> {
-        /// Up to here each integer is a number of its own in a float.
+        /// Up to this value, floats represent every integer exactly.
         const EXACT: f64 = 9_007_199_254_740_992.0;
         match self {
             Self::Unsigned(number) => i64::try_from(number).ok(),
@@ -68,7 +72,7 @@ impl Number {
     }
 }
 
-/// Reads one value, and counts it.
+/// A reader of one value, which also counts it.
 #[derive(Clone, Copy)]
 struct Seed<'c> {
     left: &'c Cell<u32>,
@@ -136,7 +140,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 }
 
-/// Reads the name of a field, borrowed where it holds no escapes.
+/// A reader of a field's name, which borrows names without escapes.
 struct Name;
 
 impl<'de> DeserializeSeed<'de> for Name {
@@ -163,7 +167,7 @@ impl<'de> Visitor<'de> for Name {
     }
 }
 
-/// Writes the value as it was read.
+/// Writes the value in its original form.
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

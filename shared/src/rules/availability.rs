@@ -1,63 +1,77 @@
-//! Availability: one slot per seat, and the rule by which slots merge.
+//! Availability: one slot per seat, and the rule for merging slots.
 //!
-//! Per slot the larger stamp wins. Merging is commutative, associative and idempotent, so it doesn't matter in which
-//! order, or how often, what happened to a seat is told.
+//! The slot with the larger stamp wins. Merging is commutative, associative and idempotent. So updates of a seat may
+//! arrive in any order and more than once.
 
 use super::time::{EpochMillis, EpochSeconds};
 
-/// What can be said of a seat, as stored. Whether a reservation has run out depends on when one looks:
-/// [`Slot::status`].
+/// Stored state of a seat. A reservation expires without a write, so use [`Slot::status`] for the state at an
+/// instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeatState {
-    /// Nobody has it.
+    /// The seat is free.
     #[default]
     Available,
-    /// Somebody has it until then.
+    /// The seat is reserved for a limited time.
     Reserved {
-        /// From this instant on it is available.
+        /// The instant from which the seat is available again.
         expires_at: EpochSeconds,
     },
-    /// Sold.
+    /// The seat is sold.
     Booked,
 }
 
-/// What a seat shows at an instant.
+/// Visible status of a seat at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeatStatus {
-    /// It can be had.
     Available,
-    /// Somebody has it for a while.
     Reserved,
-    /// It is sold.
     Booked,
 }
 
-/// A seat's state and the stamp of the write that made it so. The default is a seat never written: available, stamp 0.
+/// The state of a seat and the stamp of the write that set it.
+///
+/// The default is the slot of a seat that was never written: available, with stamp 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot {
-    /// Raised by every write of the seat. First in order, so that comparing slots compares stamps.
+    /// Stamp of the last write. Every write of the seat raises it. It is the first field, so slots are ordered by
+    /// their stamps.
     pub changed_at: EpochMillis,
-    /// What the write left behind.
+    /// State after the write.
     pub state: SeatState,
 }
 
-/// What a write, or its refusal, taught about a seat: to be merged into the cache.
+/// The slot of a seat as returned by a write or by its rejection. It is merged into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LearnedSlot {
-    /// The seat's position in the layout.
+    /// Index of the seat in the layout.
     pub position: u32,
-    /// Its slot as DynamoDB has it.
+    /// Slot in DynamoDB.
     pub slot: Slot,
 }
 
 impl Slot {
-    /// The later of two things known of one seat. Two different slots with one stamp don't occur (every write raises
-    /// it); should they, the order of the states decides, everywhere alike.
+    /// Returns the later of two slots of one seat.
+    ///
+    /// Two different slots never have the same stamp, because every write raises it. If they did, the order of the
+    /// states would decide, in the same way everywhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use boxoffice::rules::availability::{SeatState, Slot};
+    /// use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+    ///
+    /// let reserved = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at: EpochSeconds(100) } };
+    /// let booked = Slot { changed_at: EpochMillis(2), state: SeatState::Booked };
+    /// assert_eq!(reserved.merge(booked), booked);
+    /// assert_eq!(booked.merge(reserved), booked);
+    /// ```
     pub fn merge(self, other: Self) -> Self {
         self.max(other)
     }
 
-    /// The state at an instant: a reservation that has run out is an available seat.
+    /// Returns the state at an instant. A seat whose reservation has expired is available.
     pub fn status(self, now: EpochMillis) -> SeatState {
         match self.state {
             SeatState::Reserved { expires_at } if expires_at.reached(now) => SeatState::Available,
@@ -65,7 +79,7 @@ impl Slot {
         }
     }
 
-    /// What the seat shows at an instant.
+    /// Returns the visible status at an instant.
     pub fn shows(self, now: EpochMillis) -> SeatStatus {
         match self.status(now) {
             SeatState::Available => SeatStatus::Available,
@@ -74,7 +88,7 @@ impl Slot {
         }
     }
 
-    /// When its reservation ends, or has ended, if it is one.
+    /// Returns the expiry of the reservation, past or future. Returns `None` if the seat isn't reserved.
     pub fn ends_at(self) -> Option<EpochSeconds> {
         match self.state {
             SeatState::Reserved { expires_at } => Some(expires_at),
@@ -82,24 +96,26 @@ impl Slot {
         }
     }
 
-    /// Whether the seat can be had at an instant.
+    /// Returns `true` if the seat is available at an instant.
     pub fn is_available(self, now: EpochMillis) -> bool {
         self.status(now) == SeatState::Available
     }
 }
 
-/// The seconds around an instant in which no reservation among some slots ends, so that in all of them the slots show the same.
-/// (They would also be shown otherwise before, to a clock that is set back.)
+/// The validity window of a set of slots: the seconds around an instant in which no reservation expires.
+///
+/// The status of every slot is the same throughout the window. If a clock is set back to before the window, the slots
+/// are shown differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steady {
-    /// The last end that had come by then; 0 if there was none.
+    /// The latest expiry in the past, or 0 if there is none.
     pub since: EpochSeconds,
-    /// The first end still to come; the largest that a slot in the cache can have, if there is none.
+    /// The earliest expiry in the future. If there is none, the largest expiry that a slot in the cache can have.
     pub until: EpochSeconds,
 }
 
 impl Steady {
-    /// Around this instant, of reservations that end then.
+    /// Returns the window around `now` for reservations with these expiries.
     pub fn around(ends: impl Iterator<Item = EpochSeconds>, now: EpochMillis) -> Self {
         let (mut since, mut until) = (EpochSeconds(0), EpochSeconds(u64::from(u32::MAX)));
         for end in ends {
@@ -112,13 +128,13 @@ impl Steady {
         Self { since, until }
     }
 
-    /// Whether this instant is one of them.
+    /// Returns `true` if `now` is in the window.
     pub fn holds(self, now: EpochMillis) -> bool {
         self.since.reached(now) && !self.until.reached(now)
     }
 }
 
-/// Merges what is newly known into what was known, slot by slot. Slots beyond the shorter of the two stay as they are.
+/// Merges new slots into known slots, index by index. Extra slots of the longer slice stay as they are.
 pub fn merge(known: &mut [Slot], news: &[Slot]) {
     for (slot, new) in known.iter_mut().zip(news) {
         *slot = slot.merge(*new);
@@ -136,7 +152,7 @@ mod tests {
             (0..50u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
             Just(SeatState::Booked),
         ];
-        // Few stamps, so that equal ones are common.
+        // Few stamps, so that equal stamps are common.
         (0..6u64, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis(at), state })
     }
 
@@ -170,7 +186,7 @@ mod tests {
 
         #[test]
         fn steady_is_as_long_as_each_slot_shows_what_it_did_and_no_longer(hall in hall(), at in 0..60_u64, then in 0..60_u64) {
-            // To the millisecond before, at and after each second.
+            // One millisecond before, at and after each second.
             for (at, then) in [0, 1, 999].into_iter().flat_map(|ms| [(at * 1_000 + ms, then * 1_000), (at * 1_000, then * 1_000 + ms)]) {
                 let (at, then) = (EpochMillis(at), EpochMillis(then));
                 let same = hall.iter().all(|slot| slot.status(at) == slot.status(then));

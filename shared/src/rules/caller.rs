@@ -1,4 +1,4 @@
-//! Who is calling, as far as it was proven, and what belongs to them.
+//! The caller of a request and the ownership of reservations and bookings.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -10,29 +10,30 @@ use uuid::{Uuid, uuid};
 
 use super::time::EpochMillis;
 
-/// Namespace of the owners' name-based UUIDs. Made once at random; changing it takes everything from everybody.
+/// Namespace of the owners' name-based UUIDs, generated once at random. If it changes, all callers lose access to
+/// their reservations and bookings.
 const OWNER: Uuid = uuid!("3b0f6d0e-9a3c-4c58-8f0b-5f5f0f3c2d11");
 
-/// Namespace of the addresses' name-based UUIDs. Made once at random.
+/// Namespace of the addresses' name-based UUIDs, generated once at random.
 const ADDRESS: Uuid = uuid!("af29c103-f78f-4216-8bdd-e88a8c606acc");
 
-/// Who is calling, as far as it was proven: what different callers have never meets.
+/// The proven identity of a caller. Different callers never share reservations, bookings or keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody proved anything.
+    /// No identity was proven.
     Anonymous,
-    /// The subject (`sub`) that the API's authorizer vouches for.
+    /// Subject (`sub`) that the API's authorizer verified.
     Subject(String),
 }
 
-/// Whose a reservation or a booking is, as it is stored: made of the subject, and doesn't tell it.
+/// Owner of a reservation or a booking, as stored: a hash of the subject, which doesn't reveal it.
 ///
-/// What an anonymous caller makes has no owner: it is theirs who know its id.
+/// Reservations and bookings of anonymous callers have no owner. Everyone who knows their id can use them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(pub Uuid);
 
 impl Caller {
-    /// Two parts, so that no subject can spell the anonymous caller.
+    /// Returns the caller as two parts, so that no subject equals the anonymous caller.
     pub(super) fn parts(&self) -> [&[u8]; 2] {
         match self {
             Self::Anonymous => [b"anonymous", b""],
@@ -40,7 +41,7 @@ impl Caller {
         }
     }
 
-    /// Who will own what this caller makes.
+    /// Returns the owner of everything that this caller creates.
     pub fn owner(&self) -> Option<Owner> {
         match self {
             Self::Anonymous => None,
@@ -48,9 +49,9 @@ impl Caller {
         }
     }
 
-    /// Whose budget the caller's requests draw on: their own, or that of the address they come from. Doesn't tell either.
+    /// Returns the owner of the rate-limit budget: a hash of the subject, or else of the address.
     ///
-    /// An IPv6 address counts by its first 64 bits, which is what one household or server is given.
+    /// An IPv6 address counts by its first 64 bits, which one household or server usually gets.
     pub fn budget(&self, address: IpAddr) -> Uuid {
         let of = |bytes: &[u8]| Uuid::new_v5(&ADDRESS, bytes);
         match (self.owner(), address.to_canonical()) {
@@ -61,14 +62,14 @@ impl Caller {
     }
 }
 
-/// The key by which log lines name callers. `Debug` keeps it out of logs.
+/// Key for the pseudonyms of callers in log lines. `Debug` hides it from logs.
 ///
-/// It is a hash that has taken the key in, so that each request begins from there.
+/// It stores the hash state after the key, so that a request doesn't have to hash the key again.
 #[derive(Clone)]
 pub struct LogKey(SipHasher24);
 
 impl LogKey {
-    /// Makes a key of a secret of any length.
+    /// Creates a key from a secret of any length.
     pub fn new(secret: &[u8]) -> Self {
         let mut key = [0; 16];
         key.iter_mut().zip(Sha256::digest(secret)).for_each(|(byte, digest)| *byte = digest);
@@ -85,11 +86,12 @@ impl fmt::Debug for LogKey {
 const MILLIS_A_DAY: u64 = 86_400_000;
 
 impl Caller {
-    /// Returns a name for the caller's log lines: 16 hexadecimal digits, the same ones for a day (UTC), others on the next.
+    /// Returns the caller's pseudonym for log lines: 16 hexadecimal digits that change daily (UTC).
     ///
-    /// It is SipHash-2-4, a keyed hash for short inputs, of the day and of the subject, or else the address as budgets count it.
-    /// Without the key it says nothing about the caller. With the key, a guessed subject or address can be confirmed. An HMAC
-    /// with SHA-256 says no more, and takes a twentieth of all instructions of a request for seats.
+    /// It is SipHash-2-4, a keyed hash for short inputs, of the day and the subject, or else the address as budgets
+    /// count it. Without the key it reveals nothing about the caller. With the key, a guessed subject or address can
+    /// be confirmed. An HMAC with SHA-256 protects no better, and takes a twentieth of all instructions of a request
+    /// for seats.
     pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
         let mut hash = key.0;
         hash.write(&(now.0 / MILLIS_A_DAY).to_be_bytes());
@@ -111,8 +113,8 @@ impl Caller {
     }
 }
 
-/// Whether something that belongs to `owner` may be seen and used by `by`: by its owner, and if it has none by everybody
-/// who knows its id.
+/// Returns `true` if `by` may see and use something of `owner`: either `by` is the owner, or there is no owner and
+/// knowing the id is enough.
 pub fn is_theirs(owner: Option<Owner>, by: Option<Owner>) -> bool {
     owner.is_none() || owner == by
 }

@@ -1,4 +1,5 @@
-//! Details of a layout: optional facts for those who draw a hall or keep records of it. No rule of selling depends on them.
+//! Optional details of a layout, for clients that draw a hall or keep records. No rule for selling seats depends on
+//! them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -6,27 +7,27 @@ use super::layout::MAX_NAME;
 use super::plan::{InvalidPlan, MAX_COORDINATE, MAX_PART_NAME, Plan, Point};
 use super::text;
 
-/// Languages in which one name may be given.
+/// Maximum number of languages of one name.
 pub const MAX_LANGUAGES: usize = 20;
-/// Characters of a seat's number.
+/// Maximum number of characters of a seat's number.
 pub const MAX_NUMBER: usize = 16;
-/// Characters of a note.
+/// Maximum number of characters of a note.
 pub const MAX_NOTE: usize = 200;
-/// Characters of an external id.
+/// Maximum number of characters of an external id.
 pub const MAX_EXTERNAL_ID: usize = 64;
-/// Characters of a row's kind.
+/// Maximum number of characters of a row's kind.
 pub const MAX_KIND: usize = 32;
-/// Bytes of one `extra`, as JSON without blanks.
+/// Maximum size of one `extra` in bytes, as JSON without white space.
 pub const MAX_EXTRA: usize = 2_048;
-/// Points of one line of an outline.
+/// Number of points of one line of an outline.
 pub const OUTLINE_POINTS: std::ops::RangeInclusive<usize> = 3..=200;
-/// Lines of one outline.
+/// Maximum number of lines of one outline.
 pub const MAX_OUTLINES: usize = 20;
 
-/// A name in other languages, by language tag.
+/// Translations of a name, by language tag.
 pub type Names = BTreeMap<String, String>;
 
-/// A JSON object of the operator's own, as compact text. It is stored and returned as it is.
+/// A JSON object with the operator's own data, as compact text. It is stored and returned unchanged.
 #[derive(Clone, Debug)]
 pub struct Extra(String);
 
@@ -34,74 +35,59 @@ pub struct Extra(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outline(pub Vec<Vec<Point>>);
 
-/// The stage, as it is drawn.
+/// Appearance of the stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stage {
-    /// Text to write on it.
     pub label: Option<String>,
-    /// Its shape.
     pub outline: Option<Outline>,
 }
 
-/// Details of a section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SectionDetails {
-    /// Text to write on the map in place of its name.
+    /// Text on the map in place of the name.
     pub label: Option<String>,
-    /// Its name in other languages.
     pub names: Names,
-    /// Its shape.
     pub outline: Option<Outline>,
-    /// The operator's own.
     pub extra: Option<Extra>,
 }
 
-/// Details of a category.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CategoryDetails {
-    /// Its name in other languages.
     pub names: Names,
-    /// The operator's own.
     pub extra: Option<Extra>,
 }
 
-/// Details of a seat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SeatDetails {
-    /// The number to write on it, where that isn't [`default_number`].
+    /// Number on the seat, if it differs from [`default_number`].
     pub number: Option<String>,
-    /// A remark for buyers.
+    /// Remark for buyers.
     pub note: Option<String>,
-    /// Something stands in its view.
+    /// `true` if something blocks part of the view.
     pub restricted_view: bool,
-    /// Its id in another system. No other seat of the layout has it.
+    /// Id in another system, unique within the layout.
     pub external_id: Option<String>,
-    /// The operator's own.
     pub extra: Option<Extra>,
 }
 
-/// All details of a layout. Parts are named by their index in the [`Plan`], seats by their position. Parts without details have
-/// no entry.
+/// All details of a layout. Parts are referred to by their index in the [`Plan`], seats by their index in the layout.
+/// Parts without details have no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
-    /// The theater's name in other languages.
+    /// Translations of the theater's name.
     pub names: Names,
-    /// The operator's own, of the theater.
+    /// Operator's own data about the theater.
     pub extra: Option<Extra>,
-    /// The stage.
     pub stage: Option<Stage>,
-    /// Of sections.
     pub sections: BTreeMap<u16, SectionDetails>,
-    /// Kinds of rows.
+    /// Kinds of rows, by row.
     pub kinds: BTreeMap<u16, String>,
-    /// Of categories.
     pub categories: BTreeMap<u16, CategoryDetails>,
-    /// Of seats.
     pub seats: BTreeMap<u32, SeatDetails>,
 }
 
 impl PartialEq for Extra {
-    /// Compares by meaning: clients that read and write JSON may reorder fields.
+    /// Compares by meaning, because JSON clients may reorder fields.
     fn eq(&self, other: &Self) -> bool {
         let read = |extra: &Self| serde_json::from_str::<serde_json::Value>(&extra.0).ok();
         self.0 == other.0 || (read(self).is_some() && read(self) == read(other))
@@ -111,22 +97,22 @@ impl PartialEq for Extra {
 impl Eq for Extra {}
 
 impl Extra {
-    /// Phrase for what an `extra` has to be.
+    /// Format of an `extra`, for messages.
     pub const EXPECTED: &'static str = "a JSON object of at most 2048 bytes";
 
-    /// Takes the compact text of a JSON object. `None` if it is none, or too large.
+    /// Wraps the compact text of a JSON object. Returns `None` if the text is something else or too large.
     pub fn of(text: String) -> Option<Self> {
         let fits = text.len() <= MAX_EXTRA && text.starts_with('{');
         (fits && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()).then_some(Self(text))
     }
 
-    /// Returns the object as JSON text.
     pub fn as_json(&self) -> &str {
         &self.0
     }
 }
 
-/// Returns the number of a seat that has none of its own: the digits at the end of its label, or the label if there are none.
+/// Returns the number of a seat that defines none: the digits at the end of its label, or the whole label if it
+/// doesn't end in digits.
 pub fn default_number(label: &str) -> &str {
     let digits = label.len() - label.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     if digits == 0 { label } else { &label[label.len() - digits..] }
@@ -142,20 +128,20 @@ pub fn is_language_tag(tag: &str) -> bool {
         && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_alphanumeric()))
 }
 
-/// Returns `true` if a text can be the kind of a row: a word such as `table`, `box`, `bench` or `standing`.
+/// Returns `true` if a text is a valid kind of a row: a word such as `table`, `box`, `bench` or `standing`.
 pub fn is_kind(kind: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"_-".contains(&c);
     (1..=MAX_KIND).contains(&kind.len()) && kind.bytes().all(allowed)
 }
 
-/// Returns `true` if a text can be an external id: visible characters and blanks between them, in whatever form of Unicode.
+/// Returns `true` if a text is a valid external id: visible characters with inner spaces, in any Unicode form.
 pub fn is_external_id(id: &str) -> bool {
     (1..=MAX_EXTERNAL_ID).contains(&id.chars().count())
         && id.trim().len() == id.len()
         && !id.chars().any(text::is_hidden)
 }
 
-/// Returns `true` if an outline has as many lines and points as it may, within the bounds of coordinates.
+/// Returns `true` if an outline has valid numbers of lines and points, within the bounds of coordinates.
 pub fn is_outline(outline: &Outline) -> bool {
     let within = |c: i32| c.unsigned_abs() <= MAX_COORDINATE.unsigned_abs();
     let line = |line: &Vec<Point>| {
@@ -165,8 +151,8 @@ pub fn is_outline(outline: &Outline) -> bool {
 }
 
 impl Details {
-    /// Checks every detail, and that it belongs to a part of the plan. The readers of documents check the same. This covers
-    /// layouts that are made in another way.
+    /// Checks every detail, and that its part exists in the seating plan. The readers of JSON layouts check the same.
+    /// This check covers layouts from other sources.
     pub(super) fn check(&self, plan: &Plan) -> Result<(), InvalidPlan> {
         let checks = [
             ("names", names(&self.names, MAX_NAME)),

@@ -1,30 +1,56 @@
-//! Idempotency keys: a caller's own words that make a request repeatable, turned into the id that is written.
+//! Idempotency keys. A caller's key makes a request repeatable: the id to write is derived from the key.
 
 use uuid::{Builder, Uuid, uuid};
 
 use super::caller::Caller;
 use super::names::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
 
-/// Namespaces of the name-based UUIDs. Made once at random; changing one forgets every key given so far.
+/// Namespaces of the name-based UUIDs, generated once at random. A changed namespace invalidates all earlier keys.
 const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
 const RESERVATION: Uuid = uuid!("a7a2d5c5-95b7-4d21-8a57-6d4b1b7f3c90");
 const EXTENSION: Uuid = uuid!("e4f6a2d1-0c5b-4b6a-9a6e-2f1d7c8b9a40");
 const WISH: Uuid = uuid!("5d2c1f7e-8b3a-4e0d-b6c4-91f0a7e3d528");
 
-/// The value of an `Idempotency-Key` header: 16 to 255 visible ASCII characters, quoted or bare.
+/// The value of an `Idempotency-Key` header: 16 to 255 visible ASCII characters, with or without quotes.
 ///
-/// The draft standard (draft-ietf-httpapi-idempotency-key-header) has it quoted, and most clients send it bare. Both mean
-/// the same key. Short keys are refused because keys of callers who aren't signed in share one space. A key holds no quote,
-/// and a bare key no comma: API Gateway joins two headers by a comma, and it couldn't be known which one is meant.
+/// The draft standard (draft-ietf-httpapi-idempotency-key-header) requires quotes, and most clients send none. Both
+/// forms are the same key.
+///
+/// Short keys are rejected, because callers who aren't signed in share one key space. A key holds no quotes, and a
+/// key without quotes holds no commas. API Gateway joins two headers with a comma, so a comma could mean two
+/// different keys.
+///
+/// # Examples
+///
+/// ```
+/// use boxoffice::rules::caller::Caller;
+/// use boxoffice::rules::idempotency::{IdempotencyKey, booking_id};
+/// use boxoffice::rules::names::TheaterId;
+///
+/// let theater = TheaterId::parse("opera")?;
+/// let bare = IdempotencyKey::parse("order-0000000042")?;
+/// let quoted = IdempotencyKey::parse("\"order-0000000042\"")?;
+/// assert_eq!(bare, quoted);
+///
+/// // A repeated request gets the same id. Another caller gets another id for the same key.
+/// let (ann, bob) = (Caller::Subject("ann".to_owned()), Caller::Subject("bob".to_owned()));
+/// assert_eq!(booking_id(&theater, &ann, &bare), booking_id(&theater, &ann, &quoted));
+/// assert_ne!(booking_id(&theater, &ann, &bare), booking_id(&theater, &bob, &bare));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// What a key looks like.
+    /// Format of a key, for messages.
     pub const EXPECTED: &'static str =
         "16 to 255 visible ASCII characters, in quotes, or without quotes and commas, in one header";
 
-    /// Reads a header's value.
+    /// Parses the value of the header.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected format if the value isn't a key.
     pub fn parse(value: &str) -> Result<Self, InvalidName> {
         let value = value.trim();
         let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -38,14 +64,16 @@ impl IdempotencyKey {
     }
 }
 
-/// The booking that this key of this caller means in this theater. The seats are no part of it: the same key for other
-/// seats has to be recognised, and refused.
+/// Returns the id of the booking for a key, a caller and a theater.
+///
+/// The seats aren't part of it. A request with the same key and other seats must be recognized and rejected.
 pub fn booking_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
     let [kind, subject] = caller.parts();
     BookingId(name_based(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
-/// The reservation that this key of this caller means for these seats, in whatever order they were named.
+/// Returns the id of the reservation for a key, a caller, a theater and a set of seats. The order of the seats
+/// doesn't matter.
 pub fn reservation_id<'a>(
     theater: &TheaterId,
     caller: &Caller,
@@ -59,24 +87,26 @@ pub fn reservation_id<'a>(
     ReservationId(name_based(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
 }
 
-/// The extension of a reservation that this key of this caller means.
+/// Returns the id of an extension of a reservation, for a key and a caller.
 pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, reservation: ReservationId) -> Uuid {
     let [kind, subject] = caller.parts();
     let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.0.as_bytes()];
     name_based(&EXTENSION, parts)
 }
 
-/// The wish (so many seats, the best) that this key of this caller means. What is wished for is no part of it: the same key
-/// for another wish has to be recognised, and refused.
+/// Returns the id of a seat preference (a number of best available seats) for a key and a caller.
+///
+/// The preference itself isn't part of it. A request with the same key and another preference must be recognized and
+/// rejected.
 pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> Uuid {
     let [kind, subject] = caller.parts();
     name_based(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
 }
 
-/// Makes a UUID of version 8 of length-prefixed parts, so that no two lists of parts give the same.
+/// Builds a UUID of version 8 from length-prefixed parts, so that different lists of parts give different UUIDs.
 ///
-/// The digits are those of a name-based UUID (version 5). The version keeps them apart from every id that a caller may
-/// make up.
+/// The other digits are those of a name-based UUID (version 5). Version 8 keeps the ids apart from all ids that
+/// callers can choose.
 fn name_based<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
     let mut name = Vec::with_capacity(256);
     for part in parts {

@@ -1,29 +1,29 @@
-//! All labels of a layout in one text, from which those of any seats are copied without a decision for each.
+//! All labels of a layout in one text. The labels of any subset of seats are copied from it without a branch per
+//! seat.
 
 use super::names::SeatLabel;
 
-/// Bytes that surround a label: `\"` before, `\",` behind.
+/// Bytes around a label: `\"` before it and `\",` after it.
 const AROUND: usize = 5;
-/// Sizes of the pieces that are copied, each known to the compiler so that copying one is a few instructions without a loop. The
-/// smallest holds the labels of most halls, the largest any label.
+/// Sizes of the copied pieces. The compiler knows each size, so that a copy is a few instructions without a loop. The
+/// smallest size fits the labels of most halls, the largest fits any label.
 const SHORT: usize = 16;
 const MIDDLING: usize = 24;
 const LONG: usize = SeatLabel::MAX + AROUND;
 
-/// Labels as the items of a JSON list that is itself within a JSON text: `\"A1\",\"A2\",`. No label has a character that
-/// would have to be escaped.
+/// Labels as items of a JSON list inside a JSON text: `\"A1\",\"A2\",`. No label has a character that needs escaping.
 #[derive(Debug)]
 pub struct Labels {
-    /// The items, and after the last as many bytes as make it a whole piece.
+    /// The items, padded so that a copy of a whole piece from the last item stays in bounds.
     text: Vec<u8>,
-    /// Where each begins, and where the last ends.
+    /// Start of each item, and the end of the last one.
     starts: Vec<u32>,
-    /// Bytes of the longest item.
+    /// Length of the longest item in bytes.
     longest: usize,
 }
 
 impl Labels {
-    /// Writes them, once.
+    /// Builds the text of all labels.
     pub(super) fn of(seats: &[SeatLabel]) -> Self {
         let mut text = Vec::new();
         let mut starts = vec![0];
@@ -38,15 +38,15 @@ impl Labels {
         Self { text, starts, longest }
     }
 
-    /// The most bytes that [`Labels::write`] needs, on its way too.
+    /// Returns the maximum number of bytes that [`Labels::write`] needs, including temporary ones.
     pub fn most(&self) -> usize {
         self.text.len()
     }
 
-    /// Appends the items of those seats, in layout order, that are wanted; no comma after the last.
+    /// Appends the items of the wanted seats, in layout order, without a comma after the last one.
     ///
-    /// Each is written, and the next one over it unless it is wanted: in a hall half sold nobody can foresee which are, and a
-    /// wrong guess costs a processor more than the copy.
+    /// Copies every label and advances only past wanted ones. In a half-sold hall a branch per seat is unpredictable,
+    /// and a misprediction costs more than the copy.
     pub fn write(&self, wanted: impl IntoIterator<Item = bool>, out: &mut Vec<u8>) {
         if self.longest <= SHORT {
             self.write_by::<SHORT>(wanted, out);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Labels of at most so many characters: short, middling or long ones.
+    /// Generates labels of at most 11, 19 or 36 characters, for all three piece sizes.
     fn seats() -> impl Strategy<Value = Vec<(String, bool)>> {
         prop_oneof![Just(11), Just(19), Just(36)].prop_flat_map(|most| {
             let label = proptest::string::string_regex(&format!("[A-Za-z0-9_-]{{1,{most}}}")).unwrap();

@@ -1,5 +1,5 @@
-//! A theater's layout: its name, its seats in order, and where they are. A seat's position in the order is its slot in the
-//! cache.
+//! Layout of a theater: its name, and its seats with their order and places. The index of a seat in that order is
+//! also its slot in the cache.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -11,20 +11,33 @@ use super::names::{SeatLabel, TheaterId};
 use super::plan::{InvalidPlan, Plan};
 use super::text;
 
-/// Most seats that one theater may have.
+/// Maximum number of seats of a theater.
 pub const MAX_SEATS: usize = 20_000;
 
-/// Most characters that a theater's name may have.
+/// Maximum number of characters of a theater's name.
 pub const MAX_NAME: usize = 200;
 
-/// One theater's seats. Always has between 1 and [`MAX_SEATS`] of them, no label twice.
+/// The seats of one theater: between 1 and [`MAX_SEATS`] seats with different labels.
+///
+/// # Examples
+///
+/// ```
+/// use boxoffice::rules::layout::Layout;
+/// use boxoffice::rules::names::{SeatLabel, TheaterId};
+///
+/// let seats = ["A1", "A2", "B1"].iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
+/// let layout = Layout::new(TheaterId::parse("opera")?, "Opera".to_owned(), 1, seats)?;
+/// assert_eq!(layout.position("A2"), Some(1));
+/// assert_eq!(layout.position("C1"), None);
+/// assert_eq!(layout.plan().rows().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Layout {
-    /// Which theater.
     pub theater: TheaterId,
-    /// The name to show.
+    /// Name to show to buyers.
     pub name: String,
-    /// Raised by every change; positions mean nothing between versions.
+    /// Version of the layout. Every change raises it. Seat indexes are valid only within one version.
     pub version: u64,
     seats: Vec<SeatLabel>,
     positions: HashMap<SeatLabel, u32>,
@@ -35,7 +48,7 @@ pub struct Layout {
 }
 
 impl PartialEq for Layout {
-    /// By what it says, not by what was found out from that.
+    /// Compares the content, not the values derived from it.
     fn eq(&self, other: &Self) -> bool {
         let Self { theater, name, version, seats, positions: _, plan, details, neighbours: _, labels: _ } = self;
         (theater, name, version, seats, plan, details)
@@ -45,40 +58,49 @@ impl PartialEq for Layout {
 
 impl Eq for Layout {}
 
-/// Why a list of seats is no layout.
+/// Reason why a list of seats isn't a valid layout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLayout {
-    /// Too few or too many.
+    /// The number of seats is out of range.
     #[error("expected 1 to {MAX_SEATS} seats, got {0}")]
     Count(usize),
-    /// A label stands twice.
+    /// Two seats have the same label.
     #[error("seat {0} is there twice")]
     Twice(SeatLabel),
-    /// A name that can't be shown.
+    /// The name is too long, empty, or has hidden characters.
     #[error("expected a name of 1 to {MAX_NAME} visible characters")]
     Name,
-    /// A detail that is out of bounds, or of a part that isn't there.
+    /// A detail is out of bounds or refers to a part that doesn't exist.
     #[error(transparent)]
     Details(#[from] InvalidPlan),
-    /// A plan of another number of seats.
+    /// The seating plan has a different number of seats.
     #[error("expected a plan of {seats} seats, got one of {places}")]
     Plan {
-        /// Seats of the layout.
+        /// Number of seats in the layout.
         seats: usize,
-        /// Places of the plan.
+        /// Number of places in the seating plan.
         places: usize,
     },
 }
 
 impl Layout {
-    /// Makes a layout of a mere list of seats, in the order in which they are to be shown; its plan is [`Plan::of_list`].
+    /// Creates a layout from a plain list of seats, in display order. Its seating plan is [`Plan::of_list`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name, the number of seats or a label is invalid.
     pub fn new(theater: TheaterId, name: String, version: u64, seats: Vec<SeatLabel>) -> Result<Self, InvalidLayout> {
-        // Too many are refused before a plan is made of them.
+        // Only the first MAX_SEATS seats are placed. `with_plan` rejects longer lists.
         let plan = Plan::of_list(seats.get(..MAX_SEATS).unwrap_or(&seats));
         Self::with_plan(theater, name, version, seats, plan)
     }
 
-    /// Makes a layout of seats in the order in which they are to be shown, with their places in the same order.
+    /// Creates a layout from seats in display order, and their places in the same order.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name, the number of seats or a label is invalid, or if the seating plan has a
+    /// different number of seats.
     pub fn with_plan(
         theater: TheaterId,
         name: String,
@@ -115,6 +137,10 @@ impl Layout {
     }
 
     /// Adds details to the layout.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a detail is out of bounds or refers to a part that the layout doesn't have.
     pub fn with_details(self, details: Details) -> Result<Self, InvalidLayout> {
         details.check(&self.plan)?;
         Ok(Self { details, ..self })
@@ -125,32 +151,32 @@ impl Layout {
         &self.details
     }
 
-    /// Who sits next to whom: found out when it is first asked for, which most instances never are.
+    /// Returns which seats are next to each other. Computed on the first call, because most instances never need it.
     pub fn neighbours(&self) -> &Neighbours {
         self.neighbours.get_or_init(|| Neighbours::of(&self.plan))
     }
 
-    /// The labels as they are answered: written when they are first asked for.
+    /// Returns the labels in their response format. Written on the first call.
     pub fn labels(&self) -> &Labels {
         self.labels.get_or_init(|| Labels::of(&self.seats))
     }
 
-    /// Where the seats are.
+    /// Returns the seating plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The labels in order.
+    /// Returns the labels in display order.
     pub fn seats(&self) -> &[SeatLabel] {
         &self.seats
     }
 
-    /// Where a seat stands, counted from 0.
+    /// Returns the index of a seat, counted from 0.
     pub fn position(&self, label: &str) -> Option<u32> {
         self.positions.get(label).copied()
     }
 
-    /// The seats of this layout that `next` no longer has, in order.
+    /// Returns the seats of this layout that `next` doesn't have, in order.
     pub fn dropped_by(&self, next: &Layout) -> Vec<&SeatLabel> {
         let kept: HashSet<_> = next.seats.iter().collect();
         self.seats.iter().filter(|seat| !kept.contains(seat)).collect()

@@ -1,4 +1,4 @@
-//! What a seat, a layout and availability *are*. Pure: nothing here knows AWS, Redis, HTTP or the time of day.
+//! Domain rules for seats, layouts and availability. Pure code without AWS, Redis, HTTP or the time of day.
 
 pub mod availability;
 pub mod best_available;

@@ -1,26 +1,31 @@
-//! Names and ids that can only be made by parsing, so that inside the program they can't be wrong.
+//! Names and ids. They are created only by parsing, so they are always valid inside the program.
 
 use std::fmt;
 
 use uuid::Uuid;
 
-/// A value from outside that isn't what it has to be; says what was expected.
+/// An input value with the wrong format, and the expected format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct InvalidName {
-    /// The expected value, as a phrase: "1 to 64 of A-Z a-z 0-9 . _ : -".
+    /// Expected format as a phrase: "1 to 64 of A-Z a-z 0-9 . _ : -".
     pub expected: &'static str,
 }
 
-/// A theater's id: 1 to 64 of `A-Z a-z 0-9 . _ : -`, but not `.` or `..`, which mean something else in a URL's path.
+/// Id of a theater: 1 to 64 of `A-Z a-z 0-9 . _ : -`, but not `.` or `..`, which have a special meaning in a URL's
+/// path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TheaterId(String);
 
 impl TheaterId {
-    /// What a theater id looks like.
+    /// Format of a theater id, for messages.
     pub const EXPECTED: &'static str = "1 to 64 of A-Z a-z 0-9 . _ : -, and not . or ..";
 
-    /// Reads a theater id.
+    /// Parses a theater id.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected format if the text isn't a theater id.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._:-".contains(&c);
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
@@ -30,7 +35,6 @@ impl TheaterId {
         }
     }
 
-    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -42,17 +46,21 @@ impl fmt::Display for TheaterId {
     }
 }
 
-/// A seat's label within its theater: 1 to 36 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`.
+/// Label of a seat, unique within its theater: 1 to 36 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatLabel(String);
 
 impl SeatLabel {
-    /// Characters that a label may have at most: as many as a UUID has.
+    /// Maximum number of characters: the length of a UUID.
     pub const MAX: usize = 36;
-    /// What a seat label looks like.
+    /// Format of a seat label, for messages.
     pub const EXPECTED: &'static str = "a seat label of 1 to 36 of A-Z a-z 0-9 . _ -";
 
-    /// Reads a seat label.
+    /// Parses a seat label.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected format if the text isn't a seat label.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
         if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
@@ -62,7 +70,6 @@ impl SeatLabel {
         }
     }
 
-    /// The label as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -80,23 +87,25 @@ impl fmt::Display for SeatLabel {
     }
 }
 
-/// Returns `true` if a text is a step in a URL's path (RFC 3986, 5.2.4): clients resolve it, so it never gets here as it was sent.
+/// Returns `true` if a text is a dot segment of a URL's path (RFC 3986, 5.2.4). Clients resolve dot segments before
+/// they send a URL, so such an id would never arrive.
 fn is_dots(text: &str) -> bool {
     text == "." || text == ".."
 }
 
-/// What a caller's id looks like. Nil is refused: it is what a client sends that forgot to make one.
+/// Format of ids that callers choose. The nil UUID is rejected, because clients send it when they forget to create an
+/// id.
 const EXPECTED_UUID: &str = "a UUID (not nil)";
 
-/// Returns whether an id has version 8: the server made it, at random or from an `Idempotency-Key`.
+/// Returns `true` if an id has version 8, so the server generated it, at random or from an `Idempotency-Key`.
 ///
-/// A caller can't make a booking or a reservation under such an id of their own. So no caller can occupy the id that
-/// the key of another would lead to.
+/// Callers can't choose such an id for a booking or a reservation. So a caller can't occupy the id that belongs to
+/// another caller's key.
 pub(crate) fn is_made_here(id: Uuid) -> bool {
     id.get_version_num() == 8
 }
 
-/// Reads a UUID in any of its usual notations.
+/// Parses a UUID in any of its usual notations.
 pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidName> {
     match Uuid::try_parse(text) {
         Ok(uuid) if !uuid.is_nil() => Ok(uuid),
@@ -104,12 +113,16 @@ pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidName> {
     }
 }
 
-/// Names a reservation, and is the right to book its seats: whoever knows it may. `Debug` keeps it out of logs.
+/// Id of a reservation, and the right to book its seats for everyone who knows it. `Debug` hides it from logs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReservationId(pub Uuid);
 
 impl ReservationId {
-    /// Reads a UUID in any of its usual notations.
+    /// Parses a UUID in any of its usual notations.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected format if the text isn't a UUID or is the nil UUID.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         parse_uuid(text).map(Self)
     }
@@ -127,12 +140,16 @@ impl fmt::Display for ReservationId {
     }
 }
 
-/// Names a booking within its theater; the key under which a repeated request is recognised.
+/// Id of a booking, unique within its theater. A repeated request is recognized by this id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BookingId(pub Uuid);
 
 impl BookingId {
-    /// Reads a UUID in any of its usual notations.
+    /// Parses a UUID in any of its usual notations.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected format if the text isn't a UUID or is the nil UUID.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         parse_uuid(text).map(Self)
     }

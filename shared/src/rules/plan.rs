@@ -1,72 +1,72 @@
-//! A hall's plan: where each seat is, in which section and row, what it costs and who it suits.
+//! Seating plan of a hall: the place, section, row, price and accessibility of each seat.
 //!
-//! A [`Layout`](super::layout::Layout) has one place for each of its seats, in its order. Points are whole numbers in a
-//! unit of the maker's own (the defaults are centimetres), x to the right and y away from the stage as the audience sees it.
+//! A [`Layout`](super::layout::Layout) has one place for each of its seats, in the same order. Coordinates are
+//! integers in the author's own unit (the defaults are in centimeters). Seen from the audience, x grows to the right
+//! and y grows away from the stage.
 
 use std::collections::HashSet;
 
 use super::names::SeatLabel;
 use super::text;
 
-/// Most sections that a plan may have.
+/// Maximum number of sections of a seating plan.
 pub const MAX_SECTIONS: usize = 500;
-/// Most categories that a plan may have.
+/// Maximum number of categories of a seating plan.
 pub const MAX_CATEGORIES: usize = 100;
-/// Most characters that the name of a section, a row or a category may have.
+/// Maximum number of characters of the name of a section, row or category.
 pub const MAX_PART_NAME: usize = 64;
-/// The largest coordinate, to either side of 0.
+/// Largest absolute value of a coordinate.
 pub const MAX_COORDINATE: i32 = 1_000_000;
-/// The highest price, in minor units of its currency.
+/// Highest price, in minor units of its currency.
 pub const MAX_PRICE: u64 = 1_000_000_000;
 
-/// From one seat to the next, where a plan doesn't say.
+/// Default distance between neighboring seats.
 pub const SEAT_PITCH: i32 = 50;
-/// From one row to the next, where a plan doesn't say.
+/// Default distance between rows.
 pub const ROW_PITCH: i32 = 90;
 
 /// A point in the hall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Point {
-    /// To the right, as the audience sees it.
+    /// Distance to the right, seen from the audience.
     pub x: i32,
-    /// Away from the stage.
+    /// Distance away from the stage.
     pub y: i32,
 }
 
 /// A row of a section. Seats are neighbours only within their row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// What it is called; may be empty.
+    /// Name of the row. May be empty.
     pub name: String,
-    /// Its section, as an index into [`Plan::sections`].
+    /// Section, as an index into [`Plan::sections`].
     pub section: u16,
 }
 
-/// What seats are sold as.
+/// A price category of seats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Category {
-    /// What it is called.
     pub name: String,
-    /// The price of one seat in minor units of `currency` (cents, say).
+    /// Price of one seat in minor units of `currency`, for example cents.
     pub price: u64,
-    /// ISO 4217, three letters.
+    /// Currency code of ISO 4217, three letters.
     pub currency: String,
 }
 
-/// One seat's place.
+/// Place of one seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Its row, as an index into [`Plan::rows`].
+    /// Row, as an index into [`Plan::rows`].
     pub row: u16,
-    /// Where it is.
     pub point: Point,
-    /// Its category, as an index into [`Plan::categories`]; `None` has no price.
+    /// Category, as an index into [`Plan::categories`]. A seat without one has no price.
     pub category: Option<u16>,
-    /// Whether somebody in a wheelchair can take it.
+    /// `true` if the seat is suitable for a person in a wheelchair.
     pub accessible: bool,
 }
 
-/// Where the seats of a layout are. Only made by [`Plan::new`], so every index in it leads somewhere.
+/// Places of the seats of a layout. Created only with [`Plan::new`] or [`Plan::of_list`], so every index in it is
+/// valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     focal_point: Point,
@@ -76,18 +76,21 @@ pub struct Plan {
     places: Vec<Place>,
 }
 
-/// Why parts make no plan. Paths are those of the parts, such as `rows[3]`.
+/// Reason why a seating plan is invalid. The part is a path such as `rows[3]`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{part}: expected {expected}")]
 pub struct InvalidPlan {
-    /// Which part.
     pub part: String,
-    /// What would have been right.
+    /// Expected value.
     pub expected: String,
 }
 
 impl Plan {
-    /// Puts a plan together; `places` in the order of the layout's seats.
+    /// Creates a seating plan. `places` has the order of the layout's seats.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first part that is out of bounds or has an invalid index.
     pub fn new(
         focal_point: Point,
         sections: Vec<String>,
@@ -100,9 +103,11 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The plan of a mere list of seats: labels that follow each other and differ only in their last digits make a row
-    /// (A1 A2 A3, then B1 B2 B3), rows stand behind each other, and the stage is before the middle of the first. Every
-    /// coordinate is within bounds, whatever the list.
+    /// Creates the seating plan of a plain list of seats.
+    ///
+    /// Consecutive labels that differ only in their last digits form a row (A1 A2 A3, then B1 B2 B3). Rows are behind
+    /// each other, and the stage is before the middle of the first row. Every coordinate is within bounds, for any
+    /// list.
     pub fn of_list(seats: &[SeatLabel]) -> Self {
         let row_of = |seat: &SeatLabel| seat.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
         let (mut rows, mut places): (Vec<Row>, Vec<Place>) = (Vec::new(), Vec::with_capacity(seats.len()));
@@ -121,7 +126,7 @@ impl Plan {
         Self { focal_point, sections: vec![String::new()], rows, categories: Vec::new(), places }
     }
 
-    /// The stage of a plan that names none: before the middle of the first row.
+    /// Returns the default position of the stage: before the middle of the first row.
     pub fn default_focal_point(places: &[Place]) -> Point {
         let xs = || places.iter().map(|place| place.point.x);
         let y = places.iter().map(|place| place.point.y).min().unwrap_or_default();
@@ -129,32 +134,32 @@ impl Plan {
         Point { x: middle, y: (y - 2 * ROW_PITCH).max(-MAX_COORDINATE) }
     }
 
-    /// What everybody looks at: the nearer, the better a seat.
+    /// Returns the point that the audience looks at. Seats nearer to it are better.
     pub fn focal_point(&self) -> Point {
         self.focal_point
     }
 
-    /// The names of the sections.
+    /// Returns the names of the sections.
     pub fn sections(&self) -> &[String] {
         &self.sections
     }
 
-    /// The rows, each in its section.
+    /// Returns the rows of all sections.
     pub fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// What seats are sold as.
+    /// Returns the price categories.
     pub fn categories(&self) -> &[Category] {
         &self.categories
     }
 
-    /// One for each seat, in layout order.
+    /// Returns the places of the seats, in layout order.
     pub fn places(&self) -> &[Place] {
         &self.places
     }
 
-    /// The section of a place.
+    /// Returns the section of a place.
     pub fn section_of(&self, place: &Place) -> u16 {
         self.rows.get(usize::from(place.row)).map_or(0, |row| row.section)
     }
@@ -215,8 +220,8 @@ impl Plan {
     }
 }
 
-/// Returns the points of a row of so many seats, the `row`-th of `rows`, its middle at x = 0. Rows of a hall of more than some
-/// 11,000 stand closer together, so that the last one is within bounds.
+/// Returns the points of the `row`-th of `rows` rows, with its middle at x = 0. In a hall of more than about 11,000
+/// rows, the rows are closer together, so that the last one is within bounds.
 pub fn row_of_points(seats: usize, row: usize, rows: usize) -> impl Iterator<Item = Point> {
     let whole = |n: usize| i32::try_from(n).unwrap_or(MAX_COORDINATE);
     let pitch = ROW_PITCH.min(MAX_COORDINATE / whole(rows).max(1));

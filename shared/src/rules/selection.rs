@@ -1,47 +1,68 @@
-//! The seats that one call is about: a small set of seats of one layout.
+//! The seats of one call: a small set of seats of one layout.
 
 use super::availability::SeatState;
 use super::layout::Layout;
 use super::names::SeatLabel;
 
-/// Seats that one call may name at the most, whatever is configured: a DynamoDB transaction holds 100 items.
+/// Maximum number of seats of one call, whatever is configured. A DynamoDB transaction holds 100 items.
 pub const MOST_SEATS_PER_CALL: usize = 49;
 
-/// Seats that one transaction can change at the most, beside one item more.
+/// Maximum number of seats that one transaction can change, together with one other item.
 pub const MOST_SEATS_AT_ONCE: usize = 99;
 
 /// One seat of a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectedSeat {
-    /// Its label.
     pub label: SeatLabel,
-    /// Its position in the layout.
+    /// Index of the seat in the layout.
     pub position: u32,
 }
 
-/// Seats of one layout, each once, in layout order. Never empty.
+/// Different seats of one layout, in layout order. Never empty.
+///
+/// # Examples
+///
+/// ```
+/// use boxoffice::rules::layout::Layout;
+/// use boxoffice::rules::names::{SeatLabel, TheaterId};
+/// use boxoffice::rules::selection::Selection;
+///
+/// let labels = |texts: &[&str]| texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect::<Vec<_>>();
+/// let seats = labels(&["B1", "A1", "A2"]);
+/// let layout = Layout::new(TheaterId::parse("opera").unwrap(), "Opera".to_owned(), 1, seats).unwrap();
+///
+/// // A set in layout order: a repeated label counts once.
+/// let selection = Selection::of(&labels(&["A2", "B1", "A2"]), &layout).unwrap();
+/// assert_eq!(selection.labels().map(SeatLabel::as_str).collect::<Vec<_>>(), ["B1", "A2"]);
+///
+/// let unknown = Selection::of(&labels(&["A1", "Z9"]), &layout).unwrap_err();
+/// assert_eq!(unknown.0, labels(&["Z9"]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection(Vec<SelectedSeat>);
 
-/// A seat that somebody else has.
+/// A requested seat that isn't available to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// Which seat.
     pub seat: SeatLabel,
-    /// Booked, or reserved until when.
+    /// State of the seat: booked, or reserved with its expiry.
     pub state: SeatState,
-    /// Nobody has it: it was taken out of the layout, and whoever wants it may be behind.
+    /// `true` if the seat is withdrawn: it was taken out of the layout. The caller may have an older layout.
     pub removed: bool,
-    /// It is the caller's own, by another request.
+    /// `true` if another request of the same caller has the seat.
     pub yours: bool,
 }
 
-/// Seats that the layout doesn't have, in the order in which they were named.
+/// Requested seats that the layout doesn't have, in the order of the request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownSeats(pub Vec<SeatLabel>);
 
 impl Selection {
-    /// Finds the seats in the layout. A label named twice counts once.
+    /// Finds seats in the layout by their labels. A repeated label counts once.
+    ///
+    /// # Errors
+    ///
+    /// Returns all labels that the layout doesn't have.
     pub fn of(labels: &[SeatLabel], layout: &Layout) -> Result<Self, UnknownSeats> {
         let mut seats = Vec::with_capacity(labels.len());
         let mut unknown = Vec::new();
@@ -56,7 +77,7 @@ impl Selection {
         if unknown.is_empty() { Ok(Self(seats)) } else { Err(UnknownSeats(unknown)) }
     }
 
-    /// The seats at these positions of the layout; positions that it doesn't have are left out.
+    /// Returns the seats at these indexes. Skips indexes that the layout doesn't have.
     pub fn at(positions: &[u32], layout: &Layout) -> Self {
         let label = |position: u32| layout.seats().get(usize::try_from(position).ok()?).cloned();
         let seats = positions
@@ -68,12 +89,12 @@ impl Selection {
         Self(seats)
     }
 
-    /// The seats in layout order.
+    /// Returns the seats in layout order.
     pub fn seats(&self) -> &[SelectedSeat] {
         &self.0
     }
 
-    /// The labels in layout order.
+    /// Returns the labels in layout order.
     pub fn labels(&self) -> impl Iterator<Item = &SeatLabel> {
         self.0.iter().map(|seat| &seat.label)
     }

@@ -1,11 +1,11 @@
-//! Texts that people read: names of theaters and of their parts, notes.
+//! Texts for people: notes, and names of theaters and their parts.
 //!
-//! Two names that look the same are the same name. So texts are compared in one form (Unicode's NFC, without blanks around
-//! them), and characters that can't be seen are refused.
+//! Names that look the same must be the same. So texts are compared in one form (Unicode NFC, trimmed), and invisible
+//! characters are rejected.
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-/// Returns a text in the form in which names are compared and stored: composed (NFC) and trimmed. `None` if it has a
+/// Returns a text in the form that is compared and stored: composed (NFC) and trimmed. Returns `None` if it has a
 /// [hidden](is_hidden) character.
 pub fn tidy(text: &str) -> Option<String> {
     let composed: String = text.nfc().collect();
@@ -13,25 +13,25 @@ pub fn tidy(text: &str) -> Option<String> {
     (!tidied.chars().any(is_hidden)).then(|| tidied.to_owned())
 }
 
-/// Returns `true` if a text is what [`tidy`] makes of it.
+/// Returns `true` if [`tidy`] wouldn't change the text.
 pub fn is_tidy(text: &str) -> bool {
     text.trim().len() == text.len() && !text.chars().any(is_hidden) && is_nfc(text)
 }
 
-/// Returns `true` if a text is tidy and has so many characters.
+/// Returns `true` if [`tidy`] wouldn't change the text and its number of characters is within `counts`.
 pub fn has_characters(text: &str, counts: std::ops::RangeInclusive<usize>) -> bool {
     counts.contains(&text.chars().count()) && is_tidy(text)
 }
 
-/// Returns `true` if a character can't be seen, or changes the order in which others are shown: control characters, and most of what
-/// Unicode calls default-ignorable.
+/// Returns `true` if a character is invisible or changes the order of other characters: control characters, and most
+/// of Unicode's default-ignorable characters.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-            // Zero-width characters, marks of direction, separators of lines, embeddings and isolates.
+            // Zero-width characters, direction marks, line separators, embeddings and isolates.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            // Letters that are blank, selectors of variants, the byte order mark, annotations.
+            // Blank letters, variation selectors, the byte order mark, annotations.
             | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }

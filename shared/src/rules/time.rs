@@ -1,30 +1,31 @@
-//! Points in time: milliseconds where writes are ordered, whole seconds where reservations end.
+//! Points in time: milliseconds for the order of writes, whole seconds for the expiry of reservations.
 
 use std::fmt;
 
-/// Milliseconds since 1970-01-01T00:00:00Z: what the clock says, and what stamps writes (`changed_at`).
+/// Milliseconds since 1970-01-01T00:00:00Z. Used for the time of day and for the stamps of writes (`changed_at`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EpochMillis(pub u64);
 
-/// Seconds since 1970-01-01T00:00:00Z: when a reservation runs out (`expires_at`).
+/// Seconds since 1970-01-01T00:00:00Z. Used for the expiry of reservations (`expires_at`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EpochSeconds(pub u64);
 
 impl EpochMillis {
-    /// The last whole second that has begun.
+    /// Returns the instant rounded down to a whole second.
     pub fn seconds(self) -> EpochSeconds {
         EpochSeconds(self.0 / 1000)
     }
 
-    /// When something that starts now and lasts `seconds` ends: rounded up to a whole second, so a buyer never gets
-    /// less than what was promised.
+    /// Returns the end of a period of `seconds` that starts now. It is rounded up to a whole second, so that a buyer
+    /// never gets less than promised.
     pub fn ends_after(self, seconds: u32) -> EpochSeconds {
         EpochSeconds(self.0.div_ceil(1000) + u64::from(seconds))
     }
 }
 
 impl fmt::Display for EpochMillis {
-    /// RFC 3339 in UTC, to the millisecond: `2026-11-22T19:30:00.250Z`. A number past the year 9999 is shown as it is.
+    /// Writes RFC 3339 in UTC with milliseconds: `2026-11-22T19:30:00.250Z`. After the year 9999 it writes the plain
+    /// number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let timestamp = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
         match timestamp {
@@ -35,23 +36,23 @@ impl fmt::Display for EpochMillis {
 }
 
 impl EpochSeconds {
-    /// The last that can be told as a date, 9999-12-30T22:00:00Z: RFC 3339 has four digits for the year, and jiff keeps a
-    /// day's room for time zones.
+    /// The last instant that can be written as a date, 9999-12-30T22:00:00Z. RFC 3339 has four digits for the year,
+    /// and jiff reserves a day for time zones.
     pub const LAST: Self = Self(253_402_207_200);
 
-    /// Whether this instant has come. An end is half-open: at the instant itself it is over.
+    /// Returns `true` if this instant is now or in the past. Periods are half-open: at its end, a period is over.
     pub fn reached(self, now: EpochMillis) -> bool {
         now.seconds() >= self
     }
 
-    /// Whole seconds left from `now` until this instant; 0 when it has come.
+    /// Returns the whole seconds from `now` until this instant. Returns 0 for an instant in the past.
     pub fn remaining(self, now: EpochMillis) -> u64 {
         self.0.saturating_mul(1000).saturating_sub(now.0) / 1000
     }
 }
 
 impl fmt::Display for EpochSeconds {
-    /// RFC 3339 in UTC, to the second: `2026-11-22T19:30:00Z`. A number past the year 9999 is shown as it is.
+    /// Writes RFC 3339 in UTC with seconds: `2026-11-22T19:30:00Z`. After the year 9999 it writes the plain number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let timestamp = i64::try_from(self.0).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
         match timestamp {

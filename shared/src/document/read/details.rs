@@ -11,7 +11,7 @@ use crate::rules::details::{
 use crate::rules::plan::{MAX_COORDINATE, MAX_PART_NAME, Point};
 use crate::rules::text::{has_characters, tidy};
 
-/// The expected form of a text: the number of its characters, in words.
+/// The expected form of a text: a noun and the range of its length.
 #[derive(Clone, Copy)]
 pub(super) struct TextExpected {
     noun: &'static str,
@@ -20,12 +20,12 @@ pub(super) struct TextExpected {
 }
 
 impl TextExpected {
-    /// A name of 1 to `most` characters.
+    /// Expects a name of 1 to `most` characters.
     pub(super) fn name(most: usize) -> Self {
         Self { noun: "a name", least: 1, most }
     }
 
-    /// A name that may be empty.
+    /// Expects a name that may be empty.
     pub(super) fn maybe_name() -> Self {
         Self { noun: "a name", least: 0, most: MAX_PART_NAME }
     }
@@ -42,7 +42,7 @@ impl fmt::Display for TextExpected {
     }
 }
 
-/// Reads a text that is shown, in its composed form and trimmed.
+/// Reads a text for display, composed and trimmed.
 pub(super) fn text(node: Node<'_, '_>, expected: TextExpected) -> Option<String> {
     let read = tidy(node.text(expected)?);
     let fits = |text: &String| has_characters(text, expected.least..=expected.most);
@@ -62,7 +62,7 @@ pub(super) fn names(node: Node<'_, '_>, most: usize) -> Option<Names> {
             Json::Text(name) => tidy(name).filter(|name| has_characters(name, 1..=most)),
             _ => None,
         };
-        // Tags are compared without regard to case.
+        // Language tags are case-insensitive.
         let right = is_language_tag(tag) && tags.insert(tag.to_ascii_lowercase());
         let Some(name) = name.filter(|_| right) else { return node.fault(expected) };
         names.insert(tag.clone().into_owned(), name);
@@ -101,7 +101,8 @@ pub(super) fn point(node: Node<'_, '_>) -> Option<Point> {
     })
 }
 
-/// Reads an optional outline. An empty list is none, because generated Java sends one for each list that isn't set.
+/// Reads an optional outline. An empty list counts as none, because generated Java clients send one for each list
+/// that isn't set.
 fn optional_outline(object: &Object<'_, '_, '_>) -> Option<Outline> {
     object.optional("outline", outline).filter(|outline| !outline.0.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Sections, rows and seats of a document. Reading takes time in proportion to the document, whatever it holds.
+//! Sections, rows and seats of a document. Reading always takes time in proportion to the document's size.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,7 +20,7 @@ const ROW_FIELDS: &[&str] = &["row", "kind", "first", "last", "x", "y", "categor
 const SEAT_FIELDS: &[&str] =
     &["seat", "x", "y", "category", "accessible", "number", "note", "restricted_view", "external_id", "extra"];
 
-/// A seat's place in the document.
+/// Path of a seat in the document.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Where {
     /// In a plain list.
@@ -48,7 +48,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// Adds a label. One that is there already is a fault that names both places.
+    /// Adds a label. Records a fault with both places if the label is already used.
     pub(super) fn add(&mut self, node: Node<'_, '_>, label: SeatLabel, place: Where) -> Option<SeatLabel> {
         match self.places.entry(label.clone()) {
             Entry::Vacant(free) => {
@@ -62,21 +62,21 @@ impl Labels {
     }
 }
 
-/// Reads sections. It holds what has been read of them.
+/// A reader of sections. It holds all values read so far.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// Categories by their names. Nothing where they are wrong themselves: then names of categories aren't judged.
+    /// Categories by name. `None` if the categories are invalid. Then references to them aren't checked.
     categories: Option<HashMap<String, u16>>,
     section_names: HashMap<String, usize>,
     rows: Vec<Row>,
-    /// Rows that the document has in all.
+    /// Number of rows in the document.
     all_rows: usize,
     seats: Vec<SeatLabel>,
     places: Vec<Place>,
     labels: Labels,
     external_ids: HashMap<String, Where>,
     details: Details,
-    /// There are more seats than a theater may have.
+    /// `true` if there are more seats than a theater may have.
     too_many: bool,
 }
 
@@ -95,7 +95,7 @@ struct RowAt {
     category: Option<u16>,
 }
 
-/// A seat as its entry in the document says it.
+/// A seat as given by its entry in the document.
 #[derive(Default)]
 struct SeatAt {
     x: Option<i32>,
@@ -232,7 +232,7 @@ impl Reader {
                 (false, true, None) => None,
                 (_, both, _) => object.fault_of_all(if both { EITHER } else { ONE }),
             };
-            // A row that is wrong keeps its place, so that the places of the rows behind it are right.
+            // An invalid row keeps its index, so that the default places of the rows behind it are right.
             self.rows.push(Row { name: name.clone().unwrap_or_default(), section: section.index });
             name.and(read)
         })
@@ -268,7 +268,7 @@ impl Reader {
         Some(())
     }
 
-    /// Reads a row of numbers from `first` to `last`.
+    /// Reads a row of seats numbered from `first` to `last`.
     fn numbered(
         &mut self,
         node: Node<'_, '_>,
@@ -298,7 +298,7 @@ impl Reader {
         Some(())
     }
 
-    /// Reads a seat: its label alone, or an object with it.
+    /// Reads a seat: a label, or an object with a label.
     fn seat(&mut self, node: Node<'_, '_>, place: Where) -> Option<(SeatLabel, SeatAt)> {
         match node.json() {
             Json::Object(_) => node.object(SEAT_FIELDS, |object| {
@@ -320,7 +320,7 @@ impl Reader {
         }
     }
 
-    /// Returns `true` if an external id is that of no other seat.
+    /// Returns `true` if no earlier seat has this external id.
     fn is_new(&mut self, object: &Object<'_, '_, '_>, id: &str, place: Where) -> bool {
         match self.external_ids.entry(id.to_owned()) {
             Entry::Vacant(free) => {
@@ -335,7 +335,7 @@ impl Reader {
         }
     }
 
-    /// Reads the name of a category that the document has.
+    /// Reads a reference to one of the document's categories.
     fn category_named(&self, object: &Object<'_, '_, '_>) -> Option<u16> {
         object.optional("category", |node| {
             let name = node.text("the name of a category")?;
@@ -345,7 +345,7 @@ impl Reader {
         })
     }
 
-    /// Returns `true` if so many more seats fit into a theater. Where they don't, none is made.
+    /// Returns `true` if the theater has room for this many more seats. Otherwise no further seats are created.
     fn has_room(&mut self, seats: usize) -> bool {
         self.too_many |= seats > MAX_SEATS - self.seats.len();
         !self.too_many
@@ -361,7 +361,7 @@ const EITHER: &str = "either seats, or first and last";
 const ONE: &str = "seats, or first and last";
 
 impl Where {
-    /// The place of a seat in the list of a row.
+    /// Returns the path of a seat in a row's list.
     fn seat(self, seat: usize) -> Self {
         match self {
             Self::Row { section, row } => Self::Seat { section, row, seat },
@@ -370,7 +370,7 @@ impl Where {
     }
 }
 
-/// The point of a seat: its own, or the one that follows from its row.
+/// Returns the point of a seat: its own, or the one derived from its row.
 fn point(node: Node<'_, '_>, row: &RowAt, seat: &SeatAt, along: usize, default: Point) -> Option<Point> {
     let along = i32::try_from(along).unwrap_or(i32::MAX).saturating_mul(SEAT_PITCH);
     let x = seat.x.or_else(|| row.x.map(|x| x.saturating_add(along))).unwrap_or(default.x);
@@ -381,7 +381,7 @@ fn point(node: Node<'_, '_>, row: &RowAt, seat: &SeatAt, along: usize, default: 
     Some(Point { x, y })
 }
 
-/// Rows of all sections of a document, wherever there are some.
+/// Counts the rows of all sections of a document, skipping invalid parts.
 fn count_rows(sections: &Json<'_>) -> usize {
     let Json::Array(sections) = sections else { return 0 };
     let rows = sections.iter().filter_map(|section| match section {

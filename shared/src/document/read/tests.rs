@@ -1,4 +1,4 @@
-//! Documents, right and wrong.
+//! Valid and invalid documents.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn hall() -> Value {
             { "section": "Boxes", "rows": [{ "row": "X", "first": 1, "last": 1 }] }] })
 }
 
-/// A hall with every detail that there is.
+/// A hall with every possible detail.
 fn detailed() -> Value {
     let triangle = json!([{ "x": 0, "y": 0 }, { "x": 9, "y": 0 }, { "x": 0, "y": 9 }]);
     json!({ "name": "Hall", "names": { "de": "Saal", "pt-BR": "Salão" }, "extra": { "architect": null, "b": [1, 2.5] },
@@ -276,7 +276,8 @@ fn more_seats_than_a_theater_may_have_are_refused_before_they_are_made() {
     assert_eq!(faults, ["sections: expected at most 20000 rows, got 20001"]);
 }
 
-/// A hostile document costs about as much as a good one of its size: no list is searched for each entry of another.
+/// Checks that a hostile document costs about as much as a valid one of its size. The reader never searches a list
+/// for each entry of another list.
 #[test]
 fn hostile_documents_of_4_mb_are_refused_in_linear_time() {
     let category = |n: usize| json!({ "category": format!("c{n}"), "price": 1, "currency": "EUR" });
@@ -309,7 +310,7 @@ fn hostile_documents_of_4_mb_are_refused_in_linear_time() {
     ] {
         let (faults, per_byte) = timed(&document);
         assert!(faults.unwrap_err().len() <= 20, "{what}");
-        // A reader that searches a list for each entry of another takes thousands of times as long.
+        // Searching a list for each entry of another list would take thousands of times as long.
         let ratio = per_byte / per_byte_of_good;
         assert!(ratio < 50.0, "{what}: a byte takes {ratio:.0} times as long as one of a good document");
     }
@@ -397,7 +398,7 @@ fn a_layout_whose_answers_would_be_too_large_is_refused() {
     let document = json!({ "name": "x", "sections": [{ "section": "S", "rows": [{ "row": "A", "seats": seats }] }] });
     let faults = read(&document).map(drop).unwrap_err();
     assert!(faults.len() == 1 && faults[0].starts_with("sections: expected a layout whose answers"), "{faults:?}");
-    // So many values that what is answered, with a place for each seat, could not be read again.
+    // A document with so many values that its response, which has a place for each seat, couldn't be read again.
     let seat = |n: usize| json!({ "seat": format!("S{n}"), "extra": { "a": vec![0; 20] } });
     let seats: Vec<_> = (0..20_000).map(seat).collect();
     let document = json!({ "name": "x", "sections": [{ "section": "S", "rows": [{ "row": "A", "seats": seats }] }] });
@@ -405,7 +406,7 @@ fn a_layout_whose_answers_would_be_too_large_is_refused() {
     assert!(faults.len() == 1 && faults[0].starts_with("sections: expected a layout whose answers"), "{faults:?}");
 }
 
-/// Any document of a hall, with names and details of any kind.
+/// Generates any document of a hall, with names and details of all kinds.
 fn document() -> impl Strategy<Value = Value> {
     let name = prop_oneof!["[a-zA-Z ]{1,8}", "[äé座席 \"\\\\]{1,64}", "[e\u{301}a ]{1,6}"];
     let extra = prop_oneof![Just(json!({})), Just(json!({ "a": [1, null, { "b": "\"" }] })), Just(json!({ "n": 1.5 }))];

@@ -1,8 +1,9 @@
 //! Lines of points, straight or curved, for a row that isn't sorted along an axis.
 //!
-//! Most rows are one line across the hall or away from the stage, and sorting finds their order. For the others this module joins
-//! near points to lines. A line never turns sharply, so a row that doubles back makes several lines. Several *readings* of one row
-//! can be valid, for example of a grid, which has lines across and lines away from the stage. Then the best reading is used.
+//! Most rows are one line across the hall or away from the stage, and sorting finds their order. For other rows, this
+//! module joins near points to lines. A line never turns sharply, so a row that doubles back becomes several lines. A
+//! row can have several valid *readings*. For example, a grid has lines across the hall and lines away from the
+//! stage. Then the best reading is used.
 
 use super::nearest::Nearest;
 use super::neighbours::WIDEST_GAP;
@@ -10,16 +11,16 @@ use crate::rules::plan::Point;
 
 /// Cosine of the sharpest turn of a line, 80 degrees.
 ///
-/// A zigzag of staggered seats and a round table of five turn by less. The way round the end of two parallel lines is two turns of
-/// 90 degrees, and 80 leaves room for rounded coordinates.
+/// A zigzag of staggered seats and a round table of five seats turn by less. The way around the end of two parallel
+/// lines is two turns of 90 degrees, and 80 leaves room for rounded coordinates.
 const SHARPEST_TURN: f64 = 0.173_648_177_666_930_33;
-/// Near points that each point may be joined to. In a grid these are all points around it.
+/// Number of near points that each point may be joined to. In a grid, these are all points around it.
 const CANDIDATES: usize = 8;
 /// Weight of a gap whose direction the reading doesn't prefer.
 const OTHER_DIRECTION: f64 = 1.5;
-/// Ratio up to which the gaps of two readings count as equal.
+/// Largest ratio at which the gaps of two readings count as equal.
 const EQUAL_GAPS: f64 = 1.1;
-/// Ratio up to which a reading with wider gaps is used if it goes across the hall and the other one doesn't.
+/// Largest ratio at which a reading with wider gaps is used, if it goes across the hall and the other one doesn't.
 const ACROSS_GAPS: f64 = 1.5;
 /// Difference of [`Reading::across`] between lines across the hall and lines away from the stage.
 const CLEARLY_ACROSS: f64 = 0.25;
@@ -29,7 +30,7 @@ const CLEARLY_ACROSS: f64 = 0.25;
 pub(super) struct Line {
     /// Indexes of points.
     pub(super) points: Vec<usize>,
-    /// A closed line goes on from its last point to its first.
+    /// `true` if the line continues from its last point to its first.
     pub(super) closed: bool,
 }
 
@@ -69,7 +70,7 @@ pub(super) fn lines_of(points: &[Point], focal_point: Point) -> Vec<Line> {
     best(&readings).map(|reading| reading.lines.clone()).unwrap_or_default()
 }
 
-/// Returns the gap that half of the gaps are not wider than.
+/// Returns the median gap, the lower one of two.
 pub(super) fn median(mut gaps: Vec<f64>) -> f64 {
     let half = gaps.len().saturating_sub(1) / 2;
     if gaps.is_empty() { 0.0 } else { *gaps.select_nth_unstable_by(half, f64::total_cmp).1 }
@@ -126,13 +127,14 @@ enum Preference {
     None,
     /// Within 45 degrees of this vector.
     Along(Vector),
-    /// Rather across a spectator's line of sight than along it.
+    /// Across a spectator's line of sight.
     AcrossSight(Point),
-    /// Rather along a spectator's line of sight than across it.
+    /// Along a spectator's line of sight.
     AlongSight(Point),
 }
 
-/// Returns the preferences to try: the two directions of a grid, found by its narrowest gap, and those of rows around the stage.
+/// Returns the preferences to try: the two directions of a grid, found by its narrowest gap, and those of rows around
+/// the stage.
 fn preferences(points: &[Point], edges: &[Edge], focal_point: Point) -> [Preference; 5] {
     let narrowest = edges.iter().map(|edge| edge.vector(points)).min_by(|a, b| a.length().total_cmp(&b.length()));
     let along = narrowest.unwrap_or(Vector { x: 1.0, y: 0.0 });
@@ -255,7 +257,7 @@ impl Links {
     }
 }
 
-/// Follows the links: first from each end, then around what is closed.
+/// Follows the links, first from each open end, then around closed lines.
 fn follow(links: &[Links]) -> Vec<Line> {
     let mut is_followed = vec![false; links.len()];
     let ends = (0..links.len()).filter(|start| links[*start].is_end());

@@ -1,26 +1,29 @@
-//! The best available seats: seats next to each other, chosen by where they are.
+//! The best available seats: seats next to each other, chosen by their location.
 //!
-//! A *block* is as many seats as the wish asks for, next to each other ([`Neighbours`]), all of them available and fitting the wish.
-//! The best block is found by these criteria, in this order:
-//! 1. The fewest accessible seats, unless the wish asks for accessible seats.
+//! A *block* is a set of seats that are next to each other ([`Neighbours`]) and available. It has as many seats as
+//! the party asks for, and all of them match the seat preference. The best block is found by these criteria, in this
+//! order:
+//! 1. The fewest accessible seats, unless the party asks for accessible seats.
 //! 2. A line before a small table ([`Neighbours`]).
-//! 3. The fewest orphans: single available seats between taken ones that weren't alone before. They are hardly ever sold.
+//! 3. The fewest orphans: single available seats between taken ones that weren't alone before. Orphans are hardly
+//!    ever sold.
 //! 4. The smallest sum of distances from the focal point.
 //! 5. The smallest distance of the worst seat.
-//! 6. The earlier row in the plan, then the seat further to the left.
+//! 6. The earlier row in the seating plan, then the seat further to the left.
 //!
 //! # Accessible seats
 //!
-//! A party that didn't ask for accessible seats gets none while enough ordinary seats are available. *Enough* means one block
-//! without accessible seats, in the section and the category of the wish. A party is never split, so ordinary seats that aren't
-//! next to each other aren't enough. Then the party gets a block with as few accessible seats as possible. A house that is nearly
-//! sold out sells its accessible seats too.
+//! A party that didn't ask for accessible seats gets none while enough ordinary seats are available. *Enough* means
+//! one block without accessible seats, in the requested section and category. A party is never split, so ordinary
+//! seats that aren't next to each other aren't enough. Then the party gets a block with as few accessible seats as
+//! possible. A house that is nearly sold out sells its accessible seats too.
 //!
 //! # Contention
 //!
-//! Callers who choose at the same time have the same best block, and all but one of them would be refused. [`Steering`] lets each
-//! choose one of several good blocks that don't overlap, by the caller's own random number. All of these blocks are as good as the
-//! best by the criteria 1 to 3, so contention never costs an accessible seat or leaves a further orphan.
+//! Callers who choose at the same time have the same best block, and all but one of them would be rejected. With
+//! [`Steering`], each caller chooses one of several good blocks that don't overlap, by the caller's own random
+//! number. All of these blocks are as good as the best one by the criteria 1 to 3. So contention never costs an
+//! accessible seat or leaves an additional orphan.
 
 mod lines;
 mod nearest;
@@ -49,11 +52,11 @@ use super::time::EpochMillis;
 pub struct Wish {
     /// Number of seats next to each other, at least 1.
     pub quantity: usize,
-    /// Only in this section, as an index into the plan's.
+    /// Required section, as an index into the seating plan's sections.
     pub section: Option<u16>,
-    /// Only of this category, as an index into the plan's.
+    /// Required category, as an index into the seating plan's categories.
     pub category: Option<u16>,
-    /// Only accessible ones.
+    /// `true` if the party needs accessible seats.
     pub accessible: bool,
 }
 
@@ -69,9 +72,9 @@ pub struct Steering {
 /// Reason why nothing was chosen: no block is large enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
-    /// Available seats that fit the wish.
+    /// Number of available seats that match the preference.
     pub available: usize,
-    /// The most of them that are next to each other.
+    /// Size of the largest block of such seats.
     pub largest_block: usize,
 }
 
@@ -95,10 +98,37 @@ struct Rank {
     orphans: u8,
 }
 
-/// Chooses the best seats: their positions in the layout, in the order in which they are next to each other. `is_available` has one
-/// entry for each seat, in layout order.
+/// Chooses the best seats. Returns their indexes in the layout, in the order in which they are next to each other.
+/// `is_available` has one entry for each seat, in layout order.
 ///
-/// Takes time in proportion to the seats of the hall and to the quantity, and some more for a spread.
+/// Takes time in proportion to the number of seats and to the quantity, and some more for a spread.
+///
+/// # Errors
+///
+/// Returns the available seats and the largest block if no block is large enough.
+///
+/// # Examples
+///
+/// ```
+/// use boxoffice::rules::best_available::{Neighbours, Shortage, Steering, Wish, choose};
+/// use boxoffice::rules::names::SeatLabel;
+/// use boxoffice::rules::plan::Plan;
+///
+/// let labels = ["A1", "A2", "A3", "A4", "A5"];
+/// let labels = labels.iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
+/// let plan = Plan::of_list(&labels);
+/// let neighbours = Neighbours::of(&plan);
+/// let wish = Wish { quantity: 3, section: None, category: None, accessible: false };
+///
+/// // A2 to A4 are nearer to the stage, but would leave single seats at both ends.
+/// let chosen = choose(&plan, &neighbours, &[true; 5], &wish, Steering::default());
+/// assert_eq!(chosen, Ok(vec![0, 1, 2]));
+///
+/// let is_available = [true, false, true, true, false];
+/// let shortage = choose(&plan, &neighbours, &is_available, &wish, Steering::default());
+/// assert_eq!(shortage, Err(Shortage { available: 3, largest_block: 2 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn choose(
     plan: &Plan,
     neighbours: &Neighbours,
@@ -123,7 +153,8 @@ pub fn choose(
 
 /// Returns the spread for the current contention: the number of seats that changed in the last two seconds.
 ///
-/// Each of them stands for a caller who may be choosing now. Clocks differ, so a change in the future counts as a recent one.
+/// Each of these changes indicates a caller who may be choosing now. Changes in the future count as recent, because
+/// clocks differ.
 pub fn spread(slots: &[Slot], now: EpochMillis) -> usize {
     /// Longer than one caller's read and write together.
     const LATELY: u64 = 2_000;
@@ -158,8 +189,8 @@ impl Hall<'_> {
         shortage
     }
 
-    /// Returns the longest stretches of a run in which every seat is available and fits the wish. In a closed run a stretch may go
-    /// on beyond the last seat with the first ones.
+    /// Returns the longest stretches of a run in which every seat is available and matches the preference. In a
+    /// closed run a stretch may continue from the last seat to the first one.
     fn stretches(&self, run: &Run) -> impl Iterator<Item = Range<usize>> {
         let is_usable = |n: usize| self.is_usable(run.place(n));
         let first = if run.is_closed() { (0..run.len).find(|n| !is_usable(*n)).unwrap_or(0) } else { 0 };
@@ -172,12 +203,13 @@ impl Hall<'_> {
         })
     }
 
-    /// Passes the blocks of a stretch to `take`, by a window that moves on seat by seat.
+    /// Passes the blocks of a stretch to `take`, with a window that moves seat by seat.
     fn blocks_within(&self, index: u32, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
         let quantity = self.wish.quantity;
         let distance = |n: usize| self.neighbours.distance(run.place(n));
         let is_protected = |n: usize| u32::from(self.is_protected(run.place(n)));
-        // In a closed run without a gap a block can begin at each seat. If it takes all seats, they are the same block.
+        // In a closed run without a gap, a block can begin at each seat. If it takes all seats, all these blocks are
+        // the same.
         let goes_round = run.is_closed() && stretch.len() == run.len && quantity < run.len;
         let end = if goes_round { stretch.end + quantity - 1 } else { stretch.end };
         let (mut sum, mut accessible) = (0_u64, 0);
@@ -214,12 +246,12 @@ impl Hall<'_> {
         u8::from(left) + u8::from(right)
     }
 
-    /// Checks whether a seat is available, even if it doesn.t fit the wish.
+    /// Checks whether a seat is available, even if it doesn't match the preference.
     fn is_free(&self, place: usize) -> bool {
         self.neighbours.at(place, self.is_available).is_some_and(|available| *available)
     }
 
-    /// Checks whether a seat is available and fits the wish.
+    /// Checks whether a seat is available and matches the preference.
     fn is_usable(&self, place: usize) -> bool {
         self.is_free(place) && self.neighbours.at(place, &self.fits).is_some_and(|fits| *fits)
     }
@@ -229,7 +261,7 @@ impl Hall<'_> {
         !self.wish.accessible && self.neighbours.at(place, self.plan.places()).is_some_and(|place| place.accessible)
     }
 
-    /// Returns the positions of a block's seats.
+    /// Returns the indexes of a block's seats in the layout.
     fn seats(&self, block: Block) -> impl Iterator<Item = u32> {
         let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let run = self.neighbours.runs().get(index(block.run));
@@ -241,7 +273,8 @@ impl Hall<'_> {
     fn steer(&self, mut blocks: Vec<Block>, steering: Steering) -> Option<Block> {
         let best = blocks.iter().map(|block| block.rank).min()?;
         blocks.retain(|block| block.rank == best);
-        // A block overlaps fewer others than this, so among `enough` blocks there are as many as wanted that don't overlap.
+        // A block overlaps fewer others than this. So `enough` blocks contain the wanted number of blocks that don't
+        // overlap.
         let enough = (steering.spread + 1).saturating_mul(2 * self.wish.quantity - 1);
         if enough < blocks.len() {
             blocks.select_nth_unstable(enough);
@@ -266,7 +299,7 @@ impl Hall<'_> {
 }
 
 /// Mixes a seed so that each bit of the result depends on each bit of the seed (splitmix64's finalizer,
-/// <https://prng.di.unimi.it/splitmix64.c>). Seeds that follow each other lead to different blocks.
+/// <https://prng.di.unimi.it/splitmix64.c>). So consecutive seeds lead to different blocks.
 fn mixed(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

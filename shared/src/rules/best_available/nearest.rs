@@ -1,4 +1,4 @@
-//! A k-d tree that finds the nearest points of a point.
+//! A k-d tree for finding the nearest points of a point.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ pub(super) struct Nearest<'a> {
     points: &'a [Point],
     /// Indexes of points. The middle of a range is the node, and the two halves are its subtrees.
     tree: Vec<usize>,
-    /// Axis that divides the subtrees of each node.
+    /// Axis that separates the subtrees of each node.
     axes: Vec<Axis>,
 }
 
@@ -21,7 +21,7 @@ enum Axis {
     Y,
 }
 
-/// Points that a query has found so far, nearest first. Of points at one distance the lower index comes first.
+/// Points found so far by a query, nearest first. At equal distance, the lower index comes first.
 struct Found {
     from: usize,
     wanted: usize,
@@ -44,7 +44,7 @@ impl<'a> Nearest<'a> {
         found.nearest.into_iter().map(|(_, index)| index)
     }
 
-    /// Searches a subtree. `away` is how far its region is from the point of the query along each axis.
+    /// Searches a subtree. `away` is the distance of its region from the query's point along each axis.
     fn search(&self, subtree: Range<usize>, away: (i64, i64), found: &mut Found) {
         if subtree.is_empty() || !found.reaches(away.0 * away.0 + away.1 * away.1) {
             return;
@@ -85,7 +85,7 @@ impl Found {
     }
 }
 
-/// Arranges points as a tree: the middle one divides the others along the axis on which they are spread wider.
+/// Arranges points as a tree. The middle point separates the others along the axis of their wider spread.
 fn divide(points: &[Point], tree: &mut [usize], axes: &mut [Axis]) {
     if tree.len() < 2 {
         return;
@@ -130,7 +130,7 @@ pub(super) mod work {
         DISTANCES.set(DISTANCES.get() + 1);
     }
 
-    /// Returns the distances that `run` computes.
+    /// Returns the number of distances that `run` computes.
     pub(in super::super) fn of(run: impl FnOnce()) -> usize {
         let before = DISTANCES.get();
         run();

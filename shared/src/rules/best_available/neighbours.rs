@@ -1,11 +1,12 @@
-//! Which seats are next to each other, by where they are and not by their labels.
+//! Neighbors of seats, derived from their places and not from their labels.
 //!
-//! Seats are next to each other if they follow each other on a *line* of their row ([`super::lines`]) and no wide gap divides them.
-//! A part of a line without a wide gap is a *run*. A closed line, for example a round table, is a run whose last seat is next to
-//! its first. A line never turns sharply, so the seat behind a seat is never next to it.
+//! Seats are next to each other if they follow each other on a *line* of their row ([`super::lines`]) without a wide
+//! gap between them. A part of a line without a wide gap is a *run*. A closed line, for example a round table, is a
+//! run whose last seat is next to its first. A line never turns sharply, so the seat behind a seat is never next to
+//! it.
 //!
-//! A row of three or four seats around a small table isn't one line. The whole table is a further run, which is used only where no
-//! line has room for a party.
+//! A row of three or four seats around a small table isn't one line. The whole table is an additional run. It is used
+//! only if no line has room for a party.
 
 use std::ops::Range;
 
@@ -17,18 +18,18 @@ use crate::rules::plan::{Place, Plan, Point};
 pub(super) const WIDEST_GAP: f64 = 1.5;
 /// In a row with few gaps, a gap wider than this share of the hall's usual gap is an aisle too.
 const WIDEST_GAP_OF_HALL: f64 = 3.0;
-/// The most gaps that don't show what is usual in a row.
+/// Maximum number of gaps that are too few to show what is usual in a row.
 const FEW_GAPS: usize = 3;
-/// Seats of a small table. With more seats a round table is a closed line.
+/// Number of seats of a small table. With more seats, a round table is a closed line.
 const SMALL_TABLE: Range<usize> = 3..5;
 
-/// The seats of a plan, run by run. In a run each seat is next to the one before.
+/// The seats of a seating plan, run by run. In a run, each seat is next to the previous one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Neighbours {
     runs: Vec<Run>,
-    /// Positions in the layout. Each run is a range of this list.
+    /// Seat indexes in the layout. Each run is a range of this list.
     order: Vec<u32>,
-    /// Distance of each seat in that order from the focal point, in the plan's unit.
+    /// Distance of each seat in `order` from the focal point, in the seating plan's unit.
     distances: Vec<u32>,
 }
 
@@ -46,12 +47,12 @@ pub(super) enum Shape {
     Open,
     /// A closed line.
     Closed,
-    /// A small table, closed too. Its seats are in lines as well.
+    /// A small table, also closed. Its seats are in lines as well.
     Table,
 }
 
 impl Run {
-    /// Returns the place of the `n`-th seat. A closed run begins again after its last seat.
+    /// Returns the place of the `n`-th seat. A closed run continues with its first seat after the last one.
     pub(super) fn place(&self, n: usize) -> usize {
         self.start + if n < self.len { n } else { n % self.len.max(1) }
     }
@@ -73,7 +74,7 @@ impl Run {
 }
 
 impl Neighbours {
-    /// Finds the neighbours in each row. Takes O(n log n) time for n seats.
+    /// Finds the neighbors in each row. Takes O(n log n) time for n seats.
     pub fn of(plan: &Plan) -> Self {
         let rows: Vec<_> = rows_of(plan).into_iter().map(|seats| RowLines::new(plan, seats)).collect();
         let usual_gap = median(rows.iter().flat_map(RowLines::gaps).collect());
@@ -83,7 +84,7 @@ impl Neighbours {
         }
         let from_focal_point = |position: &u32| {
             let distance = distance(point(plan, *position), plan.focal_point()).round();
-            // At most some 3 million: coordinates are bounded.
+            // At most about 3 million, because coordinates are bounded.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded, and not negative")]
             let distance = distance as u32;
             distance
@@ -97,7 +98,7 @@ impl Neighbours {
         &self.runs
     }
 
-    /// Returns the seat at a place, as its position in the layout.
+    /// Returns the index in the layout of the seat at a place.
     pub(super) fn position(&self, place: usize) -> u32 {
         self.order.get(place).copied().unwrap_or(u32::MAX)
     }
@@ -112,7 +113,7 @@ impl Neighbours {
         of_seats.get(usize::try_from(self.position(place)).ok()?)
     }
 
-    /// Returns, for each seat in layout order, whether it fits a wish.
+    /// Returns, for each seat in layout order, whether it matches a seat preference.
     pub(super) fn fitting(&self, plan: &Plan, wish: &Wish) -> Vec<bool> {
         let fits = |place: &Place| {
             wish.section.is_none_or(|section| plan.section_of(place) == section)
@@ -131,9 +132,9 @@ impl Neighbours {
 
 /// The lines of one row.
 struct RowLines {
-    /// Points where seats are, sorted by x, then y.
+    /// Points with seats, sorted by x, then y.
     points: Vec<Point>,
-    /// Seats at each point, in layout order. Usually that is one seat.
+    /// Seats at each point, in layout order. Usually one seat.
     seats: Vec<Vec<u32>>,
     lines: Vec<Line>,
 }
@@ -172,8 +173,8 @@ impl RowLines {
         points.iter().flat_map(|point| self.seats[*point].iter().copied())
     }
 
-    /// Returns the points around a small table: near each other, and none right behind its neighbour. Two rows of two seats are
-    /// no table.
+    /// Returns the points around a small table. They are near each other, and none is right behind its neighbor. Two
+    /// rows of two seats aren't a table.
     fn small_table(&self, widest: f64) -> Option<Vec<usize>> {
         if !SMALL_TABLE.contains(&self.points.len()) {
             return None;
@@ -201,7 +202,7 @@ impl RowLines {
     }
 }
 
-/// Returns the positions of each row's seats.
+/// Returns the seat indexes of each row.
 fn rows_of(plan: &Plan) -> Vec<Vec<u32>> {
     let mut rows: Vec<Vec<u32>> = vec![Vec::new(); plan.rows().len()];
     for (position, place) in (0..).zip(plan.places()) {

@@ -1,6 +1,6 @@
-//! The slow and obvious way to choose, for halls whose neighbours are known by construction.
+//! A slow and simple reference implementation, for halls with known neighbors.
 //!
-//! Every block is tried, and judged by all seats of the hall. Nothing here knows where runs begin, or how neighbours are found.
+//! It tries every block and judges it by all seats of the hall. It doesn't know runs or how neighbors are found.
 
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
@@ -9,15 +9,15 @@ use std::collections::BTreeSet;
 use super::{Shortage, Wish};
 use crate::rules::plan::Plan;
 
-/// Pairs of seats, both ways.
+/// Pairs of neighboring seats, in both directions.
 pub(super) type Pairs = BTreeSet<(usize, usize)>;
 
-/// A plan, and which of its seats are next to each other.
+/// A seating plan and the pairs of seats that are next to each other.
 #[derive(Clone, Debug)]
 pub(super) struct KnownHall {
     pub(super) plan: Plan,
     pub(super) next_to: Pairs,
-    /// Seats next to each other at small tables.
+    /// Pairs of seats next to each other at small tables.
     pub(super) at_tables: Pairs,
 }
 
@@ -38,14 +38,14 @@ impl Judged {
         (self.accessible, self.is_table, self.orphans)
     }
 
-    /// Returns all criteria but the place. Blocks with the same key are equally good.
+    /// Returns all criteria except the place. Blocks with the same key are equally good.
     pub(super) fn key(&self) -> ((usize, bool, usize), u64, u64) {
         (self.rank(), self.distance, self.worst)
     }
 }
 
 impl KnownHall {
-    /// Returns every block, or why there is none.
+    /// Returns every block, and the shortage to report if there is none.
     pub(super) fn blocks(&self, available: &[bool], wish: &Wish) -> (Vec<Judged>, Shortage) {
         let usable: BTreeSet<_> =
             (0..available.len()).filter(|seat| available[*seat] && self.fits(*seat, wish)).collect();
@@ -92,7 +92,7 @@ impl KnownHall {
     }
 }
 
-/// Returns every set of so many seats that follow each other.
+/// Returns every set of `quantity` seats that follow each other.
 fn paths(usable: &BTreeSet<usize>, pairs: &Pairs, quantity: usize) -> BTreeSet<BTreeSet<usize>> {
     let mut paths: BTreeSet<Vec<usize>> = usable.iter().map(|seat| vec![*seat]).collect();
     for _ in 1..quantity {

@@ -1,4 +1,4 @@
-//! Rows of every shape, and halls made of them, with the neighbours that a spectator would name.
+//! Rows of every shape, and halls made of them, with the neighbors that a spectator would expect.
 
 #![allow(clippy::cast_possible_truncation)]
 
@@ -10,7 +10,7 @@ use super::Neighbours;
 use super::reference::{KnownHall, Pairs};
 use crate::rules::plan::{Category, Place, Plan, Point, Row};
 
-/// From one seat to the next.
+/// Distance between neighboring seats.
 pub(super) const PITCH: i32 = 50;
 
 /// Points of one row, and its lines as indexes of points.
@@ -18,7 +18,7 @@ pub(super) const PITCH: i32 = 50;
 pub(super) struct Shape {
     pub(super) points: Vec<Point>,
     pub(super) lines: Vec<Vec<usize>>,
-    /// In a closed line the last seat is next to the first.
+    /// `true` if the last seat of a line is next to the first.
     pub(super) closed: bool,
     /// Seats around a small table.
     pub(super) table: Vec<usize>,
@@ -41,12 +41,12 @@ impl Shape {
         shape
     }
 
-    /// Makes a straight row of seats at these places, in pitches.
+    /// Makes a straight row of seats at these multiples of the pitch.
     pub(super) fn straight(at: impl IntoIterator<Item = i32>) -> Self {
         Self::line(at.into_iter().map(|at| (f64::from(at * PITCH), 0.0)))
     }
 
-    /// Makes one row of seats beside and behind each other. Lines go along its longer side, if that is clear.
+    /// Makes one row of seats beside and behind each other. Lines follow its longer side, if one side is longer.
     pub(super) fn grid(wide: i32, deep: i32, pitch: (f64, f64)) -> Self {
         let point = |x: i32, y: i32| (f64::from(x) * pitch.0, f64::from(y) * pitch.1);
         match wide >= deep {
@@ -73,7 +73,7 @@ impl Shape {
         Self { closed: true, ..closed }
     }
 
-    /// Makes a table of three or four seats, two of them nearer to each other than to the next.
+    /// Makes a table of three or four seats. Two of them are nearer to each other than to the next.
     pub(super) fn small_table(seats: usize) -> Self {
         let table = match seats {
             3 => Self::lines([vec![(0.0, 0.0), (40.0, 0.0)], vec![(20.0, 45.0)]]),
@@ -106,7 +106,7 @@ fn arc(radius: f64, from: f64, to: f64) -> Vec<(f64, f64)> {
     (0..=steps).map(|n| (radius * angle(n).cos(), radius * angle(n).sin())).collect()
 }
 
-/// A seat's category and whether it is accessible.
+/// Category of a seat, and whether it is accessible.
 pub(super) type Kind = (Option<u16>, bool);
 
 /// Makes a hall of rows behind each other. `order` is the order in which the seats are listed.
@@ -134,7 +134,7 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
     KnownHall { plan: plan(rows.len(), listed.iter().map(|seat| places[*seat]).collect()), next_to, at_tables }
 }
 
-/// Makes a plan of places in so many rows, the first half of them in front.
+/// Makes a seating plan with this many rows. The first half of them is in the front section.
 pub(super) fn plan(rows: usize, places: Vec<Place>) -> Plan {
     let sections = vec!["front".to_owned(), "back".to_owned()];
     let category = |name: &str| Category { name: name.to_owned(), price: 1, currency: "EUR".to_owned() };
@@ -143,7 +143,7 @@ pub(super) fn plan(rows: usize, places: Vec<Place>) -> Plan {
     Plan::new(Point { x: 120, y: -180 }, sections, rows, vec![category("a"), category("b")], places).unwrap()
 }
 
-/// Makes a straight row with aisles. Most gaps are of one seat, so that one of two is an aisle.
+/// Makes a straight row with aisles. Most gaps are one seat wide, so a gap of two is an aisle.
 fn any_straight() -> impl Strategy<Value = Shape> {
     prop::collection::vec(any::<bool>(), 0..9).prop_map(|aisles| {
         let (mut at, mut narrow, mut lines) = (0, 0, vec![vec![(0.0, 0.0)]]);
@@ -172,7 +172,7 @@ fn any_shape() -> impl Strategy<Value = Shape> {
     ]
 }
 
-/// Any hall of up to four rows of any shape.
+/// Generates a hall of up to four rows of any shape.
 pub(super) fn any_rows() -> impl Strategy<Value = Vec<(Shape, Vec<Kind>)>> {
     let kind = (0..3_u16, 0..5_u8).prop_map(|(category, n)| ((category < 2).then_some(category), n == 0));
     let row = any_shape().prop_flat_map(move |shape| {
@@ -182,7 +182,7 @@ pub(super) fn any_rows() -> impl Strategy<Value = Vec<(Shape, Vec<Kind>)>> {
     prop::collection::vec(row, 1..5)
 }
 
-/// Returns the points of each run that isn't a table, in a form that doesn't depend on where a run begins.
+/// Returns the points of each run that isn't a table, in a form that doesn't depend on the start of a run.
 fn runs_of(plan: &Plan) -> Vec<Vec<(i32, i32)>> {
     let neighbours = Neighbours::of(plan);
     let point = |place: usize| neighbours.at(place, plan.places()).map(|place| (place.point.x, place.point.y)).unwrap();
@@ -193,7 +193,7 @@ fn runs_of(plan: &Plan) -> Vec<Vec<(i32, i32)>> {
     runs
 }
 
-/// Turns a line so that it begins at its lower end, and a closed line so that it begins at its lowest point.
+/// Rotates a line so that it begins at its lower end, and a closed line so that it begins at its lowest point.
 fn same(mut line: Vec<(i32, i32)>, is_closed: bool) -> Vec<(i32, i32)> {
     if is_closed {
         let lowest = (0..line.len()).min_by_key(|n| line[*n]).unwrap_or_default();
@@ -213,7 +213,7 @@ fn row_of(points: &[Point]) -> Plan {
     plan(1, points.iter().map(place).collect())
 }
 
-/// Checks the lines of a row, whatever the order in which its seats are listed.
+/// Checks the lines of a row, for several orders of its seats.
 #[track_caller]
 fn has_its_lines(name: &str, shape: &Shape) {
     let point = |n: &usize| (shape.points[*n].x, shape.points[*n].y);

@@ -1,9 +1,10 @@
-//! A storm without a database: 300 callers choose 4 of 1,200 seats each, in waves that all see the hall as it was before.
+//! Contention test without a database. 300 callers choose 4 of 1,200 seats each, in waves. All callers of a wave see
+//! the hall as it was before the wave.
 
 use super::*;
 use crate::rules::names::SeatLabel;
 
-/// How many were refused because somebody was faster, until all who could had their seats.
+/// Returns the number of conflicts until every caller who can get seats has them.
 fn conflicts(at_once: usize, steered: bool) -> usize {
     let labels = (0..30).flat_map(|row| (1..=40).map(move |seat| format!("{}-{seat}", char::from(b'A' + row % 26))));
     let labels: Vec<_> =

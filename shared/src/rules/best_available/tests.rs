@@ -11,7 +11,7 @@ use crate::rules::plan::{Place, Point, ROW_PITCH, Row, SEAT_PITCH};
 
 const PLAIN: Wish = Wish { quantity: 2, section: None, category: None, accessible: false };
 
-/// Makes a hall of straight rows. Each seat has a place in the row (in pitches), a category and whether it is accessible.
+/// Makes a hall of straight rows. Each seat has a place in the row (in pitches), a category and an accessible flag.
 fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> Plan {
     let places = rows.iter().enumerate().flat_map(|(n, seats)| {
         seats.iter().map(move |(at, category, accessible)| Place {
@@ -37,7 +37,7 @@ fn best(plan: &Plan, available: &[bool], wish: &Wish) -> Result<Vec<usize>, Shor
     pick(plan, available, wish, Steering::default())
 }
 
-/// `.` is available, `x` is taken.
+/// In these patterns `.` is an available seat and `x` is a taken seat.
 fn seats(text: &str) -> Vec<bool> {
     text.bytes().map(|seat| seat == b'.').collect()
 }
@@ -91,7 +91,8 @@ fn labels_and_the_order_of_the_list_mean_nothing() {
 
 #[test]
 fn a_curved_row_is_followed_along_its_curve() {
-    // A half circle: its ends are as far to the back as the row is wide, and above each other seen from the side.
+    // A half circle. Its ends are as far to the back as the row is wide, and above each other when seen from the
+    // side.
     let angle = |n: i32| std::f64::consts::PI * f64::from(n) / 20.0;
     let point = |n: i32| Point { x: (1_000.0 * angle(n).cos()) as i32, y: (1_000.0 * angle(n).sin()) as i32 };
     let place = |n: i32| Place { row: 0, point: point(n), category: None, accessible: false };
@@ -234,7 +235,7 @@ fn any_steering() -> impl Strategy<Value = Steering> {
 #[derive(Clone, Debug)]
 struct Case {
     rows: Vec<(Shape, Vec<Kind>)>,
-    /// An order in which the seats may be listed as well.
+    /// Generates an order for listing the seats.
     order: Vec<usize>,
     available: Vec<bool>,
     wish: Wish,
@@ -276,7 +277,7 @@ proptest! {
         }
     }
 
-    /// Covers every hall, availability, wish and spread.
+    /// Checks any hall, availability, seat preference and spread.
     #[test]
     fn accessible_seats_are_kept_while_an_ordinary_block_is_left(case in any_case(), steering in any_steering()) {
         let hall = case.hall();
@@ -293,7 +294,7 @@ proptest! {
         }
     }
 
-    /// All callers of a wave see the same hall. Those who are refused choose again in the next wave.
+    /// Lets all callers of a wave see the same hall. Rejected callers choose again in the next wave.
     #[test]
     fn a_storm_takes_no_accessible_seat_before_ordinary_blocks(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
         let hall = case.hall();
@@ -328,7 +329,7 @@ proptest! {
         let seats: BTreeSet<_> = seats.into_iter().collect();
         let chosen = all.iter().filter(|block| block.seats == seats).min_by_key(|block| block.key()).unwrap();
         prop_assert_eq!(Some(chosen.rank()), all.iter().map(|block| block.rank()).min());
-        // There are at most as many better blocks apart from each other as the spread allows.
+        // The spread limits the number of better blocks that don't overlap.
         let mut better: Vec<_> = all.iter().filter(|block| block.key() < chosen.key()).collect();
         better.sort_by_key(|block| block.key());
         let mut taken = BTreeSet::new();

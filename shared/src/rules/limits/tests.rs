@@ -1,4 +1,4 @@
-//! What the rate algorithm promises, whatever the limit and whenever requests come.
+//! Guarantees of the rate algorithm, for any limit and any times of requests.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn limit() -> impl Strategy<Value = Limit> {
     })
 }
 
-/// Pauses between requests, in intervals and microseconds: mostly about as long as the budget needs.
+/// Pauses between requests, in intervals and microseconds. Most are about as long as the budget needs.
 fn pauses() -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::vec(
         prop_oneof![4 => (Just(0), 0..3_u64), 2 => (0..3_u64, 0..1_000_u64), 1 => (0..40_u64, 0..2_u64)],
@@ -38,7 +38,7 @@ impl Play {
     }
 
     fn ask_for(&mut self, cost: u32, now: u64) -> Verdict {
-        // As Redis does: the key ends so many milliseconds after the one in which it was written.
+        // Like Redis, expires the key this many milliseconds after the millisecond of the write.
         let stored = self.stored.take().filter(|(_, until)| now / 1_000 < *until);
         let (verdict, store) = self.limit.judge(stored.as_ref().map(|(bytes, _)| bytes.as_slice()), cost, now);
         self.stored = store.map(|store| (store.bytes, now / 1_000 + store.life)).or(stored);
@@ -141,7 +141,7 @@ proptest! {
             play.ask(NOW);
         }
         let now = NOW - back;
-        // The key's life was set back, too.
+        // The lifetime of the key was reduced too.
         play.stored = play.stored.map(|(bytes, _)| (bytes, u64::MAX));
         play.ask(now);
         prop_assert!(play.ask(now + limit.interval()).allowed, "one interval, and there is room for one");
