@@ -1,55 +1,57 @@
-//! How much of everything may happen in a run of the model, and what may be left out of the protocol.
+//! Limits of a run of the model, and the rules of the protocol that can be left out.
 
 use crate::key::Limits;
 
-/// The bounds of a model: all orders of all that they allow are tried.
+/// Bounds of a model. The checker tries all orders of all events that they allow.
 #[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Seats of the theater.
+    /// Number of seats.
     pub seats: u8,
-    /// One write each: by how many ticks the writer's clock is behind DynamoDB's. Ignored without ticks.
+    /// Writers, with one write each. The number is the writer's delay behind DynamoDB's clock in ticks. It is ignored
+    /// without ticks.
     pub writers: Vec<u8>,
-    /// One fill or renewal each.
+    /// Number of fillers, with one fill or renewal each.
     pub fillers: usize,
-    /// Ticks that may go by. With none stamps are versions: there are no clocks.
+    /// Number of ticks. Without ticks there are no clocks, and stamps are versions.
     pub ticks: u8,
-    /// How often a key may be evicted, or a lease end, together.
+    /// Total number of evictions and ends of leases.
     pub upsets: u8,
-    /// How many begins may be held up on the way, or have their answer lost, together.
+    /// Total number of begins that are delayed or whose answer is lost.
     pub delays: u8,
-    /// Whether a writer's merge may come to nothing: it died, or Redis gave no answer.
+    /// `true` if a writer's merge can be lost: the writer died, or Redis didn't respond.
     pub losses: bool,
-    /// Whether the stream is merged, too, and how often it may begin again from an earlier record.
+    /// `Some` if the stream is merged too, with its number of redeliveries from an earlier record.
     pub repair: Option<u8>,
-    /// Whether writers may give seats back, too. Ignored without ticks, where a writer asks for anything at all.
+    /// `true` if writers may release seats. Ignored without ticks, because writers then make any change.
     pub give_back: bool,
-    /// How many items may be deleted by hand.
+    /// Number of items that may be deleted by hand.
     pub deletions: u8,
-    /// Whether Redis may come back with a key that it had earlier.
+    /// `true` if Redis may restore an older key.
     pub rollback: bool,
-    /// What is left out of the protocol.
+    /// Rule to leave out.
     pub without: Option<Rule>,
-    /// What two clocks are taken to differ by, in milliseconds.
+    /// Assumed maximum difference of two clocks, in milliseconds.
     pub skew: u64,
 }
 
-/// A rule that can be left out, to see that the checker finds what it is good for.
+/// A rule that can be left out, to check that the checker then finds a counterexample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// A write merges by its stamp. Without: it deletes the key, and a fill sets it.
+    /// A write is merged by its stamp. Without this rule, it deletes the key, and a fill sets it.
     Stamps,
-    /// A fill ends only if its token is still there. Without: it always does.
+    /// A fill ends only if its token is still in the key. Without this rule, it always ends.
     Token,
-    /// The attempts of a filler to begin are told apart by number. Without: they all have the same token.
+    /// A filler numbers its attempts to begin. Without this rule, they all have the same token.
     Numbers,
-    /// A fill keeps what was merged in its round. Without: it replaces everything.
+    /// A fill keeps the slots that were merged in its round. Without this rule, it replaces everything.
     KeepMerged,
-    /// A fill replaces what was not merged in its round. Without: the larger stamp wins there too.
+    /// A fill replaces the slots that weren't merged in its round. Without this rule, the larger stamp wins there
+    /// too.
     ReplaceKnown,
 }
 
 impl Default for Bounds {
-    /// A writer and a filler that nothing happens to.
+    /// One writer and one filler, without disruptions.
     fn default() -> Self {
         Self {
             seats: 1,
@@ -70,11 +72,12 @@ impl Default for Bounds {
 }
 
 impl Bounds {
-    /// The times of the protocol, where leases end and keys vanish as steps of their own: at [`NOW`], for ever.
+    /// Returns the times of the protocol. Leases end and keys vanish as separate steps, so the clock always shows
+    /// [`NOW`].
     pub(crate) fn limits(&self) -> Limits {
         Limits { lease: 1, longest: 2, keep: 0, renewal: u64::MAX / 2, life: 100, skew: self.skew }
     }
 }
 
-/// Redis's clock stands still.
+/// The constant time of Redis's clock.
 pub(crate) const NOW: u64 = 1;

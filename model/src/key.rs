@@ -1,109 +1,104 @@
-//! A theater's key and the script's operations on it: what `availability.lua` does, without Redis and without bytes.
+//! A theater's key and the operations of `availability.lua` on it, without Redis and without bytes.
 //!
-//! `tests/tests/integration/protocol` holds the two against each other. What can't be said here is a key that is no
-//! key of ours (spoilt bytes, another format); the script treats it as none.
+//! `tests/tests/integration/protocol` compares the model with the script. A key with corrupt bytes or in another
+//! format can't be represented here. The script treats it as no key.
 
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
 
-/// Who is filling: its last byte numbers the attempts to begin.
+/// Id of a filler. Its last byte numbers the attempts to begin.
 pub type Token = [u8; 16];
 
-/// The token of nobody.
+/// Token of a key that no filler holds.
 pub const NOBODY: Token = [0; 16];
 
-/// What stands under a theater's key. Times are milliseconds of Redis's clock unless said otherwise.
+/// Value of a theater's key. Times are milliseconds of Redis's clock unless noted otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Whether readers may use it.
+    /// `true` if readers may use it.
     pub complete: bool,
-    /// The round of filling, 1 to 255.
+    /// Round of filling, 1 to 255.
     pub round: u8,
-    /// Whether something was merged in this round.
+    /// `true` if a slot was merged in this round.
     pub merged: bool,
-    /// The layout whose positions it uses.
+    /// Version of the layout whose seat indexes it uses.
     pub version: u64,
-    /// Who is filling, or [`NOBODY`].
+    /// The current filler, or [`NOBODY`].
     pub token: Token,
-    /// Until when that is its alone.
+    /// End of the filler's lease.
     pub lease: u64,
-    /// How long that lease was from its begin.
+    /// Length of that lease when it began.
     pub span: u64,
-    /// When the key ends, by the clock of whoever filled it; 0 while incomplete.
+    /// End of the key's life, by the filler's clock. 0 while incomplete.
     pub ends: u64,
-    /// When Redis drops the key.
+    /// Time at which Redis drops the key.
     pub until: u64,
-    /// One per seat, in layout order.
+    /// One slot per seat, in layout order.
     pub slots: Vec<Known>,
 }
 
-/// A slot and the round in which it was merged, 0 if it was filled.
+/// A slot and the round of its merge, or round 0 if it was filled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Known {
-    /// What is known of the seat.
     pub slot: Slot,
-    /// The round.
     pub round: u8,
 }
 
-/// The times that the protocol is run with, in milliseconds.
+/// Times of the protocol, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The first lease of a fill.
+    /// First lease of a fill.
     pub lease: u64,
-    /// The longest, after take-overs.
+    /// Longest lease, after takeovers.
     pub longest: u64,
-    /// How long an incomplete key is kept.
+    /// Lifetime of an incomplete key.
     pub keep: u64,
-    /// With so little left a complete key may be renewed.
+    /// Remaining lifetime below which a complete key may be renewed.
     pub renewal: u64,
-    /// How long a complete key lives, from the begin of its fill.
+    /// Lifetime of a complete key, from the begin of its fill.
     pub life: u64,
-    /// What two clocks may differ by.
+    /// Maximum difference of two clocks.
     pub skew: u64,
 }
 
-/// What a merge answers.
+/// Result of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// The key took it.
+    /// The key accepted it.
     Taken,
-    /// There was nothing to merge into, or is no longer.
+    /// There was no key to merge into, or the merge dropped it.
     Nothing,
     /// The key has a newer layout.
     Behind,
 }
 
-/// What a begin answers.
+/// Result of a begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// It is the caller's turn.
+    /// The caller may fill.
     Fill,
-    /// No need to renew.
+    /// The key doesn't need a renewal yet.
     Fresh,
     /// The key's layout is newer.
     Behind,
-    /// Somebody else has so many milliseconds left.
+    /// Another filler's lease lasts this many more milliseconds.
     Held(u64),
-    /// It is complete.
+    /// The key is already complete.
     Complete,
 }
 
-/// A call of the script: on which key, at which instant of Redis's clock, by the layout of which version.
+/// A call of the script: the key, Redis's clock, and the caller's layout version.
 #[derive(Debug)]
 pub struct Call<'a> {
-    /// What stands under the key.
     pub key: &'a mut Option<Key>,
-    /// Redis's clock.
     pub now: u64,
-    /// The caller's layout.
+    /// Version of the caller's layout.
     pub version: u64,
-    /// The protocol's times.
     pub limits: Limits,
 }
 
 impl Call<'_> {
-    /// Takes each slot whose stamp is larger.
+    /// Merges the slots with larger stamps.
     pub fn merge(self, news: &[LearnedSlot], when_behind: WhenBehind) -> Merge {
         let Some(key) = self.key.as_mut() else { return Merge::Nothing };
         if key.version > self.version && when_behind == WhenBehind::Tell {
@@ -117,7 +112,7 @@ impl Call<'_> {
         Merge::Taken
     }
 
-    /// Begins to fill, unless there is no need or somebody else is at it.
+    /// Begins a fill, unless it isn't needed or another filler is active.
     pub fn begin(self, seats: usize, token: Token, why: FillReason) -> Begun {
         let known = self.key.as_ref();
         if known.is_some_and(|key| key.version > self.version) {
@@ -160,15 +155,15 @@ impl Call<'_> {
         Begun::Fill
     }
 
-    /// Ends filling with what was read; whether that was taken.
+    /// Ends a fill with the slots that were read. Returns `true` if they were accepted.
     pub fn end(self, token: Token, read: &[Slot], callers_now: u64) -> bool {
         let Some(key) = self.key.as_mut() else { return false };
         if key.version != self.version || key.token != token || key.slots.len() != read.len() {
             return false;
         }
-        // What was read is as old as the begin, so its life is counted from there.
+        // The slots are as old as the begin, so their lifetime starts there.
         let Some(left @ 1..) = (self.limits.life + key.lease).checked_sub(self.now + key.span) else { return false };
-        // The begin may lie in the future of another clock.
+        // By another clock, the begin may be in the future.
         let left = left.min(self.limits.life);
         let (merged, round, skew) = (key.merged, key.round, self.limits.skew);
         for (known, read) in key.slots.iter_mut().zip(read) {
@@ -186,7 +181,7 @@ impl Call<'_> {
         true
     }
 
-    /// The slots at these positions, if the key is complete and has them.
+    /// Returns the slots at these seat indexes, if the key is complete and has them.
     pub fn peek(self, positions: &[u32]) -> Option<Vec<Slot>> {
         let key = self.key.as_ref().filter(|key| key.complete && key.version == self.version)?;
         positions.iter().map(|position| Some(key.slots.get(usize::try_from(*position).ok()?)?.slot)).collect()
@@ -210,7 +205,7 @@ impl Call<'_> {
 }
 
 impl Key {
-    /// Takes a slot if it is later; whether its order can be told.
+    /// Merges a slot if it is later. Returns `false` if the order of the two slots is uncertain.
     fn take(&mut self, learned: LearnedSlot, skew: u64) -> bool {
         let known = usize::try_from(learned.position).ok().and_then(|position| self.slots.get_mut(position));
         let Some(known) = known else { return true };
@@ -225,8 +220,10 @@ impl Key {
     }
 }
 
-/// Whether two slots of a seat may be in the other order than their stamps: the larger stamp is a reservation's that
-/// had ended, as far as clocks can tell, when the smaller one was written.
+/// Returns `true` if the order of two slots of a seat may differ from the order of their stamps.
+///
+/// That is possible if the slot with the larger stamp is a reservation that may have expired before the other write,
+/// given the difference of clocks.
 pub(crate) fn doubtful(a: Slot, b: Slot, skew: u64) -> bool {
     let (smaller, larger) = (a.min(b), a.max(b));
     let SeatState::Reserved { expires_at } = larger.state else { return false };

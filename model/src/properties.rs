@@ -1,4 +1,4 @@
-//! What has to hold in every state, and what has to be reached in some, lest a model hold because nothing happens in it.
+//! Properties that must hold in every state, and states that must be reached, so that a model can't pass vacuously.
 
 use boxoffice::rules::availability::Slot;
 use stateright::{Model, Property};
@@ -10,16 +10,16 @@ use crate::state::{Phase, State, Writer};
 use crate::steps::Step;
 use crate::table::Change;
 
-/// No complete answer is older than a write whose caller was answered after its merge.
+/// No complete key is older than a write that was merged and answered.
 pub const FRESH: &str = "nothing shown is older than an answered write";
-/// Nothing on its way: what is shown is what is stored.
+/// If nothing is pending, the shown slots are the stored ones.
 pub const CONVERGED: &str = "once quiet, shown is stored";
-/// Only a fill puts a smaller stamp, and only where nothing was merged in its round.
+/// Only a fill replaces a stamp with a smaller one, and only if the slot wasn't merged in its round.
 pub const NOT_BURIED: &str = "a merged stamp is never replaced by a smaller one";
-/// What is shown stood in the table once.
+/// Every shown slot was once in the table.
 pub const STORED_ONCE: &str = "nothing is shown that was never stored";
 
-/// What has to hold, and what has to be reached where the bounds allow it.
+/// Returns the properties that must hold, and the states that must be reached within the bounds.
 pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Protocol>> {
     let mut all = vec![
         Property::always(FRESH, fresh),
@@ -45,7 +45,7 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Protocol>> {
     all
 }
 
-/// As a look sees it at this instant: since the last answered write the seat was in the state that is shown.
+/// Checks each shown state at this instant: the seat must have had it since the last answered write.
 fn fresh(_: &Protocol, state: &State) -> bool {
     let Some(mut shown) = state.shown().filter(|_| !state.in_doubt) else { return true };
     shown.all(|(seat, slot)| since(state, seat, state.answered[usize::from(seat)]).any(|old| alike(state, old, slot)))
@@ -61,7 +61,7 @@ fn stored_once(_: &Protocol, state: &State) -> bool {
     shown.all(|(seat, slot)| since(state, seat, 0).any(|old| old == slot))
 }
 
-/// What a seat was, from so far in the history on; from 0 on, also what it was before all.
+/// Returns the slots of a seat from this index of the history on. Index 0 includes the initial slot.
 fn since(state: &State, seat: u8, from: usize) -> impl Iterator<Item = Slot> + '_ {
     let first = (from == 0).then(Slot::default);
     let later = state.table.of(seat).filter(move |(place, _)| place + 1 >= from);
@@ -96,14 +96,14 @@ fn taken_over(model: &Protocol, state: &State) -> bool {
     state.key.as_ref().is_some_and(|key| key.span == model.0.limits().longest)
 }
 
-/// The key is gone, a filler has read, and its own first attempt is still to come.
+/// Checks for a state without a key, in which a filler has read and its own first attempt hasn't arrived yet.
 fn begin_arrives_late(_: &Protocol, state: &State) -> bool {
     let mut fillers = state.fillers.iter();
     state.key.is_none()
         && fillers.any(|filler| filler.on_the_way && matches!(filler.phase, Phase::Read { ended: false, .. }))
 }
 
-/// Nobody else is on the way to tell readers what the stream is about to.
+/// Checks for a state in which the stream changes the key, and no writer is about to do so.
 fn repair_matters(model: &Protocol, state: &State) -> bool {
     let nobody = !state.writers.iter().any(|writer| matches!(writer, Writer::Accepted(_)));
     nobody

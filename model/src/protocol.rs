@@ -1,4 +1,4 @@
-//! The model as the checker sees it: which steps are open in a state, and what has to hold.
+//! The model for the checker: the possible steps in each state, and the properties.
 
 use stateright::{Model, Property};
 
@@ -68,7 +68,8 @@ impl Protocol {
         steps.extend((0..state.table.events.len()).filter(written).map(Step::Deliver));
     }
 
-    /// Writers with the same clock are all alike: they go in order.
+    /// Returns `true` if it is this writer's turn. Writers with the same clock are interchangeable, so they go in
+    /// order.
     fn is_next(&self, state: &State, number: usize) -> bool {
         (0..number).all(|other| self.0.writers[other] != self.0.writers[number] || state.writers[other] != Writer::Idle)
     }
@@ -79,7 +80,7 @@ impl Protocol {
                 steps.push(Step::Arrive(number));
             }
             match filler.phase {
-                // Fillers are all alike, too.
+                // Fillers are interchangeable too, so they start in order.
                 Phase::Idle if number == 0 || state.fillers[number - 1].stirred() => {
                     steps.push(Step::Begin(number));
                     if filler.unanswered == 0 && state.left.delays > 0 {

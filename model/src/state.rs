@@ -1,4 +1,4 @@
-//! A state of the model: the table, the key, and how far everybody is.
+//! A state of the model: the table, the key, and the progress of writers and fillers.
 
 use boxoffice::rules::availability::Slot;
 
@@ -6,98 +6,97 @@ use crate::bounds::Bounds;
 use crate::key::{Key, Token};
 use crate::table::Table;
 
-/// Everything at an instant.
+/// The whole system at an instant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// What DynamoDB accepted.
+    /// History of the table.
     pub table: Table,
-    /// What stands in Redis.
+    /// Key in Redis.
     pub key: Option<Key>,
-    /// What Redis may come back with.
+    /// Older key that Redis may restore.
     pub backup: Backup,
-    /// The writers.
     pub writers: Vec<Writer>,
-    /// The fillers.
     pub fillers: Vec<Filler>,
-    /// Per seat, how far the history goes up to the last write whose caller was answered after its merge.
+    /// For each seat, the length of the history up to its last merged and answered write.
     pub answered: Vec<usize>,
-    /// How far the stream was merged.
+    /// Number of merged records of the stream.
     pub repaired: usize,
-    /// What may still happen.
+    /// Remaining disruptions.
     pub left: Left,
-    /// Whether the key may hold what only a new fill puts right, by what the protocol doesn't promise against: Redis
-    /// came back with an older key; or an item was deleted by hand, or was and a write of it is told only now.
+    /// `true` if the key may hold slots that only a new fill corrects, after an event that the protocol doesn't
+    /// cover. These events are: Redis restored an older key, an item was deleted by hand, or a write of such an item
+    /// was merged late.
     pub in_doubt: bool,
-    /// Whether a smaller stamp replaced a larger one that was merged: what must not happen.
+    /// `true` if a smaller stamp replaced a larger merged one, which must never happen.
     pub buried: bool,
 }
 
-/// Who writes once.
+/// A writer of one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Writer {
-    /// Not yet.
+    /// Hasn't written yet.
     Idle,
-    /// DynamoDB accepted, as this event; the merge is still to come.
+    /// DynamoDB accepted the write as this event. The merge hasn't happened yet.
     Accepted(usize),
-    /// Answered, or gone.
+    /// Has answered or died.
     Done,
 }
 
-/// Who fills once. One who takes no more steps has died.
+/// A filler of one fill. A filler that takes no more steps has died.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Filler {
-    /// Attempts to begin that got no answer: at most one.
+    /// Number of attempts to begin without an answer, at most one.
     pub unanswered: u8,
-    /// Whether that one is still on the way.
+    /// `true` if that attempt hasn't arrived yet.
     pub on_the_way: bool,
-    /// How far it is.
+    /// Progress of the fill.
     pub phase: Phase,
-    /// Whether it began after the key last came [`in_doubt`](State::in_doubt).
+    /// `true` if it began after the key last came [`in_doubt`](State::in_doubt).
     pub sound: bool,
 }
 
-/// How far a filler is.
+/// Progress of a filler.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Nothing answered yet.
+    /// No begin was answered yet.
     Idle,
     /// Its begin was answered.
     Begun,
-    /// It has read, and may end: again, too, since an end whose answer is lost is repeated.
+    /// It has read the table. It may end more than once, because an end with a lost answer is repeated.
     Read {
-        /// What it read.
+        /// Slots that it read.
         slots: Vec<Slot>,
-        /// Whether an end was taken.
+        /// `true` if an end was accepted.
         ended: bool,
     },
 }
 
-/// An earlier key.
+/// An older copy of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Backup {
-    /// None was kept.
+    /// No copy exists.
     None,
-    /// This one.
+    /// Redis can restore this copy.
     Kept(Key),
-    /// Redis came back with it.
+    /// Redis restored the copy.
     Used,
 }
 
-/// What may still happen.
+/// Remaining disruptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Left {
     /// Evictions and ends of leases.
     pub upsets: u8,
-    /// Begins without an answer.
+    /// Begins that get no answer.
     pub delays: u8,
-    /// Returns of the stream to an earlier record.
+    /// Redeliveries of the stream from an earlier record.
     pub redeliveries: u8,
     /// Items deleted by hand.
     pub deletions: u8,
 }
 
 impl State {
-    /// Nothing written, nothing known.
+    /// Returns the initial state: an empty table and no key.
     pub(crate) fn first(bounds: &Bounds) -> Self {
         let filler = Filler { unanswered: 0, on_the_way: false, phase: Phase::Idle, sound: true };
         Self {
@@ -119,13 +118,14 @@ impl State {
         }
     }
 
-    /// What readers are shown: the slots of a complete key.
+    /// Returns the slots that readers see: those of a complete key.
     pub fn shown(&self) -> Option<impl Iterator<Item = (u8, Slot)> + '_> {
         let key = self.key.as_ref().filter(|key| key.complete)?;
         Some((0_u8..).zip(key.slots.iter().map(|known| known.slot)))
     }
 
-    /// Whether no writer is on its way, and the stream, if there is a repair, was merged to its end.
+    /// Returns `true` if no writer is between its write and its answer, and the stream, if it is modeled, is merged
+    /// completely.
     pub fn quiet(&self, bounds: &Bounds) -> bool {
         let on_its_way = |writer: &Writer| matches!(writer, Writer::Accepted(_));
         !self.writers.iter().any(on_its_way) && (bounds.repair.is_none() || self.repaired == self.table.events.len())
@@ -140,18 +140,18 @@ impl State {
 }
 
 impl Filler {
-    /// Whether it did anything yet.
+    /// Returns `true` if the filler has started.
     pub(crate) fn stirred(&self) -> bool {
         self.unanswered > 0 || self.phase != Phase::Idle
     }
 
-    /// The token of the attempt that was answered, or will be.
+    /// Returns the token of the attempt that gets an answer.
     pub(crate) fn token(&self, number: usize, numbered: bool) -> Token {
         token(number, if numbered { self.unanswered + 1 } else { 0 })
     }
 }
 
-/// The token of a filler's attempt.
+/// Returns the token of a filler's attempt.
 pub(crate) fn token(filler: usize, attempt: u8) -> Token {
     let mut token = [0; 16];
     token[0] = u8::try_from(filler + 1).unwrap_or(u8::MAX);

@@ -1,4 +1,4 @@
-//! What can happen next, and what it does.
+//! The possible steps and their effects.
 
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::rules::availability::LearnedSlot;
@@ -10,46 +10,46 @@ use crate::table::{Ask, Change};
 
 const VERSION: u64 = 1;
 
-/// A step. Numbers are of writers, fillers, seats and events.
+/// A step. The numbers identify writers, fillers, seats and events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// DynamoDB accepts what a writer asks for.
+    /// DynamoDB accepts a writer's request.
     Accept(usize, u8, Ask),
-    /// A writer's merge is delivered, and its caller answered.
+    /// A writer's merge is delivered, and its caller gets the answer.
     Answer(usize),
-    /// A writer's merge isn't delivered: it died, or answers all the same because Redis didn't.
+    /// A writer's merge isn't delivered. The writer died, or it answered without a response from Redis.
     Lose(usize),
-    /// A merge of this event is delivered late, or once more.
+    /// A merge of this event is delivered late or again.
     Deliver(usize),
-    /// A filler begins, and is answered.
+    /// A filler begins and gets an answer.
     Begin(usize),
-    /// A filler begins; the answer is lost.
+    /// A filler begins, and the answer is lost.
     BeginUnanswered(usize),
-    /// A filler's attempt to begin is held up.
+    /// A filler's attempt to begin is delayed.
     HoldUp(usize),
-    /// The attempt that was held up arrives.
+    /// The delayed attempt arrives.
     Arrive(usize),
     /// A filler reads the table.
     Read(usize),
     /// A filler ends.
     End(usize),
-    /// The lease of whoever is filling ends.
+    /// The lease of the current filler ends.
     LeaseEnds,
-    /// The key goes: evicted, or its life has ended.
+    /// The key is evicted, or its life ends.
     Vanish,
     /// Redis keeps a copy of the key.
     Keep,
-    /// Redis comes back with the copy.
+    /// Redis restores the copy.
     ComeBack,
-    /// So many records of the stream are merged, as one batch.
+    /// This many records of the stream are merged as one batch.
     Repair(usize),
     /// The stream begins again from this record.
     Redeliver(usize),
     /// The TTL deletes a seat's item.
     Collect(u8),
-    /// Somebody deletes a seat's item.
+    /// An operator deletes a seat's item by hand.
     Delete(u8),
-    /// The clocks go on.
+    /// The clocks advance.
     Tick,
 }
 
@@ -123,7 +123,7 @@ fn answer(bounds: &Bounds, state: &mut State, writer: usize) {
     *answered = (*answered).max(event + 1);
 }
 
-/// One call that merges what these events wrote.
+/// Merges the writes of these events in one call.
 fn deliver(bounds: &Bounds, state: &mut State, events: &[usize]) {
     if bounds.without == Some(Rule::Stamps) {
         state.key = None;
@@ -162,13 +162,13 @@ fn unanswered(state: &mut State, filler: usize) {
     state.fillers[filler].unanswered = 1;
 }
 
-/// The first attempt gets to Redis.
+/// The first attempt arrives at Redis.
 fn arrive(bounds: &Bounds, state: &mut State, filler: usize) {
     let numbered = bounds.without != Some(Rule::Numbers);
     begin_as(bounds, state, token(filler, u8::from(numbered)));
 }
 
-/// A renewal finds all that a fill finds, and complete keys as well.
+/// Begins with the reason renewal, which accepts missing and complete keys.
 fn begin_as(bounds: &Bounds, state: &mut State, token: Token) -> Begun {
     if bounds.without == Some(Rule::Stamps) {
         return Begun::Fill;
@@ -191,13 +191,13 @@ fn end(bounds: &Bounds, state: &mut State, number: usize) {
             buries(before.as_ref(), key.as_ref(), |key, position| key.merged && key.slots[position].round == key.round);
     }
     if key != before {
-        // Of no interest here, and would only tell equal states apart.
+        // These times don't matter here and would only make equal states differ.
         key.iter_mut().for_each(|key| (key.ends, key.until) = (0, 0));
         state.key = key;
     }
 }
 
-/// Makes the key such that the script's own end does what it would do without the rule.
+/// Changes the key so that the script's end behaves as it would without the rule.
 fn bend(bounds: &Bounds, key: &mut Option<Key>, token: Token) {
     let mut blank = None;
     call(bounds, &mut blank).begin(usize::from(bounds.seats), token, FillReason::Missing);
@@ -213,7 +213,7 @@ fn bend(bounds: &Bounds, key: &mut Option<Key>, token: Token) {
     }
 }
 
-/// Whether a stamp became smaller, in a slot that this is asked of.
+/// Returns `true` if a stamp decreased in a slot selected by `asked`.
 fn buries(before: Option<&Key>, after: Option<&Key>, asked: impl Fn(&Key, usize) -> bool) -> bool {
     let (Some(before), Some(after)) = (before, after) else { return false };
     let mut slots = before.slots.iter().zip(&after.slots).enumerate();
@@ -226,7 +226,8 @@ fn come_back(state: &mut State) {
     state.doubt();
 }
 
-/// As `sync_cache` does: a deletion by hand in a batch drops the key; else what was last written of each seat is merged.
+/// Merges a batch of the stream like `sync_cache`. A deletion by hand drops the key. Otherwise the last write of each
+/// seat is merged.
 fn repair(bounds: &Bounds, state: &mut State, records: usize) {
     let batch = state.repaired..state.repaired + records;
     state.repaired = batch.end;

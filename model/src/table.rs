@@ -1,50 +1,50 @@
-//! The table: what DynamoDB accepted, in its order, which is also the order of its stream.
+//! The table: all accepted writes in order, which is also the order of the stream.
 
 use boxoffice::rules::availability::{SeatState, Slot};
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 
-/// A step of the clocks, where there are clocks. Two of them are the most that two clocks may differ by.
+/// One tick of the clocks. Two ticks are the maximum difference of two clocks.
 pub const TICK_SECONDS: u32 = 5;
-/// The tick at which clocks begin: no stamp is 0, also by the slowest of them.
+/// First tick. Even by the slowest clock, no stamp is 0.
 const DAWN: u64 = 100;
 
-/// Something that happened to a seat's item.
+/// A change of a seat's item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// A write was accepted.
     Written(Slot),
     /// The TTL deleted the item.
     Collected,
-    /// Somebody deleted the item.
+    /// An operator deleted the item by hand.
     Deleted,
 }
 
-/// What a writer asks for.
+/// A writer's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ask {
-    /// Any change, under the next version as its stamp: where there are no clocks.
+    /// Any change, with the next version as its stamp. Used without clocks.
     Anything,
-    /// To reserve for so many ticks.
+    /// Reserves for this many ticks.
     Reserve(u32),
-    /// To book a seat that can be had.
+    /// Books an available seat.
     Book,
-    /// To book a seat that is reserved, under its reservation.
+    /// Books a reserved seat, with its reservation.
     BookOwn,
-    /// To give a seat back that is reserved or booked: a release, a cancellation.
+    /// Makes a reserved or booked seat available: a release or a cancellation.
     GiveBack,
 }
 
-/// The table's history, and DynamoDB's clock in ticks.
+/// History of the table, and DynamoDB's clock in ticks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Table {
-    /// Which seat changed how.
+    /// Changed seat and change, for each event.
     pub events: Vec<(u8, Change)>,
-    /// DynamoDB's clock. Lookers have the same one.
+    /// DynamoDB's clock. Readers have the same one.
     pub ticks: u8,
 }
 
 impl Table {
-    /// What is stored of a seat; the default slot if there is no item.
+    /// Returns the stored slot of a seat, or the default slot if there is no item.
     pub fn stored(&self, seat: u8) -> Slot {
         match self.of(seat).last() {
             Some((_, Change::Written(slot))) => slot,
@@ -52,19 +52,19 @@ impl Table {
         }
     }
 
-    /// What happened to a seat, with its place in the history.
+    /// Returns the changes of a seat, with their indexes in the history.
     pub fn of(&self, seat: u8) -> impl Iterator<Item = (usize, Change)> + '_ {
         let all = self.events.iter().enumerate();
         all.filter(move |(_, (of, _))| *of == seat).map(|(place, (_, change))| (place, *change))
     }
 
-    /// A clock that is so many ticks behind DynamoDB's.
+    /// Returns a clock that is this many ticks behind DynamoDB's.
     pub fn clock(&self, behind: u8) -> EpochMillis {
         EpochMillis((DAWN + u64::from(self.ticks) - u64::from(behind)) * u64::from(TICK_SECONDS) * 1_000)
     }
 
-    /// Whether DynamoDB accepts what is asked by one whose clock is `behind`, by the conditions of `store/change.rs`:
-    /// then the slot that it leaves.
+    /// Returns the new slot if DynamoDB accepts a request of a writer whose clock is `behind`. Uses the conditions of
+    /// `store/change.rs`.
     pub fn accepts(&self, seat: u8, ask: Ask, behind: u8) -> Option<Slot> {
         let (stored, now) = (self.stored(seat), self.clock(behind));
         let reserved = matches!(stored.state, SeatState::Reserved { .. });
@@ -78,25 +78,25 @@ impl Table {
             Ask::BookOwn => (reserved, SeatState::Booked),
             Ask::GiveBack => (reserved || stored.state == SeatState::Booked, SeatState::Available),
         };
-        // A write refused for its stamp alone is repeated with the old one + 1.
+        // A write that is rejected only for its stamp is repeated with the old stamp + 1.
         let changed_at = EpochMillis(now.0.max(stored.changed_at.0 + 1));
         possible.then_some(Slot { changed_at, state })
     }
 
-    /// Every version looks different, so that an old one shows.
+    /// Returns a slot that differs from all earlier ones, so that an old one is noticed.
     fn next_version(&self) -> Slot {
         let version = self.events.len() as u64 + 1;
         let expires_at = EpochSeconds(u64::from(u32::MAX) - version);
         Slot { changed_at: EpochMillis(version), state: SeatState::Reserved { expires_at } }
     }
 
-    /// Whether the TTL may delete a seat's item by now.
+    /// Returns `true` if the TTL may already delete a seat's item.
     pub fn may_be_collected(&self, seat: u8) -> bool {
         let SeatState::Reserved { expires_at } = self.stored(seat).state else { return false };
         expires_at.reached(self.clock(0))
     }
 
-    /// Whether somebody deleted the item of a seat, with a stamp not smaller than this one.
+    /// Returns `true` if the item of a seat was deleted by hand when its stamp was at least this one.
     pub fn was_deleted_above(&self, seat: u8, stamp: EpochMillis) -> bool {
         let events: Vec<_> = self.of(seat).map(|(_, change)| change).collect();
         events.windows(2).any(|two| matches!(two, [Change::Written(slot), Change::Deleted] if slot.changed_at >= stamp))

@@ -1,5 +1,6 @@
-//! Each rule left out of the protocol, once: the checker has to find what the rule is good for, or it would find nothing.
-//! What it finds is told in words in `docs/decisions/0003-stamps-that-died-with-their-item.md`.
+//! Control experiments: each test leaves out one rule of the protocol, and the checker must find a counterexample.
+//! Otherwise the checker could be finding nothing at all. `docs/decisions/0003-stamps-that-died-with-their-item.md`
+//! explains the counterexamples in words.
 
 #![allow(clippy::panic)]
 
@@ -9,12 +10,12 @@ use boxoffice_model::table::Ask::{Anything, Book, Reserve};
 use boxoffice_model::{Bounds, Protocol, Rule};
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// A shortest way in which a property breaks: searched for one step deeper at a time, because a search in breadth
-/// reports the last counterexample of those that it came upon together.
+/// Returns a shortest counterexample to a property. It searches one step deeper at a time, because a breadth-first
+/// search reports the last of several counterexamples that it finds together.
 fn shortest(bounds: &Bounds, property: &'static str) -> Vec<Step> {
     const LONGEST: usize = 12;
     for steps in 1..=LONGEST {
-        // The checker counts states, and stops before the one at this depth.
+        // The checker counts states, and stops before the state at this depth.
         let checker = Protocol(bounds.clone()).checker().target_max_depth(steps + 2);
         let checker = checker.finish_when(HasDiscoveries::AnyOf([property].into()));
         if let Some(path) = checker.spawn_bfs().join().discovery(property) {
@@ -28,7 +29,8 @@ fn bounds() -> Bounds {
     Bounds { writers: vec![0; 2], fillers: 2, upsets: 2, ..Bounds::default() }
 }
 
-/// What the protocol itself never does within the same bounds, it does without the rule, at the soonest so.
+/// Checks that these steps are the shortest counterexample without the rule, and that the full protocol has none of
+/// that length within the same bounds.
 fn breaks(property: &'static str, bounds: Bounds, steps: &[Step]) {
     assert_eq!(shortest(&bounds, property), steps);
     let sound = Bounds { without: None, skew: Bounds::default().skew, ..bounds };
@@ -78,7 +80,7 @@ fn a_fill_that_only_merged_would_never_forget_what_was_deleted_by_hand() {
 #[test]
 fn where_clocks_differ_by_more_than_is_reckoned_with_a_dead_reservation_hides_a_booking() {
     let steps = [Accept(0, 0, Reserve(1)), Begin(0), Read(0), End(0), Tick, Collect(0), Accept(1, 0, Book), Answer(1)];
-    // By how much is known to the millisecond.
+    // The limit is exact to the millisecond.
     for skew in [0, 9_999] {
         breaks(FRESH, Bounds { skew, writers: vec![0, 2], ticks: 2, ..bounds() }, &steps);
     }

@@ -1,5 +1,5 @@
-//! What holds, in every order of all that the bounds allow. Each model also has to reach what it is about (the
-//! `sometimes` in `properties.rs`) and so many states, lest it hold because nothing happens in it.
+//! Properties that hold in every order of all events that the bounds allow. Each model must also reach the states it
+//! is about (the `sometimes` in `properties.rs`) and a minimum number of states, so that it can't pass vacuously.
 
 use boxoffice_model::{Bounds, Protocol};
 use stateright::{Checker, HasDiscoveries, Model};
@@ -11,12 +11,13 @@ fn holds(bounds: Bounds, at_least: usize) {
     assert!(states >= at_least, "only {states} states; before it were more than {at_least}");
 }
 
-/// Clocks are of no matter: a stamp is a version.
+/// Returns bounds without clocks: a stamp is a version.
 fn versions() -> Bounds {
     Bounds { writers: vec![0; 2], fillers: 2, upsets: 2, ..Bounds::default() }
 }
 
-/// Clocks differ by all that they may, so that stamps need not follow the order of the writes.
+/// Returns bounds with the largest difference of clocks, so that the order of stamps can differ from the order of
+/// writes.
 fn clocks_apart() -> Bounds {
     Bounds { writers: vec![0, 2], fillers: 2, ticks: 2, ..Bounds::default() }
 }
@@ -43,7 +44,7 @@ fn nor_when_clocks_differ_and_stamps_die_with_their_items() {
 
 #[test]
 fn nor_with_a_third_clock_between_them() {
-    // Without giving back: RELIABILITY.md, "Clocks".
+    // Seats aren't released here: RELIABILITY.md, "Clocks".
     let give_back = false;
     holds(Bounds { writers: vec![0, 2, 1], fillers: 1, give_back, ..clocks_apart() }, 310_000);
 }
