@@ -35,7 +35,7 @@ fn breaks(property: &'static str, bounds: Bounds, steps: &[Step]) {
     assert_eq!(shortest(&bounds, property), steps);
     let sound = Bounds { without: None, skew: Bounds::default().skew, ..bounds };
     let checker = Protocol(sound).checker().target_max_depth(steps.len() + 2).spawn_bfs().join();
-    assert!(checker.discovery(property).is_none(), "the rule is not what this is about");
+    assert!(checker.discovery(property).is_none(), "the full protocol has the same counterexample");
 }
 
 #[test]

@@ -8,7 +8,7 @@ fn holds(bounds: Bounds, at_least: usize) {
     let checker = Protocol(bounds).checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     checker.assert_properties();
     let states = checker.unique_state_count();
-    assert!(states >= at_least, "only {states} states; before it were more than {at_least}");
+    assert!(states >= at_least, "only {states} states, expected at least {at_least}");
 }
 
 /// Returns bounds without clocks: a stamp is a version.

@@ -33,6 +33,6 @@ mod tests {
         let ids: Vec<_> = (0..1_000).map(|_| new_id()).collect();
         assert!(ids.iter().all(|id| id.get_version_num() == 8), "122 random bits");
         let halves: HashSet<_> = ids.iter().flat_map(|id| [id.as_u64_pair().0, id.as_u64_pair().1]).collect();
-        assert_eq!(halves.len(), 2_000, "no half comes twice");
+        assert_eq!(halves.len(), 2_000, "no half repeats");
     }
 }

@@ -5,7 +5,7 @@
 //! | [`rules`] | pure rules: seats, layouts, availability and its merging |
 //! | [`store`] | the DynamoDB table, which alone decides who owns a seat |
 //! | [`cache`] | availability in Redis, which only makes reads fast |
-//! | [`usecases`] | operations that combine store and cache: reading seats, reserving, booking, managing theaters, updating the cache |
+//! | [`usecases`] | operations on store and cache: reading, reserving and booking seats, managing theaters, cache updates |
 //! | [`http`] | API Gateway events to requests, results and errors to responses |
 //! | [`document`] | layouts as JSON, read and written |
 //! | [`json`] | a JSON reader that reports every fault |

@@ -31,7 +31,7 @@ pub enum StartError {
     #[error("environment variable CACHE_URL: {0}")]
     CacheUrl(#[from] CacheError),
     /// The region or the credentials for signing the cache's tokens are missing.
-    #[error("environment variable CACHE_IAM_USER: expected to find the {0} of AWS to sign tokens with")]
+    #[error("environment variable CACHE_IAM_USER: the AWS {0} for signing tokens can't be found")]
     NobodyToSign(&'static str),
 }
 

@@ -43,7 +43,7 @@ pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Out
     let trace = event.context.xray_trace_id.clone().unwrap_or_default();
     async {
         let batch = Batch::deserialize(event.payload).map_err(|error| {
-            tracing::error!(%error, "this is no batch of a stream's records");
+            tracing::error!(%error, "the event isn't a batch of stream records");
             error
         })?;
         Ok(sync(office, &batch, &Ids { request_id: &request_id, trace_header: &trace }).await)
@@ -117,9 +117,9 @@ async fn tell(office: &BoxOffice, changes: TheaterChanges, tally: &Tally) -> Opt
     let why = match timeout_at(tally.give_up(), office.sync_cache(&theater, &changes, tally)).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => "the batch has had its time".to_owned(),
+        Err(_) => "the time limit of the batch is over".to_owned(),
     };
-    tracing::warn!(%theater, why, "the cache isn't in step with the table; the records will come again");
+    tracing::warn!(%theater, why, "the cache isn't up to date with the table, so the records will be delivered again");
     Some(first)
 }
 
@@ -133,13 +133,13 @@ fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(error) => {
-                tracing::error!(sequence_number, %error, "a record is skipped");
+                tracing::error!(sequence_number, %error, "skipped a record");
                 skipped += 1;
                 continue;
             }
         };
         if let SeatChange::Unreadable(error) = &change {
-            tracing::error!(sequence_number, error, "a record is skipped, and its theater forgotten");
+            tracing::error!(sequence_number, error, "skipped a record and dropped its theater from the cache");
             skipped += 1;
         }
         match theaters.iter_mut().find(|known| known.theater == theater) {

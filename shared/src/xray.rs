@@ -59,7 +59,7 @@ pub fn start(daemon: Option<SocketAddr>) {
     };
     match socket() {
         Ok(socket) => drop(DAEMON.set(socket)),
-        Err(error) => tracing::warn!(%error, "calls aren't traced"),
+        Err(error) => tracing::warn!(%error, "can't trace calls"),
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn tell(trace: &str, calls: &[TracedCall]) {
     for call in calls {
         let datagram = format!("{HEADER}{}", place.subsegment(call, (now, at)));
         if let Err(error) = daemon.send(datagram.as_bytes()) {
-            tracing::debug!(%error, "a subsegment was lost");
+            tracing::debug!(%error, "lost a subsegment");
         }
     }
 }

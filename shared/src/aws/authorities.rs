@@ -59,7 +59,7 @@ pub(crate) fn use_one_cryptography() {
 fn system() -> Vec<CertificateDer<'static>> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "an authority of the system's can't be read");
+        tracing::warn!(%error, "can't read a certificate authority of the system");
     }
     found.certs
 }

@@ -128,7 +128,7 @@ fn aws_is_as_the_environment_says_and_what_is_missing_is_named() {
     ];
     let config = read(&[&needed[..], &more[..]].concat()).unwrap();
     assert_eq!((config.endpoints.dynamodb.as_deref(), config.use_fips), (Some("http://d"), true));
-    assert_eq!(config.region, "eu-central-1", "the default is for where there is none");
+    assert_eq!(config.region, "eu-central-1", "AWS_REGION takes precedence");
 }
 
 #[test]

@@ -62,7 +62,8 @@ impl Slot {
     /// use boxoffice::rules::availability::{SeatState, Slot};
     /// use boxoffice::rules::time::{EpochMillis, EpochSeconds};
     ///
-    /// let reserved = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at: EpochSeconds(100) } };
+    /// let expires_at = EpochSeconds(100);
+    /// let reserved = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at } };
     /// let booked = Slot { changed_at: EpochMillis(2), state: SeatState::Booked };
     /// assert_eq!(reserved.merge(booked), booked);
     /// assert_eq!(booked.merge(reserved), booked);

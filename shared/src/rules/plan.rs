@@ -34,7 +34,7 @@ pub struct Point {
     pub y: i32,
 }
 
-/// A row of a section. Seats are neighbours only within their row.
+/// A row of a section. Only seats of one row can be neighbors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Name of the row. May be empty.

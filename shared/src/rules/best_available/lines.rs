@@ -59,7 +59,7 @@ impl Line {
 
 /// Finds the lines of points. The points differ and are sorted by x, then y.
 ///
-/// Takes O(n log n) time. The result depends only on where the points are. Gaps of any width are left in the lines.
+/// Takes O(n log n) time. The result depends only on the places of the points. Gaps of any width remain in the lines.
 pub(super) fn lines_of(points: &[Point], focal_point: Point) -> Vec<Line> {
     if let Some(line) = straight(points) {
         return vec![line];
@@ -80,7 +80,7 @@ pub(super) fn distance(a: Point, b: Point) -> f64 {
     Vector::between(a, b).length()
 }
 
-/// Sorts points along the axis on which they are spread wider. Returns `None` if they aren't one line along it.
+/// Sorts points along the axis of their wider spread. Returns `None` if they aren't one line along it.
 fn straight(points: &[Point]) -> Option<Line> {
     let extent = |of: fn(&Point) -> i32| {
         let values = || points.iter().map(of);
@@ -166,8 +166,8 @@ impl Edge {
         Vector::between(points[self.a], points[self.b])
     }
 
-    /// Returns 1 for neighbours side by side and 0 for neighbours behind each other, seen both from the hall's front and from the
-    /// focal point.
+    /// Returns 1 for neighbors side by side and 0 for neighbors behind each other, seen both from the hall's front
+    /// and from the focal point.
     fn across(self, points: &[Point], focal_point: Point) -> f64 {
         let (vector, sight) = (self.vector(points), self.sight(points, focal_point));
         let from_the_stage = vector.cross(sight).abs() / sight.length().max(1.0);
@@ -182,7 +182,7 @@ impl Edge {
 /// One way to join points to lines.
 struct Reading {
     lines: Vec<Line>,
-    /// Runs that the lines make when they are split at wide gaps.
+    /// Number of runs after the lines are split at wide gaps.
     runs: usize,
     /// Mean gap within the runs.
     gap: f64,
@@ -191,7 +191,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Joins the nearest points first.
+    /// Creates a reading by joining the nearest points first.
     fn new(points: &[Point], edges: &[Edge], preference: &Preference, focal_point: Point) -> Self {
         let mut weighed: Vec<_> = edges.iter().map(|edge| (preference.weight(points, *edge), *edge)).collect();
         weighed.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -217,8 +217,8 @@ impl Reading {
     }
 }
 
-/// Chooses a reading: narrow gaps first, then few runs, then lines across the hall. A reading across the hall may have gaps that
-/// are somewhat wider.
+/// Chooses a reading: narrow gaps first, then few runs, then lines across the hall. A reading across the hall may
+/// have slightly wider gaps.
 fn best(readings: &[Reading]) -> Option<&Reading> {
     let narrowest = readings.iter().map(|reading| reading.gap).min_by(f64::total_cmp)?;
     let within = |ratio: f64| readings.iter().filter(move |reading| reading.gap <= ratio * narrowest);
@@ -228,7 +228,7 @@ fn best(readings: &[Reading]) -> Option<&Reading> {
     Some(if is_wider && across.across > best.across + CLEARLY_ACROSS { across } else { best })
 }
 
-/// The at most two points that a point is joined to.
+/// The points that a point is joined to, at most two.
 #[derive(Clone, Copy, Debug, Default)]
 struct Links([Option<usize>; 2]);
 

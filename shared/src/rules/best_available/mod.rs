@@ -69,7 +69,7 @@ pub struct Steering {
     pub seed: u64,
 }
 
-/// Reason why nothing was chosen: no block is large enough.
+/// Reason why no seats were chosen: no block is large enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
     /// Number of available seats that match the preference.
@@ -78,15 +78,15 @@ pub struct Shortage {
     pub largest_block: usize,
 }
 
-/// A block and how good it is. The smallest block is the best, so the order of the fields matters.
+/// A block and its quality. The smallest block is the best, so the order of the fields matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Block {
     rank: Rank,
     distance: u64,
     worst: u32,
-    /// Index of its run.
+    /// Index of the run.
     run: u32,
-    /// Number of its first seat in the run.
+    /// Index of the first seat in the run.
     start: u32,
 }
 
@@ -233,7 +233,7 @@ impl Hall<'_> {
         }
     }
 
-    /// Counts the single seats that a block leaves on its two sides.
+    /// Counts the orphans that a block leaves on its two sides.
     fn orphans(&self, run: &Run, start: usize) -> u8 {
         let is_free = |place: Option<usize>| place.is_some_and(|place| self.is_free(place));
         let last = start + self.wish.quantity - 1;

@@ -21,7 +21,7 @@ pub(super) struct KnownHall {
     pub(super) at_tables: Pairs,
 }
 
-/// A block and how good it is.
+/// A block and its quality.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) accessible: usize,

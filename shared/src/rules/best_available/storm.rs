@@ -41,7 +41,7 @@ fn conflicts(at_once: usize, steered: bool) -> usize {
 fn steering_sends_callers_to_different_places() {
     for at_once in [2, 8, 32] {
         let (same, steered) = (conflicts(at_once, false), conflicts(at_once, true));
-        println!("{at_once} at once: {same} refused without steering, {steered} with, of 300 who had seats");
+        println!("{at_once} at once: {same} conflicts without steering, {steered} with it, for 300 callers");
         assert!(steered * 2 < same, "{at_once} at once: {steered} of {same}");
     }
 }

@@ -182,7 +182,7 @@ fn accessible_seats_are_kept_for_those_who_ask_for_them() {
     );
     assert!(best(&plan, &[true; 8], &Wish { accessible: true, ..PLAIN }).unwrap().iter().all(|seat| *seat < 4));
     let only = seats("....xxxx");
-    assert!(best(&plan, &only, &PLAIN).is_ok(), "if there are no others, anybody may have them");
+    assert!(best(&plan, &only, &PLAIN).is_ok(), "without other seats, any party may get them");
 }
 
 #[test]
@@ -283,7 +283,7 @@ proptest! {
         let hall = case.hall();
         let (all, _) = hall.blocks(&case.available, &case.wish);
         let chosen = pick(&hall.plan, &case.available, &case.wish, steering);
-        prop_assert_eq!(chosen.is_ok(), !all.is_empty(), "a spread never refuses a party");
+        prop_assert_eq!(chosen.is_ok(), !all.is_empty(), "a spread never rejects a party");
         let Ok(chosen) = chosen else { return Ok(()) };
         let accessible = chosen.iter().filter(|seat| hall.plan.places()[**seat].accessible).count();
         if case.wish.accessible {
@@ -316,7 +316,7 @@ proptest! {
             if all.is_empty() {
                 break;
             }
-            prop_assert!(seen != available, "somebody is the first");
+            prop_assert!(seen != available, "at least one caller succeeds");
         }
     }
 
@@ -324,7 +324,7 @@ proptest! {
     fn steering_stays_among_the_best_that_do_not_overlap(case in any_case(), steering in any_steering()) {
         let hall = case.hall();
         let Ok(seats) = pick(&hall.plan, &case.available, &case.wish, steering) else { return Ok(()) };
-        prop_assert_eq!(&pick(&hall.plan, &case.available, &case.wish, steering).unwrap(), &seats, "the same seed, the same seats");
+        prop_assert_eq!(&pick(&hall.plan, &case.available, &case.wish, steering).unwrap(), &seats, "the same seed gives the same seats");
         let (all, _) = hall.blocks(&case.available, &case.wish);
         let seats: BTreeSet<_> = seats.into_iter().collect();
         let chosen = all.iter().filter(|block| block.seats == seats).min_by_key(|block| block.key()).unwrap();

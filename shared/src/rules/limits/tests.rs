@@ -81,7 +81,7 @@ proptest! {
         if let Some(seconds) = standing.retry_after {
             let at = |wait: u64| Play { limit, stored: play.stored.clone() }.ask_for(cost, NOW + wait * 1_000_000);
             prop_assert!(at(seconds).allowed && (seconds == 1 || !at(seconds - 1).allowed));
-            prop_assert!(at(standing.reset).allowed, "the whole burst is there");
+            prop_assert!(at(standing.reset).allowed, "the whole burst is available");
         }
     }
 
@@ -102,18 +102,18 @@ proptest! {
             let verdict = play.ask(now);
             let standing = limit.standing(Activity::Looking, 1, verdict);
             let at = |wait: u64| Play { limit, stored: play.stored.clone() }.ask(now + wait);
-            prop_assert!(standing.remaining < u64::from(limit.burst), "this one is taken");
+            prop_assert!(standing.remaining < u64::from(limit.burst), "this request used a unit");
             prop_assert_eq!(standing.retry_after.is_none(), verdict.allowed);
             prop_assert_eq!(at(0).allowed, standing.remaining > 0);
             if let Some(seconds) = standing.retry_after {
                 prop_assert_eq!(standing.remaining, 0);
                 prop_assert!(seconds >= 1 && at(seconds * 1_000_000).allowed);
-                prop_assert!(seconds == 1 || !at((seconds - 1) * 1_000_000).allowed, "no sooner");
+                prop_assert!(seconds == 1 || !at((seconds - 1) * 1_000_000).allowed, "not allowed earlier");
             }
             let left = verdict.whole_at - now;
             prop_assert!(left <= standing.reset * 1_000_000 && left > (standing.reset - 1) * 1_000_000);
             let whole = limit.standing(Activity::Looking, 1, at(standing.reset * 1_000_000));
-            prop_assert_eq!(whole.remaining + 1, u64::from(limit.burst), "all but the one that asks");
+            prop_assert_eq!(whole.remaining + 1, u64::from(limit.burst), "all except this request");
         }
     }
 
@@ -144,7 +144,7 @@ proptest! {
         // The lifetime of the key was reduced too.
         play.stored = play.stored.map(|(bytes, _)| (bytes, u64::MAX));
         play.ask(now);
-        prop_assert!(play.ask(now + limit.interval()).allowed, "one interval, and there is room for one");
+        prop_assert!(play.ask(now + limit.interval()).allowed, "after one interval, one request is allowed");
         let whole = play.ask(now + limit.interval() + limit.tolerance());
         prop_assert_eq!(limit.standing(Activity::Looking, 1, whole).remaining + 1, u64::from(limit.burst));
     }
