@@ -1,4 +1,4 @@
-//! Limits of a run of the model, and the rules of the protocol that can be left out.
+//! Bounds of a run of the model, and the rules of the protocol that can be left out.
 
 use crate::key::Limits;
 

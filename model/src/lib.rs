@@ -8,7 +8,7 @@
 //! | [`steps`] | the possible steps and their effects |
 //! | [`protocol`] | the steps that are possible in a state |
 //! | [`properties`] | properties that must hold, and states that must be reached |
-//! | [`bounds`] | limits of all quantities, and the rule to leave out to see its purpose |
+//! | [`bounds`] | bounds of all quantities, and the rule to leave out to see its purpose |
 //!
 //! # Properties
 //!
@@ -43,7 +43,7 @@
 //! In all of them, each merge and each end may be delivered again at any time, and the stream comes in batches of any
 //! size. A filler may die at any step, because it may stop taking steps.
 //!
-//! # Limits of the model
+//! # Not covered
 //!
 //! - Layouts don't change. `tests/` compares the script's layout versions.
 //! - Revisions are left out. They depend on the history of the slots, so the number of states would be infinite.

@@ -141,7 +141,7 @@ proptest! {
             play.ask(NOW);
         }
         let now = NOW - back;
-        // The lifetime of the key was reduced too.
+        // The clock that expires the key was set back too, so the key is still there.
         play.stored = play.stored.map(|(bytes, _)| (bytes, u64::MAX));
         play.ask(now);
         prop_assert!(play.ask(now + limit.interval()).allowed, "after one interval, one request is allowed");
