@@ -133,13 +133,13 @@ fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(error) => {
-                tracing::error!(sequence_number, %error, "skipped a record");
+                tracing::error!(sequence_number, %error, "skipping a record");
                 skipped += 1;
                 continue;
             }
         };
         if let SeatChange::Unreadable(error) = &change {
-            tracing::error!(sequence_number, error, "skipped a record and dropped its theater from the cache");
+            tracing::error!(sequence_number, error, "skipping a record and dropping its theater from the cache");
             skipped += 1;
         }
         match theaters.iter_mut().find(|known| known.theater == theater) {
