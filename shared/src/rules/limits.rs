@@ -103,7 +103,7 @@ impl Budget {
 }
 
 impl Limit {
-    /// Maximum requests per minute: one per millisecond. A higher limit would have no effect.
+    /// Maximum requests per minute: one per millisecond. A higher limit couldn't be distinguished from no limit.
     pub const MOST: u32 = 60_000;
 
     /// Creates a limit of requests per minute. At most `burst` of them (1 to all) may arrive at once. Returns `None`

@@ -386,7 +386,7 @@ fn a_hall_with_long_names_is_accepted_and_can_be_put_again() {
         "sections": [{ "section": name("階"), "rows": rows }] });
     let layout = layout(&document);
     let text = serde_json::to_string(&LayoutBody::of(&layout)).unwrap();
-    println!("20,000 seats with long names: {} bytes in the request, {} in the response", document.to_string().len(), text.len());
+    println!("20,000 seats with long names: {} bytes read, {} written", document.to_string().len(), text.len());
     let again = read_text(&text).unwrap().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
     assert_eq!(again, layout);
 }
