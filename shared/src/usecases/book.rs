@@ -1,4 +1,4 @@
-//! Book seats, once, however often it is asked.
+//! Booking seats. Repeating a request with an id never books twice.
 
 use std::sync::Arc;
 
@@ -18,54 +18,50 @@ use crate::tally::Tally;
 /// A request to book seats.
 #[derive(Debug)]
 pub struct Book {
-    /// The theater.
     pub theater: TheaterId,
-    /// The seats, in any order: all or none. `None` means all seats of the reservation.
+    /// The seats in any order, booked all or none. `None` means all seats of the reservation.
     pub seats: Option<Vec<SeatLabel>>,
-    /// The id of the booking. `None` has one made, and then the request can't be recognized when it comes again.
+    /// The id of the booking. For `None` the server makes an id, and a repeat of the request can't be recognized.
     pub booking: Option<RequestId<BookingId>>,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
-    /// The caller.
     pub caller: Caller,
 }
 
-/// Seats that are booked.
+/// The outcome of a booking.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Booked {
-    /// The id of the booking.
     pub id: BookingId,
-    /// The booking.
     pub booking: Booking,
-    /// An earlier request had booked them.
+    /// `true` if an earlier request had booked the seats.
     pub replayed: bool,
 }
 
-/// Why nothing was booked.
+/// The reasons why nothing is booked.
 #[derive(Debug, thiserror::Error)]
 pub enum BookError {
-    /// The seats weren't found.
+    /// Finding the seats failed.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// Others have these seats.
+    /// Other callers have these seats.
     #[error("seats are taken")]
     SeatUnavailable(Vec<Conflict>),
-    /// The id has booked other seats.
+    /// The id was used to book other seats.
     #[error("the id has booked other seats")]
     IdReused,
-    /// The id is of the kind that only the server makes, and there is no such booking.
+    /// The id has the form that only the server makes, and no such booking exists.
     #[error("the id is not one that a caller may choose")]
     IdNotAllowed,
     /// The booking of this id was cancelled.
     #[error("the booking was cancelled")]
     Cancelled,
-    /// The whole reservation was to be booked, and there is none or it has run out.
+    /// The request books a whole reservation, and the reservation doesn't exist or has expired.
     #[error(transparent)]
     Reservation(#[from] ReservationError),
-    /// The seats have to be reserved under the reservation, and these are not any more.
+    /// These seats are no longer reserved under the reservation, and the request needs them to be.
     #[error("the reservation is not complete any more")]
     ReservationChanged(Vec<Conflict>),
-    /// Seats can only be booked that the caller has reserved before.
+    /// Booking needs a reservation, and the request names none.
     #[error("booking needs a reservation")]
     ReservationRequired,
     /// The caller may have `most` seats booked in this theater, and has `booked`.
@@ -76,15 +72,14 @@ pub enum BookError {
         /// Seats that the caller may have booked.
         most: usize,
     },
-    /// The store couldn't decide.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The most reads of a reservation that keeps changing.
+/// The maximum number of reads of a reservation that keeps changing.
 const TRIES: u32 = 4;
 
-/// Everything that is the same for each attempt of a request.
+/// The parts of a request that are the same for each of its attempts.
 struct Attempted<'a> {
     ask: &'a Book,
     id: BookingId,
@@ -104,7 +99,8 @@ impl BoxOffice {
         }
     }
 
-    /// Refuses a new booking that the caller may not make. One that is there already is a repeat, and answered as such.
+    /// Rejects a new booking that the caller may not make. If the booking exists already, the request is a repeat and
+    /// passes.
     async fn may_be_made(&self, ask: &Book, tally: &Tally) -> Result<(), BookError> {
         let named = match ask.booking {
             Some(RequestId::Given(id)) if is_made_here(id.0) => Some(BookError::IdNotAllowed),
@@ -126,12 +122,12 @@ impl BoxOffice {
         Ok(self.store.booking(&wanted, tally).await?)
     }
 
-    /// Makes one write to DynamoDB, and merges it into the cache.
+    /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
     async fn book_seats(&self, ask: &Book, seats: &[SeatLabel], tally: &Tally) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
         let (layout, selection, taken) = match self.select_admitted(&ask.theater, seats, repeatable, tally).await {
             Ok(selected) => selected,
-            // The layout may have changed since the first request: that one's answer counts.
+            // The layout may have changed since the first request. A repeat gets the answer of the first request.
             Err(error) if error.is_not_found() => return self.booked_before(ask, seats, error.into(), tally).await,
             Err(error) => return Err(error.into()),
         };
@@ -149,7 +145,7 @@ impl BoxOffice {
         }
     }
 
-    /// Reads the reservation, then makes the write, which demands that it is still the same.
+    /// Books all seats of a reservation. The write succeeds only if the reservation hasn't changed since it was read.
     async fn book_reservation(
         &self,
         ask: &Book,
@@ -188,7 +184,7 @@ impl BoxOffice {
         Err(StoreError::Undecided("the reservation keeps changing".to_owned()).into())
     }
 
-    /// Answers a repeated request for seats by its booking. A first one is refused with `error`.
+    /// Returns the existing booking if the request repeats an earlier one, and `error` if it doesn't.
     async fn booked_before(
         &self,
         ask: &Book,
@@ -201,7 +197,8 @@ impl BoxOffice {
         first.answers(ask, same).unwrap_or(Err(error))
     }
 
-    /// Answers a repeated request for a whole reservation by its booking. `None` if it is the first.
+    /// Returns the existing booking if the request for a whole reservation repeats an earlier one. Returns `None` if it
+    /// doesn't.
     async fn repeated_as_a_whole(&self, ask: &Book, tally: &Tally) -> Result<Option<Booked>, BookError> {
         if let Some(first) = self.booked_under(ask, tally).await? {
             let same = first.reservation == ask.reservation;
@@ -213,8 +210,10 @@ impl BoxOffice {
         Ok(None)
     }
 
-    /// Makes one attempt. The cache had `shown` the seats as available, or wasn't asked. Returns `None` when the whole
-    /// reservation was to be booked, and it has changed.
+    /// Makes one attempt, and merges what it learned into the cache. Returns `None` if the request books a whole
+    /// reservation and the reservation has changed.
+    ///
+    /// `shown` is `true` if the cache had shown the seats as available, and `false` if the cache wasn't asked.
     async fn try_book(
         &self,
         attempted: &Attempted<'_>,
@@ -264,13 +263,13 @@ impl BoxOffice {
         }
     }
 
-    /// The limit of seats that a caller may have booked, if there is one.
+    /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
     fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
         let most = self.terms.max_booked_per_caller;
         caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
     }
 
-    /// Shows seats whose reservation has run out as available.
+    /// Changes seats whose reservation has expired to available.
     fn as_they_are(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
         let now = self.clock.now();
         for conflict in &mut conflicts {
@@ -281,8 +280,9 @@ impl BoxOffice {
 }
 
 impl StandingBooking {
-    /// The answer that a repeated request gets. `same` says whether it asks for the same as the first. `None` if it
-    /// bears no id.
+    /// Returns the answer to a repeated request. `same` is `true` if the request asks for the same as the first one.
+    ///
+    /// Returns `None` if the request has no id.
     fn answers(self, ask: &Book, same: bool) -> Option<Result<Booked, BookError>> {
         let id = ask.booking?.id();
         Some(match self.cancelled_at {

@@ -1,4 +1,4 @@
-//! A booking after it was made: look it up, cancel it.
+//! Reading and cancelling a booking.
 
 use super::{BoxOffice, StandingBooking};
 use crate::rules::caller::Caller;
@@ -6,35 +6,32 @@ use crate::rules::names::{BookingId, TheaterId};
 use crate::store::{BookingRef, StoreError};
 use crate::tally::Tally;
 
-/// Which booking a caller means.
+/// A caller's reference to a booking.
 #[derive(Debug)]
 pub struct BookingAsk {
-    /// Where.
     pub theater: TheaterId,
-    /// Which.
     pub booking: BookingId,
-    /// Who asks.
     pub caller: Caller,
 }
 
-/// Why a booking can't be shown or cancelled.
+/// The reasons why a booking can't be shown or cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum BookingError {
-    /// There is none, or it isn't theirs.
+    /// The booking doesn't exist, or belongs to another caller.
     #[error("no such booking")]
     NotFound,
-    /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl BoxOffice {
-    /// Shows a booking.
+    /// Returns a booking, cancelled or not.
     pub async fn booking(&self, ask: &BookingAsk, tally: &Tally) -> Result<StandingBooking, BookingError> {
         self.store.booking(&ask.wanted(), tally).await?.ok_or(BookingError::NotFound)
     }
 
-    /// Cancels a booking, which may be cancelled already: its seats can be had again, and it stays readable.
+    /// Cancels a booking. The seats become available again, and the booking stays readable. Cancelling it again changes
+    /// nothing.
     pub async fn cancel(&self, ask: &BookingAsk, tally: &Tally) -> Result<(), BookingError> {
         let cancelled = self.store.cancel(&ask.wanted(), tally).await;
         if let Err(StoreError::Undecided(_)) = &cancelled {

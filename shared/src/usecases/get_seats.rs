@@ -1,4 +1,4 @@
-//! See which seats can be had: from the cache, which is filled on the way when it has nothing.
+//! Reading which seats are available. The cache answers. After a miss, DynamoDB answers and the cache is filled.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,67 +17,65 @@ use crate::rules::time::EpochMillis;
 use crate::store::{Reservation, ReservationRef, ReservedSeat, StoreError};
 use crate::tally::Tally;
 
-/// The first and the longest pause between two looks while waiting; each may become up to twice as long by jitter.
-/// Most fills take about as long as the first. They double, so that a herd that waits for a slow one leaves Redis alone.
+/// The first and the longest pause between two reads of the cache while another request fills it. Jitter makes each
+/// pause up to twice as long.
+///
+/// Most fills take about as long as the first pause. The pauses double, so that many requests that wait for a slow fill
+/// don't load Redis.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 
-/// What a caller wants to see.
+/// A request to read the seats of a theater.
 #[derive(Debug)]
 pub struct GetSeats {
-    /// Where.
     pub theater: TheaterId,
-    /// From DynamoDB and nobody else.
+    /// Read DynamoDB and never the cache.
     pub consistent: bool,
-    /// Mark the seats that this reservation holds.
+    /// The reservation whose seats are marked as the caller's own.
     pub reservation: Option<ReservationId>,
-    /// The only section to show, by its name.
+    /// The name of the only section to show.
     pub section: Option<String>,
-    /// What the caller has seen of it before.
+    /// The answer that the caller already has.
     pub seen: Option<Seen>,
-    /// Who asks.
     pub caller: Caller,
 }
 
-/// A theater's seats at an instant.
+/// A theater's seats at one instant.
 #[derive(Debug)]
 pub struct SeatsView {
-    /// Which seats there are.
     pub layout: Arc<Layout>,
-    /// What is known of each, in layout order.
+    /// The slot of each seat, in layout order.
     pub slots: Slots,
-    /// The positions of the seats that are reserved under the caller's own reservation, if that was asked for.
+    /// The indices of the seats that are reserved under the caller's own reservation. Empty if the request names none.
     pub yours: HashSet<usize>,
-    /// The instant to judge them by.
+    /// The instant at which expiry is decided.
     pub now: EpochMillis,
-    /// Where the slots came from.
+    /// The source of the slots.
     pub source: Source,
 }
 
-/// Where an answer came from.
+/// The source of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// From the cache.
+    /// The cache.
     Hit,
-    /// From DynamoDB, on the way into the cache.
+    /// DynamoDB. The cache was filled from this answer.
     Miss,
-    /// From DynamoDB; the cache had no part in it.
+    /// DynamoDB. The cache wasn't involved.
     Bypass,
 }
 
-/// Why there is nothing to see.
+/// The reasons why seats can't be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum GetSeatsError {
-    /// There is no such theater.
     #[error("no such theater")]
     TheaterNotFound,
-    /// The theater has other sections than the one to show.
+    /// The theater has no such section. Holds the names of its sections.
     #[error("no such section")]
     UnknownSection(Vec<String>),
-    /// The caller looks too often.
+    /// The caller reads too often.
     #[error(transparent)]
     TooManyRequests(#[from] TooManyRequests),
-    /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -94,7 +92,7 @@ impl Source {
 }
 
 impl BoxOffice {
-    /// Reads a theater's seats, or finds out that the caller has seen them already.
+    /// Reads a theater's seats, or finds that they haven't changed since the caller's last read.
     pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<Looked, GetSeatsError> {
         let theater = &ask.theater;
         if let Some(section) = &ask.section {
@@ -109,10 +107,10 @@ impl BoxOffice {
         self.seats_of(theater, ask.consistent, tally).await.map(Looked::Seats)
     }
 
-    /// Refuses a section that the theater doesn't have, before anything is read for it.
+    /// Rejects a section that the theater doesn't have, before anything else is read.
     ///
-    /// A refusal uses none of the caller's budget where this instance knows the layout. Otherwise the layout is read, and
-    /// that uses some.
+    /// A rejection costs nothing of the caller's rate limit if this instance knows the layout. Otherwise the layout has
+    /// to be read, and the rate limit is checked first.
     async fn check_section(&self, theater: &TheaterId, section: &str, tally: &Tally) -> Result<(), GetSeatsError> {
         let has = |layout: &Layout| layout.plan().sections().iter().any(|name| name == section);
         let known = self.layouts.known(theater);
@@ -122,14 +120,16 @@ impl BoxOffice {
         if known.is_none() {
             self.admit(tally).await?;
         }
-        // It may be a new one.
+        // The section may be new, so the layout is read again.
         let layout = self.layouts.get_newer(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
         if has(&layout) { Ok(()) } else { Err(GetSeatsError::UnknownSection(layout.plan().sections().to_vec())) }
     }
 
-    /// Reads a theater's seats, whosever they are. `consistent` asks DynamoDB and nobody else.
+    /// Reads a theater's seats without marking any as the caller's own. `consistent` reads DynamoDB and never the
+    /// cache.
     ///
-    /// What asks DynamoDB is boxed: it is large, and a hit, which needs none of it, would have to make room for it.
+    /// The futures that read DynamoDB are boxed. They are large, and a cache hit would have to reserve space for them
+    /// without using them.
     pub(super) async fn seats_of(
         &self,
         theater: &TheaterId,
@@ -146,7 +146,8 @@ impl BoxOffice {
         self.seats_from(cache, layout, lookup, tally).await
     }
 
-    /// Asks at the same time for a theater's layout and for its string in the cache, unless that has the revision that is known.
+    /// Reads a theater's layout and its string in the cache at the same time. If the string still has the `known`
+    /// revision, the cache doesn't send its slots.
     pub(super) async fn layout_and_string(
         &self,
         cache: &Cache,
@@ -156,7 +157,7 @@ impl BoxOffice {
     ) -> Result<(Arc<Layout>, Result<Lookup, CacheError>), GetSeatsError> {
         let lookup = Self::read_admitted(cache, theater, known, tally);
         let (layout, lookup) = if tally.has_to_draw() {
-            // Whoever is refused costs DynamoDB nothing, not even a layout.
+            // A rejected request must cost DynamoDB nothing, so the layout isn't read until the rate limit has passed.
             let lookup = lookup.await?;
             (self.layouts.get(theater, tally).await, lookup)
         } else {
@@ -166,7 +167,7 @@ impl BoxOffice {
         Ok((layout?.ok_or(GetSeatsError::TheaterNotFound)?, lookup))
     }
 
-    /// The seats by what was found in the cache, or else by DynamoDB.
+    /// Returns the seats from the cached string, or else from DynamoDB.
     pub(super) async fn seats_from(
         &self,
         cache: &Cache,
@@ -176,13 +177,13 @@ impl BoxOffice {
     ) -> Result<SeatsView, GetSeatsError> {
         let packed = match lookup {
             Err(_) => return Box::pin(self.bypass(layout, tally)).await,
-            // What is unchanged to whoever has seen it has to be fetched by all others: filling begins with that.
+            // `Unchanged` carries no slots, so this request needs the whole string. `fill` fetches it first.
             Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(cache, layout, tally)).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
         let layout = self.not_behind(layout, packed.layout_version(), tally).await?;
         if packed.layout_version() > layout.version {
-            // Not to be filled by one who is behind.
+            // This instance's layout is older than the cached one, so it must not fill.
             return Box::pin(self.bypass(layout, tally)).await;
         }
         if !packed.fits(&layout) {
@@ -196,7 +197,7 @@ impl BoxOffice {
         }
     }
 
-    /// The layout, read again if the cache has a newer one; it may be behind all the same.
+    /// Returns the layout, read again if the cache has a newer one. The result may still be older than the cached one.
     pub(super) async fn not_behind(
         &self,
         layout: Arc<Layout>,
@@ -209,8 +210,8 @@ impl BoxOffice {
         self.layouts.get_newer(&layout.theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)
     }
 
-    /// Fills the cache, or waits for whoever is at it: for nobody longer than its lease, and for all of them together no
-    /// longer than `fill_wait`.
+    /// Fills the cache, or waits for the request that is filling it. Each wait ends with that request's lease. All
+    /// waits together take at most `fill_wait`.
     pub(super) async fn fill(
         &self,
         cache: &Cache,
@@ -227,7 +228,7 @@ impl BoxOffice {
                 Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
                     return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
                 }
-                // It is there, complete, of this layout, and spoilt.
+                // The string is complete and of this layout, and it is corrupt.
                 Ok(Begun::Complete(_)) => reason = FillReason::Unreadable,
                 Ok(Begun::Held(left)) => {
                     let next = Instant::now() + left.min(pause + entropy::jitter(pause));
@@ -239,8 +240,10 @@ impl BoxOffice {
         self.bypass(layout, tally).await
     }
 
-    /// Fills anew what ends soon, so that a theater that is looked at never has nothing in the cache. `None` where it isn't
-    /// due, or is somebody else's turn, or fails: then what there was serves.
+    /// Renews a cached string that expires soon, so that the cache of a theater that is being read never becomes empty.
+    ///
+    /// Returns `None` if the renewal isn't due, another request is making it, or it failed. Then the cached string is
+    /// the answer.
     pub(super) async fn renewed(
         &self,
         cache: &Cache,
@@ -275,7 +278,7 @@ impl BoxOffice {
         tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let slots = self.store.slots(&layout, tally).await?;
-        // Taken or not: this answer is DynamoDB's own.
+        // The answer comes from DynamoDB, so it holds whether or not the cache accepts the fill.
         let _ = cache.end(&layout, token, &slots, tally).await;
         Ok(self.view(layout, Slots::Read(slots), Source::Miss))
     }
@@ -285,7 +288,8 @@ impl BoxOffice {
         Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
     }
 
-    /// Reads the seats, and which of them the caller's own reservation holds: a few reads more, however large the hall.
+    /// Reads the seats, and marks those of the caller's own reservation. This takes a few more reads, which don't
+    /// depend on the size of the theater.
     async fn with_own(
         &self,
         ask: &GetSeats,

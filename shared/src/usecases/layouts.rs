@@ -1,4 +1,4 @@
-//! Layouts kept by the instance: they hardly ever change, so most requests needn't read them.
+//! The layout cache of an instance. Layouts rarely change, so most requests don't need to read them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +10,11 @@ use crate::rules::time::EpochMillis;
 use crate::store::{Store, StoreError};
 use crate::tally::Tally;
 
-/// How long a layout is believed, in milliseconds.
+/// Time for which a layout is used without reading it again, in milliseconds.
 const MOST_AGE: u64 = 60_000;
-/// A layout read so lately isn't read again because something seems missing from it.
+/// The age, in milliseconds, from which a layout is read again because a seat or a section seems to be missing from it.
 const LEAST_AGE: u64 = 5_000;
-/// How many layouts an instance keeps. A large one takes about 2 MB.
+/// The number of layouts that an instance keeps. A large one takes about 2 MB.
 const MOST_KEPT: usize = 32;
 
 /// The layouts that this instance knows.
@@ -36,17 +36,18 @@ impl Layouts {
         Self { store, clock, kept: Mutex::default() }
     }
 
-    /// A theater's layout, if it can be had without reading it.
+    /// Returns a theater's layout if this instance knows it, without a read.
     pub(super) fn known(&self, theater: &TheaterId) -> Option<Arc<Layout>> {
         self.young(MOST_AGE, theater, self.clock.now())
     }
 
-    /// A theater's layout, at most a minute old; `None` when there is no such theater.
+    /// Returns a theater's layout, at most a minute old, or `None` if there is no such theater.
     pub(super) async fn get(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Arc<Layout>>, StoreError> {
         self.younger_than(MOST_AGE, theater, tally).await
     }
 
-    /// The layout again, for one who misses something in it: read anew unless that was done a moment ago.
+    /// Returns the layout for a caller that misses something in it. Reads it again, unless it was read less than 5
+    /// seconds ago.
     pub(super) async fn get_newer(
         &self,
         theater: &TheaterId,
@@ -65,7 +66,7 @@ impl Layouts {
         if let Some(layout) = self.young(age, theater, now) {
             return Ok(Some(layout));
         }
-        // Boxed: it is large, and most requests don't need it.
+        // Boxed because the future is large and most requests don't need it.
         let layout = Box::pin(self.store.layout(theater, tally)).await?.map(Arc::new);
         let mut kept = self.kept();
         match &layout {
@@ -83,7 +84,7 @@ impl Layouts {
 
     fn young(&self, age: u64, theater: &TheaterId, now: EpochMillis) -> Option<Arc<Layout>> {
         let kept = self.kept().get(theater).cloned();
-        // A clock that was set back makes it old, not young.
+        // If the clock was set back, the layout counts as old.
         kept.filter(|kept| now >= kept.read_at && now.0 - kept.read_at.0 < age).map(|kept| kept.layout)
     }
 

@@ -1,7 +1,7 @@
-//! Who calls too often is told so, before anything is asked of DynamoDB.
+//! The check of the rate limit, before anything is read from DynamoDB.
 //!
-//! The budget rides on the call to the cache that a request begins with; where it begins with none it is asked for by
-//! itself. A cache that doesn't answer limits nobody.
+//! The check is sent together with the first cache call of a request. A request that begins without a cache call sends
+//! it separately. If the cache doesn't answer, no request is rejected.
 
 use super::BoxOffice;
 use crate::cache::{Cache, CacheError, Lookup, Revision};
@@ -11,23 +11,24 @@ use crate::rules::limits::{Budget, Limits, Standing, Verdict};
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 
-/// The caller has used up what there is for now.
+/// The caller has used up the rate limit for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests")]
 pub struct TooManyRequests(pub Standing);
 
 impl BoxOffice {
-    /// How often callers may call.
+    /// Returns the rate limits of a caller.
     pub fn limits(&self) -> &Limits {
         &self.terms.limits
     }
 
-    /// How many proxies stand before the API whose word on an address counts.
+    /// Returns the number of trusted proxies in front of the API.
     pub fn trusted_proxies(&self) -> usize {
         self.terms.trusted_proxies
     }
 
-    /// Lets a request through or doesn't. Asks once a request: whatever comes after that passes.
+    /// Rejects a request that is over the caller's rate limit. Only the first check of a request counts. Later ones
+    /// pass.
     pub async fn admit(&self, tally: &Tally) -> Result<(), TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(()) };
         match tally.take_budget() {
@@ -36,7 +37,8 @@ impl BoxOffice {
         }
     }
 
-    /// [`BoxOffice::admit`] on the way of reading a theater's string, unless it has the revision that is known.
+    /// Reads a theater's string, and checks the rate limit in the same call as [`BoxOffice::admit`] does. If the string
+    /// still has the revision `unless`, its slots aren't sent.
     pub(super) async fn read_admitted(
         cache: &Cache,
         theater: &TheaterId,
@@ -53,7 +55,7 @@ impl BoxOffice {
         }
     }
 
-    /// [`BoxOffice::admit`] on the way of peeking at a few seats.
+    /// Reads the slots of a few seats, and checks the rate limit in the same call as [`BoxOffice::admit`] does.
     pub(super) async fn peek_admitted(
         cache: &Cache,
         layout: &Layout,
@@ -69,7 +71,8 @@ impl BoxOffice {
     }
 }
 
-/// What a draw means. That it failed was logged and counted where it did.
+/// Decides by the outcome of a check. If the check failed, the request passes. The failure was logged and counted where
+/// it occurred.
 fn admitted(budget: &Budget, drawn: Result<Verdict, CacheError>, tally: &Tally) -> Result<(), TooManyRequests> {
     let Ok(verdict) = drawn else { return Ok(()) };
     let standing = budget.standing(verdict);

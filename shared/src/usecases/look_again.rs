@@ -1,4 +1,4 @@
-//! See whether the seats are still as the caller has seen them: from the cache, without fetching or showing any.
+//! Checking whether seats have changed since the caller's last read. The cache answers without sending the slots.
 
 use super::BoxOffice;
 use super::get_seats::{GetSeatsError, SeatsView};
@@ -7,32 +7,33 @@ use crate::rules::availability::Steady;
 use crate::rules::names::TheaterId;
 use crate::tally::Tally;
 
-/// What a caller has seen of a theater, as the answer's tag tells.
+/// An answer that the caller has, as its entity tag describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// What stands for the slots that were shown.
+    /// The revision of the slots that were shown.
     pub revision: Revision,
-    /// When these slots show just that.
+    /// The validity window of the answer: the seconds in which these slots show the same states.
     pub steady: Steady,
-    /// A hash of what was shown.
+    /// A hash of the body.
     pub body: u64,
 }
 
-/// What there is to see.
+/// The outcome of a read.
 #[derive(Debug)]
 pub enum Looked {
-    /// These seats.
     Seats(SeatsView),
-    /// What the caller has seen: a hit in the cache.
+    /// The answer that the caller has is still right. This counts as a cache hit.
     Unchanged(Seen),
 }
 
 impl BoxOffice {
-    /// [`BoxOffice::seats_of`] unless the caller has seen that already. Judged by the instant before the cache is asked; a
-    /// whole look is by the one after.
+    /// Reads a theater's seats as [`BoxOffice::seats_of`] does, unless the caller's answer is still right.
     ///
-    /// The layout is held against the string all the same: a theater that was removed is not found, and one that was
-    /// changed is shown anew.
+    /// Whether it is right is decided at the instant before the cache is asked. A whole read uses the instant after
+    /// that.
+    ///
+    /// The layout is compared with the cached string in either case. If the theater was deleted, the answer is that it
+    /// doesn't exist. If its layout changed, the seats are shown.
     pub(super) async fn look_again(
         &self,
         cache: &Cache,

@@ -1,4 +1,4 @@
-//! Read what a page draws of a hall: its layout, from the instance's memory.
+//! Reading the layout of a theater from the instance's memory, for a page that draws it.
 
 use std::sync::Arc;
 
@@ -8,29 +8,27 @@ use crate::rules::names::TheaterId;
 use crate::store::StoreError;
 use crate::tally::Tally;
 
-/// Why there is no map.
+/// The reasons why a map can't be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
-    /// There is no such theater.
     #[error("no such theater")]
     TheaterNotFound,
     /// The layout has another version.
     #[error("no such version, it is {current}")]
     VersionNotFound {
-        /// The version that it has.
+        /// The version of the layout.
         current: u64,
     },
-    /// The caller looks too often.
+    /// The caller reads too often.
     #[error(transparent)]
     TooManyRequests(#[from] TooManyRequests),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl BoxOffice {
-    /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing where the instance knows
-    /// it. A version that is newer than the known one has the layout read again.
+    /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing if the instance
+    /// knows the layout. For a version newer than the known one, the layout is read again.
     pub async fn map(&self, theater: &TheaterId, version: Option<u64>, tally: &Tally) -> Result<Arc<Layout>, MapError> {
         self.admit(tally).await?;
         let mut layout = self.layouts.get(theater, tally).await?.ok_or(MapError::TheaterNotFound)?;

@@ -1,4 +1,4 @@
-//! What can be done at the box office: the store and the cache, put in order.
+//! The operations of the box office. Each combines the store and the cache.
 
 mod book;
 mod bookings;
@@ -44,7 +44,7 @@ pub use crate::store::{Booking, HeldSeat, SeatChange, SeatRecord, StandingBookin
 use crate::store::{ChangedSeats, SeatSlot, Store};
 use crate::tally::Tally;
 
-/// The box office: everything a request needs, built once per instance.
+/// The box office: everything that requests need, built once per instance.
 #[derive(Debug)]
 pub struct BoxOffice {
     store: Store,
@@ -57,14 +57,13 @@ pub struct BoxOffice {
 /// The id of a request that can be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestId<T> {
-    /// The caller named it.
+    /// An id that the caller chose.
     Given(T),
-    /// It was made of the caller's `Idempotency-Key`.
+    /// An id that was derived from the caller's `Idempotency-Key`.
     Keyed(T),
 }
 
 impl<T> RequestId<T> {
-    /// The id.
     pub fn id(self) -> T {
         match self {
             Self::Given(id) | Self::Keyed(id) => id,
@@ -72,50 +71,50 @@ impl<T> RequestId<T> {
     }
 }
 
-/// On what terms a box office works.
+/// The policy of a box office: its settings.
 #[derive(Clone, Debug)]
 pub struct Terms {
-    /// How long a look waits for others who are filling the cache, all of them together.
+    /// Time for which one read waits for other requests that fill the cache, in total.
     pub fill_wait: Duration,
-    /// Seats that one call may name at the most.
+    /// Maximum number of seats in one call.
     pub max_seats_per_call: usize,
-    /// How long a reservation may last at the most, extended or not, in seconds.
+    /// The longest reservation in seconds, extension included.
     pub longest_reservation: u32,
-    /// Seats that one signed-in caller may have reserved at once; 0 sets no limit.
+    /// Seats that one signed-in caller may have reserved at once. 0 sets no limit.
     pub max_reserved_per_caller: usize,
     /// Seats that one signed-in caller may have booked in a theater. 0 sets no limit.
     pub max_booked_per_caller: usize,
-    /// Only seats can be booked that the caller has reserved before.
+    /// Callers have to reserve seats before they book them.
     pub booking_needs_reservation: bool,
-    /// Who may change theaters.
+    /// The callers who may change theaters.
     pub administrators: Administrators,
-    /// How often a caller may call.
+    /// The rate limits of a caller.
     pub limits: Limits,
-    /// How many proxies stand before the API whose word on a caller's address counts.
+    /// Number of proxies in front of the API that are trusted to report a caller's address.
     pub trusted_proxies: usize,
     /// The shortest reservation, in seconds.
     pub shortest_reservation: u32,
-    /// An authorizer stands before the API, so that a caller can sign in.
+    /// The API has an authorizer, so callers can sign in.
     pub has_authorizer: bool,
-    /// The key by which log lines name callers.
+    /// The key with which callers are hashed in log lines.
     pub log_key: LogKey,
-    /// Log lines hold the network that a caller's address belongs to.
+    /// Log lines contain the network of the caller's address.
     pub logs_networks: bool,
     /// The path under which clients reach the API.
     pub base_path: BasePath,
 }
 
-/// The path before every route, as clients see it: empty, or a path without a slash at its end, such as `/v1`.
+/// The path in front of every route, as clients see it: empty, or a path such as `/v1` without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BasePath(String);
 
 impl BasePath {
-    /// The longest path that is accepted.
+    /// The maximum length in bytes.
     pub const MOST: usize = 128;
 
     /// Parses a path such as `/v1` or `/box/office`. `/` is the root.
     ///
-    /// Each part holds only characters that stand for themselves in a URI (RFC 3986, 2.3).
+    /// Each part may only contain the unreserved characters of a URI (RFC 3986, 2.3).
     pub fn parse(text: &str) -> Option<Self> {
         let may = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
         let is_part = |part: &str| !part.is_empty() && part != "." && part != ".." && part.bytes().all(may);
@@ -124,7 +123,7 @@ impl BasePath {
         fits.then(|| Self(if parts.is_empty() { String::new() } else { text.to_owned() }))
     }
 
-    /// Returns the path, to which a route's own is appended.
+    /// Returns the path, to which the path of a route is appended.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -137,31 +136,31 @@ impl Default for BasePath {
     }
 }
 
-/// Who may change theaters.
+/// The callers who may change theaters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Administrators {
     /// Callers whose verified token has this scope.
     WithScope(String),
-    /// Whoever calls: on a machine of one's own.
+    /// Every caller. For development machines.
     Everybody,
 }
 
 impl BoxOffice {
-    /// Puts the parts together. Without a cache every look asks DynamoDB.
+    /// Creates a box office. Without a cache every read goes to DynamoDB.
     pub fn new(store: Store, cache: Option<Cache>, clock: Clock, terms: Terms) -> Self {
         let layouts = Layouts::new(store.clone(), clock.clone());
         Self { store, cache, layouts, clock, terms }
     }
 
-    /// Opens the connection to the cache, for as long as `patience` allows.
+    /// Opens the connection to the cache, and waits at most `patience` for it.
     pub async fn open_cache(&self, patience: Duration) {
         if let Some(cache) = &self.cache {
             cache.connect(patience).await;
         }
     }
 
-    /// Opens the connection to DynamoDB and reads these theaters' layouts, so that no request has to. What fails the first request
-    /// that needs it tries again.
+    /// Opens the connection to DynamoDB and reads the layouts of these theaters, so that no request has to. If a read
+    /// fails, the first request that needs the layout reads it again.
     pub async fn warm_up(&self, theaters: &[TheaterId]) {
         if theaters.is_empty() {
             return self.store.connect().await;
@@ -177,12 +176,12 @@ impl BoxOffice {
         }
     }
 
-    /// Seats that one call may name at the most.
+    /// Returns the maximum number of seats in one call.
     pub fn max_seats_per_call(&self) -> usize {
         self.terms.max_seats_per_call
     }
 
-    /// How long a reservation may last at the most, in seconds.
+    /// Returns the longest reservation, in seconds.
     pub fn longest_reservation(&self) -> u32 {
         self.terms.longest_reservation
     }
@@ -202,28 +201,29 @@ impl BoxOffice {
         &self.terms.base_path
     }
 
-    /// Returns the key by which log lines name callers.
+    /// Returns the key with which callers are hashed in log lines.
     pub fn log_key(&self) -> &LogKey {
         &self.terms.log_key
     }
 
-    /// Returns `true` if log lines hold the networks of callers.
+    /// Returns `true` if log lines contain the networks of callers.
     pub fn logs_networks(&self) -> bool {
         self.terms.logs_networks
     }
 
-    /// Who may change theaters.
+    /// Returns the callers who may change theaters.
     pub fn administrators(&self) -> &Administrators {
         &self.terms.administrators
     }
 
-    /// The time of day.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Tells the cache what a write taught. A writer that can't goes on all the same, and answers (the link has logged
-    /// and counted it): the table's stream tells it too, and a fill knows it anyhow.
+    /// Merges what a write learned into the cache.
+    ///
+    /// Writers ignore a failure and answer as usual. The Redis client has logged and counted it, the table's stream
+    /// delivers the change again, and the next fill reads it from DynamoDB.
     async fn tell_cache(&self, layout: &Arc<Layout>, learned: &[LearnedSlot], tally: &Tally) -> Result<(), CacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
         let (theater, version) = (&layout.theater, layout.version);
@@ -240,8 +240,8 @@ impl BoxOffice {
         cache.merge(theater, version, learned, WhenBehind::Drop, tally).await.map(drop)
     }
 
-    /// Tells the cache what became of seats. Where an answer was lost it isn't known what became of all, so the cache is to
-    /// ask DynamoDB.
+    /// Merges changed seats into the cache. If the outcome of a write is uncertain, drops the theater from the cache
+    /// instead, so that the next read goes to DynamoDB.
     async fn tell_cache_of(&self, theater: &TheaterId, changed: &ChangedSeats, tally: &Tally) {
         if changed.uncertain {
             return self.forget(theater, tally).await;
@@ -256,7 +256,7 @@ impl BoxOffice {
         }
     }
 
-    /// Has the next look ask DynamoDB. Failing is as harmless as with any merge.
+    /// Drops a theater from the cache, so that the next read goes to DynamoDB. A failure is ignored, as for a merge.
     async fn forget(&self, theater: &TheaterId, tally: &Tally) {
         if let Some(cache) = &self.cache {
             let _ = cache.forget(theater, tally).await;
@@ -264,7 +264,7 @@ impl BoxOffice {
     }
 }
 
-/// What became of seats, by their positions; seats that the layout doesn't have are left out.
+/// Converts slots from labels to seat indices. Leaves out seats that the layout doesn't have.
 fn positioned(slots: &[SeatSlot], layout: &Layout) -> Vec<LearnedSlot> {
     let of = |known: &SeatSlot| {
         let position = layout.position(known.seat.as_str())?;
@@ -273,7 +273,8 @@ fn positioned(slots: &[SeatSlot], layout: &Layout) -> Vec<LearnedSlot> {
     slots.iter().filter_map(of).collect()
 }
 
-/// What was learned by the positions of one layout, by those of another; seats that it no longer has are left out.
+/// Converts slots from the seat indices of one layout to those of another. Leaves out seats that the other one doesn't
+/// have.
 fn moved(learned: &[LearnedSlot], from: &Layout, to: &Layout) -> Vec<LearnedSlot> {
     let label = |position: u32| from.seats().get(usize::try_from(position).ok()?);
     let of = |known: &LearnedSlot| {

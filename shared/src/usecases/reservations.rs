@@ -1,4 +1,4 @@
-//! A reservation as a whole: look it up, give its seats back, let it end later.
+//! Reading, releasing and extending a reservation.
 
 use uuid::Uuid;
 
@@ -12,74 +12,69 @@ use crate::store::{
 };
 use crate::tally::Tally;
 
-/// Which reservation a caller means.
+/// A caller's reference to a reservation.
 #[derive(Debug)]
 pub struct ReservationAsk {
-    /// Where.
     pub theater: TheaterId,
-    /// Which.
     pub reservation: ReservationId,
-    /// The seats that it is about. `None` means all.
+    /// The seats of the reservation that are meant. `None` means all.
     pub seats: Option<Vec<SeatLabel>>,
-    /// Who asks.
     pub caller: Caller,
 }
 
-/// A reservation as it stands.
+/// The present state of a reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReservationView {
-    /// The seats that it holds in layout order, each with its end.
+    /// The seats of the reservation in layout order, each with its expiry.
     pub seats: Vec<HeldSeat>,
-    /// The end of the first of them.
+    /// The earliest expiry of these seats.
     pub expires_at: EpochSeconds,
     /// The instant from which seconds are counted.
     pub now: EpochMillis,
-    /// True if each seat has had its extension.
+    /// `true` if each seat has been extended.
     pub extended: bool,
 }
 
-/// A reservation that was extended.
+/// The outcome of an extension.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Extended {
-    /// As it stands now.
+    /// The reservation after the extension.
     pub view: ReservationView,
-    /// An earlier request had extended it.
+    /// `true` if an earlier request had extended it.
     pub replayed: bool,
 }
 
-/// Why a reservation can't be shown.
+/// The reasons why a reservation can't be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum ReservationError {
-    /// There is no such theater.
     #[error("no such theater")]
     TheaterNotFound,
-    /// There is none, or it isn't theirs.
+    /// The reservation doesn't exist, or belongs to another caller.
     #[error("no such reservation")]
     NotFound,
-    /// All its seats have run out: these.
+    /// All seats of the reservation have expired: these.
     #[error("the reservation has run out")]
     Expired(Vec<SeatLabel>),
-    /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why a reservation wasn't extended.
+/// The reasons why a reservation isn't extended.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtendError {
-    /// There is nothing to extend.
+    /// The reservation doesn't exist, has expired or can't be read.
     #[error(transparent)]
     Reservation(#[from] ReservationError),
-    /// It doesn't hold these of the named seats.
+    /// These of the named seats aren't in the reservation.
     #[error("named seats are missing")]
     Missing(Vec<SeatLabel>),
-    /// It was extended before.
+    /// The reservation was extended before.
     #[error("it was extended before")]
     ExtendedBefore,
-    /// It would end no later than it does, which is then.
+    /// The extension would not end later than the reservation does. Holds that end.
     #[error("it would end no later")]
     NoLonger(EpochSeconds),
-    /// The caller may have `most` seats reserved at once, and has `reserved` others by now.
+    /// The caller may have `most` seats reserved at once, and by now has `reserved` others.
     #[error("{reserved} seats are reserved of {most}")]
     LimitReached {
         /// Seats that are reserved.
@@ -90,7 +85,7 @@ pub enum ExtendError {
 }
 
 impl BoxOffice {
-    /// Shows what a reservation holds.
+    /// Returns the seats of a reservation.
     pub async fn reservation(&self, ask: &ReservationAsk, tally: &Tally) -> Result<ReservationView, ReservationError> {
         match self.store.reservation(&ask.wanted(), tally).await? {
             Reservation::Running(seats) => Ok(self.reservation_view(ask, seats, tally).await),
@@ -99,7 +94,7 @@ impl BoxOffice {
         }
     }
 
-    /// Gives back what a reservation holds, which may be nothing. Its id is spent.
+    /// Releases the seats of a reservation, if it has any. Its id can't be used again.
     pub async fn release(&self, ask: &ReservationAsk, tally: &Tally) -> Result<(), ReservationError> {
         let released = self.store.release(&ask.wanted(), tally).await;
         if let Err(StoreError::Undecided(_)) = &released {
@@ -109,8 +104,8 @@ impl BoxOffice {
         Ok(())
     }
 
-    /// Lets a reservation end `expires_in` seconds from now, once. Without an `id` the request can't be recognised when it
-    /// comes again.
+    /// Extends a reservation once, so that it ends `expires_in` seconds from now. Without an `id` a repeat of the
+    /// request can't be recognized.
     pub async fn extend(
         &self,
         ask: &ReservationAsk,
@@ -128,7 +123,7 @@ impl BoxOffice {
                 (seats, false)
             }
             ExtendOutcome::Replayed(seats) => {
-                // Whoever extended it may have been killed before the cache was told.
+                // The function that extended it may have died before it updated the cache.
                 self.tell_cache_of(&ask.theater, &ChangedSeats::to(&seats, false), tally).await;
                 (seats, true)
             }
@@ -144,7 +139,7 @@ impl BoxOffice {
         Ok(Extended { view: self.reservation_view(ask, seats, tally).await, replayed })
     }
 
-    /// Finds out whether the reservation or the theater is missing.
+    /// Returns an error that says whether the reservation or the theater is missing.
     async fn not_found(&self, ask: &ReservationAsk, tally: &Tally) -> ReservationError {
         match self.layouts.get(&ask.theater, tally).await {
             Ok(Some(_)) => ReservationError::NotFound,
@@ -159,7 +154,7 @@ impl BoxOffice {
         mut seats: Vec<ReservedSeat>,
         tally: &Tally,
     ) -> ReservationView {
-        // In layout order, as everywhere. By label should the layout not be readable now.
+        // In layout order, or by label if the layout can't be read now.
         seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
         if let Ok(Some(layout)) = self.layouts.get(&ask.theater, tally).await {
             seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));

@@ -1,4 +1,4 @@
-//! Reserve seats for a limited time.
+//! Reserving named seats for a limited time.
 
 use std::sync::Arc;
 
@@ -18,45 +18,43 @@ use crate::tally::Tally;
 /// A request to reserve seats.
 #[derive(Debug)]
 pub struct Reserve {
-    /// The theater.
     pub theater: TheaterId,
-    /// The seats, in any order: all or none.
+    /// The seats in any order, reserved all or none.
     pub seats: Vec<SeatLabel>,
-    /// Seconds from now.
+    /// The length of the reservation, in seconds.
     pub expires_in: u32,
-    /// The reservation. `None` has one made, and then the request can't be recognized when it comes again.
+    /// The id of the reservation. For `None` the server makes an id, and a repeat of the request can't be recognized.
     pub reservation: Option<RequestId<ReservationId>>,
-    /// The caller.
     pub caller: Caller,
 }
 
-/// Seats that are reserved.
+/// The outcome of a reservation.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reserved {
-    /// The right to book them.
+    /// The id of the reservation. It gives the right to book the seats.
     pub reservation: ReservationId,
-    /// The seats of the request in layout order, each with its end.
+    /// The seats of the request in layout order, each with its expiry.
     pub seats: Vec<HeldSeat>,
-    /// The end of the reservation: that of the first of its seats, those of earlier requests included.
+    /// The earliest expiry of all seats of the reservation, those of earlier requests included.
     pub expires_at: EpochSeconds,
-    /// Whole seconds until then.
+    /// The whole seconds until then.
     pub expires_in: u64,
     /// The instant from which seconds are counted.
     pub now: EpochMillis,
-    /// The reservation held all of them before.
+    /// `true` if all of them were in the reservation already.
     pub replayed: bool,
 }
 
-/// Why nothing was reserved.
+/// The reasons why nothing is reserved.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveError {
-    /// The seats weren't found.
+    /// Finding the seats failed.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// Others have these.
+    /// Other callers have these seats.
     #[error("seats are taken")]
     SeatUnavailable(Vec<Conflict>),
-    /// The caller, or the reservation, may have `most` seats reserved at once, and has `reserved`.
+    /// The caller or the reservation may have `most` seats reserved at once, and has `reserved`.
     #[error("{reserved} seats are reserved of {most}")]
     LimitReached {
         /// Seats that are reserved.
@@ -67,24 +65,23 @@ pub enum ReserveError {
     /// The reservation was released, or these seats of it were.
     #[error("the reservation was released")]
     Released(Vec<SeatLabel>),
-    /// These seats of the reservation have run out, and can't be reserved again.
+    /// These seats of the reservation have expired. They can't be reserved again under it.
     #[error("the reservation has run out")]
     Expired(Vec<SeatLabel>),
-    /// The id is of the kind that only the server makes, and there is no such reservation.
+    /// The id has the form that only the server makes, and no such reservation exists.
     #[error("no such reservation")]
     NotFound,
-    /// The store couldn't decide.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl BoxOffice {
-    /// Reserves available seats: one write to DynamoDB, merged into the cache.
+    /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
     pub async fn reserve(&self, ask: &Reserve, tally: &Tally) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
         let (layout, selection, taken) = match self.select_admitted(&ask.theater, &ask.seats, repeatable, tally).await {
             Ok(selected) => selected,
-            // The layout may have changed since the first request: that one's answer counts.
+            // The layout may have changed since the first request. A repeat gets the answer of the first request.
             Err(error) if error.is_not_found() => return self.reserved_before(ask, error, tally).await,
             Err(error) => return Err(error.into()),
         };
@@ -112,7 +109,7 @@ impl BoxOffice {
         }
     }
 
-    /// Answers a repeated request by its reservation. A first one is refused with `error`.
+    /// Returns the existing reservation if the request repeats an earlier one, and `error` if it doesn't.
     pub(super) async fn reserved_before(
         &self,
         ask: &Reserve,
@@ -134,14 +131,15 @@ impl BoxOffice {
         }
     }
 
-    /// The limit of what a caller may have reserved at once, if there is one.
+    /// Returns the reservation quota of the caller, if one is set and the caller is signed in.
     pub(super) fn allowance(&self, caller: &Caller) -> Option<Allowance> {
         let most = self.terms.max_reserved_per_caller;
         caller.owner().filter(|_| most > 0).map(|owner| Allowance { owner, most })
     }
 
-    /// Makes one attempt, and merges what it revealed into the cache. The cache had `shown` the seats as available, or
-    /// wasn't asked.
+    /// Makes one attempt, and merges what it learned into the cache.
+    ///
+    /// `shown` is `true` if the cache had shown the seats as available, and `false` if the cache wasn't asked.
     pub(super) async fn try_reserve(
         &self,
         layout: &Arc<Layout>,
@@ -184,12 +182,12 @@ impl BoxOffice {
     }
 }
 
-/// The id of a request's reservation. One that names none gets a new one.
+/// Returns the id of a request's reservation. Makes one if the request names none.
 pub(super) fn reservation_id(given: Option<RequestId<ReservationId>>) -> ReservationId {
     given.map_or_else(|| ReservationId(entropy::new_id()), RequestId::id)
 }
 
-/// Returns true if a reservation has to exist already, because the caller names an id that only the server makes.
+/// Returns `true` if the reservation has to exist already, because the caller names an id that only the server makes.
 pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
     matches!(given, Some(RequestId::Given(id)) if is_made_here(id.0))
 }
@@ -201,8 +199,10 @@ pub(super) enum Attempt {
     ChosenBefore(ChosenBefore),
 }
 
-/// The answer as of `now`: for a new reservation when it was asked for, so that it shows what was asked (`promised`) and
-/// not what the write has left of it. Earlier seats of the reservation may end sooner.
+/// Builds the answer as of `now`.
+///
+/// For a new reservation `now` is the instant of the request. Then the answer shows the `promised` seconds, and not
+/// what was left of them after the write. Earlier seats of the reservation may expire sooner.
 fn reserved(reservation: ReservationId, held: Holding, now: EpochMillis, promised: Option<u32>) -> Reserved {
     let Holding { seats, expires_at } = held;
     let left = expires_at.remaining(now);

@@ -1,4 +1,5 @@
-//! Reserve the best seats that there are for a wish: choose, reserve, and choose again when somebody was faster.
+//! Reserving the best available seats for a seat preference. If another caller takes one of them first, others are
+//! chosen.
 
 use std::sync::Arc;
 
@@ -18,63 +19,63 @@ use crate::rules::time::EpochMillis;
 use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveRequest, StoreError, Wish};
 use crate::tally::Tally;
 
-/// How often seats are chosen before the caller is told that others are faster.
+/// The maximum number of times that seats are chosen. After that the caller gets a conflict.
 const TRIES: usize = 8;
-/// From this try on what the cache says isn't believed any more.
+/// The first attempt that reads seats from DynamoDB and no longer from the cache.
 const LOOK_FOR_ONESELF: usize = 3;
 
-/// What a caller asks for.
+/// A request to reserve the best available seats.
 #[derive(Debug)]
 pub struct ReserveBest {
-    /// Where.
     pub theater: TheaterId,
-    /// How many seats, next to each other.
+    /// The number of seats, next to each other.
     pub quantity: usize,
-    /// Only in this section.
+    /// The only section to choose from.
     pub section: Option<String>,
-    /// Only of this category.
+    /// The only category to choose from.
     pub category: Option<String>,
-    /// All for somebody in a wheelchair.
+    /// Choose accessible seats only.
     pub accessible: bool,
-    /// For how many seconds.
+    /// The length of the reservation, in seconds.
     pub expires_in: u32,
-    /// The reservation. `None` has one made.
+    /// The id of the reservation. For `None` the server makes one.
     pub reservation: Option<RequestId<ReservationId>>,
-    /// The id by which the request is recognized when it comes again. `None` can't be.
+    /// The id by which a repeat of the request is recognized. With `None` it can't be.
     pub request: Option<Uuid>,
-    /// Who asks.
     pub caller: Caller,
 }
 
-/// Why nothing was reserved.
+/// The reasons why nothing is reserved.
 #[derive(Debug, thiserror::Error)]
 pub enum ReserveBestError {
     /// There is no such theater, or its seats couldn't be read.
     #[error(transparent)]
     GetSeats(#[from] GetSeatsError),
-    /// The theater has other sections than that.
+    /// The theater has no such section. Holds the names of its sections.
     #[error("no such section")]
     UnknownSection(Vec<String>),
-    /// The theater has other categories than that.
+    /// The theater has no such category. Holds the names of its categories.
     #[error("no such category")]
     UnknownCategory(Vec<String>),
-    /// There aren't so many left together.
+    /// Not enough seats are available next to each other.
     #[error("not enough seats together")]
     NotEnough(Shortage),
-    /// The id stood for another wish.
+    /// The id was used with another seat preference.
     #[error("the id stood for another wish")]
     IdReused,
-    /// As with seats that the caller named.
+    /// An error of the reservation itself, as for named seats.
     #[error(transparent)]
     Reserve(#[from] ReserveError),
 }
 
 impl BoxOffice {
-    /// Reserves the best seats for a wish: a read of availability (which the cache answers), then one write to DynamoDB,
-    /// merged into the cache. Again where a seat was taken in the meantime.
+    /// Reserves the best available seats for a seat preference.
     ///
-    /// Repeating it under the same id is safe: the choice is part of the reservation's record, in the same transaction as
-    /// the seats. So a repeat finds those seats, and never others.
+    /// Reads availability, usually from the cache, then makes one write to DynamoDB and merges it into the cache. If
+    /// another caller has taken a seat in the meantime, chooses again.
+    ///
+    /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
+    /// in the same transaction as the seats. So a repeat finds those seats and never others.
     pub async fn reserve_best(&self, ask: &ReserveBest, tally: &Tally) -> Result<Reserved, ReserveBestError> {
         let mut seen = match self.seen(&ask.theater, false, tally).await {
             Ok(seen) => seen,
@@ -94,7 +95,7 @@ impl BoxOffice {
             let (layout, slots, source) = &mut seen;
             let selection = match self.choose(layout, slots, ask, seed, attempt) {
                 Ok(selection) => selection,
-                // The first request may have got the last seats, or seats of a section that has another name by now.
+                // The first request may have got the last seats, or the section may have had another name then.
                 Err(refused) => return self.remembered(ask, Some(layout), refused, tally).await,
             };
             let shown = *source == Source::Hit && attempt == 0;
@@ -111,7 +112,7 @@ impl BoxOffice {
         Err(ReserveError::SeatUnavailable(conflicts).into())
     }
 
-    /// A look, for the stamps of its slots too.
+    /// Reads the seats with the stamps of their slots.
     async fn seen(
         &self,
         theater: &TheaterId,
@@ -123,8 +124,8 @@ impl BoxOffice {
         Ok((layout, slots, source))
     }
 
-    /// Chooses the best seats, or under contention some of the best. The more requests are choosing, and the more often
-    /// this one was too slow, the wider those are spread.
+    /// Chooses the best seats, or some of the best under contention. The more requests are choosing, and the more often
+    /// this request lost a race, the wider the candidates are spread.
     fn choose(
         &self,
         layout: &Layout,
@@ -161,7 +162,8 @@ impl BoxOffice {
         }
     }
 
-    /// Answers a repeated request by what was chosen for it. A first one is refused.
+    /// Returns the seats that were chosen for an earlier request if this one repeats it, and the error `refused` if it
+    /// doesn't.
     async fn remembered(
         &self,
         ask: &ReserveBest,
@@ -179,7 +181,7 @@ impl BoxOffice {
         }
     }
 
-    /// Reserves the seats that were chosen for the same request before, as if they had been named.
+    /// Reserves the seats that were chosen for the same request before, as if the caller had named them.
     async fn again(
         &self,
         ask: &ReserveBest,
@@ -215,11 +217,11 @@ impl BoxOffice {
 }
 
 impl ReserveBest {
-    /// The wish in the layout's terms.
+    /// Converts the seat preference to indices of the layout's sections and categories.
     fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
         let plan = layout.plan();
         let index = |place: Option<usize>| place.and_then(|place| u16::try_from(place).ok());
-        // Compared in the form in which they are stored.
+        // Compared in the form in which names are stored.
         let tidied = |name: &Option<String>| name.as_deref().map(|name| text::tidy(name).unwrap_or_default());
         let section = match &tidied(&self.section) {
             None => None,
@@ -241,13 +243,13 @@ impl ReserveBest {
         Ok(best_available::Wish { quantity: self.quantity, section, category, accessible: self.accessible })
     }
 
-    /// The wish as it is remembered: what makes another wish another request.
+    /// Returns the text by which a repeat is compared with the first request.
     fn to_text(&self) -> String {
         format!("{} {:?} {:?} {}", self.quantity, self.section, self.category, self.accessible)
     }
 }
 
-/// Notes in what was seen what a refusal has brought to light.
+/// Updates the slots that were read with the conflicts of a rejected write.
 fn note(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
     for conflict in taken {
         let position = layout.position(conflict.seat.as_str()).and_then(|position| usize::try_from(position).ok());

@@ -1,4 +1,4 @@
-//! Finding the seats that a request names, and refusing early what DynamoDB would refuse.
+//! Finding the seats that a request names, and rejecting early what DynamoDB would reject.
 
 use std::sync::Arc;
 
@@ -10,14 +10,13 @@ use crate::rules::selection::{Conflict, Selection};
 use crate::store::StoreError;
 use crate::tally::Tally;
 
-/// How old, in milliseconds, a write is that the cache should know of: longer than it takes whoever wrote it to tell, and than
-/// clocks differ as a rule.
+/// Age in milliseconds of a write that the cache should know. It is longer than a writer takes to update the cache, and
+/// longer than clocks usually differ.
 const BEHIND: u64 = 2_000;
 
-/// Why the seats that a request names weren't found.
+/// The reasons why the seats of a request aren't found.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
-    /// There is no such theater.
     #[error("no such theater")]
     TheaterNotFound,
     /// The theater has no such seats.
@@ -32,21 +31,23 @@ pub enum SelectError {
 }
 
 impl SelectError {
-    /// Returns true if the theater or a seat of it is missing, which a change of the layout can cause.
+    /// Returns `true` if the theater or a seat of it is missing, which a change of the layout can cause.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::TheaterNotFound | Self::SeatNotFound(_))
     }
 }
 
-/// Seats that were found, and those of them that the cache knows to be taken; `None` if it wasn't asked, or doesn't know.
+/// The seats that were found, and those of them that the cache shows as taken. `None` if the cache wasn't asked or has
+/// no answer.
 pub(super) type Selected = (Arc<Layout>, Selection, Option<Vec<Conflict>>);
 
 impl BoxOffice {
-    /// Finds seats for a caller who is let through, and looks whether the cache knows them to be taken, unless the request
-    /// could be a `repeatable` one: it is to be told what happened the first time.
+    /// Checks the rate limit, finds the seats, and asks the cache whether they are taken. Skips the cache for
+    /// `repeatable` requests, because a repeat must get the first answer and not a conflict.
     ///
-    /// The caller's budget rides on that look. Where there is none, or the layout would have to be read first, it is asked
-    /// for ahead of everything; then there is no look either, so that a write stays at two calls to Redis.
+    /// The rate limit is checked in the same call to the cache. If that call is skipped, or the layout would have to be
+    /// read first, the rate limit is checked separately before everything else. The early check of the seats is then
+    /// skipped too, so that a write makes at most two calls to Redis.
     pub(super) async fn select_admitted(
         &self,
         theater: &TheaterId,
@@ -68,7 +69,7 @@ impl BoxOffice {
         Ok((layout, selection, taken))
     }
 
-    /// Finds seats in a theater's layout. A seat that isn't there may be new: then the layout is read again.
+    /// Finds seats in a theater's layout. A missing seat may be new, so the layout is read again in that case.
     pub(super) async fn select(
         &self,
         theater: &TheaterId,
@@ -86,7 +87,7 @@ impl BoxOffice {
         }
     }
 
-    /// What a refusal means for the one who asked: of seats that were taken out of the layout, that they aren't there.
+    /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
     pub(super) async fn not_found_after_all(
         &self,
         theater: &TheaterId,
@@ -102,14 +103,14 @@ impl BoxOffice {
             Ok(None) => return Some(SelectError::TheaterNotFound),
             Err(error) => return Some(error.into()),
         };
-        // As long as the layout has them, they may come back.
+        // While the layout still has them, they may come back.
         Selection::of(&removed, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
-    /// The seats that the cache knows to be taken; `None` if it doesn't know.
+    /// Returns the seats that the cache shows as taken, or `None` if it has no answer.
     ///
-    /// Only for a request that bears no id and no reservation: it can't be a repeated one, so what it would be told
-    /// is that the seats are taken, and that costs nothing here.
+    /// Used only for requests without an id and without a reservation. Such a request can't be a repeat, so DynamoDB
+    /// would only answer that the seats are taken. The cache says so at no cost.
     async fn refuse_early(
         &self,
         layout: &Layout,
@@ -129,8 +130,8 @@ impl BoxOffice {
         ))
     }
 
-    /// Counts the seats that the cache had shown as available, and that a refusal shows to have been taken for a while by
-    /// then: the cache was behind, and nobody merely faster.
+    /// Counts the seats that the cache had shown as available although they had been taken for a while. The cache was
+    /// behind on these seats. A seat that was taken a moment ago is an ordinary race and doesn't count.
     pub(super) fn count_stale(&self, learned: &[LearnedSlot], tally: &Tally) {
         let now = self.clock.now();
         let taken = |slot: &Slot| slot.status(now) != SeatState::Available;

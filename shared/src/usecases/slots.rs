@@ -1,21 +1,22 @@
-//! The slots of a view, as they were had: most views are looked at once, and what is never asked of them is never made.
+//! The slots of a view in the form in which they were read. Most views are used once, so nothing is converted in
+//! advance.
 
 use crate::cache::{Packed, Revision};
 use crate::rules::availability::{SeatStatus, Slot, Steady};
 use crate::rules::layout::Layout;
 use crate::rules::time::EpochMillis;
 
-/// What is known of each seat of a theater, in layout order.
+/// The slots of all seats of a theater, in layout order.
 #[derive(Debug)]
 pub enum Slots {
-    /// A string of the cache that fits the layout ([`Packed::fits`]).
+    /// A string from the cache that fits the layout ([`Packed::fits`]).
     Cached(Packed),
-    /// Read from DynamoDB.
+    /// Slots that were read from DynamoDB.
     Read(Vec<Slot>),
 }
 
 impl Slots {
-    /// What each seat shows at an instant.
+    /// Returns the status of each seat at an instant.
     pub fn statuses(&self, now: EpochMillis) -> Vec<SeatStatus> {
         match self {
             Self::Cached(packed) => packed.statuses(now),
@@ -23,7 +24,7 @@ impl Slots {
         }
     }
 
-    /// The seconds around an instant in which they show the same.
+    /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
     pub fn steady(&self, now: EpochMillis) -> Steady {
         match self {
             Self::Cached(packed) => packed.steady(now),
@@ -31,7 +32,7 @@ impl Slots {
         }
     }
 
-    /// What stands for them, where they are a string's of the cache.
+    /// Returns the revision of the slots if they come from the cache.
     pub fn revision(&self) -> Option<Revision> {
         match self {
             Self::Cached(packed) => Some(packed.revision()),
@@ -39,7 +40,7 @@ impl Slots {
         }
     }
 
-    /// The slots themselves; the layout is that of the view.
+    /// Returns the slots themselves. `layout` has to be the layout of the view.
     pub(super) fn into_vec(self, layout: &Layout) -> Vec<Slot> {
         match self {
             Self::Cached(packed) => packed.slots(layout).unwrap_or_default(),

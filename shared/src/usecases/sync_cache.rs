@@ -1,4 +1,4 @@
-//! Repair: merge into the cache what the table's stream tells, for whatever a writer that was killed or cut off left out.
+//! Repair of the cache from the table's stream, for writers that died or lost their connection before they updated it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,24 +11,26 @@ use crate::rules::names::{SeatLabel, TheaterId};
 use crate::store::{SeatChange, StoreError};
 use crate::tally::Tally;
 
-/// Why a theater's changes didn't get to the cache: to be tried again.
+/// The reasons why changes didn't reach the cache. They have to be delivered again.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncCacheError {
     /// The layout couldn't be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The cache couldn't be told.
+    /// The cache couldn't be updated.
     #[error(transparent)]
     Cache(#[from] CacheError),
 }
 
 impl BoxOffice {
-    /// Tells the cache what became of a theater's seats, those of each seat in the order in which DynamoDB accepted it:
-    /// one call to Redis, whatever their number.
+    /// Merges changes of a theater's seats into the cache, in one call to Redis. The changes of each seat have to be in
+    /// the order in which DynamoDB accepted them.
     ///
-    /// Repeating it, or beginning again from an earlier change, leaves what DynamoDB holds or nothing: slots merge by
-    /// stamp. Where merging can't tell (made by hand, unreadable, a seat or a layout that isn't known here) the key is
-    /// dropped, and the next look asks DynamoDB.
+    /// Repeating this, or starting again from an earlier change, is safe, because slots merge by stamp. The cache then
+    /// holds what DynamoDB holds, or nothing.
+    ///
+    /// Some changes can't be merged: an edit by hand, an unreadable item, or a seat or a layout that isn't known here.
+    /// Then the key is dropped, and the next read goes to DynamoDB.
     pub async fn sync_cache(
         &self,
         theater: &TheaterId,
@@ -43,7 +45,7 @@ impl BoxOffice {
         let layout = match self.layout_of(theater, &last, tally).await {
             Ok(Some(layout)) => layout,
             Ok(None) => return Ok(()),
-            // It would be no better the next time, and hold up what comes after it.
+            // A retry would fail in the same way, and block the changes after it.
             Err(StoreError::Broken(_)) => return Ok(cache.forget(theater, tally).await?),
             Err(undecided) => return Err(undecided.into()),
         };
@@ -57,7 +59,7 @@ impl BoxOffice {
         }
     }
 
-    /// The theater's layout; read again if a seat is missing from it, which may have been added lately.
+    /// Returns the theater's layout. Reads it again if a seat is missing from it, because the seat may be new.
     async fn layout_of(
         &self,
         theater: &TheaterId,
@@ -72,8 +74,10 @@ impl BoxOffice {
     }
 }
 
-/// What was last written of each seat, or `None` if stamps don't tell. Not the largest stamp: the last one counts, should
-/// an item have been collected, and made anew under a smaller one.
+/// Returns the last write of each seat, or `None` if stamps can't order the changes.
+///
+/// The last write counts and not the largest stamp. The TTL may have deleted an item, and then a new item can have a
+/// smaller stamp.
 fn last_written(changes: &[(SeatLabel, SeatChange)]) -> Option<HashMap<&SeatLabel, Slot>> {
     let mut last = HashMap::new();
     for (seat, change) in changes {

@@ -1,4 +1,4 @@
-//! Theaters: put a layout, remove one, show one, list them all.
+//! Putting, deleting, showing and listing theaters.
 
 use std::collections::HashSet;
 
@@ -11,80 +11,79 @@ use crate::rules::time::EpochMillis;
 use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, Store, TheaterEntry};
 use crate::tally::Tally;
 
-/// How often a layout that somebody else keeps changing is tried.
+/// The maximum number of attempts to change a layout that another caller keeps changing.
 const TRIES: u32 = 3;
-/// Seats that one call may drop at the most. Each is marked by a write of its own, a partition of DynamoDB takes 1,000 of these a
-/// second, and the answer has to be there within 12.
+/// The maximum number of seats that one call may withdraw. Each seat takes a write of its own, a partition of DynamoDB
+/// accepts 1,000 writes per second, and the answer is due within 12 seconds.
 pub const MOST_DROPPED: usize = 5_000;
-/// What putting the layout may take after the first mark, in seconds: the marks have to outlast every instance that still
-/// believes the old one.
+/// Time limit in seconds for putting the layout after the first tombstone. The tombstones have to last longer than any
+/// instance uses the old layout.
 const LONGEST_PUT: u64 = REMOVED_FOR as u64 - 180;
 
-/// Phrase for a layout that the table takes.
+/// A phrase that describes a layout that fits into the table.
 pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
 
-/// The condition on the layout that is to be replaced, as the caller knows it.
+/// The caller's condition on the layout that is to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Nothing was said.
+    /// No condition.
     Unsaid,
-    /// Whatever is there, if anything is: for operators' commands.
+    /// Any layout or none. For operators' commands.
     Whatever,
-    /// Whichever there is, but one.
+    /// Any layout, but there has to be one.
     Any,
-    /// One of these versions. None of them is a condition that nothing meets.
+    /// A layout with one of these versions. An empty list is a condition that is never met.
     OneOf(Vec<u64>),
-    /// None.
+    /// No layout.
     Nothing,
 }
 
-/// What became of a layout that was put.
+/// The outcome of putting a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// There was none.
+    /// The theater had no layout before.
     Created,
-    /// There was another.
+    /// The theater had another layout before.
     Changed,
-    /// It was there as it is.
+    /// The theater had this layout already.
     Unchanged,
 }
 
-/// Why a layout wasn't put or removed.
+/// The reasons why a layout isn't put or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
-    /// It isn't one.
+    /// The layout is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidLayout),
-    /// It is larger than the table takes.
+    /// The layout is larger than the table accepts.
     #[error("the layout is too large to be stored")]
     TooLarge,
-    /// Replacing needs to be said.
+    /// The theater has a layout, of this version, and the request has no condition that allows to replace it.
     #[error("there is a layout already, of version {0}")]
     ReplaceUnsaid(u64),
-    /// What is there isn't what the caller expects: its version, if there is anything.
+    /// The layout isn't the one that the caller expects. Holds its version, if there is one.
     #[error("the theater's layout is another by now")]
     Unexpected(Option<u64>),
-    /// Seats that would be gone, and that somebody has.
+    /// Seats that would be withdrawn are reserved or booked: these.
     #[error("somebody has these seats: {}", list(.0))]
     InUse(Vec<Conflict>),
-    /// So many seats would be gone that they can't be at once.
+    /// The layout would withdraw too many seats at once.
     #[error("{0} seats would be gone; at most {MOST_DROPPED} can be at once")]
     DropsTooMany(usize),
-    /// Somebody else keeps changing it.
+    /// Another caller keeps changing the layout.
     #[error("somebody else is changing the theater's layout; try again")]
     Contended,
-    /// The store couldn't.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl BoxOffice {
-    /// A theater's layout as it is now: not one that this instance knows from before.
+    /// Returns a theater's layout as the table has it now, and never from the layout cache.
     pub async fn theater(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Layout>, StoreError> {
         self.store.layout(theater, tally).await
     }
 
-    /// Theaters in the order of their ids, from the one after `after` on, and whether there are more.
+    /// Returns theaters in the order of their ids, starting behind `after`, and whether there are more.
     pub async fn theaters(
         &self,
         after: Option<&TheaterId>,
@@ -94,11 +93,14 @@ impl BoxOffice {
         self.store.theaters(after, most, tally).await
     }
 
-    /// Puts a layout under a version above the one there, and above every one there ever was: versions follow the clock, so
-    /// that a theater made anew never meets its old positions in the cache. Gives its version.
+    /// Puts a layout, and returns its new version.
     ///
-    /// Repeating it is safe: a layout that is there already is unchanged, if this can be the repeat of the request that put it.
-    /// Seats that are dropped are marked before, so that no instance sells them by the old layout. See [`crate::store`].
+    /// The new version is larger than any that the theater ever had, because versions follow the clock. So a theater
+    /// that was deleted and created again never meets old seat indices in the cache.
+    ///
+    /// Repeating it is safe. A layout that is there already stays unchanged, if the request can be a repeat of the one
+    /// that put it. Seats are withdrawn before the layout is written, so that no instance sells them by the old layout.
+    /// See [`crate::store`].
     pub async fn put_theater(
         &self,
         theater: &TheaterId,
@@ -119,7 +121,7 @@ impl BoxOffice {
             expect(&expected, version)?;
             let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
             let new = wanted.clone().into_layout(theater.clone(), next)?;
-            // Before seats are marked, so that nothing is changed.
+            // Checked before any seat is withdrawn, so that a rejection changes nothing.
             if !Store::fits(&new) {
                 return Err(PutError::TooLarge);
             }
@@ -138,7 +140,7 @@ impl BoxOffice {
         Err(PutError::Contended)
     }
 
-    /// Removes a theater that nobody has a seat of. Whether there was one. Repeating it is safe.
+    /// Deletes a theater in which no seat is reserved or booked. Returns `true` if there was one. Repeating it is safe.
     pub async fn remove_theater(
         &self,
         theater: &TheaterId,
@@ -161,7 +163,8 @@ impl BoxOffice {
         Err(PutError::Contended)
     }
 
-    /// Marks seats that are to be dropped. Refused early where it can be seen that somebody has them, so that all are named.
+    /// Withdraws seats that the new layout doesn't have. Checks first whether any is reserved or booked, so that the
+    /// error names all of these.
     async fn remove(
         &self,
         theater: &TheaterId,
@@ -183,7 +186,7 @@ impl BoxOffice {
             .map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false })
             .collect();
         if !in_use.is_empty() {
-            // A mark of an attempt that died looks like a reservation.
+            // A tombstone that an unfinished attempt left behind looks like a reservation.
             let removed = removed.await?;
             in_use.retain(|conflict| !removed.contains(&conflict.seat));
         }
@@ -221,7 +224,7 @@ impl BoxOffice {
         self.settle(theater, removed, &removal, tally).await
     }
 
-    /// Whether the marks last long enough still.
+    /// Returns an error, and undoes the withdrawal, if the tombstones no longer last long enough.
     async fn in_time(&self, theater: &TheaterId, removal: &Removal, tally: &Tally) -> Result<(), PutLayoutError> {
         let took = self.clock.now().0.saturating_sub(removal.began.0) / 1_000;
         if removal.marks.is_empty() || took <= LONGEST_PUT {
@@ -231,7 +234,8 @@ impl BoxOffice {
         Err(StoreError::Undecided(format!("marking seats took {took} s")).into())
     }
 
-    /// Takes marks back where the layout certainly stays as it is. Where that isn't known they stay, and run out.
+    /// Undoes the withdrawal if the layout certainly hasn't changed. If the outcome is unknown, the tombstones stay
+    /// until they expire.
     async fn settle(
         &self,
         theater: &TheaterId,
@@ -245,7 +249,7 @@ impl BoxOffice {
         done
     }
 
-    /// Lets seats be had at once that were removed a moment ago and are back.
+    /// Makes seats available at once that were withdrawn a moment ago and are back in the layout.
     async fn restore(&self, old: Option<&Layout>, new: &Layout, tally: &Tally) {
         let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.position(seat.as_str()).is_none()));
         if added && let Err(error) = self.store.restore_seats(new, tally).await {
@@ -254,13 +258,13 @@ impl BoxOffice {
     }
 }
 
-/// Seats marked, and since when.
+/// The tombstones of withdrawn seats, and the instant at which the withdrawal began.
 struct Removal {
     began: EpochMillis,
     marks: Vec<Mark>,
 }
 
-/// Refuses a request whose condition isn't met.
+/// Rejects a request whose condition isn't met.
 fn expect(expected: &Expected, there: Option<u64>) -> Result<(), PutError> {
     match (expected, there) {
         (Expected::Unsaid, Some(version)) => Err(PutError::ReplaceUnsaid(version)),
@@ -273,8 +277,11 @@ fn expect(expected: &Expected, there: Option<u64>) -> Result<(), PutError> {
     }
 }
 
-/// Refuses a request for the layout that is there, of this version, unless an earlier request of the same caller can have put
-/// it: one that named the version before (RFC 9110, 13.1.1), or made no condition.
+/// Rejects a request for the layout that is already there, unless an earlier request of the same caller may have put
+/// it.
+///
+/// Such a request named an earlier version (RFC 9110, 13.1.1), or had no condition. `there` is the version of the
+/// layout.
 fn expect_repeat(expected: &Expected, there: u64) -> Result<(), PutError> {
     match expected {
         Expected::Nothing => Err(PutError::Unexpected(Some(there))),
