@@ -1,49 +1,54 @@
--- Availability of one theater: a packed string (its bytes: packed.rs) that merges. Runs in Redis, so each call is atomic.
+-- The availability of one theater: a packed string into which changes merge (packed.rs describes its bytes). Runs in
+-- Redis, so each call is atomic.
 --
--- KEYS[1] the theater's key; ARGV[1] what to do:
+-- KEYS[1] is the theater's key. ARGV[1] is the operation:
 --   merge VERSION ENTRIES WHEN_BEHIND
---                                  take each slot whose stamp is larger; 1, or 0 where there is nothing to merge into.
---                                  A caller behind the key's layout gets -1 for "tell", drops the key by "drop"
+--                                  Takes each slot whose stamp is larger. Returns 1, or 0 if there is no key of this layout.
+--                                  If the key has a newer layout, WHEN_BEHIND decides: "tell" returns -1, "drop" drops the
+--                                  key.
 --   begin VERSION SEATS TOKEN WHY LEASE LONGEST KEEP RENEWAL
---                                  "fill" (the caller's turn), "fresh" (no need), "behind" (the key's layout is newer),
---                                  a number (ms somebody else has left), or the complete string
+--                                  Returns "fill" (the caller fills), "fresh" (no need), "behind" (the key has a newer
+--                                  layout), a number (ms left of another filler's lease), or the complete string.
 --   end VERSION TOKEN SLOTS LIFE NOW REVISION
---                                  1 if taken, 0 if the token is no longer there; REVISION is that of the slots by themselves
---   peek VERSION POSITIONS         the slots, or false
---   look REVISION                  where the string is complete and has this revision: its layout's version, when it ends and
---                                  how many slots it has; else what GET answers, with a key of another type being none
+--                                  Returns 1 if the slots were taken, 0 if the token is gone. REVISION is that of SLOTS.
+--   peek VERSION POSITIONS         Returns the slots, or false.
+--   look REVISION                  If the string is complete and has this revision, returns its layout's version, its
+--                                  expiry and the number of its slots. Otherwise returns what GET does, or false for a
+--                                  key of another type.
 --
--- A token's last byte numbers the attempts of one begin. Attempts know each other by the rest, but only the one that
--- was answered can end: a begin that was held up on the way must not open the door again for what was read before.
+-- The last byte of a token numbers the attempts of one begin. The other bytes are the same in all of them. Only the
+-- attempt that was answered can end the fill. A delayed begin must not allow an end with slots that were read before
+-- it.
 --
--- Whoever takes over from a filler whose lease ran out gets twice its lease, so that a slow fill ends at last.
+-- A filler that takes over after a lease has run out gets twice that lease, so that even a slow fill completes.
 --
--- Each fill is a round. A slot merged in the current round may be newer than what the filler read: there the larger
--- stamp wins. A slot not merged in it was known before the filler read: there DynamoDB's word replaces it, whatever
--- its stamp, so that a fill also heals what a deletion or a lost write left behind.
+-- Each fill is a round. A slot that was merged in the current round may be newer than what the filler read, so there
+-- the larger stamp wins. All other slots were known before the filler read, so DynamoDB's slots replace them, whatever
+-- their stamps. This way a fill also repairs the effects of a deletion or a lost write.
 --
--- A revision stands for the slots: two complete strings that have the same one have the same slots, but for the rounds. It
--- comes from what the filler read, and each slot taken after that moves it on, along a chain: it can be reached by taking the
--- same slots in the same order and in no other way, not even after a failover that lost some of them.
+-- A revision identifies the slots. Two complete strings with the same revision have the same slots, apart from the
+-- rounds. A fill sets it from the slots that it read, and each slot taken after that moves it on, like a hash chain. A
+-- revision can only be reached by taking the same slots in the same order. This holds even after a failover that lost
+-- some of them.
 --
--- Stamps can't order everything: the TTL deletes a reservation that has ended together with its stamp, and a writer whose
--- clock is behind then writes the seat anew under a smaller one. Where that may be so the key is dropped, and the next
--- look asks DynamoDB.
+-- Stamps can't order everything. The TTL deletes an expired reservation together with its stamp. A writer whose clock
+-- is behind then writes the seat under a smaller stamp. Where that is possible the key is dropped, and the next read
+-- goes to DynamoDB.
 
 local FORMAT, HEADER, SLOT = 2, 48, 12
--- Where the revision stands in the header, and what there is of it while nothing is complete.
+-- The offset of the revision in the header, and its value while the string is incomplete.
 local REVISION, UNFILLED = 40, string.rep('\0', 8)
--- What two clocks may differ by, in ms.
+-- The largest difference between two clocks, in ms.
 local SKEW = 10000
 local RESERVED = 1
 local NOBODY = string.rep('\0', 16)
 local HEAD = '>BBBBI6c16I6I2I6c8'
 local key, op, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
--- Whatever stands in the key is read with care: a lease beyond the longest, a life beyond its bound (Redis's clock may have
--- been set back, or bytes spoilt) hold nobody up and prolong nothing.
+-- The content of the key isn't trusted. Redis's clock may have been set back, or bytes may be corrupt. A lease beyond
+-- the longest one blocks no filler, and a life beyond its limit keeps no key alive longer.
 
--- The header, or nil if there is no key that this program could have made.
+-- Returns the header, or nil if there is no key that this program could have written.
 local function read()
   local bytes = redis.pcall('GETRANGE', key, 0, HEADER - 1)
   if type(bytes) ~= 'string' or #bytes < HEADER then return nil end
@@ -68,7 +73,8 @@ end
 
 local function at(position) return HEADER + position * SLOT end
 
--- Whether slot a is later than slot b. By stamp; equal stamps by state and expiry, as in availability.rs.
+-- Returns whether slot a is later than slot b: by stamp, and for equal stamps by state and expiry, as in
+-- availability.rs.
 local function later(a, b)
   local sa, ka, ea = struct.unpack('>I6BI4', a)
   local sb, kb, eb = struct.unpack('>I6BI4', b)
@@ -77,8 +83,9 @@ local function later(a, b)
   return ea > eb
 end
 
--- Whether two slots of a seat may be in the other order than their stamps: the larger stamp is a reservation's that had
--- ended, as far as clocks can tell, when the smaller one was written. Reservations longer than SKEW are never in doubt.
+-- Returns whether two slots of a seat may have the other order than their stamps. That is so if the larger stamp
+-- belongs to a reservation that may have expired when the smaller one was written, given that clocks differ by up to
+-- SKEW. Longer reservations than SKEW are never in doubt.
 local function doubtful(a, b)
   if later(b, a) then a, b = b, a end
   local sa, state, ends = struct.unpack('>I6BI4', a)
@@ -86,12 +93,12 @@ local function doubtful(a, b)
   return state == RESERVED and sb > 0 and sa > sb and ends * 1000 <= sb + SKEW
 end
 
--- A position and a slot, as they move a revision on: without the round.
+-- Encodes a seat index and a slot for the revision, without the round.
 local function step(position, slot)
   return struct.pack('>I4', position) .. string.sub(slot, 1, SLOT - 1)
 end
 
--- The revision that slots lead to that were taken where another one stood.
+-- Returns the revision after these steps.
 local function moved_on(revision, steps)
   if #steps == 0 then return revision end
   local digits = string.sub(redis.sha1hex(revision .. table.concat(steps)), 1, 16)
@@ -103,7 +110,7 @@ local function merge(entries, when_behind)
   local h = read()
   if h and h.version > version and when_behind == 'tell' then return -1 end
   if not h or h.version ~= version then
-    -- Not ours to merge into, and without the merge not to be believed.
+    -- The string can't take this merge, and without it the string would be wrong.
     redis.call('DEL', key)
     return 0
   end
@@ -120,7 +127,7 @@ local function merge(entries, when_behind)
       if later(slot, known) then
         local told = redis.pcall('SETRANGE', key, at(position), string.sub(slot, 1, SLOT - 1) .. string.char(h.round))
         if type(told) == 'table' and told.err then
-          -- A full Redis writes nothing, but it deletes.
+          -- A full Redis rejects writes, but it deletes.
           redis.call('DEL', key)
           return 0
         end
@@ -138,7 +145,7 @@ local function begin(seats, token, why, lease, longest, keep, renewal)
   local h, t = read(), now()
   if h and h.version > version then return 'behind' end
   if h and (h.version ~= version or h.seats ~= seats) then h = nil end
-  -- The very same attempt once more, as a client in a cluster sends it when a connection broke: it has begun.
+  -- The same attempt again, as a cluster client sends it after a connection broke. The fill has begun.
   if h and h.token == token then return 'fill' end
   local ours = h and string.sub(h.token, 1, 15) == string.sub(token, 1, 15)
   local held = h and not ours and h.token ~= NOBODY and h.lease > t and h.lease - t <= longest
@@ -167,13 +174,13 @@ end
 local function finish(token, slots, life, callers_now, revision)
   local h = read()
   if not h or h.version ~= version or h.token ~= token or h.seats * SLOT ~= #slots then return 0 end
-  -- What was read is as old as the begin, so its life is counted from there. After a failover the clock may be another,
-  -- and the begin lie in its future.
+  -- The slots are as old as the begin, so their life counts from there. After a failover the clock may be another one,
+  -- and the begin may be in its future.
   local left = math.min(life, life - (now() - (h.lease - h.span)))
   if left <= 0 then return 0 end
   local body, steps = slots, {}
   if h.merged ~= 0 then
-    -- Keep what was merged in this round where it is later; take the rest as one piece from between.
+    -- Keep the slots that were merged in this round and are later. Copy the slots between them in one piece.
     local known, parts, done, round = redis.call('GET', key), {}, 0, h.round
     for offset = 0, #slots - SLOT, SLOT do
       if string.byte(known, HEADER + offset + SLOT) == round then

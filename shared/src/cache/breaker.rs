@@ -1,11 +1,12 @@
-//! The breaker: after a failure the cache is left alone for a while, so that later requests don't wait for it too.
+//! The circuit breaker. After a failure it blocks calls to the cache for a while, so that later requests don't wait for
+//! it.
 
 use std::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::rules::time::EpochMillis;
 
-/// First and longest pause after a failure, in milliseconds; each further failure in a row doubles it.
+/// The first and the longest pause after a failure, in milliseconds. Each further failure in a row doubles the pause.
 const FIRST_PAUSE: u64 = 500;
 const LONGEST_PAUSE: u64 = 8_000;
 
@@ -26,11 +27,11 @@ impl Breaker {
         Self { clock, state: Mutex::default() }
     }
 
-    /// Whether a call may be tried. After the pause one is, and decides.
+    /// Returns `true` if a call may be made. The first call after a pause decides whether the breaker stays closed.
     pub(super) fn allows(&self) -> bool {
         let now = self.clock.now();
         let state = self.state();
-        // The clock may have been set back: no pause is longer than the longest.
+        // If the clock was set back, the pause ends after the longest pause.
         now >= state.open_until || now.0 + LONGEST_PAUSE < state.open_until.0
     }
 

@@ -1,4 +1,4 @@
-//! The connection in use: made when it is first needed, and replaced in time where it may not grow old.
+//! The connection in use. It is opened when it is first needed, and replaced before ElastiCache closes it for its age.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,15 +12,17 @@ use crate::clock::Clock;
 use crate::entropy;
 use crate::rules::time::EpochMillis;
 
-/// ElastiCache cuts what was signed in with a token after 12 hours. A connection is replaced before, at the age of 11 to
-/// 11.5 hours: many instances start at once when a sale begins, and shall not all connect at once half a day later.
+/// The age at which a connection is replaced: 11 to 11.5 hours.
+///
+/// ElastiCache closes connections that signed in with a token after 12 hours. Many instances start at once when a sale
+/// begins. The spread keeps them from reconnecting all at once half a day later.
 const OLDEST: Duration = Duration::from_secs(11 * 3_600 + 30 * 60);
 const SPREAD: Duration = Duration::from_secs(30 * 60);
-/// How long the next try to replace it waits after one that failed.
+/// The pause after a failed replacement.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// A connection that is being made, or is made. It runs by itself, so that a call that no longer waits for it doesn't
-/// throw away what was achieved: the next call finds it ready.
+/// A connection that is being opened, or is open. It opens in a task of its own. If a call stops waiting, the task goes
+/// on, and the next call finds the connection ready.
 pub(super) type Connecting = Shared<BoxFuture<'static, Result<Connection, CacheError>>>;
 
 pub(super) struct Current {
@@ -32,7 +34,7 @@ pub(super) struct Current {
 #[derive(Default)]
 struct State {
     current: Option<Made>,
-    /// What takes its place as soon as it is made; until then the old one answers.
+    /// The replacement, while it is being opened. Until then the current connection is used.
     next: Option<Made>,
     made: u64,
 }
@@ -40,7 +42,7 @@ struct State {
 struct Made {
     number: u64,
     connecting: Connecting,
-    /// When it is too old, by the wall clock: an `Instant` doesn't see the hours in which the instance was frozen.
+    /// The age limit, by the wall clock. An `Instant` doesn't count the hours in which the instance was frozen.
     due: Option<EpochMillis>,
 }
 
@@ -49,12 +51,13 @@ impl Current {
         Self { target, clock, state: Mutex::default() }
     }
 
-    /// Whether keys may be on several nodes.
+    /// Returns `true` if keys may be on several nodes.
     pub(super) fn is_cluster(&self) -> bool {
         self.target.is_cluster()
     }
 
-    /// The connection to use, and its number; begun if there is none. Nobody waits for one to be replaced.
+    /// Returns the connection to use and its number. Starts to open one if there is none. Never waits for a
+    /// replacement.
     pub(super) fn get(&self) -> (u64, Connecting) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -68,8 +71,10 @@ impl Current {
         answer
     }
 
-    /// Drops a connection, unless another has taken its place already. One that was to replace it does so now, if it is
-    /// made: one that was being made when the instance was frozen may be as dead as the old one, and isn't waited for.
+    /// Drops a connection, unless another has replaced it already. If its replacement is open, that takes its place.
+    ///
+    /// A replacement that isn't open is dropped too. It may have been opening when the instance was frozen, and then it
+    /// is as dead as the old connection.
     pub(super) fn discard(&self, number: u64) {
         let mut state = self.state();
         if state.current.as_ref().is_some_and(|made| made.number == number) {
@@ -94,7 +99,7 @@ impl Current {
 }
 
 impl State {
-    /// Puts the next one in the place of the current one, if it is made.
+    /// Replaces the current connection if the next one is open.
     fn replace(&mut self, now: EpochMillis) {
         match self.next.as_ref().and_then(|next| next.connecting.clone().now_or_never()) {
             None => {}
@@ -121,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_is_not_made_takes_nobodys_place() {
-        // It is connected to, and says nothing.
+        // Accepts connections, and never answers.
         let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("redis://{}", silent.local_addr().unwrap());
         let target = Target::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();

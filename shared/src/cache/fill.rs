@@ -1,4 +1,4 @@
-//! Filling the cache after a miss, and renewing what ends soon: *begin*, read DynamoDB, *end*.
+//! Filling the cache after a miss, and renewing a key that expires soon: *begin*, read DynamoDB, *end*.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -10,51 +10,55 @@ use crate::rules::availability::Slot;
 use crate::rules::layout::Layout;
 use crate::tally::Tally;
 
-/// How long a complete key lives: with everything else broken, the bound on how old an answer can be.
+/// The lifetime of a complete key. It limits the age of a cached answer even if everything else is broken.
 pub const LIFETIME: Duration = Duration::from_secs(60);
-/// With so little of its life left, a key that is still looked at is filled anew by one of its readers.
+/// The remaining lifetime below which a key that is being read is renewed by one of its readers.
 pub const RENEWAL: Duration = Duration::from_secs(15);
-/// How long the one who fills may take before another may begin in its place. Each who takes over gets twice that of
-/// the one before, up to the longest, so that even the slowest fill ends once.
+/// The time that a filler has before another one may take over. Each one that takes over gets twice the lease of the
+/// one before, up to the longest lease, so that even the slowest fill completes.
 pub const LEASE: Duration = Duration::from_millis(500);
 const LONGEST_LEASE: Duration = Duration::from_secs(8);
-/// How long an incomplete key is kept for what is merged into it: a slow filler may still end after its lease.
+/// The lifetime of an incomplete key, into which writers merge. A slow filler may still complete after its lease.
 const INCOMPLETE_LIFETIME: Duration = Duration::from_secs(10);
 
-/// Proof of having begun to fill; only its holder can end. The last byte numbers the attempts of one [`Cache::begin`], from 1
-/// on: so each begin needs a new one, or an attempt that was held up could be taken for a later begin's.
+/// The token of a fill. Only the fill that holds it can complete.
+///
+/// The last byte numbers the attempts of one [`Cache::begin`], starting at 1. Each begin needs a new token. With the
+/// same token a delayed attempt could be taken for an attempt of a later begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillToken([u8; 16]);
 
-/// What there is to fill, as [`Cache::begin`] is told.
+/// The reason for a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FillReason {
-    /// There was nothing complete.
+    /// The key is missing or incomplete.
     Missing,
-    /// What there was ends soon.
+    /// The key expires soon.
     Renewal,
-    /// What there was couldn't be read: overwrite it.
+    /// The key can't be read and has to be overwritten.
     Unreadable,
 }
 
-/// What [`Cache::begin`] answers.
+/// The answer to [`Cache::begin`].
 #[derive(Debug)]
 pub enum Begun {
-    /// Read DynamoDB now, then [`Cache::end`].
+    /// The caller fills: it reads DynamoDB now, and then calls [`Cache::end`].
     Fill(FillToken),
-    /// Somebody else is filling and has that long left.
+    /// Another request is filling. Its lease lasts this much longer.
     Held(Duration),
-    /// Meanwhile it is complete.
+    /// The key is complete by now.
     Complete(Packed),
-    /// It has been renewed already.
+    /// The key has been renewed already.
     NotDue,
-    /// What is there is of a newer layout than the caller's.
+    /// The key has a newer layout than the caller.
     Behind,
 }
 
 impl Cache {
-    /// Begins to fill, unless somebody else is at it. Must come *before* reading DynamoDB: from here on the key exists
-    /// for writers to merge into, so that nothing accepted after the read can be missed.
+    /// Begins a fill, unless another request is filling.
+    ///
+    /// Has to be called *before* DynamoDB is read. From this call on the key exists, so writers merge into it. So no
+    /// write that DynamoDB accepts after the read is missed.
     pub async fn begin(
         &self,
         layout: &Layout,
@@ -81,12 +85,15 @@ impl Cache {
                     .arg(millis(RENEWAL));
             })
             .await?;
-        // The attempt that was answered is the last one; only it may end.
+        // The answer is that of the last attempt, so only its token may complete the fill.
         begun(answer, filler.attempt(attempts.load(Ordering::Relaxed)))
     }
 
-    /// Ends filling with what DynamoDB held after [`Cache::begin`]. Whether it was taken: it isn't when the key has
-    /// gone, or somebody else has begun since, because then a write may have been missed.
+    /// Completes a fill with the slots that were read from DynamoDB after [`Cache::begin`]. Returns `true` if the cache
+    /// took them.
+    ///
+    /// The cache rejects them if the key has gone, or another request has begun since. In both cases a write may have
+    /// been missed.
     pub async fn end(
         &self,
         layout: &Layout,
@@ -112,12 +119,12 @@ impl Cache {
 }
 
 impl FillToken {
-    /// A token that nobody else has.
+    /// Creates a unique token.
     pub fn new() -> Self {
         Self(crate::entropy::new_id().into_bytes())
     }
 
-    /// Its bytes, as they stand in the string.
+    /// Returns the token's bytes as they are in the string.
     pub fn bytes(self) -> [u8; 16] {
         self.0
     }
@@ -134,7 +141,7 @@ impl Default for FillToken {
     }
 }
 
-/// What the script's answer says; `token` is that of the attempt it answered.
+/// Reads the script's answer. `token` is the token of the attempt that was answered.
 fn begun(answer: Value, token: FillToken) -> Result<Begun, CacheError> {
     match answer {
         Value::BulkString(bytes) if bytes == b"fill" => Ok(Begun::Fill(token)),

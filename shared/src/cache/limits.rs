@@ -1,4 +1,5 @@
-//! Callers' budgets: whether one more request is let through, asked by itself or on the way of another call.
+//! The rate limit in Redis: whether one more request passes. Checked in a call of its own, or together with another
+//! call.
 
 use std::sync::LazyLock;
 
@@ -15,19 +16,19 @@ use crate::tally::Tally;
 const TEXT: &str = include_str!("limits.lua");
 pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
 
-/// What became of a call, and of the budget that was asked for on its way. Either may fail by itself.
+/// The results of a call and of the rate-limit check that was sent with it. Either can fail without the other.
 type WithDraw<T> = (Result<T, CacheError>, Result<Verdict, CacheError>);
 
 impl Cache {
-    /// Draws on a budget.
+    /// Takes a request's units from a rate-limit budget.
     ///
-    /// Not harmless to repeat, as all else here is: where an answer is lost on the way, the second attempt counts the
-    /// request once more.
+    /// Unlike every other call to the cache, repeating it isn't harmless. If the answer is lost, the second attempt
+    /// counts the request again.
     pub async fn draw(&self, budget: &Budget, tally: &Tally) -> Result<Verdict, CacheError> {
         judged(self.ask(&self.drawing(budget), tally).await)
     }
 
-    /// [`Cache::read`], or [`Cache::read_unless`], and on its way a draw.
+    /// Reads a theater's string as [`Cache::read`] or [`Cache::read_unless`] does, and takes units from a budget.
     pub async fn read_and_draw(
         &self,
         theater: &TheaterId,
@@ -39,7 +40,7 @@ impl Cache {
         (looked_up(read), judged(drawn))
     }
 
-    /// [`Cache::peek`], and on its way a draw.
+    /// Reads the slots of a few seats as [`Cache::peek`] does, and takes units from a budget.
     pub async fn peek_and_draw(
         &self,
         theater: &TheaterId,
@@ -56,22 +57,22 @@ impl Cache {
     }
 
     fn drawing(&self, budget: &Budget) -> Cmd {
-        // Braces in a key make a cluster keep together what a caller has; it has nothing in common with a theater's.
+        // The braces keep all keys of a caller on one node of a cluster. They differ from those of every theater.
         let key = format!("{}:{{{}}}:{}", self.prefix, budget.whose.simple(), budget.activity.as_str());
         evalsha(&SCRIPT, &key, |call| {
             call.arg(budget.take()).arg(budget.limit.tolerance());
         })
     }
 
-    /// One call by itself.
+    /// Sends one command.
     pub(super) async fn ask(&self, command: &Cmd, tally: &Tally) -> Result<Value, CacheError> {
         let commands = [command];
         let send = |connection: Connection| async move { one(send(connection, &commands).await?) };
         self.link.call(tally, send).await
     }
 
-    /// Two calls in one round trip; in a cluster, where their keys are on two nodes as a rule and one pipeline can't be,
-    /// two at the same time.
+    /// Sends two commands in one round trip. In a cluster their keys are usually on two nodes, which one pipeline can't
+    /// reach. So there the commands are sent separately, at the same time.
     async fn ask_both(
         &self,
         first: &Cmd,
@@ -90,7 +91,7 @@ impl Cache {
     }
 }
 
-/// A call of a script, whose text the server has as a rule.
+/// Builds a call of a script by its hash. The server usually knows the script.
 pub(super) fn evalsha(script: &Script, key: &str, args: impl FnOnce(&mut Cmd)) -> Cmd {
     let mut call = redis::cmd("EVALSHA");
     call.arg(script.get_hash()).arg(1).arg(key);
@@ -98,7 +99,8 @@ pub(super) fn evalsha(script: &Script, key: &str, args: impl FnOnce(&mut Cmd)) -
     call
 }
 
-/// Sends commands in one round trip; in another one again, with the scripts' texts, those that met a server without them.
+/// Sends commands in one round trip. If the server doesn't know the scripts, loads them and repeats the commands that
+/// failed, in a second round trip.
 async fn send(mut connection: Connection, commands: &[&Cmd]) -> RedisResult<Vec<RedisResult<Value>>> {
     let pipeline = |commands: &mut dyn Iterator<Item = Cmd>| {
         let mut pipeline = redis::pipe();
@@ -131,7 +133,8 @@ fn one(answers: Vec<RedisResult<Value>>) -> RedisResult<Value> {
     answers.into_iter().next().unwrap_or(Ok(Value::Nil))
 }
 
-/// Both answers. An error that says that the connection leads to the wrong server is both calls' error.
+/// Returns both answers. An error that shows that the connection leads to the wrong server is the error of both
+/// commands.
 fn two(answers: Vec<RedisResult<Value>>) -> RedisResult<(RedisResult<Value>, RedisResult<Value>)> {
     let mut answers = answers.into_iter();
     let mut next = || match answers.next() {

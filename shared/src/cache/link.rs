@@ -1,4 +1,4 @@
-//! The connection to Redis: one deadline for everything a call does, one retry on a fresh connection, a breaker.
+//! The Redis client: one deadline for a whole call, one retry on a new connection, and a circuit breaker.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,22 +14,20 @@ use crate::clock::Clock;
 use crate::tally::Tally;
 use crate::xray::Engine;
 
-/// Why the cache gave no answer. Never a reason to fail a request.
+/// The reasons why the cache gave no answer. A request never fails because of one.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CacheError {
-    /// It failed a moment ago and is left alone for now.
+    /// The cache failed a moment ago, and the circuit breaker is open.
     #[error("left alone after a failure")]
     LeftAlone,
-    /// It didn't answer in time.
     #[error("no answer within the deadline")]
     Deadline,
-    /// The connection failed.
     #[error("connection failed: {0}")]
     Connection(Arc<RedisError>),
-    /// It answered with an error.
+    /// The cache answered with an error.
     #[error("refused: {0}")]
     Refused(Arc<RedisError>),
-    /// It answered something that makes no sense.
+    /// The cache answered in an unknown form.
     #[error("unexpected answer to {0}")]
     Unexpected(&'static str),
 }
@@ -51,7 +49,7 @@ impl Link {
         Self { current: Current::new(target, clock.clone()), deadline, breaker: Breaker::new(clock) }
     }
 
-    /// Connects ahead of time and does something with the connection, for as long as `patience` allows.
+    /// Opens the connection in advance and calls `first` with it. Waits at most `patience`.
     pub(super) async fn prepare<F>(
         &self,
         patience: Duration,
@@ -67,12 +65,12 @@ impl Link {
         tokio::time::timeout(patience, work).await.unwrap_or(Err(CacheError::Deadline))
     }
 
-    /// Whether keys may be on several nodes.
+    /// Returns `true` if keys may be on several nodes.
     pub(super) fn is_cluster(&self) -> bool {
         self.current.is_cluster()
     }
 
-    /// The answer to one of several commands that made up a call: what was refused is logged and counted.
+    /// Converts the answer to one of several commands of a call. Logs and counts it if it is an error.
     pub(super) fn refused<T>(answer: RedisResult<T>, tally: &Tally) -> Result<T, CacheError> {
         answer.map_err(|error| {
             tally.add(|costs| costs.redis_failures += 1);
@@ -81,11 +79,11 @@ impl Link {
         })
     }
 
-    /// Makes a call, at the latest until the deadline, connecting included.
+    /// Makes a call. Ends at the deadline, which includes the time to connect.
     ///
-    /// The first try gets half the time: a connection that died while the instance was frozen swallows it without a
-    /// word, and then a second try on a fresh connection still has the other half. Everything called here may be
-    /// repeated; of a draw on a budget the repeat costs the caller once more.
+    /// The first attempt gets half of the time. A connection that died while the instance was frozen gives no error,
+    /// only silence. A second attempt on a new connection then has the other half. All calls to the cache may be
+    /// repeated. If a rate-limit check is repeated, the caller pays for it twice.
     pub(super) async fn call<T, F>(&self, tally: &Tally, call: impl Fn(Connection) -> F) -> Result<T, CacheError>
     where
         F: Future<Output = RedisResult<T>>,
@@ -100,7 +98,7 @@ impl Link {
             result = self.attempt(tally, &call, end).await;
         }
         match &result {
-            // A refusal is an answer: the cache is there.
+            // An error is an answer too, so the cache is reachable.
             Ok(_) | Err(CacheError::Refused(_)) => self.breaker.succeeded(),
             Err(_) => self.breaker.failed(),
         }
@@ -126,7 +124,7 @@ impl Link {
     {
         let (number, connecting) = self.current.get();
         let connection = match timeout_at(until, connecting).await {
-            // It goes on connecting; it isn't thrown away.
+            // The connection goes on opening in its task, so it isn't discarded.
             Err(_) => return Err(CacheError::Deadline),
             Ok(Err(error)) => {
                 self.current.discard(number);
@@ -153,20 +151,21 @@ impl Link {
     }
 }
 
-/// Whether the connection that brought an error is worth keeping.
+/// Returns `true` if a connection is worth keeping after this error.
 pub(super) fn is_worth_keeping(error: &RedisError) -> bool {
     judge(error).1
 }
 
-/// Whether an error is an answer of the server's, and whether the connection is worth keeping.
+/// Returns whether the error is an answer of the server, and whether the connection is worth keeping.
 fn judge(error: &RedisError) -> (bool, bool) {
     match (error.kind(), error.code()) {
-        // This server doesn't take writes (any more): after a failover the name leads to another.
+        // This server is no longer the primary. After a failover the name leads to another server.
         (
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown),
             _,
         ) => (true, false),
-        // It doesn't know (any more) who is asking, which says nothing about what was asked: a fresh connection signs in.
+        // The server no longer knows this connection's user. The command itself wasn't judged, and a new connection
+        // signs in.
         (_, Some("NOAUTH" | "WRONGPASS")) => (false, false),
         (ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType, _) => (true, true),
         _ => (false, false),

@@ -1,11 +1,16 @@
-//! The cache: availability packed into one string per theater, which merges whatever is told, in whatever order.
+//! The cache: the availability of a theater in one packed string, into which changes merge in any order.
 //!
-//! It only makes looking fast. Each call has one deadline and may fail; then the caller asks DynamoDB. The protocol is
-//! in [`availability.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/), which runs in Redis:
-//! *merge* what a write changed, *begin* and *end* filling after a miss, *peek* at a few seats, *look* whether anything has
-//! changed.
+//! The cache only makes reads fast. Each call has one deadline and may fail. Then the caller reads DynamoDB.
 //!
-//! Callers' budgets are kept beside it, and asked for on the way of a call that a request makes anyway ([`Cache::draw`]).
+//! The protocol is in [`availability.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/), which
+//! runs in Redis. It has these operations:
+//! - *merge* the slots that a write changed,
+//! - *begin* and *end* a fill after a miss,
+//! - *peek* at the slots of a few seats,
+//! - *look* whether a theater has changed.
+//!
+//! The rate limits of callers are kept beside it. They are checked together with a call that a request makes anyway
+//! ([`Cache::draw`]).
 
 mod breaker;
 mod current;
@@ -41,7 +46,7 @@ use target::{Connection, Target};
 const TEXT: &str = include_str!("availability.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
 
-/// The way to the cache, with the rules of how long to wait for it.
+/// The cache of one deployment.
 #[derive(Debug)]
 pub struct Cache {
     link: Link,
@@ -49,38 +54,38 @@ pub struct Cache {
     clock: Clock,
 }
 
-/// What [`Cache::read`] or [`Cache::read_unless`] found.
+/// The outcome of [`Cache::read`] or [`Cache::read_unless`].
 #[derive(Debug)]
 pub enum Lookup {
-    /// A complete string, still to be held against the layout.
+    /// A complete string. The caller has to compare it with the layout.
     Complete(Packed),
-    /// A complete string of the revision that the asker knows.
+    /// A complete string that has the revision that the caller knows.
     Unchanged(Unchanged),
-    /// Nothing, or nothing complete.
+    /// No string, or an incomplete one.
     Miss,
 }
 
-/// What to do where the cache has a newer layout than the caller.
+/// The action if the cache has a newer layout than the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenBehind {
-    /// Change nothing; the caller finds out the newer positions.
+    /// Change nothing, so that the caller can find the new seat indices.
     Tell,
-    /// Drop the key: without this merge it must not be believed.
+    /// Drop the key, because it would be wrong without this merge.
     Drop,
 }
 
-/// What became of a merge.
+/// The outcome of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merged {
-    /// The cache knows it, or has nothing that could lack it.
+    /// The cache has the slots, or has no key that could lack them.
     Done,
-    /// Told to [`WhenBehind::Tell`]: the cache has a newer layout.
+    /// The cache has a newer layout. Only the answer to [`WhenBehind::Tell`].
     Behind,
 }
 
 impl Cache {
-    /// A cache at an address, and who signs in there where no password does. Connects when first used, or by
-    /// [`Cache::connect`].
+    /// Creates a client for the cache at an address. `signer` signs in where no password does. The connection opens at
+    /// the first use, or by [`Cache::connect`].
     pub fn new(
         address: CacheAddress,
         signer: Option<Signer>,
@@ -92,8 +97,8 @@ impl Cache {
         Ok(Self { link: Link::new(target, deadline, clock.clone()), prefix, clock })
     }
 
-    /// Opens the connection and loads the scripts ahead of the first request. Failing is no harm: the first request
-    /// tries again.
+    /// Opens the connection and loads the scripts before the first request. If this fails, the first request tries
+    /// again.
     pub async fn connect(&self, patience: Duration) {
         let load = |mut connection: Connection| async move {
             SCRIPT.load_async(&mut connection).await?;
@@ -104,23 +109,23 @@ impl Cache {
         }
     }
 
-    /// Reads a theater's string: one GET.
+    /// Reads a theater's string with one GET.
     pub async fn read(&self, theater: &TheaterId, tally: &Tally) -> Result<Lookup, CacheError> {
         let get = &self.reading(theater, None);
         let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
         looked_up(self.link.call(tally, query).await)
     }
 
-    /// Reads a theater's string unless it has this revision, which is all that is told then. One call, which costs Redis a bit
-    /// more than a GET, and the wire next to nothing.
+    /// Reads a theater's string, unless it still has the revision `known`. Then only that is answered. One call, which
+    /// costs Redis a bit more than a GET and sends next to nothing.
     pub async fn read_unless(&self, theater: &TheaterId, known: Revision, tally: &Tally) -> Result<Lookup, CacheError> {
         looked_up(self.ask(&self.reading(theater, Some(known)), tally).await)
     }
 
-    /// Tells the cache what DynamoDB accepted, or what a refusal brought to light: the larger stamp wins in each slot.
+    /// Merges slots that DynamoDB accepted or that a rejected write revealed. The larger stamp wins in each slot.
     ///
-    /// Repeating it, or telling it late, changes nothing. Where there is no key nothing is made; where there is one of
-    /// an older layout it is dropped, since positions mean nothing in it.
+    /// Repeating it, or sending it late, changes nothing. If there is no key, none is created. If the key has an older
+    /// layout, it is dropped, because its seat indices mean other seats.
     pub async fn merge(
         &self,
         theater: &TheaterId,
@@ -149,8 +154,8 @@ impl Cache {
         Ok(if answer == Value::Int(-1) { Merged::Behind } else { Merged::Done })
     }
 
-    /// Drops what is known of a theater; the next look fills anew, and a fill that is under way ends in vain. For what
-    /// merging can't tell.
+    /// Drops a theater from the cache, for changes that can't be merged. The next read fills it again. A fill that is
+    /// under way is rejected when it ends.
     pub async fn forget(&self, theater: &TheaterId, tally: &Tally) -> Result<(), CacheError> {
         let mut del = redis::cmd("DEL");
         del.arg(self.key(theater));
@@ -158,7 +163,7 @@ impl Cache {
         self.link.call(tally, |mut connection: Connection| async move { del.query_async(&mut connection).await }).await
     }
 
-    /// The slots of a few seats, in their order, if the string is complete and of this layout.
+    /// Returns the slots of a few seats in the given order, if the string is complete and of this layout.
     pub async fn peek(
         &self,
         theater: &TheaterId,
@@ -197,29 +202,29 @@ impl Cache {
         self.link.call(tally, attempt).await
     }
 
-    /// One key per theater; the braces make a cluster keep what belongs to a theater in one place.
+    /// Returns the key of a theater. The braces keep all keys of a theater on one node of a cluster.
     fn key(&self, theater: &TheaterId) -> String {
         format!("{}:{{{theater}}}:availability", self.prefix)
     }
 }
 
-/// What reading a theater's string has found.
+/// Converts the answer to a read of a theater's string.
 fn looked_up(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError> {
     match answer {
         Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
         Ok(told) => Ok(Unchanged::read(&told).map_or(Lookup::Miss, Lookup::Unchanged)),
-        // A key of another type is as good as none: filling replaces it.
+        // A key of another type counts as a miss. The fill replaces it.
         Err(CacheError::Refused(error)) if error.code() == Some("WRONGTYPE") => Ok(Lookup::Miss),
         Err(error) => Err(error),
     }
 }
 
-/// Positions as the script takes them.
+/// Encodes seat indices for the script.
 fn wanted(positions: &[u32]) -> Vec<u8> {
     positions.iter().flat_map(|position| position.to_be_bytes()).collect()
 }
 
-/// What peeking at so many seats has found.
+/// Converts the answer to a peek at this number of seats.
 fn peeked(answer: &Value, seats: usize) -> Option<Vec<Slot>> {
     match answer {
         Value::BulkString(bytes) => packed::decode_all(bytes).filter(|slots| slots.len() == seats),

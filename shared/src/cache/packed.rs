@@ -1,82 +1,84 @@
-//! The packed string: a header, then one slot of 12 bytes per seat in layout order. All numbers are big-endian.
+//! The packed string: a header, and then one slot of 12 bytes per seat in layout order. All numbers are big-endian.
 //!
 //! | bytes | header | | bytes | slot |
 //! | --- | --- | --- | --- | --- |
 //! | 0 | format, [`FORMAT`] | | 0..6 | changed_at, ms |
-//! | 1 | 1 when complete | | 6 | state: 0 available, 1 reserved, 2 booked |
-//! | 2 | round of filling, 1 to 255 | | 7..11 | expires_at, s; 0 unless reserved |
-//! | 3 | 1 when something was merged in this round | | 11 | round in which it was merged, 0 if filled |
+//! | 1 | 1 if complete | | 6 | state: 0 available, 1 reserved, 2 booked |
+//! | 2 | round of filling, 1 to 255 | | 7..11 | expires_at, s (0 unless reserved) |
+//! | 3 | 1 if something was merged in this round | | 11 | round in which it was merged, 0 if filled |
 //! | 4..10 | layout_version | | | |
-//! | 10..26 | token of who is filling, zeros if nobody | | | |
-//! | 26..32 | until when that is its alone (the lease), ms of Redis's clock | | | |
-//! | 32..34 | how long that lease was from its begin, ms | | | |
-//! | 34..40 | when the key ends, ms of the filler's clock: a hint; 0 while incomplete | | | |
-//! | 40..48 | revision: what stands for the slots ([`Revision`]); means nothing while incomplete | | | |
+//! | 10..26 | token of the filler, zeros if none | | | |
+//! | 26..32 | end of the filler's lease, ms of Redis's clock | | | |
+//! | 32..34 | length of that lease, ms | | | |
+//! | 34..40 | expiry of the key, ms of the filler's clock: a hint, 0 while incomplete | | | |
+//! | 40..48 | revision of the slots ([`Revision`]), undefined while incomplete | | | |
 
 use super::revision::Revision;
 use crate::rules::availability::{SeatState, SeatStatus, Slot, Steady};
 use crate::rules::layout::Layout;
 use crate::rules::time::{EpochMillis, EpochSeconds};
 
-/// The format of this program. Another one is a miss, and is overwritten.
+/// The format that this program reads and writes. A string of another format is a miss, and is overwritten.
 const FORMAT: u8 = 2;
 const HEADER: usize = 48;
 const SLOT: usize = 12;
-/// A position and a slot: what is merged.
+/// The bytes of an entry to be merged: a seat index and a slot.
 pub(super) const ENTRY: usize = 4 + SLOT;
 
-/// A complete string as it was read. Its slots are trusted only after [`Packed::fits`] held it against the layout.
+/// A complete string as it was read. Its slots can only be trusted after [`Packed::fits`] has checked them.
 #[derive(Debug)]
 pub struct Packed(Vec<u8>);
 
 impl Packed {
-    /// Takes a string that is complete and of this format.
+    /// Accepts a string that is complete and of this format.
     pub(super) fn complete(bytes: Vec<u8>) -> Option<Self> {
         let complete = bytes.len() >= HEADER && bytes.starts_with(&[FORMAT, 1]);
         complete.then_some(Self(bytes))
     }
 
-    /// The layout whose positions it uses.
+    /// Returns the version of the layout whose seat indices it uses.
     pub fn layout_version(&self) -> u64 {
         number(&self.0[4..10])
     }
 
-    /// When the key ends, by the clock of whoever filled it: near enough to know when to renew it. Redis decides.
+    /// Returns the time at which the key expires, by the filler's clock. It is exact enough to decide when to renew.
+    /// Redis decides when the key really expires.
     pub fn ends_at(&self) -> EpochMillis {
         EpochMillis(number(&self.0[34..40]))
     }
 
-    /// What stands for its slots.
+    /// Returns the revision of its slots.
     pub fn revision(&self) -> Revision {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&self.0[40..HEADER]);
         Revision(bytes)
     }
 
-    /// Whether its slots are those of this layout, and each can be read.
+    /// Returns `true` if the string is of this layout and each slot can be read.
     pub fn fits(&self, layout: &Layout) -> bool {
         let slots = &self.0[HEADER..];
         if self.layout_version() != layout.version || slots.len() != layout.seats().len() * SLOT {
             return false;
         }
-        // Without an end at the first that can't: that is rare, and a branch for each seat is not.
+        // Checks all slots without stopping at a bad one. Bad slots are rare, and stopping would cost a branch per
+        // seat.
         self.chunks().iter().fold(true, |all, slot| all & is_readable(slot))
     }
 
-    /// Its slots, or `None` if it doesn't fit the layout.
+    /// Returns its slots, or `None` if it doesn't fit the layout.
     pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
         if self.fits(layout) { decode_all(&self.0[HEADER..]) } else { None }
     }
 
-    /// What each seat shows at an instant, if the string fits the layout: read from the bytes as they lie there, since most
-    /// looks need no more.
+    /// Returns the status of each seat at an instant, for a string that fits the layout. Reads the bytes in place,
+    /// because most reads need nothing else.
     pub fn statuses(&self, now: EpochMillis) -> Vec<SeatStatus> {
-        // No end is later than the latest that fits into its bytes.
+        // No expiry is later than the largest number of four bytes.
         let now = u32::try_from(now.seconds().0).unwrap_or(u32::MAX);
         self.chunks().iter().map(|slot| status(slot, now)).collect()
     }
 
-    /// The seconds around an instant in which its slots show the same.
+    /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
     pub fn steady(&self, now: EpochMillis) -> Steady {
         let reserved = self.chunks().iter().filter(|slot| slot[6] == 1);
         Steady::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
@@ -87,12 +89,13 @@ impl Packed {
     }
 }
 
-/// Whether [`decode`] can read it: of a known state, and with an end only where there can be one.
+/// Returns `true` if [`decode`] can read the slot: its state is known, and only a reserved one has an expiry.
 fn is_readable(slot: &[u8; SLOT]) -> bool {
     (slot[6] <= 2) & ((slot[6] == 1) | (expires_at(slot) == 0))
 }
 
-/// What a slot shows at a second, if it can be read. Chosen without branches: which seats are taken can't be foreseen.
+/// Returns the status of a readable slot at a second. Has no branches, because the processor can't predict which seats
+/// are taken.
 fn status(slot: &[u8; SLOT], now: u32) -> SeatStatus {
     let ended = (slot[6] == 1) & (expires_at(slot) <= now);
     match if ended { 0 } else { slot[6] } {
@@ -106,7 +109,7 @@ fn expires_at(slot: &[u8; SLOT]) -> u32 {
     u32::from_be_bytes([slot[7], slot[8], slot[9], slot[10]])
 }
 
-/// One slot, merged in no round. A time too large for its bytes is kept as the largest that fits.
+/// Encodes a slot, with the round 0. A time that is too large for its bytes becomes the largest that fits.
 pub(super) fn encode(slot: Slot) -> [u8; SLOT] {
     let (state, expires_at) = match slot.state {
         SeatState::Available => (0, 0),
@@ -122,7 +125,7 @@ pub(super) fn encode(slot: Slot) -> [u8; SLOT] {
     bytes
 }
 
-/// Slots standing one after the other; `None` if that isn't what they are.
+/// Decodes consecutive slots. Returns `None` if the bytes are anything else.
 pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
     let (slots, rest) = bytes.as_chunks::<SLOT>();
     if !rest.is_empty() {
@@ -136,7 +139,7 @@ fn decode(bytes: &[u8; SLOT]) -> Option<Slot> {
         (0, 0) => SeatState::Available,
         (1, expires_at) => SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
         (2, 0) => SeatState::Booked,
-        // An unknown state, or an end where there can be none: nobody of ours wrote it.
+        // An unknown state, or an expiry of a slot that isn't reserved. This program never writes either.
         _ => return None,
     };
     Some(Slot { changed_at: EpochMillis(number(&bytes[0..6])), state })

@@ -1,4 +1,4 @@
-//! Revisions: eight bytes that stand for a theater's slots.
+//! Revisions: eight bytes that identify the slots of a theater.
 
 use redis::Value;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -6,33 +6,35 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::rules::layout::Layout;
 use crate::rules::time::EpochMillis;
 
-/// What stands for the slots of a complete string: where two have the same one, their slots are the same, and their layout.
-/// (Of two different strings one pair in 2⁶⁴ has the same by chance; nobody's seat depends on it.)
+/// The revision of a complete string. Two strings with the same revision have the same slots and the same layout.
 ///
-/// What was filled has that of its slots, so a renewal in which nothing has changed leaves it. What is merged moves it on
-/// (`availability.lua`), and never back: so the same slots may have several.
+/// Two different strings have the same revision by chance in one of 2⁶⁴ cases. No seat is lost by that.
+///
+/// A fill sets the revision to a hash of its slots, so a renewal without changes keeps it. A merge moves it on
+/// (`availability.lua`) and never back. So the same slots can have several revisions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Revision(pub [u8; 8]);
 
 impl Revision {
-    /// Of slots as they were read, by a layout: packed, and merged in no round.
+    /// Returns the revision of slots as they were read, packed with the round 0, in a layout.
     pub(super) fn of_slots(packed: &[u8], layout_version: u64) -> Self {
         Self(xxh3_64_with_seed(packed, layout_version).to_be_bytes())
     }
 }
 
-/// What is told of a complete string to one who knows its revision, in place of all its slots.
+/// The answer to a caller that knows the revision of a complete string. It replaces all slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unchanged {
-    /// The layout whose positions it uses.
+    /// The version of the layout whose seat indices the string uses.
     pub layout_version: u64,
-    /// When the key ends, by the clock of whoever filled it.
+    /// The time at which the key expires, by the filler's clock.
     pub ends_at: EpochMillis,
     seats: u64,
 }
 
 impl Unchanged {
-    /// What the script answers to a look whose revision is still there: three numbers, while a whole string is one piece.
+    /// Reads the script's answer for a revision that is still current: three numbers. A whole string is one piece
+    /// instead.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let Value::Array(told) = answer else { return None };
         let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = told[..] else { return None };
@@ -41,7 +43,7 @@ impl Unchanged {
         Some(Self { layout_version, ends_at: EpochMillis(ends_at), seats })
     }
 
-    /// Whether the string is of this layout, as far as can be told without its slots.
+    /// Returns `true` if the string is of this layout, as far as its size and version show.
     pub fn is_of(&self, layout: &Layout) -> bool {
         self.layout_version == layout.version && usize::try_from(self.seats) == Ok(layout.seats().len())
     }

@@ -1,4 +1,4 @@
-//! Signing in without a password: each connection gets a token that is made when it is opened.
+//! Signing in without a password. Each connection gets a new IAM auth token when it is opened.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use redis::{BasicAuth, ErrorKind, RedisError, RedisResult, StreamingCredentialsP
 use super::token::{IamUser, sign};
 use crate::clock::Clock;
 
-/// Who signs the tokens; clones share it.
+/// The provider of IAM auth tokens. Clones share it.
 #[derive(Clone)]
 pub struct Signer(Arc<Inner>);
 
@@ -23,14 +23,15 @@ struct Inner {
 }
 
 impl fmt::Debug for Signer {
-    /// Without the credentials.
+    /// Leaves out the credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer").field("user", &self.0.user).field("region", &self.0.region).finish_non_exhaustive()
     }
 }
 
 impl Signer {
-    /// Signs for a user, in the cache's region, with whatever credentials the SDK finds at that moment.
+    /// Creates a provider for a user in the cache's region. The credentials are those that the SDK has when a
+    /// connection is opened.
     pub fn new(user: IamUser, region: String, credentials: SharedCredentialsProvider, clock: Clock) -> Self {
         Self(Arc::new(Inner { user, region, credentials, clock }))
     }
@@ -48,14 +49,15 @@ impl Signer {
     }
 }
 
-/// The client asks for this whenever it opens a connection, and a cluster's does so by itself, at any time: to a node
-/// that is new, or whose connection broke. A password in its configuration would be a token from when it was built,
-/// which nobody takes after 15 minutes.
+/// The client calls this whenever it opens a connection. A cluster's client does so at any time, for a new node or
+/// after a connection broke. A password in its configuration would be a token from the start, which is rejected after
+/// 15 minutes.
 ///
-/// It would also sign in again, on the open connection, with each further token of the stream. There is none, since nobody
-/// is awake in a frozen instance to send it in time: `current` replaces the connection instead. (The client
-/// subscribes twice, so each connection signs in twice, one after the other. The second time is of no use and no harm:
-/// its answer is waited for by nobody.)
+/// The client would also sign in again on the open connection with each further token of the stream. There is none,
+/// because a frozen instance can't send it in time. Instead `current` replaces the connection.
+///
+/// The client subscribes twice, so each connection signs in twice, one after the other. The second time has no use and
+/// does no harm, because nothing waits for its answer.
 impl StreamingCredentialsProvider for Signer {
     fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
         Box::pin(stream::once(self.clone().sign_in()).chain(stream::pending()))

@@ -1,4 +1,4 @@
-//! Where the cache is, and how a connection to it is opened.
+//! The endpoint of the cache, and how a connection to it is opened.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use super::link::CacheError;
 use super::signer::Signer;
 use crate::aws::use_one_cryptography;
 
-/// A connection takes as long as it takes, up to this: it goes on while requests no longer wait for it.
+/// Time limit for opening a connection. Requests may stop waiting for it earlier.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the cache is.
+/// The address of the cache.
 #[derive(Clone)]
 pub struct CacheAddress {
-    /// `redis://` or `rediss://` (TLS), with user and password if need be.
+    /// `redis://` or `rediss://` (TLS), with a user and a password if needed.
     pub url: String,
-    /// Whether it speaks the cluster protocol, as ElastiCache Serverless does.
+    /// `true` if the cache speaks the cluster protocol, as ElastiCache Serverless does.
     pub cluster: bool,
-    /// The authorities (PEM) to trust where TLS is spoken.
+    /// The certificate authorities (PEM) to trust for TLS.
     pub ca: Option<Vec<u8>>,
 }
 
 impl fmt::Debug for CacheAddress {
-    /// Without the URL: it may hold a password.
+    /// Leaves out the URL, because it may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheAddress").field("cluster", &self.cluster).finish_non_exhaustive()
     }
 }
 
-/// A connection of either kind; clones share it.
+/// A connection of either kind. Clones share it.
 #[derive(Clone)]
 pub(super) enum Connection {
     Single(MultiplexedConnection),
@@ -69,7 +69,7 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// How to open connections to it; clones share what they can.
+/// The endpoint of the cache. Opens connections. Clones share what they can.
 #[derive(Clone)]
 pub(super) struct Target {
     client: Way,
@@ -83,7 +83,7 @@ enum Way {
 }
 
 impl Target {
-    /// An address, and who signs in there, if that isn't done by a password or not at all.
+    /// Creates an endpoint from an address. `signer` signs in if neither a password nor anonymous access is used.
     pub(super) fn new(address: CacheAddress, signer: Option<Signer>) -> RedisResult<Self> {
         use_one_cryptography();
         let certificates = address.ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca) });
@@ -98,22 +98,22 @@ impl Target {
         Ok(Self { client, signer })
     }
 
-    /// Whether keys may be on several nodes.
+    /// Returns `true` if keys may be on several nodes.
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.client, Way::Cluster(_))
     }
 
-    /// Whether its connections are signed in by tokens, and so are cut when they are old.
+    /// Returns `true` if connections sign in with tokens. ElastiCache closes these after a while.
     pub(super) fn signs_in(&self) -> bool {
         self.signer.is_some()
     }
 
-    /// Opens a connection.
     pub(super) async fn connect(self) -> Result<Connection, CacheError> {
         let connect = async {
             match self.client {
                 Way::Single(client) => {
-                    // Each call has a deadline of its own, as connecting has below: a second clock would only cost.
+                    // Calls and the connect below have deadlines of their own, so a timer in the client would only add
+                    // cost.
                     let mut config = AsyncConnectionConfig::new()
                         .set_connection_timeout(Some(CONNECT_PATIENCE))
                         .set_response_timeout(None);
@@ -134,8 +134,9 @@ impl Target {
 
 fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Signer>) -> RedisResult<ClusterClient> {
     let mut builder = ClusterClient::builder([url])
-        // Following a slot that moved takes one. It also sends again what a broken connection may have carried: the very
-        // same bytes, which the theaters' script knows; a budget counts them twice. All other repeating is the link's business.
+        // One retry is needed to follow a slot that moved to another node. The client also uses it to resend the same
+        // bytes after a connection broke. The theaters' script recognizes them, and a rate limit counts them twice. All
+        // other retries are made by the Redis client in `link`.
         .retries(1)
         .connection_timeout(CONNECT_PATIENCE)
         .response_timeout(CONNECT_PATIENCE);

@@ -1,8 +1,10 @@
-//! The token: a password for a quarter of an hour, which the function signs with its own credentials of AWS.
+//! The IAM auth token: a password for 15 minutes, which the function signs with its own AWS credentials.
 //!
-//! It is the URL, without its `http://`, of a request to `connect` that nobody sends, presigned by Signature Version 4:
-//! <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html>. Nothing here is asked for or kept: who signs,
-//! where and when are inputs.
+//! It is the URL of a `connect` request, without its `http://`, presigned by Signature Version 4. The request is never
+//! sent:
+//! <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html>.
+//!
+//! This module makes no calls and keeps no state. The signer, the region and the time are inputs.
 
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,13 +16,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::rules::time::EpochMillis;
 
-/// How long somebody may sign in with a token: the longest that ElastiCache grants.
+/// The validity of a token: the longest that ElastiCache accepts.
 const VALID: Duration = Duration::from_secs(900);
 
-/// All but what a URI may hold as it is (RFC 3986, 2.3), as Signature Version 4 wants it.
+/// All characters but the unreserved ones of a URI (RFC 3986, 2.3), as Signature Version 4 requires.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Whom the functions are to the cache, and which cache it is.
+/// The user of the functions in the cache, and the name of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IamUser {
     user: String,
@@ -28,18 +30,19 @@ pub struct IamUser {
     serverless: bool,
 }
 
-/// Why there is no such [`IamUser`].
+/// The reasons why an [`IamUser`] is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IamUserError {
-    /// The user's name can't be one.
+    /// The user's name is invalid.
     User,
-    /// The cache's name can't be one.
+    /// The cache's name is invalid.
     Cache,
 }
 
 impl IamUser {
-    /// A user whose id is its name: 1 to 40 letters, digits and hyphens, as of the cache's name. That one is folded to
-    /// lower case, in which ElastiCache keeps it and checks what was signed for it.
+    /// Creates a user whose id is its name. Both names have 1 to 40 letters, digits and hyphens.
+    ///
+    /// The cache's name is converted to lower case. ElastiCache stores it so, and checks the signature with it.
     pub fn parse(user: &str, cache: &str, serverless: bool) -> Result<Self, IamUserError> {
         let is_name =
             |text: &str| matches!(text.len(), 1..=40) && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
@@ -52,17 +55,17 @@ impl IamUser {
         Ok(Self { user: user.to_owned(), cache: cache.to_ascii_lowercase(), serverless })
     }
 
-    /// The name to sign in with.
+    /// Returns the name to sign in with.
     pub fn name(&self) -> &str {
         &self.user
     }
 }
 
-/// A signed token: a secret while it is valid, so it isn't shown.
+/// A signed token. Its `Debug` hides it, because it is a secret while it is valid.
 pub struct Token(String);
 
 impl Token {
-    /// The text itself, to be sent as the password and nowhere else.
+    /// Returns the text, which may only be sent as the password.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -74,12 +77,12 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Why nothing could be signed; no input that is shown to anybody is in it.
+/// A token couldn't be signed. Holds none of the inputs, because they include secrets.
 #[derive(Debug, thiserror::Error)]
 #[error("no token could be signed")]
 pub struct SigningError;
 
-/// Signs a token for a user, by somebody's credentials, in a region, valid from `now` for 15 minutes.
+/// Signs a token for a user with these credentials in a region, valid for 15 minutes from `now`.
 pub fn sign(user: &IamUser, credentials: &Credentials, region: &str, now: EpochMillis) -> Result<Token, SigningError> {
     let IamUser { user, cache, serverless } = user;
     let kind = if *serverless { "&ResourceType=ServerlessCache" } else { "" };

@@ -1,4 +1,4 @@
-//! Any bytes as a packed string: read as what they say to the last bit, or not at all.
+//! Tests with random bytes as packed strings. They are read exactly or rejected.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -14,7 +14,7 @@ fn layout() -> Layout {
     Layout::new(TheaterId::parse("1").unwrap(), "T".into(), VERSION, seats).unwrap()
 }
 
-/// A string as the script writes them, complete.
+/// Generates complete strings as the script writes them.
 fn good() -> impl Strategy<Value = Vec<u8>> {
     let slot = (any::<[u8; 6]>(), 0..3_u8, any::<u32>(), any::<u8>()).prop_map(|(changed_at, state, end, round)| {
         let end = if state == 1 { end } else { 0 };
@@ -44,7 +44,7 @@ fn spoilt() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// What is read is what stands there: the same slots give the same bytes, but for the rounds.
+/// Returns `true` if the slots encode to the same bytes again, apart from the rounds.
 fn reads_nothing_else(bytes: &[u8], slots: &[Slot]) -> bool {
     let (head, body) = bytes.split_at(HEADER);
     let written: Vec<_> = slots.iter().map(|slot| encode(*slot)).collect();
@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn a_spoilt_string_is_read_as_what_it_says_or_not_at_all(bytes in spoilt()) {
         if let Some(packed) = Packed::complete(bytes.clone()) {
-            // Neither panics, whatever the numbers are.
+            // None of these may panic, whatever the numbers are.
             let _ = (packed.layout_version(), packed.ends_at(), packed.revision());
             if let Some(slots) = packed.slots(&layout()) {
                 prop_assert!(reads_nothing_else(&bytes, &slots));

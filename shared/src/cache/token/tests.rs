@@ -1,12 +1,12 @@
-//! AWS documents no token of ElastiCache to compare with. So the signature is computed here a second time, from the
-//! canonical request and HMAC alone, and that computation is held against the presigned URL that AWS does document.
+//! AWS documents no example of an ElastiCache token. So these tests compute the signature a second time, from the
+//! canonical request and HMAC alone. That computation is checked against the presigned URL that AWS documents for S3.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// Of AWS's examples; nobody's.
+/// The credentials of AWS's examples.
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 /// 2013-05-24T00:00:00Z
@@ -51,7 +51,7 @@ fn the_second_computation_is_right_about_the_documented_presigned_url() {
     assert_eq!(signature("s3", canonical), "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
 }
 
-/// The signature of a canonical query: of a GET of `/` at the cache `main`, with the hash of an empty body.
+/// Returns the signature of a canonical query: a GET of `/` at the cache `main`, with the hash of an empty body.
 fn expected(query: &str) -> String {
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     signature("elasticache", &format!("GET\n/\n{query}\nhost:main\n\nhost\n{empty}"))
@@ -63,7 +63,7 @@ const SIGNED: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
 
 #[test]
 fn the_token_of_a_replication_group_is_right_to_the_byte() {
-    // As it is sent it happens to be in the order in which it is signed: by name, capitals first.
+    // The parameters happen to be in the signing order: by name, capitals first.
     let query = format!("Action=connect&User=box-office&{SIGNED}&X-Amz-SignedHeaders=host");
     assert_eq!(token(false, None), format!("main/?{query}&X-Amz-Signature={}", expected(&query)));
 }
