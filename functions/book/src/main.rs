@@ -1,4 +1,4 @@
-//! The Lambda function that books seats, once, however often it is asked.
+//! The Lambda function that books seats. A repeated request never books twice.
 
 use boxoffice::http::book;
 use boxoffice::http::event::events;

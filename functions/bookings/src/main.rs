@@ -1,4 +1,4 @@
-//! The Lambda function for bookings that were made: looks them up, and cancels them.
+//! The Lambda function that shows and cancels bookings.
 
 use boxoffice::http::bookings;
 use boxoffice::http::event::events;

@@ -1,4 +1,4 @@
-//! The Lambda function that sees which seats of a theater can be had.
+//! The Lambda function that shows which seats of a theater are available, and the map of a theater.
 
 use boxoffice::http::event::events;
 use boxoffice::http::get_seats;

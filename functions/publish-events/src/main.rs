@@ -1,4 +1,5 @@
-//! The Lambda function that tells on an event bus what happened: woken by the table's stream, and when a reservation runs out.
+//! The Lambda function that publishes domain events to an event bus. The table's stream starts it, and expiry timers
+//! do.
 
 use boxoffice::startup;
 use lambda_runtime::{Error, LambdaEvent, service_fn};

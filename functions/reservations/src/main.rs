@@ -1,4 +1,4 @@
-//! The Lambda function for reservations that are there: looks them up, lets them end later, gives their seats back.
+//! The Lambda function that shows, extends and releases reservations.
 
 use boxoffice::http::event::events;
 use boxoffice::http::reservations;

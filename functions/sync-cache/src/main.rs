@@ -1,4 +1,5 @@
-//! The Lambda function on the table's stream: it merges every change of a seat into the cache, in case its writer didn't.
+//! The Lambda function on the table's stream. It merges every change of a seat into the cache, in case its writer
+//! didn't.
 
 use boxoffice::startup;
 use boxoffice::stream;

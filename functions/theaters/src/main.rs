@@ -1,4 +1,4 @@
-//! The Lambda function for theaters: lists and shows them, and for administrators puts and removes their layouts.
+//! The Lambda function that lists and shows theaters. Administrators also put layouts and delete theaters with it.
 
 use boxoffice::http::event::events;
 use boxoffice::http::theaters;

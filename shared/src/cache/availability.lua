@@ -3,14 +3,14 @@
 --
 -- KEYS[1] is the theater's key. ARGV[1] is the operation:
 --   merge VERSION ENTRIES WHEN_BEHIND
---                                  Takes each slot whose stamp is larger. Returns 1, or 0 if there is no key of this layout.
---                                  If the key has a newer layout, WHEN_BEHIND decides: "tell" returns -1, "drop" drops the
---                                  key.
+--                                  Takes each slot whose stamp is larger. Returns 1, or 0 if the key is missing or was
+--                                  dropped. If the key has a newer layout, WHEN_BEHIND decides. "tell" changes nothing
+--                                  and returns -1, "drop" drops the key.
 --   begin VERSION SEATS TOKEN WHY LEASE LONGEST KEEP RENEWAL
 --                                  Returns "fill" (the caller fills), "fresh" (no need), "behind" (the key has a newer
 --                                  layout), a number (ms left of another filler's lease), or the complete string.
 --   end VERSION TOKEN SLOTS LIFE NOW REVISION
---                                  Returns 1 if the slots were taken, 0 if the token is gone. REVISION is that of SLOTS.
+--                                  Returns 1 if the slots were taken, 0 if the token is gone. REVISION is of SLOTS.
 --   peek VERSION POSITIONS         Returns the slots, or false.
 --   look REVISION                  If the string is complete and has this revision, returns its layout's version, its
 --                                  expiry and the number of its slots. Otherwise returns what GET does, or false for a
@@ -85,7 +85,7 @@ end
 
 -- Returns whether two slots of a seat may have the other order than their stamps. That is so if the larger stamp
 -- belongs to a reservation that may have expired when the smaller one was written, given that clocks differ by up to
--- SKEW. Longer reservations than SKEW are never in doubt.
+-- SKEW. Reservations longer than SKEW are never in doubt.
 local function doubtful(a, b)
   if later(b, a) then a, b = b, a end
   local sa, state, ends = struct.unpack('>I6BI4', a)

@@ -135,8 +135,8 @@ mod tests {
         let next = current.begin(&mut current.state(), EpochMillis(0));
         current.state().next = Some(next);
         current.discard(first);
-        assert_eq!(current.get().0, 2, "a third one, not the second that hangs");
+        assert_eq!(current.get().0, 2, "a third connection, and not the second one that hangs");
         current.discard(first);
-        assert_eq!(current.get().0, 2, "what has been replaced isn't dropped again");
+        assert_eq!(current.get().0, 2, "a replaced connection isn't dropped again");
     }
 }

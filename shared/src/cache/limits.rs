@@ -57,7 +57,7 @@ impl Cache {
     }
 
     fn drawing(&self, budget: &Budget) -> Cmd {
-        // The braces keep all keys of a caller on one node of a cluster. They differ from those of every theater.
+        // The braces keep all keys of a caller on one node of a cluster. It is unrelated to a theater's node.
         let key = format!("{}:{{{}}}:{}", self.prefix, budget.whose.simple(), budget.activity.as_str());
         evalsha(&SCRIPT, &key, |call| {
             call.arg(budget.take()).arg(budget.limit.tolerance());
@@ -147,6 +147,6 @@ fn two(answers: Vec<RedisResult<Value>>) -> RedisResult<(RedisResult<Value>, Red
 
 fn judged(answer: Result<Value, CacheError>) -> Result<Verdict, CacheError> {
     let numbers = redis::from_redis_value::<(u8, u64, u64)>(answer?);
-    let (allowed, whole_at, now) = numbers.map_err(|_| CacheError::Unexpected("drawing on a budget"))?;
+    let (allowed, whole_at, now) = numbers.map_err(|_| CacheError::Unexpected("a rate-limit check"))?;
     Ok(Verdict { allowed: allowed == 1, whole_at, now })
 }

@@ -18,7 +18,7 @@ use crate::xray::Engine;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CacheError {
     /// The cache failed a moment ago, and the circuit breaker is open.
-    #[error("left alone after a failure")]
+    #[error("the circuit breaker is open after a failure")]
     LeftAlone,
     #[error("no answer within the deadline")]
     Deadline,

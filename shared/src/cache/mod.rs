@@ -79,7 +79,7 @@ pub enum WhenBehind {
 pub enum Merged {
     /// The cache has the slots, or has no key that could lack them.
     Done,
-    /// The cache has a newer layout. Only the answer to [`WhenBehind::Tell`].
+    /// The cache has a newer layout. It still has its slots, and the caller has to merge again.
     Behind,
 }
 
@@ -105,7 +105,7 @@ impl Cache {
             limits::SCRIPT.load_async(&mut connection).await.map(drop)
         };
         if let Err(error) = self.link.prepare(patience, load).await {
-            tracing::warn!(%error, "the cache isn't there yet; the first request tries again");
+            tracing::warn!(%error, "the cache can't be reached yet, the first request tries again");
         }
     }
 

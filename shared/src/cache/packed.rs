@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(slots(changed(1, 0)), None, "incomplete");
         assert_eq!(slots(changed(9, 8)), None, "another layout");
         assert_eq!(slots(changed(HEADER + 6, 3)), None, "an unknown state");
-        assert_eq!(slots(changed(HEADER + 10, 1)), None, "an end where nothing is reserved");
+        assert_eq!(slots(changed(HEADER + 10, 1)), None, "an expiry of an available seat");
         assert_eq!(slots(good[..good.len() - 1].to_vec()), None, "cut off");
         assert_eq!(slots([header(7), vec![0; 3 * SLOT]].concat()), None, "too many seats");
         assert_eq!(slots(vec![]), None, "nothing");

@@ -42,7 +42,7 @@ impl Signer {
         let credentials = credentials
             .provide_credentials()
             .await
-            .map_err(|error| failed("no credentials of AWS to sign in to the cache with", error.to_string()))?;
+            .map_err(|error| failed("no AWS credentials to sign in to the cache", error.to_string()))?;
         let token = sign(user, &credentials, region, clock.now())
             .map_err(|error| failed("can't sign in to the cache", error.to_string()))?;
         Ok(BasicAuth::new(user.name().to_owned(), token.reveal().to_owned()))

@@ -79,7 +79,7 @@ impl fmt::Debug for Token {
 
 /// A token couldn't be signed. Holds none of the inputs, because they include secrets.
 #[derive(Debug, thiserror::Error)]
-#[error("no token could be signed")]
+#[error("a token couldn't be signed")]
 pub struct SigningError;
 
 /// Signs a token for a user with these credentials in a region, valid for 15 minutes from `now`.

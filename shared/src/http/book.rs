@@ -13,10 +13,10 @@ use crate::rules::idempotency;
 use crate::rules::names::{BookingId, ReservationId, SeatLabel};
 use crate::usecases::{Book, BoxOffice, RequestId};
 
-/// The fields of the body.
+/// The fields of the request body.
 pub(super) const FIELDS: &[&str] = &["seat", "seats", "booking_id", "reservation_id"];
 
-/// The answer.
+/// The response body.
 #[derive(Serialize)]
 struct BookedBody<'a> {
     message: &'static str,
@@ -26,12 +26,12 @@ struct BookedBody<'a> {
     booked_at: String,
 }
 
-/// Serves one request of the route.
+/// Serves a request of this route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, "book", request, handle).await
 }
 
-/// Answers 201 when the seats were booked, 200 with the same body when they had been before under this id.
+/// Answers 201 if the seats were booked now, and 200 with the same body if they were booked before under this id.
 async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
     let request = read(context)?;
     let weight = context.route.weight;
@@ -56,9 +56,9 @@ async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(links.with_booking(booked.id).put(outcome, Some(location)))
 }
 
-/// The body as it was read.
+/// The request body.
 struct BookBody {
-    /// `None` books the whole reservation.
+    /// The seats. `None` means all seats of the reservation.
     seats: Option<Vec<SeatLabel>>,
     booking: Option<BookingId>,
     reservation: Option<ReservationId>,

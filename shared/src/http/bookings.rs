@@ -13,7 +13,7 @@ use super::{Context, Outcome, answer, input, json_response, no_content};
 use crate::rules::names::{BookingId, SeatLabel};
 use crate::usecases::{BookingAsk, BoxOffice};
 
-/// The answer.
+/// The response body.
 #[derive(Serialize)]
 struct BookingBody<'a> {
     booking_id: String,
@@ -25,7 +25,7 @@ struct BookingBody<'a> {
     cancelled_at: Option<String>,
 }
 
-/// Serves one request of one of the routes.
+/// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, "bookings", request, async |context| match context.route.operation {
         Operation::Cancel => cancel(context).await,
@@ -52,7 +52,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(links.put(json_response(200, &body)?, None))
 }
 
-/// Answers 204, whether this request cancelled it or an earlier one.
+/// Answers 204 if the booking is cancelled, by this request or an earlier one.
 async fn cancel(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     context.office.admit(context.tally).await?;

@@ -3,68 +3,65 @@
 /// A stable code. Each has a page, `docs/errors/<code>.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// The request isn't one that the route reads.
+    /// The request doesn't have the form that the route reads.
     MalformedRequest,
-    /// A dear request without a token, on a route that is open to all.
+    /// An expensive read without a token, on a route that is open to all.
     Unauthorized,
-    /// For administrators only.
+    /// The operation is only for administrators.
     Forbidden,
-    /// A setting says that booking needs a reservation.
+    /// The deployment requires a reservation before a booking.
     ReservationRequired,
-    /// No such theater.
     TheaterNotFound,
-    /// No such seat in the theater.
     SeatNotFound,
     /// The theater's layout has another version.
     LayoutVersionNotFound,
-    /// No such reservation, for this caller.
+    /// The caller has no such reservation.
     ReservationNotFound,
-    /// No such booking, for this caller.
+    /// The caller has no such booking.
     BookingNotFound,
-    /// No page for this code.
+    /// No page exists for this code.
     ErrorCodeNotFound,
-    /// Others have some of the seats.
+    /// Other callers have some of the seats.
     SeatUnavailable,
-    /// Fewer seats are left together than were asked for.
+    /// Fewer seats are available next to each other than the request asks for.
     NotEnoughSeats,
-    /// The caller has as many seats reserved as one caller may have.
+    /// The caller or the reservation has as many seats reserved as allowed.
     ReservationLimit,
     /// The caller has as many seats booked as one caller may have.
     BookingLimit,
-    /// The reservation would end no later than it does.
+    /// The extension would not end later than the reservation does.
     ReservationNotExtendable,
-    /// The reservation has had its extension.
+    /// The reservation was extended before, and can be extended only once.
     ReservationAlreadyExtended,
-    /// The reservation was released, and its id is spent.
+    /// The reservation was released. Its id can't be used again.
     ReservationReleased,
-    /// Seats of the reservation that was to be booked as a whole are gone.
+    /// Some seats of the reservation are gone, and the request needs all of them.
     ReservationChanged,
-    /// The booking was cancelled, and its id is spent.
+    /// The booking was cancelled. Its id can't be used again.
     BookingCancelled,
-    /// A layout would drop seats that are reserved or booked.
+    /// The layout would withdraw seats that are reserved or booked.
     SeatsInUse,
-    /// The reservation has run out.
     ReservationExpired,
     /// The layout isn't the one that the request's condition names.
     LayoutChanged,
-    /// The body is larger than the route reads.
+    /// The body is larger than the route accepts.
     BodyTooLarge,
     /// The body isn't JSON, or is compressed.
     UnsupportedMediaType,
-    /// The id or key stood for another request.
+    /// The id or key was used for another request.
     IdempotencyKeyReused,
     /// Replacing a layout needs a condition.
     IfMatchRequired,
-    /// The caller's budget is used up for now.
+    /// The caller's rate limit is used up for now.
     TooManyRequests,
-    /// A fault of ours.
+    /// A fault of the server.
     Internal,
-    /// The outcome isn't known, and repeating is safe.
+    /// The outcome is unknown. Repeating the request is safe.
     TryAgain,
 }
 
 impl Code {
-    /// Every code.
+    /// All codes.
     pub const ALL: [Self; 29] = [
         Self::MalformedRequest,
         Self::Unauthorized,
@@ -97,12 +94,12 @@ impl Code {
         Self::TryAgain,
     ];
 
-    /// Returns the code as it is written.
+    /// Returns the code as it is written in responses.
     pub fn as_str(self) -> &'static str {
         self.parts().0
     }
 
-    /// Returns the status of an answer with this code.
+    /// Returns the status of a response with this code.
     pub fn status(self) -> u16 {
         self.parts().1
     }

@@ -1,7 +1,8 @@
-//! Compression of answers, for clients that accept it.
+//! Compression of responses, for clients that accept it.
 //!
-//! A compressed answer is another representation, so it has another tag: that of the plain answer with `-gzip` at its end (RFC
-//! 9110, 8.8.3.3). Wherever a tag comes back, the ending is removed first. So either form is recognised, in `If-Match` too.
+//! A compressed response is another representation, so it has another entity tag: the tag of the plain response with
+//! `-gzip` at its end (RFC 9110, 8.8.3.3). The ending is removed whenever a client sends the tag. So either form is
+//! recognized, in `If-Match` too.
 
 use std::io::Write;
 
@@ -14,20 +15,22 @@ use lambda_http::http::{HeaderMap, HeaderValue};
 use super::content::{Answer, Content};
 use super::routes::Operation;
 
-/// Smaller bodies aren't compressed: they fit into two packets as they are.
+/// Smaller bodies fit into two packets, so they aren't compressed.
 const LEAST_BYTES: usize = 2_048;
-/// The ending of a compressed answer's tag.
+/// The ending of a compressed response's tag.
 const ENDING: &str = "-gzip";
 
-/// Compresses an answer if it is large, and its client accepts that. Only answers that say the same to everybody may be
-/// compressed: the length of a compressed answer gives a part of its content away.
+/// Compresses a response if it is large and its client accepts that.
+///
+/// Only responses that are the same for all callers may be compressed, because the length of a compressed response
+/// reveals a part of its content.
 pub(super) fn for_client(operation: Operation, request: &Request, mut answer: Answer) -> Answer {
     if !is_public(operation) || !may_be_compressed(&answer) {
         return answer;
     }
     answer.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
     if answer.status().as_u16() == 304 {
-        // Names the answer that the client has.
+        // A 304 has the tag of the response that the client has.
         if names_compressed(request.headers()) {
             mark(&mut answer);
         }
@@ -43,7 +46,7 @@ pub(super) fn for_client(operation: Operation, request: &Request, mut answer: An
     answer
 }
 
-/// Removes the ending of a compressed answer's tag.
+/// Removes the ending of a compressed response's tag.
 pub(super) fn plain_tag(opaque: &str) -> &str {
     opaque.strip_suffix(ENDING).unwrap_or(opaque)
 }
@@ -81,8 +84,8 @@ fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Returns `true` if a client accepts gzip, and doesn't like the plain answer better (RFC 9110, 12.5.3). Without the header it gets what
-/// every client understands.
+/// Returns `true` if a client accepts gzip and doesn't prefer the plain response (RFC 9110, 12.5.3). Without the header
+/// it gets the plain response, which every client understands.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut identity, mut others) = (None, None, None);
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
@@ -98,7 +101,7 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     gzip > 0 && identity.is_none_or(|identity| gzip >= identity)
 }
 
-/// A coding with its weight in thousandths. Nothing if the weight is none.
+/// Parses a coding and its weight in thousandths. Returns `None` if the weight is invalid.
 fn weighted(part: &str) -> Option<(&str, u16)> {
     let mut pieces = part.split(';').map(str::trim);
     let coding = pieces.next()?;
@@ -111,7 +114,7 @@ fn weighted(part: &str) -> Option<(&str, u16)> {
     Some((coding, weight))
 }
 
-/// `0.5` as 500 (RFC 9110, 12.4.2): 0 to 1, with at most three digits behind the point.
+/// Parses a weight such as `0.5` as 500 (RFC 9110, 12.4.2). It is 0 to 1, with at most three decimals.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
     if rest.len() > 3 || !rest.bytes().all(|c| c.is_ascii_digit()) {

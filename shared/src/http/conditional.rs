@@ -5,18 +5,17 @@ use super::compress;
 /// The value of `If-Match` or `If-None-Match`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Condition<'h> {
-    /// `*`: anything that is there.
+    /// `*`: any existing resource.
     Any,
     /// A list of tags, at least one.
     Tags(Vec<Tag<'h>>),
 }
 
-/// An entity tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag<'h> {
-    /// `W/` stands before it.
+    /// `true` if the tag starts with `W/`.
     pub(super) weak: bool,
-    /// The text between its quotes, without the ending that a compressed answer's tag has.
+    /// The text between the quotes, without the ending of a compressed response's tag.
     pub(super) opaque: &'h str,
 }
 
@@ -24,7 +23,7 @@ impl<'h> Condition<'h> {
     /// The form of such a header, as a phrase that can follow "expected".
     pub(super) const EXPECTED: &'static str = "* or entity tags in quotes, separated by commas";
 
-    /// Reads a header's value. `None` if it is malformed.
+    /// Parses a header's value. Returns `None` if it is malformed.
     pub(super) fn parse(value: &'h str) -> Option<Self> {
         let value = value.trim_matches(BLANKS);
         if value == "*" {
@@ -47,7 +46,7 @@ impl<'h> Condition<'h> {
         (!tags.is_empty()).then_some(Self::Tags(tags))
     }
 
-    /// Returns `true` if a resource with this tag meets `If-None-Match` by the weak comparison: it is one that the caller has.
+    /// Returns `true` if the caller has the current resource, by the weak comparison of `If-None-Match`.
     pub(super) fn has_weakly(&self, is_current: impl Fn(&str) -> bool) -> bool {
         match self {
             Self::Any => true,
@@ -56,18 +55,18 @@ impl<'h> Condition<'h> {
     }
 }
 
-/// Optional white space of a header.
+/// The optional white space of a header.
 const BLANKS: [char; 2] = [' ', '\t'];
 
 impl<'h> Tag<'h> {
-    /// Reads the tag that a text begins with, and returns it with the rest.
+    /// Parses the tag at the beginning of a text, and returns it with the rest.
     fn parse(text: &'h str) -> Option<(Self, &'h str)> {
         let (weak, quoted) = match text.strip_prefix("W/") {
             Some(quoted) => (true, quoted),
             None => (false, text),
         };
         let (opaque, rest) = quoted.strip_prefix('"')?.split_once('"')?;
-        // etagc: visible characters but for the quote, and anything beyond ASCII.
+        // The characters of `etagc`: visible ASCII without the quote, and everything beyond ASCII.
         let is_tag = opaque.chars().all(|c| c.is_ascii_graphic() || !c.is_ascii());
         is_tag.then_some((Self { weak, opaque: compress::plain_tag(opaque) }, rest))
     }

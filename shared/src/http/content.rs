@@ -1,4 +1,5 @@
-//! Answers, and how Lambda is told of them: JSON in which a body is a text, so that each quote in it is escaped.
+//! Responses, and the form in which Lambda gets them: JSON with the body as a string, so that each quote in it is
+//! escaped.
 
 use std::borrow::Cow;
 
@@ -8,25 +9,22 @@ use lambda_http::Response;
 use lambda_http::http::HeaderMap;
 use serde::{Serialize, Serializer};
 
-/// What a call answers.
 pub type Answer = Response<Content>;
 
-/// An answer's body.
+/// The body of a response.
 #[derive(Debug, Default)]
 pub enum Content {
-    /// None.
     #[default]
     Nothing,
-    /// A text.
     Text(String),
-    /// A text that was escaped as it was written.
+    /// A text that was escaped while it was written.
     Escaped(Escaped),
-    /// Bytes that are no text: a compressed body.
+    /// Bytes that aren't text: a compressed body.
     Bytes(Vec<u8>),
 }
 
 impl Content {
-    /// Its bytes: of one content always the same ones.
+    /// Returns the bytes that entity tags are computed from. Equal contents of one variant have equal bytes.
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Nothing => &[],
@@ -36,7 +34,7 @@ impl Content {
         }
     }
 
-    /// The text, not escaped.
+    /// Returns the text without escapes.
     pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Nothing | Self::Bytes(_) => Cow::Borrowed(""),
@@ -46,25 +44,25 @@ impl Content {
     }
 }
 
-/// A text of which each part is escaped once, wherever it came from, and that isn't copied to become an answer: the buffer
-/// begins as an answer does.
+/// A text that is escaped once, while it is written. Its buffer starts as a response does, so it becomes one without a
+/// copy.
 #[derive(Debug)]
 pub struct Escaped(String);
 
-/// How an answer with a body begins.
+/// The beginning of a response with a body.
 const BEGIN: &str = "{\"body\":\"";
-/// Room for what follows a body: status and headers.
+/// The capacity for status and headers, which follow the body.
 const REST: usize = 512;
 
 impl Escaped {
-    /// An empty text with room for so many bytes.
+    /// Creates an empty text with a capacity for this number of bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         let mut json = String::with_capacity(BEGIN.len() + bytes + REST);
         json.push_str(BEGIN);
         Self(json)
     }
 
-    /// Bytes in base64, which needs no escapes.
+    /// Encodes bytes in base64, which needs no escapes.
     fn base64(bytes: &[u8]) -> Self {
         let mut encoded = Self::with_capacity(bytes.len().div_ceil(3) * 4);
         STANDARD.encode_string(bytes, &mut encoded.0);
@@ -77,16 +75,16 @@ impl Escaped {
         escaped
     }
 
-    /// Appends a text.
+    /// Appends a text and escapes it.
     pub(super) fn push(&mut self, text: &str) {
         let mut quoted = Vec::with_capacity(room(text));
-        // Can't fail: a text is JSON once it is quoted, and there is memory.
+        // Can't fail, because every string can be written as JSON, and writing to memory works.
         drop(serde_json::to_writer(&mut quoted, text));
         let quoted = String::from_utf8(quoted).unwrap_or_default();
         self.0.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
     }
 
-    /// Appends what is escaped, and text, already.
+    /// Appends text that is escaped already.
     pub(super) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), std::string::FromUtf8Error> {
         let mut bytes = std::mem::take(&mut self.0).into_bytes();
         write(&mut bytes);
@@ -94,32 +92,33 @@ impl Escaped {
         Ok(())
     }
 
-    /// The text as far as it goes, as it was before it was escaped.
+    /// Returns the text written so far, without escapes.
     fn unescaped(&self) -> String {
         let quoted = self.0.get(BEGIN.len() - 1..).unwrap_or_default();
-        // Can't fail: it lacks only the quote at its end.
+        // Can't fail, because only the quote at its end is missing.
         serde_json::from_str(&format!("{quoted}\"")).unwrap_or_default()
     }
 
-    /// The text as far as it goes, escaped.
+    /// Returns the text written so far, with escapes.
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes().get(BEGIN.len()..).unwrap_or_default()
     }
 }
 
-/// Room for a text with its quotes escaped, and for two around it: so much of JSON that it needn't grow, and be moved, on the way.
+/// Returns the capacity for a text in JSON with its two quotes and some escapes, so that the buffer rarely has to grow.
 fn room(text: &str) -> usize {
     text.len() + text.len() / 2 + 2
 }
 
-/// An answer as Lambda is told of it: what API Gateway expects of an integration (payload 2.0).
+/// A response in the form that API Gateway expects of an integration (payload 2.0).
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 ///
-/// Written at once, in one buffer. The runtime copies it where it would serialise anything else.
+/// It is written at once into one buffer. The runtime copies it where it would serialize any other type.
 #[derive(Debug, Serialize)]
 #[serde(rename = "$serde_json::private::RawValue")]
 pub struct Told {
-    // The name by which serde_json knows what is JSON already. Its own `RawValue` has it too, and would read it all first.
+    // The name by which serde_json recognizes a value that is JSON already. Its own `RawValue` has it too, but would
+    // parse all of it first.
     #[serde(rename = "$serde_json::private::RawValue")]
     json: String,
 }
@@ -127,7 +126,7 @@ pub struct Told {
 #[derive(Serialize)]
 struct NoHeaders {}
 
-/// All but the body.
+/// The parts of a response behind the body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rest<'a> {
@@ -161,13 +160,13 @@ impl From<Answer> for Told {
     }
 }
 
-/// Each header once, as all that are answered are there once.
+/// Writes each header once. All headers of a response occur only once.
 fn serialize_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
     let headers = headers.iter();
     serializer.collect_map(headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))))
 }
 
-/// As JSON, which all that this is called with can be.
+/// Writes a value as JSON. All types that this is called with can be written.
 fn as_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -192,7 +191,7 @@ mod tests {
         serde_json::to_string(&Told::from(answer(200, content))).unwrap()
     }
 
-    /// What `lambda_http` tells Lambda of the same answer.
+    /// Returns the form in which `lambda_http` would pass the same response to Lambda.
     async fn told_by_lambda_http(status: u16, body: Body) -> Value {
         let service = service_fn(|_: Request| {
             let response = answer(status, body.clone());

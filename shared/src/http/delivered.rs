@@ -1,8 +1,8 @@
-//! What API Gateway delivers (HTTP API, payload 2.0), read as far as anything here asks for it.
+//! The events of API Gateway (HTTP API, payload 2.0), limited to the fields that are used here.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 //!
-//! `aws_lambda_events` has a type for it too, which this becomes. But that reads all there is, and a header's value as one of
-//! three types in turn, which takes longer than a whole look at a small hall.
+//! The result is the type of `aws_lambda_events`. That crate can parse events too, but it parses all fields, and tries
+//! three types for each header's value. This takes longer than a whole read of a small theater.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// An event, without what nothing asks for. Read from bytes or text: it borrows while it is read.
+/// An event with the fields that are used here. Parsed from bytes or text, which it borrows while it parses.
 #[derive(Debug)]
 pub struct Delivered(pub(super) ApiGatewayV2httpRequest);
 
@@ -48,8 +48,8 @@ struct Http {
 
 impl<'de> Deserialize<'de> for Delivered {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As one piece first: the runtime notes where in an event it is at each step, for its message about one that it can't
-        // read, and that takes twice as long as to read it.
+        // The event is taken as one raw value first. The runtime tracks the position of each step for its error
+        // messages, which takes twice as long as the parsing itself.
         let whole = <&RawValue>::deserialize(deserializer)?;
         let event: Event = serde_json::from_str(whole.get()).map_err(D::Error::custom)?;
         let RequestContext { authorizer, domain_name, http, route_key } = event.request_context;
@@ -69,7 +69,7 @@ impl<'de> Deserialize<'de> for Delivered {
     }
 }
 
-/// Headers: texts, or lists of texts where one is there several times.
+/// Headers, each with a string or a list of strings as its value.
 #[derive(Default)]
 struct Headers(HeaderMap);
 
@@ -83,7 +83,7 @@ impl<'de> Visitor<'de> for Headers {
     type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("headers of HTTP")
+        f.write_str("HTTP headers")
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for Headers {
     }
 }
 
-/// The values of one header, on their way to the others.
+/// The values of one header, to be added to the others.
 struct Values<'a> {
     name: HeaderName,
     headers: &'a mut HeaderMap,
@@ -117,7 +117,7 @@ impl<'de> Visitor<'de> for Values<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        // A name that is there in two notations is there twice.
+        // A name may occur twice in different capitals, so values are appended.
         self.headers.append(self.name, HeaderValue::from_str(value).map_err(E::custom)?);
         Ok(())
     }

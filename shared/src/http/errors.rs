@@ -48,7 +48,7 @@ pages! {
     TryAgain "try_again",
 }
 
-/// Answers 200 with the page, as text. It costs nothing, and changes with a release only.
+/// Answers 200 with the page as text. It needs no other service, and changes only with a release.
 pub(super) fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     context.input().finish(|| Some(()))?;
     let page = page_of(input::path_parameter(context.request, "code"));

@@ -1,15 +1,17 @@
-//! The entity tag of a look.
+//! The entity tag of a theater's seats.
 //!
-//! What is shown has the hash of its bytes. What came from the cache is told more of, so that whoever asks with it again can be
-//! answered by the cache's word alone: the revision of the slots, and between which two seconds they show just that.
+//! Each tag has a hash of the body. A tag of a body from the cache also has the revision of the slots and its validity
+//! window, the seconds in which the slots show the same states. When the caller sends it again, the cache alone can
+//! answer.
 //!
-//! Two forms, both opaque to callers: 16 hexadecimal digits, the hash; or 32 characters of base64url, that is 24 bytes:
+//! There are two forms, both opaque to callers. The short one is the hash in 16 hexadecimal digits. The long one has 32
+//! characters of base64url, that is 24 bytes:
 //!
 //! | bytes | |
 //! | --- | --- |
-//! | 0..8 | the slots' revision, mixed with what was asked for: a tag of another theater, section or view leads nowhere |
-//! | 8..12 | since when they show just that, s |
-//! | 12..16 | until when, s; the largest number for ever |
+//! | 0..8 | the slots' revision, mixed with theater, section and view, so that a tag of another one never matches |
+//! | 8..12 | beginning of the validity window, s |
+//! | 12..16 | end of the validity window, s (the largest number if it doesn't end) |
 //! | 16..24 | the hash |
 
 use base64::Engine;
@@ -26,14 +28,14 @@ use crate::usecases::{SeatsView, Seen};
 
 const BYTES: usize = 24;
 
-/// Writes and reads the tags of what is shown of one theater in one way.
+/// Writes and reads the tags of one theater in one view.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tags {
     mask: u64,
 }
 
 impl Tags {
-    /// Of a theater in a view, whole or a section of it.
+    /// Creates the tags of a theater in a view, for all of it or one section.
     pub(super) fn of(theater: &TheaterId, view: View, section: Option<&str>) -> Self {
         let mut hasher = Xxh3::new();
         for part in [theater.as_str(), view.name(), if section.is_some() { "one" } else { "all" }] {
@@ -44,7 +46,7 @@ impl Tags {
         Self { mask: hasher.digest() }
     }
 
-    /// The tag of a body that shows a view, and the hash by which it is recognised whatever the rest says.
+    /// Returns the tag of a body that shows a view, and the hash that identifies the body in either form of tag.
     pub(super) fn tag(self, body: &[u8], view: &SeatsView) -> (String, u64) {
         let hash = xxh3_64(body);
         let seen =
@@ -52,7 +54,7 @@ impl Tags {
         (seen.map_or_else(|| format!("\"{hash:016x}\""), |seen| self.write(seen)), hash)
     }
 
-    /// The tag of what came from the cache.
+    /// Writes the tag of an answer from the cache.
     pub(super) fn write(self, seen: Seen) -> String {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(&(u64::from_be_bytes(seen.revision.0) ^ self.mask).to_be_bytes());
@@ -63,8 +65,8 @@ impl Tags {
         format!("\"{}\"", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// What the caller has seen, if `If-None-Match` is one such tag and no more. That a proxy made it a weak one (by
-    /// compressing the body, say) doesn't matter: here weak and strong compare alike.
+    /// Reads the caller's answer from `If-None-Match`, if that is one tag of the long form. The tag may be weak, for
+    /// example because a proxy compressed the body. Weak and strong tags compare alike here.
     pub(super) fn read(self, wanted: &Condition<'_>) -> Option<Seen> {
         let Condition::Tags(tags) = wanted else { return None };
         let [Tag { opaque, .. }] = tags.as_slice() else { return None };
@@ -87,7 +89,7 @@ pub(super) fn names(wanted: &Condition<'_>, hash: u64) -> bool {
     wanted.has_weakly(|tag| tag == short || decoded(tag).is_some_and(|bytes| bytes.ends_with(&hash.to_be_bytes())))
 }
 
-/// Decodes a tag of the longer form.
+/// Decodes a tag of the long form.
 fn decoded(text: &str) -> Option<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     (text.len() == BYTES / 3 * 4).then(|| URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok())??;

@@ -1,8 +1,8 @@
-//! Events on their way in, as requests.
+//! Conversion of events to requests.
 //!
-//! `lambda_http` would make requests of them too. But it builds a URI of host, scheme, path and query, and decodes the body,
-//! and unwraps each: a caller chooses most of these, and a panic is a failed request without a summary line or a
-//! `request_id`. Of the URI nothing is used here, so there is none.
+//! `lambda_http` could do it too. But it builds a URI of host, scheme, path and query, decodes the body, and unwraps
+//! each result. Callers choose most of these, and after a panic the failed request has no access log and no
+//! `request_id`. No code here uses the URI, so none is built.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,10 +16,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::content::{Answer, Told};
 use super::delivered::Delivered;
 
-/// The longest path and query that are taken, each as it would stand in a URI. API Gateway takes 10,240 bytes of request line
-/// and headers.
+/// The maximum length of the path and of the query, each as it would be in a URI. API Gateway accepts 10,240 bytes of
+/// request line and headers.
 pub(super) const LONGEST_PART: usize = 30 * 1024;
-/// The characters that may not stand in the path of a URI as they are (RFC 3986, 3.3). `%` begins an encoded byte, and is judged by itself.
+/// The characters that have to be encoded in the path of a URI (RFC 3986, 3.3). `%` begins an encoded byte, and is
+/// handled separately.
 const NOT_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'-')
@@ -44,18 +45,18 @@ const NOT_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueryTooLong;
 
-/// A function's way in: an event of API Gateway's HTTP API (payload 2.0).
+/// The input of a function: an event of API Gateway's HTTP API (payload 2.0).
 pub type Event = LambdaEvent<Delivered>;
 
-/// A service of such events made of a service of requests.
+/// A service of events, made from a service of requests.
 pub type Events<S> = MapResponse<MapRequest<S, fn(Event) -> Request>, fn(Answer) -> Told>;
 
-/// A service of requests as a service of events, for [`crate::startup::run`].
+/// Converts a service of requests to a service of events, for [`crate::startup::run`].
 pub fn events<S: Service<Request, Response = Answer>>(service: S) -> Events<S> {
     service.map_request(request as fn(Event) -> Request).map_response(Told::from as fn(Answer) -> Told)
 }
 
-/// Makes a request of an event.
+/// Converts an event to a request.
 pub fn request(event: Event) -> Request {
     let LambdaEvent { payload: Delivered(payload), context } = event;
     let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/'));
@@ -77,7 +78,7 @@ pub fn request(event: Event) -> Request {
         .with_lambda_context(context)
 }
 
-/// A body as it was sent. One that isn't the base64 that it should be is taken as it is, and refused as what it is.
+/// Decodes a body. A body with invalid base64 is kept as it is, and is rejected later for its content.
 fn decoded(body: String, is_base64: bool) -> Body {
     match is_base64.then(|| STANDARD.decode(&body)) {
         Some(Ok(bytes)) => Body::Binary(bytes),
@@ -85,7 +86,7 @@ fn decoded(body: String, is_base64: bool) -> Body {
     }
 }
 
-/// Writes a path as it may stand in a URI, unless it is too long for that. An encoded byte (`%41`) stays, a stray `%` is encoded.
+/// Encodes a path as a URI needs it, unless it is too long. An encoded byte (`%41`) stays, and a stray `%` is encoded.
 fn path_of_uri(path: &str) -> Option<String> {
     if path.len() > LONGEST_PART {
         return None;
@@ -143,7 +144,7 @@ mod tests {
             for path in [format!("/{rest}"), format!("/{odd}"), format!("/{rest}%{odd}")] {
                 let encoded = path_of_uri(&path).unwrap();
                 prop_assert!(is_absolute_path(&encoded), "{path:?} became {encoded:?}");
-                // What is a URI's path stays as it is.
+                // An encoded path stays as it is.
                 prop_assert_eq!(path_of_uri(&encoded), Some(encoded.clone()));
             }
         }

@@ -14,7 +14,7 @@ use super::{Context, Outcome, X_CACHE, answer, map};
 use crate::rules::text;
 use crate::usecases::{BoxOffice, GetSeats, Looked, Source};
 
-/// Serves one request of one of the routes.
+/// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, "get-seats", request, async |context| match context.route.operation {
         Operation::GetMap => map::get(context).await,
@@ -23,7 +23,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
     .await
 }
 
-/// Answers 200 with the seats, or 304 when the caller has them already.
+/// Answers 200 with the seats, or 304 if the caller has them already.
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (ask, view) = read(context)?;
     let is_dear = ask.consistent || ask.reservation.is_some();
@@ -48,7 +48,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     };
     let response = Response::builder()
         .header("etag", etag)
-        // May be kept, but has to be checked before each use: then a 304 costs next to nothing.
+        // May be stored, but has to be revalidated before each use. A 304 costs next to nothing.
         .header("cache-control", if is_dear { "no-store" } else { "no-cache" })
         .header(X_CACHE, source.as_str());
     let response = match body {
@@ -58,7 +58,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(Outcome { source: Some(source), ..response.map_err(Problem::internal)?.into() })
 }
 
-/// Reads what to show, and how.
+/// Reads the request: the seats to show, and the view.
 fn read(context: &Context<'_>) -> Result<(GetSeats, View), Problem> {
     let input = context.input();
     let theater = input.theater_id();

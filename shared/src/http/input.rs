@@ -1,4 +1,4 @@
-//! Reading requests: every part is bounded, and everything that is wrong is named together with what was expected.
+//! Reading requests. Every part has a maximum size, and an error names all faults with what was expected of each.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -20,16 +20,16 @@ use crate::rules::names::{InvalidName, ReservationId, SeatLabel, TheaterId};
 use crate::rules::selection::MOST_SEATS_AT_ONCE;
 use crate::usecases::{Administrators, BoxOffice};
 
-/// Most seats that a call may name to say where a reservation is to be looked for.
+/// The maximum number of seats that a call may name as the seats of a reservation.
 pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;
-/// Duration of a reservation in seconds, unless the caller says otherwise.
+/// The default length of a reservation, in seconds.
 const DEFAULT_EXPIRES_IN: u32 = 600;
-/// The form of an id.
+/// The form of an id, for messages.
 const UUID: &str = "a UUID (not nil)";
-/// The form of a list of seats.
+/// The form of a list of seats, for messages.
 const LABELS: &str = "an array of seat labels";
 
-/// A request being read as its route allows. Collects every fault before it is refused.
+/// A request that is being read by the rules of its route. Collects all faults before the request is rejected.
 #[derive(Debug)]
 pub(super) struct Input<'r> {
     request: &'r Request,
@@ -38,7 +38,7 @@ pub(super) struct Input<'r> {
 }
 
 impl<'r> Input<'r> {
-    /// Begins to read a request. Records at once whatever its route doesn't read.
+    /// Starts to read a request. Records at once everything that its route doesn't read.
     pub(super) fn of(request: &'r Request, route: &'static Route) -> Self {
         let input = Self { request, route, faults: Faults::default() };
         input.refuse_other_parameters();
@@ -50,20 +50,20 @@ impl<'r> Input<'r> {
         input
     }
 
-    /// Ends reading: the request as it was read, or a problem that names every fault.
+    /// Finishes reading. Returns the request, or a problem that names every fault.
     pub(super) fn finish<T>(self, read: impl FnOnce() -> Option<T>) -> Result<T, Problem> {
         if !self.faults.is_empty() {
             return Err(Problem::of_faults(Code::MalformedRequest, self.faults));
         }
-        read().ok_or_else(|| Problem::internal("a part of a request was missed and not named"))
+        read().ok_or_else(|| Problem::internal("a part of a request is missing without a fault"))
     }
 
-    /// Returns the faults found so far, for a reader of its own.
+    /// Returns the faults found so far, for a separate parser.
     pub(super) fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Records a fault.
+    /// Records a fault, and returns `None`.
     pub(super) fn fault<T>(&self, field: &str, expected: impl fmt::Display) -> Option<T> {
         self.faults.named(field, expected);
         None
@@ -95,7 +95,7 @@ impl<'r> Input<'r> {
         self.request.query_string_parameters_ref().and_then(|parameters| parameters.first(name))
     }
 
-    /// Reads a query parameter that may be missing.
+    /// Reads an optional query parameter.
     pub(super) fn parsed_query<T>(
         &self,
         name: &str,
@@ -106,7 +106,7 @@ impl<'r> Input<'r> {
         parse(text).or_else(|| self.fault(name, expected))
     }
 
-    /// Reads a query parameter that is `true` or `false`, and `false` where it is missing.
+    /// Reads an optional query parameter that is `true` or `false`. The default is `false`.
     pub(super) fn flag(&self, name: &str) -> bool {
         let flag = self.parsed_query(name, "true or false", |text| match text {
             "true" => Some(true),
@@ -125,7 +125,7 @@ impl<'r> Input<'r> {
         })
     }
 
-    /// Reads `?seats=A1,A2` or `?seats=A1&seats=A2`: the seats that a call is about, if it names them.
+    /// Reads the optional seats of `?seats=A1,A2` or `?seats=A1&seats=A2`.
     pub(super) fn named_seats(&self) -> Option<Vec<SeatLabel>> {
         let values = self.request.query_string_parameters_ref()?.all("seats")?;
         // API Gateway joins the values of a repeated parameter the same way.
@@ -148,29 +148,29 @@ impl<'r> Input<'r> {
         (labels.len() == count).then_some(labels)
     }
 
-    /// Reads the `Reservation-Id` header, if there is one.
+    /// Reads the optional `Reservation-Id` header.
     pub(super) fn reservation_header(&self) -> Option<ReservationId> {
         let value = self.request.headers().get("reservation-id")?;
         let id = value.to_str().ok().and_then(|text| ReservationId::parse(text).ok());
         id.or_else(|| self.fault("Reservation-Id", UUID))
     }
 
-    /// Reads the `Idempotency-Key` header, if there is one.
+    /// Reads the optional `Idempotency-Key` header.
     pub(super) fn idempotency_key(&self) -> Option<IdempotencyKey> {
         let value = self.request.headers().get("idempotency-key")?;
         let key = value.to_str().ok().and_then(|text| IdempotencyKey::parse(text).ok());
         key.or_else(|| self.fault("Idempotency-Key", IdempotencyKey::EXPECTED))
     }
 
-    /// Returns a header that is a list: all its lines, joined by commas, as API Gateway joins them.
+    /// Returns a header that is a list. All its lines are joined by commas, as API Gateway joins them.
     pub(super) fn list_header(&self, name: &str) -> Option<String> {
         let values: Vec<_> = self.request.headers().get_all(name).iter().map(HeaderValue::as_bytes).collect();
         (!values.is_empty()).then(|| String::from_utf8_lossy(&values.join(&b',')).into_owned())
     }
 
-    /// Reads the body, a JSON object of the route's fields. A body that isn't needed may be missing.
+    /// Reads the body, a JSON object with the route's fields. An optional body may be missing.
     ///
-    /// A body that is too large, or of another media type, is refused at once.
+    /// Rejects at once a body that is too large or of another media type.
     pub(super) fn body<T>(&self, read: impl FnOnce(&Object<'_, '_, '_>) -> Option<T>) -> Result<Option<T>, Problem> {
         let bytes = match (self.json()?, self.route.body) {
             ([], Body::OptionalFields(..)) => b"{}",
@@ -180,7 +180,7 @@ impl<'r> Input<'r> {
         Ok(json::read(bytes, "body", &self.faults, |node| node.object(self.route.fields(), read)))
     }
 
-    /// Returns the bytes of the body, which has to be JSON of a bounded length.
+    /// Returns the bytes of the body. Rejects a body that is too long or isn't JSON by its headers.
     pub(super) fn json(&self) -> Result<&'r [u8], Problem> {
         let body: &[u8] = self.request.body().as_ref();
         let most = match self.route.body {
@@ -198,7 +198,7 @@ impl<'r> Input<'r> {
         Ok(body)
     }
 
-    /// Refuses a body that is compressed or isn't JSON in UTF-8. A missing content type is taken for JSON.
+    /// Rejects a body that is compressed or isn't JSON in UTF-8. A missing content type counts as JSON.
     fn check_media_type(&self) -> Result<(), Problem> {
         let header = |name| self.request.headers().get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?"));
         if header(CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
@@ -229,7 +229,8 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// A change on a condition that isn't judged would be made although it doesn't hold.
+    /// Records conditions that the route doesn't check. Without this a change would be made although its condition
+    /// isn't met.
     fn refuse_other_conditions(&self) {
         if self.request.method().is_safe() {
             return;
@@ -240,7 +241,7 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// Of two values of a header that isn't a list it can't be known which is meant.
+    /// Records headers that occur twice and aren't lists, because it is unclear which value is meant.
     fn refuse_doubled_headers(&self) {
         let single = self.route.headers.iter().filter(|name| !LISTS.contains(name));
         let of_body: &[&str] = if self.route.body == Body::Nothing { &[] } else { &["Content-Type"] };
@@ -252,10 +253,10 @@ impl<'r> Input<'r> {
     }
 }
 
-/// Conditions of a request (RFC 9110, 13.1).
+/// The conditions of a request (RFC 9110, 13.1).
 const CONDITIONS: [&str; 4] = ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"];
 
-/// Headers that are lists: several lines of them mean the same as one.
+/// Headers that are lists. Several lines of them mean the same as one.
 const LISTS: [&str; 2] = ["If-Match", "If-None-Match"];
 
 /// Query parameters that are lists. Many clients repeat the parameter for each item, whatever docs/openapi.yaml says.
@@ -274,7 +275,7 @@ impl fmt::Display for Parameters {
     }
 }
 
-/// Returns a parameter of the path, or nothing.
+/// Returns a parameter of the path, or an empty text.
 pub(super) fn path_parameter<'r>(request: &'r Request, name: &str) -> &'r str {
     request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default()
 }
@@ -293,7 +294,7 @@ fn is_json(media_type: &str) -> bool {
     is_json && !essence.contains(',') && charsets.all(|name| ["utf-8", "utf8", "us-ascii"].contains(&name.as_str()))
 }
 
-/// Reads `expires_in`, or its default.
+/// Reads `expires_in`, or returns its default.
 pub(super) fn expires_in(office: &BoxOffice, body: &Object<'_, '_, '_>) -> Option<u32> {
     let (least, most) = (office.shortest_reservation(), office.longest_reservation());
     if !body.has("expires_in") {
@@ -311,7 +312,7 @@ pub(super) fn optional_id<T>(
     body.optional(field, |node| node.parsed(UUID, parse))
 }
 
-/// Reads `seat` or `seats`: at least one label, at most `most`, none twice.
+/// Reads `seat` or `seats`: one to `most` labels without repetition.
 pub(super) fn seats(body: &Object<'_, '_, '_>, most: usize) -> Option<Vec<SeatLabel>> {
     let one = body.optional("seat", label);
     let several = body.optional("seats", |node| labels(node, most));
@@ -323,7 +324,7 @@ pub(super) fn seats(body: &Object<'_, '_, '_>, most: usize) -> Option<Vec<SeatLa
     }
 }
 
-/// Reads an array of labels: at least one, at most `most`, none twice.
+/// Reads an array of one to `most` labels without repetition.
 pub(super) fn labels(node: Node<'_, '_>, most: usize) -> Option<Vec<SeatLabel>> {
     if let Json::Array(elements) = node.json()
         && !(1..=most).contains(&elements.len())
@@ -345,18 +346,19 @@ fn label(node: Node<'_, '_>) -> Option<SeatLabel> {
     node.parsed(SeatLabel::EXPECTED, SeatLabel::parse)
 }
 
-/// Returns the condition of `If-None-Match` of a read. A malformed one is none: then the whole is sent.
+/// Parses `If-None-Match` of a read. A malformed value is ignored, and the whole answer is sent.
 pub(super) fn none_match(header: Option<&str>) -> Option<Condition<'_>> {
     header.and_then(Condition::parse)
 }
 
-/// Returns who calls, by what API Gateway's JWT authorizer has verified. Nothing that the caller sends is believed.
+/// Returns the caller, as API Gateway's JWT authorizer has verified. Ignores everything else that the client sends.
 pub(super) fn caller(request: &Request) -> Caller {
     let subject = token(request).and_then(|token| token.claims.get("sub")).filter(|subject| !subject.is_empty());
     subject.map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
 }
 
-/// Refuses callers who aren't administrators: whose verified token lacks the scope. Where administration is open all are.
+/// Rejects callers who aren't administrators, because their verified token lacks the scope. If everyone may administer,
+/// rejects no caller.
 pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
     let Administrators::WithScope(wanted) = office.administrators() else { return Ok(()) };
     if token(request).is_some_and(|token| scopes(token).any(|scope| scope == wanted)) {
@@ -365,10 +367,10 @@ pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(),
     Err(Problem::of_field(Code::Forbidden, "Authorization", format_args!("a token with the scope {wanted}")))
 }
 
-/// Refuses a dear read without a verified token, where there is an authorizer.
+/// Rejects an expensive read without a verified token, if the API has an authorizer.
 ///
-/// API Gateway verifies no token on a route that is open to all, whatever a caller sends. So with an authorizer such reads are
-/// for deployments in which looking needs a token too.
+/// On a route that is open to all, API Gateway doesn't verify tokens. So with an authorizer, such reads only work in
+/// deployments in which all reads need a token.
 pub(super) fn signed_in_for(office: &BoxOffice, request: &Request, reading: &str) -> Result<(), Problem> {
     if !office.has_authorizer() || caller(request) != Caller::Anonymous {
         return Ok(());
@@ -377,11 +379,13 @@ pub(super) fn signed_in_for(office: &BoxOffice, request: &Request, reading: &str
     Err(Problem::of_field(Code::Unauthorized, "Authorization", expected).with_header("www-authenticate", "Bearer"))
 }
 
-/// The scopes of a token, each a whole word.
+/// Returns the scopes of a token, each a whole word.
 ///
-/// API Gateway turns every claim into a text. `scope` is a text by RFC 8693: words separated by spaces. `scp` is a text with
-/// some issuers and a list with others, and a list has become `[a b]`. A `scope` in brackets is read as words all the same:
-/// whether it was a list or a text that looks like one can't be known. Scopes that API Gateway picked out for a route count too.
+/// API Gateway converts every claim to text. `scope` is a text with words separated by spaces (RFC 8693). `scp` is a
+/// text with some issuers and a list with others, and API Gateway writes a list as `[a b]`.
+///
+/// A `scope` in brackets is read as plain words, because it may be a list or a text that looks like one. The scopes
+/// that API Gateway selected for a route count too.
 fn scopes(token: &ApiGatewayRequestAuthorizerJwtDescription) -> impl Iterator<Item = &str> {
     let text = token.claims.get("scope").map(String::as_str).unwrap_or_default();
     let scp = token.claims.get("scp").map(String::as_str).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Limits in HTTP: the budget that a request draws on, and what is left of it, as headers.
+//! The rate limit in HTTP: the budget that a request uses, and the headers that show its rest.
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
 
@@ -12,7 +12,7 @@ use super::routes::Route;
 use crate::rules::limits::{Budget, Standing};
 use crate::usecases::BoxOffice;
 
-/// Returns the budget that a request draws on, if its activity is limited.
+/// Returns the rate-limit budget of a request, if its activity is limited.
 pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Option<Budget> {
     let (activity, cost) = (route.activity, route.weight.base);
     let limit = office.limits().of(activity).filter(|_| cost > 0)?;
@@ -24,7 +24,7 @@ pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Op
 pub(super) struct LoggedCaller {
     /// A keyed hash of the subject or the address.
     pub(super) pseudonym: String,
-    /// The network that the address belongs to, unless no address is logged.
+    /// The network of the address, if networks are logged.
     pub(super) network: Option<String>,
 }
 
@@ -38,7 +38,8 @@ pub(super) fn logged_caller(office: &BoxOffice, request: &Request) -> LoggedCall
 
 /// Returns the network of an address: the first 24 bits of an IPv4 address, 48 of an IPv6 address.
 ///
-/// That is a part of a provider or a company, and not one household: enough to find and to block where abuse comes from.
+/// This is a part of a provider or a company, and not a single household. It is enough to find and block a source of
+/// abuse.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -52,7 +53,7 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// Adds the headers that say what is left of a budget.
+/// Adds the headers that show the rest of a budget.
 pub(super) fn put(headers: &mut HeaderMap, standing: Standing) {
     let Standing { activity, limit, remaining, reset, .. } = standing;
     let (name, quota) = (activity.as_str(), limit.per_minute());
@@ -67,11 +68,13 @@ pub(super) fn put(headers: &mut HeaderMap, standing: Standing) {
     }
 }
 
-/// The address that a request comes from, as far as it can be believed.
+/// Returns the address of the client, as far as it can be trusted.
 ///
-/// API Gateway knows who connected to it (`sourceIp`). If that is a proxy that is trusted, it has said who connected to it
-/// at the end of `X-Forwarded-For`, and so on, from the right. What stands further left was sent by whoever. An address that
-/// should be there and isn't is no reason to believe another: then it is that of who connected.
+/// API Gateway knows the peer that connected to it (`sourceIp`). If the peer is a trusted proxy, the last entry of
+/// `X-Forwarded-For` is the address that connected to that proxy, and so on from right to left.
+///
+/// Entries further left come from the client and are ignored. If the expected entry is missing or invalid, the peer's
+/// address is used.
 fn address(request: &Request, trusted: usize) -> IpAddr {
     let source = source(request);
     let connected = source.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -79,7 +82,7 @@ fn address(request: &Request, trusted: usize) -> IpAddr {
     let values = request.headers().get_all("x-forwarded-for");
     let values: Vec<_> = values.iter().map(HeaderValue::as_bytes).collect();
     let mut hops = values.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b',')).map(parse).peekable();
-    // API Gateway adds who connected to it by itself.
+    // API Gateway itself appends its peer.
     if source.is_some() && hops.peek() == Some(&source) {
         hops.next();
     }
@@ -93,7 +96,7 @@ fn source(request: &Request) -> Option<IpAddr> {
     }
 }
 
-/// An address as proxies write it: by itself, or with brackets, or a port.
+/// Parses an address as proxies write it: alone, in brackets, or with a port.
 fn parse(bytes: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -107,7 +110,8 @@ mod tests {
 
     use super::*;
 
-    /// The address of a request from `source` with these `X-Forwarded-For`, for 0, 1 and 2 trusted proxies.
+    /// Returns the client's address with 0, 1 and 2 trusted proxies, for a request from `source` with these
+    /// `X-Forwarded-For`.
     fn addresses(source: &str, forwarded: &[&[u8]]) -> [String; 3] {
         let mut context = ApiGatewayV2httpRequestContext::default();
         context.http.source_ip = Some(source.to_owned());
@@ -123,7 +127,7 @@ mod tests {
         let own = "192.0.2.1";
         for (forwarded, expected) in [
             (vec![], [own, own, own]),
-            // API Gateway's own addition, with nobody in between.
+            // The entry that API Gateway appends, without a proxy in between.
             (vec!["192.0.2.1"], [own, own, own]),
             (vec!["198.51.100.7"], [own, "198.51.100.7", own]),
             (vec!["198.51.100.7, 192.0.2.1"], [own, "198.51.100.7", own]),

@@ -1,4 +1,4 @@
-//! Addresses: where a request was sent, `Location` of what was made, and `Link`s to the next sensible calls (RFC 8288).
+//! The address of a request, the `Location` of new resources, and `Link`s to the next useful calls (RFC 8288).
 
 use lambda_http::http::HeaderValue;
 use lambda_http::http::header::{LINK, LOCATION};
@@ -11,20 +11,21 @@ use super::routes::Route;
 use crate::rules::names::{BookingId, ReservationId, TheaterId};
 use crate::usecases::BasePath;
 
-/// The address of a request, as far as its answer refers to it.
+/// The address of a request, as far as its response refers to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address<'r> {
     request: &'r Request,
-    /// The path before the route's own. It is a setting, because events under a custom domain may leave it out.
+    /// The path in front of the route's path. It is a setting, because events under a custom domain may omit it.
     base: &'r BasePath,
-    /// The part of the event's path that the route describes, unless the path has another shape.
+    /// The part of the event's path that the route describes. `None` if the path has another shape.
     own: Option<&'r str>,
 }
 
 impl<'r> Address<'r> {
-    /// Returns the address of a request that takes a route.
+    /// Returns the address of a request for a route.
     ///
-    /// API Gateway may or may not put the stage or the mapping before the route's path, so the parts are counted from the end.
+    /// API Gateway may put the stage or the mapping in front of the route's path, so the parts are counted from the
+    /// end.
     pub(super) fn of(request: &'r Request, route: &Route, base: &'r BasePath) -> Self {
         let path = request.raw_http_path();
         let parts = route.path().matches('/').count();
@@ -44,8 +45,8 @@ impl<'r> Address<'r> {
 
     /// Returns the address of the page that explains an error.
     ///
-    /// The host is the one that API Gateway says it served, never a header that the caller chooses. Without it the address is
-    /// relative to the request's own.
+    /// The host is the one that API Gateway reports, and never a header that the caller chooses. Without it the address
+    /// is relative to the request.
     pub(super) fn of_error(&self, code: Code) -> String {
         let path = format!("{}/errors/{}", self.base.as_str(), code.as_str());
         match self.host() {
@@ -63,7 +64,7 @@ impl<'r> Address<'r> {
         (!host.is_empty() && host.len() <= 255 && host.bytes().all(may)).then_some(host)
     }
 
-    /// API Gateway writes this header itself.
+    /// Returns the scheme of the request. API Gateway sets this header itself.
     fn scheme(&self) -> &'static str {
         match self.request.headers().get("x-forwarded-proto").map(HeaderValue::as_bytes) {
             Some(b"http") => "http",
@@ -72,20 +73,20 @@ impl<'r> Address<'r> {
     }
 }
 
-/// Links within one theater, as paths from the API's root on: they hold whatever the address.
+/// Links within one theater. They are paths from the API's root, so they work under any address.
 pub(super) struct Links {
     theater: String,
     links: Vec<String>,
 }
 
 impl Links {
-    /// Links to a theater's resources.
+    /// Creates links to a theater's resources.
     pub(super) fn of(address: &Address<'_>, theater: &TheaterId) -> Self {
-        // A theater id holds nothing that would have to be encoded in a path.
+        // A theater id has no characters that need encoding in a path.
         Self { theater: format!("{}/theaters/{theater}", address.base.as_str()), links: Vec::new() }
     }
 
-    /// A link from a part of the list of theaters to the next one.
+    /// Creates the link from one page of the list of theaters to the next.
     pub(super) fn list(address: &Address<'_>, next: Option<&str>, limit: usize) -> Self {
         let base = address.base.as_str();
         let links = next.map(|after| format!("<{base}/theaters?limit={limit}&after={after}>; rel=\"next\""));
@@ -127,18 +128,18 @@ impl Links {
         self.to("booking", &booking).to("cancel", &booking).to("seats", &seats)
     }
 
-    /// Adds a link with a relation of this API's own.
+    /// Adds a link with a relation that this API defines.
     fn to(mut self, relation: &str, path: &str) -> Self {
         self.links.push(format!("<{path}>; rel=\"urn:rel:boxoffice:{relation}\""));
         self
     }
 
-    /// Puts the links into an answer, and the location of what was made or shown.
+    /// Adds the links to a response, and the location of the resource if there is one.
     pub(super) fn put(self, mut outcome: Outcome, location: Option<String>) -> Outcome {
         let link = (!self.links.is_empty()).then(|| self.links.join(", "));
         let headers = [(LINK, link), (LOCATION, location)];
         for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            // Each path is visible ASCII: event.rs encodes the rest.
+            // Each path is visible ASCII, because event.rs encodes all other characters.
             if let Ok(value) = HeaderValue::try_from(value) {
                 outcome.response.headers_mut().insert(name, value);
             }

@@ -1,4 +1,4 @@
-//! `GET /theaters/{theaterId}/map`: everything that a page draws and that doesn't change with sales.
+//! `GET /theaters/{theaterId}/map`: everything that a page draws and that sales don't change.
 
 use lambda_http::Response;
 use xxhash_rust::xxh3::xxh3_64;
@@ -10,10 +10,10 @@ use super::{Context, Outcome};
 use crate::document::{CallLimits, MapBody};
 use crate::rules::layout::Layout;
 
-/// Cache-Control of a map that is asked for by its version: it never changes, so it may be kept for a year.
+/// Cache-Control of a map that is requested by its version. It never changes, so it may be stored for a year.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// Answers 200 with the map, or 304 when the caller has it already.
+/// Answers 200 with the map, or 304 if the caller has it already.
 pub(super) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (input, office) = (context.input(), context.office);
     let (theater, version) = (input.theater_id(), input.whole_query("version", 0..=u64::MAX));
@@ -39,7 +39,7 @@ pub(super) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(response.map_err(Problem::internal)?.into())
 }
 
-/// The tag of all that a map says: the layout's version, and limits that are settings.
+/// Returns the tag of a map. It covers the layout's version and the limits from the settings.
 fn tag(layout: &Layout, limits: CallLimits) -> String {
     let said = format!("map {} {} {limits:?}", layout.theater, layout.version);
     format!("{:016x}", xxh3_64(said.as_bytes()))

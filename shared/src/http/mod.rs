@@ -1,4 +1,4 @@
-//! HTTP: events into requests, answers into responses.
+//! The HTTP layer: events become requests, and outcomes become responses.
 //!
 //! [`routes`] lists what each route reads and costs. Each function has its file. Errors become HTTP in [`problem`].
 
@@ -42,12 +42,12 @@ use problem::{Code, Problem};
 use routes::Route;
 use summary::{Done, Span};
 
-/// Header of the answer to a repeated request.
+/// The header of a response to a repeated request.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
-/// Header that says where an answer came from: `hit`, `miss` or `bypass`.
+/// The header that names the source of the seats: `hit`, `miss` or `bypass`.
 pub const X_CACHE: &str = "x-cache";
 
-/// A request on its way through its handler.
+/// A request while its handler runs.
 pub(crate) struct Context<'r> {
     office: &'r BoxOffice,
     request: &'r Request,
@@ -57,23 +57,23 @@ pub(crate) struct Context<'r> {
 }
 
 impl<'r> Context<'r> {
-    /// Begins to read the request.
+    /// Starts to read the request.
     fn input(&self) -> Input<'r> {
         Input::of(self.request, self.route)
     }
 }
 
-/// An answer, and what is counted of it.
+/// A response, and the facts that are counted about it.
 pub(crate) struct Outcome {
     response: Answer,
-    /// The request was a repeat, and this is the first one's answer.
+    /// `true` if the request was a repeat and got the answer of the first one.
     replayed: bool,
-    /// The source of the seats, if any are shown.
+    /// The source of the seats, if the response shows any.
     source: Option<Source>,
 }
 
 impl Outcome {
-    /// Adds a header. A value that can't stand in one is left out: none comes from a caller.
+    /// Adds a header. Leaves out an invalid value, which can't occur, because no value comes from a caller.
     fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = value.parse() {
             self.response.headers_mut().insert(name, value);
@@ -92,9 +92,9 @@ impl From<Answer> for Outcome {
     }
 }
 
-/// Answers one request of a function by a handler, whatever happens, and writes its summary line.
+/// Runs the handler of a request, and writes its access log. Always returns a response.
 ///
-/// `HEAD` is answered as `GET` is, without the body.
+/// `HEAD` gets the response of `GET` without the body.
 async fn answer(
     office: &BoxOffice,
     function: &'static str,
@@ -109,7 +109,7 @@ async fn answer(
         let tally = Tally::drawing_on(limits::budget(office, route, request));
         let context =
             Context { office, request, route, address: Address::of(request, route, office.base_path()), tally: &tally };
-        // Boxed: its type is deep, and the compiler follows it only so far.
+        // Boxed because its type is nested more deeply than the compiler can follow.
         let (mut outcome, code) = match Box::pin(handler(&context)).await {
             Ok(outcome) => (outcome, None),
             Err(problem) => refused(problem, &context, told.request_id),
@@ -137,7 +137,7 @@ fn refused(problem: Problem, context: &Context<'_>, request_id: &str) -> (Outcom
     (problem.into_response(&context.address, request_id).into(), Some(code))
 }
 
-/// A JSON answer that no cache may keep.
+/// Creates a JSON response that no HTTP cache may store.
 fn json_response(status: u16, body: &impl Serialize) -> Result<Outcome, Problem> {
     let body = serde_json::to_string(body).map_err(Problem::internal)?;
     let response = Response::builder()
@@ -148,12 +148,12 @@ fn json_response(status: u16, body: &impl Serialize) -> Result<Outcome, Problem>
     Ok(response.map_err(Problem::internal)?.into())
 }
 
-/// Marks an answer as that to a repeated request.
+/// Marks a response as the response to a repeated request.
 fn replay(outcome: Outcome) -> Outcome {
     Outcome { replayed: true, ..outcome.with_header(IDEMPOTENT_REPLAYED, "true") }
 }
 
-/// The answer to a deletion.
+/// Creates the response to a deletion.
 fn no_content() -> Result<Outcome, Problem> {
     let response = Response::builder().status(204).header("cache-control", "no-store").body(Content::Nothing);
     Ok(response.map_err(Problem::internal)?.into())

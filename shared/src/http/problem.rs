@@ -1,4 +1,4 @@
-//! Errors as HTTP: the one place where they become problem details (RFC 9457), and where they are logged.
+//! Conversion of all errors to problem details (RFC 9457), and their logging.
 
 use std::fmt::Display;
 
@@ -20,62 +20,61 @@ use crate::usecases::{
 
 pub use super::codes::Code;
 
-/// Seconds after which it is worth trying again.
+/// The delay in seconds after which a retry makes sense.
 const RETRY_AFTER: u64 = 1;
-/// Most characters of `detail` that faults take. The rest stands in `errors`.
+/// The maximum number of characters that faults take in `detail`. `errors` has all of them.
 const MOST_DETAIL: usize = 400;
 
-/// An error on its way out.
+/// An error to be sent to the caller.
 #[derive(Debug)]
 pub struct Problem {
-    /// Its code.
     pub code: Code,
     detail: String,
     members: Box<Members>,
     headers: Vec<(&'static str, HeaderValue)>,
-    /// For the log only.
+    /// The cause, which is only logged.
     cause: Option<String>,
 }
 
-/// The members of some problems that RFC 9457 doesn't define. Each number that a detail mentions is one.
+/// Members of problems that RFC 9457 doesn't define. Each number in a detail is also a member.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Members {
-    /// The fields, parameters and headers that are wrong, with what was expected of each.
+    /// The invalid fields, parameters and headers, each with what was expected.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: Vec<Fault>,
-    /// The seats that stood in the way.
+    /// The seats that caused the problem.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     seats: Vec<SeatProblem>,
-    /// Seats left that fit the request.
+    /// The number of available seats that fit the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<usize>,
-    /// The most of them that are together.
+    /// The largest number of them next to each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     largest_block: Option<usize>,
-    /// Seats that the caller has reserved.
+    /// The number of seats that the caller has reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     reserved: Option<usize>,
-    /// Seats that the caller has booked.
+    /// The number of seats that the caller has booked.
     #[serde(skip_serializing_if = "Option::is_none")]
     booked: Option<usize>,
-    /// The most that is permitted: seats, bytes, or requests a minute.
+    /// The permitted maximum: seats, bytes, or requests per minute.
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u64>,
     /// The limited activity: `looks` or `writes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     activity: Option<&'static str>,
-    /// Bytes of the body.
+    /// The size of the body, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
-    /// The version of the layout that is there.
+    /// The version of the current layout.
     #[serde(skip_serializing_if = "Option::is_none")]
     layout_version: Option<u64>,
-    /// Whole seconds after which it is worth trying again. Also a header.
+    /// The whole seconds after which a retry makes sense. Also a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
 }
 
-/// A seat that stood in the way.
+/// A seat that caused the problem.
 #[derive(Clone, Debug, Serialize)]
 struct SeatProblem {
     seat: String,
@@ -83,12 +82,12 @@ struct SeatProblem {
     status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<String>,
-    /// It is the caller's own, by another request.
+    /// `true` if the caller has it by another request.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     yours: bool,
 }
 
-/// The body, as RFC 9457 names its members, and ours.
+/// The body: the members of RFC 9457, and those of this API.
 #[derive(Serialize)]
 struct Details<'a> {
     r#type: String,
@@ -103,24 +102,24 @@ struct Details<'a> {
 }
 
 impl Problem {
-    /// A problem that its detail explains.
+    /// Creates a problem that its detail explains.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), members: Box::default(), headers: Vec::new(), cause: None }
     }
 
-    /// A problem with members of its own.
+    /// Creates a problem with members of this API.
     fn with(code: Code, detail: impl Into<String>, members: Members) -> Self {
         Self { members: Box::new(members), ..Self::new(code, detail) }
     }
 
-    /// A problem of one field, parameter or header.
+    /// Creates a problem of one field, parameter or header.
     pub(super) fn of_field(code: Code, field: impl Display, expected: impl Display) -> Self {
         let faults = Faults::default();
         faults.named(field, expected);
         Self::of_faults(code, faults)
     }
 
-    /// A request of which some parts aren't what they have to be. Names all of them.
+    /// Creates a problem that names all faults of a request.
     pub(super) fn of_faults(code: Code, faults: Faults) -> Self {
         let all = faults.count();
         let errors = faults.into_list();
@@ -140,18 +139,18 @@ impl Problem {
         Self::with(code, detail, Members { errors, ..Members::default() })
     }
 
-    /// A request of which one part isn't what it has to be.
+    /// Creates the problem of a request with one fault.
     pub(super) fn malformed(field: impl Display, expected: impl Display) -> Self {
         Self::of_field(Code::MalformedRequest, field, expected)
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     pub(super) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
     }
 
-    /// A fault of ours. Its cause goes to the log alone.
+    /// Creates the problem of a fault of the server. Its cause is only logged.
     pub(super) fn internal(cause: impl Display) -> Self {
         let detail = "The request was not carried out. Please tell us its request_id if it happens again.";
         Self { cause: Some(cause.to_string()), ..Self::new(Code::Internal, detail) }
@@ -164,7 +163,7 @@ impl Problem {
         Self { cause: Some(cause.to_string()), ..Self::with(Code::TryAgain, detail, members) }
     }
 
-    /// Words the problem for a request that changes nothing, whatever becomes of it.
+    /// Changes the detail for a request that only reads, because repeating a read is always safe.
     pub(super) fn of_a_read(mut self) -> Self {
         if self.code == Code::TryAgain {
             self.detail = "The data could not be read in time. Reading it again is safe.".to_owned();
@@ -172,7 +171,7 @@ impl Problem {
         self
     }
 
-    /// A body that is too large.
+    /// Creates the problem of a body that is too large.
     pub(super) fn too_large(size: usize, limit: usize) -> Self {
         let problem = Self::of_field(Code::BodyTooLarge, "body", format_args!("at most {limit} bytes, got {size}"));
         let members = Members { size: Some(size), limit: u64::try_from(limit).ok(), ..*problem.members };
@@ -196,7 +195,7 @@ impl Problem {
         Self::with(Code::SeatUnavailable, detail, Members { seats, ..Members::default() })
     }
 
-    /// Logs what the operator has to know, and the caller must not.
+    /// Logs details for operators that callers must not see.
     pub(super) fn log(&self) {
         match (self.code, &self.cause) {
             (Code::Internal, cause) => tracing::error!(cause = cause.as_deref(), "internal error"),
@@ -233,7 +232,7 @@ impl Problem {
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
-        // Can't fail: each part is a constant or text.
+        // Can't fail, because each part is a constant or text.
         response.body(Content::Text(body)).unwrap_or_default()
     }
 }
@@ -247,7 +246,7 @@ fn seat_problem(conflict: &Conflict) -> SeatProblem {
     SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at, yours: conflict.yours }
 }
 
-/// Names seats without their status.
+/// Lists seats without their status.
 fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
     let named = |seat: &SeatLabel| SeatProblem { seat: seat.to_string(), status: None, expires_at: None, yours: false };
     seats.iter().map(named).collect()
@@ -485,7 +484,7 @@ impl Problem {
         Self::of_field(Code::ReservationNotFound, field, "the id of a reservation of the caller")
     }
 
-    /// A layout that isn't the one that a condition names.
+    /// Creates the problem of a condition that the present layout doesn't meet.
     pub(super) fn layout_changed(header: &str, there: Option<u64>) -> Self {
         let expected = match there {
             Some(version) if header == "If-Match" => format!("\"{version}\", the version that is there"),
@@ -498,7 +497,7 @@ impl Problem {
         problem
     }
 
-    /// A replacement without a condition.
+    /// Creates the problem of a replacement without a condition.
     pub(super) fn if_match_required(version: u64) -> Self {
         let expected = format_args!("the ETag of the layout that is to be replaced, now \"{version}\"");
         let mut problem = Self::of_field(Code::IfMatchRequired, "If-Match", expected);
@@ -507,16 +506,16 @@ impl Problem {
     }
 }
 
-/// Names the seats that a reservation doesn't hold.
+/// Writes the detail about seats that aren't in the reservation.
 fn not_reserved<'a>(seats: impl Iterator<Item = &'a SeatLabel>) -> String {
     let seats: Vec<_> = seats.map(SeatLabel::as_str).collect();
     format!("Not reserved under the reservation: {}. Nothing was changed.", seats.join(", "))
 }
 
-/// Words the fault of an unknown name: lists the first of those that there are.
+/// Writes the fault of an unknown name, with the first of the existing names.
 pub(super) fn one_of(names: &[String]) -> String {
     const MOST: usize = 10;
-    // A section without a name can't be asked for.
+    // A section without a name can't be requested.
     let names: Vec<_> = names.iter().filter(|name| !name.is_empty()).collect();
     if names.is_empty() {
         return "none, as the theater has none with a name".to_owned();

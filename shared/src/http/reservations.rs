@@ -16,10 +16,10 @@ use crate::rules::names::{ReservationId, TheaterId};
 use crate::rules::time::EpochMillis;
 use crate::usecases::{BoxOffice, HeldSeat, ReservationAsk, ReservationView};
 
-/// The fields of an extension's body.
+/// The fields of the request body of an extension.
 pub(super) const FIELDS: &[&str] = &["expires_in", "seats"];
 
-/// The answer.
+/// The response body.
 #[derive(Serialize)]
 struct ReservationBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,14 +27,14 @@ struct ReservationBody<'a> {
     reservation_id: String,
     theater_id: &'a str,
     seats: Vec<&'a str>,
-    /// The end of the whole reservation.
+    /// The expiry of the whole reservation.
     expires_at: String,
     expires_in: u64,
     ends: Vec<SeatEnd<'a>>,
     extended: bool,
 }
 
-/// A seat of a reservation, with its own end.
+/// A seat of a reservation with its own expiry.
 #[derive(Serialize)]
 pub(super) struct SeatEnd<'a> {
     seat: &'a str,
@@ -54,7 +54,7 @@ impl<'a> SeatEnd<'a> {
     }
 }
 
-/// Serves one request of one of the routes.
+/// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, "reservations", request, async |context| match context.route.operation {
         Operation::Release => release(context).await,
@@ -64,7 +64,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
     .await
 }
 
-/// Answers 200 with the seats that the reservation holds.
+/// Answers 200 with the seats of the reservation.
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     admit(context, &ask).await?;
@@ -72,7 +72,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     show(context, &ask, &view, None)
 }
 
-/// Answers 204, whether there was something left to release or not.
+/// Answers 204, even if there was nothing left to release.
 async fn release(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     admit(context, &ask).await?;
@@ -80,7 +80,7 @@ async fn release(context: &Context<'_>) -> Result<Outcome, Problem> {
     no_content()
 }
 
-/// Answers 200 with the seats that the reservation holds, and its new end.
+/// Answers 200 with the seats of the reservation and its new expiry.
 async fn extend(context: &Context<'_>) -> Result<Outcome, Problem> {
     let input = context.input();
     let key = input.idempotency_key();
@@ -123,7 +123,8 @@ fn show(
     Ok(links.put(json_response(200, &body)?, None))
 }
 
-/// Draws on the caller's budget: more where it isn't known how many seats are read.
+/// Checks the rate limit. A request that names no seats takes more units, because the number of seats isn't known in
+/// advance.
 async fn admit(context: &Context<'_>, ask: &ReservationAsk) -> Result<(), Problem> {
     let weight = context.route.weight;
     context.tally.weigh(ask.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));

@@ -16,19 +16,19 @@ use crate::rules::names::{ReservationId, SeatLabel};
 use crate::rules::plan::MAX_PART_NAME;
 use crate::usecases::{BoxOffice, RequestId, Reserve, ReserveBest};
 
-/// The fields of the body.
+/// The fields of the request body.
 pub(super) const FIELDS: &[&str] =
     &["seat", "seats", "quantity", "section", "category", "accessible", "expires_in", "reservation_id"];
 
-/// The seats that a caller wants.
+/// The seats that a caller asks for.
 enum Choice {
-    /// These seats.
+    /// Named seats.
     Named(Vec<SeatLabel>),
-    /// The best ones for a wish.
+    /// The best available seats for a preference.
     Best(Wish),
 }
 
-/// The wish that the best seats are chosen by.
+/// A seat preference.
 struct Wish {
     quantity: usize,
     section: Option<String>,
@@ -36,38 +36,38 @@ struct Wish {
     accessible: bool,
 }
 
-/// The body as it was read.
+/// The request body.
 struct ReserveBody {
     choice: Choice,
     expires_in: u32,
     reservation: Option<ReservationId>,
 }
 
-/// The call of the box office that a request means.
+/// The operation that a request asks for.
 enum Call {
     Named(Reserve),
     Best(ReserveBest),
 }
 
-/// The answer.
+/// The response body.
 #[derive(Serialize)]
 struct ReservedBody<'a> {
     message: &'static str,
     reservation_id: String,
     theater_id: &'a str,
     seats: Vec<&'a str>,
-    /// The end of the whole reservation.
+    /// The expiry of the whole reservation.
     expires_at: String,
     expires_in: u64,
     ends: Vec<SeatEnd<'a>>,
 }
 
-/// Serves one request of the route.
+/// Serves a request of this route.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, "reserve", request, handle).await
 }
 
-/// Answers 201 when seats were reserved, 200 when the reservation held all of them before.
+/// Answers 201 if seats were reserved now, and 200 if all of them were in the reservation before.
 async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (office, tally, weight) = (context.office, context.tally, context.route.weight);
     let (theater, reserved) = match read(context)? {
@@ -122,7 +122,7 @@ fn read(context: &Context<'_>) -> Result<Call, Problem> {
                 Call::Named(Reserve { theater, seats, expires_in, reservation, caller })
             }
             Choice::Best(Wish { quantity, section, category, accessible }) => {
-                // A key stands for this request. Without one the reservation does.
+                // The key identifies this request. Without a key the reservation's id does.
                 let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
                 let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
                 let request = request.or(reservation.map(|reservation| reservation.id().0));
@@ -143,7 +143,7 @@ fn read(context: &Context<'_>) -> Result<Call, Problem> {
     })
 }
 
-/// Reads either the seats, or `quantity` with what goes with it.
+/// Reads either the seats, or `quantity` and the fields that belong to it.
 fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
     let quantity = body.optional("quantity", |node| node.whole(1..=most));
     let section = optional_name(body, "section");
@@ -159,7 +159,7 @@ fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
     for field in &wishes {
         body.fault::<()>(field, "quantity beside it");
     }
-    // A wish alone lacks its quantity, and not seats.
+    // A preference without seats lacks only its quantity, so no missing seats are reported.
     if wishes.is_empty() || body.has("seat") || body.has("seats") {
         return input::seats(body, most).map(Choice::Named);
     }

@@ -1,7 +1,8 @@
-//! Every route of the API in one table: what it reads, what it costs a caller, and which function serves it.
+//! The table of all routes of the API: what each reads, what it costs a caller, and which function serves it.
 //!
-//! The table decides what a request may hold. A query parameter, a body or a field that isn't listed here is refused, so no
-//! call can do more than it says. The template, Cargo.toml and docs/openapi.yaml are held against the table by tests.
+//! The table decides what a request may contain. A query parameter, a body or a field that isn't listed here is
+//! rejected, so no call can do more than it says. Tests compare the template, Cargo.toml and docs/openapi.yaml with the
+//! table.
 
 use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
@@ -11,64 +12,64 @@ use crate::document::MAX_DOCUMENT;
 use crate::metrics::Made;
 use crate::rules::limits::Activity;
 
-/// A route, as API Gateway knows it, and all that it reads.
+/// A route, as API Gateway knows it, and everything that it reads.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The operation that it stands for.
+    /// The operation of the route.
     pub operation: Operation,
     /// The method, and the path below the stage with its parameters in braces: `GET /theaters/{theaterId}`.
     pub key: &'static str,
     /// The function that serves it.
     pub function: &'static str,
-    /// The query parameters that it reads. Each may be there once.
+    /// The query parameters that it reads. Each may occur once.
     pub query: &'static [&'static str],
-    /// The headers that it reads, without those that describe the body. A header that isn't a list may be there once.
+    /// The headers that it reads, apart from those that describe the body. A header that isn't a list may occur once.
     pub headers: &'static [&'static str],
     /// The body that it reads.
     pub body: Body,
-    /// Which of a caller's two budgets it draws on.
+    /// The activity that decides which of a caller's two budgets it uses.
     pub activity: Activity,
-    /// The units that it takes of the budget.
+    /// The units of the budget that it takes.
     pub weight: Weight,
-    /// The kind of thing that an answer with 201 has made, if that is counted.
+    /// The resource that a response with 201 has created, if that is counted.
     pub(crate) makes: Option<Made>,
 }
 
 /// An operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Shows the seats that are available, or the state of all.
+    /// Returns the available seats, or the states of all seats.
     GetSeats,
-    /// Shows what of a theater doesn't change with its sales.
+    /// Returns the parts of a theater that don't change with sales.
     GetMap,
     /// Reserves seats.
     Reserve,
     /// Books seats.
     Book,
-    /// Shows a reservation.
+    /// Returns a reservation.
     GetReservation,
     /// Releases a reservation.
     Release,
     /// Extends a reservation.
     Extend,
-    /// Shows a booking.
+    /// Returns a booking.
     GetBooking,
     /// Cancels a booking.
     Cancel,
     /// Lists theaters.
     ListTheaters,
-    /// Shows a layout.
+    /// Returns a layout.
     GetTheater,
     /// Puts a layout.
     PutTheater,
-    /// Removes a theater.
+    /// Deletes a theater.
     DeleteTheater,
     /// Explains an error code.
     GetError,
 }
 
 impl Operation {
-    /// Returns the operation's id in docs/openapi.yaml, by which summary lines name it.
+    /// Returns the operation's id in docs/openapi.yaml. Access logs use it too.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GetSeats => "getSeats",
@@ -92,35 +93,35 @@ impl Operation {
 /// The body that a route reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// None. A request with a body is refused.
+    /// No body. A request with a body is rejected.
     Nothing,
-    /// A JSON object with some of these fields, of at most so many bytes.
+    /// A JSON object with some of these fields, and its maximum size in bytes.
     Fields(&'static [&'static str], usize),
     /// The same, or no body at all.
     OptionalFields(&'static [&'static str], usize),
-    /// A layout's document of at most so many bytes, which has a reader of its own.
+    /// A layout as JSON, which has its own parser, and its maximum size in bytes.
     Document(usize),
 }
 
 /// The units that a call takes of its caller's budget. An ordinary call takes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weight {
-    /// Units of each call.
+    /// The units of an ordinary call.
     pub base: u32,
-    /// Units of a call in a mode that reads more: past the cache, or a whole reservation.
+    /// The units of a call that reads more: DynamoDB instead of the cache, or a whole reservation.
     pub dear: u32,
 }
 
-/// So many seats of a call take one unit more, beyond the first ones.
+/// The number of further seats of a call that take one more unit.
 const SEATS_PER_UNIT: usize = 5;
 
-/// The largest body of a call, in bytes.
+/// The maximum size of a call's body, in bytes.
 const MOST_BODY: usize = 16 * 1024;
 
-/// A call that costs one unit whatever it asks for.
+/// A call that takes one unit, whatever it asks for.
 const PLAIN: Weight = Weight { base: 1, dear: 1 };
 
-/// A route that reads nothing but its path. The others are written as changes to it.
+/// A route that reads only its path. The other routes are written as changes to it.
 const READS_NOTHING: Route = Route {
     operation: Operation::GetSeats,
     key: "",
@@ -133,7 +134,7 @@ const READS_NOTHING: Route = Route {
     makes: None,
 };
 
-/// Every route of the API. `HEAD` isn't listed: each `GET` has it too.
+/// All routes of the API. `HEAD` isn't listed, because each `GET` route serves it too.
 pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::GetSeats,
@@ -260,7 +261,7 @@ pub const ROUTES: &[Route] = &[
 impl Route {
     /// Returns the route of an operation.
     pub fn of(operation: Operation) -> &'static Self {
-        // Each operation has its row: a test says so.
+        // A test checks that each operation has a route.
         ROUTES.iter().find(|route| route.operation == operation).unwrap_or(&ROUTES[0])
     }
 
@@ -284,7 +285,7 @@ impl Route {
         self.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
     }
 
-    /// Returns the names of the body's fields, as far as the table knows them.
+    /// Returns the names of the body's fields that the table lists.
     pub fn fields(&self) -> &'static [&'static str] {
         match self.body {
             Body::Fields(fields, _) | Body::OptionalFields(fields, _) => fields,
@@ -292,10 +293,11 @@ impl Route {
         }
     }
 
-    /// Finds the route that a request of a function takes.
+    /// Finds the route of a request to a function.
     ///
-    /// API Gateway says it in `routeKey`. Where that is something else (`$default`), the method and the shape of the path
-    /// decide. A function is handed no other requests, and takes one that it doesn't know for its first route's.
+    /// API Gateway reports it in `routeKey`. If that is something else (`$default`), the method and the shape of the
+    /// path decide. A function gets no requests for other routes. An unknown request is treated as one for the
+    /// function's first route.
     pub(super) fn find(function: &str, request: &Request) -> &'static Self {
         let own = || ROUTES.iter().filter(|route| route.function == function);
         let method = if request.method() == Method::HEAD { "GET" } else { request.method().as_str() };
@@ -311,7 +313,7 @@ impl Route {
         named.or_else(shaped).or_else(by_method).or_else(|| own().next()).unwrap_or(&ROUTES[0])
     }
 
-    /// Returns `true` if the request has the path's parameters, and its path ends as the route's does.
+    /// Returns `true` if the request has the route's path parameters, and its path ends as the route's path does.
     fn has_shape_of(&self, request: &Request) -> bool {
         let given = request.path_parameters_ref();
         let has = |name: &str| given.is_some_and(|given| given.first(name).is_some());
@@ -322,7 +324,7 @@ impl Route {
 }
 
 impl Weight {
-    /// Returns the units of an ordinary call that names so many seats.
+    /// Returns the units of an ordinary call that names this number of seats.
     pub(super) fn of_seats(self, seats: usize) -> u32 {
         let more = seats.saturating_sub(1) / SEATS_PER_UNIT;
         self.base + u32::try_from(more).unwrap_or(u32::MAX)

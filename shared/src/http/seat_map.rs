@@ -1,4 +1,5 @@
-//! Bodies of a look: the labels of available seats, the states of all seats, or every seat with its place and price.
+//! The response bodies of `GET .../seats`: the labels of available seats, the states of all seats, or a map of all
+//! seats with place and price.
 
 use super::content::{Content, Escaped};
 use super::problem::{Problem, one_of};
@@ -11,19 +12,19 @@ use crate::usecases::SeatsView;
 /// A form in which seats are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum View {
-    /// The labels of those that are available.
+    /// The labels of the available seats.
     Seats,
-    /// A letter for each.
+    /// A letter for each seat.
     States,
-    /// Each with place, price and status.
+    /// Each seat with its place, price and status.
     Map,
 }
 
 impl View {
-    /// All of them, by the names that `view` gives them.
+    /// All views.
     pub(super) const ALL: [Self; 3] = [Self::Seats, Self::States, Self::Map];
 
-    /// Returns the name.
+    /// Returns the name of the view in the query parameter `view`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Seats => "seats",
@@ -32,21 +33,21 @@ impl View {
         }
     }
 
-    /// Finds a view by its name.
+    /// Returns the view with this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 }
 
-/// Seats of a theater that are to be shown.
+/// The seats of a theater to be shown.
 pub(super) struct Shown {
     view: View,
-    /// Only of this section.
+    /// The only section to show.
     section: Option<u16>,
 }
 
 impl Shown {
-    /// Reads which seats are asked for. A section that isn't there is refused with those that are.
+    /// Finds the section of a request. For an unknown one, the error lists the existing sections.
     pub(super) fn of(layout: &Layout, view: View, section: Option<&str>) -> Result<Self, Problem> {
         let section = section.map(|name| section_named(layout, name)).transpose()?;
         Ok(Self { view, section })
@@ -62,7 +63,7 @@ impl Shown {
     }
 
     /// Writes the labels of the available seats in layout order, and the numbers of the others. Each seat costs a few
-    /// nanoseconds, so it isn't serialised but copied.
+    /// nanoseconds, because its label is copied and not serialized.
     fn labels(&self, view: &SeatsView) -> Result<Escaped, Problem> {
         let (layout, statuses) = (&view.layout, self.statuses(view));
         let (theater_id, name) = (json(layout.theater.as_str())?, json(&layout.name)?);
@@ -78,8 +79,8 @@ impl Shown {
         Ok(body)
     }
 
-    /// Writes every seat. In a hall whose names are so long that repeating them would make the answer too large, names are said
-    /// once.
+    /// Writes every seat. If the names in a theater are so long that repeating them would make the response too large,
+    /// writes each name once.
     fn map(&self, view: &SeatsView) -> Result<String, Problem> {
         let statuses = self.statuses(view);
         let shown = |naming| {
@@ -89,12 +90,12 @@ impl Shown {
             SeatMapBody::of(&view.layout, naming, seats)
         };
         let repeated = written(&shown(Naming::Names))?;
-        // Escaping doubles a text at most.
+        // Escaping at most doubles a text.
         let fits = repeated.len() <= MAX_ANSWER / 2 || document::escaped_bytes(repeated.as_bytes()) <= MAX_ANSWER;
         if fits { Ok(repeated) } else { written(&shown(Naming::Indexes)) }
     }
 
-    /// The status of each seat, and nothing for those that aren't shown.
+    /// Returns the status of each seat, or `None` for seats that aren't shown.
     fn statuses(&self, view: &SeatsView) -> Vec<Option<SeatStatus>> {
         let statuses = view.slots.statuses(view.now).into_iter().map(Some);
         let Some(wanted) = self.section else { return statuses.collect() };
@@ -104,7 +105,8 @@ impl Shown {
     }
 }
 
-/// Room for a seat of a map, which takes some 70 to 120 bytes: so that its text needn't be moved while it grows.
+/// The capacity for a seat of a map, which takes some 70 to 120 bytes. It keeps the text from being copied while it
+/// grows.
 const MAP_BYTES_A_SEAT: usize = 120;
 const RESERVED: Option<SeatStatus> = Some(SeatStatus::Reserved);
 const BOOKED: Option<SeatStatus> = Some(SeatStatus::Booked);

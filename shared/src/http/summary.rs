@@ -1,4 +1,4 @@
-//! The summary line of each request for operators: what was asked, what came of it, and what it cost.
+//! The access log: one line per request with the request, its outcome and its costs.
 
 use std::sync::OnceLock;
 
@@ -15,10 +15,11 @@ use crate::tally::Costs;
 use crate::telemetry::{self, is_zero, millis};
 use crate::usecases::Source;
 
-/// The fields of a summary line. Holds no id that is a right, and of the caller no more than a hash and a network.
+/// The fields of an access log line. No field is an id that gives a right. The caller appears only as a hash and a
+/// network.
 ///
-/// Operators pay for each byte, so names are short, and what is zero or empty is left out. The README explains each field.
-/// `infra/log_lines.json` has the largest length of a line that the costs are computed with.
+/// Operators pay for each byte, so names are short, and zero or empty fields are left out. The README explains each
+/// field. `infra/log_lines.json` has the maximum length of a line that the costs are computed with.
 #[derive(Serialize)]
 struct Summary<'a> {
     op: &'static str,
@@ -27,7 +28,7 @@ struct Summary<'a> {
     status: u16,
     #[serde(skip_serializing_if = "str::is_empty")]
     code: &'a str,
-    /// The name of the release, of a request that failed. The alarms of a release count these lines.
+    /// The name of the release, if the request failed. The alarms of a release count these lines.
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<&'static str>,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -49,9 +50,9 @@ struct Summary<'a> {
     redis_ms: f64,
     #[serde(skip_serializing_if = "is_zero")]
     stale: u32,
-    /// A keyed hash of the caller, another one each day.
+    /// A keyed hash of the caller, which changes every day.
     caller: String,
-    /// The network that the request comes from, if it is logged.
+    /// The network of the client, if networks are logged.
     #[serde(skip_serializing_if = "Option::is_none")]
     net: Option<String>,
     request_id: &'a str,
@@ -60,7 +61,7 @@ struct Summary<'a> {
     trace: Option<&'a str>,
 }
 
-/// The ids of a request, for its lines.
+/// The ids of a request, for its log lines.
 pub(super) struct Span<'a> {
     pub(super) request_id: &'a str,
     /// The header with which X-Ray follows the request.
@@ -82,21 +83,21 @@ impl<'a> Span<'a> {
     }
 }
 
-/// The outcome of a request, for its summary.
+/// The outcome of a request, for its access log.
 pub(super) struct Done<'a> {
     pub(super) outcome: &'a Outcome,
-    /// The problem's code, or nothing.
+    /// The problem's code, or an empty text.
     pub(super) code: &'a str,
     pub(super) started: Instant,
 }
 
-/// Returns the name of the release that this process is of.
+/// Returns the name of the release that this process belongs to.
 fn release() -> Option<&'static str> {
     static RELEASE: OnceLock<Option<String>> = OnceLock::new();
     RELEASE.get_or_init(config::release_from_env).as_deref()
 }
 
-/// Writes the summary line of a request. That of a failed one is an error, so it is written at every level of the log.
+/// Writes the access log of a request. That of a failed request is an error, so it is written at every log level.
 pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
     let Done { outcome, code, started } = *done;
     let costs = context.tally.costs();

@@ -17,15 +17,15 @@ use crate::json;
 use crate::rules::names::TheaterId;
 use crate::usecases::{BoxOffice, Expected, Put, PutError};
 
-/// Theaters in one part of the list: by default, and at most.
+/// The default and the maximum number of theaters in one page of the list.
 const DEFAULT_LIMIT: u64 = 50;
 const MOST_LIMIT: u64 = 100;
 
-/// The list, or a part of it.
+/// A page of the list of theaters.
 #[derive(Serialize)]
 struct TheatersBody<'a> {
     theaters: Vec<TheaterBody<'a>>,
-    /// What `after` has to be for those that follow.
+    /// The value of `after` for the next page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'a str>,
 }
@@ -38,7 +38,7 @@ struct TheaterBody<'a> {
     layout_version: u64,
 }
 
-/// What became of a layout.
+/// The response body of a layout that was put.
 #[derive(Serialize)]
 struct PutBody<'a> {
     message: &'static str,
@@ -46,7 +46,7 @@ struct PutBody<'a> {
     theater: TheaterBody<'a>,
 }
 
-/// Serves one request of one of the routes.
+/// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
     answer(office, "theaters", request, async |context| match context.route.operation {
         Operation::GetError => errors::get(context),
@@ -58,7 +58,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
     .await
 }
 
-/// Answers 200 with some of the theaters, in the order of their ids.
+/// Answers 200 with a page of theaters, in the order of their ids.
 async fn list(context: &Context<'_>) -> Result<Outcome, Problem> {
     let input = context.input();
     let limit = input.whole_query("limit", 1..=MOST_LIMIT).unwrap_or(DEFAULT_LIMIT);
@@ -77,7 +77,7 @@ async fn list(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(Links::list(&context.address, next, limit).put(outcome, None))
 }
 
-/// Answers 200 with the layout, or 304 when the caller has it already.
+/// Answers 200 with the layout, or 304 if the caller has it already.
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let input = context.input();
     let (theater, header) = (input.theater_id(), input.list_header("if-none-match"));
@@ -97,7 +97,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(links.put(response.map_err(Problem::internal)?.into(), None))
 }
 
-/// Answers 201 when there was none, 200 when there was another, or the same one.
+/// Answers 201 if the theater had no layout before, and 200 if it had another or the same one.
 async fn put(context: &Context<'_>) -> Result<Outcome, Problem> {
     input::administrator(context.office, context.request)?;
     let input = context.input();
@@ -127,7 +127,7 @@ async fn put(context: &Context<'_>) -> Result<Outcome, Problem> {
     Ok(links.with_seats().put(outcome, location))
 }
 
-/// Answers 204, whether there was one or not.
+/// Answers 204, even if the theater didn't exist.
 async fn delete(context: &Context<'_>) -> Result<Outcome, Problem> {
     input::administrator(context.office, context.request)?;
     let input = context.input();
@@ -139,7 +139,7 @@ async fn delete(context: &Context<'_>) -> Result<Outcome, Problem> {
     no_content()
 }
 
-/// Reads the layout of the body.
+/// Reads the layout in the body.
 fn document(theater: Option<&TheaterId>, input: &Input<'_>) -> Result<Option<NewLayout>, Problem> {
     let bytes = input.json()?;
     if bytes.is_empty() {
@@ -153,14 +153,14 @@ fn document(theater: Option<&TheaterId>, input: &Input<'_>) -> Result<Option<New
     Ok(document.map(|document| document.layout))
 }
 
-/// Reads what `If-Match` and `If-None-Match` (RFC 9110, 13.1) say of the layout to be replaced.
+/// Reads the condition on the layout from `If-Match` and `If-None-Match` (RFC 9110, 13.1).
 fn expected(input: &Input<'_>) -> Option<Expected> {
     let (matching, none_matching) = (input.list_header("if-match"), input.list_header("if-none-match"));
     match (matching.as_deref(), none_matching.as_deref()) {
         (None, None) => Some(Expected::Unsaid),
         (Some(value), None) => match Condition::parse(value) {
             Some(Condition::Any) => Some(Expected::Any),
-            // Compared strongly and character by character: no other text is the tag of a version.
+            // Tags are compared strongly and by each character. Only the exact tag of a version matches.
             Some(Condition::Tags(tags)) => {
                 let strong = tags.iter().filter(|tag| !tag.weak);
                 Some(Expected::OneOf(strong.filter_map(|tag| version_of(tag.opaque)).collect()))
@@ -175,7 +175,7 @@ fn expected(input: &Input<'_>) -> Option<Expected> {
     }
 }
 
-/// Names the header whose condition wasn't met.
+/// Names the header whose condition isn't met.
 fn refused(expected: &Expected, error: PutError) -> Problem {
     match (expected, error) {
         (Expected::Nothing, PutError::Unexpected(there)) => Problem::layout_changed("If-None-Match", there),
@@ -187,7 +187,7 @@ fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-/// Returns the version that a tag stands for.
+/// Returns the version that a tag names.
 fn version_of(opaque: &str) -> Option<u64> {
     opaque.parse().ok().filter(|version: &u64| version.to_string() == opaque)
 }

@@ -50,7 +50,7 @@ pub enum BookError {
     #[error("the id has booked other seats")]
     IdReused,
     /// The id has the form that only the server makes, and no such booking exists.
-    #[error("the id is not one that a caller may choose")]
+    #[error("callers may not choose an id of this form")]
     IdNotAllowed,
     /// The booking of this id was cancelled.
     #[error("the booking was cancelled")]
@@ -59,13 +59,13 @@ pub enum BookError {
     #[error(transparent)]
     Reservation(#[from] ReservationError),
     /// These seats are no longer reserved under the reservation, and the request needs them to be.
-    #[error("the reservation is not complete any more")]
+    #[error("the reservation is no longer complete")]
     ReservationChanged(Vec<Conflict>),
     /// Booking needs a reservation, and the request names none.
     #[error("booking needs a reservation")]
     ReservationRequired,
     /// The caller may have `most` seats booked in this theater, and has `booked`.
-    #[error("{booked} seats are booked of {most}")]
+    #[error("{booked} of at most {most} seats are booked")]
     LimitReached {
         /// Seats that the caller has booked.
         booked: usize,
@@ -141,7 +141,7 @@ impl BoxOffice {
         let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
         match self.try_book(&attempted, shown, tally).await? {
             Some(booked) => Ok(booked),
-            None => Err(StoreError::Broken("a reservation changed that wasn't asked for".to_owned()).into()),
+            None => Err(StoreError::Broken("a reservation changed that the request doesn't name".to_owned()).into()),
         }
     }
 

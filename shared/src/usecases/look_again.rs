@@ -29,7 +29,7 @@ pub enum Looked {
 impl BoxOffice {
     /// Reads a theater's seats as [`BoxOffice::seats_of`] does, unless the caller's answer is still right.
     ///
-    /// Whether it is right is decided at the instant before the cache is asked. A whole read uses the instant after
+    /// The validity window is checked at the instant before the cache is asked. A whole read uses the instant after
     /// that.
     ///
     /// The layout is compared with the cached string in either case. If the theater was deleted, the answer is that it

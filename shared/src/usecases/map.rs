@@ -14,7 +14,7 @@ pub enum MapError {
     #[error("no such theater")]
     TheaterNotFound,
     /// The layout has another version.
-    #[error("no such version, it is {current}")]
+    #[error("no such version, the current one is {current}")]
     VersionNotFound {
         /// The version of the layout.
         current: u64,

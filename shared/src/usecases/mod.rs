@@ -168,9 +168,9 @@ impl BoxOffice {
         for theater in theaters {
             match self.layouts.get(theater, &Tally::default()).await {
                 Ok(Some(_)) => {}
-                Ok(None) => tracing::warn!(%theater, "WARM_THEATERS names a theater that isn't there"),
+                Ok(None) => tracing::warn!(%theater, "WARM_THEATERS names a theater that doesn't exist"),
                 Err(error) => {
-                    tracing::warn!(%theater, %error, "a layout can't be read yet; the first request tries again")
+                    tracing::warn!(%theater, %error, "a layout couldn't be read, the first request tries again")
                 }
             }
         }

@@ -53,7 +53,7 @@ pub enum ReservationError {
     #[error("no such reservation")]
     NotFound,
     /// All seats of the reservation have expired: these.
-    #[error("the reservation has run out")]
+    #[error("the reservation has expired")]
     Expired(Vec<SeatLabel>),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,16 +66,16 @@ pub enum ExtendError {
     #[error(transparent)]
     Reservation(#[from] ReservationError),
     /// These of the named seats aren't in the reservation.
-    #[error("named seats are missing")]
+    #[error("the reservation doesn't have these seats")]
     Missing(Vec<SeatLabel>),
     /// The reservation was extended before.
-    #[error("it was extended before")]
+    #[error("the reservation was extended before")]
     ExtendedBefore,
     /// The extension would not end later than the reservation does. Holds that end.
-    #[error("it would end no later")]
+    #[error("the extension would not end later than the reservation")]
     NoLonger(EpochSeconds),
     /// The caller may have `most` seats reserved at once, and by now has `reserved` others.
-    #[error("{reserved} seats are reserved of {most}")]
+    #[error("{reserved} of at most {most} seats are reserved")]
     LimitReached {
         /// Seats that are reserved.
         reserved: usize,

@@ -55,7 +55,7 @@ pub enum ReserveError {
     #[error("seats are taken")]
     SeatUnavailable(Vec<Conflict>),
     /// The caller or the reservation may have `most` seats reserved at once, and has `reserved`.
-    #[error("{reserved} seats are reserved of {most}")]
+    #[error("{reserved} of at most {most} seats are reserved")]
     LimitReached {
         /// Seats that are reserved.
         reserved: usize,
@@ -66,7 +66,7 @@ pub enum ReserveError {
     #[error("the reservation was released")]
     Released(Vec<SeatLabel>),
     /// These seats of the reservation have expired. They can't be reserved again under it.
-    #[error("the reservation has run out")]
+    #[error("the reservation has expired")]
     Expired(Vec<SeatLabel>),
     /// The id has the form that only the server makes, and no such reservation exists.
     #[error("no such reservation")]
@@ -105,7 +105,7 @@ impl BoxOffice {
                 Some(error) => Err(error.into()),
                 None => Err(ReserveError::SeatUnavailable(conflicts)),
             },
-            Attempt::ChosenBefore(_) => Err(StoreError::Broken("a choice where none was made".to_owned()).into()),
+            Attempt::ChosenBefore(_) => Err(StoreError::Broken("a choice for seats that are named".to_owned()).into()),
         }
     }
 

@@ -61,7 +61,7 @@ pub enum ReserveBestError {
     #[error("not enough seats together")]
     NotEnough(Shortage),
     /// The id was used with another seat preference.
-    #[error("the id stood for another wish")]
+    #[error("the id was used with another seat preference")]
     IdReused,
     /// An error of the reservation itself, as for named seats.
     #[error(transparent)]
@@ -210,7 +210,7 @@ impl BoxOffice {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
             Attempt::ChosenBefore(_) => {
-                Err(ReserveError::Store(StoreError::Broken("a choice where none was made".to_owned())).into())
+                Err(ReserveError::Store(StoreError::Broken("a choice for seats that are named".to_owned())).into())
             }
         }
     }

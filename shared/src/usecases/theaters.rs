@@ -59,16 +59,16 @@ pub enum PutError {
     #[error("the layout is too large to be stored")]
     TooLarge,
     /// The theater has a layout, of this version, and the request has no condition that allows to replace it.
-    #[error("there is a layout already, of version {0}")]
+    #[error("the theater has a layout, of version {0}")]
     ReplaceUnsaid(u64),
     /// The layout isn't the one that the caller expects. Holds its version, if there is one.
-    #[error("the theater's layout is another by now")]
+    #[error("the theater's layout has changed")]
     Unexpected(Option<u64>),
     /// Seats that would be withdrawn are reserved or booked: these.
-    #[error("somebody has these seats: {}", list(.0))]
+    #[error("these seats are reserved or booked: {}", list(.0))]
     InUse(Vec<Conflict>),
     /// The layout would withdraw too many seats at once.
-    #[error("{0} seats would be gone; at most {MOST_DROPPED} can be at once")]
+    #[error("{0} seats would be withdrawn, and one call may withdraw at most {MOST_DROPPED}")]
     DropsTooMany(usize),
     /// Another caller keeps changing the layout.
     #[error("somebody else is changing the theater's layout; try again")]
@@ -83,7 +83,7 @@ impl BoxOffice {
         self.store.layout(theater, tally).await
     }
 
-    /// Returns theaters in the order of their ids, starting behind `after`, and whether there are more.
+    /// Returns theaters in the order of their ids, starting after the id `after`, and whether there are more.
     pub async fn theaters(
         &self,
         after: Option<&TheaterId>,
@@ -231,7 +231,7 @@ impl BoxOffice {
             return Ok(());
         }
         self.store.take_back(theater, &removal.marks, tally).await;
-        Err(StoreError::Undecided(format!("marking seats took {took} s")).into())
+        Err(StoreError::Undecided(format!("withdrawing seats took {took} s")).into())
     }
 
     /// Undoes the withdrawal if the layout certainly hasn't changed. If the outcome is unknown, the tombstones stay
@@ -253,7 +253,7 @@ impl BoxOffice {
     async fn restore(&self, old: Option<&Layout>, new: &Layout, tally: &Tally) {
         let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.position(seat.as_str()).is_none()));
         if added && let Err(error) = self.store.restore_seats(new, tally).await {
-            tracing::warn!(%error, theater = %new.theater, "seats that are back stay marked as removed until that runs out");
+            tracing::warn!(%error, theater = %new.theater, "restored seats stay withdrawn until their tombstones expire");
         }
     }
 }
@@ -280,8 +280,8 @@ fn expect(expected: &Expected, there: Option<u64>) -> Result<(), PutError> {
 /// Rejects a request for the layout that is already there, unless an earlier request of the same caller may have put
 /// it.
 ///
-/// Such a request named an earlier version (RFC 9110, 13.1.1), or had no condition. `there` is the version of the
-/// layout.
+/// Such a request named this version or an earlier one (RFC 9110, 13.1.1), or no version at all. `there` is the
+/// layout's version.
 fn expect_repeat(expected: &Expected, there: u64) -> Result<(), PutError> {
     match expected {
         Expected::Nothing => Err(PutError::Unexpected(Some(there))),

@@ -14,7 +14,7 @@ use crate::rules::plan::{Place, Plan, Point, Row};
 use crate::rules::time::{EpochMillis, EpochSeconds};
 use crate::usecases::{Slots, Source};
 
-/// The body as the documentation describes it, for a serialiser to write.
+/// The body as the documentation describes it, to be written by a serializer.
 #[derive(Serialize)]
 struct SeatsBody<'a> {
     theater_id: &'a str,
@@ -34,7 +34,7 @@ fn slot() -> impl Strategy<Value = Slot> {
     state.prop_map(|state| Slot { changed_at: EpochMillis(1), state })
 }
 
-/// Seats of two sections, and what is known of each.
+/// Generates the seats of two sections, with their slots.
 fn hall() -> impl Strategy<Value = Vec<(String, bool, Slot)>> {
     prop::collection::hash_map("[A-Za-z0-9_-]{1,36}", (any::<bool>(), slot()), 1..60)
         .prop_map(|hall| hall.into_iter().map(|(label, (left, slot))| (label, left, slot)).collect())
