@@ -92,7 +92,7 @@ impl Cache {
     /// Completes a fill with the slots that were read from DynamoDB after [`Cache::begin`]. Returns `true` if the cache
     /// took them.
     ///
-    /// The cache rejects them if the key has gone, or another request has begun since. In both cases a write may have
+    /// The cache rejects them if the key has gone, or another request has started since. In both cases a write may have
     /// been missed.
     pub async fn end(
         &self,

@@ -164,7 +164,7 @@ fn judge(error: &RedisError) -> (bool, bool) {
             ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown),
             _,
         ) => (true, false),
-        // The server no longer knows this connection's user. The command itself wasn't judged, and a new connection
+        // The server no longer knows this connection's user. The command itself wasn't checked, and a new connection
         // signs in.
         (_, Some("NOAUTH" | "WRONGPASS")) => (false, false),
         (ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType, _) => (true, true),

@@ -72,7 +72,7 @@ impl BoxOffice {
     /// Reserves the best available seats for a seat preference.
     ///
     /// Reads availability, usually from the cache, then makes one write to DynamoDB and merges it into the cache. If
-    /// another caller has taken a seat in the meantime, chooses again.
+    /// another caller has taken a seat in the meantime, chooses other seats.
     ///
     /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
     /// in the same transaction as the seats. So a repeat finds those seats and never others.
