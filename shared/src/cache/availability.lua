@@ -83,9 +83,9 @@ local function later(a, b)
   return ea > eb
 end
 
--- Returns whether two slots of a seat may have the other order than their stamps. That is so if the larger stamp
--- belongs to a reservation that may have expired when the smaller one was written, given that clocks differ by up to
--- SKEW. Reservations longer than SKEW are never in doubt.
+-- Returns whether two slots of a seat may have the other order than their stamps. The larger stamp then belongs to a
+-- reservation that may have expired when the smaller one was written, because clocks differ by up to SKEW. Reservations
+-- longer than SKEW are never in doubt.
 local function doubtful(a, b)
   if later(b, a) then a, b = b, a end
   local sa, state, ends = struct.unpack('>I6BI4', a)

@@ -7,7 +7,7 @@
 //! - *merge* the slots that a write changed,
 //! - *begin* and *end* a fill after a miss,
 //! - *peek* at the slots of a few seats,
-//! - *look* whether a theater has changed.
+//! - *look* at the revision, to see whether a theater has changed.
 //!
 //! The rate limits of callers are kept beside it. They are checked together with a call that a request makes anyway
 //! ([`Cache::draw`]).

@@ -54,7 +54,7 @@ impl Signer {
 /// 15 minutes.
 ///
 /// The client would also sign in again on the open connection with each further token of the stream. There is none,
-/// because a frozen instance can't send it in time. Instead `current` replaces the connection.
+/// because a frozen instance can't send it in time. Instead the connection is replaced.
 ///
 /// The client subscribes twice, so each connection signs in twice, one after the other. The second time has no use and
 /// does no harm, because nothing waits for its answer.

@@ -136,7 +136,7 @@ fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Si
     let mut builder = ClusterClient::builder([url])
         // One retry is needed to follow a slot that moved to another node. The client also uses it to resend the same
         // bytes after a connection broke. The theaters' script recognizes them, and a rate limit counts them twice. All
-        // other retries are made by the Redis client in `link`.
+        // other retries are made by our Redis client.
         .retries(1)
         .connection_timeout(CONNECT_PATIENCE)
         .response_timeout(CONNECT_PATIENCE);

@@ -213,7 +213,8 @@ impl BoxOffice {
     /// Makes one attempt, and merges what it learned into the cache. Returns `None` if the request books a whole
     /// reservation and the reservation has changed.
     ///
-    /// `shown` is `true` if the cache had shown the seats as available, and `false` if the cache wasn't asked.
+    /// `shown` is `true` if the cache had shown the seats as available, and `false` if it wasn't asked or had no
+    /// answer.
     async fn try_book(
         &self,
         attempted: &Attempted<'_>,

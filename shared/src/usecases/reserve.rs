@@ -139,7 +139,8 @@ impl BoxOffice {
 
     /// Makes one attempt, and merges what it learned into the cache.
     ///
-    /// `shown` is `true` if the cache had shown the seats as available, and `false` if the cache wasn't asked.
+    /// `shown` is `true` if the cache had shown the seats as available, and `false` if it wasn't asked or had no
+    /// answer.
     pub(super) async fn try_reserve(
         &self,
         layout: &Arc<Layout>,
