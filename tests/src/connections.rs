@@ -1,43 +1,43 @@
-//! What a proxy does to the connections that are open.
+//! Faults that a proxy applies to its open connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 
-/// A proxy's connections, numbered as they come.
+/// The connections of a proxy, numbered in the order in which they are accepted.
 #[derive(Clone, Default)]
 pub(crate) struct Connections(Arc<State>);
 
 #[derive(Default)]
 struct State {
     accepted: AtomicUsize,
-    /// Connections of a lower number than this are dead: open, and silent.
+    /// The lowest number of a live connection. Connections below it stay open and silent.
     alive_from: AtomicUsize,
-    /// Connections of a lower number than this are cut.
+    /// The lowest number of a connection that isn't cut.
     whole_from: watch::Sender<usize>,
 }
 
-/// One of them.
+/// One connection of a proxy.
 pub(crate) struct Connection(usize, Connections);
 
 impl Connections {
-    /// The one that was just accepted.
+    /// Registers a connection that was just accepted.
     pub(crate) fn accept(&self) -> Connection {
         Connection(self.0.accepted.fetch_add(1, Ordering::SeqCst), self.clone())
     }
 
-    /// How many were accepted so far.
+    /// Returns the number of accepted connections.
     pub(crate) fn accepted(&self) -> usize {
         self.0.accepted.load(Ordering::SeqCst)
     }
 
-    /// Lets those that there are die as a frozen instance's do: they stay open, and nothing arrives any more.
+    /// Freezes all current connections, as if their instance were frozen. They stay open, and nothing arrives on them.
     pub(crate) fn let_die(&self) {
         self.0.alive_from.store(self.accepted(), Ordering::SeqCst);
     }
 
-    /// Cuts those that there are.
+    /// Cuts all current connections.
     pub(crate) fn cut(&self) {
         self.0.whole_from.send_replace(self.accepted());
     }
@@ -48,9 +48,9 @@ impl Connection {
         self.0 < self.1.0.alive_from.load(Ordering::SeqCst)
     }
 
-    /// Waits until it is to be cut.
+    /// Waits until this connection has to be cut.
     pub(crate) async fn cut(&self) {
-        // Can't fail: the sender is kept by what `self` holds.
+        // Can't fail: `self` keeps the sender alive.
         let _ = self.1.0.whole_from.subscribe().wait_for(|whole_from| self.0 < *whole_from).await;
     }
 }

@@ -1,10 +1,10 @@
-//! Holds answers against docs/openapi.yaml, so that no answer is undocumented.
+//! Checks answers against docs/openapi.yaml, so that no answer is undocumented.
 //!
-//! The document leaves answers open: clients ignore members and values that they don't know. This module closes them. It refuses
-//! members that a schema doesn't list, values that `x-extensible-enum` doesn't list, and codes that the description of a status
-//! doesn't name.
+//! The document leaves answers open, because clients ignore members and values that they don't know. This module closes
+//! them. It rejects members that a schema doesn't list, values that `x-extensible-enum` doesn't list, and codes that
+//! the description of a status doesn't name.
 //!
-//! Every answer of the API tests goes through [`check`]. Answers that API Gateway makes itself never come here.
+//! Every answer of the API tests goes through [`check`]. Answers of API Gateway itself don't.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::event::Reply;
 
-/// Headers that the document lists. It describes `content-type` by its media types, and leaves out `content-length`.
+/// Headers that the document lists. It describes `content-type` by its media types, and omits `content-length`.
 const HEADERS: [&str; 14] = [
     "accept",
     "accept-encoding",
@@ -32,20 +32,20 @@ const HEADERS: [&str; 14] = [
     "www-authenticate",
 ];
 
-/// docs/openapi.yaml.
+/// The parsed docs/openapi.yaml.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let path = boxoffice_local::checkout::root().unwrap().join("docs/openapi.yaml");
     serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).expect("YAML")
 });
 
-/// The document's components with every answer closed.
+/// The document's components with every schema closed.
 static CLOSED: LazyLock<Value> = LazyLock::new(|| {
     let mut components = DOCUMENT["components"].clone();
     close(&mut components);
     components
 });
 
-/// Panics unless the document has this answer to a call of this route.
+/// Panics unless the document describes this answer of the route.
 pub fn check(route: &str, reply: &Reply) {
     if let Err(why) = judge(route, reply) {
         panic!(
@@ -55,7 +55,7 @@ pub fn check(route: &str, reply: &Reply) {
     }
 }
 
-/// Returns what the document doesn't have of an answer. HEAD is answered as GET, without a body.
+/// Checks an answer, and returns the undocumented part as the error. `HEAD` is checked as `GET` without a body.
 pub fn judge(route: &str, reply: &Reply) -> Result<(), String> {
     let (method, path) = route.split_once(' ').ok_or("no route")?;
     let documented = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
@@ -97,8 +97,8 @@ fn headers(response: &'static Value, reply: &Reply) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns true for headers that functions always send, and that API Gateway's own answers of this status lack. The document can't
-/// require them.
+/// Returns `true` for headers that functions always send and API Gateway's own answers with this status lack. The
+/// document can't require them.
 fn expected_of_functions(header: &str, status: u16) -> bool {
     header == "cache-control" || (header == "retry-after" && matches!(status, 429 | 503))
 }
@@ -117,7 +117,7 @@ fn body(response: &'static Value, reply: &Reply) -> Result<(), String> {
     if views.into_iter().any(|view| valid(view, &reply.body).is_ok()) { Ok(()) } else { Err(why) }
 }
 
-/// Refuses a code that the description of the response doesn't name.
+/// Rejects a code that the description of the response doesn't name.
 fn code_of_status(response: &Value, code: &str) -> Result<(), String> {
     let description = response["description"].as_str().unwrap_or_default();
     if description.contains(&format!("`{code}`")) { Ok(()) } else { Err(format!("code {code}")) }
@@ -127,7 +127,7 @@ fn code_of_status(response: &Value, code: &str) -> Result<(), String> {
 pub fn valid(schema: &Value, value: &Value) -> Result<(), String> {
     static VALIDATORS: LazyLock<Mutex<HashMap<String, &'static Validator>>> = LazyLock::new(Mutex::default);
     let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
-    // Each schema is compiled once, and kept until the process ends.
+    // Each schema is compiled once and kept until the process ends.
     let validator = *validators.entry(schema.to_string()).or_insert_with(|| {
         let mut schema = schema.clone();
         close(&mut schema);
@@ -140,7 +140,7 @@ pub fn valid(schema: &Value, value: &Value) -> Result<(), String> {
     if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
 }
 
-/// Closes every schema below a value: no other members, no other values.
+/// Closes every schema below a value against further members and values.
 fn close(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(close),
@@ -157,7 +157,7 @@ fn close(value: &mut Value) {
     }
 }
 
-/// Returns what a reference leads to, or the value itself if it isn't a reference.
+/// Returns the target of a reference, or the value itself if it isn't a reference.
 pub fn resolve(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
         Some(pointer) => DOCUMENT.pointer(pointer).unwrap_or(&Value::Null),

@@ -1,17 +1,16 @@
-//! The corpus: small files that once were hard to digest, or show what could be. Every run replays all of them.
+//! The corpus: small inputs that once caused a bug, or that show what could cause one. Every run replays all of them.
 
 use std::path::PathBuf;
 
 /// A file of the corpus.
 #[derive(Clone, Debug)]
 pub struct Seed {
-    /// Its name says what is odd about it.
+    /// The file name, which says what is unusual about the content.
     pub name: String,
-    /// What is in it.
     pub bytes: Vec<u8>,
 }
 
-/// Events: those of `events/`, which are good ones, and those of `tests/corpus/events`.
+/// Returns all events: the valid ones of `events/` and the hostile ones of `tests/corpus/events`.
 pub fn events() -> Vec<Seed> {
     let mut seeds = folder("events");
     seeds.retain(|seed| seed.name.ends_with(".json"));
@@ -19,12 +18,12 @@ pub fn events() -> Vec<Seed> {
     seeds
 }
 
-/// Strings for the cache, written as hexadecimal digits; blanks and what follows a `#` don't count.
+/// Returns packed strings for the cache. The files hold hexadecimal digits. White space and text after `#` are ignored.
 pub fn packed() -> Vec<Seed> {
     folder("tests/corpus/packed").into_iter().map(|seed| Seed { bytes: from_hex(&seed), ..seed }).collect()
 }
 
-/// Items of the table, in DynamoDB's JSON.
+/// Returns table items in DynamoDB's JSON.
 pub fn items() -> Vec<Seed> {
     folder("tests/corpus/items")
 }
@@ -36,7 +35,7 @@ fn folder(path: &str) -> Vec<Seed> {
         .map(|file| {
             let file = file.expect("a file");
             let name = file.file_name().into_string().expect("a plain name");
-            Seed { name, bytes: std::fs::read(file.path()).expect("a file that can be read") }
+            Seed { name, bytes: std::fs::read(file.path()).expect("a readable file") }
         })
         .collect();
     seeds.sort_by(|a, b| a.name.cmp(&b.name));
@@ -47,7 +46,7 @@ fn from_hex(seed: &Seed) -> Vec<u8> {
     let text = std::str::from_utf8(&seed.bytes).expect("text");
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     let digits: String = lines.flat_map(str::chars).filter(|digit| !digit.is_whitespace()).collect();
-    assert!(digits.len().is_multiple_of(2), "{}: half a byte", seed.name);
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_else(|_| panic!("{}: {at}", seed.name));
+    assert!(digits.len().is_multiple_of(2), "{}: an odd number of digits", seed.name);
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_else(|_| panic!("{}: bad digit at {at}", seed.name));
     (0..digits.len()).step_by(2).map(byte).collect()
 }

@@ -1,5 +1,5 @@
-//! Events as bytes, taken the whole way that a function takes them: parsed, made harmless, handled, and answered as the
-//! runtime tells Lambda.
+//! Delivery of raw event bytes to a function. The event is parsed, sanitized and handled, and the answer is serialized
+//! as for Lambda.
 
 use std::sync::OnceLock;
 
@@ -13,22 +13,21 @@ use lambda_http::{Context, LambdaEvent, Request, service_fn};
 use crate::Reply;
 use crate::event::serve;
 
-/// The request made of an event, and its answer.
+/// The request made from an event, and its answer.
 #[derive(Debug)]
 pub struct Delivery {
-    /// The method of the request that was made of it.
+    /// The method of the request.
     pub method: Method,
-    /// The answer.
     pub reply: Reply,
 }
 
-/// The API's routes.
+/// Returns the API's routes.
 pub fn routes() -> Vec<&'static str> {
     ROUTES.iter().map(|route| route.key).collect()
 }
 
-/// Hands an event to the function of a route. Returns nothing for bytes that are no event of API Gateway's: those the
-/// runtime refuses before any code of ours.
+/// Sends an event to the function of a route. Returns `None` if the bytes aren't an API Gateway event, because the
+/// runtime rejects such bytes before any of our code runs.
 pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> Option<Delivery> {
     let payload = serde_json::from_slice(event).ok()?;
     let mut context = Context::default();

@@ -1,4 +1,4 @@
-//! A proxy before DynamoDB: knows its calls by name, counts them with their capacity, and answers in its place.
+//! A proxy in front of DynamoDB. It records calls with their names and capacity, and can answer them itself.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,18 +22,18 @@ use fault::{Answer, Cut, in_its_place};
 
 mod fault;
 
-/// A call that came through.
+/// A call that reached the proxy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
-    /// Its name: `UpdateItem`.
+    /// The operation's name, such as `UpdateItem`.
     pub operation: String,
-    /// The capacity units that the engine said it consumed.
+    /// The capacity units that the engine reported.
     pub capacity: f64,
-    /// The request.
     pub request: Value,
-    /// The fault that it met.
+    /// The fault that was applied to the call.
     pub fault: Option<Fault>,
-    /// Whether the engine carried it out; `None` when that isn't known: it was given up on its way, or still is on it.
+    /// True if the engine carried out the call. `None` while the call is on its way, or if the connection was lost
+    /// before an answer.
     pub carried_out: Option<bool>,
     serial: u64,
 }
@@ -48,9 +48,9 @@ struct State {
     forgetful: bool,
 }
 
-/// A running proxy; ends with the test's runtime.
+/// A running proxy. It ends with the test's runtime.
 pub struct DynamoDbProxy {
-    /// Where it listens.
+    /// The URL that the proxy listens on.
     pub endpoint: String,
     proxy: Arc<Proxy>,
 }
@@ -65,12 +65,12 @@ struct Proxy {
 }
 
 impl DynamoDbProxy {
-    /// Starts one before an engine.
+    /// Starts a proxy in front of an engine.
     pub async fn before(upstream: &str) -> Self {
         Self::behind(Gate::default(), upstream).await
     }
 
-    /// Starts one whose calls pass a gate.
+    /// Starts a proxy whose calls pass a gate.
     pub async fn behind(gate: Gate, upstream: &str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -82,74 +82,75 @@ impl DynamoDbProxy {
         Self { endpoint, proxy }
     }
 
-    /// The next call of this name meets a fault; several queue up.
+    /// Queues a fault for the next call of this operation.
     pub fn next(&self, operation: &str, fault: Fault) {
         self.proxy.state().faults.push_back((operation.to_owned(), fault));
     }
 
-    /// What [`DynamoDbProxy::next`] queued up is forgotten.
+    /// Removes all queued faults.
     pub fn next_none(&self) {
         self.proxy.state().faults.clear();
     }
 
-    /// From now on every call meets a fault, or with `None` no longer.
+    /// Applies a fault to every call from now on, or stops doing so with `None`.
     pub fn always(&self, fault: Option<Fault>) {
         self.proxy.state().always = fault;
     }
 
-    /// From now on every call of this name waits, seen but not carried out, until the barrier is lifted.
+    /// Holds every later call of this operation until the barrier is dropped. A held call is recorded, but not carried
+    /// out.
     pub fn hold(&self, operation: &str) -> Barrier {
         let closed = Arc::new(Semaphore::new(0));
         self.proxy.state().barriers.push((operation.to_owned(), closed.clone()));
         Barrier(closed)
     }
 
-    /// How many calls of this name have come since [`DynamoDbProxy::take`].
+    /// Returns the number of recorded calls of this operation.
     pub fn count(&self, operation: &str) -> usize {
         self.proxy.state().seen.iter().filter(|call| call.operation == operation).count()
     }
 
-    /// From now on no transaction is known by its token: as when DynamoDB has forgotten it, after ten minutes.
+    /// Removes the token from every later transaction. DynamoDB forgets tokens in the same way after ten minutes.
     pub fn forget_tokens(&self) {
         self.proxy.state().forgetful = true;
     }
 
-    /// Lets the connections that there are die as those of a frozen instance do: they stay open, and no call on them is
-    /// carried out or answered. New ones work.
+    /// Freezes all current connections, as if their instance were frozen. They stay open, and no call on them is
+    /// carried out or answered. New connections work.
     pub fn let_connections_die(&self) {
         self.proxy.connections.let_die();
     }
 
-    /// Resets the connections that there are. New ones work.
+    /// Resets all current connections. New connections work.
     pub fn reset_connections(&self) {
         self.proxy.connections.cut();
     }
 
-    /// The calls since the last time this was asked.
+    /// Removes and returns the recorded calls.
     pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut self.proxy.state().seen)
     }
 
-    /// No more faults: neither those still to come, nor those of every call.
+    /// Removes the queued faults and the fault of every call.
     pub fn calm(&self) {
         let mut state = self.proxy.state();
         state.faults.clear();
         state.always = None;
     }
 
-    /// Waits until no call is on its way to the engine any more.
+    /// Waits until no call is on its way to the engine.
     pub async fn quiet(&self) {
-        // Can't fail: the sender is ours.
+        // Can't fail: `self` keeps the sender alive.
         let _ = self.proxy.under_way.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
-    /// How many faults are still to come.
+    /// Returns the number of queued faults.
     pub fn faults_left(&self) -> usize {
         self.proxy.state().faults.len()
     }
 }
 
-/// What calls wait at. Opened for good, at the latest when it is dropped.
+/// A barrier that holds calls. Dropping it lets all of them continue.
 pub struct Barrier(Arc<Semaphore>);
 
 impl Drop for Barrier {
@@ -160,7 +161,7 @@ impl Drop for Barrier {
 
 async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
     while let Ok((stream, _)) = listener.accept().await {
-        // A connection that is cut is reset, as by a host that doesn't know it any more.
+        // A cut connection is reset, as by a host that no longer knows it.
         let _ = stream.set_zero_linger();
         let proxy = proxy.clone();
         tokio::spawn(async move {
@@ -168,7 +169,7 @@ async fn serve(listener: TcpListener, proxy: Arc<Proxy>) {
             let service = service_fn(|request| proxy.pass(request, &connection));
             let server = hyper::server::conn::http1::Builder::new();
             tokio::select! {
-                // A cut connection is an error here, and meant.
+                // A cut connection is an error here. It is intended.
                 _ = server.serve_connection(TokioIo::new(stream), service) => {}
                 () = connection.cut() => {}
             }
@@ -195,7 +196,7 @@ impl Proxy {
         if let Some(answer) = in_its_place(fault.as_ref(), &body).await {
             return answer;
         }
-        // In a task of its own: a call that is on its way arrives, though its caller be gone.
+        // Runs in a task of its own, so that the call reaches the engine even if the caller disconnects.
         self.under_way.send_modify(|calls| *calls += 1);
         let proxy = self.clone();
         let carried_out = tokio::spawn(async move {
@@ -213,7 +214,7 @@ impl Proxy {
         Ok(answer)
     }
 
-    /// Notes a call down, under a number of its own: it may be taken from the list before it is answered.
+    /// Records a call under its own number. The number finds the call even after [`DynamoDbProxy::take`].
     fn note(&self, operation: &str, body: &[u8]) -> u64 {
         let request = serde_json::from_slice(body).unwrap_or_default();
         let mut state = self.state();
@@ -224,7 +225,7 @@ impl Proxy {
         serial
     }
 
-    /// Adds to what was noted of a call, unless it was taken away by one who has stopped waiting for it.
+    /// Updates a recorded call, if it is still recorded.
     fn add(&self, serial: u64, change: impl FnMut(&mut Seen)) {
         self.state().seen.iter_mut().find(|seen| seen.serial == serial).into_iter().for_each(change);
     }
@@ -233,7 +234,7 @@ impl Proxy {
         let barrier =
             self.state().barriers.iter().find(|(name, _)| name == operation).map(|(_, barrier)| barrier.clone());
         if let Some(barrier) = barrier {
-            // It never has a permit: what is waited for is that it closes.
+            // The semaphore never has a permit. The call waits until it is closed.
             let _ = barrier.acquire().await;
         }
     }
@@ -252,7 +253,7 @@ impl Proxy {
         fault
     }
 
-    /// Has the engine carry it out.
+    /// Forwards a call to the engine.
     async fn forward(&self, mut head: Parts, body: Bytes, serial: u64) -> Result<Answer, Cut> {
         let at_the_gate = self.gate.enter().await.ok_or(Cut)?;
         let body = if self.state().forgetful { without_token(&body) } else { body };

@@ -1,4 +1,4 @@
-//! The engines, started once per test process. They end with it.
+//! The engines, started once per test process. They end with the process.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock};
@@ -8,16 +8,16 @@ use boxoffice_local::LocalStack;
 use boxoffice_local::checkout;
 use boxoffice_local::child::{Program, Supervised};
 
-/// The folder of Amazon's DynamoDB Local: where it is set, the store tests also run there, and have to.
+/// The environment variable for the folder of Amazon's DynamoDB Local. If it is set, the store tests also run there.
 const DYNAMODB_LOCAL: &str = "BOXOFFICE_DYNAMODB_LOCAL";
 
-/// The embedded DynamoDB and the Valkey that all tests share, each test with its own table and keys.
+/// Returns the embedded DynamoDB and the Valkey that all tests share. Each test has its own table and keys.
 pub fn shared() -> &'static LocalStack {
     static SHARED: OnceLock<LocalStack> = OnceLock::new();
     SHARED.get_or_init(|| LocalStack::start().expect("the engines start; `make setup` installs them"))
 }
 
-/// Every engine that has to keep the store's promises: the embedded one, and Amazon's own where it is there.
+/// Returns every engine that has to keep the store's promises: the embedded one, and Amazon's own if it is configured.
 pub fn every_dynamodb() -> Vec<(&'static str, String)> {
     let mut engines = vec![("embedded", shared().endpoint().to_owned())];
     if let Some(folder) = std::env::var_os(DYNAMODB_LOCAL) {
@@ -30,7 +30,7 @@ fn dynamodb_local(folder: PathBuf) -> String {
     static RUNNING: OnceLock<(String, Mutex<Supervised>)> = OnceLock::new();
     let (endpoint, _) = RUNNING.get_or_init(|| {
         let jar = folder.join("DynamoDBLocal.jar");
-        assert!(jar.is_file(), "{DYNAMODB_LOCAL} is set, but {} isn't there", jar.display());
+        assert!(jar.is_file(), "{DYNAMODB_LOCAL} is set, but {} doesn't exist", jar.display());
         let port = boxoffice_local::ports::free_port().expect("a free port");
         let log = checkout::root().expect("the checkout").join("target/tmp/dynamodb-local.log");
         boxoffice_local::child::new_log(&log).expect("a log");

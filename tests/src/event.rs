@@ -1,4 +1,4 @@
-//! Calls as API Gateway delivers them (HTTP API, payload 2.0), and what comes back.
+//! API calls as events of API Gateway (HTTP API, payload 2.0), and their replies.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -33,24 +33,24 @@ pub struct Call {
 }
 
 impl Call {
-    /// Look at a theater's seats.
+    /// Reads a theater's seats.
     pub fn get_seats(theater: &str) -> Self {
         Self::new(Operation::GetSeats, theater, None)
     }
 
-    /// Look at a theater's map.
+    /// Reads a theater's seat map.
     pub fn map(theater: &str) -> Self {
         Self::new(Operation::GetMap, theater, None)
     }
 
-    /// Look an error's code up.
+    /// Reads the page of an error code.
     pub fn error_page(code: &str) -> Self {
         let mut call = Self::new(Operation::GetError, "", None);
         call.parameters = BTreeMap::from([("code", code.to_owned())]);
         call
     }
 
-    /// A call of a route with parameters that are right, and the smallest body that is.
+    /// Calls a route with valid parameters and the smallest valid body.
     pub fn of(operation: Operation) -> Self {
         let id = "0188c0de-0000-7000-8000-00000000b001";
         let route = Route::of(operation);
@@ -75,66 +75,64 @@ impl Call {
         if matches!(operation, Operation::PutTheater | Operation::DeleteTheater) { call.administrator() } else { call }
     }
 
-    /// The same call by `HEAD`.
+    /// Sends the same call with the method `HEAD`.
     #[must_use]
     pub fn head(mut self) -> Self {
         self.head = true;
         self
     }
 
-    /// Reserve.
     pub fn reserve(theater: &str, body: &Value) -> Self {
         Self::new(Operation::Reserve, theater, Some(body.to_string().into()))
     }
 
-    /// Book.
     pub fn book(theater: &str, body: &Value) -> Self {
         Self::new(Operation::Book, theater, Some(body.to_string().into()))
     }
 
-    /// Look a reservation up.
+    /// Reads a reservation.
     pub fn reservation(theater: &str, id: &str) -> Self {
         Self::new(Operation::GetReservation, theater, None).parameter("reservationId", id)
     }
 
-    /// Give a reservation's seats back.
+    /// Releases a reservation.
     pub fn release(theater: &str, id: &str) -> Self {
         Self::new(Operation::Release, theater, None).parameter("reservationId", id)
     }
 
-    /// Let a reservation end later.
+    /// Extends a reservation.
     pub fn extend(theater: &str, id: &str, body: &Value) -> Self {
         Self::new(Operation::Extend, theater, Some(body.to_string().into())).parameter("reservationId", id)
     }
 
-    /// Look a booking up.
+    /// Reads a booking.
     pub fn booking(theater: &str, id: &str) -> Self {
         Self::new(Operation::GetBooking, theater, None).parameter("bookingId", id)
     }
 
-    /// Cancel a booking.
+    /// Cancels a booking.
     pub fn cancel(theater: &str, id: &str) -> Self {
         Self::new(Operation::Cancel, theater, None).parameter("bookingId", id)
     }
 
-    /// List theaters.
+    /// Lists theaters.
     pub fn theaters() -> Self {
         let mut call = Self::new(Operation::ListTheaters, "", None);
         call.parameters.clear();
         call
     }
 
-    /// Show a theater's layout.
+    /// Reads a theater's layout.
     pub fn theater(theater: &str) -> Self {
         Self::new(Operation::GetTheater, theater, None)
     }
 
-    /// Put a theater's layout, as an administrator.
+    /// Puts a theater's layout, as an administrator.
     pub fn put_theater(theater: &str, document: &Value) -> Self {
         Self::new(Operation::PutTheater, theater, Some(document.to_string().into())).administrator()
     }
 
-    /// Remove a theater, as an administrator.
+    /// Deletes a theater, as an administrator.
     pub fn delete_theater(theater: &str) -> Self {
         Self::new(Operation::DeleteTheater, theater, None).administrator()
     }
@@ -161,7 +159,7 @@ impl Call {
         self
     }
 
-    /// Leaves a header out.
+    /// Removes a header.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(name);
@@ -175,42 +173,42 @@ impl Call {
         self
     }
 
-    /// Replaces the body by any bytes. What isn't text goes as base64, as API Gateway sends it.
+    /// Sets any bytes as the body. Bytes that aren't UTF-8 are sent as base64, as API Gateway does.
     #[must_use]
     pub fn raw_body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
     }
 
-    /// Signed in, as the API's authorizer vouches.
+    /// Signs the caller in as this subject, as the API's authorizer does.
     #[must_use]
     pub fn signed_in(mut self, subject: &str) -> Self {
         self.subject = Some(subject.to_owned());
         self
     }
 
-    /// Signed in as somebody who may change theaters.
+    /// Signs the caller in as an administrator, who may change theaters.
     #[must_use]
     pub fn administrator(mut self) -> Self {
         self.scopes = vec!["openid", ADMIN_SCOPE];
         self.signed_in("administrator")
     }
 
-    /// With a token of these scopes.
+    /// Gives the caller's token these scopes.
     #[must_use]
     pub fn scopes(mut self, scopes: &[&'static str]) -> Self {
         self.scopes = scopes.to_vec();
         self
     }
 
-    /// Without any token.
+    /// Removes the caller's token.
     #[must_use]
     pub fn signed_out(mut self) -> Self {
         self.subject = None;
         self
     }
 
-    /// The event that API Gateway would send.
+    /// Returns the event that API Gateway would send.
     pub fn event(&self) -> Value {
         let (method, template) = self.route.split_once(' ').unwrap();
         let method = if self.head { "HEAD" } else { method };
@@ -259,12 +257,12 @@ impl Call {
         event
     }
 
-    /// The function that API Gateway would send it to.
+    /// Returns the name of the function that serves the call.
     pub fn function(&self) -> &'static str {
         function_of(self.route)
     }
 
-    /// Sends the call through a box office's real handler.
+    /// Sends the call through the real handler of a box office.
     pub async fn send(&self, office: &BoxOffice) -> Reply {
         let event = self.event();
         send_event(office, event["routeKey"].as_str().unwrap(), &event.to_string()).await
@@ -277,13 +275,13 @@ fn function_of(route: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("no route {route}")).function
 }
 
-/// Sends a batch of the table's stream through the handler of sync-cache: its answer.
+/// Sends a batch of the table's stream through the handler of sync-cache, and returns its answer.
 pub async fn send_batch(office: &BoxOffice, event: Value) -> Value {
     let outcome = stream::handle(office, LambdaEvent::new(event, Context::default())).await.expect("a batch");
     serde_json::to_value(outcome).unwrap()
 }
 
-/// Sends an event, as text, through the handler of a route.
+/// Sends the text of an event through the handler of a route.
 pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
     let payload = serde_json::from_str(event).expect("an event");
     let mut context = Context::default();
@@ -295,7 +293,7 @@ pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
     reply
 }
 
-/// Has a request served by the function of a route.
+/// Serves a request by the function of a route.
 pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) -> Result<Answer, Infallible> {
     match function_of(route) {
         "get-seats" => get_seats::serve(office, request).await,
@@ -308,7 +306,7 @@ pub(crate) async fn serve(office: &BoxOffice, route: &str, request: &Request) ->
     }
 }
 
-/// The text of an answer, as a client reads it that understands gzip.
+/// Returns the text of an answer, as read by a client that supports gzip.
 fn text_of(answer: &Value) -> String {
     let body = answer["body"].as_str().unwrap_or_default();
     if answer["isBase64Encoded"] != true {
@@ -320,21 +318,20 @@ fn text_of(answer: &Value) -> String {
     text
 }
 
-/// What comes back.
+/// The reply to a call.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// The status code.
     pub status: u16,
-    /// The headers, by lower-case name.
+    /// The headers, with names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body as JSON; null when there is none.
+    /// The body as JSON. Null if it is empty.
     pub body: Value,
-    /// The body as it came.
+    /// The body as text.
     pub text: String,
 }
 
 impl From<Answer> for Reply {
-    /// By what the runtime tells Lambda.
+    /// Converts the answer in the same way as the runtime does for Lambda.
     fn from(answer: Answer) -> Self {
         let told = serde_json::to_string(&Told::from(answer)).expect("an answer");
         Self::of_function(&serde_json::from_str(&told).expect("JSON"))
@@ -342,7 +339,7 @@ impl From<Answer> for Reply {
 }
 
 impl Reply {
-    /// What a function's answer becomes over HTTP.
+    /// Converts a function's answer to an HTTP reply.
     pub fn of_function(answer: &Value) -> Self {
         let mut headers: BTreeMap<String, String> =
             serde_json::from_value(answer["headers"].clone()).unwrap_or_default();
@@ -360,22 +357,22 @@ impl Reply {
         Self { status, headers, body, text }
     }
 
-    /// A header, or nothing.
+    /// Returns a header, or an empty string.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// The `code` of a problem, or nothing.
+    /// Returns the `code` of a problem, or an empty string.
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// A string field of the body.
+    /// Returns a string field of the body.
     pub fn text(&self, field: &str) -> &str {
         self.body[field].as_str().unwrap_or_else(|| panic!("no {field} in {}", self.text))
     }
 
-    /// The labels in `seats`.
+    /// Returns the labels in `seats`.
     pub fn seats(&self) -> Vec<&str> {
         let seats = self.body["seats"].as_array().unwrap_or_else(|| panic!("no seats in {}", self.text));
         seats.iter().map(|seat| seat.as_str().or(seat["seat"].as_str()).unwrap()).collect()

@@ -1,21 +1,18 @@
-//! The three functions' own binaries, run as Lambda runs them.
+//! The binaries of `get-seats`, `reserve` and `book`, run in the same way as Lambda runs them.
 
 use boxoffice_local::lambda::{Function, Lambda, Outcome};
 
 use crate::event::{Call, Reply};
 
-/// An instance of each.
+/// One running instance of each function.
 pub struct Functions {
-    /// Looks.
     pub get_seats: Lambda,
-    /// Reserves.
     pub reserve: Lambda,
-    /// Books.
     pub book: Lambda,
 }
 
 impl Functions {
-    /// Starts all three in this environment.
+    /// Starts all three functions with this environment.
     pub async fn start(environment: &[(String, String)]) -> Self {
         let (get_seats, reserve, book) = tokio::join!(
             start("get-seats", environment), //
@@ -25,7 +22,7 @@ impl Functions {
         Self { get_seats, reserve, book }
     }
 
-    /// Sends a call to its function and waits for the answer, which has to come.
+    /// Sends a call to its function and returns the answer. Panics if there is none.
     pub async fn send(&self, call: &Call) -> Reply {
         match self.try_send(call).await {
             Outcome::Answered(answer) => Reply::of_function(&answer),
@@ -33,12 +30,12 @@ impl Functions {
         }
     }
 
-    /// Sends a call to its function and waits for what becomes of it.
+    /// Sends a call to its function and returns the outcome.
     pub async fn try_send(&self, call: &Call) -> Outcome {
         self.of(call).invoke(&call.event()).await.expect("the function starts").outcome
     }
 
-    /// The function that a call goes to.
+    /// Returns the function that serves a call.
     pub fn of(&self, call: &Call) -> &Lambda {
         match call.function() {
             "get-seats" => &self.get_seats,
@@ -47,7 +44,7 @@ impl Functions {
         }
     }
 
-    /// All of them.
+    /// Returns all three functions.
     pub fn all(&self) -> [&Lambda; 3] {
         [&self.get_seats, &self.reserve, &self.book]
     }

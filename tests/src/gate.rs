@@ -1,25 +1,26 @@
-//! A gate that all calls to the engines pass, and that holds one of them: the instant between any two steps of a request.
+//! A gate that all calls to the engines pass. It can hold one call, so that a test stops a request between any two of
+//! its steps.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Where a call is held.
+/// The side of the engine on which a call is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// On its way to the engine, which doesn't know of it yet.
+    /// Before the engine receives the call.
     Before,
-    /// On its way back: the engine has carried it out, and the caller doesn't know.
+    /// After the engine has carried out the call, and before the caller gets the answer.
     After,
 }
 
-/// A gate for several proxies; clones are the same one. To begin with everything passes.
+/// A gate that several proxies can share. Clones are the same gate. At first every call passes.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<watch::Sender<State>>);
 
 #[derive(Clone, Copy, Default)]
 struct State {
-    /// Tells what is held now from what was held before.
+    /// Separates the current hold from earlier ones.
     round: usize,
     passed: usize,
     wanted: Option<(usize, Side)>,
@@ -27,7 +28,7 @@ struct State {
     discards: bool,
 }
 
-/// A call's place among those that pass.
+/// The number of a call in the order of arrival.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     round: usize,
@@ -35,30 +36,30 @@ pub(crate) struct Place {
 }
 
 impl Gate {
-    /// Counts the calls from here on, and holds the one of this number; the first is 1.
+    /// Counts the calls from now on and holds the call with this number. The first is 1.
     pub fn hold(&self, number: usize, side: Side) {
         self.0.send_modify(|state| {
             *state = State { round: state.round + 1, wanted: Some((number, side)), ..State::default() };
         });
     }
 
-    /// Waits until the call has come and is held.
+    /// Waits until the call has arrived and is held.
     pub async fn holds(&self) {
-        // Can't fail: the sender is ours.
+        // Can't fail: `self` keeps the sender alive.
         let _ = self.0.subscribe().wait_for(|state| state.held).await;
     }
 
-    /// Lets go what is held, and all that comes.
+    /// Releases the held call and lets all later calls pass.
     pub fn open(&self) {
         self.0.send_modify(|state| *state = State { round: state.round + 1, ..State::default() });
     }
 
-    /// What is held never arrives; all that comes passes.
+    /// Drops the held call, so that it never arrives. Later calls pass.
     pub fn discard(&self) {
         self.0.send_modify(|state| *state = State { round: state.round + 1, discards: true, ..State::default() });
     }
 
-    /// A call on its way to the engine; nothing when it is lost there.
+    /// Lets a call pass on its way to the engine. Returns `None` if the call was dropped.
     pub(crate) async fn enter(&self) -> Option<Place> {
         let mut place = Place { round: 0, number: 0 };
         self.0.send_modify(|state| {
@@ -68,12 +69,12 @@ impl Gate {
         self.pass(place, Side::Before).await.then_some(place)
     }
 
-    /// Its answer on the way back.
+    /// Lets the answer to a call pass on its way back.
     pub(crate) async fn leave(&self, place: Place) {
         self.pass(place, Side::After).await;
     }
 
-    /// Whether it goes on.
+    /// Waits while the call is held. Returns `false` if it was dropped.
     async fn pass(&self, place: Place, side: Side) -> bool {
         let meant = |state: &State| state.round == place.round && state.wanted == Some((place.number, side));
         let held = self.0.send_if_modified(|state| {

@@ -1,4 +1,4 @@
-//! Requests over HTTP, as a user's client sends them.
+//! HTTP requests, as sent by a user's client.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,28 +11,27 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// As long as an answer may take on a busy machine; it takes milliseconds.
+/// The time limit for an answer on a busy machine. Normally it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The answer to a request.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status code.
     pub status: u16,
-    /// The headers, in lower case.
+    /// The headers, with names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body; null if it is no JSON.
+    /// The body. Null if it isn't JSON.
     pub body: Value,
 }
 
 impl Answer {
-    /// Status and `code`.
+    /// Returns the status and the `code`.
     pub fn code(&self) -> (u16, &str) {
         (self.status, self.body["code"].as_str().unwrap_or_default())
     }
 }
 
-/// Sends a request on a connection of its own.
+/// Sends a request on its own connection.
 pub async fn send(request: Request<Full<Bytes>>) -> Answer {
     let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let response = tokio::time::timeout(PATIENCE, client.request(request)).await.expect("an answer").unwrap();

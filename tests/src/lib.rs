@@ -1,23 +1,24 @@
-//! The bench that the integration tests stand on: real engines, a box office per test, proxies that count and fail.
+//! The test kit of the integration tests: real engines, a box office per test, and proxies that count calls and inject
+//! faults.
 //!
-//! | module | what it is |
+//! | module | content |
 //! | --- | --- |
-//! | [`engines`] | one embedded DynamoDB and one Valkey per test process; DynamoDB Local when asked for |
-//! | [`world`] | a test's own table, keys and clock, and the box offices that work on them |
-//! | [`functions`] | the three functions' binaries, run as Lambda runs them |
-//! | [`event`] | calls as API Gateway would deliver them, and their replies |
-//! | [`contract`] | holds every answer against docs/openapi.yaml |
-//! | [`delivery`] | events as bytes, the whole way that a function takes them |
-//! | [`corpus`], [`mutation`] | what once was hard to digest, and what becomes of it at random |
-//! | [`dynamodb_proxy`], [`redis_proxy`] | count what passes, and do to it what networks do |
+//! | [`engines`] | one embedded DynamoDB and one Valkey per test process, and DynamoDB Local on request |
+//! | [`world`] | a test's own table, keys and clock, and its box offices |
+//! | [`functions`] | the binaries of three functions, run in the same way as Lambda runs them |
+//! | [`event`] | calls as API Gateway delivers them, and their replies |
+//! | [`contract`] | checks of every answer against docs/openapi.yaml |
+//! | [`delivery`] | raw event bytes, handled from parsing to the serialized answer |
+//! | [`corpus`], [`mutation`] | inputs that once caused bugs, and their random changes |
+//! | [`dynamodb_proxy`], [`redis_proxy`] | proxies that count calls and inject network faults |
 //! | [`gate`] | stops a request between any two of its calls |
-//! | [`history`] | seeded histories of many clients under faults, and whether they were right |
-//! | [`observer`] | holds cached answers against the table, from outside, and counts what is stale |
-//! | [`http`] | requests over HTTP, as a user's client sends them |
+//! | [`history`] | seeded histories of many clients under faults, with a linearizability checker |
+//! | [`observer`] | checks cached answers against the table from outside, and counts stale ones |
+//! | [`http`] | HTTP requests, as sent by a user's client |
 //! | [`local_run`] | `boxoffice-local run` as a child process |
-//! | [`tls_proxy`] | TLS before a server that speaks none |
+//! | [`tls_proxy`] | TLS in front of a server that doesn't support it |
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test bench fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test kit fails by panicking")]
 
 mod connections;
 pub mod contract;

@@ -1,4 +1,4 @@
-//! `boxoffice-local run` as a child process, with ports and data of its own.
+//! `boxoffice-local run` as a child process, with its own ports and data.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,48 +10,47 @@ use std::time::{Duration, Instant};
 
 use boxoffice_local::{checkout, ports};
 
-/// The time that a start may take on a slow machine. It takes seconds.
+/// The time limit for a start on a slow machine. Normally it takes seconds.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A running box office. Dropping it kills it, and what it started ends with it.
+/// A running box office. Dropping it kills the process, and all its child processes end with it.
 pub struct Run {
     child: Child,
-    /// Its output until it was ready.
+    /// The output until the box office was ready.
     pub said: Vec<String>,
-    /// The ports of the API, of DynamoDB and of Valkey.
+    /// The ports of the API, DynamoDB and Valkey.
     pub ports: [u16; 3],
     errors: PathBuf,
 }
 
-/// A start that failed.
+/// A failed start.
 #[derive(Debug)]
 pub struct FailedStart {
-    /// The exit code.
     pub code: Option<i32>,
-    /// Everything on standard error.
+    /// The complete standard error.
     pub errors: String,
 }
 
 impl Run {
-    /// Starts one and waits until it is ready.
+    /// Starts a box office and waits until it is ready.
     pub fn start(data: &Path) -> Self {
         Self::start_with(data, &[])
     }
 
-    /// Starts one with further options and waits until it is ready.
+    /// Starts a box office with more options and waits until it is ready.
     pub fn start_with(data: &Path, options: &[&str]) -> Self {
         match Self::try_start(data, options) {
             Ok(run) => run,
-            Err(failed) => panic!("it ended: {failed:?}"),
+            Err(failed) => panic!("boxoffice-local ended: {failed:?}"),
         }
     }
 
-    /// Starts one with further options, which may take the place of its ports, and waits until it is ready or has failed.
+    /// Starts a box office with more options, which may override its ports. Waits until it is ready or has failed.
     pub fn try_start(data: &Path, options: &[&str]) -> Result<Self, FailedStart> {
         Self::try_start_by(Command::new(binary()), data, options)
     }
 
-    /// The same by a command that is given the arguments.
+    /// Starts a box office like [`Run::try_start`], but appends the arguments to this command.
     pub fn try_start_by(mut command: Command, data: &Path, options: &[&str]) -> Result<Self, FailedStart> {
         let errors = tempfile::NamedTempFile::new().unwrap().into_temp_path().keep().unwrap();
         let ports = [(); 3].map(|()| ports::free_port().unwrap());
@@ -78,50 +77,50 @@ impl Run {
         Err(FailedStart { code, errors: std::fs::read_to_string(errors).unwrap() })
     }
 
-    /// The address of a path below the stage.
+    /// Returns the URL of a path below the stage.
     pub fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/v1{path}", self.ports[0])
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Returns its complaints so far.
+    /// Returns the standard error so far.
     pub fn complaints(&self) -> String {
         std::fs::read_to_string(&self.errors).unwrap()
     }
 
-    /// Waits until it has complained of something.
+    /// Waits until the standard error contains a text.
     pub fn wait_for_complaint(&self, text: &str) {
         let end = Instant::now() + PATIENCE;
         while !self.complaints().contains(text) {
-            assert!(Instant::now() < end, "{text:?} is not in {}", self.complaints());
+            assert!(Instant::now() < end, "{text:?} isn't in the standard error: {}", self.complaints());
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// The processes below it that run this binary.
+    /// Returns the descendant processes that run this binary.
     pub fn processes_of(&self, name: &str) -> Vec<u32> {
         let binary = checkout::binaries().unwrap().join(name);
         let runs_it = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == binary);
         descendants(self.pid()).into_iter().filter(runs_it).collect()
     }
 
-    /// All processes below it.
+    /// Returns all descendant processes.
     pub fn processes(&self) -> Vec<u32> {
         descendants(self.pid())
     }
 
-    /// Ends it as Ctrl-C does, and waits until its ports are free.
+    /// Ends the box office in the same way as Ctrl-C does, and waits until its ports are free. Returns the exit code.
     pub fn end(mut self) -> Option<i32> {
         signal("-INT", &[self.pid()]);
         let code = self.child.wait().unwrap().code();
         let end = Instant::now() + PATIENCE;
         for port in self.ports {
             while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                assert!(Instant::now() < end, "something still listens on port {port}");
+                assert!(Instant::now() < end, "a process still listens on port {port}");
                 thread::sleep(Duration::from_millis(20));
             }
         }
@@ -137,18 +136,18 @@ impl Drop for Run {
     }
 }
 
-/// The binary of `make run`.
+/// Returns the path of the binary that `make run` starts.
 pub fn binary() -> PathBuf {
     checkout::binaries().unwrap().join("boxoffice-local")
 }
 
-/// Sends processes a signal. One that has ended meanwhile is none to worry about.
+/// Sends a signal to processes. Ignores processes that have already ended.
 pub fn signal(signal: &str, pids: &[u32]) {
     let pids = pids.iter().map(u32::to_string);
     let _ = Command::new("kill").arg(signal).args(pids).stderr(Stdio::null()).status().unwrap();
 }
 
-/// Returns whether there is a process of this id, zombies included.
+/// Returns `true` if a process with this id exists, including zombies.
 pub fn is_running(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
@@ -166,7 +165,7 @@ fn descendants(root: u32) -> Vec<u32> {
     found
 }
 
-/// A process and its parent.
+/// Reads the id and the parent id of a process.
 fn parent(folder: &Path) -> Option<(u32, u32)> {
     let pid = folder.file_name()?.to_str()?.parse().ok()?;
     let stat = std::fs::read_to_string(folder.join("stat")).ok()?;

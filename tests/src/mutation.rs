@@ -1,9 +1,9 @@
-//! What becomes of input at random: flipped bits, cuts, splices, doubled members, deep nesting, huge numbers.
+//! Random changes of inputs: flipped bits, cuts, splices, doubled members, deep nesting, huge numbers.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-/// Pieces that parsers stumble over, put anywhere.
+/// Pieces that are difficult for parsers, inserted at any position.
 const PIECES: &[&str] = &[
     "null",
     "true",
@@ -42,7 +42,7 @@ const PIECES: &[&str] = &[
     "\n",
 ];
 
-/// Members put behind an opening brace: then a field is there twice, or where it doesn't belong.
+/// Members inserted after an opening brace. They make a field occur twice or in a wrong place.
 const MEMBERS: &[&str] = &[
     "\"seat\":\"A2\",",
     "\"seat\":null,",
@@ -61,22 +61,22 @@ const MEMBERS: &[&str] = &[
     "\"stage\":\"/ \",",
 ];
 
-/// One change of some bytes.
+/// One change of an input.
 #[derive(Clone, Debug)]
 pub enum Mutation {
-    /// These bits of a byte are flipped.
+    /// Flips these bits of a byte.
     Flip(Index, u8),
-    /// What follows is gone.
+    /// Removes all bytes from this position on.
     Cut(Index),
-    /// A piece is put in, so many times.
+    /// Inserts a piece several times.
     Insert(Index, &'static str, usize),
-    /// A member is put behind a brace that opens.
+    /// Inserts a member after an opening brace.
     Member(Index, &'static str),
-    /// What follows is taken from another seed.
+    /// Replaces all bytes from this position on by the end of another seed.
     Splice(Index, Index, Index),
 }
 
-/// Any mutation.
+/// Returns a strategy for all mutations.
 pub fn any_mutation() -> impl Strategy<Value = Mutation> {
     let times = prop_oneof![6 => Just(1_usize), 1 => 2..300_usize, 1 => Just(10_000_usize)];
     prop_oneof![
@@ -89,7 +89,7 @@ pub fn any_mutation() -> impl Strategy<Value = Mutation> {
 }
 
 impl Mutation {
-    /// The bytes after it.
+    /// Applies the mutation and returns the changed bytes.
     pub fn apply(&self, mut bytes: Vec<u8>, seeds: &[Vec<u8>]) -> Vec<u8> {
         match self {
             Self::Flip(at, bits) => {
@@ -120,7 +120,7 @@ impl Mutation {
     }
 }
 
-/// How often a hunt is repeated: so often by default, more where `PROPTEST_CASES` says so.
+/// Returns a configuration with this number of cases. `PROPTEST_CASES` overrides it.
 pub fn cases(least: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = if default.cases == 256 { least } else { default.cases };

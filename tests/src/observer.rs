@@ -1,21 +1,21 @@
-//! An observer from outside, as Meta's Polaris is one: it holds cached answers against what DynamoDB held and against
-//! what callers were told, and counts those that are too old.
+//! An external observer, like Meta's Polaris. It compares cached answers with DynamoDB's content and with the answers
+//! that callers received, and counts stale ones.
 //!
-//! **When an answer is stale.** Let an instance with its clock at *c* look at a theater, beginning at *t*. To a clock
-//! that stands still a seat is available first and taken ever after: what follows a reservation that ends after *c* is a
-//! booking, or a reservation that ends later still (nothing is deleted here before it has run out by every clock). So
-//! the answer is stale if, and only if, it shows a seat as available that was *due* as taken, to the clock *c*, at *t*;
-//! or counts fewer seats as booked than were due as booked. When a write is due is the [`Bound`]. It never matters how
-//! many writes came between two reads of the table: a seat that was taken once, to this clock, still is.
+//! **Stale answers.** An instance with its clock at *c* reads a theater, beginning at *t*. Seen from a stopped clock, a
+//! seat is first available and then taken for ever. A reservation that ends after *c* can only be followed by a booking
+//! or by a reservation that ends even later. (Nothing is deleted here before it has expired by every clock.) So the
+//! answer is stale in exactly two cases. It shows a seat as available that was *due* as taken at *t*, by the clock *c*.
+//! Or it counts fewer booked seats than were due as booked. [`Bound`] defines when a write is due. The number of writes
+//! between two reads of the table doesn't matter: by this clock, a seat that was taken once is still taken.
 //!
-//! **When it is invented.** It shows a seat as taken that is still available, to the clock *c*, in a strongly consistent
-//! read that began after the answer. By the same reasoning nobody had taken it when it was shown.
+//! **Invented answers.** The answer shows a seat as taken that is still available, by the clock *c*, in a strongly
+//! consistent read that began after the answer. For the same reason no caller had taken the seat when the answer was
+//! given.
 //!
-//! Besides, each read of the table is held against the one before it, and against what callers were told: a write that
-//! was answered stands in the table (else it is **lost**), and a seat that changed bears a larger stamp (else it is
-//! **disordered**).
+//! Each read of the table is also compared with the read before it, and with the answers to callers. A confirmed write
+//! that isn't in the table is **lost**. A seat that changed without a larger stamp is **disordered**.
 //!
-//! Reads go past every proxy. An answer counts as checked when a read that began after it has been made.
+//! Reads bypass every proxy. An answer counts as checked after a read that began after it.
 
 mod theater;
 pub mod traffic;
@@ -31,48 +31,48 @@ use crate::{Reply, World};
 pub use theater::Taken;
 use theater::Theater;
 
-/// Examples kept of what is wrong.
+/// The number of examples that are kept of errors.
 const MOST_EXAMPLES: usize = 5;
 
-/// From when on a write has to be seen in cached answers.
+/// The instant from which cached answers have to show a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// From when its caller was answered: the promise while nobody is killed and the cache doesn't fail.
+    /// When the caller got its answer. This is the promise while no instance is killed and the cache doesn't fail.
     Answered,
-    /// So long after the table was seen to hold it, or its caller was answered: the promise with failures. Then also
-    /// writes are due for which nobody was answered.
+    /// This time after a read found the write in the table, or after the caller got its answer. This is the promise
+    /// with failures. It includes writes whose callers got no answer.
     Within(Duration),
 }
 
-/// What was found so far.
+/// The results so far.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// Cached answers that were judged in full.
+    /// Cached answers with a complete check.
     pub checked: usize,
-    /// Those that came from the cache alone, and not from a fill.
+    /// Cached answers that came from the cache alone and not from a fill.
     pub hits: usize,
-    /// Those that are too old.
+    /// Answers that are too old.
     pub stale: usize,
-    /// Those that show as taken what nobody had taken.
+    /// Answers that show a seat as taken that no caller had taken.
     pub invented: usize,
-    /// Answered writes that the table doesn't hold.
+    /// Confirmed writes that aren't in the table.
     pub lost: usize,
     /// Changes of a seat that didn't raise its stamp.
     pub disordered: usize,
     /// Reads of the table.
     pub reads: usize,
-    /// The first of what is wrong, in words.
+    /// Descriptions of the first errors.
     pub examples: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether nothing is wrong.
+    /// Returns `true` if there are no errors.
     pub fn is_clean(&self) -> bool {
         [self.stale, self.invented, self.lost, self.disordered] == [0; 4]
     }
 }
 
-/// Compares what the cache answers with what it should have.
+/// Compares the cache's answers with the expected ones.
 #[derive(Debug)]
 pub struct Observer {
     bound: Bound,
@@ -81,27 +81,27 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// An observer that counts what is older than this.
+    /// Creates an observer with this bound for stale answers.
     pub fn new(bound: Bound) -> Self {
         Self { bound, theaters: Mutex::default(), verdict: Mutex::default() }
     }
 
-    /// Begins to watch a theater that was just made, with these seats in layout order.
+    /// Begins to watch a new theater with these seats in layout order.
     pub fn watch(&self, theater: &str, labels: &[&str]) {
         self.theaters.lock().unwrap().insert(theater.to_owned(), Theater::new(labels));
     }
 
-    /// Ends watching a theater. Looks that wait for a read aren't counted.
+    /// Stops watching a theater. Answers that still wait for a read aren't counted.
     pub fn forget(&self, theater: &str) {
         self.theaters.lock().unwrap().remove(theater);
     }
 
-    /// A caller was answered, just now, that these seats are taken by it.
+    /// Records that a caller just got the answer that it has taken these seats.
     pub fn answered(&self, theater: &str, seats: &[&str], taken: Taken) {
         self.with(theater, |theater| theater.is_told(seats, taken));
     }
 
-    /// An instance whose clock stood at `now` answered a look that began at `began`, just now.
+    /// Records the answer to a read that began at `began` and just ended. The instance's clock stood at `now`.
     pub fn looked(&self, theater: &str, began: Instant, now: EpochMillis, reply: &Reply) {
         let grace = match self.bound {
             Bound::Answered => Duration::ZERO,
@@ -113,7 +113,7 @@ impl Observer {
         }
     }
 
-    /// Reads a theater's seats, strongly consistent and past every proxy, and judges what waits for it.
+    /// Reads a theater's seats, strongly consistent and past every proxy, and checks the answers that wait for a read.
     pub async fn read(&self, world: &World, theater: &str) {
         let began = Instant::now();
         let query = world.client.query().table_name(&world.table).consistent_read(true);
@@ -140,12 +140,12 @@ impl Observer {
         }
     }
 
-    /// What was found so far.
+    /// Returns the results so far.
     pub fn verdict(&self) -> Verdict {
         self.verdict.lock().unwrap().clone()
     }
 
-    /// Does something with a theater, if it is watched.
+    /// Calls a closure with a theater, if it is watched.
     fn with<T>(&self, theater: &str, work: impl FnOnce(&mut Theater) -> T) -> Option<T> {
         self.theaters.lock().unwrap().get_mut(theater).map(work)
     }

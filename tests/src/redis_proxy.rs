@@ -1,4 +1,4 @@
-//! A proxy before Redis: counts the commands that pass, and does to them what networks and servers do.
+//! A proxy in front of Redis. It counts commands and injects faults of networks and servers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,30 +15,30 @@ use crate::gate::{Gate, Place};
 
 mod resp;
 
-/// What happens to connections and to what goes over them.
+/// A fault of connections and their content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedisFault {
-    /// Nobody listens, as when the server has ended: connections are refused, and those that there were are cut.
+    /// Connections are refused and current ones are cut, as if the server had ended.
     Refused,
-    /// Nobody answers, as when the host is gone: who connects waits, and so does who is connected.
+    /// New connections wait and current ones are silent, as if the host had disappeared.
     Unreachable,
-    /// Connections are accepted, and nothing is ever answered.
+    /// Connections are accepted, but never answered.
     Silent,
-    /// Connections are reset after so many bytes of answers.
+    /// Connections are reset after this number of answered bytes.
     ResetAfter(usize),
-    /// Answers come so late.
+    /// Answers are delayed by this time.
     Slow(Duration),
 }
 
-/// A running proxy; ends when it is dropped, its connections with the test's runtime.
+/// A running proxy. It ends when it is dropped, and its connections end with the test's runtime.
 pub struct RedisProxy {
-    /// Where it listens.
+    /// The URL that the proxy listens on.
     pub url: String,
     shared: Arc<Shared>,
     changes: mpsc::UnboundedSender<Change>,
 }
 
-/// Another fault or none, and who waits until it is in force.
+/// A new fault or none, and the sender that confirms when it is in force.
 type Change = (Option<RedisFault>, oneshot::Sender<()>);
 
 struct Shared {
@@ -53,14 +53,14 @@ struct Shared {
 }
 
 impl RedisProxy {
-    /// Starts one before a server on a port of this machine.
+    /// Starts a proxy in front of a server on a local port.
     pub async fn before(port: u16) -> Self {
         Self::behind(Gate::default(), port).await
     }
 
-    /// Starts one whose calls pass a gate.
+    /// Starts a proxy whose calls pass a gate.
     pub async fn behind(gate: Gate, upstream: u16) -> Self {
-        // Not a port from the range of outgoing connections, which takes what nobody listens on.
+        // Outside the range of ports for outgoing connections, which could take an unused port.
         let port = ports::free_port().expect("a port");
         let (commands, trips, answered, connections, met, fault) = Default::default();
         let shared = Arc::new(Shared { upstream, gate, commands, trips, answered, connections, met, fault });
@@ -71,61 +71,61 @@ impl RedisProxy {
         proxy
     }
 
-    /// From now on connections meet a fault, or with `None` no longer. What was in their way before stays lost.
+    /// Applies a fault to connections from now on, or stops doing so with `None`. Data lost before stays lost.
     pub async fn set(&self, fault: Option<RedisFault>) {
         let (made, in_force) = oneshot::channel();
         self.changes.send((fault, made)).expect("the proxy runs");
         in_force.await.expect("the proxy runs");
     }
 
-    /// Lets the connections that there are die as those of a frozen instance do: they stay open, and nothing that is
-    /// sent on them arrives. New ones work.
+    /// Freezes all current connections, as if their instance were frozen. They stay open, and nothing sent on them
+    /// arrives. New connections work.
     pub fn let_connections_die(&self) {
         self.shared.connections.let_die();
     }
 
-    /// Resets the connections that there are. New ones work.
+    /// Resets all current connections. New connections work.
     pub fn reset_connections(&self) {
         self.shared.connections.cut();
     }
 
-    /// How often something met a fault since the last time this was asked: what was sent where nobody hears it, and
-    /// every connection that was cut.
+    /// Returns and resets the number of faults that were met: commands that were swallowed, and connections that were
+    /// cut.
     pub fn take_met(&self) -> usize {
         self.shared.met.swap(0, Ordering::SeqCst)
     }
 
-    /// How many connections were accepted so far.
+    /// Returns the number of accepted connections.
     pub fn connections(&self) -> usize {
         self.shared.connections.accepted()
     }
 
-    /// How many commands of this name have passed since [`RedisProxy::take`].
+    /// Returns the number of commands with this name since [`RedisProxy::take`].
     pub fn count(&self, name: &str) -> usize {
         self.shared.commands.lock().unwrap().iter().filter(|command| *command == name).count()
     }
 
-    /// The round trips since the last time this was asked: a pipeline is one, however many commands it has.
+    /// Returns and resets the number of round trips. A pipeline counts once, for any number of commands.
     pub fn take_trips(&self) -> usize {
         self.shared.trips.swap(0, Ordering::SeqCst)
     }
 
-    /// The bytes of answers since the last time this was asked.
+    /// Returns and resets the number of answered bytes.
     pub fn take_answered(&self) -> usize {
         self.shared.answered.swap(0, Ordering::SeqCst)
     }
 
-    /// The commands since the last time this was asked, by name.
+    /// Removes and returns the names of the recorded commands.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.commands.lock().unwrap())
     }
 }
 
-/// Where connections come in.
+/// The state of the listening port.
 enum Door {
     Open(TcpListener),
     Shut,
-    /// A listener whose queue is full, by connections that nobody accepts: the system drops whoever knocks.
+    /// A listener with a full queue of connections that aren't accepted. The system drops further connections.
     Full(#[allow(dead_code, reason = "kept open")] (TcpListener, TcpStream)),
 }
 
@@ -159,8 +159,8 @@ fn socket(port: u16) -> TcpSocket {
     socket
 }
 
-/// Keeps a port from being given to anybody else while nothing listens on it: who doesn't share it as we do can't have it,
-/// and who connects to it is refused.
+/// Reserves a port while no listener uses it. Programs that don't share the port can't bind it, and connections to it
+/// are refused.
 fn reserve(port: u16) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseport(true).unwrap();
@@ -176,7 +176,7 @@ async fn listen(port: u16, shared: Arc<Shared>, mut changes: mpsc::UnboundedRece
             change = changes.recv() => {
                 let Some((fault, made)) = change else { return };
                 if shared.fault.borrow().is_some_and(|fault| fault == RedisFault::Silent) {
-                    // What was swallowed leaves a gap, and no connection goes on after one.
+                    // Swallowed commands leave a gap, so no connection can continue.
                     shared.connections.let_die();
                 }
                 shared.fault.send_replace(fault);
@@ -212,11 +212,11 @@ async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// One connection.
+/// One connection to the proxy.
 struct Wire {
     shared: Arc<Shared>,
     connection: Connection,
-    /// The last command's place.
+    /// The gate's ticket of the last command.
     last: Mutex<Option<Place>>,
 }
 
@@ -229,12 +229,12 @@ impl Wire {
         self.connection.is_dead() || self.fault() == Some(RedisFault::Silent)
     }
 
-    /// Ends with the client, or when a command is lost.
+    /// Forwards commands until the client disconnects or a command is dropped.
     async fn commands(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) {
         let mut pending = Vec::new();
         let mut chunk = vec![0; 64 * 1024];
         while let Ok(read @ 1..) = from.read(&mut chunk).await {
-            // What is sent together, in a pipeline, waits for one answer.
+            // Commands sent together in a pipeline wait for one answer.
             if pending.is_empty() {
                 self.shared.trips.fetch_add(1, Ordering::SeqCst);
             }
@@ -253,7 +253,7 @@ impl Wire {
         }
     }
 
-    /// Ends with the server; whether it was by a reset.
+    /// Forwards answers until the server disconnects. Returns `true` if the connection has to be reset.
     async fn replies(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> bool {
         let mut chunk = vec![0; 64 * 1024];
         let mut passed = 0;

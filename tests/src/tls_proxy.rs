@@ -1,4 +1,4 @@
-//! TLS before a server that speaks none, under a certificate of an authority made for the test.
+//! TLS in front of a server that doesn't support it, with a certificate of an authority made for the test.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// A running proxy; ends with the test's runtime.
+/// A running proxy. It ends with the test's runtime.
 pub struct TlsProxy {
-    /// Where it listens: `rediss://127.0.0.1:PORT`.
+    /// The URL that the proxy listens on: `rediss://127.0.0.1:PORT`.
     pub url: String,
     /// The authority that signed its certificate, in PEM.
     pub authority: Vec<u8>,
 }
 
 impl TlsProxy {
-    /// Starts one before a server on a port of this machine.
+    /// Starts a proxy in front of a server on a local port.
     pub async fn before(port: u16) -> Self {
         let (config, authority) = identity();
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -28,7 +28,7 @@ impl TlsProxy {
             while let Ok((client, _)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 tokio::spawn(async move {
-                    // Who doesn't trust the certificate hangs up here.
+                    // Clients that don't trust the certificate disconnect here.
                     let Ok(mut client) = acceptor.accept(client).await else { return };
                     let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;

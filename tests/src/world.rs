@@ -1,4 +1,4 @@
-//! A test's own world: a table, cache keys and a clock that nobody else has.
+//! A test's own world: a table, cache keys and a clock that no other test uses.
 
 use std::time::Duration;
 
@@ -25,49 +25,49 @@ use uuid::Uuid;
 
 use crate::engines;
 
-/// When every test's clock starts: 2026-11-22T18:00:00Z, on the second.
+/// The start of every test's clock: 2026-11-22T18:00:00Z, on the second.
 pub const START: EpochMillis = EpochMillis(1_795_370_400_000);
 
-/// The scope that makes an administrator.
+/// The scope of administrators.
 pub const ADMIN_SCOPE: &str = "boxoffice/admin";
 
-/// How a box office gets to its engines.
+/// The configuration of a box office and its connections to the engines.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Where DynamoDB is.
+    /// The URL of DynamoDB.
     pub dynamodb: String,
-    /// Where the cache is, if there is one.
+    /// The address of the cache, if there is one.
     pub cache: Option<CacheAddress>,
-    /// Whom the box office signs in to the cache as, if it does so by tokens.
+    /// The user for the cache, if the box office signs in with IAM tokens.
     pub cache_iam: Option<IamUser>,
-    /// How long each cache call may take. Longer than in service: the tests share two cores.
+    /// The time limit of each cache call. It is longer than in production, because the tests share two cores.
     pub cache_deadline: Duration,
-    /// How long a look waits for whoever is filling the cache.
+    /// The time that a read waits for another request to fill the cache.
     pub fill_wait: Duration,
-    /// How long each DynamoDB attempt may take.
+    /// The time limit of each DynamoDB attempt.
     pub attempt: Duration,
-    /// How long a DynamoDB operation may take, its retries included.
+    /// The time limit of a DynamoDB operation, including retries.
     pub total: Duration,
-    /// How often a caller may call.
+    /// The rate limits of a caller.
     pub limits: Limits,
-    /// Whose layouts are read at the start.
+    /// Theaters whose layouts are read during start-up.
     pub warm_theaters: Vec<TheaterId>,
-    /// How many proxies' word on an address counts.
+    /// The number of proxies in front of the API whose forwarded addresses are trusted.
     pub trusted_proxies: usize,
-    /// Seats that a signed-in caller may have booked in a theater. 0 sets no limit.
+    /// Seats that a signed-in caller may have booked in a theater. 0 means no limit.
     pub max_booked_per_caller: usize,
     /// Seats that a caller may have reserved at once.
     pub max_reserved_per_caller: usize,
-    /// Only reserved seats can be booked.
+    /// True if only reserved seats can be booked.
     pub booking_needs_reservation: bool,
-    /// An authorizer stands before the functions.
+    /// True if an authorizer runs before the functions.
     pub has_authorizer: bool,
     /// The shortest reservation, in seconds.
     pub shortest_reservation: u32,
 }
 
 impl Setup {
-    /// The shared engines.
+    /// Uses the shared engines.
     pub fn shared() -> Self {
         let stack = engines::shared();
         Self {
@@ -89,12 +89,12 @@ impl Setup {
         }
     }
 
-    /// Without a cache.
+    /// Uses the shared DynamoDB and no cache.
     pub fn without_cache() -> Self {
         Self { cache: None, ..Self::shared() }
     }
 
-    /// With a cache somewhere else.
+    /// Uses the shared DynamoDB and another cache.
     pub fn with_cache(url: &str) -> Self {
         Self { cache: Some(address(url)), ..Self::shared() }
     }
@@ -104,52 +104,53 @@ fn address(url: &str) -> CacheAddress {
     CacheAddress { url: url.to_owned(), cluster: false, ca: None }
 }
 
-/// A test's table, keys and clock, and one box office that works on them.
+/// A test's table, keys and clock, and one box office on them.
 #[derive(Debug)]
 pub struct World {
-    /// The box office. More of them: [`World::instance`].
+    /// The box office. [`World::instance`] opens more of them.
     pub office: BoxOffice,
-    /// The clock of `office`, standing at [`START`] until it is set.
+    /// The clock of `office`. It stands at [`START`] until it is set.
     pub clock: Clock,
     /// The table's name.
     pub table: String,
-    /// A client of the engine itself, past every proxy.
+    /// A DynamoDB client that bypasses every proxy.
     pub client: Client,
-    /// What the keys in the cache begin with.
+    /// The prefix of all keys in the cache.
     pub prefix: String,
-    /// How `office` gets to its engines.
+    /// The setup of `office`.
     pub setup: Setup,
 }
 
-/// The table of the template.
+/// Returns the table definition of the template.
 fn of_checkout() -> TableDefinition {
     TableDefinition::of_checkout().expect("the template")
 }
 
-/// The same, for clocks of our own: what ends by them the system's clock may see as over long ago.
+/// Returns the same definition without TTL. Manual clocks may be far behind the system's clock, and then the engine
+/// would delete items too early.
 fn without_ttl() -> TableDefinition {
     of_checkout().without_ttl()
 }
 
 impl World {
-    /// The seed's two theaters on the shared engines.
+    /// Creates the two seed theaters on the shared engines.
     pub async fn new() -> Self {
         Self::on(Setup::shared()).await
     }
 
-    /// The seed's two theaters; the table is made on the shared engine, whatever way the box office takes to it.
+    /// Creates the two seed theaters. The table is always on the shared engine, even if the box office uses a proxy.
     pub async fn on(setup: Setup) -> Self {
         let table = Self::table_on(engines::shared().endpoint(), without_ttl()).await;
         Self::on_table(setup, engines::shared().endpoint(), table).await
     }
 
-    /// A table made on this engine.
+    /// Creates the two seed theaters in a table on this engine.
     pub async fn on_engine(setup: Setup, engine: &str) -> Self {
         let table = Self::table_on(engine, without_ttl()).await;
         Self::on_table(setup, engine, table).await
     }
 
-    /// The same, and the engine deletes what has ended by the system's clock, when it gets round to it or is told to.
+    /// Creates the two seed theaters in a table on this engine, with TTL by the system's clock.
     pub async fn on_engine_with_ttl(setup: Setup, engine: &str) -> Self {
         let table = Self::table_on(engine, of_checkout()).await;
         Self::on_table(setup, engine, table).await
@@ -173,22 +174,22 @@ impl World {
         table
     }
 
-    /// Another instance of the functions on the same table and keys, with a clock of its own.
+    /// Opens another instance on the same table and keys, with its own clock.
     pub async fn instance(&self, clock: Clock) -> BoxOffice {
         open(&self.setup, &self.table, &self.prefix, clock).await
     }
 
-    /// Another instance that gets to its engines another way.
+    /// Opens another instance with another setup.
     pub async fn instance_on(&self, setup: &Setup) -> BoxOffice {
         open(setup, &self.table, &self.prefix, self.clock.clone()).await
     }
 
-    /// Another instance with a clock of its own, that gets to its engines another way.
+    /// Opens another instance with another setup and its own clock.
     pub async fn instance_at(&self, setup: &Setup, clock: Clock) -> BoxOffice {
         open(setup, &self.table, &self.prefix, clock).await
     }
 
-    /// The environment of a function's binary on the same table and keys.
+    /// Returns the environment of a function's binary on the same table and keys.
     pub fn environment(&self, setup: &Setup) -> Vec<(String, String)> {
         let cache = setup.cache.as_ref().map(|address| address.url.as_str()).unwrap_or_default();
         let mut environment = boxoffice_local::stack::environment(&self.table, &setup.dynamodb, cache);
@@ -196,17 +197,17 @@ impl World {
         environment
     }
 
-    /// A store on the table by itself.
+    /// Opens only a store on the table.
     pub async fn store(&self, clock: Clock) -> Store {
         self.store_on(&self.setup, clock).await
     }
 
-    /// A store on the table by itself, that gets there another way.
+    /// Opens only a store on the table, with another setup.
     pub async fn store_on(&self, setup: &Setup, clock: Clock) -> Store {
         startup::store(&config(setup, &self.table, &self.prefix), &sdk(dynamodb(setup)), clock)
     }
 
-    /// The cache by itself.
+    /// Opens only the cache.
     pub fn cache(&self) -> Cache {
         let address = self.setup.cache.clone().expect("a cache");
         Cache::new(address, None, self.prefix.clone(), self.setup.cache_deadline, self.clock.clone())
@@ -227,26 +228,26 @@ impl World {
         BoxOffice::new(store, None, self.clock.clone(), config(&self.setup, &self.table, &self.prefix).terms)
     }
 
-    /// Puts a theater's layout as it is, past every proxy, where there is none.
+    /// Puts a new theater's layout unchanged, past every proxy.
     pub async fn put_layout(&self, layout: &Layout) {
         let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
         store.put_layout(layout, None, &Tally::default()).await.expect("a layout");
     }
 
-    /// Moves the clock of `office` to so many milliseconds after the start.
+    /// Sets the clock of `office` to this many milliseconds after the start.
     pub fn at(&self, millis: u64) {
         self.clock.set(EpochMillis(START.0 + millis));
     }
 
-    /// The key of a theater in the cache.
+    /// Returns the cache key of a theater.
     pub fn cache_key(&self, theater: &str) -> String {
         format!("{}:{{{theater}}}:availability", self.prefix)
     }
 
-    /// A connection to the cache for the test's own hands.
+    /// Opens a connection to the cache for the test itself.
     pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
         let url = self.setup.cache.as_ref().expect("a cache").url.clone();
-        // By itself the client gives up after half a second, which a busy machine may well need.
+        // The client's default limit of half a second is too short for a busy machine.
         let patience = Some(Duration::from_secs(60));
         let config = redis::AsyncConnectionConfig::new();
         let config = config.set_connection_timeout(patience).set_response_timeout(patience);
@@ -254,7 +255,7 @@ impl World {
         client.get_multiplexed_async_connection_with_config(&config).await.expect("a cache")
     }
 
-    /// A seat's item as it lies in the table.
+    /// Reads a seat's item from the table.
     pub async fn seat_item(
         &self,
         theater: &str,
@@ -265,20 +266,20 @@ impl World {
         get.key("sk", AttributeValue::S(format!("SEAT#{seat}"))).send().await.expect("the table").item
     }
 
-    /// Deletes a seat's item, as the TTL does or somebody's hand.
+    /// Deletes a seat's item, as the TTL or an operator would.
     pub async fn delete_seat_item(&self, theater: &str, seat: &str) {
         let delete = self.client.delete_item().table_name(&self.table);
         let delete = delete.key("pk", AttributeValue::S(format!("THEATER#{theater}")));
         delete.key("sk", AttributeValue::S(format!("SEAT#{seat}"))).send().await.expect("the table");
     }
 
-    /// How many items the table has, but for the list of theaters: 2 layouts to begin with.
+    /// Counts the table's items without the list of theaters. A new world has 2 layouts.
     pub async fn item_count(&self) -> usize {
         let listed = AttributeValue::S("THEATERS".to_owned());
         self.items().await.into_iter().filter(|item| item["pk"] != listed).count()
     }
 
-    /// The items of one partition, in the order of their sort keys.
+    /// Reads the items of one partition in the order of their sort keys.
     pub async fn items_of(&self, pk: &str) -> Vec<std::collections::HashMap<String, AttributeValue>> {
         let query = self.client.query().table_name(&self.table).consistent_read(true);
         let query = query.key_condition_expression("pk = :pk");
@@ -286,14 +287,14 @@ impl World {
         query.send().await.expect("the table").items.unwrap_or_default()
     }
 
-    /// All items of the table.
+    /// Reads all items of the table.
     pub async fn items(&self) -> Vec<std::collections::HashMap<String, AttributeValue>> {
         let scan = self.client.scan().table_name(&self.table).consistent_read(true).send().await.expect("the table");
         scan.items.unwrap_or_default()
     }
 }
 
-/// A box office with no cache whose DynamoDB is not there: for what has to be answered without.
+/// Opens a box office without a cache and with an unreachable DynamoDB, for answers that need neither.
 pub async fn without_engines(nowhere: &str) -> BoxOffice {
     let short = Duration::from_millis(200);
     let setup = Setup {
@@ -349,7 +350,7 @@ fn dynamodb(setup: &Setup) -> Endpoints {
     Endpoints { dynamodb: Some(setup.dynamodb.clone()), ..Endpoints::default() }
 }
 
-/// Returns the configuration of clients that call these endpoints.
+/// Returns the configuration of AWS clients that call these endpoints.
 pub fn sdk(endpoints: Endpoints) -> SdkConfig {
     let aws = AwsConfig {
         region: boxoffice_local::engine::REGION.to_owned(),

@@ -1,4 +1,4 @@
-//! What happens to calls, and what those meet that aren't carried out.
+//! Faults of calls, and the answers that the proxy gives in place of the engine.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// What happens to a call.
+/// A fault of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// It isn't carried out; this is answered.
+    /// The call isn't carried out. The proxy returns this status and body.
     Answer(u16, Value),
-    /// It isn't carried out; the connection is cut.
+    /// The call isn't carried out. The connection is cut.
     CutBefore,
-    /// It is carried out; the connection is cut before the answer.
+    /// The call is carried out. The connection is cut before the answer.
     CutAfter,
-    /// It is carried out, and answered so much later.
+    /// The call is carried out. The answer is delayed by this time.
     Late(Duration),
-    /// It isn't carried out, and never answered.
+    /// The call is neither carried out nor answered.
     Silence,
-    /// It isn't carried out; all keys that it asks for are handed back as not processed.
+    /// The call isn't carried out. All requested keys are returned as unprocessed.
     Unprocessed,
 }
 
 impl Fault {
-    /// An error of DynamoDB's by its name.
+    /// Creates an answer with a DynamoDB error of this name.
     pub fn error(status: u16, name: &str) -> Self {
         Self::Answer(
             status,
@@ -35,12 +35,12 @@ impl Fault {
         )
     }
 
-    /// Whether a call that meets it is carried out.
+    /// Returns `true` if the call is carried out.
     pub(super) fn lets_through(&self) -> bool {
         matches!(self, Self::CutAfter | Self::Late(_))
     }
 
-    /// A cancelled transaction, with these codes as its reasons.
+    /// Creates the answer to a cancelled transaction, with these codes as its reasons.
     pub fn cancelled(codes: &[&str]) -> Self {
         let reasons: Vec<_> = codes.iter().map(|code| json!({ "Code": code, "Message": "staged" })).collect();
         let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
@@ -48,7 +48,7 @@ impl Fault {
     }
 }
 
-/// A connection that is cut, as an error for the server.
+/// A cut connection, as an error for the HTTP server.
 #[derive(Debug)]
 pub(super) struct Cut;
 
@@ -60,7 +60,7 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-/// What a call meets that isn't carried out.
+/// Returns the proxy's own answer to a call that isn't carried out, and `None` for calls that are.
 pub(super) async fn in_its_place(fault: Option<&Fault>, body: &[u8]) -> Option<Result<Answer, Cut>> {
     let answer = match fault? {
         Fault::Answer(status, body) => {

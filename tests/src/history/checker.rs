@@ -1,13 +1,14 @@
-//! Whether a history is linearizable: whether each of its calls can have happened at one instant between its beginning
-//! and its end, so that all answers are true.
+//! The linearizability checker. A history is linearizable if each call can have happened at one instant between its
+//! begin and its end, so that all answers are correct.
 //!
-//! The search is that of Wing and Gong (Testing and Verifying Concurrent Objects, 1993) with Lowe's memory of where it
-//! has been (Testing for Linearizability, 2017): which steps are done, and the theater's state after them. It runs over
-//! the whole theater, so that a call that takes several seats has to take them all at that one instant.
+//! The search is that of Wing and Gong (Testing and Verifying Concurrent Objects, 1993) with Lowe's cache of visited
+//! states (Testing for Linearizability, 2017). A visited state is the set of completed steps and the theater's state
+//! after them. The search covers the whole theater, so a call that takes several seats has to take all of them at the
+//! same instant.
 //!
-//! Calls whose outcome nobody knows may happen at any time after their beginning, or never. So may attempts of a call
-//! that were carried out besides the answered one. Answers from the cache aren't judged here, but in
-//! [`looks`](super::looks).
+//! Calls with an unknown outcome may happen at any time after their begin, or never. The same holds for attempts that
+//! DynamoDB carried out in addition to the answered one. Answers from the cache are checked in [`looks`](super::looks)
+//! instead.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,22 +16,22 @@ use std::fmt;
 use super::model::Theater;
 use super::record::{Answer, Ask, Record};
 
-/// Steps at the most: one bit each.
+/// The largest number of steps, with one bit for each.
 const MOST_STEPS: usize = 128;
 
-/// Why a history isn't linearizable.
+/// The reason why a history isn't linearizable.
 #[derive(Debug)]
 pub struct Stuck {
-    /// The calls of the longest order that was found, by their place in the history.
+    /// The calls of the longest valid order, by their index in the history.
     pub order: Vec<usize>,
-    /// The calls one of which would have had to come next.
+    /// The calls that were candidates for the next position.
     pub next: Vec<usize>,
-    /// The theater as it was then.
+    /// The theater's state at that point.
     pub theater: Theater,
 }
 
-/// Orders a history's calls, so that all answers are true. `calls` need no order. `limit` is how many seats all of its
-/// clients together may have reserved.
+/// Checks that a history's calls can be ordered so that all answers are correct. The order of `calls` doesn't matter.
+/// `limit` is the number of seats that all clients together may have reserved.
 pub fn check(seats: usize, limit: Option<usize>, calls: &[Record]) -> Result<(), Box<Stuck>> {
     let steps = steps(calls);
     assert!(steps.len() <= MOST_STEPS, "{} steps are too many", steps.len());
@@ -40,11 +41,11 @@ pub fn check(seats: usize, limit: Option<usize>, calls: &[Record]) -> Result<(),
     if search.goes_on(0, &start) { Ok(()) } else { Err(Box::new(search.stuck)) }
 }
 
-/// One thing that happens at an instant.
+/// A change or an answer that happens at one instant.
 struct Step {
     call: usize,
     begin: u64,
-    /// `None`: it may as well never happen.
+    /// `None` if the step may also never happen.
     end: Option<u64>,
 }
 
@@ -62,12 +63,13 @@ fn steps(calls: &[Record]) -> Vec<Step> {
 }
 
 impl Record {
-    /// How many attempts DynamoDB may have carried out besides the one that is answered.
+    /// Returns how many attempts DynamoDB may have carried out in addition to the answered one.
     pub(super) fn unanswered_attempts(&self) -> usize {
         match &self.answer {
-            // Nobody waited, so one may still have been on its way.
+            // The caller stopped waiting, so one attempt may still have been on its way.
             Answer::Unknown if self.end.is_none() => self.carried_out.max(1),
-            // It was the one that is answered, unless that one found it done: by then others may have made more of it.
+            // The answered attempt is the one that was carried out. With more writes, the answered attempt may have
+            // found an earlier one, and other calls may have changed its result in between.
             Answer::Reserved { replayed: false, .. }
             | Answer::Booked { replayed: false, .. }
             | Answer::Extended { replayed: false, .. }
@@ -79,7 +81,7 @@ impl Record {
         }
     }
 
-    /// Whether its answer says that it changed nothing.
+    /// Returns `true` if the answer proves that the call changed nothing.
     fn changes_nothing(&self) -> bool {
         match &self.answer {
             Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } | Answer::Extended { replayed, .. } => {
@@ -87,7 +89,7 @@ impl Record {
             }
             Answer::Taken(_) | Answer::IdReused | Answer::Cancelled | Answer::Released | Answer::Seen { .. } => true,
             Answer::NotExtendable | Answer::NotFound | Answer::Limited => true,
-            // That it was refused counts from then on.
+            // The rejection is recorded and applies to later attempts.
             Answer::Expired | Answer::Changed(_) => false,
             Answer::Done | Answer::Unknown | Answer::Odd(_) => false,
         }
@@ -103,7 +105,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Whether the steps that aren't `done` can follow, beginning with the theater as it is.
+    /// Returns `true` if the steps outside `done` can follow, starting from this state of the theater.
     fn goes_on(&mut self, done: u128, theater: &Theater) -> bool {
         let open = || (0..self.steps.len()).filter(|step| done & (1 << step) == 0);
         let Some(first_end) = open().filter_map(|step| self.steps[step].end).min() else { return true };
@@ -121,7 +123,7 @@ impl Search<'_> {
             };
             let Some(after) = after else { continue };
             let done = done | 1 << step;
-            // What is true now and changes nothing can as well happen now: no other order has to be tried.
+            // A step that is valid now and changes nothing can happen now, so no other order has to be tried.
             let settled = end.is_some() && record.changes_nothing();
             if settled || self.been.insert((done, after.clone())) {
                 self.path.push(call);

@@ -1,4 +1,4 @@
-//! What a call meets on its way: staged at the proxies before DynamoDB and Redis.
+//! Faults that a call meets, applied by the proxies in front of DynamoDB and Redis.
 
 use std::fmt;
 
@@ -8,41 +8,41 @@ use super::record::Ask;
 use crate::dynamodb_proxy::{DynamoDbProxy, Fault};
 use crate::redis_proxy::{RedisFault, RedisProxy};
 
-/// More attempts than there is time for.
+/// A number of attempts that is too large for the time limit of a call.
 const MOST_ATTEMPTS: usize = 40;
 
-/// What one call meets.
+/// The faults that one call meets.
 #[derive(Clone, Default, PartialEq)]
 pub struct Faults {
-    /// The faults of the calls to DynamoDB, one after the other: by the name of the operation.
+    /// The faults of the calls to DynamoDB in order, each with the name of its operation.
     pub dynamodb: Vec<(&'static str, Fault)>,
-    /// What every call to DynamoDB meets, until the call has ended.
+    /// The fault of every call to DynamoDB while this call lasts.
     pub every: Option<Fault>,
-    /// What the cache does meanwhile.
+    /// The fault of the cache while this call lasts.
     pub cache: Option<CacheFault>,
 }
 
-/// What the way to the cache does.
+/// A fault of the connection to the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheFault {
-    /// The connection that there is gets cut; a new one works.
+    /// The current connection is cut. A new one works.
     Cut,
-    /// The connection that there is falls silent; a new one works.
+    /// The current connection becomes silent. A new one works.
     Dead,
-    /// Connections are cut as long as the call lasts.
+    /// Connections are cut while the call lasts.
     Away,
-    /// All is silent as long as the call lasts.
+    /// All connections are silent while the call lasts.
     Silent,
 }
 
 impl Faults {
-    /// The names of all that is staged; what goes on counts once.
+    /// Returns the names of all staged faults. A lasting fault counts once.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         let dynamodb = self.dynamodb.iter().map(|(_, fault)| fault).chain(&self.every);
         dynamodb.map(name).chain(self.cache.map(CacheFault::name))
     }
 
-    /// Draws what a call meets: mostly nothing.
+    /// Draws the faults of a call. Most calls get none.
     pub(super) fn draw(rng: &mut Rng, ask: &Ask, lossy: bool) -> Self {
         let operation = operation(ask);
         let mut dynamodb = Vec::new();
@@ -50,7 +50,7 @@ impl Faults {
         for _ in 0..number {
             dynamodb.push((operation, fault(rng, ask, operation)));
         }
-        // As long as the call lasts nothing works, or nothing but the last look.
+        // For the whole call either every operation fails, or every operation except the last read after the retries.
         let every = [Fault::CutBefore, Fault::CutAfter, Fault::error(400, "ThrottlingException")];
         let every = (rng.u8(0..100) == 0).then(|| every[rng.usize(0..every.len())].clone());
         if rng.u8(0..100) == 0 {
@@ -61,7 +61,7 @@ impl Faults {
         Self { dynamodb, every, cache }
     }
 
-    /// Stages them.
+    /// Configures the proxies with these faults.
     pub(super) async fn stage(&self, dynamodb: &DynamoDbProxy, redis: Option<&RedisProxy>) {
         for (operation, fault) in &self.dynamodb {
             dynamodb.next(operation, fault.clone());
@@ -79,7 +79,7 @@ impl Faults {
 }
 
 impl CacheFault {
-    /// Its name in a summary.
+    /// Returns the name used in the summary.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Cut => "cache cut",
@@ -90,7 +90,7 @@ impl CacheFault {
     }
 }
 
-/// The operation of DynamoDB that a call stands on.
+/// Returns the main DynamoDB operation of a call.
 fn operation(ask: &Ask) -> &'static str {
     match ask {
         Ask::Look { .. } => "Query",
@@ -110,12 +110,12 @@ fn fault(rng: &mut Rng, ask: &Ask, operation: &str) -> Fault {
     }
 }
 
-/// A transaction that another one was in the way of, at one of its items.
+/// Creates a transaction conflict at one of the items.
 fn conflict(rng: &mut Rng, ask: &Ask) -> Fault {
     let items = match ask {
-        // The record or the booking is the first.
+        // The first item is the reservation's record or the booking.
         Ask::Reserve { seats, .. } | Ask::Book { seats, .. } => seats.count() + 1,
-        // How many it has is not known here.
+        // The number of items isn't known here.
         _ => 1,
     };
     let mut codes = vec!["None"; items];
@@ -123,7 +123,7 @@ fn conflict(rng: &mut Rng, ask: &Ask) -> Fault {
     Fault::cancelled(&codes)
 }
 
-/// A fault's name in a summary.
+/// Returns the name of a fault in the summary.
 pub(super) fn name(fault: &Fault) -> &'static str {
     match fault {
         Fault::CutBefore => "cut before",

@@ -1,4 +1,4 @@
-//! Carrying out plans, one after the other, on instances that stay: each history has a theater of its own.
+//! Execution of plans, one after another, on instances that live for many histories. Each history has its own theater.
 
 mod client;
 
@@ -22,9 +22,10 @@ use crate::World;
 use crate::world::START;
 use client::Client;
 
-/// Between the clocks of two histories: no breaker and no layout of the one reaches into the other.
+/// The distance between the clocks of two histories in milliseconds. It keeps the state of circuit breakers and layout
+/// caches from affecting the next history.
 const NEXT: u64 = 3_600_000;
-/// Four instances with the proxies before them.
+/// A worker with four instances, and with the proxies in front of them.
 pub struct Lane {
     world: Arc<World>,
     clients: Vec<Client>,
@@ -32,7 +33,7 @@ pub struct Lane {
     histories: u64,
 }
 
-/// One history while it happens.
+/// A history that is being executed.
 struct Stage<'a> {
     plan: &'a Plan,
     theater: String,
@@ -43,7 +44,7 @@ struct Stage<'a> {
 }
 
 impl Lane {
-    /// A lane for plans of the same kind as this one.
+    /// Creates a worker for plans of the same kind as this one.
     pub async fn new(world: Arc<World>, plan: &Plan) -> Self {
         let mut clients = Vec::new();
         for _ in 0..MOST_CLIENTS {
@@ -53,7 +54,7 @@ impl Lane {
         Self { world, clients, redis, histories: 0 }
     }
 
-    /// Carries out a plan. The last call is a look at what is left in the end.
+    /// Executes a plan. The last call reads the final state.
     pub async fn carry_out(&mut self, plan: &Plan, summary: &Summary) -> Vec<Record> {
         self.histories += 1;
         let stage = Stage {
@@ -124,8 +125,8 @@ impl Lane {
         }
     }
 
-    /// Deletes what has run out by every clock, as DynamoDB's TTL does, only sooner. Also by the clocks of writes that may
-    /// still be on their way: they don't outlast what DynamoDB's TTL takes.
+    /// Deletes reservations that have expired by every clock, as DynamoDB's TTL does, only sooner. This includes the
+    /// clocks of writes that may still be on their way. In production such writes end before DynamoDB's TTL deletes.
     async fn sweep(&self, stage: &Stage<'_>) {
         let clocks = self.clients.iter().take(stage.plan.clocks.len()).map(Client::earliest);
         let slowest = clocks.min().unwrap_or_default().seconds().0;

@@ -1,34 +1,35 @@
-//! Answers of the cache, held against what the same history's clients were told.
+//! Checks of cached answers against the answers that the clients of the same history received.
 //!
-//! To a clock that stands still a seat is available first and taken ever after: a reservation that ends later than this
-//! clock can only be followed by one that ends later still, or by a booking; and what the TTL deletes has run out by
-//! every clock of a history. So of each seat that a cached answer speaks of, it is enough to ask:
+//! Seen from a stopped clock, a seat is first available and then taken for ever. A reservation that ends after this
+//! clock can only be followed by a later end or a booking. Seats that the TTL deletes have expired by every clock of
+//! the history. So for each seat of a cached answer it is enough to check one of these rules:
 //!
-//! - It is said to be available: then nobody may have been told *before* that it is taken. Otherwise the answer is
-//!   **stale**: older than a write whose caller had been answered.
-//! - It is said to be taken: then somebody must have begun to take it. Otherwise the answer is **invented**.
+//! - The answer shows the seat as available. Then no caller may have been informed *before* that it is taken. Otherwise
+//!   the answer is **stale**: it is older than a write whose caller had received an answer.
+//! - The answer shows the seat as taken. Then some caller must have begun to take it. Otherwise the answer is
+//!   **invented**.
 //!
-//! Of a seat that may have been given back before the answer, neither is asked: it may be either. (The races of `life` hold the cache
-//! against the table where seats are given back.)
+//! Seats that may have been released before the answer aren't checked, because both states are possible. (The races of
+//! `life` compare the cache with the table after releases.)
 
 use super::record::{Answer, Ask, InTheWay, Record};
 use super::seats::Seats;
 
-/// Calls, by their place in the history, and seats that each of them is wrong about.
+/// Wrong calls, by their index in the history, each with its wrong seats.
 pub type Wrong = Vec<(usize, Seats)>;
 
-/// Seats of which a cached answer says too little or too much.
+/// The errors in cached answers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Seats that ought to have been known as taken; none of them where too few were counted as booked.
+    /// Seats that should have been shown as taken. The set is empty if the answer counts too few booked seats.
     pub stale: Wrong,
-    /// Seats that nobody had taken.
+    /// Seats that no caller had taken.
     pub invented: Wrong,
-    /// How many answers were judged.
+    /// The number of checked answers.
     pub judged: usize,
 }
 
-/// Judges all answers of the cache in a history of a theater of so many seats.
+/// Checks all cached answers in the history of a theater with this number of seats.
 pub fn judge(seats: usize, calls: &[Record]) -> Findings {
     let mut findings = Findings::default();
     for (index, look) in calls.iter().enumerate().filter(|(_, call)| call.is_from_cache()) {
@@ -54,17 +55,18 @@ fn all(holds: impl Fn(usize) -> bool) -> Seats {
     (0..super::seats::LABELS.len()).filter(|seat| holds(*seat)).fold(Seats::default(), Seats::with)
 }
 
-/// The seats that an answer says are available, and those that it says are taken.
+/// Returns the seats that an answer shows as available, and those that it shows as taken.
 fn said(seats: usize, look: &Record) -> (Seats, Seats) {
     match &look.answer {
         Answer::Seen { available, .. } => (*available, Seats(((1 << seats) - 1) & !available.0)),
-        // A refusal needn't name all.
+        // A rejection needn't name all taken seats.
         Answer::Taken(named) => (Seats::default(), named.iter().fold(Seats::default(), |set, way| set.with(way.seat))),
         _ => (Seats::default(), Seats::default()),
     }
 }
 
-/// Whether before `look` began, a call was answered so that this seat is taken to the clock of `look`.
+/// Returns `true` if a call was answered before `look` began, and its answer shows that this seat is taken at the clock
+/// of `look`.
 fn told_before(call: &Record, look: &Record, seat: usize) -> bool {
     if call.end.is_none_or(|end| end > look.begin) {
         return false;
@@ -76,7 +78,7 @@ fn told_before(call: &Record, look: &Record, seat: usize) -> bool {
         (Ask::Extend { seat: extended, .. }, Answer::Extended { expires_at, .. }) => {
             *extended == seat && holds(*expires_at)
         }
-        // Who is refused by DynamoDB tells the cache what stood in the way.
+        // A call that DynamoDB rejects reports the conflicting seats to the cache.
         (_, Answer::Taken(named)) if !call.is_from_cache() => {
             let in_the_way = |way: &InTheWay| way.seat == seat && way.reserved_until.is_none_or(holds);
             named.iter().any(in_the_way)
@@ -85,7 +87,7 @@ fn told_before(call: &Record, look: &Record, seat: usize) -> bool {
     }
 }
 
-/// Whether a call that began before `look` ended may have taken this seat to the clock of `look`.
+/// Returns `true` if a call that began before `look` ended may have taken this seat at the clock of `look`.
 fn may_take(call: &Record, look: &Record, seat: usize) -> bool {
     if look.end.is_none_or(|end| call.begin > end) {
         return false;
@@ -102,7 +104,7 @@ fn may_take(call: &Record, look: &Record, seat: usize) -> bool {
             changed && seats.has(seat) && look.now.seconds().0 < until
         }
         Ask::Book { seats, .. } => changed && seats.has(seat),
-        // Which seats a reservation has is known from its answer only.
+        // The seats of a reservation are known only from its answer.
         Ask::BookWhole { .. } => match &call.answer {
             Answer::Booked { seats, .. } => changed && seats.has(seat),
             _ => changed,
@@ -115,19 +117,19 @@ fn may_take(call: &Record, look: &Record, seat: usize) -> bool {
     }
 }
 
-/// Whether a call that began before `look` ended may have given this seat back.
+/// Returns `true` if a call that began before `look` ended may have released this seat.
 fn may_free(call: &Record, look: &Record, seat: usize) -> bool {
     let before = look.end.is_none_or(|end| call.begin <= end);
     let may = match call.ask {
         Ask::Release { seat: released, .. } => released == seat,
-        // Which seats a booking or a reservation has is not known here.
+        // The seats of a booking or reservation aren't known here.
         Ask::Cancel { .. } | Ask::ReleaseAll { .. } => true,
         _ => false,
     };
     before && may && call.carried_out > 0
 }
 
-/// Whether a look counts fewer seats as booked than had been answered as booked before it began.
+/// Returns `true` if an answer counts fewer booked seats than had been confirmed before it began.
 fn booked_too_few(calls: &[Record], look: &Record) -> bool {
     let Answer::Seen { booked, .. } = look.answer else { return false };
     if (0..super::seats::LABELS.len()).any(|seat| calls.iter().any(|call| may_free(call, look, seat))) {

@@ -1,18 +1,18 @@
-//! Seeded histories: clients that reserve, book, release, extend, cancel and look at once, with faults on every way, and a checker that holds
-//! all answers against a reference model.
+//! Seeded histories. Clients reserve, book, release, extend, cancel and read at the same time, with faults on every
+//! connection. A checker compares all answers with a reference model.
 //!
-//! | module | what it is |
+//! | module | content |
 //! | --- | --- |
-//! | [`plan`] | what is asked, when clocks go on, what fails: drawn from one number, the seed |
-//! | [`faults`] | what a call meets at the proxies |
-//! | [`lane`] | carries a plan out, through the real handlers on real engines |
-//! | [`record`], [`seats`] | what was asked and answered |
-//! | [`model`], `reservation`, [`checker`] | the reference, and whether the answers can be put in an order that it allows |
-//! | [`looks`] | what the cache answered, held against what had been answered before |
-//! | [`summary`] | how much of everything there was |
+//! | [`plan`] | calls, clock changes and faults, drawn from a single number (the seed) |
+//! | [`faults`] | faults that a call meets at the proxies |
+//! | [`lane`] | execution of plans, through the real handlers on real engines |
+//! | [`record`], [`seats`] | requests and answers |
+//! | [`model`], `reservation`, [`checker`] | the reference model, and the search for an order of the calls that it allows |
+//! | [`looks`] | checks of cached answers against earlier answers |
+//! | [`summary`] | counts of calls, answers and faults |
 //!
-//! A plan is replayed exactly from its seed. How its calls interleave is up to the machine: a seed that failed once may
-//! have to be replayed some times before it fails again, and what is printed when it fails is the history that was.
+//! A seed always gives the same plan. The machine decides how the calls interleave. So a seed that failed once may have
+//! to be replayed several times before it fails again. The output of a failure is the history that really happened.
 
 pub mod checker;
 pub mod faults;
@@ -35,13 +35,14 @@ use plan::{MOST_RESERVED, Plan};
 use record::{Answer, Record};
 use summary::Summary;
 
-/// The number of histories at once, as many of each kind of plan.
+/// The number of concurrent histories, with an equal share for each kind of plan.
 const LANES: usize = 12;
-/// Kinds of plans, which follow each other by the seed: with a cache that is well or fails, without a limit or with one.
+/// The number of kinds of plans: with a working or a failing cache, and with or without a limit. The kinds alternate by
+/// seed.
 const KINDS: usize = 4;
 
-/// Carries out and checks the histories of the seeds from `first` on, as long as `go_on` says so of their number;
-/// panics at the first that is wrong, with all that is known of it.
+/// Executes and checks the histories of the seeds from `first` on, while `go_on` returns `true` for their number.
+/// Panics at the first wrong history and prints everything known about it.
 pub async fn check_many(first: u64, go_on: impl Fn(u64) -> bool + Send + Sync + 'static, summary: &Arc<Summary>) {
     let world = Arc::new(World::new().await);
     let go_on = Arc::new(go_on);
@@ -68,7 +69,8 @@ pub async fn check_many(first: u64, go_on: impl Fn(u64) -> bool + Send + Sync + 
     }
 }
 
-/// Carries out and checks the history of one seed, so many times: the machine interleaves it differently each time.
+/// Executes and checks the plan of one seed several times, because the machine interleaves the calls differently each
+/// time.
 pub async fn replay(seed: u64, times: usize, summary: &Summary) {
     let mut lane = Lane::new(Arc::new(World::new().await), &Plan::of(seed)).await;
     for _ in 0..times {
@@ -84,7 +86,7 @@ async fn check_one(lane: &mut Lane, seed: u64, summary: &Summary) {
     }
 }
 
-/// Judges a history, and counts it.
+/// Checks a history and adds it to the summary.
 fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), String> {
     let cached = looks::judge(plan.seats, records);
     summary.count(plan, records, &cached);
@@ -96,15 +98,15 @@ fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), Strin
                 | Answer::Extended { replayed: false, .. }
         );
         if matches!(record.answer, Answer::Odd(_)) || done && record.carried_out == 0 {
-            return Err(format!("call {index} was answered what it can't be"));
+            return Err(format!("call {index} got an answer that isn't possible"));
         }
     }
     if let Some((index, seats)) = cached.invented.first() {
-        return Err(format!("call {index} was told by the cache that {seats} is taken, and nobody had taken it"));
+        return Err(format!("call {index}: the cache shows {seats} as taken, but no caller had taken it"));
     }
-    // A cache that fails may be behind for as long as its key lives.
+    // After a failure the cache may be stale until its key expires.
     if let Some((index, seats)) = cached.stale.first().filter(|_| !plan.lossy) {
-        return Err(format!("call {index} was told by the cache that {seats} is free, or not sold, after it was"));
+        return Err(format!("call {index}: the cache shows {seats} as available or not booked, but it was taken before"));
     }
     let limit = plan.limited.then_some(MOST_RESERVED);
     checker::check(plan.seats, limit, records).map_err(|stuck| format!("the history isn't linearizable\n{stuck}"))

@@ -1,14 +1,15 @@
-//! The reference model: one theater, and what each answer says that it was and has become.
+//! The reference model of one theater. It defines the states that each answer allows, and the state after it.
 //!
-//! It is written from the README's promises and knows nothing of stamps, transactions or caches. Each step is a call
-//! with its answer, carried out in one instant: it leads to the theater's next state, or it can't have been then.
+//! The model follows the README's promises. It knows nothing of stamps, transactions or caches. Each step is a call
+//! with its answer, executed at one instant. The step leads to the theater's next state, or the answer isn't possible
+//! at that instant.
 //!
-//! A call that repeats its write to DynamoDB may have carried out an earlier attempt whose reply was lost. That attempt
-//! is a step of its own ([`Theater::attempted`]). What it did is marked with its call, because the call's answer has to
-//! own up to it: 201, and not 200 or a conflict with itself.
+//! A call that repeats its write to DynamoDB may have carried out an earlier attempt whose answer was lost. That
+//! attempt is its own step ([`Theater::attempted`]). Its effects are marked with the call, because the call's answer
+//! has to be consistent with them: 201, and neither 200 nor a conflict with itself.
 //!
-//! A refusal of a repeat is final. That seats of a reservation have run out counts from the answer on, for attempts
-//! that come later and for clocks that are behind (`Reservation::judged_at`).
+//! A rejected repeat stays rejected. Once a caller got the answer that seats of a reservation have expired, this holds
+//! for later attempts and for clocks that are behind (`Reservation::judged_at`).
 
 use std::collections::BTreeMap;
 
@@ -19,15 +20,15 @@ use super::record::{Answer, Ask, InTheWay, Record};
 use super::reservation::{Entry, Extended, Reservation};
 use super::seats::Seats;
 
-/// Everything that is true of a theater at an instant.
+/// The complete state of a theater at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Theater {
     seats: Vec<Seat>,
     bookings: BTreeMap<Uuid, Booking>,
     reservations: BTreeMap<Uuid, Reservation>,
-    /// The most seats that may be reserved at once. All calls are the same caller's.
+    /// The largest number of seats that may be reserved at once. All calls have the same caller.
     limit: Option<usize>,
-    /// The latest clock of those that reserved or extended. What has ended by it counts no more.
+    /// The latest clock of all calls that reserved or extended. Reservations that have ended by it no longer count.
     counted_at: EpochMillis,
 }
 
@@ -47,7 +48,7 @@ struct Booking {
     cancelled: bool,
 }
 
-/// A seat as one sees it who wants it.
+/// The state of a seat for a call that wants it.
 #[derive(PartialEq)]
 enum Standing {
     Open,
@@ -55,7 +56,7 @@ enum Standing {
     Taken(InTheWay),
 }
 
-/// A whole reservation as one sees it who wants to book it.
+/// The state of a whole reservation for a call that books it.
 enum Whole {
     None,
     Expired,
@@ -64,7 +65,8 @@ enum Whole {
 }
 
 impl Theater {
-    /// A theater of so many seats, all available, of which the caller may have `limit` reserved at once.
+    /// Creates a theater with this number of seats, all available. The caller may have `limit` of them reserved at
+    /// once.
     pub fn new(seats: usize, limit: Option<usize>) -> Self {
         Self {
             seats: vec![Seat::Available; seats],
@@ -75,7 +77,8 @@ impl Theater {
         }
     }
 
-    /// The theater after the `index`-th call, carried out now and answered as it was; `None` if it can't have been.
+    /// Returns the theater after the `index`-th call, executed now with its actual answer. `None` if the answer isn't
+    /// possible.
     pub fn answered(&self, index: usize, call: &Record) -> Option<Self> {
         let same = || self.clone();
         match (&call.ask, &call.answer) {
@@ -116,8 +119,8 @@ impl Theater {
         }
     }
 
-    /// The theater after an attempt of the `index`-th call that DynamoDB carried out, whatever was answered; `None`
-    /// where it changes nothing.
+    /// Returns the theater after an attempt of the `index`-th call that DynamoDB carried out, independent of the
+    /// answer. `None` if the attempt changes nothing.
     pub fn attempted(&self, index: usize, call: &Record) -> Option<Self> {
         match call.ask {
             Ask::Reserve { seats, .. } => {
@@ -170,8 +173,8 @@ impl Theater {
         self.reservations.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Returns true if the reservation of a call can't have these seats: it was released, or gave one of them back, or one of
-    /// them was booked by its name, cancelled, and would run still.
+    /// Returns `true` if the reservation of a call can't have these seats. It was released, or released one of them, or
+    /// one of them would still be reserved but was booked and cancelled under its name.
     fn is_spent_for(&self, seats: Seats, index: usize, call: &Record) -> bool {
         let known = self.reservation(own_id(index, call));
         let runs = known.running(known.judged_at(call.now));
@@ -183,7 +186,7 @@ impl Theater {
         matches!(self.seats[seat], Seat::Reserved { reservation: by, .. } if by == reservation)
     }
 
-    /// A reservation that is to be booked as a whole.
+    /// Returns the state of a reservation that has to be booked as a whole.
     fn whole(&self, reservation: Uuid, now: EpochMillis) -> Whole {
         let known = self.reservation(reservation);
         let (current, running) = (known.current(), known.running_of_current(known.judged_at(now)));
@@ -210,7 +213,7 @@ impl Theater {
             (Whole::None, Answer::NotFound) => Some(self.clone()),
             (Whole::Expired, Answer::Expired) => Some(self.with_refused(reservation, call.now)),
             (Whole::Lost(lost), Answer::Changed(named)) => {
-                // An answer after one or two attempts names all that are lost.
+                // After one or two attempts an answer names all lost seats.
                 let some = named.0 != 0 && named.0 & !lost.0 == 0;
                 let right = *named == lost || (some && call.writes > 2);
                 right.then(|| self.with_refused(reservation, call.now))
@@ -219,7 +222,7 @@ impl Theater {
         }
     }
 
-    /// The theater after a caller was answered that seats of a reservation have run out.
+    /// Returns the theater after an answer that seats of a reservation have expired.
     fn with_refused(&self, reservation: Uuid, now: EpochMillis) -> Self {
         let mut next = self.clone();
         next.reservations.entry(reservation).or_default().refuse(now);
@@ -231,8 +234,8 @@ impl Theater {
         self
     }
 
-    /// The theater after an attempt that noted that seats have run out, and whose answer was lost. `None` where that was
-    /// known before.
+    /// Returns the theater after an attempt that recorded that seats have expired, and whose answer was lost. `None` if
+    /// that was recorded before.
     fn with_new_refusal(&self, reservation: Uuid, now: EpochMillis) -> Option<Self> {
         self.reservations.get(&reservation)?;
         let next = self.with_refused(reservation, now);
@@ -257,7 +260,7 @@ impl Theater {
         next
     }
 
-    /// The theater after an extension that was answered so, if it can have been.
+    /// Returns the theater after an extension with this answer. `None` if the answer isn't possible.
     fn extended(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
         let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
         let known = self.reservation(reservation);
@@ -286,7 +289,7 @@ impl Theater {
         }
     }
 
-    /// The theater after an extension, where it changes anything.
+    /// Returns the theater after an extension. `None` if it changes nothing.
     fn with_extended(&self, index: usize, call: &Record) -> Option<Self> {
         let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
         let known = self.reservation(reservation);
@@ -337,8 +340,8 @@ impl Theater {
         }
     }
 
-    /// Whether a conflict with these seats is the truth. An answer after one or two attempts names all that are in the
-    /// way; when some stayed undecided after more, those that are known.
+    /// Returns `true` if a conflict with these seats is correct. After one or two attempts an answer names all
+    /// conflicting seats. After more attempts it may name only some, because the state of the others may be unknown.
     fn refuses(&self, index: usize, call: &Record, named: &[InTheWay]) -> bool {
         let seats = match call.ask {
             Ask::Book { .. } if self.bookings.contains_key(&own_id(index, call)) => return false,
@@ -391,7 +394,7 @@ impl Theater {
         next
     }
 
-    /// The theater after a call that reserved or extended, unless the caller has more than the limit then.
+    /// Returns the theater after a call that reserved or extended. `None` if the caller then exceeds the limit.
     fn within_limit(mut self, call: &Record) -> Option<Self> {
         let Some(limit) = self.limit else { return Some(self) };
         self.counted_at = self.counted_at.max(call.now);
@@ -400,8 +403,8 @@ impl Theater {
         (self.seats.iter().filter(reserved).count() <= limit).then_some(self)
     }
 
-    /// Returns true unless a refusal by the limit can't be right: of a repeat, or where there is no limit. How much was
-    /// reserved when the seats were counted isn't judged: they are read one by one.
+    /// Returns `false` for a rejection by the limit that can't be correct: of a repeat, or without a limit. The count
+    /// itself isn't checked, because seats are read one by one.
     fn may_be_limited(&self, index: usize, call: &Record) -> bool {
         let is_repeat = match call.ask {
             Ask::Reserve { seats, .. } => {
@@ -428,7 +431,7 @@ impl Theater {
         next
     }
 
-    /// The end that is answered: of the seats that were asked for and of all that the reservation holds, the first.
+    /// Returns the end in the answer: the earliest of the requested seats and of the reservation's other seats.
     fn end(&self, reservation: Uuid, seats: Seats, now: EpochMillis) -> Option<u64> {
         let asked = seats.positions().filter_map(|seat| match self.seats[seat] {
             Seat::Reserved { expires_at, .. } => Some(expires_at),
@@ -439,7 +442,7 @@ impl Theater {
 }
 
 impl Booking {
-    /// Returns true if a request equals the one that made it.
+    /// Returns `true` if a request equals the request that made this booking.
     fn is_asked_for(&self, ask: &Ask) -> bool {
         match ask {
             Ask::Book { seats, .. } => *seats == self.seats,
@@ -449,8 +452,8 @@ impl Booking {
     }
 }
 
-/// The id under which a call reserves or books: its own, the server's as far as it was told, or else one of which
-/// nobody has ever heard.
+/// Returns the id under which a call reserves or books: its own, the server's if the answer has it, or else a unique
+/// one.
 fn own_id(index: usize, call: &Record) -> Uuid {
     let given = match (&call.ask, &call.answer) {
         (Ask::Reserve { reservation: Some(id), .. }, _) => Some(*id),
@@ -461,7 +464,7 @@ fn own_id(index: usize, call: &Record) -> Uuid {
     given.unwrap_or_else(|| Uuid::from_u64_pair(u64::MAX, index as u64))
 }
 
-/// The reservation under which a call may take seats that are reserved.
+/// Returns the reservation that allows a call to take reserved seats.
 fn wanted_under(index: usize, call: &Record) -> Option<Uuid> {
     match call.ask {
         Ask::Book { reservation, .. } => reservation,

@@ -1,4 +1,4 @@
-//! What a history is to be, drawn from a seed and nothing else.
+//! The plan of a history, drawn only from its seed.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,71 +10,68 @@ use super::faults::Faults;
 use super::record::Ask;
 use super::seats::{LABELS, Seats};
 
-/// Seats that a caller may have reserved at once, in plans that limit it.
+/// Seats that a caller may have reserved at once, in plans with a limit.
 pub const MOST_RESERVED: usize = 2;
-/// Clients at the most.
+/// The largest number of clients.
 pub const MOST_CLIENTS: usize = 4;
-/// How far a clock may be off, in seconds to either side.
+/// The largest clock error, in seconds in both directions.
 const MOST_OFF: u64 = 5;
-/// The ids that clients use are so few that they meet.
+/// The number of ids that clients use. It is small, so that clients often use the same id.
 const IDS: u128 = 5;
 
 /// The plan of one history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What it was drawn from.
     pub seed: u64,
-    /// Whether the way to the cache fails, so that cached answers may be behind.
+    /// True if the connection to the cache fails, so that cached answers may be stale.
     pub lossy: bool,
     /// True if all clients are one signed-in caller, who may have [`MOST_RESERVED`] seats reserved at once.
     pub limited: bool,
-    /// How many seats the theater has.
+    /// The number of seats in the theater.
     pub seats: usize,
-    /// By how much each client's clock is ahead of the slowest, in milliseconds.
+    /// The lead of each client's clock over the slowest, in milliseconds.
     pub clocks: Vec<u64>,
-    /// The steps of all clients; each client's come in this order, those of different clients as it happens.
+    /// The steps of all clients. The steps of one client happen in this order. Those of different clients interleave.
     pub steps: Vec<Step>,
 }
 
-/// One call of one client, with what is done to it.
+/// One call of a client, with its faults.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Who makes it.
     pub client: usize,
-    /// By how much this client's clock goes on before it, in milliseconds.
+    /// The advance of this client's clock before the call, in milliseconds.
     pub advance: u64,
-    /// What happens before it.
+    /// The event before the call.
     pub before: Option<Event>,
-    /// What is asked.
     pub ask: Ask,
-    /// Whether a booking uses the reservation that this client was given last, if there is one.
+    /// True if a booking uses the reservation that this client received last, if any.
     pub own_reservation: bool,
-    /// What the call meets.
     pub faults: Faults,
-    /// The client stops waiting, as when an instance is killed.
+    /// The time after which the client stops waiting, as if the instance were killed.
     pub killed_after: Option<Duration>,
 }
 
-/// What happens besides the calls.
+/// An event that isn't a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// DynamoDB's TTL deletes what has run out by every clock.
+    /// DynamoDB's TTL deletes reservations that have expired by every clock.
     Sweep,
     /// The cache evicts the theater's key.
     Evict,
-    /// Somebody keeps a copy of the key...
+    /// A copy of the key is saved.
     KeepKey,
-    /// ...and puts it back later, as a cache that came back from a snapshot.
+    /// The saved copy is restored, as by a cache that restarts from a snapshot.
     RollBack,
 }
 
 impl Plan {
-    /// Draws the plan of a seed. Odd seeds have a cache that fails. Of each four seeds the last two limit the caller.
+    /// Draws the plan of a seed. Odd seeds have a failing cache. Of each four seeds the last two have a limit.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let lossy = seed % 2 == 1;
         let (seats, clients) = (rng.usize(3..=LABELS.len()), rng.usize(3..=MOST_CLIENTS));
-        // The milliseconds tell the clients' clocks apart for good: each adds whole seconds, and three for each step.
+        // Milliseconds make each client's clock unique. Every clock starts with a different number of them, and each
+        // step adds whole seconds and 3 ms.
         let clocks = (0..clients).map(|client| rng.u64(0..=2 * MOST_OFF) * 1_000 + client as u64 * 200).collect();
         let calm = rng.u8(0..4) == 0;
         let mut steps: Vec<Step> = Vec::new();
@@ -95,7 +92,7 @@ impl Plan {
     }
 }
 
-/// An id that clients use, by its number. Several use the same one.
+/// Returns one of the ids that clients use. Several clients use the same id.
 pub fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0188_c0de_0000_7000_8000_0000_0000_0000 + number)
 }
@@ -140,14 +137,14 @@ fn book(rng: &mut Rng, seats: usize) -> Ask {
     }
 }
 
-/// Never as long as a reservation may last in all.
+/// Draws an extension. Its end always stays within the longest total time of a reservation.
 fn extend(rng: &mut Rng, seats: usize, earlier: &[Step]) -> Ask {
     let (seat, reservation) = reserved_before(rng, seats, earlier);
     let expires_in = if rng.u8(0..3) > 0 { rng.u32(4..=8) } else { 700 };
     Ask::Extend { seat, reservation, key: rng.u8(0..2), expires_in }
 }
 
-/// Mostly a seat that an earlier step wants to reserve, under its reservation; sometimes any.
+/// Draws a seat and its reservation, usually from an earlier step.
 fn reserved_before(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (usize, Uuid) {
     let reserved = earlier.iter().filter_map(|step| match step.ask {
         Ask::Reserve { seats, reservation: Some(id), .. } => Some((seats.positions().next()?, id)),
@@ -160,7 +157,7 @@ fn reserved_before(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (usize, Uui
     reserved[rng.usize(0..reserved.len())]
 }
 
-/// Mostly a booking that an earlier step wants to make; sometimes any.
+/// Draws a booking, usually from an earlier step.
 fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
     let booked = earlier.iter().filter_map(|step| match step.ask {
         Ask::Book { booking, .. } | Ask::BookWhole { booking, .. } => booking,
@@ -170,7 +167,7 @@ fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
     if booked.is_empty() || rng.u8(0..6) == 0 { id(100 + rng.u128(0..IDS)) } else { booked[rng.usize(0..booked.len())] }
 }
 
-/// One to three of the seats, fewer more often.
+/// Draws one to three seats. Small numbers are more frequent.
 fn some_seats(rng: &mut Rng, seats: usize) -> Seats {
     let wanted = [1, 1, 1, 2, 2, 3][rng.usize(0..6)];
     (0..wanted).fold(Seats::default(), |set, _| set.with(rng.usize(0..seats)))
@@ -188,7 +185,7 @@ fn event(rng: &mut Rng, lossy: bool) -> Option<Event> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cache = if self.lossy { "fails" } else { "is well" };
+        let cache = if self.lossy { "fails" } else { "works" };
         let limit = if self.limited { format!(", one caller may reserve {MOST_RESERVED}") } else { String::new() };
         writeln!(
             f,
@@ -210,7 +207,7 @@ impl fmt::Display for Step {
         }
         write!(f, ": {}", self.ask)?;
         if self.own_reservation {
-            f.write_str(", or the one it was given last")?;
+            f.write_str(", or its latest reservation")?;
         }
         if self.faults != Faults::default() {
             write!(f, "; {:?}", self.faults)?;

@@ -1,4 +1,4 @@
-//! What one call of a history asked, and what it was answered.
+//! The record of one call of a history: its request and its answer.
 
 mod read;
 mod show;
@@ -8,170 +8,155 @@ use uuid::Uuid;
 
 use super::seats::Seats;
 
-/// A call: what was asked when, by whose clock, and what came of it.
+/// A call with its time, its clock and its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Which client made it.
+    /// The index of the client that made the call.
     pub client: usize,
-    /// The tick before it was sent; ticks number the beginnings and ends of all calls of a history.
+    /// The tick before the call was sent. Ticks number the begins and ends of all calls of a history.
     pub begin: u64,
-    /// The tick after its answer; `None` when nobody waited for one.
+    /// The tick after the answer. `None` if the client stopped waiting.
     pub end: Option<u64>,
-    /// The clock of the instance that carried it out. It stood still meanwhile.
+    /// The clock of the instance that served the call. It stood still during the call.
     pub now: EpochMillis,
-    /// What was asked.
     pub ask: Ask,
-    /// What was answered.
     pub answer: Answer,
-    /// Conditional writes that reached the proxy before DynamoDB.
+    /// The number of conditional writes that reached the proxy in front of DynamoDB.
     pub writes: usize,
-    /// How many of them DynamoDB carried out, or may have.
+    /// The number of writes that DynamoDB carried out, or may have carried out.
     pub carried_out: usize,
-    /// What it met on the way, for the reader.
+    /// The names of the faults that the call met, for the output.
     pub met: Vec<&'static str>,
 }
 
-/// What was asked. Ids that weren't given are made by the server, and known only from the answer.
+/// A request. The server creates missing ids, which are known only from the answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Ask {
-    /// Reserve seats.
+    /// Reserve these seats, all or none.
     Reserve {
-        /// All or none.
         seats: Seats,
-        /// Under which id.
         reservation: Option<Uuid>,
-        /// For how many seconds.
+        /// In seconds.
         expires_in: u32,
     },
-    /// Book seats.
+    /// Book these seats, all or none.
     Book {
-        /// All or none.
         seats: Seats,
-        /// Under which id.
         booking: Option<Uuid>,
-        /// With which reservation.
         reservation: Option<Uuid>,
     },
     /// Book all seats of a reservation.
     BookWhole {
-        /// Under which id.
         booking: Option<Uuid>,
-        /// Which reservation.
         reservation: Uuid,
     },
-    /// Give all seats of a reservation back.
+    /// Release all seats of a reservation.
     ReleaseAll {
-        /// Of which reservation.
         reservation: Uuid,
     },
-    /// Give one seat of a reservation back.
+    /// Release one seat of a reservation.
     Release {
-        /// Which seat, by its position.
+        /// The seat's index.
         seat: usize,
-        /// Of which reservation.
         reservation: Uuid,
     },
-    /// Let one seat of a reservation end later.
+    /// Extend one seat of a reservation.
     Extend {
-        /// Which seat, by its position.
+        /// The seat's index.
         seat: usize,
-        /// Of which reservation.
         reservation: Uuid,
-        /// Which key it bears.
+        /// The number in the idempotency key.
         key: u8,
         /// Seconds from now.
         expires_in: u32,
     },
-    /// Cancel a booking.
     Cancel {
-        /// Which.
         booking: Uuid,
     },
-    /// Look at the theater.
+    /// Read the theater's seats.
     Look {
-        /// Past the cache.
+        /// True if the read bypasses the cache.
         consistent: bool,
     },
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// 201, or 200 for a repeat: reserved.
+    /// 201, or 200 for a repeat.
     Reserved {
-        /// Under which id.
         reservation: Uuid,
-        /// When the first seat of the reservation runs out, in epoch seconds.
+        /// The end of the reservation's first seat, in epoch seconds.
         expires_at: u64,
-        /// Whether it is said to be a repeat.
+        /// True if the answer is marked as a repeat.
         replayed: bool,
     },
-    /// 201, or 200 for a repeat: booked.
+    /// 201, or 200 for a repeat.
     Booked {
-        /// The seats that were booked.
+        /// The booked seats.
         seats: Seats,
         /// The booking's id.
         booking: Uuid,
-        /// When, in epoch seconds.
+        /// In epoch seconds.
         booked_at: u64,
-        /// Whether it is said to be a repeat.
+        /// True if the answer is marked as a repeat.
         replayed: bool,
     },
-    /// 409, with the seats in the way.
+    /// 409 with the conflicting seats.
     Taken(Vec<InTheWay>),
-    /// 409 `reservation_released`: the id is spent, or for these seats.
+    /// 409 `reservation_released`: the id was released, or these seats were.
     Released,
     /// 409 `reservation_limit`: the caller has too many seats reserved.
     Limited,
-    /// 409 `reservation_changed`: these seats of the reservation are gone.
+    /// 409 `reservation_changed`: these seats of the reservation are lost.
     Changed(Seats),
-    /// 422.
+    /// 422 `idempotency_key_reused`.
     IdReused,
     /// 409 `booking_cancelled`.
     Cancelled,
-    /// 204: nothing is left of it.
+    /// 204.
     Done,
-    /// 200: a seat ends then, in epoch seconds.
+    /// 200 with the seat's new end.
     Extended {
-        /// When.
+        /// In epoch seconds.
         expires_at: u64,
-        /// Whether it is said to be a repeat.
+        /// True if the answer is marked as a repeat.
         replayed: bool,
     },
     /// 409 `reservation_not_extendable` or `reservation_already_extended`.
     NotExtendable,
-    /// 404: there is none.
+    /// 404.
     NotFound,
-    /// 410: it has run out.
+    /// 410: the reservation has expired.
     Expired,
-    /// What was seen.
+    /// 200 with the state of all seats.
     Seen {
-        /// Seats that can be had.
+        /// The available seats.
         available: Seats,
-        /// How many are said to be reserved.
+        /// The number of reserved seats.
         reserved: usize,
-        /// How many are said to be booked.
+        /// The number of booked seats.
         booked: usize,
-        /// Whether the cache answered; else DynamoDB did.
+        /// True if the cache answered. Otherwise DynamoDB did.
         hit: bool,
     },
-    /// 503, or nobody waited: it may have happened, or happen later, or never.
+    /// 503, or the client stopped waiting. The call may have happened, or may happen later or never.
     Unknown,
-    /// What no call may be answered.
+    /// An answer that isn't valid for any call.
     Odd(String),
 }
 
-/// A seat that stood in the way.
+/// A conflicting seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InTheWay {
-    /// Its position.
+    /// The seat's index.
     pub seat: usize,
-    /// Until when it is reserved, in epoch seconds; `None` is booked.
+    /// The end of its reservation in epoch seconds. `None` if it is booked.
     pub reserved_until: Option<u64>,
 }
 
 impl Record {
-    /// Whether DynamoDB was never asked: the answer is the cache's.
+    /// Returns `true` if the answer came from the cache, without a call to DynamoDB.
     pub fn is_from_cache(&self) -> bool {
         match &self.answer {
             Answer::Seen { hit, .. } => *hit,

@@ -1,22 +1,22 @@
-//! The model's reservation: what it was given, until when, and whether its id is spent.
+//! The reservations of the model: their seats with their ends, and whether their ids are spent.
 
 use boxoffice::rules::time::EpochMillis;
 
 use super::record::{Ask, Record};
 use super::seats::Seats;
 
-/// Everything that is true of a reservation beside the seats themselves.
+/// The state of a reservation that the seats themselves don't show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Reservation {
     entries: Vec<Entry>,
     given_back: Seats,
-    /// It was released.
+    /// True if the reservation was released.
     pub(super) spent: bool,
-    /// The latest instant by which a caller was answered that seats of it have run out.
+    /// The latest instant at which a caller got the answer that seats of it have expired.
     refused_at: EpochMillis,
 }
 
-/// A seat that a reservation was given.
+/// A seat that belongs to a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Entry {
     pub(super) seat: usize,
@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub(super) extended: Option<Extended>,
 }
 
-/// By which key a seat was extended, and by which call.
+/// The key of the extension, and the index of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Extended {
     pub(super) key: u8,
@@ -37,7 +37,8 @@ impl Entry {
         now.seconds().0 < self.expires_at
     }
 
-    /// Its end after an extension at this instant. No plan asks for more than a reservation may last in all.
+    /// Returns the seat's end after an extension at this instant. No plan exceeds the longest total time of a
+    /// reservation.
     pub(super) fn later(&self, call: &Record, now: EpochMillis) -> u64 {
         let Ask::Extend { expires_in, .. } = call.ask else { return self.expires_at };
         now.0.div_ceil(1000) + u64::from(expires_in)
@@ -49,7 +50,7 @@ impl Entry {
 }
 
 impl Reservation {
-    /// One that was released.
+    /// Creates a released reservation.
     pub(super) fn spent() -> Self {
         Self { spent: true, ..Self::default() }
     }
@@ -58,7 +59,8 @@ impl Reservation {
         self.spent || self.given_back.0 & seats.0 != 0
     }
 
-    /// The instant by which its seats are judged: a clock that is behind doesn't revive what a caller was refused.
+    /// Returns the instant at which its seats are evaluated. A clock that is behind can't revive seats after an answer
+    /// that they have expired.
     pub(super) fn judged_at(&self, now: EpochMillis) -> EpochMillis {
         now.max(self.refused_at)
     }
@@ -92,7 +94,7 @@ impl Reservation {
         }
     }
 
-    /// The first end of all that run.
+    /// Returns the earliest end of the seats that haven't expired.
     pub(super) fn end(&self, now: EpochMillis) -> Option<u64> {
         self.entries.iter().filter(|entry| entry.runs(now)).map(|entry| entry.expires_at).min()
     }
@@ -113,7 +115,7 @@ impl Reservation {
         self.current_entries().into_iter().find(|entry| entry.seat == seat)
     }
 
-    /// Its current seats. A reservation that was made again after its end has none of its earlier seats.
+    /// Returns its current seats. A reservation that was made again after its end has none of its earlier seats.
     fn current_entries(&self) -> Vec<Entry> {
         let mut entries = self.entries.clone();
         entries.sort_by_key(|entry| entry.reserved_at);

@@ -1,21 +1,21 @@
-//! Sets of a history's few seats, and what clients say about them.
+//! Sets of the few seats of a history.
 
 use std::fmt;
 
-/// The labels of the seats, in layout order. A history has the first few of them.
+/// The labels of the seats in layout order. A history uses the first few of them.
 pub const LABELS: [&str; 4] = ["A1", "A2", "A3", "A4"];
 
-/// A set of seats: bit 0 is the first label.
+/// A set of seats. Bit 0 is the first label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Seats(pub u8);
 
 impl Seats {
-    /// One seat, by its position.
+    /// Creates a set of one seat from its index.
     pub fn one(position: usize) -> Self {
         Self(1 << position)
     }
 
-    /// The seats of these labels; `None` if one of them isn't a seat, or is named twice.
+    /// Parses labels. Returns `None` if a label is unknown or occurs twice.
     pub fn read<'a>(labels: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         labels.into_iter().try_fold(Self::default(), |seats, label| {
             let position = LABELS.iter().position(|known| *known == label)?;
@@ -23,27 +23,26 @@ impl Seats {
         })
     }
 
-    /// Whether this seat is one of them.
+    /// Returns `true` if the set has this seat.
     pub fn has(self, position: usize) -> bool {
         self.0 & (1 << position) != 0
     }
 
-    /// These and one more.
+    /// Returns the set with one more seat.
     pub fn with(self, position: usize) -> Self {
         Self(self.0 | 1 << position)
     }
 
-    /// How many.
     pub fn count(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// Their positions, in order.
+    /// Returns the indexes of the seats in order.
     pub fn positions(self) -> impl Iterator<Item = usize> {
         (0..LABELS.len()).filter(move |position| self.has(*position))
     }
 
-    /// Their labels, in order.
+    /// Returns the labels of the seats in order.
     pub fn labels(self) -> Vec<&'static str> {
         self.positions().map(|position| LABELS[position]).collect()
     }

@@ -1,4 +1,4 @@
-//! What was met in many histories, counted.
+//! Counts of calls, answers and faults in many histories.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use super::looks::Findings;
 use super::plan::Plan;
 use super::record::{Answer, Ask, Record};
 
-/// What has to occur in a thousand histories; else the plans have gone blind.
+/// Counts that have to be above zero after a thousand histories. Otherwise the plans no longer cover them.
 pub const EXPECTED: [&str; 56] = [
     "reserve 201",
     "reserve 200",
@@ -21,9 +21,9 @@ pub const EXPECTED: [&str; 56] = [
     "book 409 from the cache",
     "book 422",
     "book unknown",
-    "look hit",
-    "look at DynamoDB",
-    "look unknown",
+    "read hit",
+    "read at DynamoDB",
+    "read unknown",
     "met cut before",
     "met cut after",
     "met throttled",
@@ -62,7 +62,7 @@ pub const EXPECTED: [&str; 56] = [
     "staged cache dead",
     "staged cache away",
     "staged cache silent",
-    "nobody waited",
+    "caller stopped waiting",
     "key evicted",
     "key rolled back",
     "seat swept",
@@ -78,17 +78,17 @@ impl Summary {
         *self.0.lock().unwrap().entry(name.to_owned()).or_default() += number;
     }
 
-    /// A count.
+    /// Returns a count.
     pub fn of(&self, name: &str) -> usize {
         self.0.lock().unwrap().get(name).copied().unwrap_or_default()
     }
 
-    /// The sum of the counts whose names begin like this.
+    /// Returns the sum of all counts whose names have this prefix.
     pub fn all(&self, beginning: &str) -> usize {
         self.0.lock().unwrap().iter().filter(|(name, _)| name.starts_with(beginning)).map(|(_, number)| number).sum()
     }
 
-    /// What of [`EXPECTED`] didn't occur.
+    /// Returns the names in [`EXPECTED`] that didn't occur.
     pub fn missing(&self) -> Vec<&'static str> {
         EXPECTED.into_iter().filter(|name| self.of(name) == 0).collect()
     }
@@ -97,7 +97,7 @@ impl Summary {
     pub(super) fn count(&self, plan: &Plan, records: &[Record], cached: &Findings) {
         self.add("histories", 1);
         self.add("calls", records.len());
-        self.add("cached answers judged", cached.judged);
+        self.add("cached answers checked", cached.judged);
         self.add("stale", cached.stale.len());
         for step in &plan.steps {
             for fault in step.faults.names() {
@@ -106,18 +106,18 @@ impl Summary {
         }
         for record in records {
             self.add(&kind(record), 1);
-            self.add("nobody waited", usize::from(record.end.is_none()));
+            self.add("caller stopped waiting", usize::from(record.end.is_none()));
             for fault in &record.met {
                 self.add(&format!("met {fault}"), 1);
             }
         }
     }
 
-    /// The one line.
+    /// Returns the summary in one line.
     pub fn line(&self) -> String {
         format!(
-            "{} histories, {} calls; faults: {} staged, {} met; {} unknown outcomes, {} repeats, {} conflicts; \
-            {} cached answers judged, {} behind while their cache failed",
+            "{} histories, {} calls, faults: {} staged, {} met, {} unknown outcomes, {} repeats, {} conflicts, \
+            {} cached answers checked, {} stale while their cache failed",
             self.of("histories"),
             self.of("calls"),
             self.all("staged"),
@@ -125,13 +125,13 @@ impl Summary {
             ["reserve unknown", "book unknown"].map(|name| self.of(name)).iter().sum::<usize>(),
             ["reserve 200", "book 200", "book 422"].map(|name| self.of(name)).iter().sum::<usize>(),
             self.all("reserve 409") + self.all("book 409"),
-            self.of("cached answers judged"),
+            self.of("cached answers checked"),
             self.of("stale"),
         )
     }
 }
 
-/// What was asked and what was answered, in a word or two.
+/// Returns the name of a call's count: its request and its answer.
 fn kind(record: &Record) -> String {
     let asked = match record.ask {
         Ask::Reserve { .. } => "reserve",
@@ -141,7 +141,7 @@ fn kind(record: &Record) -> String {
         Ask::Release { .. } => "release",
         Ask::Extend { .. } => "extend",
         Ask::Cancel { .. } => "cancel",
-        Ask::Look { .. } => "look",
+        Ask::Look { .. } => "read",
     };
     let answered = match &record.answer {
         Answer::Done => "204",
@@ -177,6 +177,6 @@ impl fmt::Display for Summary {
         writeln!(f, "{}", self.line())?;
         let counts = self.0.lock().unwrap();
         let counts: Vec<_> = counts.iter().map(|(name, number)| format!("{name}: {number}")).collect();
-        write!(f, "{}", counts.join("; "))
+        write!(f, "{}", counts.join(", "))
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of one theater: what was due to be seen since when, what callers were told, what the table held.
+//! The observer's knowledge of one theater: due writes, answers to callers, and the content of the table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use boxoffice::rules::time::EpochMillis;
 
 use crate::Reply;
 
-/// A cached answer, as a client saw it.
+/// A cached answer, as a client received it.
 #[derive(Clone, Debug)]
 struct Look {
     began: Instant,
@@ -19,7 +19,7 @@ struct Look {
     hit: bool,
 }
 
-/// Until when a seat is taken.
+/// The end of a seat's reservation, or a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Taken {
     /// In epoch seconds.
@@ -28,7 +28,7 @@ pub enum Taken {
     ForGood,
 }
 
-/// What the table holds of a seat.
+/// The state of a seat in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Held {
     stamp: u64,
@@ -38,16 +38,16 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Theater {
     labels: Vec<String>,
-    /// What each seat is known to be taken as, and from when on that was so.
+    /// The ways in which each seat is known to be taken, each with its first instant.
     due: Vec<BTreeMap<Taken, Instant>>,
-    /// What callers were told.
+    /// The answers to callers for each seat.
     told: Vec<Vec<(Instant, Taken)>>,
     held: Vec<Held>,
-    /// Looks that are to be held against a read that begins after them.
+    /// Answers that have to be compared with a read that begins after them.
     waiting: Vec<Look>,
 }
 
-/// What a read of the table brought to light.
+/// The results of a read of the table.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub(super) checked: usize,
@@ -86,7 +86,7 @@ impl Theater {
         }
     }
 
-    /// What is stale in an answer that has just come, in words.
+    /// Records an answer that just arrived. Returns a description of stale seats.
     pub(super) fn looked(
         &mut self,
         began: Instant,
@@ -106,7 +106,7 @@ impl Theater {
         stale
     }
 
-    /// A read that began then, and has just ended, found these items. Whether what it found becomes due by that.
+    /// Records a read of the table that began at `began` and just ended. With `due`, its content is due from now on.
     pub(super) fn is_read(&mut self, began: Instant, due: bool, items: &[HashMap<String, AttributeValue>]) -> Read {
         let mut held = vec![Held::default(); self.labels.len()];
         for (label, seat) in items.iter().map(read) {
@@ -138,7 +138,7 @@ impl Theater {
         self.due[seat].entry(taken).or_insert(from);
     }
 
-    /// Seats that a look ought to have shown as taken or counted as booked, in words.
+    /// Describes seats that an answer should have shown as taken, or counted as booked.
     fn stale(&self, look: &Look, grace: Duration) -> Option<String> {
         let due = |from: &Instant| *from + grace <= look.began;
         let taken = |seat: usize| self.due[seat].iter().any(|(taken, from)| taken.holds(look.now) && due(from));
@@ -148,35 +148,35 @@ impl Theater {
             return None;
         }
         let missed: Vec<_> = missed.into_iter().map(|seat| (&self.labels[seat], &self.due[seat])).collect();
-        Some(format!("at {:?} {missed:?} were due, and {booked} booked", look.now))
+        Some(format!("at {:?} {missed:?} were due as taken, and {booked} as booked", look.now))
     }
 
-    /// Seats that a look showed as taken although they are available afterwards, in words.
+    /// Describes seats that an answer showed as taken although they are available afterwards.
     fn invented(&self, look: &Look, after: &[Held]) -> Option<String> {
         let free = |seat: &usize| !after[*seat].taken.is_some_and(|taken| taken.holds(look.now));
         let booked = after.iter().filter(|held| held.taken == Some(Taken::ForGood)).count();
         let invented: Vec<_> = (0..after.len()).filter(|seat| !look.available[*seat]).filter(free).collect();
         (!invented.is_empty() || look.booked > booked).then(|| {
             let labels: Vec<_> = invented.iter().map(|seat| &self.labels[*seat]).collect();
-            format!("{labels:?} are free at {:?}, and {booked} booked, after {look:?}", look.now)
+            format!("{labels:?} are available at {:?}, and {booked} are booked, after {look:?}", look.now)
         })
     }
 
-    /// What callers were told before a read began, and the read doesn't show.
+    /// Describes writes that were confirmed to callers before a read began, and that the read doesn't show.
     fn lost(&mut self, began: Instant, held: &[Held]) -> Vec<String> {
         let mut lost = Vec::new();
         for (seat, told) in self.told.iter_mut().enumerate() {
             for (_, taken) in told.extract_if(.., |(at, _)| *at <= began) {
-                // What was reserved may be taken over by one whose clock is ahead: until later, or for good.
+                // A caller whose clock is ahead may have taken over the reserved seat, until later or by a booking.
                 if held[seat].taken.is_none_or(|held| held < taken) {
-                    lost.push(format!("{} was answered as {taken:?}, and is {:?}", self.labels[seat], held[seat]));
+                    lost.push(format!("{} was confirmed as {taken:?}, but is {:?}", self.labels[seat], held[seat]));
                 }
             }
         }
         lost
     }
 
-    /// Seats that changed since the read before and don't bear a larger stamp.
+    /// Describes seats that changed since the previous read without a larger stamp.
     fn disordered(&self, held: &[Held]) -> Vec<String> {
         let pairs = self.labels.iter().zip(self.held.iter().zip(held));
         let wrong = pairs.filter(|(_, (before, after))| before != after && before.stamp >= after.stamp);
@@ -184,7 +184,7 @@ impl Theater {
     }
 }
 
-/// A seat's label and what its item says.
+/// Parses a seat's label and state from its item.
 fn read(item: &HashMap<String, AttributeValue>) -> (&str, Held) {
     let number = |name: &str| item[name].as_n().unwrap().parse::<u64>().unwrap();
     let label = item["sk"].as_s().unwrap().trim_start_matches("SEAT#");

@@ -1,4 +1,4 @@
-//! Traffic to be observed: writers, lookers, and a cache that evicts, all at once over a few theaters.
+//! Traffic for the observer: writers, readers and evictions at the same time on a few theaters.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
@@ -20,20 +20,21 @@ use crate::{Call, Reply, Setup, World};
 const THEATERS: usize = 6;
 const WRITERS: u64 = 3;
 const LOOKERS: u64 = 4;
-/// For so many looks there is one write and one read of the table: however fast the machine is, most is looking.
+/// The number of reads for each write and each read of the table. It makes reads the majority, however fast the machine
+/// is.
 const LOOKS_A_TURN: usize = 25;
-/// A theater is replaced after so many writes, when most of it is sold.
+/// The number of writes after which a theater is replaced. By then most of it is booked.
 const WRITES: u64 = 120;
-/// By how much a write moves the time of day, in milliseconds: while a theater lasts, reservations run out and its key in
-/// the cache comes to be renewed.
+/// The time in milliseconds by which a write advances the clock. During a theater's life, reservations expire and its
+/// cache key has to be renewed.
 const PACE: u64 = 90;
-/// How far clocks are apart at the most, in milliseconds.
+/// The largest difference between two clocks, in milliseconds.
 const APART: u64 = 5_000;
 
 const LABELS: [&str; 16] =
     ["A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "C1", "C2", "C3", "C4", "D1", "D2", "D3", "D4"];
 
-/// Theaters with people in them.
+/// Theaters with their writers and readers.
 pub struct Traffic {
     world: World,
     observer: Arc<Observer>,
@@ -51,13 +52,13 @@ struct Theater {
 }
 
 impl Traffic {
-    /// Theaters in this world, watched by this observer.
+    /// Creates theaters in this world, watched by this observer.
     pub async fn new(world: World, observer: Arc<Observer>) -> Arc<Self> {
         Self::with(world, observer, None).await
     }
 
-    /// The same, with all writers but one cut off from the cache. What those write counts as answered when the table's
-    /// stream has been delivered past it: see [`Traffic::delivered`].
+    /// Creates theaters like [`Traffic::new`], but all writers except one have no cache. Their writes count as answered
+    /// after the table's stream has delivered them: see [`Traffic::delivered`].
     pub async fn cut_off(world: World, observer: Arc<Observer>) -> Arc<Self> {
         Self::with(world, observer, Some(watch::Sender::default())).await
     }
@@ -80,22 +81,22 @@ impl Traffic {
         Arc::new(traffic)
     }
 
-    /// The stream was delivered to its end, once more.
+    /// Records that the stream was delivered to its end once more.
     pub fn delivered(&self) {
         self.repair.iter().for_each(|times| times.send_modify(|times| *times += 1));
     }
 
-    /// Waits until all has been delivered that was accepted so far.
+    /// Waits until the stream has delivered all accepted writes.
     async fn delivery(&self) {
         let Some(times) = &self.repair else { return };
-        // One delivery may be under way, and past it already.
+        // A delivery that is running may already have passed the write.
         let enough = *times.borrow() + 2;
-        // Can't fail: the sender is ours.
+        // Can't fail: `self` keeps the sender alive.
         let _ = times.subscribe().wait_for(|times| *times >= enough).await;
     }
 
-    /// Lets everybody in, until the observer has checked so many cached answers or found something wrong. What they do is
-    /// drawn from the seed.
+    /// Runs the traffic until the observer has checked this number of cached answers or found an error. The seed
+    /// determines all actions.
     pub async fn flow(self: &Arc<Self>, seed: u64, checked: usize) {
         let mut people = tokio::task::JoinSet::new();
         for number in 0..WRITERS {
@@ -113,12 +114,12 @@ impl Traffic {
         }
     }
 
-    /// Waits for its turn; `false` when it is over.
+    /// Waits for a turn. Returns `false` at the end of the run.
     async fn turn(turns: &Semaphore) -> bool {
         turns.acquire().await.map(SemaphorePermit::forget).is_ok()
     }
 
-    /// Moves a clock to the time of day, as far off as it is.
+    /// Sets a clock to the current time plus its error.
     fn set(&self, clock: &Clock, off: u64) {
         clock.set(EpochMillis(self.time.load(Ordering::SeqCst) + off));
     }
@@ -149,7 +150,7 @@ impl Traffic {
             if theater.writes.fetch_add(1, Ordering::SeqCst) == WRITES {
                 let next = self.open().await;
                 self.theaters.write().unwrap()[place] = next;
-                // Whoever is still looking at it sees it through; a last read judges most of that.
+                // Readers of the old theater finish. One last read checks most of their answers.
                 self.observer.read(&self.world, &theater.id).await;
             }
             self.time.fetch_add(PACE, Ordering::SeqCst);
@@ -167,7 +168,7 @@ impl Traffic {
         }
     }
 
-    /// A key is evicted, or comes to the end of its life so that it is renewed.
+    /// Evicts a key, or shortens its life so that it has to be renewed.
     async fn evict(&self, redis: &mut MultiplexedConnection, rng: &mut Rng, theater: &Theater) {
         let key = self.world.cache_key(&theater.id);
         if rng.bool() {
@@ -194,7 +195,7 @@ impl Traffic {
         }
     }
 
-    /// Reads the table theater by theater, and closes when it is time.
+    /// Reads the table theater by theater, and ends the run when enough answers are checked.
     async fn read(self: Arc<Self>, checked: usize) {
         let mut place = 0;
         let goes_on = |verdict: Verdict| verdict.checked < checked && verdict.is_clean();
@@ -208,7 +209,7 @@ impl Traffic {
     }
 }
 
-/// What a writer asks for: mostly reservations that run out soon, some bookings.
+/// Draws a writer's call: mostly short reservations, and some bookings.
 fn ask(rng: &mut Rng, theater: &str, mine: Option<&str>) -> Call {
     let wanted = rng.usize(1..=3);
     let mut seats = LABELS.to_vec();
@@ -221,7 +222,7 @@ fn ask(rng: &mut Rng, theater: &str, mine: Option<&str>) -> Call {
     Call::book(theater, &json!({ "seats": seats, "reservation_id": reservation }))
 }
 
-/// What a writer's answer says of its seats.
+/// Returns how long the seats in a writer's answer are taken.
 fn taken(reply: &Reply) -> Taken {
     match reply.body["expires_at"].as_str() {
         Some(until) => {

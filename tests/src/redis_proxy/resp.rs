@@ -1,6 +1,6 @@
-//! As much of Redis' protocol as it takes to count commands.
+//! The part of Redis' protocol that is needed to count commands.
 
-/// The first whole command of a stream, an array of bulk strings, and its length.
+/// Parses the first complete command of a stream, an array of bulk strings. Returns its name and length.
 /// <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 pub(super) fn command(bytes: &[u8]) -> Option<(String, usize)> {
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Histories written by hand: those that are right, and those that are wrong in one way each.
+//! Hand-written histories: correct ones, and ones with a single error each.
 
 use boxoffice::rules::time::EpochMillis;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::history::plan::id;
 use crate::history::record::InTheWay;
 use crate::history::seats::Seats;
 
-/// The time of all calls here, unless they say otherwise.
+/// The time of all calls that don't set another time.
 const NOW: u64 = 1_000;
 const A: Seats = Seats(1);
 const B: Seats = Seats(2);
@@ -27,12 +27,12 @@ fn at(seconds: u64, call: Record) -> Record {
     Record { now: EpochMillis(seconds * 1_000), ..call }
 }
 
-/// The same call, one of whose attempts was carried out although its answer was lost.
+/// Returns the same call with one more attempt that was carried out and whose answer was lost.
 fn with_a_lost_attempt(call: Record) -> Record {
     Record { writes: call.writes + 1, carried_out: call.carried_out + 1, ..call }
 }
 
-/// The same call; nobody knows what became of it.
+/// Returns the same call with an unknown outcome.
 fn unknown(call: Record) -> Record {
     Record { answer: Answer::Unknown, carried_out: 1, ..call }
 }
@@ -53,7 +53,7 @@ fn look(begin: u64, end: u64, available: Seats, reserved: usize, booked: usize) 
     call(begin, end, Ask::Look { consistent: true }, Answer::Seen { available, reserved, booked, hit: false })
 }
 
-/// A booking's answer, whose seats [`book`] fills in.
+/// Returns the answer to a booking. [`book`] sets its seats.
 fn booked(booking: Uuid, replayed: bool) -> Answer {
     Answer::Booked { seats: A, booking, booked_at: NOW, replayed }
 }

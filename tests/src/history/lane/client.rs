@@ -1,4 +1,4 @@
-//! One client of a history: its instance, its clock, and the proxies before the engines.
+//! A client of a history: its instance, its clock, and the proxies in front of the engines.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::redis_proxy::RedisProxy;
 use crate::world::START;
 use crate::{Call, Setup, World, engines};
 
-/// A cache that fails is waited for so long; one that is well, so long that this machine can't be slower.
+/// The cache deadlines: short for a failing cache, and for a working cache longer than any delay of this machine.
 const LOSSY_DEADLINE: Duration = Duration::from_millis(60);
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -27,9 +27,9 @@ pub(super) struct Client {
     pub(super) clock: Clock,
     office: BoxOffice,
     dynamodb: DynamoDbProxy,
-    /// Before a cache that is well there is none.
+    /// The proxy of a failing cache. A working cache has none.
     redis: Option<RedisProxy>,
-    /// The clock of the first call whose outcome nobody knows: it may still be on its way.
+    /// The clock of the first call with an unknown outcome, because that call may still be on its way.
     unknown_since: AtomicU64,
 }
 
@@ -58,12 +58,12 @@ impl Client {
         self.unknown_since.store(u64::MAX, Ordering::SeqCst);
     }
 
-    /// The earliest time by which a call of this client may judge a seat from now on.
+    /// Returns the earliest time at which a call of this client may evaluate a seat from now on.
     pub(super) fn earliest(&self) -> EpochMillis {
         self.clock.now().min(EpochMillis(self.unknown_since.load(Ordering::SeqCst)))
     }
 
-    /// Makes a call, with all that it is to meet. `given` is the reservation that the client was given last.
+    /// Makes a call with its faults. `given` is the reservation that the client received last.
     pub(super) async fn makes(&self, step: &Step, given: Option<Uuid>, stage: &Stage<'_>) -> Record {
         let ask = match step.ask {
             Ask::Book { seats, booking, .. } if step.own_reservation && given.is_some() => {
@@ -72,9 +72,9 @@ impl Client {
             ask => ask,
         };
         let call = call(&ask, &stage.theater);
-        // Each history is a caller of its own.
+        // In plans with a limit each history has its own caller.
         let call = if stage.plan.limited { call.signed_in(&stage.theater) } else { call };
-        // What was left over from the call before, be it on its way, isn't this one's.
+        // Discards calls that belong to the previous step, including those that are still on their way.
         self.dynamodb.take();
         step.faults.stage(&self.dynamodb, self.redis.as_ref()).await;
         let begin = stage.ticks.fetch_add(1, Ordering::SeqCst);
@@ -92,7 +92,7 @@ impl Client {
         }
         let writes = seen.iter().filter(|seen| seen.operation == "TransactWriteItems" && !notes_a_refusal(seen));
         let carried_out = writes.clone().filter(|seen| seen.carried_out != Some(false)).count();
-        // Where nobody waited for the last attempt any more, it may come to the proxy later than this is asked.
+        // After a timeout the last attempt may reach the proxy only after this count.
         let unseen = answer == Answer::Unknown && !matches!(ask, Ask::Look { .. });
         Record {
             client: step.client,
@@ -117,7 +117,8 @@ impl Client {
     }
 }
 
-/// Returns true if a write only notes a refusal in a reservation's record. It is part of the answer, and no attempt.
+/// Returns `true` if a write only records a rejection in a reservation's record. Such a write belongs to the answer and
+/// isn't an attempt.
 fn notes_a_refusal(seen: &Seen) -> bool {
     let items = seen.request["TransactItems"].as_array();
     items.is_some_and(|items| items.len() == 1 && items[0]["Put"]["Item"]["refused_at"].is_object())

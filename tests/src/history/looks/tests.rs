@@ -1,4 +1,4 @@
-//! Cached answers written by hand: right ones, stale ones, invented ones.
+//! Hand-written cached answers: correct, stale and invented ones.
 
 use boxoffice::rules::time::EpochMillis;
 

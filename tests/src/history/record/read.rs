@@ -1,11 +1,11 @@
-//! Reading replies. What isn't an answer to what was asked is [`Answer::Odd`], and never right.
+//! Parsing of replies. A reply that doesn't fit the request becomes [`Answer::Odd`], which is never correct.
 
 use super::{Answer, Ask, InTheWay};
 use crate::Reply;
 use crate::history::seats::Seats;
 
 impl Answer {
-    /// Reads a reply to this question.
+    /// Parses the reply to this request.
     pub fn read(ask: &Ask, reply: &Reply) -> Self {
         Self::try_read(ask, reply).unwrap_or_else(|| Self::Odd(format!("{} {}", reply.status, reply.text)))
     }
@@ -89,7 +89,7 @@ fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
     })
 }
 
-/// The seats in the way: some, each once, all of them asked for.
+/// Parses the conflicting seats: at least one, each once, all of them requested.
 fn taken(asked: Seats, reply: &Reply) -> Option<Answer> {
     let seats = reply.body["seats"].as_array()?;
     let named = Seats::read(seats.iter().map(|seat| seat["seat"].as_str().unwrap_or_default()))?;

@@ -1,4 +1,4 @@
-//! Calls and answers in a line each, for whoever has to see what went wrong.
+//! Formatting of calls and answers for failure reports, one line each.
 
 use std::fmt;
 
@@ -29,8 +29,8 @@ impl fmt::Display for Ask {
                 write!(f, "extend {seat} of {} to {expires_in} s by key {key}", Short(Some(*reservation)))
             }
             Self::Cancel { booking } => write!(f, "cancel {}", Short(Some(*booking))),
-            Self::Look { consistent: true } => f.write_str("look past the cache"),
-            Self::Look { consistent: false } => f.write_str("look"),
+            Self::Look { consistent: true } => f.write_str("read past the cache"),
+            Self::Look { consistent: false } => f.write_str("read"),
         }
     }
 }
@@ -61,8 +61,8 @@ impl fmt::Display for Answer {
             Self::NotFound => f.write_str("404"),
             Self::Expired => f.write_str("410"),
             Self::Seen { available, reserved, booked, hit } => {
-                let source = if *hit { "cached" } else { "DynamoDB's own" };
-                write!(f, "free: {available}; {reserved} reserved, {booked} booked ({source})")
+                let source = if *hit { "cached" } else { "from DynamoDB" };
+                write!(f, "available: {available}, {reserved} reserved, {booked} booked ({source})")
             }
             Self::Unknown => f.write_str("unknown"),
             Self::Odd(text) => write!(f, "not an answer: {text}"),
@@ -103,7 +103,7 @@ impl fmt::Display for Millis {
     }
 }
 
-/// An id by its end, which tells ids of one history apart.
+/// The end of an id, which is unique within a history.
 struct Short(Option<Uuid>);
 
 impl fmt::Display for Short {
