@@ -1,10 +1,10 @@
-"""The mutants as they are written down: reading them, and making them."""
+"""Parsing of the mutants in the text files, and their application to the code."""
 
 from dataclasses import dataclass
 
 
 class Problem(Exception):
-    """Something the reader has to see to."""
+    """An error that the user has to fix."""
 
 
 @dataclass
@@ -14,20 +14,20 @@ class Mutant:
     file: str = ""
     old: str = ""
     new: str = ""
-    # The suite and the name of the tests that are expected to catch it; they run first.
+    # The suite and the names of the tests that are expected to catch it. They run first.
     by: tuple = ("integration", "")
-    # Why nothing can catch it, or does.
+    # The reason why no test catches it.
     survives: str = ""
 
     def misfit(self, root):
-        """Why it can't be made of this checkout, if it can't."""
+        """Returns the reason why it doesn't fit this checkout, or `None` if it fits."""
         if not self.old or self.old == self.new:
             return "it changes nothing"
         try:
             times = (root / self.file).read_text().count(self.old)
         except OSError as error:
             return str(error)
-        return None if times == 1 else f"its old text is there {times} times in {self.file}"
+        return None if times == 1 else f"its old text occurs {times} times in {self.file}"
 
     def apply(self, text):
         assert text.count(self.old) == 1
@@ -39,12 +39,12 @@ def read_all(folder):
     names = [mutant.name for mutant in mutants]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
-        raise Problem(f"these names are there twice: {', '.join(sorted(twice))}")
+        raise Problem(f"these names occur more than once: {', '.join(sorted(twice))}")
     return mutants
 
 
 def read(path):
-    """A file's mutants: each a line `NAME: FACT`, and below it, indented by two, its parts."""
+    """Parses a file. Each mutant has a line `NAME: FACT`, followed by its parts indented by two spaces."""
     mutants, file = [], ""
     for number, line in enumerate(path.read_text().splitlines(), 1):
         kind, _, rest = line.strip().partition(" ")
@@ -58,7 +58,7 @@ def read(path):
                 raise Problem(f"{path.name}:{number}: expected `NAME: FACT`, got {line!r}")
             mutants.append(Mutant(name, fact, file))
         elif not mutants:
-            raise Problem(f"{path.name}:{number}: a part of no mutant")
+            raise Problem(f"{path.name}:{number}: a part without a mutant")
         else:
             add(mutants[-1], line[2:], kind, rest, f"{path.name}:{number}")
     return mutants
@@ -75,4 +75,4 @@ def add(mutant, line, kind, rest, place):
     elif kind == "survives":
         mutant.survives = rest
     else:
-        raise Problem(f"{place}: expected a line of the old text (-), of the new (+), `by` or `survives`")
+        raise Problem(f"{place}: expected old text (-), new text (+), `by` or `survives`")

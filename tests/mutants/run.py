@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Breaks the product in one place at a time, and looks whether a test notices: `make mutants`.
+"""Breaks the product in one place at a time, and checks that a test notices: `make mutants`.
 
-    run.py                    every mutant
-    run.py NAME...            those whose names begin so
-    run.py --list [NAME...]   says what they break, and whether they still fit the code; runs nothing
-    run.py --first FILTER     with each, the integration tests of this name first, in place of the mutant's own
+    run.py                    runs every mutant
+    run.py NAME...            runs the mutants with these prefixes
+    run.py --list [NAME...]   lists what they break and checks that they fit the code, without running tests
+    run.py --first FILTER     runs the integration tests of this name first, instead of the mutant's own
 
-The mutants are in the text files beside this one (README.md there says how they are written). They are made in a copy of
-the checkout below target/mutants, so nothing here is touched. Ends with 1 if fewer than 95 % are caught, or one is in
-error: its old text isn't in the code exactly once, or what it makes of it doesn't compile.
+The mutants are in the text files of this folder. README.md describes their format. They are applied to a copy of the
+checkout below target/mutants, so the checkout itself stays unchanged. The exit code is 1 if fewer than 95 % are caught.
+It is also 1 if a mutant is in error, because its old text isn't in the code exactly once or its new text doesn't
+compile.
 """
 
 import argparse
@@ -23,15 +24,15 @@ from suites import SUITES, Workshop
 
 ROOT = Path(__file__).resolve().parents[2]
 WANTED_SHARE = 0.95
-# A suite hangs that takes so many times as long as all of them without a mutant; the machine may be busy.
+# A suite is stopped after this multiple of the time that all suites take without a mutant. The machine may be busy.
 PATIENCE = 6
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("names", nargs="*", metavar="NAME")
-    options.add_argument("--list", action="store_true", help="say what the mutants break; run nothing")
-    options.add_argument("--first", metavar="FILTER", help="integration tests to run first with each")
+    options.add_argument("--list", action="store_true", help="list what the mutants break, without running tests")
+    options.add_argument("--first", metavar="FILTER", help="integration tests that run first for each mutant")
     options = options.parse_args()
     try:
         mutants = chosen(read_all(Path(__file__).parent), options.names)
@@ -51,15 +52,15 @@ def main():
 def chosen(mutants, names):
     for name in names:
         if not any(mutant.name.startswith(name) for mutant in mutants):
-            raise Problem(f"there is no mutant whose name begins with {name}")
+            raise Problem(f"no mutant's name starts with {name}")
     return [mutant for mutant in mutants if not names or mutant.name.startswith(tuple(names))]
 
 
 def fit(mutants):
-    """A list that lags behind the code must not pass for a suite that catches nothing."""
+    """Rejects a list that doesn't fit the code, because its mutants would look like gaps in the tests."""
     wrong = [f"  {mutant.name}: {why}" for mutant in mutants if (why := mutant.misfit(ROOT))]
     if wrong:
-        raise Problem("\n".join(["these don't fit the code any more; mend them in tests/mutants:", *wrong]))
+        raise Problem("\n".join(["these mutants no longer fit the code, fix them in tests/mutants:", *wrong]))
 
 
 def run(mutants, first):
@@ -69,7 +70,7 @@ def run(mutants, first):
     print("without a mutant: ", end="", flush=True)
     before = workshop.judge([(suite, "") for suite in SUITES])
     if before.kind != "survived":
-        raise Problem(f"the tests fail as they are: {before.text}\n{before.output}")
+        raise Problem(f"the tests fail without a mutant: {before.text}\n{before.output}")
     workshop.limit = max(120, PATIENCE * before.seconds)
     print(f"all pass, in {before.seconds:.0f} s", flush=True)
     verdicts = [one(workshop, mutant, first, f"[{number}/{len(mutants)}]") for number, mutant in enumerate(mutants, 1)]

@@ -1,4 +1,4 @@
-"""The copy of the checkout in which mutants are made, and the tests that look at them."""
+"""The copy of the checkout that mutants are applied to, and the test suites that run on it."""
 
 import os
 import re
@@ -12,17 +12,18 @@ from pathlib import Path
 
 from mutant import Problem
 
-# What is run against each mutant, in this order, until a test fails. Whole processes (wire, black_box) take too long.
+# The suites that run for each mutant, in this order, until a test fails. Tests of whole processes (wire, black_box)
+# take too long.
 SUITES = {
     "unit": ["-p", "boxoffice", "--lib"],
     "local": ["-p", "boxoffice-local", "--lib"],
     "integration": ["-p", "boxoffice-tests", "--test", "integration"],
 }
-# Of these, what isn't about the product, or takes long; it runs where a mutant names it.
+# Tests of these suites that aren't about the product or take long. They run only if a mutant names them.
 LEFT_OUT = ["child::", "stack::", "histories::", "observer::", "herds::", "hostile::"]
-# A few tests hang that take so many seconds.
+# The time limit in seconds for the tests that a mutant names.
 PATIENCE_WITH_A_FEW = 90
-# What notices a mutant in place of a test.
+# Results that count as caught although no test failed.
 NO_TEST = ("the time limit: it hangs", "the end of the test program")
 FAILED = re.compile(r"test (\S+) \.\.\. FAILED")
 
@@ -40,7 +41,7 @@ class Workshop:
         self.root = root
         self.checkout = root / "target/mutants/checkout"
         self.limit = 3600.0
-        # No snapshot is written, and no test of chance remembers what it met.
+        # No snapshot is written, and colors and backtraces don't get into the output.
         self.environment = {
             **os.environ,
             "CARGO_TARGET_DIR": str(root / "target/mutants/target"),
@@ -50,7 +51,7 @@ class Workshop:
         }
 
     def prepare(self):
-        """Makes the copy equal to the checkout as it is now, touching only what differs, so that little is compiled."""
+        """Updates the copy from the checkout. Files that are equal stay untouched, so that little has to be compiled."""
         names = subprocess.run(["git", "ls-files", "-z"], cwd=self.root, check=True, capture_output=True).stdout
         wanted = {self.root / name for name in names.decode().split("\0") if name}
         wanted = {path.relative_to(self.root) for path in wanted if path.is_file()}
@@ -67,13 +68,13 @@ class Workshop:
                 shutil.copymode(here, there)
         if not (self.checkout / ".tools").is_symlink():
             (self.checkout / ".tools").symlink_to(self.root / ".tools")
-        # Some tests start these; that the mutants aren't in them is no matter.
+        # Some tests start these binaries. It doesn't matter that they are built without the mutants.
         build = ["cargo", "build", "--workspace", "--bins", "--locked", "--quiet"]
         if subprocess.run(build, cwd=self.checkout, env=self.environment).returncode != 0:
-            raise Problem("the checkout doesn't build")
+            raise Problem("the checkout doesn't compile")
 
     def judge(self, runs):
-        """Runs tests until one fails: what came of it."""
+        """Runs tests until one fails, and returns the verdict."""
         started = time.monotonic()
 
         def verdict(kind, text, output=""):
@@ -86,10 +87,10 @@ class Workshop:
             if "could not compile" in output:
                 return verdict("error", "does not compile", output)
             if names and "running 0 tests" in output:
-                return verdict("error", f"there is no test named {names}")
+                return verdict("error", f"no test is named {names}")
             if not test:
                 continue
-            # A test that isn't about the mutant may fail for a reason of its own: then it doesn't twice.
+            # A test that isn't about the mutant may fail for another reason, but hardly twice in a row.
             sure = names or test in NO_TEST or self.first_failure(suite, ["--exact", test], limit)[0]
             if not sure:
                 return verdict("survived", f"SURVIVED ({test} failed, but not again)", output)
@@ -97,7 +98,7 @@ class Workshop:
         return verdict("survived", "SURVIVED")
 
     def first_failure(self, suite, filters, limit):
-        """The first test that fails, or `None`, and what was said; the others are stopped then."""
+        """Returns the first test that fails, or `None`, and the output. Stops the other tests after a failure."""
         child = subprocess.Popen(
             ["cargo", "test", "--locked", *SUITES[suite], "--", *filters],
             cwd=self.checkout,
