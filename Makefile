@@ -1,5 +1,6 @@
-# What can be done with this checkout. `make` alone lists it.
-# Needs Rust, a C compiler and Python 3. Everything else goes, pinned, into .tools here (local/install_tools.py).
+# All tasks of this checkout. `make` without a target lists them.
+# Needs Rust, a C compiler and Python 3. All other tools are installed into .tools in pinned versions
+# (local/install_tools.py).
 
 PORT = 8000
 DATA = .local
@@ -17,43 +18,56 @@ step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$
 .PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test restore-test load sbom clean-data
 
 help:
-	@echo 'make run          the box office on this machine, on http://127.0.0.1:8000; Ctrl-C ends it'
-	@echo '                  (PORT=8001 another port, DATA=folder other data, THEATERS=file other theaters;'
-	@echo '                  AUTH=1 asks callers for a token, and issues tokens on ISSUER_PORT=8090;'
-	@echo '                  CORS=https://a.example,https://b.example other origins whose pages may call, or * or none;'
-	@echo '                  without it, pages on every port of this machine may)'
-	@echo 'make test         every test'
-	@echo 'make soak         random histories under faults, MINUTES=60 of them, checked for linearizability'
-	@echo 'make check        all that CI checks: format, lints, docs, tests on two DynamoDBs, template, licences,'
+	@echo 'make run          runs the box office on http://127.0.0.1:8000, Ctrl-C ends it'
+	@echo '                  PORT=8001            another port'
+	@echo '                  DATA=folder          another data folder'
+	@echo '                  THEATERS=file        other theaters'
+	@echo '                  AUTH=1               requires a token from callers, and issues tokens on ISSUER_PORT=8090'
+	@echo '                  CORS=https://a.example,https://b.example'
+	@echo '                                       origins whose pages may call the API, or * or none'
+	@echo '                                       (default: pages on every port of this machine)'
+	@echo 'make test         runs every test'
+	@echo 'make soak         runs random histories under faults for MINUTES=60, and checks them for linearizability'
+	@echo 'make check        runs all checks of CI: format, lints, docs, tests on two DynamoDBs, template, licences,'
 	@echo '                  and the release binaries under faults'
-	@echo 'make lint-contract  checks docs/openapi.yaml with three linters; no warning passes'
+	@echo 'make lint-contract  checks docs/openapi.yaml with three linters, warnings fail'
 	@echo 'make clients      generates three clients from docs/openapi.yaml, compiles them, and makes every call with each'
-	@echo '                  (CLIENTS="typescript python java" only some)'
-	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function of it'
-	@echo 'make restore-test  rehearses docs/backup.md on that emulator: sells, loses the table, restores it, accounts for every booking'
-	@echo 'make build        the functions as Lambda runs them, into target/lambda'
-	@echo 'make bench        what those take, measured, into docs/performance.md; some 15 minutes, on a machine that does nothing else'
-	@echo '                  (QUICK=1: with few requests, into target/bench, in two minutes)'
-	@echo 'make bench-render writes tables and plots of docs/performance.md anew from the figures that are there'
-	@echo 'make scaling      what is kept of large halls, measured, and on-sales, simulated, for docs/scaling.md'
-	@echo 'make budgets      writes what those may take anew: bench/budgets.toml, which `make check` holds them to'
-	@echo 'make sbom         what each function is made of, as CycloneDX, into target/sbom'
-	@echo 'make mutants      breaks the product in many places, one at a time: do the tests notice? Takes long'
-	@echo '                  (MUTANTS="book- cart-" those whose names begin so)'
-	@echo 'make deploy       to AWS, with your AWS credentials; asks at most five questions the first time (infra/README.md)'
-	@echo '                  (STACK=name REGION=... CACHE=none ISSUER=https://... AUDIENCE=... answer them; YES=1 asks nothing;'
-	@echo '                  SET="LogLevel=debug MemorySize=1024" changes other parameters)'
+	@echo '                  CLIENTS="typescript python java"  only some'
+	@echo 'make deploy-test  deploys the stack to an emulator of AWS on this machine, and calls every function'
+	@echo 'make restore-test  rehearses docs/backup.md on that emulator: sells, loses the table, restores it,'
+	@echo '                  and accounts for every booking'
+	@echo 'make build        builds the functions for Lambda into target/lambda'
+	@echo 'make bench        measures them for docs/performance.md, about 15 minutes on an otherwise idle machine'
+	@echo '                  QUICK=1              few requests, into target/bench, two minutes'
+	@echo 'make bench-render  updates the tables and plots of docs/performance.md from the stored figures'
+	@echo 'make scaling      measures the stored sizes of large halls and simulates on-sales, for docs/scaling.md'
+	@echo 'make budgets      updates bench/budgets.toml, the limits of the functions that `make check` enforces'
+	@echo 'make sbom         writes the components of each function, as CycloneDX, into target/sbom'
+	@echo 'make mutants      breaks the product in many places, one at a time, and checks that the tests notice (slow)'
+	@echo '                  MUTANTS="book- cart-"  only those with these prefixes'
+	@echo 'make deploy       deploys to AWS with your credentials, the first time with up to five questions (infra/README.md)'
+	@echo '                  STACK=name REGION=... CACHE=none ISSUER=https://... AUDIENCE=...  answers'
+	@echo '                  YES=1                without questions'
+	@echo '                  SET="LogLevel=debug MemorySize=1024"  other parameters'
 	@echo 'make logs STACK=name'
-	@echo '                  lines of all functions and of the API (FUNCTION=book only one, SINCE=2h, FOLLOW=1 until Ctrl-C,'
-	@echo '                  RAW=1 every line as it is)'
-	@echo 'make first-account  tries on your AWS account what no test without one can show, and removes everything it made;'
-	@echo '                  an hour, less than a dollar (infra/README.md; ARGS=--list, ARGS=--dry-run)'
+	@echo '                  shows log lines of all functions and of the API'
+	@echo '                  FUNCTION=book        only one function'
+	@echo '                  SINCE=2h             from two hours ago'
+	@echo '                  FOLLOW=1             until Ctrl-C'
+	@echo '                  RAW=1                unformatted'
+	@echo 'make first-account  tests on your AWS account what the other tests cannot show, and removes everything it created'
+	@echo '                  takes an hour, costs less than a dollar (infra/README.md)'
+	@echo '                  ARGS=--list, ARGS=--dry-run'
 	@echo 'make undeploy STACK=name'
-	@echo '                  deletes a stack but its table (YES=1 asks nothing, CONFIRM=yes: and the table is no longer protected)'
+	@echo '                  deletes a stack, but keeps its table'
+	@echo '                  YES=1                without questions'
+	@echo '                  CONFIRM=yes          also removes the deletion protection of the table'
 	@echo 'make load FILE=theaters.json TABLE=name'
-	@echo '                  writes theaters into a table on AWS, with your AWS credentials (REGION=... another region)'
-	@echo 'make clean-data   forgets the data of `make run` (DATA=folder of another folder)'
-	@echo 'make setup        installs the tools only'
+	@echo '                  writes theaters into a table on AWS with your credentials'
+	@echo '                  REGION=...           another region'
+	@echo 'make clean-data   removes the data of `make run`'
+	@echo '                  DATA=folder          another data folder'
+	@echo 'make setup        installs only the tools'
 
 run: setup binaries
 	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)' \
@@ -63,7 +77,8 @@ setup:
 	@command -v python3 >/dev/null || { echo 'setup: python3 is missing: install Python 3.10 or newer' >&2; exit 1; }
 	@python3 local/install_tools.py run
 
-# What `make run`, the black-box test and the wire tests start. The whole workspace, so that its crates are compiled as for the tests.
+# The binaries for `make run`, the black-box test and the wire tests. Builds the whole workspace, so that its crates are
+# compiled with the same features as for the tests.
 binaries:
 	cargo build --workspace --bins --locked
 
@@ -89,13 +104,13 @@ check:
 	@python3 tests/clients/lint.py
 	$(call step,infrastructure)
 	infra/check
-	$(call step,tests; the store also on DynamoDB Local; the release binaries under faults)
+	$(call step,tests with DynamoDB Local and with the release binaries under faults)
 	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
-	$(call step,budgets: what the release binaries take)
+	$(call step,budgets of the release binaries)
 	@$(MAKE) --no-print-directory check-budgets
 	$(call step,clients generated from docs/openapi.yaml)
 	@python3 tests/clients/run.py
-	$(call step,the API as docs/openapi.yaml has it)
+	$(call step,the API compared with docs/openapi.yaml)
 	@python3 tests/api_fuzz/run.py
 	$(call step,all checks passed)
 
@@ -123,36 +138,36 @@ restore-test: binaries build
 
 bench: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 bench: build bench-echo
-	@python3 local/install_tools.py bench || echo 'Without its packages the Python reference is left out.'
+	@python3 local/install_tools.py bench || echo 'The Python reference is skipped, because its packages are missing.'
 	@cargo run --quiet --profile measuring --locked -p boxoffice-bench -- $(if $(filter-out 0 no false,$(QUICK)),--quick)
 
-# The bare runtime, which functions are compared with. No function itself: it is named here, and nowhere that deploys.
+# The bare runtime, the baseline of the functions. It isn't a function of the product, so only this target builds it.
 bench-echo: setup
 	cargo lambda build --release --locked -p bench-echo
 
-# What is kept of halls of all sizes, and on-sales simulated: docs/scaling, and the tables of docs/scaling.md.
+# Measures the stored sizes of halls and simulates on-sales, for docs/scaling and the tables of docs/scaling.md.
 scaling: setup
 	@cargo build --quiet --profile measuring --locked -p boxoffice-bench
 	@$(TARGET)/measuring/boxoffice-bench growth
 	@$(TARGET)/measuring/boxoffice-bench simulate
 
-# Writes tables and plots anew from the figures in docs/performance.
+# Updates tables and plots from the figures in docs/performance.
 bench-render: binaries
 	@$(BINARIES)/boxoffice-bench render
 
 budgets: build
 	@$(MAKE) --no-print-directory check-budgets BUDGETS=--write
 
-# Of the binaries that are there. Counted, not timed: a build for debugging does for that.
+# Checks the existing release binaries. The bench itself may be a debug build, because it counts and doesn't time.
 check-budgets: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 check-budgets: binaries
 	@$(BINARIES)/boxoffice-bench budgets $(BUDGETS)
 
-# A value as one word of the shell.
+# Quotes a value as one shell word.
 quoted = '$(subst ','\'',$(1))'
-# A flag with its value, also an empty one, when the variable was given.
+# Adds a flag with its value if the variable is set, even to an empty value.
 flag = $(if $(filter undefined,$(origin $(2))),,$(1) $(call quoted,$($(2))))
-# A switch, unless the variable is empty, 0, no or false.
+# Adds a switch unless the variable is empty, 0, no or false.
 switch = $(if $(filter-out 0 no false,$($(2))),$(1))
 
 deploy:

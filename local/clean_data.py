@@ -3,7 +3,7 @@
 
     clean_data.py FOLDER
 
-Refuses a folder that isn't one, or that holds anything else, and one that is in use.
+Refuses to remove a folder that isn't a data folder, that contains other files, or that is in use.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-# What `make run` puts there (local/src/cloud.rs, local/src/watch.rs).
+# The files that `make run` creates (local/src/cloud.rs, local/src/watch.rs).
 OURS = {
     "cargo.sh", "dynamodb.sqlite", "dynamodb.sqlite-journal", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "empty", "events.jsonl",
     "events.jsonl.wake-ups", "functions.env", "functions.log", "invoke-token", "lock", "metadata.json", "publish-events", "sync-cache",
@@ -26,10 +26,10 @@ def main(arguments):
     if folder.is_symlink():
         refuse(folder, "it is a link")
     if not folder.exists():
-        print(f"{folder} is not there: nothing to forget")
+        print(f"{folder} doesn't exist, so there is nothing to remove")
         return
     if not folder.is_dir():
-        refuse(folder, "it is no folder")
+        refuse(folder, "it isn't a folder")
     names = {entry.name for entry in folder.iterdir()}
     others = sorted(names - OURS)
     if others:
@@ -47,12 +47,12 @@ def remove(folder):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            refuse(folder, f"the box office runs on it (process {lock.read().strip()}): end that first")
+            refuse(folder, f"the box office runs on it (process {lock.read().strip()}), stop it first")
         shutil.rmtree(folder)
 
 
 def refuse(folder, reason):
-    sys.exit(f"clean-data: {folder} is left as it is: {reason}")
+    sys.exit(f"clean-data: can't remove {folder}: {reason}")
 
 
 if __name__ == "__main__":

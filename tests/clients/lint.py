@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks docs/openapi.yaml with three linters. Any finding fails, warnings included.
+"""Checks docs/openapi.yaml with three linters. Any finding fails the check, including warnings.
 
-`make lint-contract` calls it. Needs the tools of `local/install_tools.py contract`.
+`make lint-contract` runs this. Needs the tools of `local/install_tools.py contract`.
 """
 
 import concurrent.futures
@@ -25,7 +25,7 @@ def spectral():
 
 
 def swagger_parser():
-    """Runs the parser that API Gateway imports documents with."""
+    """Runs the parser that API Gateway uses to import documents."""
     output = tools.run(HERE, "java", "-jar", tools.generator_jar(), "validate", "-i", tools.DOCUMENT)
     if "No validation issues detected" not in output:
         raise tools.Failure(output)

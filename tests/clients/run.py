@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Generates three clients from docs/openapi.yaml, compiles them, and has each make every call of the API against the local stack.
+"""Generates three clients from docs/openapi.yaml, compiles them, and makes every API call with each of them.
 
     run.py                    all clients
     run.py typescript java    only these
 
-The generated code is in target/clients. `make clients` calls it after the binaries are built. Needs the tools of
-`local/install_tools.py contract`.
+The calls go to the local stack. The generated code is in target/clients. `make clients` runs this after the binaries
+are built. Needs the tools of `local/install_tools.py contract`.
 """
 
 import concurrent.futures
@@ -29,7 +29,7 @@ def main(names):
     clients = {"typescript": Typescript, "python": Python, "java": Java}
     unknown = [name for name in names if name not in clients]
     if unknown:
-        sys.exit(f"clients: there is no client {', '.join(unknown)}, only {', '.join(clients)}")
+        sys.exit(f"clients: unknown client {', '.join(unknown)}, expected one of {', '.join(clients)}")
     started = time.monotonic()
     wanted = [clients[name]() for name in names or clients]
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -48,7 +48,7 @@ def main(names):
 
 @dataclass
 class Result:
-    """The calls of a client. A client that can't be compiled is one failed call."""
+    """The results of a client's calls. A client that doesn't compile counts as one failed call."""
 
     passed: int
     failed: int
@@ -56,7 +56,7 @@ class Result:
 
 
 def build(client):
-    """Generates and compiles a client. Returns the failure, if there was one."""
+    """Generates and compiles a client. Returns the failure, if any."""
     shutil.rmtree(client.folder, ignore_errors=True)
     client.folder.mkdir(parents=True)
     try:
@@ -66,7 +66,7 @@ def build(client):
 
 
 def calls(client, failure, url):
-    """Makes the calls of a client that was built."""
+    """Makes the calls of a compiled client."""
     if failure:
         return Result(0, 1, str(failure))
     command = [str(word) for word in client.command(url)]
@@ -83,7 +83,7 @@ def calls(client, failure, url):
 
 
 class Typescript:
-    """openapi-typescript makes the types, openapi-fetch makes the calls."""
+    """A client of openapi-typescript (types) and openapi-fetch (calls)."""
 
     name = "typescript"
     folder = OUT / "typescript"
@@ -102,7 +102,7 @@ class Typescript:
 
 
 class Python:
-    """openapi-python-client makes a package, and mypy checks it together with the calls."""
+    """A package of openapi-python-client, checked by mypy together with the calls."""
 
     name = "python"
     folder = OUT / "python"
@@ -119,7 +119,7 @@ class Python:
 
 
 class Java:
-    """openapi-generator makes a client for Java's own HTTP client and Jackson. Its jar holds Jackson."""
+    """A client of openapi-generator for Java's own HTTP client and Jackson. The generator's jar contains Jackson."""
 
     name = "java"
     folder = OUT / "java"

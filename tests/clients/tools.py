@@ -12,13 +12,13 @@ DOCUMENT = local_stack.ROOT / "docs/openapi.yaml"
 TOOLS = local_stack.ROOT / ".tools"
 MODULES = TOOLS / "contract-npm/node_modules"
 LONGEST_STEP = 300
-# No proxy stands before the local stack, and no tool reports to its makers.
+# Requests to the local stack bypass proxies, and telemetry is off.
 ENVIRONMENT = {**os.environ, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "REDOCLY_TELEMETRY": "off",
                "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
 class Failure(Exception):
-    """A tool that failed or is missing, with its output."""
+    """A missing or failed tool, with its output."""
 
 
 def node():
@@ -32,12 +32,12 @@ def generator_jar():
 def found(pattern):
     files = sorted(TOOLS.glob(pattern))
     if not files:
-        raise Failure(f"{pattern} is not in .tools: run `python3 local/install_tools.py contract`")
+        raise Failure(f"{pattern} isn't in .tools: run `python3 local/install_tools.py contract`")
     return files[0]
 
 
 def run(folder, *command):
-    """Runs a command in a folder and returns its output. A failure carries all that it printed."""
+    """Runs a command in a folder and returns its output. A failure includes the whole output."""
     command = [str(word) for word in command]
     name = " ".join(command)[:300]
     try:

@@ -1,42 +1,43 @@
--- The script of the release before revisions, as it was: format 1. Tests run it beside today's (cache/releases.rs).
--- Availability of one theater: a packed string (its bytes: packed.rs) that merges. Runs in Redis, so each call is atomic.
+-- The script of the release before revisions, with unchanged code: format 1. Tests run it beside the current script
+-- (cache/releases.rs).
+-- Availability of one theater: a packed string (byte layout: packed.rs) that merges. Redis runs each call atomically.
 --
--- KEYS[1] the theater's key; ARGV[1] what to do:
+-- KEYS[1] is the theater's key. ARGV[1] is the operation:
 --   merge VERSION ENTRIES WHEN_BEHIND
---                                  take each slot whose stamp is larger; 1, or 0 where there is nothing to merge into.
---                                  A caller behind the key's layout gets -1 for "tell", drops the key by "drop"
+--                                  accepts each slot with a larger stamp. Returns 1, or 0 without a usable key.
+--                                  A caller with an older layout gets -1 for "tell", and drops the key for "drop"
 --   begin VERSION SEATS TOKEN WHY LEASE LONGEST KEEP RENEWAL
 --                                  "fill" (the caller's turn), "fresh" (no need), "behind" (the key's layout is newer),
---                                  a number (ms somebody else has left), or the complete string
+--                                  a number (ms left of another caller's lease), or the complete string
 --   end VERSION TOKEN SLOTS LIFE NOW
---                                  1 if taken, 0 if the token is no longer there
+--                                  1 if accepted, 0 if the key has another token
 --   peek VERSION POSITIONS         the slots, or false
 --
--- A token's last byte numbers the attempts of one begin. Attempts know each other by the rest, but only the one that
--- was answered can end: a begin that was held up on the way must not open the door again for what was read before.
+-- The last byte of a token numbers the attempts of one begin. Attempts recognize each other by the other bytes, but
+-- only the answered one can complete the fill. A delayed begin must not start a fill again with slots read earlier.
 --
--- Whoever takes over from a filler whose lease ran out gets twice its lease, so that a slow fill ends at last.
+-- A caller that takes over after an expired lease gets twice that lease, so that a slow fill completes at last.
 --
--- Each fill is a round. A slot merged in the current round may be newer than what the filler read: there the larger
--- stamp wins. A slot not merged in it was known before the filler read: there DynamoDB's word replaces it, whatever
--- its stamp, so that a fill also heals what a deletion or a lost write left behind.
+-- Each fill is a round. A slot merged in the current round may be newer than the filler's read, so the larger stamp
+-- wins. Any other slot is older than the filler's read, so DynamoDB's slot replaces it, even with a smaller stamp. So a
+-- fill also corrects the cache after deletions and lost writes.
 --
--- Stamps can't order everything: the TTL deletes a reservation that has ended together with its stamp, and a writer whose
--- clock is behind then writes the seat anew under a smaller one. Where that may be so the key is dropped, and the next
--- look asks DynamoDB.
+-- Stamps don't order everything. The TTL deletes an expired reservation together with its stamp, and then a writer
+-- whose clock is behind may write the seat again with a smaller stamp. If that is possible, the key is dropped, and the
+-- next read queries DynamoDB.
 
 local FORMAT, HEADER, SLOT = 1, 40, 12
--- What two clocks may differ by, in ms.
+-- The largest difference of two clocks, in ms.
 local SKEW = 10000
 local RESERVED = 1
 local NOBODY = string.rep('\0', 16)
 local HEAD = '>BBBBI6c16I6I2I6'
 local key, op, version = KEYS[1], ARGV[1], tonumber(ARGV[2])
 
--- Whatever stands in the key is read with care: a lease beyond the longest, a life beyond its bound (Redis's clock may have
--- been set back, or bytes spoilt) hold nobody up and prolong nothing.
+-- The key's values are checked, because Redis's clock may have been set back, or bytes may be corrupt. A lease or life
+-- above its limit neither blocks callers nor extends the key's life.
 
--- The header, or nil if there is no key that this program could have made.
+-- Returns the header, or nil if the key doesn't exist or has another format.
 local function read()
   local bytes = redis.pcall('GETRANGE', key, 0, HEADER - 1)
   if type(bytes) ~= 'string' or #bytes < HEADER then return nil end
@@ -58,7 +59,7 @@ end
 
 local function at(position) return HEADER + position * SLOT end
 
--- Whether slot a is later than slot b. By stamp; equal stamps by state and expiry, as in availability.rs.
+-- Returns true if slot a is later than slot b: by stamp, then by state and expiry, as in availability.rs.
 local function later(a, b)
   local sa, ka, ea = struct.unpack('>I6BI4', a)
   local sb, kb, eb = struct.unpack('>I6BI4', b)
@@ -67,8 +68,9 @@ local function later(a, b)
   return ea > eb
 end
 
--- Whether two slots of a seat may be in the other order than their stamps: the larger stamp is a reservation's that had
--- ended, as far as clocks can tell, when the smaller one was written. Reservations longer than SKEW are never in doubt.
+-- Returns true if the real order of two slots may differ from the order of their stamps. Then the larger stamp belongs
+-- to a reservation that may have ended before the smaller stamp was written, within the difference of the clocks.
+-- Reservations longer than SKEW are never in doubt.
 local function doubtful(a, b)
   if later(b, a) then a, b = b, a end
   local sa, state, ends = struct.unpack('>I6BI4', a)
@@ -81,7 +83,7 @@ local function merge(entries, when_behind)
   local h = read()
   if h and h.version > version and when_behind == 'tell' then return -1 end
   if not h or h.version ~= version then
-    -- Not ours to merge into, and without the merge not to be believed.
+    -- A merge into this key isn't possible, and without the merge the key would be wrong.
     redis.call('DEL', key)
     return 0
   end
@@ -97,7 +99,7 @@ local function merge(entries, when_behind)
       if later(slot, known) then
         local told = redis.pcall('SETRANGE', key, at(position), string.sub(slot, 1, SLOT - 1) .. string.char(h.round))
         if type(told) == 'table' and told.err then
-          -- A full Redis writes nothing, but it deletes.
+          -- A full Redis rejects writes, but still deletes.
           redis.call('DEL', key)
           return 0
         end
@@ -113,7 +115,7 @@ local function begin(seats, token, why, lease, longest, keep, renewal)
   local h, t = read(), now()
   if h and h.version > version then return 'behind' end
   if h and (h.version ~= version or h.seats ~= seats) then h = nil end
-  -- The very same attempt once more, as a client in a cluster sends it when a connection broke: it has begun.
+  -- The same attempt again, as a cluster client sends it after a broken connection. It has already begun.
   if h and h.token == token then return 'fill' end
   local ours = h and string.sub(h.token, 1, 15) == string.sub(token, 1, 15)
   local held = h and not ours and h.token ~= NOBODY and h.lease > t and h.lease - t <= longest
@@ -141,13 +143,13 @@ end
 local function finish(token, slots, life, callers_now)
   local h = read()
   if not h or h.version ~= version or h.token ~= token or h.seats * SLOT ~= #slots then return 0 end
-  -- What was read is as old as the begin, so its life is counted from there. After a failover the clock may be another,
-  -- and the begin lie in its future.
+  -- The slots are as old as the begin, so their life starts there. After a failover the clock may differ, and the begin
+  -- may be in its future.
   local left = math.min(life, life - (now() - (h.lease - h.span)))
   if left <= 0 then return 0 end
   local body = slots
   if h.merged ~= 0 then
-    -- Keep what was merged in this round where it is later; take the rest as one piece from between.
+    -- Keep the slots merged in this round that are later. Copy the slots between them in one piece.
     local known, parts, done, round = redis.call('GET', key), {}, 0, h.round
     for offset = 0, #slots - SLOT, SLOT do
       if string.byte(known, HEADER + offset + SLOT) == round then

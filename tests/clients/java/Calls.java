@@ -33,7 +33,7 @@ public final class Calls {
   private int failed;
 
   private Calls(String url) {
-    // HTTP/1.1: the local stack has no HTTP/2.
+    // HTTP/1.1, because the local stack has no HTTP/2.
     client = new ApiClient();
     client.setHttpClientBuilder(HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1));
     client.updateBaseUri(url);
@@ -54,14 +54,14 @@ public final class Calls {
   private void run() {
     call("putTheater creates a list of seats", this::createTheater);
     call("putTheater replaces it by sections", this::replaceTheater);
-    call("putTheater refuses a stale If-Match", this::refuseStaleMatch);
+    call("putTheater rejects a stale If-Match", this::refuseStaleMatch);
     call("getTheater shows the layout", this::showLayout);
     call("listTheaters shows pages", this::listTheaters);
     call("getSeats shows the available seats", this::showSeats);
     call("getSeats shows the states", this::showStates);
     call("getMap shows the hall", this::showMap);
     call("reserve takes one seat", this::reserveSeat);
-    call("reserve names the seats in the way", this::reserveTakenSeat);
+    call("reserve names the conflicting seats", this::reserveTakenSeat);
     call("reserve can be repeated", this::repeatReserve);
     call("reserve chooses the best available", this::reserveBest);
     call("getReservation shows the seats", this::showReservation);
@@ -269,7 +269,7 @@ public final class Calls {
     } catch (ApiException refusal) {
       return refusal;
     }
-    throw new AssertionError("a refusal was expected");
+    throw new AssertionError("expected an error response");
   }
 
   /** The typed problem of a refusal, after its status and code were compared. */

@@ -1,6 +1,6 @@
-"""Makes every call of the API with the client that openapi-python-client generates, against a running box office.
+"""Makes every API call with the generated client of openapi-python-client, against a running box office.
 
-Checked with `mypy --strict`, so that it also shows which types the document gives to a Python program.
+`mypy --strict` checks this file, so it also shows the types that a Python program gets from the document.
 """
 
 import sys
@@ -53,7 +53,7 @@ BOOKING = uuid.uuid4()
 
 
 def expect(kind: type[T], value: object) -> T:
-    """Returns the parsed body, which must be of this model."""
+    """Returns the parsed body after a check of its type."""
     assert isinstance(value, kind), f"{kind.__name__} expected: {value}"
     return value
 
@@ -65,11 +65,11 @@ def expect_problem(response: Response[Any], status: int, code: str) -> Problem:
 
 
 class Calls:
-    """The calls in the order in which they are made. Each method is one fact."""
+    """The calls in their order. Each method checks one fact."""
 
     def __init__(self, url: str) -> None:
         self.public = Client(base_url=url)
-        # Without an authorizer the token isn't read.
+        # Without an authorizer the token is ignored.
         self.client = AuthenticatedClient(base_url=url, token="none")
 
     def put_theater_creates_a_list_of_seats(self) -> None:

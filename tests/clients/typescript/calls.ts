@@ -1,6 +1,6 @@
-// Makes every call of the API with the client that openapi-typescript generates, against a running box office.
+// Makes every API call with the generated client of openapi-typescript, against a running box office.
 //
-// Compiled with `tsc --strict`, so that it also shows which types the document gives to a TypeScript program.
+// `tsc --strict` compiles this file, so it also shows the types that a TypeScript program gets from the document.
 
 import createClient from "openapi-fetch";
 import type { components, paths } from "./api.js";
@@ -77,7 +77,7 @@ await call("putTheater replaces it by sections", async () => {
   equal(data?.seats, 10, "seats");
 });
 
-await call("putTheater refuses a stale If-Match", async () => {
+await call("putTheater rejects a stale If-Match", async () => {
   const answer = await client.PUT("/theaters/{theaterId}", {
     params: { path, header: { "If-Match": `"${version}"` } },
     body: { name: "Client", seats: ["A1"] },
@@ -133,7 +133,7 @@ await call("reserve takes one seat", async () => {
   equal(data?.ends[0]?.seat, "S-A-1", "ends");
 });
 
-await call("reserve names the seats in the way", async () => {
+await call("reserve names the conflicting seats", async () => {
   const answer = await client.POST("/theaters/{theaterId}/reserve", { params: { path }, body: { seats: ["S-A-1", "S-A-8"] } });
   const seat = problem(answer, 409, "seat_unavailable").seats?.[0];
   equal(seat?.seat, "S-A-1", "seat");
