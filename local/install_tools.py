@@ -5,7 +5,8 @@
     install_tools.py check    more tools of `make check`: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
     install_tools.py fuzz     schemathesis, separate because its requirements conflict with those of the SAM CLI
     install_tools.py contract linters of docs/openapi.yaml, and generators and compilers of clients: Node.js, Redocly,
-                              Spectral, three generators. Needs a JDK. `infra/check` uses two of them, and a simulator of IAM
+                              Spectral, three generators, and a simulator of IAM. `infra/check` uses two of the tools and
+                              the simulator. Needs a JDK
     install_tools.py budgets  valgrind, which counts instructions. Without it they aren't counted
     install_tools.py deploy   more tools of `make deploy-test` (with run and check): ministack, an emulator of AWS, and boto3
     install_tools.py bench    packages of the Python reference of `make bench` (bench/python)
@@ -43,7 +44,7 @@ DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
 # Separate, because its requirements conflict with those of the SAM CLI.
 CHECKOV_PACKAGES = ["checkov==3.3.30"]
-# The usual choices of a Python team: Lambda Powertools, Amazon's own runtime client, and a fast parser of Redis answers.
+# The usual choices of a Python team: Lambda Powertools, Amazon's runtime client, and a fast parser of Redis answers.
 BENCH_PACKAGES = [
     "aws-lambda-powertools==3.37.0",
     "awslambdaric==4.2.2",

@@ -66,7 +66,7 @@ impl Record {
     /// Returns how many attempts DynamoDB may have carried out in addition to the answered one.
     pub(super) fn unanswered_attempts(&self) -> usize {
         match &self.answer {
-            // The caller stopped waiting, so one attempt may still have been on its way.
+            // The caller stopped waiting, so one attempt may still be on its way.
             Answer::Unknown if self.end.is_none() => self.carried_out.max(1),
             // The answered attempt is the one that was carried out. With more writes, the answered attempt may have
             // found an earlier one, and other calls may have changed its result in between.

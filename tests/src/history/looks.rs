@@ -1,8 +1,8 @@
 //! Checks of cached answers against the answers that the clients of the same history received.
 //!
-//! Seen from a stopped clock, a seat is first available and then taken for ever. A reservation that ends after this
-//! clock can only be followed by a later end or a booking. Seats that the TTL deletes have expired by every clock of
-//! the history. So for each seat of a cached answer it is enough to check one of these rules:
+//! By a stopped clock, a seat is first available and then taken for ever. A reservation that ends after this clock can
+//! only be followed by a later end or a booking. Seats that the TTL deletes have expired by every clock of the history.
+//! So for each seat of a cached answer it is enough to check one of these rules:
 //!
 //! - The answer shows the seat as available. Then no caller may have been informed *before* that it is taken. Otherwise
 //!   the answer is **stale**: it is older than a write whose caller had received an answer.

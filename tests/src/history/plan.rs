@@ -65,7 +65,7 @@ pub enum Event {
 }
 
 impl Plan {
-    /// Draws the plan of a seed. Odd seeds have a failing cache. Of each four seeds the last two have a limit.
+    /// Draws the plan of a seed. Every second seed has a failing cache. Of each four seeds the last two have a limit.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let lossy = seed % 2 == 1;
