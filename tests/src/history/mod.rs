@@ -7,7 +7,7 @@
 //! | [`faults`] | faults that a call meets at the proxies |
 //! | [`lane`] | execution of plans, through the real handlers on real engines |
 //! | [`record`], [`seats`] | requests and answers |
-//! | [`model`], `reservation`, [`checker`] | the reference model, and the search for an order of the calls that it allows |
+//! | [`model`], `reservation`, [`checker`] | the reference model, and the search for a valid order of the calls |
 //! | [`looks`] | checks of cached answers against earlier answers |
 //! | [`summary`] | counts of calls, answers and faults |
 //!
