@@ -28,7 +28,7 @@ async fn post(url: &str, body: &Value) -> Answer {
     send(Method::POST, url, &json, Some(body.to_string())).await
 }
 
-/// A curl as the README has it: `curl ... 'URL'`, `--header 'NAME: VALUE'`, `--data 'BODY'`.
+/// A curl as the documentation has it: `curl ... 'URL'`, `--header 'NAME: VALUE'`, `--data 'BODY'`.
 struct Curl {
     url: String,
     headers: Vec<(String, String)>,
@@ -62,11 +62,12 @@ impl Curl {
     }
 }
 
-/// The curls of the README in their order, each with the status and the body that the README shows for it.
+/// The curls of the README and of docs/local.md in their order, each with the status and the body that the page shows for it.
 fn readme_curls() -> Vec<(Curl, u16, Value)> {
-    let readme = std::fs::read_to_string(checkout::root().unwrap().join("README.md")).unwrap();
+    let root = checkout::root().unwrap();
+    let pages = ["README.md", "docs/local.md"].map(|page| std::fs::read_to_string(root.join(page)).unwrap());
     let mut curls = Vec::new();
-    let mut blocks = readme.split("```").skip(1).step_by(2).peekable();
+    let mut blocks = pages.iter().flat_map(|page| page.split("```").skip(1).step_by(2)).peekable();
     while let Some(block) = blocks.next() {
         let Some(call) = block.strip_prefix("sh\ncurl ") else { continue };
         let answer = blocks.next_if(|block| block.starts_with("http\n")).expect("each curl has its answer");
@@ -121,8 +122,8 @@ async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_end
 
 async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
     let curls = readme_curls();
-    assert!(curls.len() >= 5, "{}", curls.len());
-    // Ids in the README stand for the ones that this run is answered.
+    assert!(curls.len() >= 8, "{}", curls.len());
+    // Ids in the documentation stand for the ids that this run answers.
     let mut replace = Vec::new();
     for (curl, status, shown) in &curls {
         let answer = curl.send(run, &replace).await;
@@ -135,7 +136,7 @@ async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
     }
 }
 
-/// The three curls that the product was asked for, word for word; the README's have gone before them.
+/// Sends the three curls that the product was asked for, word for word, after those of the documentation.
 async fn the_seeds_curls_are_answered(run: &Run) {
     let look = Curl::parse("--location 'http://127.0.0.1:8000/v1/theaters/1/seats'").send(run, &[]).await;
     assert_eq!((look.status, look.body["name"].as_str()), (200, Some("Theater_A")));

@@ -3,6 +3,6 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod documented;
 mod forgeries;
-mod readme;
 mod site;

@@ -2,7 +2,7 @@
 //!
 //! `api` mirrors the routes; `store` runs on every DynamoDB there is; `races`, `cache`, `protocol`, `ledger`, `faults`,
 //! `last_look`, `clocks`, `herds`, `histories`, `observer` and `sync_cache` hold the promises; `hostile` sends what nobody should;
-//! `stale` counts what the cache got wrong; `events`, `layouts` and `papers` keep what lies beside the code true.
+//! `stale` counts what the cache got wrong; `events`, `layouts`, `links` and `papers` keep what lies beside the code true.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
@@ -21,6 +21,7 @@ mod layouts;
 mod ledger;
 mod life;
 mod limits;
+mod links;
 mod no_call_does_more;
 mod observer;
 mod papers;

@@ -1,4 +1,4 @@
-//! What lies beside the code and has to agree with it: routes, the table of settings, the template.
+//! Files beside the code that have to agree with it: the template, the manifest, OpenAPI, and the pages of documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -202,8 +202,8 @@ fn each_log_group_ends_what_it_keeps() {
 }
 
 #[test]
-fn the_readme_explains_every_setting() {
-    let readme = read("README.md");
+fn the_configuration_page_explains_every_setting() {
+    let page = read("docs/configuration.md");
     let source =
         ["config.rs", "config/aws.rs", "config/events.rs"].map(|file| read(&format!("shared/src/{file}"))).concat();
     let names = source.split('"').filter(|text| {
@@ -212,8 +212,56 @@ fn the_readme_explains_every_setting() {
     let names: BTreeSet<_> = names.collect();
     assert!(names.len() >= 9, "{names:?}");
     for name in names {
-        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README's table");
+        assert!(page.contains(&format!("| `{name}` |")), "{name} is not in a table of docs/configuration.md");
     }
+}
+
+#[test]
+fn the_api_page_has_every_route_and_every_code() {
+    let page = read("docs/api.md");
+    for route in ROUTES {
+        assert!(page.contains(&format!("`{}`", route.key)), "{} is not in docs/api.md", route.key);
+    }
+    for code in Code::ALL {
+        assert!(page.contains(&format!("`{}`", code.as_str())), "{} is not in docs/api.md", code.as_str());
+    }
+}
+
+/// The lists of CONTRIBUTING.md name files to change, and tests that find a forgotten step.
+#[test]
+fn contributing_names_files_and_tests_that_exist() {
+    let root = boxoffice_local::checkout::root().unwrap();
+    let mut tests = BTreeSet::new();
+    for folder in ["tests/tests", "shared/src", "local/src", "publish/src", "bench/src"] {
+        tests_below(&root.join(folder), &mut tests);
+    }
+    for entry in std::fs::read_dir(root.join("infra/tests")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let names = source.split("def ").skip(1).filter_map(|after| after.split('(').next());
+            tests.extend(names.map(str::to_owned));
+        }
+    }
+    let folders = ["bench/", "docs/", "infra/", "local/", "model/", "publish/", "shared/", "tests/"];
+    // A function that is added, and a copy of a script, are examples.
+    let examples = ["shared/src/http/cancel.rs", "tests/releases/availability-N.lua"];
+    let (mut files, mut named) = (0, 0);
+    for line in read("CONTRIBUTING.md").lines().filter(|line| !line.starts_with("```")) {
+        for word in line.split('`').skip(1).step_by(2) {
+            if folders.iter().any(|folder| word.starts_with(folder)) && !word.contains(' ') && !examples.contains(&word)
+            {
+                assert!(root.join(word).exists(), "there is no {word}: {line}");
+                files += 1;
+            }
+            let is_name = word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_');
+            if is_name && word.matches('_').count() >= 3 {
+                assert!(tests.contains(word), "there is no test {word}: {line}");
+                named += 1;
+            }
+        }
+    }
+    assert!(files >= 60 && named >= 25, "{files} {named}");
 }
 
 /// The names of all tests below these folders.

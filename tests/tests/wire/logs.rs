@@ -199,6 +199,30 @@ async fn a_summary_line_is_as_short_as_the_costs_say() {
 }
 
 #[tokio::test]
+async fn a_summary_line_has_only_documented_fields() {
+    let site = Site::with(&[PATIENT, ("METRICS_NAMESPACE", "boxoffice")]).await;
+    let mine = seats(1, 2);
+    let calls = [
+        look(),
+        look(),
+        reserve(&mine, Uuid::now_v7()),
+        reserve(&mine, Uuid::now_v7()),
+        book(&seats(3, 4), Uuid::now_v7(), None),
+    ];
+    for call in calls {
+        site.send(&call).await;
+    }
+    let page = boxoffice_local::checkout::root().unwrap().join("docs/observability.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let documented: Vec<_> = page.split('`').skip(1).step_by(2).collect();
+    for lambda in site.functions.all() {
+        let line: BTreeMap<String, Value> = serde_json::from_str(&last_line(lambda)).unwrap();
+        let unknown: Vec<_> = line.keys().filter(|field| !documented.contains(&field.as_str())).collect();
+        assert_eq!(unknown, Vec::<&String>::new(), "not in docs/observability.md");
+    }
+}
+
+#[tokio::test]
 async fn no_network_is_logged_where_that_is_set() {
     let site = Site::with(&[PATIENT, ("LOG_ADDRESSES", "none")]).await;
     site.send(&look()).await;

@@ -1,4 +1,4 @@
-//! The README's section on authorization, word for word.
+//! The calls of docs/authorization.md, word for word.
 
 use std::process::Command;
 
@@ -7,11 +7,10 @@ use boxoffice_local::checkout;
 use crate::site::site;
 
 #[test]
-fn the_readmes_curls_with_tokens_are_answered_as_it_says() {
-    let readme = std::fs::read_to_string(checkout::root().unwrap().join("README.md")).unwrap();
-    let section = readme.split("\n## Authorization\n").nth(1).expect("a section").split("\n## ").next().unwrap();
+fn the_documented_curls_with_tokens_are_answered_as_shown() {
+    let page = std::fs::read_to_string(checkout::root().unwrap().join("docs/authorization.md")).unwrap();
     let address = |url: &str| url.trim_start_matches("http://").trim_end_matches("/v1").to_owned();
-    let mut blocks = section.split("```").skip(1).step_by(2);
+    let mut blocks = page.split("```").skip(1).step_by(2);
     let mut tried = 0;
     while let Some(script) = blocks.next() {
         let Some(script) = script.strip_prefix("sh\n") else { continue };
