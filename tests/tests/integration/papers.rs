@@ -1,4 +1,4 @@
-//! Files beside the code that have to agree with it: the template, the manifest, OpenAPI, and the pages of documentation.
+//! Files beside the code that must agree with it: the template, the manifest, OpenAPI, and pages of documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A template as far as it is compared. Tags such as `!Ref` leave what they stand before.
+/// The compared parts of the template. A tag such as `!Ref` is dropped and its value stays.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Template {
@@ -28,7 +28,7 @@ fn functions() -> Vec<(String, Value)> {
     functions.filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function").collect()
 }
 
-/// (method, path without stage, binary) of each route.
+/// Each route as (method, path without stage, binary).
 type Routes = BTreeSet<(String, String, String)>;
 
 fn template_routes() -> Routes {
@@ -84,7 +84,7 @@ fn the_openapi_document_has_the_same_routes_and_every_code() {
             routes.insert((method.to_uppercase(), path.clone()));
         }
     }
-    // HEAD goes without saying where there is GET.
+    // OpenAPI doesn't list HEAD, because every GET has it.
     let template = template_routes().into_iter().filter(|(method, _, _)| method != "HEAD");
     let template: BTreeSet<_> = template.map(|(method, path, _)| (method, path)).collect();
     assert_eq!(routes, template);
@@ -99,7 +99,7 @@ fn the_openapi_document_has_the_same_routes_and_every_code() {
     assert_eq!(codes, documented);
 }
 
-/// Each code has a page, and docs/errors has no other.
+/// Each code has a page, and docs/errors has no other files.
 #[test]
 fn each_code_has_a_page_whose_example_the_openapi_document_has() {
     let folder = boxoffice_local::checkout::root().unwrap().join("docs/errors");
@@ -127,7 +127,7 @@ fn the_table_is_as_the_store_needs_it() {
     assert_eq!(properties["SSESpecification"]["SSEEnabled"], true);
 }
 
-/// What each function's role may do on the table and its stream, by the function's name.
+/// Returns the actions on the table and its stream that each function's role allows, by the function's name.
 pub(crate) fn table_actions() -> BTreeMap<String, BTreeSet<String>> {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let of = |(name, function): (String, Value)| {
@@ -164,13 +164,13 @@ fn the_stream_is_delivered_as_repair_needs_it() {
     assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
     let mapping = &template.resources["SeatChanges"]["Properties"];
     assert_eq!(mapping["FunctionName"], "SyncCacheFunction.Alias");
-    // Without it one theater's failure would bring back a batch from its beginning, and an answer would say nothing.
+    // Without it, a failure of one theater would repeat the whole batch, and the function's answer would be ignored.
     assert_eq!(mapping["FunctionResponseTypes"], serde_json::json!(["ReportBatchItemFailures"]));
     assert_eq!(
         (&mapping["BisectBatchOnFunctionError"], &mapping["StartingPosition"]),
         (&true.into(), &"LATEST".into())
     );
-    // As long as there may be something in the cache that was read before a record was written.
+    // A cached copy that was read before the record was written may live this long.
     let longest_age = mapping["MaximumRecordAgeInSeconds"].as_u64().unwrap();
     assert!(longest_age >= boxoffice::cache::LIFETIME.as_secs());
     assert_eq!(mapping["DestinationConfig"]["OnFailure"]["Destination"], "UndeliveredChanges.Arn");
@@ -187,7 +187,7 @@ fn lambda_ends_a_function_here_when_it_does_on_aws() {
 #[test]
 fn a_panic_fails_one_request_and_not_the_instance() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
-    // Left out, `cargo lambda build` would make it "abort".
+    // Without this setting `cargo lambda build` uses "abort".
     assert_eq!(manifest["profile"]["release"]["panic"].as_str(), Some("unwind"));
 }
 
@@ -196,7 +196,7 @@ fn each_log_group_ends_what_it_keeps() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
     let groups: Vec<_> =
         template.resources.values().filter(|resource| resource["Type"] == "AWS::Logs::LogGroup").collect();
-    // Four beside the functions' own: the API's access log, the archived events, what the network refused, and the check of releases.
+    // Four more: the API's access log, archived events, refused network traffic, and the check of releases.
     assert_eq!(groups.len(), functions().len() + 4);
     assert!(groups.iter().all(|group| !group["Properties"]["RetentionInDays"].is_null()));
 }
@@ -264,7 +264,7 @@ fn contributing_names_files_and_tests_that_exist() {
     assert!(files >= 60 && named >= 25, "{files} {named}");
 }
 
-/// The names of all tests below these folders.
+/// Adds the names of all tests below a folder.
 fn tests_below(folder: &std::path::Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -272,7 +272,7 @@ fn tests_below(folder: &std::path::Path, names: &mut BTreeSet<String>) {
             tests_below(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = std::fs::read_to_string(&path).unwrap();
-            // What follows `#[test]` or `#[tokio::test(...)]`, further attributes left out.
+            // The name is after `#[test]` or `#[tokio::test(...)]` and further attributes.
             for after in source.split("#[test]").skip(1).chain(source.split("#[tokio::test").skip(1)) {
                 let name = after.split("fn ").nth(1).unwrap_or_default().split('(').next().unwrap_or_default();
                 names.insert(name.to_owned());
@@ -320,7 +320,7 @@ fn no_function_depends_on_what_is_for_a_developers_machine() {
     }
 }
 
-/// Nothing that a caller sends is an address that a function goes to: it makes no request but to AWS and to the cache.
+/// No function sends a request to an address that a caller chooses. Functions call AWS and the cache only.
 #[test]
 fn no_function_has_a_client_for_addresses() {
     for (name, manifest) in ["shared", "publish"].map(|name| (name, read(&format!("{name}/Cargo.toml")))) {
@@ -331,13 +331,13 @@ fn no_function_has_a_client_for_addresses() {
         let has_hyper = table["dependencies"].get("hyper-util").is_some();
         assert_eq!(has_hyper, name == "shared", "{name}");
     }
-    // The way to AWS is made of it, and is handed requests by the SDK alone.
+    // The HTTPS client for AWS uses it, and only the SDK sends requests through that client.
     let mut users = BTreeSet::new();
     files_naming("hyper_util", &boxoffice_local::checkout::root().unwrap().join("shared/src"), &mut users);
     assert_eq!(users.into_iter().collect::<Vec<_>>(), ["https.rs"]);
 }
 
-/// The names of all files below a folder in which a word stands.
+/// Adds the names of all files below a folder that contain a word.
 fn files_naming(word: &str, folder: &std::path::Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
