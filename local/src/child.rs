@@ -1,8 +1,8 @@
-//! A child process that can't outlive this one.
+//! A child process that ends when this process ends.
 //!
-//! Between us and the child stands a small shell script. It holds the other end of a pipe that only we keep open, so
-//! it sees us end however we end, `kill -9` included, and then ends the child. (The usual means, a death signal set
-//! between fork and exec, needs unsafe code, and exists on Linux only.)
+//! A small shell script runs between this process and the child. The script reads from a pipe that only this process
+//! keeps open. So it notices every end of this process, even `kill -9`, and then ends the child. (The usual means is a
+//! death signal that is set between fork and exec. It needs unsafe code and exists on Linux only.)
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,29 +18,27 @@ use rustix::process::{Pid, Signal};
 
 const SCRIPT: &str = include_str!("child/supervise.sh");
 
-/// Longer than the script gives the child, so the wait ends by itself.
+/// Longer than the script's own time limit for the child, so the wait always ends.
 const LONGEST_END: Duration = Duration::from_secs(8);
 
-/// What to start.
+/// A program to start.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// What messages call it.
+    /// The name for messages.
     pub name: String,
-    /// The executable.
     pub path: PathBuf,
-    /// Its arguments.
     pub args: Vec<OsString>,
-    /// Environment variables, on top of ours.
+    /// Environment variables that are added to this process's environment.
     pub env: Vec<(OsString, OsString)>,
-    /// Environment variables of ours that it doesn't get.
+    /// Environment variables of this process that the child doesn't inherit.
     pub without_env: Vec<OsString>,
-    /// Where it runs.
+    /// The working directory.
     pub folder: PathBuf,
-    /// Where its output goes; added to what is there.
+    /// The file that the output is appended to.
     pub log: PathBuf,
 }
 
-/// A running child. Dropping it ends it; [`Supervised::stop`] also waits for the end.
+/// A running child. Dropping it ends the child. [`Supervised::stop`] also waits until the child has ended.
 #[derive(Debug)]
 pub struct Supervised {
     name: String,
@@ -52,7 +50,6 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    /// Starts the program.
     pub fn start(program: &Program) -> Result<Self> {
         let name = &program.name;
         let mut command = Command::new("sh");
@@ -66,7 +63,7 @@ impl Supervised {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // Away from the terminal's Ctrl-C: we end our children ourselves, in order.
+            // Keeps the terminal's Ctrl-C away from the child. This process ends its children itself, in order.
             .process_group(0);
         let mut script = command.spawn().with_context(|| format!("can't start {name}"))?;
         let lifeline = script.stdin.take();
@@ -74,12 +71,12 @@ impl Supervised {
         Ok(Self { name: name.clone(), log: program.log.clone(), pid, script: Some(script), lifeline, ended: None })
     }
 
-    /// The child's process id.
+    /// Returns the child's process id.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// How it ended, if it has.
+    /// Returns the exit status, or `None` while the child runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             self.ended = self.script.as_mut().and_then(|script| script.try_wait().ok().flatten());
@@ -87,7 +84,7 @@ impl Supervised {
         self.ended
     }
 
-    /// Fails when the child has ended, with its last words.
+    /// Returns an error with the end of the log if the child has ended.
     pub fn check(&mut self) -> Result<()> {
         match self.ended() {
             None => Ok(()),
@@ -95,13 +92,13 @@ impl Supervised {
         }
     }
 
-    /// Its log as far as it goes.
+    /// Returns the log up to now.
     pub fn log(&self) -> Result<String> {
         let text = fs::read(&self.log).with_context(|| format!("can't read {}", self.log.display()))?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// The end of its log, indented, and where the rest is.
+    /// Returns the end of the log, indented, with the path of the log.
     pub fn last_words(&self) -> String {
         let text = self.log().unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
@@ -109,7 +106,7 @@ impl Supervised {
         format!("  the end of {}:\n{}", self.log.display(), last.collect::<String>())
     }
 
-    /// Sends the child a signal, unless it has ended.
+    /// Sends the child a signal, unless the child has ended.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
         if self.ended().is_none() {
             rustix::process::kill_process(self.pid, signal).with_context(|| format!("can't signal {}", self.name))?;
@@ -117,13 +114,13 @@ impl Supervised {
         Ok(())
     }
 
-    /// Asks the child to end, waits, and insists after five seconds. Repeating it does nothing.
+    /// Asks the child to end and waits. After five seconds the child is killed. Repeating the call does nothing.
     pub fn stop(&mut self) -> Result<()> {
         self.lifeline = None;
         self.wait_for_end()
     }
 
-    /// Ends it at once, as a crash would, and waits for that.
+    /// Kills the child at once, as in a crash, and waits until it has ended.
     pub fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
         self.wait_for_end()
@@ -147,7 +144,7 @@ impl Drop for Supervised {
         if self.ended().is_none()
             && let Some(mut script) = self.script.take()
         {
-            // Not waited for here, but collected by somebody: a process that nobody waits for stays in the table.
+            // Another thread collects the exit status. Without it the child would stay in the process table.
             thread::spawn(move || script.wait());
         }
     }
@@ -161,7 +158,7 @@ fn read_pid(script: &mut Child) -> Result<Pid> {
     number.and_then(Pid::from_raw).context("`sh` did not start it")
 }
 
-/// Empties a log, or makes it, with the folders above.
+/// Empties a log, or creates it with its parent folders.
 pub fn new_log(path: &Path) -> Result<()> {
     let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, ""));
     made.with_context(|| format!("can't write {}", path.display()))

@@ -1,4 +1,4 @@
-//! All of it, with data that stays: what `make run` starts.
+//! The whole local cloud with persistent data. `make run` starts it.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -34,31 +34,31 @@ const PUBLISH_EVENTS: &str = "publish-events";
 const LONGEST_START: Duration = Duration::from_secs(60);
 const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 
-/// What to start, and where.
+/// The options of a local cloud.
 #[derive(Debug, Clone)]
 pub struct CloudOptions {
-    /// The port of the API; 0 is any that is free.
+    /// The port of the API. 0 means any free port.
     pub port: u16,
-    /// The port of DynamoDB; 0 is any that is free.
+    /// The port of DynamoDB. 0 means any free port.
     pub dynamodb_port: u16,
-    /// The port of Valkey; 0 is any that is free.
+    /// The port of Valkey. 0 means any free port.
     pub cache_port: u16,
     /// The folder for data and logs.
     pub data: PathBuf,
     /// The file of theaters to load.
     pub theaters: PathBuf,
-    /// Whether what has expired is deleted now and then. Nothing may depend on it.
+    /// `true` to delete expired items periodically. No behavior may depend on it.
     pub sweep_ttl: bool,
-    /// Whether callers have to show who they are.
+    /// `true` to require tokens.
     pub auth: bool,
-    /// The port of the issuer of tokens, if they have to; 0 is any that is free.
+    /// The port of the token issuer if `auth` is set. 0 means any free port.
     pub issuer_port: u16,
     /// Origins whose pages may read answers.
     pub cors: CorsOrigins,
 }
 
 impl CloudOptions {
-    /// What `make run` uses, but for the port.
+    /// Returns the options that `make run` uses, except for the port.
     pub fn of_checkout() -> Result<Self> {
         let root = checkout::root()?;
         Ok(Self {
@@ -75,9 +75,9 @@ impl CloudOptions {
     }
 }
 
-/// The running cloud. Dropping it ends everything, and everything ends when this process does.
+/// The running cloud. Dropping it ends everything. Everything also ends with this process.
 pub struct Cloud {
-    // Ended in this order: callers before those they call.
+    // Fields are dropped in this order: callers before the services that they call.
     gateway: Option<Gateway>,
     issuer: Option<Issuer>,
     functions: Functions,
@@ -94,7 +94,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts everything and waits until every function answers. Reports progress, a line at a time.
+    /// Starts everything and waits until every function answers. Reports progress line by line.
     pub async fn start(options: &CloudOptions, progress: &mut dyn FnMut(&str)) -> Result<Self> {
         let ports = Ports::choose(options).await?;
         let folder = DataFolder::open(&options.data)?;
@@ -150,53 +150,53 @@ impl Cloud {
         })
     }
 
-    /// Where the API is: `http://127.0.0.1:PORT/v1`.
+    /// Returns the base address of the API: `http://127.0.0.1:PORT/v1`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/v1", self.port)
     }
 
-    /// Who issues tokens, if callers have to have one.
+    /// Returns the token issuer if callers need tokens.
     pub fn issuer(&self) -> Option<&Issuer> {
         self.issuer.as_ref()
     }
 
-    /// The port of `cargo lambda watch`, which takes calls from the gateway only.
+    /// Returns the port of `cargo lambda watch`, which accepts calls from the gateway only.
     pub fn functions_port(&self) -> u16 {
         self.watch.port()
     }
 
-    /// A theater and seats to try, if there is a theater.
+    /// Returns a theater and seats to try, if there is a theater.
     pub fn example(&self) -> Option<&Example> {
         self.example.as_ref()
     }
 
-    /// Where DynamoDB is: `http://127.0.0.1:PORT`.
+    /// Returns the address of DynamoDB: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         self.dynamodb.endpoint()
     }
 
-    /// Where Valkey is: `redis://127.0.0.1:PORT`.
+    /// Returns the address of Valkey: `redis://127.0.0.1:PORT`.
     pub fn cache_url(&self) -> String {
         self.valkey.url()
     }
 
-    /// The data folder.
+    /// Returns the data folder.
     pub fn data(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The log of the functions.
+    /// Returns the path of the functions' log.
     pub fn log(&self) -> &Path {
         self.watch.log()
     }
 
-    /// The file of the events that were published.
+    /// Returns the file of the published events.
     pub fn events(&self) -> &Path {
         &self.events
     }
 
-    /// Delivers the table's stream and keeps the functions answering, until a part ends that should not, and returns which.
-    /// Complains of trouble that was overcome. To be polled all the time.
+    /// Delivers the table's stream and keeps the functions answering. Returns the error of the first part that ends
+    /// unexpectedly. Logs problems that were overcome. The caller has to poll it all the time.
     pub async fn serve(&mut self, complain: &dyn Fn(&str)) -> Error {
         let Self { watch, functions, valkey, repair, publisher, wake_ups, folder, .. } = self;
         let ended = async {
@@ -234,20 +234,20 @@ impl Cloud {
     }
 }
 
-/// A path as a reader wants it: relative to where they are, if it is below.
+/// Formats a path for messages: relative to the current directory if the path is below it.
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
-/// The ports that clients use. Those of the engines and of the functions are any that are free.
+/// The ports that clients use. The engines and the functions use any free ports.
 struct Ports {
     api: u16,
     issuer: u16,
 }
 
 impl Ports {
-    /// Chooses free ports for those that may be any, and fails when one that was asked for is taken.
+    /// Chooses free ports where any port will do. Returns an error if a requested port is in use.
     async fn choose(options: &CloudOptions) -> Result<Self> {
         let api = choose_port(options.port, "make run PORT=").await?;
         for (port, option) in [(options.dynamodb_port, "--dynamodb-port "), (options.cache_port, "--cache-port ")] {
@@ -259,7 +259,7 @@ impl Ports {
     }
 }
 
-/// Returns the port if it is free, or any that is free for 0. `option` is how another one is chosen.
+/// Returns the port if it is free, or any free port for 0. `option` is the option that chooses another port.
 async fn choose_port(port: u16, option: &str) -> Result<u16> {
     if port == 0 {
         return ports::free_port();
@@ -273,7 +273,7 @@ async fn choose_port(port: u16, option: &str) -> Result<u16> {
 
 fn functions_environment(options: &CloudOptions, dynamodb: &DynamoDb, valkey: &Valkey) -> Vec<(String, String)> {
     let mut environment = environment(TABLE, dynamodb.endpoint(), &valkey.url());
-    // Without tokens everybody is an administrator: it is this machine's own box office.
+    // Without tokens every caller is an administrator, because this is a box office on a developer's own machine.
     let name = if options.auth { "AUTHORIZER" } else { "ADMIN_OPEN" };
     environment.push((name.to_owned(), "true".to_owned()));
     environment
@@ -290,7 +290,7 @@ async fn first_answers(api: &Api, watch: &mut Watch) -> Result<Option<Example>> 
     answered.and_then(|answered| answered).with_context(|| watch.last_words())
 }
 
-/// The file of events. It has to be a file that can be written, or events would be lost one by one later.
+/// Creates the file of events. An unwritable file has to be found now, because later each event would be lost.
 fn events_file(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("events.jsonl");
     for path in [&path, &folder.join("events.jsonl.wake-ups")] {
@@ -321,7 +321,7 @@ fn start_engines(
     Ok((dynamodb, valkey))
 }
 
-/// Returns the advice for a database that can't be used.
+/// Returns the advice for an unusable database.
 fn database_advice(folder: &DataFolder) -> String {
     if folder.is_full() {
         return full_disk(folder);
@@ -334,7 +334,7 @@ fn full_disk(folder: &DataFolder) -> String {
     format!("the disk with {} is full: make room there, or use another folder: make run DATA=...", shown(folder.path()))
 }
 
-/// The command that removes a data folder.
+/// Returns the command that removes a data folder.
 pub fn clean_command(folder: &Path) -> String {
     let shown = shown(folder);
     if shown == ".local" { "make clean-data".to_owned() } else { format!("make clean-data DATA={shown}") }
@@ -353,7 +353,7 @@ async fn load_theaters(file: &Path, environment: &[(String, String)], progress: 
     let output = command.output().await.context("can't start the theater loader")?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        // It names itself and the file, and where in the file it is if that is known.
+        // The message names the program and the file, and the place in the file if the loader knows it.
         let said = said.trim_start_matches("load-theaters: ").trim_start_matches(&format!("{}: ", file.display()));
         bail!("{} can't be loaded: {}", shown(file), said.trim_start_matches("?: ").trim_start_matches(".: "));
     }

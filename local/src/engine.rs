@@ -1,4 +1,4 @@
-//! The two databases: DynamoDB, which decides, and Valkey, which makes looking fast.
+//! The two databases: DynamoDB, which decides, and Valkey, which makes reads fast.
 
 mod dynamodb;
 mod valkey;

@@ -1,4 +1,4 @@
-//! As much HTTP as it takes to see whether a server answers.
+//! A minimal HTTP client that checks whether a server answers.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -7,12 +7,10 @@ use tokio::net::TcpStream;
 
 use crate::ports;
 
-/// An answer: its status, and its body as it came.
+/// An answer with its raw body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status code.
     pub status: u16,
-    /// The body.
     pub body: String,
 }
 

@@ -1,13 +1,14 @@
-//! One instance of a function below `cargo lambda watch`: takes events from it and hands each to a process of the function.
+//! One instance of a function below `cargo lambda watch`. It receives events and passes each to a process of the
+//! function.
 //!
-//! `cargo lambda watch` starts this program in place of the function's binary (`watch/cargo.sh`). It adds what Lambda does and
-//! `cargo lambda watch` does not:
+//! `cargo lambda watch` starts this program instead of the function's binary (`watch/cargo.sh`). The program adds
+//! features of Lambda that `cargo lambda watch` doesn't have:
 //!
-//! - A process that ends is replaced. The event that it had is answered with an error at once. Without this, `cargo lambda
-//!   watch` would wait for the answer for ever and would never start another process in that place.
-//! - An event has a time limit, and the process that exceeds it is killed.
-//! - An event without the token of this run is refused. The port of `cargo lambda watch` is open to every program and every
-//!   web page on this machine, and the functions believe the claims in an event.
+//! - A process that ends is replaced. Its event is answered with an error at once. Without this, `cargo lambda watch`
+//!   would wait for the answer forever and would never start another process in that place.
+//! - An event has a time limit. A process that exceeds the limit is killed.
+//! - An event without the token of this run is rejected. The port of `cargo lambda watch` is open to every program and
+//!   every web page on this machine, and the functions trust the claims in an event.
 
 use std::env;
 use std::os::unix::process::parent_id;
@@ -33,8 +34,8 @@ use crate::lambda::{LONGEST_START, Outcome, RuntimeApi, TIMEOUT};
 pub const BINARY: &str = "BOXOFFICE_FUNCTION";
 /// The variable with the token that events have to carry.
 pub const TOKEN: &str = "BOXOFFICE_TOKEN";
-/// The header that carries the token. It is the only one that `cargo lambda watch` passes on, and `cargo lambda invoke` can
-/// set it (`--client-context-file`).
+/// The header that carries the token. `cargo lambda watch` passes on no other header, and `cargo lambda invoke` can set
+/// this one (`--client-context-file`).
 pub const TOKEN_HEADER: &str = "lambda-runtime-client-context";
 
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
@@ -52,7 +53,7 @@ pub async fn serve() -> Result<()> {
     Ok(())
 }
 
-/// Waits until the process that started this one has ended, be it killed.
+/// Waits until the process that started this one has ended.
 async fn orphaned() {
     let parent = parent_id();
     while parent_id() == parent {
@@ -104,7 +105,7 @@ struct Event {
     body: Bytes,
 }
 
-/// Hands an event to the process, and starts another process first if that one has ended.
+/// Passes an event to the process. Starts another process first if the previous one has ended.
 async fn answer(settings: &Settings, process: &mut Option<Process>, event: &Event) -> Outcome {
     if process.as_mut().is_none_or(Process::has_ended) {
         *process = match Process::start(settings).await {
@@ -125,13 +126,13 @@ fn failed(kind: &str, message: &str) -> Outcome {
     Outcome::Failed(json!({ "errorType": kind, "errorMessage": message }))
 }
 
-/// Standard error of an instance goes to the log of the functions.
+/// Writes an error to standard error, which goes to the log of the functions.
 #[allow(clippy::print_stderr, reason = "it is the log")]
 fn report(error: &anyhow::Error) {
     eprintln!("{error:#}");
 }
 
-/// One process of the function, and the Runtime API that it alone uses. Dropping it ends the process.
+/// One process of the function with its own Runtime API. Dropping it ends the process.
 struct Process {
     child: Child,
     api: RuntimeApi,

@@ -1,7 +1,7 @@
 //! A function as Lambda runs it: one process, one event at a time, over the Lambda Runtime API.
 //!
-//! What Lambda does to a function can be done to it here: it is frozen, killed in the midst of an event, ended when an
-//! event takes too long, and started anew for the next event.
+//! The process can be treated as Lambda treats it. It can be frozen, or killed while it handles an event. It is ended
+//! when an event takes too long, and started again for the next event.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,32 +20,31 @@ use crate::stack::REAL_AWS;
 
 mod runtime_api;
 
-/// How often it is looked whether the process has ended.
+/// The time between two checks of whether the process has ended.
 const POLL: Duration = Duration::from_millis(5);
 
-/// It starts within milliseconds; this is for a machine that is very busy.
+/// Time limit for the start. A function starts within milliseconds, except on a very busy machine.
 pub(crate) const LONGEST_START: Duration = Duration::from_secs(60);
 
-/// The time that `infra/template.yaml` gives each event.
+/// The time limit for each event, as in `infra/template.yaml`.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What to run.
+/// A function to run.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// Its name: `get-seats`.
+    /// The name, such as `get-seats`.
     pub name: String,
-    /// Its binary.
     pub binary: PathBuf,
-    /// Its environment, on top of ours and of what Lambda sets.
+    /// Environment variables, on top of this process's own and of Lambda's.
     pub environment: Vec<(String, String)>,
-    /// Where its log goes; made if need be.
+    /// The folder of the log. It is created if it is missing.
     pub folder: PathBuf,
-    /// How long it may take for an event before it is ended.
+    /// The time limit for an event. A function that exceeds it is ended.
     pub timeout: Duration,
 }
 
 impl Function {
-    /// A function of this checkout, with the template's timeout and its log below `target/tmp`.
+    /// Returns a function of this checkout, with the template's timeout and a log below `target/tmp`.
     pub fn of_checkout(name: &str, environment: Vec<(String, String)>) -> Result<Self> {
         let binary = checkout::function(name)?;
         let folder = checkout::scratch()?.join("lambda");
@@ -53,30 +52,29 @@ impl Function {
     }
 }
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// How it ended.
     pub outcome: Outcome,
-    /// From handing it over until then, a cold start included.
+    /// The time from sending the event to its outcome, including a cold start.
     pub elapsed: Duration,
 }
 
-/// How an event ended.
+/// The outcome of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The function answered this.
+    /// The function returned this answer.
     Answered(Value),
     /// The function reported this error: `errorType`, `errorMessage`.
     Failed(Value),
     /// The process ended before it answered.
     Ended,
-    /// It took too long, and the process was killed.
+    /// The event took too long, and the process was killed.
     TimedOut,
 }
 
 impl Invocation {
-    /// The answer, where there is one.
+    /// Returns the answer, or an error for any other outcome.
     pub fn body(&self) -> Result<&Value> {
         match &self.outcome {
             Outcome::Answered(body) => Ok(body),
@@ -85,16 +83,16 @@ impl Invocation {
     }
 }
 
-/// A running function. Dropping it ends its process, which ends with this one in any case.
+/// A running function. Dropping it ends its process. The process also ends with this one.
 #[derive(Debug)]
 pub struct Lambda {
     function: Function,
-    /// Events are handed over one at a time.
+    /// Allows one event at a time.
     turn: tokio::sync::Mutex<()>,
     instance: Mutex<Instance>,
 }
 
-/// One process, and the API that it alone talks to: a new process never meets an event or an answer of the last one.
+/// One process with its own Runtime API. So a new process never receives an event or an answer of the previous one.
 #[derive(Debug)]
 struct Instance {
     process: Supervised,
@@ -108,7 +106,7 @@ impl Lambda {
         Ok(Self { function: function.clone(), turn: tokio::sync::Mutex::default(), instance })
     }
 
-    /// Hands over an event and waits for what becomes of it. If the process has ended, another is started first.
+    /// Sends an event and waits for its outcome. Starts another process first if the previous one has ended.
     pub async fn invoke(&self, event: &Value) -> Result<Invocation> {
         let _turn = self.turn.lock().await;
         let started = Instant::now();
@@ -128,20 +126,20 @@ impl Lambda {
         Ok(Invocation { outcome, elapsed: started.elapsed() })
     }
 
-    /// Ends the process at once, also in the midst of an event. The next event starts another.
+    /// Kills the process at once, even while it handles an event. The next event starts another process.
     pub fn kill(&self) -> Result<()> {
         self.instance().process.kill()
     }
 
-    /// Ends the process and starts another now. An event that is under way ends with the old one.
+    /// Kills the process and starts another one now. An event in flight ends with the old process.
     pub async fn restart(&self) -> Result<()> {
         self.kill()?;
         let _turn = self.turn.lock().await;
         self.start_anew().await
     }
 
-    /// Freezes the process, as Lambda does between events: its connections stay open, and it does nothing. Waits until it
-    /// has stopped.
+    /// Freezes the process, as Lambda does between events. Its connections stay open, but it does nothing. Waits until
+    /// the process has stopped.
     pub fn freeze(&self) -> Result<()> {
         self.instance().process.signal(Signal::STOP)?;
         while !self.status("State:")?.starts_with(['T', 't']) {
@@ -150,33 +148,33 @@ impl Lambda {
         Ok(())
     }
 
-    /// Lets it go on after [`Lambda::freeze`].
+    /// Continues the process after [`Lambda::freeze`].
     pub fn thaw(&self) -> Result<()> {
         self.instance().process.signal(Signal::CONT)
     }
 
-    /// The id of the process.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.instance().process.pid()
     }
 
-    /// The memory that the process has in use, in KiB, as Linux counts it.
+    /// Returns the resident memory of the process in KiB, as Linux counts it.
     pub fn resident_kib(&self) -> Result<u64> {
         let resident = self.status("VmRSS:")?;
         resident.trim_end_matches(" kB").parse().with_context(|| format!("{resident} is no size"))
     }
 
-    /// What it has logged since it was started.
+    /// Returns the log since the start of the process.
     pub fn log(&self) -> Result<String> {
         self.instance().process.log()
     }
 
-    /// The end of its log.
+    /// Returns the end of the log.
     pub fn last_words(&self) -> String {
         self.instance().process.last_words()
     }
 
-    /// A field of what Linux tells of the process.
+    /// Returns a field of the process's status in Linux.
     fn status(&self, field: &str) -> Result<String> {
         let path = format!("/proc/{}/status", self.pid());
         let status = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
@@ -209,7 +207,7 @@ impl Instance {
     async fn start(function: &Function) -> Result<Self> {
         let api = RuntimeApi::listen(&function.name).await?;
         let program = program(function, &api);
-        // An earlier process may have had this port, and so a log of this name.
+        // An earlier process may have used this port, and so a log of this name.
         new_log(&program.log)?;
         let mut process = Supervised::start(&program)?;
         let deadline = Instant::now() + LONGEST_START;
@@ -223,7 +221,7 @@ impl Instance {
     }
 }
 
-/// The variables are those that Lambda sets and that our functions, or the libraries in them, look at
+/// Returns the program with the variables that Lambda sets and that our functions or their libraries read
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
 fn program(function: &Function, api: &RuntimeApi) -> Program {
     let lambda = [

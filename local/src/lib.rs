@@ -1,23 +1,23 @@
-//! The cloud on your machine: what `make run` starts, and what the tests start.
+//! The cloud on your machine, for `make run` and for tests.
 //!
-//! | module | what it is |
+//! | module | content |
 //! | --- | --- |
 //! | [`engine`] | the two databases: an embedded DynamoDB and a real Valkey |
 //! | [`template`] | the table as `infra/template.yaml` describes it, created on any DynamoDB |
 //! | [`stack`] | both engines in memory, for tests |
-//! | [`stream`] | the table's stream, handed to a function as Lambda does |
-//! | [`watch`] | the processes of the functions, by `cargo lambda watch` |
+//! | [`stream`] | the table's stream, delivered to a function as Lambda does |
+//! | [`watch`] | the processes of the functions, run by `cargo lambda watch` |
 //! | [`instance`] | the program that `cargo lambda watch` starts for each of them |
-//! | [`auth`] | an issuer of tokens, and what API Gateway's authorizer makes of them |
-//! | [`gateway`] | the local API Gateway, which all requests go through |
+//! | [`auth`] | a token issuer, and API Gateway's authorizer |
+//! | [`gateway`] | the local API Gateway, which receives all requests |
 //! | [`lambda`] | one function, run as Lambda runs it |
-//! | [`cloud`] | all of it, with data that stays: `make run` |
-//! | [`child`] | a child process that can't outlive this one |
-//! | [`checkout`] | where the checkout, its tools and its binaries are |
-//! | [`ports`] | free ports, and whether a port is free |
-//! | [`http`] | as much HTTP as it takes to see whether a server answers |
+//! | [`cloud`] | the whole cloud with persistent data, for `make run` |
+//! | [`child`] | a child process that ends when this process ends |
+//! | [`checkout`] | the paths of the checkout, its tools and its binaries |
+//! | [`ports`] | free ports |
+//! | [`http`] | a minimal HTTP client that checks whether a server answers |
 //!
-//! Everything listens on 127.0.0.1 only, and everything ends when its owner is dropped, ends or is killed.
+//! Everything listens on 127.0.0.1 only. Everything ends when its owner is dropped, ends or is killed.
 
 pub mod auth;
 pub mod checkout;

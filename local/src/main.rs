@@ -1,4 +1,4 @@
-//! `boxoffice-local run`: the box office on this machine, until Ctrl-C.
+//! `boxoffice-local run` runs the box office on this machine until Ctrl-C.
 
 mod arguments;
 mod say;
@@ -34,12 +34,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs everything until it is asked to end, which is success, or until a part ends by itself, which is not.
+/// Runs everything. Returns `Ok` when the user ends it, and an error when a part ends by itself.
 async fn run(options: &CloudOptions) -> Result<()> {
     let mut asked_to_end = AskedToEnd::listen()?;
     ports::allow_many_connections();
     let started = Instant::now();
-    // When asked to end during the start, what was started so far is dropped here, and so ends.
+    // If the user ends it during the start, the parts that already run are dropped here, and so end.
     let mut progress = say;
     let mut cloud = tokio::select! {
         cloud = Cloud::start(options, &mut progress) => cloud?,
@@ -58,7 +58,7 @@ async fn run(options: &CloudOptions) -> Result<()> {
     }
 }
 
-/// The ways to ask: Ctrl-C, `kill`, closing the terminal.
+/// The signals that ask for an end: Ctrl-C, `kill`, closing the terminal.
 struct AskedToEnd(Signal, Signal, Signal);
 
 impl AskedToEnd {
@@ -117,7 +117,7 @@ curl --location '{url}/theaters/{theater}/book' \
     )
 }
 
-/// Looking needs no token.
+/// Reads need no token.
 fn calls_with_token(url: &str, Example { theater, seats: [one, _] }: &Example, issuer: &str) -> String {
     format!(
         r#"curl --location '{url}/theaters/{theater}/seats'

@@ -1,4 +1,4 @@
-//! Free ports, and whether a port is free.
+//! Free ports.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process;
@@ -8,23 +8,24 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Below the range that systems take for outgoing connections, so a server that is stopped finds its port free again;
-/// and low enough that the same goes for a cluster's bus, which takes the port 10,000 higher.
+/// The first port. The range is below the ports that systems use for outgoing connections, so a restarted server finds
+/// its port free again. It is low enough that the same holds for a cluster's bus, which uses the port 10,000 higher.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 10_000;
 
-/// How long a port that a server of ours is just leaving may stay taken.
+/// Time limit for a server of ours to release its port after it was ended.
 const LEAVING: Duration = Duration::from_millis(1_500);
 
-/// The address of a port on this machine.
+/// Returns the address of a port on this machine.
 pub fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// A port that nobody listens on, and that no other call in this process was given.
+/// Returns a port that no program listens on, and that no other call in this process got.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes side by side begin at different places: cargo runs several test binaries, people several checkouts.
+    // Parallel processes begin at different ports, because cargo runs several test binaries at once, and people several
+    // checkouts.
     let start = u16::try_from(process::id() % u32::from(COUNT)).unwrap_or_default();
     (0..COUNT)
         .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
@@ -32,14 +33,15 @@ pub fn free_port() -> Result<u16> {
         .context("no free port between 10000 and 19999")
 }
 
-/// Whether a server could listen there now.
+/// Returns `true` if a server could listen on the port now.
 pub fn is_free(port: u16) -> bool {
-    // A listener on all addresses doesn't stop us from binding ours on every system, so ask for an answer too.
+    // On some systems a listener on all addresses doesn't prevent a bind to ours. So this also tries to connect.
     TcpListener::bind(loopback(port)).is_ok()
         && TcpStream::connect_timeout(&loopback(port), Duration::from_millis(200)).is_err()
 }
 
-/// Waits a moment for the port to become free: a server that was just ended may still be leaving it.
+/// Waits a moment for the port to become free, because a server that was just ended may still hold it. Returns `true`
+/// if it is free.
 pub async fn becomes_free(port: u16) -> bool {
     let deadline = Instant::now() + LEAVING;
     while !is_free(port) {
@@ -51,11 +53,11 @@ pub async fn becomes_free(port: u16) -> bool {
     true
 }
 
-/// Lets this process and those that it starts have as many files and connections open as the system permits them. The usual limit
-/// is 1,024, which a thousand clients exceed.
+/// Raises the limit of open files and connections to the system's maximum, for this process and those that it starts.
+/// The usual limit is 1,024, which a thousand clients exceed.
 pub fn allow_many_connections() {
     let maximum = getrlimit(Resource::Nofile).maximum;
-    // macOS names no maximum and refuses what is above its own. Where the limit can't be raised, it stays as it is.
+    // macOS reports no maximum and rejects values above its own. If the limit can't be raised, it stays as it is.
     for current in [maximum, Some(10_240)] {
         if setrlimit(Resource::Nofile, Rlimit { current, maximum }).is_ok() {
             return;

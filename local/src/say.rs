@@ -1,8 +1,8 @@
-//! What a person at the terminal reads. When nobody reads any more, that is no reason to fail.
+//! Output for the terminal. A closed terminal is no reason to fail.
 
 use std::io::{Write, stderr, stdout};
 
-/// Writes a line to standard output, at once.
+/// Writes a line to standard output and flushes it.
 pub(crate) fn say(line: &str) {
     let mut out = stdout().lock();
     drop(writeln!(out, "{line}").and_then(|()| out.flush()));

@@ -18,13 +18,13 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::ports;
 
-/// The time until the next connection is accepted after one could not be.
+/// The pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// An answer, whole.
+/// An answer with its whole body.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Dropping it ends it, and its connections with it.
+/// A running server. Dropping it ends it and its connections.
 #[derive(Debug)]
 pub(crate) struct Server {
     port: u16,
@@ -32,7 +32,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on a port of 127.0.0.1, 0 being any that is free, and has each request answered.
+    /// Listens on a port of 127.0.0.1 and answers each request with `answer`. Port 0 means any free port.
     pub(crate) async fn start<A, F>(port: u16, answer: A) -> Result<Self>
     where
         A: Fn(SocketAddr, Request<Incoming>) -> F + Send + Sync + 'static,
@@ -44,7 +44,7 @@ impl Server {
         Ok(Self { port, task: tokio::spawn(serve(listener, Arc::new(answer))) })
     }
 
-    /// Its port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
@@ -61,27 +61,27 @@ where
     A: Fn(SocketAddr, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
-    // Dropped with the task that runs this, and its connections with it.
+    // Dropped with this task, which ends the connections.
     let mut connections = JoinSet::new();
     loop {
         let Ok((stream, caller)) = listener.accept().await else {
-            // No more files, or the caller has gone. The next may succeed.
+            // The process has too many open files, or the caller has disconnected. The next attempt may succeed.
             tokio::time::sleep(PAUSE).await;
             continue;
         };
         let answer = answer.clone();
         connections.spawn(async move {
             let service = service_fn(|request| async { Ok::<_, Infallible>(answer(caller, request).await) });
-            // A caller may go away at any time.
+            // A caller may disconnect at any time.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// An answer in JSON that nobody may keep.
+/// Builds an answer in JSON that must not be cached.
 pub(crate) fn json(status: u16, body: &Value) -> Answer {
     let answer = Response::builder().status(status).header("content-type", "application/json");
-    // Can't fail: each part is a constant.
+    // Can't fail, because each part is a constant.
     answer.header("cache-control", "no-store").body(Full::from(body.to_string())).unwrap_or_default()
 }

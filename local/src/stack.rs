@@ -1,4 +1,4 @@
-//! Both engines in memory, for tests, and the environment that leads the functions to them.
+//! Both engines in memory, for tests, and the functions' environment that points to them.
 
 use anyhow::Result;
 
@@ -6,8 +6,8 @@ use crate::engine::{DynamoDb, REGION, Valkey};
 use crate::gateway::routes::STAGE;
 use crate::template;
 
-/// An empty DynamoDB and an empty Valkey. Several tests may share one, each with its own table and cache keys; dropping
-/// it ends both.
+/// An empty DynamoDB and an empty Valkey. Several tests may share one stack, each with its own table and cache keys.
+/// Dropping it ends both engines.
 pub struct LocalStack {
     /// The database.
     pub dynamodb: DynamoDb,
@@ -16,17 +16,17 @@ pub struct LocalStack {
 }
 
 impl LocalStack {
-    /// Starts both. Blocks, for some milliseconds; needs no runtime, and outlives the one it is called in.
+    /// Starts both engines. Blocks for some milliseconds. It needs no runtime, and outlives the runtime of its caller.
     pub fn start() -> Result<Self> {
         Ok(Self { dynamodb: DynamoDb::memory()?, valkey: Valkey::start()? })
     }
 
-    /// Where DynamoDB listens: `http://127.0.0.1:PORT`.
+    /// Returns the address of DynamoDB: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         self.dynamodb.endpoint()
     }
 
-    /// Where Valkey listens: `redis://127.0.0.1:PORT`.
+    /// Returns the address of Valkey: `redis://127.0.0.1:PORT`.
     pub fn cache_url(&self) -> String {
         self.valkey.url()
     }
@@ -36,16 +36,17 @@ impl LocalStack {
         template::create_table(&self.dynamodb.client(), name).await
     }
 
-    /// The environment of a function that works on this table.
+    /// Returns the environment of a function that uses this table.
     pub fn environment(&self, table: &str) -> Vec<(String, String)> {
         environment(table, self.endpoint(), &self.cache_url())
     }
 }
 
-/// What the functions' environment tells the C library, as in `infra/template.yaml`: to keep the memory that it has.
+/// The setting of the C library in the functions' environment, as in `infra/template.yaml`: freed memory is kept for
+/// reuse.
 pub const GLIBC_TUNABLES: &str = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864";
 
-/// The environment of a function, or of the theater loader, on engines of this machine.
+/// Returns the environment of a function, or of the theater loader, with engines on this machine.
 pub fn environment(table: &str, endpoint: &str, cache_url: &str) -> Vec<(String, String)> {
     [
         ("TABLE_NAME", table),
@@ -58,14 +59,14 @@ pub fn environment(table: &str, endpoint: &str, cache_url: &str) -> Vec<(String,
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
-        // A proxy for the internet must not get to see what is said on this machine.
+        // Local traffic must not go to an internet proxy.
         ("NO_PROXY", "127.0.0.1"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into()
 }
 
-/// Variables for the real AWS that somebody may have set, and that would get in the way here.
+/// Variables for the real AWS that may be set on a developer's machine and would interfere here.
 pub const REAL_AWS: [&str; 4] = ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"];
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! The table's stream handed to a function, as Lambda's event source mapping does it, by the template's own rules.
+//! Delivery of the table's stream to a function, as Lambda's event source mapping does it, with the template's
+//! settings.
 //!
-//! One batch is under way at a time. A batch whose answer names a record is delivered again from that record on; one
-//! that failed as a whole is halved, until the record that is to blame stands alone; what is too old is given up.
+//! One batch is in flight at a time. If the answer names a record, the batch is delivered again from that record on. If
+//! the whole batch fails, it is halved until the failing record is alone. Records that are too old are given up.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -16,28 +17,28 @@ pub use self::reader::StreamReader;
 mod mapping;
 mod reader;
 
-/// How often the stream is looked at. Lambda looks four times a second.
+/// The time between two reads of the stream. Lambda reads four times a second.
 const POLL: Duration = Duration::from_millis(100);
-/// Between two deliveries of the same records.
+/// The time between two deliveries of the same records.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Records that are still to be delivered, in their order.
+/// Records that are still to be delivered, in order.
 type Batch = Vec<(Instant, Value)>;
 
-/// What became of a stream's records so far.
+/// The result of delivering records.
 #[derive(Debug, Default)]
 pub struct Delivered {
     /// Records that were read and passed the filter.
     pub records: usize,
     /// Calls of the function.
     pub invocations: usize,
-    /// What was given up: for the on-failure destination.
+    /// Records that were given up, for the on-failure destination.
     pub undelivered: Vec<Value>,
 }
 
-/// Delivers what the stream has, again and again until nothing is left of it; then it has been read to its end once.
+/// Delivers the stream until nothing is left of it. The stream has then been read to its end once.
 ///
-/// `invoke` hands an event to the function: its answer, or an error where the function failed.
+/// `invoke` sends an event to the function. It returns the answer, or an error if the function failed.
 pub async fn drain(
     reader: &mut StreamReader,
     mapping: &Mapping,
@@ -57,7 +58,7 @@ pub async fn drain(
     }
 }
 
-/// Delivers for as long as it is polled, and hands over what was given up.
+/// Delivers records while it is polled, and passes records that were given up to a callback.
 pub async fn follow(
     reader: &mut StreamReader,
     mapping: &Mapping,
@@ -108,7 +109,7 @@ async fn deliver(
     }
 }
 
-/// The first record that the answer names as failed. One that names none of the batch means all of it.
+/// Returns the first record that the answer reports as failed. An id that isn't in the batch means the whole batch.
 fn first_failure(answer: &Value, batch: &Batch) -> Option<usize> {
     let failures = answer["batchItemFailures"].as_array().filter(|failures| !failures.is_empty())?;
     let named = |failure: &Value| {

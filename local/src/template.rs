@@ -1,4 +1,5 @@
-//! The table, read from `infra/template.yaml`: the template is its one description, on AWS, here and in tests.
+//! The table, read from `infra/template.yaml`. The template is the only description of the table: on AWS, here and in
+//! tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +19,7 @@ mod shape;
 const LOGICAL_ID: &str = "SeatsTable";
 const TABLE_TYPE: &str = "AWS::DynamoDB::Table";
 
-/// The table as the template describes it. Only what decides how items are stored and found is read.
+/// The table as the template describes it. Only settings that affect how items are stored and found are read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableDefinition {
     attributes: Vec<AttributeDefinition>,
@@ -28,7 +29,7 @@ pub struct TableDefinition {
     ttl_attribute: Option<String>,
 }
 
-/// Creates the checkout's table under this name and waits until it can be used. Repeating it does nothing.
+/// Creates the checkout's table under this name and waits until it can be used. Repeating the call does nothing.
 pub async fn create_table(client: &Client, name: &str) -> Result<()> {
     TableDefinition::of_checkout()?.create(client, name).await
 }
@@ -45,7 +46,7 @@ impl TableDefinition {
         Self::parse(&text).with_context(|| format!("the table in {}", path.display()))
     }
 
-    /// Reads the text of a template. CloudFormation's functions may be anywhere in it but in the table's definition.
+    /// Parses a template. CloudFormation's functions may occur anywhere except in the table's definition.
     pub fn parse(text: &str) -> Result<Self> {
         let every: Template<BTreeMap<String, AnyResource>> = serde_saphyr::from_str(text).context("not a template")?;
         let tables: Vec<&String> =
@@ -58,14 +59,14 @@ impl TableDefinition {
         template.resources.table.properties.try_into()
     }
 
-    /// The same table where nothing is ever collected: for tests, since no answer may depend on it, and an engine that does
-    /// collect would do so by the real time of day.
+    /// Returns the same table without a time to live. It is for tests: no answer may depend on the time to live, and an
+    /// engine that collects expired items would use the real time of day.
     #[must_use]
     pub fn without_ttl(self) -> Self {
         Self { ttl_attribute: None, ..self }
     }
 
-    /// The attribute whose epoch second ends an item's life, where there is one.
+    /// Returns the attribute with the epoch second at which an item expires, if there is one.
     pub fn ttl_attribute(&self) -> Option<&str> {
         self.ttl_attribute.as_deref()
     }

@@ -1,16 +1,18 @@
-//! The processes of the functions: `cargo lambda watch`.
+//! The processes of the functions, run by `cargo lambda watch`.
 //!
-//! Facts about it (1.9.2):
+//! Facts about version 1.9.2:
 //!
-//! - It keeps up to 16 instances of a function, each doing one request at a time. It starts another every tenth of a second
-//!   while requests wait.
-//! - An instance that ends leaves its place taken. After 16 such ends the function's requests wait for ever. So what it starts
-//!   is [`crate::instance`], which replaces the function's process and itself stays.
-//! - It stands still for good once more than 100 requests wait for one function: it then holds the lock that is needed to take
-//!   one of them away. So the gateway never has more than 16 of a function in its hands ([`crate::gateway`]).
-//! - Its port checks nothing, and lists the names of all functions. So events carry a token, which the instance checks, and the
-//!   names are other ones in each run.
-//! - For every instance it watches each folder below its own, in spite of `--ignore-changes`. So its own folder is empty.
+//! - It keeps up to 16 instances of a function, and each handles one request at a time. It starts another one every
+//!   tenth of a second while requests wait.
+//! - An instance that ends leaves its place occupied. After 16 such ends the function's requests wait forever. So it
+//!   starts [`crate::instance`], which replaces the function's process and keeps running itself.
+//! - It stops for good once more than 100 requests wait for one function, because it then holds the lock that is needed
+//!   to remove one of them. So the gateway never sends it more than 16 requests of a function at a time
+//!   ([`crate::gateway`]).
+//! - Its port checks nothing, and lists the names of all functions. So events carry a token, which the instance checks,
+//!   and the names differ in each run.
+//! - For every instance it watches each folder below its own, in spite of `--ignore-changes`. So its own folder is
+//!   empty.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -27,44 +29,45 @@ use crate::stack::REAL_AWS;
 use crate::workspace::Workspace;
 use crate::{checkout, http, ports};
 
-/// The number of instances that it keeps of a function, at most.
+/// The largest number of instances of a function.
 pub(crate) const INSTANCES: usize = 16;
 const LONGEST_START: Duration = Duration::from_secs(60);
 const STAND_IN_FOR_CARGO: &str = include_str!("watch/cargo.sh");
 
-/// What to start.
+/// The options of `cargo lambda watch`.
 #[derive(Debug, Clone)]
 pub struct WatchOptions {
-    /// Its port on 127.0.0.1; 0 is any that is free.
+    /// The port on 127.0.0.1. 0 means any free port.
     pub port: u16,
-    /// Where its log and its working files go.
+    /// The folder for its log and its working files.
     pub folder: PathBuf,
     /// The environment of the functions.
     pub environment: Vec<(String, String)>,
 }
 
-/// The secrets that invoking a function takes.
+/// The secrets that are needed to invoke a function.
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     pub(crate) port: u16,
-    /// The end of every function's name.
+    /// The suffix of every function's name.
     pub(crate) suffix: String,
     /// The token that every event carries.
     pub(crate) token: String,
 }
 
-/// A running `cargo lambda watch`. Dropping it ends it and the functions, and they end when this process does.
+/// A running `cargo lambda watch`. Dropping it ends it and the functions. They also end with this process.
 #[derive(Debug)]
 pub struct Watch {
     access: Access,
     program: Program,
     child: Supervised,
-    /// The size of the log as far as it has been read.
+    /// The size of the part of the log that has been read.
     read: u64,
 }
 
 impl Watch {
-    /// Starts it. The functions must have been built. It answers a little later, see [`Watch::ready`].
+    /// Starts `cargo lambda watch`. The functions must have been built. It answers a little later, see
+    /// [`Watch::ready`].
     pub fn start(options: &WatchOptions) -> Result<Self> {
         let port = if options.port == 0 { ports::free_port()? } else { options.port };
         let access = Access { port, suffix: format!("-{}", random::<8>()?), token: random::<16>()? };
@@ -94,22 +97,22 @@ impl Watch {
         Ok(Self { access, program, child, read: 0 })
     }
 
-    /// The secrets that invoking a function takes.
+    /// Returns the secrets that are needed to invoke a function.
     pub(crate) fn access(&self) -> &Access {
         &self.access
     }
 
-    /// Its port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.access.port
     }
 
-    /// The log of `cargo lambda watch` and of every function.
+    /// Returns the log of `cargo lambda watch` and of every function.
     pub fn log(&self) -> &Path {
         &self.program.log
     }
 
-    /// Waits until it listens. Fails when it ends before.
+    /// Waits until it listens. Returns an error if it ends before.
     pub async fn ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + LONGEST_START;
         while !self.answers(Duration::from_secs(1)).await {
@@ -122,13 +125,14 @@ impl Watch {
         self.check()
     }
 
-    /// Returns whether it answers a request in that time. No function is involved.
+    /// Returns `true` if it answers a request within this time. The request reaches no function.
     pub async fn answers(&self, patience: Duration) -> bool {
         let answer = tokio::time::timeout(patience, http::request(self.access.port, "GET", "/", "")).await;
         matches!(answer, Ok(Ok(_)))
     }
 
-    /// Returns whether an instance has ended since the last call. Its place is lost until `cargo lambda watch` is started again.
+    /// Returns `true` if an instance has ended since the last call. Its place stays lost until `cargo lambda watch` is
+    /// started again.
     pub fn lost_an_instance(&mut self) -> bool {
         let mut new = Vec::new();
         let read = File::open(&self.program.log).and_then(|mut log| {
@@ -139,7 +143,7 @@ impl Watch {
         String::from_utf8_lossy(&new).lines().any(|line| line.contains("ERROR command "))
     }
 
-    /// Ends it and starts it again, on the same port and for the same gateway. Waits until it listens.
+    /// Restarts it on the same port and for the same gateway. Waits until it listens.
     pub async fn restart(&mut self) -> Result<()> {
         self.child.kill()?;
         if !ports::becomes_free(self.access.port).await {
@@ -150,17 +154,17 @@ impl Watch {
         self.ready().await
     }
 
-    /// Fails when it has ended by itself, with the end of its log.
+    /// Returns an error with the end of the log if it has ended.
     pub fn check(&mut self) -> Result<()> {
         self.child.check()
     }
 
-    /// The end of its log.
+    /// Returns the end of the log.
     pub fn last_words(&self) -> String {
         self.child.last_words()
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.pid()
     }
@@ -190,7 +194,7 @@ fn arguments(port: u16, environment_file: &Path) -> Result<Vec<OsString>> {
 
 fn environment_file(options: &WatchOptions) -> Result<PathBuf> {
     let path = options.folder.join("functions.env");
-    // Quoted: without, cargo-lambda takes no value with `=` in it.
+    // Quoted, because cargo-lambda rejects an unquoted value that contains `=`.
     let lines = options.environment.iter().map(|(key, value)| format!("{key}=\"{value}\"\n"));
     fs::write(&path, lines.collect::<String>()).with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
@@ -204,7 +208,7 @@ fn stand_in_for_cargo(folder: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The file that answers `cargo metadata`.
+/// Writes the file that answers `cargo metadata`.
 fn metadata(folder: &Path, workspace: Workspace, suffix: &str) -> Result<PathBuf> {
     let path = folder.join("metadata.json");
     let text = workspace.hidden(suffix).to_string();

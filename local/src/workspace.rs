@@ -1,4 +1,4 @@
-//! The workspace as cargo describes it: its functions, and the routes to them.
+//! The workspace as cargo describes it, with its functions and their routes.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,7 +14,7 @@ use crate::checkout;
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace(Value);
 
-/// A method and the function that serves it, below a path.
+/// A method below a path, and the function that serves it.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Target {
     pub(crate) method: String,
@@ -22,7 +22,7 @@ pub(crate) struct Target {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Reads the workspace of the checkout from cargo.
     pub(crate) fn of_checkout() -> Result<Self> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
@@ -34,13 +34,13 @@ impl Workspace {
         Ok(Self(serde_json::from_slice(&output.stdout).context("`cargo metadata` printed no JSON")?))
     }
 
-    /// The routes of the API by path.
+    /// Returns the routes of the API by path.
     pub(crate) fn routes(&self) -> Result<BTreeMap<String, Vec<Target>>> {
         let router = self.0["metadata"]["lambda"]["watch"]["router"].clone();
         serde_json::from_value(router).context("Cargo.toml has no routes")
     }
 
-    /// The names of all functions, those on the table's stream included: the binaries below `functions/`.
+    /// Returns the names of all binaries below `functions/`, including those on the table's stream.
     pub(crate) fn functions(&self) -> Vec<String> {
         let packages = self.0["packages"].as_array().into_iter().flatten();
         let functions = packages
@@ -48,7 +48,8 @@ impl Workspace {
         functions.flat_map(binaries).filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
     }
 
-    /// The same for `cargo lambda watch`: every function's name ends with the suffix, and there are no routes.
+    /// Returns the description for `cargo lambda watch`. Every function's name gets the suffix, and the routes are
+    /// removed.
     pub(crate) fn hidden(mut self, suffix: &str) -> Value {
         self.0["metadata"]["lambda"]["watch"]["router"] = Value::Null;
         if let Some(watch) = self.0["metadata"]["lambda"]["watch"].as_object_mut() {

@@ -1,4 +1,4 @@
-//! What API Gateway's JWT authorizer does with a request, by the issuer's real keys.
+//! API Gateway's JWT authorizer, with the issuer's real keys.
 
 use anyhow::{Context, Result, bail};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,32 +16,32 @@ use tokio::sync::Mutex;
 
 use super::claims::{self, Claims};
 
-/// API Gateway takes no others.
+/// The algorithms that API Gateway accepts.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
 const MOST_ANSWER: usize = 64 * 1024;
 
-/// Lets those in who have a token of one issuer for one audience.
+/// An authorizer that accepts tokens of one issuer for one audience.
 pub struct Authorizer {
     issuer: String,
     audience: String,
     client: Client<HttpConnector, Full<Bytes>>,
-    /// As they were last answered.
+    /// The issuer's keys, from its last answer.
     keys: Mutex<JwkSet>,
 }
 
-/// Why somebody isn't let in; nothing where there was no token at all.
+/// The reason for a rejection, or `None` if the request has no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused(pub Option<&'static str>);
 
 impl Authorizer {
-    /// For tokens of this issuer, an address below which there is its configuration.
+    /// Creates an authorizer for this issuer. The issuer is an address below which its configuration is served.
     pub fn new(issuer: &str, audience: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         let keys = Mutex::new(JwkSet { keys: Vec::new() });
         Self { issuer: issuer.to_owned(), audience: audience.to_owned(), client, keys }
     }
 
-    /// The claims of the token in the header `Authorization`, each as a text; `now` in seconds since 1970.
+    /// Returns the claims of the token in the header `Authorization`, each as a text. `now` is in seconds since 1970.
     pub async fn authorize(&self, headers: &HeaderMap, now: i64) -> Result<Claims, Refused> {
         let token = bearer(headers).ok_or(Refused(None))?;
         let claims = self.verified(token).await.map_err(|why| Refused(Some(why)))?;
@@ -49,7 +49,7 @@ impl Authorizer {
         Ok(claims::as_texts(&claims))
     }
 
-    /// The claims of a token that was signed by the key it names, which is one of the issuer's.
+    /// Returns the claims of a token after checking its signature against the issuer's key that the token names.
     async fn verified(&self, token: &str) -> Result<Claims, &'static str> {
         let header = decode_header(token).map_err(|_| "the token can't be read")?;
         if !ALGORITHMS.contains(&header.alg) {
@@ -60,7 +60,7 @@ impl Authorizer {
         let key = key.filter(is_rsa).ok_or("the token names a key that the issuer doesn't have")?;
         let key = DecodingKey::from_jwk(&key).map_err(|_| "the issuer's key can't be read")?;
         let mut validation = Validation::new(header.alg);
-        // The signature only; what is claimed is looked at by `claims::check`, against a time that is handed in.
+        // Checks the signature only. `claims::check` checks the claims, against a time that is passed in.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
@@ -68,7 +68,7 @@ impl Authorizer {
         Ok(token.claims)
     }
 
-    /// The issuer is asked when a name comes up that isn't known yet.
+    /// Returns the key of this id. Asks the issuer for its keys if the id isn't known yet.
     async fn key(&self, kid: &str) -> Result<Option<Jwk>> {
         let mut keys = self.keys.lock().await;
         if keys.find(kid).is_none() {
@@ -89,7 +89,8 @@ impl Authorizer {
     }
 }
 
-/// The token alone, or after `Bearer`. Of two headers it can't be known which is meant.
+/// Returns the token, which may stand alone or after `Bearer`. Returns `None` for two headers, because they are
+/// ambiguous.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?.trim();

@@ -1,17 +1,17 @@
-//! What a token claims: whether that is good here and now, and as what it gets to a function.
+//! The claims of a token: their validation, and the form in which functions receive them.
 
 use serde_json::{Map, Value};
 
-/// The claims of a token whose signature is right.
+/// The claims of a token whose signature is valid.
 pub(super) type Claims = Map<String, Value>;
 
-/// Why a token isn't good. API Gateway demands the same
+/// Returns an error with the reason if the token isn't acceptable. API Gateway checks the same claims
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html>).
 pub(super) fn check(claims: &Claims, issuer: &str, audience: &str, now: i64) -> Result<(), &'static str> {
     if claims.get("iss").and_then(Value::as_str) != Some(issuer) {
         return Err("the token does not have a valid issuer");
     }
-    // client_id counts only where there is no aud.
+    // client_id counts only if there is no aud.
     let meant = claims.get("aud").or_else(|| claims.get("client_id"));
     let is_meant = match meant {
         Some(Value::String(one)) => one == audience,
@@ -21,7 +21,7 @@ pub(super) fn check(claims: &Claims, issuer: &str, audience: &str, now: i64) -> 
     if !is_meant {
         return Err("the token does not have a valid audience");
     }
-    // Seconds, of which RFC 7519 allows fractions.
+    // The times are in seconds. RFC 7519 allows fractions.
     let time = |name: &str| claims.get(name).map(|time| time.as_f64().ok_or("the token has a time that is no number"));
     #[allow(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
     let now = now as f64;
@@ -37,7 +37,7 @@ pub(super) fn check(claims: &Claims, issuer: &str, audience: &str, now: i64) -> 
     Ok(())
 }
 
-/// The claims as API Gateway passes them on: each as a text, lists as `[a b]`.
+/// Returns the claims as API Gateway passes them on: each as a text, lists as `[a b]`.
 pub(super) fn as_texts(claims: &Claims) -> Claims {
     claims.iter().map(|(name, value)| (name.clone(), Value::String(text(value)))).collect()
 }

@@ -1,4 +1,4 @@
-//! Whoever asks for a token is given one: `POST /token` with `sub`, `scope` and `expires_in` as a form.
+//! An issuer that gives a token to every caller: `POST /token` with `sub`, `scope` and `expires_in` as a form.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::gateway::CorsOrigins;
 use crate::ports;
 use crate::server::{Answer, Server, json};
 
-/// What tokens are for (`aud`).
+/// The audience of the tokens (`aud`).
 pub const AUDIENCE: &str = "boxoffice";
 
-/// How many seconds a token is good for, unless it is said, and at the most.
+/// The default and the largest lifetime of a token, in seconds.
 const DEFAULT_LIFETIME: i64 = 3_600;
 const LONGEST_LIFETIME: i64 = 86_400;
 const MOST_FORM: usize = 8 * 1024;
 const MOST_TEXT: usize = 255;
 
-/// A running issuer. Dropping it ends it, and its key is gone.
+/// A running issuer. Dropping it ends it and discards its key.
 pub struct Issuer {
     url: String,
     signer: Arc<Signer>,
@@ -33,7 +33,8 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Makes a key and listens on a port of 127.0.0.1. 0 is any port that is free. Pages of these origins may ask for tokens.
+    /// Generates a key and listens on a port of 127.0.0.1. Port 0 means any free port. Pages of these origins may
+    /// request tokens.
     pub async fn start(port: u16, cors: CorsOrigins) -> Result<Self> {
         let port = if port == 0 { ports::free_port()? } else { port };
         let (url, signer) = (format!("http://127.0.0.1:{port}"), Arc::new(Signer::generate()?));
@@ -53,12 +54,11 @@ impl Issuer {
         Ok(Self { url, signer, _server: server.await? })
     }
 
-    /// What it is called in `iss`, and where it is: `http://127.0.0.1:PORT`.
+    /// Returns the issuer's name in `iss`, which is also its address: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its key.
     pub fn signer(&self) -> &Signer {
         &self.signer
     }
@@ -84,13 +84,14 @@ async fn answer(issuer: &str, signer: &Signer, request: Request<Incoming>) -> An
     }
 }
 
-/// A page in a browser that had a name of its own lead here could read tokens otherwise.
+/// Returns `true` if the host name is one of this machine's. Otherwise a web page whose own host name resolves to
+/// 127.0.0.1 could read tokens.
 fn is_for_this_machine(request: &Request<Incoming>) -> bool {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     ["127.0.0.1", "localhost"].contains(&host.split(':').next().unwrap_or_default())
 }
 
-/// OpenID Connect Discovery 1.0, as far as it goes here.
+/// Returns the supported part of OpenID Connect Discovery 1.0.
 fn configuration(issuer: &str) -> Value {
     json!({
         "issuer": issuer,
@@ -107,7 +108,7 @@ async fn form(request: Request<Incoming>) -> Option<HashMap<String, String>> {
     Some(form_urlencoded::parse(&body).into_owned().collect())
 }
 
-/// The claims of the token that is asked for, or what was expected.
+/// Returns the claims of the requested token, or the expectation that the request doesn't meet.
 fn wanted(form: &HashMap<String, String>, issuer: &str, now: i64) -> Result<Value, &'static str> {
     let text = |name: &str| form.get(name).filter(|text| !text.is_empty());
     let plain = |text: &&String| text.len() <= MOST_TEXT && !text.contains(char::is_control);
@@ -126,7 +127,7 @@ fn wanted(form: &HashMap<String, String>, issuer: &str, now: i64) -> Result<Valu
     Ok(claims)
 }
 
-/// RFC 6749, 5.1
+/// Builds a successful answer (RFC 6749, 5.1).
 fn granted(token: &str, claims: &Value) -> Value {
     let lifetime = claims["exp"].as_i64().unwrap_or_default() - claims["iat"].as_i64().unwrap_or_default();
     json!({
@@ -137,7 +138,7 @@ fn granted(token: &str, claims: &Value) -> Value {
     })
 }
 
-/// RFC 6749, 5.2
+/// Builds an error answer (RFC 6749, 5.2).
 fn refused(error: &str, expected: &str) -> Answer {
     json(400, &json!({ "error": error, "error_description": expected }))
 }

@@ -1,8 +1,8 @@
-//! Who calls: a small issuer of tokens, and what API Gateway's JWT authorizer makes of them.
+//! Authentication: a small token issuer, and API Gateway's JWT authorizer.
 //!
-//! Tokens are real (RS256, by a key that is made at every start), and so is the way that their keys take: the authorizer
-//! knows the issuer's address only, and asks for the rest as OpenID Connect has it. Who may have a token nobody asks here: the
-//! issuer gives everybody on this machine whatever they say that they are.
+//! The tokens are real: RS256, with a key that is generated at every start. The authorizer fetches the keys as in
+//! production. It knows only the issuer's address and finds everything else through OpenID Connect. The issuer checks
+//! nothing: every caller on this machine gets a token for any subject.
 
 mod authorizer;
 mod claims;

@@ -1,4 +1,4 @@
-//! A key, and what is signed by it.
+//! A key pair, and the tokens signed with it.
 
 use anyhow::{Context, Result, anyhow};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::Value;
 
-/// A key of RSA, 2048 bits, that is nowhere but in memory.
+/// An RSA key of 2048 bits that exists only in memory.
 #[derive(Clone)]
 pub struct Signer {
     key: EncodingKey,
@@ -18,11 +18,11 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Makes a key. Takes some tenths of a second.
+    /// Generates a key. Takes some tenths of a second.
     pub fn generate() -> Result<Self> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| anyhow!("can't make a key"))?;
         let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(|_| anyhow!("can't write the key"))?;
-        // PKCS#8, which is taken in PEM only.
+        // The library accepts PKCS#8 in PEM only.
         let pem =
             format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
         let key = EncodingKey::from_rsa_pem(pem.as_bytes()).context("can't read the key")?;
@@ -33,22 +33,22 @@ impl Signer {
         Ok(Self { key, public, kid })
     }
 
-    /// What the key is called: its thumbprint (RFC 7638).
+    /// Returns the id of the key, which is its thumbprint (RFC 7638).
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The public half, as `jwks_uri` answers it.
+    /// Returns the public half, as served at `jwks_uri`.
     pub fn public(&self) -> JwkSet {
         JwkSet { keys: vec![self.public.clone()] }
     }
 
-    /// A token that makes these claims, whatever they are.
+    /// Signs a token with these claims. The claims are not checked.
     pub fn sign(&self, claims: &Value) -> Result<String> {
         self.sign_as(Some(&self.kid), claims)
     }
 
-    /// A token that says it was signed by the key of another name, or of none.
+    /// Signs a token with the key id of another key, or with none.
     pub fn sign_as(&self, kid: Option<&str>, claims: &Value) -> Result<String> {
         let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::RS256) };
         encode(&header, claims, &self.key).context("can't sign a token")

@@ -1,9 +1,10 @@
-# Runs a command for as long as the one who started us lives, and not longer, even if that one is killed.
+# Runs a command for as long as the process that started this script lives. The command ends even if that process is
+# killed.
 #
 #   sh supervise.sh LOG COMMAND...     standard input: a pipe that the starter holds open
 #
-# Says the command's process id on standard output, writes the command's output to LOG, and ends as the command ends.
-# When the pipe closes, the command is asked to end (TERM), and after five seconds made to (KILL).
+# Prints the command's process id on standard output, writes the command's output to LOG, and exits with the command's
+# status. When the pipe closes, the command gets TERM, and after five seconds KILL.
 exec 9<&0 </dev/null
 log=$1
 shift

@@ -1,4 +1,4 @@
-//! The data folder, which one cloud uses at a time.
+//! The data folder. One cloud uses it at a time.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 
 use super::shown;
 
-/// Bytes that a disk has to have left. The database needs some for each write.
+/// The free disk space that is needed, in bytes. The database needs some for each write.
 const LEAST_ROOM: u64 = 64 * 1024;
 
-/// The folder, locked for as long as this lives. The lock is the system's, so it can't be left behind.
+/// The folder, locked while this value lives. The operating system holds the lock, so a crash can't leave it behind.
 #[derive(Debug)]
 pub(super) struct DataFolder {
     path: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct DataFolder {
 }
 
 impl DataFolder {
-    /// Makes the folder if need be, and locks it.
+    /// Creates the folder if it is missing, and locks it.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let path = std::path::absolute(path)?;
         fs::create_dir_all(&path).with_context(|| format!("can't make the data folder {}", path.display()))?;
@@ -62,12 +62,12 @@ impl DataFolder {
         written.with_context(|| format!("can't write {}", path.display()))
     }
 
-    /// Returns whether there is no room left in it.
+    /// Returns `true` if the disk with the folder is full.
     pub(super) fn is_full(&self) -> bool {
         rustix::fs::statvfs(&self.path).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST_ROOM)
     }
 
-    /// Where it is, from the root.
+    /// Returns the absolute path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -1,4 +1,4 @@
-//! A function on the table's stream: `sync-cache`, `publish-events`.
+//! A function on the table's stream: `sync-cache` or `publish-events`.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Starts the function; from now on the stream's records wait to be delivered.
+    /// Starts the function. Records that are written from now on wait for delivery.
     pub(super) async fn start(
         name: &'static str,
         dynamodb: &DynamoDb,
@@ -41,7 +41,7 @@ impl Follower {
         })
     }
 
-    /// Delivers the stream's records, until something breaks that shouldn't. Complains when the function begins to fail.
+    /// Delivers the stream's records until an unexpected error. Logs when the function begins to fail.
     pub(super) async fn deliver(&mut self, complain: &dyn Fn(&str)) -> Result<Infallible> {
         let (name, function, fails) = (self.name, &self.function, Cell::new(false));
         let invoke = async |event: Value| {
@@ -62,7 +62,7 @@ impl Follower {
     }
 }
 
-/// Starts a function with its logs in a folder of its name.
+/// Starts a function that logs into a folder of its name.
 pub(super) async fn start(name: &str, folder: &Path, environment: Vec<(String, String)>) -> Result<Lambda> {
     let logs = folder.join(name);
     forget_logs(&logs)?;
@@ -70,7 +70,7 @@ pub(super) async fn start(name: &str, folder: &Path, environment: Vec<(String, S
     Lambda::start(&function).await
 }
 
-/// Those of earlier runs: each process has one of its own.
+/// Removes the logs of earlier runs. Each process has its own log file.
 fn forget_logs(folder: &Path) -> Result<()> {
     for log in fs::read_dir(folder).into_iter().flatten() {
         let log = log?.path();
@@ -81,8 +81,9 @@ fn forget_logs(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What Lambda's on-failure destination is on AWS: somewhere to see that there was something. As there it says which
-/// records, and not what is in them: some hold a reservation id, which is a right.
+/// Appends undelivered records to a file. The file replaces Lambda's on-failure destination. As on AWS, it holds the
+/// positions of the records and not their content, because some records contain a reservation id, which is a
+/// credential.
 fn keep(file: &Path, records: &[Value]) -> Result<()> {
     let line = |record: &Value| json!({ "SequenceNumber": record["dynamodb"]["SequenceNumber"], "Keys": record["dynamodb"]["Keys"] });
     let lines: String = records.iter().map(|record| format!("{}\n", line(record))).collect();

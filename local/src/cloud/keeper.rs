@@ -1,5 +1,5 @@
-//! Keeps the functions answering: notices when `cargo lambda watch` stands still, has lost an instance or has ended, reports it in
-//! one line, and starts it again. Requests that wait go on waiting meanwhile.
+//! Supervision of `cargo lambda watch`. It detects a standstill, a lost instance or an exit, logs one line, and starts
+//! `cargo lambda watch` again. Waiting requests keep waiting meanwhile.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,25 +13,26 @@ use crate::watch::Watch;
 
 /// The time between two checks.
 const POLL: Duration = Duration::from_millis(250);
-/// No answer for this long is a reason to ask `cargo lambda watch` itself for one.
+/// After this time without an answer, `cargo lambda watch` itself is asked for one.
 const SUSPICION: Duration = Duration::from_secs(2);
-/// The time that it has for that answer.
+/// The time limit for that answer.
 const PROBE: Duration = Duration::from_secs(3);
-/// No answer for this long is a standstill, since an instance answers each event within its time limit.
+/// After this time without an answer, the function counts as stuck, because an instance answers each event within its
+/// time limit.
 const STANDSTILL: Duration = TIMEOUT.saturating_add(Duration::from_secs(3));
-/// The time that requests under way have to finish before a restart, where that is possible.
+/// The time that requests in flight get to finish before a restart, if a graceful restart is possible.
 const DRAIN: Duration = Duration::from_secs(3);
-/// So many restarts without an answer in between mean that restarting doesn't help.
+/// After this number of restarts without an answer in between, restarting doesn't help.
 const MOST_RESTARTS: usize = 5;
 
-/// Why `cargo lambda watch` has to be started again.
+/// The reason to restart `cargo lambda watch`.
 enum Trouble {
     Ended,
     LostAnInstance,
     Silent(String),
 }
 
-/// Keeps `cargo lambda watch` running for as long as it is polled. Fails when starting it again doesn't help.
+/// Keeps `cargo lambda watch` running while it is polled. Returns an error when restarts don't help.
 pub(super) async fn keep(watch: &mut Watch, functions: &Functions, complain: &dyn Fn(&str)) -> Result<Infallible> {
     let (mut restarts, mut answered) = (0, functions.answered());
     loop {

@@ -1,4 +1,5 @@
-//! What SQS does for `publish-events` on AWS: hands it each wake-up when that is due. Here they come in a file, a line each.
+//! The local replacement for SQS, which delivers expiry timers to `publish-events` when they are due. The timers are
+//! the lines of a file.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::follower;
 use crate::lambda::Lambda;
 
-/// How often the file is looked at, and whether one is due.
+/// The time between two reads of the file.
 const POLL: Duration = Duration::from_millis(200);
 
 pub(super) struct WakeUps {
@@ -21,8 +22,8 @@ pub(super) struct WakeUps {
 }
 
 impl WakeUps {
-    /// Starts a process of the function for them. Wake-ups of an earlier run are forgotten: of what has run out since, the TTL
-    /// tells.
+    /// Starts a process of the function for the timers. Timers of an earlier run are discarded, because the TTL reports
+    /// what has expired since.
     pub(super) async fn start(
         name: &'static str,
         events: &Path,
@@ -37,13 +38,13 @@ impl WakeUps {
         Ok(Self { function, file })
     }
 
-    /// Hands over what is due, until something breaks that shouldn't.
+    /// Delivers due timers until an unexpected error.
     pub(super) async fn deliver(&self, complain: &dyn Fn(&str)) -> Result<Infallible> {
         let (mut read, mut number) = (0, 0_u64);
         let mut waiting: BTreeMap<(u64, u64), String> = BTreeMap::new();
         loop {
             let text = fs::read_to_string(&self.file).unwrap_or_default();
-            // A line is whole when its end is there.
+            // A line is complete when its newline is there.
             let whole = text.rfind('\n').map_or(0, |end| end + 1);
             for line in text.get(read..whole).unwrap_or_default().lines() {
                 let wake_up: Value = serde_json::from_str(line).context("a wake-up can't be read")?;

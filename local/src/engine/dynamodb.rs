@@ -1,6 +1,6 @@
 //! DynamoDB inside this process (dynoxide, on SQLite), served over HTTP on this machine.
 //!
-//! It runs on a thread and a runtime of its own, so a test's runtime may come and go, and several may share it.
+//! It has its own thread and runtime. So it outlives the runtime of a single test, and several tests can share it.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -19,10 +19,10 @@ use tokio::sync::oneshot;
 use crate::ports;
 use crate::stream::StreamReader;
 
-/// The region that everything here is said to be in.
+/// The region of all local services.
 pub const REGION: &str = "us-east-1";
 
-/// How long requests that are under way may take to finish once the server was told to end.
+/// The time limit for requests in flight after the server was asked to stop.
 const LONGEST_END: Duration = Duration::from_secs(2);
 
 /// A running DynamoDB. Dropping it ends it.
@@ -35,13 +35,13 @@ pub struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// One that keeps nothing, on any port.
+    /// Starts a DynamoDB in memory, on any free port.
     pub fn memory() -> Result<Self> {
         let database = Database::memory().context("can't start the embedded DynamoDB")?;
         Self::serve(database, 0)
     }
 
-    /// One that keeps its data in a file; `port` 0 is any.
+    /// Starts a DynamoDB with its data in a file. Port 0 means any free port.
     pub fn open(file: &Path, port: u16) -> Result<Self> {
         let path = file.to_str().with_context(|| format!("{} is not a name in UTF-8", file.display()))?;
         let database = Database::new(path).with_context(|| format!("can't open its file {path}"))?;
@@ -69,27 +69,28 @@ impl DynamoDb {
         Ok(Self { database, endpoint, end: Some(end), sweeping: None, server })
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// Returns the address: `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A client of it.
+    /// Returns a client for this DynamoDB.
     pub fn client(&self) -> Client {
         client(&self.endpoint)
     }
 
-    /// A table's stream, from now on.
+    /// Returns a reader of a table's stream that starts now.
     pub fn stream(&self, table: &str) -> Result<StreamReader> {
         StreamReader::from_now_on(&self.database, table)
     }
 
-    /// Deletes what has expired, as DynamoDB's TTL does on its own within days. Says how many items went.
+    /// Deletes expired items and returns their number. DynamoDB's TTL does this by itself within days.
     pub fn sweep_ttl(&self) -> Result<usize> {
         self.database.sweep_ttl().context("the embedded DynamoDB can't delete what has expired")
     }
 
-    /// Sweeps again and again, until this is dropped. Where it fails, the next time may succeed.
+    /// Deletes expired items periodically until this value is dropped. Ignores errors, because the next sweep may
+    /// succeed.
     pub fn sweep_ttl_every(&mut self, period: Duration) {
         let database = self.database.clone();
         let (sweeping, dropped) = mpsc::channel::<()>();
@@ -101,7 +102,7 @@ impl DynamoDb {
         });
     }
 
-    /// Ends it: lets the requests that are under way finish, for two seconds at most.
+    /// Stops the server. Requests in flight get up to two seconds to finish.
     pub fn stop(mut self) {
         drop((self.end.take(), self.sweeping.take()));
         let deadline = Instant::now() + LONGEST_END;
@@ -111,7 +112,7 @@ impl DynamoDb {
     }
 }
 
-/// A client of any DynamoDB that doesn't check who calls, here or Amazon's DynamoDB Local.
+/// Returns a client for a DynamoDB that doesn't check credentials: this one or Amazon's DynamoDB Local.
 pub fn client(endpoint: &str) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())

@@ -1,6 +1,6 @@
-//! A real Valkey, the engine that ElastiCache Serverless runs, as a child process on this machine.
+//! A real Valkey as a child process. ElastiCache Serverless runs the same engine.
 //!
-//! It keeps nothing on disk: the product's cache may be lost at any time. This build of Valkey speaks no TLS.
+//! It stores nothing on disk, because the product's cache may be lost at any time. This build of Valkey has no TLS.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,37 +16,37 @@ use rustix::process::Signal;
 use crate::child::{Program, Supervised, new_log};
 use crate::{checkout, ports};
 
-/// It starts within milliseconds; this is for a machine that is very busy.
+/// Time limit for the start. Valkey starts within milliseconds, except on a very busy machine.
 const LONGEST_START: Duration = Duration::from_secs(20);
 
-/// How to start it. The default: any port, logs below `target/tmp`.
+/// Options of a Valkey. The default is any free port, with logs below `target/tmp`.
 #[derive(Debug, Clone, Default)]
 pub struct ValkeyOptions {
-    /// The port; 0 is any that is free.
+    /// The port. 0 means any free port.
     pub port: u16,
-    /// Where its log and its working files go; none is a new folder below `target/tmp`.
+    /// The folder for its log and its working files. `None` means a new folder below `target/tmp`.
     pub folder: Option<PathBuf>,
     /// More arguments, such as `["--maxmemory", "1mb"]` or `["--cluster-enabled", "yes"]`.
     pub args: Vec<String>,
 }
 
-/// A running Valkey. Dropping it ends it, and it ends when this process does.
+/// A running Valkey. Dropping it ends it. It also ends with this process.
 #[derive(Debug)]
 pub struct Valkey {
     port: u16,
     program: Program,
-    /// Whether the folder was made for this one, and goes with it.
+    /// `true` if the folder was created for this Valkey. It is then removed together with it.
     own_folder: bool,
     child: Supervised,
 }
 
 impl Valkey {
-    /// Starts one with the default options.
+    /// Starts a Valkey with the default options.
     pub fn start() -> Result<Self> {
         Self::start_with(&ValkeyOptions::default())
     }
 
-    /// Starts one and waits until it answers. Blocks, for some milliseconds.
+    /// Starts a Valkey and waits until it answers. Blocks for some milliseconds.
     pub fn start_with(options: &ValkeyOptions) -> Result<Self> {
         let port = if options.port == 0 { ports::free_port()? } else { options.port };
         let program = program(options, port)?;
@@ -56,49 +56,49 @@ impl Valkey {
         Ok(Self { port, program, own_folder: options.folder.is_none(), child })
     }
 
-    /// Its port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its address: `redis://127.0.0.1:PORT`.
+    /// Returns the address: `redis://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks Valkey to end, and waits until it has ended.
     pub fn stop(&mut self) -> Result<()> {
         self.child.stop()
     }
 
-    /// Ends it as a crash would, and waits until it has.
+    /// Kills Valkey, as in a crash, and waits until it has ended.
     pub fn kill(&mut self) -> Result<()> {
         self.child.kill()
     }
 
-    /// Starts it again, empty, on the same port; ends it first if it runs.
+    /// Starts Valkey again on the same port, with no data. Ends a running Valkey first.
     pub fn restart(&mut self) -> Result<()> {
         self.child.stop()?;
         self.child = start(&self.program, self.port)?;
         Ok(())
     }
 
-    /// Freezes it: connections stay open, and nothing is answered until [`Valkey::resume`].
+    /// Freezes Valkey. Connections stay open, but nothing is answered until [`Valkey::resume`].
     pub fn pause(&mut self) -> Result<()> {
         self.child.signal(Signal::STOP)
     }
 
-    /// Lets it go on after [`Valkey::pause`].
+    /// Continues after [`Valkey::pause`].
     pub fn resume(&mut self) -> Result<()> {
         self.child.signal(Signal::CONT)
     }
 
-    /// Fails when it has ended by itself, with the end of its log.
+    /// Returns an error with the end of the log if Valkey has ended.
     pub fn check(&mut self) -> Result<()> {
         self.child.check()
     }
 
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.child.pid()
     }
@@ -147,14 +147,14 @@ fn start(program: &Program, port: u16) -> Result<Supervised> {
     Ok(child)
 }
 
-/// Whether its log says so since this start. This is also what tells our server from another one on the same port.
+/// Returns `true` if the log reports readiness since this start. This also rules out another server on the same port.
 fn says_ready(program: &Program, earlier: u64) -> bool {
     let log = fs::read(&program.log).unwrap_or_default();
     let new = log.get(usize::try_from(earlier).unwrap_or(usize::MAX)..).unwrap_or_default();
     String::from_utf8_lossy(new).contains("Ready to accept connections")
 }
 
-/// Whether it answers a PING, be it that a password is wanted first.
+/// Returns `true` if Valkey answers a PING, even with an error that asks for a password.
 fn answers(port: u16) -> bool {
     let ping = || -> std::io::Result<bool> {
         let mut stream = TcpStream::connect_timeout(&ports::loopback(port), Duration::from_secs(1))?;

@@ -1,4 +1,4 @@
-//! A function's answer as HTTP.
+//! The answer of a function as HTTP.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::server::Answer;
 
-/// Returns nothing where the answer has not the form that API Gateway takes (payload 2.0).
+/// Converts an answer of payload 2.0. Returns `None` for any other form.
 pub(super) fn of(answered: &[u8]) -> Option<Answer> {
     let answered: Value = serde_json::from_slice(answered).ok()?;
     let status = u16::try_from(answered["statusCode"].as_u64()?).ok()?;
@@ -20,7 +20,7 @@ pub(super) fn of(answered: &[u8]) -> Option<Answer> {
     let several = several.flat_map(|(name, values)| {
         values.as_array().into_iter().flatten().filter_map(move |value| Some((name, value.as_str()?)))
     });
-    // lambda_http puts each into both.
+    // lambda_http writes each header into both fields.
     let several: Vec<_> = several.collect();
     let one = one.filter(|(name, _)| several.iter().all(|(known, _)| known != name));
     for (name, value) in one.chain(several.iter().copied()) {

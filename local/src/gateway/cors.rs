@@ -1,7 +1,7 @@
 //! Cross-origin requests, as API Gateway answers them
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>).
 //!
-//! The lists are those of `infra/template.yaml`. A test holds both to be the same.
+//! The lists are those of `infra/template.yaml`. A test checks that both are the same.
 
 use anyhow::{Result, bail};
 use hyper::header::{
@@ -18,7 +18,7 @@ pub const ALLOWED_METHODS: &str = "GET,HEAD,POST,PUT,DELETE";
 /// Headers that a page may send.
 pub const ALLOWED_HEADERS: &str =
     "authorization,content-type,idempotency-key,if-match,if-none-match,reservation-id,x-request-id";
-/// Headers of an answer that a page may read. Some others every page may read anyway, such as `content-type`.
+/// Headers of an answer that a page may read. A page may always read some others, such as `content-type`.
 pub const EXPOSED_HEADERS: &str = "accept,accept-encoding,apigw-requestid,content-encoding,date,etag,idempotent-replayed,link,\
      location,ratelimit,ratelimit-policy,retry-after,vary,www-authenticate,x-cache,x-request-id";
 /// The seconds for which a browser may remember the answer to a preflight request.
@@ -30,27 +30,27 @@ pub struct CorsOrigins(Origins);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origins {
-    /// Cross-origin requests are not answered in a special way at all.
+    /// Cross-origin requests get no special treatment.
     None,
     Any,
-    /// Such as `http://localhost:5173`. `http://localhost:*` means every port.
+    /// Origins such as `http://localhost:5173`. `http://localhost:*` means every port.
     Listed(Vec<String>),
 }
 
 impl CorsOrigins {
-    /// Pages on this machine, whatever their port: the default.
+    /// Returns the default: pages on this machine, on every port.
     pub fn loopback() -> Self {
         let hosts = ["localhost", "127.0.0.1", "[::1]"];
         let origins = hosts.iter().flat_map(|host| [format!("http://{host}:*"), format!("https://{host}:*")]);
         Self(Origins::Listed(origins.collect()))
     }
 
-    /// No page of another origin.
+    /// Returns the empty set of origins.
     pub fn none() -> Self {
         Self(Origins::None)
     }
 
-    /// Reads origins that are separated by commas, or `*`, or `none`.
+    /// Parses origins that are separated by commas, or `*`, or `none`.
     pub fn parse(text: &str) -> Result<Self> {
         match text.trim() {
             "*" => Ok(Self(Origins::Any)),
@@ -62,7 +62,7 @@ impl CorsOrigins {
         }
     }
 
-    /// The answer to a preflight request, if this is one: no function is called for it.
+    /// Returns the answer to a preflight request, or `None` for other requests. No function is called for a preflight.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Answer> {
         if *method != Method::OPTIONS || self.0 == Origins::None {
             return None;
@@ -82,12 +82,12 @@ impl CorsOrigins {
         Some(answer)
     }
 
-    /// Lets the page that asks read the answer, if its origin is allowed.
+    /// Adds the headers that let the page read the answer, if its origin is allowed.
     pub(crate) fn expose(&self, headers: &HeaderMap, answer: &mut Answer) {
         if self.0 == Origins::None {
             return;
         }
-        // A function's own CORS headers don't count, as with API Gateway.
+        // A function's own CORS headers are removed, as in API Gateway.
         for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS] {
             answer.headers_mut().remove(name);
         }

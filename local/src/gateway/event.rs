@@ -1,4 +1,4 @@
-//! A request as an event: payload 2.0
+//! A request as an event in payload 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
 use std::net::IpAddr;
@@ -13,19 +13,18 @@ use serde_json::{Map, Value, json};
 
 use super::routes::Found;
 
-/// The circumstances of a request's arrival.
+/// Facts about a request that are not part of it.
 pub(super) struct Arrival<'a> {
-    /// The request's id.
     pub(super) id: &'a str,
     /// The host and port that are served.
     pub(super) domain: &'a str,
-    /// The address that it came from.
+    /// The caller's address.
     pub(super) caller: IpAddr,
     pub(super) now: Timestamp,
 }
 
-/// Returns the event for a function. What the caller sent is in it as such. Who the caller is stands in `authorizer` alone, which
-/// no caller can write.
+/// Returns the event for a function. The caller's input is passed on unchanged. The caller's identity is in
+/// `authorizer` only, which no caller can write.
 pub(super) fn of(
     arrival: &Arrival<'_>,
     head: &Parts,
@@ -69,7 +68,7 @@ pub(super) fn of(
         event["pathParameters"] = json!(route.parameters);
     }
     if let Some(claims) = claims {
-        // API Gateway lists scopes only where a route demands some. No route does: the functions check scopes themselves.
+        // API Gateway lists scopes only if a route requires some. No route does. The functions check scopes themselves.
         event["requestContext"]["authorizer"] = json!({ "jwt": { "claims": claims, "scopes": null } });
     }
     if !query.is_empty() {
@@ -83,7 +82,8 @@ pub(super) fn of(
 const OF_THE_CONNECTION: [&str; 8] =
     ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"];
 
-/// Headers by their names in lower case, and those that API Gateway adds. Several of one name are joined by commas.
+/// Returns the headers with lower-case names, including those that API Gateway adds. Several values of one name are
+/// joined by commas.
 fn headers(arrival: &Arrival<'_>, head: &Parts, body: &Bytes) -> Map<String, Value> {
     let sent = &head.headers;
     let mut headers = Map::new();
@@ -117,7 +117,7 @@ fn cookies(sent: &HeaderMap) -> Vec<String> {
     cookies.filter(|cookie| !cookie.is_empty()).collect()
 }
 
-/// Decoded; those that are there several times joined by commas.
+/// Decodes a query string. Several values of one name are joined by commas.
 fn parameters(query: &str) -> Map<String, Value> {
     let mut parameters = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -130,7 +130,7 @@ fn parameters(query: &str) -> Map<String, Value> {
     parameters
 }
 
-/// A body is text if its content type says so. Otherwise it is base64.
+/// Puts the body into the event: as text if its content type says so, otherwise as base64.
 fn put_body(event: &mut Value, headers: &HeaderMap, body: &Bytes) {
     if body.is_empty() {
         return;

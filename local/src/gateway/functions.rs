@@ -1,8 +1,8 @@
-//! Invokes functions through `cargo lambda watch`, and never hands it more requests than it can take.
+//! Invokes functions through `cargo lambda watch`, and never gives it more requests than it can handle.
 //!
-//! `cargo lambda watch` stands still for good once more than 100 requests wait for one function. So each function has a lane: as
-//! many requests as there are instances are under way, and the others wait in the order in which they came. A request whose caller
-//! goes away stays under way until it is answered, because `cargo lambda watch` still has it.
+//! `cargo lambda watch` stops for good once more than 100 requests wait for one function. So each function has a lane.
+//! As many requests as there are instances are in flight, and the others wait in the order of their arrival. If a
+//! caller disconnects, its request stays in flight until it is answered, because `cargo lambda watch` still has it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,9 @@ use tokio::time::Instant;
 use crate::instance::TOKEN_HEADER;
 use crate::watch::{Access, INSTANCES};
 
-/// The time that API Gateway gives an integration, waiting in the lane included.
+/// The time limit that API Gateway gives an integration. It includes the wait in the lane.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
-/// The size of an answer that Lambda takes from a function.
+/// The largest answer that Lambda accepts from a function, in bytes.
 const MOST_ANSWER: usize = 6_291_556;
 /// The time between two attempts to reach `cargo lambda watch`.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -41,11 +41,11 @@ struct Inside {
     lanes: BTreeMap<String, Arc<Lane>>,
     /// The number of answers so far.
     answered: AtomicU64,
-    /// True while requests may be handed to `cargo lambda watch`.
+    /// `true` while requests may be sent to `cargo lambda watch`.
     open: watch::Sender<bool>,
 }
 
-/// One function's requests.
+/// The requests of one function.
 struct Lane {
     places: Arc<Semaphore>,
     state: Mutex<LaneState>,
@@ -54,23 +54,23 @@ struct Lane {
 struct LaneState {
     waiting: usize,
     under_way: usize,
-    /// When the last answer came, or when the first of the requests under way was handed over after there were none.
+    /// The time of the last answer, or of the first request in flight after a time without any.
     last_progress: Instant,
 }
 
-/// Why there is no answer from a function.
+/// The reason for a missing answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
-    /// The function failed, or answered more than Lambda takes.
+    /// The function failed, or its answer exceeds Lambda's limit.
     Failed,
-    /// It did not answer in time, or `cargo lambda watch` ended meanwhile, or too many are waiting.
+    /// The function did not answer in time, `cargo lambda watch` ended meanwhile, or too many requests are waiting.
     Unavailable,
     /// There is no function of that name.
     Unknown,
 }
 
 impl Functions {
-    /// The functions of these names, invoked by the means of a running `cargo lambda watch`.
+    /// Creates the lanes of these functions, which are invoked through a running `cargo lambda watch`.
     pub(crate) fn new(names: Vec<String>, access: &Access) -> Self {
         let lanes = names.into_iter().map(|name| (name, Arc::new(Lane::new())));
         Self(Arc::new(Inside {
@@ -82,12 +82,12 @@ impl Functions {
         }))
     }
 
-    /// Returns whether this is the token of the run.
+    /// Returns `true` if this is the token of the run.
     pub(super) fn is_token(&self, shown: &str) -> bool {
         shown.trim() == self.0.access.token
     }
 
-    /// Hands a function an event, when it is its turn, and returns the answer.
+    /// Sends an event to a function when it is the event's turn, and returns the answer.
     pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
         let lane = self.0.lanes.get(function).ok_or(NoAnswer::Unknown)?.clone();
         let answer = self.clone().invoke_in_turn(lane, function.to_owned(), event);
@@ -96,14 +96,14 @@ impl Functions {
 
     async fn invoke_in_turn(self, lane: Arc<Lane>, function: String, event: Bytes) -> Result<Bytes, NoAnswer> {
         let waits = lane.wait()?;
-        // Semaphores are fair: places go to those who came first.
+        // Semaphores are fair: requests get their places in the order of arrival.
         let place = lane.places.clone().acquire_owned().await.map_err(|_| NoAnswer::Unavailable)?;
         let mut open = self.0.open.subscribe();
         open.wait_for(|open| *open).await.map_err(|_| NoAnswer::Unavailable)?;
         drop(waits);
         let (answer, answered) = oneshot::channel();
         let under_way = lane.begin();
-        // A task of its own: it holds the place until there is an answer, even if the caller goes away.
+        // A separate task holds the place until there is an answer, even if the caller disconnects.
         tokio::spawn(async move {
             let result = self.send(&function, event).await;
             if result.is_ok() {
@@ -115,7 +115,8 @@ impl Functions {
         answered.await.unwrap_or(Err(NoAnswer::Unavailable))
     }
 
-    /// Sends the event, and again while `cargo lambda watch` does not listen: such an event has reached no function.
+    /// Sends the event. Repeats it while `cargo lambda watch` does not listen, because such an event has reached no
+    /// function.
     async fn send(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
         let deadline = Instant::now() + LONGEST_CALL;
         loop {
@@ -127,7 +128,7 @@ impl Functions {
         }
     }
 
-    /// <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>
+    /// Builds an Invoke request (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>).
     fn request(&self, function: &str, event: Bytes) -> Result<Request<Full<Bytes>>, NoAnswer> {
         let Access { port, suffix, token } = &self.0.access;
         let address = format!("http://127.0.0.1:{port}/2015-03-31/functions/{function}{suffix}/invocations");
@@ -136,12 +137,12 @@ impl Functions {
         request.map_err(|_| NoAnswer::Failed)
     }
 
-    /// Holds requests back from now on. Those that are under way go on.
+    /// Holds new requests back. Requests in flight continue.
     pub(crate) fn hold_back(&self) {
         self.0.open.send_replace(false);
     }
 
-    /// Hands requests over again. The clock of those under way starts now.
+    /// Sends requests again. Restarts the clock of those in flight.
     pub(crate) fn go_on(&self) {
         for lane in self.0.lanes.values() {
             lane.state().last_progress = Instant::now();
@@ -149,17 +150,17 @@ impl Functions {
         self.0.open.send_replace(true);
     }
 
-    /// The number of answers so far, of all functions.
+    /// Returns the number of answers so far, of all functions.
     pub(crate) fn answered(&self) -> u64 {
         self.0.answered.load(Ordering::Relaxed)
     }
 
-    /// Requests that `cargo lambda watch` has in hand, of all functions.
+    /// Returns the number of requests that `cargo lambda watch` has, of all functions.
     pub(crate) fn under_way(&self) -> usize {
         self.0.lanes.values().map(|lane| lane.state().under_way).sum()
     }
 
-    /// The function that has requests under way and has answered none for the longest time, and that time.
+    /// Returns the function with requests in flight that has been silent the longest, and the length of that silence.
     pub(crate) fn longest_silence(&self) -> Option<(&str, Duration)> {
         let silent = self.0.lanes.iter().filter_map(|(name, lane)| Some((name.as_str(), lane.silence()?)));
         silent.max_by_key(|(_, silence)| *silence)
@@ -217,7 +218,7 @@ impl Drop for Waiting {
     }
 }
 
-/// A request that was handed over.
+/// A request in flight.
 struct UnderWay(Arc<Lane>);
 
 impl Drop for UnderWay {
@@ -238,7 +239,7 @@ mod tests {
     use super::*;
     use crate::server::{Server, json};
 
-    /// A server in the place of `cargo lambda watch`: it counts the requests that it has, and answers one for each permit.
+    /// A server in place of `cargo lambda watch`. It counts its requests and answers one for each permit.
     struct Counting {
         server: Server,
         arrived: watch::Receiver<usize>,
@@ -289,7 +290,7 @@ mod tests {
         });
         counting.wait_for(INSTANCES).await;
         assert_eq!(functions.under_way(), INSTANCES);
-        // Another function isn't held up by it.
+        // Another function isn't blocked by it.
         let other = tokio::spawn({
             let functions = functions.clone();
             async move { functions.invoke("reserve", Bytes::new()).await }

@@ -1,17 +1,17 @@
-//! The local API Gateway: finds a request's route, asks the authorizer where the route needs a token, hands the function an event,
-//! and turns its answer into HTTP.
+//! The local API Gateway. It finds a request's route, calls the authorizer if the route needs a token, sends the
+//! function an event, and converts its answer to HTTP.
 //!
 //! It answers as an HTTP API of API Gateway does
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api.html>):
 //!
 //! | request | answer |
 //! | --- | --- |
-//! | no such path, or no such method there | 404 `{"message":"Not Found"}` ([routes](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html)) |
+//! | unknown path, or unknown method of a path | 404 `{"message":"Not Found"}` ([routes](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html)) |
 //! | a host name that isn't this machine's | 403 `{"message":"Forbidden"}` |
 //! | request line and headers above 10,240 bytes | 431 ([quotas](https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html)) |
 //! | a body above 10 MB | 413 |
-//! | no token, or a bad one | 401 `{"message":"Unauthorized"}` |
-//! | the function fails, or answers more than Lambda takes | 500 `{"message":"Internal Server Error"}` |
+//! | no token, or an invalid one | 401 `{"message":"Unauthorized"}` |
+//! | the function fails, or its answer exceeds Lambda's limit | 500 `{"message":"Internal Server Error"}` |
 //! | no answer within 30 s | 503 `{"message":"Service Unavailable"}` |
 //! | a preflight request | 204 ([`cors`]) |
 
@@ -44,13 +44,13 @@ use crate::server::{Answer, Server, json};
 use crate::watch::Watch;
 use crate::workspace::Workspace;
 
-/// The size of a body that API Gateway takes.
+/// The largest body that API Gateway accepts, in bytes.
 const MOST_BODY: usize = 10_000_000;
-/// The size of a body above which it is not even read to its end.
+/// The size in bytes above which a body is not even read to its end.
 const MOST_DISCARDED: usize = 10 * MOST_BODY;
-/// The size of the request line and all headers that API Gateway takes.
+/// The largest request line with all headers that API Gateway accepts, in bytes.
 const MOST_HEAD: usize = 10_240;
-/// The time that a caller has to send the body.
+/// The time limit for a caller to send the body.
 const LONGEST_BODY: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
@@ -59,7 +59,7 @@ pub(crate) struct Gateway {
     _server: Server,
 }
 
-/// Everything that answers requests.
+/// The parts that answer requests.
 pub(crate) struct Api {
     /// `127.0.0.1:PORT`
     domain: String,
@@ -90,7 +90,7 @@ impl Gateway {
 }
 
 impl Api {
-    /// An API on a port, whose functions `cargo lambda watch` runs.
+    /// Creates an API on a port. `cargo lambda watch` runs its functions.
     pub(crate) fn new(port: u16, cors: CorsOrigins, authorizer: Option<Authorizer>, watch: &Watch) -> Result<Self> {
         let workspace = Workspace::of_checkout()?;
         let functions = Functions::new(workspace.functions(), watch.access());
@@ -98,12 +98,13 @@ impl Api {
         Ok(Self { domain, routes: Routes::of(&workspace)?, cors, authorizer, functions })
     }
 
-    /// The functions behind it.
+    /// Returns the functions behind the API.
     pub(crate) fn functions(&self) -> &Functions {
         &self.functions
     }
 
-    /// Calls every function once, so that each has an instance and the next call is quick. Fails when one of them fails.
+    /// Calls every function once, so that each has an instance and the next call is quick. Returns an error if a
+    /// function fails.
     pub(crate) async fn call_each_function(&self, theater: &str) -> Result<()> {
         let calls = self.routes.one_of_each_function().into_iter().map(async |found: Found| {
             let path = found.path_with(theater);
@@ -123,7 +124,7 @@ impl Api {
         futures_util::future::try_join_all(calls).await.map(drop)
     }
 
-    /// A theater that there is, `1` if there is one of that name, and two of its seats.
+    /// Returns an existing theater and two of its seats. Prefers the theater `1`.
     pub(crate) async fn example(&self) -> Option<Example> {
         let list = self.get("/v1/theaters?limit=100").await?;
         let ids = list["theaters"].as_array()?.iter().filter_map(|theater| theater["theater_id"].as_str());
@@ -204,7 +205,8 @@ impl Api {
         answer
     }
 
-    /// The function that `cargo lambda invoke` asks for. It has to show this run's token. Without, the path is no route.
+    /// Returns the function that `cargo lambda invoke` calls. The request needs this run's token. Without the token the
+    /// path is no route.
     fn invoked<'a>(&self, head: &'a Parts) -> Option<&'a str> {
         let path = head.uri.path().strip_prefix("/2015-03-31/functions/")?;
         let function = path.strip_suffix("/invocations").filter(|_| head.method == Method::POST)?;
@@ -212,12 +214,12 @@ impl Api {
         self.functions.is_token(shown).then_some(function)
     }
 
-    /// Hands a function an event as it came, and answers what the function answers.
+    /// Sends a function an unchanged event and returns the function's answer.
     async fn invoke(&self, function: &str, event: Bytes) -> Answer {
         match self.functions.invoke(function, event).await {
             Ok(answered) => Answer::new(answered.into()),
             Err(NoAnswer::Unknown) => message(404, "Not Found"),
-            // As `cargo lambda invoke` reads it.
+            // The format that `cargo lambda invoke` reads.
             Err(_) => {
                 json(500, &json!({ "errorType": "Unhandled", "errorMessage": "the function failed: see its log" }))
             }
@@ -225,8 +227,8 @@ impl Api {
     }
 }
 
-/// API Gateway knows its own host names only. Here these are the names of this machine. Without this, a page elsewhere whose own
-/// name leads to 127.0.0.1 could read everything.
+/// Returns `true` if the host name is one of this machine's. API Gateway, too, serves its own host names only. Without
+/// this check, a web page whose own host name resolves to 127.0.0.1 could read everything.
 fn is_served(head: &Parts) -> bool {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.or(head.uri.host()) else { return true };
@@ -252,8 +254,8 @@ async fn read(body: Incoming) -> Result<Bytes, Answer> {
     }
 }
 
-/// Returns nothing for a body that is too large or does not come to its end. Such a body is still read for a while: a client that
-/// is cut off while it sends does not see the answer.
+/// Reads the body. Returns `None` if it is too large or incomplete. A body that is too large is still read for a while,
+/// because a client that is cut off while it sends does not see the answer.
 async fn read_whole(mut body: Incoming) -> Option<Bytes> {
     let (mut whole, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -276,7 +278,7 @@ fn no_answer(why: NoAnswer) -> Answer {
     }
 }
 
-/// API Gateway's own answers.
+/// Builds one of API Gateway's own answers.
 fn message(status: u16, message: &str) -> Answer {
     json(status, &json!({ "message": message }))
 }

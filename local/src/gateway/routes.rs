@@ -1,4 +1,4 @@
-//! The routes of the API: those of the workspace's Cargo.toml.
+//! The routes of the API, read from the workspace's Cargo.toml.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::workspace::{Target, Workspace};
 
-/// The stage, with which every path begins.
+/// The stage. Every path begins with it.
 pub(crate) const STAGE: &str = "/v1";
 
-/// Routes that everybody may call: reading theaters and their seats, and what errors mean.
+/// Routes that need no token: reading theaters and their seats, and the descriptions of errors.
 const PUBLIC: [&str; 5] = [
     "GET /theaters",
     "GET /theaters/{theaterId}",
@@ -20,7 +20,7 @@ const PUBLIC: [&str; 5] = [
     "GET /errors/{code}",
 ];
 
-/// Returns whether a route (`GET /theaters`) needs a token. `HEAD` is like `GET`.
+/// Returns `true` if a route (`GET /theaters`) needs a token. `HEAD` is like `GET`.
 pub fn needs_token(route: &str) -> bool {
     match route.strip_prefix("HEAD ") {
         Some(path) => !PUBLIC.contains(&format!("GET {path}").as_str()),
@@ -28,23 +28,22 @@ pub fn needs_token(route: &str) -> bool {
     }
 }
 
-/// All routes.
 pub struct Routes(Vec<Route>);
 
 struct Route {
     method: String,
-    /// Below the stage.
+    /// The path without the stage.
     path: String,
     function: String,
 }
 
-/// A route that a request takes.
+/// The route of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     /// `GET /theaters/{theaterId}`
     pub(super) key: String,
     pub(super) function: String,
-    /// What stands in the path for each name in braces, decoded.
+    /// The decoded values of the path's parameters.
     pub(super) parameters: BTreeMap<String, String>,
 }
 
@@ -53,7 +52,7 @@ impl Found {
         self.key.starts_with("GET ")
     }
 
-    /// The route's path with a theater in it, and something in every other place.
+    /// Returns the route's path with a theater and placeholders for the other parameters.
     pub(super) fn path_with(&self, theater: &str) -> String {
         let path = self.key.split_once(' ').map_or("", |(_, path)| path);
         let segments = path.split('/').map(|segment| match segment {
@@ -66,12 +65,12 @@ impl Found {
 }
 
 impl Routes {
-    /// The routes of the checkout.
+    /// Reads the routes of the checkout.
     pub fn of_checkout() -> Result<Self> {
         Self::of(&Workspace::of_checkout()?)
     }
 
-    /// The routes of a workspace. Where there is `GET`, there is `HEAD`.
+    /// Returns the routes of a workspace. Every `GET` also has a `HEAD`.
     pub(crate) fn of(workspace: &Workspace) -> Result<Self> {
         let routes = workspace.routes()?.into_iter().flat_map(|(path, targets)| {
             let path = path.strip_prefix(STAGE).unwrap_or(&path).to_owned();
@@ -93,7 +92,8 @@ impl Routes {
         routes.find_map(|route| Some(route.found(route.parameters(path)?)))
     }
 
-    /// A route to each function, one that changes nothing when it is called with an empty object: `GET` if there is one.
+    /// Returns a harmless route to each function: `GET` if there is one, otherwise a route that changes nothing when it
+    /// gets an empty object.
     pub(super) fn one_of_each_function(&self) -> Vec<Found> {
         let mut routes: BTreeMap<&str, &Route> = BTreeMap::new();
         for method in ["GET", "POST"] {

@@ -15,11 +15,12 @@ use crate::engine::REGION;
 use crate::ports;
 use crate::server::{Answer, Server};
 
-/// Trace ids come round again, as Lambda's don't: lambda_runtime puts each into the environment, where glibc keeps every
-/// value that ever was (some 110 bytes a request), and that would hide whatever a function itself keeps.
+/// The number of different trace ids. The ids repeat, unlike Lambda's, because lambda_runtime puts each into the
+/// environment. There glibc keeps every value that it ever had, some 110 bytes a request, and would hide leaks of the
+/// function itself.
 const TRACES: u64 = 100;
 
-/// A listener, and what goes over it. Dropping it ends its connections.
+/// A listener with its connections. Dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: String,
@@ -28,7 +29,7 @@ pub(crate) struct RuntimeApi {
     server: Server,
 }
 
-/// How far the process has come.
+/// The progress of the process.
 #[derive(Debug, Clone, PartialEq)]
 enum State {
     Starting,
@@ -46,7 +47,7 @@ struct Event {
     answer: oneshot::Sender<Outcome>,
 }
 
-/// What the connections of the process share.
+/// State that the connections of the process share.
 struct Shared {
     arn: String,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
@@ -54,7 +55,7 @@ struct Shared {
     under_way: Mutex<UnderWay>,
 }
 
-/// The event that the process has in hand, by its request id.
+/// The event that the process is handling, with its request id.
 #[derive(Default)]
 struct UnderWay {
     handed_over: u64,
@@ -81,7 +82,7 @@ impl RuntimeApi {
         Ok(Self { address, events, state, server })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` has to say.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -90,7 +91,8 @@ impl RuntimeApi {
         self.server.port()
     }
 
-    /// Whether the process has asked for an event. Waits a moment for it; fails when it said that it can't start.
+    /// Returns `true` if the process has asked for an event. Waits a moment for the request. Returns an error if the
+    /// process reported that it can't start.
     pub(crate) async fn is_asked(&self) -> Result<bool> {
         let mut state = self.state.clone();
         let moved = tokio::time::timeout(POLL, state.wait_for(|state| *state != State::Starting)).await;
@@ -101,13 +103,13 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands over an event when the process next asks for one. What comes of it arrives by the receiver, which fails
-    /// when nothing will.
+    /// Queues an event for the process's next request. The outcome arrives through the receiver. The receiver fails if
+    /// there will be no outcome.
     pub(super) fn hand_over(&self, event: &Value, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
         self.queue(None, event.to_string().into(), timeout)
     }
 
-    /// Hands over an event under a request id that was given to it elsewhere. Otherwise like [`RuntimeApi::hand_over`].
+    /// Queues an event with an existing request id. Otherwise like [`RuntimeApi::hand_over`].
     pub(crate) fn pass_on(&self, id: &str, event: Bytes, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
         self.queue(Some(id.to_owned()), event, timeout)
     }
@@ -137,7 +139,7 @@ impl Shared {
         }
     }
 
-    /// Waits until there is an event. Until then the connection stays open, as Lambda's does.
+    /// Waits for an event. Until then the connection stays open, as Lambda's does.
     async fn next(&self) -> Answer {
         self.state.send_replace(State::Asked);
         let Some(event) = self.events.lock().await.recv().await else { return status(500) };
@@ -159,7 +161,7 @@ impl Shared {
     }
 
     async fn take(&self, id: &str, outcome: impl FnOnce(Value) -> Outcome, request: Request<Incoming>) -> Answer {
-        // A body that didn't come whole is none: the process is ending.
+        // An incomplete body doesn't count: the process is ending.
         let Some(body) = body(request).await else { return status(400) };
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         match under_way.answer.take_if(|(wanted, _)| wanted == id) {
@@ -183,7 +185,7 @@ fn status(code: u16) -> Answer {
     response
 }
 
-/// When an event that is handed over now has to be answered, in milliseconds since 1970.
+/// Returns the deadline of an event that is sent now, in milliseconds since 1970.
 #[allow(clippy::disallowed_methods, reason = "Lambda has only the system's clock, too")]
 fn deadline(timeout: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::*;
 use crate::engine::ValkeyOptions;
 use crate::ports;
 
-/// What Valkey answers to one command; nothing, when it can't be reached.
+/// Returns Valkey's answer to one command, or `None` if Valkey can't be reached.
 fn ask(port: u16, command: &str) -> Option<String> {
     let mut stream = TcpStream::connect(ports::loopback(port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;

@@ -1,4 +1,4 @@
-//! The rules of the event source mapping, read from `infra/template.yaml`: what is delivered, how much at once, until when.
+//! The event source mapping, read from `infra/template.yaml`: the filter, the batch size and the largest age.
 
 use std::fs;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use serde_json::Value;
 
 use crate::checkout;
 
-/// What Lambda would be told about delivering a stream.
+/// Lambda's settings for the delivery of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapping {
-    /// Records in one delivery at the most.
+    /// The largest number of records in one delivery.
     pub batch_size: usize,
     /// Older records are given up.
     pub longest_age: Duration,
-    /// Patterns of which a record has to fit one, if there are any.
+    /// Filter patterns. A record has to match one of them, if there are any.
     pub patterns: Vec<Value>,
-    /// The function's own environment, as far as it is written out.
+    /// The function's own environment, without variables that refer to AWS resources.
     pub environment: Vec<(String, String)>,
 }
 
@@ -43,7 +43,7 @@ struct Filter {
 }
 
 impl Mapping {
-    /// That of a function of the checkout's template, by its binary.
+    /// Returns the mapping of a function in the checkout's template. The binary's name identifies the function.
     pub fn of_checkout(function: &str) -> Result<Self> {
         let path = checkout::root()?.join("infra/template.yaml");
         let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
@@ -60,8 +60,9 @@ impl Mapping {
             bail!("there is no event of the type DynamoDB, and no event source mapping");
         };
         let variables = function["Environment"]["Variables"].as_object().into_iter().flatten();
-        // A reference to something on AWS has no meaning here: `!Ref Queue` is read as the name of the resource. Nor has
-        // a pseudo parameter: `!Ref AWS::NoValue`, which takes away what the globals give, or `!Ref AWS::StackId`.
+        // References to AWS resources have no meaning here. `!Ref Queue` is read as the name of the resource. Pseudo
+        // parameters have no meaning either: `!Ref AWS::NoValue`, which removes a global setting, or `!Ref
+        // AWS::StackId`.
         let resources = template["Resources"].as_object().into_iter().chain(template["Parameters"].as_object());
         let named: Vec<&String> = resources.flat_map(|part| part.keys()).collect();
         let written_out = variables.map(|(name, value)| (name.clone(), text(value)));
@@ -78,7 +79,7 @@ impl Mapping {
         })
     }
 
-    /// Whether a record passes the filter.
+    /// Returns `true` if a record passes the filter.
     pub fn wants(&self, record: &Value) -> bool {
         self.patterns.is_empty() || self.patterns.iter().any(|pattern| fits(pattern, record))
     }
@@ -90,7 +91,7 @@ fn stream_event(function: &Value) -> Option<&Value> {
     Some(&events.find(|event| event["Type"] == "DynamoDB")?["Properties"])
 }
 
-/// Finds the properties of the event source mapping that is a resource of its own and calls the function's alias.
+/// Finds the properties of a separate event source mapping that calls the function's alias.
 fn stream_mapping<'t>(template: &'t Value, function: &str) -> Option<&'t Value> {
     let alias = format!("{function}.Alias");
     let mappings = template["Resources"].as_object()?.values();
@@ -98,13 +99,14 @@ fn stream_mapping<'t>(template: &'t Value, function: &str) -> Option<&'t Value> 
     Some(&mappings.find(|mapping| mapping["Properties"]["FunctionName"] == *alias)?["Properties"])
 }
 
-/// A variable's value: CloudFormation takes numbers for texts.
+/// Returns a variable's value as text. CloudFormation accepts numbers, too.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Whether a value fits a pattern: each field its own, a text one of the choices. Of the choices are known a text itself
-/// and `prefix`; <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html> has more.
+/// Returns `true` if a value matches a pattern. Each field has to match, and a text has to match one of the choices. A
+/// choice is a text or a `prefix`. Lambda has more kinds:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html>
 fn fits(pattern: &Value, value: &Value) -> bool {
     match pattern {
         Value::Object(fields) => fields.iter().all(|(name, pattern)| fits(pattern, &value[name])),

@@ -1,4 +1,4 @@
-//! Reading a table's stream from the embedded DynamoDB, which gives each table one shard.
+//! A reader of a table's stream in the embedded DynamoDB, which gives each table one shard.
 
 use anyhow::{Context, Result};
 use dynoxide::Database;
@@ -8,14 +8,14 @@ use dynoxide::actions::get_shard_iterator::GetShardIteratorRequest;
 use dynoxide::actions::list_streams::ListStreamsRequest;
 use serde_json::Value;
 
-/// Reads on from where it was made: what was written before is not delivered.
+/// A reader that starts at the time of its creation. Earlier records are not delivered.
 pub struct StreamReader {
     database: Database,
     iterator: String,
 }
 
 impl StreamReader {
-    /// From now on.
+    /// Creates a reader that starts now.
     pub(crate) fn from_now_on(database: &Database, table: &str) -> Result<Self> {
         let request = ListStreamsRequest { table_name: Some(table.to_owned()), ..Default::default() };
         let streams = database.list_streams(request)?.streams;
@@ -33,7 +33,7 @@ impl StreamReader {
         Ok(Self { database: database.clone(), iterator })
     }
 
-    /// The next records, in their order; none when it is read to the end.
+    /// Returns the next records in order, or none at the end of the stream.
     pub(super) fn next(&mut self, limit: usize) -> Result<Vec<Value>> {
         let request = GetRecordsRequest { shard_iterator: self.iterator.clone(), limit: Some(limit) };
         let answer = self.database.get_records(request)?;

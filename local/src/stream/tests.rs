@@ -23,7 +23,8 @@ fn failures(numbers: &[u32]) -> Value {
     json!({ "batchItemFailures": numbers.iter().map(failure).collect::<Vec<_>>() })
 }
 
-/// Delivers a batch to a function that gives these answers, then succeeds: what it was handed, and what was given up.
+/// Delivers a batch to a function that gives these answers and then succeeds. Returns the batches that the function
+/// got, and the result.
 async fn play(mapping: &Mapping, batch: Batch, answers: Vec<Result<Value>>) -> (Vec<Vec<u32>>, Delivered) {
     let answers = RefCell::new(VecDeque::from(answers));
     let handed = RefCell::new(Vec::new());

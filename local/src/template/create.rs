@@ -1,4 +1,4 @@
-//! Creating the table on a DynamoDB: any number of times, by any number of callers.
+//! Creation of the table on a DynamoDB. It may be repeated, also by several callers at once.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use aws_sdk_dynamodb::types::{
 
 use super::TableDefinition;
 
-/// How often a new table is asked whether it is ready, and how long at most.
+/// The time between two checks of whether a new table is ready, and the number of checks.
 const POLL: Duration = Duration::from_millis(100);
 const POLLS: u32 = 300;
 
 impl TableDefinition {
-    /// Creates the table and waits until it can be used. Repeating it, also at the same time, does nothing; what an
-    /// existing table looks like is not compared.
+    /// Creates the table and waits until it can be used. Repeating the call does nothing, even in parallel. An existing
+    /// table is not compared with the definition.
     pub async fn create(&self, client: &Client, name: &str) -> Result<()> {
         let created = client
             .create_table()
@@ -56,7 +56,7 @@ async fn wait_until_active(client: &Client, name: &str) -> Result<()> {
     bail!("the table {name} is still not ready after {} s", (POLL * POLLS).as_secs())
 }
 
-/// After the table is made: so a table of an earlier time, without a stream, gets one too.
+/// Enables the stream. It runs after the creation, so that an older table without a stream also gets one.
 async fn enable_stream(client: &Client, name: &str, view: &StreamViewType) -> Result<()> {
     if has_stream(client, name).await? {
         return Ok(());
@@ -65,7 +65,7 @@ async fn enable_stream(client: &Client, name: &str, view: &StreamViewType) -> Re
     let enabled = client.update_table().table_name(name).stream_specification(specification).send().await;
     match enabled {
         Ok(_) => wait_until_active(client, name).await,
-        // It is an error to enable it twice, and somebody else may have come first.
+        // Enabling it twice is an error, and another caller may have been first.
         Err(_) if has_stream(client, name).await? => Ok(()),
         Err(error) => bail!("can't give the table {name} a stream: {}", why(error)),
     }
@@ -85,7 +85,7 @@ async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> Result<()> 
     let enabled = client.update_time_to_live().table_name(name).time_to_live_specification(specification).send().await;
     match enabled {
         Ok(_) => Ok(()),
-        // It is an error to enable it twice, and somebody else may have come first.
+        // Enabling it twice is an error, and another caller may have been first.
         Err(_) if has_ttl(client, name).await? => Ok(()),
         Err(error) => bail!("can't set the time to live of the table {name}: {}", why(error)),
     }
@@ -99,7 +99,7 @@ async fn has_ttl(client: &Client, name: &str) -> Result<bool> {
     Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
 }
 
-/// What DynamoDB said, or what kept it from saying anything.
+/// Returns DynamoDB's message, or the reason why there is none.
 fn why<E, R>(error: SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

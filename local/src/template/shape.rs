@@ -1,5 +1,5 @@
-//! The template's shapes, and what is made of them. A field that is typed as text is read as it is written, whatever
-//! YAML would make of `N` or `on`; a tag like `!Ref` is passed over.
+//! The structure of the template, and its conversion. A field of type text keeps its literal spelling, although YAML
+//! could read `N` or `on` as a boolean. A tag like `!Ref` is ignored.
 
 use anyhow::{Context, Result, bail};
 use aws_sdk_dynamodb::types::{
@@ -103,7 +103,7 @@ impl TryFrom<Properties> for TableDefinition {
     }
 }
 
-/// One of the values that DynamoDB knows. A parameter's name, left over from a `!Ref`, is none.
+/// Parses one of DynamoDB's values. The name of a parameter, left over from a `!Ref`, is an error.
 fn literal<T: for<'a> From<&'a str>>(text: &str, property: &str, known: &[&str]) -> Result<T> {
     if !known.contains(&text) {
         bail!("{property} `{text}`: expected, written out, one of {known:?}");
