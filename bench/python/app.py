@@ -250,6 +250,6 @@ def get_seats(event, context):
     return app.resolve(event, context)
 
 
-# One program for all three: the function's name is chosen by whoever starts it, the route by the event.
+# One program serves all three functions. Lambda names the function at the start, and the event selects the route.
 reserve = book = get_seats
 cache.connect()

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import xxhash
 
-# The script that all changes go through knows the format; so this follows when it changes.
+# The sizes come from the script that makes all changes, so this module follows a change of the format.
 SCRIPT = (Path(__file__).resolve().parents[2] / "shared/src/cache/availability.lua").read_text()
 _sizes = re.search(r"^local FORMAT, HEADER, SLOT = (\d+), (\d+), (\d+)$", SCRIPT, re.MULTILINE)
 FORMAT, HEADER_BYTES, SLOT_BYTES = map(int, _sizes.groups())
 
 AVAILABLE, RESERVED, BOOKED = 0, 1, 2
 
-# Of a slot only the state and the end of a reservation matter to whoever looks.
+# Readers need only the state of a slot and the end of its reservation.
 _SHOWN = struct.Struct(">6xBIx")
 _SLOT = struct.Struct(">6sBIx")
 _ENTRY = struct.Struct(">I6sBIx")

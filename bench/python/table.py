@@ -145,7 +145,7 @@ def book(theater, seats, booking, reservation, now_ms):
 
 
 def _write(put, item, theater, seats, update, condition, values, stamp):
-    # A stamp that was too low alone is raised above what stood there, and the write repeated.
+    # If only the stamp was too low, raise it above the stored one and repeat the write.
     for attempt in range(ATTEMPTS):
         values[":stamp"] = {"N": str(stamp)}
         first = put | {

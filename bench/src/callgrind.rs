@@ -1,7 +1,7 @@
-//! Instructions, counted by valgrind's callgrind: they don't depend on how busy the machine is.
+//! Instruction counts from valgrind's callgrind. They don't depend on the load of the machine.
 //!
-//! While the process waits for an event, callgrind is told by way of `vgdb` to write down what it has counted, and to count
-//! from zero again (<https://valgrind.org/docs/manual/cl-manual.html>).
+//! While the process waits for an event, `vgdb` makes callgrind write its counts and start from zero again
+//! (<https://valgrind.org/docs/manual/cl-manual.html>).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,14 +11,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::instance::scratch;
 
-/// One counted process.
+/// A process whose instructions are counted.
 #[derive(Debug)]
 pub(crate) struct Callgrind {
     out: PathBuf,
     dumps: AtomicU64,
 }
 
-/// What valgrind calls itself, if it is there with all that it takes.
+/// Returns valgrind's version, or `None` if valgrind or one of the tools that it needs is missing.
 pub(crate) fn version() -> Option<String> {
     Command::new("vgdb").arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
     let said = Command::new("valgrind").arg("--version").stderr(Stdio::null()).output().ok()?;
@@ -43,7 +43,7 @@ impl Callgrind {
         format!("--callgrind-out-file={}", self.out.display())
     }
 
-    /// The instructions since the last time this was asked, or since the start.
+    /// Returns the instructions since the last call, or since the start.
     pub(crate) async fn take(&self, pid: u32) -> Result<u64> {
         let told = tokio::task::spawn_blocking(move || {
             let mut vgdb = Command::new("vgdb");
@@ -66,7 +66,7 @@ impl Callgrind {
 
 impl Drop for Callgrind {
     fn drop(&mut self) {
-        // Written when the process ended by itself.
+        // callgrind writes this file when the process ends by itself.
         drop(std::fs::remove_file(&self.out));
     }
 }

@@ -1,4 +1,4 @@
-//! Choosing the best seats: what the rules take in a large hall, without a database.
+//! The cost of choosing the best seats in a large venue, without a database.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -11,29 +11,29 @@ use serde::{Deserialize, Serialize};
 use crate::stats::micros;
 
 const RUNS: usize = 201;
-/// Seats of the halls; the last is as large as a layout can be.
+/// Seats of the venues. The last one is as large as a layout can be.
 const HALLS: [usize; 3] = [1_200, 5_000, 20_000];
 const SEATS_OF_A_ROW: usize = 50;
 
-/// What choosing four seats takes, in a hall half of whose seats are taken.
+/// The cost of choosing four seats in a venue with half of its seats taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Choosing {
     pub(crate) seats: usize,
-    /// How far callers are steered apart, in per cent.
+    /// The spread between callers, in percent.
     pub(crate) spread: usize,
     /// Microseconds, the median.
     pub(crate) micros: f64,
-    /// To one pass over the seats.
+    /// The ratio to one pass over the seats.
     pub(crate) passes: f64,
 }
 
-/// With and without steering, and one look at each seat to compare with.
+/// Measures with and without spread, and one pass over all seats for comparison.
 pub(crate) fn measure() -> Result<Vec<Choosing>> {
     let mut measured = Vec::new();
     for seats in HALLS {
         let plan = hall(seats)?;
         let neighbours = Neighbours::of(&plan);
-        // Blocks of five, every other one taken.
+        // Blocks of five seats, alternately taken.
         let is_available: Vec<_> = (0..seats).map(|seat| seat / 5 % 2 == 0).collect();
         let wish = Wish { quantity: 4, section: None, category: None, accessible: false };
         let pass = median(|| black_box(&is_available).iter().filter(|is_available| **is_available).count());

@@ -1,4 +1,4 @@
-//! Which of the machine's cores may be had.
+//! The processor cores that the bench may use.
 
 #[cfg(target_os = "linux")]
 use anyhow::Context;
@@ -6,10 +6,10 @@ use anyhow::Result;
 #[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// Keeps this thread to one core, and what it starts from then on, until it is dropped.
+/// Pins this thread, and the processes that it starts from then on, to one core, until it is dropped.
 ///
-/// What answers one request at a time has no use for a second. Where the parts of a request wake one another on two cores, what waking
-/// takes is chance, and may be as much as all else.
+/// A function that answers one request at a time can't use a second core. With two cores, the parts of a request wake
+/// one another across cores. The cost of that is random, and can be as large as everything else.
 pub(crate) struct OneCore(#[cfg(target_os = "linux")] CpuSet);
 
 #[cfg(target_os = "linux")]

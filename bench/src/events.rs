@@ -1,11 +1,11 @@
-//! Events as API Gateway delivers them, made of those in `events/`.
+//! Events as API Gateway delivers them, derived from the files in `events/`.
 
 use anyhow::{Context, Result};
 use boxoffice_local::checkout;
 use hyper::body::Bytes;
 use serde_json::Value;
 
-/// The events that others are made of.
+/// The events that all others are derived from.
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     look: Value,
@@ -42,7 +42,7 @@ impl Events {
         bytes(&of_theater(&self.look, theater))
     }
 
-    /// By somebody who has seen the answer of this tag.
+    /// Returns a read by a caller who has the answer with this ETag.
     pub(crate) fn look_again(&self, theater: &str, etag: &str) -> Bytes {
         let mut event = of_theater(&self.look, theater);
         set(&mut event, &["headers", "if-none-match"], etag);
@@ -65,7 +65,7 @@ impl Events {
         bytes(&of_id(of_theater(&self.booking, theater), "bookingId", id))
     }
 
-    /// A batch of the table's stream, all of its changes in one theater.
+    /// Returns a batch of the table's stream, with all changes in one theater.
     pub(crate) fn batch(&self, theater: &str) -> Bytes {
         let text = self.batch.to_string();
         let text = ["1", "2"]
@@ -83,7 +83,7 @@ impl Events {
     }
 }
 
-/// Whose seats are their own is nothing that the cache knows.
+/// Removes the reservation id. The cache can't mark a caller's own seats.
 fn without_reservation(mut event: Value) -> Value {
     if let Some(headers) = event.pointer_mut("/headers").and_then(Value::as_object_mut) {
         headers.remove("reservation-id");
@@ -105,7 +105,7 @@ fn of_id(event: Value, parameter: &str, id: &str) -> Value {
     with_part(event, 5, parameter, id)
 }
 
-/// With another part of the path, which is a parameter: `/v1/theaters/{theaterId}/reservations/{reservationId}`.
+/// Replaces a part of the path that is a parameter: `/v1/theaters/{theaterId}/reservations/{reservationId}`.
 fn with_part(mut event: Value, place: usize, parameter: &str, text: &str) -> Value {
     let path = event.pointer("/rawPath").and_then(Value::as_str).unwrap_or_default();
     let parts = path.split('/').enumerate().map(|(at, part)| if at == place { text } else { part });

@@ -24,7 +24,7 @@ use crate::{FUNCTIONS, callgrind, choose, say};
 
 const ECHO: &str = "bench-echo";
 
-/// How much is measured.
+/// The number of measurements of each kind.
 struct Effort {
     requests: usize,
     starts: usize,
@@ -58,7 +58,7 @@ const QUICK: Effort = Effort {
     rounds: 2,
 };
 
-/// Measures all, prints it and writes it down: into docs, or below target where it was quick.
+/// Measures everything, prints it and writes it into docs, or below target for a quick run.
 pub(crate) async fn run(quick: bool) -> Result<()> {
     let results = measure(quick).await?;
     show(&results)?;
@@ -68,7 +68,7 @@ pub(crate) async fn run(quick: bool) -> Result<()> {
     if quick { Ok(()) } else { write_page(&results) }
 }
 
-/// Writes plots and page anew from the figures that are there.
+/// Writes the plots and the page again from the stored figures.
 pub(crate) fn render() -> Result<()> {
     let folder = docs()?.join("performance");
     let results = report::read(&folder)?;
@@ -104,7 +104,7 @@ async fn measure(quick: bool) -> Result<Results> {
     Ok(results)
 }
 
-/// What is measured of one process at a time: on one core, which it shares with the engines.
+/// Measures single processes on one core, which each shares with the engines.
 async fn single(results: &mut Results, effort: &Effort) -> Result<()> {
     let _core = OneCore::keep()?;
     results.choosing = choose::measure()?;
@@ -130,7 +130,7 @@ async fn starts(results: &mut Results, effort: &Effort, stand: &Stand) -> Result
         let theater = USUAL.theater();
         let event = match function {
             "get-seats" | ECHO => Some(stand.events.look(&theater)),
-            // Refused, and warm or not: it goes the whole way.
+            // Rejected, because the seat is sold. A cold and a warm instance both take the whole path.
             "book" => Some(stand.events.book(&theater, &serde_json::json!({ "seat": "A1" }))),
             "reserve" => Some(stand.events.reserve(&theater, &serde_json::json!({ "seat": "A1" }))),
             _ => None,
@@ -160,7 +160,7 @@ async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
 /// Functions whose traffic is counted, by name and by whether valgrind counts their instructions.
 type Running = BTreeMap<(&'static str, bool), Instance>;
 
-/// Instructions take long: where it is to be quick they are only counted of what has a budget.
+/// Measures a call exactly. Counting instructions takes long, so a quick run counts only calls with a budget.
 async fn exactly(kind: Kind, quick: bool, running: &mut Running, stand: &Stand, looker: &Instance) -> Result<Exact> {
     let is_wanted = !quick || kind == Kind::Echo || Kind::budgeted().contains(&kind);
     let function = kind.function();
@@ -221,7 +221,7 @@ async fn lives(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
     Ok(())
 }
 
-/// What many do at once: on all cores.
+/// Measures many processes at once, on all cores.
 async fn crowds(results: &mut Results, effort: &Effort) -> Result<()> {
     let stand = &Stand::start().await?;
     let progress = Progress::new("crowds", (effort.buyers.len() + 1 + Crowd::ALL.len()) as u64);
@@ -249,7 +249,7 @@ fn machine() -> Result<Machine> {
     Ok(Machine {
         processor: processor.unwrap_or("an unnamed processor").to_owned(),
         cores: std::thread::available_parallelism()?.get(),
-        // Without what its builder adds.
+        // Without the suffix of the kernel's builder.
         kernel: read("/proc/sys/kernel/osrelease")?.trim().split('-').next().unwrap_or_default().to_owned(),
         rustc: String::from_utf8_lossy(&rustc.stdout).trim().to_owned(),
         valgrind: callgrind::version(),

@@ -1,4 +1,5 @@
-//! How what is kept grows with the hall: bytes in Redis, bytes and units in DynamoDB. On the real Valkey and the embedded DynamoDB.
+//! The growth of stored data with the venue: bytes in Redis, and bytes and units in DynamoDB. Measured with the real
+//! Valkey and the embedded DynamoDB.
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,49 +23,50 @@ use crate::say;
 
 const TABLE: &str = "boxoffice-growth";
 const HALLS: [usize; 5] = [6, 300, 1_200, 10_000, 20_000];
-/// Up to here every seat is really reserved and booked; beyond, what that takes is computed. (The embedded engine takes minutes for
-/// thousands of large transactions.)
+/// Up to this size every seat is really reserved and booked. Larger venues are computed, because the embedded engine
+/// needs minutes for thousands of large transactions.
 const LARGEST_SOLD: usize = 1_200;
-/// A read unit reads so much.
+/// Bytes of a read unit.
 const READ_UNIT: u64 = 4_096;
-/// A UUID; a number of 13 digits (ms), of 10 (s): half a byte a digit, and one.
+/// Bytes of a UUID, of a number of 13 digits (ms) and of a number of 10 digits (s). A number takes half a byte per
+/// digit, and one more.
 const UUID: usize = 36;
 const MILLIS: usize = 8;
 const SECONDS: usize = 6;
 
-/// What one hall takes.
+/// The stored data of one venue.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Grown {
     seats: usize,
-    /// Bytes of the hall's string, and what Valkey's MEMORY USAGE says of its key.
+    /// Bytes of the venue's string, and Valkey's MEMORY USAGE of its key.
     cache_string: u64,
     cache_memory: u64,
-    /// Bytes of all seats' items, computed, while all are reserved and once all are booked.
+    /// Computed bytes of all seats' items, with all seats reserved and with all seats booked.
     reserved_bytes: u64,
     booked_bytes: u64,
-    /// What the embedded engine counted, where the hall was really sold.
+    /// The units that the embedded engine counted, if the venue was really sold.
     counted: Option<Counted>,
 }
 
 /// Units, as the embedded engine counts them.
 #[derive(Debug, Serialize, Deserialize)]
 struct Counted {
-    /// Of one strongly consistent Query of all seats, while all were reserved and once all were booked.
+    /// Units of one strongly consistent Query of all seats, with all seats reserved and with all seats booked.
     reserved_read_units: f64,
     booked_read_units: f64,
-    /// Of reserving and booking all of them, 49 at a time.
+    /// Units of reserving and of booking all seats, 49 at a time.
     reserve_write_units: f64,
     book_write_units: f64,
 }
 
-/// A hall and the way to its engines.
+/// A venue with access to its engines.
 struct Hall {
     store: Store,
     cache: Cache,
     layout: Layout,
 }
 
-/// Measures all halls, and writes growth.json into docs/scaling, and a table of it into docs/scaling.md.
+/// Measures all venues. Writes growth.json into docs/scaling, and a table into docs/scaling.md.
 pub(crate) async fn all(checkout: &Path) -> Result<()> {
     let stack = LocalStack::start()?;
     stack.create_table(TABLE).await?;
@@ -81,7 +83,7 @@ pub(crate) async fn all(checkout: &Path) -> Result<()> {
     write_page(&checkout.join("docs/scaling.md"), &[section])
 }
 
-/// What docs/scaling.md shows of it.
+/// Returns the sections of docs/scaling.md.
 fn sections(all: &[Grown]) -> [(&'static str, String); 1] {
     let mut table = Table::new(&[
         "seats",
@@ -128,7 +130,7 @@ async fn measure(stack: &LocalStack, seats: usize) -> Result<Grown> {
 }
 
 impl Hall {
-    /// Labels as halls have them: `A-12-7`, a thousand seats to a section, forty to a row.
+    /// Creates a venue with realistic labels such as `A-12-7`: a thousand seats per section, forty per row.
     fn new(stack: &LocalStack, seats: usize) -> Result<Self> {
         let environment = stack.environment(TABLE);
         let lookup = |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
@@ -150,7 +152,7 @@ impl Hall {
         })
     }
 
-    /// Fills the cache as a look does. Bytes of the string, and of memory.
+    /// Fills the cache as a read does. Returns the bytes of the string and of the memory.
     async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
         let tally = Tally::default();
         let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &tally).await?;

@@ -1,4 +1,4 @@
-//! The halls that are looked at and sold: small and large, empty, half sold and sold out.
+//! The venues for reads and sales: small and large, empty, half sold and sold out.
 
 use std::fmt;
 
@@ -15,22 +15,23 @@ use serde::{Deserialize, Serialize};
 use crate::ids;
 use crate::stand::{Stand, TABLE};
 
-/// Seats of the halls that are measured.
+/// Seats of the measured venues.
 pub(crate) const SIZES: [usize; 4] = [6, 300, 1_200, 10_000];
 const SEATS_OF_A_ROW: usize = 50;
-/// Seats that one transaction of DynamoDB can book, and items that one batch can write.
+/// Seats that one DynamoDB transaction can book.
 pub(crate) const AT_ONCE: usize = 49;
+/// Items that one DynamoDB batch can write.
 const IN_A_BATCH: usize = 25;
 
-/// How much of a hall is sold.
+/// The sold part of a venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Sold {
-    /// Nothing.
+    /// No seat.
     Empty,
     /// Every other seat.
     Half,
-    /// All.
+    /// All seats.
     Out,
 }
 
@@ -48,7 +49,7 @@ impl fmt::Display for Sold {
     }
 }
 
-/// A hall.
+/// A venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hall {
     pub(crate) seats: usize,
@@ -64,7 +65,7 @@ impl Hall {
         format!("hall-{}-{}", self.seats, self.sold).replace(' ', "-")
     }
 
-    /// Puts its layout, and sells what is to be sold.
+    /// Puts the layout and sells its part of the seats.
     pub(crate) async fn prepare(self, stand: &Stand) -> Result<()> {
         let theater = self.theater();
         put(&stand.office, &theater, self.seats).await?;
@@ -80,7 +81,7 @@ impl Hall {
     }
 }
 
-/// Sells seats as another one was: by copies of its item. Selling thousands one transaction after the other takes minutes.
+/// Sells seats by copying the item of a sold seat. Selling thousands of seats by transactions takes minutes.
 async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Result<()> {
     let sort_key = |seat: &str| AttributeValue::S(format!("SEAT#{seat}"));
     let get = table.get_item().table_name(TABLE).key("pk", AttributeValue::S(format!("THEATER#{theater}")));
@@ -99,7 +100,7 @@ async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Re
     Ok(())
 }
 
-/// Puts a theater of so many seats.
+/// Puts a theater with this many seats.
 pub(crate) async fn put(office: &BoxOffice, theater: &str, seats: usize) -> Result<()> {
     let seats = parsed(&labels(seats))?;
     let wanted = NewLayout::of_list("Hall", seats);
@@ -107,7 +108,7 @@ pub(crate) async fn put(office: &BoxOffice, theater: &str, seats: usize) -> Resu
     Ok(())
 }
 
-/// Books seats, past the cache.
+/// Books seats without the cache.
 pub(crate) async fn sell(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<()> {
     for seats in seats.chunks(AT_ONCE) {
         book(office, theater, seats).await?;
@@ -115,7 +116,7 @@ pub(crate) async fn sell(office: &BoxOffice, theater: &str, seats: &[String]) ->
     Ok(())
 }
 
-/// Books seats at once, past the cache: the booking's id.
+/// Books seats in one call without the cache. Returns the booking's id.
 pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
     let booking = ids::chosen(&mut fastrand::Rng::new());
     let ask = Book {
@@ -129,7 +130,7 @@ pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) ->
     Ok(booking.to_string())
 }
 
-/// Reserves seats at once, past the cache: the reservation's id.
+/// Reserves seats in one call without the cache. Returns the reservation's id.
 pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
     let reservation = ids::chosen(&mut fastrand::Rng::new());
     let ask = Reserve {
@@ -143,7 +144,7 @@ pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String])
     Ok(reservation.to_string())
 }
 
-/// The labels of a hall's seats, in order: A1 to A50, and so on to ZZ50.
+/// Returns the labels of a venue's seats in order: A1 to A50, and so on to ZZ50.
 pub(crate) fn labels(seats: usize) -> Vec<String> {
     let label = |seat: usize| format!("{}{}", row(seat / SEATS_OF_A_ROW), seat % SEATS_OF_A_ROW + 1);
     (0..seats).map(label).collect()

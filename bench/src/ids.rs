@@ -2,7 +2,7 @@
 
 use uuid::{Builder, Uuid};
 
-/// Makes an id. A UUID of any bits could be of version 8, which only the server may give.
+/// Creates an id. A UUID of arbitrary bits could be of version 8, which is reserved for the server.
 pub(crate) fn chosen(random: &mut fastrand::Rng) -> Uuid {
     Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid()
 }

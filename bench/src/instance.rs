@@ -15,13 +15,13 @@ use crate::callgrind::Callgrind;
 use crate::process::Usage;
 use crate::runtime_api::{Answered, RuntimeApi, TraceIds};
 
-/// Valgrind runs some fifty times slower, and the machine may be busy.
+/// Time limit for an answer. Valgrind runs some fifty times slower, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What to start, and how.
+/// A program to start.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
-    /// The function's name, and the binary's way there.
+    /// The function's name, also the base name of its binary.
     pub(crate) name: String,
     pub(crate) binary: PathBuf,
     pub(crate) args: Vec<String>,
@@ -30,7 +30,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// A function of `make build`, or the echo.
+    /// Returns a function built by `make build`, or the echo.
     pub(crate) fn built(name: &str, environment: &[(String, String)]) -> Result<Self> {
         let binary = binaries()?.join(name).join("bootstrap");
         if !binary.is_file() {
@@ -39,7 +39,7 @@ impl Program {
         Ok(Self::of(name, binary, Vec::new(), environment))
     }
 
-    /// A function of the Python reference, which may be missing.
+    /// Returns a function of the Python reference, which may be missing.
     pub(crate) fn python(function: &str, environment: &[(String, String)]) -> Result<Self> {
         let binary = checkout::root()?.join("bench/python/run");
         if !binary.is_file() {
@@ -54,7 +54,7 @@ impl Program {
     }
 }
 
-/// Where the release binaries are.
+/// Returns the folder of the release binaries.
 pub(crate) fn binaries() -> Result<PathBuf> {
     let folder = std::env::var_os("BOXOFFICE_BINARIES").unwrap_or_else(|| "target/lambda".into());
     Ok(checkout::root()?.join(folder))
@@ -67,21 +67,21 @@ pub(crate) struct Instance {
     child: Child,
     api: RuntimeApi,
     log: PathBuf,
-    /// When it was started, and how long it took until it asked for its first event.
     pub(crate) started: Instant,
+    /// The time until the first request for an event.
     pub(crate) start: Duration,
-    /// What it had taken by then.
+    /// The resources used up to that request.
     pub(crate) at_start: Usage,
     pub(crate) callgrind: Option<Callgrind>,
 }
 
 impl Instance {
-    /// Starts one and waits until it asks for its first event.
+    /// Starts an instance and waits until it asks for its first event.
     pub(crate) async fn start(program: &Program) -> Result<Self> {
         Self::start_as(program, None).await
     }
 
-    /// Starts one under valgrind.
+    /// Starts an instance under valgrind.
     pub(crate) async fn start_counted(program: &Program) -> Result<Self> {
         Self::start_as(program, Some(Callgrind::new()?)).await
     }
@@ -113,7 +113,7 @@ impl Instance {
         Ok(instance)
     }
 
-    /// When it asked for its first event.
+    /// Waits for the first request for an event and returns its time.
     async fn first_asked(&mut self) -> Result<Instant> {
         let ended = async {
             loop {
@@ -133,7 +133,7 @@ impl Instance {
         asked.map_err(|error| self.blamed(error))
     }
 
-    /// Has it answer an event.
+    /// Sends an event and returns the answer.
     pub(crate) async fn invoke(&self, event: Bytes) -> Result<Answered> {
         let answered = tokio::time::timeout(PATIENCE, self.api.invoke(event)).await.context("no answer").flatten();
         answered.map_err(|error| self.blamed(error))
@@ -143,13 +143,13 @@ impl Instance {
         error.context(format!("{}\n{}", self.name, log_end(&self.log)))
     }
 
-    /// Waits until it asks for the next event: all that the last one brought with it is done.
+    /// Waits until the instance asks for the next event. All work of the previous event is then done.
     pub(crate) async fn idle(&self) -> Result<()> {
         tokio::time::timeout(PATIENCE, self.api.asked()).await.context("it doesn't ask for an event")??;
         Ok(())
     }
 
-    /// What it has taken so far.
+    /// Returns the resources used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         Usage::of(self.child.id())
     }
@@ -158,12 +158,12 @@ impl Instance {
         self.child.id()
     }
 
-    /// How long its log is.
+    /// Returns the length of the log.
     pub(crate) fn log_length(&self) -> Result<u64> {
         Ok(std::fs::metadata(&self.log)?.len())
     }
 
-    /// Its log from there on.
+    /// Returns the log from this position on.
     pub(crate) fn log_from(&self, start: u64) -> Result<String> {
         let mut file = File::open(&self.log)?;
         file.seek(SeekFrom::Start(start))?;
@@ -181,7 +181,7 @@ impl Drop for Instance {
     }
 }
 
-/// It isn't there, or said, by ending with 3, that what it needs isn't installed.
+/// The program is missing, or its exit status 3 reports missing packages.
 #[derive(Debug)]
 pub(crate) struct NotInstalled(pub(crate) String);
 
@@ -193,7 +193,7 @@ impl std::fmt::Display for NotInstalled {
 
 impl std::error::Error for NotInstalled {}
 
-/// The folder for what the bench leaves behind.
+/// Returns the folder for temporary files of the bench.
 pub(crate) fn scratch() -> Result<PathBuf> {
     let folder = checkout::root()?.join("target/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;

@@ -1,24 +1,24 @@
-//! `boxoffice-bench`: what the release binaries take, as Lambda runs them.
+//! `boxoffice-bench` measures the release binaries as Lambda runs them.
 //!
 //! ```text
-//! boxoffice-bench [--quick]            measures all, and writes docs/performance (--quick: less, into target/bench)
-//! boxoffice-bench render               writes tables and plots anew, from the figures that are there
+//! boxoffice-bench [--quick]            measures everything into docs/performance (--quick: less, into target/bench)
+//! boxoffice-bench render               writes tables and plots again from the stored figures
 //! boxoffice-bench budgets [--write]    compares with bench/budgets.toml, or writes it
-//! boxoffice-bench growth               what is kept of halls of all sizes, into docs/scaling and docs/scaling.md
-//! boxoffice-bench simulate             on-sales simulated, into the same
+//! boxoffice-bench growth               measures stored data by venue size, into docs/scaling and docs/scaling.md
+//! boxoffice-bench simulate             simulates on-sales, into the same files
 //! ```
 //!
-//! | module | what it is |
+//! | module | content |
 //! | --- | --- |
 //! | [`runtime_api`], [`instance`] | Lambda: the API that a function asks for events, and a function's process |
-//! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | what a process takes: processor and memory, instructions, traffic; and which core it may have |
-//! | [`stand`], [`halls`], [`events`], [`cases`] | what there is to measure: engines, halls, events, kinds of calls |
-//! | [`measure`] | single processes measured |
-//! | [`load`] | many at once |
-//! | [`budgets`] | what they may take |
-//! | [`growth`], [`simulate`] | what is kept of a hall, and on-sales simulated, for docs/scaling.md |
-//! | [`prices`] | what AWS asks |
-//! | [`full`], [`report`] | all of it in order, and what is written of it |
+//! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | resources of a process: processor and memory, instructions, traffic, cores |
+//! | [`stand`], [`halls`], [`events`], [`cases`] | the fixture: engines, venues, events, kinds of calls |
+//! | [`measure`] | measurements of single processes |
+//! | [`load`] | measurements of many processes at once |
+//! | [`budgets`] | upper bounds of the figures |
+//! | [`growth`], [`simulate`] | stored data and simulated on-sales, for docs/scaling.md |
+//! | [`prices`] | prices of AWS |
+//! | [`full`], [`report`] | all measurements in order, and their report |
 
 mod budgets;
 mod callgrind;
@@ -69,7 +69,7 @@ async fn main() -> Result<ExitCode> {
     }
 }
 
-/// A line on standard output.
+/// Writes a line to standard output.
 fn say(line: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout().lock(), "{line}")?)
 }

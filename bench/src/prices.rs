@@ -1,4 +1,4 @@
-//! What AWS asks, and what is assumed: bench/prices.toml.
+//! Prices of AWS and assumptions, read from bench/prices.toml.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// The file of prices.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Prices {
-    /// When they were written down.
+    /// The day of the list.
     pub(crate) date: String,
     pub(crate) region: String,
     pub(crate) lambda: Lambda,
@@ -63,7 +63,7 @@ pub(crate) struct Logs {
     pub(crate) gb_ingested: f64,
 }
 
-/// What isn't measured, and is assumed.
+/// Assumptions in place of measurements.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Assumed {
     pub(crate) memory_mb: f64,

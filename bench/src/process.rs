@@ -1,16 +1,16 @@
-//! What a process has taken of the machine, as Linux counts it.
+//! Resources used by a process, as Linux counts them.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// What a process has taken so far.
+/// The resources used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// Of the processors, all its threads together, to the nanosecond.
+    /// Processor time of all threads together, in nanoseconds.
     pub(crate) cpu: Duration,
-    /// The most memory that it ever had in use, in KiB.
+    /// Peak memory, in KiB.
     pub(crate) peak_kib: u64,
 }
 
@@ -20,19 +20,19 @@ impl Usage {
     }
 }
 
-/// The first number of each thread's `schedstat` is its time on a processor
+/// Returns the processor time of a process. The first number of each thread's `schedstat` is its processor time
 /// (<https://docs.kernel.org/scheduler/sched-stats.html>).
 fn cpu_of(pid: u32) -> Result<Duration> {
     let folder = format!("/proc/{pid}/task");
     let mut nanos = 0;
     for thread in fs::read_dir(&folder).with_context(|| format!("can't read {folder}"))? {
-        // A thread may end meanwhile.
+        // A thread may have ended meanwhile.
         nanos += fs::read_to_string(thread?.path().join("schedstat")).ok().and_then(|text| first(&text)).unwrap_or(0);
     }
     Ok(Duration::from_nanos(nanos))
 }
 
-/// What the calling thread has taken of a processor.
+/// Returns the processor time of the calling thread.
 pub(crate) fn cpu_of_this_thread() -> Result<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").context("this needs Linux' scheduler statistics")?;
     Ok(Duration::from_nanos(first(&text).context("no time in schedstat")?))

@@ -1,4 +1,4 @@
-//! How far it has come, on standard error: a bar where somebody watches, a line a part where nobody does.
+//! Progress on standard error: a bar on a terminal, otherwise one line per part.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -22,13 +22,13 @@ impl Progress {
         Self { name, bar, started: Instant::now() }
     }
 
-    /// The next step begins.
+    /// Begins the next step.
     pub(crate) fn step(&self, what: &str) {
         self.bar.set_message(what.to_owned());
         self.bar.inc(1);
     }
 
-    /// So many steps are done.
+    /// Marks this many more steps as done.
     pub(crate) fn done_more(&self, steps: u64) {
         self.bar.inc(steps);
     }
@@ -36,7 +36,7 @@ impl Progress {
     pub(crate) fn done(self) {
         self.bar.finish_and_clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        // Nothing is lost where nobody can be told.
+        // A closed standard error is no reason to fail.
         drop(writeln!(std::io::stderr(), "{:>12} {seconds:.1} s", self.name));
     }
 }

@@ -1,5 +1,5 @@
-//! The Lambda Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), which notes when
-//! it was asked and when it was answered.
+//! The Lambda Runtime API for one process (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>). It
+//! records the times of requests and answers.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,27 +20,27 @@ use tokio::task::JoinHandle;
 
 type Reply = Response<Full<Bytes>>;
 
-/// The time that each event is given, as `infra/template.yaml` does.
+/// The time limit of an event, as in `infra/template.yaml`.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What Lambda says of an event's trace. Each value lies in the function's environment for a while, and the C library keeps
-/// those that differ.
+/// The trace ids of events. The function puts each value into its environment for a while, and the C library keeps all
+/// different values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TraceIds {
-    /// One for each event, as Lambda's.
+    /// A different id for each event, as in Lambda.
     Distinct,
-    /// The same for all.
+    /// The same id for all events.
     Constant,
 }
 
-/// An answer, and the time from handing the event over until it was there.
+/// An answer, and the time from sending the event to receiving the answer.
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) body: Bytes,
     pub(crate) latency: Duration,
 }
 
-/// A listener that one process talks to. Dropping it ends its connections.
+/// A listener for one process. Dropping it ends its connections.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: String,
@@ -55,7 +55,7 @@ struct Shared {
     state: Mutex<State>,
     /// The process has asked for an event, or has failed.
     moved: Notify,
-    /// There is an event.
+    /// An event is available.
     offered: Notify,
     handed_over: AtomicU64,
 }
@@ -79,12 +79,12 @@ impl RuntimeApi {
         Ok(Self { address, shared, task })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` has to say.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Waits until the process asks for an event, and says since when it does.
+    /// Waits until the process asks for an event. Returns the time of that request.
     pub(crate) async fn asked(&self) -> Result<Instant> {
         loop {
             let moved = self.shared.moved.notified();
@@ -101,7 +101,7 @@ impl RuntimeApi {
         }
     }
 
-    /// Hands over an event as soon as the process asks for one, and waits for the answer.
+    /// Sends an event when the process asks for one, and waits for the answer.
     pub(crate) async fn invoke(&self, event: Bytes) -> Result<Answered> {
         self.asked().await?;
         let (answer, answered) = oneshot::channel();
@@ -131,14 +131,14 @@ impl Drop for RuntimeApi {
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropped with this task, and the connections with it.
+    // Dropped with this task, which ends the connections.
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         let shared = shared.clone();
         connections.spawn(async move {
             let service = service_fn(|request| async { Ok::<_, Infallible>(shared.answer(request).await) });
-            // The process may go away at any time.
+            // The process may disconnect at any time.
             drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
         });
         while connections.try_join_next().is_some() {}
@@ -159,7 +159,7 @@ impl Shared {
         }
     }
 
-    /// Waits until there is an event. Until then the connection stays open, as Lambda's does.
+    /// Waits for an event. Until then the connection stays open, as Lambda's does.
     async fn next(&self) -> Reply {
         self.state().asked = Some(Instant::now());
         self.moved.notify_waiters();

@@ -1,4 +1,5 @@
-//! What the functions work on: both engines, the table, the halls, and taps on the wires to the engines.
+//! The fixture of the functions: both engines, the table, the venues, and wiretaps between the functions and the
+//! engines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,17 +19,17 @@ use crate::wiretap::Wiretap;
 
 pub(crate) const TABLE: &str = "boxoffice-bench";
 
-/// Longer than in service, where a function gives up on a slow cache: how slow things are is what is to be seen here, also
-/// where 64 processes share two cores, or valgrind runs.
+/// Longer than in production, where a function gives up on a slow cache. The bench has to show how slow the cache is,
+/// even when 64 processes share two cores or valgrind runs.
 const CACHE_DEADLINE_MS: &str = "5000";
 const DYNAMODB_ATTEMPT_MS: &str = "10000";
 
-/// All of it. Dropping it ends the engines.
+/// The whole fixture. Dropping it ends the engines.
 pub(crate) struct Stand {
     pub(crate) events: Events,
     pub(crate) to_dynamodb: Wiretap,
     pub(crate) to_redis: Wiretap,
-    /// For preparing halls, past the taps and the cache.
+    /// Prepares venues without the wiretaps and the cache.
     pub(crate) office: BoxOffice,
     pub(crate) table: Client,
     redis: MultiplexedConnection,
@@ -51,24 +52,24 @@ impl Stand {
         Ok(Self { events: Events::read()?, to_dynamodb, to_redis, office, table, redis, stack })
     }
 
-    /// The environment of a function that has the engines to itself.
+    /// Returns the environment of a function that connects to the engines directly.
     pub(crate) fn direct(&self) -> Vec<(String, String)> {
         patient(self.stack.environment(TABLE))
     }
 
-    /// The environment of a function whose traffic is counted.
+    /// Returns the environment of a function whose traffic is counted.
     pub(crate) fn tapped(&self) -> Vec<(String, String)> {
         let dynamodb = format!("http://127.0.0.1:{}", self.to_dynamodb.port());
         let redis = format!("redis://127.0.0.1:{}", self.to_redis.port());
         patient(environment(TABLE, &dynamodb, &redis))
     }
 
-    /// Where Valkey listens: `redis://127.0.0.1:PORT`.
+    /// Returns the address of Valkey: `redis://127.0.0.1:PORT`.
     pub(crate) fn cache_url(&self) -> String {
         self.stack.cache_url()
     }
 
-    /// Empties the cache, but for scripts.
+    /// Empties the cache, except for scripts.
     pub(crate) async fn forget(&self) -> Result<()> {
         redis::cmd("FLUSHALL").query_async::<()>(&mut self.redis.clone()).await.context("can't empty the cache")
     }
@@ -79,9 +80,9 @@ fn patient(mut environment: Vec<(String, String)>) -> Vec<(String, String)> {
         ("CACHE_DEADLINE_MS", CACHE_DEADLINE_MS),
         ("DYNAMODB_ATTEMPT_TIMEOUT_MS", DYNAMODB_ATTEMPT_MS),
         ("DYNAMODB_TOTAL_TIMEOUT_MS", DYNAMODB_ATTEMPT_MS),
-        // As the template has it: the line of a request that counts something declares its metrics.
+        // As in the template. The access log of a request with counters also declares its metrics.
         ("METRICS_NAMESPACE", "boxoffice"),
-        // What publish-events needs to start; nothing is ever told.
+        // publish-events needs it to start. No event is published.
         ("EVENT_BUS_NAME", "bench"),
         ("EXPIRY_QUEUE_URL", "http://127.0.0.1:1/bench"),
     ] {

@@ -1,13 +1,13 @@
-//! Small sums.
+//! Simple statistics.
 
 use std::time::Duration;
 
-/// Microseconds.
+/// Converts a duration to microseconds.
 pub(crate) fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-/// The value in the middle; 0 of none.
+/// Returns the median, or 0 for no values.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
@@ -16,13 +16,13 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
 /// A straight line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Line {
-    /// At 0.
+    /// The value at 0.
     pub(crate) base: f64,
-    /// For each one more.
+    /// The increase per unit.
     pub(crate) slope: f64,
 }
 
-/// The line that the points lie nearest to, by least squares; `None` where there is no such one.
+/// Fits a line to the points by least squares. Returns `None` if there is no unique line.
 pub(crate) fn fit(points: &[(f64, f64)]) -> Option<Line> {
     #[allow(clippy::cast_precision_loss, reason = "there are few")]
     let count = points.len() as f64;
@@ -34,8 +34,9 @@ pub(crate) fn fit(points: &[(f64, f64)]) -> Option<Line> {
     slope.is_finite().then_some(Line { base: y - slope * x, slope })
 }
 
-/// Jain's index: 1 where all got the same, 1/n where one of n got all. R. Jain, D. Chiu, W. Hawe: A quantitative measure of
-/// fairness and discrimination for resource allocation in shared computer systems, DEC TR-301 (1984).
+/// Returns Jain's index: 1 if all shares are equal, 1/n if one of n has everything. R. Jain, D. Chiu, W. Hawe: A
+/// quantitative measure of fairness and discrimination for resource allocation in shared computer systems, DEC TR-301
+/// (1984).
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) fn fairness(shares: &[u64]) -> f64 {
     let sum: f64 = shares.iter().map(|share| *share as f64).sum();

@@ -1,4 +1,4 @@
-//! A tap on the wire to an engine: counts the bytes each way, the round trips, and DynamoDB's calls by name.
+//! A proxy in front of an engine. It counts the bytes in each direction, the round trips, and DynamoDB's calls by name.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,15 +12,15 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// What stands before the name of a call in DynamoDB's requests.
+/// The text before the name of a call in DynamoDB's requests.
 const TARGET: &[u8] = b"DynamoDB_20120810.";
-/// Longer than any name.
+/// Longer than any name of a call.
 const LONGEST_NAME: usize = 40;
 
-/// What went over the wire.
+/// The counted traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Traffic {
-    /// How often something was sent after an answer: what is sent together is one trip.
+    /// The number of round trips. A trip begins when something is sent after an answer, so a pipeline is one trip.
     pub(crate) trips: f64,
     /// Bytes to the engine.
     pub(crate) sent: f64,
@@ -29,7 +29,7 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// The same for one of so many requests.
+    /// Returns the traffic per request.
     pub(crate) fn per(self, requests: f64) -> Self {
         Self { trips: self.trips / requests, sent: self.sent / requests, received: self.received / requests }
     }
@@ -44,7 +44,7 @@ struct Counts {
     first: Mutex<Option<Instant>>,
 }
 
-/// A running tap. Dropping it ends it.
+/// A running wiretap. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Wiretap {
     port: u16,
@@ -53,7 +53,7 @@ pub(crate) struct Wiretap {
 }
 
 impl Wiretap {
-    /// Starts one before an engine on a port of this machine.
+    /// Starts a wiretap in front of an engine on a port of this machine.
     pub(crate) async fn before(upstream: u16) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
@@ -62,12 +62,12 @@ impl Wiretap {
         Ok(Self { port, counts, task })
     }
 
-    /// Where it listens.
+    /// Returns the port on which it listens.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// What went over the wire since the last time this was asked.
+    /// Returns and resets the counted traffic.
     #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
     pub(crate) fn take(&self) -> Traffic {
         let take = |count: &AtomicU64| count.swap(0, Ordering::SeqCst) as f64;
@@ -75,12 +75,12 @@ impl Wiretap {
         Traffic { trips: take(trips), sent: take(sent), received: take(received) }
     }
 
-    /// DynamoDB's calls by name since the last time this was asked.
+    /// Returns and resets the counts of DynamoDB's calls by name.
     pub(crate) fn take_calls(&self) -> BTreeMap<String, u64> {
         std::mem::take(&mut *self.counts.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// When a connection first came in since the last time this was asked.
+    /// Returns and resets the time of the first connection.
     pub(crate) fn take_first(&self) -> Option<Instant> {
         self.counts.first.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -108,7 +108,7 @@ async fn pass(client: TcpStream, upstream: u16, counts: Arc<Counts>) {
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    // Whose turn it is: the client's, until the server has answered.
+    // `true` while the client has sent something that the server hasn't answered.
     let asked = Mutex::new(false);
     tokio::select! {
         () = requests(from_client, to_server, &counts, &asked) => {}
@@ -145,7 +145,7 @@ async fn replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counts: &Count
     }
 }
 
-/// Finds the names of calls in a stream, wherever it is cut.
+/// A parser that finds the names of calls in a stream, even across chunks.
 #[derive(Default)]
 struct Names {
     rest: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The bare Lambda runtime: answers each event with itself. What a function of ours takes is compared with this one, which is
+//! The bare Lambda runtime, which answers each event with the event itself. It is the baseline for our functions and is
 //! never deployed.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};

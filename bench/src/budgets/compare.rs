@@ -1,32 +1,32 @@
-//! Figures against their budgets.
+//! Comparison of figures with their budgets.
 
 use std::fmt;
 
 use super::Figures;
 use super::toolchain::SLACK;
 
-/// Below this part of its budget a figure has no use for it.
+/// A budget is reported as too high when the figure is below this part of it.
 const FAR_BELOW: f64 = 0.9;
 
-/// What is to be told of a figure.
+/// A reportable difference between a figure and its budget.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
-    /// What it is of, and what it counts.
+    /// The measured subject and the name of its figure.
     of: String,
     what: Told,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Told {
-    /// More than it may be.
+    /// The figure exceeds its budget.
     Over { budget: f64, now: f64, limit: f64 },
-    /// It has to be exactly this.
+    /// The figure differs from its budget and has to be equal.
     Not { budget: f64, now: f64 },
-    /// It has no budget.
+    /// The figure has no budget.
     Unknown { now: f64 },
-    /// It is no longer measured.
+    /// The budget's figure is no longer measured.
     Gone { budget: f64 },
-    /// It is so far below that the budget may follow.
+    /// The figure is so far below that the budget should be lowered.
     Below { budget: f64, now: f64 },
 }
 
@@ -54,7 +54,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// `slack` is that of figures which depend on the tools; without valgrind there are no instructions to compare.
+/// Compares figures with their budgets. `slack` applies to figures that depend on the tools. Without valgrind there are
+/// no instructions to compare.
 pub(crate) fn compare(budgets: &Figures, figures: &Figures, slack: f64) -> Vec<Finding> {
     let mut findings = Vec::new();
     let are_counted = figures.values().any(|of| of.contains_key("instructions"));

@@ -1,6 +1,6 @@
-//! Budgets: what each function may take, in figures that don't depend on how busy the machine is.
+//! Budgets of each function, in figures that don't depend on the load of the machine.
 //!
-//! `bench/budgets.toml` has them. `make check` measures again and compares.
+//! They are stored in `bench/budgets.toml`. `make check` measures again and compares.
 
 mod compare;
 mod toolchain;
@@ -24,13 +24,13 @@ use crate::progress::Progress;
 use crate::say;
 use crate::stand::Stand;
 
-/// Figures by what they are of, and what they count.
+/// Figures by subject and by name.
 pub(crate) type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// The file.
+/// The contents of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Budgets {
-    /// What the figures were made with.
+    /// The tools that the figures were measured with.
     toolchain: Toolchain,
     #[serde(flatten)]
     figures: Figures,
@@ -43,7 +43,7 @@ const HEAD: &str = "\
 
 ";
 
-/// Measures, and compares with the file; whether nothing takes more than it may.
+/// Measures and compares with the file. Returns `true` if no figure exceeds its budget.
 pub(crate) async fn check() -> Result<bool> {
     let path = path()?;
     let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
@@ -64,7 +64,7 @@ pub(crate) async fn check() -> Result<bool> {
     Ok(is_good)
 }
 
-/// Measures, and writes the file.
+/// Measures and writes the file.
 pub(crate) async fn write() -> Result<()> {
     let (path, new) = (path()?, measure().await?);
     std::fs::write(&path, format!("{HEAD}{}", toml::to_string(&new)?))?;
@@ -107,7 +107,7 @@ async fn measure() -> Result<Budgets> {
     Ok(Budgets { toolchain, figures })
 }
 
-/// A function that runs, and what its start took.
+/// Starts a function and measures its start.
 #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
 async fn started(function: &str, stand: &Stand, counted: bool) -> Result<(Instance, BTreeMap<String, f64>)> {
     let mut figures = BTreeMap::from([("binary_bytes".to_owned(), size::measure(function)?.binary as f64)]);

@@ -1,4 +1,4 @@
-//! What figures were made with: with other tools, others come out.
+//! The tools that figures were measured with. Other tools give other figures.
 
 use std::process::Command;
 
@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::callgrind;
 
-/// How much more than its budget a figure may be, made with the same tools.
+/// The tolerance above a budget with the same tools.
 pub(crate) const SLACK: f64 = 0.03;
-/// And with others.
+/// The tolerance with other tools.
 pub(crate) const SLACK_OF_OTHERS: f64 = 0.15;
 
 /// The tools' names and versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Toolchain {
-    /// What made the binaries.
+    /// The compiler.
     pub(crate) rustc: String,
-    /// What they run on.
+    /// The C library.
     pub(crate) libc: String,
-    /// What counts instructions; nothing where it isn't there.
+    /// The tool that counts instructions, or `None` if it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) valgrind: Option<String>,
 }
@@ -31,14 +31,14 @@ impl Toolchain {
         Ok(Self { rustc, libc, valgrind: callgrind::version() })
     }
 
-    /// What is another one here, in words.
+    /// Describes the tools that differ here.
     pub(crate) fn difference(&self, here: &Self) -> Option<String> {
         let pairs = [
             (Some(&self.rustc), Some(&here.rustc)),
             (Some(&self.libc), Some(&here.libc)),
             (self.valgrind.as_ref(), here.valgrind.as_ref()),
         ];
-        // Where nothing is counted, nothing differs.
+        // A tool that is missing on either side doesn't count as a difference.
         let differ = pairs.into_iter().filter_map(|(old, new)| Some((old?, new?))).filter(|(old, new)| old != new);
         let differ: Vec<_> = differ.map(|(old, new)| format!("{new}, and the budgets were made with {old}")).collect();
         Some(differ.join("; ")).filter(|text| !text.is_empty())

@@ -2,42 +2,42 @@
 
 use crate::halls::{Hall, SIZES, Sold};
 
-/// The hall that all kinds of calls are compared in.
+/// The venue in which all kinds of calls are compared.
 pub(crate) const USUAL: Hall = Hall { seats: 300, sold: Sold::Half };
 
-/// What is called.
+/// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A look that the cache answers.
+    /// A read that the cache answers.
     Hit(Hall),
-    /// A look by somebody who has seen the answer.
+    /// A read by a caller who already has the current answer.
     NotModified(Hall),
-    /// A look when the cache has nothing.
+    /// A read with an empty cache.
     Miss(Hall),
-    /// A look at the map, by the cache.
+    /// A read of the map, from the cache.
     Map(Hall),
-    /// A reservation of so many free seats.
+    /// A reservation of this many available seats.
     Reserve(usize),
-    /// A booking of so many free seats.
+    /// A booking of this many available seats.
     Book(usize),
-    /// A booking that was made already.
+    /// A repeated booking.
     Replay,
-    /// A booking without an id, of a seat that the cache knows to be sold.
+    /// A booking without an id, of a seat that the cache knows as booked.
     Refused,
-    /// A reservation is looked up.
+    /// A read of a reservation.
     Reservation,
-    /// A booking is looked up.
+    /// A read of a booking.
     Booking,
-    /// A layout is shown.
+    /// A read of a layout.
     Theater(Hall),
-    /// A batch of the table's stream is told to the cache.
+    /// A batch of the table's stream for the cache.
     Batch,
-    /// Whatever is sent comes back: the bare runtime.
+    /// An echo from the bare runtime.
     Echo,
 }
 
 impl Kind {
-    /// All, in the order in which they are shown.
+    /// Returns all kinds, in display order.
     pub(crate) fn all() -> Vec<Self> {
         let mut kinds: Vec<_> = Hall::all().map(Self::Hit).collect();
         let half = SIZES.map(|seats| Hall { seats, sold: Sold::Half });
@@ -49,7 +49,7 @@ impl Kind {
         kinds
     }
 
-    /// Those with a budget: each kind, and looks at a small and at a large hall.
+    /// Returns the kinds with a budget: each kind once, with reads of a small and of a large venue.
     pub(crate) fn budgeted() -> Vec<Self> {
         let large = Hall { seats: 10_000, sold: Sold::Half };
         let mut kinds = vec![Self::Hit(USUAL), Self::Hit(large), Self::NotModified(USUAL), Self::NotModified(large)];
@@ -59,7 +59,7 @@ impl Kind {
         kinds
     }
 
-    /// The function that is called.
+    /// Returns the function that is called.
     pub(crate) fn function(self) -> &'static str {
         match self {
             Self::Hit(_) | Self::NotModified(_) | Self::Miss(_) | Self::Map(_) => "get-seats",
@@ -73,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// The hall, if it is one of those to look at.
+    /// Returns the venue of a read.
     pub(crate) fn hall(self) -> Option<Hall> {
         match self {
             Self::Hit(hall) | Self::NotModified(hall) | Self::Miss(hall) | Self::Map(hall) => Some(hall),
@@ -82,7 +82,7 @@ impl Kind {
         }
     }
 
-    /// Its name without the hall.
+    /// Returns the name without the venue.
     pub(crate) fn what(self) -> &'static str {
         match self {
             Self::Hit(_) => "hit",
@@ -94,7 +94,7 @@ impl Kind {
         }
     }
 
-    /// What it is called in tables.
+    /// Returns the name for tables.
     pub(crate) fn name(self) -> String {
         if let Some(hall) = self.hall() {
             return format!("{} {}, {} seats, {}", self.function(), self.what(), hall.seats, hall.sold);

@@ -1,4 +1,4 @@
-//! The calls that are measured: what has to be there for each, its events, and what their answers have to be.
+//! The measured calls: their preconditions, their events and their expected answers.
 
 mod kind;
 
@@ -13,10 +13,10 @@ use crate::instance::Instance;
 use crate::runtime_api::Answered;
 use crate::stand::Stand;
 
-/// Seats of the halls that writes are measured in.
+/// Seats of the venues in which writes are measured.
 const SALE: usize = 10_000;
 
-/// A kind of call, made ready: knows the next event, and what its answer has to be.
+/// A prepared call. It provides the next event and checks its answer.
 pub(crate) struct Case {
     pub(crate) kind: Kind,
     theater: String,
@@ -27,7 +27,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Makes ready what the call needs to be there. The cache knows the theater from then on.
+    /// Creates the data that the call needs. Afterwards the cache knows the theater.
     pub(crate) async fn ready(kind: Kind, stand: &Stand, looker: &Instance) -> Result<Self> {
         let theater = kind.hall().map_or_else(|| format!("sale-{:016x}", fastrand::u64(..)), Hall::theater);
         let (status, cache) = match kind {
@@ -54,7 +54,7 @@ impl Case {
         Ok(case)
     }
 
-    /// The event, where it is always the same.
+    /// Builds the event if it is the same for every call.
     async fn fix(&mut self, stand: &Stand) -> Result<()> {
         let (events, theater) = (&stand.events, self.theater.clone());
         self.fixed = match self.kind {
@@ -85,7 +85,7 @@ impl Case {
         Ok(())
     }
 
-    /// Has the cache filled anew, so that it doesn't have to be renewed for a while.
+    /// Fills the cache again, so that it needs no renewal for a while.
     pub(crate) async fn fill(&mut self, stand: &Stand, looker: &Instance) -> Result<()> {
         if self.kind == Kind::Echo {
             return Ok(());
@@ -96,7 +96,7 @@ impl Case {
             is_sold(hall, &look)?;
         }
         if matches!(self.kind, Kind::NotModified(_)) {
-            // Whoever filled the cache isn't told which revision it has; all others are.
+            // The read that fills the cache gets no revision. All other reads get one.
             let hit = looker.invoke(stand.events.look(&self.theater)).await?;
             let answer: Value = serde_json::from_slice(&hit.body)?;
             ensure!(header(&answer, "x-cache") == Some("hit"), "a filled cache isn't looked into");
@@ -106,7 +106,7 @@ impl Case {
         Ok(())
     }
 
-    /// The next event, with what has to be done before it.
+    /// Returns the next event after preparing its data.
     pub(crate) async fn event(&mut self, stand: &Stand) -> Result<Bytes> {
         if matches!(self.kind, Kind::Miss(_)) {
             stand.forget().await?;
@@ -134,7 +134,7 @@ impl Case {
         Ok(seats)
     }
 
-    /// That the answer is what it has to be. `first` of a replay is the booking itself.
+    /// Checks the answer. The `first` answer of a repeated booking is the booking itself.
     pub(crate) fn check(&self, answered: &Answered, first: bool) -> Result<()> {
         let answer: Value = serde_json::from_slice(&answered.body).context("the answer is no JSON")?;
         if self.kind == Kind::Echo {
@@ -149,7 +149,7 @@ impl Case {
         }
         let expected = if first && self.kind == Kind::Replay { 201 } else { self.status };
         let cache = header(&answer, "x-cache");
-        // Whoever is the first to look, at a hall or at all, may fill the cache.
+        // The first read of a venue, or of the whole measurement, may fill the cache.
         let as_cached = first || self.cache.is_none() || cache == self.cache;
         let (name, headers) = (self.kind.name(), &answer["headers"]);
         let shown = format!("{:.300}", answer["body"].to_string());
@@ -163,7 +163,7 @@ fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
     single.or_else(|| answer["multiValueHeaders"][name][0].as_str())
 }
 
-/// That as many seats of a hall are shown as sold as are to be.
+/// Checks that a read shows the expected number of seats as sold.
 fn is_sold(hall: Hall, look: &Answered) -> Result<()> {
     let answer: Value = serde_json::from_slice(&look.body)?;
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
@@ -176,7 +176,7 @@ fn is_sold(hall: Hall, look: &Answered) -> Result<()> {
     Ok(())
 }
 
-/// The length of the body in an answer.
+/// Returns the length of the body in an answer.
 pub(crate) fn body_length(answered: &Answered) -> usize {
     let answer: Value = serde_json::from_slice(&answered.body).unwrap_or_default();
     answer["body"].as_str().map_or(0, str::len)

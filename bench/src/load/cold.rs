@@ -1,4 +1,4 @@
-//! A thousand readers of a theater that the cache has nothing of.
+//! A thousand readers of a theater that isn't cached.
 
 use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
@@ -10,17 +10,17 @@ use crate::halls::Hall;
 use crate::instance::Program;
 use crate::stand::Stand;
 
-/// What DynamoDB saw of them.
+/// The DynamoDB calls of the readers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cold {
     pub(crate) readers: usize,
     pub(crate) processes: usize,
-    /// How often it was tried, and the most Queries that DynamoDB saw of one.
+    /// The number of rounds, and the largest number of Queries in one round.
     pub(crate) rounds: usize,
     pub(crate) queries: u64,
 }
 
-/// Empties the cache, and has all look at once.
+/// Empties the cache and sends all reads at once.
 pub(crate) async fn run(hall: Hall, readers: usize, processes: usize, rounds: usize, stand: &Stand) -> Result<Cold> {
     let look = stand.events.look(&hall.theater());
     let pool = Pool::of(start(&Program::built("get-seats", &stand.tapped())?, processes, Some(&look)).await?);

@@ -1,4 +1,4 @@
-//! A hundred buyers for each seat: what the 99 who come too late cost.
+//! A hundred buyers for each seat, and the cost of the 99 who lose.
 
 use anyhow::{Result, ensure};
 use futures_util::future::try_join_all;
@@ -13,19 +13,20 @@ use crate::instance::Program;
 use crate::stand::Stand;
 
 const SEATS: usize = 300;
-/// What a refused transaction of one seat and its booking costs, as one that is carried out: 2 units an item
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>). DynamoDB doesn't say.
+/// Write units of a rejected transaction of one seat and its booking. They equal those of a successful one, 2 units per
+/// item (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>). DynamoDB doesn't
+/// report them.
 const UNITS: f64 = 4.0;
 
-/// Who comes.
+/// The way in which buyers arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Crowd {
     /// Buyers of a seat that was sold a while ago, without ids.
     Late,
-    /// A hundred at once for each seat, without ids.
+    /// A hundred buyers at once for each seat, without ids.
     AtOnce,
-    /// A hundred at once for each seat, each with an id of its own: it might be a repeated request.
+    /// A hundred buyers at once for each seat, each with its own id, so that the request could be a repeat.
     AtOnceWithIds,
 }
 
@@ -33,22 +34,22 @@ impl Crowd {
     pub(crate) const ALL: [Self; 3] = [Self::Late, Self::AtOnce, Self::AtOnceWithIds];
 }
 
-/// What they cost.
+/// The cost of the conflicts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Conflicts {
     pub(crate) crowd: Crowd,
     pub(crate) processes: usize,
     pub(crate) attempts: u64,
     pub(crate) sold: u64,
-    /// Transactions that DynamoDB saw.
+    /// Transactions that DynamoDB received.
     pub(crate) transactions: u64,
-    /// Other calls that it saw.
+    /// Other calls that DynamoDB received.
     pub(crate) others: u64,
-    /// Write capacity for each seat that was sold, computed: all transactions, 4 units each.
+    /// Write units for each sold seat. Computed as 4 units for each transaction.
     pub(crate) units_a_sold_seat: f64,
 }
 
-/// Sells so many seats to a hundred buyers each.
+/// Sells this many seats, each to a hundred buyers.
 pub(crate) async fn run(crowd: Crowd, seats: usize, processes: usize, stand: &Stand) -> Result<Conflicts> {
     let theater = format!("rush-{:016x}", fastrand::u64(..));
     halls::put(&stand.office, &theater, SEATS).await?;
@@ -60,7 +61,7 @@ pub(crate) async fn run(crowd: Crowd, seats: usize, processes: usize, stand: &St
     for looker in &looker {
         looker.invoke(stand.events.look(&theater)).await?;
     }
-    // The first event of each brings the layout into its memory.
+    // The first event of each instance loads the layout.
     let warm = stand.events.book(&theater, &json!({ "seats": spare }));
     let pool = Pool::of(start(&Program::built("book", &stand.tapped())?, processes, Some(&warm)).await?);
     stand.to_dynamodb.take_calls();

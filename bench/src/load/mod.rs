@@ -1,4 +1,4 @@
-//! Many processes at once.
+//! Load by many processes at once.
 
 pub(crate) mod cold;
 pub(crate) mod conflicts;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::instance::{Instance, Program};
 use crate::runtime_api::Answered;
 
-/// Starts so many instances of a function, each with a first event, if there is one.
+/// Starts this many instances of a function. Sends each a first event, if there is one.
 async fn start(program: &Program, count: usize, first: Option<&Bytes>) -> Result<Vec<Instance>> {
     let mut instances = Vec::with_capacity(count);
     for _ in 0..count {
@@ -25,7 +25,7 @@ async fn start(program: &Program, count: usize, first: Option<&Bytes>) -> Result
     Ok(instances)
 }
 
-/// The status of an answer, and the answer's body.
+/// Returns the status and the body of an answer.
 fn read(answered: &Answered) -> Result<(u64, Value)> {
     let answer: Value = serde_json::from_slice(&answered.body)?;
     let body = answer["body"].as_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Instances that several callers share, each for one event at a time.
+//! Instances that several callers share. Each handles one event at a time.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +21,7 @@ impl Pool {
         Self { instances, free: Mutex::new((0..count).collect()), permits: Semaphore::new(count) }
     }
 
-    /// Waits for an instance, has it answer, and gives it back.
+    /// Waits for a free instance, sends it an event, and releases it.
     pub(super) async fn invoke(&self, event: Bytes) -> Result<Answered> {
         let _permit = self.permits.acquire().await?;
         let at = self.free().pop().context("more permits than instances")?;

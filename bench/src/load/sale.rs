@@ -1,4 +1,4 @@
-//! A sale: buyers look again and again, reserve what they have seen, and book it.
+//! A sale. Buyers read the seats again and again, reserve a seat that they have seen, and book it.
 
 use std::time::{Duration, Instant};
 
@@ -19,25 +19,26 @@ use crate::stand::Stand;
 use crate::stats::{fairness, micros};
 
 const SEATS: usize = 10_000;
-/// Of a hundred calls, so many are looks, and so many more reserve; the others book.
+/// The number of reads among a hundred calls.
 const LOOKS: u32 = 95;
+/// The number of reservations among a hundred calls. The others are bookings.
 const RESERVES: u32 = 4;
-/// For so many buyers there is an instance that reserves, and one that books.
+/// The number of buyers who share one instance of reserve and one of book.
 const BUYERS_A_WRITER: usize = 8;
 
-/// What came of a sale.
+/// The result of a sale.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sale {
-    /// Buyers, each with an instance of get-seats to itself.
+    /// Buyers, each with its own instance of get-seats.
     pub(crate) buyers: usize,
     /// Instances of all functions.
     pub(crate) processes: usize,
     pub(crate) seconds: f64,
     pub(crate) looks: u64,
-    /// Calls that reserve or book, and those of them that others came before.
+    /// Calls that reserve or book, and the conflicts among them.
     pub(crate) writes: u64,
     pub(crate) conflicts: u64,
-    /// Answers that were neither.
+    /// Other answers than success and conflict.
     pub(crate) failures: u64,
     pub(crate) sold: u64,
     /// Requests a second, of all buyers.
@@ -47,13 +48,13 @@ pub(crate) struct Sale {
     pub(crate) look: Percentiles,
     pub(crate) write: Percentiles,
     pub(crate) dynamodb_calls: f64,
-    /// Capacity units of what was carried out; refused writes don't tell theirs.
+    /// Capacity units of successful calls. Rejected writes don't report theirs.
     pub(crate) capacity: f64,
-    /// Processors that the bench itself kept busy.
+    /// Processor cores that the bench itself used.
     pub(crate) bench_cores: f64,
 }
 
-/// Counted by one buyer.
+/// Counts of one buyer.
 struct Counts {
     look: Latencies,
     write: Latencies,
@@ -64,7 +65,7 @@ struct Counts {
     sold: u64,
 }
 
-/// Has so many buyers buy for so long.
+/// Runs a sale with this many buyers for this long.
 pub(crate) async fn run(buyers: usize, lasting: Duration, stand: &Stand) -> Result<Sale> {
     let theater = format!("sale-{buyers}-{:016x}", fastrand::u64(..));
     halls::put(&stand.office, &theater, SEATS).await?;
@@ -116,7 +117,7 @@ fn summed(counts: &[Counts]) -> Result<Sale> {
     Ok(total)
 }
 
-/// Where buyers buy.
+/// The theater on sale and the functions that sell it.
 struct Shop<'a> {
     theater: &'a str,
     stand: &'a Stand,
@@ -162,7 +163,7 @@ impl Shop<'_> {
 }
 
 impl Counts {
-    /// Counts the answer to a call that writes; whether it got what it wanted.
+    /// Counts the answer to a write. Returns `true` if the write succeeded.
     fn written(&mut self, answered: &Answered) -> Result<bool> {
         self.write.add(answered.latency)?;
         self.writes += 1;
@@ -173,7 +174,8 @@ impl Counts {
     }
 }
 
-/// A seat of those that were to be had at the last look. All want those in front: half of the buyers one of the first eighth.
+/// Picks an available seat of the last read. All buyers prefer the first seats: half of them pick from the first
+/// eighth.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! What doesn't depend on how busy the machine is: instructions, round trips, bytes, capacity.
+//! Figures that don't depend on the load of the machine: instructions, round trips, bytes, capacity.
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -10,17 +10,19 @@ use crate::stand::Stand;
 use crate::stats::median;
 use crate::wiretap::Traffic;
 
-/// Starts of which the middle one counts.
+/// The number of starts. Their median counts.
 const STARTS: usize = 3;
-/// Requests until everything is in place that stays.
+/// Requests until connections and caches are in place.
 const WARM_UP: usize = 4;
-/// Requests that are counted together, and how often that is done.
+/// The number of requests that are counted together in a batch.
 const COUNTED: usize = 8;
+/// The number of batches. Their median counts.
 const BATCHES: usize = 3;
-/// How often a batch may be disturbed by what comes once a minute: a layout that is read again, a cache that is renewed.
+/// The number of attempts. Some work happens once a minute and disturbs a batch: a layout is read again, or a cache is
+/// renewed.
 const TRIES: usize = 6;
 
-/// What a request takes.
+/// The cost of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Exact {
     /// `None` without valgrind.
@@ -31,14 +33,14 @@ pub(crate) struct Exact {
     pub(crate) capacity: f64,
 }
 
-/// Starts a function whose traffic is counted; under valgrind, if that is there.
+/// Starts a function whose traffic is counted, under valgrind if it is available.
 pub(crate) async fn start(function: &str, stand: &Stand, counted: bool) -> Result<Instance> {
     let program = Program::built(function, &stand.tapped())?;
     if counted { Instance::start_counted(&program).await } else { Instance::start(&program).await }
 }
 
-/// Starts a function under valgrind, and says how many instructions that took. What comes first, of what goes on at the same
-/// time, is chance: the middle one of several starts counts, and the last goes on.
+/// Starts a function under valgrind and returns the instructions of the start. The order of concurrent work is random,
+/// so the median of several starts counts. Returns the last instance.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) async fn counted_start(function: &str, stand: &Stand) -> Result<(Instance, f64)> {
     let mut counts = Vec::with_capacity(STARTS);
@@ -52,7 +54,7 @@ pub(crate) async fn counted_start(function: &str, stand: &Stand) -> Result<(Inst
     }
 }
 
-/// Has a function answer the same kind of call again and again.
+/// Measures a function with repeated calls of the same kind.
 pub(crate) async fn measure(kind: Kind, stand: &Stand, function: &Instance, looker: &Instance) -> Result<Exact> {
     let case = &mut Case::ready(kind, stand, looker).await?;
     for number in 0..WARM_UP {
@@ -101,7 +103,7 @@ async fn batch(case: &mut Case, stand: &Stand, function: &Instance) -> Result<Ex
     Ok(Exact { instructions, redis, dynamodb, capacity })
 }
 
-/// The sum of a number over the summary lines of a log.
+/// Returns the sum of a number in the access log.
 pub(crate) fn logged(log: &str, field: &str) -> f64 {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter_map(|line| line[field].as_f64()).fold(0.0, |sum, value| sum + value)

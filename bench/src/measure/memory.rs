@@ -1,4 +1,4 @@
-//! Memory of an instance that lives long.
+//! Memory of an instance with a long life.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -8,26 +8,26 @@ use crate::instance::{Instance, Program};
 use crate::runtime_api::TraceIds;
 use crate::stand::Stand;
 
-/// Requests until everything is in place that stays.
+/// Requests until connections and caches are in place.
 const WARM_UP: usize = 1_000;
-/// More often than the cache would have to be renewed.
+/// Shorter than the time until a renewal of the cache.
 const FILL_EVERY: usize = 10_000;
 
-/// The most memory in use, in KiB.
+/// Peak memory, in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// Whether each request had a trace id of its own, as in Lambda.
+    /// `true` if each request had its own trace id, as in Lambda.
     pub(crate) distinct_traces: bool,
     pub(crate) at_start: u64,
     /// After a thousand requests.
     pub(crate) warm: u64,
     pub(crate) requests: usize,
     pub(crate) at_end: u64,
-    /// Bytes a request, from the thousandth on.
+    /// Growth in bytes per request, after the first thousand.
     pub(crate) growth: f64,
 }
 
-/// Has get-seats answer that many looks.
+/// Measures get-seats with this many reads.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) async fn measure(
     kind: Kind,

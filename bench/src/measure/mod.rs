@@ -1,4 +1,4 @@
-//! What is measured of single processes.
+//! Measurements of single processes.
 
 pub(crate) mod exact;
 pub(crate) mod memory;

@@ -1,4 +1,4 @@
-//! What Redis' client takes by itself: a GET of as many bytes as a look gets, over one connection.
+//! The cost of the Redis client alone: a GET with the size of a read, over one connection.
 
 use std::time::Instant;
 
@@ -9,22 +9,22 @@ use super::timed::{Latencies, Percentiles};
 use crate::process::cpu_of_this_thread;
 use crate::stats::micros;
 
-/// Requests until everything is in place that stays.
+/// Requests until the connection is warm.
 const WARM_UP: usize = 200;
 const KEY: &str = "bench:raw";
 
-/// What a GET takes.
+/// The cost of a GET.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RawGet {
-    /// Of the hall whose look gets as many bytes.
+    /// The venue whose reads have this size.
     pub(crate) seats: usize,
     pub(crate) bytes: usize,
     pub(crate) latency: Percentiles,
-    /// Microseconds of a processor.
+    /// Microseconds of processor time.
     pub(crate) cpu: f64,
 }
 
-/// Measures on a thread of its own, which has a runtime like those of the functions.
+/// Measures on a separate thread with a runtime like those of the functions.
 pub(crate) async fn measure(cache_url: String, seats: usize, bytes: usize, requests: usize) -> Result<RawGet> {
     let thread = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

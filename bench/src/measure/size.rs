@@ -1,4 +1,4 @@
-//! How large a binary is, and the zip that it is deployed in.
+//! The size of a binary and of its deployed zip.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::instance::binaries;
 
-/// Bytes.
+/// Sizes in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Size {
     pub(crate) function: String,
@@ -22,13 +22,13 @@ pub(crate) fn measure(function: &str) -> Result<Size> {
     let path = binaries()?.join(function).join("bootstrap");
     let mut file = File::open(&path).with_context(|| format!("can't read {}", path.display()))?;
     let binary = file.metadata()?.len();
-    // As SAM compresses.
+    // The compression level of SAM.
     let mut zip = DeflateEncoder::new(Counter(0), Compression::new(6));
     io::copy(&mut file, &mut zip)?;
     Ok(Size { function: function.to_owned(), binary, zip: zip.finish()?.0 })
 }
 
-/// Counts what is written.
+/// A writer that counts bytes.
 struct Counter(u64);
 
 impl Write for Counter {

@@ -1,4 +1,4 @@
-//! Start-up: from exec to asking for the first event, and the first request against later ones.
+//! Start-up: the time from exec to the first request for an event, and the first event compared with later ones.
 
 use anyhow::Result;
 use hyper::body::Bytes;
@@ -9,34 +9,35 @@ use crate::instance::{Instance, Program};
 use crate::stand::Stand;
 use crate::stats::{median, micros};
 
-/// Requests until an instance is warm, and how many are looked at then.
+/// The number of events until an instance is warm.
 const WARM_UP: usize = 50;
+/// The number of measured events of a warm instance.
 const WARM: usize = 101;
 
-/// What a start takes.
+/// The cost of a start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Start {
     pub(crate) function: String,
     pub(crate) starts: usize,
     /// `None` without valgrind.
     pub(crate) instructions: Option<f64>,
-    /// Milliseconds from exec to asking for the first event: the median, the least, the most.
+    /// Milliseconds from exec to the first request for an event: median, minimum, maximum.
     pub(crate) wall: [f64; 3],
-    /// Milliseconds from exec to the first connection to an engine; `None` where there is none.
+    /// Milliseconds from exec to the first connection to an engine. `None` for a function without a connection.
     pub(crate) before_connecting: Option<f64>,
-    /// Milliseconds of a processor.
+    /// Milliseconds of processor time.
     pub(crate) cpu: f64,
-    /// The most memory in use by then, in KiB.
+    /// Peak memory up to that point, in KiB.
     pub(crate) peak_kib: f64,
-    /// Microseconds for the first request of an instance that was told for which theater to warm up, of one that wasn't,
-    /// and for later ones; `None` where none are sent.
+    /// Microseconds for the first event of an instance that warmed up its theater, of an instance that didn't, and for
+    /// later events. `None` for a function that gets no events.
     pub(crate) first: Option<f64>,
     #[serde(default)]
     pub(crate) first_unwarmed: Option<f64>,
     pub(crate) warm: Option<f64>,
 }
 
-/// Starts a function again and again.
+/// Measures repeated starts of a function.
 pub(crate) async fn measure(
     function: &str,
     starts: usize,
@@ -95,7 +96,7 @@ async fn warm(program: &Program, event: &Bytes) -> Result<f64> {
     Ok(median(&mut latencies))
 }
 
-/// As seen by the taps on the wires, to which it connects in place of the engines.
+/// Measures the time before the first connection. The function connects to the wiretaps instead of the engines.
 async fn before_connecting(function: &str, starts: usize, stand: &Stand) -> Result<Option<f64>> {
     let tapped = Program::built(function, &stand.tapped())?;
     let mut times = Vec::with_capacity(starts);

@@ -1,4 +1,4 @@
-//! What depends on the machine: how long a request takes, and how much of a processor.
+//! Figures that depend on the machine: latency and processor time of a request.
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
@@ -9,12 +9,12 @@ use crate::instance::Instance;
 use crate::stand::Stand;
 use crate::stats::micros;
 
-/// Requests until everything is in place that stays.
+/// Requests until connections and caches are in place.
 const WARM_UP: usize = 50;
-/// Of looks that the cache can't answer, so much fewer: those at a large hall take a hundred times as long.
+/// Cache misses are measured this many times less often, because a miss of a large venue takes a hundred times as long.
 const FEWER_MISSES: usize = 10;
 
-/// Microseconds: half, nine in ten, and so on, took no longer.
+/// Percentiles of the latency in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
@@ -23,12 +23,12 @@ pub(crate) struct Percentiles {
     pub(crate) p999: f64,
 }
 
-/// Latencies as they come in.
+/// A histogram of latencies.
 pub(crate) struct Latencies(Histogram<u64>);
 
 impl Latencies {
     pub(crate) fn new() -> Result<Self> {
-        // Nanoseconds, to three digits.
+        // Nanoseconds, with three digits.
         Ok(Self(Histogram::new(3)?))
     }
 
@@ -47,18 +47,18 @@ impl Latencies {
     }
 }
 
-/// What a request takes.
+/// The cost of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Timed {
     pub(crate) requests: usize,
     pub(crate) latency: Percentiles,
-    /// Microseconds of a processor.
+    /// Microseconds of processor time.
     pub(crate) cpu: f64,
     /// Bytes of the answer's body.
     pub(crate) body: usize,
 }
 
-/// Has a function answer the same kind of call again and again, one at a time.
+/// Measures a function with repeated calls of the same kind, one at a time.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) async fn measure(
     kind: Kind,
@@ -83,7 +83,7 @@ pub(crate) async fn measure(
     }
     function.idle().await?;
     let cpu = micros(function.usage()?.cpu.saturating_sub(before.cpu)) / requests as f64;
-    // Once more, so that what was timed is known to have gone on as it began.
+    // Checks once more, so that the measured requests are known to have the same kind of answer until the end.
     case.fill(stand, looker).await?;
     let answered = function.invoke(case.event(stand).await?).await?;
     case.check(&answered, false)?;

@@ -1,4 +1,4 @@
-//! What a million calls cost on AWS: computed, of what was measured and of a list of prices.
+//! The cost of a million calls on AWS, computed from the measurements and a list of prices.
 
 use anyhow::Result;
 use boxoffice_local::checkout;
@@ -7,7 +7,7 @@ use super::results::{Called, Results};
 use super::table::{Table, number};
 use crate::prices::Prices;
 
-/// What is shown, by the names of calls.
+/// The names of the calls in the table.
 const SHOWN: [&str; 9] = [
     "get-seats hit, 300 seats, half sold",
     "get-seats hit, 10000 seats, half sold",
@@ -41,7 +41,7 @@ pub(super) fn table(results: &Results) -> Result<String> {
     ))
 }
 
-/// API, requests, time, DynamoDB, transfer.
+/// Returns the dollars for the API, requests, time, DynamoDB and transfer.
 fn parts(call: &Called, prices: &Prices) -> [f64; 5] {
     let Prices { lambda, dynamodb, assumed, .. } = prices;
     let exact = call.exact.unwrap_or_default();
@@ -73,7 +73,7 @@ mod tests {
         let timed = Timed { cpu: 100.0, body: 1_000, ..Timed::default() };
         let call = Called { timed, exact: Some(exact), ..Called::default() };
         let [api, requests, time, dynamodb, transfer] = parts(&call, &prices);
-        // 0.2 ms on half a core, 4.5 ms of waiting: 5 ms of half a gigabyte.
+        // 0.2 ms on half a core and 4.5 ms of waiting are billed as 5 ms of half a gigabyte.
         let expected = 1e6 * 0.005 * 0.5 * prices.lambda.gb_second;
         assert!((time - expected).abs() < 1e-9, "{time}");
         assert!((dynamodb - 4.0 * prices.dynamodb.million_write_units).abs() < 1e-9);

@@ -1,4 +1,4 @@
-//! Goals, and whether they are met.
+//! Goals, with their verdicts.
 
 use super::results::Results;
 use super::table::{Table, number};
@@ -14,9 +14,9 @@ struct Goal {
     what: String,
     unit: &'static str,
     limit: f64,
-    /// `None` where it wasn't measured.
+    /// `None` if it wasn't measured.
     measured: Option<f64>,
-    /// The measured value has to be at least the limit, not at most.
+    /// The limit is a lower bound instead of an upper bound.
     at_least: bool,
 }
 
@@ -42,7 +42,7 @@ impl Goal {
     }
 }
 
-/// The table.
+/// Renders the table.
 pub(super) fn table(results: &Results) -> String {
     let mut table = Table::new(&["what", "goal", "measured", "verdict"]);
     for goal in goals(results) {
@@ -66,7 +66,7 @@ fn goals(results: &Results) -> Vec<Goal> {
     goals
 }
 
-/// The largest value of all functions that we deploy.
+/// Returns the largest value of all deployed functions.
 fn largest(values: impl Iterator<Item = (String, Option<f64>)>) -> Option<f64> {
     values
         .filter(|(function, _)| FUNCTIONS.contains(&function.as_str()))

@@ -1,4 +1,4 @@
-//! What was found: the figures as JSON, tables, plots, and docs/performance.md.
+//! The report: the figures as JSON, tables, plots, and docs/performance.md.
 
 mod costs;
 mod goals;

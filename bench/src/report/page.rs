@@ -1,16 +1,16 @@
-//! docs/performance.md and docs/scaling.md: what stands between marks in them is written by the bench, the rest by hand.
+//! docs/performance.md and docs/scaling.md. The bench writes the text between marks, and people write the rest.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Puts sections into a page of docs.
+/// Replaces sections of a page in docs.
 pub(crate) fn write_page(path: &Path, sections: &[(&str, String)]) -> Result<()> {
     let page = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
     std::fs::write(path, render_page(&page, sections)?).with_context(|| format!("can't write {}", path.display()))
 }
 
-/// Puts each section between its marks: `<!-- bench: NAME -->` and `<!-- bench: end -->`.
+/// Replaces the text between the marks of each section: `<!-- bench: NAME -->` and `<!-- bench: end -->`.
 pub(crate) fn render_page(page: &str, sections: &[(&str, String)]) -> Result<String> {
     let mut page = page.to_owned();
     for (name, text) in sections {

@@ -18,7 +18,7 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(0x55, 0x55, 0x55),
 ];
 
-/// Lines that share their axes.
+/// A plot of several lines with common axes.
 struct Plot<'a> {
     file: &'a str,
     title: &'a str,
@@ -27,7 +27,7 @@ struct Plot<'a> {
     lines: Vec<(String, Vec<(f64, f64)>)>,
 }
 
-/// Draws all of them into a folder.
+/// Draws all plots into a folder.
 pub(super) fn draw(results: &Results, folder: &Path) -> Result<()> {
     for plot in [cpu(results), latency(results), sale(results), tail(results)] {
         plot.draw(folder).map_err(|error| anyhow!("{}: {error}", plot.file))?;

@@ -16,12 +16,12 @@ use crate::measure::start::Start;
 use crate::measure::timed::Timed;
 use crate::stats::{Line, fit};
 
-/// All that was measured.
+/// All measurements of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Results {
-    /// The day.
+    /// The date of the run.
     pub(crate) day: String,
-    /// Measured with few requests.
+    /// `true` for a run with few requests.
     pub(crate) quick: bool,
     pub(crate) machine: Machine,
     pub(crate) sizes: Vec<Size>,
@@ -29,7 +29,7 @@ pub(crate) struct Results {
     pub(crate) calls: Vec<Called>,
     pub(crate) raw_gets: Vec<RawGet>,
     pub(crate) python: Vec<Called>,
-    /// Why there is nothing of Python.
+    /// The reason for missing figures of Python.
     pub(crate) no_python: Option<String>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) sales: Vec<Sale>,
@@ -38,7 +38,7 @@ pub(crate) struct Results {
     pub(crate) choosing: Vec<Choosing>,
 }
 
-/// Where it was measured, and with what.
+/// The machine and its software.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
@@ -46,11 +46,11 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) rustc: String,
     pub(crate) valgrind: Option<String>,
-    /// Others' work while it was measured: how many processes wanted a core when it began.
+    /// Load by other processes: the number of runnable processes at the start.
     pub(crate) load_before: String,
 }
 
-/// What one kind of call takes.
+/// The measurements of one kind of call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Called {
     pub(crate) name: String,
@@ -69,18 +69,18 @@ impl Called {
 }
 
 impl Results {
-    /// The call of this name.
+    /// Returns the call of this name.
     pub(crate) fn call(&self, name: &str) -> Option<&Called> {
         self.calls.iter().find(|call| call.name == name)
     }
 
-    /// Calls of a kind in halls that are sold so far, by seats.
+    /// Returns the calls of a kind in venues of this sold part, by seats.
     pub(crate) fn by_seats(&self, what: &str, sold: Sold) -> Vec<(usize, &Called)> {
         let calls = self.calls.iter().filter(|call| call.what == what && call.sold == Some(sold));
         calls.filter_map(|call| Some((call.seats?, call))).collect()
     }
 
-    /// The line that a figure of looks follows, in halls that are sold so far.
+    /// Fits a line to a figure of reads, in venues of this sold part.
     #[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
     pub(crate) fn line(&self, what: &str, sold: Sold, of: impl Fn(&Called) -> Option<f64>) -> Option<Line> {
         let calls = self.by_seats(what, sold);

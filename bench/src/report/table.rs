@@ -17,7 +17,7 @@ impl Table {
     pub(crate) fn row(&mut self, cells: &[impl AsRef<str>]) {
         self.0.push('|');
         for cell in cells {
-            // Can't fail: it is a string.
+            // Can't fail, because it writes to a string.
             let _ = write!(self.0, " {} |", cell.as_ref());
         }
         self.0.push('\n');
@@ -28,7 +28,7 @@ impl Table {
     }
 }
 
-/// A number with as many digits as say something: three, and none behind the point from 100 on.
+/// Formats a number with three significant digits, and with no decimals from 100 on.
 pub(super) fn number(value: f64) -> String {
     let digits = match value.abs() {
         0.0 => 0,
@@ -45,12 +45,12 @@ pub(super) fn number(value: f64) -> String {
     format!("{}{rest}", grouped(whole))
 }
 
-/// The same, or a dash for what wasn't measured.
+/// Formats a number, or a dash for `None`.
 pub(super) fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
-/// Thousands set apart.
+/// Inserts thousands separators.
 fn grouped(whole: &str) -> String {
     let mut text = String::with_capacity(whole.len() + whole.len() / 3);
     let digits = whole.chars().filter(char::is_ascii_digit).count();

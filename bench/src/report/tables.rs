@@ -1,4 +1,4 @@
-//! The tables, each under the name of its place in docs/performance.md.
+//! The tables, each under the name of its section in docs/performance.md.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use super::{costs, goals};
 use crate::halls::Sold;
 use crate::load::conflicts::Crowd;
 
-/// All, in order.
+/// Returns all sections, in order.
 pub(crate) fn sections(results: &Results) -> Result<Vec<(&'static str, String)>> {
     Ok(vec![
         ("machine", machine(results)),
