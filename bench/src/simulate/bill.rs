@@ -1,4 +1,4 @@
-//! What an on-sale costs: what was used, times bench/prices.toml.
+//! The cost of an on-sale: the use of each service multiplied by bench/prices.toml.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,17 +6,17 @@ use super::parameters::Parameters;
 use super::tally::Tally;
 use crate::prices::Prices;
 
-/// A request's two lines in the log: 735 (measured, a look). And those that Lambda adds: assumed.
+/// A request's log lines. Two lines of a read take 735 bytes (measured). The lines that Lambda adds are assumed.
 const LOG_BYTES: f64 = 1_500.0;
 const MILLION: f64 = 1e6;
 const GB: f64 = 1e9;
 
-/// Dollars, by what they are for.
+/// Dollars by service.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Bill {
     /// Requests and time of functions.
     pub(crate) lambda: f64,
-    /// Requests that it let through.
+    /// Requests that API Gateway accepted.
     pub(crate) api_gateway: f64,
     /// Read and write units.
     pub(crate) dynamodb: f64,
@@ -26,12 +26,12 @@ pub(crate) struct Bill {
     pub(crate) transfer: f64,
     /// Requests and bytes of the CDN.
     pub(crate) cloudfront: f64,
-    /// Lines of the functions.
+    /// Log lines of the functions.
     pub(crate) logs: f64,
 }
 
 impl Bill {
-    /// Of an on-sale that took so many hours.
+    /// Computes the bill of an on-sale of this length in hours.
     pub(super) fn of(parameters: &Parameters, tally: &Tally, hours: f64, prices: &Prices) -> Self {
         let stack = &parameters.stack;
         let seconds = tally.lambda_ms / 1_000.0 * stack.memory / 1_024.0;
@@ -51,7 +51,7 @@ impl Bill {
             } else {
                 stack.cache.nodes * cache.node_hour * hours
             },
-            // What goes to the CDN is free.
+            // Traffic to the CDN is free.
             transfer: if stack.edge.is_some() { 0.0 } else { tally.bytes_out / GB * prices.transfer.gb_out },
             cloudfront: count(tally.edge_requests) / MILLION * prices.cloudfront.million_requests
                 + tally.edge_bytes / GB * prices.cloudfront.gb_out,
@@ -59,14 +59,14 @@ impl Bill {
         }
     }
 
-    /// All of it.
+    /// Returns the sum.
     pub(crate) fn total(&self) -> f64 {
         let Self { lambda, api_gateway, dynamodb, elasticache, transfer, cloudfront, logs } = self;
         lambda + api_gateway + dynamodb + elasticache + transfer + cloudfront + logs
     }
 }
 
-/// A count as a number to reckon with; exact below 2^53.
+/// Converts a count for arithmetic. The result is exact below 2^53.
 #[allow(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
 pub(super) fn count(number: u64) -> f64 {
     number as f64

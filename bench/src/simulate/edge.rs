@@ -1,4 +1,4 @@
-//! A CDN before looks: places that each keep an answer for a moment.
+//! A CDN in front of reads. Each of its edge locations keeps an answer for a short time.
 
 use super::hall::{Person, Seats};
 use super::limits::Bucket;
@@ -6,10 +6,10 @@ use super::parameters::Edge;
 use super::stack::{Looked, Serving};
 use super::tally::{Component, Tally};
 
-/// From a caller to a place of the CDN and back (ms): assumed.
+/// Round trip between a caller and an edge location (ms): assumed.
 const NETWORK: f64 = 15.0;
 
-/// All places.
+/// All edge locations.
 #[derive(Debug)]
 pub(super) struct Places {
     lifetime: f64,
@@ -19,12 +19,12 @@ pub(super) struct Places {
     kept: Vec<Kept>,
 }
 
-/// An answer that a place keeps.
+/// A cached answer of an edge location.
 #[derive(Clone, Debug)]
 struct Kept {
     at: f64,
     version: Option<u32>,
-    /// The seats that it shows as available.
+    /// The seats that the answer shows as available.
     shown: Vec<u16>,
 }
 
@@ -41,18 +41,18 @@ impl Places {
         }
     }
 
-    /// What the place near to somebody keeps of a section.
+    /// Returns the index of a section's cached answer in the caller's edge location.
     fn kept(&self, person: Person, section: u16) -> usize {
         let place = (person / u32::from(self.sections)) % u32::from(self.places);
         place as usize * usize::from(self.sections) + usize::from(section)
     }
 
-    /// The seats that somebody was shown as available.
+    /// Returns the seats that the caller's edge location shows as available.
     pub(super) fn shown(&self, person: Person, section: u16) -> &[u16] {
         &self.kept[self.kept(person, section)].shown
     }
 
-    /// A look: at what is kept, or on the way of renewing it. What is kept serves on where that fails.
+    /// Reads a section from the cached answer, or renews that first. If the renewal fails, the old answer is used.
     pub(super) fn look(
         &mut self,
         now: f64,
@@ -78,7 +78,8 @@ impl Places {
                 kept.version = looked.version;
                 kept.shown = seats.pick(0, u32::MAX);
             }
-            // Others wait for the one who asks, or get what is kept: either way nobody asks again before its end.
+            // Concurrent callers wait for the renewal or get the old answer. In both cases no other renewal starts
+            // before the answer's end.
             kept.at = now;
         } else {
             tally.from_edge += 1;

@@ -1,18 +1,17 @@
-//! The hall's seats, as DynamoDB has them: each is somebody's, or can be had.
+//! The venue's seats as DynamoDB has them. Each is taken or available.
 
 use std::collections::VecDeque;
 
-/// A person, by their number.
+/// The number of a person.
 pub(super) type Person = u32;
 
-/// What is true of a seat.
+/// The state of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
-    /// Nobody's.
     Available,
-    /// Somebody's until that instant (ms); it stays theirs until somebody else takes it.
+    /// Reserved by a person until this time (ms). The seat stays in this state until another person takes it.
     Reserved(Person, u32),
-    /// Sold.
+    /// Booked by a person.
     Booked(Person),
 }
 
@@ -20,21 +19,21 @@ pub(super) enum Seat {
 #[derive(Debug)]
 pub(super) struct Seats {
     seats: Vec<Seat>,
-    /// How many of the first seats can be had, in the manner of Fenwick: the n-th available one is found in few steps.
+    /// A Fenwick tree of the available seats. It finds the n-th available seat in few steps.
     tree: Vec<u32>,
     available: u32,
     booked: u32,
-    /// How often a seat changed, for each section: what an ETag changes with.
+    /// The number of changes per section. The ETag depends on it.
     versions: Vec<u32>,
     /// Reservations in the order of their ends.
     ends: VecDeque<(u32, u16, Person)>,
 }
 
 impl Seats {
-    /// All available, in so many sections.
+    /// Creates available seats in this many sections.
     pub(super) fn new(seats: u16, sections: u16) -> Self {
         let count = usize::from(seats);
-        // Each counts the seats of its lowest bit: all of them, in the beginning.
+        // Each node counts the seats of its lowest bit. All of them are available at the start.
         let tree = (0..=u32::from(seats)).map(|place| place & place.wrapping_neg()).collect();
         Self {
             seats: vec![Seat::Available; count],
@@ -46,43 +45,43 @@ impl Seats {
         }
     }
 
-    /// How many can be had.
+    /// Returns the number of available seats.
     pub(super) fn available(&self) -> u32 {
         self.available
     }
 
-    /// How many are sold.
+    /// Returns the number of booked seats.
     pub(super) fn booked(&self) -> u32 {
         self.booked
     }
 
-    /// How many are reserved.
+    /// Returns the number of reserved seats.
     pub(super) fn reserved(&self) -> u32 {
         u32::try_from(self.seats.len()).unwrap_or(u32::MAX) - self.available - self.booked
     }
 
-    /// How many items the table has: whatever isn't available.
+    /// Returns the number of items in the table, which are all seats that aren't available.
     pub(super) fn taken(&self) -> u32 {
         self.reserved() + self.booked
     }
 
-    /// How often a section's seats have changed.
+    /// Returns the number of changes of a section.
     pub(super) fn version(&self, section: u16) -> u32 {
         self.versions[usize::from(section)]
     }
 
-    /// The available seats from the n-th on, in the order of popularity, as many as are wanted and there.
+    /// Returns available seats in order of popularity: at most `wanted`, beginning with the n-th.
     pub(super) fn pick(&self, nth: u32, wanted: u32) -> Vec<u16> {
         let last = self.available.min(nth.saturating_add(wanted));
         (nth..last).map(|nth| self.nth_available(nth)).collect()
     }
 
-    /// Whether all of these can be had.
+    /// Returns `true` if all of these seats are available.
     pub(super) fn can_be_had(&self, seats: &[u16]) -> bool {
         seats.iter().all(|seat| self.seats[usize::from(*seat)] == Seat::Available)
     }
 
-    /// Reserves all or none until that instant. Ends must not decrease from call to call.
+    /// Reserves all seats or none. Calls must not have decreasing ends.
     pub(super) fn reserve(&mut self, seats: &[u16], by: Person, until: u32) -> bool {
         if !self.can_be_had(seats) {
             return false;
@@ -94,7 +93,7 @@ impl Seats {
         true
     }
 
-    /// Books all or none: seats that are theirs, or that can be had because their reservation ran out.
+    /// Books all seats or none. Each has to be reserved by this person, or available after an expired reservation.
     pub(super) fn book(&mut self, seats: &[u16], by: Person) -> bool {
         let theirs = |seat: &u16| match self.seats[usize::from(*seat)] {
             Seat::Available => true,
@@ -108,7 +107,7 @@ impl Seats {
         all
     }
 
-    /// Ends the reservations whose end has come.
+    /// Expires reservations that have ended by `now`.
     pub(super) fn run_out(&mut self, now: u32) {
         while let Some((end, seat, by)) = self.ends.front().copied() {
             if end > now {
@@ -121,7 +120,7 @@ impl Seats {
         }
     }
 
-    /// When the next reservation ends.
+    /// Returns the end of the next reservation.
     pub(super) fn next_end(&self) -> Option<u32> {
         self.ends.front().map(|(end, ..)| *end)
     }
@@ -145,7 +144,7 @@ impl Seats {
         self.versions[section] += 1;
     }
 
-    /// Adds to all counts that this seat is part of; `u32::MAX` takes one away.
+    /// Adds to all counts that include this seat. `u32::MAX` subtracts one.
     fn count(&mut self, place: usize, add: u32) {
         let mut at = place + 1;
         while at < self.tree.len() {

@@ -1,24 +1,25 @@
-//! Lambda: one event at a time per instance, instances that start cold, and a concurrency that all functions share.
+//! Lambda: one event at a time per instance, cold starts, and a concurrency limit that all functions share.
 
 use super::limits::Bucket;
 use super::whole;
 
-/// Instances that are busy are found again by the millisecond in which they end; nothing takes longer than this (ms).
+/// The longest time that an instance can be busy (ms). Busy instances are indexed by the millisecond in which they
+/// finish.
 const LONGEST: usize = 1 << 14;
 
 /// The concurrency of an account.
 #[derive(Debug)]
 pub(super) struct Account {
     limit: u32,
-    /// What looks can't have.
+    /// Concurrency that reads can't use.
     reserved_for_writes: u32,
-    /// Of looks, and of writes.
+    /// Busy instances of reads and of writes.
     busy: [u32; 2],
-    /// The most that were busy at once.
+    /// The peak of busy instances.
     pub(super) most: u32,
 }
 
-/// What a function does: it decides which part of the account's concurrency it may use.
+/// The kind of a function. It decides the usable part of the account's concurrency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// get-seats
@@ -27,16 +28,16 @@ pub(super) enum Kind {
     Writes = 1,
 }
 
-/// A function's instances.
+/// The instances of a function.
 #[derive(Debug)]
 pub(super) struct Function {
     kind: Kind,
     idle: Vec<u32>,
-    /// Who becomes idle in which millisecond.
+    /// The instances that become idle, by millisecond.
     ends: Vec<Vec<u32>>,
-    /// The next millisecond to be looked at.
+    /// The next millisecond to process.
     now: u64,
-    /// How many have been started.
+    /// The number of started instances.
     pub(super) started: u32,
     provisioned: u32,
     starts: Bucket,
@@ -45,9 +46,8 @@ pub(super) struct Function {
 /// An instance that has taken an event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Instance {
-    /// Which one.
     pub(super) id: u32,
-    /// Whether it had to be started.
+    /// `true` if the instance had to be started.
     pub(super) is_cold: bool,
 }
 
@@ -58,12 +58,12 @@ impl Account {
 
     fn has_room(&self, kind: Kind) -> bool {
         let [looks, writes] = self.busy;
-        // What is reserved is kept from looks, and used by writes first.
+        // The reserved part is closed to reads. Writes use it first.
         let looks_may_have = self.limit - self.reserved_for_writes.min(self.limit);
         looks + writes < self.limit && (kind == Kind::Writes || looks < looks_may_have)
     }
 
-    /// How many are busy now.
+    /// Returns the number of busy instances.
     pub(super) fn busy(&self) -> u32 {
         self.busy.iter().sum()
     }
@@ -82,7 +82,7 @@ impl Function {
         }
     }
 
-    /// Hands an event to an instance, if one may have it.
+    /// Gives an event to an instance, if the limits allow one.
     pub(super) fn take(&mut self, now: f64, account: &mut Account) -> Option<Instance> {
         if !account.has_room(self.kind) {
             return None;
@@ -100,14 +100,14 @@ impl Function {
         Some(Instance { id, is_cold })
     }
 
-    /// Says when the instance will be done.
+    /// Records the time at which the instance will finish.
     pub(super) fn busy_until(&mut self, instance: Instance, end: f64) {
         let latest = self.now + LONGEST as u64 - 1;
         let end = whole(end.ceil()).clamp(self.now, latest);
         self.ends[slot(end)].push(instance.id);
     }
 
-    /// Lets all become idle that are done by now (ms).
+    /// Makes all instances idle that have finished by now (ms).
     pub(super) fn advance(&mut self, now: u64, account: &mut Account) {
         while self.now <= now {
             let done = &mut self.ends[slot(self.now)];

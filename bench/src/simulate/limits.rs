@@ -1,4 +1,4 @@
-//! What limits: a bucket of tokens that refuses, and a pipe that makes wait.
+//! Limits: a token bucket, which rejects, and a pipe, which makes callers wait.
 
 /// A token bucket.
 #[derive(Debug)]
@@ -10,12 +10,12 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// Full, with so many tokens a second.
+    /// Creates a full bucket with this many tokens a second.
     pub(super) fn new(rate: f64, burst: f64) -> Self {
         Self { rate, burst, tokens: burst, at: 0.0 }
     }
 
-    /// Takes one token, if there is one at this instant (ms).
+    /// Takes one token, if there is one at this time (ms).
     pub(super) fn take(&mut self, now: f64) -> bool {
         self.tokens = self.burst.min(self.tokens + (now - self.at).max(0.0) * self.rate / 1_000.0);
         self.at = self.at.max(now);
@@ -27,8 +27,9 @@ impl Bucket {
     }
 }
 
-/// Serves in the order of arrival, so many units a second. Whoever would have to wait too long leaves, and costs nothing: a
-/// kind assumption, as a server that is late works for some who have left.
+/// A server that handles work in the order of arrival, at a rate of units a second. A caller who would wait too long
+/// leaves and costs nothing. This assumption is optimistic, because a real server also works for some callers who have
+/// left.
 #[derive(Clone, Debug)]
 pub(super) struct Pipe {
     rate: f64,
@@ -36,22 +37,22 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    /// Empty, with so many units a second.
+    /// Creates an idle pipe with this many units a second.
     pub(super) fn new(rate: f64) -> Self {
         Self { rate, free_at: 0.0 }
     }
 
-    /// How long this much work takes from now (ms), waiting included.
+    /// Returns the time in ms that this work would take from now, including the wait.
     pub(super) fn quote(&self, now: f64, work: f64) -> f64 {
         (self.free_at - now).max(0.0) + work * 1_000.0 / self.rate
     }
 
-    /// Does it.
+    /// Adds the work.
     pub(super) fn commit(&mut self, now: f64, work: f64) {
         self.free_at = self.free_at.max(now) + work * 1_000.0 / self.rate;
     }
 
-    /// Does it, unless that would take longer than `patience`. Returns how long it takes.
+    /// Adds the work unless it would take longer than `patience`. Returns the time that it takes.
     pub(super) fn serve(&mut self, now: f64, work: f64, patience: f64) -> Option<f64> {
         let takes = self.quote(now, work);
         if takes > patience {

@@ -1,8 +1,8 @@
-//! An on-sale, simulated: a hall, a crowd and a model of the stack, whose every number is a parameter.
+//! A simulated on-sale: a venue, a crowd and a model of the stack. Each number of the model is a parameter.
 //!
-//! It is a model and no measurement. It shows what follows from the parameters: which limit is met first, what that does to
-//! the others, and what a change would buy. It doesn't show that the parameters are right, and leaves out what they don't name: retries of
-//! the network's, transactions that meet on a seat, a slow zone, DynamoDB's and ElastiCache's own scaling while it runs.
+//! It is a model, not a measurement. It shows consequences of the parameters: the first limit, the effect on the other
+//! limits, and the benefit of a change. It doesn't prove the parameters, and it omits everything else: network retries,
+//! transactions that conflict on a seat, a slow zone, and the scaling of DynamoDB and ElastiCache during the sale.
 
 mod bill;
 mod edge;
@@ -33,11 +33,11 @@ use outcome::Outcome;
 use parameters::Parameters;
 use scenarios::{Scenario, scenarios};
 
-/// The on-sales that are plotted: the first letters of their names.
+/// The plotted on-sales, by the first letters of their names.
 const PLOTTED: [&str; 5] = ["304s", "+ a node", "+ availability", "+ a CDN", "a CDN"];
 
-/// Runs all on-sales of a hall of ten thousand seats and a million people, and writes them into docs/scaling, and tables of them into
-/// docs/scaling.md.
+/// Simulates all on-sales of a venue with ten thousand seats and a million people. Writes them into docs/scaling, and
+/// tables into docs/scaling.md.
 pub(crate) fn all(checkout: &Path) -> Result<()> {
     let prices = Prices::read(&checkout.join("bench/prices.toml"))?;
     let scenarios = scenarios(&Parameters::default());
@@ -53,7 +53,7 @@ pub(crate) fn all(checkout: &Path) -> Result<()> {
     write_page(&checkout.join("docs/scaling.md"), &sections)
 }
 
-/// As many at once as there are processors.
+/// Runs all scenarios, as many at once as there are processors.
 fn run_all(scenarios: &[Scenario], prices: &Prices) -> Result<Vec<Outcome>> {
     let at_once = thread::available_parallelism().map_or(1, usize::from);
     let mut outcomes = Vec::with_capacity(scenarios.len());
@@ -69,14 +69,14 @@ fn run_all(scenarios: &[Scenario], prices: &Prices) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// Runs one on-sale. The same parameters always have the same outcome.
+/// Runs one on-sale. The same parameters always give the same outcome.
 fn run(parameters: &Parameters, prices: &Prices) -> Result<Outcome> {
     let mut sale = sale::Sale::new(parameters).context("the histograms' bounds are wrong")?;
     sale.run();
     Ok(Outcome::of(parameters, &sale, prices))
 }
 
-/// The whole part of what isn't negative.
+/// Returns the integer part of a number that isn't negative.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! What came of an on-sale.
+//! The outcome of an on-sale.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,75 +9,75 @@ use super::tally::{Component, Limit};
 use crate::prices::Prices;
 use hdrhistogram::Histogram;
 
-/// What came of an on-sale. Times are in seconds where no other unit is named.
+/// The outcome of an on-sale. Times are in seconds unless another unit is named.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    /// Seats, by what they were at the end.
+    /// Seats by their final state.
     pub(crate) booked: u32,
     pub(crate) reserved: u32,
     pub(crate) available: u32,
-    /// When so many percent were booked.
+    /// The time at which 50, 95 and 100 percent were booked.
     pub(crate) half_booked_after: Option<u32>,
     pub(crate) most_booked_after: Option<u32>,
     pub(crate) all_booked_after: Option<u32>,
-    /// When it was over, sold out or not.
+    /// The end of the sale, sold out or not.
     pub(crate) ended_after: f64,
-    /// Looks: all that were answered, by what they were answered from, and refusals.
+    /// Answered reads. The next fields count them by their source.
     pub(crate) looks: u64,
     pub(crate) looks_from_edge: u64,
     pub(crate) looks_bypassing: u64,
     pub(crate) looks_not_modified: u64,
     pub(crate) looks_a_second_peak: u32,
     pub(crate) look_ms: Percentiles,
-    /// Tries for seats, by what became of them.
+    /// Reservation attempts, by outcome.
     pub(crate) reservations: u64,
     pub(crate) conflicts_early: u64,
     pub(crate) conflicts_late: u64,
     pub(crate) bookings: u64,
     pub(crate) bookings_too_late: u64,
     pub(crate) writes_refused: u64,
-    /// The share of decided tries that others had been faster at.
+    /// The share of decided attempts that lost to another caller.
     pub(crate) conflict_rate: f64,
     pub(crate) write_ms: Percentiles,
-    /// Bytes the cache sent, and in its busiest second.
+    /// Bytes that the cache sent, in total and in its busiest second.
     pub(crate) cache_bytes: f64,
     pub(crate) cache_bytes_a_second_peak: f64,
-    /// Write units for each booked seat; the ledger's are 4 and a booking's 2 for its own item, if nothing goes wrong.
+    /// Write units for each booked seat. Without conflicts they are the ledger's 4, and 2 for the booking's own item.
     pub(crate) write_units_a_seat: f64,
     pub(crate) read_units: f64,
     pub(crate) cold_starts: u64,
     pub(crate) concurrency_peak: u32,
-    /// Each component's share, refusals and waits, in the order of a request's way.
+    /// The use, rejections and waits of each component, in the order in which a request passes them.
     pub(crate) components: Vec<Share>,
-    /// Who refused first, and when.
+    /// The component that rejected first, and the time.
     pub(crate) first_limit: Option<(String, f64)>,
-    /// Who refused most, and how often.
+    /// The component that rejected most, and the number.
     pub(crate) most_refusals: Option<(String, u64)>,
     /// Dollars.
     pub(crate) bill: Bill,
     pub(crate) dollars: f64,
-    /// For the plots: by the second.
+    /// Counts per second, for the plots.
     #[serde(skip)]
     pub(crate) looks_by_second: Vec<u32>,
     #[serde(skip)]
     pub(crate) booked_by_second: Vec<u32>,
 }
 
-/// How much of a component was used.
+/// The use of a component.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Share {
-    /// Its name.
     pub(crate) component: String,
-    /// Of what it can do, on average and in its busiest second; nothing where it isn't there.
+    /// The used share of its capacity, on average and in its busiest second. 0 if the component isn't part of the
+    /// stack.
     pub(crate) mean: f64,
     pub(crate) peak: f64,
-    /// Requests that it refused.
+    /// Requests that it rejected.
     pub(crate) refused: u64,
-    /// Milliseconds that whoever passed waited for it, service included.
+    /// Milliseconds in the component, including service, of requests that passed.
     pub(crate) wait_ms: Percentiles,
 }
 
-/// Two of them.
+/// The median and the 99th percentile.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,
@@ -92,7 +92,7 @@ impl Percentiles {
 }
 
 impl Outcome {
-    /// Of a sale that is over.
+    /// Computes the outcome of a finished sale.
     pub(super) fn of(parameters: &Parameters, sale: &Sale<'_>, prices: &Prices) -> Self {
         let (tally, seats) = (&sale.tally, &sale.seats);
         let seconds = f64::from(sale.ended) / 1_000.0;
@@ -161,7 +161,7 @@ fn share(parameters: &Parameters, component: Component, limit: &Limit, seconds: 
     }
 }
 
-/// The first second by whose end so large a share was booked.
+/// Returns the first second by whose end this share of the seats was booked.
 fn after(booked: &[u32], parameters: &Parameters, share: f64) -> Option<u32> {
     let wanted = f64::from(parameters.hall.seats) * share;
     let second = booked.iter().position(|booked| f64::from(*booked) >= wanted)?;

@@ -1,189 +1,191 @@
-//! What is simulated: a hall, a crowd, and the stack that serves it. Every default says where it comes from.
+//! The simulated venue, its crowd, and the stack that serves it. Each default names its source.
 //!
-//! *measured*: on this project's engines (docs/scaling.md tells how). *cited*: from the documentation of AWS, at the address in docs/scaling.md.
-//! *ledger*: what a request may cost, held by tests that count at proxies. *assumed*: nobody knows; replace it by what you know.
+//! *measured*: on this project's engines, as docs/scaling.md describes. *cited*: from the documentation of AWS, with
+//! the address in docs/scaling.md. *ledger*: the limit of a request, which tests enforce by counting at proxies.
+//! *assumed*: unknown, so replace it with your own figures.
 
 use serde::Serialize;
 
-/// One on-sale.
+/// The parameters of one on-sale.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Parameters {
-    /// The same seed gives the same on-sale, to the last request.
+    /// The same seed gives the same on-sale, down to the last request.
     pub(crate) seed: u64,
-    /// Seconds after which it is over, sold out or not.
+    /// Seconds until the sale ends, sold out or not.
     pub(crate) horizon: u32,
-    /// What is sold.
     pub(crate) hall: Hall,
-    /// Who wants it.
     pub(crate) crowd: Crowd,
-    /// What serves them.
     pub(crate) stack: Stack,
 }
 
-/// What is sold.
+/// The seats on sale.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Hall {
-    /// Seats, at most 65,535. The best come first.
+    /// The number of seats, at most 65,535. The best come first.
     pub(crate) seats: u16,
-    /// Bytes that an available seat adds to an answer: measured, `"A-12-7",` and the like.
+    /// Bytes that an available seat adds to an answer: measured, with labels such as `"A-12-7",`.
     pub(crate) answer_bytes: f64,
-    /// Seconds a reservation lasts: the default of `expires_in`.
+    /// Seconds that a reservation lasts: the default of `expires_in`.
     pub(crate) reservation: u32,
 }
 
-/// Who wants it. All of this is assumed.
+/// The buyers. All of their parameters are assumed.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Crowd {
-    /// How many come.
+    /// The number of people.
     pub(crate) people: u32,
-    /// The share of them that sits there at the opening, and arrives within `opening` seconds. The others come later and later,
-    /// exponentially, `late` seconds after the opening on average.
+    /// The share of people who wait for the opening and arrive within `opening` seconds. The others arrive later, with
+    /// an exponential distribution and on average `late` seconds after the opening.
     pub(crate) at_opening: f64,
     /// Seconds.
     pub(crate) opening: f64,
     /// Seconds.
     pub(crate) late: f64,
-    /// Seconds between two looks, on average; from a half less to a half more.
+    /// Average seconds between two reads. Each pause is between 0.5 and 1.5 times as long.
     pub(crate) poll: f64,
-    /// The same, once nothing can be had.
+    /// The same once no seat is available.
     pub(crate) poll_sold_out: f64,
-    /// The share of looks after which somebody tries for seats.
+    /// The share of reads after which a person tries to reserve seats.
     pub(crate) tries: f64,
-    /// Seconds from seeing the seats to asking for them, on average (exponential). Meanwhile others may take them.
+    /// Average seconds from seeing the seats to requesting them (exponential). Others may take the seats meanwhile.
     pub(crate) thinking: f64,
-    /// How many seats somebody wants: the shares of those who want one, two, three and four.
+    /// The shares of people who want one, two, three and four seats.
     pub(crate) wanted: [f64; 4],
-    /// How popular the best seats are: 1 is not at all; the place in the order of the seats that can be had is a random share to this power.
+    /// The popularity of the best seats. A person picks the available seat at a random share of the list, raised to
+    /// this power. 1 means no preference.
     pub(crate) popularity: f64,
-    /// The share of reservations that are left to run out.
+    /// The share of reservations that are left to expire.
     pub(crate) abandon: f64,
-    /// Seconds from a reservation to its booking: from 1/3 to 5/3 of this.
+    /// Seconds from a reservation to its booking: 1/3 to 5/3 of this.
     pub(crate) paying: f64,
-    /// Seconds after which somebody gives up, on average (exponential). Whoever has seats reserved doesn't.
+    /// Average seconds until a person gives up (exponential). A person with reserved seats doesn't give up.
     pub(crate) patience: f64,
-    /// Seconds after a refusal until the first repeat, then doubling up to `longest_pause`, with jitter.
+    /// Seconds from a rejection to the first repeat. The pause then doubles up to `longest_pause`, with jitter.
     pub(crate) pause: f64,
     /// Seconds.
     pub(crate) longest_pause: f64,
 }
 
-/// What serves them. Rates are per second, times in milliseconds unless another unit is named.
+/// The services. Rates are per second, and times are in milliseconds unless another unit is named.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Stack {
-    /// Requests that API Gateway lets through: cited, the default quota of an account.
+    /// Requests that API Gateway accepts: cited, the default quota of an account.
     pub(crate) gateway_rate: f64,
-    /// Requests that may come at once above it: cited.
+    /// The burst above that rate: cited.
     pub(crate) gateway_burst: f64,
-    /// Looks that the stage lets through, and may come at once above that: `ReadRate` and `ReadBurst` of the template, by default.
+    /// Reads that the stage accepts, and their burst: `ReadRate` and `ReadBurst` of the template, set to what the
+    /// account's usual quota allows.
     pub(crate) read_rate: f64,
     pub(crate) read_burst: f64,
-    /// The same of reserve and of book, each: `WriteRate` and `WriteBurst`.
+    /// The same for reserve and for book, each: `WriteRate` and `WriteBurst`.
     pub(crate) write_rate: f64,
     pub(crate) write_burst: f64,
-    /// Requests that Lambda works on at once: cited, the default quota of an account.
+    /// Requests that Lambda handles at once: cited, the default quota of an account.
     pub(crate) concurrency: u32,
-    /// Of these, how many looks can't have, so that selling goes on: `ReservedReserve` and `ReservedBook` of the template.
+    /// The part of the concurrency that reads can't use, so that sales continue: `ReservedReserve` and `ReservedBook`
+    /// of the template.
     pub(crate) reserved_for_writes: u32,
-    /// Instances a function may start in 10 seconds: cited.
+    /// Instances that a function may start in 10 seconds: cited.
     pub(crate) instances_per_10_s: f64,
     /// Instances of each function that are warm from the start: provisioned concurrency.
     pub(crate) provisioned: u32,
-    /// A cold start: the process takes 2 to 4 ms (measured), what Lambda does before that is assumed.
+    /// A cold start. The process takes 2 to 4 ms (measured). Lambda's own part is assumed.
     pub(crate) cold_start: f64,
     /// MB of each function: the template's default.
     pub(crate) memory: f64,
-    /// Processor time of a look, in microseconds of a whole processor: measured.
+    /// Processor time of a read, in microseconds of a whole processor: measured.
     pub(crate) look_cpu: f64,
-    /// The same for each seat, unless a 304 is told by the header alone: measured.
+    /// The same for each seat, except for a 304 from the header alone: measured.
     pub(crate) look_cpu_a_seat: f64,
-    /// The same of a write: measured.
+    /// The same for a write: measured.
     pub(crate) write_cpu: f64,
     /// A round trip to the cache within a zone: assumed.
     pub(crate) cache_trip: f64,
     /// A round trip to DynamoDB: assumed.
     pub(crate) table_trip: f64,
-    /// The way between a client and API Gateway, there and back, and API Gateway itself: assumed.
+    /// The round trip between a client and API Gateway, including API Gateway itself: assumed.
     pub(crate) network: f64,
-    /// How the cache is limited.
+    /// The limits of the cache.
     pub(crate) cache: Cache,
-    /// What a 304 costs.
+    /// The cost of a 304.
     pub(crate) not_modified: NotModified,
-    /// How long a request waits for the cache: the default of `CACHE_DEADLINE_MS`.
+    /// Time limit for the cache: the default of `CACHE_DEADLINE_MS`.
     pub(crate) cache_deadline: f64,
-    /// For how long an instance leaves a cache alone that failed: the breaker's first pause.
+    /// The time for which an instance skips the cache after a failure: the first pause of the circuit breaker.
     pub(crate) breaker: f64,
-    /// Parts into which a theater's availability is cut, each under a key in a slot of its own; a look asks for one of them.
+    /// The parts of a theater's availability. Each has its own key and hash slot, and a read needs one of them.
     pub(crate) sections: u16,
-    /// Looks are answered by what changed since the caller's last one.
+    /// Reads return only the changes since the caller's last read.
     pub(crate) deltas: bool,
-    /// What is left of an answer's bytes when it is compressed; 1 sends it as it is.
+    /// The remaining share of an answer's bytes after compression. 1 means no compression.
     pub(crate) compression: f64,
-    /// How long an instance believes what it read from the cache; 0 asks each time.
+    /// The time for which an instance reuses a cached answer. 0 means that it reads the cache each time.
     pub(crate) kept_by_instance: f64,
-    /// Partitions of DynamoDB that a theater's seats are spread over by their sort keys.
+    /// DynamoDB partitions among which the sort keys distribute a theater's seats.
     pub(crate) partitions: u16,
     /// Write units of a partition: cited.
     pub(crate) partition_writes: f64,
     /// Read units of a partition: cited.
     pub(crate) partition_reads: f64,
-    /// How long a write waits for them before 503: `DYNAMODB_TOTAL_TIMEOUT_MS` less what deciding takes.
+    /// The time that a write waits for units before it returns 503: `DYNAMODB_TOTAL_TIMEOUT_MS` minus the time of the
+    /// decision.
     pub(crate) table_patience: f64,
-    /// Bytes of a seat's item: between a booked seat's 109 and a reserved one's 180, docs/scaling/growth.json.
+    /// Bytes of a seat's item: between the 109 of a booked seat and the 180 of a reserved seat,
+    /// docs/scaling/growth.json.
     pub(crate) item_bytes: f64,
-    /// Whether reserving bears no id, so that the cache may refuse it early.
+    /// Reservations have no id, so the cache may reject them early.
     pub(crate) refuses_early: bool,
-    /// A CDN before looks.
+    /// A CDN in front of reads.
     pub(crate) edge: Option<Edge>,
-    /// People whom a waiting room lets in, a second.
+    /// People per second whom a waiting room admits.
     pub(crate) waiting_room: Option<f64>,
 }
 
-/// How the cache is limited: by whichever of the two is used up first.
+/// The limits of the cache. The one that is reached first applies.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cache {
-    /// What it is called.
     pub(crate) name: &'static str,
     /// Bytes a second of one key's shard.
     pub(crate) bytes: f64,
     /// Calls a second of one key's shard.
     pub(crate) calls: f64,
-    /// Paid by the ECPU, or by the hour.
+    /// Billed by ECPU instead of by the hour.
     pub(crate) serverless: bool,
-    /// Nodes that are paid by the hour.
+    /// The number of nodes that are billed by the hour.
     pub(crate) nodes: f64,
 }
 
-/// What a 304 costs.
+/// The cost of a 304.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum NotModified {
-    /// The whole string is read, and the answer made to be compared.
+    /// The whole string is read and the answer built for comparison.
     WholeString,
-    /// The header says that nothing changed.
+    /// The header shows that nothing has changed.
     HeaderOnly,
 }
 
-/// A CDN before looks.
+/// A CDN in front of reads.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Edge {
-    /// How long it keeps an answer.
+    /// The lifetime of a cached answer.
     pub(crate) lifetime: f64,
-    /// Places that each keep an answer of their own, and ask for it.
+    /// Edge locations. Each caches and renews its own answer.
     pub(crate) places: u16,
-    /// Requests that it takes: cited, CloudFront's default quota of a distribution.
+    /// Requests that the CDN accepts: cited, CloudFront's default quota of a distribution.
     pub(crate) rate: f64,
 }
 
-/// ElastiCache Serverless: 30,000 ECPU a second for one slot, and one for each KB (both cited).
+/// ElastiCache Serverless: 30,000 ECPU a second for one hash slot, and one ECPU for each KB (both cited).
 pub(crate) const SERVERLESS: Cache =
     Cache { name: "serverless", bytes: 30_000.0 * 1_024.0, calls: 30_000.0, serverless: true, nodes: 0.0 };
 
-/// A node of type cache.m7g.large: its baseline bandwidth of 0.937 Gbit/s (cited), and a Valkey's 50,000 calls a second (assumed; GETs of 120 KB
-/// took it 27 µs each, measured).
+/// A node of type cache.m7g.large: its baseline bandwidth of 0.937 Gbit/s (cited) and 50,000 calls a second of Valkey
+/// (assumed, with GETs of 120 KB measured at 27 µs each).
 pub(crate) const NODE: Cache =
     Cache { name: "cache.m7g.large", bytes: 0.937e9 / 8.0, calls: 50_000.0, serverless: false, nodes: 1.0 };
 
 impl Default for Parameters {
-    /// Ten thousand seats, a million people, the template as it is deployed by default.
+    /// Returns ten thousand seats, a million people, and the template with its default resources.
     fn default() -> Self {
         Self { seed: 1, horizon: 3_600, hall: Hall::default(), crowd: Crowd::default(), stack: Stack::default() }
     }

@@ -1,4 +1,4 @@
-//! The crowd: what each of them is about to do, and when.
+//! The crowd, with the next action and its time for each person.
 
 use fastrand::Rng;
 
@@ -6,60 +6,60 @@ use super::hall::Person;
 use super::parameters::Crowd;
 use super::whole;
 
-/// Nobody, and never.
+/// The index of no person.
 const NONE: u32 = u32::MAX;
-/// The most seats that somebody wants.
+/// The largest number of seats that a person wants.
 pub(super) const MOST_WANTED: usize = 4;
 
-/// What somebody does next.
+/// The next action of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Look at the seats.
+    /// Read the seats.
     Look,
-    /// Ask for the seats that they chose.
+    /// Request a reservation of the chosen seats.
     Reserve,
-    /// Their reservation is being decided on.
+    /// The decision on their reservation.
     Reserving,
-    /// Book the seats that they reserved.
+    /// Request a booking of the reserved seats.
     Book,
-    /// Their booking is being decided on.
+    /// The decision on their booking.
     Booking,
 }
 
-/// One of them.
+/// A person.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct One {
     pub(super) next: Next,
-    /// How often they were refused in a row.
+    /// The number of rejections in a row.
     pub(super) refusals: u8,
     chosen: u8,
     seats: [u16; MOST_WANTED],
-    /// What their section was like when they saw it last, one more than its version; 0 if they never did.
+    /// The section's version at the last read, plus one. 0 before the first read.
     pub(super) seen: u32,
-    /// When they give up (ms).
+    /// The time at which they give up (ms).
     pub(super) leaves: u32,
-    /// When they first asked for what they are asking for now (ms).
+    /// The time of their first request for the current goal (ms).
     pub(super) since: u32,
 }
 
-/// All of them, in the order of the millisecond of what they do next.
+/// All people, ordered by the millisecond of their next action.
 #[derive(Debug)]
 pub(super) struct People {
     all: Vec<One>,
-    /// The first to act in each millisecond, and whoever acts after each.
+    /// The first person to act in each millisecond, and the next person after each.
     first: Vec<u32>,
     after: Vec<u32>,
-    /// How many are there still, or are to come.
+    /// The number of people who are present or will come.
     pub(super) left: u32,
 }
 
 impl One {
-    /// The seats that they want, or have.
+    /// Returns the seats that they want or have.
     pub(super) fn seats(&self) -> &[u16] {
         &self.seats[..usize::from(self.chosen)]
     }
 
-    /// Makes these the seats that they want.
+    /// Sets the seats that they want.
     pub(super) fn choose(&mut self, seats: &[u16]) {
         let count = seats.len().min(MOST_WANTED);
         self.seats[..count].copy_from_slice(&seats[..count]);
@@ -68,8 +68,8 @@ impl One {
 }
 
 impl People {
-    /// They arrive as the crowd's curve says, through the waiting room if there is one: then everybody gets a place in its queue when they
-    /// come, and whoever has no patience left at their turn never looks.
+    /// Creates the arrivals of the crowd, through the waiting room if there is one. In the waiting room everybody gets
+    /// a place in the queue on arrival. A person whose patience ends before their turn never reads the seats.
     pub(super) fn new(crowd: &Crowd, room: Option<f64>, horizon: u32, rng: &mut Rng) -> Self {
         let slots = usize::try_from(horizon).unwrap_or(usize::MAX) + 1;
         let blank = One { next: Next::Look, refusals: 0, chosen: 0, seats: [0; 4], seen: 0, leaves: 0, since: 0 };
@@ -89,7 +89,7 @@ impl People {
                 None => came,
             };
             people.one(person).leaves = millis(leaves);
-            // Somebody without a waiting room looks at least once.
+            // Without a waiting room every person reads at least once.
             if room.is_some() && looks > leaves {
                 people.left -= 1;
             } else {
@@ -100,12 +100,11 @@ impl People {
         people
     }
 
-    /// One of them.
     pub(super) fn one(&mut self, person: Person) -> &mut One {
         &mut self.all[person as usize]
     }
 
-    /// Says what somebody does next, and when (ms). After the end of everything nobody does anything.
+    /// Schedules the next action of a person (ms). Actions after the horizon are dropped.
     pub(super) fn schedule(&mut self, person: Person, at: f64, next: Next) {
         self.one(person).next = next;
         let slot = millis(at) as usize;
@@ -115,7 +114,7 @@ impl People {
         }
     }
 
-    /// Whoever is to act in this millisecond: one after the other, until nobody is left.
+    /// Returns the next person who acts in this millisecond, until none is left.
     pub(super) fn act(&mut self, now: u32) -> Option<Person> {
         let first = &mut self.first[now as usize];
         let person = *first;
@@ -127,13 +126,13 @@ impl People {
     }
 }
 
-/// When somebody comes (ms).
+/// Returns the arrival time of a person (ms).
 fn arrival(crowd: &Crowd, rng: &mut Rng) -> f64 {
     let seconds = if rng.f64() < crowd.at_opening { rng.f64() * crowd.opening } else { exponential(crowd.late, rng) };
     seconds * 1_000.0
 }
 
-/// An exponentially distributed span with this mean.
+/// Returns an exponentially distributed time with this mean.
 pub(super) fn exponential(mean: f64, rng: &mut Rng) -> f64 {
     -mean * (1.0 - rng.f64()).ln()
 }

@@ -11,17 +11,17 @@ use super::outcome::Outcome;
 use super::scenarios::Scenario;
 use crate::report::Table;
 
-/// How the name of the on-sale ends that the others are compared with.
+/// The end of the name of the baseline on-sale.
 const BASE: &str = ": the base";
 
-/// What docs/scaling.md shows of them, in their order: all, and the shares of the components in the base and in the last.
+/// Returns the sections of docs/scaling.md: all on-sales, then the components' use in the base and in the last one.
 pub(super) fn sections(outcomes: &[(&str, &Outcome)]) -> Result<[(&'static str, String); 3]> {
     let base = outcomes.iter().find(|(name, _)| name.ends_with(BASE)).context("no on-sale is the base")?;
     let last = outcomes.last().context("no on-sale")?;
     Ok([("on-sales", table(outcomes)), ("base", shares(base.1)), ("last", shares(last.1))])
 }
 
-/// A row for each on-sale.
+/// Renders a row for each on-sale.
 fn table(outcomes: &[(&str, &Outcome)]) -> String {
     let mut table = Table::new(&[
         "on-sale",
@@ -62,7 +62,7 @@ fn table(outcomes: &[(&str, &Outcome)]) -> String {
     table.text()
 }
 
-/// A row for each component.
+/// Renders a row for each component.
 fn shares(outcome: &Outcome) -> String {
     let mut table = Table::new(&["component", "used, mean", "busiest second", "refused", "wait p50, p99 ms"]);
     for share in &outcome.components {
@@ -91,7 +91,7 @@ pub(super) fn write(folder: &Path, sales: &[(&Scenario, &Outcome)], is_plotted: 
     plot(&folder.join("looks.svg"), "looks answered, a second", &lines(|outcome| &outcome.looks_by_second))
 }
 
-/// One line for each on-sale, by the second.
+/// Draws one line for each on-sale, with a point per second.
 fn plot(file: &Path, caption: &str, lines: &[(&str, &[u32])]) -> Result<()> {
     let drawn = draw(file, caption, lines);
     drawn.map_err(|error| anyhow!("can't draw {}: {error}", file.display()))
@@ -124,7 +124,7 @@ fn draw(file: &Path, caption: &str, lines: &[(&str, &[u32])]) -> Result<(), Box<
     Ok(())
 }
 
-/// As many points of a line as can be told apart.
+/// Thins a line to the number of points that are distinguishable.
 fn every(line: &[u32]) -> impl Iterator<Item = (usize, &u32)> {
     line.iter().enumerate().step_by((line.len() / 400).max(1))
 }

@@ -1,4 +1,4 @@
-//! The on-sale itself: time goes on by milliseconds, and whoever has something to do then does it.
+//! The on-sale. Time advances by milliseconds, and people act when they have something to do.
 
 use fastrand::Rng;
 
@@ -9,7 +9,7 @@ use super::people::{Next, People, exponential};
 use super::stack::{Looked, Purpose, Serving, Write, popular};
 use super::tally::{Component, Tally};
 
-/// All that is going on.
+/// The state of the simulation.
 pub(super) struct Sale<'a> {
     parameters: &'a Parameters,
     rng: Rng,
@@ -18,12 +18,12 @@ pub(super) struct Sale<'a> {
     pub(super) serving: Serving,
     edge: Option<Places>,
     pub(super) tally: Tally,
-    /// When it was over (ms).
+    /// The end of the sale (ms).
     pub(super) ended: u32,
 }
 
 impl<'a> Sale<'a> {
-    /// Before the opening.
+    /// Creates the state before the opening.
     pub(super) fn new(parameters: &'a Parameters) -> Option<Self> {
         let mut rng = Rng::with_seed(parameters.seed);
         let stack = &parameters.stack;
@@ -40,7 +40,7 @@ impl<'a> Sale<'a> {
         })
     }
 
-    /// Until everything is sold, everybody has gone, or time is up.
+    /// Runs until everything is sold, everybody has left, or time is up.
     pub(super) fn run(&mut self) {
         for now in 0..=self.parameters.horizon * 1_000 {
             self.ended = now;
@@ -77,7 +77,7 @@ impl<'a> Sale<'a> {
             self.people.left -= 1;
             return;
         }
-        // A caller's section, and the place of the CDN that they are near to.
+        // The caller's section and edge location depend on their number.
         let section = u16::try_from(person % u32::from(self.parameters.stack.sections.max(1))).unwrap_or(0);
         let looked = match &mut self.edge {
             None => self.serving.look(now, section, one.seen, &self.seats, &mut self.tally),
@@ -92,7 +92,7 @@ impl<'a> Sale<'a> {
         self.decide(person, section, now + took);
     }
 
-    /// What somebody does who has seen the seats.
+    /// Decides the next action of a person who has seen the seats.
     fn decide(&mut self, person: Person, section: u16, now: f64) {
         let Crowd { poll, poll_sold_out, tries, thinking, popularity, .. } = self.parameters.crowd;
         let shown = self.edge.as_ref().map(|edge| edge.shown(person, section));
@@ -140,7 +140,7 @@ impl<'a> Sale<'a> {
         }
     }
 
-    /// DynamoDB decides on a reservation.
+    /// Decides a reservation in DynamoDB.
     fn reserve(&mut self, person: Person, now: u32) {
         self.decided(person, now);
         let until = now + self.parameters.hall.reservation * 1_000;
@@ -159,7 +159,7 @@ impl<'a> Sale<'a> {
         self.asks_at(person, pays, Next::Book);
     }
 
-    /// DynamoDB decides on a booking.
+    /// Decides a booking in DynamoDB.
     fn book(&mut self, person: Person, now: u32) {
         self.decided(person, now);
         let one = *self.people.one(person);
@@ -183,7 +183,7 @@ impl<'a> Sale<'a> {
         self.tally.write_times.saturating_record(super::tally::micros(f64::from(now - one.since.min(now))));
     }
 
-    /// Again, after a pause that doubles.
+    /// Schedules a repeat after a pause that doubles.
     fn refused(&mut self, person: Person, now: f64, again: Next) {
         let Crowd { pause, longest_pause, .. } = self.parameters.crowd;
         let one = self.people.one(person);
@@ -194,7 +194,7 @@ impl<'a> Sale<'a> {
     }
 }
 
-/// How many seats somebody wants.
+/// Returns the number of seats that a person wants.
 fn wanted(crowd: &Crowd, rng: &mut Rng) -> u32 {
     let mut share = rng.f64();
     for (wanted, portion) in (1..).zip(crowd.wanted) {
@@ -206,6 +206,6 @@ fn wanted(crowd: &Crowd, rng: &mut Rng) -> u32 {
     1
 }
 
-/// Where a component's share is told from.
+/// The components in the order in which a request passes them.
 pub(super) const COMPONENTS: [Component; 6] =
     [Component::Edge, Component::Gateway, Component::Lambda, Component::Cache, Component::Reads, Component::Writes];

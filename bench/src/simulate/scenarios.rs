@@ -1,19 +1,19 @@
-//! The on-sales that are compared: the same hall and crowd, one change to the stack each, and then several.
+//! The compared on-sales. They share a venue and a crowd. Most differ from the base in one change of the stack, and the
+//! last one combines several.
 
 use super::parameters::{Edge, NODE, NotModified, Parameters};
 
-/// One of them.
+/// A named on-sale.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
-    /// What it is called, in tables and files.
+    /// The name in tables and files.
     pub(crate) name: &'static str,
-    /// What is simulated.
     pub(crate) parameters: Parameters,
 }
 
 type Change = fn(&mut Parameters);
 
-/// Five minutes in which a hundredth of the crowd waits, and nothing changes.
+/// Simulates five minutes before the opening: a hundredth of the crowd waits, and nothing changes.
 fn before(it: &mut Parameters) {
     it.crowd.people /= 100;
     it.crowd.tries = 0.0;
@@ -21,14 +21,15 @@ fn before(it: &mut Parameters) {
     it.horizon = 300;
 }
 
-/// CloudFront: an answer is kept for a second, in a dozen places; requests as its default quota has them.
+/// Adds CloudFront with twelve edge locations, which keep an answer for a second. The request limit is its default
+/// quota.
 fn edge(it: &mut Parameters) {
     it.stack.edge = Some(Edge { lifetime: 1_000.0, places: 12, rate: 250_000.0 });
-    // It compresses, and gzip leaves a quarter of a list of seats (measured).
+    // CloudFront compresses. gzip leaves a quarter of a list of seats (measured).
     it.stack.compression = 0.25;
 }
 
-/// All of them, of one hall and crowd.
+/// Returns all scenarios of one venue and crowd.
 pub(crate) fn scenarios(base: &Parameters) -> Vec<Scenario> {
     let changes: [(&'static str, Change); 19] = [
         ("before the sale, 304s that read the whole string", |it| {

@@ -1,4 +1,4 @@
-//! The stack: what a request meets on its way.
+//! The stack: the components that a request passes.
 
 mod steps;
 
@@ -9,63 +9,65 @@ use super::parameters::{NotModified, Parameters, Stack};
 use super::tally::Tally;
 use super::whole;
 
-/// The string's header, and a slot: shared/src/cache/packed.rs.
+/// Bytes of the string's header and of a slot, from shared/src/cache/packed.rs.
 const HEADER_BYTES: f64 = 48.0;
 const SLOT_BYTES: f64 = 12.0;
-/// A position and a slot; what a small answer of the cache is at the most, with its framing; a merge's or a peek's part for each seat.
+/// Bytes of a seat index with a slot, which is also a seat's part of a merge or of a peek.
 const ENTRY_BYTES: f64 = 16.0;
+/// The largest small answer of the cache, with its framing.
 const SMALL_BYTES: f64 = 100.0;
-/// What a script counts as, in calls: assumed.
+/// The cost of a script in calls: assumed.
 const SCRIPT_CALLS: f64 = 3.0;
-/// An answer without its seats, with its headers; one seat of an answer that tells changes.
+/// Bytes of an answer without its seats, with its headers.
 const ANSWER_BYTES: f64 = 300.0;
+/// Bytes of one seat in an answer that lists only changes.
 const CHANGE_BYTES: f64 = 20.0;
-/// A key is renewed by one reader, 15 s before its 60 s end (ms).
+/// A key is renewed by one reader, 15 s before its end at 60 s (ms).
 const RENEWAL: f64 = 45_000.0;
-/// What became of a look.
+/// The result of a read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Looked {
-    /// Milliseconds until its caller knows.
+    /// Milliseconds until the caller has the answer.
     pub(super) took: f64,
-    /// The version of the section that was seen; nothing if the look was refused.
+    /// The version of the section that was read, or `None` for a rejected read.
     pub(super) version: Option<u32>,
 }
 
-/// What becomes of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Write {
-    /// It is refused after so many milliseconds, and may be tried again.
+    /// The write is rejected after this many milliseconds, and may be repeated.
     Refused(f64),
     /// The cache knew that the seats are taken.
     Taken(f64),
-    /// DynamoDB decides after so many milliseconds.
+    /// DynamoDB decides after this many milliseconds.
     Decided(f64),
 }
 
-/// What a write is for.
+/// The purpose of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Reserve,
     Book,
 }
 
-/// What serves.
+/// The state of all services.
 #[derive(Debug)]
 pub(super) struct Serving {
     terms: Stack,
     hall_seats: f64,
     answer_bytes: f64,
     gateway: Bucket,
-    /// What the stage lets through of each function's route.
+    /// The stage's limit for each function's route.
     routes: [Bucket; 3],
     pub(super) account: Account,
     pub(super) functions: [Function; 3],
-    /// A shard's time, in seconds, for each section.
+    /// A shard's time in seconds, for each section.
     cache: Vec<Pipe>,
     filled: Vec<f64>,
     reads: Pipe,
     writes: Vec<Pipe>,
-    /// By instance of get-seats: until when it leaves the cache alone, and when it last read it.
+    /// The time until which each instance of get-seats skips the cache, and the time of its last read.
     alone_until: Vec<f64>,
     read_at: Vec<f64>,
 }
@@ -100,12 +102,12 @@ impl Serving {
         }
     }
 
-    /// Lets time go on.
+    /// Advances the time.
     pub(super) fn advance(&mut self, now: u64) {
         self.functions.iter_mut().for_each(|function| function.advance(now, &mut self.account));
     }
 
-    /// A look at a section, by somebody who has seen it as it was at `seen`, less one; 0 for never.
+    /// Reads a section for a caller who last saw version `seen - 1`. 0 means never.
     pub(super) fn look(&mut self, now: f64, section: u16, seen: u32, seats: &Seats, tally: &mut Tally) -> Looked {
         let network = self.terms.network;
         let Some(instance) = self.let_in(now, LOOKS, tally) else {
@@ -122,7 +124,7 @@ impl Serving {
         if !known || due {
             match self.query(now, seats, tally) {
                 Some(took) => takes += took,
-                // Renewing failed: the hit serves.
+                // The renewal failed, so the cached answer is used.
                 None if known => takes += self.terms.table_patience,
                 None => {
                     takes += self.terms.table_patience;
@@ -152,7 +154,7 @@ impl Serving {
         Looked { took: network + takes, version: version_seen }
     }
 
-    /// Bytes of an answer.
+    /// Returns the bytes of an answer.
     pub(super) fn answer(&self, unchanged: bool, changes: Option<f64>, seats: &Seats) -> f64 {
         let whole = f64::from(seats.available()) / f64::from(self.terms.sections.max(1)) * self.answer_bytes;
         let body = match (unchanged, changes) {
@@ -163,7 +165,7 @@ impl Serving {
         ANSWER_BYTES + body * self.terms.compression
     }
 
-    /// A write of these seats begins.
+    /// Begins a write of these seats.
     pub(super) fn write(
         &mut self,
         now: f64,
@@ -208,7 +210,8 @@ fn count(seats: &[u16]) -> f64 {
     f64::from(u32::try_from(seats.len()).unwrap_or(u32::MAX))
 }
 
-/// The n-th of so many, where a random share of 1 is raised to a power: the larger that is, the more want the first ones.
+/// Returns the index of a random choice among `of`: the share, raised to a power. A larger power prefers the first
+/// ones.
 pub(super) fn popular(share: f64, power: f64, of: u32) -> u32 {
     let nth = u32::try_from(whole(share.powf(power) * f64::from(of))).unwrap_or(u32::MAX);
     nth.min(of.saturating_sub(1))

@@ -1,4 +1,4 @@
-//! What is counted while it runs: requests by their answer, waits by component, and everything that is paid for.
+//! The counters of a simulation: requests by answer, waits by component, and billed use.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use hdrhistogram::Histogram;
 
 use super::whole;
 
-/// What may limit, in the order of a request's way.
+/// Components with a limit, in the order in which a request passes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Component {
     /// CloudFront's requests a second.
     Edge,
     /// API Gateway's requests a second.
     Gateway,
-    /// Lambda's concurrency, or how fast it grows.
+    /// Lambda's concurrency, or its growth.
     Lambda,
     /// The shard of the cache.
     Cache,
@@ -23,31 +23,32 @@ pub(super) enum Component {
     Writes,
 }
 
-/// One component's record.
+/// The counters of one component.
 #[derive(Debug)]
 pub(super) struct Limit {
-    /// What passed through it (its own unit: requests, ms of instances, shares of a shard's time, units).
+    /// The use of the component in its own unit: requests, time of instances, share of a shard's time, or capacity
+    /// units.
     pub(super) used: Flow,
-    /// Requests that it refused, or that didn't wait for it.
+    /// Requests that it rejected, or that didn't wait for it.
     pub(super) refused: u64,
-    /// When it first did (ms).
+    /// The time of the first rejection (ms).
     pub(super) first_refusal: Option<f64>,
     /// Waiting and service, in microseconds.
     pub(super) waits: Histogram<u64>,
 }
 
-/// Something that flows.
+/// A quantity with its total and its peak.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flow {
-    /// All of it.
+    /// The total.
     pub(super) total: f64,
-    /// The most of it in one second.
+    /// The largest amount in one second.
     pub(super) peak: f64,
     second: f64,
 }
 
 impl Flow {
-    /// So much more of it.
+    /// Adds to the quantity.
     pub(super) fn add(&mut self, amount: f64) {
         self.total += amount;
         self.second += amount;
@@ -59,7 +60,7 @@ impl Flow {
     }
 }
 
-/// Everything that is counted.
+/// All counters.
 #[derive(Debug)]
 pub(super) struct Tally {
     pub(super) limits: BTreeMap<Component, Limit>,
@@ -67,21 +68,21 @@ pub(super) struct Tally {
     pub(super) bypasses: u64,
     pub(super) from_edge: u64,
     pub(super) looks_refused: u64,
-    /// Answered looks, by the second.
+    /// Answered reads, by second.
     pub(super) looks_by_second: Vec<u32>,
     /// Seats booked by the end of each second.
     pub(super) booked_by_second: Vec<u32>,
-    /// Tries for seats, and what came of them.
+    /// Successful reservations. The next fields count the other results of writes.
     pub(super) reserved: u64,
     pub(super) conflicts_early: u64,
     pub(super) conflicts_late: u64,
     pub(super) bookings: u64,
     pub(super) bookings_too_late: u64,
     pub(super) writes_refused: u64,
-    /// Times of answers as their callers have them, in microseconds.
+    /// Response times as callers see them, in microseconds.
     pub(super) look_times: Histogram<u64>,
     pub(super) write_times: Histogram<u64>,
-    /// What is paid for.
+    /// Billed use.
     pub(super) gateway_requests: u64,
     pub(super) lambda_requests: u64,
     pub(super) lambda_ms: f64,
@@ -140,7 +141,7 @@ impl Tally {
         })
     }
 
-    /// Something passed through, and took so long there (ms).
+    /// Records use of a component and the time spent in it (ms).
     pub(super) fn passed(&mut self, component: Component, used: f64, took: f64) {
         if let Some(limit) = self.limits.get_mut(&component) {
             limit.used.add(used);
@@ -148,7 +149,7 @@ impl Tally {
         }
     }
 
-    /// Something was refused.
+    /// Records a rejection.
     pub(super) fn refused(&mut self, component: Component, now: f64) {
         if let Some(limit) = self.limits.get_mut(&component) {
             limit.refused += 1;
@@ -156,7 +157,7 @@ impl Tally {
         }
     }
 
-    /// A look was answered.
+    /// Records an answered read.
     pub(super) fn looked(&mut self, took: f64) {
         self.look_times.saturating_record(micros(took));
         if let Some(second) = self.looks_by_second.last_mut() {
@@ -164,7 +165,7 @@ impl Tally {
         }
     }
 
-    /// A second is over.
+    /// Ends a second.
     pub(super) fn second_over(&mut self, booked: u32) {
         for limit in self.limits.values_mut() {
             limit.used.second_over();
@@ -175,7 +176,7 @@ impl Tally {
     }
 }
 
-/// Milliseconds as a histogram keeps them.
+/// Converts milliseconds to the unit of the histograms.
 pub(super) fn micros(took: f64) -> u64 {
     whole(took * 1_000.0)
 }

@@ -1,10 +1,10 @@
-//! What has to hold of every on-sale, and what follows from more of something.
+//! Invariants of every on-sale, and effects of more resources.
 
 use super::parameters::{Crowd, Hall, NotModified, Parameters, Stack};
 use super::{Outcome, run, scenarios};
 use crate::prices::Prices;
 
-/// A small hall and a crowd that is too large for it.
+/// A small venue with a crowd that is too large for it.
 fn small() -> Parameters {
     let crowd = Crowd { people: 4_000, late: 30.0, patience: 120.0, paying: 10.0, ..Crowd::default() };
     let hall = Hall { seats: 300, reservation: 60, ..Hall::default() };
@@ -40,7 +40,7 @@ fn in_every_scenario_each_seat_is_sold_once_reserved_or_to_be_had() {
         let sells = scenario.parameters.crowd.tries > 0.0;
         let Outcome { booked, reserved, available, bookings, .. } = outcome;
         assert_eq!(booked + reserved + available, 300, "{}", scenario.name);
-        // Nobody books fewer than one seat or more than four, and each seat is in one booking.
+        // Every booking has one to four seats, and each seat is in one booking.
         assert!((u64::from(booked.div_ceil(4))..=u64::from(booked)).contains(&bookings), "{}", scenario.name);
         assert!(outcome.booked_by_second.is_sorted(), "{}: a booked seat stays booked", scenario.name);
         assert_eq!((booked > 0, outcome.dollars > 0.0), (sells, true), "{}", scenario.name);

@@ -1,4 +1,4 @@
-//! The steps of a request: each takes time, costs something, and may be refused.
+//! The steps of a request. Each takes time, costs something, and may reject the request.
 
 use super::super::hall::Seats;
 use super::super::lambda::Instance;
@@ -6,8 +6,9 @@ use super::super::parameters::NotModified;
 use super::super::tally::{Component, Tally};
 use super::{ENTRY_BYTES, HEADER_BYTES, SCRIPT_CALLS, SLOT_BYTES, SMALL_BYTES, Serving, count};
 
-/// Bytes of a Query's page, and milliseconds for each page: the first cited, the second assumed.
+/// Bytes of a Query's page (cited).
 const PAGE_BYTES: f64 = 1_048_576.0;
+/// Milliseconds for each page of a Query (assumed).
 const PAGE_TIME: f64 = 15.0;
 /// Write units of each item of a transaction: cited.
 const UNITS_AN_ITEM: f64 = 2.0;
@@ -15,7 +16,7 @@ const UNITS_AN_ITEM: f64 = 2.0;
 const WHOLE_PROCESSOR: f64 = 1_769.0;
 
 impl Serving {
-    /// Takes a write's units from each partition that has seats of it, or from none.
+    /// Takes a write's units from every partition of its seats, or from none.
     pub(super) fn units(&mut self, now: f64, wanted: &[u16], tally: &mut Tally) -> Option<f64> {
         let partitions = self.writes.len();
         let mut work = vec![0.0; partitions];
@@ -29,14 +30,14 @@ impl Serving {
         self.writes.iter_mut().zip(&work).for_each(|(pipe, work)| pipe.commit(now, *work));
         let units = UNITS_AN_ITEM * count(wanted);
         tally.passed(Component::Writes, units, waited);
-        // The reservation's record, or the booking, has a partition key of its own.
+        // The record of the reservation or booking has its own partition key.
         tally.write_units += units + UNITS_AN_ITEM;
         Some(waited)
     }
 
-    /// Through API Gateway to an instance.
+    /// Passes a request through API Gateway to an instance.
     pub(super) fn let_in(&mut self, now: f64, function: usize, tally: &mut Tally) -> Option<Instance> {
-        // Whoever the stage refuses costs the account nothing.
+        // A request that the stage rejects doesn't count against the account.
         if !self.routes[function].take(now) || !self.gateway.take(now) {
             tally.refused(Component::Gateway, now);
             return None;
@@ -63,7 +64,7 @@ impl Serving {
         tally.passed(Component::Lambda, takes / 1_000.0, started);
     }
 
-    /// Asks the cache for a section. Whether it answered, and how long that took.
+    /// Reads a section from the cache. Returns whether the cache answered, and the time.
     pub(super) fn ask_cache(
         &mut self,
         now: f64,
@@ -95,7 +96,7 @@ impl Serving {
             Some(changes) if self.terms.deltas => whole.min(SMALL_BYTES + ENTRY_BYTES * changes),
             _ => whole,
         };
-        // Whoever knows a revision asks the script whether it still stands; all others get the string.
+        // A caller with a revision makes the script compare it. All others get the string.
         let compares = changes.is_some() && self.terms.not_modified == NotModified::HeaderOnly;
         let (known, took) = self.call_cache(now, section, bytes, if compares { SCRIPT_CALLS } else { 1.0 }, tally);
         if known {
@@ -106,7 +107,7 @@ impl Serving {
         (known, took)
     }
 
-    /// One call: whether it came back in time, and how long it took.
+    /// Makes one call. Returns whether it came back in time, and the time.
     pub(super) fn call_cache(
         &mut self,
         now: f64,
@@ -131,7 +132,7 @@ impl Serving {
         }
     }
 
-    /// Reads all seats that have an item. How long that takes; nothing if DynamoDB doesn't let it.
+    /// Reads all seats that have an item. Returns the time, or `None` if DynamoDB rejects the read.
     pub(super) fn query(&mut self, now: f64, seats: &Seats, tally: &mut Tally) -> Option<f64> {
         let bytes = f64::from(seats.taken()) * self.terms.item_bytes;
         let units = (bytes / 4_096.0).ceil().max(1.0);
@@ -148,7 +149,7 @@ impl Serving {
         self.hall_seats / f64::from(self.terms.sections.max(1))
     }
 
-    /// What so many microseconds of a whole processor take with the share of one that a function has.
+    /// Converts microseconds of a whole processor to a function's share of one.
     pub(super) fn processor(&self, micros: f64) -> f64 {
         micros / 1_000.0 * (WHOLE_PROCESSOR / self.terms.memory).max(1.0)
     }
