@@ -3,7 +3,7 @@
 
     clean_data.py FOLDER
 
-Refuses to remove a folder that isn't a data folder, that contains other files, or that is in use.
+Keeps a folder that is in use or contains other files.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ def main(arguments):
     if folder.is_symlink():
         refuse(folder, "it is a link")
     if not folder.exists():
-        print(f"{folder} doesn't exist, so there is nothing to remove")
+        print(f"{folder} is not there: nothing to remove")
         return
     if not folder.is_dir():
         refuse(folder, "it isn't a folder")

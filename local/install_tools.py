@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
-"""Installs the tools of the Makefile into .tools of this checkout, each in one pinned version.
+"""Installs the tools that the Makefile needs into .tools of this checkout, each in one pinned version.
 
-    install_tools.py run      tools of `make run` and `make test`: cargo-lambda with zig, Valkey
-    install_tools.py check    more tools of `make check`: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
-    install_tools.py fuzz     schemathesis, separate because its requirements conflict with those of the SAM CLI
-    install_tools.py contract linters of docs/openapi.yaml, and generators and compilers of clients: Node.js, Redocly,
-                              Spectral, three generators, and a simulator of IAM. `infra/check` uses two of the tools and
-                              the simulator. Needs a JDK
-    install_tools.py budgets  valgrind, which counts instructions. Without it they aren't counted
-    install_tools.py deploy   more tools of `make deploy-test` (with run and check): ministack, an emulator of AWS, and boto3
-    install_tools.py bench    packages of the Python reference of `make bench` (bench/python)
+    install_tools.py run      for `make run` and `make test`: cargo-lambda with zig, Valkey
+    install_tools.py check    for `make check`, in addition to run: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
+    install_tools.py fuzz     also schemathesis, whose requirements conflict with those of the SAM CLI
+    install_tools.py contract the linters of docs/openapi.yaml, and generators and compilers for clients: Node.js, Redocly,
+                              Spectral, three generators, and an IAM simulator. `infra/check` uses two of them. Needs a JDK
+    install_tools.py budgets  also valgrind, which counts instructions. Without it they aren't counted
+    install_tools.py deploy   for `make deploy-test`, in addition to run and check: ministack, an emulator of AWS, with boto3
+    install_tools.py bench    the packages of the Python reference of `make bench` (bench/python)
 
-Nothing outside the checkout is changed, with one exception. Root on a system with apt-get gets missing system packages:
-Python's venv, Java, npm, valgrind and the JDK. A set that is already installed is recognized by its stamp in a few
-milliseconds.
+Changes nothing outside the checkout, with one exception. For root on a system with apt-get it installs missing packages:
+Python's venv, Java, npm, valgrind and the JDK. An installed set is recognized by its stamp within a few milliseconds.
 """
 
 import errno
@@ -62,7 +60,7 @@ ROOM_MB = 1000
 
 
 class Problem(Exception):
-    """An error that the user has to fix, in one line."""
+    """A problem that the user has to solve, in one line."""
 
 
 def main(arguments):
@@ -102,7 +100,7 @@ def interrupt(*_):
 
 
 def explained(error):
-    """Explains a system error in one line."""
+    """Explains an operating system error in one line."""
     place = error.filename or TOOLS
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: make room for {place}"
@@ -112,7 +110,7 @@ def explained(error):
 
 
 def require_writable_target():
-    """Checks that cargo can write its target folder, because cargo's own error has many lines."""
+    """Checks that cargo can write its target folder. Cargo's own message has many lines."""
     target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=target):
@@ -135,7 +133,7 @@ def require_compilers():
 
 
 def install_once(name, packages, install):
-    """Runs `install`, unless the stamp shows that these packages are already installed in this checkout."""
+    """Runs `install` unless its stamp shows that these packages are already installed in this checkout."""
     stamp = TOOLS / f"{name}.stamp"
     # A virtual environment contains absolute paths, so a moved checkout needs a new one.
     wanted = "\n".join([str(ROOT), *packages])
@@ -215,7 +213,7 @@ def install_contract():
 def install_valgrind():
     if not shutil.which("valgrind"):
         apt_install(["valgrind"], "valgrind missing")
-    say(f"  valgrind: {output_of(['valgrind', '--version']) if shutil.which('valgrind') else 'not installed, and optional'}")
+    say(f"  valgrind: {output_of(['valgrind', '--version']) if shutil.which('valgrind') else 'missing, and optional'}")
 
 
 def install_deploy():
@@ -230,7 +228,7 @@ def install_bench():
 
 
 def pip_install(folder, packages, *options):
-    """Installs PyPI packages into .tools/FOLDER and returns the folder with their files."""
+    """Installs PyPI packages into .tools/FOLDER and returns the folder of their files."""
     say(f"installing {', '.join(packages)} into .tools/{folder}")
     target = TOOLS / folder
     shutil.rmtree(target, ignore_errors=True)
@@ -253,7 +251,7 @@ def make_venv(target):
 
 
 def fetch(command, packages):
-    """Runs a pip command. Reduces the many lines of a failure to one."""
+    """Installs packages with pip. Shortens its many lines about a failure to one."""
     done = call(command, stderr=subprocess.PIPE)
     if done.returncode == 0:
         return
@@ -290,7 +288,7 @@ def install_dynamodb_local():
 
 
 def apt_install(packages, reason):
-    """Installs Debian packages if this user may, and prints that. Returns `True` if it succeeded."""
+    """Installs Debian packages if this user may, and prints that. Returns whether they are installed."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     say(f"{reason}: installing {' '.join(packages)} with apt-get")
@@ -308,7 +306,7 @@ def link(name, target):
 
 
 def link_script(name, target, packages):
-    """Links .tools/bin/NAME to a Python script. Without a venv, a wrapper script sets the path of its packages."""
+    """Links .tools/bin/NAME to a Python script. Outside of a venv the link also sets the path of the packages."""
     if packages.parent != TOOLS:
         link(name, target)
         return
@@ -329,7 +327,7 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def call(command, **options):
-    """Runs a command in its own session. If this program has to end, the command and its child processes end too."""
+    """Runs a command in a separate session. If this program is interrupted, the command and its children are killed."""
     process = subprocess.Popen([str(word) for word in command], text=True, start_new_session=True, **options)
     try:
         output, errors = process.communicate()

@@ -1,8 +1,10 @@
-"""The same three calls in Python, written to be measured beside ours: Lambda Powertools, boto3, redis-py with hiredis.
+"""The same three calls in Python, as a reference for measurements: Lambda Powertools, boto3, redis-py with hiredis.
 
-Events come by Amazon's own runtime client (awslambdaric). Bodies are ours to the byte, and so are the items, the conditions and
-the calls to either engine; the ETag is a hash of the body. Left out, as nothing of it is measured: 304s by the revision alone, renewing a key before
-it ends, waiting for whoever fills, maps and sections, limits, recognising a repeated reservation, best available, whole reservations, links.
+Events come from Amazon's own runtime client (awslambdaric). Bodies are identical to the Rust ones to the byte. So are the
+items, the conditions and the calls to both engines. The ETag is a hash of the body.
+
+Features that aren't measured are missing: 304s by the revision alone, renewing a key before its end, waiting for another
+reader's fill, maps and sections, limits, recognizing a repeated reservation, best available, whole reservations, links.
 """
 
 import json
@@ -81,7 +83,7 @@ def seats_of(theater_id):
 
 
 def look(layout):
-    """Where the seats' states come from, and the states."""
+    """Returns the source of the seats' states, and the states."""
     known = cache.read(layout.theater)
     if packed.is_complete(known, layout):
         return "hit", packed.states(known)
@@ -185,7 +187,7 @@ def read_id(body, field):
 
 
 def wanted_seats(layout, body):
-    """The seats that are asked for, in layout order."""
+    """Returns the requested seats in layout order."""
     seats = [body["seat"]] if "seat" in body else body.get("seats")
     if not isinstance(seats, list) or not 1 <= len(seats) <= MOST_SEATS or len(set(map(str, seats))) != len(seats):
         raise malformed("seats", f"1 to {MOST_SEATS} different seats")
@@ -196,7 +198,7 @@ def wanted_seats(layout, body):
 
 
 def refuse_early(layout, seats):
-    """Refuses what the cache knows to be taken: only where the request can't be a repeat."""
+    """Rejects seats that are taken according to the cache. Used only if the request can't be a repeat."""
     states, now = cache.peek(layout, seats), time.time()
     if states:
         conflicts = [
@@ -209,7 +211,7 @@ def refuse_early(layout, seats):
 
 
 def taken(layout, seats, items):
-    """The problem of seats that stood in the way, which the cache is told, too."""
+    """Updates the cache with the conflicting seats and returns the problem for them."""
     found = [(seat, *table.slot(item)) for seat, item in zip(seats, items, strict=True) if item]
     cache.merge(layout, found)
     return unavailable([conflict(seat, state, ends) for seat, _, state, ends in found])

@@ -1,4 +1,4 @@
-"""Redis: one string a theater, changed by the product's own script. It may fail; then DynamoDB is asked."""
+"""Redis: one string per theater, changed by the product's own script. If it fails, DynamoDB is read."""
 
 import os
 import uuid
@@ -32,7 +32,7 @@ def _call(theater, *arguments):
 
 
 def read(theater):
-    """The theater's string, as it is."""
+    """Returns the theater's raw string."""
     try:
         return _client.get(_key(theater))
     except redis.RedisError:
@@ -41,7 +41,7 @@ def read(theater):
 
 
 def begin(layout):
-    """A token if it is ours to fill; else a complete string, or nothing."""
+    """Returns a token if this caller should fill the cache, otherwise a complete string or None."""
     token = uuid.uuid4().bytes[:15] + b"\x01"
     answer = _call(
         layout.theater, "begin", layout.version, len(layout.seats), token, "missing",
@@ -53,26 +53,26 @@ def begin(layout):
 
 
 def end(layout, token, slots, now_ms):
-    """Ends filling with what DynamoDB had."""
+    """Completes a fill with the slots from DynamoDB."""
     body = packed.slots(slots)
     _call(layout.theater, "end", layout.version, token, body, LIFE_MS, now_ms, packed.revision(body, layout.version))
 
 
 def peek(layout, seats):
-    """State and end of a few seats, or nothing where that isn't known."""
+    """Returns state and end of a few seats, or None if they aren't cached."""
     wanted = packed.positions([layout.positions[seat] for seat in seats])
     answer = _call(layout.theater, "peek", layout.version, wanted)
     return list(packed.states_of_slots(answer)) if answer else None
 
 
 def merge(layout, learned):
-    """Tells what was learned of seats: (seat, changed_at, state, expires_at)."""
+    """Merges observed seats into the cache: (seat, changed_at, state, expires_at)."""
     entries = b"".join(packed.entry(layout.positions[seat], *slot) for seat, *slot in learned)
     _call(layout.theater, "merge", layout.version, entries, "drop")
 
 
 def connect():
-    """Connects and loads the script, before the first event."""
+    """Connects and loads the script before the first event."""
     try:
         _client.script_load(_script.script)
     except redis.RedisError:

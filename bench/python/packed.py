@@ -1,4 +1,4 @@
-"""The packed string that the cache holds of a theater: a header, then a slot for each seat. Its bytes: shared/src/cache/packed.rs."""
+"""The cached string of a theater: a header, then a slot for each seat. shared/src/cache/packed.rs describes its bytes."""
 
 import re
 import struct
@@ -20,7 +20,7 @@ _ENTRY = struct.Struct(">I6sBIx")
 
 
 def is_complete(packed, layout):
-    """Whether it is of this format, complete and of this layout."""
+    """Returns whether the string has this format and layout, and is complete."""
     return (
         packed is not None
         and len(packed) == HEADER_BYTES + SLOT_BYTES * len(layout.seats)
@@ -31,30 +31,30 @@ def is_complete(packed, layout):
 
 
 def states(packed):
-    """State and end of every seat, in layout order."""
+    """Returns state and end of every seat in layout order."""
     return _SHOWN.iter_unpack(memoryview(packed)[HEADER_BYTES:])
 
 
 def slots(seats):
-    """The body of a string: slots of (changed_at in ms, state, expires_at in s)."""
+    """Returns the body of a string: slots of (changed_at in ms, state, expires_at in s)."""
     return b"".join(_SLOT.pack(stamp.to_bytes(6, "big"), state, ends) for stamp, state, ends in seats)
 
 
 def revision(body, layout_version):
-    """What stands for these slots (shared/src/cache/revision.rs)."""
+    """Returns the revision of these slots (shared/src/cache/revision.rs)."""
     return xxhash.xxh3_64_digest(body, seed=layout_version)
 
 
 def states_of_slots(body):
-    """As `states`, of slots without a header."""
+    """Like `states`, for slots without a header."""
     return _SHOWN.iter_unpack(body)
 
 
 def entry(position, stamp, state, ends):
-    """A slot with the seat's position: what is merged."""
+    """Returns an entry for a merge: the seat index and the slot."""
     return _ENTRY.pack(position, stamp.to_bytes(6, "big"), state, ends)
 
 
 def positions(numbers):
-    """Positions as the script takes them."""
+    """Encodes seat indices for the script."""
     return struct.pack(f">{len(numbers)}I", *numbers)

@@ -1,4 +1,7 @@
-"""DynamoDB: the layout, the Query after a miss, and the conditional writes, with the items and conditions of shared/src/store."""
+"""DynamoDB: the layout, the Query after a miss, and the conditional writes.
+
+Items and conditions are those of shared/src/store.
+"""
 
 import json
 import os
@@ -35,7 +38,7 @@ _layouts = {}
 
 
 class Refused(Exception):
-    """Conditions didn't hold: the items that stood in the way, None where there was none, in the order of the write."""
+    """A write whose conditions failed. Its items are in the order of the write, with None for a condition that held."""
 
     def __init__(self, items):
         super().__init__()
@@ -53,7 +56,7 @@ class Layout:
 
 
 def layout(theater):
-    """The theater's layout, kept for a minute; None if there is no such theater."""
+    """Returns the theater's layout, cached for a minute, or None if there is no such theater."""
     known = _layouts.get(theater)
     if known and known.until > time.monotonic():
         return known
@@ -68,7 +71,7 @@ def layout(theater):
 
 
 def slots(layout):
-    """(changed_at, state, expires_at) of every seat: one strongly consistent Query, its pages."""
+    """Returns (changed_at, state, expires_at) of every seat, from all pages of one strongly consistent Query."""
     found = [(0, packed.AVAILABLE, 0)] * len(layout.seats)
     pages = _client.get_paginator("query").paginate(
         TableName=_table,
@@ -87,13 +90,13 @@ def slots(layout):
 
 
 def slot(item):
-    """(changed_at, state, expires_at) of a seat's item."""
+    """Returns (changed_at, state, expires_at) of a seat's item."""
     state = STATES[item["status"]["S"]]
     return int(item["changed_at"]["N"]), state, int(item["expires_at"]["N"]) if state == packed.RESERVED else 0
 
 
 def reserve(theater, seats, reservation, expires_at, now_ms):
-    """Reserves by one transaction that puts the record of the reservation and updates its seats. Returns the stamp."""
+    """Reserves in one transaction that puts the reservation's record and updates its seats. Returns the stamp."""
     values = _values(now_ms) | {
         ":reservation": {"S": reservation},
         ":token": {"S": str(uuid.uuid4())},
@@ -120,7 +123,7 @@ def reserve(theater, seats, reservation, expires_at, now_ms):
 
 
 def book(theater, seats, booking, reservation, now_ms):
-    """Books by one transaction that puts the booking and updates its seats. Returns the stamp."""
+    """Books in one transaction that puts the booking and updates its seats. Returns the stamp."""
     values = _values(now_ms) | {":booked": {"S": "booked"}, ":booking": {"S": booking}}
     item = {
         "pk": {"S": f"BOOKING#{theater}#-#{booking}"},
@@ -182,7 +185,7 @@ def _write(put, item, theater, seats, update, condition, values, stamp):
 
 
 def _refused(error):
-    """Which items a write was refused for; None if nothing was decided; all else is raised."""
+    """Returns the items that a write was rejected for, or None if nothing was decided. Raises other errors."""
     response = error.response
     code = response["Error"]["Code"]
     if code in ("TransactionConflictException", "TransactionInProgressException"):
@@ -198,7 +201,7 @@ def _refused(error):
 
 
 def _only_stamps(items, values, stamp):
-    """Whether all that stands in the way could be had, but for its stamp."""
+    """Returns whether every conflicting seat is available, so that only its stamp caused the rejection."""
     now = int(values[":now"]["N"])
     found = [item for item in items if item]
     for item in found:

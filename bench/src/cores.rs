@@ -33,6 +33,6 @@ impl Drop for OneCore {
 #[cfg(not(target_os = "linux"))]
 impl OneCore {
     pub(crate) fn keep() -> Result<Self> {
-        anyhow::bail!("the bench measures on Linux alone")
+        anyhow::bail!("the bench measures on Linux only")
     }
 }

@@ -24,7 +24,7 @@ impl Events {
         let read = |name: &str| -> Result<Value> {
             let path = folder.join(name);
             let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))
+            serde_json::from_str(&text).with_context(|| format!("{} isn't JSON", path.display()))
         };
         Ok(Self {
             look: read("get-seats.success.json")?,

@@ -138,7 +138,7 @@ impl Hall {
         let clock = Clock::System;
         let address = config.cache.clone().context("the environment has no cache")?;
         let patience = Duration::from_secs(5);
-        let section = |seat: usize| (b'A'..=b'Z').nth(seat / 1_000).map(char::from).context("a hall too large");
+        let section = |seat: usize| (b'A'..=b'Z').nth(seat / 1_000).map(char::from).context("the venue is too large");
         let label = |seat: usize| {
             let label = format!("{}-{}-{}", section(seat)?, seat % 1_000 / 40 + 1, seat % 40 + 1);
             SeatLabel::parse(&label).map_err(|error| anyhow!("{label}: {error}"))
@@ -156,7 +156,7 @@ impl Hall {
     async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
         let tally = Tally::default();
         let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &tally).await?;
-        let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("not ours to fill: {begun:?}")) };
+        let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("another reader fills the cache: {begun:?}")) };
         let slots = self.store.slots(&self.layout, &tally).await?;
         ensure!(self.cache.end(&self.layout, token, &slots, &tally).await?, "the fill wasn't taken");
         let mut connection = redis::Client::open(stack.cache_url())?.get_connection()?;

@@ -85,7 +85,7 @@ impl Hall {
 async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Result<()> {
     let sort_key = |seat: &str| AttributeValue::S(format!("SEAT#{seat}"));
     let get = table.get_item().table_name(TABLE).key("pk", AttributeValue::S(format!("THEATER#{theater}")));
-    let item = get.key("sk", sort_key(sold)).send().await?.item.context("the seat that was sold has no item")?;
+    let item = get.key("sk", sort_key(sold)).send().await?.item.context("the sold seat has no item")?;
     for seats in seats.chunks(IN_A_BATCH) {
         let puts = seats.iter().map(|seat| {
             let mut item = item.clone();
@@ -159,11 +159,11 @@ fn row(number: usize) -> String {
 }
 
 fn id(theater: &str) -> Result<TheaterId> {
-    TheaterId::parse(theater).with_context(|| format!("{theater} is no theater's id"))
+    TheaterId::parse(theater).with_context(|| format!("{theater} isn't a theater id"))
 }
 
 fn parsed(labels: &[String]) -> Result<Vec<SeatLabel>> {
-    labels.iter().map(|label| SeatLabel::parse(label).with_context(|| format!("{label} is no seat"))).collect()
+    labels.iter().map(|label| SeatLabel::parse(label).with_context(|| format!("{label} isn't a seat label"))).collect()
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Program {
     pub(crate) fn built(name: &str, environment: &[(String, String)]) -> Result<Self> {
         let binary = binaries()?.join(name).join("bootstrap");
         if !binary.is_file() {
-            bail!("{} isn't there: run `make bench`, or `make build` and `make bench-echo`", binary.display());
+            bail!("{} is missing: run `make bench`, or `make build` and `make bench-echo`", binary.display());
         }
         Ok(Self::of(name, binary, Vec::new(), environment))
     }
@@ -124,10 +124,10 @@ impl Instance {
             }
         };
         let asked = tokio::select! {
-            asked = tokio::time::timeout(PATIENCE, self.api.asked()) => asked.context("it doesn't ask for an event").flatten(),
+            asked = tokio::time::timeout(PATIENCE, self.api.asked()) => asked.context("the function doesn't ask for an event").flatten(),
             ended = ended => match ended {
                 Ok(Some(status)) if status.code() == Some(3) => Err(NotInstalled(log_end(&self.log)).into()),
-                other => Err(anyhow::anyhow!("it ended at the start: {other:?}")),
+                other => Err(anyhow::anyhow!("the function ended at the start: {other:?}")),
             },
         };
         asked.map_err(|error| self.blamed(error))
@@ -145,7 +145,7 @@ impl Instance {
 
     /// Waits until the instance asks for the next event. All work of the previous event is then done.
     pub(crate) async fn idle(&self) -> Result<()> {
-        tokio::time::timeout(PATIENCE, self.api.asked()).await.context("it doesn't ask for an event")??;
+        tokio::time::timeout(PATIENCE, self.api.asked()).await.context("the function doesn't ask for an event")??;
         Ok(())
     }
 

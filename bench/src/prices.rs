@@ -76,6 +76,6 @@ impl Prices {
     /// Reads the file.
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} has other fields than expected", file.display()))
+        toml::from_str(&text).with_context(|| format!("{} doesn't have the expected fields", file.display()))
     }
 }

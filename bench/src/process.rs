@@ -46,5 +46,5 @@ fn peak_of(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("can't read {path}"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    first(line).context("VmHWM is no number")
+    first(line).context("VmHWM isn't a number")
 }

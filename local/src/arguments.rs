@@ -14,15 +14,15 @@ boxoffice-local run [OPTIONS]
   --port N            the port of the API (8000)
   --data DIR          the folder for data and logs (.local)
   --theaters FILE     the theaters to load (local/theaters.json)
-  --dynamodb-port N   the port of DynamoDB (any that is free)
-  --cache-port N      the port of Valkey (any that is free)
-  --auth              ask callers for a token, and issue tokens to whoever wants one
-  --issuer-port N     the port of the issuer of tokens (8090)
-  --cors ORIGINS      the origins whose pages may call from a browser: a list with commas, or `*`, or `none`
+  --dynamodb-port N   the port of DynamoDB (any free port)
+  --cache-port N      the port of Valkey (any free port)
+  --auth              require a token from callers, and issue tokens to everybody
+  --issuer-port N     the port of the token issuer (8090)
+  --cors ORIGINS      the origins whose pages may call from a browser, separated by commas, or `*`, or `none`
                       (every port of localhost, 127.0.0.1 and [::1])
-  --no-ttl-sweep      leave expired items in the table, as DynamoDB does for up to some days
+  --no-ttl-sweep      leave expired items in the table, as DynamoDB does for up to a few days
 
-A port 0 is any that is free.";
+Port 0 means any free port.";
 
 /// A command of the program.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ pub fn root() -> Result<PathBuf> {
 
 /// Returns the folder of the binaries that were built together with the running one, usually `target/debug`.
 pub fn binaries() -> Result<PathBuf> {
-    let running = env::current_exe().context("can't tell where the running binary is")?;
+    let running = env::current_exe().context("can't find the running binary")?;
     let folder = running.parent().context("the running binary is in no folder")?;
     // A test binary is in `deps`, below the other binaries.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
@@ -54,7 +54,7 @@ pub fn tool(name: &str, variable: &str) -> Result<PathBuf> {
     if let Some(named) = env::var_os(variable) {
         let path = PathBuf::from(named);
         if !path.is_file() {
-            bail!("{name} not found: {variable} says {}, and there is no such file", path.display());
+            bail!("{name} not found: {variable} is {}, but there is no such file", path.display());
         }
         return Ok(path);
     }

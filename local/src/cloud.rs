@@ -128,7 +128,7 @@ impl Cloud {
         let api = Arc::new(Api::new(ports.api, options.cors.clone(), authorizer, &watch)?);
         let example = first_answers(&api, &mut watch).await?;
         if let Some(issuer) = &issuer {
-            progress(&format!("Issuing tokens on {}, and asking for them on 127.0.0.1:{}", issuer.url(), ports.api));
+            progress(&format!("Issuing tokens on {}, and requiring them on 127.0.0.1:{}", issuer.url(), ports.api));
         }
         let functions = api.functions().clone();
         let gateway = Some(Gateway::start(ports.api, api).await?);

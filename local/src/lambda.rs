@@ -161,7 +161,7 @@ impl Lambda {
     /// Returns the resident memory of the process in KiB, as Linux counts it.
     pub fn resident_kib(&self) -> Result<u64> {
         let resident = self.status("VmRSS:")?;
-        resident.trim_end_matches(" kB").parse().with_context(|| format!("{resident} is no size"))
+        resident.trim_end_matches(" kB").parse().with_context(|| format!("{resident} isn't a size"))
     }
 
     /// Returns the log since the start of the process.

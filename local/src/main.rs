@@ -52,7 +52,7 @@ async fn run(options: &CloudOptions) -> Result<()> {
             Err(error)
         }
         () = asked_to_end.wait() => {
-            say("\nEnding everything");
+            say("\nStopping everything");
             cloud.stop()
         }
     }
@@ -94,7 +94,7 @@ Ready after {seconds:.1} s. Try:
 
 Logs of the functions: {log}, and of those on the stream: {data}/sync-cache, {data}/publish-events
 What happened, as events: {events}
-Data: {data}/dynamodb.sqlite; it stays when this ends, and `{forget}` forgets it
+Data: {data}/dynamodb.sqlite. It is kept until `{forget}` removes it.
 Ctrl-C ends everything."#
     )
 }
@@ -131,6 +131,6 @@ curl --location '{url}/theaters/{theater}/reserve' \
     "seat": "{one}"
 }}'
 
-With `-d scope=boxoffice/admin` it is the token of an administrator."#
+Add `-d scope=boxoffice/admin` for an administrator's token."#
     )
 }

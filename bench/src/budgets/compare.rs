@@ -42,13 +42,13 @@ impl fmt::Display for Finding {
         match what {
             Told::Over { budget, now, limit } => {
                 let more = (now / budget - 1.0) * 100.0;
-                write!(f, "OVER     {of}: {now} in place of {budget}, {more:.1} % more; the limit is {limit:.0}")
+                write!(f, "OVER     {of}: {now}, {more:.1} % above the budget of {budget} (limit {limit:.0})")
             }
-            Told::Not { budget, now } => write!(f, "NOT      {of}: {now} in place of exactly {budget}"),
-            Told::Unknown { now } => write!(f, "UNKNOWN  {of}: {now}, and there is no budget"),
-            Told::Gone { budget } => write!(f, "GONE     {of}: has a budget of {budget}, and isn't measured"),
+            Told::Not { budget, now } => write!(f, "DIFFERS  {of}: {now}, and has to be exactly {budget}"),
+            Told::Unknown { now } => write!(f, "UNKNOWN  {of}: {now}, but there is no budget"),
+            Told::Gone { budget } => write!(f, "GONE     {of}: has a budget of {budget}, but isn't measured"),
             Told::Below { budget, now } => {
-                write!(f, "below    {of}: {now} in place of {budget}: lower the budget (`make budgets`)")
+                write!(f, "below    {of}: {now}, far below the budget of {budget}: lower it (`make budgets`)")
             }
         }
     }
@@ -111,7 +111,7 @@ mod tests {
     fn what_is_over_its_budget_by_more_than_the_slack_is_told_with_old_new_and_limit() {
         assert_eq!(
             told("instructions", 1_000.0, 1_031.0, SLACK),
-            ["OVER     book: instructions: 1031 in place of 1000, 3.1 % more; the limit is 1030"]
+            ["OVER     book: instructions: 1031, 3.1 % above the budget of 1000 (limit 1030)"]
         );
         assert!(told("instructions", 1_000.0, 1_030.0, SLACK).is_empty());
     }
@@ -122,7 +122,7 @@ mod tests {
             assert!(told(name, 2.0, 2.0, SLACK_OF_OTHERS).is_empty());
             for now in [1.0, 2.5, 3.0] {
                 let finding = &told(name, 2.0, now, SLACK_OF_OTHERS)[0];
-                assert_eq!(finding, &format!("NOT      book: {name}: {now} in place of exactly 2"));
+                assert_eq!(finding, &format!("DIFFERS  book: {name}: {now}, and has to be exactly 2"));
             }
         }
     }
@@ -144,8 +144,8 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "GONE     book: redis_trips: has a budget of 1, and isn't measured",
-                "UNKNOWN  book: dynamodb_trips: 1, and there is no budget"
+                "GONE     book: redis_trips: has a budget of 1, but isn't measured",
+                "UNKNOWN  book: dynamodb_trips: 1, but there is no budget"
             ]
         );
         assert!(findings.iter().all(Finding::is_failure));
@@ -164,7 +164,7 @@ mod tests {
         let findings = compare(&figures(&[("instructions", 1_000.0)]), &figures(&[("instructions", 899.0)]), SLACK);
         assert_eq!(
             findings[0].to_string(),
-            "below    book: instructions: 899 in place of 1000: lower the budget (`make budgets`)"
+            "below    book: instructions: 899, far below the budget of 1000: lower it (`make budgets`)"
         );
         assert!(!findings[0].is_failure());
         assert!(told("instructions", 1_000.0, 901.0, SLACK).is_empty());

@@ -37,9 +37,9 @@ pub(crate) struct Budgets {
 }
 
 const HEAD: &str = "\
-# What each function may take: written by `make budgets`, checked by `make check`. A change that takes more than 3 % more has to
-# write it anew, and its commit says why. Round trips and capacity are exact. With other tools than these, instructions and
-# sizes may differ by 15 %.
+# The budget of each function. `make budgets` writes this file, and `make check` compares with it. A change that exceeds
+# a budget by more than 3 % has to write the file again and give the reason in its commit message. Round trips and
+# capacity are exact. With other tools than these, instructions and sizes may differ by 15 %.
 
 ";
 
@@ -47,11 +47,11 @@ const HEAD: &str = "\
 pub(crate) async fn check() -> Result<bool> {
     let path = path()?;
     let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-    let old: Budgets = toml::from_str(&text).with_context(|| format!("{} is no list of budgets", path.display()))?;
+    let old: Budgets = toml::from_str(&text).with_context(|| format!("{} isn't a list of budgets", path.display()))?;
     let new = measure().await?;
     let slack = old.toolchain.slack(&new.toolchain);
     if let Some(difference) = old.toolchain.difference(&new.toolchain) {
-        say(&format!("{difference}: instructions and sizes are held with {:.0} % in place of 3 %", slack * 100.0))?;
+        say(&format!("{difference}: the tolerance for instructions and sizes is {:.0} % instead of 3 %", slack * 100.0))?;
     }
     let findings = compare(&old.figures, &new.figures, slack);
     for finding in &findings {
@@ -59,7 +59,7 @@ pub(crate) async fn check() -> Result<bool> {
     }
     let held: usize = new.figures.values().map(BTreeMap::len).sum();
     let is_good = !findings.iter().any(Finding::is_failure);
-    let word = if is_good { "held" } else { "NOT held: do with less, or raise them by `make budgets` and say why" };
+    let word = if is_good { "met" } else { "NOT met: reduce the use, or run `make budgets` and give the reason" };
     say(&format!("{held} budgets of {}: {word}", path.file_name().unwrap_or_default().display()))?;
     Ok(is_good)
 }
@@ -79,7 +79,7 @@ async fn measure() -> Result<Budgets> {
     let toolchain = Toolchain::here()?;
     let counted = toolchain.valgrind.is_some();
     if !counted {
-        say("valgrind isn't here: instructions are not held (Debian: apt-get install valgrind)")?;
+        say("valgrind is missing: instructions are not checked (Debian: apt-get install valgrind)")?;
     }
     let kinds = Kind::budgeted();
     let progress = Progress::new("budgets", (kinds.len() + FUNCTIONS.len()) as u64);

@@ -40,7 +40,7 @@ impl Toolchain {
         ];
         // A tool that is missing on either side doesn't count as a difference.
         let differ = pairs.into_iter().filter_map(|(old, new)| Some((old?, new?))).filter(|(old, new)| old != new);
-        let differ: Vec<_> = differ.map(|(old, new)| format!("{new}, and the budgets were made with {old}")).collect();
+        let differ: Vec<_> = differ.map(|(old, new)| format!("{new}, but the budgets were made with {old}")).collect();
         Some(differ.join("; ")).filter(|text| !text.is_empty())
     }
 
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn another_compiler_is_told_and_gets_more_slack() {
         let (old, new) = (toolchain("rustc 1.95", Some("3.19")), toolchain("rustc 1.96", Some("3.19")));
-        assert_eq!(old.difference(&new).unwrap(), "rustc 1.96, and the budgets were made with rustc 1.95");
+        assert_eq!(old.difference(&new).unwrap(), "rustc 1.96, but the budgets were made with rustc 1.95");
         assert!((old.slack(&new) - SLACK_OF_OTHERS).abs() < f64::EPSILON);
         assert!((old.slack(&old) - SLACK).abs() < f64::EPSILON);
     }

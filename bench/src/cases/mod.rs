@@ -99,8 +99,8 @@ impl Case {
             // The read that fills the cache gets no revision. All other reads get one.
             let hit = looker.invoke(stand.events.look(&self.theater)).await?;
             let answer: Value = serde_json::from_slice(&hit.body)?;
-            ensure!(header(&answer, "x-cache") == Some("hit"), "a filled cache isn't looked into");
-            let etag = header(&answer, "etag").context("a look has no ETag")?.to_owned();
+            ensure!(header(&answer, "x-cache") == Some("hit"), "a filled cache isn't read");
+            let etag = header(&answer, "etag").context("a read has no ETag")?.to_owned();
             self.fixed = Some(stand.events.look_again(&self.theater, &etag));
         }
         Ok(())
@@ -124,27 +124,27 @@ impl Case {
                 let seats = self.seats(k)?;
                 Ok(stand.events.book(&self.theater, &json!({ "seats": seats, "booking_id": id })))
             }
-            other => bail!("{other:?} isn't ready"),
+            other => bail!("{other:?} isn't prepared"),
         }
     }
 
     fn seats(&mut self, k: usize) -> Result<Vec<String>> {
         let seats: Vec<_> = self.free.by_ref().take(k).collect();
-        ensure!(seats.len() == k, "the hall of {} is sold out", self.kind.name());
+        ensure!(seats.len() == k, "the venue of {} is sold out", self.kind.name());
         Ok(seats)
     }
 
     /// Checks the answer. The `first` answer of a repeated booking is the booking itself.
     pub(crate) fn check(&self, answered: &Answered, first: bool) -> Result<()> {
-        let answer: Value = serde_json::from_slice(&answered.body).context("the answer is no JSON")?;
+        let answer: Value = serde_json::from_slice(&answered.body).context("the answer isn't JSON")?;
         if self.kind == Kind::Echo {
             let sent: Value = serde_json::from_slice(self.fixed.as_deref().unwrap_or_default())?;
-            ensure!(answer == sent, "the echo is another: {answer}");
+            ensure!(answer == sent, "the echo differs: {answer}");
             return Ok(());
         }
         if self.kind == Kind::Batch {
             let failed = answer["batchItemFailures"].as_array().map(Vec::len);
-            ensure!(failed == Some(0), "a batch was not told to the cache: {answer}");
+            ensure!(failed == Some(0), "a batch didn't reach the cache: {answer}");
             return Ok(());
         }
         let expected = if first && self.kind == Kind::Replay { 201 } else { self.status };

@@ -30,7 +30,7 @@ pub(crate) async fn run(hall: Hall, readers: usize, processes: usize, rounds: us
         stand.to_dynamodb.take_calls();
         for answered in try_join_all((0..readers).map(|_| pool.invoke(look.clone()))).await? {
             let (status, _) = read(&answered)?;
-            ensure!(status == 200, "a look was answered with {status}");
+            ensure!(status == 200, "a read was answered with {status}");
         }
         most = most.max(stand.to_dynamodb.take_calls().get("Query").copied().unwrap_or_default());
     }

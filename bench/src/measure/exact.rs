@@ -46,7 +46,7 @@ pub(crate) async fn counted_start(function: &str, stand: &Stand) -> Result<(Inst
     let mut counts = Vec::with_capacity(STARTS);
     loop {
         let instance = start(function, stand, true).await?;
-        let callgrind = instance.callgrind.as_ref().context("nothing counts its instructions")?;
+        let callgrind = instance.callgrind.as_ref().context("the function doesn't run under valgrind")?;
         counts.push(callgrind.take(instance.pid()).await? as f64);
         if counts.len() == STARTS {
             return Ok((instance, median(&mut counts)));
@@ -72,7 +72,7 @@ pub(crate) async fn measure(kind: Kind, stand: &Stand, function: &Instance, look
             return Ok(batches.swap_remove(BATCHES / 2));
         }
     }
-    bail!("{} takes another number of round trips each time", kind.name())
+    bail!("{} takes a different number of round trips each time", kind.name())
 }
 
 fn is_whole(count: f64) -> bool {

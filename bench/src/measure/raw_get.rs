@@ -49,7 +49,7 @@ async fn gets(cache_url: &str, seats: usize, bytes: usize, requests: usize) -> R
         if number >= WARM_UP {
             latencies.add(started.elapsed())?;
         }
-        (value.len() == bytes).then_some(()).context("the GET found something else")?;
+        (value.len() == bytes).then_some(()).context("the GET returned another value")?;
     }
     let cpu = micros(cpu_of_this_thread()?.saturating_sub(before)) / requests as f64;
     Ok(RawGet { seats, bytes, latency: latencies.percentiles(), cpu })

@@ -35,7 +35,7 @@ mod tests {
     fn a_section_replaces_what_stands_between_its_marks_and_nothing_else() {
         let page = render_page(PAGE, &[("one", "new\n".to_owned())]).unwrap();
         assert_eq!(page, PAGE.replace("old\n", "\nnew\n\n"));
-        assert_eq!(render_page(&page, &[("one", "new\n".to_owned())]).unwrap(), page, "once more changes nothing");
+        assert_eq!(render_page(&page, &[("one", "new\n".to_owned())]).unwrap(), page, "repeating it changes nothing");
     }
 
     #[test]
@@ -50,6 +50,6 @@ mod tests {
         let page = std::fs::read_to_string(docs.join("performance.md")).unwrap();
         let results = read(&docs.join("performance")).unwrap();
         let rendered = render_page(&page, &sections(&results).unwrap()).unwrap();
-        assert!(page == rendered, "docs/performance.md isn't what its figures render to: `make bench-render`");
+        assert!(page == rendered, "docs/performance.md differs from its figures: `make bench-render`");
     }
 }

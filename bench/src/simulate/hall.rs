@@ -194,7 +194,7 @@ mod tests {
         assert!(seats.book(&[3, 4], 1));
         assert!(!seats.book(&[3], 2));
         seats.run_out(10);
-        assert_eq!((seats.available(), seats.reserved(), seats.booked()), (8, 0, 2), "a booked seat doesn't run out");
+        assert_eq!((seats.available(), seats.reserved(), seats.booked()), (8, 0, 2), "a booking doesn't expire");
         assert_eq!((seats.version(0), seats.version(1)), (2, 2));
     }
 

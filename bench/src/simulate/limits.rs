@@ -72,7 +72,7 @@ mod tests {
         let mut bucket = Bucket::new(10.0, 5.0);
         assert_eq!((0..20).filter(|_| bucket.take(0.0)).count(), 5);
         assert_eq!((0..20).filter(|_| bucket.take(300.0)).count(), 3);
-        assert_eq!((0..20).filter(|_| bucket.take(60_000.0)).count(), 5, "no more than its burst is saved");
+        assert_eq!((0..20).filter(|_| bucket.take(60_000.0)).count(), 5, "at most the burst is saved");
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(pipe.serve(0.0, 1.0, 25.0), Some(10.0));
         assert_eq!(pipe.serve(0.0, 1.0, 25.0), Some(20.0));
         assert_eq!(pipe.serve(0.0, 1.0, 25.0), None);
-        assert_eq!(pipe.serve(5.0, 1.0, 25.0), Some(25.0), "who left costs nothing");
+        assert_eq!(pipe.serve(5.0, 1.0, 25.0), Some(25.0), "a caller who left costs nothing");
         assert_eq!(pipe.serve(1_000.0, 1.0, 25.0), Some(10.0));
     }
 }

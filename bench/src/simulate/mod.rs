@@ -71,7 +71,7 @@ fn run_all(scenarios: &[Scenario], prices: &Prices) -> Result<Vec<Outcome>> {
 
 /// Runs one on-sale. The same parameters always give the same outcome.
 fn run(parameters: &Parameters, prices: &Prices) -> Result<Outcome> {
-    let mut sale = sale::Sale::new(parameters).context("the histograms' bounds are wrong")?;
+    let mut sale = sale::Sale::new(parameters).context("the bounds of the histograms are wrong")?;
     sale.run();
     Ok(Outcome::of(parameters, &sale, prices))
 }

@@ -155,7 +155,7 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, (0..100).collect::<Vec<_>>());
         people.schedule(7, 2_000.5, Next::Look);
-        assert_eq!(people.left, 99, "whoever would act after the end is gone");
+        assert_eq!(people.left, 99, "actions after the end are dropped");
     }
 
     #[test]

@@ -16,7 +16,7 @@ const BASE: &str = ": the base";
 
 /// Returns the sections of docs/scaling.md: all on-sales, then the components' use in the base and in the last one.
 pub(super) fn sections(outcomes: &[(&str, &Outcome)]) -> Result<[(&'static str, String); 3]> {
-    let base = outcomes.iter().find(|(name, _)| name.ends_with(BASE)).context("no on-sale is the base")?;
+    let base = outcomes.iter().find(|(name, _)| name.ends_with(BASE)).context("the base on-sale is missing")?;
     let last = outcomes.last().context("no on-sale")?;
     Ok([("on-sales", table(outcomes)), ("base", shares(base.1)), ("last", shares(last.1))])
 }
@@ -154,6 +154,6 @@ mod tests {
         let told: Vec<Told> = serde_json::from_str(&text).unwrap();
         let outcomes: Vec<_> = told.iter().map(|told| (told.name.as_str(), &told.outcome)).collect();
         let rendered = render_page(&page, &sections(&outcomes).unwrap()).unwrap();
-        assert!(page == rendered, "docs/scaling.md isn't of simulation.json: `make scaling`");
+        assert!(page == rendered, "docs/scaling.md differs from simulation.json: `make scaling`");
     }
 }

@@ -53,7 +53,7 @@ impl Authorizer {
     async fn verified(&self, token: &str) -> Result<Claims, &'static str> {
         let header = decode_header(token).map_err(|_| "the token can't be read")?;
         if !ALGORITHMS.contains(&header.alg) {
-            return Err("the token has an algorithm that isn't taken");
+            return Err("the token has an unsupported algorithm");
         }
         let kid = header.kid.ok_or("the token names no key")?;
         let key = self.key(&kid).await.map_err(|_| "the issuer can't be asked")?;

@@ -22,7 +22,7 @@ pub(super) fn check(claims: &Claims, issuer: &str, audience: &str, now: i64) -> 
         return Err("the token does not have a valid audience");
     }
     // The times are in seconds. RFC 7519 allows fractions.
-    let time = |name: &str| claims.get(name).map(|time| time.as_f64().ok_or("the token has a time that is no number"));
+    let time = |name: &str| claims.get(name).map(|time| time.as_f64().ok_or("the token has a time that isn't a number"));
     #[allow(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
     let now = now as f64;
     if time("exp").transpose()?.is_none_or(|end| end <= now) {
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(check_with(&json!({ "exp": null })), Err("the token has expired"));
         assert_eq!(check_with(&json!({ "nbf": 1_001 })), Err("the token is not valid yet"));
         assert_eq!(check_with(&json!({ "iat": 1_001 })), Err("the token was issued in the future"));
-        assert!(check_with(&json!({ "exp": "1001" })).is_err(), "a text is no time");
+        assert!(check_with(&json!({ "exp": "1001" })).is_err(), "a text isn't a time");
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl DataFolder {
                 let mut owner = String::new();
                 lock.read_to_string(&mut owner)?;
                 bail!(
-                    "the box office runs already on the data in {} (process {}): end that, or use another folder: make run DATA=...",
+                    "another box office uses the data in {} (process {}): end it, or use another folder: make run DATA=...",
                     shown(&path),
                     owner.trim()
                 );

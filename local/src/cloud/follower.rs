@@ -49,7 +49,7 @@ impl Follower {
             if let Err(error) = &answer
                 && !fails.replace(true)
             {
-                complain(&format!("{name} fails, and is tried again: {error:#}"));
+                complain(&format!("{name} fails and is retried: {error:#}"));
             }
             fails.set(answer.is_err());
             answer
@@ -88,5 +88,5 @@ fn keep(file: &Path, records: &[Value]) -> Result<()> {
     let line = |record: &Value| json!({ "SequenceNumber": record["dynamodb"]["SequenceNumber"], "Keys": record["dynamodb"]["Keys"] });
     let lines: String = records.iter().map(|record| format!("{}\n", line(record))).collect();
     let mut file = OpenOptions::new().create(true).append(true).open(file)?;
-    file.write_all(lines.as_bytes()).context("can't keep what wasn't delivered")
+    file.write_all(lines.as_bytes()).context("can't store the undelivered records")
 }

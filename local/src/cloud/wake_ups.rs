@@ -47,7 +47,7 @@ impl WakeUps {
             // A line is complete when its newline is there.
             let whole = text.rfind('\n').map_or(0, |end| end + 1);
             for line in text.get(read..whole).unwrap_or_default().lines() {
-                let wake_up: Value = serde_json::from_str(line).context("a wake-up can't be read")?;
+                let wake_up: Value = serde_json::from_str(line).context("an expiry timer can't be read")?;
                 number += 1;
                 waiting.insert((wake_up["expires_at"].as_u64().unwrap_or_default(), number), line.to_owned());
             }
@@ -59,7 +59,7 @@ impl WakeUps {
                 let failed = match answer.and_then(|invocation| invocation.body().cloned()) {
                     Ok(answer) => !answer["batchItemFailures"].as_array().is_none_or(Vec::is_empty),
                     Err(error) => {
-                        complain(&format!("publish-events fails, and is tried again: {error:#}"));
+                        complain(&format!("publish-events fails and is retried: {error:#}"));
                         true
                     }
                 };
@@ -76,7 +76,7 @@ impl WakeUps {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "it stands for SQS, which has a clock of its own")]
+#[allow(clippy::disallowed_methods, reason = "it replaces SQS, which has its own clock")]
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -186,7 +186,7 @@ fn status(code: u16) -> Answer {
 }
 
 /// Returns the deadline of an event that is sent now, in milliseconds since 1970.
-#[allow(clippy::disallowed_methods, reason = "Lambda has only the system's clock, too")]
+#[allow(clippy::disallowed_methods, reason = "Lambda also uses the system's clock")]
 fn deadline(timeout: Duration) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     (now + timeout).as_millis().to_string()

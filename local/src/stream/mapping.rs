@@ -132,9 +132,9 @@ mod tests {
         assert!(!mapping.wants(&record("BOOKING")));
         assert!(!mapping.wants(&record("LAYOUT")));
         assert!(!mapping.wants(&json!({})));
-        assert!((1..=10_000).contains(&mapping.batch_size), "what Lambda takes");
+        assert!((1..=10_000).contains(&mapping.batch_size), "Lambda's limits");
         assert_eq!(mapping.environment, [("CACHE_DEADLINE_MS".to_owned(), "1000".to_owned())]);
-        assert!(mapping.longest_age >= Duration::from_secs(60), "as long as what is in the cache may live");
+        assert!(mapping.longest_age >= Duration::from_secs(60), "at least the lifetime of a cached copy");
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         let wants = |sk: &str| mapping.wants(&json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } }));
         assert!(wants("SEAT#A1") && wants("BOOKING") && wants("LAYOUT"));
         assert!(!wants("LAYOUT#7#0") && !wants("RESERVATION") && !wants("CALLER"));
-        assert_eq!(mapping.environment, [], "a bus, a queue and a stack are nowhere here");
+        assert_eq!(mapping.environment, [], "no bus, queue or stack exists here");
     }
 
     #[test]

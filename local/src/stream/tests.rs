@@ -49,7 +49,7 @@ async fn it_comes_again_from_the_first_record_that_failed() {
     let (handed, _) = play(&mapping(), batch(&[1, 2, 3, 4]), vec![Ok(failures(&[4, 2]))]).await;
     assert_eq!(handed, [vec![1, 2, 3, 4], vec![2, 3, 4]]);
     let (handed, _) = play(&mapping(), batch(&[1, 2]), vec![Ok(failures(&[99]))]).await;
-    assert_eq!(handed, [[1, 2], [1, 2]], "a record that isn't there means all");
+    assert_eq!(handed, [[1, 2], [1, 2]], "an unknown record means the whole batch");
 }
 
 #[tokio::test]
