@@ -51,7 +51,10 @@ pub(crate) async fn check() -> Result<bool> {
     let new = measure().await?;
     let slack = old.toolchain.slack(&new.toolchain);
     if let Some(difference) = old.toolchain.difference(&new.toolchain) {
-        say(&format!("{difference}: the tolerance for instructions and sizes is {:.0} % instead of 3 %", slack * 100.0))?;
+        say(&format!(
+            "{difference}: the tolerance for instructions and sizes is {:.0} % instead of 3 %",
+            slack * 100.0
+        ))?;
     }
     let findings = compare(&old.figures, &new.figures, slack);
     for finding in &findings {

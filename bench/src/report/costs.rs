@@ -22,7 +22,7 @@ const SHOWN: [&str; 9] = [
 
 pub(super) fn table(results: &Results) -> Result<String> {
     let prices = Prices::read(&checkout::root()?.join("bench/prices.toml"))?;
-    let head = ["dollars for a million", "API", "requests", "Lambda's time", "DynamoDB", "transfer", "together"];
+    let head = ["dollars per million calls", "API", "requests", "Lambda time", "DynamoDB", "transfer", "total"];
     let mut table = Table::new(&head);
     for call in SHOWN.iter().filter_map(|name| results.call(name)) {
         let parts = parts(call, &prices);
@@ -33,10 +33,12 @@ pub(super) fn table(results: &Results) -> Result<String> {
     let Prices { date, region, assumed, .. } = &prices;
     let (memory, redis, dynamodb) = (number(assumed.memory_mb), number(assumed.redis_ms), number(assumed.dynamodb_ms));
     Ok(format!(
-        "{}\nPrices of {region} as of {date}, `bench/prices.toml`, which says which of them nobody has checked. Lambda's time is the measured time on a processor, \
-         on the share of one that {memory} MB have, and {redis} ms for each trip to Redis and {dynamodb} ms for each to \
-         DynamoDB, rounded up to a millisecond. Transfer is the body to the internet. Without the cache's own price, logs and the first \
-         start.\n",
+        "{}\n\
+         Prices of {region} as of {date} from `bench/prices.toml`, which marks the unchecked ones.\n\
+         Lambda time is the measured CPU time, scaled to the share of a processor that {memory} MB have, \
+         plus {redis} ms for each trip to Redis and {dynamodb} ms for each trip to DynamoDB, rounded up to a millisecond.\n\
+         Transfer is the body to the internet.\n\
+         The cache's own price, logs and the first start are not included.\n",
         table.text()
     ))
 }

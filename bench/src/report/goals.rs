@@ -83,9 +83,14 @@ fn starting(results: &Results) -> Vec<Goal> {
     let before = of(|start| start.before_connecting).zip(bare).map(|(before, bare)| before / bare);
     let first = of(|start| Some(start.first? / start.warm?));
     vec![
-        Goal::most("init to the first `/next`, instructions, largest function", "million", 2.5, millions),
-        Goal::most("init before any connecting, to the bare runtime's to `/next`, wall", "times", 1.5, before),
-        Goal::most("first request to warm p50, largest function", "times", 1.5, first),
+        Goal::most("init to the first `/next`, instructions, worst function", "million", 2.5, millions),
+        Goal::most(
+            "init before the first connection, compared with the bare runtime's init to `/next`, wall time",
+            "times",
+            1.5,
+            before,
+        ),
+        Goal::most("first request compared with warm p50, worst function", "times", 1.5, first),
     ]
 }
 
@@ -103,16 +108,14 @@ fn looking(results: &Results) -> Vec<Goal> {
     let processor = |seats| Some(known(seats)?.timed.cpu);
     let ratio = |large: Option<f64>, small: Option<f64>| large.zip(small).map(|(large, small)| large / small);
     vec![
-        Goal::most("get-seats hit, 300 seats: CPU to bare echo and raw GET together", "times", 1.3, to_floor),
-        Goal { at_least: true, ..Goal::most("the same: CPU of the Python function to ours", "times", 10.0, to_python) },
-        Goal::most("get-seats hit: CPU a seat, fitted from 6 to 10,000 seats, half sold", "ns", 12.0, slope),
-        Goal::most(
-            "304: bytes from Redis for 10,000 seats to those for 6",
-            "times",
-            1.05,
-            ratio(wire(10_000), wire(6)),
-        ),
-        Goal::most("304: CPU for 10,000 seats to that for 6", "times", 1.25, ratio(processor(10_000), processor(6))),
+        Goal::most("get-seats hit, 300 seats: CPU compared with bare echo plus raw GET", "times", 1.3, to_floor),
+        Goal {
+            at_least: true,
+            ..Goal::most("the same: CPU of the Python function compared with ours", "times", 10.0, to_python)
+        },
+        Goal::most("get-seats hit: CPU per seat, fitted from 6 to 10,000 seats, half sold", "ns", 12.0, slope),
+        Goal::most("304: bytes from Redis, 10,000 seats compared with 6", "times", 1.05, ratio(wire(10_000), wire(6))),
+        Goal::most("304: CPU, 10,000 seats compared with 6", "times", 1.25, ratio(processor(10_000), processor(6))),
     ]
 }
 
@@ -142,17 +145,17 @@ fn sizes(results: &Results) -> Vec<Goal> {
     vec![
         Goal::most("largest binary", "MiB", 6.0, of(|size| size.binary)),
         Goal::most("largest zip", "MiB", 2.5, of(|size| size.zip)),
-        Goal::most("most memory at the first `/next`, largest function", "MiB", 8.0, at_start),
+        Goal::most("peak memory at the first `/next`, worst function", "MiB", 8.0, at_start),
         Goal::most(
             format!(
-                "most memory after {} looks",
+                "peak memory after {} reads",
                 lived.map_or_else(|| "all".to_owned(), |lived| number(lived.requests as f64))
             ),
             "MiB",
             12.0,
             lived.map(|lived| lived.at_end as f64 / 1_024.0),
         ),
-        Goal::most("growth a look, trace ids being the same", "bytes", 1.0, same.map(|same| same.growth)),
+        Goal::most("growth per read with constant trace ids", "bytes", 1.0, same.map(|same| same.growth)),
     ]
 }
 
@@ -165,7 +168,7 @@ fn crowds(results: &Results) -> Vec<Goal> {
     vec![
         Goal::most(format!("cold key, {} readers at once: Queries", results.cold.readers), "", 2.0, queries),
         Goal::most("attempts at a sold seat, no id: calls to DynamoDB", "", 0.0, late),
-        Goal::most("a hundred at once for each seat, no id: write capacity a sold seat", "units", 12.0, units),
+        Goal::most("a hundred buyers at once for each seat, no id: write capacity per sold seat", "units", 12.0, units),
     ]
 }
 

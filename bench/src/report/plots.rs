@@ -49,9 +49,9 @@ fn cpu(results: &Results) -> Plot<'static> {
         line("hit, half sold", "hit", Sold::Half),
         line("hit, sold out", "hit", Sold::Out),
         line("304, half sold", "304", Sold::Half),
-        ("raw GET of as many bytes".to_owned(), raw),
+        ("raw GET of the same size".to_owned(), raw),
     ];
-    Plot { file: "cpu.svg", title: "A look's time on a processor", x: "seats", y: "µs", lines }
+    Plot { file: "cpu.svg", title: "Processor time of a read", x: "seats", y: "µs", lines }
 }
 
 fn latency(results: &Results) -> Plot<'static> {
@@ -62,7 +62,7 @@ fn latency(results: &Results) -> Plot<'static> {
         line("304, p50", "304", |call| call.timed.latency.p50),
         line("304, p99", "304", |call| call.timed.latency.p99),
     ];
-    Plot { file: "latency.svg", title: "A look's latency, half sold", x: "seats", y: "µs", lines }
+    Plot { file: "latency.svg", title: "Read latency, half sold", x: "seats", y: "µs", lines }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
@@ -77,11 +77,11 @@ fn sale(results: &Results) -> Plot<'static> {
 
 fn tail(results: &Results) -> Plot<'static> {
     let lines = vec![
-        ("look, p50".to_owned(), by_buyers(results, |sale| sale.look.p50)),
-        ("look, p99".to_owned(), by_buyers(results, |sale| sale.look.p99)),
+        ("read, p50".to_owned(), by_buyers(results, |sale| sale.look.p50)),
+        ("read, p99".to_owned(), by_buyers(results, |sale| sale.look.p99)),
         ("write, p99".to_owned(), by_buyers(results, |sale| sale.write.p99)),
     ];
-    Plot { file: "tail.svg", title: "Latency in that sale", x: "buyers", y: "µs", lines }
+    Plot { file: "tail.svg", title: "Latency in a sale of 10,000 seats", x: "buyers", y: "µs", lines }
 }
 
 impl Plot<'_> {

@@ -28,10 +28,10 @@ pub(crate) fn sections(results: &Results) -> Result<Vec<(&'static str, String)>>
 
 fn machine(results: &Results) -> String {
     let machine = &results.machine;
-    let valgrind = machine.valgrind.as_deref().unwrap_or("no valgrind, so that instructions are missing");
-    let quick = if results.quick { " With few requests, for a first look." } else { "" };
+    let valgrind = machine.valgrind.as_deref().unwrap_or("no valgrind (instructions are missing)");
+    let quick = if results.quick { " A quick run with few requests." } else { "" };
     format!(
-        "Measured on {} on {}, {} cores, Linux {}, with {} and {valgrind}; before it began, {} processes wanted a core.{quick}\n",
+        "Measured on {} on {}, {} cores, Linux {}, with {} and {valgrind}.\nAt the start, {} processes were runnable.{quick}\n",
         results.day, machine.processor, machine.cores, machine.kernel, machine.rustc, machine.load_before
     )
 }
@@ -40,12 +40,12 @@ fn starts(results: &Results) -> String {
     let mut table = Table::new(&[
         "function",
         "instructions, million",
-        "ms to `/next` (least to most)",
+        "ms to `/next` (min to max)",
         "ms before connecting",
         "CPU ms",
         "MiB at `/next`",
         "first request, µs",
-        "not warmed up for it",
+        "first request without warm-up, µs",
         "warm p50, µs",
         "binary, KiB",
         "zip, KiB",
@@ -91,11 +91,11 @@ fn engines(calls: &[Called]) -> String {
     let mut table = Table::new(&[
         "call",
         "trips to Redis",
-        "bytes there",
-        "and back",
+        "bytes sent",
+        "bytes received",
         "trips to DynamoDB",
-        "bytes there",
-        "and back",
+        "bytes sent",
+        "bytes received",
         "capacity units",
     ]);
     for call in calls {
@@ -111,7 +111,7 @@ fn engines(calls: &[Called]) -> String {
 }
 
 fn grown(results: &Results) -> String {
-    let mut table = Table::new(&["what a look takes", "with no seat", "and for each seat"]);
+    let mut table = Table::new(&["cost of a read", "base", "per seat"]);
     let instructions = |call: &Called| call.exact?.instructions;
     for (what, sold) in [("hit", Sold::Empty), ("hit", Sold::Half), ("hit", Sold::Out), ("304", Sold::Half)] {
         let lines = [
@@ -144,12 +144,18 @@ fn references(results: &Results) -> String {
 
 #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
 fn memory(results: &Results) -> String {
-    let mut table =
-        Table::new(&["trace ids", "MiB at `/next`", "after 1,000 looks", "looks", "MiB then", "bytes more a look"]);
+    let mut table = Table::new(&[
+        "trace ids",
+        "MiB at `/next`",
+        "MiB after 1,000 reads",
+        "reads",
+        "MiB at the end",
+        "bytes per further read",
+    ]);
     for memory in &results.memory {
         let mib = |kib: u64| number(kib as f64 / 1_024.0);
         table.row(&[
-            if memory.distinct_traces { "one a request" } else { "always the same" }.to_owned(),
+            if memory.distinct_traces { "one per request" } else { "always the same" }.to_owned(),
             mib(memory.at_start),
             mib(memory.warm),
             number(memory.requests as f64),
@@ -167,14 +173,14 @@ fn sales(results: &Results) -> String {
         "processes",
         "requests a second",
         "Jain's index",
-        "look p50 µs",
-        "look p99",
+        "read p50 µs",
+        "read p99",
         "write p99",
         "conflicts, % of writes",
         "sold",
-        "DynamoDB calls a sold seat",
-        "units a sold seat",
-        "cores of the bench",
+        "DynamoDB calls per sold seat",
+        "units per sold seat",
+        "cores used by the bench",
         "failures",
     ]);
     for sale in &results.sales {
@@ -201,17 +207,17 @@ fn sales(results: &Results) -> String {
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 fn crowds(results: &Results) -> String {
     let mut table = Table::new(&[
-        "a hundred buyers a seat",
+        "a hundred buyers per seat",
         "processes",
         "attempts",
         "sold",
         "transactions",
         "other calls to DynamoDB",
-        "write units a sold seat",
+        "write units per sold seat",
     ]);
     for conflicts in &results.conflicts {
         let who = match conflicts.crowd {
-            Crowd::Late => "after it was sold, no id",
+            Crowd::Late => "after the sale, no id",
             Crowd::AtOnce => "at once, no id",
             Crowd::AtOnceWithIds => "at once, each with an id",
         };
@@ -227,7 +233,7 @@ fn crowds(results: &Results) -> String {
     }
     let cold = &results.cold;
     format!(
-        "{}\nA theater that the cache has nothing of, {} readers at once, {} processes: at most {} Queries, of {} tries.\n",
+        "{}\nA theater that isn't cached, {} readers at once, {} processes: at most {} Queries in each of {} rounds.\n",
         table.text(),
         number(cold.readers as f64),
         cold.processes,
@@ -237,7 +243,7 @@ fn crowds(results: &Results) -> String {
 }
 
 fn choosing(results: &Results) -> String {
-    let mut table = Table::new(&["seats", "spread", "µs to choose 4, median", "to one pass over the seats"]);
+    let mut table = Table::new(&["seats", "spread", "µs to choose 4, median", "ratio to one pass over the seats"]);
     for choosing in &results.choosing {
         #[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
         let seats = number(choosing.seats as f64);

@@ -26,16 +26,16 @@ fn table(outcomes: &[(&str, &Outcome)]) -> String {
     let mut table = Table::new(&[
         "on-sale",
         "met first",
-        "refuses most, million",
-        "looks/s, peak",
-        "looks, million",
+        "most rejections, million",
+        "reads/s, peak",
+        "reads, million",
         "p50, p99 ms",
         "by DynamoDB",
         "cache MB/s, peak",
         "booked",
         "half, 95 % after s",
         "conflicts",
-        "write units a seat",
+        "write units per seat",
         "dollars",
     ]);
     for (name, outcome) in outcomes {
@@ -64,7 +64,7 @@ fn table(outcomes: &[(&str, &Outcome)]) -> String {
 
 /// Renders a row for each component.
 fn shares(outcome: &Outcome) -> String {
-    let mut table = Table::new(&["component", "used, mean", "busiest second", "refused", "wait p50, p99 ms"]);
+    let mut table = Table::new(&["component", "used, mean", "busiest second", "rejected", "wait p50, p99 ms"]);
     for share in &outcome.components {
         table.row(&[
             share.component.clone(),
@@ -88,7 +88,7 @@ pub(super) fn write(folder: &Path, sales: &[(&Scenario, &Outcome)], is_plotted: 
         plotted.map(|(scenario, outcome)| (scenario.name, series(outcome))).collect::<Vec<_>>()
     };
     plot(&folder.join("booked.svg"), "seats booked", &lines(|outcome| &outcome.booked_by_second))?;
-    plot(&folder.join("looks.svg"), "looks answered, a second", &lines(|outcome| &outcome.looks_by_second))
+    plot(&folder.join("looks.svg"), "reads answered per second", &lines(|outcome| &outcome.looks_by_second))
 }
 
 /// Draws one line for each on-sale, with a point per second.

@@ -45,7 +45,7 @@ pub(crate) fn scenarios(base: &Parameters) -> Vec<Scenario> {
             it.stack.cache.calls *= 3.0;
         }),
         ("+ availability by section, 10 keys", |it| it.stack.sections = 10),
-        ("+ answers that tell changes", |it| it.stack.deltas = true),
+        ("+ answers with changes only", |it| it.stack.deltas = true),
         ("+ compressed answers", |it| it.stack.compression = 0.25),
         ("+ kept a second by each instance", |it| it.stack.kept_by_instance = 1_000.0),
         ("+ 300 of the concurrency for writes", |it| it.stack.reserved_for_writes = 300),
