@@ -156,7 +156,7 @@ impl Hall {
     async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
         let tally = Tally::default();
         let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &tally).await?;
-        let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("another caller fills: {begun:?}")) };
+        let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("can't fill: {begun:?}")) };
         let slots = self.store.slots(&self.layout, &tally).await?;
         ensure!(self.cache.end(&self.layout, token, &slots, &tally).await?, "the fill wasn't accepted");
         let mut connection = redis::Client::open(stack.cache_url())?.get_connection()?;
