@@ -11,7 +11,7 @@
 //! | module | content |
 //! | --- | --- |
 //! | [`runtime_api`], [`instance`] | Lambda: the API that a function asks for events, and a function's process |
-//! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | resources of a process: processor and memory, instructions, traffic, cores |
+//! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | resources: time, memory, instructions, traffic, cores |
 //! | [`stand`], [`halls`], [`events`], [`cases`] | the fixture: engines, venues, events, kinds of calls |
 //! | [`measure`] | measurements of single processes |
 //! | [`load`] | measurements of many processes at once |

@@ -36,7 +36,8 @@ pub(super) fn table(results: &Results) -> Result<String> {
         "{}\n\
          Prices of {region} as of {date} from `bench/prices.toml`, which marks the unchecked ones.\n\
          Lambda time is the measured CPU time, scaled to the share of a processor that {memory} MB have, \
-         plus {redis} ms for each trip to Redis and {dynamodb} ms for each trip to DynamoDB, rounded up to a millisecond.\n\
+         plus {redis} ms for each trip to Redis and {dynamodb} ms for each trip to DynamoDB, \
+         rounded up to a millisecond.\n\
          Transfer is the body to the internet.\n\
          The cache's own price, logs and the first start are not included.\n",
         table.text()
