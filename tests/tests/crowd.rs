@@ -1,4 +1,4 @@
-//! A thousand clients at once on the stack of `make run`. No other test runs beside it.
+//! A thousand concurrent clients on the stack of `make run`. No other test runs at the same time.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -16,7 +16,7 @@ use tokio::sync::Barrier;
 const CLIENTS: usize = 1_000;
 const REQUESTS_EACH: usize = 3;
 
-/// Each client waits for all the others before its first request, so all of them are waiting for an answer at once.
+/// Each client waits for all others before its first request, so that all of them wait for a response at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_clients_at_once_are_all_answered() {
     ports::allow_many_connections();
@@ -26,7 +26,7 @@ async fn a_thousand_clients_at_once_are_all_answered() {
     let started = Instant::now();
     let clients = (0..CLIENTS).map(|n| {
         let start = start.clone();
-        // Two functions at once: neither holds up the other.
+        // Two functions are called at once. Neither must delay the other.
         let url = run.url(if n % 4 == 0 { "/theaters?limit=2" } else { "/theaters/grand-hall/seats" });
         tokio::spawn(async move {
             start.wait().await;

@@ -1,4 +1,5 @@
-//! Who may do what: looks are everybody's, what is made is its maker's, theaters are the administrators'.
+//! Access rules. Everyone may read, only the owner may use a reservation or booking, and only administrators may change
+//! theaters.
 
 use boxoffice_local::gateway::needs_token;
 use hyper::Method;
@@ -60,7 +61,7 @@ async fn anothers_reservation_is_not_found() {
         let answer = site.send_as("mallory", method.clone(), &path, &body).await;
         assert_eq!(answer.code(), (404, "reservation_not_found"), "{method} {path}");
     }
-    // It is answered as a repeat would be, and frees nothing.
+    // The response is the same as for a repeated release, and no seat is released.
     assert_eq!(site.send_as("mallory", Method::DELETE, &own, &Value::Null).await.status, 204);
     for (call, code) in [("reserve", "reservation_released"), ("book", "seat_unavailable")] {
         let answer = site.send_as("mallory", Method::POST, &format!("/theaters/1/{call}"), &body).await;
@@ -128,7 +129,7 @@ async fn theaters_are_changed_by_tokens_with_the_scope_only() {
             assert_eq!(answer.code(), (403, "forbidden"), "{claims}");
         }
     }
-    // Issuers differ: `scope` is a text, `scp` a text or a list.
+    // Issuers differ: `scope` is a string, `scp` is a string or a list.
     for (n, claims) in [
         json!({ "scope": "openid boxoffice/admin" }),
         json!({ "scp": "boxoffice/admin" }),

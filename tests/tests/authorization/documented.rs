@@ -28,7 +28,7 @@ fn the_documented_curls_with_tokens_are_answered_as_shown() {
     assert!(tried >= 2, "{tried}");
 }
 
-/// Returns a line without the values that differ each time: ids and times.
+/// Removes the parts of a line that differ on every run: ids and times.
 fn without_ids(line: &str) -> String {
     let mut fields: Vec<_> = line.split(',').map(str::to_owned).collect();
     for field in &mut fields {

@@ -1,4 +1,4 @@
-//! What is no good token, or none that is meant for us, or not now.
+//! Forged, malformed, expired and misdirected tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::site::{Site, site};
 
-/// Asks to book with this header, and is not let in; what `www-authenticate` says then.
+/// Sends a booking with this `Authorization` header, and expects 401 and no booking. Returns the `www-authenticate`
+/// header.
 async fn is_refused(site: &Site, authorization: &str) -> String {
     let answer = site.send(authorization, Method::POST, "/theaters/2/book", &json!({ "seat": "D3" })).await;
     assert_eq!((answer.status, &answer.body), (401, &json!({ "message": "Unauthorized" })), "{authorization}");

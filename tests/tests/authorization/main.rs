@@ -1,4 +1,5 @@
-//! `make run AUTH=1`: real tokens over HTTP, checked by their issuer's real keys, and what each function makes of who calls.
+//! The stack of `make run AUTH=1` over HTTP, with real tokens that are checked against the issuer's real keys, and the
+//! effect of the caller's identity on each function.
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,4 @@
-//! One cloud that asks for tokens, for all tests of this process; each test has seats of its own.
+//! One cloud with authorization, shared by all tests of this process. Each test uses seats of its own.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use hyper::{Method, Request};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Where the cloud is, and the key of its issuer.
+/// The address of the cloud, and the key of its issuer.
 pub(crate) struct Site {
     /// `http://127.0.0.1:PORT/v1`
     pub(crate) url: String,
@@ -19,7 +19,8 @@ pub(crate) struct Site {
     pub(crate) signer: Signer,
 }
 
-/// The cloud runs in a thread of its own, beyond the runtime of the test that first asks for it, until the process ends.
+/// Returns the shared cloud. The cloud runs in its own thread until the process ends, so it outlives the runtime of the
+/// test that starts it.
 pub(crate) fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
@@ -40,24 +41,24 @@ pub(crate) fn site() -> &'static Site {
 
 fn options() -> CloudOptions {
     let data = checkout::scratch().unwrap().join("authorization");
-    // What an earlier run left.
+    // Deletes the data of an earlier run.
     drop(std::fs::remove_dir_all(&data));
     CloudOptions { port: 0, issuer_port: 0, data, auth: true, ..CloudOptions::of_checkout().unwrap() }
 }
 
 impl Site {
-    /// What a good token of this caller claims.
+    /// Returns the claims of a valid token for this subject.
     pub(crate) fn claims(&self, subject: &str) -> Value {
         let now = Timestamp::now().as_second();
         json!({ "iss": self.issuer, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + 600 })
     }
 
-    /// A good token.
+    /// Returns a valid token.
     pub(crate) fn token(&self, subject: &str) -> String {
         self.signer.sign(&self.claims(subject)).unwrap()
     }
 
-    /// A good token with more claims, or other ones.
+    /// Returns a valid token with added or changed claims.
     pub(crate) fn token_with(&self, changes: &Value) -> String {
         let mut claims = self.claims("alice");
         for (name, value) in changes.as_object().unwrap() {
@@ -66,7 +67,7 @@ impl Site {
         self.signer.sign(&claims).unwrap()
     }
 
-    /// Sends a request with this header `Authorization`; without one where it is empty.
+    /// Sends a request with this `Authorization` header. An empty value sends no header.
     pub(crate) async fn send(&self, authorization: &str, method: Method, path: &str, body: &Value) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
         if !authorization.is_empty() {
@@ -77,7 +78,7 @@ impl Site {
         boxoffice_tests::http::send(request).await
     }
 
-    /// Sends a request as this caller.
+    /// Sends a request with a valid token for this subject.
     pub(crate) async fn send_as(&self, subject: &str, method: Method, path: &str, body: &Value) -> Answer {
         self.send(&format!("Bearer {}", self.token(subject)), method, path, body).await
     }

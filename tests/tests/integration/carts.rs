@@ -1,4 +1,4 @@
-//! A cart that grows in two steps: what it is told it holds it holds, also when that changed between them.
+//! A cart that grows in two writes. The seats in the response are held, also if they changed between the writes.
 
 use boxoffice::clock::Clock;
 use boxoffice::rules::time::EpochMillis;
@@ -18,13 +18,13 @@ async fn proxied() -> (World, DynamoDbProxy) {
     (world, proxy)
 }
 
-/// Has the next transaction of two seats brought back that A1 is reserved under the id 1, whatever the table has by then.
+/// Makes the next transaction of two seats report A1 as reserved under id 1, regardless of the table.
 fn brings_back_a1(proxy: &DynamoDbProxy) {
     let end = (START.seconds().0 + 600).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
         "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
     let refused = json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item });
-    // The record of the reservation, A1, A2.
+    // The items are the reservation record, A1 and A2.
     let reasons = json!([{ "Code": "None" }, refused, { "Code": "None" }]);
     let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     let fault = Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }));
@@ -68,11 +68,11 @@ async fn a_cart_whose_seat_was_made_anew_meanwhile_is_answered_with_its_new_end(
     let one = Call::reserve("1", &json!({ "seat": "A1", "expires_in": 2, "reservation_id": id(1) }));
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "expires_in": 100, "reservation_id": id(1) }));
     assert_eq!(one.send(&world.office).await.status, 201);
-    // The first write finds that A1 is the cart's own; the second one is on its way to take A2 besides.
+    // The first write finds A1 in the cart. The second write, which adds A2, is delayed.
     gate.hold(2, Side::Before);
     let anew = async {
         gate.holds().await;
-        // By this clock A1 has run out, and is reserved again.
+        // By this clock A1 has expired. It is reserved again.
         let ahead = Clock::manual(EpochMillis(START.0 + 3_000));
         let ahead = world.instance_at(&Setup::shared(), ahead).await;
         let anew = one.send(&ahead).await;

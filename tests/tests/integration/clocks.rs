@@ -1,4 +1,4 @@
-//! Instances whose clocks differ: the order in which a seat was written is never mistaken for another.
+//! Instances whose clocks differ. The order of writes to a seat is never mistaken.
 
 use boxoffice::clock::Clock;
 use boxoffice::rules::time::EpochMillis;
@@ -6,10 +6,10 @@ use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, World};
 use serde_json::json;
 
-/// What an instance's clock may be off by, in milliseconds.
+/// Clock offsets of an instance, in milliseconds.
 const OFF: [i64; 3] = [-5_000, 0, 5_000];
 
-/// Sets a clock that is off by so much to what it shows at so many milliseconds after the start.
+/// Sets a clock with this offset to the time `at`, in milliseconds after the start.
 fn set(clock: &Clock, off: i64, at: u64) {
     clock.set(EpochMillis((START.0 + at).checked_add_signed(off).unwrap()));
 }
@@ -25,13 +25,13 @@ async fn a_seat_taken_anew_by_a_slower_clock_after_its_item_went_is_shown_as_tak
         for anew in ["reserve", "book"] {
             let (theater, off) = (format!("{anew}-{number}"), format!("{anew}, off by {one}, {other}, {third}"));
             world.put_theater(&theater, "T", &["A1", "A2"]).await;
-            // It is cached before, so that what follows has to be merged.
+            // The seat map is cached first, so that the following writes have to be merged.
             set(reader, third, 0);
             Call::get_seats(&theater).send(&reader_office).await;
             set(first, one, 0);
             let short = Call::reserve(&theater, &json!({ "seat": "A1", "expires_in": 1 }));
             assert_eq!(short.send(&first_office).await.status, 201, "{off}");
-            // It has run out by the true time, which is the TTL's, and the TTL deletes it at once.
+            // The reservation has expired by the true time, which the TTL uses. The TTL deletes the item at once.
             let later = 1_000 + one.max(0).unsigned_abs();
             world.delete_seat_item(&theater, "A1").await;
             set(second, other, later);
@@ -51,7 +51,7 @@ async fn a_seat_taken_anew_by_a_slower_clock_after_its_item_went_is_shown_as_tak
     }
 }
 
-/// Of the first writer, the second, and who looks.
+/// Returns every combination of offsets for the first writer, the second writer and the reader.
 fn every_offset() -> Vec<(i64, i64, i64)> {
     let pairs = OFF.iter().flat_map(|one| OFF.map(|other| (*one, other)));
     pairs.flat_map(|(one, other)| OFF.map(|third| (one, other, third))).collect()

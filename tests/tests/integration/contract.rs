@@ -1,7 +1,7 @@
-//! docs/openapi.yaml against itself: its examples, and what code generators need of it.
+//! docs/openapi.yaml by itself: its examples, and the rules that code generators need.
 //!
-//! Each rule about generators stands for a client that was generated, compiled, and then sent calls that were refused, or lost part of
-//! an answer. tests/clients generates three clients and makes every call with them.
+//! Each rule about generators comes from a generated client that compiled, but sent calls that were rejected or lost
+//! part of a response. tests/clients generates three clients and makes every call with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,7 +67,7 @@ fn each_example_fits_its_schema() {
     assert!(examples > 60, "{examples}");
 }
 
-/// The operations of the document, named by method and path.
+/// Returns the operations of the document by method and path.
 fn operations() -> impl Iterator<Item = (String, &'static Value)> {
     let paths = DOCUMENT["paths"].as_object().unwrap().iter();
     paths.flat_map(|(path, item)| {
@@ -76,7 +76,7 @@ fn operations() -> impl Iterator<Item = (String, &'static Value)> {
     })
 }
 
-/// The parameters of every operation and path.
+/// Returns the parameters of every operation and path.
 fn parameters() -> Vec<&'static Value> {
     let items = DOCUMENT["paths"].as_object().unwrap().values();
     let lists = items.flat_map(|item| item.as_object().unwrap().values().chain([item]));
@@ -84,7 +84,7 @@ fn parameters() -> Vec<&'static Value> {
     lists.flatten().map(resolve).collect()
 }
 
-/// Adds a value and everything below it to a list, following each reference once. Each value has the path that led to it.
+/// Adds a value and everything below it to a list, following each reference once. Each value is stored with its path.
 fn collect(place: &str, value: &'static Value, seen: &mut BTreeSet<String>, all: &mut Vec<(String, &'static Value)>) {
     if let Some(reference) = value["$ref"].as_str()
         && seen.insert(reference.to_owned())
@@ -105,7 +105,7 @@ fn collect(place: &str, value: &'static Value, seen: &mut BTreeSet<String>, all:
     }
 }
 
-/// The schemas of request bodies, with everything below them.
+/// Returns the schemas of request bodies, with everything below them.
 fn requests() -> Vec<(String, &'static Value)> {
     let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
     for (name, operation) in operations() {
@@ -115,7 +115,7 @@ fn requests() -> Vec<(String, &'static Value)> {
     all
 }
 
-/// The schemas of answers' bodies, with everything below them.
+/// Returns the schemas of response bodies, with everything below them.
 fn answers() -> Vec<(String, &'static Value)> {
     let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
     for (name, operation) in operations() {
@@ -129,7 +129,7 @@ fn answers() -> Vec<(String, &'static Value)> {
     all
 }
 
-/// The places where something is wrong.
+/// Returns the places that break a rule.
 fn wrong(all: Vec<(String, &'static Value)>, is_wrong: impl Fn(&Value) -> bool) -> Vec<String> {
     all.into_iter().filter(|(_, value)| is_wrong(value)).map(|(place, _)| place).collect()
 }
@@ -186,7 +186,7 @@ fn target(schema: &Value) -> &Value {
 
 #[test]
 fn an_answer_has_one_form() {
-    // Some generators take the first form that parses, some the first by the alphabet.
+    // Some generators take the first form that parses, others the first by the alphabet.
     let several = |schema: &Value| ["oneOf", "anyOf", "allOf"].iter().any(|word| schema[word].is_array());
     assert_eq!(wrong(answers(), several), NONE);
 }
@@ -202,7 +202,7 @@ fn answers_are_open() {
 
 #[test]
 fn integers_have_a_format() {
-    // Without one, Java, Kotlin and C# take 32 bits.
+    // Without a format, Java, Kotlin and C# use 32 bits.
     let all = || requests().into_iter().chain(answers()).collect();
     assert_eq!(wrong(all(), |schema| schema["type"] == "integer" && !schema["format"].is_string()), NONE);
     let short = |schema: &Value| {
@@ -217,7 +217,7 @@ fn integers_have_a_format() {
 
 #[test]
 fn lists_are_lists_and_not_sets() {
-    // `uniqueItems` becomes a set, in some languages one without an order.
+    // `uniqueItems` becomes a set, in some languages without an order.
     let all = requests().into_iter().chain(answers()).collect();
     assert_eq!(wrong(all, |schema| !schema["uniqueItems"].is_null()), NONE);
 }
@@ -279,7 +279,7 @@ fn snake_case(name: &str) -> String {
     pieces.collect()
 }
 
-/// The examples of problems have the title and the status that the product answers with.
+/// The examples of problems have the title and the status of the real responses.
 #[test]
 fn examples_of_problems_are_those_of_the_product() {
     let mut examples = 0;
@@ -325,7 +325,7 @@ fn each_generated_client_makes_every_call() {
     }
 }
 
-/// The names of an operation's parameters in one place: `query`, `header` or `path`.
+/// Returns the names of an operation's parameters in one place: `query`, `header` or `path`.
 fn parameter_names(path: &str, operation: &'static Value, place: &str) -> BTreeSet<&'static str> {
     let lists = [&DOCUMENT["paths"][path]["parameters"], &operation["parameters"]];
     let parameters = lists.into_iter().filter_map(|list| list.as_array()).flatten().map(resolve);
@@ -335,7 +335,7 @@ fn parameter_names(path: &str, operation: &'static Value, place: &str) -> BTreeS
         .collect()
 }
 
-/// The names of the fields of all forms of a request.
+/// Returns the names of the fields in all forms of a request.
 fn field_names(operation: &'static Value) -> BTreeSet<&'static str> {
     let schema = resolve(&operation["requestBody"]["content"]["application/json"]["schema"]);
     let forms = schema["oneOf"].as_array().into_iter().flatten().map(resolve).chain([schema]);

@@ -1,4 +1,4 @@
-//! The events in `events/`: sent in the order of its README they are answered as its table says.
+//! The events in `events/`. Sent in the order of the README there, they get the responses of its table.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,20 +12,20 @@ fn folder() -> PathBuf {
     boxoffice_local::checkout::root().unwrap().join("events")
 }
 
-/// The rows of the README's tables, as cells.
+/// Returns the rows of the README's tables, as cells.
 fn rows() -> Vec<Vec<String>> {
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
     let rows = readme.lines().filter(|line| line.starts_with("| `"));
     rows.map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()).collect()
 }
 
-/// The calls: file, status, code.
+/// Returns the calls: file, status and code.
 fn table() -> Vec<(String, u16, String)> {
     let calls = rows().into_iter().filter(|row| !row[1].starts_with("sync-cache."));
     calls.map(|row| (row[1].clone(), row[2].parse().unwrap(), row[3].clone())).collect()
 }
 
-/// The batches of the stream: file, number of records.
+/// Returns the batches of the stream: file and number of records.
 fn batches() -> Vec<(String, usize)> {
     let batches = rows().into_iter().filter(|row| row[1].starts_with("sync-cache."));
     batches.map(|row| (row[1].clone(), row[2].parse().unwrap())).collect()
@@ -49,7 +49,7 @@ async fn each_is_answered_as_the_table_says() {
     assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "as the README says of afterwards");
 }
 
-/// What a look at a theater finds in the cache: available seats, if anything is there.
+/// Returns the available seats that the cache shows for a theater, or `None` if the cache is empty.
 async fn cached(world: &World, theater: &str) -> Option<Vec<String>> {
     let there: bool = world.redis().await.exists(world.cache_key(theater)).await.unwrap();
     let look = boxoffice_tests::Call::get_seats(theater).send(&world.office).await;
@@ -63,7 +63,7 @@ async fn each_batch_of_the_stream_leaves_what_the_table_says() {
     assert_eq!((cached(&world, "1").await, cached(&world, "2").await), (None, None));
     let seats = |seats: &[&str]| Some(seats.iter().map(|seat| (*seat).to_owned()).collect::<Vec<_>>());
     let mut left = vec![
-        // In the order of the table: theater 1, theater 2.
+        // Theater 1 and theater 2, in the order of the table.
         (seats(&["A2", "A3", "B1", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
         (seats(&["A2", "A3", "B1", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
         (None, seats(&["C2", "C3", "D1", "D2", "D3"])),

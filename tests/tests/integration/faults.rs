@@ -1,4 +1,5 @@
-//! DynamoDB and the way to it failing: answers stay true, and a lost reply is not a conflict with oneself.
+//! Failures of DynamoDB and of the network. Responses stay correct, and a write whose reply was lost isn't taken for a
+//! conflict.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ async fn proxied() -> (World, DynamoDbProxy) {
     (world, proxy)
 }
 
-/// What doesn't decide a write, and passes.
+/// Returns transient faults that don't decide a write.
 fn passing(operation: &str, conditions: usize) -> Vec<Fault> {
     let mut faults = vec![
         Fault::error(400, "TransactionConflictException"),
@@ -27,7 +28,7 @@ fn passing(operation: &str, conditions: usize) -> Vec<Fault> {
         Fault::error(400, "ThrottlingException"),
         Fault::error(500, "InternalServerError"),
         Fault::error(503, "ServiceUnavailable"),
-        // From something in between.
+        // A response without an error type, as from a proxy on the way.
         Fault::Answer(403, json!({})),
         Fault::CutBefore,
         Fault::CutAfter,
@@ -53,7 +54,7 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
         let conditions = if operation == "One" { 2 } else { 3 };
         let operation = "TransactWriteItems";
         for fault in passing(operation, conditions) {
-            // A fresh theater each time; its layout is read first.
+            // Each fault gets a fresh theater. Its layout is read first.
             number += 1;
             let theater = format!("theater-{number}");
             world.put_theater(&theater, "T", &["A1", "A2", "A3", "B1", "B2"]).await;
@@ -108,12 +109,13 @@ async fn a_transaction_keeps_its_token_while_it_is_the_same_and_gets_another_whe
         let same = tokens();
         assert!(same.len() == 3 && same.iter().all(|token| *token == same[0]), "{number}: {same:?}");
     }
-    // The seats bear this very millisecond: the stamp has to rise, and that is another transaction.
+    // The seats have the stamp of the current millisecond. The stamp has to rise, so this is another transaction.
     let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2), "reservation_id": id(1) }));
     assert_eq!(book.send(&world.office).await.status, 201);
     let other = tokens();
     assert!(other.len() == 2 && other[0] != other[1], "{other:?}");
-    // A token that DynamoDB takes for another transaction's is given up; the request then finds its own work, or does it.
+    // A token that DynamoDB attributes to another transaction is dropped. The request then finds its own write, or
+    // writes.
     for call in [Call::book("1", &json!({ "seat": "A3" })), Call::reserve("2", &json!({ "seats": ["C1", "C2"] }))] {
         proxy.next("TransactWriteItems", Fault::error(400, "IdempotentParameterMismatchException"));
         assert_eq!(call.send(&world.office).await.status, 201);
@@ -127,7 +129,7 @@ async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
     let (world, proxy) = proxied().await;
     let call = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }));
     assert_eq!(call.send(&world.office).await.status, 201);
-    // The same millisecond, so the seat bears the stamp of this request too; but it was told that nothing was written.
+    // In the same millisecond, the seat has this request's stamp too. But DynamoDB answered that nothing was written.
     for fault in [Fault::error(400, "TransactionConflictException"), Fault::error(400, "ThrottlingException")] {
         proxy.next("TransactWriteItems", fault);
         assert_eq!(call.send(&world.office).await.status, 200);
@@ -140,7 +142,7 @@ async fn what_a_twin_wrote_in_the_same_millisecond_is_not_taken_for_ones_own() {
     for (number, seats) in [(1, json!(["A1"])), (2, json!(["A2", "A3"]))] {
         let call = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(number) }));
         assert_eq!(call.send(&world.office).await.status, 201);
-        // It may have been carried out, for all this request knows, and the seats bear its stamp.
+        // As far as this request knows, the write may have succeeded, and the seats have its stamp.
         proxy.next("TransactWriteItems", Fault::CutBefore);
         let twin = call.send(&world.office).await;
         assert_eq!((twin.status, twin.header("idempotent-replayed")), (200, "true"), "{seats}");
@@ -155,7 +157,7 @@ async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
         let book = Call::book("1", &json!({ "seat": seat }));
         assert_eq!(book.send(&world.office).await.status, 201, "{name}");
     }
-    // What is final by itself is not, once an attempt went unanswered.
+    // An error that is final by itself isn't final after an attempt without an answer.
     proxy.next("TransactWriteItems", Fault::CutAfter);
     proxy.next("TransactWriteItems", Fault::error(400, "AccessDeniedException"));
     proxy.next("BatchGetItem", Fault::error(400, "AccessDeniedException"));
@@ -163,7 +165,7 @@ async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
     assert_eq!((reply.status, reply.code()), (503, "try_again"));
 }
 
-/// A cancelled transaction of A1, which is booked under the id 1, and of A2, which wasn't decided.
+/// Returns a cancelled transaction of A1 and A2. A1 is booked under id 1, and A2 wasn't decided.
 fn half_decided() -> Fault {
     let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
         "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
@@ -171,7 +173,7 @@ fn half_decided() -> Fault {
         json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": taken }),
         json!({ "Code": "TransactionConflict", "Message": "staged" }),
     ];
-    // The booking, or the record of the reservation, is the first.
+    // The first item is the booking or the reservation record.
     let reasons: Vec<_> = [json!({ "Code": "None" })].into_iter().chain(seats).collect();
     let name = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
     Fault::Answer(400, json!({ "__type": name, "Message": "staged", "CancellationReasons": reasons }))
@@ -189,7 +191,7 @@ async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first()
         proxy.next("TransactWriteItems", half_decided());
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.seats()), (409, vec!["A1", "A2"]));
-        // But a refusal doesn't wait for as long as that takes.
+        // A rejection doesn't wait until every seat is decided.
         for _ in 0..100 {
             proxy.next("TransactWriteItems", half_decided());
         }
@@ -203,7 +205,7 @@ async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first()
 #[tokio::test]
 async fn work_of_ones_own_is_known_again_also_under_a_stamp_that_had_to_rise() {
     let (world, proxy) = proxied().await;
-    // Run out, and written by one whose clock was ahead.
+    // The reservation has expired. Its writer's clock was ahead.
     let end = (START.seconds().0 - 10).to_string();
     let ahead = (START.0 + 5_000).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
@@ -234,7 +236,8 @@ async fn a_conflict_on_the_booking_itself_is_never_taken_for_a_sold_seat() {
     let (world, proxy) = proxied().await;
     let call = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }));
     assert_eq!(call.send(&world.office).await.status, 201);
-    // The repeat races something on the booking's item, while the seat is refused: refused by our own booking.
+    // The repeat conflicts with another transaction on the booking's item. The seat is rejected at the same time,
+    // because of the caller's own booking.
     let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
         "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
     let reasons = json!([

@@ -1,4 +1,5 @@
-//! Herds: a thousand who look at one theater at the same time are all answered rightly, for a Query or two.
+//! Thundering herds. A thousand readers of one theater at the same time all get correct responses, for one or two
+//! Queries.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,11 +19,11 @@ use tokio::task::JoinHandle;
 
 const INSTANCES: usize = 20;
 const READERS: usize = 1_000;
-/// What there is to be seen: A1 is booked before the herd comes.
+/// The available seats. A1 is booked before the herd arrives.
 const RIGHT: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
 
-/// Instances behind proxies that count, each with the layout in memory. Nothing is in the cache. One herd at a time:
-/// they are hard on a machine that runs other tests too.
+/// Instances behind counting proxies. Each has the layout in memory, and the cache is empty. Only one herd runs at a
+/// time, because herds slow down the other tests on the machine.
 struct Herd {
     world: Arc<World>,
     offices: Vec<Arc<BoxOffice>>,
@@ -41,7 +42,7 @@ impl Herd {
         let turn = TURN.lock().await;
         let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
         let redis = RedisProxy::before(valkey).await;
-        // Nobody gives up for slowness: a machine may be as slow as it likes.
+        // No timeout is short enough to be reached, so that a slow machine doesn't fail the test.
         let setup = Setup {
             dynamodb: dynamodb.endpoint.clone(),
             cache_deadline: Duration::from_secs(60),
@@ -61,7 +62,7 @@ impl Herd {
         Self { world: Arc::new(world), offices, dynamodb, redis, _turn: turn }
     }
 
-    /// The herd sets off, each reader in a task of its own.
+    /// Starts all readers, each in a task of its own.
     fn set_off(&self) -> Vec<JoinHandle<Reply>> {
         self.some_set_off(READERS)
     }
@@ -75,7 +76,7 @@ impl Herd {
         self.dynamodb.count("Query")
     }
 
-    /// Somebody else begins to fill, and is never heard of again.
+    /// Begins a fill as another instance, and never ends it.
     async fn a_filler_dies(&self) {
         let (theater, tally) = (TheaterId::parse("1").unwrap(), Tally::default());
         let store = self.world.store(self.world.clock.clone()).await;
@@ -84,8 +85,8 @@ impl Herd {
         assert!(matches!(begun, Begun::Fill(_)));
     }
 
-    /// Somebody begins, and reads for as long as the barrier is there; its lease goes on until the keeper is dropped, so
-    /// that what follows doesn't depend on the machine's speed.
+    /// Starts a fill whose Query is held by the barrier. The lease is prolonged until the keeper is dropped, so that
+    /// the test doesn't depend on the machine's speed.
     async fn somebody_fills_slowly(&self) -> (JoinHandle<Reply>, Barrier, Keeper) {
         let barrier = self.dynamodb.hold("Query");
         let world = self.world.clone();
@@ -112,7 +113,7 @@ impl Herd {
     }
 }
 
-/// Keeps a lease from running out until it is dropped.
+/// A task that prolongs a lease until it is dropped.
 struct Keeper(JoinHandle<()>);
 
 impl Drop for Keeper {
@@ -146,8 +147,8 @@ async fn all_are_right(herd: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
     replies
 }
 
-/// How many can have begun to fill within a time: one, and then each when the lease of the one before has run out,
-/// which is twice as long as that of the one before it.
+/// Returns how many fills can have begun within a time. Each one after the first begins when the lease before it
+/// expires. Leases double.
 fn fills_within(time: Duration) -> usize {
     let (mut fills, mut lease, mut next) = (1, LEASE, LEASE);
     while next <= time {
@@ -164,7 +165,7 @@ async fn a_cold_theater_costs_a_query_or_two() {
     all_are_right(herd.set_off()).await;
     let elapsed = started.elapsed();
     herd.report("cold", elapsed);
-    // One where the fill takes less than its lease, two below a second and a half.
+    // One fill if it takes less than its lease. Two fills below a second and a half.
     assert!((1..=fills_within(elapsed)).contains(&herd.queries()), "{} in {elapsed:?}", herd.queries());
 }
 
@@ -187,8 +188,8 @@ async fn whoever_waits_out_a_lease_asks_ever_more_rarely() {
     herd.a_filler_dies().await;
     all_are_right(herd.some_set_off(INSTANCES)).await;
     let elapsed = started.elapsed();
-    // Pauses of 10, 20, 40 ms and then 80 at least, half as much again on the average; few, so that nothing else
-    // slows them down.
+    // Pauses last 10, 20, 40 ms and then at least 80 ms, half as much again on average. The readers are few, so that
+    // nothing else slows them down.
     let (scripts, most) = (herd.redis.count("EVALSHA"), INSTANCES * (5 + elapsed.as_millis() as usize / 100));
     assert!(scripts <= most, "{scripts} script calls in {elapsed:?}, expected {most} at the most");
 }
@@ -204,7 +205,7 @@ async fn nobody_waits_longer_than_is_set_for_fillers_that_never_end() {
     let looking = tokio::spawn(async move { Call::get_seats("1").send(&office).await });
     until("it is answered", || looking.is_finished()).await;
     let replies = all_are_right(vec![looking]).await;
-    // The layout was not in this instance's memory.
+    // This instance didn't have the layout in memory.
     let seen: Vec<_> = herd.dynamodb.take().into_iter().map(|call| call.operation).collect();
     assert_eq!((replies[0].header("x-cache"), seen), ("bypass", vec!["GetItem".to_owned(), "Query".to_owned()]));
 }
@@ -246,7 +247,7 @@ async fn a_hot_key_is_renewed_by_one_while_the_others_are_served_from_it() {
     assert_eq!(Call::get_seats("1").send(&herd.world.office).await.header("x-cache"), "miss");
     herd.dynamodb.take();
     herd.redis.take();
-    // Fourteen seconds before its end, by Redis's clock and by the readers'.
+    // The key expires in fourteen seconds, by Redis's clock and by the readers'.
     let mut redis = herd.world.redis().await;
     let _: () = redis.pexpire(herd.world.cache_key("1"), 14_000).await.unwrap();
     herd.world.at(50_000);

@@ -1,7 +1,8 @@
-//! A thousand seeded histories, each of some clients at once with faults on every way: all answers are true together.
+//! A thousand seeded histories. Each has some concurrent clients and faults on every connection, and all its responses
+//! must be consistent.
 //!
-//! `SEED=n` replays the plan of one seed, `SEEDS=n` carries out so many, `SOAK_MINUTES=n` goes on for so long with
-//! seeds that nobody has tried, and says every ten seconds how far it is.
+//! `SEED=n` replays the plan of one seed. `SEEDS=n` runs that many seeds. `SOAK_MINUTES=n` runs new seeds for that
+//! long, and prints its progress every ten seconds.
 
 #![allow(clippy::print_stderr, reason = "the figures are what a soak is run for")]
 
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 use boxoffice_tests::history::summary::Summary;
 use boxoffice_tests::history::{check_many, replay};
 
-/// Where CI begins, so that it carries out the same plans each time.
+/// The first seed in CI, so that CI runs the same plans each time.
 const FIRST: u64 = 2_026_000_000;
 const SEEDS: u64 = 1_000;
-/// How often one seed is replayed: the machine interleaves it differently each time.
+/// The number of replays of one seed. The machine interleaves each replay differently.
 const REPLAYS: usize = 20;
 
 pub(crate) fn setting(name: &str) -> Option<u64> {

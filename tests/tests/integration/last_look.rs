@@ -1,4 +1,4 @@
-//! When the attempts are used up: the last look tells the truth, or nothing; and a repeat always does.
+//! The final read after the last attempt. It answers correctly or not at all, and a repeat always answers correctly.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::api::id;
 
-/// Long enough for a last look, which gets a fifth of it, to succeed on a busy machine.
+/// Time limit of a request. A fifth of it, which the final read gets, is enough on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn a_last_look_that_sees_half_a_booking_decides_nothing() {
     for _ in 0..100 {
         proxy.next("TransactWriteItems", Fault::cancelled(&["TransactionConflict", "None"]));
     }
-    // The booking was read before its transaction, the seat after: a batch is not one instant.
+    // The booking was read before its transaction and the seat after it, because a batch isn't read at one instant.
     let seat = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
         "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
     let answer = json!({ "Responses": { (world.table.clone()): [seat] }, "UnprocessedKeys": {} });
@@ -79,7 +79,7 @@ async fn when_conflicts_do_not_end_the_table_is_read_and_the_truth_told() {
     }
 }
 
-/// A whole reservation is released while the writes that are to book it meet conflicts. No seat of it was lost.
+/// Releases a whole reservation while the writes that book it meet conflicts. No seat was lost, so none is named.
 #[tokio::test]
 async fn a_last_look_at_a_whole_reservation_names_no_seat_as_lost() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
@@ -148,7 +148,7 @@ async fn a_last_look_knows_its_own_work_from_what_was_there_before() {
             let reply = call.send(&world.office).await;
             assert_eq!(reply.status, status, "{}", reply.text);
             assert_eq!(proxy.take().last().unwrap().operation, "BatchGetItem");
-            // Another request, which shares nothing with the first, not even the millisecond.
+            // The next call is another request. It shares nothing with the first, not even the millisecond.
             world.at(1_000);
             proxy.next_none();
         }

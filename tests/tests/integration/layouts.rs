@@ -1,4 +1,4 @@
-//! Layouts: putting them, and the command that loads them from a file.
+//! Putting layouts, and the command that loads them from a file.
 
 use std::path::Path;
 use std::process::Output;
@@ -44,7 +44,7 @@ async fn a_layouts_version_rises_also_when_the_clock_does_not() {
     assert_eq!(version().await, first + 1);
 }
 
-/// Runs `load-theaters` as an operator would. It is built with the tests.
+/// Runs `load-theaters` as an operator would. The binary is built with the tests.
 fn load(table: &str, file: &Path) -> Output {
     let bin = std::env::current_exe().unwrap();
     let bin = bin.ancestors().nth(2).unwrap().join("load-theaters");

@@ -1,4 +1,5 @@
-//! What a request may cost: calls and capacity, counted at proxies. Exact: more is a failure, and so is less.
+//! The cost of each request: calls and capacity, counted at proxies. The figures are exact, so more or less is a
+//! failure.
 
 use boxoffice::rules::limits::Limits;
 use boxoffice::rules::names::TheaterId;
@@ -16,16 +17,16 @@ pub(crate) struct Counted {
     pub(crate) redis: RedisProxy,
 }
 
-/// What a call cost: calls to Redis (round trips: a pipeline is one), calls to DynamoDB by name, capacity units.
+/// The cost of a call: calls to Redis (round trips, a pipeline is one), calls to DynamoDB by name, and capacity units.
 pub(crate) type Cost = (usize, Vec<String>, f64);
 
 impl Counted {
-    /// A warm instance behind both proxies: connected, and with the layout in memory.
+    /// Returns a warm instance behind both proxies. It is connected and has the layout in memory.
     pub(crate) async fn new() -> Self {
         Self::limited(Limits::default()).await
     }
 
-    /// The same, with callers limited.
+    /// Returns the same with a rate limit.
     pub(crate) async fn limited(limits: Limits) -> Self {
         let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
         let redis = RedisProxy::before(engines::shared().valkey.port()).await;
@@ -118,7 +119,7 @@ async fn a_query_weighs_what_the_taken_seats_weigh() {
     let seats = json!({ "seats": ["A1", "A2", "A3", "B1", "B2", "B3"] });
     counted.cost(Call::reserve("1", &seats)).await;
     let (_, (_, _, six_taken)) = counted.cost(look()).await;
-    // Strongly consistent: one unit for each 4 KB begun, and six seats are far below that.
+    // A strongly consistent read costs one unit per 4 KB begun. Six seats are far below that.
     assert!(nothing_taken <= 1.0 && six_taken <= 1.0, "{nothing_taken} {six_taken}");
 }
 
@@ -224,7 +225,7 @@ async fn with_redis_down_dynamodb_costs_the_same() {
     let nowhere = format!("redis://127.0.0.1:{}", boxoffice_local::ports::free_port().unwrap());
     let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&nowhere) };
     let world = World::on(setup).await;
-    // The layout is in memory from here on.
+    // This read loads the layout into memory.
     Call::get_seats("1").query("consistent=true").send(&world.office).await;
     for (second, (call, status, names)) in (1..).zip([
         (Call::get_seats("1"), 200, vec!["Query"]),

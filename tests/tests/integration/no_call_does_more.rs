@@ -1,4 +1,4 @@
-//! No call does more than it says: what a route doesn't read is refused, named, and changes nothing.
+//! Strict requests. Input that a route doesn't read is rejected by name, and nothing changes.
 
 use boxoffice::http::routes::{Body, Operation, ROUTES, Route};
 use boxoffice::rules::limits::{Limit, Limits};
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::api::id;
 
-/// The id that [`Call::of`] gives to reservations and bookings.
+/// The id of reservations and bookings in [`Call::of`].
 const ID: &str = "0188c0de-0000-7000-8000-00000000b001";
 
-/// A world in which every call of [`Call::of`] would change something.
+/// Returns a world in which every call of [`Call::of`] would change something.
 async fn world() -> World {
     world_on(Setup::shared()).await
 }
@@ -31,13 +31,13 @@ async fn send(world: &World, event: &Value) -> Reply {
     send_event(&world.office, event["routeKey"].as_str().unwrap(), &event.to_string()).await
 }
 
-/// The fields that a problem names.
+/// Returns the fields that a problem names.
 fn named(reply: &Reply) -> Vec<&str> {
     let errors = reply.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
 }
 
-/// Sends an event and expects a refusal that names a field, and nothing changed.
+/// Sends an event, and expects a rejection that names the field and changes nothing.
 async fn is_refused(world: &World, event: &Value, status: u16, field: &str) {
     let before = world.items().await;
     let reply = send(world, event).await;
@@ -60,7 +60,7 @@ async fn every_route_refuses_parameters_that_it_does_not_read() {
         }
         for name in route.query {
             let doubled = Call::of(route.operation).query(&format!("{name}=1&{name}=1"));
-            // A list may be given item by item, and then names the second item.
+            // A list may be sent item by item. The problem then names the second item.
             let field = if *name == "seats" { "seats[1]" } else { name };
             call_is_refused(&world, doubled, 400, field).await;
             let nothing = Call::of(route.operation).query(&format!("{name}="));
@@ -154,7 +154,7 @@ async fn a_header_that_is_no_list_may_be_there_once() {
             is_refused(&world, &event, 400, name).await;
         }
         if route.headers.contains(&"Idempotency-Key") {
-            // As API Gateway joins two of them.
+            // API Gateway joins two of these headers this way.
             let joined = format!("{ID},{ID}");
             call_is_refused(
                 &world,
@@ -198,7 +198,7 @@ async fn every_get_has_a_head_with_the_same_headers_and_no_body() {
             headers
         };
         if route.operation == Operation::GetSeats {
-            // The tag of a hit says more than that of a miss.
+            // The ETag of a hit differs from the ETag of a miss.
             assert_eq!(head.header("content-type"), get.header("content-type"));
         } else {
             assert_eq!(kept(&head), kept(&get), "{}", route.key);
@@ -271,7 +271,8 @@ async fn a_byte_order_mark_before_a_body_is_skipped() {
     assert_eq!(reply.status, 201, "{}", reply.text);
 }
 
-/// A theater with a layout, the version of it, and the same layout with another name.
+/// Returns a theater's world, the version of its layout, a PUT of that layout, and a PUT of the same layout with
+/// another name.
 async fn theater() -> (World, String, Call, Call) {
     let world = World::new().await;
     let put = |name: &str| Call::put_theater("9", &json!({ "name": name, "seats": ["A1", "A2"] }));
@@ -386,7 +387,7 @@ async fn a_problem_leads_to_its_page_where_the_gateway_says_it_is() {
         .await,
         "http://127.0.0.1:8000/v1/errors/theater_not_found"
     );
-    // A caller writes the host, and no address is made of it.
+    // The caller chooses the host, so no address is made of it.
     assert_eq!(
         of(&|event| {
             event["headers"]["host"] = json!("evil.example");
@@ -416,7 +417,7 @@ async fn a_path_parameter_is_decoded_once() {
     assert_eq!((reply.status, named(&reply)), (400, vec!["theaterId"]));
 }
 
-/// A box office behind an authorizer, and the calls that reach its database.
+/// Returns a box office behind an authorizer, and the proxy before its database.
 async fn with_authorizer() -> (World, DynamoDbProxy) {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let setup = Setup { has_authorizer: true, dynamodb: proxy.endpoint.clone(), ..Setup::shared() };
@@ -460,7 +461,7 @@ async fn an_unknown_section_is_refused_before_any_seat_is_read() {
     assert_eq!(proxy.count("Query"), before);
 }
 
-/// So many units at once, and as many a minute.
+/// Returns a limit of this many units at once and per minute.
 fn limits(units: u32) -> Limits {
     Limits { looks: Limit::new(units, units), writes: Limit::new(units, units) }
 }
@@ -493,7 +494,7 @@ async fn a_call_draws_on_its_callers_budget_by_what_it_costs() {
             assert_eq!((reply.status, header), (403, ""));
             continue;
         }
-        // Whole units come back with time, so a busy machine may see one more.
+        // The budget refills with time, so on a busy machine it may have one unit more.
         let remaining: i32 = header.split(";r=").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
         assert!((*stands..=*stands + 10).contains(&remaining), "{call:?}: {header}, expected {stands}");
         *stands = remaining;
@@ -556,7 +557,8 @@ async fn a_reservation_is_no_shorter_than_is_set() {
     assert_eq!((reply.status, named(&reply)), (400, vec!["expires_in"]));
 }
 
-/// Reserves a seat that was written before, again and again, and lets others read the hall after each time.
+/// Reserves a seat that was written before again and again. After each reservation, others read the hall. Returns the
+/// number of cache hits.
 async fn cached_reads_beside_reservations_of(seconds: u32) -> usize {
     let world = World::on(Setup { shortest_reservation: seconds, ..Setup::shared() }).await;
     let read = async || Call::get_seats("1").send(&world.office).await.header("x-cache").to_owned();
@@ -595,7 +597,7 @@ async fn a_read_that_fails_speaks_of_no_request_that_may_have_been_carried_out()
 
 #[test]
 fn each_route_says_what_it_reads() {
-    // The answer to "what may I send" is one table. A route that reads a body names its fields, or has a document.
+    // One table lists the accepted input. A route that reads a body names its fields, or has a document.
     for route in ROUTES {
         assert_eq!(matches!(route.body, Body::Fields(..) | Body::OptionalFields(..)), !route.fields().is_empty());
     }

@@ -1,4 +1,4 @@
-//! The observer from outside: nothing stale among a hundred thousand cached answers, and it does see what is stale.
+//! The observer. It finds nothing stale among a hundred thousand cached responses, and it does find staged staleness.
 
 #![allow(clippy::print_stderr, reason = "the figures are part of the promise")]
 
@@ -62,12 +62,12 @@ async fn with_writers_cut_off_from_the_cache_none_is_older_than_what_the_stream_
     assert!(verdict.checked >= LOOKS / 5 && verdict.hits > LOOKS / 10, "{verdict:?}");
 }
 
-/// Stale, invented, lost, disordered.
+/// Returns the counts of stale, invented, lost and disordered responses.
 fn wrong(verdict: &Verdict) -> [usize; 4] {
     [verdict.stale, verdict.invented, verdict.lost, verdict.disordered]
 }
 
-/// A look through the cache, seen by the observer.
+/// Reads through the cache and shows the response to the observer.
 async fn look(world: &World, observer: &Observer) {
     let began = Instant::now();
     let reply = Call::get_seats("1").send(&world.office).await;
@@ -81,7 +81,7 @@ async fn watched(bound: Bound) -> (World, Observer) {
     (world, observer)
 }
 
-/// Writes a seat into the table past the functions, so that the cache isn't told.
+/// Writes a seat into the table without the functions, so that the cache isn't updated.
 async fn write(world: &World, seat: &str, stamp: u64, taken: Taken) {
     let mut put = world.client.put_item().table_name(&world.table);
     put = put.item("pk", AttributeValue::S("THEATER#1".to_owned()));
@@ -148,7 +148,7 @@ async fn what_is_invented_lost_or_disordered_is_seen_by_the_next_read() {
     look(&world, &observer).await;
     observer.read(&world, "1").await;
     assert_eq!((observer.verdict().checked, wrong(&observer.verdict())), (2, [0; 4]));
-    // As if it had been rolled back behind everybody's back: free again, by an older stamp.
+    // Restores an old state without any notice: the seat is available again, under an older stamp.
     write(&world, "A1", 1, Taken::Until(2)).await;
     look(&world, &observer).await;
     observer.answered("1", &["A1"], Taken::ForGood);

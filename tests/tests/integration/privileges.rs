@@ -1,6 +1,7 @@
-//! Least privilege, observed: each function's role may do on the table exactly what the function was seen to do.
+//! Least privilege. Each function's role allows exactly the calls to the table that the function was observed to make.
 //!
-//! The calls that were seen are also in infra/tests/calls.json. infra/checks/iam.py evaluates each of them against the policies.
+//! The observed calls are also in infra/tests/calls.json. infra/checks/iam.py evaluates each of them against the
+//! policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,10 +21,10 @@ use crate::api::id;
 use crate::papers::table_actions;
 
 const KEY: &str = "0123456789abcdef";
-/// What Lambda asks of the stream in a function's name.
+/// The calls to the stream that Lambda makes under a function's role.
 const OF_THE_STREAM: [&str; 4] = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
 
-/// A world whose calls to DynamoDB are seen.
+/// A world whose calls to DynamoDB are observed.
 struct Watched {
     world: World,
     proxy: DynamoDbProxy,
@@ -38,7 +39,7 @@ impl Watched {
         Self { world, proxy, seen: BTreeMap::new() }
     }
 
-    /// Has a cold instance answer a call.
+    /// Sends a call to a cold instance.
     async fn cold(&mut self, call: Call, status: u16) {
         let office = self.world.instance(self.world.clock.clone()).await;
         self.proxy.take();
@@ -53,7 +54,7 @@ impl Watched {
     }
 }
 
-/// What IAM asks for a call: of a transaction the actions of its items.
+/// Returns the IAM actions of a call. A transaction needs the actions of its items.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
 fn actions_of(call: &Seen) -> Vec<String> {
     if call.operation != "TransactWriteItems" {
@@ -70,7 +71,8 @@ fn label(row: usize, seat: usize) -> String {
     format!("ROW{row:03}-SEAT{seat:05}")
 }
 
-/// A hall so large and irregular that its layout takes several items; `seats` in the first row.
+/// Returns the document of a hall that is so large and irregular that its layout takes several items. The first row has
+/// `seats` seats.
 fn arena(seats: usize) -> Value {
     let mut dice = fastrand::Rng::with_seed(7);
     let mut row = |row: usize, seats: usize| {
@@ -83,7 +85,7 @@ fn arena(seats: usize) -> Value {
     json!({ "name": "Arena", "sections": [{ "section": "All", "rows": rows }] })
 }
 
-/// Every kind of call, so that each function does all that it ever does.
+/// Sends every kind of call, so that each function makes all of its calls.
 async fn everything(watched: &mut Watched) {
     let seats = |first: usize, last: usize| (first..=last).map(|n| label(0, n)).collect::<Vec<_>>();
     let hall = "arena";
@@ -121,7 +123,7 @@ async fn everything(watched: &mut Watched) {
     watched.cold(Call::cancel(hall, &id(9)).signed_in("alice"), 204).await;
 }
 
-/// The functions on the stream, by a record of a reservation and by the message that wakes at its end.
+/// Invokes the functions on the stream with a record of a reservation, and with the message of its expiry timer.
 async fn on_the_stream(watched: &mut Watched) {
     let key = json!({ "pk": { "S": "THEATER#arena" }, "sk": { "S": format!("SEAT#{}", label(0, 30)) } });
     let image = json!({ "status": { "S": "booked" }, "booking_id": { "S": id(8) }, "changed_at": { "N": "5" } });
@@ -161,7 +163,7 @@ async fn calls_to_bus_and_queue() -> BTreeSet<String> {
     proxy.take().into_iter().map(|call| call.operation).collect()
 }
 
-/// Compares the calls that were seen with infra/tests/calls.json.
+/// Compares the observed calls with infra/tests/calls.json.
 fn is_recorded(on_the_table: &BTreeMap<String, BTreeSet<String>>, of_the_publisher: &BTreeSet<String>) {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (function, actions) in on_the_table {

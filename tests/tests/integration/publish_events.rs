@@ -1,4 +1,4 @@
-//! What happened, told: from the real stream of the real box office to the outlet.
+//! Publishing domain events, from the real stream of the real box office to the event sink.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::api::id;
 
-/// A world whose table's stream is told to a file.
+/// A world whose stream is published to a file.
 struct Told {
     world: World,
     publisher: Publisher,
@@ -48,7 +48,7 @@ impl Told {
         reply
     }
 
-    /// Delivers what the stream has: the events that were published by it.
+    /// Delivers the new records of the stream. Returns the events that were published.
     async fn tell(&mut self) -> Vec<Value> {
         let before = self.events().len();
         let seen = std::cell::RefCell::new(Vec::new());
@@ -62,7 +62,7 @@ impl Told {
         self.events().split_off(before)
     }
 
-    /// All events in the file, held against the schema.
+    /// Returns all events in the file, checked against the schema.
     fn events(&self) -> Vec<Value> {
         let events = lines(&self.folder.path().join("events"));
         for event in &events {
@@ -77,7 +77,7 @@ impl Told {
         lines(&self.folder.path().join("events.wake-ups"))
     }
 
-    /// Hands over a wake-up, as SQS does.
+    /// Delivers a message of an expiry timer, as SQS does.
     async fn wake(&self, wake_up: &Value) -> Value {
         let record = json!({ "eventSource": "aws:sqs", "messageId": "m-1", "body": wake_up.to_string() });
         handle(&self.publisher, json!({ "Records": [record] })).await
@@ -171,7 +171,8 @@ async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
     let expired = told.events().split_off(1);
     assert_eq!(kinds(&expired), ["reservation.expired"]);
     assert_eq!(expired[0]["occurred_at"], "2026-11-22T18:01:00.000Z");
-    // The same fact from other sources has the same id: woken twice, taken over, collected.
+    // The same event from other sources has the same id: a repeated timer message, a takeover, and a deletion by the
+    // TTL.
     told.wake(&wake_up).await;
     told.send(Call::book("1", &json!({ "seat": "A1" }))).await;
     told.tell().await;
@@ -259,7 +260,7 @@ async fn whatever_is_delivered_again_from_wherever_has_the_same_ids() {
 async fn what_could_not_be_told_comes_again_and_nothing_is_lost() {
     let mut told = Told::new().await;
     told.send(Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }))).await;
-    // A folder where the file should be.
+    // A folder takes the place of the file.
     let nowhere = told.folder.path().join("nowhere");
     std::fs::create_dir(&nowhere).unwrap();
     let failing = Told::publisher(&told.world, told.world.clock.clone(), nowhere).await;

@@ -1,4 +1,4 @@
-//! Many at once: a seat is never sold twice, and a repeated request never counts twice.
+//! Concurrent requests. A seat is never sold twice, and a repeated request never counts twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::api::id;
 
-/// Sends all calls at once, each from a task of its own, spread over a few instances.
+/// Sends all calls at once, each from its own task, spread over a few instances.
 async fn all_at_once(world: &Arc<World>, calls: Vec<Call>) -> Vec<Reply> {
     let mut offices = Vec::new();
     for _ in 0..4 {
@@ -79,7 +79,7 @@ async fn of_50_repeats_of_one_reservation_one_is_201_and_49_are_the_same_200() {
 async fn overlapping_bookings_never_half_succeed_and_never_stand_still() {
     let world = Arc::new(World::new().await);
     let labels = ["A1", "A2", "A3", "B1", "B2", "B3"];
-    // Every pair of seats, in both orders, so that whoever locks in order of naming would deadlock.
+    // Every pair of seats in both orders. Locking in the order of the request would deadlock.
     let mut calls = Vec::new();
     for (a, first) in labels.iter().enumerate() {
         for (b, second) in labels.iter().enumerate().filter(|(b, _)| *b != a) {
@@ -122,7 +122,7 @@ async fn a_seat_that_runs_out_is_taken_over_by_exactly_one() {
         let held = json!({ "seat": seat, "expires_in": 10, "reservation_id": id(1) });
         assert_eq!(Call::reserve("1", &held).send(&world.office).await.status, 201);
         world.at(10_000);
-        // At the instant of expiry: the holder books, strangers book, strangers reserve.
+        // At the instant of expiry the holder books, strangers book, and strangers reserve.
         let base = 1_000 * (round as u128 + 1);
         let calls = (0..30).map(|n| match n % 3 {
             0 => Call::book("1", &json!({ "seat": seat, "reservation_id": id(1), "booking_id": id(base + 500) })),
@@ -132,7 +132,7 @@ async fn a_seat_that_runs_out_is_taken_over_by_exactly_one() {
         let replies = all_at_once(&world, calls.collect()).await;
         let counts = by_status(&replies);
         assert_eq!(counts[&201], 1, "{counts:?}");
-        // The holder's ten are one booking: if it was first, the others are its replays.
+        // The holder's ten calls are one booking. If it was first, the others are repeats.
         let holder_won = world
             .seat_item("1", seat)
             .await

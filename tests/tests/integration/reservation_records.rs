@@ -1,5 +1,5 @@
-//! The uses of a reservation's record: whole carts, refusals that stay true, repeats that don't depend on the layout, and
-//! limits that no race gets around.
+//! The reservation record: whole carts, final rejections, repeats that don't depend on the layout, and a quota that
+//! holds under races.
 
 use boxoffice::clock::Clock;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
@@ -13,7 +13,7 @@ use crate::histories::setting;
 
 const KEY: &str = "0123456789abcdef";
 
-/// A world behind a gate, at which a call to DynamoDB can be held up.
+/// Returns a world behind a gate that can delay a call to DynamoDB.
 async fn gated(setup: Setup) -> (World, Gate) {
     let gate = Gate::default();
     let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
@@ -70,8 +70,8 @@ async fn a_cart_one_of_whose_seats_was_booked_alone_is_not_booked_as_a_whole() {
     assert_eq!(refused.body["seats"][0]["status"], "booked");
 }
 
-/// A booking of a whole reservation is held up before its write, by an instance whose clock stands still. The same request
-/// comes again when the reservation has run out, and is refused. Then the held write arrives.
+/// Delays the write of a booking of a whole reservation, on an instance whose clock stands still. The same request
+/// comes again after the reservation has expired, and is rejected. Then the delayed write arrives.
 async fn late_booking_after_a_refusal(ends: [u32; 2], refusal: &str) {
     let (world, gate) = gated(Setup::shared()).await;
     reserve(&world, "A1", 1, ends[0]).await;
@@ -183,7 +183,7 @@ async fn ids_that_only_the_server_makes_are_no_ones_to_choose() {
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.code()), (status, code), "{call:?}");
     }
-    // The id that ann's key leads to is hers, whatever bob does before.
+    // The id from ann's key belongs to ann, even if bob books under it first.
     let key = "another-key-0001";
     let squat = Call::book("1", &json!({ "seat": "A3", "booking_id": id(9) })).signed_in("bob");
     assert_eq!(squat.send(&world.office).await.status, 201);
@@ -296,7 +296,8 @@ async fn booking_needs_a_reservation_where_that_is_set() {
     assert_eq!((late.status, late.code()), (409, "reservation_changed"), "what ran out is no reservation");
 }
 
-/// Repeats a reservation by a clock that is behind, after its seat was given back by a clock that saw it as ended.
+/// Repeats a reservation by a clock that is behind, after another clock saw the reservation as expired and its seat was
+/// released.
 #[tokio::test]
 async fn a_clock_that_is_behind_revives_no_seat_that_was_given_back() {
     let world = World::new().await;
@@ -310,8 +311,8 @@ async fn a_clock_that_is_behind_revives_no_seat_that_was_given_back() {
     assert_eq!((repeated.status, repeated.code()), (409, "reservation_released"));
 }
 
-/// Extends two carts of ten just before their end while the caller reserves others: neither order leaves more than the
-/// limit reserved.
+/// Extends two carts of ten seats just before they expire, while the caller reserves others. In either order, no more
+/// seats than the quota are reserved.
 #[tokio::test]
 async fn an_extension_and_the_limit_never_disagree() {
     for extension_first in [true, false] {
@@ -332,7 +333,7 @@ async fn an_extension_and_the_limit_never_disagree() {
         if extension_first {
             assert_eq!(extend(1).send(&late).await.status, 200);
         }
-        // The write of an extension is held up until the end has come and others were reserved.
+        // The write of an extension is delayed until the carts have expired and others are reserved.
         gate.hold(2, Side::Before);
         let others = async {
             gate.holds().await;
@@ -349,8 +350,8 @@ async fn an_extension_and_the_limit_never_disagree() {
     }
 }
 
-/// Lets a caller extend two full carts just before their end, on an instance whose clock is behind, while others are reserved
-/// and one is released, all at once. However these fall, no more than the limit is reserved.
+/// Extends two full carts just before they expire, on an instance whose clock is behind. At the same time other seats
+/// are reserved and one is released. In any order, no more seats than the quota are reserved.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
     const HOUR: u64 = 3_600_000;

@@ -1,4 +1,4 @@
-//! Answers of a cache that is behind, as far as they come to light: counted, and never believed.
+//! Stale cache answers that are detected. They are counted, and never believed.
 
 use boxoffice::rules::caller::Caller;
 use boxoffice::rules::names::{SeatLabel, TheaterId};
@@ -7,8 +7,8 @@ use boxoffice::usecases::{Reserve, ReserveError};
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 
-/// Books a seat of which the cache isn't told, and reserves it after so many milliseconds: how many stale answers were
-/// counted.
+/// Books a seat without updating the cache, and reserves it after so many milliseconds. Returns the number of stale
+/// answers counted.
 async fn stale_after(millis: u64) -> u32 {
     let world = World::new().await;
     Call::get_seats("1").send(&world.office).await;

@@ -1,5 +1,5 @@
-//! The store by itself, on every DynamoDB there is: the embedded one, and Amazon's own when `BOXOFFICE_DYNAMODB_LOCAL`
-//! says where it is.
+//! The store by itself, on every DynamoDB engine: the embedded one, and Amazon's own if `BOXOFFICE_DYNAMODB_LOCAL` has
+//! its address.
 
 use boxoffice::rules::availability::{LearnedSlot, SeatState};
 use boxoffice::rules::layout::Layout;
@@ -138,7 +138,7 @@ async fn expiry_is_a_condition_exact_to_the_second_with_the_ttl_off() {
         }
         bench.world.at(20_000);
         assert!(matches!(bench.book(&["A1", "A2"], 3, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
-        // Also for one who has a reservation, but not this one.
+        // This holds also for a caller with another reservation.
         assert!(matches!(bench.book(&["A3"], 4, Some(7)).await, BookOutcome::Booked(..)), "{}", bench.engine);
     }
 }
@@ -156,7 +156,7 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
         assert!(matches!(bench.reserve(&["A1", "A3", "B1"], 1, 100).await, ReserveOutcome::Refused(conflicts, _)
             if conflicts.len() == 1));
         assert_eq!(bench.states().await[2], FREE);
-        // A1 runs out; the cart takes it anew, and A2 keeps its end.
+        // A1 expires. The cart reserves it again, and A2 keeps its expiry.
         bench.world.at(100_000);
         let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
         assert_eq!(held.seats[0].expires_at.0 - held.seats[1].expires_at.0, 50);
@@ -167,7 +167,7 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
 async fn every_write_raises_the_stamp_whatever_its_clock_says() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     for bench in Bench::each().await {
-        // Reserved by one whose clock was five seconds ahead, and run out.
+        // The reservation has expired. Its writer's clock was five seconds ahead.
         let ahead = START.0 + 5_000;
         for label in ["A1", "A2", "A3", "B1", "B2", "B3"] {
             let put = bench.world.client.put_item().table_name(&bench.world.table);
@@ -181,7 +181,7 @@ async fn every_write_raises_the_stamp_whatever_its_clock_says() {
         let ReserveOutcome::Reserved(_, several) = bench.reserve(&["A2", "A3"], 2, 60).await else { panic!() };
         let BookOutcome::Booked(_, free) = bench.book(&["B1"], 3, None).await else { panic!() };
         let BookOutcome::Booked(_, reserved) = bench.book(&["A2", "A3"], 4, Some(2)).await else { panic!() };
-        // By now their stamp is this very millisecond: the same is not higher.
+        // By now the seats' stamp is the current millisecond. An equal stamp doesn't count as higher.
         bench.world.at(5_000);
         let ReserveOutcome::Reserved(_, equal) = bench.reserve(&["B2"], 5, 60).await else { panic!() };
         let BookOutcome::Booked(_, booked) = bench.book(&["B3"], 6, None).await else { panic!() };
@@ -205,7 +205,7 @@ async fn a_lost_reply_is_recognised_as_ones_own_work() {
         assert!(matches!(bench.reserve(&["A2", "A3"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         assert!(matches!(bench.book(&["B1"], 1, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
-        // And what was there before is not taken for it.
+        // A state from before the request isn't taken for the request's own write.
         bench.proxy.next("TransactWriteItems", Fault::CutBefore);
         bench.world.at(1_000);
         assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::AlreadyHeld(..)));
@@ -269,7 +269,7 @@ async fn a_layout_is_put_only_over_the_one_that_is_known() {
         assert!(matches!(put(2, None).await, Err(PutLayoutError::Changed)), "{}", bench.engine);
         put(2, first).await.unwrap();
         assert!(matches!(put(3, first).await, Err(PutLayoutError::Changed)));
-        // A lost reply is recognised here too, also by a DynamoDB that forgot the transaction.
+        // A lost reply is recognized here too, even if DynamoDB forgot the transaction.
         bench.proxy.forget_tokens();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         put(3, known().await).await.unwrap();
@@ -281,7 +281,7 @@ async fn a_layout_is_put_only_over_the_one_that_is_known() {
 #[tokio::test]
 async fn a_hall_larger_than_a_page_is_read_whole() {
     for bench in Bench::each().await {
-        // Seats whose items are heavy: 1 MB is a page.
+        // The items are large, because a page has 1 MB.
         let labels: Vec<_> = (0..60).map(|n| format!("P{n}")).collect();
         let labels: Vec<_> = labels.iter().map(String::as_str).collect();
         bench.world.put_theater("heavy", "Heavy", &labels).await;

@@ -1,4 +1,4 @@
-//! Repair: what a writer couldn't tell the cache it learns from the table's stream.
+//! Cache repair. Updates that a writer couldn't send to the cache arrive from the table's stream.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 
 use crate::api::id;
 
-/// A world, and sync-cache on its table's stream. Delivers when it is told to.
+/// A world, and sync-cache on its table's stream. Records are delivered on request.
 struct Repaired {
     world: World,
-    /// An instance whose writes never get to the cache.
+    /// An instance whose writes never reach the cache.
     cut_off: BoxOffice,
     reader: StreamReader,
     mapping: Mapping,
@@ -40,7 +40,7 @@ impl Repaired {
         Self { world, cut_off, reader, mapping: Mapping::of_checkout("sync-cache").unwrap() }
     }
 
-    /// Delivers all that the stream has, to an instance of sync-cache.
+    /// Delivers all new records of the stream to an instance of sync-cache.
     async fn deliver_to(&mut self, office: &BoxOffice) -> Delivered {
         let invoke = async |event: Value| Ok(send_batch(office, event).await);
         drain(&mut self.reader, &self.mapping, &invoke).await.unwrap()
@@ -51,7 +51,7 @@ impl Repaired {
         self.deliver_to(&office).await
     }
 
-    /// The seats that a look finds in the cache.
+    /// Returns the available seats that the cache shows.
     async fn cached(&self, theater: &str) -> Vec<String> {
         let look = Call::get_seats(theater).send(&self.world.office).await;
         assert_eq!(look.header("x-cache"), "hit", "{}", look.text);
@@ -77,12 +77,12 @@ async fn what_a_writer_could_not_tell_is_told_by_the_stream() {
     done(Call::book("1", &json!({ "seat": "B1" })), &repaired.cut_off).await;
     assert_eq!(repaired.cached("1").await.len(), 6, "behind");
     let delivered = repaired.deliver().await;
-    // The booking's own record is no seat's: the filter keeps it back.
+    // The booking's own record isn't a seat's, so the filter drops it.
     assert_eq!((delivered.records, delivered.undelivered.len()), (4, 0));
     assert_eq!(repaired.cached("1").await, ["B2", "B3"]);
     done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
     repaired.deliver().await;
-    // A reservation that has run out is available again, a booked seat isn't.
+    // An expired reservation makes its seat available again. A booked seat isn't available.
     repaired.world.at(601_000);
     assert_eq!(repaired.cached("1").await, ["A2", "A3", "B2", "B3"]);
 }
@@ -165,7 +165,7 @@ async fn a_batch_costs_one_call_to_redis_per_theater() {
     assert_eq!(redis.take(), ["EVALSHA", "EVALSHA"]);
     let calls: Vec<_> = dynamodb.take().into_iter().map(|call| call.operation).collect();
     assert_eq!(calls, ["GetItem", "GetItem"], "the layouts, for a minute");
-    // What is told once more changes nothing, and costs the same.
+    // A repeated record changes nothing, and costs the same.
     done(Call::reserve("1", &json!({ "seat": "B2" })), &repaired.cut_off).await;
     repaired.deliver_to(&office).await;
     assert_eq!((redis.take(), dynamodb.take().len()), (vec!["EVALSHA".to_owned()], 0));
@@ -199,7 +199,7 @@ async fn while_redis_is_away_the_records_come_again_and_once_it_is_back_they_cou
         answers.borrow_mut().push(failed);
         if answers.borrow().len() == 2 {
             valkey.borrow_mut().resume().unwrap();
-            // The breaker's pause goes by.
+            // The pause of the circuit breaker passes.
             repaired.world.at(60_000);
         }
         Ok(answer)
@@ -212,10 +212,11 @@ async fn while_redis_is_away_the_records_come_again_and_once_it_is_back_they_cou
     assert_eq!(repaired.cached("1").await, ["A3", "B1", "B2", "B3"]);
 }
 
-/// Long ago, by the clock of the TTL, which is the system's: what ends then it collects at once.
+/// A time long ago. The TTL uses the system's clock, so it deletes at once every reservation that expires near this
+/// time.
 const PAST: u64 = 1_577_836_800_000;
 
-/// A world of long ago on engines of its own, where the TTL collects when it is told to.
+/// Returns a world of that time on its own engines, where the TTL deletes on request.
 async fn long_ago() -> (LocalStack, Repaired) {
     let stack = LocalStack::start().unwrap();
     let setup = Setup { dynamodb: stack.endpoint().to_owned(), ..Setup::with_cache(&stack.cache_url()) };
@@ -259,11 +260,12 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
         let fast = repaired.world.instance_at(&repaired.world.setup, at(5_000)).await;
         let slow = repaired.world.instance_at(&setup, at(2_000)).await;
         done(Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1 })), &fast).await;
-        // It ends at 6 s, and the TTL collects it at once, with its stamp. By the slow clock it is 2 s.
+        // The reservation expires at 6 s. The TTL deletes the item at once, and with it the stamp. By the slow clock it
+        // is 2 s.
         assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "and the record of its reservation");
         repaired.world.clock.set(EpochMillis(PAST + 7_000));
         assert_eq!(repaired.cached("1").await.len(), 6);
-        // With an id, else it would be refused early: by its clock, what is in the cache has not run out.
+        // The id avoids an early rejection: by the slow clock, the cached reservation hasn't expired.
         done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(2) })), &slow).await;
         if !writer_tells {
             repaired.deliver().await;
@@ -272,7 +274,7 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
             let look = Call::get_seats("1").send(&repaired.world.office).await;
             assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "{}", look.header("x-cache"));
         }
-        // The stream tells all of it, in its order, to whatever is there by now.
+        // The stream delivers all changes in their order to the current cache.
         repaired.deliver().await;
         for _ in 0..2 {
             assert_eq!(Call::get_seats("1").send(&repaired.world.office).await.seats().len(), 5);
@@ -296,7 +298,7 @@ async fn what_merging_cannot_tell_drops_the_key_and_what_nobody_can_look_at_is_p
     assert_eq!(send_batch(&repaired.cut_off, event).await, nothing_failed, "without a cache there is nothing to do");
     let mut unreadable = record("1", "B2");
     unreadable["dynamodb"]["NewImage"]["status"] = json!({ "S": "sold" });
-    // A seat that this instance's layout lacks may be one that another's has.
+    // A seat that is missing in this instance's layout may be in a newer layout of another instance.
     for record in [record("1", "Z99"), unreadable] {
         assert_eq!(send_batch(office, json!({ "Records": [record] })).await, nothing_failed);
         repaired.fill("1").await;

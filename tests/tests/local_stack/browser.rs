@@ -1,4 +1,4 @@
-//! Pages of other origins: preflight requests, and which answers they may read.
+//! Pages of other origins: preflight requests, and the responses that such pages may read.
 
 use boxoffice_local::gateway::cors;
 use boxoffice_tests::local_run::Run;
@@ -33,7 +33,7 @@ async fn a_page_of_this_machine_may_call_and_read_everything_it_needs() {
     }
 }
 
-/// Headers that every page may read, or that concern CORS itself.
+/// Returns `true` for headers that every page may read, and for headers of CORS itself.
 fn is_readable(name: &str) -> bool {
     let safe = ["cache-control", "content-language", "content-length", "content-type", "expires", "last-modified"];
     safe.contains(&name) || name.starts_with("access-control-")
@@ -91,7 +91,7 @@ fn every_header_of_the_contract_is_exposed() {
     }
 }
 
-/// The names of all headers of all answers in an OpenAPI document.
+/// Collects the names of all headers of all responses in an OpenAPI document.
 fn collect_response_headers(part: &serde_json::Value, names: &mut Vec<String>) {
     let Some(fields) = part.as_object() else {
         return part.as_array().into_iter().flatten().for_each(|part| collect_response_headers(part, names));

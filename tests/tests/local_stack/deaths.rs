@@ -1,4 +1,4 @@
-//! Processes that are killed or frozen.
+//! Processes of the stack that are killed or frozen.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ async fn statuses(run: &Run, path: &str, calls: usize) -> Vec<u16> {
     join_all(calls).await
 }
 
-/// A process that is killed takes its request with it, which is answered with 500 as on AWS. The others are answered by other
-/// processes, and it comes back.
+/// A killed process loses its request, which gets a 500 as on AWS. Other processes answer the other requests, and the
+/// killed one is started again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_that_are_killed_come_back() {
     let data = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ async fn processes_that_are_killed_come_back() {
     assert_eq!(run.complaints(), "", "no instance is lost by it");
 }
 
-/// More often than there are places for instances.
+/// Kills the process more often than there are places for instances.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lone_process_that_is_killed_again_and_again_comes_back() {
     let data = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ async fn lost_instances_and_a_watch_that_ends_or_freezes_are_reported_and_overco
     assert_eq!(statuses(&run, "/theaters/1/seats", 20).await, [200; 20]);
 
     signal("-STOP", &[watch(&run)]);
-    // It is the standstill's own request: it can't be known whether the function has seen it.
+    // This request detects the standstill. Its outcome is unknown, because the function may have received it.
     assert_eq!(statuses(&run, "/theaters/1/seats", 1).await, [503]);
     run.wait_for_complaint(
         "cargo lambda watch stands still: get-seats has requests and does not answer; starting it again",
@@ -81,7 +81,7 @@ fn await_running_again(run: &Run, times: usize) {
     }
 }
 
-/// The process of `cargo lambda watch`: the one that has most processes below it.
+/// Returns the `cargo lambda watch` process. It is the process with the most processes below it.
 fn watch(run: &Run) -> u32 {
     let is_watch = |pid: &&u32| {
         let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -105,7 +105,7 @@ async fn ctrl_c_leaves_no_process_behind_and_the_next_start_takes_seconds() {
     assert_eq!(again.end(), Some(0));
 }
 
-/// Processes end within moments. A zombie counts as gone: it waits for its parent only.
+/// Waits until the processes have ended. A zombie counts as ended, because it only waits for its parent.
 fn assert_gone(processes: &[u32]) {
     let is_alive = |pid: &&u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The gateway's own answers, which are those of API Gateway.
+//! The gateway's own responses, which equal those of API Gateway.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

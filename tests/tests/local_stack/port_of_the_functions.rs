@@ -1,4 +1,5 @@
-//! The port of `cargo lambda watch`. Every program and every page on this machine reaches it. Only the gateway's events pass.
+//! The port of `cargo lambda watch`. Every program and every page on this machine reaches it. It accepts only the
+//! gateway's events.
 
 use serde_json::{Value, json};
 
@@ -25,7 +26,7 @@ fn forged() -> String {
     .to_string()
 }
 
-/// The names of functions, which the port lists in its answer to a path that it doesn't know.
+/// Returns the names of functions that the port lists in its response to an unknown path.
 async fn listed_names(base: &str) -> Vec<String> {
     let answer = send("GET", &format!("{base}/v1/theaters"), &[], "").await;
     assert_eq!(answer.status, 404, "it has no routes");
@@ -47,7 +48,7 @@ async fn an_event_without_the_token_of_the_run_reaches_no_function() {
         "/v1/theaters/forged".to_owned(),
     ] {
         for headers in [
-            // What a page may send anywhere without asking.
+            // A page may send these headers to any address without a preflight request.
             &[("content-type", "text/plain"), ("origin", "https://evil.example")][..],
             &[("lambda-runtime-client-context", "guess")],
         ] {

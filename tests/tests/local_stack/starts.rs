@@ -1,4 +1,4 @@
-//! Starts under bad conditions: each fails with one clear line, or works.
+//! Starts under bad conditions. Each one works, or fails with one clear line.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::wire::send;
 
-/// The one line that a start fails with.
+/// Starts the stack, expects it to fail, and returns the single line that it prints.
 fn line_of_failure(data: &Path, options: &[&str]) -> String {
     let failed = Run::try_start(data, options).err().expect("a start that fails");
     assert_eq!(failed.code, Some(1), "{failed:?}");
@@ -127,7 +127,7 @@ fn a_disk_that_becomes_full_is_reported() {
         return;
     };
     let run = Run::start(disk.0.path());
-    // As much as there is room for.
+    // This fills the disk.
     let _ = fs::write(disk.0.path().join("big"), vec![0; 8 << 20]);
     run.wait_for_complaint(&format!("the disk with {} is full: make room there", disk.0.path().display()));
 }
@@ -139,7 +139,7 @@ fn an_origin_that_is_none_is_named() {
     assert!(line.starts_with("--cors: \"localhost:5173\" is no origin: expected one such as http://"), "{line}");
 }
 
-/// A disk in memory. Only root may mount one.
+/// A disk in memory. Only root may mount it.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -191,7 +191,8 @@ fn clean_data_removes_data_of_the_box_office_and_nothing_else() {
     assert!(clean(&named).status.success(), "repeating it does nothing");
 }
 
-/// A copy of the script that installs tools, in a checkout of its own, run with these variables. Its lines on standard error.
+/// Runs a copy of the script that installs tools, in a checkout of its own, with these variables. Returns the exit code
+/// and the lines on standard error.
 fn install_tools(checkout_of_its_own: &Path, variables: &[(&str, &str)]) -> (Option<i32>, Vec<String>) {
     let script = copy_of_the_installer(checkout_of_its_own);
     let mut command = Command::new(python());
@@ -232,7 +233,7 @@ fn setup_that_is_interrupted_says_so_and_leaves_nothing_running() {
     assert_eq!(left.count(), 0);
 }
 
-/// Python itself, not a script that finds it by the PATH.
+/// Returns the path of the Python executable, not of a script that finds it on the PATH.
 fn python() -> String {
     let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -1,4 +1,4 @@
-//! One box office for all tests that change nothing of it, and requests to it.
+//! A shared box office for all tests that don't change it, and requests to it.
 
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -10,27 +10,25 @@ use hyper::Request;
 
 /// A running box office.
 pub(crate) struct Site {
-    /// The port of the gateway.
     pub(crate) port: u16,
-    /// The port of `cargo lambda watch`.
     pub(crate) functions_port: u16,
-    /// The token that events have to carry.
+    /// The token that every event needs.
     pub(crate) token: String,
 }
 
 impl Site {
-    /// The address of a path below the stage.
+    /// Returns the address of a path below the stage.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}/v1{path}", self.port)
     }
 }
 
-/// The shared box office. It runs in a thread of its own, and ends with this process.
+/// Returns the shared box office. It runs in a thread of its own until the process ends.
 pub(crate) fn site() -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
     SITE.get_or_init(|| {
         let data = checkout::scratch().unwrap().join("local-stack");
-        // Data of an earlier run.
+        // Deletes the data of an earlier run.
         drop(std::fs::remove_dir_all(&data));
         let options = CloudOptions { port: 0, data, ..CloudOptions::of_checkout().unwrap() };
         let (ready, started) = mpsc::channel();
@@ -48,7 +46,7 @@ pub(crate) fn site() -> &'static Site {
     })
 }
 
-/// Sends a request with these headers.
+/// Sends a request with these headers and this body.
 pub(crate) async fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {

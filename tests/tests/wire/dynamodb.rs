@@ -1,4 +1,4 @@
-//! DynamoDB failing once, and for ever: nothing is done twice, nothing is said that isn't so, nothing hangs.
+//! DynamoDB failing once, and permanently. No write happens twice, no response is wrong, and no request hangs.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::site::{PATIENT, Site, book, look, reserve, seats};
 
-/// Above what the functions wait for an attempt, whichever of the settings below they run with.
+/// Above the attempt timeout of the functions in all settings of this file.
 const TOO_LATE: Duration = Duration::from_millis(1_500);
 
-/// The call that carries out every write.
+/// The DynamoDB operation of every write.
 const WRITE: &str = "TransactWriteItems";
 
-/// A write, and what it has to leave behind.
+/// A write, and the state that it must leave in the table.
 struct Write {
     call: Call,
     seats: Vec<String>,
@@ -24,7 +24,7 @@ struct Write {
 }
 
 impl Write {
-    /// One of each kind, on five seats from this one on.
+    /// Returns one write of each kind, on five seats from this one on.
     fn each(first: usize) -> [Self; 3] {
         let (one, two, book_two) = (seats(first, first), seats(first + 1, first + 2), seats(first + 3, first + 4));
         let ids = [(); 3].map(|()| Uuid::now_v7());
@@ -37,7 +37,7 @@ impl Write {
         ]
     }
 
-    /// Whether it stands in the table, whole and once; half is a failure.
+    /// Returns `true` if the write is in the table. Panics if it is there partly or twice.
     async fn is_done(&self, site: &Site) -> bool {
         let (taken, bookings) = (site.taken().await, site.bookings().await);
         let owner = self.owner.to_string();
@@ -49,7 +49,7 @@ impl Write {
         seats > 0
     }
 
-    /// Sent again, now that nothing is wrong: it tells what had become of it.
+    /// Repeats the write after the fault. The response shows whether the first attempt wrote.
     async fn tells_the_truth(&self, site: &Site, fault: &Fault) {
         let done = self.is_done(site).await;
         let again = site.insist(&self.call).await;
@@ -60,7 +60,7 @@ impl Write {
     }
 }
 
-/// What DynamoDB answers when it doesn't carry out a call, and why that may pass.
+/// Returns transient errors by which DynamoDB rejects a call.
 fn refusals() -> Vec<Fault> {
     let mut faults: Vec<_> = [
         "ThrottlingException",
@@ -76,12 +76,12 @@ fn refusals() -> Vec<Fault> {
     faults
 }
 
-/// What the way there does.
+/// Returns failures of the network.
 fn losses() -> [Fault; 4] {
     [Fault::CutBefore, Fault::CutAfter, Fault::Silence, Fault::Late(TOO_LATE)]
 }
 
-/// Cancelled because of others who had an item in their hands, or too many of them.
+/// Returns transactions cancelled because of a concurrent transaction on an item, or because of throttling.
 fn cancellations(conditions: usize) -> Vec<Fault> {
     let codes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
     let cancelled = codes.iter().map(|code| {
@@ -98,18 +98,18 @@ async fn what_happens_once_is_answered_as_if_it_had_not_been() {
     join_all(sites.iter().enumerate().map(|(kind, site)| each_fault_once(site, kind))).await;
 }
 
-/// Every fault for one kind of write.
+/// Runs every fault with one kind of write.
 async fn each_fault_once(site: &Site, kind: usize) {
     let mut faults = refusals();
     faults.extend(losses());
     faults.push(Fault::Late(Duration::from_millis(50)));
-    // The reservation's record or the booking, then one or two seats.
+    // The items are the reservation record or the booking, then one or two seats.
     faults.extend(cancellations([2, 3, 3][kind]));
     let every = faults.len();
     for (number, fault) in faults.into_iter().enumerate() {
         once(site, kind, number, fault).await;
     }
-    // Then only the table tells that a transaction was carried out before.
+    // Now only the table shows that a transaction was carried out before.
     site.dynamodb.forget_tokens();
     for (number, fault) in losses().into_iter().enumerate() {
         once(site, kind, every + number, fault).await;
@@ -141,11 +141,11 @@ async fn a_look_that_fails_once_is_answered_as_if_it_had_not() {
 
 #[tokio::test]
 async fn what_goes_on_for_ever_is_answered_in_time_and_a_repeat_tells_the_truth() {
-    // All at once: they spend their time waiting.
+    // All faults run at once, because they mostly wait.
     join_all(refusals().into_iter().chain(losses()).map(for_ever)).await;
 }
 
-/// Short limits, so that many faults can be waited out; the limits of service have their own test.
+/// Short timeouts, so that many faults can run into them. Another test covers the timeouts of service.
 async fn for_ever(fault: Fault) {
     let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), PATIENT];
     let site = Site::with(&limits).await;
@@ -167,7 +167,7 @@ async fn for_ever(fault: Fault) {
     site.look_is_right().await;
 }
 
-/// Beside its summary line the log of a read that failed has one error, in words of ours and with the cause.
+/// In addition to its access log line, a failed read logs a single error with our own message and the cause.
 fn says_what_failed(site: &Site) {
     let log = site.functions.get_seats.log().unwrap();
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -178,7 +178,7 @@ fn says_what_failed(site: &Site) {
     assert!(!log.contains("connection for closure"), "{log}");
 }
 
-/// So that what fails is the call that is meant, and not the reading of the layout.
+/// Makes the functions read the layout, so that the fault hits the intended call.
 async fn learn_the_layout(site: &Site) {
     let (nobodys, id) = (vec!["S120".to_owned()], Uuid::now_v7());
     assert_eq!(site.insist(&reserve(&nobodys, id)).await.status, 201);
@@ -198,7 +198,7 @@ async fn the_limits_of_service_end_before_lambda_does() {
     for site in [&cold, &warm] {
         site.dynamodb.always(Some(Fault::Silence));
     }
-    // Who isn't answered before Lambda's timeout is killed, and that is no reply.
+    // A function that doesn't answer before Lambda's timeout is killed, and its caller gets no reply.
     let [one, several, booking] = Write::each(1);
     let all = async |site: &Site| {
         let looks = [look(), look().query("consistent=true")];

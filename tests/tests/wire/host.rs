@@ -1,4 +1,4 @@
-//! The host itself: what Lambda does to a function when that ends, hangs or can't start.
+//! The Lambda host: its reaction to a function that ends, hangs or can't start.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn get_seats() -> (World, DynamoDbProxy, Function) {
 #[tokio::test]
 async fn an_event_that_takes_too_long_costs_the_process() {
     let (_world, proxy, function) = get_seats().await;
-    // Its own limits are above this timeout.
+    // The function's own timeouts are longer than this one.
     let lambda = Lambda::start(&Function { timeout: Duration::from_millis(100), ..function }).await.unwrap();
     let process = lambda.pid();
     proxy.always(Some(Fault::Silence));

@@ -1,4 +1,4 @@
-//! What the functions log: a line of JSON for each request, whatever is in it, and nobody's ids.
+//! The logs of the functions: one line of JSON per request, whatever it contains, and no ids.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::site::{HALL, PATIENT, Site, book, look, reserve, seats};
 
-/// Texts that end a line of a log, or begin another, or play tricks on whoever reads it.
+/// Texts that end a log line, begin another one, or mislead a human reader.
 const HOSTILE: [&str; 5] = [
     "x\n{\"level\":\"INFO\",\"message\":\"request\",\"forged\":true}",
     "x\r\nforged",
@@ -20,7 +20,7 @@ const HOSTILE: [&str; 5] = [
     "x%0a%0dforged",
 ];
 
-/// A call with the text in each place that a caller writes.
+/// Returns calls with the text in each place that a caller controls.
 fn calls(text: &str) -> Vec<Call> {
     let visible: String = text.chars().filter(|c| !c.is_control()).collect();
     vec![
@@ -58,8 +58,8 @@ async fn whatever_a_request_holds_it_makes_one_line_of_the_log() {
 async fn an_event_that_is_none_makes_no_line_that_a_caller_has_written() {
     let site = Site::new().await;
     for text in HOSTILE {
-        // HTTP has no such header. Should one come all the same, the runtime refuses it before any code of ours, and
-        // quotes it, within a text of its own line.
+        // HTTP has no such header. If one arrives nevertheless, the runtime rejects it before our code, and quotes it
+        // inside a line of its own.
         let call = Call::get_seats(HALL).header("x-odd", text);
         let outcome = site.functions.try_send(&call).await;
         assert!(matches!(outcome, Outcome::Failed(_) | Outcome::Answered(_)), "{outcome:?}");
@@ -112,7 +112,7 @@ async fn a_failed_request_and_no_other_logs_its_release() {
     }
 }
 
-/// Each line is JSON of ours; how many of them sum a request up.
+/// Checks that each line is our JSON. Returns the number of access log lines.
 fn summaries(site: &Site) -> usize {
     let mut requests = 0;
     for lambda in site.functions.all() {
@@ -130,21 +130,21 @@ fn summaries(site: &Site) -> usize {
     requests
 }
 
-/// The last summary line of a function.
+/// Returns the last access log line of a function.
 fn last_line(lambda: &Lambda) -> String {
     let log = lambda.log().unwrap();
     log.lines().rfind(|line| line.contains("\"op\":")).expect("a summary line").to_owned()
 }
 
-/// A line's bytes as most lines have them on AWS: with the end of the line, without a trace, which X-Ray keeps of few, and
-/// without what only the first line of an instance has.
+/// Returns the bytes of a line as most lines are on AWS. They have a line end. They don't have a trace, which X-Ray
+/// samples rarely, or the fields of an instance's first line.
 fn usual_bytes(line: &str) -> usize {
     let parsed: Value = serde_json::from_str(line).unwrap();
     let field = |name: &str| parsed.get(name).map_or(0, |value| format!(",\"{name}\":{value}").len());
     line.len() + 1 - field("trace") - field("init_ms")
 }
 
-/// Makes each kind of call, and returns the bytes of its line.
+/// Makes each kind of call and returns the length of its line.
 async fn bytes_of_lines() -> BTreeMap<&'static str, usize> {
     let site = Site::with(&[PATIENT, ("METRICS_NAMESPACE", "boxoffice"), ("METRICS_SERVICE", "boxoffice")]).await;
     let folder = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ async fn bytes_of_lines() -> BTreeMap<&'static str, usize> {
         ("reserve, refused", reserve(&mine, Uuid::now_v7()), 409),
         ("book", book(&seats(3, 4), Uuid::now_v7(), None), 201),
     ];
-    // Fills the cache.
+    // This read fills the cache.
     site.send(&look()).await;
     let mut bytes = BTreeMap::new();
     for (name, call, status) in calls {
@@ -190,7 +190,7 @@ async fn a_summary_line_is_as_short_as_the_costs_say() {
         .collect();
     let bytes = bytes_of_lines().await;
     assert_eq!(bytes.keys().collect::<Vec<_>>(), budgets.keys().collect::<Vec<_>>());
-    // Times have more digits or fewer from run to run. A further field takes at least ten bytes.
+    // The number of digits in durations varies from run to run. An additional field takes at least ten bytes.
     let is_close = |name: &str, bytes: usize| bytes.abs_diff(usize::try_from(budgets[name]).unwrap()) <= 9;
     assert!(
         bytes.iter().all(|(name, bytes)| is_close(name, *bytes)),

@@ -1,6 +1,6 @@
-//! The functions' own binaries, run as Lambda runs them, with faults staged on the way to DynamoDB and to Redis.
+//! The functions' own binaries, run as Lambda runs them, with faults on the connections to DynamoDB and Redis.
 //!
-//! `make test` takes the debug binaries; `make check` the release ones, by `BOXOFFICE_BINARIES`.
+//! `make test` runs the debug binaries. `make check` runs the release binaries, by `BOXOFFICE_BINARIES`.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,17 +1,17 @@
-//! Memory: an instance that lives long doesn't grow.
+//! Memory of long-lived instances, which must not grow.
 
 use boxoffice_local::lambda::Lambda;
 use boxoffice_tests::{Call, Functions, Setup, World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How many requests until memory is looked at for the first time, when all is in place that stays; and how many then.
-/// Binaries that are given by name are release ones, which take a tenth of the time.
+/// Returns the number of requests before memory is first measured, when everything permanent is allocated, and the
+/// number at the second measurement. Binaries given by name are release binaries, which take a tenth of the time.
 fn requests() -> (usize, usize) {
     if std::env::var_os("BOXOFFICE_BINARIES").is_some() { (5_000, 100_000) } else { (1_000, 3_000) }
 }
 
-/// Calls in turn, and the statuses that they are answered with.
+/// Calls that take turns, with their expected statuses.
 type Round = Vec<(Value, u64)>;
 
 async fn send(lambda: &Lambda, round: &Round, requests: usize) {
@@ -21,7 +21,7 @@ async fn send(lambda: &Lambda, round: &Round, requests: usize) {
     }
 }
 
-/// Sends the same calls over and over again.
+/// Sends the same calls repeatedly and compares memory.
 async fn does_not_grow(lambda: &Lambda, round: Round, (first, then): (usize, usize)) {
     let process = lambda.pid();
     send(lambda, &round, first).await;
@@ -54,7 +54,7 @@ async fn an_instance_does_not_grow_with_the_requests_that_it_has_answered() {
     let other = json!({ "seats": ["A2", "A3"], "reservation_id": Uuid::now_v7().to_string() });
     let reservations = vec![(mine.event(), 200), (Call::reserve("1", &other).event(), 409)];
     let (first, then) = requests();
-    // Writes take longer, and are fewer.
+    // Writes take longer, so there are fewer of them.
     let few = (first / 4, then / 8);
     tokio::join!(
         does_not_grow(&functions.get_seats, looks, (first, then)),

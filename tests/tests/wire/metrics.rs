@@ -1,4 +1,4 @@
-//! What the functions write for CloudWatch to count.
+//! CloudWatch metrics in the functions' logs.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::site::{PATIENT, Site, book, look, reserve, seats};
 
-/// What a process has counted since it was started, by name.
+/// Returns the counts of a process since its start, by name.
 fn counted(lambda: &Lambda) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for line in lambda.log().unwrap().lines().filter(|line| line.contains("\"_aws\"")) {

@@ -1,4 +1,4 @@
-//! Processes that are killed between any two of their steps, and that are frozen while their connections die.
+//! Processes that are killed between any two of their steps, or frozen while their connections break.
 
 use boxoffice_local::lambda::Outcome;
 use boxoffice_tests::gate::Side;
@@ -7,21 +7,21 @@ use uuid::Uuid;
 
 use crate::site::{Site, book, look, reserve, seats};
 
-/// Half of it is waited for a connection that turns out to be dead.
+/// Half of this deadline is spent on waiting for a broken connection.
 const CACHE_DEADLINE: (&str, &str) = ("CACHE_DEADLINE_MS", "1000");
 
-/// What becomes of the call to an engine that was under way when the process was killed.
+/// The fate of the call to DynamoDB or Redis that was under way when the process was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
-    /// It never arrives.
+    /// The call never arrives.
     Lost,
-    /// It arrives when the request has been repeated and answered already.
+    /// The call arrives after the request was repeated and answered.
     Late,
-    /// It was carried out, and the process didn't hear of it.
+    /// The call was carried out, and the process didn't receive the reply.
     Done,
 }
 
-/// A request that is repeated, and whom its seats belong to then.
+/// A request that is repeated, and the resulting owner of its seats.
 struct Request {
     call: Call,
     seats: Vec<String>,
@@ -29,7 +29,8 @@ struct Request {
     bookings: usize,
 }
 
-/// The requests that write, each on two seats from this one on; the second is reserved under the booker's reservation.
+/// Returns a write of this kind, on two seats from `first` on. In the last kind the second seat is reserved first, and
+/// the booking names that reservation.
 async fn requests(site: &Site, first: usize, kind: usize) -> Request {
     let (one, two, owner, reservation) = (seats(first, first), seats(first, first + 1), Uuid::now_v7(), Uuid::now_v7());
     let (call, seats, bookings) = match kind {
@@ -45,7 +46,7 @@ async fn requests(site: &Site, first: usize, kind: usize) -> Request {
 }
 
 impl Request {
-    /// Whether all of it stands in the table; half of it is a failure.
+    /// Returns `true` if the request is fully in the table. Panics if it is there partly.
     async fn is_done(&self, site: &Site) -> bool {
         let owner = self.owner.to_string();
         let owned: Vec<_> = site.taken().await.into_iter().filter(|(_, other)| *other == owner).collect();
@@ -57,14 +58,16 @@ impl Request {
     }
 }
 
-/// Kills the process at each point of one kind of request, and repeats that. Ends when the request has no such point.
+/// Kills the process at each point of one kind of request, and repeats the request each time. Ends when the request has
+/// no further point.
 async fn killed_everywhere(kind: usize, fate: Fate) {
     let site = Site::new().await;
     site.send(&look()).await;
     for number in 1.. {
         let request = requests(&site, 2 * number, kind).await;
         let function = site.functions.of(&request.call);
-        // A cold instance, so that the layout is read on the way; connected, so that only the request's calls count.
+        // A cold instance reads the layout during the request. It is already connected, so that only the request's
+        // calls count.
         function.restart().await.unwrap();
         site.gate.hold(number, if fate == Fate::Done { Side::After } else { Side::Before });
         let outcome = tokio::select! {
@@ -78,7 +81,7 @@ async fn killed_everywhere(kind: usize, fate: Fate) {
         if let Outcome::Answered(answer) = outcome {
             site.gate.open();
             assert_eq!(Reply::of_function(&answer).status, 201);
-            // The layout, the write, the word to the cache.
+            // The three calls read the layout, write, and update the cache.
             assert_eq!(number, 1 + 3, "points of {:?}", request.call);
             return;
         }
@@ -103,7 +106,7 @@ async fn the_repeat_tells_the_truth(site: &Site, request: &Request, fate: Fate) 
     assert!(request.is_done(site).await, "{fate:?}");
     assert_eq!(site.send(&request.call).await.status, 200, "{fate:?}");
     site.look_is_right().await;
-    // The repeat has also told the cache, which the killed process may not have.
+    // The repeat has updated the cache too, in case the killed process hadn't.
     site.is_right(&site.send(&look()).await).await;
 }
 
@@ -121,7 +124,7 @@ async fn a_process_killed_anywhere_in_a_booking_leaves_the_truth_to_its_repeat()
     }
 }
 
-/// Freezes all three, has something happen to their connections, thaws them; then each answers its next request.
+/// Freezes all three functions, changes their connections, and thaws them. Each function must answer its next request.
 async fn frozen_meanwhile(meanwhile: impl Fn(&Site)) {
     let site = Site::with(&[CACHE_DEADLINE]).await;
     let processes = site.functions.all().map(|function| function.pid());
@@ -172,7 +175,7 @@ async fn an_instance_frozen_in_the_midst_of_a_write_and_cut_off_knows_its_own_wo
     {
         let function = site.functions.of(&call);
         function.restart().await.unwrap();
-        // The layout, then the write.
+        // The first call reads the layout. The second one is the write.
         site.gate.hold(2, Side::After);
         let (reply, ()) = tokio::join!(site.send(&call), async {
             site.gate.holds().await;

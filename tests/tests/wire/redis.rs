@@ -1,4 +1,4 @@
-//! Redis failing in every way: it costs speed, and no answer; and it is used again when it is well, by the same process.
+//! Redis failing in every way. It costs speed and no response, and the same process uses Redis again after the failure.
 
 use std::time::{Duration, Instant};
 
@@ -14,22 +14,22 @@ mod way;
 
 use crate::site::{HALL, Site, book, eventually, look, reserve, seats};
 
-/// How long the breaker spares the requests after a failure, at the least.
+/// Shortest pause of the circuit breaker after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
-/// As long as a complete key lives, in milliseconds.
+/// Lifetime of a complete key, in milliseconds.
 const LIFETIME: i64 = 60_000;
 
-/// What a look is held to show that isn't told to pass the cache.
+/// The expected result of reads through the cache.
 #[derive(Clone, Copy, PartialEq)]
 enum Looks {
-    /// What DynamoDB has.
+    /// The state in DynamoDB.
     Right,
-    /// Anything: Redis may have kept what was so before, serve it, and not have been told better. That is at most for as
-    /// long as the key lives.
+    /// Any state. Redis may keep and serve an old state that it got no updates for, at most for the lifetime of the
+    /// key.
     Older,
 }
 
-/// Looks, reserves and books, on five seats from this one on. Everything is answered as if Redis were well.
+/// Reads, reserves and books, on five seats from this one on. Every response is as if Redis had no failure.
 async fn sells(site: &Site, first: usize, looks: Looks) {
     let seat = |number: usize| seats(first + number, first + number);
     let (mine, cart, sold, bought) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
@@ -63,19 +63,19 @@ async fn sells(site: &Site, first: usize, looks: Looks) {
     assert!([sold, bought].iter().all(|id| bookings.iter().filter(|other| **other == id.to_string()).count() == 1));
 }
 
-/// The lines in which a function says what its requests cost.
+/// Returns the access log lines of a function, which have the costs of its requests.
 fn costs(function: &Lambda) -> Vec<Value> {
     let log = function.log().unwrap();
     let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
     lines.filter(|line: &Value| line["op"].is_string()).collect()
 }
 
-/// A number of a summary line. One that is zero is left out.
+/// Returns a number of an access log line. Zeros are omitted there.
 fn number(line: &Value, field: &str) -> f64 {
     line[field].as_f64().unwrap_or_default()
 }
 
-/// What the functions spend on the cache while something is wrong.
+/// The functions' spending on the cache during a failure.
 struct Spending<'a> {
     site: &'a Site,
     since: Instant,
@@ -90,8 +90,8 @@ impl<'a> Spending<'a> {
         Self { site, since: Instant::now(), lines, connections: site.redis.connections() }
     }
 
-    /// After a failed call the cache is left alone: there are no more failures than pauses that went by. Returns how
-    /// many there were.
+    /// Checks that the functions leave the cache alone after a failed call: there are at most as many failures as
+    /// pauses passed. Returns the number of failures.
     fn is_bounded(&self) -> u64 {
         let elapsed = self.since.elapsed();
         let each = self.site.functions.all().into_iter().zip(self.lines).map(|(function, lines)| {
@@ -105,7 +105,7 @@ impl<'a> Spending<'a> {
         each.sum()
     }
 
-    /// Each failed call is two attempts at the most, and each of them one connection and one command.
+    /// Checks that each failed call made at most two attempts, each with one connection and one command.
     fn is_bounded_at_the_proxy(&self) {
         let failures = self.is_bounded();
         let connections = self.site.redis.connections() - self.connections;
@@ -116,7 +116,7 @@ impl<'a> Spending<'a> {
     }
 }
 
-/// Waits until each function, still the same process, uses the cache, and looks are answered from it.
+/// Waits until each function uses the cache again in the same process, and reads are answered from the cache.
 async fn is_used_again(site: &Site) {
     let taken = seats(120, 120);
     site.send(&book(&taken, Uuid::now_v7(), None)).await;
@@ -128,7 +128,7 @@ async fn is_used_again(site: &Site) {
         })
         .await;
     }
-    // What Redis kept all the while it is believed until its key ends. That moment is brought forward here.
+    // Redis kept this key during the failure. Readers believe it until it expires, so the test deletes it now.
     let (mut redis, key) = redis(site).await;
     let left: i64 = redis.pttl(&key).await.unwrap();
     assert!(left <= LIFETIME, "{left}");
@@ -140,7 +140,7 @@ async fn is_hit(site: &Site) {
     eventually(async || (site.send(&look()).await.header("x-cache") == "hit").then_some(())).await;
 }
 
-/// Redis itself, past the proxy, and the key of the theater.
+/// Returns a connection to Redis that bypasses the proxy, and the key of the theater.
 async fn redis(site: &Site) -> (MultiplexedConnection, String) {
     let client = redis::Client::open(site.valkey.url()).unwrap();
     (client.get_multiplexed_async_connection().await.unwrap(), site.world.cache_key(HALL))

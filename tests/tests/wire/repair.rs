@@ -1,5 +1,5 @@
-//! Writers that are killed when DynamoDB has accepted and Redis doesn't know yet. With sync-cache on the table's stream the
-//! cache follows all the same; without it, it is behind until its key ends.
+//! Writers that are killed after DynamoDB has accepted and before Redis is updated. With sync-cache on the table's
+//! stream, the cache follows nevertheless. Without it, the cache is stale until its key expires.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ use crate::site::{Site, book, eventually, look, reserve, seats};
 
 const WRITERS: usize = 20;
 
-/// Has a process write these seats and die before its word to the cache.
+/// Makes a process write these seats and die before it updates the cache.
 async fn write_and_die(site: &Site, call: &Call) {
     let function = site.functions.of(call);
     function.restart().await.unwrap();
-    // The layout, the write, the word to the cache.
+    // The three calls read the layout, write, and update the cache.
     site.gate.hold(3, Side::Before);
     let death = async {
         site.gate.holds().await;
@@ -30,14 +30,14 @@ async fn write_and_die(site: &Site, call: &Call) {
     site.gate.discard();
 }
 
-/// What a look finds in the cache: how many seats are available.
+/// Returns the number of available seats that the cache shows.
 async fn cached(site: &Site) -> usize {
     let look = site.send(&look()).await;
     assert_eq!((look.status, look.header("x-cache")), (200, "hit"), "{}", look.text);
     look.seats().len()
 }
 
-/// A site whose cache knows all seats as available.
+/// Returns a site whose cache shows all seats as available.
 async fn filled() -> (Site, usize) {
     let site = Site::new().await;
     let all = site.send(&look()).await;
@@ -52,7 +52,7 @@ async fn with_the_repair_the_cache_follows_writers_that_were_killed() {
     let (site, all) = filled().await;
     let mut reader = engines::shared().dynamodb.stream(&site.world.table).unwrap();
     let mapping = Mapping::of_checkout("sync-cache").unwrap();
-    // It has its own ways to the engines; the gate is the writers'.
+    // sync-cache has its own connections to DynamoDB and Redis. The gate delays the writers only.
     let environment = site.world.environment(&Setup::with_cache(&site.valkey.url()));
     let sync_cache = Lambda::start(&Function::of_checkout("sync-cache", environment).unwrap()).await.unwrap();
     let invoke = async |event: Value| Ok(sync_cache.invoke(&event).await?.body()?.clone());
@@ -91,7 +91,7 @@ async fn without_the_repair_the_cache_is_behind_until_its_key_ends() {
     let key = site.world.cache_key(crate::site::HALL);
     let left: i64 = redis.pttl(&key).await.unwrap();
     assert!((1..=60_000).contains(&left), "{left}");
-    // As if that time had gone by, but for a second.
+    // The key expires in a second, as if its lifetime had passed.
     let _: bool = redis.pexpire(&key, 1_000).await.unwrap();
     eventually(async || (site.send(&look()).await.seats().len() == all - 2).then_some(())).await;
     site.look_is_right().await;

@@ -1,4 +1,4 @@
-//! A box office of its own for each test: the three binaries, a table, a Valkey, and a proxy before each engine.
+//! A separate box office for each test: the three binaries, a table, a Valkey, and a proxy before each engine.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use boxoffice_tests::{Call, Functions, Reply, Setup, World, engines};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The theater that everything happens in.
+/// The theater of all tests.
 pub(crate) const HALL: &str = "hall";
-/// Its seats are S1 to S120.
+/// The number of its seats, S1 to S120.
 pub(crate) const SEATS: usize = 120;
 
-/// For what comes by itself sooner or later. Far above what it takes.
+/// Timeout for events that happen by themselves. Far longer than they need.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Longer than in service, so that on a busy machine nothing fails but what is staged.
+/// A longer deadline than in service, so that on a busy machine only the staged faults cause failures.
 pub(crate) const PATIENT: (&str, &str) = ("CACHE_DEADLINE_MS", "5000");
 pub(crate) struct Site {
     pub(crate) world: World,
     pub(crate) valkey: Valkey,
     pub(crate) dynamodb: DynamoDbProxy,
     pub(crate) redis: RedisProxy,
-    /// All calls pass it, in whichever direction.
+    /// A gate for all calls, in both directions.
     pub(crate) gate: Gate,
     pub(crate) functions: Functions,
 }
@@ -36,7 +36,7 @@ impl Site {
         Self::with(&[PATIENT]).await
     }
 
-    /// With these variables for the functions.
+    /// Returns a site whose functions have these variables.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
         let gate = Gate::default();
         let valkey = Valkey::start().expect("a Valkey");
@@ -56,12 +56,12 @@ impl Site {
         self.functions.send(call).await
     }
 
-    /// Sends a call, and again while the outcome isn't known, as a client does.
+    /// Sends a call, and repeats it while the outcome is unknown, as a client does.
     pub(crate) async fn insist(&self, call: &Call) -> Reply {
         eventually(async || Some(self.send(call).await).filter(|reply| reply.status != 503)).await
     }
 
-    /// What is reserved and what is booked, as DynamoDB has it: for each seat, by whom.
+    /// Returns the owner of each reserved or booked seat in DynamoDB.
     pub(crate) async fn taken(&self) -> BTreeMap<String, String> {
         let items = self.world.items().await;
         let text = |value: &aws_sdk_dynamodb::types::AttributeValue| value.as_s().unwrap().clone();
@@ -73,24 +73,24 @@ impl Site {
         taken.collect()
     }
 
-    /// The ids of all bookings, each as often as it stands there.
+    /// Returns the ids of all bookings. An id occurs once per item.
     pub(crate) async fn bookings(&self) -> Vec<String> {
         let items = self.world.items().await;
         let keys = items.iter().map(|item| item["pk"].as_s().unwrap());
-        // After the theater comes the owner, then the id.
+        // The key has the theater, the owner and the id, in this order.
         let id = |pk: &String| Some(pk.strip_prefix("BOOKING#hall#")?.rsplit('#').next()?.to_owned());
         let mut ids: Vec<_> = keys.filter_map(id).collect();
         ids.sort_unstable();
         ids
     }
 
-    /// Looks past the cache, and finds exactly what DynamoDB has.
+    /// Checks that a read past the cache shows exactly the state in DynamoDB.
     pub(crate) async fn look_is_right(&self) {
         let look = self.send(&look().query("consistent=true")).await;
         self.is_right(&look).await;
     }
 
-    /// That this look shows exactly what DynamoDB has.
+    /// Checks that this reply shows exactly the state in DynamoDB.
     pub(crate) async fn is_right(&self, look: &Reply) {
         assert_eq!(look.status, 200, "{}", look.text);
         let (taken, bookings) = (self.taken().await, self.bookings().await);
@@ -102,7 +102,7 @@ impl Site {
     }
 }
 
-/// Asks until there is an answer.
+/// Asks repeatedly until there is a result.
 pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
@@ -131,7 +131,7 @@ pub(crate) fn book(seats: &[String], booking: Uuid, reservation: Option<Uuid>) -
     Call::book(HALL, &body)
 }
 
-/// Seats `from` to `to`, by number.
+/// Returns the labels of the seats `from` to `to`.
 pub(crate) fn seats(from: usize, to: usize) -> Vec<String> {
     (from..=to).map(|number| format!("S{number}")).collect()
 }

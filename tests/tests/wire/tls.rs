@@ -1,4 +1,4 @@
-//! TLS to both engines, as in service: whom a function believes.
+//! TLS to DynamoDB and Redis as in service: the authorities that a function trusts.
 
 use boxoffice_local::lambda::{Function, Lambda, Outcome};
 use boxoffice_tests::tls_proxy::TlsProxy;
@@ -6,7 +6,7 @@ use boxoffice_tests::{Call, Reply, Setup, World, engines};
 
 use crate::site::PATIENT;
 
-/// The port of an address.
+/// Returns the port of an address.
 fn port(address: &str) -> u16 {
     address.rsplit(':').next().unwrap().parse().unwrap()
 }

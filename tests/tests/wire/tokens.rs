@@ -1,4 +1,4 @@
-//! A function that signs in to the cache by tokens, as Lambda would run it: what it logs when it is refused, and what it sends.
+//! A function that signs in to the cache with IAM tokens, as under Lambda: its requests, and its log after a rejection.
 
 use boxoffice_local::engine::Valkey;
 use boxoffice_local::lambda::{Function, Lambda, Outcome};
@@ -44,7 +44,7 @@ async fn a_function_signs_in_with_its_own_credentials_and_logs_neither_them_nor_
     assert_eq!((refused.status, refused.header("x-cache")), (200, "bypass"), "no such user");
     assert!(proxy.count("AUTH") >= 1, "{:?}", proxy.take());
     let mut redis = redis::Client::open(valkey.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    // Which token it was can't be known here, where time is the system's: any will do.
+    // The token depends on the system's time, so the test can't know it. Any token is accepted.
     let mut acl = redis::cmd("ACL");
     acl.arg(&["SETUSER", "box-office", "on", "nopass", "~*", "+@all"]).exec_async(&mut redis).await.unwrap();
     eventually(async || Some(look(&function).await).filter(|look| look.header("x-cache") == "hit")).await;

@@ -1,4 +1,4 @@
-//! What the functions tell X-Ray's daemon.
+//! Subsegments that the functions send to the X-Ray daemon.
 
 use std::net::UdpSocket;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::site::{PATIENT, Site, reserve, seats};
 
-/// The next datagram, as the daemon takes it.
+/// Returns the next datagram, parsed as the daemon does.
 fn subsegment(daemon: &UdpSocket) -> Value {
     let mut datagram = vec![0; 65_536];
     let length = daemon.recv(&mut datagram).expect("a datagram");
@@ -25,7 +25,7 @@ fn subsegment(daemon: &UdpSocket) -> Value {
 #[tokio::test]
 async fn each_call_to_an_engine_is_a_subsegment_of_its_request() {
     let daemon = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    // For a datagram that never comes.
+    // A missing datagram fails the test after this time.
     daemon.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let address = daemon.local_addr().unwrap().to_string();
     let site = Site::with(&[PATIENT, ("AWS_XRAY_DAEMON_ADDRESS", &address)]).await;

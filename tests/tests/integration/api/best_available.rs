@@ -1,4 +1,4 @@
-//! `POST /theaters/{theaterId}/reserve` with a quantity: the best seats that there are
+//! `POST /theaters/{theaterId}/reserve` with a quantity: choosing the best available seats.
 
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ async fn send(world: &World, body: Value) -> Reply {
     Call::reserve("1", &body).send(&world.office).await
 }
 
-/// Two rows of three, A before B: the best is in the middle of A.
+/// The hall has two rows of three, A in front of B. The best seats are in the middle of A.
 #[tokio::test]
 async fn the_best_seats_are_chosen_and_reserved_in_one_call() {
     let world = World::new().await;
@@ -38,7 +38,7 @@ async fn where_there_are_not_so_many_together_it_says_how_many_there_are() {
     assert_eq!(send(&world, json!({ "quantity": 3 })).await.status, 201);
 }
 
-/// Puts a hall of one section. Each row is the list of its seats.
+/// Puts a hall with one section. Each row is a list of seats.
 async fn put_hall(world: &World, rows: Value) {
     let rows: Vec<_> = rows.as_array().unwrap().iter().enumerate().map(|(n, seats)| row(n, seats)).collect();
     let hall = json!({ "name": "Hall", "sections": [{ "section": "Stalls", "rows": rows }] });
@@ -53,7 +53,7 @@ async fn choose(world: &World, body: Value) -> Reply {
     Call::reserve("hall", &body).send(&world.office).await
 }
 
-/// A pair from a row of three leaves a single seat, and a pair from the row of accessible seats doesn't.
+/// A pair from the row of three leaves a single seat. A pair from the row of accessible seats doesn't.
 #[tokio::test]
 async fn accessible_seats_are_kept_while_an_ordinary_block_is_left() {
     let world = World::new().await;
@@ -69,7 +69,7 @@ async fn accessible_seats_are_kept_while_an_ordinary_block_is_left() {
     assert_eq!((last.status, last.seats()), (201, vec!["W1", "W2"]), "no ordinary seats are left");
 }
 
-/// The clock stands still, so every seat seems to have changed just now, and callers are spread as far as possible.
+/// The clock stands still, so every seat seems to have changed just now, and callers are spread as widely as possible.
 #[tokio::test]
 async fn contention_sends_nobody_to_accessible_seats() {
     let world = World::new().await;
@@ -87,7 +87,7 @@ async fn contention_sends_nobody_to_accessible_seats() {
     assert!(last.seats()[0].starts_with(['W', 'X']), "no ordinary seats are left: {}", last.text);
 }
 
-/// Two lines of four in one row: 5 to 8 are behind 1 to 4.
+/// One row has two lines of four seats: 5 to 8 are behind 1 to 4.
 #[tokio::test]
 async fn a_seat_behind_is_not_next_to_a_seat() {
     let world = World::new().await;

@@ -122,7 +122,7 @@ async fn a_reserved_seat_is_booked_by_its_holder_and_nobody_else() {
     let world = World::new().await;
     let reserved = Call::reserve("1", &json!({ "seats": ["A1", "A2"] })).send(&world.office).await;
     let reservation = reserved.text("reservation_id");
-    // Later, so that nobody is refused for the stamp.
+    // The time moves on, so that no write is rejected because of its stamp.
     world.at(1_000);
     for other in [Value::Null, json!(id(9))] {
         let mut body = json!({ "seat": "A1" });

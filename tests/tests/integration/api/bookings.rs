@@ -1,4 +1,4 @@
-//! `GET` and `DELETE /theaters/{theaterId}/bookings/{bookingId}`, and `POST .../book` of a whole reservation
+//! `GET` and `DELETE /theaters/{theaterId}/bookings/{bookingId}`, and `POST .../book` for a whole reservation.
 
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::json;

@@ -50,7 +50,7 @@ async fn the_first_look_is_a_miss_and_the_next_a_hit() {
     let next = Call::get_seats("1").send(&world.office).await;
     assert_eq!((first.header("x-cache"), next.header("x-cache")), ("miss", "hit"));
     assert_eq!(first.text, next.text);
-    // The cache's tag tells more, and either is recognised.
+    // The ETag of a cache hit holds more than the ETag of a miss. Both are recognized.
     for known in [first.header("etag"), next.header("etag")] {
         let again = Call::get_seats("1").header("If-None-Match", known).send(&world.office).await;
         assert_eq!((again.status, again.header("etag")), (304, next.header("etag")), "{known}");
@@ -143,7 +143,7 @@ async fn a_theater_id_is_decoded_by_the_gateway_and_not_again() {
     }
 }
 
-/// A hall with two sections and a list of everything that a map shows.
+/// Puts a hall with two sections and every detail that a map shows.
 async fn hall(world: &World) {
     use boxoffice::rules::layout::Layout;
     use boxoffice::rules::names::{SeatLabel, TheaterId};

@@ -1,4 +1,4 @@
-//! `GET /theaters/{theaterId}/map`, and the states of seats that belong to it.
+//! `GET /theaters/{theaterId}/map`, and the seat states that belong to the map.
 
 use boxoffice::document::MAX_DOCUMENT;
 use boxoffice_tests::{Call, Reply, World};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::id;
 
-/// A hall with two sections, prices and details.
+/// Returns the document of a hall with two sections, prices and details.
 fn document() -> Value {
     let triangle = json!([{ "x": -50, "y": -200 }, { "x": 50, "y": -200 }, { "x": 0, "y": -150 }]);
     json!({ "name": "Hall", "names": { "de": "Saal" }, "stage": { "label": "Stage", "outline": [triangle] },
@@ -136,7 +136,7 @@ async fn states_are_a_letter_for_each_seat_of_the_map() {
     assert!(refused.status == 400 && refused.text("detail").starts_with("section: "), "{}", refused.text);
 }
 
-/// A hall of 20,000 seats on curves, in 20 sections of 25 rows.
+/// Returns the document of a hall with 20,000 seats on curves, in 20 sections of 25 rows.
 fn arena() -> Value {
     let seat = |row: i32, n: i32| json!({ "seat": format!("{row}-{n}"), "x": (n - 20) * 50, "y": row * 90 + (n - 20).pow(2) / 3, "category": "standard" });
     let row = |row: i32| json!({ "row": row.to_string(), "seats": (1..=40).map(|n| seat(row, n)).collect::<Vec<_>>() });
@@ -189,7 +189,7 @@ async fn large_answers_are_compressed_for_who_accepts_that() {
     assert_eq!((few.header("content-encoding"), few.header("vary")), ("", "accept-encoding"));
 }
 
-/// 20,000 seats whose section, row and category have names of so many letters.
+/// Returns the document of a hall with 20,000 seats whose section, row and category have names of this many letters.
 fn long_names(letter: &str, letters: usize) -> Value {
     let name = letter.repeat(letters);
     let row = |n: i32| {
@@ -244,7 +244,7 @@ async fn a_layout_that_no_answer_holds_is_refused_and_nothing_is_changed() {
         let row = json!({ "row": "A", "seats": seats.collect::<Vec<_>>() });
         json!({ "name": "x", "sections": [{ "section": "S", "rows": [row] }] })
     };
-    // The request fits, and its answers, which have a place for each seat, don't.
+    // The request is small enough. Its responses aren't, because they have coordinates for each seat.
     let large = with_notes(125);
     assert!(large.to_string().len() < MAX_DOCUMENT);
     let refused = put(&world, &large).await;

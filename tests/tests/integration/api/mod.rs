@@ -1,4 +1,4 @@
-//! Every row of the contract, route by route.
+//! The rows of the API contract, one module per route.
 
 mod best_available;
 mod book;
@@ -10,7 +10,7 @@ mod reservations;
 mod reserve;
 mod theaters;
 
-/// An id that is easily told from others.
+/// Returns an id that is easy to distinguish from others.
 pub(crate) fn id(number: u128) -> String {
     uuid::Uuid::from_u128(0x0188_c0de_0000_7000_8000_0000_0000_0000 + number).to_string()
 }

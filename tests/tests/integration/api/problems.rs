@@ -1,4 +1,4 @@
-//! Errors: every row of the table, with the field named and what was expected of it.
+//! Error responses: every row of the table, with the field named and the expected value described.
 
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::engines;
@@ -134,7 +134,7 @@ async fn odd_events_are_answered_and_nothing_panics() {
         event["rawPath"] = json!(path);
         assert_eq!(send(&event).await.status, 200, "{path:.20}");
     }
-    // Each of an honest length as it is sent, and together too long for an address once they are encoded.
+    // Each part has an acceptable length as it is sent. Together they are too long for an address after encoding.
     let mut event = Call::get_seats("1").query(&" ".repeat(16_000)).event();
     event["rawPath"] = json!(format!("/{}", "{".repeat(16_000)));
     assert_eq!(send(&event).await.status, 400);

@@ -188,7 +188,8 @@ async fn a_delayed_reserve_after_its_booking_was_cancelled_gets_nothing() {
     assert_eq!((late.status, late.code()), (409, "reservation_released"));
 }
 
-/// The request that a reservation was made by comes once more after the seat was booked by its name and the booking was cancelled.
+/// The request that made a reservation arrives again, after the seat was booked by its label and the booking was
+/// cancelled.
 #[tokio::test]
 async fn a_seat_that_was_booked_by_its_name_does_not_return() {
     const KEY: &str = "0123456789abcdef";
@@ -368,7 +369,7 @@ async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
     assert_eq!(reserve(22, 32, "bob").await.status, 201, "everybody has their own limit");
     assert_eq!(reserve(0, 10, "ann").await.status, 200, "nor is a repeat refused");
     assert_eq!(reserve(22, 23, "ann").await.code(), "seat_unavailable", "a seat that is taken is just that");
-    // What is given back or booked makes room at once, what runs out in its second.
+    // Released and booked seats free the quota at once. An expired seat frees it in the second in which it expires.
     Call::release("hall", &id(1)).signed_in("ann").send(&world.office).await;
     assert_eq!(reserve(32, 40, "ann").await.status, 201);
     let book = json!({ "reservation_id": id(11) });

@@ -32,7 +32,7 @@ async fn a_seat_that_somebody_else_has_is_refused_with_status_and_expiry() {
     let world = World::new().await;
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 60 })).send(&world.office).await;
     Call::book("1", &json!({ "seat": "B1" })).send(&world.office).await;
-    // With an id the answer is DynamoDB's, without one the cache's; before the first look the cache knows nothing.
+    // With an id, DynamoDB decides. Without an id, the cache answers, but before the first read the cache is empty.
     let mut bodies: Vec<Value> = Vec::new();
     for look in [false, true] {
         if look {
@@ -97,11 +97,11 @@ async fn an_idempotency_key_makes_a_reserve_call_repeatable() {
     let again = call(json!(["A2", "A1"]), &format!("\"{KEY}\"")).send(&world.office).await;
     assert_eq!((first.status, again.status), (201, 200));
     assert_eq!(first.body["reservation_id"], again.body["reservation_id"]);
-    // The seats are part of what the key means: other seats are another reservation.
+    // The seats are part of the key's meaning: other seats make another reservation.
     let other = call(json!(["A3"]), KEY).send(&world.office).await;
     assert_eq!(other.status, 201);
     assert_ne!(other.body["reservation_id"], first.body["reservation_id"]);
-    // A stranger with the same key, signed in, is somebody else.
+    // Another signed-in caller with the same key gets another reservation id.
     let stranger = call(json!(["A1", "A2"]), KEY).signed_in("user-1").send(&world.office).await;
     assert_eq!(stranger.status, 409);
 }
@@ -119,7 +119,7 @@ async fn a_reservation_grows_seat_by_seat_like_a_cart() {
     let grown = reserve(json!(["A1", "A2"])).await;
     assert_eq!(grown.status, 201, "{}", grown.text);
     assert_eq!(grown.seats(), ["A1", "A2"]);
-    // The earlier seat keeps its expiry, and the answer promises no more than all of them keep.
+    // The earlier seat keeps its expiry. The response shows the earliest expiry of all seats.
     assert_eq!((grown.text("expires_at"), &grown.body["expires_in"]), ("2026-11-22T18:01:40Z", &json!(60)));
     world.at(100_000);
     let later = reserve(json!(["A1", "A2"])).await;
@@ -171,7 +171,7 @@ async fn a_writer_whose_clock_is_behind_still_writes_and_its_stamp_still_rises()
     let stamp =
         async || world.seat_item("1", "A1").await.unwrap()["changed_at"].as_n().unwrap().parse::<u64>().unwrap();
     let first = stamp().await;
-    // Half a second behind, and by its own clock the seat has run out all the same.
+    // The clock is half a second behind. The reservation has expired by this clock too.
     world.at(11_000);
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1, "reservation_id": id(2) })).send(&world.office).await;
     let second = stamp().await;
@@ -193,7 +193,7 @@ async fn an_id_of_the_clients_own_wins_over_an_idempotency_key() {
 async fn a_base64_body_and_a_missing_content_type_are_fine() {
     let world = World::new().await;
     let mut event = Call::reserve("1", &json!({})).without_header("content-type").event();
-    // {"seat":"A1"}
+    // This is {"seat":"A1"} in Base64.
     event["body"] = json!("eyJzZWF0IjoiQTEifQ==");
     event["isBase64Encoded"] = json!(true);
     let route = Route::of(Operation::Reserve).key;

@@ -1,4 +1,5 @@
-//! What callers see of the cache: always right within its bound, and told of all that was learned.
+//! The effect of the cache on responses. Responses are correct within the bound on staleness, and every seat state that
+//! a request learns is merged into the cache.
 
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -11,11 +12,11 @@ async fn one_behind_the_layout_finds_out_the_newer_positions_and_harms_nothing()
     let world = World::new().await;
     Call::get_seats("1").send(&world.office).await;
     world.at(6_000);
-    // Seats move: A1 is last now. Another instance fills the cache by the new layout.
+    // The seats change places: A1 is last now. Another instance fills the cache by the new layout.
     world.put_theater("1", "Theater_A", &["A2", "A3", "B1", "B2", "B3", "A1"]).await;
     let newer = world.instance(world.clock.clone()).await;
     assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "miss");
-    // This one still has the old layout in memory.
+    // The first instance still has the old layout in memory.
     assert_eq!(Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })).send(&world.office).await.status, 201);
     let look = Call::get_seats("1").send(&newer).await;
     assert_eq!((look.header("x-cache"), look.seats()), ("hit", vec!["A2", "A3", "B1", "B2", "B3"]));
@@ -87,14 +88,15 @@ async fn a_changed_layout_is_seen_within_a_minute_and_new_seats_at_once() {
     assert_eq!(look().await.seats().len(), 6);
     world.at(6_000);
     world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3", "B4"]).await;
-    // Another instance knows the new layout, and fills the cache with it; this one sees that it is behind.
+    // Another instance knows the new layout and fills the cache with it. From the cache, the first instance finds out
+    // that its layout is old.
     let other = world.instance(world.clock.clone()).await;
     assert_eq!(Call::get_seats("1").send(&other).await.seats().len(), 7);
     assert_eq!(look().await.seats().len(), 7);
-    // A seat that isn't known is looked for in the table, if the layout wasn't read just now.
+    // An unknown seat leads to a read of the layout from the table, unless the layout was read just before.
     world.put_theater("2", "Theater_B", &["C1", "C2", "C3", "D1", "D2", "D3", "D4"]).await;
     assert_eq!(Call::book("2", &json!({ "seat": "D4" })).send(&world.office).await.status, 201);
-    // With no hint at all: within a minute.
+    // Without any such hint, the layout is read again within a minute.
     world.at(6_001);
     world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3", "B4", "B5"]).await;
     world.at(70_000);
@@ -124,7 +126,8 @@ async fn what_a_refusal_or_a_replay_brings_to_light_is_told_to_the_cache() {
     let world = World::new().await;
     let without = world.instance_on(&Setup::without_cache()).await;
     Call::get_seats("1").send(&world.office).await;
-    // A writer that never reached the cache, as one killed between its two calls; and who finds out.
+    // A writer without a cache stands for a writer that was killed between its call to DynamoDB and its call to the
+    // cache. Then each call below learns the state of the seats.
     let book = |seats: [&str; 2], booking| Call::book("1", &json!({ "seats": seats, "booking_id": id(booking) }));
     let reserve = Call::reserve("1", &json!({ "seats": ["A3", "B3"], "reservation_id": id(9) }));
     for (seats, booking, call, status) in [
@@ -177,7 +180,7 @@ async fn a_look_that_waits_begins_under_a_new_token_each_time() {
     let world = World::on(Setup { fill_wait: Duration::from_secs(600), ..Setup::shared() }).await;
     let (key, mut redis) = (world.cache_key("1"), world.redis().await);
     Call::get_seats("1").send(&world.office).await;
-    // As if somebody were filling, and had the longest lease there is before it.
+    // Sets the header as if another instance were filling, with the longest lease.
     let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await.unwrap();
     let lease = ((seconds + 7) * 1_000).to_be_bytes();
     for (at, bytes) in [(1, &[0][..]), (10, &[7; 16]), (26, &lease[2..])] {
@@ -195,7 +198,7 @@ async fn a_look_that_waits_begins_under_a_new_token_each_time() {
     assert_ne!(one, other, "an attempt of the one that is held up could be taken for the other's");
 }
 
-/// The begins of fills that Redis carries out on a key.
+/// The `begin` calls for one key, as Redis's MONITOR shows them.
 struct Begins {
     lines: tokio::io::Lines<BufReader<TcpStream>>,
     key: String,
@@ -210,7 +213,7 @@ impl Begins {
         Self { lines, key: key.to_owned() }
     }
 
-    /// The token of the next one, as Redis writes it down.
+    /// Returns the token of the next `begin` call, as MONITOR writes it.
     async fn next(&mut self) -> String {
         loop {
             let line = self.lines.next_line().await.unwrap().unwrap();

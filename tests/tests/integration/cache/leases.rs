@@ -1,4 +1,4 @@
-//! Filling by itself: leases and who takes over, rounds, renewals, and how long a key lives.
+//! Filling the cache: leases and takeovers, rounds, renewals, and the lifetime of a key.
 
 use super::*;
 
@@ -8,10 +8,10 @@ async fn one_fills_and_the_others_wait_until_its_lease_ends() {
     let token = bare.begun(FillReason::Missing).await;
     let Begun::Held(left) = bare.begin(FillReason::Missing).await else { panic!("held") };
     assert!(left <= boxoffice::cache::LEASE);
-    // The one who has it may ask again: a lost reply.
+    // The same filler may ask again, because it may have lost the reply.
     let again = bare.cache.begin(&bare.layout, FillReason::Missing, token, &bare.tally).await.unwrap();
     assert!(matches!(again, Begun::Fill(_)));
-    // Its lease ends; another takes over, and from then on the first one's end counts for nothing.
+    // When the lease ends, another filler takes over. From then on the end of the first fill is ignored.
     let other = loop {
         match bare.begin(FillReason::Missing).await {
             Begun::Fill(token) => break token,
@@ -30,16 +30,17 @@ async fn a_fill_replaces_what_was_known_before_and_keeps_what_was_merged_meanwhi
     bare.filled([slot(50, BOOKED), slot(50, BOOKED), FREE]).await;
     let mut redis = bare.world.redis().await;
     assert!(matches!(bare.begin(FillReason::Renewal).await, Begun::NotDue));
-    // Something that the table will not confirm, merged in an earlier round.
+    // Merges a state in an earlier round that the table doesn't confirm later.
     bare.merge(0, slot(70, BOOKED)).await;
-    // Its life ends soon: now the renewal is due.
+    // The key expires soon, so a renewal is due.
     end_of_life(&bare, &mut redis, 10_000).await;
     let token = bare.begun(FillReason::Renewal).await;
     assert!(matches!(bare.begin(FillReason::Renewal).await, Begun::NotDue), "one is at it");
     assert_eq!(bare.read().await, Some(vec![slot(70, BOOKED), slot(50, BOOKED), FREE]), "others are served on");
     bare.merge(1, slot(60, BOOKED)).await;
     bare.merge(2, slot(55, BOOKED)).await;
-    // DynamoDB has seat 0 deleted, seat 1 as before, seat 2 free: read before the merges.
+    // DynamoDB has no item for seat 0, the old state for seat 1, and seat 2 available. The filler read this before the
+    // merges.
     assert!(bare.end(token, [FREE, slot(50, BOOKED), FREE]).await);
     let now = [FREE, slot(60, BOOKED), slot(55, BOOKED)];
     assert_eq!(bare.read().await, Some(now.to_vec()), "seat 0 is healed, the merges are kept");
@@ -52,7 +53,8 @@ async fn a_fill_slower_than_its_lease_ends_at_last() {
     let bare = Bare::new().await;
     let mut leases = Vec::new();
     let mut token = bare.begun(FillReason::Missing).await;
-    // Each filler is slower than its lease, and the next takes over: with twice the time, so that it converges.
+    // Each filler is slower than its lease, and the next one takes over. Its lease is twice as long, so that filling
+    // succeeds in the end.
     for _ in 0..2 {
         token = loop {
             match bare.begin(FillReason::Missing).await {
@@ -69,7 +71,7 @@ async fn a_fill_slower_than_its_lease_ends_at_last() {
     let lease = boxoffice::cache::LEASE;
     assert!(left > lease * 2 && left <= lease * 4, "{left:?} after {leases:?}");
     assert!(bare.end(token, [FREE; 3]).await);
-    // And once it has ended, the next one begins with the first lease again.
+    // After a complete fill, the next one begins with the first lease again.
     let mut redis = bare.world.redis().await;
     end_of_life(&bare, &mut redis, 10_000).await;
     bare.begun(FillReason::Renewal).await;
@@ -83,7 +85,7 @@ async fn a_fill_slower_than_its_lease_ends_at_last() {
 async fn a_lease_never_grows_beyond_eight_seconds() {
     let bare = Bare::new().await;
     bare.begun(FillReason::Missing).await;
-    // The longest there is, and it ran out.
+    // Sets the longest lease, already expired.
     let mut redis = bare.world.redis().await;
     let key = bare.world.cache_key("1");
     let longest = [vec![0; 6], 8_000_u16.to_be_bytes().to_vec()].concat();
@@ -102,7 +104,8 @@ async fn after_255_fills_the_rounds_begin_again_and_a_fill_still_heals() {
     end_of_life(&bare, &mut redis, 10_000).await;
     let token = bare.begun(FillReason::Renewal).await;
     bare.merge(0, slot(60, BOOKED)).await;
-    // DynamoDB has nothing of either: the first was written since, the second was deleted before.
+    // The filler found neither seat in DynamoDB. The first was written after that read, the second was deleted before
+    // it.
     assert!(bare.end(token, [FREE; 3]).await);
     assert_eq!(bare.read().await, Some(vec![slot(60, BOOKED), FREE, FREE]));
 }
@@ -121,7 +124,8 @@ async fn a_renewal_that_never_ends_gives_no_new_life() {
 #[tokio::test]
 async fn a_begin_that_was_held_up_on_the_way_does_not_reopen_the_door() {
     let bare = Bare::new().await;
-    // Two attempts of one begin. The second is answered; the filler reads; then a write is accepted and merged.
+    // The same begin is sent twice. The second attempt is answered and the filler reads. Then a write is accepted and
+    // merged.
     let filler = FillToken::new();
     let begin = async || match bare.cache.begin(&bare.layout, FillReason::Missing, filler, &bare.tally).await.unwrap() {
         Begun::Fill(token) => token,
@@ -129,7 +133,8 @@ async fn a_begin_that_was_held_up_on_the_way_does_not_reopen_the_door() {
     };
     let answered = begin().await;
     bare.merge(1, slot(5, BOOKED)).await;
-    // The key goes, and the other attempt arrives late. It is the same filler's, but not the one that was answered.
+    // The key is deleted, and the other attempt arrives late. It is of the same filler, but it isn't the attempt that
+    // was answered.
     let mut redis = bare.world.redis().await;
     let _: () = redis.del(bare.world.cache_key("1")).await.unwrap();
     late_begin(&bare, &mut redis, answered, 2).await;
@@ -137,9 +142,9 @@ async fn a_begin_that_was_held_up_on_the_way_does_not_reopen_the_door() {
     assert_eq!(bare.read().await, None);
 }
 
-/// What a begin's other attempt leaves behind: a blank key under the same token but for its last byte.
+/// Makes the key as a late attempt of a begin leaves it: blank, under the same token except for its last byte.
 async fn late_begin(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, answered: FillToken, number: u8) {
-    // Made by the real script: another filler begins, and its token is written over.
+    // The real script makes the key for another filler. Then its token is overwritten.
     bare.begun(FillReason::Missing).await;
     let mut token = answered.bytes();
     token[15] = number;
@@ -174,7 +179,7 @@ async fn what_was_filled_is_as_old_as_the_begin_of_its_fill() {
     for (seconds_ago, taken) in [(20, true), (61, false)] {
         let token = bare.begun(FillReason::Missing).await;
         let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await.unwrap();
-        // As if it had begun so long ago; the lease that it began with is 500 ms.
+        // Sets the lease as if the fill had begun so many seconds ago with a lease of 500 ms.
         let lease = ((seconds - seconds_ago) * 1_000 + 500).to_be_bytes();
         let _: usize = redis.setrange(bare.world.cache_key("1"), 26, &lease[2..]).await.unwrap();
         assert_eq!(bare.end(token, [FREE; 3]).await, taken, "{seconds_ago} s");
@@ -189,14 +194,14 @@ async fn a_redis_whose_clock_was_set_back_prolongs_no_life_and_no_lease() {
     let bare = Bare::new().await;
     let mut redis = bare.world.redis().await;
     let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await.unwrap();
-    // Begun an hour from now, by the clock of the Redis that it failed over from.
+    // Sets the begin of the fill an hour into the future, by the clock of the Redis before a failover.
     let lease = ((seconds + 3_600) * 1_000 + 500).to_be_bytes();
     let token = bare.begun(FillReason::Missing).await;
     let _: usize = redis.setrange(bare.world.cache_key("1"), 26, &lease[2..]).await.unwrap();
     assert!(bare.end(token, [FREE; 3]).await);
     let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
     assert!(left <= LIFETIME.as_millis() as i64, "{left} ms");
-    // And one who is heard of no more holds nobody up for an hour.
+    // A filler that never ends doesn't block others for an hour either.
     let _: () = redis.del(bare.world.cache_key("1")).await.unwrap();
     bare.begun(FillReason::Missing).await;
     let _: usize = redis.setrange(bare.world.cache_key("1"), 26, &lease[2..]).await.unwrap();

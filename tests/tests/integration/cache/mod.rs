@@ -1,4 +1,4 @@
-//! The cache: what it answers, what it may not answer, and that losing it costs speed and nothing else.
+//! The cache: which answers it may give, and that losing it costs speed only.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ fn learned(position: u32, slot: Slot) -> LearnedSlot {
     LearnedSlot { position, slot }
 }
 
-/// The cache by itself, on a layout of three seats.
+/// The cache by itself, with a layout of three seats.
 struct Bare {
     cache: Cache,
     world: World,
@@ -79,7 +79,7 @@ impl Bare {
         self.cache.merge(theater, version, &learned, WhenBehind::Drop, &self.tally).await.unwrap();
     }
 
-    /// What a reader gets: the slots, or nothing.
+    /// Returns the slots that a reader gets, or `None`.
     async fn read(&self) -> Option<Vec<Slot>> {
         match self.cache.read(&self.layout.theater, &self.tally).await.unwrap() {
             Lookup::Complete(packed) => packed.slots(&self.layout),
@@ -93,18 +93,18 @@ impl Bare {
     }
 }
 
-/// Where the slots begin in a string.
+/// The offset of the slots in a cached string.
 const HEADER: usize = 48;
 
 const FREE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
 
-/// Makes the key end after so many milliseconds, as if most of its life had gone by.
+/// Makes the key expire in so many milliseconds, as if most of its lifetime had passed.
 async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
     let key = bare.world.cache_key("1");
     let _: () = redis.pexpire(&key, millis).await.unwrap();
 }
 
-/// A cluster of one node, which serves all slots.
+/// Starts a cluster of one node, which serves all hash slots.
 async fn one_node_cluster() -> Valkey {
     let args = ["--cluster-enabled", "yes"].map(str::to_owned).to_vec();
     let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
@@ -112,7 +112,7 @@ async fn one_node_cluster() -> Valkey {
     valkey
 }
 
-/// Makes a whole cluster of one node, once it agrees to be one.
+/// Assigns all hash slots to this node, and waits until it reports a working cluster.
 pub(crate) async fn form_cluster(valkey: &Valkey) {
     let client = redis::Client::open(valkey.url()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();

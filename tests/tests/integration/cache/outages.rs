@@ -1,11 +1,11 @@
-//! Redis stopped, silent, full, read-only; in a cluster, behind TLS.
+//! Redis stopped, silent, full or read-only, in a cluster, and behind TLS.
 
 use boxoffice::aws::Authorities;
 use boxoffice::cache::CacheError;
 
 use super::*;
 
-/// A world on a Valkey of its own, to be stopped and started.
+/// Returns a world with its own Valkey, which the test may stop and start.
 async fn own_valkey() -> (World, Valkey) {
     let valkey = Valkey::start().unwrap();
     let setup = Setup { cache_deadline: Duration::from_millis(500), ..Setup::with_cache(&valkey.url()) };
@@ -24,14 +24,14 @@ async fn a_redis_that_stops_and_comes_back_empty_costs_no_answer_and_no_restart(
     let (world, mut valkey) = own_valkey().await;
     is_right(&world, 6).await;
     valkey.kill().unwrap();
-    // While it is away.
+    // Redis is down.
     is_right(&world, 6).await;
     assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
     assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 201);
     assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 409);
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "bypass");
     is_right(&world, 4).await;
-    // It comes back with nothing, and the breaker's pause goes by.
+    // Redis comes back empty, and the pause of the circuit breaker passes.
     valkey.restart().unwrap();
     world.at(60_000);
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
@@ -69,7 +69,8 @@ async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
         assert_eq!(reply.status, status, "{}", reply.text);
     }
     is_right(&world, 3).await;
-    // Back again it still has what it had, and doesn't know better until a fill or its end, at most a minute on.
+    // Redis comes back with its old data. It serves that data until a fill or until the key expires, at most a minute
+    // later.
     valkey.resume().unwrap();
     world.at(60_000);
     let mut redis = world.redis().await;
@@ -98,7 +99,7 @@ async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
     assert!(matches!(read().await, Err(CacheError::LeftAlone)), "not yet");
     world.at(500);
     read().await.unwrap();
-    // It answered, so what fails next is the first in a row again.
+    // Redis answered, so the next failure counts as the first again.
     valkey.pause().unwrap();
     read().await.unwrap_err();
     valkey.resume().unwrap();
@@ -144,7 +145,7 @@ async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
     let replicate = async |redis: &mut redis::aio::MultiplexedConnection, host: &str, port: &str| {
         redis::cmd("REPLICAOF").arg(host).arg(port).exec_async(redis).await.unwrap();
     };
-    // A master that isn't there: it keeps what it has, and takes no writes.
+    // The master doesn't exist. The replica keeps its data and rejects writes.
     replicate(&mut redis, "127.0.0.1", "1").await;
     let mut connections = async || -> u64 {
         let info: String = redis::cmd("INFO").arg("stats").query_async(&mut redis).await.unwrap();
@@ -210,7 +211,7 @@ async fn a_redis_that_became_full_serves_what_it_knows_and_forgets_what_it_canno
         let _: () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).query_async(&mut redis).await.unwrap();
     };
     may_use("1").await;
-    // A repeat tells what is known: nothing is written, so nothing fails.
+    // A repeat merges only known states. Nothing is written, so nothing fails.
     assert_eq!(book("A1", 1).send(&world.office).await.status, 200);
     let look = Call::get_seats("1").send(&world.office).await;
     assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));

@@ -1,9 +1,9 @@
-//! Two releases side by side, of which one keeps another format in the cache: neither believes the other's, and neither lets
-//! the other go on believing what has changed since.
+//! Two releases at the same time, with different cache formats. Neither release believes the other's string, and
+//! neither leaves an outdated string of the other in place after a write.
 
 use super::*;
 
-/// A world whose key another release has filled last, in a format that this one doesn't know.
+/// Returns a world whose key was last filled by another release, in a format that this release doesn't know.
 async fn filled_by_another() -> (World, redis::aio::MultiplexedConnection) {
     let world = World::new().await;
     let mut redis = world.redis().await;
@@ -34,7 +34,7 @@ async fn a_write_takes_from_another_release_what_it_cannot_tell_it() {
     }
 }
 
-/// The release before revisions, as far as it goes to Redis.
+/// The Redis calls of the release before revisions.
 struct Former {
     redis: redis::aio::MultiplexedConnection,
     script: redis::Script,
@@ -60,7 +60,7 @@ impl Former {
         self.call("begin", &[b"3", token, b"missing", b"500", b"8000", b"10000", b"15000"]).await
     }
 
-    /// With all seats free.
+    /// Ends a fill with all seats available.
     async fn end(&mut self, token: &[u8; 16]) -> i64 {
         self.call("end", &[token, &[0; 36], b"60000", b"5"]).await
     }
@@ -70,7 +70,7 @@ impl Former {
         self.call("merge", &[&booked, b"tell"]).await
     }
 
-    /// Whether it takes what is there for a complete string.
+    /// Returns `true` if the former release reads the key as a complete string.
     async fn believes(&mut self) -> bool {
         let bytes: Vec<u8> = self.redis.get(&self.key).await.unwrap();
         bytes.starts_with(&[1, 1])
@@ -92,7 +92,7 @@ async fn the_former_release_takes_nothing_from_this_one_and_drops_what_it_cannot
     assert_eq!(former.merge().await, 0);
     assert!(former.is_gone().await, "without its merge nobody may believe it");
 
-    // It begins while this one fills: then this one's fill is in vain.
+    // The former release begins while this one fills. This release's fill is then rejected.
     let token = bare.begun(FillReason::Missing).await;
     assert_eq!(former.begin(&[1; 16]).await, "fill");
     assert!(!bare.end(token, [FREE; 3]).await);
@@ -114,7 +114,7 @@ async fn this_release_takes_nothing_from_the_former_one_and_drops_what_it_cannot
     bare.merge(0, slot(5, BOOKED)).await;
     assert!(former.is_gone().await, "without this merge nobody may believe it");
 
-    // This one begins while the former fills.
+    // This release begins while the former one fills.
     assert_eq!(former.begin(&[2; 16]).await, "fill");
     let token = bare.begun(FillReason::Missing).await;
     assert_eq!(former.end(&[2; 16]).await, 0);

@@ -1,4 +1,4 @@
-//! Revisions by themselves: when they change, and that who knows one is told no more than that it is still there.
+//! Revisions: when they change, and that a read with the current revision gets only a confirmation.
 
 use super::*;
 
@@ -16,7 +16,7 @@ impl Bare {
         assert!(self.end(token, slots).await);
     }
 
-    /// What somebody is told who knows a revision.
+    /// Reads the cache as a caller that knows this revision.
     async fn looked(&self, known: Revision) -> Lookup {
         self.cache.read_unless(&self.layout.theater, known, &self.tally).await.unwrap()
     }
@@ -160,7 +160,8 @@ async fn of_a_spoilt_string_nobody_is_told_that_it_is_unchanged() {
         let _: () = redis.set(&key, &bytes).await.unwrap();
         assert!(!matches!(bare.looked(now).await, Lookup::Unchanged(_)), "{bytes:?}");
     }
-    // With a seat less than the layout, or of another one, it is told of, and seen to be of no use.
+    // A string with one seat fewer than the layout, or of another layout, is reported as unchanged. The caller sees
+    // that it doesn't fit the layout.
     for bytes in [good[..good.len() - 12].to_vec(), spoilt(9, 9)] {
         let _: () = redis.set(&key, &bytes).await.unwrap();
         let Lookup::Unchanged(told) = bare.looked(now).await else { panic!("{bytes:?}") };

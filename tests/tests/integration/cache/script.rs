@@ -1,4 +1,4 @@
-//! The cache by itself: what the script takes, keeps, hands out and forgets.
+//! The cache script by itself: which calls it accepts, and which slots it keeps, returns and drops.
 
 use super::*;
 
@@ -51,7 +51,7 @@ async fn equal_stamps_merge_in_redis_as_they_do_in_the_rules() {
     }
 }
 
-/// Reserved at so many milliseconds for so many seconds.
+/// Returns the slot of a seat that was reserved at this time (milliseconds) for so many seconds.
 fn reserved(changed_at: u64, seconds: u64) -> Slot {
     slot(changed_at, SeatState::Reserved { expires_at: EpochSeconds(changed_at / 1_000 + seconds) })
 }
@@ -59,7 +59,7 @@ fn reserved(changed_at: u64, seconds: u64) -> Slot {
 #[tokio::test]
 async fn where_a_stamp_may_have_died_with_its_item_the_key_is_dropped_instead_of_believed() {
     const CHANGED: u64 = 100_000;
-    // The smaller stamp, the larger one, and whether it can't be told which was written first.
+    // Each row has the smaller stamp, the larger stamp, and whether the order of the two writes is unknown.
     for (smaller, larger, doubtful) in [
         (slot(CHANGED - 5_000, BOOKED), reserved(CHANGED, 5), true),
         (reserved(CHANGED - 5_000, 600), reserved(CHANGED, 5), true),
@@ -78,7 +78,7 @@ async fn where_a_stamp_may_have_died_with_its_item_the_key_is_dropped_instead_of
             bare.merge(0, told).await;
             assert_eq!(bare.read().await, expected(larger), "{told:?} told where {known:?} was known");
 
-            // And in a fill: told while the other was being read.
+            // The same during a fill: one slot is merged while the filler reads the other.
             let bare = Bare::new().await;
             let token = bare.begun(FillReason::Missing).await;
             bare.merge(0, told).await;
@@ -99,7 +99,7 @@ async fn nothing_is_made_by_a_merge() {
 async fn a_fill_that_read_before_a_write_cannot_bury_it() {
     let bare = Bare::new().await;
     let token = bare.begun(FillReason::Missing).await;
-    // The filler has read: all free. Then a booking is accepted, and merged into the incomplete key.
+    // The filler has read all seats as available. Then a booking is accepted and merged into the incomplete key.
     bare.merge(1, slot(5, BOOKED)).await;
     assert!(bare.end(token, [FREE; 3]).await);
     assert_eq!(bare.read().await, Some(vec![FREE, slot(5, BOOKED), FREE]));
@@ -108,7 +108,7 @@ async fn a_fill_that_read_before_a_write_cannot_bury_it() {
 #[tokio::test]
 async fn an_old_write_told_late_does_not_hide_what_the_filler_read() {
     let bare = Bare::new().await;
-    // The newer write was told to no key; then the fill began, and the older one is told again.
+    // The newer write is merged before the key exists. Then a fill begins, and the older write is merged again.
     bare.merge(1, slot(6, BOOKED)).await;
     let token = bare.begun(FillReason::Missing).await;
     bare.merge(1, slot(5, BOOKED)).await;
@@ -120,12 +120,12 @@ async fn an_old_write_told_late_does_not_hide_what_the_filler_read() {
 async fn a_fill_whose_key_went_away_is_not_taken() {
     let bare = Bare::new().await;
     let token = bare.begun(FillReason::Missing).await;
-    // Evicted; a write's merge finds nothing; the old read must not come back.
+    // The key is evicted, and the merge of a write finds no key. The outdated read of the filler must not be accepted.
     let _: () = bare.world.redis().await.del(bare.world.cache_key("1")).await.unwrap();
     bare.merge(1, slot(5, BOOKED)).await;
     assert!(!bare.end(token, [FREE; 3]).await);
     assert_eq!(bare.read().await, None);
-    // Nor when somebody else has begun since.
+    // It must not be accepted after another filler has begun either.
     let other = bare.begun(FillReason::Missing).await;
     assert!(!bare.end(token, [FREE; 3]).await);
     assert!(bare.end(other, [FREE, slot(5, BOOKED), FREE]).await);

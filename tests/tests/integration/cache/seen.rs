@@ -1,4 +1,5 @@
-//! Looks of callers who say what they have seen: told in a few bytes that it is still so, when it is and only then.
+//! Conditional reads. A caller that sends the ETag of its last response gets a 304 in a few bytes if nothing has
+//! changed, and only then.
 
 use boxoffice_tests::Reply;
 use boxoffice_tests::dynamodb_proxy::Fault;
@@ -7,7 +8,8 @@ use boxoffice_tests::redis_proxy::RedisFault;
 use super::*;
 use crate::ledger::{Cost, Counted, calls};
 
-/// The most that Redis answers to a look that finds nothing changed; the least string there can be of six seats is more.
+/// Upper bound on the bytes of Redis's reply to a read that finds nothing changed. The smallest string of six seats is
+/// larger.
 const FEW: usize = 80;
 
 struct Seeing {
@@ -15,7 +17,7 @@ struct Seeing {
     redis: redis::aio::MultiplexedConnection,
 }
 
-/// An answer, its cost, and how many bytes of it came from Redis.
+/// A reply, its cost, and the bytes that Redis sent for it.
 type Asked = (Reply, Cost, usize);
 
 impl Seeing {
@@ -37,7 +39,7 @@ impl Seeing {
         (reply, cost, self.counted.redis.take_answered())
     }
 
-    /// What a warm cache shows of a theater.
+    /// Reads a theater until the cache answers, and returns that reply.
     async fn seen(&self, call: &Call) -> Reply {
         for _ in 0..2 {
             let look = call.clone().send(&self.world().office).await;
@@ -53,7 +55,7 @@ impl Seeing {
     }
 }
 
-/// Nothing but the cache's word was asked for, and it was given.
+/// Checks for a 304 that took a single call to Redis.
 fn is_told((reply, cost, bytes): &Asked, seen: &Reply) {
     assert_eq!((reply.status, reply.header("x-cache"), reply.text.as_str()), (304, "hit", ""));
     assert_eq!((reply.header("etag"), reply.header("cache-control")), (seen.header("etag"), "no-cache"));
@@ -125,7 +127,7 @@ async fn a_reservation_that_runs_out_changes_what_is_shown_to_the_second_and_not
     assert_eq!(cost, (1, calls(&[]), 0.0));
     world.at(19_999);
     is_told(&seeing.again(&look, &one).await, &one);
-    // To a clock that is behind, both are still reserved.
+    // By a clock that is behind, both seats are still reserved.
     world.at(9_999);
     let (reply, ..) = seeing.again(&look, &one).await;
     assert_eq!((reply.status, reply.seats().len()), (200, 4));
@@ -143,7 +145,7 @@ async fn a_tag_of_another_theater_section_or_view_says_nothing() {
     let sections = json!([{ "section": "Left", "rows": row("A") }, { "section": "Right", "rows": row("B") }]);
     let hall = Call::put_theater("hall", &json!({ "name": "Hall", "sections": sections })).administrator();
     assert_eq!(hall.send(&seeing.world().office).await.status, 201);
-    // Both have six free seats, and layouts of the same version.
+    // Both theaters have six available seats, and layouts with the same version.
     let theaters = ["1", "2"].map(Call::get_seats);
     let views = ["view=map", "view=states"].map(|view| Call::get_seats("1").query(view));
     let sections = ["section=Left", "section=Right", ""].map(|section| Call::get_seats("hall").query(section));
@@ -164,7 +166,7 @@ async fn what_changed_elsewhere_is_unchanged_by_what_is_shown_and_the_tag_is_a_n
     let seeing = Seeing::new().await;
     let look = Call::get_seats("1");
     let seen = seeing.seen(&look).await;
-    // Taken and given back: other slots, which show the same.
+    // A seat is reserved and released. The slots differ then, but the response shows the same.
     let office = &seeing.world().office;
     Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })).send(office).await;
     Call::release("1", &id(1)).send(office).await;
@@ -208,10 +210,10 @@ async fn a_key_that_ends_soon_is_renewed_by_one_who_has_seen_it_and_the_others_a
     assert!(left > 30_000, "{left}");
     is_told(&seeing.again(&look, &seen).await, &seen);
 
-    // While somebody is at it, the others are served.
+    // While another instance renews the key, readers still get the cached string.
     let _: () = seeing.redis.pexpire(&key, 14_000).await.unwrap();
     seeing.world().at(92_000);
-    // The layout is in memory from here on.
+    // This read loads the layout into memory.
     Call::get_seats("1").query("consistent=true").send(&seeing.world().office).await;
     let store = seeing.world().store(seeing.world().clock.clone()).await;
     let tally = Tally::default();
@@ -244,14 +246,15 @@ async fn a_theater_that_was_removed_or_changed_is_not_what_was_seen() {
     let seeing = Seeing::new().await;
     let (world, look) = (seeing.world(), Call::get_seats("1"));
     let seen = seeing.seen(&look).await;
-    // The name alone has changed; the cache doesn't know yet, and this instance finds out within a minute.
+    // Only the name has changed. The cache doesn't know this yet, and this instance finds out within a minute.
     world.at(6_000);
     world.put_theater("1", "Theater_C", &["A1", "A2", "A3", "B1", "B2", "B3"]).await;
     let other = world.instance(world.clock.clone()).await;
     let conditional = |seen: &Reply| look.clone().header("If-None-Match", seen.header("etag"));
     let reply = conditional(&seen).send(&other).await;
     assert_eq!((reply.status, reply.header("x-cache"), reply.text("name")), (200, "miss", "Theater_C"));
-    // This instance has the former layout in memory: to who has seen the newer one it is unchanged, once it was read.
+    // This instance has the former layout in memory. A caller that has seen the newer one gets a 304, after the
+    // instance reads the layout.
     let newer = look.clone().send(&other).await;
     let (reply, cost, bytes) = seeing.again(&look, &newer).await;
     assert_eq!((reply.status, reply.header("x-cache"), cost.0, cost.1), (304, "hit", 1, calls(&["GetItem"])));
@@ -259,7 +262,7 @@ async fn a_theater_that_was_removed_or_changed_is_not_what_was_seen() {
     let version = Call::theater("1").send(&world.office).await.header("etag").to_owned();
     let removed = Call::delete_theater("1").header("If-Match", &version).send(&other).await;
     assert_eq!(removed.status, 204, "{}", removed.text);
-    // As long as it may know no better, and no longer.
+    // The instance may use its copy of the layout for so long, and no longer.
     world.at(66_000);
     assert_eq!(conditional(&newer).send(&other).await.status, 404);
 }
@@ -269,7 +272,7 @@ async fn one_that_cannot_find_the_layout_of_the_string_asks_dynamodb() {
     let mut seeing = Seeing::new().await;
     let look = Call::get_seats("1");
     let seen = seeing.seen(&look).await;
-    // As if the key were of a layout that the table doesn't have.
+    // Sets the version of the key to one that the table doesn't have.
     let _: usize = seeing.redis.setrange(seeing.counted.world.cache_key("1"), 4, &[255_u8][..]).await.unwrap();
     seeing.world().at(6_000);
     let (reply, cost, _) = seeing.again(&look, &seen).await;

@@ -1,5 +1,5 @@
-//! Signing in by tokens, at a Valkey behind TLS that lets in who has the one token it was told: fresh ones for each connection,
-//! and a connection replaced before it is cut for its age.
+//! Signing in with IAM tokens, at a Valkey behind TLS that accepts a single token at a time. Each connection signs in
+//! with a fresh token, and is replaced before ElastiCache would close it for its age.
 
 use boxoffice::cache::{IamUser, sign};
 use boxoffice_tests::world::START;
@@ -8,13 +8,13 @@ use super::*;
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
-/// When the last of those opened at the start are replaced.
+/// The time by which all connections from the start are replaced.
 const DUE: u64 = 11 * HOUR + 30 * MINUTE;
 
-/// For what comes by itself sooner or later. Far above what it takes.
+/// Timeout for events that happen by themselves. Far longer than they need.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A box office whose cache wants the token of one moment.
+/// A box office whose cache accepts only the token of one moment.
 struct Guarded {
     world: World,
     proxy: RedisProxy,
@@ -26,7 +26,7 @@ fn user() -> IamUser {
     IamUser::parse("box-office", "main", true).unwrap()
 }
 
-/// What the functions of these tests sign so many milliseconds after the start.
+/// Returns the token that the functions in these tests sign this many milliseconds after the start.
 fn token_at(millis: u64) -> String {
     let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test");
     let token = sign(&user(), &credentials, boxoffice_local::engine::REGION, EpochMillis(START.0 + millis));
@@ -73,7 +73,7 @@ impl Guarded {
         let_in(&mut self.redis, millis).await;
     }
 
-    /// A look; what the cache had to say.
+    /// Reads the seats and returns the `x-cache` header.
     async fn look(&self) -> String {
         let look = Call::get_seats("1").send(&self.world.office).await;
         assert_eq!(look.status, 200, "{}", look.text);
@@ -84,14 +84,14 @@ impl Guarded {
         assert_ne!(self.look().await, "bypass");
     }
 
-    /// The ids of the connections that are signed in as the box office.
+    /// Returns the ids of the connections that are signed in as the box office.
     async fn signed_in(&mut self) -> Vec<String> {
         let list: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut self.redis).await.unwrap();
         let ours = list.lines().filter(|line| line.contains(" user=box-office "));
         ours.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
     }
 
-    /// Looks until that is so, which comes by itself once it has begun.
+    /// Reads until all old connections are replaced. Replacement goes on by itself once it has begun.
     async fn until_replaced(&mut self, old: &[String]) {
         let looking = async {
             while !self.replaced(old).await {
@@ -101,7 +101,7 @@ impl Guarded {
         tokio::time::timeout(PATIENCE, looking).await.expect("it is replaced");
     }
 
-    /// Whether as many are signed in as were, and none of those.
+    /// Returns `true` if there are as many signed-in connections as before, and none of the old ones.
     async fn replaced(&mut self, old: &[String]) -> bool {
         let new = self.signed_in().await;
         new.len() == old.len() && old.iter().all(|id| !new.contains(id))
@@ -118,7 +118,7 @@ async fn who_has_the_token_of_the_moment_gets_in() {
 #[tokio::test]
 async fn who_has_another_token_is_refused_and_answered_without_the_cache() {
     let mut guarded = Guarded::single().await;
-    // An instance that starts when the token that is let in has been over for a minute, and signs its own.
+    // This instance starts a minute after the accepted token has expired, and signs its own.
     guarded.world.at(16 * MINUTE);
     let late = guarded.world.instance_on(&guarded.world.setup).await;
     let look = Call::get_seats("1").send(&late).await;
@@ -144,7 +144,7 @@ async fn a_connection_that_is_due_is_replaced_once_and_fails_nobody() {
         guarded.looks_with_the_cache().await;
         assert_eq!(Call::book("1", &json!({ "seat": seat })).send(&guarded.world.office).await.status, 201);
     }
-    // The old one goes when the new one is there, however long that takes.
+    // The old connection closes when the new one is ready, however long that takes.
     guarded.until_replaced(&old).await;
     for _ in 0..10 {
         guarded.looks_with_the_cache().await;
@@ -159,7 +159,8 @@ async fn a_connection_that_cannot_be_replaced_answers_on_and_is_tried_again_afte
     let old = guarded.signed_in().await;
     let mut now = DUE;
     for tried in 2..5 {
-        // That one was refused is known with the next call or a later one, and the minute begins then.
+        // The failure of a replacement is known at the next call or later. The minute before the next attempt begins
+        // then.
         while guarded.proxy.connections() < tried {
             assert!(now < DUE + HOUR, "it is tried again");
             now += MINUTE;
@@ -172,7 +173,7 @@ async fn a_connection_that_cannot_be_replaced_answers_on_and_is_tried_again_afte
         assert_eq!(guarded.proxy.connections(), tried, "not with every call");
         assert!(!guarded.replaced(&old).await);
     }
-    // From now on any token is let in.
+    // From now on every token is accepted.
     let mut acl = redis::cmd("ACL");
     acl.arg(&["SETUSER", "box-office", "nopass"]).exec_async(&mut guarded.redis).await.unwrap();
     while !guarded.replaced(&old).await {
@@ -188,7 +189,7 @@ async fn a_connection_that_was_cut_is_followed_by_one_with_a_fresh_token() {
     for mut guarded in [Guarded::single().await, Guarded::cluster().await] {
         guarded.looks_with_the_cache().await;
         for minutes in [20, 40] {
-            // Who is deleted loses their connections, as they do whom ElastiCache takes the right from.
+            // Deleting a user closes its connections. ElastiCache does the same when it revokes access.
             redis::cmd("ACL").arg("DELUSER").arg("box-office").exec_async(&mut guarded.redis).await.unwrap();
             guarded.let_in(minutes * MINUTE).await;
             guarded.world.at(minutes * MINUTE);

@@ -1,5 +1,5 @@
-//! Random histories, watched by callers who ask with every tag that they got lately: a 304 is what a whole look shows at
-//! the same instant, also where the cache is behind, lost something or was set back.
+//! Random histories with callers that send every ETag they got lately. A 304 is correct only if a full read at the same
+//! instant shows the same. This holds also where the cache is behind, lost data or was set back.
 
 use std::cell::Cell;
 
@@ -12,12 +12,13 @@ use super::*;
 
 const SEATS: [&str; 6] = ["A1", "A2", "A3", "B1", "B2", "B3"];
 const QUERIES: [&str; 2] = ["", "view=map"];
-/// How many tags a watcher keeps.
+/// The number of ETags that a watcher keeps.
 const KEPT: usize = 5;
 
 #[derive(Clone, Debug)]
 enum Event {
-    /// A seat is reserved for so many seconds, under one of a few reservations; a writer may die before it tells the cache.
+    /// Reserves a seat for so many seconds, under one of a few reservations. The writer may die before it updates the
+    /// cache.
     Reserve {
         seat: usize,
         seconds: u32,
@@ -31,13 +32,13 @@ enum Event {
     Release {
         reservation: u128,
     },
-    /// The clock goes on by so many milliseconds, or is set back.
+    /// Moves the clock forward by so many milliseconds, or back.
     Clock(i64),
-    /// The key goes away.
+    /// Deletes the key.
     Evict,
-    /// Most of the key's life has gone by, to Redis and to the reader.
+    /// Makes the key old, by Redis's clock and by the reader's.
     Age,
-    /// A replica takes over that has the key as it was at the last `Keep`.
+    /// Fails over to a replica that has the key as it was at the last `Keep`.
     Keep,
     FailOver,
 }
@@ -58,7 +59,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A theater of its own, and what its watchers have seen: tag and body, for each way of looking.
+/// A theater of its own, and the responses that its watchers have seen: ETag and body for each view.
 struct Watched<'a> {
     world: &'a World,
     proxy: &'a RedisProxy,
@@ -102,7 +103,7 @@ impl Watched<'_> {
         world.clock.set(EpochMillis(START.0 + self.now));
     }
 
-    /// Each watcher asks with each of its tags, and a stranger without one.
+    /// Reads as each watcher with each of its ETags, and once without an ETag.
     async fn watch(&mut self) -> Result<(), TestCaseError> {
         for (query, seen) in QUERIES.iter().zip(&mut self.seen) {
             let look = Call::get_seats(&self.theater).query(query);

@@ -1,8 +1,7 @@
-//! Strings standing in Valkey that nobody of ours would have put there: never an error, never a wrong answer, and gone
-//! with the next fill.
+//! Hostile strings in Valkey. They never cause an error or a wrong response, and the next fill replaces them.
 //!
-//! One that is well formed in every byte can't be told from a true one; it may be shown until its key ends, which
-//! nothing may put off.
+//! A string that is well formed in every byte can't be distinguished from a real one. Readers may see it until its key
+//! expires, and nothing may prolong that.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use proptest::sample::Index;
 use redis::AsyncCommands;
 use serde_json::json;
 
-/// A1 is booked.
+/// The available seats. A1 is booked.
 const RIGHT: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
 
 struct Planted {
@@ -44,7 +43,7 @@ impl Planted {
         self.world.cache_key("1")
     }
 
-    /// The strings that there really are: complete, and while somebody fills.
+    /// Returns the strings that occur in service: a complete one, and one during a fill.
     async fn real_strings(&mut self) -> Vec<Vec<u8>> {
         let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &self.tally).await.unwrap();
         assert!(matches!(begun, Begun::Fill(_)));
@@ -59,7 +58,7 @@ impl Planted {
         let _: () = self.redis.clone().pset_ex(self.key(), bytes, life).await.unwrap();
     }
 
-    /// Everything that can be asked of the script, by one who knows the layout: an answer each time.
+    /// Sends every call of the script with a known layout, and expects a valid reply to each.
     async fn ask_everything(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         let (theater, version) = (&self.layout.theater, self.layout.version);
         let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
@@ -83,7 +82,7 @@ impl Planted {
         Ok(())
     }
 
-    /// What a reader takes for the truth, if it takes anything.
+    /// Returns the seats that a reader accepts from the cache, or `None`.
     async fn believed(&self) -> Option<Vec<String>> {
         let Lookup::Complete(packed) = self.cache.read(&self.layout.theater, &self.tally).await.unwrap() else {
             return None;
@@ -94,7 +93,8 @@ impl Planted {
         Some(free.map(|(label, _)| label.to_string()).collect())
     }
 
-    /// A look is right, and after a while the cache is.
+    /// Reads the seats until the cache is correct again. Every response is correct, or shows the state that readers
+    /// accepted.
     async fn look_until_healed(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         self.plant(bytes).await;
         if let Some(believed) = self.believed().await {
@@ -108,7 +108,8 @@ impl Planted {
             prop_assert_eq!((look.status, look.seats()), (200, RIGHT.to_vec()));
             match look.header("x-cache") {
                 "hit" => return Ok(()),
-                // Of a layout that is newer than the table's: until a write drops it, or its key ends.
+                // The string is of a newer layout than the table's. It stays until a write deletes it or its key
+                // expires.
                 "bypass" if self.is_ahead().await => self.drop_by_a_write().await,
                 _ => prop_assert!(Instant::now() < end, "not healed"),
             }
@@ -151,7 +152,7 @@ fn whatever_becomes_of_a_string_in_the_cache_it_is_withstood_and_healed() {
     strings.extend(corpus::packed().into_iter().map(|seed| seed.bytes));
     let mutations = prop::collection::vec(any_mutation(), 1..4);
     proptest!(cases(200), |(real in any::<bool>(), seed in any::<Index>(), mutations in mutations)| {
-        // The real ones as often as all others together: there a single bit is of more use.
+        // Real strings are as frequent as all others together, because a single changed bit matters more there.
         let seed = if real { &strings[seed.index(2)] } else { seed.get(&strings) };
         let bytes = mutations.iter().fold(seed.clone(), |bytes, mutation| mutation.apply(bytes, &strings));
         runtime.block_on(planted.withstands(&bytes)).map_err(|why| {

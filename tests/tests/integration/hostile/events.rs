@@ -1,4 +1,4 @@
-//! Any bytes as an event: the corpus as it is, and mutated.
+//! Arbitrary bytes as an event: the corpus as it is, and mutated.
 
 use boxoffice_tests::delivery::{Delivery, deliver, routes};
 use boxoffice_tests::mutation::{Mutation, any_mutation, cases};
@@ -8,12 +8,13 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-/// What of an event a mutation is about.
+/// The part of an event that a mutation changes.
 #[derive(Clone, Debug)]
 enum Part {
-    /// The event's text: mostly no event any more.
+    /// The text of the whole event. The result is rarely an event.
     Whole,
-    /// One text in it, by its JSON pointer: mostly still an event. These are what a caller chooses.
+    /// One text in the event, by its JSON pointer. The result is mostly an event. These are the texts that a caller
+    /// chooses.
     Text(&'static str),
 }
 
@@ -49,13 +50,13 @@ fn mutate(event: &[u8], part: &Part, mutation: &Mutation, events: &[Vec<u8>]) ->
     let mutated = mutation.apply(std::mem::take(text).into_bytes(), events);
     *text = String::from_utf8_lossy(&mutated).into_owned();
     if pointer.starts_with("/headers/") {
-        // Of what HTTP forbids in a header's value API Gateway passes on nothing.
+        // API Gateway passes on no character that HTTP forbids in a header's value.
         text.retain(|c| !c.is_control());
     }
     parsed.to_string().into_bytes()
 }
 
-/// Refuses an answer that no event may lead to. That to `HEAD` has no body.
+/// Rejects a response that no event may lead to. A response to `HEAD` has no body.
 fn is_decent(Delivery { method, reply }: &Delivery) -> Result<(), String> {
     if method == Method::HEAD {
         let is_empty = reply.text.is_empty() && reply.status < 500;

@@ -1,4 +1,4 @@
-//! What a caller writes doesn't become a header of the answer.
+//! Input from a caller doesn't become a header of the response.
 
 use boxoffice_tests::delivery::{deliver, routes};
 use boxoffice_tests::{Call, World};

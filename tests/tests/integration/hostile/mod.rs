@@ -1,8 +1,8 @@
-//! Hostile input: whatever the bytes are, the answer is a clear one. Never a panic, never a 5xx, never a guess.
+//! Hostile input. Arbitrary bytes get a clear response, without a panic, a 5xx or a guess.
 //!
-//! `named` has a test for each kind with its expected answer, `headers` looks at those of the answers, `events` replays the corpus and mutates it at random,
-//! `cached` does so with strings standing in Valkey, `stored` puts the corpus's items into the table; these are mutated
-//! beside their parser, in the library.
+//! `named` has a test with the expected response for each kind of input. `headers` checks the headers of responses.
+//! `events` replays the corpus and mutates it at random. `cached` does the same with strings in Valkey. `stored` puts
+//! the corpus's items into the table. Those items are mutated in the library, beside their parser.
 
 mod cached;
 mod events;

@@ -1,4 +1,4 @@
-//! Each kind of hostile input by its name, with the answer that it gets.
+//! Each kind of hostile input by name, with the expected response.
 
 use boxoffice_tests::delivery::deliver;
 use boxoffice_tests::{Call, Reply, World};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::id;
 
-/// Characters that look like nothing, turn text around or end it.
+/// Characters that are invisible, reverse text or end it.
 const INVISIBLE: [&str; 8] =
     ["\u{202e}", "\u{2066}", "\u{200b}", "\u{200d}", "\u{feff}", "\u{0}", "\u{7f}", "\u{1b}[31m"];
 
@@ -29,7 +29,7 @@ async fn is_answered(world: &World, event: &Value, status: u16, detail: &str) {
     }
 }
 
-/// A booking and a reservation, with this text as their body.
+/// Returns a booking and a reservation with this text as their body.
 fn bodies(text: &str) -> [Value; 2] {
     [Call::book("1", &json!({})), Call::reserve("1", &json!({}))].map(|call| call.raw_body(text).event())
 }
@@ -126,7 +126,7 @@ async fn an_idempotency_key_has_no_characters_that_cannot_be_seen() {
         let call =
             Call::book("1", &json!({ "seat": "A1" })).header("idempotency-key", &format!("0123456789abcdef{odd}"));
         if odd.contains(|c: char| c.is_control()) {
-            // HTTP has no such headers. Should one come all the same, it is no event, and nothing is done.
+            // HTTP has no such headers. If one arrives nevertheless, it isn't an event, and nothing is done.
             assert!(deliver(&world.office, route(&call.event()), call.event().to_string().as_bytes()).await.is_none());
         } else {
             is_answered(&world, &call.event(), 400, "Idempotency-Key: expected 16 to 255 visible ASCII").await;
@@ -199,7 +199,7 @@ async fn a_headers_name_may_be_written_in_any_case_and_a_key_may_come_once() {
     let again = send(&world, &with_header("idempotency-KEY", json!("0123456789abcdef"))).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"));
     is_answered(&world, &with_header("CONTENT-TYPE", json!("text/plain")), 415, "Content-Type").await;
-    // Sent twice, as a list and as API Gateway joins them.
+    // The header is sent twice, as a list and joined as API Gateway joins it.
     for twice in [json!(["0123456789abcdef", "fedcba9876543210"]), json!("0123456789abcdef, fedcba9876543210")] {
         is_answered(&world, &with_header("idempotency-key", twice), 400, "Idempotency-Key: expected").await;
     }

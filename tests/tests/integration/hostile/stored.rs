@@ -1,4 +1,4 @@
-//! Items in the table that nobody of ours would have put there: their seat isn't sold, and all others are.
+//! Malformed items in the table. Their seats aren't sold, and all others are.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The reservation and the booking of the corpus.
+/// The id of the reservation and the booking in the corpus.
 const OWN: &str = "0188c0de-0000-7000-8000-00000000b001";
 
-/// An item of the corpus, if it may stand in the table in A1's place.
+/// Returns an item of the corpus, if the table accepts it in A1's place.
 fn of_seat_a1(bytes: &[u8]) -> Option<Item> {
     let parsed: Value = serde_json::from_slice(bytes).unwrap();
     (parsed["sk"]["S"] == "SEAT#A1").then(|| {
@@ -31,7 +31,7 @@ fn attribute_value(json: &Value) -> AttributeValue {
     }
 }
 
-/// Those of the corpus's seats that can be read.
+/// The seats of the corpus that are readable.
 const READABLE: [&str; 2] = ["seat-booked.json", "seat-reserved.json"];
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_seat_whose_item_cannot_be_read_is_not_sold_and_the_others_are() {
             Call::book("1", &json!({ "seats": ["A1", "A3"] })),
         ] {
             let reply = call.send(&world.office).await;
-            // A 500 is honest: it tells the operator of the item.
+            // A 500 is correct here, because it makes the operator aware of the item.
             let readable = READABLE.contains(&seed.name.as_str());
             let expected: &[u16] = if readable { &[200, 201, 409] } else { &[500] };
             assert!(expected.contains(&reply.status), "{}: {}", seed.name, reply.text);

@@ -1,4 +1,4 @@
-//! The ledger of these calls: exact, counted at proxies.
+//! The exact costs of these calls, counted at proxies.
 
 use boxoffice_tests::{Call, Setup};
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::api::id;
 use crate::ledger::{Counted, calls};
 
-/// One reservation of `seats`, made by a caller who isn't signed in.
+/// Makes one reservation of `seats` for an anonymous caller.
 async fn reserved(seats: &[&str]) -> Counted {
     let counted = Counted::new().await;
     let body = json!({ "seats": seats, "reservation_id": id(1) });

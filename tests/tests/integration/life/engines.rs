@@ -1,4 +1,4 @@
-//! The whole life of seats on every DynamoDB there is: expressions that one engine is lenient about another refuses.
+//! The whole life of seats on every DynamoDB engine. An expression that one engine accepts may be rejected by another.
 
 use boxoffice_tests::{Call, Reply, Setup, World, engines};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn the_whole_life_of_a_seat() {
         let labels: Vec<_> = (1..=30).map(|n| format!("A{n}")).collect();
         let hall = json!({ "name": "Nine", "sections": [{ "section": "All", "rows": [{ "row": "A", "y": 5, "seats": labels }] }] });
         send(world, engine, Call::put_theater("9", &hall), 201).await;
-        // Reserved by one who is signed in and limited, and by one who isn't; extended; released.
+        // Reserve as a caller with a quota and as an anonymous caller. Extend and release.
         send(world, engine, reserve(json!(["A1", "A2"]), 1).signed_in("ann"), 201).await;
         send(world, engine, reserve(json!(["A3"]), 1).signed_in("ann"), 201).await;
         send(world, engine, reserve(json!(["A4"]), 2), 201).await;
@@ -36,7 +36,7 @@ async fn the_whole_life_of_a_seat() {
         send(world, engine, Call::release("9", &id(2)), 204).await;
         let held = send(world, engine, Call::reservation("9", &id(1)).signed_in("ann"), 200).await;
         assert_eq!((held.seats(), &held.body["extended"]), (vec!["A1", "A2"], &json!(true)), "{engine}");
-        // Whoever is at the limit, and has room again.
+        // A caller reaches the quota, and has room again after a release.
         for (n, seats) in labels[4..22].chunks(9).enumerate() {
             send(world, engine, reserve(json!(seats), 10 + n as u128).signed_in("ann"), 201).await;
         }
@@ -44,19 +44,19 @@ async fn the_whole_life_of_a_seat() {
         assert_eq!(full.code(), "reservation_limit", "{engine}");
         send(world, engine, Call::release("9", &id(10)).signed_in("ann"), 204).await;
         send(world, engine, reserve(json!(["A25"]), 20).signed_in("ann"), 201).await;
-        // Booked whole, cancelled, and had by another.
+        // Book a whole reservation and cancel the booking. Another caller gets the seats.
         let book = Call::book("9", &json!({ "reservation_id": id(1), "booking_id": id(7) })).signed_in("ann");
         send(world, engine, book.clone(), 201).await;
         send(world, engine, book.clone(), 200).await;
         send(world, engine, Call::cancel("9", &id(7)).signed_in("ann"), 204).await;
         send(world, engine, book, 409).await;
-        // Best available, remembered.
+        // Reserve the best available seats, and repeat the call.
         let best = Call::reserve("9", &json!({ "quantity": 2, "reservation_id": id(30) }));
         let first = send(world, engine, best.clone(), 201).await;
         let again = send(world, engine, best, 200).await;
         assert_eq!(first.body["seats"], again.body["seats"], "{engine}");
         send(world, engine, Call::release("9", &id(30)), 204).await;
-        // Dropped while somebody has some, and when nobody does.
+        // Withdraw seats while they are in use, and when they are available.
         let small = json!({ "name": "Nine", "seats": ["A1"] });
         let drop = Call::put_theater("9", &small).header("If-Match", "*");
         assert_eq!(send(world, engine, drop.clone(), 409).await.seats().len(), 10, "{engine}");
@@ -78,7 +78,7 @@ async fn a_layout_of_several_items_is_replaced_and_removed_with_all_of_them() {
     for (engine, endpoint) in engines::every_dynamodb() {
         let setup = Setup { dynamodb: endpoint.clone(), ..Setup::without_cache() };
         let world = &World::on_engine(setup, &endpoint).await;
-        // Places at random, which hardly pack.
+        // Random coordinates hardly compress.
         let mut rng = fastrand::Rng::with_seed(7);
         let mut seat = |n: usize| json!({ "seat": format!("{n:05}-LONG-LABEL"), "x": rng.i32(-900_000..900_000), "y": rng.i32(-900_000..900_000) });
         let seats: Vec<_> = (0..20_000).map(&mut seat).collect();

@@ -1,4 +1,4 @@
-//! DynamoDB and the way to it failing at each call of these requests.
+//! Failures of DynamoDB and of the network at each call of these requests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::api::id;
 
 const KEY: &str = "0123456789abcdef";
 
-/// What can go wrong with a call, and passes.
+/// Returns the transient faults of a call.
 fn passing() -> Vec<Fault> {
     vec![
         Fault::error(400, "TransactionConflictException"),
@@ -23,7 +23,7 @@ fn passing() -> Vec<Fault> {
     ]
 }
 
-/// A theater with two reserved seats under reservation 1 and two booked ones under booking 7, behind a proxy.
+/// A theater behind a proxy, with two seats reserved under reservation 1 and two booked under booking 7.
 struct Site {
     world: World,
     proxy: DynamoDbProxy,
@@ -59,7 +59,7 @@ impl Site {
     }
 }
 
-/// The calls, the calls to DynamoDB that each makes, its first answer, and what is seen afterwards.
+/// Returns each call with the calls to DynamoDB that it makes, its first response, and the seats afterwards.
 fn life(theater: &str) -> Vec<(Call, Vec<&'static str>, u16, Value)> {
     let extend = Call::extend(theater, &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", KEY);
     let whole = json!({ "reservation_id": id(1), "booking_id": id(8) });
@@ -107,7 +107,7 @@ async fn a_caller_killed_after_the_write_finds_it_done_when_it_comes_again() {
     for number in 0..life("").len() {
         site.fresh(number).await;
         let (call, _, status, seen) = life(&site.theater).swap_remove(number);
-        // The second call to DynamoDB is the write; its answer is held.
+        // The second call to DynamoDB is the write. Its reply is held.
         site.gate.hold(2, Side::After);
         tokio::select! {
             _ = call.send(&site.world.office) => panic!("its answer is held"),
@@ -126,7 +126,8 @@ async fn an_extension_by_a_twin_in_the_same_millisecond_is_not_taken_for_ones_ow
     let mut site = Site::new().await;
     site.fresh(1).await;
     let call = || Call::extend(&site.theater, &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", KEY);
-    // Both have read the seats; the write of one is lost on its way while the other's arrives, with the same stamp.
+    // Both requests have read the seats. The write of one is lost on its way. The write of the other arrives, with the
+    // same stamp.
     site.gate.hold(2, Side::Before);
     let twin = async {
         site.gate.holds().await;
@@ -208,7 +209,7 @@ async fn an_outcome_that_stays_unknown_is_503_and_the_cache_is_asked_no_more() {
 async fn an_attempt_that_was_held_up_changes_nothing_once_its_seats_were_given_back() {
     let mut site = Site::new().await;
     site.fresh(1).await;
-    // The same write as an instance sent it that was cut off, arriving after all that came later.
+    // An earlier instance, which was cut off, sent the same write. It arrives after all later writes.
     let stale = site.world.seat_item(&site.theater, "A1").await.unwrap();
     site.world.at(5_000);
     assert_eq!(site.send(Call::release(&site.theater, &id(1))).await.status, 204);

@@ -1,4 +1,4 @@
-//! What is left of a seat's past in its item: nothing, whatever becomes of it next.
+//! Leftover attributes. A seat's item keeps nothing of its past in any later state.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice_tests::{Call, World};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::api::id;
 
-/// A world in which everything that ever stands in a seat's item stands in that of A1, and has run out.
+/// Returns a world in which the item of A1 has every attribute that a seat can have, all of them expired.
 async fn with_a_past(status: &str) -> World {
     let world = World::new().await;
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -29,7 +29,7 @@ async fn with_a_past(status: &str) -> World {
     world
 }
 
-/// The names of all that stands there, but for the key.
+/// Returns the attribute names of A1's item, without the key.
 async fn left(world: &World) -> Vec<String> {
     let item = world.seat_item("1", "A1").await.expect("an item");
     let mut names: Vec<_> = item.into_keys().filter(|name| name != "pk" && name != "sk").collect();

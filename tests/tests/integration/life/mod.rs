@@ -1,5 +1,5 @@
-//! What comes after reserving and booking: releasing, extending, cancelling, booking a whole reservation. What it costs, and what
-//! failures and others' calls in between do to it.
+//! The calls after reserving and booking: release, extend, cancel, and book a whole reservation. Their costs, and the
+//! effect of failures and of concurrent calls on them.
 
 mod costs;
 mod engines;

@@ -1,4 +1,5 @@
-//! These calls against each other and against reserving and booking: one wins, and the other's answer says so.
+//! Races of these calls against each other, and against reserving and booking. One call wins, and the response to the
+//! other one shows that.
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ async fn seen(world: &World, theater: &str) -> (usize, u64, u64) {
     (look.seats().len(), look.body["reserved"].as_u64().unwrap(), look.body["booked"].as_u64().unwrap())
 }
 
-/// A fresh theater with reservation `n` of two seats.
+/// Puts a fresh theater, with reservation `n` of two seats.
 async fn reserved(world: &World, n: u128) -> String {
     let theater = format!("t{n}");
     world.put_theater(&theater, "T", &["A1", "A2", "A3"]).await;
@@ -150,7 +151,7 @@ async fn many_reservations_of_one_caller_at_once_never_exceed_the_limit() {
     let seats: Vec<_> = (0..60).map(|n| format!("S{n}")).collect();
     world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
     for round in 0..3_u64 {
-        // What ran out since the last round makes room again.
+        // The reservations of the last round have expired, so the quota is free again.
         world.at(round * 60_000);
         let calls = seats
             .chunks(3)

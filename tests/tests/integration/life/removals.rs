@@ -1,4 +1,5 @@
-//! Dropping seats against those who reserve and book them: never both, whatever comes between.
+//! Races of withdrawing seats against reserving and booking them. Only one of them ever succeeds, whatever happens in
+//! between.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ async fn theater(world: &World) {
     assert_eq!(create.send(&world.office).await.status, 201);
 }
 
-/// Who has A2, by what stands there.
+/// Returns the owner of A2, by its item.
 async fn has_a2(world: &World) -> Option<String> {
     let item = world.seat_item("9", "A2").await?;
     let status = item["status"].as_s().unwrap().clone();
@@ -62,7 +63,7 @@ async fn of_a_drop_and_those_who_want_the_seat_one_wins() {
     }
 }
 
-/// Every instant in which the process that drops a seat may die.
+/// Stops the process that withdraws a seat at every instant at which it may die.
 #[tokio::test]
 async fn a_drop_that_dies_half_way_is_done_or_forgotten() {
     for number in 1..8 {
@@ -84,7 +85,7 @@ async fn a_drop_that_dies_half_way_is_done_or_forgotten() {
                 Side::Before => gate.discard(),
                 Side::After => gate.open(),
             }
-            // Nobody has it while it isn't known whether the layout still has it, nor after it is gone.
+            // The seat is sold to no caller while its place in the layout is undecided, nor after it is withdrawn.
             world.at(301_000);
             let office = world.instance(world.clock.clone()).await;
             let shown = Call::get_seats("9").query("consistent=true").send(&office).await;
@@ -107,7 +108,7 @@ async fn a_drop_is_repeated_after_it_died_and_is_done() {
     }
     assert_eq!(put(&["A1", "A3"]).send(&world.office).await.code(), "try_again");
     world.at(10_000);
-    // Past the proxy, which goes on cutting: an attempt may still be on its way.
+    // This instance bypasses the proxy, which still cuts connections: an attempt may still be on its way.
     let other = world.instance_at(&Setup::shared(), world.clock.clone()).await;
     let wanted = Call::reserve("9", &json!({ "seat": "A2" })).send(&other).await;
     assert_eq!((wanted.status, wanted.code()), (409, "seat_unavailable"), "it may be gone, so nobody gets it for now");
@@ -150,7 +151,8 @@ async fn of_two_who_replace_the_same_version_one_is_told() {
         let mut statuses = tasks.join_all().await;
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 412]);
-        // Whichever was put, its seats can be had; what both dropped nobody gets, also by the layout that had it.
+        // The seats of the layout that was put are available. A seat that both calls withdraw is sold to no caller, not
+        // even by the layout that had it.
         let office = world.instance(world.clock.clone()).await;
         let seats = Call::get_seats("9").query("consistent=true").send(&office).await;
         assert_eq!((seats.seats().len(), &seats.body["reserved"]), (2, &json!(0)), "{}", seats.text);

@@ -1,4 +1,4 @@
-//! Storms of best available: many callers at once for all seats of a hall, until nothing is left.
+//! Many callers at once ask for the best available seats, until the hall is sold out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,22 +12,23 @@ const ROWS: usize = 30;
 const SEATS_A_ROW: usize = 40;
 const CALLERS: usize = 300;
 
-/// 30 rows of 40.
+/// Puts a hall of 30 rows with 40 seats each.
 async fn hall(world: &World) {
     let seats: Vec<_> = (0..ROWS).flat_map(|row| (1..=SEATS_A_ROW).map(move |seat| format!("R{row}-{seat}"))).collect();
     world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
-/// What a caller went through.
+/// Counts over all callers.
 #[derive(Default)]
 struct Storm {
     calls: AtomicUsize,
     lost: AtomicUsize,
 }
 
-/// A caller who wants so many seats, together if that is to be had, else in parts: each seat that it was given.
+/// Reserves this many seats for one caller, together if possible and otherwise in parts. Returns the labels of the
+/// seats.
 async fn caller(world: Arc<World>, number: usize, wanted: usize, storm: Arc<Storm>) -> Vec<String> {
-    // Everybody's clock goes on by itself, as on AWS: so that what changed lately does.
+    // Each caller's clock runs, as on AWS, so that recent changes become old.
     let office = world.instance(Clock::System).await;
     let mut had = Vec::new();
     let mut quantity = wanted;
@@ -37,7 +38,7 @@ async fn caller(world: Arc<World>, number: usize, wanted: usize, storm: Arc<Stor
         let key = format!("caller-{number}-wish-{wish}-of-{quantity}");
         let call = Call::reserve("hall", &json!({ "quantity": quantity, "expires_in": 1_800 }));
         let reply = call.header("Idempotency-Key", &key).send(&office).await;
-        // A busy machine: it isn't known whether it was carried out, and asking again under the same key tells.
+        // A busy machine may time out, and then the outcome is unknown. The same key gets the outcome.
         if (reply.status, reply.code()) == (503, "try_again") {
             continue;
         }
@@ -48,7 +49,7 @@ async fn caller(world: Arc<World>, number: usize, wanted: usize, storm: Arc<Stor
                 quantity = wanted - had.len();
             }
             (409, "not_enough_seats") => {
-                // As many as are left together; a look may be behind by a write that is on its way.
+                // Takes as many seats as are left together. The read may miss a write that is still on its way.
                 let largest = usize::try_from(reply.body["largest_block"].as_u64().unwrap()).unwrap();
                 quantity = quantity.min(largest).max(1);
             }
@@ -95,6 +96,6 @@ async fn three_hundred_parties_of_four_share_1200_seats() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_hundred_parties_of_one_to_nine_share_1200_seats() {
-    // The last party is of three more, so that it comes out even.
+    // The last party has three people more, so that the total is 1,200.
     storm(|number| number % 7 + 1 + if number == CALLERS - 1 { 3 } else { 0 }).await;
 }

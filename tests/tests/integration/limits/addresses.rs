@@ -1,8 +1,8 @@
-//! Whose budget it is: a subject's, or an address's, and which address.
+//! The owner of a rate-limit budget: a subject or an address, and which address counts.
 
 use super::*;
 
-/// The status of a look from there.
+/// Returns the status of a read from this address.
 async fn status(world: &World, source: &str, forwarded: &str) -> u16 {
     send(world, &look_from(source, forwarded)).await.status
 }
@@ -52,13 +52,13 @@ async fn a_forwarded_address_is_ignored_unless_a_proxy_is_trusted() {
 async fn behind_a_trusted_proxy_a_forged_address_neither_escapes_nor_harms_another() {
     let limits = Limits { looks: only(1), writes: None };
     let world = World::on(Setup { limits, trusted_proxies: 1, ..Setup::shared() }).await;
-    // The proxy has added the caller's address, and API Gateway the proxy's.
+    // The proxy has appended the caller's address, and API Gateway the proxy's.
     assert_eq!(status(&world, "203.0.113.1", "198.51.100.7, 203.0.113.1").await, 200);
     for sent in ["198.51.100.8, ", "198.51.100.8, 198.51.100.9, ", "x, ", ", ", "\u{e9}, ", "198.51.100.7, "] {
         let forwarded = format!("{sent}198.51.100.7, 203.0.113.1");
         assert_eq!(status(&world, "203.0.113.1", &forwarded).await, 429, "{sent}");
     }
-    // Another edge of the same proxy is no other budget.
+    // Another edge server of the same proxy doesn't give the caller another budget.
     assert_eq!(status(&world, "203.0.113.2", "198.51.100.7, 203.0.113.2").await, 429);
     assert_eq!(
         status(&world, "203.0.113.1", "198.51.100.7, 198.51.100.8, 203.0.113.1").await,

@@ -1,4 +1,4 @@
-//! What callers are answered.
+//! Responses with rate limits.
 
 use serde_json::json;
 
@@ -121,7 +121,7 @@ async fn a_call_takes_units_by_its_mode_and_its_seats() {
         calls.extend(of_seats.map(|call| (call, units)));
     }
     for (number, (call, units)) in calls.into_iter().enumerate() {
-        // Each caller has a whole budget. A call that is refused draws on it all the same.
+        // Each caller has a full budget. A rejected call draws on it too.
         let reply = call.clone().signed_in(&format!("caller-{number}")).send(&world.office).await;
         let left = format!(";r={};", 60 - units);
         assert!(reply.header("ratelimit").contains(&left), "{call:?}: {left} {:?}", reply.headers);
@@ -140,7 +140,7 @@ async fn a_refusal_draws_too_but_for_what_is_no_request() {
         (Call::delete_theater("1").signed_out(), 403, false),
     ] {
         let world = limited(0, 1).await;
-        // From here on the layout is known, and a seat that isn't there is told without any call.
+        // From here on the layout is known, and an unknown seat is rejected without any call.
         Call::get_seats("1").send(&world.office).await;
         let reply = call.clone().send(&world.office).await;
         assert_eq!((reply.status, !reply.header("ratelimit").is_empty()), (status, draws), "{call:?}");
@@ -155,7 +155,7 @@ async fn a_replay_comes_through_once_there_is_room() {
     let book = || Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }));
     assert_eq!(book().send(&world.office).await.status, 201);
     is_refused(&book().send(&world.office).await, "writes");
-    // The budget is whole again.
+    // Deletes the budgets, so that they are full again.
     let keys: Vec<String> = redis::cmd("KEYS")
         .arg(format!("{}:*:writes", world.prefix))
         .query_async(&mut world.redis().await)

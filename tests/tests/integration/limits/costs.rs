@@ -1,4 +1,4 @@
-//! What limits cost: no call to Redis where a request makes one anyway before it writes, else one.
+//! The cost of rate limits. They add no call to Redis if the request calls Redis before it writes, and otherwise one.
 
 use serde_json::json;
 
@@ -82,7 +82,7 @@ async fn who_is_refused_costs_one_call_to_redis_and_dynamodb_nothing() {
         let (reply, cost) = counted.cost(call.clone()).await;
         assert_eq!((reply.status, cost), (429, (1, calls(&[]), 0.0)), "{call:?}");
     }
-    // Old enough to be read again for a seat that it doesn't have.
+    // The layout is old enough to be read again for an unknown seat.
     counted.world.at(6_000);
     for call in [Call::reserve("1", &json!({ "seat": "Z9" })), Call::book("1", &json!({ "seat": "Z9" }))] {
         let (reply, cost) = counted.cost(call.clone()).await;

@@ -1,7 +1,8 @@
-//! Limits: who calls too often is told so, everybody else isn't held up, and no limit is a reason to fail.
+//! Rate limits. A caller that sends too many requests gets a 429, others aren't delayed, and no limit makes a request
+//! fail otherwise.
 //!
-//! Budgets refill by Redis's own clock, which no test can hold. So limits here are of one or two requests a minute, where it is to be
-//! seen that they end, and of a hundred, where not.
+//! Budgets refill by Redis's own clock, which no test can stop. So tests of rejections have limits of one or two
+//! requests a minute. Other tests have limits of a hundred.
 
 mod addresses;
 mod answers;
@@ -12,17 +13,17 @@ mod script;
 use boxoffice::rules::limits::{Limit, Limits};
 use boxoffice_tests::{Call, Reply, Setup, World};
 
-/// So many requests at once, and so many a minute.
+/// Returns a limit of this many requests at once and per minute.
 fn only(requests: u32) -> Option<Limit> {
     Limit::new(requests, requests)
 }
 
-/// A world in which each caller may look and write so often; 0 is without a limit.
+/// Returns a world with these limits per caller for reads and writes. 0 means no limit.
 async fn limited(looks: u32, writes: u32) -> World {
     World::on(Setup { limits: Limits { looks: only(looks), writes: only(writes) }, ..Setup::shared() }).await
 }
 
-/// A look from an address, with what else is in the headers.
+/// Returns the event of a read from this address, with this `X-Forwarded-For` header.
 fn look_from(source: &str, forwarded: &str) -> serde_json::Value {
     let call = Call::get_seats("1");
     let call = if forwarded.is_empty() { call } else { call.header("X-Forwarded-For", forwarded) };

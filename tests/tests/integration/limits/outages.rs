@@ -1,4 +1,4 @@
-//! Limits where Redis isn't there, has forgotten, or is a cluster: nobody is refused for that.
+//! Rate limits while Redis is down, has lost its data, or is a cluster. No request is rejected because of that.
 
 use std::time::Duration;
 

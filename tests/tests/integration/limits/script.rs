@@ -1,6 +1,7 @@
-//! The model of `rules/limits.rs` against the script itself, in a real Valkey, under random sequences of calls.
+//! Conformance of the script to the model in `rules/limits.rs`, in a real Valkey, under random sequences of calls.
 //!
-//! Compared after every step: the answer, the bytes under the key, and when they end. The script says what time it was.
+//! Each step compares the reply, the bytes under the key, and the expiry of the key. The script returns the time that
+//! it ran at.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -14,18 +15,18 @@ use proptest::prelude::*;
 use redis::AsyncCommands;
 use uuid::Uuid;
 
-/// What happens to a budget.
+/// A step: an action on a budget.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A request of so many units under the first or the second limit.
+    /// Draws this many units under the first or the second limit.
     Draw(usize, u32),
-    /// These bytes stand there.
+    /// Stores these bytes.
     Bytes(Vec<u8>),
-    /// So many intervals of the first limit and microseconds from now it would be whole again.
+    /// Stores a budget that is full again after these intervals of the first limit and microseconds.
     WholeIn(i64, i64),
-    /// A list stands there.
+    /// Stores a list.
     List,
-    /// It is gone.
+    /// Deletes the key.
     Gone,
 }
 
@@ -44,13 +45,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Limits of any size: with short intervals budgets refill between two steps, with long ones they don't.
+/// Returns limits of any size. With short intervals budgets refill between two steps, with long ones they don't.
 fn limit() -> impl Strategy<Value = Limit> {
     let minute = prop_oneof![1..10_u32, Just(60), 1_000..=Limit::MOST, Just(Limit::MOST)];
     minute.prop_flat_map(|minute| (1..=minute.min(6)).prop_map(move |burst| Limit::new(minute, burst).unwrap()))
 }
 
-/// What is to be seen in a run of all, lest it compare nothing with nothing.
+/// Outcomes that all runs together must show, so that the test doesn't pass without comparing anything.
 const SEEN: [&str; 3] = ["let through", "refused", "refused, and set right"];
 
 struct Play {
@@ -67,7 +68,7 @@ impl Play {
         Budget { whose: self.whose, activity: Activity::Looking, limit: self.limits[which], cost }
     }
 
-    /// What stands under the key, when it ends, and Redis's clock, in microseconds.
+    /// Returns the value of the key, its expiry, and Redis's clock in microseconds.
     async fn look(&mut self) -> (redis::Value, i64, u64) {
         let mut look = redis::pipe();
         look.cmd("GET").arg(&self.key).cmd("PEXPIRETIME").arg(&self.key).cmd("TIME").ignore_errors();
@@ -81,7 +82,7 @@ impl Play {
     }
 
     async fn set(&mut self, bytes: &[u8]) {
-        // By itself it would end before the model looks.
+        // Without an expiry of ten minutes, the key would end before the model reads it.
         let _: () = self.redis.set_ex(&self.key, bytes, 600).await.unwrap();
     }
 
@@ -111,7 +112,7 @@ impl Play {
         let (after, ends, to) = self.look().await;
         prop_assert!((from..=to).contains(&answer.now), "{from} {answer:?} {to}");
         let stored = match &before {
-            // The key ends at a millisecond; the script ran before or after it.
+            // The key expires at a millisecond. The script ran before or after it.
             redis::Value::BulkString(bytes) if until < 0 || (answer.now / 1_000) < until as u64 => {
                 Some(bytes.as_slice())
             }
@@ -127,10 +128,10 @@ impl Play {
         match store {
             Some(store) => {
                 let expected = (answer.now / 1_000 + store.life) as i64;
-                // It is gone once it has ended, and then it meant nothing any more.
+                // The key is gone once it has expired. By then it no longer had a meaning.
                 let ended = after == redis::Value::Nil && to / 1_000 >= expected as u64;
                 prop_assert!(ended || after == redis::Value::BulkString(store.bytes.clone()), "{after:?} {store:?}");
-                // Redis looks at its clock for that once a command, a moment before the script asks for it.
+                // For the expiry, Redis reads its clock once per command, a moment before the script asks for the time.
                 let earliest = (from / 1_000 + store.life) as i64;
                 prop_assert!(ended || (earliest..=expected).contains(&ends), "{earliest} {ends} {expected}");
             }
@@ -143,7 +144,7 @@ impl Play {
 #[test]
 fn the_script_does_what_the_model_says() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Patient enough never to repeat a call.
+    // The deadline is long enough that no call is repeated.
     let world = runtime.block_on(World::on(Setup { cache_deadline: Duration::from_secs(120), ..Setup::shared() }));
     let (number, seen) = (Cell::new(0_u128), RefCell::new(BTreeSet::new()));
     let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };

@@ -1,7 +1,7 @@
-//! The model's mirror of the script against the script itself, in a real Valkey, under random sequences of calls.
+//! Conformance of the script to the model, in a real Valkey, under random sequences of calls.
 //!
-//! Compared after every step: the answer, and everything that stands under the key. What follows from the protocol, in
-//! every order of events, is the model's business (`model/`); that it is about this script is shown here.
+//! Each step compares the reply and everything under the key. The model (`model/`) proves the properties of the
+//! protocol for every order of events. This test shows that the model describes this script.
 
 mod revisions;
 mod steps;
@@ -34,10 +34,10 @@ const LIMITS: Limits = Limits {
     skew: 10_000,
 };
 
-/// Two layouts of one theater: the newer one has a seat more.
+/// Versions of two layouts of one theater. The newer layout has one seat more.
 const VERSIONS: [u64; 2] = [7, 8];
 
-/// An answer of the script, in the words of both.
+/// A reply of the script, in terms of both the cache and the model.
 #[derive(Clone, Debug, PartialEq)]
 enum Answer {
     Merged(Merged),
@@ -46,7 +46,7 @@ enum Answer {
     Peeked(Option<Vec<Slot>>),
 }
 
-/// What is to be seen in a run of all, lest it compare nothing with nothing.
+/// Outcomes that all runs together must show, so that the test doesn't pass without comparing anything.
 const SEEN: [&str; 13] = [
     "a fill",
     "a key that is complete",
@@ -64,7 +64,7 @@ const SEEN: [&str; 13] = [
 ];
 
 impl Answer {
-    /// What is seen in it, and in the key being gone since.
+    /// Returns the name of the outcome, given whether the key disappeared.
     fn name(&self, gone: bool) -> &'static str {
         match self {
             Self::Begun(key::Begun::Fill) => "a fill",
@@ -91,9 +91,9 @@ struct Play {
     redis: redis::aio::MultiplexedConnection,
     callers_now: u64,
     tally: Tally,
-    /// What each filler begins with, and what its last begin was answered with.
+    /// For each filler, the token that it begins with and the token of its last answered begin.
     fillers: [(FillToken, Option<FillToken>); 2],
-    /// What stood under the key at the last look, its revision, and Redis's clock then.
+    /// The key at the last read, its revision, and Redis's clock then.
     key: Option<Key>,
     revision: Option<Revision>,
     now: u64,
@@ -137,7 +137,7 @@ impl Play {
         Ok(())
     }
 
-    /// Takes a step in Valkey; its answer, if it is a call of the script.
+    /// Takes a step in Valkey. Returns the reply if the step is a call of the script.
     async fn take(&mut self, step: &Step) -> Option<Answer> {
         let tally = &self.tally;
         match step {
@@ -182,7 +182,7 @@ impl Play {
         None
     }
 
-    /// Asks for the string as one who knows its revision, and as one who knows another.
+    /// Reads the string with its revision, and with another revision.
     async fn look_again(&self) -> Result<(), TestCaseError> {
         let layout =
             self.layouts.iter().find(|layout| self.key.as_ref().is_some_and(|key| key.version == layout.version));
@@ -200,14 +200,14 @@ impl Play {
         Ok(())
     }
 
-    /// Writes over bytes of the header, if somebody is filling.
+    /// Overwrites bytes of the header if a fill is running.
     async fn overwrite(&mut self, at: isize, bytes: &[u8]) {
         if self.key.as_ref().is_some_and(|key| key.token != key::NOBODY) {
             let _: usize = self.redis.setrange(&self.name, at, bytes).await.unwrap();
         }
     }
 
-    /// Takes a step in the mirror; what it answers, if it is a call of the script.
+    /// Takes a step in the model. Returns the reply if the step is a call of the script.
     fn mirrored(&self, step: &Step, key: &mut Option<Key>, now: u64) -> Option<Answer> {
         let call = |at: &usize, key| Call { key, now, version: VERSIONS[*at], limits: LIMITS };
         Some(match step {
@@ -229,8 +229,9 @@ impl Play {
         })
     }
 
-    /// Takes a step in both. The script ran at some instant between two looks at Redis's clock: at one of them the
-    /// mirror has to answer, and to leave, the same. What was seen in the answer, if there was one.
+    /// Takes a step in both. The script ran at some instant between two reads of Redis's clock. At one of these
+    /// instants the model must return the same reply and leave the same key. Returns the name of the outcome, if there
+    /// was a reply.
     async fn compare(&mut self, step: &Step) -> Result<Option<&'static str>, TestCaseError> {
         let before = self.key.clone();
         let from = self.now;
@@ -253,7 +254,7 @@ impl Play {
         Ok(Some(seen))
     }
 
-    /// Looks at all that stands under the key.
+    /// Reads everything under the key.
     async fn look(&mut self) {
         let mut look = redis::pipe();
         look.atomic().get(&self.name).cmd("PEXPIRETIME").arg(&self.name).cmd("TIME");
@@ -267,7 +268,7 @@ impl Play {
 #[test]
 fn the_script_does_what_the_model_says() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Patient enough never to repeat a call.
+    // The deadline is long enough that no call is repeated.
     let world = runtime.block_on(World::on(Setup { cache_deadline: Duration::from_secs(120), ..Setup::shared() }));
     let (number, seen, revisions) = (Cell::new(0), RefCell::new(BTreeSet::new()), RefCell::new(Revisions::default()));
     let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };

@@ -1,4 +1,5 @@
-//! Revisions in the same random runs: what they stand for, and when they may change. They aren't in the mirror.
+//! Revisions in the same random runs: the slots that they identify, and when they may change. The model doesn't have
+//! them.
 
 use std::collections::HashMap;
 
@@ -9,24 +10,24 @@ use proptest::prelude::*;
 
 use super::steps::Step;
 
-/// A key and its revision, if there is one.
+/// A key and its revision, if it has one.
 type Before = (Option<Key>, Option<Revision>);
 
-/// The slots of a complete key, and the layout that they are of.
+/// The slots of a complete key, and the version of their layout.
 type Slots = (u64, Vec<Slot>);
 
-/// All revisions of complete keys that were seen, in all runs.
+/// All revisions of complete keys in all runs.
 #[derive(Default)]
 pub(super) struct Revisions {
     stand_for: HashMap<Revision, Slots>,
-    /// Those of fills that kept nothing of what was merged meanwhile.
+    /// Revisions of fills that kept no concurrent merge.
     of_fills: HashMap<Slots, Revision>,
     kept: usize,
     moved: usize,
 }
 
 impl Revisions {
-    /// Judges what a step made of a key.
+    /// Checks the revision of a key after a step.
     pub(super) fn judge(
         &mut self,
         step: &Step,
@@ -43,7 +44,7 @@ impl Revisions {
         match (step, was) {
             (Step::End(_, _, read), _) if was_filling && key.token == key::NOBODY => {
                 let kept_nothing = slots.1 == read[..slots.1.len()];
-                // The same twice is too rare to be counted on: revision.rs has it by itself.
+                // The same slots are too rarely filled twice to rely on it. cache/revisions.rs tests this case.
                 if kept_nothing && let Some(first) = self.of_fills.insert(slots, revision) {
                     prop_assert_eq!(first, revision, "what was read alone says which it is");
                 }
@@ -59,7 +60,7 @@ impl Revisions {
         Ok(())
     }
 
-    /// Whether there was enough to be judged.
+    /// Checks that there were enough cases of each kind.
     pub(super) fn were_of_many_kinds(self) {
         let seen = [self.stand_for.len(), self.of_fills.len(), self.kept, self.moved];
         assert!(seen.iter().all(|number| *number > 0), "{seen:?}");

@@ -1,30 +1,30 @@
-//! Random steps: calls of the script, and what happens to the key besides.
+//! Random steps: calls of the script, and other events that change the key.
 
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
 use boxoffice::rules::time::{EpochMillis, EpochSeconds};
 use proptest::prelude::*;
 
-/// A step. The first number is that of the layout, the second that of the filler.
+/// A step. The first number is the index of the layout, the second that of the filler.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Merge(usize, Vec<LearnedSlot>, WhenBehind),
-    /// A filler begins; it may be its own again.
+    /// A filler begins. It may take over its own fill.
     Begin(usize, usize, FillReason),
-    /// A filler ends, if its last begin was answered, with what it read.
+    /// A filler ends with the slots that it read, if its last begin was answered.
     End(usize, usize, [Slot; 3]),
     Peek(usize, Vec<u32>),
-    /// The key goes away.
+    /// The key is deleted.
     Evict,
-    /// Whoever is filling has had its time; so many seconds ago, or in the future, by another clock.
+    /// The lease of the fill ended so many seconds ago, or ends in the future, by another clock.
     LeaseEnds(i64),
-    /// Another attempt of whoever is filling was the last to arrive.
+    /// Another attempt of the same filler arrived last.
     AnotherAttempt,
-    /// Most of the key's life has gone by.
+    /// Most of the key's lifetime has passed.
     Age,
 }
 
-/// Few stamps and ends, so that equal ones and doubtful pairs are common.
+/// Returns slots with few different stamps and ends, so that equal ones and doubtful pairs are frequent.
 fn slot() -> impl Strategy<Value = Slot> {
     let state = prop_oneof![
         1 => Just(SeatState::Available),
@@ -36,7 +36,7 @@ fn slot() -> impl Strategy<Value = Slot> {
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    // Mostly of the older layout, whose seats the newer one has, too.
+    // The older layout is more frequent. The newer one has its seats too.
     let version = || prop_oneof![12 => Just(0_usize), 1 => Just(1)];
     let filler = 0..2_usize;
     let told = (0..4_u32, slot()).prop_map(|(position, slot)| LearnedSlot { position, slot });

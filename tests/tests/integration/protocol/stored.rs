@@ -1,4 +1,4 @@
-//! What stands under a key in Valkey, in the model's words.
+//! Parsing a key in Valkey into the model's types.
 
 use boxoffice::cache::Revision;
 use boxoffice::rules::availability::{SeatState, Slot};
@@ -7,12 +7,13 @@ use boxoffice_model::key::{Key, Known};
 
 const HEADER: usize = 48;
 
-/// What stands for the slots.
+/// Returns the revision in these bytes.
 pub(super) fn revision(bytes: &[u8]) -> Revision {
     Revision(bytes[40..HEADER].try_into().unwrap())
 }
 
-/// As `packed.rs` has it, but for the revision: it tells how the slots came to be, and there's no end to that in a model.
+/// Parses a key as `packed.rs` does, but without the revision. A revision depends on the history of the slots, so with
+/// it the model would have infinitely many states.
 pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
     let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
     let slot = |bytes: &[u8]| {
@@ -37,7 +38,7 @@ pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
     }
 }
 
-/// The same, but for when Redis drops the key: to so many milliseconds.
+/// Returns `true` if two keys are equal and expire within so many milliseconds of each other.
 pub(super) fn alike(one: Option<&Key>, other: Option<&Key>, millis: u64) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => {

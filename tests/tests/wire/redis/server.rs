@@ -1,4 +1,4 @@
-//! Redis itself restarted, rolled back, full, evicting, read-only, or with something else under the key.
+//! Redis itself restarted, rolled back, full, evicting or read-only, or with a foreign value under the key.
 
 use boxoffice_tests::Call;
 use redis::AsyncCommands;
@@ -23,7 +23,7 @@ async fn a_redis_that_was_restarted_and_is_empty_is_filled_again() {
     sells(&site, 31, Looks::Right).await;
 }
 
-/// As after a failover to a replica that had not got the last writes.
+/// This is the state after a failover to a replica that missed the last writes.
 #[tokio::test]
 async fn a_redis_rolled_back_to_older_data_misleads_looks_until_the_key_ends_and_nobody_else() {
     let site = Site::new().await;
@@ -40,7 +40,7 @@ async fn a_redis_rolled_back_to_older_data_misleads_looks_until_the_key_ends_and
     let (sold, sold_too) = (seats(14, 14), seats(11, 11));
     assert_eq!(shown.header("x-cache"), "hit");
     assert!(shown.seats().contains(&sold[0].as_str()), "it shows what was, or this test stages nothing");
-    // Whoever believes it is refused by DynamoDB, and by that Redis learns.
+    // DynamoDB rejects requests that trust the old state, and the rejections update Redis.
     assert_eq!(site.send(&book(&sold, Uuid::now_v7(), None)).await.status, 409);
     assert_eq!(site.send(&Call::reserve(HALL, &json!({ "seats": sold_too }))).await.status, 409);
     let shown = site.send(&look()).await;
@@ -55,7 +55,7 @@ async fn a_redis_rolled_back_to_older_data_misleads_looks_until_the_key_ends_and
 async fn a_redis_that_is_full_costs_no_answer() {
     let site = Site::new().await;
     let (mut redis, _) = redis(&site).await;
-    // Before there is a key, and after: what can't be merged into it must not be believed.
+    // Redis is full before there is a key, and after. A key that can't be updated must not be believed.
     for first in [1, 11] {
         configure(&mut redis, "maxmemory", "1").await;
         sells(&site, first, Looks::Right).await;
@@ -76,7 +76,7 @@ async fn a_redis_that_evicts_costs_no_answer() {
         let info: String = redis::cmd("INFO").arg("memory").query_async(&mut redis).await.unwrap();
         let used: u64 = info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().parse().unwrap();
         configure(&mut redis, "maxmemory", &(used + 500_000).to_string()).await;
-        // Others fill it until ours is gone, and go on while we sell.
+        // Other keys fill the memory until the theater's key is evicted, and stay during the sales.
         let mut others = 0;
         while redis.exists(&key).await.unwrap() {
             others += 1;
@@ -113,7 +113,7 @@ async fn a_redis_that_takes_no_writes_costs_no_answer() {
     let replicate = async |redis: &mut MultiplexedConnection, host: &str, port: &str| {
         redis::cmd("REPLICAOF").arg(host).arg(port).exec_async(redis).await.unwrap();
     };
-    // A master that isn't there: it keeps what it has, and takes no writes. First it has nothing.
+    // The master doesn't exist. The replica keeps its data and rejects writes. At first it has no data.
     replicate(&mut redis, "127.0.0.1", "1").await;
     sells(&site, 1, Looks::Right).await;
     assert_eq!(site.send(&look()).await.header("x-cache"), "bypass");

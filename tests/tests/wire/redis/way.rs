@@ -1,4 +1,4 @@
-//! The way to Redis refused, dropped, silent, reset and slow.
+//! The connection to Redis refused, dropped, silent, reset and slow.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use futures_util::future::join_all;
 use super::{Looks, Spending, is_hit, is_used_again, sells};
 use crate::site::{PATIENT, Site};
 
-/// For faults in which the deadline is waited out again and again.
+/// For faults that exhaust the deadline again and again.
 const IMPATIENT: (&str, &str) = ("CACHE_DEADLINE_MS", "200");
 
-/// Sells before, during and after; with nobody restarted.
+/// Sells before, during and after the fault, without a restart.
 async fn costs_no_answer(fault: RedisFault) {
     let is_waited_for = matches!(fault, RedisFault::Unreachable | RedisFault::Silent | RedisFault::Slow(_));
-    // With so short a deadline a busy machine alone may keep a write from being told.
+    // With such a short deadline, a busy machine alone may prevent a cache update.
     let (deadline, looks) = if is_waited_for { (IMPATIENT, Looks::Older) } else { (PATIENT, Looks::Right) };
     let site = Site::with(&[deadline]).await;
     let processes = site.functions.all().map(Lambda::pid);
@@ -52,7 +52,7 @@ async fn a_redis_that_accepts_and_says_nothing_costs_no_answer() {
 
 #[tokio::test]
 async fn a_redis_that_resets_connections_in_the_midst_of_answers_costs_no_answer() {
-    // Before any answer, within the first after connecting, and within what a look is answered.
+    // The reset comes before any reply, within the first reply after connecting, or within the reply to a read.
     join_all([0, 3, 40].map(RedisFault::ResetAfter).map(costs_no_answer)).await;
 }
 
