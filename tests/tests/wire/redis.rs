@@ -1,4 +1,4 @@
-//! Redis failing in every way. It costs speed and no response, and the same process uses Redis again after the failure.
+//! Redis failures of every kind. They cost speed and no response, and the same process uses Redis again after the failure.
 
 use std::time::{Duration, Instant};
 

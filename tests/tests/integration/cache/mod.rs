@@ -1,4 +1,4 @@
-//! The cache: which answers it may give, and that losing it costs speed only.
+//! The cache: the responses that it may give. Losing it costs speed only.
 
 use std::time::Duration;
 
