@@ -1,10 +1,11 @@
 //! Integration tests: the real handlers on real engines, from an API Gateway event to the response, the table and the
 //! cache.
 //!
-//! `api` mirrors the routes. `store` runs on every DynamoDB engine. `races`, `cache`, `protocol`, `ledger`, `faults`,
-//! `last_look`, `clocks`, `herds`, `histories`, `observer` and `sync_cache` verify the guarantees. `hostile` sends
-//! malformed input. `stale` checks the counter of outdated cache answers. `events`, `layouts` and `papers` compare the
-//! files beside the code with the code.
+//! `api` mirrors the routes. `store` runs on every DynamoDB engine.
+//! `races`, `cache`, `protocol`, `ledger`, `faults`, `last_look`, `clocks`, `herds`, `histories`, `observer`
+//! and `sync_cache` verify the guarantees. `hostile` sends malformed input.
+//! `stale` checks the counter of outdated cache answers.
+//! `events`, `layouts` and `papers` compare the files beside the code with the code.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
