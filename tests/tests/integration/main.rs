@@ -2,8 +2,8 @@
 //! cache.
 //!
 //! `api` mirrors the routes. `store` runs on every DynamoDB engine.
-//! `races`, `cache`, `protocol`, `ledger`, `faults`, `last_look`, `clocks`, `herds`, `histories`, `observer`
-//! and `sync_cache` verify the guarantees. `hostile` sends malformed input.
+//! `races`, `cache`, `protocol`, `ledger`, `faults`, `last_look`, `clocks`, `herds`,
+//! `histories`, `observer` and `sync_cache` verify the guarantees. `hostile` sends malformed input.
 //! `stale` checks the counter of outdated cache answers.
 //! `events`, `layouts` and `papers` compare the files beside the code with the code.
 
