@@ -161,7 +161,7 @@ async fn a_seat_is_no_allocation() {
         let none = FillToken::new();
         let Begun::Fill(token) = cache.begin(&layout, FillReason::Missing, none, &Tally::default()).await.unwrap()
         else {
-            panic!("nobody else fills")
+            panic!("no other filler")
         };
         let slots = vec![Slot { changed_at: START, state: SeatState::Booked }; seats];
         cache.end(&layout, token, &slots, &Tally::default()).await.unwrap();

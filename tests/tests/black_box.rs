@@ -117,7 +117,7 @@ async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_end
 
     let again = Run::start(data.path());
     let seats = send(Method::GET, &again.url("/theaters/2/seats"), &[], None).await;
-    assert_eq!(seats.body["booked"], 1, "what was booked stays booked");
+    assert_eq!(seats.body["booked"], 1, "a booking survives the restart");
     assert_eq!(again.end(), Some(0));
 }
 
@@ -179,7 +179,7 @@ async fn paths_and_bodies_arrive_as_they_were_sent(run: &Run) {
     let consistent = send(Method::GET, &run.url("/theaters/2/seats?consistent=true"), &[], None).await;
     assert_eq!((consistent.status, consistent.headers["x-cache"].as_str()), (200, "bypass"));
     let plain = send(Method::POST, &run.url("/theaters/2/book"), &[], Some(r#"{"seat": 1}"#.to_owned())).await;
-    assert_eq!(plain.status, 400, "no content type, any body");
+    assert_eq!(plain.status, 400, "without a content type any body is accepted");
     let form = [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
     let form = send(Method::POST, &run.url("/theaters/2/book"), &form, Some("seat=C2".to_owned())).await;
     assert_eq!(form.status, 415);
@@ -260,7 +260,7 @@ async fn every_line_of_the_log_is_json_and_holds_no_reservation(run: &Run, data:
             assert!(!line["request_id"].as_str().unwrap().is_empty(), "{line}");
             return;
         }
-        assert!(Instant::now() < end, "no summary line in {text}");
+        assert!(Instant::now() < end, "no access log line in {text}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -83,7 +83,7 @@ async fn anothers_booking_is_not_found() {
         assert_eq!(answer.code(), (404, "booking_not_found"), "{method}");
     }
     let replay = site.send_as("mallory", Method::POST, "/theaters/1/book", &body).await;
-    assert_eq!(replay.code(), (409, "seat_unavailable"), "nor replayed to others");
+    assert_eq!(replay.code(), (409, "seat_unavailable"), "it isn't replayed to others");
     assert_eq!(site.send_as("alice", Method::GET, &own, &Value::Null).await.body["status"], "booked");
     assert_eq!(site.send_as("alice", Method::DELETE, &own, &Value::Null).await.status, 204);
 }

@@ -14,7 +14,8 @@ fn the_documented_curls_with_tokens_are_answered_as_shown() {
     let mut tried = 0;
     while let Some(script) = blocks.next() {
         let Some(script) = script.strip_prefix("sh\n") else { continue };
-        let shown = blocks.next().and_then(|block| block.strip_prefix("console\n")).expect("what is answered");
+        let shown =
+            blocks.next().and_then(|block| block.strip_prefix("console\n")).expect("each script has its output");
         let shown = shown.replace("127.0.0.1:8000", &address(&site().url));
         let script = script.replace("127.0.0.1:8000", &address(&site().url));
         let script = script.replace("127.0.0.1:8090", &address(&site().issuer));

@@ -29,7 +29,7 @@ pub(crate) fn site() -> &'static Site {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut cloud = Cloud::start(&options(), &mut |_| {}).await.expect("the functions are built");
-                let issuer = cloud.issuer().expect("tokens are asked for");
+                let issuer = cloud.issuer().expect("the cloud has an issuer");
                 let (url, issuer, signer) = (cloud.url(), issuer.url().to_owned(), issuer.signer().clone());
                 ready.send(Site { url, issuer, signer }).unwrap();
                 panic!("{:#}", cloud.serve(&|_| {}).await);

@@ -41,7 +41,7 @@ async fn a_seat_that_a_stranger_took_meanwhile_is_refused_at_the_next_attempt() 
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
     let reply = cart.send(&world.office).await;
     assert_eq!((reply.status, reply.seats()), (409, vec!["A1"]), "{}", reply.text);
-    assert_eq!(proxy.take().len(), 2, "the check itself brought back what stands there");
+    assert_eq!(proxy.take().len(), 2, "the rejection returned the stored item");
     assert!(world.seat_item("1", "A2").await.is_none(), "all or nothing");
 }
 

@@ -251,7 +251,7 @@ fn objects_within_bodies_are_named_schemas() {
         schema["type"] == "object" && schema["properties"].is_object() && !is_named(place)
     };
     let inline: Vec<_> = all.iter().filter(inline).map(|(place, _)| place).collect();
-    assert_eq!(inline, Vec::<&String>::new(), "a generator would make up a name");
+    assert_eq!(inline, Vec::<&String>::new(), "a generator would invent a name");
 }
 
 #[test]

@@ -299,7 +299,7 @@ async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
         proxy.next_none();
     }
     let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-    assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "the rest goes on being sold");
+    assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "the other seats are still sold");
     assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 201);
 }
 

@@ -131,7 +131,7 @@ async fn prolong_lease(redis: &mut redis::aio::MultiplexedConnection, key: &str)
 async fn until(what: &str, condition: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !condition() {
-        assert!(Instant::now() < end, "waited in vain until {what}");
+        assert!(Instant::now() < end, "timed out waiting until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -178,7 +178,10 @@ async fn a_filler_killed_before_it_reads_is_replaced_by_one() {
     let elapsed = started.elapsed();
     herd.report("filler killed before its Query", elapsed);
     let queries = herd.queries();
-    assert!(queries >= 1 && queries < fills_within(elapsed), "{queries} in {elapsed:?}; the killed one made none");
+    assert!(
+        queries >= 1 && queries < fills_within(elapsed),
+        "{queries} in {elapsed:?}, and the killed filler made no Query"
+    );
 }
 
 #[tokio::test]
@@ -191,7 +194,7 @@ async fn whoever_waits_out_a_lease_asks_ever_more_rarely() {
     // Pauses last 10, 20, 40 ms and then at least 80 ms, half as much again on average. The readers are few, so that
     // nothing else slows them down.
     let (scripts, most) = (herd.redis.count("EVALSHA"), INSTANCES * (5 + elapsed.as_millis() as usize / 100));
-    assert!(scripts <= most, "{scripts} script calls in {elapsed:?}, expected {most} at the most");
+    assert!(scripts <= most, "{scripts} script calls in {elapsed:?}, expected at most {most}");
 }
 
 #[tokio::test]
@@ -233,7 +236,7 @@ async fn a_slow_query_is_waited_for_by_all_and_made_once() {
     let started = Instant::now();
     let (filler, barrier, _keeper) = herd.somebody_fills_slowly().await;
     let looking = herd.set_off();
-    until("all have found nothing", || herd.redis.count("GET") == READERS + 1).await;
+    until("all readers missed", || herd.redis.count("GET") == READERS + 1).await;
     drop(barrier);
     all_are_right(looking).await;
     all_are_right(vec![filler]).await;
@@ -256,11 +259,11 @@ async fn a_hot_key_is_renewed_by_one_while_the_others_are_served_from_it() {
     let served = all_are_right(herd.set_off()).await;
     assert!(served.iter().all(|reply| reply.header("x-cache") == "hit"));
     herd.report("renewal", started.elapsed());
-    assert_eq!(herd.queries(), 1, "which is not answered yet");
+    assert_eq!(herd.queries(), 1, "its Query isn't answered yet");
     drop(barrier);
     assert_eq!(all_are_right(vec![renewer]).await[0].header("x-cache"), "miss");
     let left: i64 = redis.pttl(herd.world.cache_key("1")).await.unwrap();
-    assert!(left > 15_000, "a new life: {left} ms");
+    assert!(left > 15_000, "renewed: {left} ms");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -270,7 +273,7 @@ async fn a_redis_that_fails_amid_a_herd_costs_each_a_query_at_the_most() {
     let barrier = herd.dynamodb.hold("Query");
     let started = Instant::now();
     let looking = herd.set_off();
-    until("all have found nothing", || herd.redis.count("GET") == READERS).await;
+    until("all readers missed", || herd.redis.count("GET") == READERS).await;
     until("one reads", || herd.queries() >= 1).await;
     valkey.kill().unwrap();
     drop(barrier);

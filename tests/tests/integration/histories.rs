@@ -35,7 +35,7 @@ async fn every_history_is_linearizable_and_every_answer_the_truth() {
         let seeds = setting("SEEDS").unwrap_or(SEEDS);
         check_many(FIRST, move |number| number < seeds, &summary).await;
         if seeds >= SEEDS {
-            assert_eq!(summary.missing(), Vec::<&str>::new(), "what the plans no longer reach\n{summary}");
+            assert_eq!(summary.missing(), Vec::<&str>::new(), "the plans no longer cover every case\n{summary}");
         }
     }
     say(&summary.to_string());

@@ -118,7 +118,7 @@ async fn after_a_503_repeating_with_the_same_id_tells_what_happened() {
         proxy.always(Some(fault));
         assert_eq!(call.send(&world.office).await.status, 503);
         proxy.always(None);
-        assert_eq!(call.send(&world.office).await.status, status, "it had not happened");
+        assert_eq!(call.send(&world.office).await.status, status, "it had not been carried out");
     }
     let book = Call::book("1", &json!({ "seats": ["A3", "B2"], "booking_id": id(3) }));
     let reserve = Call::reserve("1", &json!({ "seat": "B3", "reservation_id": id(4) }));
@@ -126,7 +126,7 @@ async fn after_a_503_repeating_with_the_same_id_tells_what_happened() {
         proxy.always(Some(Fault::CutAfter));
         assert_eq!(call.send(&world.office).await.status, 503);
         proxy.always(None);
-        assert_eq!(call.send(&world.office).await.status, 200, "it had happened");
+        assert_eq!(call.send(&world.office).await.status, 200, "it had been carried out");
     }
 }
 

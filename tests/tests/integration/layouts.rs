@@ -89,7 +89,7 @@ async fn a_bad_file_writes_nothing_and_is_told_by_file_and_field() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("bad.json: theaters[1].seats[1]: expected a seat label of 1 to 36"), "{said}");
-    assert_eq!(world.item_count().await, 2, "not the good one either");
+    assert_eq!(world.item_count().await, 2, "the valid theater isn't written either");
     let missing = load(&world.table, &folder.path().join("none.json"));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("none.json"));
 }

@@ -145,7 +145,7 @@ async fn reserving_costs_one_transaction_of_the_record_and_the_seats() {
     assert_eq!(
         (reply.status, cost.0, cost.1),
         (200, 1, calls(&["TransactWriteItems"])),
-        "a replay is one refused write"
+        "a replay is one rejected write"
     );
     let body = json!({ "seats": ["A3", "B1", "B2"], "reservation_id": id(2) });
     let (reply, cost) = counted.cost(Call::reserve("1", &body)).await;
@@ -260,7 +260,7 @@ async fn every_call_to_dynamodb_is_a_write_with_a_condition_or_a_strong_read() {
             "Query" => {
                 assert_eq!(call.request["ConsistentRead"], true);
                 let read = call.request["ProjectionExpression"].as_str().unwrap();
-                assert!(!read.contains("reservation_id"), "a look needn't know it: {read}");
+                assert!(!read.contains("reservation_id"), "a seat map doesn't need reservation ids: {read}");
             }
             "TransactWriteItems" => {
                 for item in call.request["TransactItems"].as_array().unwrap() {

@@ -101,7 +101,7 @@ async fn a_write_past_the_functions_is_seen_to_be_missing_in_the_cache_once_it_i
     let (world, observer) = watched(Bound::Within(Duration::ZERO)).await;
     write(&world, "A1", 1, Taken::ForGood).await;
     look(&world, &observer).await;
-    assert_eq!(wrong(&observer.verdict()), [0; 4], "nobody has seen it in the table yet");
+    assert_eq!(wrong(&observer.verdict()), [0; 4], "no read of the table has shown it yet");
     observer.read(&world, "1").await;
     look(&world, &observer).await;
     assert_eq!(wrong(&observer.verdict()), [1, 0, 0, 0]);
@@ -121,7 +121,7 @@ async fn a_writer_that_could_not_tell_the_cache_is_seen_to_leave_it_stale() {
     let reply = Call::book("1", &json!({ "seats": ["A1", "A2"] })).send(&cut_off).await;
     assert_eq!(reply.status, 201);
     look(&world, &observer).await;
-    assert_eq!(observer.verdict().stale, 0, "nobody was answered, as far as it knows");
+    assert_eq!(observer.verdict().stale, 0, "the observer knows of no response");
     observer.answered("1", &reply.seats(), Taken::ForGood);
     look(&world, &observer).await;
     assert_eq!(observer.verdict().stale, 1);
@@ -135,7 +135,7 @@ async fn a_reservation_is_judged_at_the_clock_of_the_instance_that_looked() {
     observer.read(&world, "1").await;
     world.at(10_000);
     look(&world, &observer).await;
-    assert_eq!(observer.verdict().stale, 0, "it has run out");
+    assert_eq!(observer.verdict().stale, 0, "it has expired");
     world.at(9_999);
     look(&world, &observer).await;
     assert_eq!(observer.verdict().stale, 1);

@@ -111,7 +111,7 @@ async fn the_whole_life_of_seats_is_told() {
     told.send(Call::reserve("1", &reserve(json!(["A1", "A2"]), 1))).await;
     let reserved = told.tell().await;
     assert_eq!(kinds(&reserved), ["seats.reserved", "seats.reserved"]);
-    assert_eq!(reserved[0]["reservation"], reserved[1]["reservation"], "they can be told to belong together");
+    assert_eq!(reserved[0]["reservation"], reserved[1]["reservation"], "both seats have the same reservation value");
     assert_eq!((&reserved[0]["expires_at"], &reserved[0]["extended"]), (&json!("2026-11-22T18:01:00Z"), &json!(false)));
     assert_eq!(told.wake_ups().len(), 2);
 
@@ -130,11 +130,11 @@ async fn the_whole_life_of_seats_is_told() {
     told.send(Call::put_theater("9", &json!({ "name": "Nine", "seats": ["A1"] })).header("If-Match", "*")).await;
     told.send(Call::delete_theater("9")).await;
     let changed = told.tell().await;
-    assert_eq!(kinds(&changed), ["theater.changed"; 3], "and no word of the marks");
+    assert_eq!(kinds(&changed), ["theater.changed"; 3], "tombstones publish no events");
     assert_eq!(changed[2]["deleted"], true);
     for event in told.events() {
         let text = event.to_string();
-        assert!(!text.contains(&id(1)) && !text.contains(&id(7)), "no right is told: {text}");
+        assert!(!text.contains(&id(1)) && !text.contains(&id(7)), "an event has a secret id: {text}");
     }
 }
 
@@ -165,7 +165,7 @@ async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
     assert_eq!(wake_up["expires_at"], 1_795_370_460);
     told.world.at(59_999);
     assert_eq!(told.wake(&wake_up).await, json!({ "batchItemFailures": [] }));
-    assert_eq!((told.events().len(), told.wake_ups().len()), (1, 2), "too early: it asks to be woken again");
+    assert_eq!((told.events().len(), told.wake_ups().len()), (1, 2), "too early: it sets the expiry timer again");
     told.world.at(60_000);
     told.wake(&wake_up).await;
     let expired = told.events().split_off(1);
@@ -180,7 +180,11 @@ async fn a_reservation_that_runs_out_is_told_promptly_and_without_the_ttl() {
         told.events().iter().filter(|e| e["type"] == "reservation.expired").map(|e| e["id"].to_string()).collect();
     assert_eq!(ids.len(), 1);
     told.wake(&wake_up).await;
-    assert_eq!(told.events().iter().filter(|e| e["type"] == "reservation.expired").count(), 3, "it stands no more");
+    assert_eq!(
+        told.events().iter().filter(|e| e["type"] == "reservation.expired").count(),
+        3,
+        "no event, because the reservation is gone"
+    );
 }
 
 #[tokio::test]
@@ -192,7 +196,7 @@ async fn telling_the_stream_costs_dynamodb_nothing_and_the_end_of_a_reservation_
     told.send(Call::book("1", &json!({ "seat": "B1" }))).await;
     proxy.take();
     assert_eq!(told.tell().await.len(), 3);
-    assert_eq!(proxy.take(), [], "the records say it all");
+    assert_eq!(proxy.take(), [], "the records have everything");
     told.world.at(60_000);
     for wake_up in told.wake_ups() {
         told.wake(&wake_up).await;
@@ -202,7 +206,7 @@ async fn telling_the_stream_costs_dynamodb_nothing_and_the_end_of_a_reservation_
     }
     told.world.at(59_999);
     told.wake(&told.wake_ups()[0]).await;
-    assert_eq!(proxy.take(), [], "too early, which its own clock says");
+    assert_eq!(proxy.take(), [], "too early by its own clock");
 }
 
 #[tokio::test]
@@ -218,7 +222,7 @@ async fn what_became_something_else_in_time_has_not_run_out() {
     told.tell().await;
     told.world.at(60_000);
     let wake_ups = told.wake_ups();
-    assert_eq!(wake_ups.len(), 4, "an extension has one of its own");
+    assert_eq!(wake_ups.len(), 4, "an extension has its own expiry timer");
     for wake_up in &wake_ups {
         told.wake(wake_up).await;
     }
@@ -244,7 +248,7 @@ async fn whatever_is_delivered_again_from_wherever_has_the_same_ids() {
     let by_id =
         |events: &[Value]| events.iter().map(|e| (e["id"].to_string(), e.to_string())).collect::<BTreeMap<_, _>>();
     let known = by_id(&first);
-    assert_eq!(known.len(), first.len(), "each fact once");
+    assert_eq!(known.len(), first.len(), "each event once");
     for from in 0..told.records.len() {
         for to in from + 1..=told.records.len() {
             let before = told.events().len();

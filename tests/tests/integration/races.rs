@@ -99,7 +99,7 @@ async fn overlapping_bookings_never_half_succeed_and_never_stand_still() {
     for seat in labels {
         let item = world.seat_item("1", seat).await;
         let owner = item.map(|item| item["booking_id"].as_s().unwrap().clone());
-        assert_eq!(owner.as_ref(), owners.get(seat), "{seat} is as its buyer was told");
+        assert_eq!(owner.as_ref(), owners.get(seat), "{seat} is as the buyer's response said");
     }
 }
 
@@ -173,7 +173,7 @@ async fn the_cache_agrees_with_the_table_once_things_are_quiet() {
     for millis in [0, 999, 1_000, 700_000] {
         world.at(millis);
         let cached = Call::get_seats("1").send(&world.office).await;
-        assert_eq!(cached.header("x-cache"), "hit", "or the table would be compared with itself");
+        assert_eq!(cached.header("x-cache"), "hit", "otherwise the table is compared with itself");
         let stored = Call::get_seats("1").query("consistent=true").send(&world.office).await;
         assert_eq!(cached.text, stored.text, "{millis} ms later");
     }

@@ -44,7 +44,7 @@ async fn a_cart_that_lost_a_seat_to_a_stranger_is_not_booked() {
         assert_eq!(refused.body["seats"][0]["status"], "reserved");
     }
     let rest = json!({ "seats": ["A2"], "reservation_id": id(1), "booking_id": id(8) });
-    assert_eq!(Call::book("1", &rest).send(&world.office).await.status, 201, "named, the rest can be booked");
+    assert_eq!(Call::book("1", &rest).send(&world.office).await.status, 201, "the other seats can be booked by name");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_repeat_for_the_best_seats_does_not_depend_on_names_that_changed() {
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{}", again.text);
     assert_eq!(again.body["seats"], first.body["seats"]);
     let other = by_category.header("Idempotency-Key", "another-key-0001").send(&world.office).await;
-    assert_eq!((other.status, other.code()), (400, "malformed_request"), "a new request is told");
+    assert_eq!((other.status, other.code()), (400, "malformed_request"), "a new request gets the error");
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_repeat_of_a_cancelled_booking_does_not_depend_on_the_layout() {
     let deleted = Call::delete_theater("nine").administrator().send(&world.office).await;
     assert_eq!(deleted.status, 204);
     world.at(122_000);
-    assert_eq!(book.send(&world.office).await.code(), "booking_cancelled", "nor on the theater");
+    assert_eq!(book.send(&world.office).await.code(), "booking_cancelled", "nor does it depend on the theater");
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ async fn a_caller_books_no_more_seats_than_the_limit() {
     assert_eq!(book(json!(["A1", "A2"]), 1, "ann").send(&world.office).await.status, 200, "a repeat counts once");
     assert_eq!(book(json!(["A3"]), 4, "ann").send(&world.office).await.status, 201);
     assert_eq!(book(json!(["B1"]), 5, "ann").send(&world.office).await.code(), "booking_limit");
-    assert_eq!(book(json!(["B1"]), 6, "bob").send(&world.office).await.status, 201, "everybody has their own");
+    assert_eq!(book(json!(["B1"]), 6, "bob").send(&world.office).await.status, 201, "each caller has a separate quota");
     let elsewhere = json!({ "seats": ["C1", "C2", "C3"], "booking_id": id(1) });
     let elsewhere = Call::book("2", &elsewhere).signed_in("ann").send(&world.office).await;
     assert_eq!(elsewhere.status, 201, "each theater has its own limit");
@@ -261,7 +261,7 @@ async fn a_caller_books_no_more_seats_than_the_limit() {
     );
     assert_eq!(book(json!(["B2"]), 8, "ann").send(&world.office).await.code(), "booking_limit");
     let anonymous = Call::book("1", &json!({ "seats": ["B2", "B3"] })).send(&world.office).await;
-    assert_eq!(anonymous.status, 201, "without a token nobody is counted");
+    assert_eq!(anonymous.status, 201, "anonymous callers aren't counted");
 }
 
 #[tokio::test]
@@ -288,12 +288,12 @@ async fn booking_needs_a_reservation_where_that_is_set() {
     assert_eq!((refused.status, refused.code(), refused.seats()), (409, "reservation_changed", vec!["A1"]));
     reserve(&world, "A1", 1, 60).await;
     assert_eq!(Call::book("1", &invented).send(&world.office).await.status, 201);
-    assert_eq!(direct.send(&world.office).await.status, 200, "a booking that is there is repeated");
+    assert_eq!(direct.send(&world.office).await.status, 200, "an existing booking is repeated");
     reserve(&world, "A2", 2, 60).await;
     world.at(60_000);
     let late = json!({ "seat": "A2", "reservation_id": id(2) });
     let late = Call::book("1", &late).send(&world.office).await;
-    assert_eq!((late.status, late.code()), (409, "reservation_changed"), "what ran out is no reservation");
+    assert_eq!((late.status, late.code()), (409, "reservation_changed"), "an expired reservation doesn't count");
 }
 
 /// Repeats a reservation by a clock that is behind, after another clock saw the reservation as expired and its seat was
@@ -395,5 +395,5 @@ async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
         extended += replies.iter().filter(|reply| !reply.body["extended"].is_null()).count();
         refused += replies.iter().filter(|reply| reply.status == 409).count();
     }
-    assert!(extended > 0 && refused > 0, "{extended} extended, {refused} refused: the rounds tried nothing");
+    assert!(extended > 0 && refused > 0, "{extended} extended, {refused} rejected: the rounds had no effect");
 }

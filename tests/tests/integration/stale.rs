@@ -31,5 +31,5 @@ async fn stale_after(millis: u64) -> u32 {
 #[tokio::test]
 async fn a_cache_that_is_behind_is_counted_and_one_that_was_outrun_is_not() {
     assert_eq!(stale_after(2_001).await, 1, "the seat was taken more than two seconds before");
-    assert_eq!(stale_after(2_000).await, 0, "whoever took it may be telling the cache just now");
+    assert_eq!(stale_after(2_000).await, 0, "the writer may be updating the cache just now");
 }

@@ -103,7 +103,11 @@ async fn a_seat_goes_from_free_to_reserved_to_booked() {
             if conflicts.len() == 1 && conflicts[0].state == reserved));
         let BookOutcome::Booked(booking, learned) = bench.book(&["A2"], 6, Some(1)).await else { panic!() };
         assert_eq!((booking.booked_at, booking.seats.len()), (START, 1));
-        assert_eq!(learned[0].slot.changed_at, EpochMillis(START.0 + 1), "same millisecond, and yet it rises");
+        assert_eq!(
+            learned[0].slot.changed_at,
+            EpochMillis(START.0 + 1),
+            "the stamp rises even in the same millisecond"
+        );
         assert_eq!(bench.states().await, [FREE, BOOKED, FREE, FREE, FREE, FREE]);
     }
 }

@@ -110,7 +110,7 @@ async fn of_several_changes_of_a_seat_in_a_batch_the_last_one_counts() {
     done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
     assert_eq!(repaired.deliver().await.invocations, 1);
     repaired.world.at(601_000);
-    assert_eq!(repaired.cached("1").await.len(), 5, "booked, and not a reservation that ran out");
+    assert_eq!(repaired.cached("1").await.len(), 5, "booked, not an expired reservation");
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn what_the_ttl_collects_changes_nothing_and_what_a_hand_deletes_is_seen()
     repaired.world.clock.set(EpochMillis(PAST + 601_000));
     repaired.fill("1").await;
     assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
-    assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "the seat, and the record of its reservation");
+    assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "the seat and its reservation record");
     assert!(repaired.world.seat_item("1", "A1").await.is_none(), "collected");
     assert_eq!(repaired.deliver().await.records, 3);
     assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
@@ -262,7 +262,7 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
         done(Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1 })), &fast).await;
         // The reservation expires at 6 s. The TTL deletes the item at once, and with it the stamp. By the slow clock it
         // is 2 s.
-        assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "and the record of its reservation");
+        assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "the seat and its reservation record");
         repaired.world.clock.set(EpochMillis(PAST + 7_000));
         assert_eq!(repaired.cached("1").await.len(), 6);
         // The id avoids an early rejection: by the slow clock, the cached reservation hasn't expired.

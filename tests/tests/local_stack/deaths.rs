@@ -27,7 +27,7 @@ async fn processes_that_are_killed_come_back() {
     let started = Instant::now();
     assert_eq!(statuses(&run, "/theaters/1/seats", 1).await, [200]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-    assert_eq!(run.complaints(), "", "no instance is lost by it");
+    assert_eq!(run.complaints(), "", "no instance is lost");
 }
 
 /// Kills the process more often than there are places for instances.

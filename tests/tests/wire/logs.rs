@@ -133,7 +133,7 @@ fn summaries(site: &Site) -> usize {
 /// Returns the last access log line of a function.
 fn last_line(lambda: &Lambda) -> String {
     let log = lambda.log().unwrap();
-    log.lines().rfind(|line| line.contains("\"op\":")).expect("a summary line").to_owned()
+    log.lines().rfind(|line| line.contains("\"op\":")).expect("an access log line").to_owned()
 }
 
 /// Returns the bytes of a line as most lines are on AWS. They have a line end. They don't have a trace, which X-Ray
@@ -194,7 +194,7 @@ async fn a_summary_line_is_as_short_as_the_costs_say() {
     let is_close = |name: &str, bytes: usize| bytes.abs_diff(usize::try_from(budgets[name]).unwrap()) <= 9;
     assert!(
         bytes.iter().all(|(name, bytes)| is_close(name, *bytes)),
-        "infra/log_lines.json has {budgets:?}, and it is {bytes:?}"
+        "infra/log_lines.json has {budgets:?}, measured {bytes:?}"
     );
 }
 

@@ -12,12 +12,12 @@ use crate::site::{PATIENT, Site, book, look, reserve, seats};
 fn counted(lambda: &Lambda) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for line in lambda.log().unwrap().lines().filter(|line| line.contains("\"_aws\"")) {
-        let line: Value = serde_json::from_str(line).expect("a line of its own");
+        let line: Value = serde_json::from_str(line).expect("a line of JSON");
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!((&directive["Namespace"], &line["Service"]), (&"halls".into(), &"stack".into()), "{line}");
         assert_eq!(directive["Dimensions"], serde_json::json!([["Service"]]));
         assert!(line["_aws"]["Timestamp"].as_u64().is_some_and(|timestamp| timestamp > 0));
-        assert!(line["op"].is_string(), "the summary line itself: {line}");
+        assert!(line["op"].is_string(), "the access log line itself: {line}");
         for metric in directive["Metrics"].as_array().unwrap() {
             let name = metric["Name"].as_str().unwrap();
             *sums.entry(name.to_owned()).or_default() += line[name].as_u64().unwrap();

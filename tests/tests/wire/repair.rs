@@ -77,7 +77,7 @@ async fn with_the_repair_the_cache_follows_writers_that_were_killed() {
         longest = writers => longest,
         Err(error) = stream::follow(&mut reader, &mapping, &invoke, |given_up| panic!("{given_up:?}")) => panic!("{error:#}"),
     };
-    say(&format!("{WRITERS} killed writers: the cache was behind for {longest:?} at the longest"));
+    say(&format!("{WRITERS} killed writers: the cache was stale for at most {longest:?}"));
     site.look_is_right().await;
 }
 

@@ -31,7 +31,7 @@ async fn dynamodb_and_the_cache_are_believed_where_the_machine_trusts_their_auth
     environment.extend([PATIENT, ("SSL_CERT_FILE", both.to_str().unwrap())].map(|(k, v)| (k.to_owned(), v.to_owned())));
 
     let wary = Lambda::start(&Function::of_checkout("get-seats", environment.clone()).unwrap()).await.unwrap();
-    assert_eq!(look(&wary).await.status, 503, "Amazon's alone are trusted, whatever the machine says");
+    assert_eq!(look(&wary).await.status, 503, "only Amazon's authorities are trusted");
     let log = wary.log().unwrap();
     assert!(log.contains("UnknownIssuer"), "{log}");
 

@@ -100,7 +100,7 @@ async fn a_seat_behind_is_not_next_to_a_seat() {
         assert!(lines.iter().any(|line| three.seats() == line), "{}", three.text);
     }
     let pair = choose(&world, json!({ "quantity": 2 })).await;
-    assert_eq!((pair.code(), &pair.body["available"]), ("not_enough_seats", &json!(2)), "one is behind the other");
+    assert_eq!((pair.code(), &pair.body["available"]), ("not_enough_seats", &json!(2)), "one seat is behind the other");
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn a_key_and_a_cart_of_ones_own_go_together() {
     assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.seats().len(), 3);
     let other = Call::reserve("1", &json!({ "quantity": 2, "reservation_id": id(1) }));
     let other = other.header("Idempotency-Key", "0123456789abcdef").send(&world.office).await;
-    assert_eq!(other.status, 422, "the key stood for another wish");
+    assert_eq!(other.status, 422, "the key belongs to another seat preference");
 }
 
 #[tokio::test]

@@ -156,9 +156,9 @@ async fn a_booking_that_comes_too_late_still_wins_if_it_comes_first() {
     reserve("A1", 1).await;
     reserve("A2", 1).await;
     world.at(3_600_000);
-    assert_eq!(book("A1", 1).await, 201, "late, but nobody was there before");
+    assert_eq!(book("A1", 1).await, 201, "late, but the first");
     assert_eq!(reserve("A2", 2).await, 201);
-    assert_eq!(book("A2", 1).await, 409, "late, and somebody was");
+    assert_eq!(book("A2", 1).await, 409, "late, and not the first");
     assert_eq!(book("A2", 2).await, 201);
 }
 

@@ -37,7 +37,7 @@ async fn cancelling_frees_the_seats_and_the_booking_stays_readable() {
         world.at(120_000);
     }
     let shown = Call::booking("1", &id(7)).send(&world.office).await;
-    assert_eq!((shown.status, shown.header("link")), (200, ""), "nothing more can be done with it");
+    assert_eq!((shown.status, shown.header("link")), (200, ""), "a cancelled booking can't be booked again");
     insta::assert_json_snapshot!(shown.body);
     let unknown = Call::cancel("1", &id(8)).send(&world.office).await;
     assert_eq!((unknown.status, unknown.code()), (404, "booking_not_found"));
@@ -54,7 +54,7 @@ async fn a_late_repeat_of_a_cancelled_booking_never_books_again() {
     assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
     assert_eq!(Call::get_seats("1").send(&world.office).await.seats().len(), 6);
     let anew = json!({ "seats": ["B1", "A2"], "booking_id": id(8) });
-    assert_eq!(Call::book("1", &anew).send(&world.office).await.status, 201, "somebody can have them");
+    assert_eq!(Call::book("1", &anew).send(&world.office).await.status, 201, "they are available");
     assert_eq!(Call::cancel("1", &id(7)).send(&world.office).await.status, 204);
     let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
     assert_eq!(look.body["booked"], 2, "a repeated cancellation leaves them alone");
@@ -72,7 +72,7 @@ async fn what_a_caller_booked_signed_in_is_nobody_elses() {
         }
     }
     let guessed = Call::book("1", &body).signed_in("bob").send(&world.office).await;
-    assert_eq!((guessed.status, guessed.code()), (409, "seat_unavailable"), "nor is it replayed to others");
+    assert_eq!((guessed.status, guessed.code()), (409, "seat_unavailable"), "it isn't replayed to others");
     let other = json!({ "seat": "A2", "booking_id": id(7) });
     let other = Call::book("1", &other).signed_in("bob").send(&world.office).await;
     assert_eq!(other.status, 201, "ids of different callers never meet");
@@ -114,7 +114,7 @@ async fn a_repeat_is_a_repeat_although_the_reservation_has_got_further_seats_sin
     assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.seats(), ["A2"]);
     world.at(600_000);
     let late = call.send(&world.office).await;
-    assert_eq!((late.status, late.seats()), (200, vec!["A1"]), "also once those seats have ended");
+    assert_eq!((late.status, late.seats()), (200, vec!["A1"]), "also after those seats have expired");
 }
 
 #[tokio::test]
@@ -130,8 +130,8 @@ async fn a_reservation_that_is_not_there_or_lost_a_seat_is_not_booked_as_a_whole
     }
     world.at(60_000);
     let expired = call.send(&world.office).await;
-    assert_eq!((expired.status, expired.code()), (409, "reservation_changed"), "a part of it would not be the whole");
+    assert_eq!((expired.status, expired.code()), (409, "reservation_changed"), "a part isn't the whole reservation");
     assert_eq!(expired.body["seats"], json!([{ "seat": "A1", "status": "available" }]));
     let named = json!({ "seats": ["A1", "A2"], "reservation_id": id(1), "booking_id": id(7) });
-    assert_eq!(Call::book("1", &named).send(&world.office).await.status, 201, "named, they can be had");
+    assert_eq!(Call::book("1", &named).send(&world.office).await.status, 201, "named seats can be booked");
 }

@@ -114,7 +114,7 @@ async fn the_etag_changes_with_what_is_shown_also_when_a_reservation_runs_out() 
     assert_eq!((again(&fresh).await, again(&reserved).await), (200, 304));
     world.at(10_000);
     assert_ne!(etag().await, reserved);
-    assert_eq!((again(&fresh).await, again(&reserved).await), (304, 200), "as it was at first");
+    assert_eq!((again(&fresh).await, again(&reserved).await), (304, 200), "the first response again");
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn a_map_tells_who_names_a_reservation_which_seats_are_theirs() {
         );
     }
     world.at(60_000);
-    assert_eq!(yours(&map("ann", 1).send(&world.office).await), Vec::<String>::new(), "they have run out");
+    assert_eq!(yours(&map("ann", 1).send(&world.office).await), Vec::<String>::new(), "they have expired");
     let wrong = Call::get_seats("1").query("view=map").header("Reservation-Id", "mine").send(&world.office).await;
     assert!(wrong.text("detail").starts_with("Reservation-Id: "), "{}", wrong.text);
 }

@@ -126,7 +126,7 @@ async fn states_are_a_letter_for_each_seat_of_the_map() {
     let again = |tag: &str, query: &str| Call::get_seats("hall").query(query).header("If-None-Match", tag);
     assert_eq!(again(shown.header("etag"), "view=states").send(&world.office).await.status, 304);
     let other = again(shown.header("etag"), "").send(&world.office).await;
-    assert_eq!(other.status, 200, "a tag of another view leads nowhere");
+    assert_eq!(other.status, 200, "an ETag of another view doesn't match");
     assert_eq!(again(other.header("etag"), "view=states").send(&world.office).await.status, 200);
     assert_eq!(other.body["layout_version"], created.body["layout_version"]);
     world.at(60_000);
@@ -210,10 +210,7 @@ async fn a_hall_with_long_names_is_shown_in_every_way_and_put_again() {
 async fn is_shown_in_every_way_and_put_again(letter: &str, letters: usize) {
     let world = World::new().await;
     let (document, name) = (long_names(letter, letters), letter.repeat(letters));
-    assert!(
-        document.to_string().len() < 1_000_000,
-        "by far smaller than its answers would be with the names of each seat"
-    );
+    assert!(document.to_string().len() < 1_000_000, "much smaller than with the names at each seat");
     assert!(3 * name.len() * 20_000 >= MAX_DOCUMENT);
     let created = put(&world, &document).await;
     assert_eq!(created.status, 201, "{}", created.text);

@@ -88,7 +88,7 @@ async fn what_a_caller_reserved_signed_in_is_nobody_elses() {
         assert_eq!((reply.status, reply.code()), (404, "reservation_not_found"), "{call:?}");
     }
     let release = Call::release("1", &id(1)).signed_in("bob").send(&world.office).await;
-    assert_eq!(release.status, 204, "it tells nothing");
+    assert_eq!(release.status, 204, "the response reveals nothing");
     let taken = json!({ "seat": "A1", "reservation_id": id(1) });
     assert_eq!(Call::book("1", &taken).signed_in("bob").send(&world.office).await.code(), "seat_unavailable");
     assert_eq!(Call::reserve("1", &taken).signed_in("bob").send(&world.office).await.code(), "reservation_released");
@@ -104,7 +104,11 @@ async fn an_empty_subject_is_nobody() {
     let world = World::new().await;
     let body = json!({ "seat": "A1", "reservation_id": id(1) });
     assert_eq!(Call::reserve("1", &body).signed_in("").send(&world.office).await.status, 201);
-    assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.status, 200, "theirs who know its id");
+    assert_eq!(
+        Call::reservation("1", &id(1)).send(&world.office).await.status,
+        200,
+        "an anonymous reservation belongs to callers who know its id"
+    );
 }
 
 #[tokio::test]
@@ -122,9 +126,9 @@ async fn releasing_frees_the_seats_at_once_and_may_be_repeated() {
     assert_eq!(consistent.seats(), ["A1", "A2", "A3", "B2", "B3"]);
     assert_eq!(Call::reservation("1", &id(1)).send(&world.office).await.status, 404);
     let other = Call::reserve("1", &json!({ "seats": ["A1", "A2"] })).send(&world.office).await;
-    assert_eq!(other.status, 201, "anybody can have them");
+    assert_eq!(other.status, 201, "they are available");
     assert_eq!(Call::release("1", &id(1)).send(&world.office).await.status, 204);
-    assert!(!available(&world).await.contains(&"A1".to_owned()), "what is another's stays another's");
+    assert!(!available(&world).await.contains(&"A1".to_owned()), "seats of another reservation stay reserved");
 }
 
 #[tokio::test]
@@ -359,16 +363,20 @@ async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
     };
     let reserve = async |from: usize, to: usize, who: &str| reserve_as(from + 1, from, to, who).await;
     assert_eq!(reserve(0, 10, "ann").await.status, 201);
-    assert_eq!(reserve(0, 10, "ann").await.status, 200, "a repeat is no further seat");
+    assert_eq!(reserve(0, 10, "ann").await.status, 200, "a repeat adds no seat");
     assert_eq!(reserve(10, 19, "ann").await.status, 201);
     let too_many = reserve(20, 22, "ann").await;
     assert_eq!((too_many.status, too_many.code()), (409, "reservation_limit"));
     assert!(too_many.text("detail").contains("19") && too_many.text("detail").contains("20"), "{}", too_many.text);
     assert_eq!(reserve(20, 21, "ann").await.status, 201, "the twentieth");
     assert_eq!(reserve(21, 22, "ann").await.status, 409);
-    assert_eq!(reserve(22, 32, "bob").await.status, 201, "everybody has their own limit");
-    assert_eq!(reserve(0, 10, "ann").await.status, 200, "nor is a repeat refused");
-    assert_eq!(reserve(22, 23, "ann").await.code(), "seat_unavailable", "a seat that is taken is just that");
+    assert_eq!(reserve(22, 32, "bob").await.status, 201, "each caller has a separate quota");
+    assert_eq!(reserve(0, 10, "ann").await.status, 200, "a repeat isn't rejected");
+    assert_eq!(
+        reserve(22, 23, "ann").await.code(),
+        "seat_unavailable",
+        "a taken seat is a conflict, not a quota error"
+    );
     // Released and booked seats free the quota at once. An expired seat frees it in the second in which it expires.
     Call::release("hall", &id(1)).signed_in("ann").send(&world.office).await;
     assert_eq!(reserve(32, 40, "ann").await.status, 201);

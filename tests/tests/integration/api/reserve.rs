@@ -123,8 +123,8 @@ async fn a_reservation_grows_seat_by_seat_like_a_cart() {
     assert_eq!((grown.text("expires_at"), &grown.body["expires_in"]), ("2026-11-22T18:01:40Z", &json!(60)));
     world.at(100_000);
     let later = reserve(json!(["A1", "A2"])).await;
-    assert_eq!(later.status, 201, "A1 had run out and is reserved anew");
-    assert_eq!(later.text("expires_at"), "2026-11-22T18:02:20Z", "A2 still has its own");
+    assert_eq!(later.status, 201, "A1 had expired and is reserved again");
+    assert_eq!(later.text("expires_at"), "2026-11-22T18:02:20Z", "A2 keeps its expiry");
     assert_eq!(reserve(json!(["A2"])).await.status, 200);
 }
 

@@ -88,7 +88,7 @@ async fn replacing_needs_the_version_that_is_there() {
         }
     }
     let stale = replace(&list(&["A1"]), first.header("etag")).send(&world.office).await;
-    assert_eq!(stale.status, 412, "somebody else was first");
+    assert_eq!(stale.status, 412, "another caller was first");
     assert_eq!(replace(&list(&["A1", "A3"]), "*").send(&world.office).await.text("message"), "Theater changed");
     assert_eq!(Call::get_seats("9").send(&world.office).await.seats(), ["A1", "A3"]);
 }
@@ -120,7 +120,11 @@ async fn seats_that_somebody_has_are_not_dropped_and_each_is_named() {
     assert_eq!(Call::get_seats("9").send(&world.office).await.seats(), ["A2", "A4"], "and nothing was changed");
     assert_eq!(Call::reserve("9", &json!({ "seat": "A4" })).send(&world.office).await.status, 201);
     world.at(600_000);
-    assert_eq!(replace(&list(&["A1", "A2"]), "*").send(&world.office).await.status, 200, "by now they have run out");
+    assert_eq!(
+        replace(&list(&["A1", "A2"]), "*").send(&world.office).await.status,
+        200,
+        "the reservations have expired"
+    );
     let gone = Call::book("9", &json!({ "seat": "A3" })).send(&world.office).await;
     assert_eq!((gone.status, gone.code()), (404, "seat_not_found"));
 }
@@ -220,7 +224,7 @@ async fn a_theater_that_nobody_has_a_seat_of_is_removed_and_may_be_made_anew() {
     assert_eq!(
         Call::booking("9", &id(1)).send(&reborn).await.text("status"),
         "cancelled",
-        "and what was stays readable"
+        "earlier bookings stay readable"
     );
 }
 
@@ -260,7 +264,7 @@ async fn the_largest_hall_is_put_and_shown() {
     let shown = Call::theater("9").send(&world.office).await;
     let map = Call::get_seats("9").query("view=map").send(&world.office).await;
     println!("20,000 seats: {} bytes shown, {} bytes as a map", shown.text.len(), map.text.len());
-    assert!(shown.text.len().max(map.text.len()) < 6_000_000, "what Lambda takes of an answer");
+    assert!(shown.text.len().max(map.text.len()) < 6_000_000, "Lambda's response limit");
     let again = put(&world, &shown.body).await;
     assert_eq!((again.status, again.text("message")), (200, "Theater unchanged"));
     assert_eq!(map.body["seats"].as_array().unwrap().len(), 20_000);

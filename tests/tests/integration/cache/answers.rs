@@ -195,7 +195,7 @@ async fn a_look_that_waits_begins_under_a_new_token_each_time() {
     let call = Call::get_seats("1");
     let (look, [one, other]) = tokio::join!(call.send(&world.office), two);
     assert_eq!(look.header("x-cache"), "miss");
-    assert_ne!(one, other, "an attempt of the one that is held up could be taken for the other's");
+    assert_ne!(one, other, "an attempt of the delayed begin could be taken for the other one's");
 }
 
 /// The `begin` calls for one key, as Redis's MONITOR shows them.

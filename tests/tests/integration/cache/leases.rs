@@ -35,8 +35,8 @@ async fn a_fill_replaces_what_was_known_before_and_keeps_what_was_merged_meanwhi
     // The key expires soon, so a renewal is due.
     end_of_life(&bare, &mut redis, 10_000).await;
     let token = bare.begun(FillReason::Renewal).await;
-    assert!(matches!(bare.begin(FillReason::Renewal).await, Begun::NotDue), "one is at it");
-    assert_eq!(bare.read().await, Some(vec![slot(70, BOOKED), slot(50, BOOKED), FREE]), "others are served on");
+    assert!(matches!(bare.begin(FillReason::Renewal).await, Begun::NotDue), "another instance renews");
+    assert_eq!(bare.read().await, Some(vec![slot(70, BOOKED), slot(50, BOOKED), FREE]), "readers still get the string");
     bare.merge(1, slot(60, BOOKED)).await;
     bare.merge(2, slot(55, BOOKED)).await;
     // DynamoDB has no item for seat 0, the old state for seat 1, and seat 2 available. The filler read this before the
@@ -45,7 +45,7 @@ async fn a_fill_replaces_what_was_known_before_and_keeps_what_was_merged_meanwhi
     let now = [FREE, slot(60, BOOKED), slot(55, BOOKED)];
     assert_eq!(bare.read().await, Some(now.to_vec()), "seat 0 is healed, the merges are kept");
     let left: i64 = redis.pttl(bare.world.cache_key("1")).await.unwrap();
-    assert!(left > 30_000, "a new life: {left} ms");
+    assert!(left > 30_000, "renewed: {left} ms");
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn every_key_ends_by_itself() {
     tokio::time::sleep(lease).await;
     let token = bare.begun(FillReason::Missing).await;
     assert!((1..=10_000).contains(&left().await), "taken over");
-    assert!(left().await > before - 400, "and kept for whoever took over");
+    assert!(left().await > before - 400, "kept for the next filler");
     assert!(bare.end(token, [FREE; 3]).await);
     let complete = left().await;
     assert!((50_000..=60_000).contains(&complete), "complete: {complete}");

@@ -118,7 +118,7 @@ async fn a_connection_that_died_unnoticed_costs_a_second_try_and_no_answer() {
     proxy.let_connections_die();
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
     let seen = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((seen.header("x-cache"), seen.seats().len()), ("hit", 5), "the booking was told");
+    assert_eq!((seen.header("x-cache"), seen.seats().len()), ("hit", 5), "the booking was merged");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn of_two_attempts_to_begin_only_the_one_that_was_answered_may_end() {
     assert_eq!(bare.read().await, None, "connected");
     proxy.let_connections_die();
     let token = bare.begun(FillReason::Missing).await;
-    assert_eq!(token.bytes()[15], 2, "the second attempt, and told from the first");
+    assert_eq!(token.bytes()[15], 2, "the token of the second attempt");
     let mut redis = bare.world.redis().await;
     let there: Vec<u8> = redis.getrange(bare.world.cache_key("1"), 10, 25).await.unwrap();
     assert_eq!(there, token.bytes());

@@ -30,7 +30,7 @@ async fn a_write_takes_from_another_release_what_it_cannot_tell_it() {
         let (world, mut redis) = filled_by_another().await;
         assert_eq!(call.send(&world.office).await.status, 201);
         let there: bool = redis.exists(world.cache_key("1")).await.unwrap();
-        assert!(!there, "{call:?}: the next look asks DynamoDB, whoever's it is");
+        assert!(!there, "{call:?}: the next read of either release queries DynamoDB");
     }
 }
 
@@ -90,7 +90,7 @@ async fn the_former_release_takes_nothing_from_this_one_and_drops_what_it_cannot
     let peeked: Option<Vec<u8>> = former.call("peek", &[&[0; 4]]).await;
     assert_eq!(peeked, None);
     assert_eq!(former.merge().await, 0);
-    assert!(former.is_gone().await, "without its merge nobody may believe it");
+    assert!(former.is_gone().await, "without its merge the string must not be believed");
 
     // The former release begins while this one fills. This release's fill is then rejected.
     let token = bare.begun(FillReason::Missing).await;
@@ -112,7 +112,7 @@ async fn this_release_takes_nothing_from_the_former_one_and_drops_what_it_cannot
     assert!(matches!(looked, Lookup::Miss));
     assert_eq!(bare.cache.peek(&bare.layout.theater, 7, &[0], &bare.tally).await.unwrap(), None);
     bare.merge(0, slot(5, BOOKED)).await;
-    assert!(former.is_gone().await, "without this merge nobody may believe it");
+    assert!(former.is_gone().await, "without this merge the string must not be believed");
 
     // This release begins while the former one fills.
     assert_eq!(former.begin(&[2; 16]).await, "fill");

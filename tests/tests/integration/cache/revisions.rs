@@ -40,7 +40,7 @@ async fn a_fill_of_the_same_slots_has_the_same_revision_and_of_others_another() 
     let mut newer = Bare::new().await;
     newer.layout = layout(8);
     newer.filled([FREE; 3]).await;
-    assert_ne!(newer.revision().await, free, "the positions of another layout mean something else");
+    assert_ne!(newer.revision().await, free, "seat indexes of another layout mean other seats");
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn what_is_merged_moves_the_revision_on_and_what_is_known_does_not() {
     }
     end_of_life(&bare, &mut bare.world.redis().await, 10_000).await;
     bare.begun(FillReason::Renewal).await;
-    assert_eq!(seen.last(), Some(&bare.revision().await), "nor does a begin");
+    assert_eq!(seen.last(), Some(&bare.revision().await), "a begin doesn't change it either");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_fill_that_keeps_what_was_merged_meanwhile_moves_on_from_what_it_read(
     };
     let (read, plain) = filled_with(&[], BOTH).await;
     let known = filled_with(&[(0, slot_of(5)), (1, slot_of(4))], BOTH).await;
-    assert_eq!(known, (read.clone(), plain), "what was merged was read, too");
+    assert_eq!(known, (read.clone(), plain), "the merged slots were also read");
     let (kept, moved) = filled_with(&[(0, slot_of(7))], BOTH).await;
     assert_ne!((&kept, moved), (&read, plain));
     assert_eq!(filled_with(&[(0, slot_of(7))], BOTH).await, (kept, moved), "the same way again");
@@ -122,7 +122,7 @@ async fn who_knows_the_revision_is_told_that_it_is_there_and_all_others_get_the_
     let unknown = Revision([7; 8]);
     assert!(matches!(bare.looked(unknown).await, Lookup::Miss), "nothing there");
     let token = bare.begun(FillReason::Missing).await;
-    assert!(matches!(bare.looked(Revision([0; 8])).await, Lookup::Miss), "incomplete, whatever it says");
+    assert!(matches!(bare.looked(Revision([0; 8])).await, Lookup::Miss), "an incomplete string never matches");
     bare.end(token, BOTH).await;
     let now = bare.revision().await;
     let Lookup::Unchanged(told) = bare.looked(now).await else { panic!("it is still there") };

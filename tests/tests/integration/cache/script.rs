@@ -76,14 +76,14 @@ async fn where_a_stamp_may_have_died_with_its_item_the_key_is_dropped_instead_of
             let bare = Bare::new().await;
             bare.filled([known, FREE, FREE]).await;
             bare.merge(0, told).await;
-            assert_eq!(bare.read().await, expected(larger), "{told:?} told where {known:?} was known");
+            assert_eq!(bare.read().await, expected(larger), "{told:?} merged into {known:?}");
 
             // The same during a fill: one slot is merged while the filler reads the other.
             let bare = Bare::new().await;
             let token = bare.begun(FillReason::Missing).await;
             bare.merge(0, told).await;
             assert_eq!(bare.end(token, [known, FREE, FREE]).await, !doubtful);
-            assert_eq!(bare.read().await, expected(larger), "{told:?} told while {known:?} was read");
+            assert_eq!(bare.read().await, expected(larger), "{told:?} merged while {known:?} was read");
         }
     }
 }

@@ -191,7 +191,7 @@ async fn looks_that_are_personal_or_past_the_cache_are_answered_by_dynamodb() {
     let seen_since = seeing.seen(&map).await;
     for (seen, status) in [(seen, 200), (seen_since, 200)] {
         let (own, ..) = seeing.again(&map.clone().header("Reservation-Id", &id(1)), &seen).await;
-        assert_eq!((own.status, own.header("cache-control")), (status, "no-store"), "whose they are is new");
+        assert_eq!((own.status, own.header("cache-control")), (status, "no-store"), "the owner of the seats is new");
     }
 }
 
@@ -220,7 +220,7 @@ async fn a_key_that_ends_soon_is_renewed_by_one_who_has_seen_it_and_the_others_a
     let layout = store.layout(&TheaterId::parse("1").unwrap(), &tally).await.unwrap().unwrap();
     let begun = seeing.world().cache().begin(&layout, FillReason::Renewal, FillToken::new(), &tally).await.unwrap();
     assert!(matches!(begun, Begun::Fill(_)));
-    is_told_at_the_cost(&seeing.again(&look, &seen).await, 2, "asked whose turn it is");
+    is_told_at_the_cost(&seeing.again(&look, &seen).await, 2, "the reader asks whether to renew");
 }
 
 fn is_told_at_the_cost((reply, cost, bytes): &Asked, redis_calls: usize, why: &str) {
@@ -296,7 +296,7 @@ async fn what_is_odd_in_the_key_is_filled_anew_and_what_was_seen_is_recognised()
     }
     let _: () = seeing.redis.set(&key, spoilt(40, !good[40])).await.unwrap();
     let (reply, _, bytes) = seeing.again(&look, &seen).await;
-    assert_eq!((reply.status, reply.header("x-cache")), (304, "hit"), "a spoilt revision is another one");
+    assert_eq!((reply.status, reply.header("x-cache")), (304, "hit"), "a corrupt revision doesn't match");
     assert!(bytes > FEW && reply.header("etag") != seen.header("etag"));
     let _: () = seeing.redis.del(&key).await.unwrap();
     let _: () = seeing.redis.lpush(&key, "a list").await.unwrap();
@@ -314,7 +314,7 @@ async fn without_redis_what_was_seen_is_recognised_by_what_dynamodb_says() {
     let (reply, cost, _) = seeing.again(&look, &seen).await;
     assert_eq!((reply.status, reply.header("x-cache"), cost.1), (304, "bypass", calls(&["Query"])));
     let (reply, cost, _) = seeing.again(&look, &seen).await;
-    assert_eq!((reply.status, cost.0), (304, 0), "and then Redis is left alone");
+    assert_eq!((reply.status, cost.0), (304, 0), "then Redis is skipped");
     seeing.counted.redis.set(None).await;
     seeing.world().at(9_000);
     assert_eq!(seeing.again(&look, &seen).await.0.header("x-cache"), "hit", "connected again");

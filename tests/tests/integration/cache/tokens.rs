@@ -124,10 +124,10 @@ async fn who_has_another_token_is_refused_and_answered_without_the_cache() {
     let look = Call::get_seats("1").send(&late).await;
     assert_eq!((look.status, look.header("x-cache")), (200, "bypass"));
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&late).await.status, 201);
-    assert_eq!(guarded.signed_in().await.len(), 1, "nobody but the first");
+    assert_eq!(guarded.signed_in().await.len(), 1, "only the first instance is signed in");
     guarded.let_in(17 * MINUTE).await;
     guarded.world.at(17 * MINUTE);
-    assert_eq!(Call::get_seats("1").send(&late).await.header("x-cache"), "miss", "signed in with a token of now");
+    assert_eq!(Call::get_seats("1").send(&late).await.header("x-cache"), "miss", "signed in with a fresh token");
 }
 
 #[tokio::test]

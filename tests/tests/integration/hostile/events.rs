@@ -93,7 +93,7 @@ async fn each_of_the_corpus_is_answered_decently_by_every_function() {
             }
         }
     }
-    assert!(answered > 3 * 16, "{answered}: most of the corpus are events");
+    assert!(answered > 3 * 16, "{answered}: most files of the corpus are events");
 }
 
 #[test]

@@ -181,7 +181,7 @@ async fn theaters_cost_what_their_layouts_weigh_and_no_call_to_redis() {
         (reply.header("etag").to_owned(), calls.join(" "))
     };
     let (version, created) = cost(put(&["A1", "A2", "A3"]), 201).await;
-    assert_eq!(created, "GetItem TransactWriteItems Query", "seats that are new may have been dropped earlier");
+    assert_eq!(created, "GetItem TransactWriteItems Query", "new seats may have been withdrawn earlier");
     assert_eq!(cost(put(&["A1", "A2", "A3"]), 200).await.1, "GetItem", "a repeat writes nothing");
     assert_eq!(cost(Call::theater("9"), 200).await.1, "GetItem");
     assert_eq!(cost(Call::theaters(), 200).await.1, "Query");

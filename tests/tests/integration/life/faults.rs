@@ -159,7 +159,7 @@ async fn a_reservation_that_was_extended_before_its_maker_knew_of_it_is_its_make
         };
         let (reserved, extended) = tokio::join!(site.send(reserve), extended);
         assert_eq!((extended.status, reserved.status), (200, 201), "{}", reserved.text);
-        assert_eq!(reserved.body["expires_at"], extended.body["expires_at"], "as it is by now");
+        assert_eq!(reserved.body["expires_at"], extended.body["expires_at"], "the expiry after the extension");
     }
 }
 

@@ -45,7 +45,7 @@ async fn release_against_book_is_one_or_the_other_and_a_late_book_may_still_win(
         let theater = reserved(&world, n).await;
         let book = json!({ "seats": ["A1", "A2"], "reservation_id": id(n), "booking_id": id(1_000 + n) });
         let replies = at_once(&world, vec![Call::release(&theater, &id(n)), Call::book(&theater, &book)]).await;
-        assert_eq!((replies[0].status, replies[1].status), (204, 201), "named seats are free or ours");
+        assert_eq!((replies[0].status, replies[1].status), (204, 201), "named seats are available or the caller's own");
         assert_eq!(seen(&world, &theater).await, (1, 0, 2));
     }
 }
@@ -160,7 +160,7 @@ async fn many_reservations_of_one_caller_at_once_never_exceed_the_limit() {
         let had = replies.iter().filter(|reply| reply.status == 201).count();
         let refused = replies.iter().filter(|reply| reply.code() == "reservation_limit").count();
         assert_eq!(seen(&world, "hall").await.1, 3 * had as u64);
-        assert!(had <= 6, "twenty at the most: {had} of 3");
-        assert_eq!((had, refused), (6, 14), "and no fewer than that");
+        assert!(had <= 6, "at most twenty seats: {had} of 3");
+        assert_eq!((had, refused), (6, 14), "and not fewer");
     }
 }

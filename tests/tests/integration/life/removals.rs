@@ -111,7 +111,11 @@ async fn a_drop_is_repeated_after_it_died_and_is_done() {
     // This instance bypasses the proxy, which still cuts connections: an attempt may still be on its way.
     let other = world.instance_at(&Setup::shared(), world.clock.clone()).await;
     let wanted = Call::reserve("9", &json!({ "seat": "A2" })).send(&other).await;
-    assert_eq!((wanted.status, wanted.code()), (409, "seat_unavailable"), "it may be gone, so nobody gets it for now");
+    assert_eq!(
+        (wanted.status, wanted.code()),
+        (409, "seat_unavailable"),
+        "it may be withdrawn, so no caller gets it for now"
+    );
     assert_eq!(put(&["A1", "A3"]).send(&other).await.status, 200);
     let office = world.instance(world.clock.clone()).await;
     assert_eq!(Call::get_seats("9").send(&office).await.seats(), ["A1", "A3"]);

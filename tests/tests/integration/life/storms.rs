@@ -62,7 +62,7 @@ async fn caller(world: Arc<World>, number: usize, wanted: usize, storm: Arc<Stor
     had
 }
 
-#[allow(clippy::print_stdout, reason = "figures, for whoever looks")]
+#[allow(clippy::print_stdout, reason = "figures for the reader of the log")]
 async fn storm(wanted: impl Fn(usize) -> usize) {
     let world = Arc::new(World::new().await);
     hall(&world).await;
@@ -83,7 +83,7 @@ async fn storm(wanted: impl Fn(usize) -> usize) {
     let look = Call::get_seats("hall").query("consistent=true").send(&office).await;
     assert_eq!((look.seats().len(), look.body["reserved"].as_u64()), (0, Some(1_200)));
     println!(
-        "{CALLERS} callers, {} calls, {} gave up after being too slow each time",
+        "{CALLERS} callers, {} calls, {} rejected after losing every attempt",
         storm.calls.load(Ordering::Relaxed),
         storm.lost.load(Ordering::Relaxed)
     );

@@ -33,8 +33,8 @@ async fn who_is_signed_in_has_a_budget_wherever_they_come_from_and_shares_none()
         send(&world, &event).await.status
     };
     assert_eq!(look("192.0.2.1", Some("ann")).await, 200);
-    assert_eq!(look("192.0.2.2", Some("ann")).await, 429, "another address is no other budget");
-    assert_eq!(look("192.0.2.1", Some("bob")).await, 200, "nor is the address shared");
+    assert_eq!(look("192.0.2.2", Some("ann")).await, 429, "another address doesn't give another budget");
+    assert_eq!(look("192.0.2.1", Some("bob")).await, 200, "the address isn't shared with others");
     assert_eq!(look("192.0.2.1", None).await, 200);
     assert_eq!(look("192.0.2.1", None).await, 429);
 }
@@ -63,7 +63,7 @@ async fn behind_a_trusted_proxy_a_forged_address_neither_escapes_nor_harms_anoth
     assert_eq!(
         status(&world, "203.0.113.1", "198.51.100.7, 198.51.100.8, 203.0.113.1").await,
         200,
-        "not the one named"
+        "the claimed address isn't charged"
     );
 }
 
@@ -83,7 +83,7 @@ async fn odd_addresses_are_answered_and_share_a_budget_at_worst() {
     assert_eq!(send(&world, &event).await.status, 200);
     for nowhere in [serde_json::json!("nowhere"), serde_json::json!(null), serde_json::json!("1.2.3")] {
         event["requestContext"]["http"]["sourceIp"] = nowhere;
-        assert_eq!(send(&world, &event).await.status, 429, "without an address they are one");
+        assert_eq!(send(&world, &event).await.status, 429, "callers without an address share a budget");
     }
 }
 

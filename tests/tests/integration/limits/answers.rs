@@ -52,7 +52,7 @@ async fn looking_and_writing_have_budgets_of_their_own() {
     assert_eq!((reserved.status, reserved.header("ratelimit-policy")), (201, "\"writes\";q=2;w=60"));
     assert_eq!(reserve("A2").send(&world.office).await.status, 201);
     is_refused(&reserve("A3").send(&world.office).await, "writes");
-    assert!(world.seat_item("1", "A3").await.is_none(), "nothing was done");
+    assert!(world.seat_item("1", "A3").await.is_none(), "no seat was changed");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
     }
     let page = Call::error_page("internal").send(&world.office).await;
     assert_eq!((page.status, page.header("ratelimit-policy")), (200, ""));
-    assert_eq!(routes.len() + 1, boxoffice::http::routes::ROUTES.len(), "every one but the pages of errors");
+    assert_eq!(routes.len() + 1, boxoffice::http::routes::ROUTES.len(), "every route except the error pages");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn looking_costs_what_it_did() {
     assert_eq!((unchanged.status, cost), (304, (1, calls(&[]), 0.0)));
     assert!(unchanged.header("ratelimit").contains(";r=77;"), "{:?}", unchanged.headers);
     let (_, cost) = counted.cost(Call::get_seats("1").query("consistent=true")).await;
-    assert_eq!((cost.0, cost.1), (1, calls(&["Query"])), "past the cache it is asked for by itself");
+    assert_eq!((cost.0, cost.1), (1, calls(&["Query"])), "a consistent read checks the limit in a call of its own");
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn a_write_stays_at_two_calls_to_redis_and_one_to_dynamodb() {
     let (best, cost) = counted.cost(Call::reserve("1", &json!({ "quantity": 1 }))).await;
     assert_eq!((best.status, cost.0, cost.1), (201, 2, calls(&["TransactWriteItems"])));
     let (taken, cost) = counted.cost(Call::book("1", &json!({ "seat": "B1" }))).await;
-    assert_eq!((taken.status, cost), (409, (1, calls(&[]), 0.0)), "refused early, in the same round trip");
+    assert_eq!((taken.status, cost), (409, (1, calls(&[]), 0.0)), "rejected early, in the same round trip");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn a_redis_that_is_away_limits_nobody_and_tells_nothing() {
     proxy.set(None).await;
     world.at(60_000);
     assert_eq!(Call::get_seats("1").send(&world.office).await.status, 200);
-    assert_eq!(Call::get_seats("1").send(&world.office).await.status, 429, "and now it does again");
+    assert_eq!(Call::get_seats("1").send(&world.office).await.status, 429, "the limit applies again");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ enum Answer {
 const SEEN: [&str; 13] = [
     "a fill",
     "a key that is complete",
-    "a lease of somebody else's",
+    "a lease of another filler",
     "a merge",
     "a merge into a newer layout",
     "a merge that drops the key",
@@ -59,7 +59,7 @@ const SEEN: [&str; 13] = [
     "a peek at nothing",
     "a renewal that isn't due",
     "an end",
-    "an end in vain",
+    "a rejected end",
     "an end that drops the key",
 ];
 
@@ -69,7 +69,7 @@ impl Answer {
         match self {
             Self::Begun(key::Begun::Fill) => "a fill",
             Self::Begun(key::Begun::Complete) => "a key that is complete",
-            Self::Begun(key::Begun::Held(_)) => "a lease of somebody else's",
+            Self::Begun(key::Begun::Held(_)) => "a lease of another filler",
             Self::Begun(key::Begun::Behind) => "a newer layout",
             Self::Begun(key::Begun::Fresh) => "a renewal that isn't due",
             Self::Merged(Merged::Behind) => "a merge into a newer layout",
@@ -79,7 +79,7 @@ impl Answer {
             Self::Peeked(None) => "a peek at nothing",
             Self::Ended(true) => "an end",
             Self::Ended(false) if gone => "an end that drops the key",
-            Self::Ended(false) => "an end in vain",
+            Self::Ended(false) => "a rejected end",
         }
     }
 }

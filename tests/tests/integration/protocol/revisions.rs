@@ -46,12 +46,12 @@ impl Revisions {
                 let kept_nothing = slots.1 == read[..slots.1.len()];
                 // The same slots are too rarely filled twice to rely on it. cache/revisions.rs tests this case.
                 if kept_nothing && let Some(first) = self.of_fills.insert(slots, revision) {
-                    prop_assert_eq!(first, revision, "what was read alone says which it is");
+                    prop_assert_eq!(first, revision, "the slots that were read determine the revision");
                 }
             }
             (_, Some((was, before))) => {
                 let moved = self::slots(was) != slots;
-                prop_assert_eq!(moved, before != revision, "it moves with the slots");
+                prop_assert_eq!(moved, before != revision, "the revision changes exactly with the slots");
                 self.moved += usize::from(moved);
                 self.kept += usize::from(!moved);
             }

@@ -39,7 +39,10 @@ async fn a_redis_rolled_back_to_older_data_misleads_looks_until_the_key_ends_and
     let shown = site.send(&look()).await;
     let (sold, sold_too) = (seats(14, 14), seats(11, 11));
     assert_eq!(shown.header("x-cache"), "hit");
-    assert!(shown.seats().contains(&sold[0].as_str()), "it shows what was, or this test stages nothing");
+    assert!(
+        shown.seats().contains(&sold[0].as_str()),
+        "the old state must be visible, otherwise the test has no effect"
+    );
     // DynamoDB rejects requests that trust the old state, and the rejections update Redis.
     assert_eq!(site.send(&book(&sold, Uuid::now_v7(), None)).await.status, 409);
     assert_eq!(site.send(&Call::reserve(HALL, &json!({ "seats": sold_too }))).await.status, 409);
