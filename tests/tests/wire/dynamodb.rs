@@ -1,4 +1,4 @@
-//! DynamoDB failing once, and permanently. No write happens twice, no response is wrong, and no request hangs.
+//! DynamoDB failing a single time, and permanently. No write happens twice, no response is wrong, and no request hangs.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ async fn a_look_that_fails_once_is_answered_as_if_it_had_not() {
 
 #[tokio::test]
 async fn what_goes_on_for_ever_is_answered_in_time_and_a_repeat_tells_the_truth() {
-    // All faults run at once, because they mostly wait.
+    // All faults run together, because they mostly wait.
     join_all(refusals().into_iter().chain(losses()).map(for_ever)).await;
 }
 

@@ -75,7 +75,7 @@ fn number(line: &Value, field: &str) -> f64 {
     line[field].as_f64().unwrap_or_default()
 }
 
-/// The functions' spending on the cache during a failure.
+/// The functions' use of the cache during a failure.
 struct Spending<'a> {
     site: &'a Site,
     since: Instant,

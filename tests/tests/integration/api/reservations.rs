@@ -35,7 +35,7 @@ async fn a_reservation_is_shown_with_its_seats_and_its_end() {
     assert_eq!((shown.status, shown.header("cache-control")), (200, "no-store"));
     insta::assert_json_snapshot!(shown.body);
     let named = Call::reservation("1", &id(1)).query("seats=A2,B1,B3").send(&world.office).await;
-    assert_eq!(named.body, shown.body, "named seats are all it needs to look at");
+    assert_eq!(named.body, shown.body, "named seats are all it needs to read");
     let one = Call::reservation("1", &id(1)).query("seats=B1").send(&world.office).await;
     assert_eq!(one.seats(), ["B1"]);
 }
