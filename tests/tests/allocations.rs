@@ -25,7 +25,7 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// Returns the limit on memory in use at any moment while handling an input of so many bytes.
+/// Returns the limit on memory in use at any moment while handling an input of this many bytes.
 fn bound(bytes: usize) -> usize {
     4 * bytes + 256 * 1024
 }

@@ -557,8 +557,8 @@ async fn a_reservation_is_no_shorter_than_is_set() {
     assert_eq!((reply.status, named(&reply)), (400, vec!["expires_in"]));
 }
 
-/// Reserves a seat that was written before again and again. After each reservation, others read the hall. Returns the
-/// number of cache hits.
+/// Reserves the same seat repeatedly. After each reservation, others read the hall.
+/// Returns the number of cache hits.
 async fn cached_reads_beside_reservations_of(seconds: u32) -> usize {
     let world = World::on(Setup { shortest_reservation: seconds, ..Setup::shared() }).await;
     let read = async || Call::get_seats("1").send(&world.office).await.header("x-cache").to_owned();

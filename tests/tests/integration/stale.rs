@@ -7,7 +7,7 @@ use boxoffice::usecases::{Reserve, ReserveError};
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 
-/// Books a seat without updating the cache, and reserves it after so many milliseconds. Returns the number of stale
+/// Books a seat without updating the cache, and reserves it after this many milliseconds. Returns the number of stale
 /// answers counted.
 async fn stale_after(millis: u64) -> u32 {
     let world = World::new().await;

@@ -1,4 +1,5 @@
-//! Redis failures of every kind. They cost speed and no response, and the same process uses Redis again after the failure.
+//! Redis failures of every kind. They cost speed and no response, and the same process uses Redis again after the
+//! failure.
 
 use std::time::{Duration, Instant};
 

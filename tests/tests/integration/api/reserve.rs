@@ -101,7 +101,7 @@ async fn an_idempotency_key_makes_a_reserve_call_repeatable() {
     let other = call(json!(["A3"]), KEY).send(&world.office).await;
     assert_eq!(other.status, 201);
     assert_ne!(other.body["reservation_id"], first.body["reservation_id"]);
-    // Another signed-in caller with the same key gets another reservation id.
+    // A signed-in stranger with the same key is another caller, so this call is a conflict and not a repeat.
     let stranger = call(json!(["A1", "A2"]), KEY).signed_in("user-1").send(&world.office).await;
     assert_eq!(stranger.status, 409);
 }

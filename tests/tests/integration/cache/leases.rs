@@ -179,7 +179,7 @@ async fn what_was_filled_is_as_old_as_the_begin_of_its_fill() {
     for (seconds_ago, taken) in [(20, true), (61, false)] {
         let token = bare.begun(FillReason::Missing).await;
         let (seconds, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await.unwrap();
-        // Sets the lease as if the fill had begun so many seconds ago with a lease of 500 ms.
+        // Sets the lease as if the fill had begun this many seconds ago with a lease of 500 ms.
         let lease = ((seconds - seconds_ago) * 1_000 + 500).to_be_bytes();
         let _: usize = redis.setrange(bare.world.cache_key("1"), 26, &lease[2..]).await.unwrap();
         assert_eq!(bare.end(token, [FREE; 3]).await, taken, "{seconds_ago} s");

@@ -98,7 +98,7 @@ const HEADER: usize = 48;
 
 const FREE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
 
-/// Makes the key expire in so many milliseconds, as if most of its lifetime had passed.
+/// Makes the key expire in this many milliseconds, as if most of its lifetime had passed.
 async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
     let key = bare.world.cache_key("1");
     let _: () = redis.pexpire(&key, millis).await.unwrap();

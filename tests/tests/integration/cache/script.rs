@@ -51,7 +51,7 @@ async fn equal_stamps_merge_in_redis_as_they_do_in_the_rules() {
     }
 }
 
-/// Returns the slot of a seat that was reserved at this time (milliseconds) for so many seconds.
+/// Returns the slot of a seat that was reserved at this time (milliseconds) for this many seconds.
 fn reserved(changed_at: u64, seconds: u64) -> Slot {
     slot(changed_at, SeatState::Reserved { expires_at: EpochSeconds(changed_at / 1_000 + seconds) })
 }

@@ -17,7 +17,7 @@ const KEPT: usize = 5;
 
 #[derive(Clone, Debug)]
 enum Event {
-    /// Reserves a seat for so many seconds, under one of a few reservations. The writer may die before it updates the
+    /// Reserves a seat for this many seconds, under one of a few reservations. The writer may die before it updates the
     /// cache.
     Reserve {
         seat: usize,
@@ -32,7 +32,7 @@ enum Event {
     Release {
         reservation: u128,
     },
-    /// Moves the clock forward by so many milliseconds, or back.
+    /// Moves the clock forward by this many milliseconds, or back.
     Clock(i64),
     /// Deletes the key.
     Evict,

@@ -82,7 +82,7 @@ impl Play {
     }
 
     async fn set(&mut self, bytes: &[u8]) {
-        // Without an expiry of ten minutes, the key would end before the model reads it.
+        // The expiry is long enough that the key outlives the step.
         let _: () = self.redis.set_ex(&self.key, bytes, 600).await.unwrap();
     }
 

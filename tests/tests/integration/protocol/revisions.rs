@@ -44,7 +44,8 @@ impl Revisions {
         match (step, was) {
             (Step::End(_, _, read), _) if was_filling && key.token == key::NOBODY => {
                 let kept_nothing = slots.1 == read[..slots.1.len()];
-                // The same slots are too rarely filled twice to rely on it. cache/revisions.rs tests this case.
+                // The same slots are too rarely filled twice to rely on it.
+                // The unit tests in shared/src/cache/revision.rs cover this case.
                 if kept_nothing && let Some(first) = self.of_fills.insert(slots, revision) {
                     prop_assert_eq!(first, revision, "the slots that were read determine the revision");
                 }

@@ -16,7 +16,7 @@ pub(super) enum Step {
     Peek(usize, Vec<u32>),
     /// The key is deleted.
     Evict,
-    /// The lease of the fill ended so many seconds ago, or ends in the future, by another clock.
+    /// The lease of the fill ended this many seconds ago, or ends in the future, by another clock.
     LeaseEnds(i64),
     /// Another attempt of the same filler arrived last.
     AnotherAttempt,

@@ -38,7 +38,7 @@ pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
     }
 }
 
-/// Returns `true` if two keys are equal and expire within so many milliseconds of each other.
+/// Returns `true` if two keys are equal and expire within this many milliseconds of each other.
 pub(super) fn alike(one: Option<&Key>, other: Option<&Key>, millis: u64) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => {
