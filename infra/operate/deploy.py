@@ -126,10 +126,12 @@ def decide(options, terminal, settings, template, given):
     session = account.session(region)
     number = account.identity(session)
     existing = account.find_stack(session, stack)
+    carried = {}
     if existing:
         account.require_ready(existing, region)
+        carried = carry_over(existing, template)
     known = settings.describes(stack, region)
-    saved = settings.parameters if known else {}
+    saved = template.with_new_names(settings.parameters) if known else {}
     # Each deployment has a release of its own.
     saved.pop("Release", None)
     for name, value in saved.items():
@@ -160,6 +162,10 @@ def decide(options, terminal, settings, template, given):
         given.setdefault("ReleaseAlarms", "true")
     release = given.pop("Release", f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}")
     template.check("Release", release)
+    notes += [
+        f"the template calls {old} now {new}. The stack keeps its value under the new name: {existing.parameters[new] or 'empty'}."
+        for old, new in carried.items() if new not in given
+    ]
     base = existing.parameters if existing else {}
     decided = template.decided({**base, **given, "Release": release}, region)
     broken = decided.refusals()
@@ -168,7 +174,17 @@ def decide(options, terminal, settings, template, given):
     keeps = known or not settings.answered
     remembered = {name: value for name, value in {**saved, **given}.items()
                   if not template.is_secret(name) and name != "ReleaseAlarms"} if keeps else None
+    # sam keeps the value of a parameter that the stack has under the same name. A renamed one has to be passed.
+    given = {**{new: existing.parameters[new] for new in carried.values()}, **given}
     return Plan(stack, region, number, existing, given, remembered, decided, release, notes)
+
+
+def carry_over(existing, template):
+    """Gives the stack's parameters their new names. Returns the new name of each parameter that the stack has only under the old one."""
+    carried = {name: template.new_name(name) for name in existing.parameters
+               if template.new_name(name) and template.new_name(name) not in existing.parameters}
+    existing.parameters = template.with_new_names(existing.parameters)
+    return carried
 
 
 def where(options, terminal, settings, asks):

@@ -51,6 +51,14 @@ KINDS = {
     "AWS::Events::Rule": "event rule",
     "AWS::CodeDeploy::DeploymentConfig": "deployment configuration",
 }
+# Parameters that had another name in an earlier release, by that name. `make deploy` passes the value that a stack has under the
+# old name as the new parameter. Without it the new parameter would get its default, and a protected stack would become open.
+# The old names are written in two parts so that a search for them, or a replacement, doesn't find this table.
+RENAMED_PARAMETERS = {
+    "Protect" + "Looks": "ProtectReads",
+    "Looks" + "PerMinute": "ReadsPerMinute",
+    "Looks" + "Burst": "ReadsBurst",
+}
 GONE = object()
 
 
@@ -67,6 +75,8 @@ class Template:
 
     def check_name(self, name):
         """Refuses a name that is no parameter of the template."""
+        if self.new_name(name):
+            raise Refusal(f"{name} is not a parameter of the template any more: its name is now {self.new_name(name)}")
         if name not in self.parameters:
             near = difflib.get_close_matches(name, self.parameters, n=1)
             hint = f"did you mean {near[0]}?" if near else "infra/README.md lists all parameters"
@@ -85,6 +95,16 @@ class Template:
             raise Refusal(f"{name}: {shown} was refused; it {declared.get('ConstraintDescription', f'must match {pattern}')}")
         if declared["Type"] == "Number":
             check_number(name, declared, value)
+
+    def new_name(self, name):
+        """Returns the new name of a renamed parameter. Returns None for any other parameter."""
+        new = RENAMED_PARAMETERS.get(name)
+        return new if new in self.parameters and name not in self.parameters else None
+
+    def with_new_names(self, values):
+        """Returns the values with old parameter names replaced. A value under the new name wins over one under the old name."""
+        renamed = {self.new_name(name): value for name, value in values.items() if self.new_name(name)}
+        return {**renamed, **{name: value for name, value in values.items() if not self.new_name(name)}}
 
     def is_secret(self, name):
         """Whether the parameter's value must never be shown or written."""

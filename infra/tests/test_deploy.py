@@ -15,6 +15,7 @@ import tomlkit
 from combinations import CACHES, OTHERS
 from commands import CONFIG, TEMPLATE, Account, Run, Typist, account, answers
 from operate import deploy as command
+from operate import template as operate_template
 from operate.refusal import Refusal
 from operate.settings import Settings
 from template import ROOT
@@ -227,6 +228,60 @@ class Flags(unittest.TestCase):
             self.assertIn(text, line)
         said = subprocess.run(["make", "-n", "deploy", "YES=0"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         self.assertNotIn("--yes", said)
+
+
+class Renamed(unittest.TestCase):
+    """A parameter that had another name when the stack was deployed."""
+
+    def setUp(self):
+        former = mock.patch.dict(operate_template.RENAMED_PARAMETERS, {"Former": "LogLevel"})
+        former.start()
+        self.addCleanup(former.stop)
+
+    def test_a_stack_keeps_the_value_under_the_new_name(self):
+        made = Account()
+        made.has("hall", Former="warn")
+        ran = Run(["deploy", "--yes"], made, config=SAVED, sam=makes("hall", made))
+        self.assertEqual(ran.status, 0, ran.text)
+        given = json.loads(ran.overrides[0])
+        self.assertEqual((given["LogLevel"], "Former" in given), ("warn", False))
+        self.assertIn("the template calls Former now LogLevel. The stack keeps its value under the new name: warn.", ran.text)
+        self.assertNotIn("Former", ran.saved)
+        self.assertNotIn("LogLevel", ran.saved)
+
+    def test_rules_see_the_value_that_is_kept(self):
+        made = Account()
+        made.has("hall", FormerAudience="", JwtIssuer="https://login.example.com")
+        with mock.patch.dict(operate_template.RENAMED_PARAMETERS, {"FormerAudience": "JwtAudience"}):
+            ran = Run(["deploy", "--yes"], made, config=SAVED)
+        self.assertEqual(ran.status, 2)
+        self.assertIn("JwtIssuer needs JwtAudience", ran.text)
+
+    def test_a_new_value_wins_over_the_kept_one(self):
+        made = Account()
+        made.has("hall", Former="warn")
+        ran = Run(["deploy", "--yes", "--set", "LogLevel=debug"], made, config=SAVED, sam=makes("hall", made))
+        self.assertEqual(json.loads(ran.overrides[0])["LogLevel"], "debug")
+        self.assertIn("LogLevel: warn -> debug", ran.text)
+
+    def test_the_old_name_is_refused_with_the_new_one(self):
+        ran = Run(["deploy", "--yes", "--set", "Former=warn"], Account())
+        self.assertEqual((ran.status, ran.sam), (2, []))
+        self.assertIn("Former is not a parameter of the template any more: its name is now LogLevel", ran.text)
+
+    def test_saved_answers_get_the_new_name(self):
+        ran, _ = first(config=SAVED.replace("'Cache=", "'Former=\"warn\"', 'Cache="), name="hall")
+        self.assertEqual(json.loads(ran.overrides[0])["LogLevel"], "warn")
+        self.assertIn("""'LogLevel="warn"'""", ran.saved)
+        self.assertNotIn("Former", ran.saved)
+
+    def test_each_entry_names_a_parameter_that_can_be_carried_over(self):
+        with mock.patch.dict(operate_template.RENAMED_PARAMETERS):
+            del operate_template.RENAMED_PARAMETERS["Former"]
+            for old, new in operate_template.RENAMED_PARAMETERS.items():
+                # CloudFormation shows asterisks in place of a secret, so its value can't be passed on.
+                self.assertFalse(TEMPLATE.is_secret(new), new)
+                self.assertNotEqual(old in TEMPLATE.parameters, new in TEMPLATE.parameters, (old, new))
 
 
 class Existing(unittest.TestCase):
