@@ -1,9 +1,9 @@
-"""Prints the provisioned concurrency of a stack's functions: what stands, what it should be, and what it costs.
+"""Prints the provisioned concurrency of a stack's functions, its target and its cost.
 
     capacity.py STACK [--region REGION] [--wait SECONDS]
 
-Ends with 1 if something stands that should not, or the reverse. Application Auto Scaling needs some minutes after a deployment: `--wait`
-checks again until all is as it should be. Changes nothing.
+Ends with 1 if the provisioned concurrency differs from its target. Application Auto Scaling needs some minutes after a deployment.
+`--wait` checks again until everything is right. The command changes nothing.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 DIMENSION = "lambda:function:ProvisionedConcurrency"
-# Dollars for a GB-second that stands ready, us-east-1 (https://aws.amazon.com/lambda/pricing/).
+# Dollars for a GB-second of provisioned concurrency, us-east-1 (https://aws.amazon.com/lambda/pricing/).
 PRICES = {"x86_64": 0.0000041667, "arm64": 0.0000033334}
 SECONDS_A_MONTH = 730 * 3600
 PAUSE = 10
@@ -45,7 +45,7 @@ class Standing:
 
     @property
     def problem(self):
-        """What is wrong, or None."""
+        """The problem, or None."""
         if self.status == "FAILED":
             return f"Lambda could not provide it: {self.reason}"
         if self.target is None:
@@ -56,9 +56,9 @@ class Standing:
 
 
 def report(session, stack, wait=0, out=print):
-    """Prints what is provisioned for each alias of a stack. Returns whether all of it is as its target says.
+    """Prints what is provisioned for each alias of a stack. Returns `True` if all of it matches its targets.
 
-    Checks again for `wait` seconds while it isn't."""
+    While it doesn't, checks again for up to `wait` seconds."""
     until = time.monotonic() + wait
     while True:
         found = standing(session, stack)
@@ -77,7 +77,7 @@ def report(session, stack, wait=0, out=print):
 
 
 def lines(part, region):
-    """The text for one alias or version."""
+    """Returns the text for one alias or version."""
     amount = "none"
     if part.requested:
         amount = f"{part.allocated} of {part.requested} instances stand ({part.status.lower()}), about ${part.dollars:.0f} a month"
@@ -94,7 +94,7 @@ def lines(part, region):
 
 
 def standing(session, stack):
-    """All provisioned concurrency of a stack's functions, and every target without any."""
+    """Returns all provisioned concurrency of a stack's functions, and every target without provisioned concurrency."""
     functions = physical_names(session, stack)
     targets = scalable_targets(session, functions)
     found = {}
@@ -118,7 +118,7 @@ def standing(session, stack):
 
 
 def physical_names(session, stack):
-    """Names of a stack's functions."""
+    """Returns the names of a stack's functions."""
     pages = session.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
     return sorted(resource["PhysicalResourceId"] for resource in resources
@@ -126,7 +126,7 @@ def physical_names(session, stack):
 
 
 def scalable_targets(session, functions):
-    """The targets of these functions' aliases and versions, by function and qualifier."""
+    """Returns the targets of these functions' aliases and versions, by function and qualifier."""
     client = session.client("application-autoscaling")
     wanted = {"ServiceNamespace": "lambda", "ScalableDimension": DIMENSION}
     pages = client.get_paginator("describe_scalable_targets").paginate(**wanted)
@@ -141,13 +141,13 @@ def scalable_targets(session, functions):
 
 
 def described(action):
-    """One scheduled action as text."""
+    """Returns one scheduled action as text."""
     bounds = action.get("ScalableTargetAction", {})
     return f"{action['Schedule']} {action.get('Timezone', 'UTC')}: {bounds.get('MinCapacity', '?')} to {bounds.get('MaxCapacity', '?')}"
 
 
 def monthly_cost(client, function, qualifier, config):
-    """Dollars a month at the list prices of us-east-1, if the instances stand all the time."""
+    """Returns the dollars per month at the list prices of us-east-1, if the instances are always provisioned."""
     settings = client.get_function_configuration(FunctionName=function, Qualifier=qualifier)
     price = PRICES[settings.get("Architectures", ["x86_64"])[0]]
     return config["RequestedProvisionedConcurrentExecutions"] * settings["MemorySize"] / 1024 * price * SECONDS_A_MONTH

@@ -1,13 +1,13 @@
-"""What a stack costs: computed from the template, one table of prices, and the measured lengths of log lines.
+"""Computes what a stack costs, from the template, one table of prices, and the measured lengths of log lines.
 
     infra/python infra/costs.py [Parameter=value ...]     an idle month of a stack with these parameters
     infra/python infra/costs.py --sale seats=10000 buyers=50000 [...] [Parameter=value ...]     an on-sale
     infra/python infra/costs.py --write                   writes the tables of docs/costs.md
     infra/python infra/costs.py --check                   compares them
 
-Prices: bench/prices.toml. Lengths: infra/log_lines.json, which a test of the functions holds. Everything that can be counted in the
-template (alarms, metrics, queues, caches, the access log's format) is counted there, so a change of the template changes the page.
-`idle_month` is for `make deploy`, which prints it before it deploys.
+The prices are in bench/prices.toml. The lengths are in infra/log_lines.json, which a test of the functions checks. Alarms, metrics,
+queues, caches and the access log's format are counted in the template, so a change of the template changes the page.
+`make deploy` prints `idle_month` before it deploys.
 """
 
 import dataclasses
@@ -32,12 +32,12 @@ POLLS_A_MONTH = 5 * 3 * 60 * 24 * DAYS
 KEY_REQUESTS_A_MONTH = 12 * 24 * DAYS
 # Stored log lines are compressed. JSON of this kind shrinks to less than a fifth.
 STORED_PART = 0.2
-# Lambda has X-Ray keep one request a second and 5 % of the others, and has no setting for that:
+# Lambda lets X-Ray keep one request a second and 5 % of the others, and has no setting for that:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 SAMPLED_PART = 0.05
 # A member `trace` of a summary line: {"trace":"1-6b02a851-685086388ec9bdc5f7ee87a5",...
 TRACE_BYTES = 46
-# Seconds that a call takes: round trips of 1 ms to the cache and 6 ms to DynamoDB (bench/prices.toml, assumed), doubled for everything else.
+# Seconds of a call: round trips of 1 ms to the cache and 6 ms to DynamoDB (bench/prices.toml, assumed), doubled for the rest.
 SECONDS = {"hit": 0.005, "miss": 0.015, "reserve": 0.02, "book": 0.02, "batch": 0.02}
 # A booking or a cancellation in the archive: the event, as EventBridge delivers it.
 ARCHIVED_BYTES = 650
@@ -51,7 +51,7 @@ ACCESS_VALUES = {
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """One line of a bill. `price` is for one unit, None if it isn't known. `free` units cost an account nothing each month."""
+    """One line of a bill. `price` is for one unit, and None if it isn't known. The first `free` units of a month cost nothing."""
 
     what: str
     quantity: float
@@ -66,13 +66,13 @@ class Item:
 
     @property
     def after_free(self):
-        """What is left of it in an account that has nothing else."""
+        """The price after AWS's free amounts, in an account that has nothing else."""
         return None if self.price is None else max(0, self.quantity - self.free) * self.price
 
 
 @dataclasses.dataclass(frozen=True)
 class Traffic:
-    """What callers do in a month, or in a sale."""
+    """The calls of a month, or of a sale."""
 
     seats: int
     hits: float
@@ -97,17 +97,17 @@ class Traffic:
 
 
 def prices():
-    """The table of prices."""
+    """Returns the table of prices."""
     return tomllib.loads((ROOT / "bench/prices.toml").read_text())
 
 
 def lines():
-    """Bytes of each kind of line that the functions write."""
+    """Returns the bytes of each kind of line that the functions write."""
     return json.loads((ROOT / "infra/log_lines.json").read_text())["bytes"]
 
 
 def resolved(parameters):
-    """The stack that these parameters lead to, by the module that the tests of the template use."""
+    """Returns the stack of these parameters, by the module that the tests of the template use."""
     sys.path.insert(0, str(ROOT / "infra/tests"))
     from template import stack
     return stack(**parameters)
@@ -117,15 +117,15 @@ def of_type(stack, kind):
     return [thing.get("Properties", {}) for thing in stack.resources.values() if thing["Type"] == kind]
 
 
-# ---- What the template says.
+# ---- Counts from the template.
 
 def alarm_metrics(stack):
-    """Metrics that alarms are billed for: each that an alarm reads, in each alarm that reads it."""
+    """Returns the metrics that alarms are billed for: each metric of each alarm."""
     return sum(sum("MetricStat" in part for part in alarm.get("Metrics", [])) or 1 for alarm in of_type(stack, "AWS::CloudWatch::Alarm"))
 
 
 def own_metrics(stack):
-    """Names of the custom metrics: those of the functions, and those of metric filters. Several filters may count into one metric."""
+    """Returns the names of the custom metrics of the functions and of metric filters. Several filters may share one metric."""
     source = (ROOT / "shared/src/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
     filtered = [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
@@ -133,7 +133,7 @@ def own_metrics(stack):
 
 
 def polled(stack, service, kind):
-    """Mappings by which Lambda polls a service: those of a resource of this stack, or of an address that is given."""
+    """Returns the mappings by which Lambda polls a service, for a resource of this stack or a given address."""
     for mapping in of_type(stack, "AWS::Lambda::EventSourceMapping"):
         source = str(mapping["EventSourceArn"])
         named = re.findall(r"'(?:Ref|Fn::GetAtt)': \[?'(\w+)'", source)
@@ -143,17 +143,17 @@ def polled(stack, service, kind):
 
 
 def polled_queues(stack):
-    """The number of queues that Lambda polls."""
+    """Returns the number of queues that Lambda polls."""
     return len(list(polled(stack, "sqs", "AWS::SQS::Queue")))
 
 
 def polled_streams(stack):
-    """The number of functions that Lambda reads the table's stream for."""
+    """Returns the number of functions that Lambda reads the table's stream for."""
     return len(list(polled(stack, "dynamodb", "AWS::DynamoDB::Table")))
 
 
 def access_log_bytes(stack):
-    """Length of a line of the API's access log."""
+    """Returns the length of a line of the API's access log."""
     stages = of_type(stack, "AWS::ApiGatewayV2::Stage")
     texts = [stage["AccessLogSettings"]["Format"] for stage in stages if "AccessLogSettings" in stage]
     known = re.compile(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)*)")
@@ -173,7 +173,7 @@ def instances_always_ready(stack):
 # ---- Bills.
 
 def standing(stack, table):
-    """What is paid each month whether anybody calls or not, without what the table and the logs hold."""
+    """Returns the monthly cost without any call, except for the data in the table and the logs."""
     free = table["free"]
     cloudwatch = table["cloudwatch"]
     yield Item("alarms, by the metrics that they read", alarm_metrics(stack), "metrics", cloudwatch["alarm_metric_month"], free["alarm_metrics"])
@@ -197,21 +197,21 @@ def standing_cache(stack, table):
 
 
 def key_requests(stack, table, callers, part_of_month=1.0):
-    """Requests for the table's key, if it is encrypted with a key in KMS."""
+    """Returns the number of requests for the table's key, if KMS encrypts it."""
     encrypted = [one for one in of_type(stack, "AWS::DynamoDB::Table") if one.get("SSESpecification", {}).get("SSEEnabled")]
     requests = len(encrypted) * callers * KEY_REQUESTS_A_MONTH * part_of_month
     return Item("KMS: the table's key", requests, "requests", table["kms"]["million_requests"] / 1e6, table["free"]["kms_requests"])
 
 
 def idle(stack):
-    """The bill of a month without a request."""
+    """Returns the bill of a month without a request."""
     table = prices()
     items = [*standing(stack, table), key_requests(stack, table, polled_streams(stack))]
     return [item for item in items if item.quantity]
 
 
 def idle_month(parameters):
-    """What a stack with these parameters costs in a month without a request: `(what, dollars)` of each line of the bill.
+    """Returns `(what, dollars)` for each line of the bill of a month without a request, for a stack with these parameters.
 
     List prices without AWS's free amounts. `dollars` is None where the table of prices doesn't know one.
     """
@@ -219,7 +219,7 @@ def idle_month(parameters):
 
 
 def used(stack, traffic):
-    """What traffic costs."""
+    """Returns the cost of traffic."""
     table = prices()
     free = table["free"]
     batches = stream_batches(stack, traffic)
@@ -240,15 +240,15 @@ def used(stack, traffic):
 
 
 def traced(stack, traffic, calls):
-    """Calls that X-Ray keeps, at most: Lambda's rate can't be set otherwise."""
+    """Returns the maximum number of calls that X-Ray keeps. Lambda's sampling rate can't be changed."""
     modes = {function.get("TracingConfig", {}).get("Mode") for function in of_type(stack, "AWS::Lambda::Function")}
     return min(calls, traffic.hours * 3600 + SAMPLED_PART * calls) if "Active" in modes else 0
 
 
 def stream_batches(stack, traffic):
-    """Calls by the stream and the queue. At most, each write is a batch of its own, and each reservation a message of its own."""
+    """Returns the maximum number of calls by the stream and the queue, with one write per batch and one reservation per message."""
     writes = traffic.reserves + traffic.books
-    # Beyond some four a second they come together.
+    # Above about four a second, they arrive in batches.
     most = traffic.hours * 3600 * 4
     return polled_streams(stack) * min(writes, most) + polled_queues(stack) * min(traffic.reserves, most)
 
@@ -260,7 +260,7 @@ def gb_seconds(stack, traffic, batches):
 
 
 def hall_kb(traffic):
-    """Kilobytes of a hall in the cache, of which each is an ECPU: 48 bytes and 12 for each seat."""
+    """Returns the kilobytes of a hall in the cache: 48 bytes, and 12 for each seat. Each kilobyte is an ECPU."""
     return max(1, (48 + 12 * traffic.seats) / 1024)
 
 
@@ -281,7 +281,7 @@ def of_table(stack, traffic, table):
 
 
 def query_units(taken):
-    """Read units of a strongly consistent query for a hall's taken seats, by what is measured for 150 of them (bench/budgets.toml)."""
+    """Returns the read units of a strongly consistent query for a hall's taken seats, from the measurement for 150 (bench/budgets.toml)."""
     measured = tomllib.loads((ROOT / "bench/budgets.toml").read_text())["get-seats miss, 300 seats, half sold"]["capacity_units"]
     return max(1, taken * measured / 150)
 
@@ -291,7 +291,7 @@ def of_events(stack, traffic, table):
         return
     seats = traffic.seats_a_call
     yield Item("EventBridge", traffic.reserves * seats + traffic.books, "events", table["eventbridge"]["million_events"] / 1e6)
-    # Of each reserved seat a message, which is sent, received and deleted. At most ten travel in one request.
+    # One message for each reserved seat, which is sent, received and deleted. A request carries at most ten.
     yield Item("SQS: ends of reservations", traffic.reserves * 3, "requests", table["sqs"]["million_requests"] / 1e6)
 
 
@@ -313,7 +313,7 @@ def of_logs(stack, traffic, table, batches):
 
 
 def metrics(stack, part_of_month=1.0):
-    """Custom metrics, each for as many hours as it has values."""
+    """Returns the custom metrics, each for the hours in which it has values."""
     table = prices()
     return Item("custom metrics", len(own_metrics(stack)) * part_of_month, "metrics", table["cloudwatch"]["metric_month"], table["free"]["metrics"])
 
@@ -321,16 +321,16 @@ def metrics(stack, part_of_month=1.0):
 # ---- The cases of the page.
 
 CACHES = ["serverless", "node", "none"]
-# A quiet cinema: five halls of 200 seats, 25 shows a day, of each 80 seats sold in calls for two. For each buyer there are two more who
-# only read the seats, ten times each, as buyers do. One try in ten is refused.
+# A quiet cinema: five halls of 200 seats and 25 shows a day, each with 80 seats sold in calls for two. For each buyer, two others only
+# read the seats. Each of them reads ten times. One try in ten is refused.
 CINEMA_BUYERS = 25 * 80 / 2 * DAYS
-# An on-sale: 10,000 seats, 50,000 buyers who read the seats 20 times in ten minutes, and need 1.5 tries to reserve two seats.
+# An on-sale: 10,000 seats, and 50,000 buyers who read the seats 20 times in ten minutes and need 1.5 tries to reserve two seats.
 SALE = {"seats": 10_000, "buyers": 50_000, "looks": 20, "tries": 1.5, "seats_a_call": 2, "minutes": 10}
 
 
 def cinema(cache):
     looks = CINEMA_BUYERS * 3 * 10
-    # A hall's seats are filled again 45 s after they were read. Half of the looks come alone.
+    # The cache reads a hall's seats again after 45 s. Half of the reads find no copy.
     misses = looks if cache == "none" else looks / 2
     return Traffic(seats=200, hits=looks - misses, misses=misses, reserves=CINEMA_BUYERS, refused=CINEMA_BUYERS / 10, books=CINEMA_BUYERS,
                    seats_a_call=2, taken=40, answer_kb=2, hours=14 * DAYS, stored_gb=0.1)
@@ -340,9 +340,9 @@ def on_sale(cache, sale=SALE):
     looks = sale["buyers"] * sale["looks"]
     books = sale["seats"] / sale["seats_a_call"]
     tries = max(books, sale["buyers"] * sale["tries"])
-    # A fill each 45 s.
+    # A fill every 45 s.
     misses = looks if cache == "none" else min(looks, sale["minutes"] * 60 / 45)
-    # As docs/on-sale.md computes them: get-seats 10 ms, the others 30 ms, half as many again, three times the mean rate at the peak.
+    # As in docs/on-sale.md: get-seats takes 10 ms, the others 30 ms, plus 50 %. The peak has three times the mean rate.
     instances = (looks * 0.01 + (tries + books) * 0.03) * 1.5 * 3 / (sale["minutes"] * 60)
     return Traffic(seats=int(sale["seats"]), hits=looks - misses, misses=misses, reserves=books, refused=tries - books, books=books,
                    seats_a_call=int(sale["seats_a_call"]), taken=int(sale["seats"] / 2), answer_kb=6 * sale["seats"] / 1000,
@@ -350,7 +350,7 @@ def on_sale(cache, sale=SALE):
 
 
 def cases():
-    """The tables of the page, by name: for each cache its bill."""
+    """Returns the tables of the page, by name: for each cache its bill."""
     stacks = {cache: resolved({"Cache": cache}) for cache in CACHES}
     yield "idle", {cache: idle(made) for cache, made in stacks.items()}
     yield "cinema", {cache: [*idle(made)[:-1], *used(made, cinema(cache)), metrics(made)] for cache, made in stacks.items()}
@@ -372,7 +372,7 @@ def number(quantity):
 
 
 def bill(bills):
-    """A table with a row for each item and a column for each cache."""
+    """Returns a table with a row for each item and a column for each cache."""
     names = list(dict.fromkeys(item.what for items in bills.values() for item in items if item.quantity))
     rows = [f"| what | {' | '.join(f'`Cache={cache}`' for cache in bills)} |", "| --- |" + " ---: |" * len(bills)]
     for name in names:
@@ -415,7 +415,7 @@ def metric_rows():
 
 
 def tables():
-    """The computed parts of the page, by name."""
+    """Returns the computed parts of the page, by name."""
     table = prices()
     computed = {name: bill(bills) for name, bills in cases()}
     computed |= {"alarms": alarm_rows(), "lines": line_rows(), "metrics": metric_rows()}
@@ -424,7 +424,7 @@ def tables():
 
 
 def page(text):
-    """The page with its parts computed anew."""
+    """Returns the page with its computed parts replaced."""
     for name, computed in tables().items():
         begin, end = f"<!-- computed: {name} -->", f"<!-- end: {name} -->"
         if begin not in text or end not in text:
@@ -458,7 +458,7 @@ def main(words):
 
 
 def positive(name, text):
-    """The number that a text stands for."""
+    """Returns the positive number in a text."""
     try:
         number = float(text)
     except ValueError:

@@ -1,10 +1,10 @@
-"""Accounts for every booking that was made after the second to which the table was restored.
+"""Accounts for every booking that was made after the point to which the table was restored.
 
     reconcile.py STACK --since 2027-01-01T09:59:30Z [--book-again] [--cancel-again]
 
 Run it with `infra/python infra/reconcile.py`. Without the last two options it only reads. docs/backup.md explains when to run it.
 It reads the archived events of the stack, the table that the stack uses now, and the stack's own table where that is another one.
-It can be repeated at any time, also after it was interrupted: it goes on with what isn't done yet.
+It can be repeated at any time, also after an interruption. It continues with the bookings that aren't done yet.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def parser():
     described.add_argument("--region", help="the stack's region")
     described.add_argument("--since", type=instant, required=True, help="the second to which the table was restored, such as 2027-01-01T09:59:30Z")
     described.add_argument("--margin", type=int, default=MARGIN_SECONDS, help="seconds before it from which bookings count already (%(default)s)")
-    described.add_argument("--old-table", help="the lost table, if it isn't the stack's own; `none` reads no lost table")
+    described.add_argument("--old-table", help="the lost table, if it isn't the stack's own. `none` reads no lost table")
     described.add_argument("--bookings", help="CSV of booking ids that buyers or the shop know: booking_id, or booking_id,subject")
     described.add_argument("--events", help="file of events, a line each, in place of the archive")
     described.add_argument("--cancellations-until", type=instant, help="ignores later cancellations, for damage that cancelled bookings")
@@ -45,7 +45,7 @@ def parser():
 
 
 class Progress:
-    """Prints a line at most every five seconds."""
+    """Progress output of at most one line in five seconds."""
 
     def __init__(self):
         self.printed = time.monotonic()
@@ -82,7 +82,7 @@ def reconcile(options, session):
         say(f"reading the events archived in {stack.archive} since {events.text(since)}")
         details = events.from_log_group(session.client("logs"), stack.archive, since, progress)
     history = events.history(details, since, options.cancellations_until)
-    say(f"the events tell of {len(history.sales)} bookings, and of {len(history.cancellations)} cancellations of earlier ones")
+    say(f"the events contain {len(history.sales)} bookings, and {len(history.cancellations)} cancellations of earlier ones")
     identities = accounts.listed(options.bookings) if options.bookings else {}
     identities |= read_old_table(options, session, stack, history, since, progress)
     say(f"reading the bookings of {table.name}, the table in use")
@@ -94,10 +94,10 @@ def reconcile(options, session):
 
 
 def read_old_table(options, session, stack, history, since, progress):
-    """Reads the lost table, if there is one: it may still know the ids."""
+    """Reads the lost table, if there is one. It may still have the ids."""
     name = stack.own_table if options.old_table is None else options.old_table
     if name in ("none", stack.table):
-        say("no lost table is read; ids are known only from --bookings")
+        say("no lost table is read. Ids are known only from --bookings")
         return {}
     say(f"reading the bookings of {name}, the lost table")
     try:
@@ -108,7 +108,7 @@ def read_old_table(options, session, stack, history, since, progress):
         say(f"{name} doesn't exist any more")
         return {}
     identities, sales, cancellations = accounts.add_old_table(history, bookings, since, options.cancellations_until)
-    say(f"it has {len(identities)} bookings; {sales} bookings and {cancellations} cancellations in it are not archived")
+    say(f"it has {len(identities)} bookings. {sales} bookings and {cancellations} cancellations in it are not archived")
     return identities
 
 
@@ -119,7 +119,7 @@ def print_layouts(history):
 
 
 class Findings:
-    """Prints each finding but bookings that are there as they were sold."""
+    """Output of each finding except bookings that are as they were sold."""
 
     def __init__(self, expected, progress):
         self.expected, self.progress, self.count = expected, progress, 0

@@ -1,4 +1,4 @@
-"""Delivers records of the table's stream to publish-events once more: those that the queue UndeliveredEvents names.
+"""Delivers the records of the table's stream again to publish-events that the queue UndeliveredEvents names.
 
     infra/python infra/redeliver.py STACK [--region REGION]
 
@@ -17,7 +17,7 @@ import sys
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-# A message that could not be handled isn't received again while the command runs.
+# A message that fails isn't received again while the command runs.
 HIDDEN_SECONDS = 900
 # As in the mapping of the function (infra/template.yaml).
 BATCH = 100
@@ -27,7 +27,7 @@ GONE = {"TrimmedDataAccessException", "ResourceNotFoundException"}
 
 
 class NotDelivered(Exception):
-    """Why the records of a message were not delivered, in one line."""
+    """The reason in one line why the records of a message were not delivered."""
 
 
 def main(words):
@@ -40,7 +40,7 @@ def main(words):
     except (BotoCoreError, ClientError) as error:
         return f"redeliver: {error}"
     except KeyboardInterrupt:
-        return "redeliver: interrupted; messages whose records were not delivered stay in the queue"
+        return "redeliver: interrupted. Messages whose records were not delivered stay in the queue"
 
 
 def redeliver(client, stack):
@@ -76,13 +76,13 @@ def outputs_of(cloudformation, stack):
 
 
 def receive(sqs, queue):
-    """Returns some messages of the queue. None are left when there are none."""
+    """Returns some messages of the queue. An empty list means that the queue is empty."""
     answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2, VisibilityTimeout=HIDDEN_SECONDS)
     return answer.get("Messages", [])
 
 
 def batch_of(message):
-    """Returns which records a message names
+    """Returns the records that a message names
     (https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html has an example)."""
     try:
         batch = json.loads(message["Body"])["DDBStreamBatchInfo"]
@@ -131,7 +131,7 @@ def is_of_interest(record):
 
 
 def as_delivered(value):
-    """Returns a record as Lambda delivers it: times as seconds, bytes in base64, the identity of the TTL in lower case."""
+    """Returns a record as Lambda delivers it, with times as seconds, bytes in base64, and the identity of the TTL in lower case."""
     if isinstance(value, dict):
         fields = {name: as_delivered(field) for name, field in value.items()}
         if "userIdentity" in fields:
@@ -147,7 +147,7 @@ def as_delivered(value):
 
 
 def deliver(lambdas, function, records):
-    """Invokes the live version of the function with records. All of them have to be taken."""
+    """Invokes the live version of the function with records. It must accept all of them."""
     for start in range(0, len(records), BATCH):
         payload = json.dumps({"Records": records[start:start + BATCH]})
         answer = lambdas.invoke(FunctionName=function, Qualifier="live", Payload=payload)

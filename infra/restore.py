@@ -27,8 +27,8 @@ WRITES = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dyn
 # before a release does that, and has to pass while selling is stopped.
 ALLOWED = {"ReservationsRole": ["dynamodb:PutItem"]}
 # IAM's changes take effect everywhere within seconds, without a guarantee
-# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency). Requests that were
-# under way end after 15 s at most.
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency). Requests
+# in progress end within 15 s.
 SETTLE_SECONDS = 60
 
 
@@ -81,7 +81,7 @@ def main(words):
 
 def status(session, stack, _options):
     """Prints which table is in use, what can be restored, and whether selling is stopped."""
-    say(f"the table in use is {stack.table}" + ("" if stack.table == stack.own_table else f"; the stack's own is {stack.own_table}"))
+    say(f"the table in use is {stack.table}" + ("" if stack.table == stack.own_table else f", the stack's own is {stack.own_table}"))
     described = session.client("dynamodb").describe_continuous_backups(TableName=stack.table)["ContinuousBackupsDescription"]
     recovery = described.get("PointInTimeRecoveryDescription", {})
     if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
@@ -103,10 +103,11 @@ def is_stopped(session, role):
 
 
 def stop(session, stack, options):
-    """Stops selling: the API refuses, and whatever still gets through may write nothing."""
+    """Stops selling. The API refuses calls, and a call that still gets through can write nothing."""
     # 429 for every route but reads of seat maps and theaters. A rate of 0 lets nothing through
     # (https://github.com/hashicorp/terraform-provider-aws/pull/43307), but API Gateway's limits are targets, not guarantees
-    # (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html). So the roles are what counts.
+    # (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html). So only the roles
+        # stop writes reliably.
     limit(session, stack, 0, 0)
     for name, role in stack.roles().items():
         session.client("iam").put_role_policy(RoleName=role, PolicyName=STOPPED, PolicyDocument=json.dumps(denial(name)))
@@ -118,7 +119,7 @@ def stop(session, stack, options):
 
 
 def denial(role):
-    """Makes the policy that stops a role's function from writing, whatever table it uses."""
+    """Returns the policy that stops a role's function from writing to any table."""
     actions = [action for action in WRITES if action not in ALLOWED.get(role, [])]
     return {"Version": "2012-10-17", "Statement": [{"Sid": "Stopped", "Effect": "Deny", "Action": actions, "Resource": "*"}]}
 
@@ -145,7 +146,7 @@ def restore(session, stack, options):
     if described(dynamodb, options.table) is None:
         start(dynamodb, stack, options)
     else:
-        say(f"{options.table} exists already; its restore isn't started again")
+        say(f"{options.table} exists already. Its restore isn't started again")
     prepare(session, stack, options)
 
 
@@ -160,9 +161,9 @@ def start(dynamodb, stack, options):
 
 
 def prepare(session, stack, options):
-    """Gives a restored table what a restore leaves out.
+    """Sets the properties that a restored table lacks.
 
-    That is the stream, TTL, point-in-time recovery, protection and tags
+    These are the stream, TTL, point-in-time recovery, protection and tags
     (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_RestoreTableToPointInTime.html).
     """
     dynamodb, table = session.client("dynamodb"), options.table

@@ -1,8 +1,8 @@
 """Checks new versions of the functions before they get traffic: CodeDeploy's hook BeforeAllowTraffic.
 
-Calls the version with events as API Gateway, the stream and the queue deliver them, and compares status and code with what is expected.
-Nothing that is for sale changes: the calls name a theater whose id is made up for this one check. Two calls write all the same. Releasing
-an unknown reservation leaves a record that DynamoDB's TTL removes, and a wake-up waits in ExpiryQueue for some minutes.
+Calls the version with events as API Gateway, the stream and the queue deliver them. Compares status and code with the expected ones.
+No seat for sale changes, because the calls name a theater whose id is made up for this one check. Two calls still write. Releasing an
+unknown reservation leaves a record that DynamoDB's TTL removes, and an expiry message stays in ExpiryQueue for some minutes.
 
 CodeDeploy invokes the function with a deployment's id and waits for `PutLifecycleEventHookExecutionStatus`
 (https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html). Invoked with anything else, such as
@@ -22,14 +22,14 @@ EVENTS = Path(__file__).resolve().parent / "events"
 FUNCTIONS = ["get-seats", "reserve", "book", "reservations", "bookings", "theaters", "sync-cache", "publish-events"]
 # An instance that has just started may reach the cache only after its first request.
 TRIES = 3
-# A call takes at most 15 s, the functions' timeout. What is left after it is for the report.
+# A call takes at most 15 s, the functions' timeout. The remaining time is for the report.
 SECONDS_FOR_A_CALL = 30
 ALL_TAKEN = {"batchItemFailures": []}
 NOT_READY = {"ResourceNotReadyException", "ResourceConflictException"}
 
 
 class OutOfTime(Exception):
-    """The function's own timeout is near."""
+    """Raised when the function's own timeout is near."""
 
 
 def handler(event, context):
@@ -37,8 +37,8 @@ def handler(event, context):
     import boto3  # of the runtime
     from botocore.config import Config
 
-    # boto3 repeats throttled calls: eight checks start at once, and new accounts run ten functions at a time. A call that got no answer
-    # is a finding.
+    # boto3 repeats throttled calls, because eight checks start at once and new accounts run ten functions at a time. A call without an
+    # answer is a finding.
     settings = Config(retries={"mode": "standard", "max_attempts": 10}, connect_timeout=5, read_timeout=20)
     clients = {name: boto3.client(name, config=settings) for name in ("lambda", "codedeploy")}
     return run(event, clients["lambda"], clients["codedeploy"], os.environ, remaining_seconds=seconds_left(context))
@@ -52,7 +52,7 @@ def seconds_left(context):
 
 
 def run(event, lambdas, codedeploy, environment, remaining_seconds=lambda: 300):
-    """Checks, logs and reports. Whatever goes wrong in the check itself fails the release, and CodeDeploy hears of it at once."""
+    """Checks, logs and reports. An error of the check itself also fails the release, and CodeDeploy gets the result at once."""
     deployment = event.get("DeploymentId") if isinstance(event, dict) else None
     check = Check(lambdas, environment, remaining_seconds)
     try:
@@ -60,7 +60,7 @@ def run(event, lambdas, codedeploy, environment, remaining_seconds=lambda: 300):
             check.function(name, version)
         if not check.findings:
             check.note("nothing to check")
-    except Exception as error:  # noqa: BLE001 - CodeDeploy would wait an hour for a check that only ends
+    except Exception as error:  # noqa: BLE001 - CodeDeploy would wait an hour for a check without a report
         check.finding("the check itself", "an end", f"{type(error).__name__}: {error}", holds=False)
     failed = [finding for finding in check.findings if not finding["ok"]]
     result = {"succeeded": not failed, "findings": check.findings, "notes": check.notes}
@@ -77,9 +77,9 @@ def run(event, lambdas, codedeploy, environment, remaining_seconds=lambda: 300):
 def versions_to_check(deployment, codedeploy, environment, check):
     """Returns the ARNs of the versions to check, by function.
 
-    CodeDeploy knows the version that a deployment moves the alias to. If it doesn't say, all versions are checked that the stack has
-    published, which the environment names. A deployment that moves the alias back to an older version is let through: nothing may
-    hold up a rollback.
+    CodeDeploy knows the version that a deployment moves the alias to. If it doesn't name one, the check tests all versions that the
+    stack has published. The environment names them. A deployment that moves the alias back to an older version passes without a
+    check, because a rollback must never be held up.
     """
     published = {name: environment[variable(name)] for name in FUNCTIONS if environment.get(variable(name))}
     if not deployment:
@@ -88,7 +88,7 @@ def versions_to_check(deployment, codedeploy, environment, check):
         info = deployed_function(codedeploy, deployment)
         current, target = int(info["currentVersion"]), int(info["targetVersion"])
         (name,) = [name for name, arn in published.items() if arn.split(":")[6] == info["functionName"].split(":")[-1]]
-    except Exception as error:  # noqa: BLE001 - then the environment has to do
+    except Exception as error:  # noqa: BLE001 - then the environment names the versions
         check.note(f"CodeDeploy didn't name the version ({type(error).__name__}: {error}), so all are checked")
         return published
     if target < current:
@@ -98,7 +98,7 @@ def versions_to_check(deployment, codedeploy, environment, check):
 
 
 def deployed_function(codedeploy, deployment):
-    """Returns what CodeDeploy says of the one function of a deployment
+    """Returns CodeDeploy's description of the one function of a deployment
     (https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_LambdaFunctionInfo.html)."""
     (target,) = codedeploy.list_deployment_targets(deploymentId=deployment)["targetIds"]
     answer = codedeploy.batch_get_deployment_targets(deploymentId=deployment, targetIds=[target])
@@ -112,7 +112,7 @@ def variable(name):
 
 
 class Check:
-    """Calls versions and keeps what was found."""
+    """Calls versions and keeps the findings."""
 
     def __init__(self, lambdas, environment, remaining_seconds):
         self.lambdas, self.environment, self.remaining_seconds = lambdas, environment, remaining_seconds
@@ -141,7 +141,7 @@ class Check:
 
     def reservations(self, version):
         self.request(version, "reservations.unknown", 404, "theater_not_found")
-        # Writes: an id that is released before it was reserved can't be reserved later.
+        # This call writes, so that an id that is released before it was reserved can't be reserved later.
         self.request(version, "reservations.release", 204)
 
     def bookings(self, version):
@@ -151,7 +151,7 @@ class Check:
     def theaters(self, version):
         self.request(version, "theaters.list", 200)
         self.request(version, "theaters.success", 404, "theater_not_found")
-        # Without the scope of administrators.
+        # Without the administrators' scope.
         self.request(version, "theaters.put.forbidden", 403, "forbidden")
 
     def sync_cache(self, version):
@@ -166,25 +166,25 @@ class Check:
         self.batch(version, "wake-ups", {"Records": wake_ups})
 
     def theater_for_sale(self):
-        """Returns the id of a theater that there is, read by the newest version of theaters. None if there is none."""
+        """Returns the id of an existing theater, read by the newest version of theaters. Returns None without any theater."""
         version = self.environment.get(variable("theaters"))
         answer, _ = self.invoke(version, self.event("theaters.list")) if version else ({}, "")
         theaters = body_of(answer).get("theaters") or [{}]
         return theaters[0].get("theater_id")
 
     def real_seats(self, version, theater):
-        """Reads the seats of a theater that is for sale. The answer is 200, or what the live version answers, too."""
+        """Reads the seats of a theater that is for sale. The expected answer is 200, or the answer of the live version."""
         event = self.event("get-seats.success", theater)
         answer, _ = self.invoke(version, event)
         expected, got = (200, None), status_and_code(answer)
         if got != expected:
             alias = f"{version.rsplit(':', 1)[0]}:live"
             expected = status_and_code(self.invoke(alias, event)[0])
-            self.note(f"the seats of {theater} can't be read; the live version answers {expected}")
+            self.note(f"the seats of {theater} can't be read. The live version answers {expected}")
         self.finding(f"{short(version)} get-seats.success with a theater that is for sale", expected, got)
 
     def request(self, version, name, status, code=None):
-        """Makes a request of API Gateway, and again while the cache doesn't answer an instance that has just started."""
+        """Makes a request of API Gateway. Repeats it while the cache doesn't answer an instance that has just started."""
         for _ in range(TRIES):
             answer, lines = self.invoke(version, self.event(name))
             cache_failed = any(line.get("CacheErrors") for line in lines)
@@ -194,7 +194,7 @@ class Check:
         self.cache(version, name, cache_failed)
 
     def batch(self, version, name, event):
-        """Delivers a batch. All of it is to be taken."""
+        """Delivers a batch. The version must accept all records."""
         for _ in range(TRIES):
             answer, _ = self.invoke(version, event)
             if answer == ALL_TAKEN:
@@ -224,7 +224,7 @@ class Check:
         return payload, lines
 
     def invoke_when_ready(self, version, payload):
-        """Invokes a version, and again while Lambda still prepares it, as it may do for a function in a VPC
+        """Invokes a version. Repeats the call while Lambda still prepares the version, as it may do for a function in a VPC
         (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)."""
         while True:
             try:
@@ -261,25 +261,25 @@ class Check:
         return copy.deepcopy(batch)
 
     def wake_up(self, message, expires_at):
-        """Builds a message of ExpiryQueue, for a seat that there isn't."""
+        """Builds a message of ExpiryQueue for a seat that doesn't exist."""
         body = {"theater_id": self.theater, "seat": "A1", "changed_at": 1, "expires_at": expires_at}
         return {"messageId": message, "eventSource": "aws:sqs", "body": json.dumps(body)}
 
     def finding(self, call, expected, got, holds=None):
-        """Keeps and logs what was expected and what came."""
+        """Keeps and logs a difference between the expected and the actual answer."""
         ok = expected == got if holds is None else holds
         finding = {"call": call, "expected": expected, "got": got, "ok": ok}
         self.findings.append(finding)
         log({"message": "as expected" if ok else "NOT as expected", **finding})
 
     def note(self, text):
-        """Keeps and logs something that is no finding."""
+        """Keeps and logs a note that isn't a finding."""
         self.notes.append(text)
         log({"message": text})
 
 
 def status_and_code(answer):
-    """Returns an answer's status and its problem's code, or all of an answer that is none of API Gateway's."""
+    """Returns an answer's status and its problem's code, or the whole answer if it isn't in API Gateway's format."""
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return answer
     status = answer["statusCode"]

@@ -26,13 +26,13 @@ from template import ROOT, stack  # noqa: E402
 
 JAR = "contract/**/openapi_generator_cli/openapi-generator.jar"
 CORS = {"CorsOrigins": "https://example.com,https://www.example.com"}
-# Both with an issuer and without one, both with CORS and without, whatever the combinations have.
+# With and without an issuer, with and without CORS, independently of the combinations.
 FORMS = [*OTHERS, {}, TOKENS, CORS, {**TOKENS, **CORS}]
 LONGEST = 120
 
 
 def written_out(value):
-    """A value as text where only the deployment knows it: an alias in the address of an integration."""
+    """Returns a value as text that only the deployment knows, such as an alias in the address of an integration."""
     if isinstance(value, list):
         return [written_out(item) for item in value]
     if not isinstance(value, dict):
@@ -43,7 +43,7 @@ def written_out(value):
 
 
 def bodies():
-    """Each different body, with the first parameters that lead to it."""
+    """Returns each different body, with the first parameters that lead to it."""
     found = {}
     for parameters in FORMS:
         body = written_out(stack(**parameters).properties("HttpApi")["Body"])
@@ -52,7 +52,7 @@ def bodies():
 
 
 def parser():
-    """The command of the parser."""
+    """Returns the command of the parser."""
     jars = sorted((ROOT / ".tools").glob(JAR))
     if not jars:
         sys.exit("api_body: openapi-generator is not in .tools: run `python3 local/install_tools.py contract`")
@@ -60,7 +60,7 @@ def parser():
 
 
 def complaints(command, body):
-    """What the parser says of a body, or nothing."""
+    """Returns the parser's complaints about a body."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "body.json"
         file.write_text(json.dumps(body))
@@ -73,7 +73,7 @@ def complaints(command, body):
 
 
 def broken(body):
-    """A body with what was once wrong in it: a scheme without flows."""
+    """Returns a body with an earlier mistake: a scheme without flows."""
     body = copy.deepcopy(body)
     for scheme in body["components"]["securitySchemes"].values():
         scheme.pop("flows", None)

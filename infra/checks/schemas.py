@@ -2,7 +2,7 @@
 """Checks every resource of every combination of parameters with cfn-lint, which carries the CloudFormation registry's schemas.
 
 `infra/check` calls it. Conditions and parameters are resolved first, so that each resource is checked as CloudFormation would get it.
-A linter that is given the template itself sees alternatives instead, and no value of a parameter.
+A linter that gets the template itself sees alternatives instead, and no value of a parameter.
 
 Equal resources are checked once. The combinations have some 450 different ones, which become one template without conditions.
 """
@@ -19,7 +19,7 @@ from cfnlint.api import lint  # noqa: E402
 from combinations import all_combinations  # noqa: E402
 from template import REGION, stack  # noqa: E402
 
-# What a rule says of the joined template and not of a resource.
+# Rules about the joined template, not about a resource.
 OF_THE_WHOLE = {
     "E3010": "more resources than a stack may have",
     "E3019": "two resources of one name, which are variants of one",
@@ -34,7 +34,7 @@ def with_real_ids(parameters):
 
 
 def variants(stacks):
-    """Every different resource, by a name of its own. The first of each name keeps it, so that references still lead somewhere."""
+    """Returns every different resource under a unique name. The first resource of a name keeps it, so that references stay valid."""
     found, known = {}, set()
     for made in stacks:
         for name, resource in made.resources.items():
@@ -48,7 +48,7 @@ def variants(stacks):
 
 
 def findings(resources):
-    """What cfn-lint has to say of them."""
+    """Returns cfn-lint's findings about them."""
     template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
     matches = lint(json.dumps(template), regions=[REGION])
     return [match for match in matches if match.rule.id not in OF_THE_WHOLE]

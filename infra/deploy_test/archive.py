@@ -1,8 +1,8 @@
 """The archive of events on the emulator.
 
-ministack matches events against the stack's own rule, but delivers to no log group. So a queue becomes a second target of that rule, and
-what arrives there is written into the log group that the rule names: each event as its whole text, as EventBridge does. Every event is
-written twice, and in reverse order: delivery on AWS is at least once, and in no order.
+ministack matches events against the stack's own rule, but delivers to no log group. So a queue becomes a second target of that rule. The
+test writes the events from the queue into the log group that the rule names, each as its whole text, as EventBridge does. It writes
+every event twice and in reverse order, because AWS delivers at least once and in any order.
 """
 
 import json
@@ -12,7 +12,7 @@ LONGEST_WAIT = 90
 
 
 class Archive:
-    """Carries what the stack's rule matches into the log group that the rule names."""
+    """Copies the events that the stack's rule matches into the log group that the rule names."""
 
     def __init__(self, stack):
         self.sqs, self.logs, bus = stack.client("sqs"), stack.client("logs"), stack.client("events")
@@ -27,7 +27,7 @@ class Archive:
         self.events = []
 
     def carry(self, kind, awaited):
-        """Carries events until those of all awaited bookings have arrived. Returns the bookings whose events haven't."""
+        """Copies events until those of all awaited bookings have arrived. Returns the bookings whose events are missing."""
         end = time.monotonic() + LONGEST_WAIT
         while not awaited <= self.told(kind) and time.monotonic() < end:
             self.carry_once(1)
@@ -47,5 +47,5 @@ class Archive:
             self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
     def told(self, kind):
-        """The bookings that events of a kind name."""
+        """Returns the bookings that events of a kind name."""
         return {event["detail"]["booking"] for event in self.events if event["detail-type"] == kind}

@@ -1,4 +1,4 @@
-"""Buyers: calls of the functions, and a list of all that was sold to them."""
+"""Buyers: calls of the functions, and a list of all sales."""
 
 import dataclasses
 import json
@@ -50,7 +50,7 @@ class Buyers:
         return answer["statusCode"], json.loads(answer["body"]) if answer.get("body") else {}
 
     def book(self, name, theater, seats, subject=None, reservation=None, whole=False, key=None):
-        """Books, and returns what the buyer has then. The answer must be 201."""
+        """Books, and returns the booking. The answer must be 201."""
         booking = None if key else str(uuid.uuid4())
         body = {} if whole else {"seats": seats}
         if booking:

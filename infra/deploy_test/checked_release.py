@@ -1,4 +1,4 @@
-"""The check of a release, invoked on the deployed versions: it passes them, and fails each that is broken. And lost records, redelivered."""
+"""The check of a release on the deployed versions, which passes them and fails broken ones. Redelivery of lost records."""
 
 import contextlib
 import importlib.util
@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-# Not by the path: the folder has a stack.py of its own.
+# Not by the path, because this folder has its own stack.py.
 _spec = importlib.util.spec_from_file_location("redeliver", Path(__file__).resolve().parents[1] / "redeliver.py")
 redeliver = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(redeliver)
@@ -17,7 +17,7 @@ CALLS = {"get-seats": 2, "reserve": 1, "book": 1, "reservations": 2, "bookings":
 
 
 class ReleaseCheck:
-    """Invokes CheckRelease without a deployment, so that it returns its findings: the emulator has no CodeDeploy."""
+    """Invokes CheckRelease without a deployment, so that it returns its findings. The emulator has no CodeDeploy."""
 
     def __init__(self, stack, facts, table):
         self.stack, self.facts, self.table = stack, facts, table
@@ -25,7 +25,7 @@ class ReleaseCheck:
         self.name = stack.resources()["CheckReleaseFunction"]
 
     def all(self):
-        """Checks the healthy release, what it leaves behind, and two broken ones."""
+        """Checks a healthy release, the items that the check leaves, and two broken releases."""
         before = self.for_sale()
         result = self.invoke()
         self.facts.expect("the check passes the deployed versions", [], [found for found in result["findings"] if not found["ok"]])
@@ -39,7 +39,7 @@ class ReleaseCheck:
         return json.loads(answer["Payload"].read())
 
     def for_sale(self):
-        """Returns every item but the notes that a reservation was released before it was made."""
+        """Returns every item except the records of reservations that were released before they were made."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
         items = [item for page in pages for item in page["Items"]]
         ours = [item for item in items if "release-check" in item["pk"]["S"]]
@@ -48,7 +48,7 @@ class ReleaseCheck:
         return sorted(json.dumps(item, sort_keys=True, default=repr) for item in items if item not in ours)
 
     def broken(self, what, variables, function, failures):
-        """Publishes a broken version of a function, checks it, and puts the right one back."""
+        """Publishes a broken version of a function, checks it, and restores the right one."""
         name = self.stack.functions()[function]
         environment = self.lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         check = self.lambdas.get_function_configuration(FunctionName=self.name)["Environment"]["Variables"]
@@ -72,7 +72,7 @@ class ReleaseCheck:
 
 
 def redelivered(stack, facts, listener, queue):
-    """Puts into the queue what Lambda would of records that it gave up, and delivers them again."""
+    """Puts a message into the queue as Lambda does for records that it gave up, and delivers the records again."""
     streams, sqs = stack.client("dynamodbstreams"), stack.client("sqs")
     (stream,) = streams.list_streams(TableName=stack.outputs()["TableName"])["Streams"]
     shards = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]

@@ -1,4 +1,4 @@
-"""`make deploy`, `make logs` and `make undeploy` as an operator runs them: in a terminal, against the emulator."""
+"""`make deploy`, `make logs` and `make undeploy` as an operator runs them, in a terminal against the emulator."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ class Commands:
         return Session(command, environment, ROOT, self.log, **driven)
 
     def require(self, session, status, what):
-        """Ends the test when a command that the rest needs ended in another way."""
+        """Ends the test if a required command ended with another status."""
         self.facts.expect(f"{what} ends with {status}", status, session.status)
         if session.status != status:
             raise Problem(f"{what}:\n{session.text[-3000:]}\nall of it: {self.log}")
@@ -37,7 +37,7 @@ class Commands:
             self.facts.expect(f"{session.command[2]} says {text!r}", True, text in session.text)
 
     def deploy_first(self, stack):
-        """Makes the stack by nothing but Enter."""
+        """Creates the stack with Enter alone."""
         session = self.run("deploy", "--built", str(self.folder))
         self.require(session, 0, "the first deployment with nothing but Enter")
         questions = [question.rsplit("[", 1) for question in session.asked]
@@ -46,7 +46,7 @@ class Commands:
         self.facts.expect("it asks four questions, and whether to deploy", 5, len(questions))
         self.says(
             session, f"This makes the stack {NAME} in eu-central-1", "1 DynamoDB table", f"{len(stack.functions()) + 1} Lambda functions", "a month",
-            "everybody who knows the address may read, reserve and book", "curl https://", "make load FILE=local/theaters.json",
+            "everyone who knows the address can read, reserve and book", "curl https://", "make load FILE=local/theaters.json",
         )
         saved = self.config.read_text()
         for text in ('region = "eu-central-1"', """'Cache="none"'""", "# The stack makes a role for each function."):
@@ -60,7 +60,7 @@ class Commands:
         self.says(session, "LogLevel: info -> debug", "All other parameters keep the values")
 
     def deploy_again(self, stack):
-        """Deploys without any parameter: first refused at the list of changes, then taken."""
+        """Deploys without any parameter. Rejects the list of changes first, then accepts it."""
         session = self.run("deploy", "--built", str(self.folder))
         self.facts.expect("only sam asks, and Enter is no", (1, 1), (len(session.asked), session.status))
         self.says(session, "Nothing was changed.")
@@ -77,7 +77,7 @@ class Commands:
         session = self.run("logs", "--stack", NAME, "--since", "1h", "--follow", until="publish-events ")
         self.facts.expect("Ctrl-C ends the lines quietly", (0, False), (session.status, "Traceback" in session.text))
         lines = [line for line in session.text.splitlines() if " get-seats " in line and "status=200" in line]
-        self.facts.expect("a look is one readable line", True, bool(lines) and "_aws" not in lines[0] and " INFO  " in lines[0])
+        self.facts.expect("a read is one readable line", True, bool(lines) and "_aws" not in lines[0] and " INFO  " in lines[0])
         times = [line[:18] for line in session.text.splitlines() if line[:1].isdigit()]
         self.facts.expect("lines are in the order of time", sorted(times), times)
         session = self.run("logs", "--stack", NAME, "--since", "1h", "--function", "book")
@@ -88,7 +88,7 @@ class Commands:
         self.says(session, "expected one of api, book,")
 
     def undeploy(self):
-        """Deletes the stack: first Enter, which is no, then yes."""
+        """Deletes the stack. Answers with Enter first, which means no, then with yes."""
         session = self.run("undeploy", "--stack", NAME)
         self.facts.expect("Enter deletes nothing", 1, session.status)
         self.says(session, "Nothing was deleted.", f"Delete the stack {NAME} in eu-central-1?")

@@ -1,4 +1,4 @@
-"""The cloud that the stack is deployed to: ministack, on 127.0.0.1 and a port of its own, for as long as it is needed."""
+"""The emulator that the stack is deployed to: ministack, on 127.0.0.1 and a port of its own, while the test runs."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ LONGEST_END = 10
 
 
 def bare_environment(home):
-    """The caller's environment without anything of AWS: neither credentials nor settings reach what is started here."""
+    """Returns the caller's environment without AWS's credentials and settings, for all processes that the test starts."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "LOCALSTACK_"))}
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         environment.pop(name, None)
@@ -25,7 +25,7 @@ def bare_environment(home):
 
 
 class Emulator:
-    """A context: ministack runs inside it, and nothing that it started outlives it."""
+    """A context in which ministack runs. Everything that it started ends with the context."""
 
     def __init__(self, program, folder, log):
         self.program, self.folder, self.log = program, folder, log
@@ -33,7 +33,7 @@ class Emulator:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def environment(self):
-        """What a command needs to take the emulator for AWS."""
+        """Returns the environment in which a command uses the emulator as AWS."""
         return {
             **bare_environment(self.folder),
             "AWS_ENDPOINT_URL": self.url,
@@ -50,11 +50,11 @@ class Emulator:
         environment = {
             **self.environment(),
             "GATEWAY_PORT": str(self.port),
-            # It listens everywhere otherwise; and for MQTT it does, whatever BIND_HOST says.
+            # Without it ministack listens on all addresses. Its MQTT port ignores BIND_HOST.
             "BIND_HOST": "127.0.0.1",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            # Part of the addresses that it hands out, those of queues among them.
+            # Part of the addresses that it returns, such as those of queues.
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": REGION,
             "LAMBDA_EXECUTOR": "local",
@@ -64,7 +64,7 @@ class Emulator:
             "S3_DATA_DIR": str(self.folder / "s3"),
         }
         with open(self.log, "w") as output:
-            # A process group of its own: Ctrl-C doesn't end it before we do, and the functions' processes are found in it.
+            # Its own process group, so that Ctrl-C doesn't end it before the test does, and to find the functions' processes.
             self.process = subprocess.Popen(
                 [self.program], env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
@@ -90,7 +90,7 @@ class Emulator:
         raise Problem(f"ministack isn't ready after {LONGEST_START} s; its log is {self.log}")
 
     def end(self):
-        """Ends ministack and the functions that it started. A second Ctrl-C doesn't keep it from that."""
+        """Ends ministack and the functions that it started, even after a second Ctrl-C."""
         before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
         try:
             send(self.process.pid, signal.SIGTERM)
@@ -109,7 +109,7 @@ def send(group, what):
     try:
         os.killpg(group, what)
     except ProcessLookupError:
-        pass  # nobody of it is left
+        pass  # no process of the group is left
 
 
 def answers(url):
@@ -127,10 +127,10 @@ def free_port():
 
 
 def reached_from_outside(port):
-    """Whether the port answers on this machine's address in its network. None where it has no such address."""
+    """Returns whether the port answers on this machine's network address. Returns None without such an address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
         try:
-            route.connect(("192.0.2.1", 9))  # sends nothing: it only looks which address would be used
+            route.connect(("192.0.2.1", 9))  # sends nothing, and only selects the local address
         except OSError:
             return None
         address = route.getsockname()[0]

@@ -1,14 +1,14 @@
-"""What is said on the way: steps, facts that hold, and those that don't with what was expected."""
+"""The test's output: steps, facts that hold, and facts that don't, with the expected value."""
 
 import time
 
 
 class Problem(Exception):
-    """Why it can't go on, in one line."""
+    """The reason in one line why the test can't go on."""
 
 
 class Facts:
-    """Counts facts, and says those that don't hold."""
+    """Counts facts, and prints those that don't hold."""
 
     def __init__(self, test="deploy-test"):
         self.test = test
@@ -18,12 +18,12 @@ class Facts:
         self.at = "the beginning"
 
     def step(self, what):
-        """Says what begins."""
+        """Prints the step that begins."""
         self.at = what
         print(f"{self.test}: [{self.seconds():3.0f} s] {what}", flush=True)
 
     def expect(self, what, expected, got):
-        """Holds what was got against what was expected."""
+        """Compares the actual value with the expected one."""
         if expected == got:
             self.held += 1
             return
@@ -34,7 +34,7 @@ class Facts:
         return time.monotonic() - self.started
 
     def summary(self):
-        """The last line."""
+        """Returns the last line of the output."""
         if self.failed:
             return f"{self.failed} of {self.held + self.failed} facts don't hold, after {self.seconds():.0f} s"
         return f"all {self.held} facts hold, after {self.seconds():.0f} s"

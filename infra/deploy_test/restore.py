@@ -2,10 +2,10 @@
 """Rehearses docs/backup.md on an emulator of AWS: sells, loses the table, restores it, and accounts for every booking.
 
     restore.py                    `sam build` first
-    restore.py --built FOLDER     what is in the folder, such as .aws-sam/build, as it is
+    restore.py --built FOLDER     deploys the folder, such as .aws-sam/build, without a build
 
 Called by `make restore-test`. It runs the commands of docs/backup.md: infra/restore.py, `sam deploy` and infra/reconcile.py. It needs no
-account. Whatever happens, Ctrl-C included, what it started is ended. Logs: target/tmp/restore-test.
+account. It always ends what it started, also after Ctrl-C. Logs: target/tmp/restore-test.
 """
 
 import json
@@ -27,7 +27,7 @@ from template import adapt
 
 ROOT = deploy_test.ROOT
 deploy_test.LOGS = deploy_test.TARGET / "tmp" / "restore-test"
-# infra/ has modules of the same names as this folder, which come first.
+# infra/ has modules of the same names. Those of this folder come first.
 sys.path.append(str(ROOT / "infra"))
 
 from restoring.names import reference  # noqa: E402
@@ -40,7 +40,7 @@ TAGS = [{"Key": "owner", "Value": "house"}]
 
 
 class Rehearsal:
-    """The rehearsal, step by step. Its list of what was sold is what the account is compared with."""
+    """The rehearsal, step by step. It compares the account with its own list of sales."""
 
     def __init__(self, facts, folder, stack):
         self.facts, self.folder, self.stack = facts, folder, stack
@@ -68,7 +68,7 @@ class Rehearsal:
         self.facts.expect("load-theaters succeeds", (0, ""), (done.returncode, done.stderr))
 
     def book(self, name, outcome, seats, theater=HALL, **how):
-        """Sells seats, and notes what has to become of that."""
+        """Sells seats, and records the expected outcome."""
         self.sold[name] = self.buyers.book(name, theater, seats, **how)
         self.expected[name] = outcome
         return self.sold[name]
@@ -166,7 +166,7 @@ class Rehearsal:
         self.facts.expect("seat maps can be read", 200, self.buyers.seats("2")[0])
         self.facts.expect("a reservation can't be given back", 500, self.release(self.reserved))
         self.facts.expect("the API lets no write through", (0, 0), self.rates())
-        # The check before a release does this. It changes no seat.
+        # The check before a release makes this call. It changes no seat.
         self.facts.expect("an unknown reservation is answered", 204, self.release(str(uuid.uuid4())))
 
     def release(self, reservation):
@@ -239,7 +239,7 @@ class Rehearsal:
         return self.read(self.command("reconcile.py", NAME, "--since", since, "--margin", "2", *options))
 
     def read(self, said):
-        """The outcome of each sale, by name, and the totals."""
+        """Returns the outcome of each sale, by name, and the totals."""
         found = [line for line in map(LINE.match, said.splitlines()) if line]
         by_seats = {(line["theater"], frozenset(line["seats"].split()), line["reference"]): line["outcome"].strip() for line in found}
         totals = {match[2]: int(match[1]) for match in map(TOTAL.match, said.split("\nBookings since ")[1].splitlines()) if match}
@@ -268,7 +268,7 @@ class Rehearsal:
     def sell_too_early(self):
         self.facts.step("selling too early: two seats of lost bookings go to others")
         self.command("restore.py", "resume", NAME)
-        # It was made after the second, so the restored table doesn't know it, and there is nothing to give back.
+        # It was made after the chosen second, so the restored table doesn't have it, and there is nothing to give back.
         self.facts.expect("the lost reservation is answered", 204, self.release(self.reserved))
         self.reserved = self.buyers.reserve(HALL, self.take(2))
         stack = {key: float(self.parameters_of_stack()[key]) for key in ("WriteRate", "WriteBurst")}
@@ -277,7 +277,7 @@ class Rehearsal:
         self.stop()
 
     def interrupt(self, *options):
-        """Kills a run once it has written something."""
+        """Kills a run after its first write."""
         self.facts.step("reconcile.py --book-again, killed in the middle")
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.second))
         words = self.words("reconcile.py", NAME, "--since", since, "--margin", "2", "--book-again", *options)
@@ -317,7 +317,7 @@ class Rehearsal:
     def hand_over(self):
         self.facts.step("a buyer turns up whose seats were kept")
         sold = self.sold["deleted 0"]
-        self.facts.expect("nobody finds the booking yet", 404, self.buyers.get(sold)[0])
+        self.facts.expect("no caller finds the booking yet", 404, self.buyers.get(sold)[0])
         bookings = self.folder / "buyer.csv"
         bookings.write_text(f"{sold.id}\n")
         self.expected["deleted 0"] = "lost: booked again"
@@ -338,7 +338,7 @@ class Rehearsal:
                 self.facts.expect(f"{name}: it is not there", 404, self.buyers.get(sold)[0])
             elif outcome.endswith("seats kept"):
                 self.facts.expect(f"{name}: its seats are kept", 409, self.buyers.repeat(sold)[0])
-        self.facts.expect("a booking of a caller is nobody else's", 404, self.buyers.get(self.sold["with a token"], subject="eve")[0])
+        self.facts.expect("other callers don't find a caller's booking", 404, self.buyers.get(self.sold["with a token"], subject="eve")[0])
         self.facts.expect("the earlier booking stands", 200, self.buyers.get(self.early)[0])
         self.buyers.cancel(self.sold["several"])
         free = self.buyers.seats(HALL)[1]
@@ -376,7 +376,7 @@ class Said:
 def rehearse(facts, folder, built):
     template, left_out = adapt(built)
     (folder / "template.yaml").write_text(template)
-    facts.step(f"starting ministack; left out are CodeDeploy and {', '.join(left_out) or 'no alarms'}")
+    facts.step(f"starting ministack without CodeDeploy and {', '.join(left_out) or 'no alarms'}")
     with Emulator(deploy_test.TOOLS / "bin/ministack", folder, deploy_test.LOGS / "ministack.log") as emulator:
         stack = Stack(deploy_test.TOOLS / "bin/sam", folder / "template.yaml", emulator, deploy_test.LOGS / "sam.log")
         rehearsal = Rehearsal(facts, folder, stack)

@@ -2,10 +2,10 @@
 """Deploys the stack with sam to an emulator of AWS on this machine, calls every function of it, changes it and deletes it.
 
     run.py                    `sam build` first
-    run.py --built FOLDER     what is in the folder, such as .aws-sam/build, as it is
+    run.py --built FOLDER     deploys the folder, such as .aws-sam/build, without a build
 
-Called by `make deploy-test`, after everything is built. Needs `local/install_tools.py run check deploy`. Whatever happens, Ctrl-C
-included, what it started is ended; nothing of AWS is asked, and no credentials are used. Logs: target/tmp/deploy-test.
+Called by `make deploy-test`, after everything is built. Needs `local/install_tools.py run check deploy`. It always ends
+what it started, also after Ctrl-C. It sends nothing to AWS, and uses no credentials. Logs: target/tmp/deploy-test.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT / ".tools"
-# The packages that come with ministack, boto3 among them; in a folder of its own where Python has no venv.
+# The packages that come with ministack, such as boto3. They are in a separate folder if Python has no venv.
 sys.path += [str(next(TOOLS.glob("deploy/lib/python3*/site-packages"), TOOLS / "deploy"))]
 
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
@@ -38,7 +38,7 @@ THEATERS = ROOT / "local" / "theaters.json"
 
 
 def main(name, test, description):
-    """Runs a test on what is built. infra/deploy_test/restore.py uses it, too."""
+    """Runs a test on the built functions. infra/deploy_test/restore.py uses it, too."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--built", type=Path, help="folder of `sam build`")
     built = parser.parse_args().built
@@ -58,7 +58,7 @@ def main(name, test, description):
     except (Problem, BotoCoreError, ClientError) as problem:
         sys.exit(f"{name}: FAILED after {facts.seconds():.0f} s, at: {facts.at}: {problem}")
     except KeyboardInterrupt:
-        print(f"{name}: interrupted; all that it started is ended", file=sys.stderr)
+        print(f"{name}: interrupted. Everything that it started has ended", file=sys.stderr)
         sys.exit(130)
     print(f"{name}: {facts.summary()}")
     sys.exit(1 if facts.failed else 0)
@@ -68,7 +68,7 @@ def build(facts):
     facts.step("sam build")
     command = [TOOLS / "bin/sam", "build", "--template", "infra/template.yaml"]
     path = f"{TOOLS / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    # sam wants a region to be named, and asks nothing there.
+    # sam requires the name of a region, and sends nothing to it.
     environment = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     with open(LOGS / "sam.log", "a") as log:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False)
@@ -80,7 +80,7 @@ def build(facts):
 def test(facts, folder, built):
     template, left_out = adapt(built)
     (folder / "template.yaml").write_text(template)
-    facts.step(f"starting ministack; left out are CodeDeploy and {', '.join(left_out) or 'no alarms'}")
+    facts.step(f"starting ministack without CodeDeploy and {', '.join(left_out) or 'no alarms'}")
     with Emulator(TOOLS / "bin/ministack", folder, LOGS / "ministack.log") as emulator:
         facts.expect("whether the emulator can be reached from outside", False, reached_from_outside(emulator.port) or False)
         stack = Stack(TOOLS / "bin/sam", folder / "template.yaml", emulator, LOGS / "sam.log")
@@ -110,9 +110,9 @@ def sell(facts, stack):
     facts.step("calling the functions with events/*.json")
     sale.requests()
     items = sale.table(table)
-    facts.step("what was told on the event bus, and what waits")
+    facts.step("events on the bus, and waiting messages")
     sale.batches()
-    facts.expect("on the event bus there was told", TOLD, listener.kinds(TOLD))
+    facts.expect("the event bus got", TOLD, listener.kinds(TOLD))
     sale.wake_up(items, resources["ExpiryQueue"])
     sale.denied(resources["GetSeatsRole"])
     facts.step("the check of a release, on the versions that are deployed")

@@ -1,4 +1,4 @@
-"""What the deployed functions do: the calls of events/README.md in its order, the batches of the stream, what comes of both."""
+"""Calls of the deployed functions: those of events/README.md in its order, batches of the stream, and their results."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events"
 LONGEST_WAIT = 60
 ANSWERED = re.compile(r"\| `(?P<file>[^`]+\.json)` \| (?P<status>\d{3}) \|\s+(?:`(?P<code>\w+)`)?\s*\|")
-# The kinds of docs/events.md that the calls of events/README.md bring about: all that there are.
+# The kinds of docs/events.md. The calls of events/README.md lead to all of them.
 TOLD = {
     "booking.cancelled", "booking.created", "reservation.expired", "seats.released", "seats.reserved", "seats.reserved, extended",
     "theater.changed",
@@ -30,7 +30,7 @@ class Sale:
         self.lambdas = stack.client("lambda")
 
     def invoke(self, function, payload):
-        """The function's answer."""
+        """Invokes a function and returns its answer."""
         self.called.add(function)
         answer = self.lambdas.invoke(FunctionName=self.functions[function], Qualifier="live", Payload=payload)
         body = json.loads(answer["Payload"].read())
@@ -46,7 +46,7 @@ class Sale:
             self.facts.expect(f"{row['file']} is answered by status and code", expected, status_and_code(answer))
 
     def batches(self):
-        """Hands the stream's batches to both functions on the stream."""
+        """Delivers the stream's batches to both functions on the stream."""
         for path in sorted([*EVENTS.glob("sync-cache.*.json"), *EVENTS.glob("publish-events.*.json")]):
             self.sent.add(path.name)
             of_queue = path.name.startswith("publish-events.")
@@ -55,19 +55,19 @@ class Sale:
                 self.facts.expect(f"{path.name} is all taken by {function}", {"batchItemFailures": []}, answer)
 
     def denied(self, role):
-        """Takes the table away from get-seats by its role: that functions act under their roles is what makes the rest show them right."""
+        """Denies get-seats its table through its role. So functions use their roles."""
         iam = self.stack.client("iam")
         look = (EVENTS / "get-seats.consistent.json").read_bytes()
         denial = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}]}
         iam.put_role_policy(RoleName=role, PolicyName="denial", PolicyDocument=json.dumps(denial))
         answer = status_and_code(self.invoke("get-seats", look))
-        self.facts.expect("get-seats can't look when its role is denied the table", (500, "internal"), answer)
+        self.facts.expect("get-seats can't read when its role is denied the table", (500, "internal"), answer)
         live = self.lambdas.get_function_configuration(FunctionName=self.functions["get-seats"], Qualifier="live")
         release = live["Environment"]["Variables"]["RELEASE"]
         self.facts.expect("it logs the release that failed, which the alarms of a release count", [release], self.failed_releases(look))
         iam.delete_role_policy(RoleName=role, PolicyName="denial")
         answer = status_and_code(self.invoke("get-seats", look))
-        self.facts.expect("get-seats can look again when it isn't", (200, None), answer)
+        self.facts.expect("get-seats can read again when its role is allowed the table", (200, None), answer)
 
     def failed_releases(self, payload):
         """Invokes get-seats, and returns the releases that its log names for failed requests."""
@@ -82,7 +82,7 @@ class Sale:
         self.facts.expect("every event was sent", sorted(path.name for path in EVENTS.glob("*.json")), sorted(self.sent))
 
     def table(self, name):
-        """What events/README.md says of the table afterwards."""
+        """Checks the table against events/README.md."""
         items = [item for page in self.stack.client("dynamodb").get_paginator("scan").paginate(TableName=name) for item in page["Items"]]
         taken = {
             f"{text(item, 'pk')} {text(item, 'sk')}": text(item, "status")
@@ -98,7 +98,7 @@ class Sale:
         return items
 
     def wake_up(self, items, queue):
-        """Hands over a wake-up before its time, for the reservation of A1: it has to be in the queue again afterwards."""
+        """Delivers the expiry message of A1's reservation too early. It has to be in the queue again afterwards."""
         seat = next((item for item in items if (text(item, "pk"), text(item, "sk")) == ("THEATER#1", "SEAT#A1")), None)
         if seat is None or "expires_at" not in seat:
             raise Problem("expected A1 of theater 1 to be reserved, to be woken for it")
@@ -118,7 +118,7 @@ class Sale:
 
 
 class Listener:
-    """A queue of our own with a rule on the event bus: who wants to hear of it would do the same."""
+    """A queue with a rule on the event bus, as a subscriber would have."""
 
     def __init__(self, stack):
         self.sqs, bus = stack.client("sqs"), stack.client("events")
@@ -128,13 +128,13 @@ class Listener:
         bus.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
 
     def forget(self):
-        """Drops the events that are there."""
+        """Deletes the events in the queue."""
         while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
             for message in messages:
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
 
     def kinds(self, awaited):
-        """The kinds that were told, once all that are awaited were, or after the longest wait."""
+        """Returns the kinds of published events, once all awaited kinds arrived or the longest wait is over."""
         told, end = set(), time.monotonic() + LONGEST_WAIT
         while not awaited <= told and time.monotonic() < end:
             answer = self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)

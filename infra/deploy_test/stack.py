@@ -1,4 +1,4 @@
-"""The stack: deployed again by sam, read through CloudFormation."""
+"""The stack, which sam deploys again and CloudFormation describes."""
 
 import subprocess
 
@@ -12,13 +12,13 @@ NAME = "boxoffice-deploy-test"
 
 
 class Stack:
-    """What was deployed."""
+    """A deployed stack."""
 
     def __init__(self, sam, template, emulator, log):
         self.sam, self.template, self.emulator, self.log = sam, template, emulator, log
 
     def client(self, service):
-        # What fails is to be seen, not tried again: but for a first connection that an idle emulator dropped.
+        # Failures should be visible, so only a first connection that an idle emulator dropped is tried again.
         settings = Config(retries={"mode": "standard", "max_attempts": 2}, read_timeout=60, proxies={})
         return boto3.client(
             service, endpoint_url=self.emulator.url, region_name=REGION, config=settings,
@@ -26,7 +26,7 @@ class Stack:
         )
 
     def deploy(self, **parameters):
-        """Deploys the template with the settings of `make deploy`. Parameters that aren't named stay as they are. Returns what sam said."""
+        """Deploys the template with the settings of `make deploy`. Parameters that aren't named stay as they are. Returns sam's output."""
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         return self.run(
             "deploy", "--template-file", str(self.template), "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
@@ -39,9 +39,9 @@ class Stack:
         return self.run("delete", "--no-prompts")
 
     def run(self, command, *options):
-        """Runs sam. All that it says goes to its log, the end of it into the complaint when it fails."""
+        """Runs sam, with its output in a log. The message of a failure has the end of that output."""
         words = [str(self.sam), command, "--stack-name", NAME, "--region", REGION, *options]
-        # Where no samconfig.toml lies but the test's own.
+        # A folder that has no samconfig.toml but the test's own.
         folder = self.template.parent
         done = subprocess.run(
             words, cwd=folder, env=self.emulator.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -55,7 +55,7 @@ class Stack:
         return done.stdout
 
     def status(self):
-        """CloudFormation's word for it. None once there is no such stack."""
+        """Returns CloudFormation's status of the stack, or None if there is no such stack."""
         for stack in self.client("cloudformation").describe_stacks()["Stacks"]:
             if stack["StackName"] == NAME and stack["StackStatus"] != "DELETE_COMPLETE":
                 return stack["StackStatus"]
@@ -66,12 +66,12 @@ class Stack:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def parameters(self):
-        """The values of its parameters, by name."""
+        """Returns the values of its parameters, by name."""
         (stack,) = self.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
         return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
     def resources(self):
-        """Names, by logical id."""
+        """Returns the names of the resources, by logical id."""
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in answer["StackResources"]}
 
@@ -80,7 +80,7 @@ class Stack:
         return NAME
 
     def functions(self):
-        """Returns the names of the functions that the API, the stream and the queue call, by those of their binaries."""
+        """Returns the names of the functions that the API, the stream and the queue call, by the names of their binaries."""
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {
             dashed(resource["LogicalResourceId"].removesuffix("Function")): resource["PhysicalResourceId"]

@@ -1,4 +1,4 @@
-"""The template as the emulator can take it: `sam build`'s, without what ministack doesn't know.
+"""The template of `sam build`, without the parts that ministack doesn't know.
 
 Each change is named here, and in infra/README.md. Everything else is deployed as it is on AWS.
 """
@@ -11,18 +11,18 @@ INFRA = Path(__file__).resolve().parents[1]
 
 
 def adapt(built):
-    """The text of the template in the folder of `sam build`, adapted, and the names of the resources that are left out."""
+    """Returns the adapted text of `sam build`'s template, and the names of the resources that are left out."""
     root = yaml.compose((Path(built) / "template.yaml").read_text())
-    # It has no CodeDeploy: the aliases move at once.
+    # The emulator has no CodeDeploy, so the aliases move at once.
     drop_keys(root, "DeploymentPreference")
-    # It authorizes SendMessageBatch by an action of that name. On AWS it is authorized as SendMessage
-    # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html), and there is no other.
+    # The emulator authorizes SendMessageBatch by an action of that name. On AWS it is authorized as SendMessage
+    # (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html), and has no other action.
     allow_with(root, "sqs:SendMessage", "sqs:SendMessageBatch")
     resources = child(root, "Resources")
     left_out = [name.value for name, resource in resources.value if is_scalable_target(resource) or has_metric_math(resource)]
     resources.value = [pair for pair in resources.value if pair[0].value not in left_out]
     for _, resource in resources.value:
-        # Code is that of CheckRelease, which isn't built.
+        # Only CheckRelease has `Code`, and it isn't built.
         for name in ("CodeUri", "Code"):
             code = child(child(resource, "Properties"), name)
             if isinstance(code, yaml.ScalarNode):
@@ -32,12 +32,12 @@ def adapt(built):
 
 
 def is_scalable_target(resource):
-    """Whether a resource is of Application Auto Scaling, which ministack doesn't know."""
+    """Returns whether a resource is of Application Auto Scaling, which ministack doesn't know."""
     return child(resource, "Type").value == "AWS::ApplicationAutoScaling::ScalableTarget"
 
 
 def has_metric_math(resource):
-    """Alarms over an expression are refused."""
+    """Returns whether an alarm has an expression, which ministack refuses."""
     alarm = child(resource, "Type").value == "AWS::CloudWatch::Alarm"
     return alarm and child(child(resource, "Properties"), "Metrics") is not None
 
@@ -56,7 +56,7 @@ def drop_keys(node, name):
 
 
 def allow_with(node, action, further):
-    """Where an action stands in a list, another one comes along."""
+    """Adds an action to each list that has another one."""
     if isinstance(node, yaml.SequenceNode) and any(value.value == action for value in node.value):
         node.value.append(yaml.ScalarNode("tag:yaml.org,2002:str", further))
     for below in nodes_below(node):

@@ -1,4 +1,4 @@
-"""A command in a pseudo-terminal, as an operator would run it."""
+"""A command in a pseudo-terminal, as an operator runs it."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ import time
 
 from facts import Problem
 
-# A prompt is the end of what was printed: `Region of AWS [us-east-1]: `.
+# A prompt is the end of the output: `Region of AWS [us-east-1]: `.
 PROMPT = re.compile(r"\[[^\]\n]*\]: ?$")
 LONGEST_SILENCE = 180
 MOST_PROMPTS = 30
@@ -21,10 +21,10 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class Session:
-    """A command that ran in a terminal: its text, its exit status, and the questions that it asked."""
+    """A command that ran in a terminal, with its text, its exit status, and its questions."""
 
     def __init__(self, command, environment, cwd, log, answers=(), until=None):
-        """Runs a command. `answers` are given in turn, then Enter alone. With `until`, Ctrl-C follows once that text was printed."""
+        """Runs a command. Types `answers` in turn, then Enter alone. With `until`, sends Ctrl-C after that text."""
         self.command, self.log = command, log
         self.text = ""
         self.asked = []

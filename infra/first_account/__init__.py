@@ -1,1 +1,1 @@
-"""Checks for the first person with an AWS account: what is expected of AWS and what is seen, side by side."""
+"""Checks of AWS for the first person with an account, with the expected and the actual behaviour side by side."""

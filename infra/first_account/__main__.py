@@ -1,13 +1,13 @@
-"""Tries on a real AWS account what no test without one can show, and removes everything it made.
+"""Checks on a real AWS account what tests without one can't show, and removes everything that it made.
 
     infra/first-account --list               the checks: question, minutes, dollars, source
-    infra/first-account --dry-run            every call that would be made, in order; nothing is sent
+    infra/first-account --dry-run            every call that would be made, in order. Sends nothing
     infra/first-account                      all checks
-    infra/first-account --only NAME...       these, and those they build on
-    infra/first-account --clean              removes what a run left that was killed
+    infra/first-account --only NAME...       these checks, and the checks that they build on
+    infra/first-account --clean              removes what a killed run left
 
 It asks for the account's id before it begins, and prints time and cost. All names begin with boxoffice-first-account-XXXX, and nothing else
-is changed. What is made is written to a state file first. Ctrl-C ends the checks and removes everything.
+is changed. A state file lists each thing before it is made. Ctrl-C ends the checks and removes everything.
 The report, without the account's id, is in target/first-account.
 """
 
@@ -38,7 +38,7 @@ TARGET = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
 def main(words):
-    """Reads the command line and does what it says. Returns the exit status."""
+    """Runs the command line. Returns the exit status."""
     parser = argument_parser()
     given = parser.parse_args(words)
     try:
@@ -64,7 +64,7 @@ def main(words):
 
 
 def argument_parser():
-    """The command line."""
+    """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(prog="infra/first-account", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="list the checks")
     parser.add_argument("--dry-run", action="store_true", help="print the calls, send none")
@@ -104,18 +104,18 @@ def total(checks):
 
 
 def options_of(given, region):
-    """What the caller chose, for the checks."""
+    """Returns the caller's options for the checks."""
     return Options(region=region, built=given.built, issuer=given.issuer, domain=given.domain, certificate=given.certificate)
 
 
 def dry_run(checks, given):
-    """Runs the plan against an account that isn't there, and prints each call."""
+    """Runs the plan against a simulated account, and prints each call."""
     region, clock = given.region or "eu-central-1", Clock()
     options, lately = options_of(given, region), collections.deque(maxlen=4)
     options.built, options.without_code = options.built or default_build(), True
 
     def show(text):
-        # A wait asks the same again and again. Once is enough.
+        # A wait repeats the same call. One line is enough.
         if text not in lately:
             print(f"    {text}")
         lately.append(text)
@@ -133,13 +133,13 @@ def dry_run(checks, given):
 
 
 def default_build():
-    """The folder of `sam build`, or the template as it is, whose code isn't needed when nothing is sent."""
+    """Returns the folder of `sam build`, or the source template, whose code isn't needed if nothing is sent."""
     built = ROOT / ".aws-sam" / "build"
     return built if (built / "template.yaml").is_file() else ROOT / "infra"
 
 
 def brief(params):
-    """A call's parameters in one line."""
+    """Returns a call's parameters in one line."""
     shown = {name: value for name, value in params.items() if name not in ("Body", "TemplateBody", "Tags", "Payload")}
     parts = [f"{name}={value if isinstance(value, str) else repr(value)}" for name, value in shown.items()]
     text = " ".join(" ".join(parts).split())
@@ -179,7 +179,7 @@ def new_run():
 
 
 def confirm_account(session, expected):
-    """The account's id once the caller has confirmed it, and the caller's ARN. Otherwise None and why."""
+    """Returns the account's id after the caller has confirmed it, and the caller's ARN. Otherwise returns None and the reason."""
     identity = session.client("sts").get_caller_identity()
     account, arn = identity["Account"], identity["Arn"]
     print(f"Account {account}, as {arn}.", flush=True)
@@ -190,7 +190,7 @@ def confirm_account(session, expected):
 
 
 def ask(question):
-    """Asks on the terminal. No answer is an empty one."""
+    """Asks on the terminal. Returns an empty text without an answer."""
     try:
         return input(question).strip()
     except EOFError:
@@ -199,7 +199,7 @@ def ask(question):
 
 
 def build():
-    """Builds the functions. What is built already takes seconds."""
+    """Builds the functions. A repeated build takes seconds."""
     path = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     command = ["sam", "build", "--template", "infra/template.yaml"]
     try:
@@ -241,7 +241,7 @@ def finish(run, checks, caller, given):
 
 
 def tagged(run):
-    """What AWS's index of tags still names, or why it can't be asked."""
+    """Returns the resources in AWS's index of tags, or the reason why it can't be read."""
     try:
         return still_tagged(run)
     except (ClientError, BotoCoreError) as problem:
@@ -298,7 +298,7 @@ def clean(given):
 
 
 def lost_run(given, session):
-    """A state file of everything that a run may have made, by the names that it gives."""
+    """Returns a state file of everything that a run may have made, from the run's naming scheme."""
     if not session.region_name:
         raise StateProblem("--clean --run needs --region")
     path = given.folder / f"{given.run}.state"

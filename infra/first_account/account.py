@@ -1,4 +1,4 @@
-"""An AWS account as a run sees it: clients that refuse to change anything that isn't the run's own."""
+"""An AWS account for a run, with clients that refuse to change anything that isn't the run's own."""
 
 import re
 import threading
@@ -9,7 +9,7 @@ from botocore.config import Config
 from first_account.state import PREFIX
 
 READS = re.compile(r"(Get|List|Describe|Head|BatchGet|Query|Scan|Filter)[A-Z]|(Query|Scan)$")
-# Every operation that changes something, and the parameters that name its targets. Any other one is refused.
+# Every operation that changes something, and the parameters that name its targets. All others are refused.
 WRITES = {
     "apigatewayv2:CreateStage": ["ApiId"],
     "apigatewayv2:DeleteApi": ["ApiId"],
@@ -48,7 +48,7 @@ WRITES = {
 
 
 class NotOurs(Exception):
-    """A call that would have changed something that this run didn't make. A bug of this tool; nothing was sent."""
+    """A call that would have changed something that this run didn't make. It is a bug of this tool, and the call wasn't sent."""
 
 
 class Account:
@@ -61,7 +61,7 @@ class Account:
         self.clients, self.lock = {}, threading.Lock()
 
     def client(self, service):
-        """A client of a service. Clients are safe to share between threads."""
+        """Returns a client of a service. Clients are safe to share between threads."""
         with self.lock:
             if service not in self.clients:
                 settings = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=60)
@@ -72,7 +72,7 @@ class Account:
         refuse_what_is_not_ours(model.service_model.service_name, model.name, params, self.owns)
 
     def owns(self, value):
-        """Whether a name, ARN or address is of something that this run made."""
+        """Returns whether a name, ARN or address belongs to something that this run made."""
         if self.is_known(value):
             return True
         return any(part.startswith(self.prefix) for part in re.split(r"[:/]", value))
@@ -95,11 +95,11 @@ def refuse_what_is_not_ours(service, operation, params, owns):
 
 
 def title(body):
-    """The title in an OpenAPI document, by which an imported API gets its name."""
+    """Returns the title of an OpenAPI document, which becomes the name of an imported API."""
     found = re.search(r'"title": "([^"]*)"', body or "")
     return found[1] if found else None
 
 
 def run_prefix(run):
-    """The prefix of all names of a run."""
+    """Returns the prefix of all names of a run."""
     return f"{PREFIX}{run}"

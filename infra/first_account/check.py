@@ -1,4 +1,4 @@
-"""What a check is."""
+"""The definition of a check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class Check:
     how: str
     source: str
     minutes: int
-    # At most, in US dollars.
+    # Maximum, in US dollars.
     dollars: float
     run: Callable[[Run], Seen]
-    # Checks of the same lane whose result it builds on.
+    # Checks of the same lane that this check depends on.
     after: tuple[str, ...] = ()
-    # Options without which it can't be tried.
+    # Required options.
     needs: tuple[str, ...] = ()
-    # Started when its lane starts, for what takes long by itself.
+    # A function that starts slow work when the lane starts.
     begin: Callable[[Run], None] | None = None

@@ -1,4 +1,4 @@
-"""Checks on the box office with a serverless cache: turned on later, under a canary, and left again."""
+"""Checks on the box office with a serverless cache: turned on later, under a canary, and turned off again."""
 
 import datetime
 
@@ -12,12 +12,12 @@ from first_account.sale import CANARY, DONE, put_theater
 from first_account.stacks import MINUTE, Refused
 
 
-# The alarm on CacheErrors counts more than these in a minute as a failure.
+# The alarm on CacheErrors goes off above this number in a minute.
 FEW = 20
 
 
 def product(run):
-    """The stack of this lane. Raises CannotTry if it was not made."""
+    """Returns the stack of this lane. Raises CannotTry if it was not made."""
     if "network" not in run.shared:
         raise CannotTry("the stack was not made")
     return run.shared["network"]
@@ -57,13 +57,13 @@ def cache_on(run):
     queue = network.stack.outputs()["UndeliveredChangesUrl"]
     answer = run.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
     waiting = int(answer["Attributes"]["ApproximateNumberOfMessages"])
-    # Nothing was written since it began, minutes ago. Whatever was delivered is old.
+    # Nothing was written since the deployment began, minutes ago. So every delivered record is old.
     text = f"{status}. Oldest record delivered: {f'{age} s' if age else 'none'}. {waiting} messages in UndeliveredChanges."
     return Seen(text, waiting == 0 and age == 0)
 
 
 def oldest_record(run, function, since):
-    """The age in seconds of the oldest record that the function was given, by Lambda's metric. 0 if it was given none."""
+    """Returns the age in seconds of the oldest record that the function got, by Lambda's metric, or 0 if it got no record."""
     now = datetime.datetime.fromtimestamp(run.clock.now(), datetime.timezone.utc)
     answer = run.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda", MetricName="IteratorAge", Dimensions=[{"Name": "FunctionName", "Value": function}],
@@ -74,7 +74,7 @@ def oldest_record(run, function, since):
 
 
 def under_canary(run):
-    """Counts what callers got while two versions ran side by side, one with a cache and one without."""
+    """Counts the answers while two versions ran side by side, one with a cache and one without."""
     network, statuses = product(run), run.shared.get("under-canary")
     if not statuses or not run.shared.get("cache-on"):
         raise CannotTry("the cache was not turned on")
@@ -84,7 +84,7 @@ def under_canary(run):
 
 
 def own_metric(run, network, name):
-    """The sum of a metric of the functions' own in the last hour."""
+    """Returns the sum of one of the functions' own metrics in the last hour."""
     now = datetime.datetime.fromtimestamp(run.clock.now(), datetime.timezone.utc)
     answer = run.client("cloudwatch").get_metric_statistics(
         Namespace="boxoffice", MetricName=name, Dimensions=[{"Name": "Service", "Value": network.stack.name}],
@@ -140,13 +140,13 @@ def there(run, vpc):
 
 CHECKS = (
     Check(
-        "network-stack", "network", "Does a second stack get along beside the first?", "CREATE_COMPLETE, and both bookings are 201.",
+        "network-stack", "network", "Can a second stack exist beside the first?", "CREATE_COMPLETE, and both bookings are 201.",
         "CreateStack with another name in the same account", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacks.html",
         5, 0.10, create,
     ),
     Check(
         "cache-on-later", "network", "Does turning the cache on later deliver old records of the stream?",
-        "No record that was written before it began, and nothing in UndeliveredChanges.", "Cache=serverless on a stack that sold without one",
+        "No record from before the change, and nothing in UndeliveredChanges.", "Cache=serverless on a stack that sold without one",
         "https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html", 16, 0.10, cache_on, ("network-stack",),
     ),
     Check(
@@ -156,12 +156,12 @@ CHECKS = (
         0, 0, under_canary, ("cache-on-later",),
     ),
     Check(
-        "cache-answers", "network", "Do the functions reach ElastiCache: its certificate, their tokens, its user?",
+        "cache-answers", "network", "Do the functions reach ElastiCache, with its certificate, its user and their tokens?",
         "X-Cache is hit.", "Calls to the API", "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/auth-iam.html", 1, 0.01, cache_answers,
         ("cache-on-later",),
     ),
     Check(
-        "leave-vpc", "network", "Are interfaces, subnets and VPC gone after the functions left the network?",
+        "leave-vpc", "network", "Are interfaces, subnets and VPC deleted after the functions left the network?",
         "UPDATE_COMPLETE within 55 minutes, usually 20 to 40. No interface, no subnet, no VPC.", "Cache=none again",
         "https://github.com/aws/aws-cdk/issues/34400", 30, 0.01, leave, ("cache-on-later",),
     ),

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it, made here by SAM's translator: what infra/tests check."""
+"""The template as CloudFormation gets it, made by SAM's translator as in infra/tests."""
 
 import functools
 import sys
@@ -20,27 +20,27 @@ def _source():
 
 
 def resolved(**parameters):
-    """The resources that these parameters lead to."""
+    """Returns the resources of these parameters."""
     return _tests().stack(**parameters)
 
 
 def default(name):
-    """A parameter's default."""
+    """Returns a parameter's default."""
     return _source()["Parameters"][name]["Default"]
 
 
 def parameters():
-    """Names of the template's parameters."""
+    """Returns the names of the template's parameters."""
     return set(_source()["Parameters"])
 
 
 def rules():
-    """The template's rules."""
+    """Returns the template's rules."""
     return _source().get("Rules", {})
 
 
 def api_body(run, **parameters):
-    """The HTTP API's OpenAPI document, as an import takes it. Its functions don't exist, which an import doesn't ask."""
+    """Returns the HTTP API's OpenAPI document for an import. Its functions don't exist, and an import doesn't check them."""
     body = resolved(**parameters).properties("HttpApi")["Body"]
     function = f"arn:aws:lambda:{run.options.region}:{run.state.account}:function:{run.name('none')}"
     uri = f"arn:aws:apigateway:{run.options.region}:lambda:path/2015-03-31/functions/{function}/invocations"
@@ -56,17 +56,17 @@ def _without_functions(value, uri):
 
 
 def access_log_format():
-    """The access log's format."""
+    """Returns the access log's format."""
     (stage,) = resolved(Cache="none").of_type("AWS::ApiGatewayV2::Stage").values()
     return stage["Properties"]["AccessLogSettings"]["Format"]
 
 
 def alarm_metrics(**parameters):
-    """How many metrics the alarms look at: what CloudWatch bills."""
+    """Returns the number of metrics that the alarms read, which CloudWatch bills."""
     alarms = resolved(**parameters).of_type("AWS::CloudWatch::Alarm").values()
     return sum(count_metrics(alarm["Properties"]) for alarm in alarms)
 
 
 def count_metrics(alarm):
-    """The metrics of one alarm."""
+    """Returns the number of metrics of one alarm."""
     return len([one for one in alarm.get("Metrics", []) if "MetricStat" in one]) or 1

@@ -1,4 +1,4 @@
-"""All checks, in order, and a run of them: lanes side by side, results, and the removal of everything at the end."""
+"""All checks in order, and a run of them in parallel lanes, with the results and the removal of everything at the end."""
 
 import threading
 
@@ -10,7 +10,7 @@ from first_account.run import CannotTry, Stopped
 from first_account.state import Thing
 
 CHECKS = (*reads.CHECKS, *probes.CHECKS, *sale.CHECKS, *network.CHECKS)
-# The first lane is over before the others start side by side: it decides how their stacks are made.
+# The first lane ends before the others start in parallel, because it decides how their stacks are made.
 FIRST, LANES = "first", ("probes", "sale", "network")
 NEED_BUILD = {"rules-refuse", *(check.name for check in CHECKS if check.lane in ("sale", "network"))}
 REMOVAL_MINUTES = 5
@@ -21,18 +21,18 @@ APIS = ("open", "signed", "tokens")
 
 
 def everything(run, account):
-    """All that a run of this name may have made, for when its state file is lost."""
+    """Returns everything that a run of this name may have made, in case its state file is lost."""
     prefix = run_prefix(run)
     things = [Thing("stack", f"{prefix}-{part}") for part in STACKS] + [Thing("api", f"{prefix}-{part}") for part in APIS]
     return [*things, Thing("policy", f"{prefix}-sale"), Thing("table", f"{prefix}-restored"), Thing("bucket", f"{prefix}-code-{account}")]
 
 
 def select(names):
-    """The checks of these names and those that they build on, in order. All of them if no name is given."""
+    """Returns the named checks and the checks that they build on, in order. Returns all checks without a name."""
     by_name = {check.name: check for check in CHECKS}
     unknown = [name for name in names if name not in by_name]
     if unknown:
-        raise ValueError(f"--only: no check is called {', '.join(unknown)}; --list shows them")
+        raise ValueError(f"--only: no check is called {', '.join(unknown)}. --list shows the names")
     wanted, more = set(names or by_name), list(names)
     while more:
         more = [name for name in by_name[more.pop()].after if name not in wanted] + more
@@ -41,13 +41,13 @@ def select(names):
 
 
 def minutes(checks):
-    """How long it takes: the longest lane, and the removal."""
+    """Returns the minutes of the longest lane and of the removal."""
     first, *lanes = [sum(check.minutes for check in checks if check.lane == lane) for lane in (FIRST, *LANES)]
     return first + max(lanes) + REMOVAL_MINUTES
 
 
 def dollars(checks):
-    """What it costs at most."""
+    """Returns the maximum cost."""
     return sum(check.dollars for check in checks)
 
 
@@ -70,7 +70,7 @@ def run_lane(run, lane, checks, done):
 
 
 def begin(run, check):
-    """Starts what takes long by itself. A failure shows again in the check itself."""
+    """Starts the slow work of checks. The check itself reports a failure."""
     try:
         check.begin(run)
     except Exception as problem:  # as in attempt
@@ -78,7 +78,7 @@ def begin(run, check):
 
 
 def attempt(run, check, outcomes):
-    """Runs one check. Whatever goes wrong in it is its result, and the others go on."""
+    """Runs one check. An error becomes the check's result, and the other checks go on."""
     started = run.clock.now()
     missing = [name for name in check.needs if not getattr(run.options, name)]
     blocked = [name for name in check.after if outcomes.get(name) == results.NOT_TRIED]
@@ -100,7 +100,7 @@ def attempt(run, check, outcomes):
 
 
 def run_all(run, checks, done, side_by_side=True):
-    """Runs all lanes. An interruption ends them early, and is raised again once they have ended."""
+    """Runs all lanes. An interruption ends them early, and is raised again after their end."""
     run_lane(run, FIRST, [check for check in checks if check.lane == FIRST], done)
     lanes = [(lane, [check for check in checks if check.lane == lane]) for lane in LANES]
     if not side_by_side:

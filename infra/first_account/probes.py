@@ -1,4 +1,4 @@
-"""Checks on small stacks of their own, which don't need the box office."""
+"""Checks on small separate stacks, which don't need the box office."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def import_api(run, part, fail, **parameters):
 
 
 def imported(part, **parameters):
-    """A check that imports the API with FailOnWarnings."""
+    """Returns a check that imports the API with FailOnWarnings."""
 
     def check(run):
         given = {**parameters, **({"JwtIssuer": run.options.issuer} if "JwtAudience" in parameters else {})}
@@ -39,7 +39,7 @@ def imported(part, **parameters):
         except ClientError as problem:
             if error_code(problem) != "BadRequestException":
                 raise
-            run.shared["import-warns"] = True  # the stacks of this run are made without FailOnWarnings, so that they can be tried
+            run.shared["import-warns"] = True  # the stacks of this run are created without FailOnWarnings, so that the other checks can run
             return Seen(f"Refused: {error_text(problem)}", False)
         pages = run.client("apigatewayv2").get_paginator("get_routes").paginate(ApiId=answer["ApiId"])
         routes = sum(len(page["Items"]) for page in pages)
@@ -72,7 +72,7 @@ def answered(answer):
 
 
 def empty_list(run):
-    """Makes stacks whose rules ask about a list."""
+    """Creates stacks whose rules test a list."""
     equals, contains = {"Fn::EachMemberEquals": [{"Ref": "List"}, ""]}, {"Fn::Contains": [{"Ref": "List"}, ""]}
     seen = {
         "EachMemberEquals [list, ''] of an empty list": holds(run, "rule-a", equals, ""),
@@ -84,7 +84,7 @@ def empty_list(run):
 
 
 def holds(run, part, assertion, value):
-    """Whether CloudFormation takes a rule to hold."""
+    """Returns whether a rule holds for CloudFormation."""
     stack = Stack(run, part)
     try:
         status = stack.create(rule(assertion), {"List": value}, 5 * MINUTE)
@@ -97,7 +97,7 @@ def holds(run, part, assertion, value):
     return True
 
 
-# Parameters that make no sense together, and the texts of the rules that refuse them.
+# Parameters that contradict each other, and the texts of the rules that refuse them.
 REFUSED = [
     ({"Cache": "own"}, "Cache=own needs CacheUrl"),
     ({"Cache": "none", "ProtectLooks": "true"}, "ProtectLooks needs JwtIssuer"),
@@ -108,7 +108,7 @@ REFUSED = [
 
 
 def rules_refuse(run):
-    """Asks for stacks that the template's rules refuse."""
+    """Tries to create stacks that the template's rules refuse."""
     template = run.once("template", lambda: upload(run))
     wrong = []
     for parameters, text in REFUSED:
@@ -126,13 +126,13 @@ def rules_refuse(run):
 
 
 def echo_stack(run):
-    """The stack of an API that answers with the event that its function got."""
+    """Returns the stack of an API that answers with the event that its function got."""
     options = run.options
     return run.once("echo", lambda: made(run, "echo", echo(run.name("echo"), offline.access_log_format(), options.domain, options.certificate)))
 
 
 def event_of(answer):
-    """What the function was given. Raises CannotTry if it wasn't called."""
+    """Returns the event that the function got. Raises CannotTry if it wasn't called."""
     event = answer.json()
     if answer.status != 200 or "rawPath" not in event:
         raise CannotTry(f"the echo function answered {answer.status}: {answer.text[:200]}")
@@ -140,7 +140,7 @@ def event_of(answer):
 
 
 def paths(run):
-    """Calls the echo API by the address that AWS gave it."""
+    """Calls the echo API at the address that AWS assigned."""
     url = echo_stack(run).outputs()["Url"]
     call = f"{url}/echo/grand%20hall?view=map"
     first = run.until("the API", lambda: answered(run.web.call("GET", call)), 2 * MINUTE, every=5)
@@ -250,7 +250,7 @@ def target_zero(run):
 
 
 def provisioned(run, function, qualifier="live"):
-    """How many instances stand ready, by Lambda. 0 if the alias has no such setting."""
+    """Returns Lambda's number of provisioned instances. Returns 0 if the alias has no such setting."""
     try:
         config = run.client("lambda").get_provisioned_concurrency_config(FunctionName=function, Qualifier=qualifier)
     except ClientError as problem:
@@ -261,7 +261,7 @@ def provisioned(run, function, qualifier="live"):
 
 
 def valkey_users(run):
-    """Makes the cache's user and group."""
+    """Creates the cache's user and group."""
     resources = offline.resolved(Cache="serverless")
     stack = Stack(run, "users")
     status = stack.create(users(run.prefix, resources.properties("ValkeyUser")), {}, 10 * MINUTE)
@@ -284,7 +284,7 @@ def hidden_parameter(run):
 
 
 def warm_table(run):
-    """Makes a table with warm throughput, its numbers as text."""
+    """Creates a table with warm throughput, with its numbers as text."""
     stack = made(run, "warm", warm(), {"Reads": 12000, "Writes": 4000})
     table = run.client("dynamodb").describe_table(TableName=stack.outputs()["Table"])["Table"]
     units = table.get("WarmThroughput", {})
@@ -293,7 +293,7 @@ def warm_table(run):
 
 
 def ttl_begins(run):
-    """Writes an item that has run out already."""
+    """Writes an item that has already expired."""
     stack = run.once("ttl", lambda: made(run, "ttl", ttl()))
     item = {"pk": {"S": "one"}, "expires_at": {"N": str(int(run.clock.now()) - 60)}}
     run.client("dynamodb").put_item(TableName=stack.outputs()["Table"], Item=item)
@@ -324,7 +324,7 @@ def ttl_stream(run):
 
 
 def subnets_in_zones(run):
-    """Makes a network with a subnet in each zone."""
+    """Creates a network with a subnet in each zone."""
     answer = run.client("ec2").describe_availability_zones(Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}])
     names = sorted(zone["ZoneName"] for zone in answer["AvailabilityZones"] if zone["State"] == "available")
     stack = Stack(run, "zones")
@@ -355,13 +355,13 @@ CHECKS = (
     ),
     Check(
         "empty-list-in-rules", "probes", "Do CloudFormation's Rules see an empty list as [] or as ['']?",
-        "Fn::EachMemberEquals [list, ''] holds for an empty list and fails for a filled one. What Fn::Contains does is unsettled.",
+        "Fn::EachMemberEquals [list, ''] holds for an empty list and fails for a filled one. The result of Fn::Contains is unknown.",
         "Three stacks without resources", "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html",
         2, 0, empty_list,
     ),
     Check(
-        "rules-refuse", "probes", "Do the template's rules refuse what makes no sense together?",
-        "Each combination is refused before anything is made, with the rule's text.", "CreateStack with such parameters",
+        "rules-refuse", "probes", "Do the template's rules refuse contradictory parameters?",
+        "Each combination is refused with the rule's text before anything is created.", "CreateStack with such parameters",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html", 1, 0.01, rules_refuse,
     ),
     Check(
@@ -371,7 +371,7 @@ CHECKS = (
     ),
     Check(
         "domain-paths", "probes", "Does rawPath hold the base path under a custom domain?",
-        "Unsettled: sources disagree, and the box office doesn't depend on it. The stage is v1.",
+        "Unknown. Sources disagree, and the box office doesn't depend on it. The stage is v1.",
         "The same function under --domain with --certificate",
         "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html", 5, 0.01, domain_paths,
         needs=("domain", "certificate"),
@@ -389,16 +389,16 @@ CHECKS = (
     ),
     Check(
         "access-log", "probes", "Is each line of the access log JSON, also where an integration fails?",
-        "Every line is JSON.", "Calls that succeed, raise, answer nonsense and reach no function, with the template's format",
+        "Every line is JSON.", "Calls that succeed, raise, return an invalid answer and reach no function, with the template's format",
         "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html", 3, 0.01, access_log,
     ),
     Check(
-        "target-zero", "probes", "Is a ScalableTarget of 0..0 accepted, and does setting it back take the concurrency away?",
-        "0..0 is accepted, 1..1 brings one instance, 0..0 takes it away.", "A function of its own, changed twice",
+        "target-zero", "probes", "Is a ScalableTarget of 0..0 accepted, and does setting it back remove the instances?",
+        "0..0 is accepted, 1..1 adds one instance, 0..0 removes it.", "A separate function, changed twice",
         "https://github.com/aws/aws-cdk/issues/31507", 8, 0.05, target_zero,
     ),
     Check(
-        "valkey-users", "probes", "Does ElastiCache take the access string, and a Valkey group without a user called default?",
+        "valkey-users", "probes", "Does ElastiCache accept the access string, and a Valkey group without a user called default?",
         "CREATE_COMPLETE.", "The template's user and group, without a cache",
         "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html", 3, 0, valkey_users,
     ),
@@ -408,21 +408,21 @@ CHECKS = (
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html", 1, 0, hidden_parameter,
     ),
     Check(
-        "warm-table", "probes", "Does DynamoDB take WarmThroughput whose numbers come from parameters?",
-        "12000 read units and 4000 write units or more.", "A table of its own, at the lowest values, which cost nothing",
+        "warm-table", "probes", "Does DynamoDB accept WarmThroughput with numbers from parameters?",
+        "12000 read units and 4000 write units or more.", "A separate table with the lowest values, which cost nothing",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html", 2, 0.01, warm_table,
     ),
     Check(
-        "subnets-in-zones", "probes", "Does every zone of the region take a subnet?",
-        "Each zone takes one.", "A network of its own with a subnet in each zone",
+        "subnets-in-zones", "probes", "Does every zone of the region accept a subnet?",
+        "Each zone accepts one.", "A separate network with a subnet in each zone",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getavailabilityzones.html", 2, 0,
         subnets_in_zones,
     ),
-    # Last: its item was written when the lane started.
+    # The last one, because its item was written when the lane started.
     Check(
         "ttl-stream", "probes", "Are deletions by TTL in the stream, with the service's identity?",
         "REMOVE with type Service and principalId dynamodb.amazonaws.com. It may take longer than this run.",
-        "A table of its own with an item that has run out",
+        "A separate table with an expired item",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html", 20, 0.01, ttl_stream, begin=ttl_begins,
     ),
 )

@@ -20,7 +20,7 @@ class Product:
         self.template = run.once("template", lambda: upload(run))
 
     def knows(self, parameter):
-        """Whether the template has a parameter."""
+        """Returns whether the template has a parameter."""
         return parameter in parameters(self.run)
 
     def need(self, *names):
@@ -30,30 +30,30 @@ class Product:
             raise CannotTry(f"the template has no parameter {' and '.join(missing)}")
 
     def function(self, logical):
-        """The name of a function."""
+        """Returns the name of a function."""
         return self.stack.resources()[logical]
 
     def url(self):
-        """The address of the API, stage included."""
+        """Returns the address of the API, stage included."""
         return self.stack.outputs()["ApiUrl"]
 
     def table(self):
-        """The name of the table that the functions use."""
+        """Returns the name of the table that the functions use."""
         return self.stack.outputs()["TableName"]
 
 
 def template_node(run):
-    """The built template, as YAML nodes: its tags are CloudFormation's and have to stay."""
+    """Returns the built template as YAML nodes, which keep CloudFormation's tags."""
     return yaml.compose((built(run) / "template.yaml").read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def parameters(run):
-    """Names of the template's parameters."""
+    """Returns the names of the template's parameters."""
     return run.once("parameters", lambda: {name.value for name, _ in child(template_node(run), "Parameters").value})
 
 
 def built(run):
-    """The folder of `sam build`."""
+    """Returns the folder of `sam build`."""
     folder = run.options.built or ROOT / ".aws-sam" / "build"
     if not (folder / "template.yaml").is_file():
         raise CannotTry(f"{folder} has no template.yaml: run `sam build --template infra/template.yaml` first")
@@ -64,7 +64,7 @@ def upload(run, broken=None):
     """Uploads code and template. Returns the template's address. `broken` names a function that gets a bootstrap that fails."""
     folder, bucket, s3 = built(run), run.bucket(), run.client("s3")
     root = template_node(run)
-    # What an import of the API said decides whether the rest can be tried at all.
+    # The earlier import of the API decides whether FailOnWarnings can stay.
     if run.shared.get("import-warns"):
         drop(child(child(root, "Resources"), "HttpApi"), "FailOnWarnings")
     for name, resource in child(root, "Resources").value:
@@ -87,7 +87,7 @@ def upload(run, broken=None):
 
 
 def zipped(folder):
-    """A function's folder as a zip, with the permission to run what may run."""
+    """Returns a function's folder as a zip that keeps the permissions to execute."""
     if Path(folder).is_file():
         return Path(folder).read_bytes()
     memory = io.BytesIO()

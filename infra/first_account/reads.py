@@ -1,4 +1,4 @@
-"""Checks that only read: limits of the account, types of the region, certificates. They cost nothing."""
+"""Checks that only read limits of the account, types of the region, and certificates. They cost nothing."""
 
 import re
 
@@ -31,14 +31,14 @@ def api_limits(run):
 
 
 def concurrency_limit(run):
-    """Reads how many functions may run at once."""
+    """Reads the account's limit of concurrent functions."""
     limit = run.client("lambda").get_account_settings()["AccountLimit"]
     at_once, free = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
     return Seen(f"{at_once} at once, {free} of them not reserved.", at_once >= 1000)
 
 
 def budget_region(run):
-    """Asks CloudFormation for the type, and the template's rules whether they allow it here."""
+    """Compares the types that CloudFormation has in this region with the template's rules."""
     try:
         run.client("cloudformation").describe_type(Type="RESOURCE", TypeName="AWS::Budgets::Budget")
         there = True
@@ -53,7 +53,7 @@ def budget_region(run):
 
 
 def budget_allowed(rules, region):
-    """Whether the rules about MonthlyBudget let it pass in a region."""
+    """Returns whether the rules allow MonthlyBudget in a region."""
     for rule in rules.values():
         for part in rule["Assertions"]:
             text = str(part["Assert"])

@@ -1,4 +1,4 @@
-"""Removes what a run made, in an order that works, as often as it takes."""
+"""Removes everything that a run made, in an order that works, with repeats where needed."""
 
 from botocore.exceptions import ClientError
 
@@ -24,7 +24,7 @@ def remove_all(run):
         for thing in [thing for thing in run.state.things if thing.kind == kind]:
             try:
                 REMOVERS[kind](run, thing.name)
-            except Exception as problem:  # nothing may keep the others from being removed
+            except Exception as problem:  # a failure must not stop the removal of the others
                 left.append((thing, str(problem)))
                 run.say(f"could not remove the {kind} {thing.name}: {problem}")
             else:
@@ -35,11 +35,11 @@ def remove_all(run):
 
 
 class Remains(Exception):
-    """A thing is still there after the longest wait."""
+    """Raised when a thing still exists after the longest wait."""
 
 
 def begin_stacks(run):
-    """Begins to delete all stacks at once. Those that refuse it now are tried again, one after the other."""
+    """Begins to delete all stacks at once. Stacks that refuse are tried again later, one after the other."""
     for thing in run.state.things:
         if thing.kind == "stack":
             try:
@@ -50,7 +50,7 @@ def begin_stacks(run):
 
 
 def stack_status(run, name):
-    """The status of a stack, or None if there is no such stack."""
+    """Returns the status of a stack, or None if there is no such stack."""
     try:
         (stack,) = run.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
     except ClientError as problem:
@@ -85,7 +85,7 @@ def remove_stack(run, name):
         if status == "UPDATE_IN_PROGRESS":
             attempt(run.client("cloudformation").cancel_update_stack, StackName=name)
         elif status != "DELETE_IN_PROGRESS":
-            # A deletion fails while interfaces are in the network. So it is asked for again.
+            # A deletion fails while interfaces are in the network. So the call is repeated.
             attempt(run.client("cloudformation").delete_stack, StackName=name)
         return False
 
@@ -100,7 +100,7 @@ def remove_stack(run, name):
 
 
 def attempt(call, **arguments):
-    """Sends a call that AWS may refuse at this moment."""
+    """Sends a call that AWS may refuse for now."""
     try:
         call(**arguments)
     except ClientError as problem:
@@ -109,20 +109,20 @@ def attempt(call, **arguments):
 
 
 def tables(run, beginning):
-    """Names of tables that begin so. Names come in order, which makes it one call."""
+    """Returns the names of tables that begin with a prefix. AWS returns names in order, so one call is enough."""
     answer = run.client("dynamodb").list_tables(ExclusiveStartTableName=beginning, Limit=100)
     return [name for name in answer["TableNames"] if name.startswith(beginning)]
 
 
 def log_groups(run, stack):
-    """Names of log groups that a stack keeps."""
+    """Returns the names of log groups that a stack keeps."""
     pages = run.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePattern=stack)
     found = [group["logGroupName"] for page in pages for group in page["logGroups"]]
     return [name for name in found if stack in name.split("/")]
 
 
 def networks(run, stack):
-    """Ids of VPCs that CloudFormation gave up on, with the tags of this run and this stack."""
+    """Returns the ids of VPCs that CloudFormation failed to delete, with the tags of this run and this stack."""
     filters = [
         {"Name": "tag:boxoffice-first-account", "Values": [run.state.run]},
         {"Name": "tag:aws:cloudformation:stack-name", "Values": [stack]},
@@ -131,7 +131,7 @@ def networks(run, stack):
 
 
 def remove_network(run, vpc):
-    """Deletes a VPC and everything in it, once Lambda has let go of its network interfaces."""
+    """Deletes a VPC and everything in it, after Lambda has released its network interfaces."""
     ec2, here = run.client("ec2"), [{"Name": "vpc-id", "Values": [vpc]}]
     run.learn(vpc)
 
@@ -156,7 +156,7 @@ def remove_network(run, vpc):
         ec2.delete_subnet(SubnetId=subnet)
     for table in tables:
         ec2.delete_route_table(RouteTableId=table)
-    for group in groups:  # they name each other
+    for group in groups:  # they refer to each other
         if group["IpPermissions"]:
             ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
         if group["IpPermissionsEgress"]:
@@ -171,14 +171,14 @@ def is_main(route_table):
 
 
 def still_tagged(run):
-    """ARNs with the tag of this run, by AWS's own index. It may be some minutes behind, and name what is gone."""
+    """Returns the ARNs with the tag of this run in AWS's index. It may be some minutes behind, and list deleted resources."""
     pages = run.client("resourcegroupstaggingapi").get_paginator("get_resources")
     tags = [{"Key": "boxoffice-first-account", "Values": [run.state.run]}]
     return [one["ResourceARN"] for page in pages.paginate(TagFilters=tags) for one in page["ResourceTagMappingList"]]
 
 
 def remove_table(run, name):
-    """Takes a table's protection away and deletes it."""
+    """Turns a table's protection off and deletes the table."""
     dynamodb = run.client("dynamodb")
 
     def table():
@@ -193,7 +193,7 @@ def remove_table(run, name):
         found = table()
         if found is None:
             return True
-        # A table that is being made, restored or changed takes no deletion.
+        # A table can't be deleted while it is created, restored or changed.
         if found["TableStatus"] == "ACTIVE":
             if found.get("DeletionProtectionEnabled"):
                 dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
@@ -205,7 +205,7 @@ def remove_table(run, name):
                         raise
         return False
 
-    # A restore takes as long as it takes, and can't be cancelled.
+    # A restore can't be cancelled, and its duration is unknown.
     if not run.until(f"the end of {name}", gone, 6 * LONGEST_TABLE, every=5):
         raise Remains("the table is still there")
 

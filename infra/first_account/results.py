@@ -1,4 +1,4 @@
-"""What came of the checks: printed side by side, and as a report without the account's id."""
+"""Results of the checks, printed side by side, and as a report without the account's id."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ AS_EXPECTED, DIFFERS, NOT_TRIED = "as expected", "differs", "could not be tried"
 
 @dataclass(frozen=True)
 class Seen:
-    """What a check saw, and whether it is what was expected."""
+    """An observation of a check, and whether it was expected."""
 
     text: str
     agrees: bool
@@ -28,15 +28,15 @@ class Result:
 
 
 def of(check, outcome, seen, seconds):
-    """A result of a check."""
+    """Creates the result of a check."""
     return Result(check.name, check.question, check.expected, check.source, outcome, seen, int(seconds))
 
 
 class Redactor:
-    """Replaces what identifies the account, in any text."""
+    """Replaces texts that identify the account."""
 
     def __init__(self, secrets):
-        # The longest first: one may contain another.
+        # The longest first, because one may contain another.
         self.secrets = sorted(((value, word) for value, word in secrets.items() if value), key=lambda pair: -len(pair[0]))
 
     def __call__(self, text):
@@ -46,7 +46,7 @@ class Redactor:
 
 
 def side_by_side(result, width=46):
-    """Expected and seen in two columns."""
+    """Returns the expected and the observed text in two columns."""
     left, right = wrap(result.expected, width), wrap(result.seen, width)
     lines = [f"{result.name}: {result.outcome.upper()} ({result.seconds} s)", f"  {'expected':<{width}}  seen"]
     for row in range(max(len(left), len(right))):
@@ -71,14 +71,14 @@ def wrap(text, width):
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a run found, and what is left of it."""
+    """All results of a run, and the things that it left."""
 
     run: str
     region: str
     results: list
-    # Texts about what could not be removed.
+    # Messages about things that could not be removed.
     not_removed: list
-    # ARNs that AWS's index of tags still names. It may be some minutes behind.
+    # ARNs in AWS's index of tags. The index may be some minutes behind.
     still_tagged: list
 
 
@@ -92,7 +92,7 @@ def write(folder, report, redact):
 
 
 def markdown(document):
-    """The report as a page."""
+    """Returns the report as Markdown."""
     counts = {outcome: sum(one["outcome"] == outcome for one in document["results"]) for outcome in (AS_EXPECTED, DIFFERS, NOT_TRIED)}
     lines = [f"# First account, run {document['run']}, {document['region']}", ""]
     lines += [", ".join(f"{number} {outcome}" for outcome, number in counts.items()) + ".", ""]

@@ -1,4 +1,4 @@
-"""What a check works with: the account, names, waits, stacks, calls over HTTP, and the list of what was made."""
+"""Tools of a check: the account, names, waits, stacks, calls over HTTP, and the list of created things."""
 
 import http.client
 import json
@@ -20,23 +20,23 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stopped(BaseException):
-    """The run was told to end. Not an Exception, so that no check takes it for a result."""
+    """Raised when the run has to end. Not an Exception, so that no check treats it as a result."""
 
 
 class CannotTry(Exception):
-    """Why a check could not be tried, in one sentence."""
+    """The reason in one sentence why a check could not be tried."""
 
 
 @dataclass
 class Options:
-    """What the caller chose."""
+    """The caller's options."""
 
     region: str
     built: Path | None = None
     issuer: str = "https://accounts.google.com"
     domain: str = ""
     certificate: str = ""
-    # Whether code is left out of what is uploaded, since nothing is sent.
+    # Whether uploads contain no code, because nothing is sent.
     without_code: bool = False
 
 
@@ -49,7 +49,7 @@ class Answer:
     text: str = ""
 
     def json(self):
-        """The body as JSON, or an empty object."""
+        """Returns the body as a JSON object, or an empty one."""
         try:
             return json.loads(self.text)
         except ValueError:
@@ -57,13 +57,13 @@ class Answer:
 
 
 class Clock:
-    """The time, and waiting that ends at once when the run is told to end."""
+    """The time, and waiting that ends at once when the run has to end."""
 
     def __init__(self):
         self.stop = threading.Event()
 
     def now(self):
-        """Seconds since the epoch."""
+        """Returns the seconds since the epoch."""
         return time.time()
 
     def sleep(self, seconds):
@@ -76,7 +76,7 @@ class Web:
     """Calls over HTTPS, without credentials."""
 
     def call(self, method, url, body=None, headers=None):
-        """Sends a request. Every answer counts, whatever its status; no answer at all is status 0."""
+        """Sends a request. Returns the answer of any status. Status 0 means no answer."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, method=method, headers={"content-type": "application/json", **(headers or {})})
         try:
@@ -104,7 +104,7 @@ class Web:
             connection.close()
 
     def distrust(self, host, authorities):
-        """Connects to a host with these authorities alone. Returns why it isn't trusted, or None."""
+        """Connects to a host with only these authorities. Returns the reason why it isn't trusted, or None."""
         try:
             context = ssl.create_default_context(cafile=str(authorities))
             with socket.create_connection((host, 443), timeout=20) as plain, context.wrap_socket(plain, server_hostname=host):
@@ -132,15 +132,15 @@ class Run:
         return self.account.client(service)
 
     def name(self, part):
-        """The name of something of this run."""
+        """Returns the name of something of this run."""
         return f"{self.prefix}-{part}"
 
     def tags(self):
-        """Tags of everything that is made."""
+        """Returns the tags of everything that a run makes."""
         return [{"Key": "boxoffice-first-account", "Value": self.state.run}]
 
     def say(self, text):
-        """Prints progress, with the lane it is about."""
+        """Prints progress, with its lane."""
         minutes, seconds = divmod(int(self.clock.now() - self.shared.setdefault("started", self.clock.now())), 60)
         self._say(f"[{minutes:2d}:{seconds:02d}] {getattr(self.lane, 'name', 'run')}: {text}")
 
@@ -169,7 +169,7 @@ class Run:
             self.state.learn([value for value in values if value])
 
     def once(self, key, make):
-        """Makes something that several checks use. If it can't be made, none of them can be tried."""
+        """Creates something that several checks use. If that fails, none of them can be tried."""
         with self.lock:
             lock = self.locks.setdefault(key, threading.RLock())
         with lock:
@@ -184,11 +184,11 @@ class Run:
         return found
 
     def bucket(self):
-        """The bucket of templates and code, made at first use."""
+        """Returns the bucket of templates and code, made at first use."""
         return self.once("bucket", self._make_bucket)
 
     def _make_bucket(self):
-        # Names of buckets are unique in the whole world. With the account's id in it, this one can't be taken.
+        # Names of buckets are unique across all accounts. The account's id keeps this name free.
         name = self.name(f"code-{self.state.account}")
         self.making("bucket", name)
         place = {} if self.options.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.options.region}}
@@ -198,10 +198,10 @@ class Run:
 
 
 def error_code(problem):
-    """The code of an error of AWS's."""
+    """Returns the code of an AWS error."""
     return problem.response.get("Error", {}).get("Code", "")
 
 
 def error_text(problem):
-    """The text of an error of AWS's, without the operation's name."""
+    """Returns the text of an AWS error, without the operation's name."""
     return problem.response.get("Error", {}).get("Message") or str(problem)

@@ -22,14 +22,14 @@ DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 def product(run):
-    """The stack of this lane. Raises CannotTry if it was not made."""
+    """Returns the stack of this lane. Raises CannotTry if it was not made."""
     if "sale" not in run.shared:
         raise CannotTry("the stack was not made")
     return run.shared["sale"]
 
 
 def begin_listening(run):
-    """Makes the event bus and its listener, which take a minute and are there before the stack is."""
+    """Creates the event bus and its listener, which take a minute and are needed before the stack."""
     run.once("listener", lambda: made(run, "bus", listener(run.name("bus"))))
 
 
@@ -74,7 +74,7 @@ def api_calls(run):
         ("POST", "/theaters/1/book", {"seats": ["B1", "B2"], "booking_id": BOOKED, "reservation_id": RESERVED}, 200),
         ("GET", f"/theaters/1/bookings/{BOOKED}", None, 200),
         ("POST", "/theaters/1/book", {"seat": "B1"}, 409),
-        # The shortest reservation: it runs out while other checks go on.
+        # The shortest reservation, which expires while other checks go on.
         ("POST", "/theaters/1/reserve", {"seat": "A3", "expires_in": 10}, 201),
         ("GET", "/nothing", None, 404),
     ]
@@ -104,7 +104,7 @@ KINDS = {"seats.reserved", "booking.created", "reservation.expired"}
 
 
 def events(run):
-    """Receives what was published on the bus, until the short reservation's end is."""
+    """Receives events from the bus, until the end of the short reservation is published."""
     product(run)
     queue, sqs, kinds = run.shared["listener"].outputs()["Queue"], run.client("sqs"), set()
     run.learn(queue)
@@ -164,13 +164,13 @@ def is_object(line):
 
 
 def denial(run):
-    """Denies a function's role the table, and measures how long that and its end take."""
+    """Denies a function's role the table, and measures how soon the denial and its removal take effect."""
     sale = product(run)
     role, url, iam = sale.function("BookRole"), f"{sale.url()}/theaters/1/book", run.client("iam")
     denied = {"Effect": "Deny", "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": "*"}
 
     def lately(expected):
-        # B1 is booked: without the denial the answer is 409, and nothing is written either way.
+        # B1 is booked. So the answer without the denial is 409, and no call writes anything.
         answers = [run.web.call("POST", url, {"seat": "B1"}).status for _ in range(5)]
         return all(expected(status) for status in answers)
 
@@ -202,7 +202,7 @@ def traces(run):
 
 
 def billed_metrics(run):
-    """Counts what CloudWatch bills: metrics of alarms, and the functions' own."""
+    """Counts the metrics that CloudWatch bills, of alarms and of the functions."""
     sale, cloudwatch = product(run), run.client("cloudwatch")
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{sale.stack.name}-")
     alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
@@ -217,7 +217,7 @@ def billed_metrics(run):
 
 
 def version(run, sale, function="GetSeatsFunction"):
-    """The version that an alias leads to."""
+    """Returns the version that an alias leads to."""
     return run.client("lambda").get_alias(FunctionName=sale.function(function), Name="live")["FunctionVersion"]
 
 
@@ -232,7 +232,7 @@ def change(run, **parameters):
 
 
 def provisioned_with_release(run):
-    """Asks for an instance that stands ready, in the deployment of a release."""
+    """Requests a provisioned instance in the deployment of a release."""
     sale = product(run)
     name, before = sale.function("GetSeatsFunction"), version(run, sale)
     status = change(run, ProvisionedGetSeats=1, Release="second")
@@ -248,7 +248,7 @@ def provisioned_with_release(run):
 
 
 def provisioned_removed(run):
-    """Takes it away again with the next release."""
+    """Removes the provisioned instance with the next release."""
     name = product(run).function("GetSeatsFunction")
     status = change(run, ProvisionedGetSeats=0, Release="third")
     gone = run.until("the end of provisioned concurrency", lambda: provisioned(run, name) == 0, 10 * MINUTE)
@@ -270,13 +270,13 @@ def restore_begins(run):
     run.making("table", target)
     run.client("dynamodb").restore_table_to_point_in_time(SourceTableName=table, TargetTableName=target, RestoreDateTime=latest)
     behind = int(run.clock.now() - latest.timestamp())
-    # Booked after that second, so it must not be in the restored table.
+    # A booking after the chosen second, which must not be in the restored table.
     run.shared["too-late"] = run.web.call("POST", f"{product(run).url()}/theaters/1/book", {"seat": "A1"}).status
     return Seen(f"Begun. The latest second was {behind} s ago. A booking made now: {run.shared['too-late']}.", behind <= 600)
 
 
 def restored_table(run):
-    """Waits for the restored table, and gives it back what a restore loses."""
+    """Waits for the restored table, and sets the properties that a restore loses."""
     dynamodb, name = run.client("dynamodb"), run.name("restored")
     began = run.clock.now()
 
@@ -301,11 +301,11 @@ def restored_table(run):
     when_it_can(run, dynamodb.update_continuous_backups, TableName=name, PointInTimeRecoverySpecification=recover)
     run.shared["restored"] = dynamodb.describe_table(TableName=name)["Table"]["LatestStreamArn"]
     lost = [what for what, there in has.items() if not there]
-    return Seen(f"Active {int(run.clock.now() - began)} s after the last look. Without {', '.join(lost) or 'nothing'}.", len(lost) == len(has))
+    return Seen(f"Active {int(run.clock.now() - began)} s after the last read. Without {', '.join(lost) or 'nothing'}.", len(lost) == len(has))
 
 
 def when_it_can(run, call, **arguments):
-    """Sends a change of a table that may be busy with the one before."""
+    """Sends a change of a table, and repeats it while an earlier change is in progress."""
     busy = ("ResourceInUseException", "ContinuousBackupsUnavailableException", "LimitExceededException")
 
     def sent():
@@ -376,14 +376,14 @@ def broken_release(run):
         raise CannotTry(str(problem)) from problem
     status = sale.stack.settle(40 * MINUTE, lambda: statuses.append(run.web.call("GET", url).status))
     failed, after, why = sum(one >= 500 for one in statuses), version(run, sale), sale.stack.why()
-    if status in DONE:  # it went through, and the next checks need one that works
+    if status in DONE:  # the broken release was accepted, and the next checks need a working one
         change(run, Release="repaired", Deployment="AllAtOnce")
     text = f"{status}. {why}. Version {before}, then {after}. {failed} of {len(statuses)} calls meanwhile failed."
     return Seen(text, status == "UPDATE_ROLLBACK_COMPLETE" and after == before and not failed)
 
 
 def stopping_alarms(run, sale):
-    """Names of the alarms that stop a release, by CodeDeploy."""
+    """Returns the names of the alarms that stop a release, from CodeDeploy."""
     application = next((value for name, value in sale.stack.resources().items() if name.endswith("DeploymentApplication")), None)
     if application is None:
         raise CannotTry("the stack has no CodeDeploy application")
@@ -439,7 +439,7 @@ def table_stays(run):
 
 CHECKS = (
     Check(
-        "sale-stack", "sale", "Does AWS take the whole template, with Cache=none?", "CREATE_COMPLETE.", "CreateStack of what `sam build` made",
+        "sale-stack", "sale", "Does AWS accept the whole template, with Cache=none?", "CREATE_COMPLETE.", "CreateStack with the output of `sam build`",
         "https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification.html", 5, 0.10, create,
         begin=begin_listening,
     ),
@@ -454,9 +454,9 @@ CHECKS = (
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigatewayv2-stage.html", 0, 0, route_limits, ("sale-stack",),
     ),
     Check(
-        "events", "sale", "Do events arrive on the bus, the end of a reservation among them?",
+        "events", "sale", "Do events arrive on the bus, including the end of a reservation?",
         "seats.reserved, booking.created and reservation.expired. The last shows that sqs:SendMessage allows batches.",
-        "A bus and a queue of its own",
+        "A separate bus and queue",
         "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html", 2, 0.01, events, ("api-calls",),
     ),
     Check(
@@ -469,34 +469,34 @@ CHECKS = (
     ),
     Check(
         "billed-metrics", "sale", "How many metrics do alarms and functions have?", "As many metrics of alarms as the template has.",
-        "CloudWatch's lists. What is billed for them is seen a day later", "https://aws.amazon.com/cloudwatch/pricing/", 0, 0, billed_metrics,
+        "CloudWatch's lists. Their bill is visible a day later", "https://aws.amazon.com/cloudwatch/pricing/", 0, 0, billed_metrics,
         ("api-calls",),
     ),
     Check(
         "provisioned-with-release", "sale", "Is a change of Provisioned* applied in the deployment of a release?",
-        "The alias leads to a new version, and one instance stands ready.", "ProvisionedGetSeats=1 with a new Release",
+        "The alias leads to a new version, and one instance is provisioned.", "ProvisionedGetSeats=1 with a new Release",
         "https://github.com/aws/serverless-application-model/issues/1425", 5, 0.05, provisioned_with_release, ("sale-stack",),
     ),
     Check(
-        "provisioned-removed", "sale", "Is provisioned concurrency taken away when the parameter goes back to 0?",
-        "None stands ready.", "ProvisionedGetSeats=0 with a new Release", "https://github.com/aws/aws-cdk/issues/31507", 5, 0, provisioned_removed,
+        "provisioned-removed", "sale", "Is provisioned concurrency removed when the parameter goes back to 0?",
+        "No instance is provisioned.", "ProvisionedGetSeats=0 with a new Release", "https://github.com/aws/aws-cdk/issues/31507", 5, 0, provisioned_removed,
         ("provisioned-with-release",),
     ),
     Check(
-        "function-logs", "sale", "Do the functions' log lines arrive as they wrote them, and become metrics?",
+        "function-logs", "sale", "Do the functions' log lines arrive unchanged, and become metrics?",
         "Lines with metrics are JSON, and CloudWatch has the metrics.", "The log group of reserve, and CloudWatch's list",
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html", 1, 0.01,
         function_logs, ("api-calls",),
     ),
     Check(
         "denial", "sale", "How soon does a policy that denies writes take effect?", "Within 60 seconds.",
-        "A policy of the role of book, which is taken away again",
+        "A policy of the role of book, which is removed again",
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency", 1, 0.01, denial,
         ("api-calls",),
     ),
     Check(
         "restore-begins", "sale", "How late is the latest second that can be restored?", "At most ten minutes, usually five.",
-        "Point-in-time recovery of the stack's table, into a table of its own",
+        "Point-in-time recovery of the stack's table, into a separate table",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html", 1, 0.05, restore_begins,
         ("api-calls",),
     ),
@@ -513,13 +513,13 @@ CHECKS = (
     ),
     Check(
         "restored-stack", "sale", "Does the stack sell from a restored table?",
-        "The earlier booking is found, the one made after the second is not, and a new one is made.",
+        "The earlier booking is found, the one after the chosen second isn't, and a new one is made.",
         "TableName and TableStreamArn of the restored table",
         "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery.html", 5, 0.01, restored_stack, ("restored-table",),
     ),
     Check(
         "own-table-again", "sale", "Can the stack go back to its own table?",
-        "The same table as before, in which the seat booked meanwhile is available.", "TableName and TableStreamArn empty again",
+        "The same table as before, in which the seat that was booked in the restored table is available.", "TableName and TableStreamArn empty again",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html", 5, 0, own_table_again,
         ("restored-stack",),
     ),
@@ -529,7 +529,7 @@ CHECKS = (
         "https://github.com/aws/serverless-application-model/issues/716", 10, 0.01, release_while_alarm, ("sale-stack",),
     ),
     Check(
-        "table-stays", "sale", "Does the table stay when the stack is deleted?", "The stack is gone, the table is there and protected.",
+        "table-stays", "sale", "Does the table stay when the stack is deleted?", "The stack is deleted, and the table exists and is protected.",
         "DeleteStack. The run deletes the table afterwards",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html",
         4, 0, table_stays, ("sale-stack",),

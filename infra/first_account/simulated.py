@@ -1,4 +1,4 @@
-"""An account that isn't there: answers as AWS should. `--dry-run` and the tests run the whole plan against it.
+"""A simulated account that answers as AWS should. `--dry-run` and the tests run the whole plan against it.
 
 Calls are checked against the services' models, and none is sent.
 """
@@ -24,13 +24,13 @@ SECONDS = 30
 
 
 class Clock:
-    """A time that passes only by waiting."""
+    """A clock that advances only by waiting."""
 
     def __init__(self, start=1_800_000_000):
         self.time, self.stop = start, types.SimpleNamespace(set=lambda: None)
 
     def now(self):
-        """Seconds since the epoch."""
+        """Returns the seconds since the epoch."""
         return self.time
 
     def sleep(self, seconds):
@@ -39,7 +39,7 @@ class Clock:
 
 
 class Failure(Exception):
-    """An error that AWS answers with."""
+    """An error from AWS."""
 
     def __init__(self, code, message="", status=400):
         super().__init__(message)
@@ -47,7 +47,7 @@ class Failure(Exception):
 
 
 class Simulated:
-    """The services, as far as a run asks them."""
+    """The services, as far as a run calls them."""
 
     def __init__(self, clock, on_call=lambda service, operation, params: None):
         self.clock, self.on_call = clock, on_call
@@ -55,7 +55,7 @@ class Simulated:
         self.versions, self.log_groups, self.policies, self.received = {}, set(), set(), 0
 
     def session(self, region):
-        """A session whose calls end here."""
+        """Returns a session whose calls end here."""
         core = botocore.session.Session()
         core.register_component("data_loader", LOADER)
         session = boto3.Session("simulated", "simulated", region_name=region, botocore_session=core)
@@ -80,7 +80,7 @@ class Simulated:
         return types.SimpleNamespace(status_code=status, headers={}), {**parsed, "ResponseMetadata": {"HTTPStatusCode": status}}
 
     def left(self):
-        """Everything that is there."""
+        """Returns everything that exists."""
         return [*self.stacks, *self.tables, *self.buckets, *self.log_groups, *self.policies, *(api["Name"] for api in self.apis.values())]
 
     # ---- CloudFormation
@@ -98,7 +98,7 @@ class Simulated:
             "template": template, "values": values, "then": "CREATE_COMPLETE", "now": "CREATE_IN_PROGRESS", "at": self.clock.now(),
         }
         self._make_tables(StackName)
-        if template is None:  # one that the stack keeps
+        if template is None:  # the stack keeps this one
             self.log_groups.add(f"/aws/events/{StackName}/archive")
         self.versions[StackName] = 1
         return {"StackId": f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/{StackName}/0"}
@@ -298,7 +298,7 @@ class Simulated:
             raise Failure("BucketNotEmpty", status=409)
         del self.buckets[Bucket]
 
-    # ---- Lambda and what is around it
+    # ---- Lambda and services around it
 
     def lambda_Invoke(self, **_):
         body = json.dumps({"statusCode": 201}).encode()
@@ -395,7 +395,7 @@ class Simulated:
 
 
 class SimulatedWeb:
-    """Answers to calls over HTTPS, as they should be."""
+    """Expected answers to calls over HTTPS."""
 
     def __init__(self, say=lambda text: None, denied=lambda: False):
         self.say, self.limited, self.booked, self.denied = say, 0, set(), denied
@@ -416,7 +416,7 @@ class SimulatedWeb:
         return Answer(self.status(method, path, body), {"x-cache": "hit"}, json.dumps({"seats": ["A1", "A2"]}))
 
     def status(self, method, path, body):
-        """The status of a call to the box office."""
+        """Returns the status of a call to the box office."""
         if path.endswith("/nothing"):
             return 404
         if method != "POST":
@@ -434,12 +434,12 @@ class SimulatedWeb:
         return Answer(200, {}, json.dumps(echoed("/v1/echo/1")))
 
     def distrust(self, host, authorities):
-        """Trusts everybody."""
+        """Trusts every host."""
         self.say(f"TLS handshake with {host}, trusting {authorities.name} alone")
 
 
 def echoed(path):
-    """The event behind a call to the echo function."""
+    """Returns the event behind a call to the echo function."""
     return {
         "rawPath": path.split("?")[0].replace("%20", " "), "routeKey": "GET /echo/{id}", "pathParameters": {"id": "grand hall"},
         "requestContext": {"stage": "v1", "http": {"path": path.split("?")[0].replace("%20", " ")}},

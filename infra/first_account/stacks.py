@@ -11,7 +11,7 @@ MINUTE = 60
 
 
 class Refused(Exception):
-    """CloudFormation didn't begin: it refused the template or its parameters."""
+    """Raised when CloudFormation refuses the template or its parameters and begins nothing."""
 
 
 class Stack:
@@ -73,11 +73,11 @@ class Stack:
         return status
 
     def status(self):
-        """CloudFormation's word for the stack."""
+        """Returns CloudFormation's status of the stack."""
         return self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
 
     def is_gone(self):
-        """Whether there is no such stack any more."""
+        """Returns whether the stack doesn't exist any more."""
         try:
             return self.status() == "DELETE_COMPLETE"
         except ClientError as problem:
@@ -86,12 +86,12 @@ class Stack:
             raise
 
     def outputs(self):
-        """The stack's outputs."""
+        """Returns the stack's outputs."""
         (stack,) = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def resources(self):
-        """The ids of the stack's resources, by logical id. They are the run's own from then on."""
+        """Returns the ids of the stack's resources by logical id, and adds them to the run's own things."""
         pages = self.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
         found = {
             one["LogicalResourceId"]: one["PhysicalResourceId"]
@@ -101,7 +101,7 @@ class Stack:
         return found
 
     def why(self):
-        """The first reason of the latest failure."""
+        """Returns the first reason of the latest failure."""
         pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=self.name)
         first = ""
         for event in (event for page in pages for event in page["StackEvents"]):

@@ -1,7 +1,7 @@
-"""The list of everything a run makes, on disk before AWS is asked to make it.
+"""The list of everything that a run makes, written to disk before the call to AWS.
 
-One JSON object a line. A line is on the disk before the call that makes the thing is sent, so a run that is killed at any moment
-leaves a complete list behind.
+One JSON object per line. A line is on the disk before the call that creates the thing. So a run that is killed at any moment leaves a
+complete list.
 """
 
 import json
@@ -44,7 +44,7 @@ class State:
 
     @classmethod
     def read(cls, path):
-        """Reads what a run has left. The last line may be torn: its call was never sent."""
+        """Reads the list of a run. The last line may be incomplete, and then its call was never sent."""
         lines = path.read_text().split("\n")[:-1]
         if not lines:
             return cls(path, "", "")
@@ -102,12 +102,12 @@ class State:
         if mode == "x":
             folder = os.open(self.path.parent, os.O_RDONLY)
             try:
-                os.fsync(folder)  # the file's name, too, has to be on the disk
+                os.fsync(folder)  # the directory entry has to be on the disk, too
             finally:
                 os.close(folder)
 
 
 def unfinished(folder):
-    """State files of runs that left something."""
+    """Returns the state files of runs that left something."""
     states = [State.read(path) for path in sorted(folder.glob("*.state"))]
     return [state for state in states if state.things]

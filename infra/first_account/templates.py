@@ -17,7 +17,7 @@ LAMBDA = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal"
 
 
 def role(log_group):
-    """A role that may write to one log group."""
+    """Returns a role that may write to one log group."""
     statement = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": {"Fn::GetAtt": [log_group, "Arn"]}}
     policy = {"PolicyName": "logs", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
     return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": LAMBDA, "Policies": [policy]}}
@@ -28,7 +28,7 @@ def log_group(name):
 
 
 def function(name, code):
-    """A function in Python, whose log group is the stack's."""
+    """Returns a function in Python, whose log group is the stack's."""
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -39,7 +39,7 @@ def function(name, code):
 
 
 def rule(assertion):
-    """A stack of nothing, with a rule about a list."""
+    """Returns an empty stack with a rule about a list."""
     assertions = [{"Assert": assertion, "AssertDescription": "the rule fails"}]
     return {
         "Parameters": {"List": {"Type": "CommaDelimitedList", "Default": ""}},
@@ -49,7 +49,7 @@ def rule(assertion):
 
 
 def hidden(resources):
-    """A stack of nothing, with a parameter that isn't shown."""
+    """Returns an empty stack with a parameter that isn't shown."""
     return {
         "Parameters": {"Secret": {"Type": "String", "NoEcho": True}},
         "Resources": {f"Nothing{number}": EMPTY for number in range(resources)},
@@ -58,7 +58,7 @@ def hidden(resources):
 
 
 def warm():
-    """A table with warm throughput from parameters."""
+    """Returns a table with warm throughput from parameters."""
     units = {"ReadUnitsPerSecond": {"Ref": "Reads"}, "WriteUnitsPerSecond": {"Ref": "Writes"}}
     return {
         "Parameters": {"Reads": {"Type": "Number"}, "Writes": {"Type": "Number"}},
@@ -68,7 +68,7 @@ def warm():
 
 
 def ttl():
-    """A table with a stream and TTL."""
+    """Returns a table with a stream and TTL."""
     return {
         "Resources": {
             "Table": table(
@@ -86,7 +86,7 @@ def table(**more):
 
 
 def users(name, user):
-    """The cache's user as the template has it, and a group of this user alone."""
+    """Returns the cache's user as the template has it, and a group of this user alone."""
     return {
         "Resources": {
             "User": {"Type": "AWS::ElastiCache::User", "Properties": {**user, "UserId": name, "UserName": name, "AccessString": in_use(user, name)}},
@@ -96,12 +96,12 @@ def users(name, user):
 
 
 def in_use(user, name):
-    """The access string for keys of this run. The resolved template names the stack `hall`."""
+    """Returns the access string for keys of this run. The resolved template names the stack `hall`."""
     return user["AccessString"].replace("~hall:*", f"~{name}:*")
 
 
 def zones(names):
-    """A network with a subnet in each zone."""
+    """Returns a network with a subnet in each zone."""
     resources = {"Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.43.0.0/24"}}}
     for number, zone in enumerate(names):
         properties = {"VpcId": {"Ref": "Vpc"}, "AvailabilityZone": zone, "CidrBlock": f"10.43.0.{16 * number}/28"}
@@ -110,7 +110,7 @@ def zones(names):
 
 
 def ready(name):
-    """A function with an alias whose provisioned concurrency a ScalableTarget sets."""
+    """Returns a function with an alias whose provisioned concurrency a ScalableTarget sets."""
     capacity = {"Ref": "Capacity"}
     return {
         "Parameters": {"Capacity": {"Type": "Number"}},
@@ -133,7 +133,7 @@ def ready(name):
 
 
 def echo(name, access_log_format, domain, certificate):
-    """An HTTP API whose function answers with the event that it got, with an access log and a limit from a parameter."""
+    """Returns an HTTP API whose function answers with the event that it got, with an access log and a limit from a parameter."""
     route = {"uri": invoke("${Function.Arn}"), "type": "aws_proxy", "httpMethod": "POST", "payloadFormatVersion": "2.0"}
     nothing = {**route, "uri": invoke("arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:%s-none" % name)}
     paths = {path: {"get": {"x-amazon-apigateway-integration": nothing if path == "/nothing" else route}} for path in (*ECHO_ROUTES, "/limited")}
@@ -178,7 +178,7 @@ def invoke(function_arn):
 
 
 def listener(name):
-    """An event bus of its own, and a queue of everything that is published on it."""
+    """Returns an event bus, and a queue of everything that is published on it."""
     queue = {"Fn::GetAtt": ["Queue", "Arn"]}
     statement = {
         "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue,

@@ -3,10 +3,10 @@
 | module | holds |
 | --- | --- |
 | answers | the questions, and the checks of each answer |
-| settings | infra/samconfig.toml: the answers of the last time |
+| settings | infra/samconfig.toml: the saved answers |
 | template | the template's parameters, conditions and rules, decided without AWS |
-| account | credentials, the stack as it is, and what its state allows |
+| account | credentials, the current stack, and the operations that its state allows |
 | deploy, undeploy, logs | the commands |
 
-infra/costs.py computes what a month costs, infra/capacity.py reads what provisioned concurrency stands.
+infra/costs.py computes the cost of a month. infra/capacity.py reads the provisioned concurrency.
 """

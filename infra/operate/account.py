@@ -1,4 +1,4 @@
-"""The account: credentials, the stack as it is, and what its state allows."""
+"""The account: credentials, the current stack, and the operations that its state allows."""
 
 import dataclasses
 
@@ -9,31 +9,31 @@ from botocore.config import Config
 from operate.refusal import Refusal
 
 CHECK = "`aws sts get-caller-identity` shows whether they work"
-# States in which CloudFormation takes an update. All others are refused, with what to do.
+# States in which CloudFormation accepts an update. Other states are refused with the commands that help.
 READY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
 NEVER_MADE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
 
 
 def session(region):
-    """A session with the caller's credentials."""
+    """Returns a session with the caller's credentials."""
     try:
         return boto3.Session(region_name=region)
     except exceptions.ProfileNotFound as error:
-        raise Refusal(f"credentials: {error}; AWS_PROFILE names a profile that ~/.aws/config doesn't have") from None
+        raise Refusal(f"credentials: {error}; AWS_PROFILE names a profile that is missing in ~/.aws/config") from None
 
 
 def client(of, service):
-    """A client that reports an unreachable service soon."""
+    """Returns a client that reports an unreachable service soon."""
     return of.client(service, config=Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 3}))
 
 
 def configured_region():
-    """The region of the caller's profile or environment. None where there is none."""
+    """Returns the region of the caller's profile or environment, or None."""
     return session(None).region_name
 
 
 def identity(of):
-    """The account's number. Refuses with the reason when the credentials don't work in the region."""
+    """Returns the account's number. Refuses credentials that don't work in the region, with the reason."""
     try:
         return client(of, "sts").get_caller_identity()["Account"]
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
@@ -50,7 +50,7 @@ def identity(of):
 
 
 def explained(of, error):
-    """What an error of the sign-in means."""
+    """Returns the explanation of a sign-in error."""
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     if "Expired" in code:
         return f"credentials: they have expired. Sign in again, for example by `aws sso login`; {CHECK}"
@@ -66,7 +66,7 @@ def explained(of, error):
 
 @dataclasses.dataclass
 class Stack:
-    """A stack as it is."""
+    """An existing stack."""
 
     name: str
     status: str
@@ -77,7 +77,7 @@ class Stack:
 
 
 def find_stack(of, name):
-    """The stack of this name. None where there is none, or only the empty shell of a change set that never ran."""
+    """Returns the stack of this name. Returns None without a stack, or with only the empty stack of a change set that never ran."""
     cloudformation = client(of, "cloudformation")
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -93,7 +93,7 @@ def find_stack(of, name):
 
 
 def find_table(cloudformation, name):
-    """The name of the stack's own table. None while it has none."""
+    """Returns the name of the stack's own table, or None."""
     try:
         detail = cloudformation.describe_stack_resource(StackName=name, LogicalResourceId="SeatsTable")["StackResourceDetail"]
     except exceptions.ClientError as error:
@@ -104,7 +104,7 @@ def find_table(cloudformation, name):
 
 
 def require_ready(stack, region):
-    """Refuses to deploy over a stack whose state doesn't allow it, with what to do."""
+    """Refuses a stack whose state allows no deployment, with the commands that help."""
     name, status, options = stack.name, stack.status, f"--stack-name {stack.name} --region {region}"
     if status in READY:
         if "Release" not in stack.parameters:
@@ -131,7 +131,7 @@ def require_ready(stack, region):
 
 
 def removal(stack, region):
-    """The commands that remove a stack whose creation failed, and its table."""
+    """Returns the commands that remove a stack whose creation failed, and its table."""
     lines = [f"    make undeploy STACK={stack.name} REGION={region} CONFIRM=yes"]
     if stack.table:
         lines += [
@@ -142,7 +142,7 @@ def removal(stack, region):
 
 
 def is_empty(of, table):
-    """Whether a table holds nothing. None where it can't be read."""
+    """Returns whether a table is empty, or None if it can't be read."""
     try:
         return client(of, "dynamodb").scan(TableName=table, Limit=1)["Count"] == 0
     except (exceptions.ClientError, exceptions.BotoCoreError):
@@ -150,7 +150,7 @@ def is_empty(of, table):
 
 
 def concurrency(of):
-    """The number of functions that the account lets run at once in the region. None where it can't be read."""
+    """Returns the account's limit of concurrent functions in the region, or None if it can't be read."""
     try:
         return client(of, "lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     except (exceptions.ClientError, exceptions.BotoCoreError, KeyError):

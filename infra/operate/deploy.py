@@ -1,4 +1,4 @@
-"""`make deploy`: asks what isn't known, says what will be made and what it costs, builds, deploys, and says what comes next."""
+"""`make deploy`: asks for missing answers, prints the plan and its cost, builds, deploys, and prints the next steps."""
 
 import datetime
 import json
@@ -22,21 +22,21 @@ from operate.template import Template
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "infra/template.yaml"
 BUILT = ROOT / ".aws-sam/build"
-# Time that Application Auto Scaling has to provide or take away instances before what stands is reported.
+# Time for Application Auto Scaling to add or remove instances before the report.
 SCALING_SECONDS = 180
-# The flags that stand for a parameter, with the name that messages use.
+# The parameters that have their own flag, with its name in messages.
 FLAGS = {"Cache": "CACHE", "JwtIssuer": "ISSUER", "JwtAudience": "AUDIENCE"}
 
 
 @dataclass
 class Plan:
-    """A deployment that is decided, and not started."""
+    """A deployment that is planned and not started."""
 
     stack: str
     region: str
     account: str
     existing: account.Stack | None
-    # The parameters that are given to CloudFormation. An existing stack keeps all others as they are, a new one has their defaults.
+    # The parameters for CloudFormation. An existing stack keeps the values of all others. A new stack gets their defaults.
     given: dict
     # The answers for infra/samconfig.toml. None when the file belongs to another stack.
     saved: dict | None
@@ -60,13 +60,13 @@ def deploy(options, terminal):
     if not options.built:
         require_tools(plan.values["Architecture"])
     describe(plan, template)
-    # sam asks about an existing stack when it has computed the changes.
+    # For an existing stack, sam asks after it has computed the changes.
     if plan.existing is None and not options.yes and not terminal.confirm("\nDeploy it?", default=True):
         print("Nothing was deployed.")
         return 1
     if plan.saved is None:
         print(f"{shown(options.config)} stays as it is: it belongs to the stack {settings.stack} in {settings.region}.")
-    # The answers for a new stack are saved before it is tried, so that a second try doesn't ask again.
+    # The answers for a new stack are saved before the deployment, so that a second try doesn't ask again.
     elif plan.existing is None:
         settings.save(plan.stack, plan.region, plan.saved)
     built = options.built or build(plan)
@@ -77,7 +77,7 @@ def deploy(options, terminal):
 
 
 def flags(options, template):
-    """The parameters that flags give, checked."""
+    """Returns the parameters from flags, after checking them."""
     given = {}
     for text in options.set:
         try:
@@ -87,7 +87,7 @@ def flags(options, template):
         for word in words:
             name, equals, value = word.partition("=")
             if not equals:
-                raise Refusal(f'SET: {word!r} was refused; expected Name=value, or Name="a value with spaces"')
+                raise Refusal(f'SET: {word!r} was refused, expected Name=value, or Name="a value with spaces"')
             template.check(name, value)
             given[name] = value
     checks = {"Cache": answers.check_cache, "JwtIssuer": answers.check_issuer, "JwtAudience": answers.check_audience}
@@ -95,11 +95,11 @@ def flags(options, template):
         if value is None:
             continue
         if name in given:
-            raise Refusal(f"{FLAGS[name]} and SET {name}=... were both given; expected one of them")
+            raise Refusal(f"{FLAGS[name]} and SET {name}=... were both given, expected one of them")
         given[name] = checks[name](value) if value or name == "Cache" else ""
     if given.get("JwtIssuer") == "":
         given.setdefault("JwtAudience", "")
-    # The address of an own cache comes by the environment: it may hold a password.
+    # The address of an own cache comes from the environment, because it may hold a password.
     if given.get("Cache") == "own" and "CacheUrl" not in given and os.environ.get("CACHE_URL"):
         given["CacheUrl"] = os.environ["CACHE_URL"]
         template.check("CacheUrl", given["CacheUrl"])
@@ -109,7 +109,7 @@ def flags(options, template):
 
 
 def require_answers(options, terminal):
-    """Refuses to start where nothing can be asked and nothing was confirmed."""
+    """Refuses to start without a terminal and without a confirmation."""
     if terminal.interactive or options.yes:
         return
     raise Refusal(
@@ -120,7 +120,7 @@ def require_answers(options, terminal):
 
 
 def decide(options, terminal, settings, template, given):
-    """Answers every question: by flags, by the saved answers, by the stack as it is, or by asking."""
+    """Answers every question from flags, saved answers, the existing stack, or the operator."""
     asks = terminal.interactive and not options.yes
     stack, region = where(options, terminal, settings, asks)
     session = account.session(region)
@@ -132,7 +132,7 @@ def decide(options, terminal, settings, template, given):
         carried = carry_over(existing, template)
     known = settings.describes(stack, region)
     saved = template.with_new_names(settings.parameters) if known else {}
-    # Each deployment has a release of its own.
+    # Each deployment has its own release.
     saved.pop("Release", None)
     for name, value in saved.items():
         try:
@@ -157,7 +157,7 @@ def decide(options, terminal, settings, template, given):
         if given["Cache"] == "own" and "CacheUrl" not in given:
             answers.check_cache("own")
             given["CacheUrl"] = os.environ["CACHE_URL"]
-    # It holds for one deployment, so that none goes without its alarms unless that is said.
+    # `false` holds for one deployment. Every deployment without alarms needs the flag again.
     if existing and existing.parameters.get("ReleaseAlarms") == "false":
         given.setdefault("ReleaseAlarms", "true")
     release = given.pop("Release", f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%SZ}")
@@ -188,7 +188,7 @@ def carry_over(existing, template):
 
 
 def where(options, terminal, settings, asks):
-    """The stack's name and region."""
+    """Returns the stack's name and region."""
     stack, region = options.stack, options.region
     if stack is not None:
         answers.check_stack(stack)
@@ -207,16 +207,16 @@ def where(options, terminal, settings, asks):
         elif configured:
             region = answers.check_region(configured)
         else:
-            raise Refusal("region: it is missing; expected REGION=..., AWS_REGION in the environment, or a region in the AWS profile")
+            raise Refusal("region: it is missing. Expected REGION=..., AWS_REGION in the environment, or a region in the AWS profile")
     return stack, region
 
 
 def ask_parameters(terminal, given, current):
-    """Asks for the parameters that matter most: the cache, and who may reserve and book. `given` gets the answers that change something."""
+    """Asks for the cache, the issuer and the audience. Adds changed answers to `given`."""
     if "Cache" not in given:
         before = current.get("Cache", answers.FIRST_CACHE)
         print("\n" + "\n".join(f"    {name:<11} {what}" for name, what in answers.CACHES.items()))
-        # An own cache that the stack has already keeps its address.
+        # A stack that already has an own cache keeps its address.
         answer = terminal.ask("Cache", before, lambda text: text if text == current.get("Cache") else answers.check_cache(text))
         if answer != current.get("Cache"):
             given["Cache"] = answer
@@ -224,7 +224,7 @@ def ask_parameters(terminal, given, current):
             given["CacheUrl"] = os.environ["CACHE_URL"]
     if "JwtIssuer" not in given:
         before = current.get("JwtIssuer", "")
-        print("\nWithout an issuer of tokens, everybody who knows the address may reserve and book.")
+        print("\nWithout an issuer of tokens, everyone who knows the address can reserve and book.")
         answer = terminal.ask(
             "Issuer of the callers' tokens, https://... or none", before or answers.EMPTY[0],
             lambda text: text if text == before else answers.check_issuer(text),
@@ -238,7 +238,7 @@ def ask_parameters(terminal, given, current):
 
 
 def require_tools(architecture):
-    """Refuses to build without the tools, before minutes are spent."""
+    """Refuses to build if a tool is missing, before the build takes minutes."""
     for name, remedy in [
         ("cargo", "Rust, from https://rustup.rs"),
         ("cargo-lambda", "`python3 local/install_tools.py run` installs it"),
@@ -254,7 +254,7 @@ def require_tools(architecture):
 
 
 def describe(plan, template):
-    """Prints what will be made or changed, what it costs, and who may call."""
+    """Prints the resources or changes, their cost, and whether callers need a token."""
     if plan.existing:
         print(f"\nThe stack {plan.stack} in {plan.region}, account {plan.account}, is {plan.existing.status}. It gets the release {plan.release}.")
         changed = [(name, plan.existing.parameters.get(name, ""), value) for name, value in sorted(plan.given.items())]
@@ -266,7 +266,7 @@ def describe(plan, template):
         print("All other parameters keep the values that the stack has.")
     else:
         print(f"\nThis makes the stack {plan.stack} in {plan.region}, account {plan.account}:")
-        # A number isn't parted from its kind at the end of a line.
+        # Keeps a number and its kind on the same line.
         listed = ", ".join(counted(number, kind).replace(" ", "\u00a0") for number, kind in plan.decided.kinds())
         print(textwrap.fill(listed, width=110, initial_indent="    ", subsequent_indent="    ").replace("\u00a0", " "))
         print("and, once per region, a bucket for the uploads of sam (stack aws-sam-cli-managed-default).")
@@ -275,13 +275,13 @@ def describe(plan, template):
         print(f"It takes {'a quarter of an hour or more, most of it for the cache' if long else 'some minutes'}, after the build.")
     print_costs(plan)
     if not plan.values["JwtIssuer"]:
-        print("\nWARNING: there is no issuer of tokens, so everybody who knows the address may read, reserve and book.")
+        print("\nWARNING: there is no issuer of tokens, so everyone who knows the address can read, reserve and book.")
     for note in plan.notes:
         print(f"\nNote: {note}")
 
 
 def counted(number, kind):
-    """A number of resources of a kind, as `2 IAM policies`."""
+    """Returns a number of resources of a kind, as `2 IAM policies`."""
     if number == 1 or "::" in kind:
         return f"{number} {kind}"
     return f"{number} {kind[:-1]}ies" if kind.endswith("icy") else f"{number} {kind}s"
@@ -292,7 +292,7 @@ def print_costs(plan):
     items = costs.idle(costs.resolved(plan.values))
     table = costs.prices()
     total, rest = (sum(getattr(item, name) or 0 for item in items) for name in ("dollars", "after_free"))
-    print(f"\nWithout a single request it costs ${total:.2f} a month (list prices of {table['region']}, {table['date']}; other regions differ):")
+    print(f"\nWithout a single request it costs ${total:.2f} a month (list prices of {table['region']}, {table['date']}, other regions differ):")
     for item in items:
         print(f"    {item.what}: {costs.money(item.dollars)}")
     if round(total - rest, 2):
@@ -302,20 +302,20 @@ def print_costs(plan):
 
 def build(plan):
     """Builds the functions with sam. Returns the folder."""
-    # The build reads which processor the functions are for.
+    # The build reads the processor architecture from this parameter.
     run(["sam", "build", "--template", "infra/template.yaml", "--parameter-overrides", f"Architecture={plan.values['Architecture']}"])
     return BUILT
 
 
 def send(options, plan, template, built):
-    """Deploys what was built. Returns sam's exit status.
+    """Deploys the built functions. Returns sam's exit status.
 
-    sam sends every parameter that isn't named here with UsePreviousValue when the stack exists
-    (https://github.com/aws/aws-cli/pull/2573, which sam took over), so the stack keeps it.
+    For an existing stack, sam sends every other parameter with UsePreviousValue, so the stack keeps its value
+    (https://github.com/aws/aws-cli/pull/2573, which sam took over).
     """
     asks = bool(plan.existing) and not options.yes
     with tempfile.TemporaryDirectory(prefix="deploy-") as folder:
-        # In a file: neither quoting nor the list of processes can spoil or show a value. JSON is YAML.
+        # In a file, so that quoting can't change a value and the list of processes doesn't show it. JSON is YAML.
         values = Path(folder) / "parameters.yaml"
         values.touch(mode=0o600)
         values.write_text(json.dumps({**plan.given, "Release": plan.release}))
@@ -336,19 +336,19 @@ def send(options, plan, template, built):
 
 
 def run(command, may_fail=False):
-    """Runs a command of sam's, which may ask. Returns its exit status."""
+    """Runs a sam command, which may ask questions. Returns its exit status."""
     environment = {**os.environ, "SAM_CLI_TELEMETRY": os.environ.get("SAM_CLI_TELEMETRY", "0")}
     try:
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except FileNotFoundError:
         raise Refusal(f"{command[0]} is missing: `python3 local/install_tools.py check` installs it into .tools/bin, which has to be on PATH") from None
     if status and not may_fail:
-        raise Refusal(f"`{' '.join(command[:2])}` ended with {status}; the reason is above")
+        raise Refusal(f"`{' '.join(command[:2])}` ended with {status}. The reason is above")
     return status
 
 
 def finish(plan, status):
-    """Prints how the deployment ended, and what comes next. Returns the exit status."""
+    """Prints the result of the deployment and the next steps. Returns the exit status."""
     session = account.session(plan.region)
     stack = account.find_stack(session, plan.stack)
     if status == 0 and stack and stack.parameters.get("Release") == plan.release and stack.status in account.READY:
@@ -362,8 +362,8 @@ def finish(plan, status):
 
 
 def failed(session, plan, stack):
-    """Prints what a failed deployment has left, and what to do."""
-    print(f"\nThe deployment of {plan.stack} failed; the first event above that FAILED has the reason.")
+    """Prints the remains of a failed deployment, and the commands that help."""
+    print(f"\nThe deployment of {plan.stack} failed. The first event above that FAILED has the reason.")
     if stack is None:
         print("No stack was made.")
     elif stack.status in account.NEVER_MADE:
@@ -382,7 +382,7 @@ def failed(session, plan, stack):
 
 
 def succeeded(session, plan, stack):
-    """Prints the address, how to try it, and what comes next."""
+    """Prints the address, commands to try it, and the next steps."""
     url, table = stack.outputs.get("ApiUrl", ""), stack.outputs.get("TableName", "")
     first = plan.existing is None
     print(f"\n{plan.stack} is deployed: {url}")
@@ -406,14 +406,14 @@ def succeeded(session, plan, stack):
     if not plan.values["JwtIssuer"]:
         print("    make deploy ISSUER=https://... AUDIENCE=...     so that only callers with a token reserve and book")
     if not plan.values["AlarmEmail"]:
-        print("    make deploy SET=AlarmEmail=you@example.com      so that alarms reach somebody")
+        print("    make deploy SET=AlarmEmail=you@example.com      so that alarms send a mail")
     if plan.values["Cache"] == "none":
         print("    make deploy CACHE=serverless                    so that reading seats doesn't read the table")
     print(f"    make undeploy STACK={plan.stack} REGION={plan.region}      deletes it, and keeps the table")
 
 
 def standing(session, plan):
-    """Prints the provisioned concurrency that stands. Waits for Application Auto Scaling, which follows a deployment late."""
+    """Prints the provisioned concurrency. Waits for Application Auto Scaling, which needs some minutes after a deployment."""
     print()
     try:
         capacity.report(session, plan.stack, wait=SCALING_SECONDS)
@@ -423,7 +423,7 @@ def standing(session, plan):
 
 
 def shown(path):
-    """A path as it is shown."""
+    """Returns a path for messages, relative to the checkout if possible."""
     try:
         return str(path.resolve().relative_to(ROOT))
     except ValueError:

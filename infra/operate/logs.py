@@ -1,4 +1,4 @@
-"""`make logs`: the lines of all functions and of the API's access log together, readable, newest last.
+"""`make logs`: readable lines of all functions and of the API's access log together, newest last.
 
 `sam logs --stack-name` can't do this: it asks for the stage `$default` of an HTTP API, and this one's is `v1`
 (https://github.com/aws/aws-sam-cli/issues/3446).
@@ -17,17 +17,17 @@ from operate.undeploy import region_of
 
 ACCESS = "api"
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-# A request for each log group, and an account may make as few as five a second
+# Each log group takes a request, and an account may have a limit of five per second
 # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html, FilterLogEvents).
 POLL_SECONDS = 5
-# Lines reach CloudWatch late. A poll asks again for the last seconds, and leaves out what was shown.
+# Lines reach CloudWatch late. So a poll reads the last seconds again, and leaves out lines that were shown.
 OVERLAP_MS = 15_000
-# Lambda's own lines. REPORT repeats what the functions' lines have.
+# Lambda's own lines. REPORT repeats data of the functions' lines.
 PLATFORM = re.compile(r"(START|END|REPORT|INIT_START|XRAY|EXTENSION|TELEMETRY)\b")
 
 
 def logs(options, now=None):
-    """Prints the lines since a time. With `--follow` goes on until Ctrl-C."""
+    """Prints the lines since a time. With `--follow` continues until Ctrl-C."""
     answers.check_stack(options.stack)
     since = since_ms(options.since, now or time.time())
     region = region_of(options, Settings(options.config))
@@ -46,19 +46,19 @@ def logs(options, now=None):
 
 
 def since_ms(text, now):
-    """The time to begin at, in milliseconds: `10m` ago, or an instant."""
+    """Returns the start time in milliseconds, from a duration such as `10m` or an instant."""
     ago = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if ago:
         return int((now - int(ago[1]) * UNITS[ago[2]]) * 1000)
     try:
         instant = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise Refusal(f"SINCE: {text!r} was refused; expected 30s, 10m, 2h, 1d, or a time such as 2027-03-01T09:45") from None
+        raise Refusal(f"SINCE: {text!r} was refused, expected 30s, 10m, 2h, 1d, or a time such as 2027-03-01T09:45") from None
     return int(instant.timestamp() * 1000)
 
 
 def find_groups(client, stack):
-    """The stack's log groups, by the name of the function, or `api` for the access log."""
+    """Returns the stack's log groups, by the name of the function, or `api` for the access log."""
     found = {}
     for prefix in (f"/aws/lambda/{stack}/", f"/aws/vendedlogs/{stack}/{ACCESS}"):
         for page in client.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
@@ -68,18 +68,18 @@ def find_groups(client, stack):
 
 
 def select(groups, options):
-    """The groups to show."""
+    """Returns the groups to show."""
     if not groups:
         raise Refusal(f"stack {options.stack}: it has no logs in this region. STACK= and REGION= name another one")
     if options.function is None:
         return groups
     if options.function not in groups:
-        raise Refusal(f"FUNCTION: {options.function!r} was refused; expected one of {', '.join(sorted(groups))}")
+        raise Refusal(f"FUNCTION: {options.function!r} was refused, expected one of {', '.join(sorted(groups))}")
     return {options.function: groups[options.function]}
 
 
 class Shown:
-    """The lines that were printed, as far as a poll may bring them again."""
+    """The printed lines that a poll may return again."""
 
     def __init__(self):
         self.lines = 0
@@ -87,7 +87,7 @@ class Shown:
         self.recent = {}
 
     def is_new(self, group, event):
-        """Whether a line wasn't printed before."""
+        """Returns whether a line wasn't printed before."""
         key = (group, event.get("eventId") or (event.get("logStreamName"), event["timestamp"], event["message"]))
         if key in self.recent:
             return False
@@ -112,7 +112,7 @@ def show(client, groups, since, shown, raw):
 
 
 def is_platform(message):
-    """Whether a line is Lambda's own, as text or as JSON, and reports no failure."""
+    """Returns whether a line is Lambda's own, as text or as JSON, and reports no failure."""
     if not message.startswith("{"):
         return bool(PLATFORM.match(message))
     try:
@@ -125,19 +125,19 @@ def is_platform(message):
 
 
 def events(client, name, group, since):
-    """The lines of a group since a time, oldest first."""
+    """Returns the lines of a group since a time, oldest first."""
     for page in client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=since):
         for event in page["events"]:
             yield name, event
 
 
 def local(milliseconds):
-    """A time in the operator's time zone."""
+    """Returns a time in the operator's time zone."""
     return datetime.datetime.fromtimestamp(milliseconds / 1000).strftime("%m-%d %H:%M:%S.%f")[:-3]
 
 
 def readable(message):
-    """A JSON line as level, text and `name=value` pairs. Other lines stay as they are."""
+    """Returns a JSON line as level, text and `name=value` pairs. Other lines stay as they are."""
     try:
         line = json.loads(message)
     except ValueError:
@@ -145,7 +145,7 @@ def readable(message):
     if not isinstance(line, dict):
         return message
     level, text = str(line.pop("level", "")), str(line.pop("message", ""))
-    # The time stands before the line, and CloudWatch alone needs the description of its metrics.
+    # The time is printed before the line, and only CloudWatch needs the description of its metrics.
     for name in ("timestamp", "_aws"):
         line.pop(name, None)
     words = [f"{level:<5}" if level else "", text, *pairs(line)]
@@ -153,7 +153,7 @@ def readable(message):
 
 
 def pairs(fields, prefix=""):
-    """The fields of a line. Empty ones are left out."""
+    """Returns the fields of a line. Empty ones are left out."""
     for name, value in fields.items():
         if value in ("", None, "-"):
             continue

@@ -2,4 +2,4 @@
 
 
 class Refusal(Exception):
-    """A message for the operator: what was refused, what was expected, and what to do."""
+    """A message for the operator: the refused value, the expected value, and the remedy."""

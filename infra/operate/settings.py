@@ -1,6 +1,6 @@
-"""infra/samconfig.toml: the stack, its region and the answers of the last time.
+"""infra/samconfig.toml: the stack, its region and the saved answers.
 
-The file serves a stack that doesn't exist yet. A stack that exists keeps its own values, whatever the file says.
+The file is for a stack that doesn't exist yet. An existing stack keeps its own values, even if the file differs.
 """
 
 import shlex
@@ -12,7 +12,7 @@ from operate.refusal import Refusal
 
 
 class Settings:
-    """The file. Everything in it that isn't an answer, comments included, stays as it is."""
+    """The file. Everything in it except the answers stays unchanged, comments included."""
 
     def __init__(self, path):
         self.path = path
@@ -46,25 +46,25 @@ class Settings:
         return self.region is not None
 
     def describes(self, stack, region):
-        """Whether the saved answers are those of this stack."""
+        """Returns whether the saved answers are those of this stack."""
         return self.answered and (self.stack, self.region) == (stack, region)
 
     @property
     def parameters(self):
-        """The saved values of parameters, by name. Takes each form that sam takes."""
+        """The saved values of parameters, by name. Reads each form that sam accepts."""
         saved = self._read("parameter_overrides") or []
         if isinstance(saved, Mapping):
             return {str(name): str(value) for name, value in saved.items()}
         words = shlex.split(saved) if isinstance(saved, str) else [word for entry in saved for word in shlex.split(entry)]
         if not all("=" in word for word in words):
-            raise Refusal(f"{self.path}: parameter_overrides was refused; expected entries of the form Name=value")
+            raise Refusal(f"{self.path}: parameter_overrides was refused, expected entries of the form Name=value")
         return dict(word.split("=", 1) for word in words)
 
     def save(self, stack, region, parameters):
         """Writes the answers. The caller leaves out secrets."""
         for table, name, value in [("global", "stack_name", stack), ("global", "region", region)]:
             self._table(table)[name] = value
-        # `sam deploy --guided` writes here, and this place counts more than the global one.
+        # `sam deploy --guided` writes here, and these values override the global ones.
         for name in ("stack_name", "region"):
             self._table("deploy").pop(name, None)
         entries = tomlkit.array()
@@ -84,5 +84,5 @@ class Settings:
 
 
 def quoted(value):
-    """A value in double quotes, as sam and shlex read it."""
+    """Returns a value in double quotes, as sam and shlex read it."""
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

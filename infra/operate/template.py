@@ -1,6 +1,6 @@
 """The template's parameters, conditions and rules, decided without AWS.
 
-This finds a wrong value before the build, which takes minutes, and lists what a deployment makes. CloudFormation decides again.
+This finds a wrong value before the build, which takes minutes, and lists the resources of a deployment. CloudFormation decides again.
 """
 
 import collections
@@ -12,7 +12,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from operate.refusal import Refusal
 
-# What a person calls each kind of resource. Other kinds are listed by their type.
+# Readable names of the kinds of resources. Other kinds are listed by their type.
 KINDS = {
     "AWS::Serverless::HttpApi": "HTTP API",
     "AWS::Serverless::Function": "Lambda function",
@@ -74,7 +74,7 @@ class Template:
         self.parameters = self.source.get("Parameters", {})
 
     def check_name(self, name):
-        """Refuses a name that is no parameter of the template."""
+        """Refuses a name that isn't a parameter of the template."""
         if self.new_name(name):
             raise Refusal(f"{name} is not a parameter of the template any more: its name is now {self.new_name(name)}")
         if name not in self.parameters:
@@ -89,10 +89,10 @@ class Template:
         shown = "the value" if self.is_secret(name) else repr(value)
         allowed = [str(one) for one in declared.get("AllowedValues", [])]
         if allowed and value not in allowed:
-            raise Refusal(f"{name}: {shown} was refused; expected one of {', '.join(allowed)}")
+            raise Refusal(f"{name}: {shown} was refused, expected one of {', '.join(allowed)}")
         pattern = declared.get("AllowedPattern")
         if pattern and not re.fullmatch(pattern, value):
-            raise Refusal(f"{name}: {shown} was refused; it {declared.get('ConstraintDescription', f'must match {pattern}')}")
+            raise Refusal(f"{name}: {shown} was refused, it {declared.get('ConstraintDescription', f'must match {pattern}')}")
         if declared["Type"] == "Number":
             check_number(name, declared, value)
 
@@ -107,33 +107,33 @@ class Template:
         return {**renamed, **{name: value for name, value in values.items() if not self.new_name(name)}}
 
     def is_secret(self, name):
-        """Whether the parameter's value must never be shown or written."""
+        """Returns whether the parameter's value must never be shown or written."""
         return bool(self.parameters.get(name, {}).get("NoEcho"))
 
     def default(self, name):
-        """The parameter's default as text."""
+        """Returns the parameter's default as text."""
         return str(self.parameters[name].get("Default", ""))
 
     def decided(self, values, region):
-        """The template with these values. Parameters without a value have their default."""
+        """Returns the template with these values. Other parameters have their defaults."""
         return Decided(self.source, {name: str(values.get(name, self.default(name))) for name in self.parameters}, region)
 
 
 def check_number(name, declared, value):
-    """Refuses a value that is no number or outside the parameter's bounds."""
+    """Refuses a value that isn't a number, or is outside the parameter's bounds."""
     least, most = declared.get("MinValue"), declared.get("MaxValue")
     bounds = f" of at least {least}" if least is not None else ""
     bounds += f" and at most {most}" if most is not None else ""
     try:
         number = int(value)
     except ValueError:
-        raise Refusal(f"{name}: {value!r} was refused; expected a whole number{bounds}") from None
+        raise Refusal(f"{name}: {value!r} was refused, expected a whole number{bounds}") from None
     if (least is not None and number < int(least)) or (most is not None and number > int(most)):
-        raise Refusal(f"{name}: {value!r} was refused; expected a whole number{bounds}")
+        raise Refusal(f"{name}: {value!r} was refused, expected a whole number{bounds}")
 
 
 def partition(region):
-    """The partition of AWS that a region belongs to."""
+    """Returns the AWS partition of a region."""
     known = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
     return next((name for prefix, name in known.items() if region.startswith(prefix)), "aws")
 
@@ -148,19 +148,19 @@ class Decided:
         self.resources = {name: one for name, one in source["Resources"].items() if self.is_made(one)}
 
     def is_made(self, resource):
-        """Whether a resource is made. One whose condition can't be evaluated here counts as made."""
+        """Returns whether a resource is created. A resource whose condition can't be evaluated here counts as created."""
         try:
             return "Condition" not in resource or self.holds(resource["Condition"])
         except Undecided:
             return True
 
     def kinds(self):
-        """The number of resources of each kind, most frequent first."""
+        """Returns the number of resources of each kind, most frequent first."""
         counted = collections.Counter(KINDS.get(one["Type"], one["Type"]) for one in self.resources.values())
         return [(number, kind) for kind, number in counted.most_common()]
 
     def refusals(self):
-        """The messages of the rules that these values break. A rule that can't be evaluated here is left to CloudFormation."""
+        """Returns the messages of the rules that these values break. A rule that can't be evaluated here is left to CloudFormation."""
         broken = []
         for rule in self.source.get("Rules", {}).values():
             try:
@@ -171,7 +171,7 @@ class Decided:
         return broken
 
     def holds(self, condition):
-        """Whether a condition is true."""
+        """Returns whether a condition is true."""
         if isinstance(condition, str):
             return self.holds(self.source["Conditions"][condition])
         ((function, argument),) = condition.items()
@@ -190,14 +190,14 @@ class Decided:
         return deciders[function]()
 
     def text(self, value):
-        """A value as text."""
+        """Returns a value as text."""
         value = self.resolve(value)
         if isinstance(value, (dict, list)) or value is GONE:
             raise Undecided(value)
         return str(value)
 
     def texts(self, value):
-        """A list of values as texts. A parameter that is a list is given as text with commas."""
+        """Returns a list of values as texts. A list parameter has its values separated by commas."""
         value = self.resolve(value)
         if isinstance(value, str):
             return value.split(",")
@@ -206,7 +206,7 @@ class Decided:
         return [self.text(one) for one in value]
 
     def resolve(self, value):
-        """A value with its references to parameters replaced and its conditions decided."""
+        """Returns a value with its references to parameters replaced and its conditions decided."""
         if isinstance(value, list):
             return [one for one in map(self.resolve, value) if one is not GONE]
         if not isinstance(value, dict) or len(value) != 1:

@@ -9,7 +9,7 @@ BUSY = "_IN_PROGRESS"
 
 
 def undeploy(options, terminal, call=None):
-    """Deletes a stack. The table stays in any case. Its protection from deletion goes only with `--confirm`."""
+    """Deletes a stack and always keeps its table. `--confirm` turns off the table's protection from deletion."""
     answers.check_stack(options.stack)
     region = region_of(options, Settings(options.config))
     session = account.session(region)
@@ -46,19 +46,19 @@ def undeploy(options, terminal, call=None):
 
 
 def region_of(options, settings):
-    """The region: given, saved for this stack, or that of the caller's profile."""
+    """Returns the region from the flag, from the saved answers of this stack, or from the caller's profile."""
     if options.region is not None:
         return answers.check_region(options.region)
     if settings.answered and settings.stack == options.stack:
         return answers.check_region(settings.region)
     configured = account.configured_region()
     if configured is None:
-        raise Refusal("region: it is missing; expected REGION=..., AWS_REGION in the environment, or a region in the AWS profile")
+        raise Refusal("region: it is missing. Expected REGION=..., AWS_REGION in the environment, or a region in the AWS profile")
     return answers.check_region(configured)
 
 
 def describe(options, stack, region, number):
-    """Prints what is deleted and what is kept."""
+    """Prints the things that are deleted and those that are kept."""
     print(f"Deletes the stack {stack.name} in {region}, account {number}: API, functions, queues, logs, alarms, and the cache if it made one.")
     if stack.table:
         print(f"Kept: the table {stack.table}, with everything in it and its point-in-time recovery.")
@@ -68,11 +68,11 @@ def describe(options, stack, region, number):
     if sold_from and sold_from != stack.table:
         print(f"Kept: the table {sold_from}, from which the stack sells. It isn't part of the stack.")
     print("Kept: the bucket of sam, which other stacks of the region share.")
-    print("It takes some minutes; with a VPC up to an hour, as Lambda gives back its network interfaces late.", flush=True)
+    print("It takes some minutes. With a VPC it takes up to an hour, because Lambda releases its network interfaces late.", flush=True)
 
 
 def keep_table(options, session, table, region):
-    """Prints what the table needs. With `--confirm` takes its protection away."""
+    """Prints the commands that delete the table. With `--confirm` turns off its protection."""
     if not options.confirm:
         print(f"{table} is still protected from deletion, and costs its storage. This takes the protection away:")
         print(f"    aws dynamodb update-table --table-name {table} --no-deletion-protection-enabled --region {region}")

@@ -1,1 +1,1 @@
-"""What `infra/restore.py` and `infra/reconcile.py` are made of."""
+"""Parts of `infra/restore.py` and `infra/reconcile.py`."""

@@ -1,4 +1,4 @@
-"""The account of every sale after the chosen second: what became of it, and what is to be done."""
+"""The account of every sale after the chosen second: its outcome, and the remaining work."""
 
 import collections
 import csv
@@ -14,7 +14,7 @@ from restoring.table import Changed
 # Attempts to decide about a sale while something keeps changing its items.
 MOST_ATTEMPTS = 8
 
-# What became of a sale, in the order of the account.
+# Outcomes of a sale, in the order of the account.
 KEPT = "kept"
 BOOKED_AGAIN = "lost: booked again"
 SEATS_KEPT = "lost: id unknown, seats kept"
@@ -36,7 +36,7 @@ class BadList(Exception):
 
 @dataclasses.dataclass
 class Identity:
-    """What the events don't tell: the booking's id, and its owner."""
+    """The data of a booking that events lack: its id and its owner."""
 
     id: str
     owner: str | None = None
@@ -47,14 +47,14 @@ class Identity:
 
 @dataclasses.dataclass
 class Finding:
-    """What became of one sale, and why."""
+    """The outcome of one sale, and its reason."""
 
     outcome: str
     why: str = ""
 
 
 def listed(path):
-    """Reads a list of bookings as CSV: a booking's id, and if it was made with a token, the token's subject."""
+    """Reads a list of bookings as CSV. A line has a booking's id, and the token's subject if there was a token."""
     known = {}
     with open(path, encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.reader(lines), 1):
@@ -72,9 +72,9 @@ def listed(path):
 
 
 def add_old_table(history, bookings, since, cancellations_until):
-    """Adds what the lost table still shows, and returns the identities of its bookings.
+    """Adds the sales of the lost table, and returns the identities of its bookings.
 
-    Its items name ids and owners. They also tell of sales and cancellations that were never archived.
+    Its items contain ids and owners, and also sales and cancellations that were never archived.
     """
     identities, sales, cancellations = {}, 0, 0
     for booking in bookings:
@@ -102,7 +102,7 @@ def add_old_table(history, bookings, since, cancellations_until):
 
 
 class Account:
-    """Decides about each sale by what stands in the restored table, and if it is told to, puts it right."""
+    """Decides about each sale from the items of the restored table. With the options to write, corrects the table."""
 
     def __init__(self, table, history, identities, bookings):
         self.table, self.history, self.identities = table, history, identities
@@ -113,9 +113,9 @@ class Account:
         return self.identities.get(sale.key) or self.identities.get(sale.reference)
 
     def run(self, book, cancel, report):
-        """Goes through everything: cancellations first, since they free seats, then sales.
+        """Handles all cancellations first, because they free seats, and then all sales.
 
-        Of two sales of a seat the newer one is right: the older one was cancelled before, which may not be archived.
+        Of two sales of a seat the newer one is valid. The older one was cancelled before, and that may not be archived.
         """
         for name, cancellation in sorted(self.history.cancellations.items(), key=lambda pair: pair[1].cancelled_at):
             self.earlier[name] = self.settle(self.cancel_earlier, cancellation, cancel)
@@ -128,14 +128,14 @@ class Account:
 
     @staticmethod
     def settle(step, what, apply):
-        """Decides, and decides again when something was written in between."""
+        """Decides about a sale. Decides again if its items changed in between."""
         for attempt in range(MOST_ATTEMPTS):
             try:
                 return step(what, apply)
             except Changed as error:
                 last = error
                 time.sleep(0.05 * 2**attempt)
-        raise Changed(f"the seats {' '.join(what.seats)} of theater {what.theater} keep changing; is selling stopped? {last}")
+        raise Changed(f"the seats {' '.join(what.seats)} of theater {what.theater} keep changing. Is selling stopped? {last}")
 
     def cancel_earlier(self, cancellation, apply):
         booking = self.reread(cancellation)
@@ -161,7 +161,7 @@ class Account:
     def sold(self, sale, apply):
         booking, held, identity = self.reread(sale), self.placeholder(sale), self.identity(sale)
         if booking is None and identity is not None:
-            # Whatever the scan saw: an earlier attempt of this run may have made it.
+            # Independently of the scan, because an earlier attempt of this run may have written it.
             booking = self.table.booking(sale.theater, identity.owner, identity.id)
         if booking is not None and booking.cancelled:
             return Finding(CANCELLED, "by this table, not by the events")
@@ -211,7 +211,7 @@ class Account:
 
     @staticmethod
     def by_seats(sale, seats):
-        """A seat that a torn transaction left booked names its booking, if that has no owner."""
+        """Finds the booking of a seat that an incomplete transaction left booked. The seat names its booking, if that has no owner."""
         ids = {seat["booking_id"]["S"] for seat in seats.values() if seat and "booking_id" in seat and seat["status"]["S"] == "booked"}
         return next((Identity(found) for found in ids if reference(found) == sale.reference), None)
 
@@ -223,13 +223,13 @@ class Account:
         return self.table.booking(sale.theater, HOUSE, placeholder(sale))
 
     def totals(self):
-        """Returns how many sales each outcome has, and the same for cancellations of earlier bookings."""
+        """Returns the number of sales of each outcome, and the same for cancellations of earlier bookings."""
         return (collections.Counter(finding.outcome for finding in self.findings.values()),
                 collections.Counter(finding.outcome for finding in self.earlier.values()))
 
 
 def in_the_way(sale, label, seat, marks):
-    """Returns why a seat can't be booked for a sale, or nothing."""
+    """Returns the reason why a seat can't be booked for a sale, or None."""
     if seat is None:
         return None
     status, stamp = seat["status"]["S"], int(seat["changed_at"]["N"])
@@ -238,7 +238,7 @@ def in_the_way(sale, label, seat, marks):
         own = booking in marks or (is_uuid(booking) and reference(booking) == sale.reference)
         return None if own else f"{label} is booked"
     if status == "available" or stamp < sale.stamp:
-        # What stood there before the sale had ended when the sale was made.
+        # An older state of the seat had ended when the sale was made.
         return None
     if int(seat["expires_at"]["N"]) <= time.time():
         return None

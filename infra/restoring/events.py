@@ -1,4 +1,4 @@
-"""Archived events, and the sales that they add up to."""
+"""Archived events, and the sales that result from them."""
 
 import dataclasses
 import datetime
@@ -11,7 +11,7 @@ CLOCKS_DIFFER_MS = 60_000
 
 
 class Unreadable(Exception):
-    """A line that is no event."""
+    """Raised for a line that isn't an event."""
 
 
 @dataclasses.dataclass
@@ -29,7 +29,7 @@ class Sale:
 
     @property
     def key(self):
-        """Tells sales apart. Callers of different theaters, or different callers, may use the same id."""
+        """Identifies a sale. Callers of different theaters, or different callers, may use the same id."""
         return key(self.theater, self.reference, self.seats)
 
 
@@ -49,7 +49,7 @@ class Cancellation:
 
 @dataclasses.dataclass
 class History:
-    """What the events tell about the time from the chosen second on."""
+    """The events from the chosen second on."""
 
     sales: dict
     cancellations: dict
@@ -63,7 +63,7 @@ def key(theater, booking, seats):
 
 
 def millis(text):
-    """Reads an instant, such as 2027-01-01T09:59:30Z, into milliseconds."""
+    """Converts an instant, such as 2027-01-01T09:59:30Z, to milliseconds."""
     instant = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     if instant.tzinfo is None:
         raise ValueError("names no time zone, such as the Z in 2027-01-01T09:59:30Z")
@@ -71,12 +71,12 @@ def millis(text):
 
 
 def text(instant):
-    """Writes milliseconds as an instant in UTC."""
+    """Converts milliseconds to an instant in UTC."""
     return datetime.datetime.fromtimestamp(instant / 1000, datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_log_group(logs, group, since, progress):
-    """Reads the archived events of a log group, each as its `detail`. They may come twice, and in any order."""
+    """Reads the archived events of a log group, each as its `detail`. An event may occur twice, and the order is undefined."""
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=max(0, since - CLOCKS_DIFFER_MS))
     count = 0
     for page in pages:
@@ -87,7 +87,7 @@ def from_log_group(logs, group, since, progress):
 
 
 def from_file(path):
-    """Reads events of a file, a line each: whole events or their `detail`."""
+    """Reads events from a file, one per line: whole events or their `detail`."""
     with open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
@@ -112,7 +112,7 @@ def detail(message):
 
 
 def history(details, since, cancellations_until=None):
-    """Adds events up, whatever their order and however often they came.
+    """Combines events to sales. Their order and repetitions don't matter.
 
     Bookings count from `since` on. Cancellations after `cancellations_until` are ignored: damage may have cancelled bookings.
     """

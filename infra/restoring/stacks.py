@@ -12,11 +12,11 @@ STAGE = "v1"
 
 
 class Unsuitable(Exception):
-    """A stack, table or option that can't be used for this, in one line."""
+    """The reason in one line why a stack, table or option can't be used."""
 
 
 class Session(boto3.Session):
-    """Retries what AWS throttles."""
+    """A session that retries throttled calls."""
 
     def client(self, service, **options):
         return super().client(service, config=Config(retries={"mode": "standard", "max_attempts": 8}), **options)
@@ -68,5 +68,5 @@ class Stack:
         return self.outputs["EventArchiveName"]
 
     def roles(self):
-        """The roles of the functions that write for callers, by logical id."""
+        """Returns the roles of the functions that write for callers, by logical id."""
         return {name: self.resources[name] for name in WRITERS}

@@ -13,7 +13,7 @@ MOST_KEYS = 100
 
 
 class Changed(Exception):
-    """Something was written in between. Reading again and deciding again is safe."""
+    """Raised when an item changed in between. Reading and deciding again is safe."""
 
 
 @dataclasses.dataclass
@@ -51,7 +51,7 @@ class Booking:
 
     @staticmethod
     def read(item):
-        """Reads an item. None if it can't be read, as in a damaged table."""
+        """Reads an item. Returns None if it can't be read, as in a damaged table."""
         try:
             _, theater, owner, booking = item["pk"]["S"].split("#")
             found = Booking(theater, str(uuid.UUID(booking)), None if owner == "-" else str(uuid.UUID(owner)), item)
@@ -79,7 +79,7 @@ class Table:
         self.dynamodb, self.name = dynamodb, name
 
     def bookings(self, progress):
-        """Reads all bookings. A strongly consistent scan of the whole table."""
+        """Reads all bookings by a strongly consistent scan of the whole table."""
         pages = self.dynamodb.get_paginator("scan").paginate(
             TableName=self.name, ConsistentRead=True, FilterExpression="sk = :booking", ExpressionAttributeValues={":booking": {"S": "BOOKING"}})
         read, found = 0, []
@@ -90,7 +90,7 @@ class Table:
         return found
 
     def get(self, *keys):
-        """Reads items, strongly consistent, each None where there is none."""
+        """Reads items, strongly consistent. A missing item is None."""
         found, left = {}, list(keys)
         while left:
             some, left = left[:MOST_KEYS], left[MOST_KEYS:]
@@ -105,13 +105,13 @@ class Table:
         return item and Booking.read(item)
 
     def seats(self, theater, labels):
-        """Reads seats by label, and the labels of the theater's layout: None without a layout, and empty where they are packed."""
+        """Reads seats by label, and the labels of the theater's layout. They are None without a layout, and empty in a packed layout."""
         layout, *items = self.get({"pk": {"S": f"THEATER#{theater}"}, "sk": {"S": "LAYOUT"}}, *(seat_key(theater, label) for label in labels))
         known = None if layout is None else set(layout.get("seats", {"S": ""})["S"].split())
         return known, dict(zip(labels, items))
 
     def transact(self, *writes):
-        """Writes all or nothing."""
+        """Writes everything or nothing, in one transaction."""
         try:
             self.dynamodb.transact_write_items(TransactItems=[{kind: {"TableName": self.name, **rest} for kind, rest in write.items()} for write in writes])
         except ClientError as error:

@@ -1,6 +1,6 @@
-"""Writes that put a sale into the restored table. Each is one transaction, and demands every seat as it was just read.
+"""Writes that put a sale into the restored table. Each is one transaction. It fails if a seat changed since it was read.
 
-Repeating any of them is safe. Every write of a seat raises its stamp, so a seat that was changed in between refuses the write.
+Repeating any of them is safe. Every write of a seat raises its stamp, so the condition fails for a seat that changed in between.
 """
 
 import time
@@ -9,7 +9,7 @@ import uuid
 from restoring.names import HOUSE, mark, placeholder
 from restoring.table import booking_key, count_key, seat_key
 
-# How long an item remains that says that a seat is available again, in seconds, as in shared/src/store/change.rs.
+# Seconds that the item of an available seat remains, as in shared/src/store/change.rs.
 KEPT_AVAILABLE = 600
 
 
@@ -27,7 +27,7 @@ def stamp_above(seats, now):
 
 
 def as_read(seat):
-    """Returns the condition that a seat is as it was read."""
+    """Returns the condition that a seat hasn't changed since it was read."""
     if seat is None:
         return {"ConditionExpression": "attribute_not_exists(pk)"}
     return {
@@ -65,7 +65,7 @@ def free_seat(theater, label, seat, stamp, now):
 
 
 def booking_item(sale, identity, stamp, now):
-    """Makes a booking's item. The time of the booking is that of the sale, so that its event has the same id as before."""
+    """Makes a booking's item. Its time is that of the sale, so that its event has the same id as before."""
     item = {
         **booking_key(sale.theater, identity.owner, identity.id),
         "seats": {"S": " ".join(sale.seats)},
@@ -118,7 +118,7 @@ def keep_seats(table, sale, seats):
 
 
 def hand_over(table, sale, identity, seats):
-    """Gives the seats of a placeholder to the sale's own booking, whose id is known by now."""
+    """Gives the seats of a placeholder to the sale's own booking, whose id is now known."""
     now = now_millis()
     stamp = stamp_above(seats, now)
     counted = [count(sale.theater, identity.owner, len(sale.seats))] if identity.counted else []
@@ -163,5 +163,5 @@ def end_booking(theater, owner, booking, stamp, at):
 
 
 def is_under(seat, booking_mark):
-    """Whether a seat is booked under a booking with this mark."""
+    """Returns whether a seat is booked under a booking with this mark."""
     return seat is not None and seat["status"]["S"] == "booked" and seat.get("booking_id", {}).get("S") == booking_mark

@@ -35,16 +35,16 @@ OTHERS = [
 
 
 def all_combinations():
-    """Each that CloudFormation would take: every cache, network and choice of events, with each of the others."""
+    """Returns each combination that CloudFormation would accept: every cache, network and choice of events, with each of the others."""
     for parts in itertools.product(CACHES, NETWORKS, EVENTS, OTHERS):
         parameters = {name: value for part in parts for name, value in part.items()}
         brings_groups = "SecurityGroupIds" in parameters
         if parameters["Cache"] == "own" and "SubnetIds" in parameters and not brings_groups:
-            continue  # refused, which test_parameters shows
+            continue  # CloudFormation refuses these
         yield parameters
 
 
-# Networks that differ from each other in one thing, for the transitions from one to another.
+# Networks that differ from each other in one property, for the transitions between them.
 MADE = [
     {},
     {"Zones": 3},
@@ -63,7 +63,7 @@ BROUGHT = [
 
 
 def transitions():
-    """Ordered pairs of combinations: every change of cache and network, every change of events and the rest, and several at once."""
+    """Returns ordered pairs of combinations: changes of cache and network, changes of events and the rest, and several at once."""
     made = [{**cache, **network} for cache in CACHES[:2] for network in [*MADE, *BROUGHT]]
     own = [{**CACHES[3], "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}]
     places = [*made, CACHES[2], CACHES[3], *own, CACHES[4], {**CACHES[4], **BROUGHT[0]}]

@@ -1,4 +1,4 @@
-"""What the tests of `make deploy`, `make undeploy` and `make logs` share: an account without AWS, and a terminal without a person."""
+"""A simulated account and terminal for the tests of `make deploy`, `make undeploy` and `make logs`."""
 
 import contextlib
 import io
@@ -18,13 +18,13 @@ from operate.template import Template  # noqa: E402
 
 REGION = "eu-central-1"
 CONFIG = ROOT / "infra/samconfig.toml"
-# Both take a while to make, and are never changed.
+# Creating these takes a while, and no test changes them.
 SESSION = boto3.Session("key", "secret", region_name=REGION)
 TEMPLATE = Template(ROOT / "infra/template.yaml")
 
 
 class Account:
-    """Clients that answer what was put into them, in its order."""
+    """Clients that return prepared answers in order."""
 
     def __init__(self):
         self.outputs = {"ApiUrl": "https://api.example.com/v1", "TableName": "hall-seats"}
@@ -37,7 +37,7 @@ class Account:
         return self.clients[service]
 
     def has(self, name, status="CREATE_COMPLETE", table="hall-seats", **parameters):
-        """The stack exists, the next time that it is read."""
+        """Adds an answer in which the stack exists, for the next read."""
         values = {"Release": "1", "Cache": "none", "JwtIssuer": "", "AlarmEmail": "", **parameters}
         stack = {
             "StackName": name, "StackStatus": status, "CreationTime": 0,
@@ -51,13 +51,13 @@ class Account:
             "describe_stack_resource", {"StackResourceDetail": detail}, {"StackName": name, "LogicalResourceId": "SeatsTable"})
 
     def has_not(self, name):
-        """The stack doesn't exist, the next time that it is read."""
+        """Adds an answer in which the stack doesn't exist, for the next read."""
         self.stubs["cloudformation"].add_client_error(
             "describe_stacks", "ValidationError", f"Stack with id {name} does not exist", expected_params={"StackName": name})
 
 
 class Typist:
-    """A terminal whose lines are given. An Enter alone follows when they are used up."""
+    """A terminal with prepared lines. After them, each answer is Enter alone."""
 
     def __init__(self, *lines):
         self.lines = list(lines)
@@ -71,7 +71,7 @@ class Typist:
 
 
 class Run:
-    """A command that ran: its exit status, what it printed, the commands of sam, and the file of the answers."""
+    """A finished command: its exit status, its output, the sam commands, and the file of the answers."""
 
     def __init__(self, words, account_, typist=None, config=None, environment=None, sam=None, standing=None):
         self.sam = []

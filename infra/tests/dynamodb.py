@@ -15,12 +15,12 @@ TABLE = "seats"
 
 
 def available():
-    """Whether there is one to start."""
+    """Returns whether it is installed."""
     return (FOLDER / "DynamoDBLocal.jar").exists() and shutil.which("java") is not None
 
 
 class DynamoDb:
-    """One that keeps everything in memory, on a free port of 127.0.0.1."""
+    """A DynamoDB Local that keeps everything in memory, on a free port of 127.0.0.1."""
 
     def __init__(self):
         with socket.socket() as listener:
@@ -45,7 +45,7 @@ class DynamoDb:
                 time.sleep(0.2)
 
     def clear(self):
-        """Makes the table anew."""
+        """Deletes the table and creates it again."""
         if TABLE in self.client.list_tables()["TableNames"]:
             self.client.delete_table(TableName=TABLE)
         names = ("pk", "HASH"), ("sk", "RANGE")

@@ -1,7 +1,7 @@
-"""The template as CloudFormation would have it: transformed by SAM's own translator, its conditions decided by parameters.
+"""The template as CloudFormation gets it: transformed by SAM's own translator, with its conditions decided by parameters.
 
-Only what the template uses of CloudFormation's language is known here; anything else is an error, so that nothing is taken for decided
-that isn't.
+Only those parts of CloudFormation's language are implemented that the template uses. All other parts are an error, so that an
+undecided part can't pass for a decided one.
 """
 
 import copy
@@ -30,16 +30,16 @@ GONE = object()
 
 
 def source():
-    """The template as it is written."""
+    """Returns the source template."""
     return yaml_parse((ROOT / "infra/template.yaml").read_text())
 
 
 def transform(**parameters):
-    """The template that SAM makes of it. The parameters decide only names of versions and how a release goes."""
+    """Returns the template that SAM makes of it. The parameters affect only names of versions and the kind of deployment."""
     template = source()
     for resource in template["Resources"].values():
         if "CodeUri" in resource.get("Properties", {}):
-            resource["Properties"]["CodeUri"] = "s3://code/function.zip"  # where `sam deploy` puts it
+            resource["Properties"]["CodeUri"] = "s3://code/function.zip"  # the address after `sam deploy`
     values = {name: str(value) for name, value in parameters.items()}
     with contextlib.redirect_stderr(io.StringIO()):
         return Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(template, values)
@@ -56,12 +56,12 @@ def _stack(parameters):
 
 
 def stack(**parameters):
-    """The stack that these parameters lead to, all others being as the template has them."""
+    """Returns the stack of these parameters, with defaults for all others."""
     return _stack(tuple(sorted(parameters.items())))
 
 
 class Stack:
-    """What is made: resources, outputs, with nothing left that a condition decides."""
+    """The resources and outputs of a stack, with all conditions decided."""
 
     def __init__(self, template, given):
         declared = template["Parameters"]
@@ -82,7 +82,7 @@ class Stack:
         return {name: self.resolve(thing) for name, thing in kept.items()}
 
     def holds(self, condition):
-        """Whether a condition is true: by its name, or as it is written."""
+        """Returns whether a condition, or the condition of a name, is true."""
         if isinstance(condition, str):
             return self.holds(self.conditions[condition])
         (function, argument), = condition.items()
@@ -102,13 +102,13 @@ class Stack:
         }[function]()
 
     def refusals(self):
-        """What CloudFormation would say of these parameters before it makes anything."""
+        """Returns CloudFormation's messages about these parameters before it creates anything."""
         applied = [rule for rule in self.rules.values() if self.holds(rule["RuleCondition"])]
         asserted = [part for rule in applied for part in rule["Assertions"]]
         return [part["AssertDescription"] for part in asserted if not self.holds(part["Assert"])]
 
     def resolve(self, value):
-        """A value without conditions and parameters. What is known only once it is made stays as it is."""
+        """Returns a value without conditions and parameters. References to created resources stay."""
         if isinstance(value, list):
             items = [self.resolve(item) for item in value]
             return [item for item in items if item is not GONE]
@@ -147,20 +147,20 @@ class Stack:
         return {function: argument}
 
     def of_type(self, kind):
-        """Resources of a type, by name."""
+        """Returns the resources of a type, by name."""
         return {name: thing for name, thing in self.resources.items() if thing["Type"] == kind}
 
     def properties(self, name):
-        """A resource's properties."""
+        """Returns a resource's properties."""
         return self.resources[name].get("Properties", {})
 
     def variables(self, function):
-        """A function's environment."""
+        """Returns a function's environment."""
         return self.properties(function)["Environment"]["Variables"]
 
 
 def references(value):
-    """Names of all that a value leads to."""
+    """Returns the names that a value refers to."""
     if isinstance(value, list):
         return set().union(*map(references, value))
     if not isinstance(value, dict):
@@ -183,7 +183,7 @@ def references(value):
 
 
 def leads_to(value, conditions):
-    """Names of all that a value leads to, also by its conditions."""
+    """Returns the names that a value refers to, also in its conditions."""
     found = references(value)
     asked = _conditions(value)
     while asked:

@@ -1,4 +1,4 @@
-"""The API: its routes, who has to sign in, how often may be called, from which pages and under which name."""
+"""The API: its routes, tokens, limits, origins and domain name."""
 
 import itertools
 import json
@@ -112,14 +112,14 @@ class Pages(unittest.TestCase):
         self.assertNotIn("x-amazon-apigateway-cors", stack().properties("HttpApi")["Body"])
         cors = stack(CorsOrigins="https://a.example,https://b.example").properties("HttpApi")["Body"]["x-amazon-apigateway-cors"]
         self.assertEqual(cors["allowOrigins"], ["https://a.example", "https://b.example"])
-        # HEAD is wherever GET is.
+        # Each route with GET has HEAD.
         methods = {method for method, _ in routes(stack())} | {"HEAD"}
         self.assertEqual(set(cors["allowMethods"]), methods)
         self.assertNotIn("allowCredentials", cors)
 
 
 class AccessLog(unittest.TestCase):
-    # Their values hold no quote and no backslash: ids, numbers, times, and names that the API's definition or AWS fixes.
+    # Values without a quote or a backslash: ids, numbers, times, and names from the API's definition or from AWS.
     SAFE = {"requestId", "requestTime", "routeKey", "status", "responseLength", "responseLatency", "integrationLatency",
             "integrationStatus", "error.responseType"}
 
@@ -127,7 +127,7 @@ class AccessLog(unittest.TestCase):
         (stage,) = stack().of_type("AWS::ApiGatewayV2::Stage").values()
         line = stage["Properties"]["AccessLogSettings"]["Format"]
         self.assertLessEqual(set(re.findall(r"\$context\.([A-Za-z.]+)", line)), self.SAFE)
-        # What isn't there is a hyphen.
+        # A missing value is a hyphen.
         self.assertIn("routeKey", json.loads(re.sub(r"\$context\.[A-Za-z.]+", "-", line)))
 
 

@@ -1,4 +1,4 @@
-"""The cache: what the functions are told of it, who may sign in, and that the commands they need are the ones they may send."""
+"""The cache: the functions' settings, its user, and the commands that this user may send."""
 
 import re
 import unittest
@@ -110,7 +110,7 @@ class Made(unittest.TestCase):
 
 @unittest.skipUnless(available(), "there is no valkey-server: `python3 local/install_tools.py run` gets it")
 class AccessString(unittest.TestCase):
-    """The user's access string, on a real Valkey, under the script that the functions send."""
+    """The user's access string on a real Valkey, with the script that the functions send."""
 
     @classmethod
     def setUpClass(cls):
@@ -142,10 +142,10 @@ class AccessString(unittest.TestCase):
         self.assertEqual(len(self.run_script("peek", 1, "\0\0\0\1")), 12)
         string = self.functions.call("GET", "hall:{1}:availability")
         self.assertEqual(len(string), 48 + 24)
-        # Who has seen it is told three numbers, all others the string.
+        # A caller that has seen this state gets three numbers. Other callers get the string.
         self.assertEqual(len(self.run_script("look", string[40:48])), 3)
         self.assertEqual(self.run_script("look", "another?"), string)
-        # A renewal, and a layout that is newer.
+        # A renewal, and a newer layout.
         self.assertEqual(self.run_script("begin", 1, 2, "u" * 16, "renewal", 500, 5000, 60000, 15000), b"fresh")
         lease, longest = 30000, 60000
         self.assertEqual(self.run_script("begin", 2, 3, "v" * 16, "missing", lease, longest, 60000, 15000), b"fill")

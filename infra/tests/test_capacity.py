@@ -1,4 +1,4 @@
-"""Parameters: what they refuse, what is set aside by them, and that a change of one reaches the running version."""
+"""Parameters: refused values, reserved capacity, and changes that reach the running version."""
 
 import copy
 import unittest
@@ -88,7 +88,7 @@ class SetAside(unittest.TestCase):
 
 
 class Released(unittest.TestCase):
-    # Too long for a version's description. Who changes one of them names a new Release, as `make deploy` does.
+    # Too long for a version's description. A change of one of them needs a new Release, as `make deploy` sets.
     BY_RELEASE = {"CacheUrl", "SubnetIds", "SecurityGroupIds", "EventBusName", "AdminScope", "MetricsNamespace", "LogAddresses", "Tracing",
                   "WarmTheaters", "JwtIssuer", "TableName", "TableStreamArn"}
     # Not part of a version.

@@ -1,4 +1,4 @@
-"""The check of a release, against functions that answer as they should and functions that don't."""
+"""The check of a release, against correct and broken functions."""
 
 import base64
 import contextlib
@@ -27,7 +27,7 @@ def problem(status, code):
 
 
 class Functions:
-    """Lambda with the functions of a stack, as a healthy release answers. `broken` overrides what a function does."""
+    """Lambda with the functions of a healthy release. `broken` replaces the behaviour of a function."""
 
     def __init__(self, broken=None, logs=None, theaters=("grand-hall",)):
         self.broken, self.logs, self.listed = broken or {}, logs or {}, theaters
@@ -64,7 +64,7 @@ class Functions:
 
 
 class CodeDeploy:
-    """A deployment of one function, and what was reported of it."""
+    """A deployment of one function, and the reported status."""
 
     def __init__(self, function="book", current=LIVE, target=NEW, silent=None):
         self.info = {"functionName": f"hall-{function}", "functionAlias": "live", "currentVersion": current, "targetVersion": target}
@@ -86,7 +86,7 @@ class CodeDeploy:
 
 
 def validate(service, operation, parameters):
-    """Holds parameters against the service's model, as a real client does."""
+    """Checks parameters against the service's model, as a real client does."""
     validate_parameters(parameters, input_shape(service, operation))
 
 
@@ -200,7 +200,7 @@ class Harmless(Checked):
 
 
 class Broken(Checked):
-    """Each way in which a version can be wrong fails the release, and is in the log with what was expected and what came."""
+    """Each fault of a version fails the release. The log has the expected and the actual answer."""
 
     def failed_call(self):
         self.assertEqual(self.reported(), "Failed")

@@ -1,4 +1,4 @@
-"""The checks beside the tests find what they are for: each is given something wrong."""
+"""Each check in infra/checks finds a fault that the test adds."""
 
 import sys
 import unittest

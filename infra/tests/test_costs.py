@@ -1,4 +1,4 @@
-"""docs/costs.md says what infra/costs.py computes, and what it computes follows the template, the prices and the log lines."""
+"""docs/costs.md has the results of infra/costs.py, which follow the template, the prices and the log lines."""
 
 import contextlib
 import copy
@@ -22,7 +22,7 @@ FILTER = {"Type": "AWS::Logs::MetricFilter", "Properties": {"MetricTransformatio
 
 
 def stack_with(**resources):
-    """The stack without a cache, with further resources."""
+    """Returns the stack without a cache, with further resources."""
     template = copy.deepcopy(_transformed())
     template["Resources"].update(resources)
     return Stack(template, {"Cache": "none"})

@@ -1,4 +1,4 @@
-"""`make deploy`, without an account: questions, flags, the file of the answers, states of a stack."""
+"""`make deploy` without an account: questions, flags, the file of the answers, states of a stack."""
 
 import contextlib
 import io
@@ -26,7 +26,7 @@ SAVED = CONFIG.read_text().replace('stack_name = "boxoffice"', 'stack_name = "ha
 
 
 def makes(name, account_, **parameters):
-    """A sam that makes the stack: the release that it is given is deployed."""
+    """Returns a simulated sam that deploys the given release."""
     def sam(words):
         if words[1] == "deploy":
             given = json.loads(Path(words[-1].removeprefix("file://")).read_text())
@@ -38,7 +38,7 @@ def makes(name, account_, **parameters):
 
 
 def first(*lines, words=(), name="boxoffice", environment=None, config=None, standing=None):
-    """A first deployment in a terminal."""
+    """Runs a first deployment in a terminal."""
     made, typist = Account(), Typist(*lines)
     made.has_not(name)
     ran = Run(["deploy", *words], made, typist, config, environment, makes(name, made), standing)
@@ -62,9 +62,9 @@ class Questions(unittest.TestCase):
         lines = ["1hall", "hall", "eu-centrl-1", "eu-central-1", "redis", "own", "none"]
         ran, typist = first(*lines, name="hall")
         self.assertEqual((ran.status, len(typist.prompts)), (0, 9), ran.text)
-        self.assertIn("stack name: '1hall' was refused; expected a letter", ran.text)
+        self.assertIn("stack name: '1hall' was refused, expected a letter", ran.text)
         self.assertIn("did you mean eu-central-1?", ran.text)
-        self.assertIn("cache: 'redis' was refused; expected one of none, serverless, node, own", ran.text)
+        self.assertIn("cache: 'redis' was refused, expected one of none, serverless, node, own", ran.text)
         self.assertIn("CACHE_URL=rediss://", ran.text)
 
     def test_an_issuer_brings_the_question_for_the_audience(self):
@@ -106,7 +106,7 @@ class Plan(unittest.TestCase):
         for text in ["stack boxoffice in us-east-1, account 111122223333", f"{functions} Lambda functions", "1 HTTP API", "1 DynamoDB table",
                      f"costs ${sum(item.dollars for item in items):.2f} a month", f"lowers that to ${sum(item.after_free for item in items):.2f}",
                      *(item.what for item in items), command.costs.prices()["date"],
-                     "WARNING: there is no issuer of tokens, so everybody who knows the address may read, reserve and book"]:
+                     "WARNING: there is no issuer of tokens, so everyone who knows the address can read, reserve and book"]:
             self.assertIn(text, before)
 
     def test_it_says_what_comes_next(self):
@@ -153,7 +153,7 @@ class Plan(unittest.TestCase):
 
 
 def gone(name):
-    """An account without the stack."""
+    """Returns an account without the stack."""
     made = Account()
     made.has_not(name)
     return made
@@ -188,10 +188,10 @@ class Flags(unittest.TestCase):
     def test_wrong_values_are_refused_by_name_before_the_build(self):
         for words, expected in [
             (["--set", "Memory=1"], "Memory is not a parameter of the template: did you mean MemorySize?"),
-            (["--set", "MemorySize=64"], "MemorySize: '64' was refused; expected a whole number of at least 128 and at most 10240"),
-            (["--set", "LogLevel=loud"], "LogLevel: 'loud' was refused; expected one of error, warn, info, debug, trace"),
-            (["--set", "AlarmEmail=me"], "AlarmEmail: 'me' was refused; it must be empty or an e-mail address"),
-            (["--set", "LogLevel"], "SET: 'LogLevel' was refused; expected Name=value"),
+            (["--set", "MemorySize=64"], "MemorySize: '64' was refused, expected a whole number of at least 128 and at most 10240"),
+            (["--set", "LogLevel=loud"], "LogLevel: 'loud' was refused, expected one of error, warn, info, debug, trace"),
+            (["--set", "AlarmEmail=me"], "AlarmEmail: 'me' was refused, it must be empty or an e-mail address"),
+            (["--set", "LogLevel"], "SET: 'LogLevel' was refused, expected Name=value"),
             (["--set", 'LogLevel="debug'], "SET: "),
             (["--cache", "big"], "cache: 'big' was refused"),
             (["--cache", "own"], "CACHE_URL"),

@@ -1,4 +1,4 @@
-"""`infra/first-account` without an account: on a simulated one, and on an emulator where ministack is installed."""
+"""`infra/first-account` on a simulated account, and on an emulator if ministack is installed."""
 
 import contextlib
 import functools
@@ -30,12 +30,12 @@ from first_account.state import State, StateProblem, Thing, unfinished  # noqa: 
 REGION = "eu-central-1"
 PREFIX = run_prefix("ab12")
 README = ROOT / "infra/README.md"
-# One of each kind of thing: an imported API, a stack, a bucket with code, a table that a stack keeps, a restored table.
+# Checks that create one of each kind: an imported API, a stack, a bucket with code, a kept table, a restored table.
 EVERY_KIND = ["import-with-issuer", "hidden-parameter", "denial", "restored-table"]
 
 
 class Killed(BaseException):
-    """The end of a process in the middle of a call."""
+    """Raised to end a process in the middle of a call."""
 
 
 class Trial:
@@ -61,7 +61,7 @@ class Trial:
         plan.run_all(self.run, self.checks, lambda result: self.results.__setitem__(result.name, result), side_by_side=False)
 
     def after_a_kill(self):
-        """The run that `--clean` makes of what is on the disk."""
+        """Returns the run that `--clean` reads from the disk."""
         self.on_call = lambda *_: None
         return self.begin(State.read(self.path))
 
@@ -74,7 +74,7 @@ def trial(*names, on_call=lambda *_: None):
 
 @functools.cache
 def whole():
-    """A run of the whole plan, once for all tests that only read what came of it."""
+    """Runs the whole plan, once for all tests that only read its results."""
     with trial() as one:
         one.try_out()
         made = list(one.run.state.things)
@@ -325,7 +325,7 @@ def lose_the_answer(aws, operation):
 
 
 class StrandedNetwork:
-    """A VPC whose interfaces Lambda lets go of after a while, one of them without deleting it."""
+    """A VPC whose interfaces Lambda releases after a while, one of them without deleting it."""
 
     def __init__(self):
         self.asked, self.there = 0, {"vpc-1", "subnet-1", "sg-1", "rtb-1", "vpce-1", "eni-1"}
@@ -578,7 +578,7 @@ ON_THE_EMULATOR = ["empty-list-in-rules", "hidden-parameter", "valkey-users", "s
 
 @unittest.skipUnless(MINISTACK.exists(), "ministack is not installed: `python3 local/install_tools.py deploy` does")
 class OnAnEmulator(unittest.TestCase):
-    """The command itself, as a process, against ministack."""
+    """The command as a process, against ministack."""
 
     @classmethod
     def setUpClass(cls):
@@ -693,7 +693,7 @@ class OnAnEmulator(unittest.TestCase):
         self.assertEqual(self.there(), ["boxoffice"])
 
     def wait_for(self, things, process):
-        """Waits until a run has listed so many things."""
+        """Waits until a run has listed a number of things."""
         end = time.monotonic() + 120
         while time.monotonic() < end and process.poll() is None:
             texts = [path.read_text() for path in self.out.glob("*.state")]

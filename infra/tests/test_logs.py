@@ -1,4 +1,4 @@
-"""`make logs`, without an account."""
+"""`make logs` without an account."""
 
 import datetime
 import unittest
@@ -71,7 +71,7 @@ class Logs(unittest.TestCase):
         groups(made, "book", "api")
         ran = self.logs(made, "--function", "bok")
         self.assertEqual(ran.status, 2)
-        self.assertIn("FUNCTION: 'bok' was refused; expected one of api, book", ran.text)
+        self.assertIn("FUNCTION: 'bok' was refused, expected one of api, book", ran.text)
 
     def test_a_stack_without_logs_is_refused(self):
         made = Account()

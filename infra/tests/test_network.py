@@ -1,4 +1,4 @@
-"""The network of a cache that the stack makes, and who gets through it."""
+"""The network of a cache that the stack creates, and the traffic that it allows."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ def functions(made):
 
 
 class Made(unittest.TestCase):
-    """What the stack makes by itself."""
+    """A network that the stack creates."""
 
     def test_functions_that_use_the_cache_are_in_its_subnets(self):
         for cache, zones in itertools.product(["serverless", "node"], [2, 3]):
@@ -113,7 +113,7 @@ class Made(unittest.TestCase):
 
 
 class Brought(unittest.TestCase):
-    """A network of the user's own."""
+    """The operator's own network."""
 
     def test_nothing_of_it_is_made_but_the_groups_between_functions_and_cache(self):
         made = stack(**BROUGHT)
@@ -142,7 +142,7 @@ class Interfaces(unittest.TestCase):
     def test_lambda_may_delete_them_in_every_combination(self):
         for parameters in all_combinations():
             made = stack(**parameters)
-            for name in functions(stack()):  # all that may have been in a VPC before
+            for name in functions(stack()):  # all functions that may have been in a VPC before
                 if "VpcConfig" in stack().properties(name):
                     role = made.properties(made.properties(name)["Role"]["Fn::GetAtt"][0])
                     self.assertIn({"Ref": "NetworkAccess"}, role["ManagedPolicyArns"], name)

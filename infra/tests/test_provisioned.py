@@ -1,4 +1,4 @@
-"""Provisioned concurrency: the scalable targets of the template, and what `infra/capacity.py` prints, without an account."""
+"""Provisioned concurrency: the scalable targets of the template, and the output of `infra/capacity.py`."""
 
 import datetime
 import io
@@ -75,7 +75,7 @@ class Clock:
 
 
 class Account:
-    """A session whose clients answer with what stands."""
+    """A session whose clients return the provisioned concurrency."""
 
     region_name = "eu-central-1"
 

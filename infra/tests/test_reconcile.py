@@ -1,4 +1,4 @@
-"""infra/reconcile.py: what events add up to, and what becomes of each sale."""
+"""infra/reconcile.py: sales from events, and the outcome of each sale."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ FUTURE = int(time.time()) + 1000
 
 
 def booked(booking=BOOKING, seats=("A1",), after=5_000, kind="booking.created", stamp=None, theater="1", reservation=None):
-    """An event of a booking, some milliseconds after the second."""
+    """Returns an event of a booking, some milliseconds after the second."""
     event = {"version": 1, "id": str(uuid.uuid4()), "type": kind, "theater_id": theater, "occurred_at": events.text(SECOND + after),
              "sequence": 2 * (stamp or SECOND + after), "seats": list(seats), "booking": names.reference(booking)}
     return {**event, "reservation": names.reference(reservation)} if reservation else event
@@ -35,7 +35,7 @@ def cancelled(booking=BOOKING, seats=("A1",), after=9_000, **more):
 
 
 def seat(status, at=0, **more):
-    """A seat's item, written some milliseconds after the second."""
+    """Returns a seat's item, written some milliseconds after the second."""
     return {"status": {"S": status}, "changed_at": {"N": str(SECOND + at)}, **more}
 
 
@@ -91,7 +91,7 @@ class History(unittest.TestCase):
 
 
 class InTheWay(unittest.TestCase):
-    """A seat of the restored table, and a sale of five seconds after the second."""
+    """A seat of the restored table, and a sale five seconds after the chosen second."""
 
     def refusal(self, item, marks=(), **sale):
         (found,) = events.history([booked(**sale)], SECOND).sales.values()
@@ -131,7 +131,7 @@ class Words(unittest.TestCase):
 
 @unittest.skipUnless(local.available(), "without DynamoDB Local: python3 local/install_tools.py check")
 class Written(unittest.TestCase):
-    """On a real DynamoDB: what is written, and that nothing is written twice or over something else."""
+    """Writes on a real DynamoDB, none of which happens twice or overwrites anything else."""
 
     @classmethod
     def setUpClass(cls):
@@ -231,7 +231,7 @@ class Written(unittest.TestCase):
         (sale,) = events.history([booked(after=1)], SECOND).sales.values()
         _, read = self.table.seats("1", ["A1"])
         writes.book_again(self.table, sale, account.Identity(BOOKING), read)
-        # The booking is from before the second, its cancellation and the next sale of its seat from after it.
+        # The booking is from before the chosen second. Its cancellation and the next sale of its seat are from after it.
         outcomes, earlier = self.account(cancelled(), booked(OTHER, after=10_000), identities=self.known(OTHER))
         self.assertEqual((outcomes, earlier), ([account.BOOKED_AGAIN], [account.CANCELLED]))
         self.assertEqual(self.table.booking("1", None, BOOKING).item["cancelled_at"], {"N": str(SECOND + 9_000)})

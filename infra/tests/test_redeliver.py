@@ -1,4 +1,4 @@
-"""redeliver.py: which records it takes from the stream, and which messages it deletes."""
+"""redeliver.py: the records that it reads from the stream, and the messages that it deletes."""
 
 import contextlib
 import datetime

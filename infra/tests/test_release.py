@@ -1,4 +1,4 @@
-"""Releases: the check before traffic, the alarms that take one back, and the queues of what was not delivered."""
+"""Releases: the check before traffic, the alarms that roll a release back, and the queues of undelivered records."""
 
 import json
 import re
@@ -20,7 +20,7 @@ def groups(made):
 
 
 def version_of(made, function):
-    """Logical id of the version that the alias of a function points to."""
+    """Returns the logical id of the version that the alias of a function points to."""
     return made.properties(f"{function}FunctionAliaslive")["FunctionVersion"]["Fn::GetAtt"][0]
 
 
@@ -29,7 +29,7 @@ def alarms_of_a_release(made):
 
 
 def reachable(made, name):
-    """All resources that one depends on, directly or not."""
+    """Returns all resources that a resource depends on, directly or indirectly."""
     found, left = set(), {name}
     while left:
         next_name = left.pop()
@@ -118,7 +118,7 @@ class Alarms(unittest.TestCase):
     def test_a_release_can_go_through_while_an_alarm_is_on(self):
         for parameters in ({}, {"Cache": "none"}, {"PublishEvents": "false"}):
             for name, group in groups(stack(ReleaseAlarms="false", **parameters)).items():
-                # Absent, the group would keep the alarms that it has.
+                # Without the property, the group would keep its alarms.
                 self.assertEqual(group.get("AlarmConfiguration"), {}, name)
 
     def test_they_count_only_the_newest_version(self):
@@ -153,7 +153,7 @@ class Alarms(unittest.TestCase):
             self.assertEqual(properties["FilterPattern"], '{ $.status >= 500 && $.release = "*" }')
             (metric,) = properties["MetricTransformations"]
             self.assertEqual(metric["Dimensions"], [{"Key": "Release", "Value": "$.release"}])
-            # With a dimension CloudWatch refuses a default.
+            # CloudWatch refuses a default together with a dimension.
             self.assertNotIn("DefaultValue", metric)
             alarm = made.properties("ReleaseFailuresAlarm")
             self.assertEqual((alarm["Namespace"], alarm["MetricName"]), (metric["MetricNamespace"], metric["MetricName"]))
@@ -163,7 +163,7 @@ class Alarms(unittest.TestCase):
         summary = (ROOT / "shared/src/http/summary.rs").read_text()
         fields = re.findall(r"^    (\w+): ", summary[summary.index("struct Summary"):summary.index("\n}\n")], re.MULTILINE)
         self.assertLessEqual({"status", "release"}, set(fields))
-        # What the check of a release reads.
+        # The check of a release reads this.
         self.assertIn('("CacheErrors", self.cache_errors)', (ROOT / "shared/src/metrics.rs").read_text())
 
     def test_none_of_them_depends_on_an_alias_or_the_api(self):
@@ -183,7 +183,7 @@ class Alarms(unittest.TestCase):
 
 
 class Undelivered(unittest.TestCase):
-    """Harmless notes of sync-cache and lost events of publish-events are kept apart."""
+    """Harmless notes of sync-cache and lost events of publish-events are in separate queues."""
 
     QUEUES = {"SeatChanges": "UndeliveredChanges", "PublishEventsFunctionChanges": "UndeliveredEvents"}
 
@@ -206,10 +206,10 @@ class Undelivered(unittest.TestCase):
     def test_a_lost_record_is_in_the_stream_long_enough_to_be_delivered_again(self):
         mapping = stack().properties("PublishEventsFunctionChanges")
         hours_in_the_stream, age = 24, mapping["MaximumRecordAgeInSeconds"] / 3600
-        # Long enough for a bus that is away, and time enough to deliver again what it missed.
+        # Long enough for an unavailable bus, and short enough to deliver the missed records again.
         self.assertGreaterEqual(age, 6)
         self.assertGreaterEqual(hours_in_the_stream - age, 12)
-        # A number of attempts says nothing about time.
+        # A number of attempts doesn't limit the time.
         self.assertEqual(mapping["MaximumRetryAttempts"], -1)
         self.assertTrue(mapping["BisectBatchOnFunctionError"])
         self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])

@@ -1,4 +1,4 @@
-"""infra/restore.py: what stops selling, and what a restored table is given."""
+"""infra/restore.py: the stop of selling, and the properties of a restored table."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamod
 
 
 def actions_on_the_table(made):
-    """The actions that each role may do on the table."""
+    """Returns the actions that each role may do on the table."""
     for name, role in made.of_type("AWS::IAM::Role").items():
         statements = [part for policy in role["Properties"].get("Policies", []) for part in policy["PolicyDocument"]["Statement"]]
         for statement in statements:
@@ -28,14 +28,14 @@ def actions_on_the_table(made):
 
 class Stopped(unittest.TestCase):
     def left(self, made):
-        """What roles may still write while selling is stopped."""
+        """Returns the writes that roles may still make while selling is stopped."""
         found = dict(actions_on_the_table(made))
         denied = {name: set(restore.denial(name)["Statement"][0]["Action"]) for name in stacks.WRITERS}
         return {name: actions - READS - denied.get(name, set()) for name, actions in found.items()}
 
     def test_no_role_may_change_a_seat_then(self):
         left = {name: actions for name, actions in self.left(stack()).items() if actions}
-        # Records of reservations: the check before a release releases an unknown one.
+        # Records of reservations. The check before a release writes one, because it releases an unknown reservation.
         self.assertEqual(left, {"ReservationsRole": {"dynamodb:PutItem"}})
 
     def test_a_role_that_is_forgotten_is_found(self):
@@ -48,7 +48,7 @@ class Stopped(unittest.TestCase):
 
 
 class Account:
-    """A session whose DynamoDB answers what was put into it, in that order."""
+    """A session whose DynamoDB returns prepared answers in order."""
 
     def __init__(self):
         self.dynamodb = stacks.Session("key", "secret", region_name="eu-central-1").client("dynamodb")
@@ -64,7 +64,7 @@ class Account:
 
 
 class Prepared(unittest.TestCase):
-    """A restored table gets what it lacks, and nothing twice."""
+    """A restored table gets each missing property once."""
 
     def prepare(self, account, table="new"):
         said = io.StringIO()

@@ -10,13 +10,13 @@ ARN = "arn:aws:dynamodb:eu-central-1:111122223333:table/hall-restored"
 
 
 def users_of_own_table(made):
-    """Resources and outputs that still use the stack's own table."""
+    """Returns resources and outputs that still use the stack's own table."""
     things = {**made.resources, **made.outputs}
     return {name for name, thing in things.items() if name != "SeatsTable" and "SeatsTable" in references(thing)}
 
 
 def table_statements(made):
-    """Every statement about tables and streams, with the resource it belongs to."""
+    """Returns every statement about tables and streams, with the resource it belongs to."""
     for name, resource in made.resources.items():
         properties = resource.get("Properties", {})
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
@@ -68,7 +68,7 @@ class Restored(unittest.TestCase):
         own, restored = stack(), stack(**RESTORED)
         self.assertEqual(own.variables("GetSeatsFunction")["CACHE_KEY_PREFIX"], "hall")
         self.assertEqual(restored.variables("GetSeatsFunction")["CACHE_KEY_PREFIX"], "hall:hall-restored")
-        # The cache's user may touch keys that begin with this.
+        # The cache's user may use keys that begin with this.
         self.assertIn("~hall:*", restored.properties("ValkeyUser")["AccessString"])
 
     def test_figures_and_alarms_are_its_own(self):
@@ -93,7 +93,7 @@ class Archive(unittest.TestCase):
         group = made.properties("EventArchive")
         self.assertEqual(group["RetentionInDays"], "90")
         (target,) = made.properties("EventArchiveRule")["Targets"]
-        # Without the :* of the group's Arn, which EventBridge doesn't take.
+        # Without the :* of the group's Arn, which EventBridge refuses.
         self.assertEqual(target["Arn"], {"Fn::Sub": "arn:aws:logs:eu-central-1:111122223333:log-group:${EventArchive}"})
         for statement in group["ResourcePolicyDocument"]["Statement"]:
             self.assertEqual(statement["Principal"], {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]})

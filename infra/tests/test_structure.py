@@ -1,4 +1,4 @@
-"""What holds of the stack whatever the parameters are."""
+"""Properties of the stack with any parameters."""
 
 import functools
 import json
@@ -8,7 +8,7 @@ import unittest
 from combinations import all_combinations
 from template import ROOT, references, stack
 
-# Statements that name every resource, or a pattern of them, and why they have to.
+# Statements that name every resource, or a pattern of them, with the reason.
 BROAD = {
     ("TracingAccess", "Traces"): "X-Ray knows no resources for these actions",
     ("NetworkAccess", "Interfaces"): "the interfaces don't exist yet, and Describe knows no resources",
@@ -27,7 +27,7 @@ BROAD = {
 
 
 def statements(made):
-    """Each statement of each policy, with the resource it belongs to."""
+    """Returns each statement of each policy, with the resource it belongs to."""
     for name, resource in made.resources.items():
         properties = resource.get("Properties", {})
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
@@ -38,7 +38,7 @@ def statements(made):
 
 
 def each(test):
-    """Makes a test of one stack a test of every combination's."""
+    """Makes a test of one stack run for every combination."""
 
     @functools.wraps(test)
     def of_all(self):
@@ -50,7 +50,7 @@ def each(test):
 
 
 class Structure(unittest.TestCase):
-    """What each combination has to have."""
+    """Properties of each combination."""
 
     @each
     def test_no_combination_is_refused(self, made):
@@ -136,7 +136,7 @@ class Runbooks(unittest.TestCase):
     def test_every_runbook_is_some_alarms(self):
         alarms = stack(AlarmEmail="a@b").of_type("AWS::CloudWatch::Alarm").values()
         named = {alarm["Properties"]["AlarmDescription"].rsplit("/", 1)[1] for alarm in alarms}
-        # The second is what operators do, not what an alarm leads to.
+        # The second page is for operators, and no alarm refers to it.
         there = {page.name for page in (ROOT / "docs/runbooks").glob("*.md")} - {"README.md", "take-a-release-back.md"}
         self.assertEqual(there, named)
 

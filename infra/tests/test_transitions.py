@@ -1,6 +1,6 @@
-"""Transitions from one combination of parameters to another: nothing breaks, and what takes two steps is known and documented.
+"""Transitions from one combination of parameters to another: nothing breaks, and transitions in two steps are documented.
 
-Each check has a control: a change of the template, in memory, that brings back the fault which the check is there for.
+Each check has a control, which changes the template in memory so that it has the fault again that the check looks for.
 """
 
 import copy
@@ -32,7 +32,7 @@ def brings_network(parameters):
 
 
 def subnets(parameters):
-    """The subnets that functions and cache are in, as a list of what tells them apart."""
+    """Returns the subnets of functions and cache, as a list of identifying texts."""
     known = values(parameters)
     if brings_network(parameters):
         return known["SubnetIds"]
@@ -54,8 +54,8 @@ def moves_made_subnets(old, new):
     return any(one != other for one, other in zip(subnets(old), subnets(new), strict=False))
 
 
-# Transitions that take two deployments, the first one to Cache=none: a name that infra/README.md has, and when it is the case. Nothing
-# else takes two.
+# Transitions that take two deployments, the first one to Cache=none: the name in infra/README.md, and the condition. No other
+# transition takes two.
 TWO_STEPS = {
     "other addresses or zones of the made VPC": both(moves_made_subnets),
     "a serverless cache in other subnets": both(lambda old, new: same_cache(old, new, "serverless") and subnets(old) != subnets(new)),
@@ -126,7 +126,7 @@ class Restored(unittest.TestCase):
 
 
 class Controls(unittest.TestCase):
-    """Each fault that the checks are there for, brought back."""
+    """Each fault that the checks look for, added again."""
 
     def stack(self, change, parameters):
         template = copy.deepcopy(_transformed())
@@ -263,7 +263,7 @@ class Controls(unittest.TestCase):
 
 
 class Releases(unittest.TestCase):
-    """From the last release to the one at hand."""
+    """From the last release to this one."""
 
     def test_nothing_that_the_last_release_needs_is_taken_away(self):
         lost = list(narrowed(json.loads(LAST_RELEASE.read_text()), needs()))

@@ -1,4 +1,4 @@
-"""`make undeploy`, without an account."""
+"""`make undeploy` without an account."""
 
 import unittest
 

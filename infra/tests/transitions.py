@@ -1,13 +1,13 @@
-"""Steps that CloudFormation takes from one stack to another, and the checks of what breaks on the way.
+"""Steps that CloudFormation takes from one stack to another, and checks for faults on the way.
 
 CloudFormation creates and updates resources in the order of their references. A change of a create-only property makes a new resource
-beside the old one. The alias of a function moves to the new version in the middle of that, over ten minutes or more. Until then the old
-version has traffic, with the roles, policies and rules that were updated before. Resources that are no longer wanted are deleted at the
+beside the old one. The alias of a function moves to the new version during the update, over ten minutes or more. Until then the old
+version has traffic, with roles, policies and rules that are already updated. Resources that the new template lacks are deleted at the
 end, in the cleanup phase: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
 
-Every transition is also a release, since `make deploy` names a new Release each time: each function gets a new version.
+Every transition is also a release, because `make deploy` names a new Release each time. So each function gets a new version.
 
-    transitions.py record     writes last_release.json, what the release at hand needs of roles, cache user and endpoint
+    transitions.py record     writes last_release.json: the permissions that this release needs of roles, cache user and endpoint
 """
 
 import fnmatch
@@ -24,22 +24,22 @@ from template import REGION, references, stack
 
 LAST_RELEASE = Path(__file__).resolve().parent / "last_release.json"
 
-# Properties that have to be unique in AWS where they are set, in place of the identifier that the registry's schema names.
+# Properties that have to be unique in AWS if they are set. They replace the identifier of the registry's schema.
 UNIQUE = {
     "AWS::SQS::Queue": ["QueueName"],
     "AWS::EC2::Subnet": ["VpcId", "CidrBlock"],
     "AWS::Lambda::EventSourceMapping": ["EventSourceArn", "FunctionName"],
 }
 
-# Permissions that the last release had and doesn't use, by role and action, with the reason. They may be dropped now.
+# Permissions that the last release had and didn't use, by role and action, with the reason. They can be removed now.
 NO_LONGER_USED = {
-    ("PublishEventsRole", "sqs:SendMessage"): "its queue is UndeliveredEvents; a note to UndeliveredChanges in the minute of the update may be lost",
+    ("PublishEventsRole", "sqs:SendMessage"): "its queue is UndeliveredEvents. A note to UndeliveredChanges in the minute of the update may be lost",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a transition breaks."""
+    """A fault that a transition causes."""
 
     check: str
     resource: str
@@ -48,18 +48,18 @@ class Finding:
 
 @functools.cache
 def schema(kind):
-    """The registry's schema of a type, as cfn-lint carries it."""
+    """Returns the registry's schema of a type, from cfn-lint."""
     return PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema
 
 
 @functools.cache
 def paths(kind, *names):
-    """Paths to properties that a schema lists under some names, without `/properties`."""
+    """Returns the paths to properties that a schema lists under some names, without `/properties`."""
     return [path.split("/")[2:] for name in names for path in schema(kind).get(name, [])]
 
 
 def at(value, path):
-    """The value at a path, or None."""
+    """Returns the value at a path, or None."""
     for name in path:
         if not isinstance(value, dict):
             return None
@@ -68,7 +68,7 @@ def at(value, path):
 
 
 def text(value):
-    """A value as one text. The zones that AWS lists first are known by name here."""
+    """Returns a value as one text. The zones that AWS lists first have fixed names here."""
     written = json.dumps(value, sort_keys=True)
     for number, letter in enumerate("abc"):
         written = written.replace(json.dumps({"Fn::Select": [number, {"Fn::GetAZs": ""}]}), f'"{REGION}{letter}"')
@@ -77,7 +77,7 @@ def text(value):
 
 @dataclass(frozen=True)
 class Written:
-    """A property as it stands in a template: its text, and what it refers to."""
+    """A property of a template: its text, and the resources that it refers to."""
 
     text: str
     refers_to: frozenset
@@ -85,7 +85,7 @@ class Written:
 
 @functools.cache
 def written(made):
-    """The properties of each resource of a stack, by name and property. Stacks don't change, and each is in many transitions."""
+    """Returns the properties of each resource of a stack, by name and property. Cached, because each stack is in many transitions."""
     known = {}
     for name, resource in made.resources.items():
         properties = resource.get("Properties", {}).items()
@@ -94,7 +94,7 @@ def written(made):
 
 
 class Transition:
-    """The update of one stack to another."""
+    """An update from one stack to another."""
 
     def __init__(self, old, new):
         self.old, self.new = old, new
@@ -106,7 +106,7 @@ class Transition:
                 self.order.append(name)
 
     def _changes(self, name):
-        """Notes whether a resource of both stacks is updated or replaced. Those that it refers to are known already."""
+        """Notes whether a resource of both stacks is updated or replaced. Those that it refers to are already known."""
         before, after = self.old.resources[name], self.new.resources[name]
         if before["Type"] != after["Type"]:
             raise AssertionError(f"{name} changes its type, which CloudFormation refuses")
@@ -116,7 +116,7 @@ class Transition:
         fixed = [path for path in paths(kind, "createOnlyProperties", "conditionalCreateOnlyProperties") if path[0] in changed]
         if kind == "AWS::Lambda::Version" or any(self._differs_at(path, before, after) for path in fixed):
             self.replaced.add(name)
-        elif changed or kind == "AWS::Lambda::Function":  # of which a variable names the release
+        elif changed or kind == "AWS::Lambda::Function":  # a variable has the name of the release
             self.updated.add(name)
         return name in self.replaced | self.updated
 
@@ -130,27 +130,27 @@ class Transition:
         return text(one) != text(other) or bool(references(other) & (self.replaced | self.created))
 
     def steps(self):
-        """What happens, in its order: the update phase, then the cleanup phase in the reverse order of references."""
+        """Returns the steps of the update phase, then those of the cleanup phase in the reverse order of references."""
         named = [("create", self.created), ("update", self.updated), ("replace", self.replaced)]
         verbs = {name: verb for verb, names in named for name in names}
         cleanup = [name for name in reversed(in_order(self.old)) if name in self.deleted | self.replaced]
         return [(verbs[name], name) for name in self.order] + [("delete", name) for name in cleanup]
 
     def physical(self, value, side):
-        """A value as text in which a resource that is replaced is another one before and after."""
+        """Returns a value as text in which a replaced resource has different names before and after."""
         renamed = text(value)
         for name in (references(value) & self.replaced if isinstance(value, (dict, list)) else ()):
             renamed = re.sub(rf'(["{{]){name}(["}}.])', rf"\1{name} ({side})\2", renamed)
         return renamed
 
     def in_both(self, kind):
-        """Names of a type's resources that are the same ones before and after."""
+        """Returns the names of a type's resources that exist before and after."""
         return [name for name in self.new.of_type(kind) if name in self.old.resources and name not in self.replaced]
 
 
 @functools.cache
 def in_order(made):
-    """Names of a stack's resources, each after those that it refers to."""
+    """Returns the names of a stack's resources, each after those that it refers to."""
     needed_by = {name: references(resource) & set(made.resources) for name, resource in made.resources.items()}
     return tuple(graphlib.TopologicalSorter(needed_by).static_order())
 
@@ -159,36 +159,36 @@ def in_order(made):
 
 
 def policies_of(made, role):
-    """Names of the policies that are attached to a role."""
+    """Returns the names of the policies that are attached to a role."""
     return [policy["Ref"] for policy in made.properties(role).get("ManagedPolicyArns", [])]
 
 
 def grants(made, role):
-    """The statements of a role's own policies and of the attached ones."""
+    """Returns the statements of a role's own policies and of the attached ones."""
     documents = [policy["PolicyDocument"] for policy in made.properties(role).get("Policies", [])]
     documents += [made.properties(name)["PolicyDocument"] for name in policies_of(made, role)]
     return [statement for document in documents for statement in document["Statement"]]
 
 
 def as_list(value):
-    """A list as it is, anything else as the only one of a list."""
+    """Returns a list unchanged, and any other value as a list of one."""
     return value if isinstance(value, list) else [value]
 
 
 def allowed(statements, physical):
-    """Pairs of action and resource, each as text."""
+    """Returns the allowed pairs of action and resource, each as text."""
     return {(action, physical(resource)) for statement in statements if statement["Effect"] == "Allow"
             for action in as_list(statement["Action"]) for resource in as_list(statement["Resource"])}
 
 
 def covers(pair, other):
-    """Whether one permission includes another. Both may hold wildcards."""
+    """Returns whether one permission includes another. Both may have wildcards."""
     both = ((given.strip('"').replace("[", "[[]"), needed.strip('"')) for given, needed in zip(pair, other, strict=True))
     return all(fnmatch.fnmatchcase(needed, given) for given, needed in both)
 
 
 def missing(before, after):
-    """Permissions of the first set that no permission of the second one includes."""
+    """Returns the permissions of the first set that no permission of the second set includes."""
     return {needed for needed in before - after if not any(covers(given, needed) for given in after)}
 
 
@@ -202,7 +202,7 @@ def permissions_lost(transition):
         before = allowed(grants(old, role), lambda value: transition.physical(value, "old"))
         after = allowed(grants(new, role), lambda value: transition.physical(value, "new"))
         for action, resource in sorted(missing(before, after)):
-            # A function that is deleted gets no more calls. Anything else that is deleted is in use until the old version has left.
+            # A deleted function gets no more calls. Other deleted resources are in use until the old version has no more traffic.
             if not any(f'"{name}"' in resource or f"{{{name}." in resource for name in leaving):
                 yield Finding("permissions", role, f"loses {action} on {resource}")
         denied = {text(part) for part in grants(old, role) if part["Effect"] == "Deny"}
@@ -227,14 +227,14 @@ def permissions_lost(transition):
 
 
 def rules(made, group):
-    """The rules of a security group that stand in it."""
+    """Returns the rules inside a security group."""
     properties = made.properties(group)
     return [(direction, rule) for direction in ["SecurityGroupIngress", "SecurityGroupEgress"] for rule in properties.get(direction, [])]
 
 
 def includes(rule, other):
-    """Whether a rule lets through all that another one does. Any address and a prefix list are both the way to DynamoDB here: no other
-    address has a route."""
+    """Returns whether a rule lets through everything that another rule does. Any address and a prefix list both mean DynamoDB here, because
+    no other address has a route."""
     apart = {"Description", "FromPort", "ToPort"}
     peers = [{name: text(value) for name, value in part.items() if name not in apart} for part in (rule, other)]
     for peer in peers:
@@ -245,7 +245,7 @@ def includes(rule, other):
 
 
 def ways_closed(transition):
-    """Checks that the old version gets to the cache and to the table until it has no more traffic."""
+    """Checks that the old version reaches the cache and the table until it has no more traffic."""
     for group in transition.in_both("AWS::EC2::SecurityGroup"):
         after = rules(transition.new, group)
         for direction, rule in rules(transition.old, group):
@@ -261,11 +261,11 @@ def routes_removed(transition):
             yield Finding("routes", name, "is deleted before the old version has left its subnet")
 
 
-# ---- Names, and what AWS refuses.
+# ---- Names, and refusals of AWS.
 
 
 def identity(transition, name, side):
-    """What AWS knows a resource by, as far as the template gives it, or None."""
+    """Returns the identifier of a resource in AWS, if the template sets it, or None."""
     made = transition.old if side == "old" else transition.new
     kind, properties = made.resources[name]["Type"], made.properties(name)
     identifiers = [at(properties, path) for path in paths(kind, "primaryIdentifier")]
@@ -277,7 +277,7 @@ def identity(transition, name, side):
 
 
 def names_taken(transition):
-    """Checks that no resource is made under a name that the old one still has. It is deleted in the cleanup phase only."""
+    """Checks that no resource is created under a name that the old one still has. The old one is deleted only in the cleanup phase."""
     leaving = {}
     for name in transition.deleted | transition.replaced:
         kind = transition.old.resources[name]["Type"]
@@ -291,7 +291,7 @@ def names_taken(transition):
 
 
 def subnet_groups_narrowed(transition):
-    """Checks that no subnet is taken from a subnet group of ElastiCache. A cache may have a node in it, and all have to be in one VPC:
+    """Checks that no subnet leaves a subnet group of ElastiCache. A cache may have a node in it, and all subnets have to be in one VPC:
     https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyCacheSubnetGroup.html"""
     for name in transition.in_both("AWS::ElastiCache::SubnetGroup"):
         before, after = ({transition.physical(subnet, side) for subnet in made.properties(name)["SubnetIds"]}
@@ -300,11 +300,11 @@ def subnet_groups_narrowed(transition):
             yield Finding("subnets", name, f"loses {subnet}, in which a node may be")
 
 
-# ---- What stays behind.
+# ---- Remains.
 
 
 def versions_kept(transition):
-    """Checks that no version is kept that is in a subnet or has a security group that is to be deleted."""
+    """Checks that no kept version is in a subnet, or has a security group, that the update deletes."""
     leaving = transition.deleted | transition.replaced
     for name, version in transition.old.of_type("AWS::Lambda::Version").items():
         kept = {version.get(policy, "Delete") for policy in ("DeletionPolicy", "UpdateReplacePolicy")} != {"Delete"}
@@ -315,7 +315,7 @@ def versions_kept(transition):
 
 
 def mappings_in_the_past(transition):
-    """Checks that no mapping of a stream begins with old records when it is made or turned on."""
+    """Checks that no mapping of a stream begins with old records when it is created or turned on."""
     for name, mapping in transition.new.of_type("AWS::Lambda::EventSourceMapping").items():
         properties = mapping["Properties"]
         before = transition.old.properties(name) if name in transition.old.resources else {"Enabled": False}
@@ -327,8 +327,8 @@ def mappings_in_the_past(transition):
 def capacity_left(transition):
     """Checks that provisioned concurrency always has a scalable target, and no other mechanism.
 
-    A target that is deleted leaves it standing: https://github.com/aws/aws-cdk/issues/31507. The alias's own isn't changed along with
-    a release: https://github.com/aws/serverless-application-model/issues/1425"""
+    Deleting a target leaves the instances running: https://github.com/aws/aws-cdk/issues/31507. A setting of the alias itself isn't
+    changed along with a release: https://github.com/aws/serverless-application-model/issues/1425"""
     for name, target in transition.old.of_type("AWS::ApplicationAutoScaling::ScalableTarget").items():
         functions = references(target["Properties"]["ResourceId"]) & set(transition.new.of_type("AWS::Lambda::Function"))
         if name in transition.deleted | transition.replaced and functions:
@@ -340,20 +340,20 @@ def capacity_left(transition):
 
 
 def tables_lost(transition):
-    """Checks that no table is replaced by an empty one or left."""
+    """Checks that no table is left, or replaced by an empty one."""
     for name in sorted(transition.old.of_type("AWS::DynamoDB::Table")):
         if name in transition.deleted | transition.replaced:
             yield Finding("tables", name, "is replaced or left")
 
 
-# The update fails, or takes the old version's ways while it has traffic: two steps are needed.
+# The update fails, or cuts off the old version while it has traffic. So two steps are needed.
 BLOCKING = [names_taken, subnet_groups_narrowed, routes_removed]
 # The update succeeds, and breaks something or leaves something behind.
 HARMING = [permissions_lost, ways_closed, versions_kept, mappings_in_the_past, capacity_left, tables_lost]
 
 
 def findings(checks, transition):
-    """All that some checks find in a transition."""
+    """Returns the findings of some checks about a transition."""
     return [finding for check in checks for finding in check(transition)]
 
 
@@ -361,7 +361,7 @@ def findings(checks, transition):
 
 
 def needs():
-    """What the functions need of roles, endpoint and cache user, with every kind of cache."""
+    """Returns the permissions that the functions need of roles, endpoint and cache user, with every kind of cache."""
     every = [stack(), stack(Cache="node")]
     roles = {role for made in every for role in made.of_type("AWS::IAM::Role")}
     by_role = {role: {pair for made in every if role in made.resources for pair in allowed(grants(made, role), text)} for role in roles}
@@ -376,7 +376,7 @@ def needs():
 
 
 def narrowed(before, after):
-    """What the last release needs and the release at hand takes away, though the last one has traffic until the alias has moved."""
+    """Returns permissions that the last release needs and this release removes. The last one has traffic until the alias has moved."""
     for role, pairs in before["roles"].items():
         for action, resource in sorted(missing(set(map(tuple, pairs)), set(map(tuple, after["roles"].get(role, []))))):
             if role in after["roles"] and (role, action) not in NO_LONGER_USED:
@@ -388,7 +388,7 @@ def narrowed(before, after):
 
 
 def record():
-    """Writes what this release needs."""
+    """Writes the permissions that this release needs."""
     LAST_RELEASE.write_text(json.dumps(needs(), indent=1, sort_keys=True) + "\n")
     print(f"wrote {LAST_RELEASE}")
 

@@ -1,4 +1,4 @@
-"""A real Valkey on this machine, and just enough of its protocol to ask it something."""
+"""A real Valkey on this machine, and a minimal client."""
 
 import shutil
 import socket
@@ -10,21 +10,21 @@ PROGRAM = shutil.which("valkey-server") or shutil.which(str(Path(__file__).resol
 
 
 def available():
-    """Whether there is one to start."""
+    """Returns whether it is installed."""
     return PROGRAM is not None
 
 
 class Refused(Exception):
-    """It answered with an error."""
+    """Raised for an error from Valkey."""
 
 
 class Connection:
-    """Calls, one after the other. Texts go over the wire a byte a character."""
+    """A connection that sends one call after the other. A character of a text is one byte on the wire."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
-        self.socket.settimeout(10)  # rather than hang a test
+        self.socket.settimeout(10)  # so that no test hangs
         self.answers = self.socket.makefile("rb")
 
     def call(self, *words):
@@ -52,7 +52,7 @@ class Connection:
 
 
 class Valkey:
-    """One that listens on a socket in a folder of its own, and on no port."""
+    """A Valkey that listens on a socket in its own folder, and on no port."""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -66,7 +66,7 @@ class Valkey:
         self.call = self.connect().call
 
     def connect(self):
-        """Another connection, not signed in."""
+        """Returns another connection that isn't signed in."""
         self.connections.append(Connection(self.path))
         return self.connections[-1]
 
