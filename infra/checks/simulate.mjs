@@ -2,7 +2,7 @@
 //
 //     node simulate.mjs FOLDER < requests.json > results.json
 //
-// FOLDER holds node_modules. Each request is a `simulation` as the package has it. Each result is "Allowed", "ExplicitlyDenied",
+// FOLDER holds node_modules. Each request is a `simulation` in the package's format. Each result is "Allowed", "ExplicitlyDenied",
 // "ImplicitlyDenied", or the error that kept the request from being evaluated, such as an action that AWS doesn't have.
 
 import { readFileSync } from 'node:fs';
