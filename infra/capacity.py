@@ -49,9 +49,9 @@ class Standing:
         if self.status == "FAILED":
             return f"Lambda could not provide it: {self.reason}"
         if self.target is None:
-            return "no scalable target, so nothing takes it away"
+            return "no scalable target, so nothing removes it"
         if not self.target.least <= self.requested <= self.target.most:
-            return "not what the target says"
+            return "it differs from the target"
         return None
 
 
@@ -80,15 +80,15 @@ def lines(part, region):
     """Returns the text for one alias or version."""
     amount = "none"
     if part.requested:
-        amount = f"{part.allocated} of {part.requested} instances stand ({part.status.lower()}), about ${part.dollars:.0f} a month"
+        amount = f"{part.allocated} of {part.requested} instances are provisioned ({part.status.lower()}), about ${part.dollars:.0f} a month"
     bounds = f"the target is {part.target.least} to {part.target.most}" if part.target else "no target"
-    yield f"{part.function}:{part.qualifier}: {amount}; {bounds}"
+    yield f"{part.function}:{part.qualifier}: {amount}, {bounds}"
     for action in part.target.schedule if part.target else ():
         yield f"    {action}"
     if part.problem:
         yield f"    WRONG: {part.problem}"
     if part.requested and (part.target is None or part.target.most == 0):
-        yield "    to end it and its cost:"
+        yield "    to remove it and end its cost:"
         yield (f"    aws lambda delete-provisioned-concurrency-config --region {region} "
                f"--function-name {part.function} --qualifier {part.qualifier}")
 

@@ -67,7 +67,7 @@ def main(words):
     except (Unsuitable, accounts.BadList, events.Unreadable, Changed, OSError, BotoCoreError, ClientError) as error:
         sys.exit(f"reconcile: {error}")
     except KeyboardInterrupt:
-        print("reconcile: interrupted. What was written is complete. Repeat the command to go on.", file=sys.stderr)
+        print("reconcile: interrupted. All writes so far are complete. Repeat the command to continue.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -75,7 +75,7 @@ def main(words):
     except (Unsuitable, BotoCoreError, ClientError) as error:
         sys.exit(f"restore: {error}")
     except KeyboardInterrupt:
-        print("restore: interrupted. Repeat the command to go on.", file=sys.stderr)
+        print("restore: interrupted. Repeat the command to continue.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -93,4 +93,4 @@ def redelivered(stack, facts, listener, queue):
     facts.expect("its event is published again", {"booking.created"}, listener.kinds({"booking.created"}))
     time.sleep(0.1)
     left = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-    facts.expect("the message is gone", ("0", "0"), (left["ApproximateNumberOfMessages"], left["ApproximateNumberOfMessagesNotVisible"]))
+    facts.expect("the message is deleted", ("0", "0"), (left["ApproximateNumberOfMessages"], left["ApproximateNumberOfMessagesNotVisible"]))

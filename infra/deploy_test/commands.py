@@ -29,7 +29,7 @@ class Commands:
         """Ends the test if a required command ended with another status."""
         self.facts.expect(f"{what} ends with {status}", status, session.status)
         if session.status != status:
-            raise Problem(f"{what}:\n{session.text[-3000:]}\nall of it: {self.log}")
+            raise Problem(f"{what}:\n{session.text[-3000:]}\nFull output: {self.log}")
 
     def says(self, session, *texts):
         """Expects texts in what a command printed."""
@@ -96,4 +96,4 @@ class Commands:
         self.require(session, 0, "undeploy")
         self.says(session, "is no longer protected from deletion", "aws dynamodb delete-table")
         session = self.run("undeploy", "--stack", NAME, "--yes")
-        self.facts.expect("a stack that isn't there is refused", 2, session.status)
+        self.facts.expect("a missing stack is refused", 2, session.status)

@@ -83,11 +83,11 @@ class Emulator:
         end = time.monotonic() + LONGEST_START
         while time.monotonic() < end:
             if self.process.poll() is not None:
-                raise Problem(f"ministack ended by itself, with {self.process.returncode}; its log is {self.log}")
+                raise Problem(f"ministack ended by itself, with {self.process.returncode}. Its log is {self.log}")
             if answers(f"{self.url}/_ministack/ready"):
                 return
             time.sleep(0.1)
-        raise Problem(f"ministack isn't ready after {LONGEST_START} s; its log is {self.log}")
+        raise Problem(f"ministack isn't ready after {LONGEST_START} s. Its log is {self.log}")
 
     def end(self):
         """Ends ministack and the functions that it started, even after a second Ctrl-C."""

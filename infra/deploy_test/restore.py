@@ -339,7 +339,7 @@ class Rehearsal:
             elif outcome.endswith("seats kept"):
                 self.facts.expect(f"{name}: its seats are kept", 409, self.buyers.repeat(sold)[0])
         self.facts.expect("other callers don't find a caller's booking", 404, self.buyers.get(self.sold["with a token"], subject="eve")[0])
-        self.facts.expect("the earlier booking stands", 200, self.buyers.get(self.early)[0])
+        self.facts.expect("the earlier booking still exists", 200, self.buyers.get(self.early)[0])
         self.buyers.cancel(self.sold["several"])
         free = self.buyers.seats(HALL)[1]
         self.facts.expect("a booking that was made again can be cancelled", True, set(self.sold["several"].seats) <= set(free))

@@ -52,7 +52,7 @@ class Sale:
             of_queue = path.name.startswith("publish-events.")
             for function in ["publish-events"] if of_queue else ["sync-cache", "publish-events"]:
                 answer = self.invoke(function, path.read_bytes())
-                self.facts.expect(f"{path.name} is all taken by {function}", {"batchItemFailures": []}, answer)
+                self.facts.expect(f"{path.name} is accepted by {function}", {"batchItemFailures": []}, answer)
 
     def denied(self, role):
         """Denies get-seats its table through its role. So functions use their roles."""
@@ -101,13 +101,13 @@ class Sale:
         """Delivers the expiry message of A1's reservation too early. It has to be in the queue again afterwards."""
         seat = next((item for item in items if (text(item, "pk"), text(item, "sk")) == ("THEATER#1", "SEAT#A1")), None)
         if seat is None or "expires_at" not in seat:
-            raise Problem("expected A1 of theater 1 to be reserved, to be woken for it")
+            raise Problem("expected A1 of theater 1 to be reserved, for its expiry message")
         body = {"theater_id": "1", "seat": "A1", "changed_at": int(seat["changed_at"]["N"]), "expires_at": int(seat["expires_at"]["N"])}
         before = self.delayed(queue)
         message = {"messageId": "early", "eventSource": "aws:sqs", "body": json.dumps(body)}
         answer = self.invoke("publish-events", json.dumps({"Records": [message]}))
-        self.facts.expect("a wake-up before its time is taken by publish-events", {"batchItemFailures": []}, answer)
-        self.facts.expect("and waits in ExpiryQueue again, one message more", before + 1, self.delayed(queue))
+        self.facts.expect("publish-events accepts an early expiry message", {"batchItemFailures": []}, answer)
+        self.facts.expect("ExpiryQueue has one message more", before + 1, self.delayed(queue))
 
     def delayed(self, queue):
         return self.count(queue, "ApproximateNumberOfMessagesDelayed")

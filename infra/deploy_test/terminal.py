@@ -55,7 +55,7 @@ class Session:
         while True:
             ready, _, _ = select.select([main], [], [], LONGEST_SILENCE)
             if not ready:
-                raise Problem(f"expected {self.command[2]} to go on, and it was silent for {LONGEST_SILENCE} s; all of it: {self.log}")
+                raise Problem(f"expected {self.command[2]} to go on, and it was silent for {LONGEST_SILENCE} s. Full output: {self.log}")
             try:
                 piece = os.read(main, 65536)
             except OSError:
@@ -75,6 +75,6 @@ class Session:
         elif PROMPT.search(last):
             self.asked.append(last.strip())
             if len(self.asked) > MOST_PROMPTS:
-                raise Problem(f"expected {self.command[2]} to end, and it asks again and again: {last.strip()}; all of it: {self.log}")
+                raise Problem(f"expected {self.command[2]} to end, and it asks again and again: {last.strip()}. Full output: {self.log}")
             answer = self.answers.pop(0) if self.answers else ""
             os.write(main, f"{answer}\n".encode())

@@ -243,7 +243,7 @@ def provisioned_with_release(run):
         return Seen(f"{status}: {why}", False)
     ready = run.until("provisioned concurrency", lambda: provisioned(run, name) == 1, 8 * MINUTE)
     after = version(run, sale)
-    text = f"Version {before}, then {after}. {'One instance stands ready.' if ready else 'No instance stands ready.'}"
+    text = f"Version {before}, then {after}. {'One instance is provisioned.' if ready else 'No instance is provisioned.'}"
     return Seen(text, bool(ready) and after != before)
 
 
@@ -252,7 +252,7 @@ def provisioned_removed(run):
     name = product(run).function("GetSeatsFunction")
     status = change(run, ProvisionedGetSeats=0, Release="third")
     gone = run.until("the end of provisioned concurrency", lambda: provisioned(run, name) == 0, 10 * MINUTE)
-    return Seen(f"{status}. {'None stands ready.' if gone else 'It stands ready still.'}", status in DONE and bool(gone))
+    return Seen(f"{status}. {'No instance is provisioned.' if gone else 'The instance is still provisioned.'}", status in DONE and bool(gone))
 
 
 def restore_begins(run):

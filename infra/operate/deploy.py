@@ -65,7 +65,7 @@ def deploy(options, terminal):
         print("Nothing was deployed.")
         return 1
     if plan.saved is None:
-        print(f"{shown(options.config)} stays as it is: it belongs to the stack {settings.stack} in {settings.region}.")
+        print(f"{shown(options.config)} doesn't change: it belongs to the stack {settings.stack} in {settings.region}.")
     # The answers for a new stack are saved before the deployment, so that a second try doesn't ask again.
     elif plan.existing is None:
         settings.save(plan.stack, plan.region, plan.saved)
@@ -115,7 +115,7 @@ def require_answers(options, terminal):
     raise Refusal(
         "there is no terminal to ask on. Give the answers as flags, and YES=1 in place of the confirmation:\n"
         "    make deploy STACK=boxoffice REGION=eu-central-1 CACHE=none ISSUER=https://... AUDIENCE=... YES=1\n"
-        "What isn't given is taken from infra/samconfig.toml, from the stack if it exists, or from the defaults."
+        "Missing answers come from infra/samconfig.toml, from an existing stack, or from the defaults."
     )
 
 
@@ -296,7 +296,7 @@ def print_costs(plan):
     for item in items:
         print(f"    {item.what}: {costs.money(item.dollars)}")
     if round(total - rest, 2):
-        print(f"What AWS gives each account for nothing lowers that to ${rest:.2f}, if no other stack uses it.")
+        print(f"The account's free amounts lower that to ${rest:.2f}, if no other stack uses them.")
     print("Requests, stored data and logs come on top: docs/costs.md.")
 
 
@@ -329,7 +329,7 @@ def send(options, plan, template, built):
             return run(command, may_fail=True)
         except KeyboardInterrupt:
             print(
-                f"\nStopped here. What was begun goes on in AWS: "
+                f"\nStopped here. The deployment goes on in AWS: "
                 f"aws cloudformation describe-stacks --stack-name {plan.stack} --region {plan.region}"
             )
             raise
@@ -369,11 +369,11 @@ def failed(session, plan, stack):
     elif stack.status in account.NEVER_MADE:
         if stack.table:
             empty = {True: "empty", False: "NOT empty", None: "perhaps not empty"}[account.is_empty(session, stack.table)]
-            print(f"The stack is {stack.status}. Of it, the table {stack.table} is left: {empty}, and protected from deletion.")
+            print(f"The stack is {stack.status}. Its table {stack.table} remains: {empty}, and protected from deletion.")
         print(f"A stack whose creation failed can only be deleted:\n{account.removal(stack, plan.region)}")
         print("Then `make deploy` tries again, with the same answers.")
     elif stack.status in account.READY:
-        print(f"The stack is {stack.status}: it is as it was before, and answers.")
+        print(f"The stack is {stack.status}: it works as before.")
     else:
         try:
             account.require_ready(stack, plan.region)

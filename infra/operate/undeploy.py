@@ -74,7 +74,7 @@ def describe(options, stack, region, number):
 def keep_table(options, session, table, region):
     """Prints the commands that delete the table. With `--confirm` turns off its protection."""
     if not options.confirm:
-        print(f"{table} is still protected from deletion, and costs its storage. This takes the protection away:")
+        print(f"{table} is still protected from deletion, and costs its storage. This turns the protection off:")
         print(f"    aws dynamodb update-table --table-name {table} --no-deletion-protection-enabled --region {region}")
         print("and this deletes it, for good:")
     else:

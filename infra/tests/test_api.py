@@ -23,7 +23,7 @@ def schemes(made):
 
 
 class Routes(unittest.TestCase):
-    def test_each_route_leads_to_a_function_and_each_function_is_led_to_by_the_routes_it_names(self):
+    def test_routes_and_functions_match(self):
         functions = [thing for thing in source()["Resources"].values() if thing["Type"] == "AWS::Serverless::Function"]
         events = [event["Properties"] for function in functions for event in function["Properties"].get("Events", {}).values()
                   if event["Type"] == "HttpApi"]
@@ -41,16 +41,16 @@ class Routes(unittest.TestCase):
 
 
 class SigningIn(unittest.TestCase):
-    def test_without_an_issuer_nobody_is_asked(self):
+    def test_without_issuer_no_route_needs_a_token(self):
         made = stack()
         self.assertEqual(schemes(made), {})
         self.assertTrue(all("security" not in method for method in routes(made).values()))
 
-    def test_with_an_issuer_everything_but_looks_needs_a_token(self):
+    def test_with_issuer_all_but_reads_need_a_token(self):
         for route, method in routes(stack(**TOKENS)).items():
             self.assertEqual(method.get("security"), None if route in LOOKS | OPEN else [{"Tokens": []}], route)
 
-    def test_looks_need_one_too_where_they_are_protected(self):
+    def test_protected_reads_need_a_token(self):
         for route, method in routes(stack(**TOKENS, ProtectLooks="true")).items():
             self.assertEqual(method.get("security"), None if route in OPEN else [{"Tokens": []}], route)
 
@@ -58,7 +58,7 @@ class SigningIn(unittest.TestCase):
         self.assertEqual(stack().variables("GetSeatsFunction")["AUTHORIZER"], "false")
         self.assertEqual(stack(**TOKENS).variables("GetSeatsFunction")["AUTHORIZER"], "true")
 
-    def test_the_authorizer_holds_tokens_against_issuer_and_audiences(self):
+    def test_authorizer_checks_issuer_and_audiences(self):
         authorizer = schemes(stack(**TOKENS))["Tokens"]["x-amazon-apigateway-authorizer"]
         self.assertEqual(authorizer["type"], "jwt")
         self.assertEqual(authorizer["identitySource"], "$request.header.Authorization")
@@ -72,26 +72,26 @@ class SigningIn(unittest.TestCase):
 
 
 class Rates(unittest.TestCase):
-    def test_looks_are_throttled_apart_from_everything_else(self):
+    def test_reads_have_their_own_rate(self):
         (stage,) = stack(ReadRate=7, ReadBurst=8, WriteRate=1, WriteBurst=2).of_type("AWS::ApiGatewayV2::Stage").values()
         settings = stage["Properties"]
         self.assertEqual(settings["DefaultRouteSettings"], {"ThrottlingRateLimit": "1", "ThrottlingBurstLimit": "2"})
         of_looks = {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "8"}
         self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_looks for method, path in LOOKS | OPEN})
 
-    def test_the_defaults_together_are_within_the_smallest_quota_of_a_region(self):
+    def test_default_rates_fit_the_smallest_regional_quota(self):
         values = {name: int(stack().values[name]) for name in ["ReadRate", "ReadBurst", "WriteRate", "WriteBurst"]}
         self.assertLessEqual(values["ReadRate"] + values["WriteRate"], 2500)
         self.assertLessEqual(values["ReadBurst"] + values["WriteBurst"], 1250)
 
-    def test_each_caller_has_limits_of_their_own_where_they_are_set(self):
+    def test_limits_apply_to_each_caller(self):
         variables = stack(LooksPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
         names = ["LOOKS_PER_MINUTE", "WRITES_PER_MINUTE", "TRUSTED_PROXIES"]
         self.assertEqual([variables[name] for name in names], ["600", "60", "1"])
         self.assertEqual([stack().variables("BookFunction")[name] for name in names], ["0", "0", "0"])
 
 
-    def test_the_shortest_reservation_is_longer_than_clocks_differ_unless_it_is_set(self):
+    def test_default_shortest_reservation_exceeds_clock_difference(self):
         names = ["MIN_RESERVATION_SECONDS", "MAX_RESERVATION_SECONDS"]
         self.assertEqual([stack().variables("ReserveFunction")[name] for name in names], ["10", "1800"])
         variables = stack(MinReservationSeconds=30).variables("ReserveFunction")
@@ -123,7 +123,7 @@ class AccessLog(unittest.TestCase):
     SAFE = {"requestId", "requestTime", "routeKey", "status", "responseLength", "responseLatency", "integrationLatency",
             "integrationStatus", "error.responseType"}
 
-    def test_each_line_is_json_whatever_happened(self):
+    def test_each_line_is_json(self):
         (stage,) = stack().of_type("AWS::ApiGatewayV2::Stage").values()
         line = stage["Properties"]["AccessLogSettings"]["Format"]
         self.assertLessEqual(set(re.findall(r"\$context\.([A-Za-z.]+)", line)), self.SAFE)
@@ -151,7 +151,7 @@ class Name(unittest.TestCase):
         self.assertEqual(closed.outputs["ApiUrl"]["Value"], "https://api.example.com/v1")
         self.assertIn("execute-api", str(stack(**DOMAIN).outputs["ApiUrl"]["Value"]))
 
-    def test_a_name_of_ones_own_leads_to_the_stage_under_the_same_paths(self):
+    def test_own_domain_has_the_same_paths(self):
         made = stack(**DOMAIN)
         mapping = made.properties("DomainMapping")
         self.assertEqual((mapping["ApiMappingKey"], mapping["Stage"]), ("v1", {"Ref": "HttpApiv1Stage"}))

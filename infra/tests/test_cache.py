@@ -18,33 +18,33 @@ def told(made, function="GetSeatsFunction"):
 
 
 class Told(unittest.TestCase):
-    def test_of_a_serverless_cache(self):
+    def test_serverless_cache(self):
         url = {"Fn::Sub": "rediss://${ValkeyServerless.Endpoint.Address}:6379"}
         self.assertEqual(told(stack()), [url, "true", {"Ref": "ValkeyUser"}, {"Ref": "ValkeyServerless"}, "true"])
 
-    def test_of_nodes(self):
+    def test_node_cache(self):
         url = {"Fn::Sub": "rediss://${ValkeyNode.PrimaryEndPoint.Address}:6379"}
         self.assertEqual(told(stack(Cache="node")), [url, "false", {"Ref": "ValkeyUser"}, {"Ref": "ValkeyNode"}, "false"])
 
-    def test_of_ones_own(self):
+    def test_own_cache(self):
         made = stack(Cache="own", CacheUrl="rediss://u:p@c:1", CacheCluster="true")
         self.assertEqual(told(made), ["rediss://u:p@c:1", "true", "", "", ""])
 
-    def test_only_to_a_cache_of_ones_own_others_than_amazon_may_vouch(self):
+    def test_own_cache_may_have_any_certificate_authority(self):
         for parameters in CACHES:
             trusted = stack(**parameters).variables("GetSeatsFunction")["TRUSTED_AUTHORITIES"]
             self.assertEqual(trusted, "system" if parameters["Cache"] == "own" else "amazon")
 
-    def test_in_other_partitions_the_authorities_of_the_system_vouch(self):
+    def test_other_partitions_use_system_authorities(self):
         for partition, trusted in [("aws", "amazon"), ("aws-us-gov", "amazon"), ("aws-cn", "system"), ("aws-eusc", "system")]:
             with patch.dict(PSEUDO, {"AWS::Partition": partition}):
                 made = Stack(transform(), {})
             self.assertEqual(made.variables("GetSeatsFunction")["TRUSTED_AUTHORITIES"], trusted)
 
-    def test_of_none_whatever_url_is_left_over(self):
+    def test_cache_none_ignores_the_url(self):
         self.assertEqual(told(stack(Cache="none", CacheUrl="redis://c:1")), ["", "false", "", "", ""])
 
-    def test_publish_events_is_told_nothing(self):
+    def test_publish_events_gets_no_cache(self):
         for parameters in CACHES:
             url, _, user, name, serverless = told(stack(**parameters), "PublishEventsFunction")
             self.assertEqual([url, user, name, serverless], [None] * 4)
@@ -85,7 +85,7 @@ class Made(unittest.TestCase):
         limits = stack(CacheMaxGigabytes=2, CacheMaxUnitsPerSecond=5000).properties("ValkeyServerless")["CacheUsageLimits"]
         self.assertEqual(limits, {"DataStorage": {"Maximum": "2", "Unit": "GB"}, "ECPUPerSecond": {"Maximum": "5000"}})
 
-    def test_a_second_node_stands_by_unless_it_is_told_not_to(self):
+    def test_standby_node_exists_by_default(self):
         for multi, nodes in [("true", 2), ("false", 1)]:
             group = stack(Cache="node", CacheMultiAZ=multi).properties("ValkeyNode")
             standing_by = [group["MultiAZEnabled"], group["AutomaticFailoverEnabled"]]
@@ -133,7 +133,7 @@ class AccessString(unittest.TestCase):
         self.assertLessEqual({f"+{command}" for command in used}, set(access))
         self.assertIn("+evalsha", access)
 
-    def test_a_fill_a_merge_a_peek_and_a_look_go_through(self):
+    def test_fill_merge_peek_and_read_are_allowed(self):
         token, slots = "t" * 16, "\0" * 24
         self.assertEqual(self.run_script("begin", 1, 2, token, "missing", 500, 5000, 60000, 15000), b"fill")
         entry = b"\0\0\0\1" + b"\0\0\0\0\0\5" + b"\2" + b"\0\0\0\0" + b"\0"
@@ -153,7 +153,7 @@ class AccessString(unittest.TestCase):
         self.assertIn(left, range(1, lease + 1), "what the other has left of its lease")
         self.assertEqual(self.functions.call("DEL", "hall:{1}:availability"), 1)
 
-    def test_what_the_client_sends_by_itself_goes_through(self):
+    def test_commands_of_the_client_are_allowed(self):
         self.assertEqual(self.functions.call("PING"), b"PONG")
         self.assertEqual(self.functions.call("CLIENT", "SETINFO", "LIB-NAME", "redis-rs"), b"OK")
         with self.assertRaisesRegex(Refused, "cluster support disabled"):

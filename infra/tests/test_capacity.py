@@ -13,7 +13,7 @@ PATHS = ["GetSeats", "Reserve", "Book"]
 
 
 class Refused(unittest.TestCase):
-    def test_what_makes_no_sense_together(self):
+    def test_contradictory_parameters_are_refused(self):
         for parameters, wanting in [
             ({"Cache": "own"}, "CacheUrl"),
             ({"JwtIssuer": TOKENS["JwtIssuer"]}, "JwtAudience"),
@@ -54,7 +54,7 @@ class Refused(unittest.TestCase):
                 refusals = stack(MonthlyBudget=10, AlarmEmail="on-call@example.com").refusals()
             self.assertEqual(refusals == [], there[region], region)
 
-    def test_every_parameter_says_what_it_is_and_the_console_shows_it_in_a_group(self):
+    def test_every_parameter_has_description_and_group(self):
         template = source()
         groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
         shown = [name for group in groups for name in group["Parameters"]]

@@ -129,13 +129,13 @@ class Healthy(Checked):
         self.run_check(codedeploy=CodeDeploy("book", target="11"))
         self.assertEqual({version for _, version, _ in self.functions.calls}, {"11"})
 
-    def test_without_its_word_all_versions_are_checked(self):
+    def test_unnamed_version_leads_to_check_of_all(self):
         result = self.run_check(codedeploy=CodeDeploy(silent=PermissionError("denied")))
         self.assertEqual(self.reported(), "Succeeded")
         self.assertEqual({name for name, _, _ in self.functions.calls}, set(check_release.FUNCTIONS))
         self.assertIn("PermissionError: denied", result["notes"][0])
 
-    def test_called_by_hand_it_checks_all_and_reports_to_nobody(self):
+    def test_manual_call_checks_all_and_reports_nothing(self):
         result = self.run_check(event={})
         self.assertEqual({name for name, _, _ in self.functions.calls}, set(check_release.FUNCTIONS))
         self.assertEqual((result["succeeded"], self.codedeploy.reported), (True, []))
@@ -169,7 +169,7 @@ class Healthy(Checked):
 
 
 class Harmless(Checked):
-    def test_nothing_is_asked_of_a_theater_that_is_for_sale_but_its_seats(self):
+    def test_theater_for_sale_gets_only_reads_of_seats(self):
         self.run_check(event={})
         for function, _, event in self.functions.calls:
             theater = event.get("pathParameters", {}).get("theaterId")
@@ -226,11 +226,11 @@ class Broken(Checked):
             self.run_check(Functions(failing), CodeDeploy(function))
             self.assertEqual(self.reported(), "Failed")
 
-    def test_a_version_that_lets_anybody_change_theaters(self):
+    def test_version_that_lets_everyone_change_theaters(self):
         self.run_check(Functions({("theaters", NEW): lambda _, event: {"statusCode": 201}}), CodeDeploy("theaters"))
         self.assertEqual(self.reported(), "Failed")
 
-    def test_a_version_that_cannot_read_the_seats_that_the_live_one_can(self):
+    def test_version_that_cannot_read_seats_of_live_version(self):
         healthy = Functions()
 
         def new(function, event):
@@ -278,7 +278,7 @@ class Cache(Checked):
         self.assertEqual(self.reported(), "Succeeded")
         self.assertEqual(len(self.functions.calls), 2)
 
-    def test_it_is_let_through_where_the_cache_need_not_answer(self):
+    def test_release_passes_if_cache_need_not_answer(self):
         result = self.run_check(Functions(logs=self.FAILING), settings=environment(CACHE_MUST_ANSWER="false"))
         self.assertEqual(self.reported(), "Succeeded")
         self.assertIn("got no answer of the cache, which is let through", result["notes"][0])

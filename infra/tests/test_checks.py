@@ -39,7 +39,7 @@ class Calls(unittest.TestCase):
     def test_each_function_has_recorded_calls(self):
         self.assertEqual({function.name for function in iam.functions()}, set(iam.RECORDED))
 
-    def test_calls_through_the_network_are_held_against_its_endpoint(self):
+    def test_calls_in_network_are_checked_against_its_endpoint(self):
         made = stack()
         requests = list(iam.Function(made, "BookFunction", iam.Addresses(made)).requests())
         through = {request["simulation"]["request"]["action"] for request in requests if "vpcEndpointPolicies" in request["simulation"]}

@@ -79,7 +79,7 @@ class Counted(unittest.TestCase):
         readers = str(costs.of_type(made, "AWS::CloudWatch::Alarm") + costs.of_type(made, "AWS::CloudWatch::Dashboard"))
         self.assertEqual([name for name in names if not re.search(rf"['\"]{name}['\"]", readers)], [])
 
-    def test_alarms_and_dashboard_read_no_metric_that_the_functions_do_not_write(self):
+    def test_alarms_and_dashboard_read_only_written_metrics(self):
         made = stack()
         board = str(costs.of_type(made, "AWS::CloudWatch::Dashboard"))
         shown = set(re.findall(r'\["boxoffice", "([A-Za-z]+)"', board))
@@ -147,7 +147,7 @@ class Command(unittest.TestCase):
         self.assertIn("API Gateway (44,000 requests)", small)
         self.assertIn("API Gateway (431,000 requests)", large)
 
-    def test_what_is_no_parameter_or_no_number_is_refused_by_name(self):
+    def test_unknown_names_and_bad_numbers_are_refused(self):
         for words, said in [(["Cach=none"], "Cach: not a parameter"), (["--sale", "seat=1"], "seat: not a parameter .* or of a sale"),
                             (["--sale", "seats=0"], "seats: expected a number above 0, got '0'"), (["--idle"], "an idle month of a stack")]:
             with self.subTest(words=words), self.assertRaisesRegex(SystemExit, said):
@@ -163,7 +163,7 @@ class IdleMonth(unittest.TestCase):
     def month(self, **parameters):
         return dict(costs.idle_month(parameters))
 
-    def test_without_a_cache_nothing_but_alarms_dashboard_and_calls_stands_by(self):
+    def test_idle_stack_without_cache_pays_alarms_dashboard_and_calls(self):
         self.assertEqual(set(self.month(Cache="none")), {"alarms, by the metrics that they read", "dashboard",
                                                          "SQS: Lambda polls the idle queue", "KMS: the table's key"})
 
@@ -178,13 +178,13 @@ class IdleMonth(unittest.TestCase):
     def test_a_node_without_a_known_price_is_named_without_dollars(self):
         self.assertIsNone(self.month(Cache="node", CacheNodeType="cache.r7g.large")["cache: 2 x cache.r7g.large"])
 
-    def test_instances_that_stand_ready_cost_always_or_in_a_sale_only(self):
+    def test_provisioned_instances_cost_always_or_during_sale(self):
         always = self.month(Cache="none", ProvisionedBook=4)
         self.assertAlmostEqual(always["Lambda: 4 instances that always stand ready"], 4 * 0.5 * 730 * 3600 * 0.0000041667)
         sale = {"OnSaleStart": "at(2027-01-01T09:00:00)", "OnSaleEnd": "at(2027-01-01T11:00:00)"}
         self.assertEqual(self.month(Cache="none", ProvisionedBook=4, **sale), self.month(Cache="none"))
 
-    def test_what_aws_gives_for_nothing_is_taken_off_once(self):
+    def test_free_amounts_are_subtracted_once(self):
         items = costs.idle(stack(Cache="none"))
         self.assertTrue(all(0 <= item.after_free <= item.dollars for item in items))
         by_name = {item.what: item for item in items}

@@ -98,25 +98,25 @@ class Questions(unittest.TestCase):
 
 
 class Plan(unittest.TestCase):
-    def test_it_says_what_is_made_what_it_costs_and_who_may_book(self):
+    def test_plan_names_resources_cost_and_callers(self):
         ran, _ = first()
         before = ran.text[: ran.text.index("boxoffice is deployed")]
         functions = len(decided_by_tests(Cache="none").of_type("AWS::Lambda::Function"))
         items = command.costs.idle(command.costs.resolved({"Cache": "none"}))
         for text in ["stack boxoffice in us-east-1, account 111122223333", f"{functions} Lambda functions", "1 HTTP API", "1 DynamoDB table",
-                     f"costs ${sum(item.dollars for item in items):.2f} a month", f"lowers that to ${sum(item.after_free for item in items):.2f}",
+                     f"costs ${sum(item.dollars for item in items):.2f} a month", f"lower that to ${sum(item.after_free for item in items):.2f}",
                      *(item.what for item in items), command.costs.prices()["date"],
                      "WARNING: there is no issuer of tokens, so everyone who knows the address can read, reserve and book"]:
             self.assertIn(text, before)
 
-    def test_it_says_what_comes_next(self):
+    def test_next_steps_are_printed(self):
         ran, _ = first()
         after = ran.text[ran.text.index("boxoffice is deployed"):]
         for text in ["https://api.example.com/v1", "curl https://api.example.com/v1/theaters", "make load FILE=local/theaters.json",
                      "Provisioned concurrency of boxoffice in us-east-1", "at most 10 functions at once", "make logs STACK=boxoffice", "make undeploy STACK=boxoffice"]:
             self.assertIn(text, after)
 
-    def test_it_goes_on_without_permission_to_read_what_stands(self):
+    def test_missing_permission_for_capacity_is_tolerated(self):
         denied = account.exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListProvisionedConcurrencyConfigs")
         ran, _ = first(standing=mock.Mock(side_effect=denied))
         self.assertEqual(ran.status, 0)
@@ -147,7 +147,7 @@ class Plan(unittest.TestCase):
 
         self.assertGreater(said("serverless"), said("none") + 6)
 
-    def test_an_unknown_price_is_said_and_no_error(self):
+    def test_unknown_price_is_printed_without_error(self):
         ran, _ = first(words=["--cache", "node", "--set", "CacheNodeType=cache.x9.huge"])
         self.assertIn("cache: 2 x cache.x9.huge: unknown", ran.text)
 
@@ -317,13 +317,13 @@ class Existing(unittest.TestCase):
         self.assertIn({"ParameterKey": "Release", "ParameterValue": "2"}, sent)
         self.assertIn({"ParameterKey": "ProvisionedBook", "UsePreviousValue": True}, sent)
 
-    def test_a_difference_between_file_and_stack_is_said(self):
+    def test_difference_between_file_and_stack_is_printed(self):
         made = Account()
         made.has("hall", Cache="serverless")
         ran = Run(["deploy", "--yes"], made, config=SAVED, sam=makes("hall", made, Cache="serverless"))
         self.assertIn("has Cache=none, the stack has serverless, which stays", ran.text)
 
-    def test_what_changes_is_shown(self):
+    def test_changes_are_shown(self):
         made = Account()
         made.has("hall", LogLevel="warn")
         ran = Run(["deploy", "--yes", "--set", "LogLevel=debug"], made, config=SAVED, sam=makes("hall", made))
@@ -367,10 +367,10 @@ class Existing(unittest.TestCase):
         ran = Run(["deploy", "--yes", "--stack", "other", "--region", "eu-central-1"], made := gone("other"), config=SAVED,
                   sam=makes("other", made))
         self.assertEqual((ran.status, ran.saved), (0, SAVED), ran.text)
-        self.assertIn("stays as it is: it belongs to the stack hall in eu-central-1", ran.text)
+        self.assertIn("doesn't change: it belongs to the stack hall in eu-central-1", ran.text)
         self.assertNotIn("OnSaleEnd", ran.overrides[0])
 
-    def test_a_stack_of_somebody_else_is_refused(self):
+    def test_foreign_stack_is_refused(self):
         made = Account()
         made.stubs["cloudformation"].add_response("describe_stacks", {"Stacks": [
             {"StackName": "hall", "StackStatus": "CREATE_COMPLETE", "CreationTime": 0}]}, {"StackName": "hall"})
@@ -420,14 +420,14 @@ class Failed(unittest.TestCase):
 
         ran = self.fails(lambda made: made.has_not("hall"), after)
         self.assertEqual(ran.status, 1)
-        for text in ["the table hall-seats is left: empty, and protected", "make undeploy STACK=hall REGION=eu-central-1 CONFIRM=yes",
+        for text in ["table hall-seats remains: empty, and protected", "make undeploy STACK=hall REGION=eu-central-1 CONFIRM=yes",
                      "aws dynamodb delete-table --table-name hall-seats --region eu-central-1"]:
             self.assertIn(text, ran.text)
 
     def test_a_failed_update_says_that_the_stack_is_as_before(self):
         ran = self.fails(lambda made: made.has("hall"), lambda made: made.has("hall", "UPDATE_ROLLBACK_COMPLETE"))
         self.assertEqual(ran.status, 1)
-        self.assertIn("it is as it was before, and answers", ran.text)
+        self.assertIn("it works as before", ran.text)
 
 
 class Credentials(unittest.TestCase):
@@ -490,7 +490,7 @@ class Issuer(unittest.TestCase):
                 answers.check_issuer(self.URL, fetch)
             self.assertIn(expected, str(refused.exception))
 
-    def test_one_that_cannot_be_reached_is_taken_with_a_note(self):
+    def test_unreachable_issuer_is_accepted_with_a_note(self):
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             self.assertEqual(answers.check_issuer(self.URL, mock.Mock(side_effect=urllib.error.URLError("no network"))), self.URL)
@@ -541,7 +541,7 @@ class File(unittest.TestCase):
         entries = tomlkit.parse(self.path.read_text())["default"]["deploy"]["parameters"]["parameter_overrides"].unwrap()
         self.assertEqual(CfnParameterOverridesType().convert(entries, None, None), values)
 
-    def test_what_guided_wrote_does_not_hide_the_answers(self):
+    def test_guided_answers_do_not_hide_saved_ones(self):
         self.path.write_text(CONFIG.read_text() + 'stack_name = "old"\nregion = "us-east-1"\n')
         self.assertTrue(Settings(self.path).describes("old", "us-east-1"))
         Settings(self.path).save("hall", "eu-central-1", {})

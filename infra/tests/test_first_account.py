@@ -178,7 +178,7 @@ class OnASimulatedAccount(unittest.TestCase):
             one.try_out()
         self.assertEqual(set(seen), set(made))
 
-    def test_all_names_are_the_runs_own_and_can_be_told_from_the_run_alone(self):
+    def test_all_names_follow_from_the_run(self):
         _, made, _ = whole()
         self.assertTrue(all(thing.name.startswith(PREFIX) for thing in made))
         self.assertEqual(set(made), set(plan.everything("ab12", ACCOUNT)))
@@ -199,7 +199,7 @@ class OnASimulatedAccount(unittest.TestCase):
             one.try_out()
         self.assertEqual({name: result.outcome for name, result in one.results.items()}, {"warm-table": NOT_TRIED, "hidden-parameter": AS_EXPECTED})
 
-    def test_an_answer_that_differs_is_said_to(self):
+    def test_different_answer_is_reported(self):
         with trial("route-limits", "import-with-issuer") as one:
             one.aws.apigatewayv2_GetStage = lambda **_: {"RouteSettings": {}, "DefaultRouteSettings": {}}
             one.aws.apigatewayv2_ImportApi = refuse_import
@@ -207,7 +207,7 @@ class OnASimulatedAccount(unittest.TestCase):
         self.assertEqual(one.results["route-limits"].outcome, DIFFERS)
         self.assertEqual((one.results["import-with-issuer"].outcome, one.results["import-with-issuer"].seen), (DIFFERS, "Refused: flows is missing"))
 
-    def test_after_a_refused_import_the_stack_is_made_without_fail_on_warnings(self):
+    def test_refused_import_leads_to_stack_without_fail_on_warnings(self):
         templates = []
 
         def keep(number, service, operation, params):
@@ -251,7 +251,7 @@ class Removal(unittest.TestCase):
                 self.assertEqual(one.aws.left(), [])
                 self.assertEqual(State.read(one.path).things, [])
 
-    def test_a_thing_that_was_made_although_its_answer_was_lost_is_removed(self):
+    def test_thing_is_removed_although_its_answer_was_lost(self):
         for operation in ("CreateStack", "CreateBucket", "RestoreTableToPointInTime", "ImportApi", "PutRolePolicy"):
             with self.subTest(operation), trial(*EVERY_KIND) as one:
                 lose_the_answer(one.aws, operation)
@@ -283,7 +283,7 @@ class Removal(unittest.TestCase):
         filters = next(params["Filters"] for operation, params in calls if operation == "DescribeVpcs")
         self.assertEqual([one["Values"] for one in filters], [["ab12"], [f"{PREFIX}-hidden"]])
 
-    def test_what_the_template_keeps_is_what_the_removal_knows(self):
+    def test_removal_knows_all_kept_resources(self):
         text = (ROOT / "infra/template.yaml").read_text()
         kept = re.findall(r"(?m)^    Type: (\S+)\n(?:    Condition: .*\n|    Metadata: .*\n)*    DeletionPolicy: Retain", text)
         self.assertTrue(kept)
@@ -396,7 +396,7 @@ class Guard(unittest.TestCase):
         self.refused("ec2", "DeleteVpcEndpoints", VpcEndpointIds=[])
         self.refused("cloudformation", "DeleteStack")
 
-    def test_what_is_no_read_and_not_listed_is_refused(self):
+    def test_unlisted_writes_are_refused(self):
         self.refused("iam", "DeleteRole", RoleName=PREFIX)
         self.refused("dynamodb", "DeleteBackup", BackupArn=PREFIX)
         self.refused("dynamodb", "ExecuteStatement", Statement="DELETE")
@@ -433,7 +433,7 @@ class Documents(unittest.TestCase):
                 self.assertNotRegex(text, r'"(Fn::\w+|Ref)"')
                 self.assertEqual("x-amazon-apigateway-authorizer" in text, bool(more))
 
-    def test_what_is_uploaded_has_all_code(self):
+    def test_upload_has_all_code(self):
         with tempfile.TemporaryDirectory() as folder, trial() as one:
             built = Path(folder)
             (built / "Get").mkdir()

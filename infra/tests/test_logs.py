@@ -80,7 +80,7 @@ class Logs(unittest.TestCase):
         self.assertEqual(ran.status, 2)
         self.assertIn("stack hall: it has no logs", ran.text)
 
-    def test_missing_permission_is_said_in_one_line(self):
+    def test_missing_permission_is_one_line(self):
         made = Account()
         made.stubs["logs"].add_client_error("describe_log_groups", "AccessDeniedException", "not authorized")
         ran = self.logs(made)

@@ -54,7 +54,7 @@ class Made(unittest.TestCase):
         self.assertEqual(statement["Resource"], {"Fn::GetAtt": ["SeatsTable", "Arn"]})
         self.assertEqual(statement["Condition"], {"StringEquals": {"aws:PrincipalAccount": "111122223333"}})
 
-    def test_the_endpoint_lets_through_just_what_the_functions_in_the_vpc_may_do(self):
+    def test_endpoint_allows_only_actions_of_vpc_functions(self):
         made = stack()
         needed = set()
         for function in functions(made).values():
@@ -67,7 +67,7 @@ class Made(unittest.TestCase):
         (statement,) = endpoint["Properties"]["PolicyDocument"]["Statement"]
         self.assertEqual(set(statement["Action"]), needed)
 
-    def test_the_cache_lets_in_the_functions_alone_and_they_get_out_to_it_and_to_dynamodb(self):
+    def test_functions_reach_only_cache_and_dynamodb(self):
         for cache in ["serverless", "node"]:
             made = stack(Cache=cache)
             self.assertNotIn("SecurityGroupIngress", made.properties("CacheGroup"))
@@ -90,7 +90,7 @@ class Made(unittest.TestCase):
             automatic = [{"Fn::Select": [number, {"Fn::GetAZs": ""}]} for number in range(zones)]
             self.assertEqual(chosen, named.split(",") if named else automatic)
 
-    def test_what_is_no_list_of_two_or_three_zones_is_refused(self):
+    def test_bad_list_of_zones_is_refused(self):
         pattern = source()["Parameters"]["AvailabilityZones"]["AllowedPattern"]
         for value in ["", "eu-central-1a,eu-central-1b", "us-gov-west-1a,us-gov-west-1b,us-gov-west-1c"]:
             self.assertTrue(re.fullmatch(pattern, value), value)
@@ -115,7 +115,7 @@ class Made(unittest.TestCase):
 class Brought(unittest.TestCase):
     """The operator's own network."""
 
-    def test_nothing_of_it_is_made_but_the_groups_between_functions_and_cache(self):
+    def test_only_security_groups_are_made_in_own_network(self):
         made = stack(**BROUGHT)
         self.assertEqual({thing["Type"] for thing in made.resources.values()} & NETWORK, set())
         for group in ["FunctionsGroup", "CacheGroup"]:
@@ -124,13 +124,13 @@ class Brought(unittest.TestCase):
         self.assertEqual(config["SubnetIds"], ["subnet-1", "subnet-2"])
         self.assertEqual(config["SecurityGroupIds"], [{"Fn::GetAtt": ["FunctionsGroup", "GroupId"]}])
 
-    def test_groups_of_ones_own_are_used_and_the_cache_lets_the_first_in(self):
+    def test_own_groups_are_used_and_cache_admits_the_first(self):
         made = stack(**BROUGHT, SecurityGroupIds="sg-1,sg-2")
         self.assertNotIn("FunctionsGroup", made.resources)
         self.assertEqual(made.properties("BookFunction")["VpcConfig"]["SecurityGroupIds"], ["sg-1", "sg-2"])
         self.assertEqual(made.properties("CacheIngress")["SourceSecurityGroupId"], "sg-1")
 
-    def test_functions_get_to_a_cache_of_ones_own_there(self):
+    def test_functions_reach_own_cache_in_own_network(self):
         made = stack(Cache="own", CacheUrl="redis://c:1", SubnetIds="subnet-1", SecurityGroupIds="sg-1")
         self.assertEqual(made.properties("BookFunction")["VpcConfig"], {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]})
         self.assertEqual({kind for kind in (thing["Type"] for thing in made.resources.values()) if "EC2" in kind}, set())
@@ -158,13 +158,13 @@ class Interfaces(unittest.TestCase):
 
 
 class Without(unittest.TestCase):
-    def test_no_cache_means_no_vpc_whatever_else_is_given(self):
+    def test_no_cache_means_no_vpc(self):
         for network in [{}, BROUGHT]:
             made = stack(Cache="none", **network)
             self.assertTrue(all("VpcConfig" not in function["Properties"] for function in functions(made).values()))
             self.assertEqual([name for name, thing in made.resources.items() if "EC2" in thing["Type"]], [])
 
-    def test_a_cache_that_is_reached_over_the_internet_needs_none_either(self):
+    def test_cache_over_the_internet_needs_no_vpc(self):
         made = stack(Cache="own", CacheUrl="rediss://cache.example.com:6379")
         self.assertTrue(all("VpcConfig" not in function["Properties"] for function in functions(made).values()))
 

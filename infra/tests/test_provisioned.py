@@ -24,7 +24,7 @@ WANTED = {"ServiceNamespace": "lambda", "ScalableDimension": capacity.DIMENSION}
 class Targets(unittest.TestCase):
     """The scalable targets."""
 
-    def test_provisioned_concurrency_has_one_mechanism_in_every_combination(self):
+    def test_provisioned_concurrency_has_one_mechanism(self):
         for parameters in all_combinations():
             made = stack(**parameters)
             for name, alias in made.of_type("AWS::Lambda::Alias").items():
@@ -44,7 +44,7 @@ class Targets(unittest.TestCase):
         self.assertEqual(target["MinCapacity"], target["MaxCapacity"])
         return int(target["MinCapacity"]), target["ScheduledActions"]
 
-    def test_without_a_number_nothing_is_provisioned_and_the_target_says_so(self):
+    def test_default_targets_provision_nothing(self):
         for path in PATHS:
             self.assertEqual(self.capacity(path), (0, []))
 
@@ -132,22 +132,22 @@ class Report(unittest.TestCase):
     def test_nothing_is_provisioned_and_nothing_should_be(self):
         right, printed = report(Account(targets=[("hall-Book:live", 0, 0)]))
         self.assertTrue(right)
-        self.assertIn("hall-Book:live: none; the target is 0 to 0", printed)
+        self.assertIn("hall-Book:live: none, the target is 0 to 0", printed)
 
-    def test_what_stands_is_printed_with_its_cost(self):
+    def test_provisioned_instances_are_printed_with_cost(self):
         right, printed = report(Account([("live", 100, 100, "READY")], [("hall-Book:live", 100, 100)]))
         self.assertTrue(right)
-        self.assertIn("100 of 100 instances stand (ready), about $548 a month; the target is 100 to 100", printed)
+        self.assertIn("100 of 100 instances are provisioned (ready), about $548 a month, the target is 100 to 100", printed)
 
     def test_the_schedule_is_printed(self):
         _, printed = report(Account(targets=[("hall-Book:live", 0, 0)], actions=[("at(2027-03-01T09:45:00)", 20)]))
         self.assertIn("at(2027-03-01T09:45:00) Europe/Berlin: 20 to 20", printed)
 
-    def test_what_stands_without_a_target_is_wrong_and_the_command_that_ends_it_is_printed(self):
+    def test_instances_without_target_are_reported_with_remedy(self):
         for configs in [[("live", 100, 100, "READY")], [("7", 100, 100, "READY")]]:
             right, printed = report(Account(configs))
             self.assertFalse(right)
-            self.assertIn("WRONG: no scalable target, so nothing takes it away", printed)
+            self.assertIn("WRONG: no scalable target, so nothing removes it", printed)
             command = "delete-provisioned-concurrency-config --region eu-central-1 --function-name hall-Book --qualifier"
             self.assertIn(f"{command} {configs[0][0]}", printed)
 
@@ -155,9 +155,9 @@ class Report(unittest.TestCase):
         for configs, targets in [([("live", 100, 100, "READY")], [("hall-Book:live", 0, 0)]), ([], [("hall-Book:live", 5, 5)])]:
             right, printed = report(Account(configs, targets))
             self.assertFalse(right)
-            self.assertIn("WRONG: not what the target says", printed)
+            self.assertIn("WRONG: it differs from the target", printed)
 
-    def test_what_lambda_could_not_provide_is_wrong_with_its_reason(self):
+    def test_failed_provisioning_is_reported_with_reason(self):
         right, printed = report(Account([("live", 100, 0, "FAILED")], [("hall-Book:live", 100, 100)]))
         self.assertFalse(right)
         self.assertIn("not enough concurrency", printed)
@@ -173,7 +173,7 @@ class Report(unittest.TestCase):
 
 
 class Command(unittest.TestCase):
-    def test_what_aws_refuses_ends_it_with_one_line(self):
+    def test_refusal_of_aws_is_one_line(self):
         environment = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_MAX_ATTEMPTS": "1",
                        "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
         command = [sys.executable, str(ROOT / "infra/capacity.py"), "hall", "--region", "eu-central-1"]

@@ -66,7 +66,7 @@ class History(unittest.TestCase):
         (sale,) = self.history(booked(stamp=SECOND + 99_000), booked()).sales.values()
         self.assertEqual(sale.stamp, SECOND + 5_000)
 
-    def test_bookings_before_the_second_are_no_sales_and_their_cancellations_count(self):
+    def test_earlier_bookings_count_only_their_cancellations(self):
         found = self.history(booked(after=-1), cancelled())
         self.assertEqual((len(found.sales), len(found.cancellations)), (0, 1))
         self.assertEqual(len(self.history(booked(after=-2), cancelled(after=-1)).cancellations), 0)
@@ -84,7 +84,7 @@ class History(unittest.TestCase):
     def test_equal_ids_in_two_theaters_are_two_sales(self):
         self.assertEqual(len(self.history(booked(), booked(theater="2")).sales), 2)
 
-    def test_what_is_no_event_is_refused(self):
+    def test_line_without_event_is_refused(self):
         for line in ["x", "[]", '{"type": "booking.created"}', '{"detail": {"type": "booking.created", "occurred_at": "2027-01-01T10:00:00Z"}}']:
             with self.assertRaises(events.Unreadable):
                 events.detail(line)
@@ -101,7 +101,7 @@ class InTheWay(unittest.TestCase):
         for item in [None, seat("available"), seat("reserved", -9_000, expires_at={"N": "1"}), seat("removed", -1, expires_at={"N": "1"})]:
             self.assertIsNone(self.refusal(item))
 
-    def test_what_stood_there_before_the_sale_had_ended(self):
+    def test_earlier_state_had_ended_before_the_sale(self):
         running = {"expires_at": {"N": str(FUTURE)}, "reservation_id": {"S": OTHER}}
         self.assertIsNone(self.refusal(seat("reserved", 4_999, **running)))
         self.assertEqual(self.refusal(seat("reserved", 5_001, **running)), "A1 is reserved")
@@ -178,7 +178,7 @@ class Written(unittest.TestCase):
         self.assertEqual(self.account(sale, identities=identity)[0], [account.BOOKED_AGAIN])
         self.assertEqual(self.everything(), before)
 
-    def test_nothing_is_written_without_being_told(self):
+    def test_nothing_is_written_without_the_option(self):
         before = self.everything()
         outcomes, _ = self.account(booked(), booked(OTHER, seats=("A2",)), identities=self.known(), book=False, cancel=False)
         self.assertEqual(sorted(outcomes), sorted([account.TO_BOOK, account.TO_KEEP]))
@@ -193,7 +193,7 @@ class Written(unittest.TestCase):
         (held,) = [booking for booking in self.table.bookings(lambda _: None) if booking.owner == str(names.HOUSE)]
         self.assertTrue(held.cancelled)
 
-    def test_a_seat_that_somebody_has_is_never_taken_from_them(self):
+    def test_taken_seat_is_never_taken_away(self):
         self.put({**table.seat_key("1", "A2"), **seat("booked", 60_000, booking_id={"S": OTHER})})
         before = self.everything()
         self.assertEqual(self.account(booked(seats=("A1", "A2")), identities=self.known())[0], [account.TAKEN])
@@ -227,7 +227,7 @@ class Written(unittest.TestCase):
                 self.assertEqual(sorted(outcomes), sorted([account.BOOKED_AGAIN, account.TAKEN]))
                 self.assertEqual(self.seat_of("A1")["booking_id"]["S"], OTHER)
 
-    def test_a_cancellation_is_repeated_and_frees_its_seats_for_the_next_sale(self):
+    def test_repeated_cancellation_frees_seats_for_the_next_sale(self):
         (sale,) = events.history([booked(after=1)], SECOND).sales.values()
         _, read = self.table.seats("1", ["A1"])
         writes.book_again(self.table, sale, account.Identity(BOOKING), read)
@@ -237,7 +237,7 @@ class Written(unittest.TestCase):
         self.assertEqual(self.table.booking("1", None, BOOKING).item["cancelled_at"], {"N": str(SECOND + 9_000)})
         self.assertEqual(self.seat_of("A1")["booking_id"]["S"], OTHER)
 
-    def test_cancelling_counts_the_seats_out_and_leaves_seats_of_others_alone(self):
+    def test_cancelling_lowers_the_count_and_keeps_others_seats(self):
         owner = str(names.owner_of("ann"))
         self.account(booked(seats=("A1", "A2")), identities=self.known(owner=owner, counted=True))
         self.put({**table.seat_key("1", "A2"), **seat("booked", 60_000, booking_id={"S": OTHER})})
@@ -263,7 +263,7 @@ class Written(unittest.TestCase):
         self.assertEqual(self.account(booked(seats=("A1", "A9")), identities=self.known())[0], [account.NO_SEATS])
         self.assertEqual(self.account(booked(theater="2"), identities=self.known())[0], [account.NO_SEATS])
 
-    def test_the_lost_table_tells_what_was_never_archived(self):
+    def test_lost_table_has_what_was_never_archived(self):
         self.account(booked(), cancelled(OTHER, after=9_000), identities=self.known())
         found = events.history([], SECOND)
         identities, sales, _ = account.add_old_table(found, self.table.bookings(lambda _: None), SECOND, None)

@@ -88,7 +88,7 @@ class Redelivered(unittest.TestCase):
         self.assertEqual([part["eventID"] for part in batch], ["2", "3", "4"])
         self.assertEqual(cloud.deleted, ["0"])
 
-    def test_a_batch_whose_last_record_is_missing_ends_before_the_next_one(self):
+    def test_batch_without_last_record_ends_before_the_next(self):
         cloud = Cloud([message(1, 3)], [record(number) for number in (1, 2, 4, 5)])
         self.assertEqual(self.run_on(cloud)[0], 0)
         self.assertEqual([part["eventID"] for part in cloud.delivered[0]], ["1", "2"])
@@ -102,7 +102,7 @@ class Redelivered(unittest.TestCase):
         (pattern,) = [json.loads(part["Pattern"]) for part in filters]
         self.assertEqual(pattern["dynamodb"]["Keys"]["sk"]["S"], [{"prefix": "SEAT#"}, "BOOKING", "LAYOUT"])
 
-    def test_records_look_as_lambda_delivers_them(self):
+    def test_records_have_the_format_of_lambda(self):
         removed = record(1, userIdentity={"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"})
         cloud = Cloud([message(1, 1)], [removed])
         self.run_on(cloud)
@@ -122,7 +122,7 @@ class Redelivered(unittest.TestCase):
         self.assertEqual((code, cloud.deleted), (1, []))
         self.assertIn("still in the queue", said)
 
-    def test_records_that_the_stream_has_forgotten_are_named_with_their_times(self):
+    def test_expired_records_are_named_with_their_times(self):
         cloud = Cloud([message(1, 1)], gone=True)
         code, said = self.run_on(cloud)
         self.assertEqual((code, cloud.deleted, cloud.delivered), (1, [], []))

@@ -45,7 +45,7 @@ def statement(made, role, sid):
 
 
 class Check(unittest.TestCase):
-    def test_it_runs_before_traffic_of_every_function_in_every_combination(self):
+    def test_it_runs_before_traffic_of_every_function(self):
         for parameters in all_combinations():
             made = stack(**parameters)
             aliases = made.of_type("AWS::Lambda::Alias")
@@ -54,7 +54,7 @@ class Check(unittest.TestCase):
                 policy = alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
                 self.assertEqual(policy.get("BeforeAllowTrafficHook"), {"Ref": "CheckReleaseFunction"}, name)
 
-    def test_it_runs_whatever_the_kind_of_deployment(self):
+    def test_it_runs_for_each_kind_of_deployment(self):
         for kind in ("AllAtOnce", "Linear10PercentEvery1Minute"):
             made = transform(Deployment=kind)["Resources"]
             policy = made["BookFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
@@ -69,7 +69,7 @@ class Check(unittest.TestCase):
                 self.assertEqual(variables[name], {"Ref": version_of(made, function)})
         self.assertEqual(variables["PUBLISH_EVENTS"], "")
 
-    def test_codedeploy_may_invoke_it_and_it_may_invoke_versions_and_report(self):
+    def test_codedeploy_invokes_check_and_check_invokes_versions(self):
         made = stack()
         invoke = statement(made, "DeploymentRole", "Check")
         self.assertEqual(invoke["Action"], ["lambda:InvokeFunction"])
@@ -84,20 +84,20 @@ class Check(unittest.TestCase):
     def test_it_has_no_access_to_the_table(self):
         self.assertNotIn("dynamodb", json.dumps(stack().properties("CheckReleaseRole")))
 
-    def test_its_code_is_built_by_nobody(self):
+    def test_check_release_is_not_built(self):
         function = stack().resources["CheckReleaseFunction"]
         self.assertIs(function["Metadata"]["SkipBuild"], True)
         module, handler = function["Properties"]["Handler"].split(".")
         source = (ROOT / "infra" / function["Properties"]["Code"] / f"{module}.py").read_text()
         self.assertIn(f"def {handler}(", source)
 
-    def test_the_cache_must_answer_unless_a_release_is_to_go_through_in_any_case(self):
+    def test_cache_must_answer_unless_release_alarms_are_off(self):
         for parameters, expected in [({}, "true"), ({"ReleaseAlarms": "false"}, "false"), ({"Cache": "none"}, "false")]:
             self.assertEqual(stack(**parameters).variables("CheckReleaseFunction")["CACHE_MUST_ANSWER"], expected)
 
 
 class Alarms(unittest.TestCase):
-    def test_a_release_takes_ten_minutes_unless_told_otherwise(self):
+    def test_default_release_takes_ten_minutes(self):
         for group in groups(stack()).values():
             self.assertIn("Canary10Percent10Minutes", str(group["DeploymentConfigName"]))
         made = transform(Deployment="AllAtOnce")["Resources"].values()
@@ -187,7 +187,7 @@ class Undelivered(unittest.TestCase):
 
     QUEUES = {"SeatChanges": "UndeliveredChanges", "PublishEventsFunctionChanges": "UndeliveredEvents"}
 
-    def test_each_function_on_the_stream_has_a_queue_an_alarm_and_an_output_of_its_own(self):
+    def test_stream_functions_have_own_queue_alarm_and_output(self):
         made = stack()
         for mapping, queue in self.QUEUES.items():
             destination = made.properties(mapping)["DestinationConfig"]["OnFailure"]["Destination"]
@@ -203,7 +203,7 @@ class Undelivered(unittest.TestCase):
             (other,) = set(self.QUEUES.values()) - {queue}
             self.assertNotIn(other, json.dumps(made.properties(role)))
 
-    def test_a_lost_record_is_in_the_stream_long_enough_to_be_delivered_again(self):
+    def test_lost_record_stays_in_stream_until_redelivery(self):
         mapping = stack().properties("PublishEventsFunctionChanges")
         hours_in_the_stream, age = 24, mapping["MaximumRecordAgeInSeconds"] / 3600
         # Long enough for an unavailable bus, and short enough to deliver the missed records again.

@@ -88,7 +88,7 @@ class Archive(unittest.TestCase):
         self.assertEqual(pattern["resources"], [made.variables("PublishEventsFunction")["EVENT_RESOURCE"]])
         self.assertIn("stack/hall/", pattern["resources"][0])
 
-    def test_the_log_group_takes_events_of_the_account_and_ends_what_it_keeps(self):
+    def test_archive_accepts_account_events_and_expires_them(self):
         made = stack(EventArchiveDays=90)
         group = made.properties("EventArchive")
         self.assertEqual(group["RetentionInDays"], "90")

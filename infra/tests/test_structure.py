@@ -69,7 +69,7 @@ class Structure(unittest.TestCase):
         self.assertEqual(left, {}, "circular")
 
     @each
-    def test_no_statement_allows_every_action_or_without_reason_every_resource(self, made):
+    def test_no_statement_allows_every_action_or_resource(self, made):
         for name, statement in statements(made):
             actions, resources = statement["Action"], statement["Resource"]
             self.assertIsInstance(actions, list, name)
@@ -80,13 +80,13 @@ class Structure(unittest.TestCase):
                 self.assertEqual(statement["Sid"], "NotTheCode")
 
     @each
-    def test_no_role_has_a_policy_of_somebody_elses(self, made):
+    def test_no_role_has_a_foreign_policy(self, made):
         for name, role in made.of_type("AWS::IAM::Role").items():
             for policy in role["Properties"].get("ManagedPolicyArns", []):
                 self.assertEqual(made.resources[policy["Ref"]]["Type"], "AWS::IAM::ManagedPolicy", name)
 
     @each
-    def test_every_log_group_ends_what_it_keeps_and_every_function_has_its_own(self, made):
+    def test_log_groups_expire_and_functions_have_their_own(self, made):
         groups = made.of_type("AWS::Logs::LogGroup")
         self.assertTrue(all("RetentionInDays" in group["Properties"] for group in groups.values()))
         functions = made.of_type("AWS::Lambda::Function").values()
@@ -95,7 +95,7 @@ class Structure(unittest.TestCase):
         self.assertLessEqual(set(used), set(groups))
 
     @each
-    def test_every_alarm_is_told_and_names_a_page_that_is_there(self, made):
+    def test_every_alarm_has_topic_and_existing_page(self, made):
         told = [{"Ref": "AlarmTopic"}] if made.values["AlarmEmail"] else None
         for name, alarm in made.of_type("AWS::CloudWatch::Alarm").items():
             properties = alarm["Properties"]
@@ -125,7 +125,7 @@ class Structure(unittest.TestCase):
 
 
 class Events(unittest.TestCase):
-    def test_whoever_wants_none_has_neither_their_function_nor_their_queues(self):
+    def test_without_events_function_and_queues_are_missing(self):
         made = stack(PublishEvents="false")
         self.assertEqual(set(made.of_type("AWS::SQS::Queue")), {"UndeliveredChanges"})
         more = set(stack().resources) - set(made.resources)

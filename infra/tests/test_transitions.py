@@ -113,7 +113,7 @@ class Transitions(unittest.TestCase):
 class Restored(unittest.TestCase):
     """The switch to a restored table and back. Two tables must never sell at once."""
 
-    def test_the_old_version_may_not_write_into_the_table_that_is_left_and_nothing_else_is_lost(self):
+    def test_old_version_loses_only_writes_to_the_left_table(self):
         for cache in [SERVERLESS, NODE, NONE]:
             for old, new in [(cache, {**cache, **RESTORED}), ({**cache, **RESTORED}, cache)]:
                 found = findings(BLOCKING + HARMING, Transition(stack(**old), stack(**new)))
@@ -270,7 +270,7 @@ class Releases(unittest.TestCase):
         hint = "Keep it for one more release, or list it in NO_LONGER_USED of transitions.py. After a release: transitions.py record"
         self.assertEqual(lost, [], hint)
 
-    def test_what_is_taken_away_is_found(self):
+    def test_removed_permission_is_found(self):
         before, after = needs(), needs()
         after["roles"]["BookRole"] = [pair for pair in after["roles"]["BookRole"] if pair[0] != "dynamodb:UpdateItem"]
         after["endpoint"] = after["endpoint"][1:]

@@ -43,7 +43,7 @@ class Undeploy(unittest.TestCase):
         self.assertIn("YES=1", ran.text)
         self.assertEqual(self.undeploy("--yes").status, 0)
 
-    def test_only_confirmed_it_takes_the_protection_away_and_deletes_no_table(self):
+    def test_confirm_turns_protection_off_and_deletes_no_table(self):
         made = Account()
         made.stubs["dynamodb"].add_response("update_table", {}, {"TableName": "hall-seats", "DeletionProtectionEnabled": False})
         ran = self.undeploy("--yes", "--confirm", account_=made)
