@@ -2,8 +2,8 @@
 
     capacity.py STACK [--region REGION] [--wait SECONDS]
 
-Ends with 1 if the provisioned concurrency differs from its target. Application Auto Scaling needs some minutes after a deployment.
-`--wait` checks again until everything is right. The command changes nothing.
+Ends with 1 if the provisioned concurrency differs from its target. Application Auto Scaling needs some minutes after a
+deployment. `--wait` checks again until everything is right. The command changes nothing.
 """
 
 import argparse

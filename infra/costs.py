@@ -5,9 +5,9 @@
     infra/python infra/costs.py --write                   writes the tables of docs/costs.md
     infra/python infra/costs.py --check                   compares them
 
-The prices are in bench/prices.toml. The lengths are in infra/log_lines.json, which a test of the functions checks. Alarms, metrics,
-queues, caches and the access log's format are counted in the template, so a change of the template changes the page.
-`make deploy` prints `idle_month` before it deploys.
+The prices are in bench/prices.toml. The lengths are in infra/log_lines.json, which a test of the functions checks.
+Alarms, metrics, queues, caches and the access log's format are counted in the template, so a change of the template
+changes the page. `make deploy` prints `idle_month` before it deploys.
 """
 
 import dataclasses
@@ -24,8 +24,9 @@ DAYS = 30
 GB = 1e9
 # The members of shared/src/metrics.rs that hold metrics: ("Bookings", self.bookings).
 METRIC = re.compile(r'\("([A-Z][A-Za-z]+)", self\.')
-# Lambda keeps five long polls of 20 s open on an idle queue: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-# (batches of five at a time) and https://repost.aws/knowledge-center/sqs-high-charges (empty receives are billed).
+# Lambda keeps five long polls of 20 s open on an idle queue:
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html (batches of five at a time) and
+# https://repost.aws/knowledge-center/sqs-high-charges (empty receives are billed).
 POLLS_A_MONTH = 5 * 3 * 60 * 24 * DAYS
 # DynamoDB asks KMS for a table's key at most once in five minutes for each caller:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
@@ -37,7 +38,8 @@ STORED_PART = 0.2
 SAMPLED_PART = 0.05
 # A member `trace` of a summary line: {"trace":"1-6b02a851-685086388ec9bdc5f7ee87a5",...
 TRACE_BYTES = 46
-# Seconds of a call: round trips of 1 ms to the cache and 6 ms to DynamoDB (bench/prices.toml, assumed), doubled for the rest.
+# Seconds of a call: round trips of 1 ms to the cache and 6 ms to DynamoDB (bench/prices.toml, assumed), doubled for the
+# rest.
 SECONDS = {"hit": 0.005, "miss": 0.015, "reserve": 0.02, "book": 0.02, "batch": 0.02}
 # A booking or a cancellation in the archive: the event, as EventBridge delivers it.
 ARCHIVED_BYTES = 650
@@ -51,7 +53,10 @@ ACCESS_VALUES = {
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """One line of a bill. `price` is for one unit, and None if it isn't known. The first `free` units of a month cost nothing."""
+    """One line of a bill.
+
+    `price` is for one unit, and None if it isn't known. The first `free` units of a month cost nothing.
+    """
 
     what: str
     quantity: float
@@ -125,7 +130,10 @@ def alarm_metrics(stack):
 
 
 def own_metrics(stack):
-    """Returns the names of the custom metrics of the functions and of metric filters. Several filters may share one metric."""
+    """Returns the names of the custom metrics of the functions and of metric filters.
+
+    Several filters may share one metric.
+    """
     source = (ROOT / "shared/src/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
     filtered = [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
@@ -211,7 +219,8 @@ def idle(stack):
 
 
 def idle_month(parameters):
-    """Returns `(what, dollars)` for each line of the bill of a month without a request, for a stack with these parameters.
+    """Returns `(what, dollars)` for each line of the bill of a month without a request, for a stack with these
+    parameters.
 
     List prices without AWS's free amounts. `dollars` is None where the table of prices doesn't know one.
     """
@@ -246,7 +255,9 @@ def traced(stack, traffic, calls):
 
 
 def stream_batches(stack, traffic):
-    """Returns the maximum number of calls by the stream and the queue, with one write per batch and one reservation per message."""
+    """Returns the maximum number of calls by the stream and the queue, with one write per batch and one reservation per
+    message.
+    """
     writes = traffic.reserves + traffic.books
     # Above about four a second, they arrive in batches.
     most = traffic.hours * 3600 * 4
@@ -281,7 +292,9 @@ def of_table(stack, traffic, table):
 
 
 def query_units(taken):
-    """Returns the read units of a strongly consistent query for a hall's taken seats, from the measurement for 150 (bench/budgets.toml)."""
+    """Returns the read units of a strongly consistent query for a hall's taken seats, from the measurement for 150
+    (bench/budgets.toml).
+    """
     measured = tomllib.loads((ROOT / "bench/budgets.toml").read_text())["get-seats miss, 300 seats, half sold"]["capacity_units"]
     return max(1, taken * measured / 150)
 
@@ -321,10 +334,11 @@ def metrics(stack, part_of_month=1.0):
 # ---- The cases of the page.
 
 CACHES = ["serverless", "node", "none"]
-# A quiet cinema: five halls of 200 seats and 25 shows a day, each with 80 seats sold in calls for two. For each buyer, two others only
-# read the seats. Each of them reads ten times. One try in ten is refused.
+# A quiet cinema: five halls of 200 seats and 25 shows a day, each with 80 seats sold in calls for two. For each buyer,
+# two others only read the seats. Each of the three reads ten times. One try in ten is refused.
 CINEMA_BUYERS = 25 * 80 / 2 * DAYS
-# An on-sale: 10,000 seats, and 50,000 buyers who read the seats 20 times in ten minutes and need 1.5 tries to reserve two seats.
+# An on-sale: 10,000 seats, and 50,000 buyers who read the seats 20 times in ten minutes and need 1.5 tries to reserve
+# two seats.
 SALE = {"seats": 10_000, "buyers": 50_000, "looks": 20, "tries": 1.5, "seats_a_call": 2, "minutes": 10}
 
 

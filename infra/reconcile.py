@@ -2,9 +2,10 @@
 
     reconcile.py STACK --since 2027-01-01T09:59:30Z [--book-again] [--cancel-again]
 
-Run it with `infra/python infra/reconcile.py`. Without the last two options it only reads. docs/backup.md explains when to run it.
-It reads the archived events of the stack, the table that the stack uses now, and the stack's own table where that is another one.
-It can be repeated at any time, also after an interruption. It continues with the bookings that aren't done yet.
+Run it with `infra/python infra/reconcile.py`. Without the last two options it only reads. docs/backup.md explains when
+to run it. It reads the archived events of the stack, the table that the stack uses now, and the stack's own table where
+that is another one. It can be repeated at any time, also after an interruption. It continues with the bookings that
+aren't done yet.
 """
 
 import argparse

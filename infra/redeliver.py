@@ -2,10 +2,10 @@
 
     infra/python infra/redeliver.py STACK [--region REGION]
 
-A message names a shard and the first and last sequence number of a batch that Lambda gave up. The records are in the stream for 24 hours
-after they were written. They go to the live version of publish-events, as Lambda delivers them. A message is deleted when all of its
-records were taken. Others stay in the queue, and the command ends with 1. Running it again is safe: an event that is published twice has
-the same id. Runbook: docs/runbooks/undelivered-events.md.
+A message names a shard and the first and last sequence number of a batch that Lambda gave up. The records are in the
+stream for 24 hours after they were written. They go to the live version of publish-events, as Lambda delivers them. A
+message is deleted when all of its records were taken. Others stay in the queue, and the command ends with 1. Running it
+again is safe: an event that is published twice has the same id. Runbook: docs/runbooks/undelivered-events.md.
 """
 
 import argparse
@@ -131,7 +131,9 @@ def is_of_interest(record):
 
 
 def as_delivered(value):
-    """Returns a record as Lambda delivers it, with times as seconds, bytes in base64, and the identity of the TTL in lower case."""
+    """Returns a record as Lambda delivers it, with times as seconds, bytes in base64, and the identity of the TTL in
+    lower case.
+    """
     if isinstance(value, dict):
         fields = {name: as_delivered(field) for name, field in value.items()}
         if "userIdentity" in fields:

@@ -6,8 +6,8 @@
     restore.py prepare STACK NEW_TABLE
     restore.py resume  STACK
 
-Run it with `infra/python infra/restore.py`. docs/backup.md explains when to run what. Each command can be repeated, also after it was
-interrupted. No command deletes anything.
+Run it with `infra/python infra/restore.py`. docs/backup.md explains when to run what. Each command can be repeated,
+also after it was interrupted. No command deletes anything.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from restoring.stacks import STAGE, Stack, Unsuitable, connected
 # The name of the policy that stops selling.
 STOPPED = "selling-is-stopped"
 WRITES = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"]
-# Seats change only by UpdateItem. PutItem writes records of reservations, as for an unknown reservation that is released. The check
-# before a release does that, and has to pass while selling is stopped.
+# Seats change only by UpdateItem. PutItem writes records of reservations, as for an unknown reservation that is
+# released. The check before a release does that, and has to pass while selling is stopped.
 ALLOWED = {"ReservationsRole": ["dynamodb:PutItem"]}
 # IAM's changes take effect everywhere within seconds, without a guarantee
-# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency). Requests
-# in progress end within 15 s.
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency).
+# Requests in progress end within 15 s.
 SETTLE_SECONDS = 60
 
 
@@ -105,8 +105,9 @@ def is_stopped(session, role):
 def stop(session, stack, options):
     """Stops selling. The API refuses calls, and a call that still gets through can write nothing."""
     # 429 for every route but reads of seat maps and theaters. A rate of 0 lets nothing through
-    # (https://github.com/hashicorp/terraform-provider-aws/pull/43307), but API Gateway's limits are targets, not guarantees
-    # (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html). So only the roles
+    # (https://github.com/hashicorp/terraform-provider-aws/pull/43307), but API Gateway's limits are targets, not
+    # guarantees (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html). So only the
+    # roles
         # stop writes reliably.
     limit(session, stack, 0, 0)
     for name, role in stack.roles().items():

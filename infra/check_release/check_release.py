@@ -1,12 +1,13 @@
 """Checks new versions of the functions before they get traffic: CodeDeploy's hook BeforeAllowTraffic.
 
-Calls the version with events as API Gateway, the stream and the queue deliver them. Compares status and code with the expected ones.
-No seat for sale changes, because the calls name a theater whose id is made up for this one check. Two calls still write. Releasing an
-unknown reservation leaves a record that DynamoDB's TTL removes, and an expiry message stays in ExpiryQueue for some minutes.
+Calls the version with events as API Gateway, the stream and the queue deliver them. Compares status and code with the
+expected ones. No seat for sale changes, because the calls name a theater whose id is made up for this one check. Two
+calls still write. Releasing an unknown reservation leaves a record that DynamoDB's TTL removes, and an expiry message
+stays in ExpiryQueue for some minutes.
 
 CodeDeploy invokes the function with a deployment's id and waits for `PutLifecycleEventHookExecutionStatus`
-(https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html). Invoked with anything else, such as
-`{}`, the function checks all versions, and only returns what it found.
+(https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html). Invoked with
+anything else, such as `{}`, the function checks all versions, and only returns what it found.
 """
 
 import base64
@@ -37,8 +38,8 @@ def handler(event, context):
     import boto3  # of the runtime
     from botocore.config import Config
 
-    # boto3 repeats throttled calls, because eight checks start at once and new accounts run ten functions at a time. A call without an
-    # answer is a finding.
+    # boto3 repeats throttled calls, because eight checks start at once and new accounts run ten functions at a time. A
+    # call without an answer is a finding.
     settings = Config(retries={"mode": "standard", "max_attempts": 10}, connect_timeout=5, read_timeout=20)
     clients = {name: boto3.client(name, config=settings) for name in ("lambda", "codedeploy")}
     return run(event, clients["lambda"], clients["codedeploy"], os.environ, remaining_seconds=seconds_left(context))
@@ -52,7 +53,10 @@ def seconds_left(context):
 
 
 def run(event, lambdas, codedeploy, environment, remaining_seconds=lambda: 300):
-    """Checks, logs and reports. An error of the check itself also fails the release, and CodeDeploy gets the result at once."""
+    """Checks, logs and reports.
+
+    An error of the check itself also fails the release, and CodeDeploy gets the result at once.
+    """
     deployment = event.get("DeploymentId") if isinstance(event, dict) else None
     check = Check(lambdas, environment, remaining_seconds)
     try:
@@ -77,9 +81,9 @@ def run(event, lambdas, codedeploy, environment, remaining_seconds=lambda: 300):
 def versions_to_check(deployment, codedeploy, environment, check):
     """Returns the ARNs of the versions to check, by function.
 
-    CodeDeploy knows the version that a deployment moves the alias to. If it doesn't name one, the check tests all versions that the
-    stack has published. The environment names them. A deployment that moves the alias back to an older version passes without a
-    check, because a rollback must never be held up.
+    CodeDeploy knows the version that a deployment moves the alias to. If it doesn't name one, the check tests all
+    versions that the stack has published. The environment names them. A deployment that moves the alias back to an
+    older version passes without a check, because a rollback must never be held up.
     """
     published = {name: environment[variable(name)] for name in FUNCTIONS if environment.get(variable(name))}
     if not deployment:
@@ -166,14 +170,20 @@ class Check:
         self.batch(version, "wake-ups", {"Records": wake_ups})
 
     def theater_for_sale(self):
-        """Returns the id of an existing theater, read by the newest version of theaters. Returns None without any theater."""
+        """Returns the id of an existing theater, read by the newest version of theaters.
+
+        Returns None without any theater.
+        """
         version = self.environment.get(variable("theaters"))
         answer, _ = self.invoke(version, self.event("theaters.list")) if version else ({}, "")
         theaters = body_of(answer).get("theaters") or [{}]
         return theaters[0].get("theater_id")
 
     def real_seats(self, version, theater):
-        """Reads the seats of a theater that is for sale. The expected answer is 200, or the answer of the live version."""
+        """Reads the seats of a theater that is for sale.
+
+        The expected answer is 200, or the answer of the live version.
+        """
         event = self.event("get-seats.success", theater)
         answer, _ = self.invoke(version, event)
         expected, got = (200, None), status_and_code(answer)
@@ -184,7 +194,10 @@ class Check:
         self.finding(f"{short(version)} get-seats.success with a theater that is for sale", expected, got)
 
     def request(self, version, name, status, code=None):
-        """Makes a request of API Gateway. Repeats it while the cache doesn't answer an instance that has just started."""
+        """Makes a request of API Gateway.
+
+        Repeats it while the cache doesn't answer an instance that has just started.
+        """
         for _ in range(TRIES):
             answer, lines = self.invoke(version, self.event(name))
             cache_failed = any(line.get("CacheErrors") for line in lines)
@@ -224,8 +237,11 @@ class Check:
         return payload, lines
 
     def invoke_when_ready(self, version, payload):
-        """Invokes a version. Repeats the call while Lambda still prepares the version, as it may do for a function in a VPC
-        (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html)."""
+        """Invokes a version.
+
+        Repeats the call while Lambda still prepares the version, as it may do for a function in a VPC
+        (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html).
+        """
         while True:
             try:
                 return self.lambdas.invoke(FunctionName=version, Payload=payload, LogType="Tail")

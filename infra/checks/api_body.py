@@ -2,8 +2,9 @@
 """Checks that API Gateway can import the HTTP API's OpenAPI body without a warning.
 
 `infra/check` calls it. API Gateway's warnings are those of swagger-parser
-(<https://github.com/aws/serverless-application-model/issues/2297>), and with `FailOnWarnings` one of them fails the deployment.
-The jar of openapi-generator holds the same parser. Each different body of the combinations is checked as CloudFormation would get it.
+(<https://github.com/aws/serverless-application-model/issues/2297>), and with `FailOnWarnings` one of them fails the
+deployment. The jar of openapi-generator holds the same parser. Each different body of the combinations is checked as
+CloudFormation would get it.
 
 It needs Java and the tools of `local/install_tools.py contract`.
 """

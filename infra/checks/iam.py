@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Evaluates every call that the functions make against their roles' policies and the network endpoint's, and calls that none may make.
+"""Evaluates every call that the functions make against their roles' policies and the network endpoint's, and calls that
+none may make.
 
 `infra/check` calls it. The calls to DynamoDB, EventBridge and SQS are those of infra/tests/calls.json, which
-tests/tests/integration/privileges.rs compares with the calls that the functions make. Lambda makes other calls with their
-roles, which AWS documents. All of them are evaluated for each combination of parameters, by IAM's rules.
+tests/tests/integration/privileges.rs compares with the calls that the functions make. Lambda makes other calls with
+their roles, which AWS documents. All of them are evaluated for each combination of parameters, by IAM's rules.
 
 It needs the tools of `local/install_tools.py contract`, for Node.js and the npm package @cloud-copilot/iam-simulate.
 """

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Checks infra/template.yaml with cfn-lint for every region of AWS.
 
-`infra/check` calls it. `cfn-lint --regions ALL_REGIONS` finds the same and takes a minute of processor time, because it checks the
-template once for each region. cfn-lint distinguishes regions only by the registry's schemas and by its lists of machine types.
-So one region stands for all regions that have the same schemas and lists for the template's types.
+`infra/check` calls it. `cfn-lint --regions ALL_REGIONS` finds the same and takes a minute of processor time, because it
+checks the template once for each region. cfn-lint distinguishes regions only by the registry's schemas and by its lists
+of machine types. So one region stands for all regions that have the same schemas and lists for the template's types.
 """
 
 import hashlib

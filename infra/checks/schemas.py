@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Checks every resource of every combination of parameters with cfn-lint, which carries the CloudFormation registry's schemas.
+"""Checks every resource of every combination of parameters with cfn-lint, which carries the CloudFormation registry's
+schemas.
 
-`infra/check` calls it. Conditions and parameters are resolved first, so that each resource is checked as CloudFormation would get it.
-A linter that gets the template itself sees alternatives instead, and no value of a parameter.
+`infra/check` calls it. Conditions and parameters are resolved first, so that each resource is checked as CloudFormation
+would get it. A linter that gets the template itself sees alternatives instead, and no value of a parameter.
 
-Equal resources are checked once. The combinations have some 450 different ones, which become one template without conditions.
+Equal resources are checked once. The combinations have some 450 different ones, which become one template without
+conditions.
 """
 
 import json
@@ -34,7 +36,10 @@ def with_real_ids(parameters):
 
 
 def variants(stacks):
-    """Returns every different resource under a unique name. The first resource of a name keeps it, so that references stay valid."""
+    """Returns every different resource under a unique name.
+
+    The first resource of a name keeps it, so that references stay valid.
+    """
     found, known = {}, set()
     for made in stacks:
         for name, resource in made.resources.items():

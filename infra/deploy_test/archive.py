@@ -1,8 +1,9 @@
 """The archive of events on the emulator.
 
-ministack matches events against the stack's own rule, but delivers to no log group. So a queue becomes a second target of that rule. The
-test writes the events from the queue into the log group that the rule names, each as its whole text, as EventBridge does. It writes
-every event twice and in reverse order, because AWS delivers at least once and in any order.
+ministack matches events against the stack's own rule, but delivers to no log group. So a queue becomes a second target
+of that rule. The test writes the events from the queue into the log group that the rule names, each as its whole text,
+as EventBridge does. It writes every event twice and in reverse order, because AWS delivers at least once and in any
+order.
 """
 
 import json
@@ -27,7 +28,10 @@ class Archive:
         self.events = []
 
     def carry(self, kind, awaited):
-        """Copies events until those of all awaited bookings have arrived. Returns the bookings whose events are missing."""
+        """Copies events until those of all awaited bookings have arrived.
+
+        Returns the bookings whose events are missing.
+        """
         end = time.monotonic() + LONGEST_WAIT
         while not awaited <= self.told(kind) and time.monotonic() < end:
             self.carry_once(1)

@@ -1,4 +1,7 @@
-"""The check of a release on the deployed versions, which passes them and fails broken ones. Redelivery of lost records."""
+"""The check of a release on the deployed versions, which passes them and fails broken ones.
+
+Redelivery of lost records.
+"""
 
 import contextlib
 import importlib.util

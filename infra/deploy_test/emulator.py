@@ -16,7 +16,8 @@ LONGEST_END = 10
 
 
 def bare_environment(home):
-    """Returns the caller's environment without AWS's credentials and settings, for all processes that the test starts."""
+    """Returns the caller's environment without AWS's credentials and settings, for all processes that the test starts.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "LOCALSTACK_"))}
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         environment.pop(name, None)
@@ -64,7 +65,8 @@ class Emulator:
             "S3_DATA_DIR": str(self.folder / "s3"),
         }
         with open(self.log, "w") as output:
-            # Its own process group, so that Ctrl-C doesn't end it before the test does, and to find the functions' processes.
+            # Its own process group, so that Ctrl-C doesn't end it before the test does, and to find the functions'
+            # processes.
             self.process = subprocess.Popen(
                 [self.program], env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,

@@ -4,8 +4,9 @@
     restore.py                    `sam build` first
     restore.py --built FOLDER     deploys the folder, such as .aws-sam/build, without a build
 
-Called by `make restore-test`. It runs the commands of docs/backup.md: infra/restore.py, `sam deploy` and infra/reconcile.py. It needs no
-account. It always ends what it started, also after Ctrl-C. Logs: target/tmp/restore-test.
+Called by `make restore-test`. It runs the commands of docs/backup.md: infra/restore.py, `sam deploy` and
+infra/reconcile.py. It needs no account. It always ends what it started, also after Ctrl-C. Logs:
+target/tmp/restore-test.
 """
 
 import json

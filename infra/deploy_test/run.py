@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Deploys the stack with sam to an emulator of AWS on this machine, calls every function of it, changes it and deletes it.
+"""Deploys the stack with sam to an emulator of AWS on this machine, calls every function of it, changes it and deletes
+it.
 
     run.py                    `sam build` first
     run.py --built FOLDER     deploys the folder, such as .aws-sam/build, without a build

@@ -26,7 +26,10 @@ class Stack:
         )
 
     def deploy(self, **parameters):
-        """Deploys the template with the settings of `make deploy`. Parameters that aren't named stay as they are. Returns sam's output."""
+        """Deploys the template with the settings of `make deploy`.
+
+        Parameters that aren't named stay as they are. Returns sam's output.
+        """
         overrides = [f"{name}={value}" for name, value in parameters.items()]
         return self.run(
             "deploy", "--template-file", str(self.template), "--resolve-s3", "--capabilities", "CAPABILITY_IAM",
@@ -51,7 +54,7 @@ class Stack:
             log.write(f"$ {' '.join(words)}\n{done.stdout}\n")
         if done.returncode != 0:
             last = "\n".join(done.stdout.strip().splitlines()[-12:])
-            raise Problem(f"expected `sam {command}` to succeed, and it ended with {done.returncode}:\n{last}\nall of it: {self.log}")
+            raise Problem(f"expected `sam {command}` to succeed, and it ended with {done.returncode}:\n{last}\nFull output: {self.log}")
         return done.stdout
 
     def status(self):
@@ -80,7 +83,9 @@ class Stack:
         return NAME
 
     def functions(self):
-        """Returns the names of the functions that the API, the stream and the queue call, by the names of their binaries."""
+        """Returns the names of the functions that the API, the stream and the queue call, by the names of their
+        binaries.
+        """
         answer = self.client("cloudformation").describe_stack_resources(StackName=NAME)
         return {
             dashed(resource["LogicalResourceId"].removesuffix("Function")): resource["PhysicalResourceId"]

@@ -6,9 +6,9 @@
     infra/first-account --only NAME...       these checks, and the checks that they build on
     infra/first-account --clean              removes what a killed run left
 
-It asks for the account's id before it begins, and prints time and cost. All names begin with boxoffice-first-account-XXXX, and nothing else
-is changed. A state file lists each thing before it is made. Ctrl-C ends the checks and removes everything.
-The report, without the account's id, is in target/first-account.
+It asks for the account's id before it begins, and prints time and cost. All names begin with
+boxoffice-first-account-XXXX, and nothing else is changed. A state file lists each thing before it is made. Ctrl-C ends
+the checks and removes everything. The report, without the account's id, is in target/first-account.
 """
 
 import argparse
@@ -179,7 +179,10 @@ def new_run():
 
 
 def confirm_account(session, expected):
-    """Returns the account's id after the caller has confirmed it, and the caller's ARN. Otherwise returns None and the reason."""
+    """Returns the account's id after the caller has confirmed it, and the caller's ARN.
+
+    Otherwise returns None and the reason.
+    """
     identity = session.client("sts").get_caller_identity()
     account, arn = identity["Account"], identity["Arn"]
     print(f"Account {account}, as {arn}.", flush=True)

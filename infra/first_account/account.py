@@ -48,7 +48,10 @@ WRITES = {
 
 
 class NotOurs(Exception):
-    """A call that would have changed something that this run didn't make. It is a bug of this tool, and the call wasn't sent."""
+    """A call that would have changed something that this run didn't make.
+
+    It is a bug of this tool, and the call wasn't sent.
+    """
 
 
 class Account:

@@ -63,7 +63,9 @@ def cache_on(run):
 
 
 def oldest_record(run, function, since):
-    """Returns the age in seconds of the oldest record that the function got, by Lambda's metric, or 0 if it got no record."""
+    """Returns the age in seconds of the oldest record that the function got, by Lambda's metric, or 0 if it got no
+    record.
+    """
     now = datetime.datetime.fromtimestamp(run.clock.now(), datetime.timezone.utc)
     answer = run.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Lambda", MetricName="IteratorAge", Dimensions=[{"Name": "FunctionName", "Value": function}],

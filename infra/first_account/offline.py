@@ -40,7 +40,10 @@ def rules():
 
 
 def api_body(run, **parameters):
-    """Returns the HTTP API's OpenAPI document for an import. Its functions don't exist, and an import doesn't check them."""
+    """Returns the HTTP API's OpenAPI document for an import.
+
+    Its functions don't exist, and an import doesn't check them.
+    """
     body = resolved(**parameters).properties("HttpApi")["Body"]
     function = f"arn:aws:lambda:{run.options.region}:{run.state.account}:function:{run.name('none')}"
     uri = f"arn:aws:apigateway:{run.options.region}:lambda:path/2015-03-31/functions/{function}/invocations"

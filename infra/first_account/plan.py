@@ -1,4 +1,5 @@
-"""All checks in order, and a run of them in parallel lanes, with the results and the removal of everything at the end."""
+"""All checks in order, and a run of them in parallel lanes, with the results and the removal of everything at the end.
+"""
 
 import threading
 

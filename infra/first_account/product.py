@@ -61,7 +61,10 @@ def built(run):
 
 
 def upload(run, broken=None):
-    """Uploads code and template. Returns the template's address. `broken` names a function that gets a bootstrap that fails."""
+    """Uploads code and template.
+
+    Returns the template's address. `broken` names a function that gets a bootstrap that fails.
+    """
     folder, bucket, s3 = built(run), run.bucket(), run.client("s3")
     root = template_node(run)
     # The earlier import of the API decides whether FailOnWarnings can stay.

@@ -16,8 +16,8 @@ GONE = {"ResourceNotFoundException", "NotFoundException", "NoSuchBucket", "Table
 def remove_all(run):
     """Removes everything on the run's list. Returns what could not be removed, each with the reason."""
     left = []
-    # A role can't be deleted with a policy that isn't its stack's. Stacks end before tables and bucket: their functions use the
-    # tables, and they read their code from the bucket while they change.
+    # A role can't be deleted with a policy that isn't its stack's. Stacks end before tables and bucket: their functions
+    # use the tables, and they read their code from the bucket while they change.
     for kind in ("policy", "api", "stack", "table", "bucket"):
         if kind == "stack":
             begin_stacks(run)
@@ -171,7 +171,10 @@ def is_main(route_table):
 
 
 def still_tagged(run):
-    """Returns the ARNs with the tag of this run in AWS's index. It may be some minutes behind, and list deleted resources."""
+    """Returns the ARNs with the tag of this run in AWS's index.
+
+    It may be some minutes behind, and list deleted resources.
+    """
     pages = run.client("resourcegroupstaggingapi").get_paginator("get_resources")
     tags = [{"Key": "boxoffice-first-account", "Values": [run.state.run]}]
     return [one["ResourceARN"] for page in pages.paginate(TagFilters=tags) for one in page["ResourceTagMappingList"]]

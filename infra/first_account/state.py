@@ -1,7 +1,7 @@
 """The list of everything that a run makes, written to disk before the call to AWS.
 
-One JSON object per line. A line is on the disk before the call that creates the thing. So a run that is killed at any moment leaves a
-complete list.
+One JSON object per line. A line is on the disk before the call that creates the thing. So a run that is killed at any
+moment leaves a complete list.
 """
 
 import json

@@ -133,7 +133,9 @@ def ready(name):
 
 
 def echo(name, access_log_format, domain, certificate):
-    """Returns an HTTP API whose function answers with the event that it got, with an access log and a limit from a parameter."""
+    """Returns an HTTP API whose function answers with the event that it got, with an access log and a limit from a
+    parameter.
+    """
     route = {"uri": invoke("${Function.Arn}"), "type": "aws_proxy", "httpMethod": "POST", "payloadFormatVersion": "2.0"}
     nothing = {**route, "uri": invoke("arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:%s-none" % name)}
     paths = {path: {"get": {"x-amazon-apigateway-integration": nothing if path == "/nothing" else route}} for path in (*ECHO_ROUTES, "/limited")}

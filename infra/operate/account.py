@@ -77,7 +77,10 @@ class Stack:
 
 
 def find_stack(of, name):
-    """Returns the stack of this name. Returns None without a stack, or with only the empty stack of a change set that never ran."""
+    """Returns the stack of this name.
+
+    Returns None without a stack, or with only the empty stack of a change set that never ran.
+    """
     cloudformation = client(of, "cloudformation")
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]

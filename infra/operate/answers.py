@@ -100,8 +100,8 @@ def check_cache(name, environment=os.environ):
 def check_issuer(url, fetch=None):
     """Refuses an issuer that API Gateway would refuse. With an empty answer callers need no token.
 
-    API Gateway reads the issuer's OpenID configuration when it creates the authorizer, and refuses an issuer without one
-    (https://github.com/haandol/cognito-kakao-example/issues/1 shows its message). That would be minutes later.
+    API Gateway reads the issuer's OpenID configuration when it creates the authorizer, and refuses an issuer without
+    one (https://github.com/haandol/cognito-kakao-example/issues/1 shows its message). That would be minutes later.
     """
     if url.lower() in EMPTY or not url:
         return ""

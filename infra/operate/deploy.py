@@ -36,7 +36,8 @@ class Plan:
     region: str
     account: str
     existing: account.Stack | None
-    # The parameters for CloudFormation. An existing stack keeps the values of all others. A new stack gets their defaults.
+    # The parameters for CloudFormation. An existing stack keeps the values of all others. A new stack gets their
+    # defaults.
     given: dict
     # The answers for infra/samconfig.toml. None when the file belongs to another stack.
     saved: dict | None
@@ -180,7 +181,10 @@ def decide(options, terminal, settings, template, given):
 
 
 def carry_over(existing, template):
-    """Gives the stack's parameters their new names. Returns the new name of each parameter that the stack has only under the old one."""
+    """Gives the stack's parameters their new names.
+
+    Returns the new name of each parameter that the stack has only under the old one.
+    """
     carried = {name: template.new_name(name) for name in existing.parameters
                if template.new_name(name) and template.new_name(name) not in existing.parameters}
     existing.parameters = template.with_new_names(existing.parameters)
@@ -413,7 +417,10 @@ def succeeded(session, plan, stack):
 
 
 def standing(session, plan):
-    """Prints the provisioned concurrency. Waits for Application Auto Scaling, which needs some minutes after a deployment."""
+    """Prints the provisioned concurrency.
+
+    Waits for Application Auto Scaling, which needs some minutes after a deployment.
+    """
     print()
     try:
         capacity.report(session, plan.stack, wait=SCALING_SECONDS)

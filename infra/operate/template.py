@@ -1,6 +1,7 @@
 """The template's parameters, conditions and rules, decided without AWS.
 
-This finds a wrong value before the build, which takes minutes, and lists the resources of a deployment. CloudFormation decides again.
+This finds a wrong value before the build, which takes minutes, and lists the resources of a deployment. CloudFormation
+decides again.
 """
 
 import collections
@@ -51,9 +52,10 @@ KINDS = {
     "AWS::Events::Rule": "event rule",
     "AWS::CodeDeploy::DeploymentConfig": "deployment configuration",
 }
-# Parameters that had another name in an earlier release, by that name. `make deploy` passes the value that a stack has under the
-# old name as the new parameter. Without it the new parameter would get its default, and a protected stack would become open.
-# The old names are written in two parts so that a search for them, or a replacement, doesn't find this table.
+# Parameters that had another name in an earlier release, by that name. `make deploy` passes the value that a stack has
+# under the old name as the new parameter. Without it the new parameter would get its default, and a protected stack
+# would become open. The old names are written in two parts so that a search for them, or a replacement, doesn't find
+# this table.
 RENAMED_PARAMETERS = {
     "Protect" + "Looks": "ProtectReads",
     "Looks" + "PerMinute": "ReadsPerMinute",
@@ -102,7 +104,10 @@ class Template:
         return new if new in self.parameters and name not in self.parameters else None
 
     def with_new_names(self, values):
-        """Returns the values with old parameter names replaced. A value under the new name wins over one under the old name."""
+        """Returns the values with old parameter names replaced.
+
+        A value under the new name wins over one under the old name.
+        """
         renamed = {self.new_name(name): value for name, value in values.items() if self.new_name(name)}
         return {**renamed, **{name: value for name, value in values.items() if not self.new_name(name)}}
 
@@ -148,7 +153,10 @@ class Decided:
         self.resources = {name: one for name, one in source["Resources"].items() if self.is_made(one)}
 
     def is_made(self, resource):
-        """Returns whether a resource is created. A resource whose condition can't be evaluated here counts as created."""
+        """Returns whether a resource is created.
+
+        A resource whose condition can't be evaluated here counts as created.
+        """
         try:
             return "Condition" not in resource or self.holds(resource["Condition"])
         except Undecided:
@@ -160,7 +168,10 @@ class Decided:
         return [(number, kind) for kind, number in counted.most_common()]
 
     def refusals(self):
-        """Returns the messages of the rules that these values break. A rule that can't be evaluated here is left to CloudFormation."""
+        """Returns the messages of the rules that these values break.
+
+        A rule that can't be evaluated here is left to CloudFormation.
+        """
         broken = []
         for rule in self.source.get("Rules", {}).values():
             try:

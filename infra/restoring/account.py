@@ -211,7 +211,10 @@ class Account:
 
     @staticmethod
     def by_seats(sale, seats):
-        """Finds the booking of a seat that an incomplete transaction left booked. The seat names its booking, if that has no owner."""
+        """Finds the booking of a seat that an incomplete transaction left booked.
+
+        The seat names its booking, if that has no owner.
+        """
         ids = {seat["booking_id"]["S"] for seat in seats.values() if seat and "booking_id" in seat and seat["status"]["S"] == "booked"}
         return next((Identity(found) for found in ids if reference(found) == sale.reference), None)
 

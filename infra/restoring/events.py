@@ -76,7 +76,10 @@ def text(instant):
 
 
 def from_log_group(logs, group, since, progress):
-    """Reads the archived events of a log group, each as its `detail`. An event may occur twice, and the order is undefined."""
+    """Reads the archived events of a log group, each as its `detail`.
+
+    An event may occur twice, and the order is undefined.
+    """
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=max(0, since - CLOCKS_DIFFER_MS))
     count = 0
     for page in pages:
@@ -114,14 +117,16 @@ def detail(message):
 def history(details, since, cancellations_until=None):
     """Combines events to sales. Their order and repetitions don't matter.
 
-    Bookings count from `since` on. Cancellations after `cancellations_until` are ignored: damage may have cancelled bookings.
+    Bookings count from `since` on. Cancellations after `cancellations_until` are ignored: damage may have cancelled
+    bookings.
     """
     created, cancelled, layouts = {}, {}, {}
     for event in details:
         at = millis(event["occurred_at"])
         if event["type"] == "booking.created":
             sale = Sale(event["theater_id"], event["booking"], tuple(event["seats"]), at, event["sequence"] // 2, event.get("reservation"))
-            # A booking that was made again has the same event with a larger stamp. Its first stamp is the time of the sale.
+            # A booking that was made again has the same event with a larger stamp. Its first stamp is the time of the
+            # sale.
             if sale.key not in created or sale.stamp < created[sale.key].stamp:
                 created[sale.key] = sale
         elif event["type"] == "booking.cancelled":

@@ -1,4 +1,6 @@
-"""Names that the functions derive from ids, derived in the same way (shared/src/events.rs, rules/caller.rs, store/items.rs)."""
+"""Names that the functions derive from ids, derived in the same way (shared/src/events.rs, rules/caller.rs,
+store/items.rs).
+"""
 
 import hashlib
 import uuid
@@ -7,8 +9,8 @@ import uuid
 REFERENCE = uuid.UUID("0d9f9a4e-1f2b-4c62-8a53-7be1f0c2d913")
 OWNER = uuid.UUID("3b0f6d0e-9a3c-4c58-8f0b-5f5f0f3c2d11")
 
-# The owner of placeholder bookings. No caller can be this owner, because owners are UUIDs of version 5 and this one has version 4. So
-# no caller can read or cancel a placeholder, although its id can be derived from an event.
+# The owner of placeholder bookings. No caller can be this owner, because owners are UUIDs of version 5 and this one has
+# version 4. So no caller can read or cancel a placeholder, although its id can be derived from an event.
 HOUSE = uuid.UUID("5f1a7c52-6b0d-4d0e-9c35-2f6b8e0a4d17")
 
 
@@ -34,5 +36,8 @@ def mark(booking, owner):
 
 
 def placeholder(sale):
-    """Returns the id of the booking that keeps a sale's seats while the sale's own id isn't known. It is always the same for a sale."""
+    """Returns the id of the booking that keeps a sale's seats while the sale's own id isn't known.
+
+    It is always the same for a sale.
+    """
     return named(uuid.UUID(sale.reference), "\n".join([sale.theater, *sorted(sale.seats)]).encode())

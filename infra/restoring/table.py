@@ -105,7 +105,10 @@ class Table:
         return item and Booking.read(item)
 
     def seats(self, theater, labels):
-        """Reads seats by label, and the labels of the theater's layout. They are None without a layout, and empty in a packed layout."""
+        """Reads seats by label, and the labels of the theater's layout.
+
+        They are None without a layout, and empty in a packed layout.
+        """
         layout, *items = self.get({"pk": {"S": f"THEATER#{theater}"}, "sk": {"S": "LAYOUT"}}, *(seat_key(theater, label) for label in labels))
         known = None if layout is None else set(layout.get("seats", {"S": ""})["S"].split())
         return known, dict(zip(labels, items))

@@ -1,6 +1,9 @@
-"""Writes that put a sale into the restored table. Each is one transaction. It fails if a seat changed since it was read.
+"""Writes that put a sale into the restored table.
 
-Repeating any of them is safe. Every write of a seat raises its stamp, so the condition fails for a seat that changed in between.
+Each is one transaction. It fails if a seat changed since it was read.
+
+Repeating any of them is safe. Every write of a seat raises its stamp, so the condition fails for a seat that changed in
+between.
 """
 
 import time

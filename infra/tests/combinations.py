@@ -35,7 +35,9 @@ OTHERS = [
 
 
 def all_combinations():
-    """Returns each combination that CloudFormation would accept: every cache, network and choice of events, with each of the others."""
+    """Returns each combination that CloudFormation would accept: every cache, network and choice of events, with each
+    of the others.
+    """
     for parts in itertools.product(CACHES, NETWORKS, EVENTS, OTHERS):
         parameters = {name: value for part in parts for name, value in part.items()}
         brings_groups = "SecurityGroupIds" in parameters
@@ -63,7 +65,9 @@ BROUGHT = [
 
 
 def transitions():
-    """Returns ordered pairs of combinations: changes of cache and network, changes of events and the rest, and several at once."""
+    """Returns ordered pairs of combinations: changes of cache and network, changes of events and the rest, and several
+    at once.
+    """
     made = [{**cache, **network} for cache in CACHES[:2] for network in [*MADE, *BROUGHT]]
     own = [{**CACHES[3], "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}]
     places = [*made, CACHES[2], CACHES[3], *own, CACHES[4], {**CACHES[4], **BROUGHT[0]}]

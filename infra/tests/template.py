@@ -1,7 +1,8 @@
-"""The template as CloudFormation gets it: transformed by SAM's own translator, with its conditions decided by parameters.
+"""The template as CloudFormation gets it: transformed by SAM's own translator, with its conditions decided by
+parameters.
 
-Only those parts of CloudFormation's language are implemented that the template uses. All other parts are an error, so that an
-undecided part can't pass for a decided one.
+Only those parts of CloudFormation's language are implemented that the template uses. All other parts are an error, so
+that an undecided part can't pass for a decided one.
 """
 
 import copy
@@ -35,7 +36,10 @@ def source():
 
 
 def transform(**parameters):
-    """Returns the template that SAM makes of it. The parameters affect only names of versions and the kind of deployment."""
+    """Returns the template that SAM makes of it.
+
+    The parameters affect only names of versions and the kind of deployment.
+    """
     template = source()
     for resource in template["Resources"].values():
         if "CodeUri" in resource.get("Properties", {}):

@@ -231,7 +231,8 @@ class Written(unittest.TestCase):
         (sale,) = events.history([booked(after=1)], SECOND).sales.values()
         _, read = self.table.seats("1", ["A1"])
         writes.book_again(self.table, sale, account.Identity(BOOKING), read)
-        # The booking is from before the chosen second. Its cancellation and the next sale of its seat are from after it.
+        # The booking is from before the chosen second. Its cancellation and the next sale of its seat are from after
+        # it.
         outcomes, earlier = self.account(cancelled(), booked(OTHER, after=10_000), identities=self.known(OTHER))
         self.assertEqual((outcomes, earlier), ([account.BOOKED_AGAIN], [account.CANCELLED]))
         self.assertEqual(self.table.booking("1", None, BOOKING).item["cancelled_at"], {"N": str(SECOND + 9_000)})

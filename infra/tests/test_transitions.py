@@ -1,4 +1,5 @@
-"""Transitions from one combination of parameters to another: nothing breaks, and transitions in two steps are documented.
+"""Transitions from one combination of parameters to another: nothing breaks, and transitions in two steps are
+documented.
 
 Each check has a control, which changes the template in memory so that it has the fault again that the check looks for.
 """
@@ -54,8 +55,8 @@ def moves_made_subnets(old, new):
     return any(one != other for one, other in zip(subnets(old), subnets(new), strict=False))
 
 
-# Transitions that take two deployments, the first one to Cache=none: the name in infra/README.md, and the condition. No other
-# transition takes two.
+# Transitions that take two deployments, the first one to Cache=none: the name in infra/README.md, and the condition. No
+# other transition takes two.
 TWO_STEPS = {
     "other addresses or zones of the made VPC": both(moves_made_subnets),
     "a serverless cache in other subnets": both(lambda old, new: same_cache(old, new, "serverless") and subnets(old) != subnets(new)),

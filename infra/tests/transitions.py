@@ -1,11 +1,13 @@
 """Steps that CloudFormation takes from one stack to another, and checks for faults on the way.
 
-CloudFormation creates and updates resources in the order of their references. A change of a create-only property makes a new resource
-beside the old one. The alias of a function moves to the new version during the update, over ten minutes or more. Until then the old
-version has traffic, with roles, policies and rules that are already updated. Resources that the new template lacks are deleted at the
-end, in the cleanup phase: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+CloudFormation creates and updates resources in the order of their references. A change of a create-only property makes
+a new resource beside the old one. The alias of a function moves to the new version during the update, over ten minutes
+or more. Until then the old version has traffic, with roles, policies and rules that are already updated. Resources that
+the new template lacks are deleted at the end, in the cleanup phase:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
 
-Every transition is also a release, because `make deploy` names a new Release each time. So each function gets a new version.
+Every transition is also a release, because `make deploy` names a new Release each time. So each function gets a new
+version.
 
     transitions.py record     writes last_release.json: the permissions that this release needs of roles, cache user and endpoint
 """
@@ -85,7 +87,10 @@ class Written:
 
 @functools.cache
 def written(made):
-    """Returns the properties of each resource of a stack, by name and property. Cached, because each stack is in many transitions."""
+    """Returns the properties of each resource of a stack, by name and property.
+
+    Cached, because each stack is in many transitions.
+    """
     known = {}
     for name, resource in made.resources.items():
         properties = resource.get("Properties", {}).items()
@@ -193,7 +198,10 @@ def missing(before, after):
 
 
 def permissions_lost(transition):
-    """Checks that no role, cache user or endpoint loses what the old version needs. They are updated before the alias moves."""
+    """Checks that no role, cache user or endpoint loses what the old version needs.
+
+    They are updated before the alias moves.
+    """
     old, new = transition.old, transition.new
     leaving = transition.deleted & set(old.of_type("AWS::Lambda::Function"))
     for role in transition.in_both("AWS::IAM::Role"):
@@ -202,7 +210,8 @@ def permissions_lost(transition):
         before = allowed(grants(old, role), lambda value: transition.physical(value, "old"))
         after = allowed(grants(new, role), lambda value: transition.physical(value, "new"))
         for action, resource in sorted(missing(before, after)):
-            # A deleted function gets no more calls. Other deleted resources are in use until the old version has no more traffic.
+            # A deleted function gets no more calls. Other deleted resources are in use until the old version has no
+            # more traffic.
             if not any(f'"{name}"' in resource or f"{{{name}." in resource for name in leaving):
                 yield Finding("permissions", role, f"loses {action} on {resource}")
         denied = {text(part) for part in grants(old, role) if part["Effect"] == "Deny"}
@@ -233,8 +242,10 @@ def rules(made, group):
 
 
 def includes(rule, other):
-    """Returns whether a rule lets through everything that another rule does. Any address and a prefix list both mean DynamoDB here, because
-    no other address has a route."""
+    """Returns whether a rule lets through everything that another rule does.
+
+    Any address and a prefix list both mean DynamoDB here, because no other address has a route.
+    """
     apart = {"Description", "FromPort", "ToPort"}
     peers = [{name: text(value) for name, value in part.items() if name not in apart} for part in (rule, other)]
     for peer in peers:
@@ -254,7 +265,10 @@ def ways_closed(transition):
 
 
 def routes_removed(transition):
-    """Checks that no subnet loses its routes while functions are in it. CloudFormation replaces some resources by deleting them first."""
+    """Checks that no subnet loses its routes while functions are in it.
+
+    CloudFormation replaces some resources by deleting them first.
+    """
     for name in sorted(transition.replaced):
         kind = transition.old.resources[name]["Type"]
         if kind == "AWS::EC2::SubnetRouteTableAssociation" and schema(kind).get("replacementStrategy") == "delete_then_create":
@@ -277,7 +291,10 @@ def identity(transition, name, side):
 
 
 def names_taken(transition):
-    """Checks that no resource is created under a name that the old one still has. The old one is deleted only in the cleanup phase."""
+    """Checks that no resource is created under a name that the old one still has.
+
+    The old one is deleted only in the cleanup phase.
+    """
     leaving = {}
     for name in transition.deleted | transition.replaced:
         kind = transition.old.resources[name]["Type"]
@@ -291,8 +308,11 @@ def names_taken(transition):
 
 
 def subnet_groups_narrowed(transition):
-    """Checks that no subnet leaves a subnet group of ElastiCache. A cache may have a node in it, and all subnets have to be in one VPC:
-    https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyCacheSubnetGroup.html"""
+    """Checks that no subnet leaves a subnet group of ElastiCache.
+
+    A cache may have a node in it, and all subnets have to be in one VPC:
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyCacheSubnetGroup.html
+    """
     for name in transition.in_both("AWS::ElastiCache::SubnetGroup"):
         before, after = ({transition.physical(subnet, side) for subnet in made.properties(name)["SubnetIds"]}
                          for made, side in [(transition.old, "old"), (transition.new, "new")])
@@ -327,8 +347,9 @@ def mappings_in_the_past(transition):
 def capacity_left(transition):
     """Checks that provisioned concurrency always has a scalable target, and no other mechanism.
 
-    Deleting a target leaves the instances running: https://github.com/aws/aws-cdk/issues/31507. A setting of the alias itself isn't
-    changed along with a release: https://github.com/aws/serverless-application-model/issues/1425"""
+    Deleting a target leaves the instances running: https://github.com/aws/aws-cdk/issues/31507. A setting of the alias
+    itself isn't changed along with a release: https://github.com/aws/serverless-application-model/issues/1425
+    """
     for name, target in transition.old.of_type("AWS::ApplicationAutoScaling::ScalableTarget").items():
         functions = references(target["Properties"]["ResourceId"]) & set(transition.new.of_type("AWS::Lambda::Function"))
         if name in transition.deleted | transition.replaced and functions:
@@ -376,7 +397,10 @@ def needs():
 
 
 def narrowed(before, after):
-    """Returns permissions that the last release needs and this release removes. The last one has traffic until the alias has moved."""
+    """Returns permissions that the last release needs and this release removes.
+
+    The last one has traffic until the alias has moved.
+    """
     for role, pairs in before["roles"].items():
         for action, resource in sorted(missing(set(map(tuple, pairs)), set(map(tuple, after["roles"].get(role, []))))):
             if role in after["roles"] and (role, action) not in NO_LONGER_USED:
