@@ -51,7 +51,7 @@ async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
         // Withdrawing all seats of the largest hall takes some seconds, and no client is waiting on a connection.
         let tally = Tally::lasting(Duration::from_secs(120));
         let (put, _) = office
-            .put_theater(&id, &layout, Expected::Whatever, &tally)
+            .put_theater(&tally, &id, &layout, Expected::Whatever)
             .await
             .map_err(|error| format!("theater {id}: {error}"))?;
         let what = match put {

@@ -155,10 +155,10 @@ impl Hall {
     /// Fills the cache as a read does. Returns the bytes of the string and of the memory.
     async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
         let tally = Tally::default();
-        let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &tally).await?;
+        let begun = self.cache.begin(&tally, &self.layout, FillReason::Missing, FillToken::new()).await?;
         let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("can't fill: {begun:?}")) };
-        let slots = self.store.slots(&self.layout, &tally).await?;
-        ensure!(self.cache.end(&self.layout, token, &slots, &tally).await?, "the fill wasn't accepted");
+        let slots = self.store.slots(&tally, &self.layout).await?;
+        ensure!(self.cache.end(&tally, &self.layout, token, &slots).await?, "the fill wasn't accepted");
         let mut connection = redis::Client::open(stack.cache_url())?.get_connection()?;
         let key = format!("boxoffice:{{{}}}:availability", self.layout.theater);
         let string = redis::cmd("STRLEN").arg(&key).query(&mut connection)?;
@@ -176,7 +176,7 @@ impl Hall {
 
     async fn query(&self) -> Result<f64> {
         let tally = Tally::default();
-        self.store.slots(&self.layout, &tally).await?;
+        self.store.slots(&tally, &self.layout).await?;
         Ok(tally.costs().capacity_units)
     }
 
@@ -203,7 +203,7 @@ impl Hall {
                 allowance: None,
                 wish: None,
             };
-            let outcome = self.store.reserve(&request, &tally).await?;
+            let outcome = self.store.reserve(&tally, &request).await?;
             ensure!(matches!(outcome, ReserveOutcome::Reserved(..)), "not reserved: {outcome:?}");
             units += tally.costs().capacity_units;
         }
@@ -224,7 +224,7 @@ impl Hall {
                 owner: None,
                 limit: None,
             };
-            let outcome = self.store.book(&request, &tally).await?;
+            let outcome = self.store.book(&tally, &request).await?;
             ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");
             units += tally.costs().capacity_units;
         }

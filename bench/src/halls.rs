@@ -104,7 +104,7 @@ async fn copy(table: &Client, theater: &str, sold: &str, seats: &[String]) -> Re
 pub(crate) async fn put(office: &BoxOffice, theater: &str, seats: usize) -> Result<()> {
     let seats = parsed(&labels(seats))?;
     let wanted = NewLayout::of_list("Hall", seats);
-    office.put_theater(&id(theater)?, &wanted, Expected::Whatever, &Tally::default()).await?;
+    office.put_theater(&Tally::default(), &id(theater)?, &wanted, Expected::Whatever).await?;
     Ok(())
 }
 
@@ -126,7 +126,7 @@ pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) ->
         reservation: None,
         caller: Caller::Anonymous,
     };
-    office.book(&ask, &Tally::default()).await.with_context(|| format!("can't sell seats of {theater}"))?;
+    office.book(&Tally::default(), &ask).await.with_context(|| format!("can't sell seats of {theater}"))?;
     Ok(booking.to_string())
 }
 
@@ -140,7 +140,7 @@ pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String])
         reservation: Some(RequestId::Given(ReservationId(reservation))),
         caller: Caller::Anonymous,
     };
-    office.reserve(&ask, &Tally::default()).await.with_context(|| format!("can't reserve seats of {theater}"))?;
+    office.reserve(&Tally::default(), &ask).await.with_context(|| format!("can't reserve seats of {theater}"))?;
     Ok(reservation.to_string())
 }
 

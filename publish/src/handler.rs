@@ -182,7 +182,7 @@ impl Publisher {
             return again.map(|()| Seen::Early).map_err(|error| error.to_string());
         }
         let tally = Tally::default();
-        let standing = self.store.stands_by(&seat.theater, &seat.seat, seat.changed_at, &tally).await;
+        let standing = self.store.stands_by(&tally, &seat.theater, &seat.seat, seat.changed_at).await;
         let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else { return Ok(Seen::Gone) };
         let Awaited { theater, seat, changed_at, expires_at } = seat.clone();
         let what = What::Expired(SeatReservation { seat, reservation, changed_at, expires_at });

@@ -88,7 +88,7 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
     let tally = Tally::default();
     let (theaters, skipped) = by_theater(&batch.records);
     let (count, by) = (theaters.len(), &tally);
-    let told = stream::iter(theaters).map(|changes| tell(office, changes, by)).buffered(AT_ONCE);
+    let told = stream::iter(theaters).map(|changes| tell(by, office, changes)).buffered(AT_ONCE);
     let failed: Vec<_> = told.filter_map(ready).collect().await;
     let costs = tally.costs();
     let summary = Summary {
@@ -112,9 +112,9 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
 
 /// Updates the cache for one theater. If that fails, returns the sequence number of the first record to deliver
 /// again.
-async fn tell(office: &BoxOffice, changes: TheaterChanges, tally: &Tally) -> Option<String> {
+async fn tell(tally: &Tally, office: &BoxOffice, changes: TheaterChanges) -> Option<String> {
     let TheaterChanges { theater, first, changes } = changes;
-    let why = match timeout_at(tally.give_up(), office.sync_cache(&theater, &changes, tally)).await {
+    let why = match timeout_at(tally.give_up(), office.sync_cache(tally, &theater, &changes)).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the time limit of the batch is over".to_owned(),

@@ -47,6 +47,7 @@ fn from_hex(seed: &Seed) -> Vec<u8> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     let digits: String = lines.flat_map(str::chars).filter(|digit| !digit.is_whitespace()).collect();
     assert!(digits.len().is_multiple_of(2), "{}: an odd number of digits", seed.name);
-    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_else(|_| panic!("{}: bad digit at {at}", seed.name));
+    let byte =
+        |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_else(|_| panic!("{}: bad digit at {at}", seed.name));
     (0..digits.len()).step_by(2).map(byte).collect()
 }

@@ -220,7 +220,7 @@ impl World {
         let wanted = NewLayout::of_list(name, seats);
         let id = TheaterId::parse(id).unwrap();
         let office = self.past_proxies();
-        office.put_theater(&id, &wanted, Expected::Whatever, &Tally::default()).await.expect("a layout");
+        office.put_theater(&Tally::default(), &id, &wanted, Expected::Whatever).await.expect("a layout");
     }
 
     fn past_proxies(&self) -> BoxOffice {
@@ -231,7 +231,7 @@ impl World {
     /// Puts a new theater's layout unchanged, past every proxy.
     pub async fn put_layout(&self, layout: &Layout) {
         let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
-        store.put_layout(layout, None, &Tally::default()).await.expect("a layout");
+        store.put_layout(&Tally::default(), layout, None).await.expect("a layout");
     }
 
     /// Sets the clock of `office` to this many milliseconds after the start.

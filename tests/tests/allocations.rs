@@ -125,7 +125,7 @@ async fn packed_strings_stay_within_bounds() {
     let mut read = async |bytes: &[u8]| {
         let _: () = redis.set("p:{1}:availability", bytes).await.unwrap();
         let work = async {
-            match cache.read(&layout.theater, &tally).await.unwrap() {
+            match cache.read(&tally, &layout.theater).await.unwrap() {
                 Lookup::Complete(packed) => packed.fits(&layout).then(|| packed.statuses(START)).is_some(),
                 Lookup::Miss | Lookup::Unchanged(_) => false,
             }
@@ -159,13 +159,13 @@ async fn a_seat_is_no_allocation() {
         let labels = (0..seats).map(|number| SeatLabel::parse(&format!("S{number}")).unwrap()).collect();
         let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, labels).unwrap();
         let none = FillToken::new();
-        let Begun::Fill(token) = cache.begin(&layout, FillReason::Missing, none, &Tally::default()).await.unwrap()
+        let Begun::Fill(token) = cache.begin(&Tally::default(), &layout, FillReason::Missing, none).await.unwrap()
         else {
             panic!("no other filler")
         };
         let slots = vec![Slot { changed_at: START, state: SeatState::Booked }; seats];
-        cache.end(&layout, token, &slots, &Tally::default()).await.unwrap();
-        let Lookup::Complete(packed) = cache.read(&layout.theater, &Tally::default()).await.unwrap() else {
+        cache.end(&Tally::default(), &layout, token, &slots).await.unwrap();
+        let Lookup::Complete(packed) = cache.read(&Tally::default(), &layout.theater).await.unwrap() else {
             panic!("it was filled")
         };
         let profiler = dhat::Profiler::builder().testing().build();

@@ -61,10 +61,10 @@ impl Cache {
     /// write that DynamoDB accepts after the read is missed.
     pub async fn begin(
         &self,
+        tally: &Tally,
         layout: &Layout,
         reason: FillReason,
         filler: FillToken,
-        tally: &Tally,
     ) -> Result<Begun, CacheError> {
         let attempts = AtomicU8::new(0);
         let reason = match reason {
@@ -73,7 +73,7 @@ impl Cache {
             FillReason::Unreadable => "unreadable",
         };
         let answer = self
-            .script(&layout.theater, tally, |call| {
+            .script(tally, &layout.theater, |call| {
                 call.arg("begin")
                     .arg(layout.version)
                     .arg(layout.seats().len())
@@ -96,15 +96,15 @@ impl Cache {
     /// been missed.
     pub async fn end(
         &self,
+        tally: &Tally,
         layout: &Layout,
         token: FillToken,
         slots: &[Slot],
-        tally: &Tally,
     ) -> Result<bool, CacheError> {
         let body: Vec<u8> = slots.iter().flat_map(|slot| packed::encode(*slot)).collect();
         let revision = Revision::of_slots(&body, layout.version);
         let answer = self
-            .script(&layout.theater, tally, |call| {
+            .script(tally, &layout.theater, |call| {
                 call.arg("end")
                     .arg(layout.version)
                     .arg(token.0.as_slice())

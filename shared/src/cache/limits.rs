@@ -24,35 +24,35 @@ impl Cache {
     ///
     /// Unlike every other call to the cache, repeating it isn't harmless. If the answer is lost, the second attempt
     /// counts the request again.
-    pub async fn draw(&self, budget: &Budget, tally: &Tally) -> Result<Verdict, CacheError> {
-        judged(self.ask(&self.drawing(budget), tally).await)
+    pub async fn draw(&self, tally: &Tally, budget: &Budget) -> Result<Verdict, CacheError> {
+        judged(self.ask(tally, &self.drawing(budget)).await)
     }
 
     /// Reads a theater's string as [`Cache::read`] or [`Cache::read_unless`] does, and takes units from a budget.
     pub async fn read_and_draw(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         unless: Option<Revision>,
         budget: &Budget,
-        tally: &Tally,
     ) -> WithDraw<Lookup> {
-        let (read, drawn) = self.ask_both(&self.reading(theater, unless), &self.drawing(budget), tally).await;
+        let (read, drawn) = self.ask_both(tally, &self.reading(theater, unless), &self.drawing(budget)).await;
         (looked_up(read), judged(drawn))
     }
 
     /// Reads the slots of a few seats as [`Cache::peek`] does, and takes units from a budget.
     pub async fn peek_and_draw(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         version: u64,
         positions: &[u32],
         budget: &Budget,
-        tally: &Tally,
     ) -> WithDraw<Option<Vec<Slot>>> {
         let peeking = evalsha(&super::SCRIPT, &self.key(theater), |call| {
             call.arg("peek").arg(version).arg(super::wanted(positions));
         });
-        let (found, drawn) = self.ask_both(&peeking, &self.drawing(budget), tally).await;
+        let (found, drawn) = self.ask_both(tally, &peeking, &self.drawing(budget)).await;
         (found.map(|value| peeked(&value, positions.len())), judged(drawn))
     }
 
@@ -65,7 +65,7 @@ impl Cache {
     }
 
     /// Sends one command.
-    pub(super) async fn ask(&self, command: &Cmd, tally: &Tally) -> Result<Value, CacheError> {
+    pub(super) async fn ask(&self, tally: &Tally, command: &Cmd) -> Result<Value, CacheError> {
         let commands = [command];
         let send = |connection: Connection| async move { one(send(connection, &commands).await?) };
         self.link.call(tally, send).await
@@ -75,17 +75,17 @@ impl Cache {
     /// reach. So there the commands are sent separately, at the same time.
     async fn ask_both(
         &self,
+        tally: &Tally,
         first: &Cmd,
         second: &Cmd,
-        tally: &Tally,
     ) -> (Result<Value, CacheError>, Result<Value, CacheError>) {
         if self.link.is_cluster() {
-            return tokio::join!(self.ask(first, tally), self.ask(second, tally));
+            return tokio::join!(self.ask(tally, first), self.ask(tally, second));
         }
         let commands = [first, second];
         let send = |connection: Connection| async move { two(send(connection, &commands).await?) };
         match self.link.call(tally, send).await {
-            Ok((first, second)) => (Link::refused(first, tally), Link::refused(second, tally)),
+            Ok((first, second)) => (Link::refused(tally, first), Link::refused(tally, second)),
             Err(error) => (Err(error.clone()), Err(error)),
         }
     }

@@ -71,7 +71,7 @@ impl Link {
     }
 
     /// Converts the answer to one of several commands of a call. Logs and counts it if it is an error.
-    pub(super) fn refused<T>(answer: RedisResult<T>, tally: &Tally) -> Result<T, CacheError> {
+    pub(super) fn refused<T>(tally: &Tally, answer: RedisResult<T>) -> Result<T, CacheError> {
         answer.map_err(|error| {
             tally.add(|costs| costs.redis_failures += 1);
             tracing::warn!(%error, "a part of a call to the cache was refused");

@@ -110,7 +110,7 @@ impl Cache {
     }
 
     /// Reads a theater's string with one GET.
-    pub async fn read(&self, theater: &TheaterId, tally: &Tally) -> Result<Lookup, CacheError> {
+    pub async fn read(&self, tally: &Tally, theater: &TheaterId) -> Result<Lookup, CacheError> {
         let get = &self.reading(theater, None);
         let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
         looked_up(self.link.call(tally, query).await)
@@ -118,8 +118,8 @@ impl Cache {
 
     /// Reads a theater's string, unless it still has the revision `known`. Then only that is answered. One call, which
     /// costs Redis a bit more than a GET and sends next to nothing.
-    pub async fn read_unless(&self, theater: &TheaterId, known: Revision, tally: &Tally) -> Result<Lookup, CacheError> {
-        looked_up(self.ask(&self.reading(theater, Some(known)), tally).await)
+    pub async fn read_unless(&self, tally: &Tally, theater: &TheaterId, known: Revision) -> Result<Lookup, CacheError> {
+        looked_up(self.ask(tally, &self.reading(theater, Some(known))).await)
     }
 
     /// Merges slots that DynamoDB accepted or that a rejected write revealed. The larger stamp wins in each slot.
@@ -128,11 +128,11 @@ impl Cache {
     /// layout, it is dropped, because its seat indices mean other seats.
     pub async fn merge(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         version: u64,
         learned: &[LearnedSlot],
         when_behind: WhenBehind,
-        tally: &Tally,
     ) -> Result<Merged, CacheError> {
         if learned.is_empty() {
             return Ok(Merged::Done);
@@ -147,7 +147,7 @@ impl Cache {
             entries.extend_from_slice(&packed::encode(*slot));
         }
         let answer = self
-            .script(theater, tally, |call| {
+            .script(tally, theater, |call| {
                 call.arg("merge").arg(version).arg(entries.as_slice()).arg(when_behind);
             })
             .await?;
@@ -156,7 +156,7 @@ impl Cache {
 
     /// Drops a theater from the cache, for changes that can't be merged. The next read fills it again. A fill that is
     /// under way is rejected when it ends.
-    pub async fn forget(&self, theater: &TheaterId, tally: &Tally) -> Result<(), CacheError> {
+    pub async fn forget(&self, tally: &Tally, theater: &TheaterId) -> Result<(), CacheError> {
         let mut del = redis::cmd("DEL");
         del.arg(self.key(theater));
         let del = &del;
@@ -166,16 +166,16 @@ impl Cache {
     /// Returns the slots of a few seats in the given order, if the string is complete and of this layout.
     pub async fn peek(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         version: u64,
         positions: &[u32],
-        tally: &Tally,
     ) -> Result<Option<Vec<Slot>>, CacheError> {
         let wanted = wanted(positions);
         let peek = |call: &mut ScriptInvocation<'static>| {
             call.arg("peek").arg(version).arg(wanted.as_slice());
         };
-        Ok(peeked(&self.script(theater, tally, peek).await?, positions.len()))
+        Ok(peeked(&self.script(tally, theater, peek).await?, positions.len()))
     }
 
     fn reading(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
@@ -189,8 +189,8 @@ impl Cache {
     /// Runs the script on a theater's key.
     async fn script(
         &self,
-        theater: &TheaterId,
         tally: &Tally,
+        theater: &TheaterId,
         args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
         let attempt = |mut connection: Connection| {

@@ -36,7 +36,7 @@ async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
     let request = read(context)?;
     let weight = context.route.weight;
     context.tally.weigh(request.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
-    let booked = context.office.book(&request, context.tally).await?;
+    let booked = context.office.book(context.tally, &request).await?;
     let seats = &booked.booking.seats;
     let body = BookedBody {
         message: match (booked.replayed, seats.len()) {

@@ -38,7 +38,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     context.office.admit(context.tally).await?;
-    let booking = context.office.booking(&ask, context.tally).await?;
+    let booking = context.office.booking(context.tally, &ask).await?;
     let body = BookingBody {
         booking_id: ask.booking.to_string(),
         theater_id: ask.theater.as_str(),
@@ -56,7 +56,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
 async fn cancel(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     context.office.admit(context.tally).await?;
-    context.office.cancel(&ask, context.tally).await?;
+    context.office.cancel(context.tally, &ask).await?;
     no_content()
 }
 

@@ -37,7 +37,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let section = ask.section.clone();
     let tags = Tags::of(&ask.theater, view, section.as_deref());
     let ask = GetSeats { seen: wanted.as_ref().and_then(|wanted| tags.read(wanted)), ..ask };
-    let (etag, source, body) = match context.office.get_seats(&ask, context.tally).await? {
+    let (etag, source, body) = match context.office.get_seats(context.tally, &ask).await? {
         Looked::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
         Looked::Seats(seats) => {
             let body = Shown::of(&seats.layout, view, section.as_deref())?.body(&seats)?;

@@ -19,7 +19,7 @@ pub(super) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (theater, version) = (input.theater_id(), input.whole_query("version", 0..=u64::MAX));
     let header = input.list_header("if-none-match");
     let theater = input.finish(|| theater)?;
-    let layout = office.map(&theater, version, context.tally).await?;
+    let layout = office.map(context.tally, &theater, version).await?;
     let limits = CallLimits {
         max_seats_per_call: office.max_seats_per_call(),
         min_reservation_seconds: office.shortest_reservation(),

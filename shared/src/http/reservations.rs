@@ -68,7 +68,7 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
 async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     admit(context, &ask).await?;
-    let view = context.office.reservation(&ask, context.tally).await?;
+    let view = context.office.reservation(context.tally, &ask).await?;
     show(context, &ask, &view, None)
 }
 
@@ -76,7 +76,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
 async fn release(context: &Context<'_>) -> Result<Outcome, Problem> {
     let ask = read(context)?;
     admit(context, &ask).await?;
-    context.office.release(&ask, context.tally).await?;
+    context.office.release(context.tally, &ask).await?;
     no_content()
 }
 
@@ -97,7 +97,7 @@ async fn extend(context: &Context<'_>) -> Result<Outcome, Problem> {
     })?;
     let id = key.map(|key| idempotency::extension_id(&ask.theater, &ask.caller, &key, ask.reservation));
     admit(context, &ask).await?;
-    let extended = context.office.extend(&ask, id, expires_in, context.tally).await?;
+    let extended = context.office.extend(context.tally, &ask, id, expires_in).await?;
     let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
     let outcome = show(context, &ask, &extended.view, Some(message))?;
     Ok(if extended.replayed { replay(outcome) } else { outcome })

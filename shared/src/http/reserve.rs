@@ -73,12 +73,12 @@ async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (theater, reserved) = match read(context)? {
         Call::Named(call) => {
             tally.weigh(weight.of_seats(call.seats.len()));
-            let reserved = office.reserve(&call, tally).await?;
+            let reserved = office.reserve(tally, &call).await?;
             (call.theater, reserved)
         }
         Call::Best(call) => {
             tally.weigh(weight.of_seats(call.quantity));
-            let reserved = office.reserve_best(&call, tally).await?;
+            let reserved = office.reserve_best(tally, &call).await?;
             (call.theater, reserved)
         }
     };

@@ -65,7 +65,7 @@ async fn list(context: &Context<'_>) -> Result<Outcome, Problem> {
     let after = input.parsed_query("after", TheaterId::EXPECTED, |text| TheaterId::parse(text).ok());
     let limit = input.finish(|| usize::try_from(limit).ok())?;
     context.office.admit(context.tally).await?;
-    let (theaters, more) = context.office.theaters(after.as_ref(), limit, context.tally).await?;
+    let (theaters, more) = context.office.theaters(context.tally, after.as_ref(), limit).await?;
     let next = theaters.last().filter(|_| more).map(|last| last.theater.as_str());
     let body = theaters.iter().map(|entry| TheaterBody {
         theater_id: entry.theater.as_str(),
@@ -83,7 +83,7 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (theater, header) = (input.theater_id(), input.list_header("if-none-match"));
     let theater = input.finish(|| theater)?;
     context.office.admit(context.tally).await?;
-    let layout = context.office.theater(&theater, context.tally).await?.ok_or_else(Problem::theater_not_found)?;
+    let layout = context.office.theater(context.tally, &theater).await?.ok_or_else(Problem::theater_not_found)?;
     let tag = layout.version.to_string();
     let is_known = input::none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder().header("etag", etag(layout.version)).header("cache-control", "no-cache");
@@ -105,7 +105,7 @@ async fn put(context: &Context<'_>) -> Result<Outcome, Problem> {
     let wanted = document(theater.as_ref(), &input)?;
     let (theater, expected, wanted) = input.finish(|| Some((theater?, expected?, wanted?)))?;
     context.office.admit(context.tally).await?;
-    let put = context.office.put_theater(&theater, &wanted, expected.clone(), context.tally).await;
+    let put = context.office.put_theater(context.tally, &theater, &wanted, expected.clone()).await;
     let (put, version) = put.map_err(|error| refused(&expected, error))?;
     let body = PutBody {
         message: match put {
@@ -134,7 +134,7 @@ async fn delete(context: &Context<'_>) -> Result<Outcome, Problem> {
     let (theater, expected) = (input.theater_id(), expected(&input));
     let (theater, expected) = input.finish(|| Some((theater?, expected?)))?;
     context.office.admit(context.tally).await?;
-    let removed = context.office.remove_theater(&theater, expected.clone(), context.tally).await;
+    let removed = context.office.remove_theater(context.tally, &theater, expected.clone()).await;
     removed.map_err(|error| refused(&expected, error))?;
     no_content()
 }

@@ -95,21 +95,21 @@ impl<'a> Attempts<'a> {
     const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
     /// Starts the retry loop of a read.
-    pub(super) fn to_read(store: &Store, tally: &'a Tally) -> Self {
-        Self::within(store.patience, tally)
+    pub(super) fn to_read(tally: &'a Tally, store: &Store) -> Self {
+        Self::within(tally, store.patience)
     }
 
     /// Starts the retry loop of a write. It leaves time for a last read.
-    pub(super) fn to_write(store: &Store, tally: &'a Tally) -> Self {
-        Self::within(store.patience * 4 / 5, tally)
+    pub(super) fn to_write(tally: &'a Tally, store: &Store) -> Self {
+        Self::within(tally, store.patience * 4 / 5)
     }
 
     /// Starts the retry loop of the last read, after the attempts of a write are used up.
-    pub(super) fn to_look_again(store: &Store, tally: &'a Tally) -> Self {
-        Self::within(store.patience / 5, tally)
+    pub(super) fn to_look_again(tally: &'a Tally, store: &Store) -> Self {
+        Self::within(tally, store.patience / 5)
     }
 
-    fn within(patience: Duration, tally: &'a Tally) -> Self {
+    fn within(tally: &'a Tally, patience: Duration) -> Self {
         let give_up = tally.give_up().min(Instant::now() + patience);
         Self { tally, give_up, made: 0, unknown: false }
     }
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn all_calls_of_a_request_share_its_time_and_none_has_more_than_its_own() {
         let tally = Tally::default();
-        assert_eq!(Attempts::within(Duration::from_secs(60), &tally).give_up, tally.give_up());
-        assert!(Attempts::within(Duration::from_secs(1), &tally).give_up < tally.give_up());
+        assert_eq!(Attempts::within(&tally, Duration::from_secs(60)).give_up, tally.give_up());
+        assert!(Attempts::within(&tally, Duration::from_secs(1)).give_up < tally.give_up());
     }
 }

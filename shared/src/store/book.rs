@@ -112,7 +112,7 @@ impl Store {
     /// seats. So the booking *is* the record by which a repeated request is recognized, and no state in between can
     /// remain. If the answer to an attempt is lost, the next attempt finds the booking and recognizes it as its own by
     /// the token.
-    pub async fn book(&self, request: &BookRequest<'_>, tally: &Tally) -> Result<BookOutcome, StoreError> {
+    pub async fn book(&self, tally: &Tally, request: &BookRequest<'_>) -> Result<BookOutcome, StoreError> {
         let now = self.clock.now();
         let mut booker = Booker {
             store: self,
@@ -122,7 +122,7 @@ impl Store {
             request_token: entropy::new_id(),
             token: entropy::new_id(),
         };
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         loop {
             let trouble = match booker.attempt(&mut attempts).await {
                 Ok(()) => return Ok(booker.booked()),
@@ -140,7 +140,7 @@ impl Store {
             match attempts.pause(trouble).await {
                 Ok(()) => {}
                 Err(StoreError::Undecided(text)) => {
-                    let outcome = booker.look_again(&attempts, tally).await;
+                    let outcome = booker.look_again(tally, &attempts).await;
                     return outcome.ok_or(StoreError::Undecided(text));
                 }
                 Err(broken) => return Err(broken),
@@ -320,11 +320,11 @@ impl Booker<'_> {
     }
 
     /// Reads the booking and the seats after the attempts are used up, and decides the request by them.
-    async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<BookOutcome> {
+    async fn look_again(&mut self, tally: &Tally, attempts: &Attempts<'_>) -> Option<BookOutcome> {
         let BookRequest { theater, seats, booking, owner, .. } = self.request;
         let mut keys = vec![booking_key(theater, *owner, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
-        let mut found = self.store.last_look(&keys, tally).await?.into_iter().map(Verdict::Refused);
+        let mut found = self.store.last_look(tally, &keys).await?.into_iter().map(Verdict::Refused);
         let booking = found.next();
         // The other items of the transaction weren't read. A batch isn't one instant, so they would decide nothing.
         let others = (0..self.others()).map(|_| Verdict::Trouble(Trouble::Contention("not read".to_owned())));

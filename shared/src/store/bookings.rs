@@ -41,10 +41,10 @@ pub struct StandingBooking {
 impl Store {
     /// Reads a booking: the caller's own, or otherwise one without an owner. Costs one strongly consistent GetItem, or
     /// two for a signed-in caller who has none.
-    pub async fn booking(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<StandingBooking>, StoreError> {
+    pub async fn booking(&self, tally: &Tally, wanted: &BookingRef<'_>) -> Result<Option<StandingBooking>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.item(booking_key(wanted.theater, *owner, wanted.id), tally).await?;
+            let item = self.item(tally, booking_key(wanted.theater, *owner, wanted.id)).await?;
             if let Some(item) = item {
                 return standing(&item).map(Some);
             }
@@ -57,12 +57,12 @@ impl Store {
     ///
     /// Repeating it is safe, because a cancelled booking isn't changed again, and a seat is changed only while this
     /// booking has it.
-    pub async fn cancel(&self, wanted: &BookingRef<'_>, tally: &Tally) -> Result<Option<ChangedSeats>, StoreError> {
-        let mut attempts = Attempts::to_write(self, tally);
+    pub async fn cancel(&self, tally: &Tally, wanted: &BookingRef<'_>) -> Result<Option<ChangedSeats>, StoreError> {
+        let mut attempts = Attempts::to_write(tally, self);
         let mut cancelling = Cancelling { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis(0) };
         loop {
             let now = self.clock.now();
-            let Some(booking) = self.booking(wanted, tally).await? else { return Ok(None) };
+            let Some(booking) = self.booking(tally, wanted).await? else { return Ok(None) };
             if booking.cancelled_at.is_some() {
                 return Ok(Some(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown }));
             }

@@ -50,25 +50,25 @@ pub struct TheaterEntry {
 impl Store {
     /// Reads the theater's current layout. Returns `None` if there is no such theater. Costs one strongly consistent
     /// GetItem. The largest layouts with the most irregular seating plans also need a BatchGetItem for their parts.
-    pub async fn layout(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Layout>, StoreError> {
-        Ok(self.layout_to_replace(theater, tally).await?.map(|(layout, _)| layout))
+    pub async fn layout(&self, tally: &Tally, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
+        Ok(self.layout_to_replace(tally, theater).await?.map(|(layout, _)| layout))
     }
 
     /// Reads the layout, and the values that are needed to replace it.
     pub async fn layout_to_replace(
         &self,
-        theater: &TheaterId,
         tally: &Tally,
+        theater: &TheaterId,
     ) -> Result<Option<(Layout, Replaces)>, StoreError> {
         for _ in 0..TRIES {
-            let Some(item) = self.item(items::layout_key(theater), tally).await? else { return Ok(None) };
+            let Some(item) = self.item(tally, items::layout_key(theater)).await? else { return Ok(None) };
             let stored = StoredLayout::read(&item)?;
             let replaces = Replaces { version: stored.version, parts: stored.parts };
             if stored.parts == 0 {
                 return stored.whole(theater, &item, &[]).map(|layout| Some((layout, replaces)));
             }
             let keys: Vec<_> = layout::part_keys(theater, stored.version, stored.parts).collect();
-            let parts = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
+            let parts = self.standing(&keys, &mut Attempts::to_read(tally, self)).await?;
             // If a part is missing, the layout has been replaced since its own item was read.
             if let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() {
                 return stored.whole(theater, &item, &parts).map(|layout| Some((layout, replaces)));
@@ -89,11 +89,11 @@ impl Store {
     /// was lost, the layout is read again and compared.
     pub async fn put_layout(
         &self,
+        tally: &Tally,
         layout: &Layout,
         replaces: Option<Replaces>,
-        tally: &Tally,
     ) -> Result<(), PutLayoutError> {
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         let token = entropy::new_id();
         loop {
             let items = self.putting(layout, replaces);
@@ -102,7 +102,7 @@ impl Store {
                 Some(trouble) => attempts.pause(trouble).await?,
                 // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
                 None => {
-                    let standing = if attempts.unknown { self.layout(&layout.theater, tally).await? } else { None };
+                    let standing = if attempts.unknown { self.layout(tally, &layout.theater).await? } else { None };
                     return if standing.as_ref() == Some(layout) { Ok(()) } else { Err(PutLayoutError::Changed) };
                 }
             }
@@ -113,18 +113,18 @@ impl Store {
     /// layout that no longer exists counts as removed.
     pub async fn remove_layout(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         replaces: Replaces,
-        tally: &Tally,
     ) -> Result<(), PutLayoutError> {
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         let token = entropy::new_id();
         loop {
             let items = self.removing(theater, replaces);
             let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
             match trouble(refusal) {
                 Some(trouble) => attempts.pause(trouble).await?,
-                None if self.item(items::layout_key(theater), tally).await?.is_none() => return Ok(()),
+                None if self.item(tally, items::layout_key(theater)).await?.is_none() => return Ok(()),
                 None => return Err(PutLayoutError::Changed),
             }
         }
@@ -134,11 +134,11 @@ impl Store {
     /// of them, and `true` if there are more.
     pub async fn theaters(
         &self,
+        tally: &Tally,
         after: Option<&TheaterId>,
         most: usize,
-        tally: &Tally,
     ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
-        let mut attempts = Attempts::to_read(self, tally);
+        let mut attempts = Attempts::to_read(tally, self);
         loop {
             let query = self
                 .client

@@ -346,10 +346,10 @@ impl Found {
 impl Store {
     /// Reads a reservation's record: the caller's own, or otherwise one without an owner. Costs one strongly consistent
     /// GetItem, or two for a signed-in caller who has none.
-    pub(super) async fn record(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Option<Found>, StoreError> {
+    pub(super) async fn record(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<Option<Found>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.item(items::reservation_key(wanted.theater, *owner, wanted.id), tally).await?;
+            let item = self.item(tally, items::reservation_key(wanted.theater, *owner, wanted.id)).await?;
             let record = item.map_or(Ok(None), |item| Record::read(&item, self.clock.now()))?;
             if let Some(record) = record {
                 return Ok(Some(Found { record, owner: *owner }));

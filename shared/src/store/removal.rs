@@ -55,14 +55,14 @@ impl Store {
     /// and then no caller may have it.
     pub async fn remove_seats(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seats: &[&SeatLabel],
         decided_on: u64,
-        tally: &Tally,
     ) -> Result<Vec<Mark>, RemoveError> {
         let mut outcomes = Vec::with_capacity(seats.len());
         for seats in seats.chunks(AT_ONCE) {
-            let marking = seats.iter().map(|seat| self.remove_seat(theater, seat, decided_on, tally));
+            let marking = seats.iter().map(|seat| self.remove_seat(tally, theater, seat, decided_on));
             outcomes.extend(join_all(marking).await);
         }
         let (mut marks, mut in_use, mut failed) = (Vec::new(), Vec::new(), None);
@@ -76,7 +76,7 @@ impl Store {
         match failed {
             None if in_use.is_empty() => Ok(marks),
             failed => {
-                self.take_back(theater, &marks, tally).await;
+                self.take_back(tally, theater, &marks).await;
                 in_use.sort_by(|a, b| a.seat.cmp(&b.seat));
                 Err(failed.map_or(RemoveError::InUse(in_use), RemoveError::Store))
             }
@@ -86,13 +86,13 @@ impl Store {
     /// Undoes tombstones, so that the seats are available again. Tombstones that can't be reached, or that another
     /// request shares, run out by themselves. Repeating it is safe, because the condition holds only while the
     /// tombstone is there.
-    pub async fn take_back(&self, theater: &TheaterId, marks: &[Mark], tally: &Tally) {
+    pub async fn take_back(&self, tally: &Tally, theater: &TheaterId, marks: &[Mark]) {
         let mut failed = 0;
         for marks in marks.chunks(AT_ONCE) {
             let own = marks.iter().filter(|mark| !mark.shared);
             let taking_back = own.map(|mark| {
                 let change = Change::take_back(mark.stamp, self.clock.now());
-                self.change_seat(theater, &mark.seat, change, tally)
+                self.change_seat(tally, theater, &mark.seat, change)
             });
             failed += join_all(taking_back).await.iter().filter(|done| done.is_err()).count();
         }
@@ -103,8 +103,8 @@ impl Store {
 
     /// Makes seats available again that the layout has and that were withdrawn from an older one. Costs one Query, and
     /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
-    pub async fn restore_seats(&self, layout: &Layout, tally: &Tally) -> Result<(), StoreError> {
-        let items = self.seat_items(&layout.theater, removed(), tally).await?;
+    pub async fn restore_seats(&self, tally: &Tally, layout: &Layout) -> Result<(), StoreError> {
+        let items = self.seat_items(tally, &layout.theater, removed()).await?;
         let older = items.iter().filter(|item| removed_on(item).is_ok_and(|version| version < layout.version));
         let mut restoring = Vec::new();
         for item in older {
@@ -115,28 +115,28 @@ impl Store {
                 restoring.push(Mark { seat, stamp: slot.changed_at, shared: false });
             }
         }
-        self.take_back(&layout.theater, &restoring, tally).await;
+        self.take_back(tally, &layout.theater, &restoring).await;
         Ok(())
     }
 
     /// Returns the seats that have a tombstone.
     pub async fn removed_seats(
         &self,
-        theater: &TheaterId,
         tally: &Tally,
+        theater: &TheaterId,
     ) -> Result<std::collections::HashSet<SeatLabel>, StoreError> {
-        let items = self.seat_items(theater, removed(), tally).await?;
+        let items = self.seat_items(tally, theater, removed()).await?;
         Ok(items.iter().filter_map(|item| SeatLabel::parse(SeatItem::label(item).ok()?).ok()).collect())
     }
 
     async fn remove_seat(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seat: &SeatLabel,
         decided_on: u64,
-        tally: &Tally,
     ) -> Result<Mark, RemoveError> {
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         let now = self.clock.now();
         let mut stamp = now;
         let mut shared = false;
@@ -175,12 +175,12 @@ impl Store {
     /// made.
     async fn change_seat(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seat: &SeatLabel,
         change: Change,
-        tally: &Tally,
     ) -> Result<(), StoreError> {
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         loop {
             let call = change.clone().alone(&self.client, &self.table, seat_key(theater, seat)).send();
             match attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {

@@ -144,28 +144,28 @@ impl Store {
     /// Reads a reservation: its record, and the items of its seats (strongly consistent).
     ///
     /// A seat whose item can't be read is left out. It can't be booked or released until the item is repaired.
-    pub async fn reservation(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<Reservation, StoreError> {
-        let Some(found) = self.record(wanted, tally).await? else { return Ok(Reservation::None) };
+    pub async fn reservation(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<Reservation, StoreError> {
+        let Some(found) = self.record(tally, wanted).await? else { return Ok(Reservation::None) };
         let seats = asked_for(found.record.current(), wanted);
         let now = found.record.judged_at(self.clock.now());
         let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).cloned().collect();
         if running.is_empty() {
             return Ok(if seats.is_empty() { Reservation::None } else { Reservation::Expired(labels(&seats)) });
         }
-        let held = self.still_held(wanted, &found, running, tally).await?;
+        let held = self.still_held(tally, wanted, &found, running).await?;
         Ok(if held.is_empty() { Reservation::None } else { Reservation::Running(held) })
     }
 
     /// Keeps the seats whose own items say that they are reserved under the reservation.
     async fn still_held(
         &self,
+        tally: &Tally,
         wanted: &ReservationRef<'_>,
         found: &Found,
         seats: Vec<ReservedSeat>,
-        tally: &Tally,
     ) -> Result<Vec<ReservedSeat>, StoreError> {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, &seat.seat)).collect();
-        let items = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
+        let items = self.standing(&keys, &mut Attempts::to_read(tally, self)).await?;
         let holder = found.holder(wanted.id);
         let held = seats.into_iter().zip(items);
         let held = held.filter(|(_, item)| item.as_ref().is_some_and(|item| holder.has(item)));
@@ -175,11 +175,11 @@ impl Store {
     /// Reads the result of an earlier request for these seats, or for this preference.
     pub async fn remembered(
         &self,
+        tally: &Tally,
         wanted: &ReservationRef<'_>,
         wish: Option<Uuid>,
-        tally: &Tally,
     ) -> Result<Remembered, StoreError> {
-        let Some(Found { record, .. }) = self.record(wanted, tally).await? else { return Ok(Remembered::Nothing) };
+        let Some(Found { record, .. }) = self.record(tally, wanted).await? else { return Ok(Remembered::Nothing) };
         if record.state != Use::Open {
             return Ok(Remembered::Released(Vec::new()));
         }
@@ -201,8 +201,8 @@ impl Store {
     }
 
     /// Reads a reservation that is to be booked as a whole (one strongly consistent GetItem).
-    pub async fn reservation_to_book(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ToBook, StoreError> {
-        let Some(found) = self.record(wanted, tally).await? else { return Ok(ToBook::None) };
+    pub async fn reservation_to_book(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<ToBook, StoreError> {
+        let Some(found) = self.record(tally, wanted).await? else { return Ok(ToBook::None) };
         let seats: Vec<_> = found.record.current().into_iter().cloned().collect();
         if seats.is_empty() {
             return Ok(ToBook::None);
@@ -223,12 +223,12 @@ impl Store {
     /// already says so.
     pub async fn refuse_to_book(
         &self,
+        tally: &Tally,
         wanted: &ReservationRef<'_>,
         reservation: &EndedReservation,
-        tally: &Tally,
     ) -> Result<Option<NotWhole>, StoreError> {
         let EndedReservation { found, ended, now } = reservation;
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         if let Err(refusal) = self.note_refusal(wanted, found, *now, &mut attempts).await {
             attempts.before_reading_again(refusal).await?;
             return Ok(None);
@@ -236,7 +236,7 @@ impl Store {
         Ok(Some(if ended.len() == found.record.current().len() {
             NotWhole::Expired(labels(ended))
         } else {
-            NotWhole::Incomplete(self.conflicts(wanted.theater, ended, tally).await?)
+            NotWhole::Incomplete(self.conflicts(tally, wanted.theater, ended).await?)
         }))
     }
 
@@ -261,12 +261,12 @@ impl Store {
     /// Reads the items of seats that a reservation has lost.
     async fn conflicts(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seats: &[ReservedSeat],
-        tally: &Tally,
     ) -> Result<Vec<Conflict>, StoreError> {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(theater, &seat.seat)).collect();
-        let items = self.standing(&keys, &mut Attempts::to_read(self, tally)).await?;
+        let items = self.standing(&keys, &mut Attempts::to_read(tally, self)).await?;
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
             let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
@@ -279,12 +279,12 @@ impl Store {
     /// consistent GetItem). Returns `None` if the seat was written since, or can't be read.
     pub async fn stands_by(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seat: &SeatLabel,
         changed_at: EpochMillis,
-        tally: &Tally,
     ) -> Result<Option<ReservationId>, StoreError> {
-        let item = self.item(seat_key(theater, seat), tally).await?;
+        let item = self.item(tally, seat_key(theater, seat)).await?;
         let read = item.as_ref().and_then(|item| SeatItem::read(item).ok());
         let same = read.filter(|seat| seat.slot.changed_at == changed_at && !seat.removed);
         Ok(same.and_then(|seat| seat.reservation))
@@ -294,12 +294,12 @@ impl Store {
     ///
     /// Repeating it is safe: a spent id stays spent, and only seats that are reserved under it are changed. The id of a
     /// reservation that doesn't exist is spent too, because the request to make it may still be on its way.
-    pub async fn release(&self, wanted: &ReservationRef<'_>, tally: &Tally) -> Result<ChangedSeats, StoreError> {
-        let mut attempts = Attempts::to_write(self, tally);
+    pub async fn release(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<ChangedSeats, StoreError> {
+        let mut attempts = Attempts::to_write(tally, self);
         let mut lost: Vec<SeatLabel> = Vec::new();
         let mut stamp = EpochMillis(0);
         loop {
-            let found = self.record(wanted, tally).await?;
+            let found = self.record(tally, wanted).await?;
             let found = found.unwrap_or_else(|| Found { record: Record::default(), owner: wanted.owner });
             let now = found.record.judged_at(self.clock.now());
             let (next, running) = released(&found.record, wanted, now);
@@ -333,17 +333,17 @@ impl Store {
     /// answer is lost, the record is read again and has this request's token.
     pub async fn extend(
         &self,
+        tally: &Tally,
         wanted: &ReservationRef<'_>,
         extension: &Extension,
-        tally: &Tally,
     ) -> Result<ExtendOutcome, StoreError> {
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         let token = entropy::new_id();
         let mut lost: Vec<SeatLabel> = Vec::new();
         let mut stamp = EpochMillis(0);
         let mut owners_seats = Seats::Keep;
         loop {
-            let Some(found) = self.record(wanted, tally).await? else { return Ok(ExtendOutcome::NotFound) };
+            let Some(found) = self.record(tally, wanted).await? else { return Ok(ExtendOutcome::NotFound) };
             // Taken after the read, because a slow read must not revive seats that have ended meanwhile.
             let now = found.record.judged_at(self.clock.now());
             let seats = asked_for(found.record.current(), wanted);
@@ -353,7 +353,7 @@ impl Store {
             let next = match extendable(&seats, extension, mark, now) {
                 Ok(next) => next,
                 Err(ExtendOutcome::Replayed(seats)) => {
-                    let held = self.still_held(wanted, &found, seats, tally).await?;
+                    let held = self.still_held(tally, wanted, &found, seats).await?;
                     return Ok(extended_before(held, token));
                 }
                 Err(ExtendOutcome::Expired(seats)) => match self.note_refusal(wanted, &found, now, &mut attempts).await

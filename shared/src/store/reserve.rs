@@ -122,13 +122,13 @@ impl Store {
     ///
     /// A first request makes one call. A request that adds to a reservation makes two, because the rejection of the
     /// first call returns the record.
-    pub async fn reserve(&self, request: &ReserveRequest<'_>, tally: &Tally) -> Result<ReserveOutcome, StoreError> {
+    pub async fn reserve(&self, tally: &Tally, request: &ReserveRequest<'_>) -> Result<ReserveOutcome, StoreError> {
         if let Some(allowance) = request.allowance.filter(|allowance| allowance.never_has(request.seats.seats().len()))
         {
             return Ok(ReserveOutcome::LimitReached(allowance.most, Vec::new()));
         }
         let record = if request.must_exist {
-            match self.record(&request.wanted(), tally).await? {
+            match self.record(tally, &request.wanted()).await? {
                 Some(found) if found.owner == request.owner => found.record,
                 _ => return Ok(ReserveOutcome::NotFound),
             }
@@ -152,7 +152,7 @@ impl Store {
         {
             return Ok(outcome);
         }
-        let mut attempts = Attempts::to_write(self, tally);
+        let mut attempts = Attempts::to_write(tally, self);
         loop {
             let trouble = match reserving.attempt(&mut attempts).await {
                 Ok(()) => return Ok(reserving.reserved()),
@@ -172,7 +172,7 @@ impl Store {
             match attempts.pause(trouble).await {
                 Ok(()) => {}
                 Err(StoreError::Undecided(text)) => {
-                    let outcome = reserving.look_again(&attempts, tally).await;
+                    let outcome = reserving.look_again(tally, &attempts).await;
                     return outcome.ok_or(StoreError::Undecided(text));
                 }
                 Err(broken) => return Err(broken),
@@ -372,11 +372,11 @@ impl Reserving<'_> {
     }
 
     /// Reads the record and the seats after the attempts are used up, and decides the request by them.
-    async fn look_again(&mut self, attempts: &Attempts<'_>, tally: &Tally) -> Option<ReserveOutcome> {
+    async fn look_again(&mut self, tally: &Tally, attempts: &Attempts<'_>) -> Option<ReserveOutcome> {
         let ReserveRequest { theater, seats, reservation, owner, .. } = self.request;
         let mut keys = vec![reservation_key(theater, *owner, *reservation)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
-        let mut found = self.store.last_look(&keys, tally).await?.into_iter();
+        let mut found = self.store.last_look(tally, &keys).await?.into_iter();
         self.learn_record(found.next()?.as_ref()).ok()?;
         if let Some(outcome) = self.judge_record() {
             return Some(outcome);

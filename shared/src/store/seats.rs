@@ -33,7 +33,7 @@ impl Store {
     /// The cost depends on the size of all seat items that were ever written and that the TTL has not yet deleted.
     /// Items of seats that the layout doesn't have are skipped. A seat whose item can't be read is shown as booked. No
     /// caller can buy it until the item is fixed, while the rest of the theater stays on sale.
-    pub async fn slots(&self, layout: &Layout, tally: &Tally) -> Result<Vec<Slot>, StoreError> {
+    pub async fn slots(&self, tally: &Tally, layout: &Layout) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let take = |item: &Item| {
             let position = layout.position(SeatItem::label(item)?);
@@ -43,7 +43,7 @@ impl Store {
             }
             Ok(())
         };
-        self.each_seat(&layout.theater, &Selected::Slots, tally, take).await?;
+        self.each_seat(tally, &layout.theater, &Selected::Slots, take).await?;
         Ok(slots)
     }
 
@@ -51,29 +51,29 @@ impl Store {
     /// cost is that of all seat items, because DynamoDB applies a filter after reading.
     pub(super) async fn seat_items(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         filter: Filter,
-        tally: &Tally,
     ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
         let take = |item: &Item| {
             items.push(item.clone());
             Ok(())
         };
-        self.each_seat(theater, &Selected::Holding(filter), tally, take).await?;
+        self.each_seat(tally, theater, &Selected::Holding(filter), take).await?;
         Ok(items)
     }
 
     async fn each_seat(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         selected: &Selected,
-        tally: &Tally,
         mut take: impl FnMut(&Item) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut start = None;
         // One time limit for all pages together.
-        let mut attempts = Attempts::to_read(self, tally);
+        let mut attempts = Attempts::to_read(tally, self);
         loop {
             let (items, next) = self.page(theater, selected, start, &mut attempts).await?;
             attempts.start_over();
@@ -122,8 +122,8 @@ impl Store {
 
     /// Reads the item of each key for a write whose attempts are used up. Returns `None` if this read fails too, and
     /// then the outcome of the write stays unknown.
-    pub(super) async fn last_look(&self, keys: &[Item], tally: &Tally) -> Option<Vec<Option<Item>>> {
-        match self.standing(keys, &mut Attempts::to_look_again(self, tally)).await {
+    pub(super) async fn last_look(&self, tally: &Tally, keys: &[Item]) -> Option<Vec<Option<Item>>> {
+        match self.standing(keys, &mut Attempts::to_look_again(tally, self)).await {
             Ok(found) => Some(found),
             Err(error) => {
                 tracing::warn!(%error, "the last read failed too");
@@ -133,8 +133,8 @@ impl Store {
     }
 
     /// Reads one item (strongly consistent).
-    pub(super) async fn item(&self, key: Item, tally: &Tally) -> Result<Option<Item>, StoreError> {
-        let mut attempts = Attempts::to_read(self, tally);
+    pub(super) async fn item(&self, tally: &Tally, key: Item) -> Result<Option<Item>, StoreError> {
+        let mut attempts = Attempts::to_read(tally, self);
         loop {
             let call = self
                 .client

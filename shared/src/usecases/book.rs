@@ -90,18 +90,18 @@ struct Attempted<'a> {
 
 impl BoxOffice {
     /// Books seats that are available or reserved under the given reservation, or all seats of that reservation.
-    pub async fn book(&self, ask: &Book, tally: &Tally) -> Result<Booked, BookError> {
-        self.may_be_made(ask, tally).await?;
+    pub async fn book(&self, tally: &Tally, ask: &Book) -> Result<Booked, BookError> {
+        self.may_be_made(tally, ask).await?;
         match (&ask.seats, ask.reservation) {
-            (Some(seats), _) => self.book_seats(ask, seats, tally).await,
-            (None, Some(reservation)) => self.book_reservation(ask, reservation, tally).await,
+            (Some(seats), _) => self.book_seats(tally, ask, seats).await,
+            (None, Some(reservation)) => self.book_reservation(tally, ask, reservation).await,
             (None, None) => Err(ReservationError::NotFound.into()),
         }
     }
 
     /// Rejects a new booking that the caller may not make. If the booking exists already, the request is a repeat and
     /// passes.
-    async fn may_be_made(&self, ask: &Book, tally: &Tally) -> Result<(), BookError> {
+    async fn may_be_made(&self, tally: &Tally, ask: &Book) -> Result<(), BookError> {
         let named = match ask.booking {
             Some(RequestId::Given(id)) if is_made_here(id.0) => Some(BookError::IdNotAllowed),
             _ => None,
@@ -110,25 +110,25 @@ impl BoxOffice {
             .then_some(BookError::ReservationRequired);
         let Some(error) = named.or(required) else { return Ok(()) };
         self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
-        match self.booked_under(ask, tally).await? {
+        match self.booked_under(tally, ask).await? {
             Some(_) => Ok(()),
             None => Err(error),
         }
     }
 
-    async fn booked_under(&self, ask: &Book, tally: &Tally) -> Result<Option<StandingBooking>, BookError> {
+    async fn booked_under(&self, tally: &Tally, ask: &Book) -> Result<Option<StandingBooking>, BookError> {
         let Some(id) = ask.booking else { return Ok(None) };
         let wanted = BookingRef { theater: &ask.theater, id: id.id(), owner: ask.caller.owner() };
-        Ok(self.store.booking(&wanted, tally).await?)
+        Ok(self.store.booking(tally, &wanted).await?)
     }
 
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
-    async fn book_seats(&self, ask: &Book, seats: &[SeatLabel], tally: &Tally) -> Result<Booked, BookError> {
+    async fn book_seats(&self, tally: &Tally, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let (layout, selection, taken) = match self.select_admitted(&ask.theater, seats, repeatable, tally).await {
+        let (layout, selection, taken) = match self.select_admitted(tally, &ask.theater, seats, repeatable).await {
             Ok(selected) => selected,
             // The layout may have changed since the first request. A repeat gets the answer of the first request.
-            Err(error) if error.is_not_found() => return self.booked_before(ask, seats, error.into(), tally).await,
+            Err(error) if error.is_not_found() => return self.booked_before(tally, ask, seats, error.into()).await,
             Err(error) => return Err(error.into()),
         };
         let shown = taken.is_some();
@@ -139,7 +139,7 @@ impl BoxOffice {
         let needed = self.terms.booking_needs_reservation && ask.reservation.is_some();
         let from = if needed { BookFrom::Reservation } else { BookFrom::Anywhere };
         let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
-        match self.try_book(&attempted, shown, tally).await? {
+        match self.try_book(tally, &attempted, shown).await? {
             Some(booked) => Ok(booked),
             None => Err(StoreError::Broken("a reservation changed that the request doesn't name".to_owned()).into()),
         }
@@ -148,36 +148,36 @@ impl BoxOffice {
     /// Books all seats of a reservation. The write succeeds only if the reservation hasn't changed since it was read.
     async fn book_reservation(
         &self,
+        tally: &Tally,
         ask: &Book,
         reservation: ReservationId,
-        tally: &Tally,
     ) -> Result<Booked, BookError> {
         self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
         let id = ask.booking.map_or_else(|| BookingId(entropy::new_id()), RequestId::id);
         for _ in 0..TRIES {
-            let whole = match self.store.reservation_to_book(&wanted, tally).await? {
+            let whole = match self.store.reservation_to_book(tally, &wanted).await? {
                 ToBook::Whole(whole) => whole,
                 ToBook::None => {
-                    let repeated = self.repeated_as_a_whole(ask, tally).await?;
+                    let repeated = self.repeated_as_a_whole(tally, ask).await?;
                     return repeated.ok_or_else(|| ReservationError::NotFound.into());
                 }
                 ToBook::Ended(ended) => {
-                    if let Some(repeated) = self.repeated_as_a_whole(ask, tally).await? {
+                    if let Some(repeated) = self.repeated_as_a_whole(tally, ask).await? {
                         return Ok(repeated);
                     }
-                    match self.store.refuse_to_book(&wanted, &ended, tally).await? {
+                    match self.store.refuse_to_book(tally, &wanted, &ended).await? {
                         Some(NotWhole::Expired(seats)) => return Err(ReservationError::Expired(seats).into()),
                         Some(NotWhole::Incomplete(missing)) => return Err(BookError::ReservationChanged(missing)),
                         None => continue,
                     }
                 }
             };
-            let (layout, selection) = self.select(&ask.theater, &whole.seats, tally).await?;
+            let (layout, selection) = self.select(tally, &ask.theater, &whole.seats).await?;
             let from = BookFrom::Whole(&whole);
             let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
-            if let Some(booked) = self.try_book(&attempted, false, tally).await? {
+            if let Some(booked) = self.try_book(tally, &attempted, false).await? {
                 return Ok(booked);
             }
         }
@@ -187,24 +187,24 @@ impl BoxOffice {
     /// Returns the existing booking if the request repeats an earlier one, and `error` if it doesn't.
     async fn booked_before(
         &self,
+        tally: &Tally,
         ask: &Book,
         seats: &[SeatLabel],
         error: BookError,
-        tally: &Tally,
     ) -> Result<Booked, BookError> {
-        let Some(first) = self.booked_under(ask, tally).await? else { return Err(error) };
+        let Some(first) = self.booked_under(tally, ask).await? else { return Err(error) };
         let same = first.seats.len() == seats.len() && first.seats.iter().all(|seat| seats.contains(seat));
         first.answers(ask, same).unwrap_or(Err(error))
     }
 
     /// Returns the existing booking if the request for a whole reservation repeats an earlier one. Returns `None` if it
     /// doesn't.
-    async fn repeated_as_a_whole(&self, ask: &Book, tally: &Tally) -> Result<Option<Booked>, BookError> {
-        if let Some(first) = self.booked_under(ask, tally).await? {
+    async fn repeated_as_a_whole(&self, tally: &Tally, ask: &Book) -> Result<Option<Booked>, BookError> {
+        if let Some(first) = self.booked_under(tally, ask).await? {
             let same = first.reservation == ask.reservation;
             return first.answers(ask, same).transpose();
         }
-        if self.layouts.get(&ask.theater, tally).await?.is_none() {
+        if self.layouts.get(tally, &ask.theater).await?.is_none() {
             return Err(SelectError::TheaterNotFound.into());
         }
         Ok(None)
@@ -217,9 +217,9 @@ impl BoxOffice {
     /// answer.
     async fn try_book(
         &self,
+        tally: &Tally,
         attempted: &Attempted<'_>,
         shown: bool,
-        tally: &Tally,
     ) -> Result<Option<Booked>, BookError> {
         let Attempted { ask, id, layout, seats, from } = *attempted;
         let limit = self.booking_limit(&ask.caller);
@@ -232,7 +232,7 @@ impl BoxOffice {
             owner: ask.caller.owner(),
             limit,
         };
-        let outcome = self.store.book(&request, tally).await?;
+        let outcome = self.store.book(tally, &request).await?;
         let (BookOutcome::Booked(_, learned)
         | BookOutcome::Replayed(_, learned)
         | BookOutcome::IdReused(learned)
@@ -241,7 +241,7 @@ impl BoxOffice {
         | BookOutcome::NotReserved(_, learned)
         | BookOutcome::LimitReached(_, learned)
         | BookOutcome::Refused(_, learned)) = &outcome;
-        let _ = self.tell_cache(layout, learned, tally).await;
+        let _ = self.tell_cache(tally, layout, learned).await;
         match outcome {
             BookOutcome::Booked(booking, _) => Ok(Some(Booked { id, booking, replayed: false })),
             BookOutcome::Replayed(booking, _) => Ok(Some(Booked { id, booking, replayed: true })),
@@ -254,9 +254,9 @@ impl BoxOffice {
             }
             BookOutcome::Refused(conflicts, learned) => {
                 if shown {
-                    self.count_stale(&learned, tally);
+                    self.count_stale(tally, &learned);
                 }
-                match self.not_found_after_all(&ask.theater, &conflicts, tally).await {
+                match self.not_found_after_all(tally, &ask.theater, &conflicts).await {
                     Some(error) => Err(error.into()),
                     None => Err(BookError::SeatUnavailable(conflicts)),
                 }

@@ -26,19 +26,19 @@ pub enum BookingError {
 
 impl BoxOffice {
     /// Returns a booking, cancelled or not.
-    pub async fn booking(&self, ask: &BookingAsk, tally: &Tally) -> Result<StandingBooking, BookingError> {
-        self.store.booking(&ask.wanted(), tally).await?.ok_or(BookingError::NotFound)
+    pub async fn booking(&self, tally: &Tally, ask: &BookingAsk) -> Result<StandingBooking, BookingError> {
+        self.store.booking(tally, &ask.wanted()).await?.ok_or(BookingError::NotFound)
     }
 
     /// Cancels a booking. The seats become available again, and the booking stays readable. Cancelling it again changes
     /// nothing.
-    pub async fn cancel(&self, ask: &BookingAsk, tally: &Tally) -> Result<(), BookingError> {
-        let cancelled = self.store.cancel(&ask.wanted(), tally).await;
+    pub async fn cancel(&self, tally: &Tally, ask: &BookingAsk) -> Result<(), BookingError> {
+        let cancelled = self.store.cancel(tally, &ask.wanted()).await;
         if let Err(StoreError::Undecided(_)) = &cancelled {
-            self.forget(&ask.theater, tally).await;
+            self.forget(tally, &ask.theater).await;
         }
         let changed = cancelled?.ok_or(BookingError::NotFound)?;
-        self.tell_cache_of(&ask.theater, &changed, tally).await;
+        self.tell_cache_of(tally, &ask.theater, &changed).await;
         Ok(())
     }
 }

@@ -93,25 +93,25 @@ impl Source {
 
 impl BoxOffice {
     /// Reads a theater's seats, or finds that they haven't changed since the caller's last read.
-    pub async fn get_seats(&self, ask: &GetSeats, tally: &Tally) -> Result<Looked, GetSeatsError> {
+    pub async fn get_seats(&self, tally: &Tally, ask: &GetSeats) -> Result<Looked, GetSeatsError> {
         let theater = &ask.theater;
         if let Some(section) = &ask.section {
-            self.check_section(theater, section, tally).await?;
+            self.check_section(tally, theater, section).await?;
         }
         if let Some(reservation) = ask.reservation {
-            return Box::pin(self.with_own(ask, reservation, tally)).await.map(Looked::Seats);
+            return Box::pin(self.with_own(tally, ask, reservation)).await.map(Looked::Seats);
         }
         if let (false, Some(cache), Some(seen)) = (ask.consistent, &self.cache, ask.seen) {
-            return self.look_again(cache, theater, seen, tally).await;
+            return self.look_again(tally, cache, theater, seen).await;
         }
-        self.seats_of(theater, ask.consistent, tally).await.map(Looked::Seats)
+        self.seats_of(tally, theater, ask.consistent).await.map(Looked::Seats)
     }
 
     /// Rejects a section that the theater doesn't have, before anything else is read.
     ///
     /// A rejection costs nothing of the caller's rate limit if this instance knows the layout. Otherwise the layout has
     /// to be read, and the rate limit is checked first.
-    async fn check_section(&self, theater: &TheaterId, section: &str, tally: &Tally) -> Result<(), GetSeatsError> {
+    async fn check_section(&self, tally: &Tally, theater: &TheaterId, section: &str) -> Result<(), GetSeatsError> {
         let has = |layout: &Layout| layout.plan().sections().iter().any(|name| name == section);
         let known = self.layouts.known(theater);
         if known.as_deref().is_some_and(has) {
@@ -121,7 +121,7 @@ impl BoxOffice {
             self.admit(tally).await?;
         }
         // The section may be new, so the layout is read again.
-        let layout = self.layouts.get_newer(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+        let layout = self.layouts.get_newer(tally, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
         if has(&layout) { Ok(()) } else { Err(GetSeatsError::UnknownSection(layout.plan().sections().to_vec())) }
     }
 
@@ -132,36 +132,36 @@ impl BoxOffice {
     /// without using them.
     pub(super) async fn seats_of(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         consistent: bool,
-        tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let cache = self.cache.as_ref().filter(|_| !consistent);
         let Some(cache) = cache else {
             self.admit(tally).await?;
-            let layout = self.layouts.get(theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return Box::pin(self.bypass(layout, tally)).await;
+            let layout = self.layouts.get(tally, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+            return Box::pin(self.bypass(tally, layout)).await;
         };
-        let (layout, lookup) = self.layout_and_string(cache, theater, None, tally).await?;
-        self.seats_from(cache, layout, lookup, tally).await
+        let (layout, lookup) = self.layout_and_string(tally, cache, theater, None).await?;
+        self.seats_from(tally, cache, layout, lookup).await
     }
 
     /// Reads a theater's layout and its string in the cache at the same time. If the string still has the `known`
     /// revision, the cache doesn't send its slots.
     pub(super) async fn layout_and_string(
         &self,
+        tally: &Tally,
         cache: &Cache,
         theater: &TheaterId,
         known: Option<Revision>,
-        tally: &Tally,
     ) -> Result<(Arc<Layout>, Result<Lookup, CacheError>), GetSeatsError> {
-        let lookup = Self::read_admitted(cache, theater, known, tally);
+        let lookup = Self::read_admitted(tally, cache, theater, known);
         let (layout, lookup) = if tally.has_to_draw() {
             // A rejected request must cost DynamoDB nothing, so the layout isn't read until the rate limit has passed.
             let lookup = lookup.await?;
-            (self.layouts.get(theater, tally).await, lookup)
+            (self.layouts.get(tally, theater).await, lookup)
         } else {
-            let (layout, lookup) = tokio::join!(self.layouts.get(theater, tally), lookup);
+            let (layout, lookup) = tokio::join!(self.layouts.get(tally, theater), lookup);
             (layout, lookup?)
         };
         Ok((layout?.ok_or(GetSeatsError::TheaterNotFound)?, lookup))
@@ -170,28 +170,28 @@ impl BoxOffice {
     /// Returns the seats from the cached string, or else from DynamoDB.
     pub(super) async fn seats_from(
         &self,
+        tally: &Tally,
         cache: &Cache,
         layout: Arc<Layout>,
         lookup: Result<Lookup, CacheError>,
-        tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let packed = match lookup {
-            Err(_) => return Box::pin(self.bypass(layout, tally)).await,
+            Err(_) => return Box::pin(self.bypass(tally, layout)).await,
             // `Unchanged` carries no slots, so this request needs the whole string. `fill` fetches it first.
-            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(cache, layout, tally)).await,
+            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(tally, cache, layout)).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
-        let layout = self.not_behind(layout, packed.layout_version(), tally).await?;
+        let layout = self.not_behind(tally, layout, packed.layout_version()).await?;
         if packed.layout_version() > layout.version {
             // This instance's layout is older than the cached one, so it must not fill.
-            return Box::pin(self.bypass(layout, tally)).await;
+            return Box::pin(self.bypass(tally, layout)).await;
         }
         if !packed.fits(&layout) {
-            return Box::pin(self.fill(cache, layout, tally)).await;
+            return Box::pin(self.fill(tally, cache, layout)).await;
         }
         let ends_at = packed.ends_at();
         let hit = self.view(layout, Slots::Cached(packed), Source::Hit);
-        match self.renewed(cache, &hit.layout, ends_at, tally).await {
+        match self.renewed(tally, cache, &hit.layout, ends_at).await {
             Some(renewed) => Ok(renewed),
             None => Ok(hit),
         }
@@ -200,31 +200,31 @@ impl BoxOffice {
     /// Returns the layout, read again if the cache has a newer one. The result may still be older than the cached one.
     pub(super) async fn not_behind(
         &self,
+        tally: &Tally,
         layout: Arc<Layout>,
         cached: u64,
-        tally: &Tally,
     ) -> Result<Arc<Layout>, GetSeatsError> {
         if cached <= layout.version {
             return Ok(layout);
         }
-        self.layouts.get_newer(&layout.theater, tally).await?.ok_or(GetSeatsError::TheaterNotFound)
+        self.layouts.get_newer(tally, &layout.theater).await?.ok_or(GetSeatsError::TheaterNotFound)
     }
 
     /// Fills the cache, or waits for the request that is filling it. Each wait ends with that request's lease. All
     /// waits together take at most `fill_wait`.
     pub(super) async fn fill(
         &self,
+        tally: &Tally,
         cache: &Cache,
         layout: Arc<Layout>,
-        tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
         let give_up = Instant::now() + self.terms.fill_wait;
         let mut reason = FillReason::Missing;
         let mut pause = FIRST_PAUSE;
         while Instant::now() < give_up {
-            match cache.begin(&layout, reason, FillToken::new(), tally).await {
+            match cache.begin(tally, &layout, reason, FillToken::new()).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
-                Ok(Begun::Fill(token)) => return self.fill_now(cache, layout, token, tally).await,
+                Ok(Begun::Fill(token)) => return self.fill_now(tally, cache, layout, token).await,
                 Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
                     return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
                 }
@@ -237,7 +237,7 @@ impl BoxOffice {
                 }
             }
         }
-        self.bypass(layout, tally).await
+        self.bypass(tally, layout).await
     }
 
     /// Renews a cached string that expires soon, so that the cache of a theater that is being read never becomes empty.
@@ -246,22 +246,22 @@ impl BoxOffice {
     /// the answer.
     pub(super) async fn renewed(
         &self,
+        tally: &Tally,
         cache: &Cache,
         layout: &Arc<Layout>,
         ends_at: EpochMillis,
-        tally: &Tally,
     ) -> Option<SeatsView> {
         let left = ends_at.0.saturating_sub(self.clock.now().0);
         if u128::from(left) > RENEWAL.as_millis() {
             return None;
         }
-        Box::pin(self.renew(cache, layout, tally)).await
+        Box::pin(self.renew(tally, cache, layout)).await
     }
 
-    async fn renew(&self, cache: &Cache, layout: &Arc<Layout>, tally: &Tally) -> Option<SeatsView> {
-        let begun = cache.begin(layout, FillReason::Renewal, FillToken::new(), tally).await;
+    async fn renew(&self, tally: &Tally, cache: &Cache, layout: &Arc<Layout>) -> Option<SeatsView> {
+        let begun = cache.begin(tally, layout, FillReason::Renewal, FillToken::new()).await;
         let Ok(Begun::Fill(token)) = begun else { return None };
-        match tokio::time::timeout(self.terms.fill_wait, self.fill_now(cache, layout.clone(), token, tally)).await {
+        match tokio::time::timeout(self.terms.fill_wait, self.fill_now(tally, cache, layout.clone(), token)).await {
             Ok(Ok(renewed)) => Some(renewed),
             failed => {
                 tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");
@@ -272,19 +272,19 @@ impl BoxOffice {
 
     async fn fill_now(
         &self,
+        tally: &Tally,
         cache: &Cache,
         layout: Arc<Layout>,
         token: FillToken,
-        tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
-        let slots = self.store.slots(&layout, tally).await?;
+        let slots = self.store.slots(tally, &layout).await?;
         // The answer comes from DynamoDB, so it holds whether or not the cache accepts the fill.
-        let _ = cache.end(&layout, token, &slots, tally).await;
+        let _ = cache.end(tally, &layout, token, &slots).await;
         Ok(self.view(layout, Slots::Read(slots), Source::Miss))
     }
 
-    async fn bypass(&self, layout: Arc<Layout>, tally: &Tally) -> Result<SeatsView, GetSeatsError> {
-        let slots = self.store.slots(&layout, tally).await?;
+    async fn bypass(&self, tally: &Tally, layout: Arc<Layout>) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(tally, &layout).await?;
         Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
     }
 
@@ -292,14 +292,14 @@ impl BoxOffice {
     /// depend on the size of the theater.
     async fn with_own(
         &self,
+        tally: &Tally,
         ask: &GetSeats,
         reservation: ReservationId,
-        tally: &Tally,
     ) -> Result<SeatsView, GetSeatsError> {
-        let mut view = self.seats_of(&ask.theater, ask.consistent, tally).await?;
+        let mut view = self.seats_of(tally, &ask.theater, ask.consistent).await?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
-        if let Reservation::Running(seats) = self.store.reservation(&wanted, tally).await? {
+        if let Reservation::Running(seats) = self.store.reservation(tally, &wanted).await? {
             let statuses = view.slots.statuses(view.now);
             let position = |seat: &ReservedSeat| usize::try_from(view.layout.position(seat.seat.as_str())?).ok();
             let taken = |position: &usize| statuses.get(*position) != Some(&SeatStatus::Available);

@@ -42,32 +42,32 @@ impl Layouts {
     }
 
     /// Returns a theater's layout, at most a minute old, or `None` if there is no such theater.
-    pub(super) async fn get(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Arc<Layout>>, StoreError> {
-        self.younger_than(MOST_AGE, theater, tally).await
+    pub(super) async fn get(&self, tally: &Tally, theater: &TheaterId) -> Result<Option<Arc<Layout>>, StoreError> {
+        self.younger_than(tally, MOST_AGE, theater).await
     }
 
     /// Returns the layout for a caller that misses something in it. Reads it again, unless it was read less than 5
     /// seconds ago.
     pub(super) async fn get_newer(
         &self,
-        theater: &TheaterId,
         tally: &Tally,
+        theater: &TheaterId,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
-        self.younger_than(LEAST_AGE, theater, tally).await
+        self.younger_than(tally, LEAST_AGE, theater).await
     }
 
     async fn younger_than(
         &self,
+        tally: &Tally,
         age: u64,
         theater: &TheaterId,
-        tally: &Tally,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
         let now = self.clock.now();
         if let Some(layout) = self.young(age, theater, now) {
             return Ok(Some(layout));
         }
         // Boxed because the future is large and most requests don't need it.
-        let layout = Box::pin(self.store.layout(theater, tally)).await?.map(Arc::new);
+        let layout = Box::pin(self.store.layout(tally, theater)).await?.map(Arc::new);
         let mut kept = self.kept();
         match &layout {
             Some(layout) => {

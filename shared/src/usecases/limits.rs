@@ -32,7 +32,7 @@ impl BoxOffice {
     pub async fn admit(&self, tally: &Tally) -> Result<(), TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(()) };
         match tally.take_budget() {
-            Some(budget) => admitted(&budget, cache.draw(&budget, tally).await, tally),
+            Some(budget) => admitted(tally, &budget, cache.draw(tally, &budget).await),
             None => Ok(()),
         }
     }
@@ -40,40 +40,40 @@ impl BoxOffice {
     /// Reads a theater's string, and checks the rate limit in the same call as [`BoxOffice::admit`] does. If the string
     /// still has the revision `unless`, its slots aren't sent.
     pub(super) async fn read_admitted(
+        tally: &Tally,
         cache: &Cache,
         theater: &TheaterId,
         unless: Option<Revision>,
-        tally: &Tally,
     ) -> Result<Result<Lookup, CacheError>, TooManyRequests> {
         match (tally.take_budget(), unless) {
-            (None, None) => Ok(cache.read(theater, tally).await),
-            (None, Some(known)) => Ok(cache.read_unless(theater, known, tally).await),
+            (None, None) => Ok(cache.read(tally, theater).await),
+            (None, Some(known)) => Ok(cache.read_unless(tally, theater, known).await),
             (Some(budget), _) => {
-                let (lookup, drawn) = cache.read_and_draw(theater, unless, &budget, tally).await;
-                admitted(&budget, drawn, tally).map(|()| lookup)
+                let (lookup, drawn) = cache.read_and_draw(tally, theater, unless, &budget).await;
+                admitted(tally, &budget, drawn).map(|()| lookup)
             }
         }
     }
 
     /// Reads the slots of a few seats, and checks the rate limit in the same call as [`BoxOffice::admit`] does.
     pub(super) async fn peek_admitted(
+        tally: &Tally,
         cache: &Cache,
         layout: &Layout,
         positions: &[u32],
-        tally: &Tally,
     ) -> Result<Result<Option<Vec<Slot>>, CacheError>, TooManyRequests> {
         let (theater, version) = (&layout.theater, layout.version);
         let Some(budget) = tally.take_budget() else {
-            return Ok(cache.peek(theater, version, positions, tally).await);
+            return Ok(cache.peek(tally, theater, version, positions).await);
         };
-        let (slots, drawn) = cache.peek_and_draw(theater, version, positions, &budget, tally).await;
-        admitted(&budget, drawn, tally).map(|()| slots)
+        let (slots, drawn) = cache.peek_and_draw(tally, theater, version, positions, &budget).await;
+        admitted(tally, &budget, drawn).map(|()| slots)
     }
 }
 
 /// Decides by the outcome of a check. If the check failed, the request passes. The failure was logged and counted where
 /// it occurred.
-fn admitted(budget: &Budget, drawn: Result<Verdict, CacheError>, tally: &Tally) -> Result<(), TooManyRequests> {
+fn admitted(tally: &Tally, budget: &Budget, drawn: Result<Verdict, CacheError>) -> Result<(), TooManyRequests> {
     let Ok(verdict) = drawn else { return Ok(()) };
     let standing = budget.standing(verdict);
     tally.note(standing);

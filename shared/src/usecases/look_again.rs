@@ -36,21 +36,21 @@ impl BoxOffice {
     /// doesn't exist. If its layout changed, the seats are shown.
     pub(super) async fn look_again(
         &self,
+        tally: &Tally,
         cache: &Cache,
         theater: &TheaterId,
         seen: Seen,
-        tally: &Tally,
     ) -> Result<Looked, GetSeatsError> {
         let known = seen.steady.holds(self.clock.now()).then_some(seen.revision);
-        let (layout, lookup) = self.layout_and_string(cache, theater, known, tally).await?;
+        let (layout, lookup) = self.layout_and_string(tally, cache, theater, known).await?;
         let Ok(Lookup::Unchanged(string)) = lookup else {
-            return self.seats_from(cache, layout, lookup, tally).await.map(Looked::Seats);
+            return self.seats_from(tally, cache, layout, lookup).await.map(Looked::Seats);
         };
-        let layout = self.not_behind(layout, string.layout_version, tally).await?;
+        let layout = self.not_behind(tally, layout, string.layout_version).await?;
         if !string.is_of(&layout) {
-            return Box::pin(self.fill(cache, layout, tally)).await.map(Looked::Seats);
+            return Box::pin(self.fill(tally, cache, layout)).await.map(Looked::Seats);
         }
-        let renewed = self.renewed(cache, &layout, string.ends_at, tally).await;
+        let renewed = self.renewed(tally, cache, &layout, string.ends_at).await;
         Ok(renewed.map_or(Looked::Unchanged(seen), Looked::Seats))
     }
 }

@@ -29,11 +29,11 @@ pub enum MapError {
 impl BoxOffice {
     /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing if the instance
     /// knows the layout. For a version newer than the known one, the layout is read again.
-    pub async fn map(&self, theater: &TheaterId, version: Option<u64>, tally: &Tally) -> Result<Arc<Layout>, MapError> {
+    pub async fn map(&self, tally: &Tally, theater: &TheaterId, version: Option<u64>) -> Result<Arc<Layout>, MapError> {
         self.admit(tally).await?;
-        let mut layout = self.layouts.get(theater, tally).await?.ok_or(MapError::TheaterNotFound)?;
+        let mut layout = self.layouts.get(tally, theater).await?.ok_or(MapError::TheaterNotFound)?;
         if version.is_some_and(|version| version > layout.version) {
-            layout = self.layouts.get_newer(theater, tally).await?.ok_or(MapError::TheaterNotFound)?;
+            layout = self.layouts.get_newer(tally, theater).await?.ok_or(MapError::TheaterNotFound)?;
         }
         match version {
             Some(version) if version != layout.version => Err(MapError::VersionNotFound { current: layout.version }),

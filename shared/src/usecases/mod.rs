@@ -166,7 +166,7 @@ impl BoxOffice {
             return self.store.connect().await;
         }
         for theater in theaters {
-            match self.layouts.get(theater, &Tally::default()).await {
+            match self.layouts.get(&Tally::default(), theater).await {
                 Ok(Some(_)) => {}
                 Ok(None) => tracing::warn!(%theater, "WARM_THEATERS names a theater that doesn't exist"),
                 Err(error) => {
@@ -224,42 +224,42 @@ impl BoxOffice {
     ///
     /// Writers ignore a failure and answer as usual. The Redis client has logged and counted it, the table's stream
     /// delivers the change again, and the next fill reads it from DynamoDB.
-    async fn tell_cache(&self, layout: &Arc<Layout>, learned: &[LearnedSlot], tally: &Tally) -> Result<(), CacheError> {
+    async fn tell_cache(&self, tally: &Tally, layout: &Arc<Layout>, learned: &[LearnedSlot]) -> Result<(), CacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
         let (theater, version) = (&layout.theater, layout.version);
-        if cache.merge(theater, version, learned, WhenBehind::Tell, tally).await? == Merged::Done {
+        if cache.merge(tally, theater, version, learned, WhenBehind::Tell).await? == Merged::Done {
             return Ok(());
         }
-        let newer = self.layouts.get_newer(theater, tally).await.ok().flatten();
+        let newer = self.layouts.get_newer(tally, theater).await.ok().flatten();
         let newer = newer.filter(|newer| newer.version > version);
         let moved = newer.as_ref().map(|newer| moved(learned, layout, newer));
         let (version, learned) = match (&newer, &moved) {
             (Some(newer), Some(moved)) => (newer.version, moved.as_slice()),
             _ => (version, learned),
         };
-        cache.merge(theater, version, learned, WhenBehind::Drop, tally).await.map(drop)
+        cache.merge(tally, theater, version, learned, WhenBehind::Drop).await.map(drop)
     }
 
     /// Merges changed seats into the cache. If the outcome of a write is uncertain, drops the theater from the cache
     /// instead, so that the next read goes to DynamoDB.
-    async fn tell_cache_of(&self, theater: &TheaterId, changed: &ChangedSeats, tally: &Tally) {
+    async fn tell_cache_of(&self, tally: &Tally, theater: &TheaterId, changed: &ChangedSeats) {
         if changed.uncertain {
-            return self.forget(theater, tally).await;
+            return self.forget(tally, theater).await;
         }
         if changed.slots.is_empty() {
             return;
         }
-        match self.layouts.get(theater, tally).await {
-            Ok(Some(layout)) => drop(self.tell_cache(&layout, &positioned(&changed.slots, &layout), tally).await),
+        match self.layouts.get(tally, theater).await {
+            Ok(Some(layout)) => drop(self.tell_cache(tally, &layout, &positioned(&changed.slots, &layout)).await),
             Ok(None) => {}
-            Err(_) => self.forget(theater, tally).await,
+            Err(_) => self.forget(tally, theater).await,
         }
     }
 
     /// Drops a theater from the cache, so that the next read goes to DynamoDB. A failure is ignored, as for a merge.
-    async fn forget(&self, theater: &TheaterId, tally: &Tally) {
+    async fn forget(&self, tally: &Tally, theater: &TheaterId) {
         if let Some(cache) = &self.cache {
-            let _ = cache.forget(theater, tally).await;
+            let _ = cache.forget(tally, theater).await;
         }
     }
 }

@@ -86,21 +86,21 @@ pub enum ExtendError {
 
 impl BoxOffice {
     /// Returns the seats of a reservation.
-    pub async fn reservation(&self, ask: &ReservationAsk, tally: &Tally) -> Result<ReservationView, ReservationError> {
-        match self.store.reservation(&ask.wanted(), tally).await? {
-            Reservation::Running(seats) => Ok(self.reservation_view(ask, seats, tally).await),
+    pub async fn reservation(&self, tally: &Tally, ask: &ReservationAsk) -> Result<ReservationView, ReservationError> {
+        match self.store.reservation(tally, &ask.wanted()).await? {
+            Reservation::Running(seats) => Ok(self.reservation_view(tally, ask, seats).await),
             Reservation::Expired(seats) => Err(ReservationError::Expired(seats)),
-            Reservation::None => Err(self.not_found(ask, tally).await),
+            Reservation::None => Err(self.not_found(tally, ask).await),
         }
     }
 
     /// Releases the seats of a reservation, if it has any. Its id can't be used again.
-    pub async fn release(&self, ask: &ReservationAsk, tally: &Tally) -> Result<(), ReservationError> {
-        let released = self.store.release(&ask.wanted(), tally).await;
+    pub async fn release(&self, tally: &Tally, ask: &ReservationAsk) -> Result<(), ReservationError> {
+        let released = self.store.release(tally, &ask.wanted()).await;
         if let Err(StoreError::Undecided(_)) = &released {
-            self.forget(&ask.theater, tally).await;
+            self.forget(tally, &ask.theater).await;
         }
-        self.tell_cache_of(&ask.theater, &released?, tally).await;
+        self.tell_cache_of(tally, &ask.theater, &released?).await;
         Ok(())
     }
 
@@ -108,23 +108,23 @@ impl BoxOffice {
     /// request can't be recognized.
     pub async fn extend(
         &self,
+        tally: &Tally,
         ask: &ReservationAsk,
         id: Option<Uuid>,
         expires_in: u32,
-        tally: &Tally,
     ) -> Result<Extended, ExtendError> {
         let id = id.unwrap_or_else(entropy::new_id);
         let (longest, allowance) = (self.terms.longest_reservation, self.allowance(&ask.caller));
         let extension = Extension { id, expires_in, longest, allowance };
-        let outcome = self.store.extend(&ask.wanted(), &extension, tally).await.map_err(ReservationError::Store)?;
+        let outcome = self.store.extend(tally, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;
         let (seats, replayed) = match outcome {
             ExtendOutcome::Extended(seats, changed) => {
-                self.tell_cache_of(&ask.theater, &changed, tally).await;
+                self.tell_cache_of(tally, &ask.theater, &changed).await;
                 (seats, false)
             }
             ExtendOutcome::Replayed(seats) => {
                 // The function that extended it may have died before it updated the cache.
-                self.tell_cache_of(&ask.theater, &ChangedSeats::to(&seats, false), tally).await;
+                self.tell_cache_of(tally, &ask.theater, &ChangedSeats::to(&seats, false)).await;
                 (seats, true)
             }
             ExtendOutcome::ExtendedBefore => return Err(ExtendError::ExtendedBefore),
@@ -134,14 +134,14 @@ impl BoxOffice {
             }
             ExtendOutcome::Missing(seats) => return Err(ExtendError::Missing(seats)),
             ExtendOutcome::Expired(seats) => return Err(ReservationError::Expired(seats).into()),
-            ExtendOutcome::NotFound => return Err(self.not_found(ask, tally).await.into()),
+            ExtendOutcome::NotFound => return Err(self.not_found(tally, ask).await.into()),
         };
-        Ok(Extended { view: self.reservation_view(ask, seats, tally).await, replayed })
+        Ok(Extended { view: self.reservation_view(tally, ask, seats).await, replayed })
     }
 
     /// Returns an error that says whether the reservation or the theater is missing.
-    async fn not_found(&self, ask: &ReservationAsk, tally: &Tally) -> ReservationError {
-        match self.layouts.get(&ask.theater, tally).await {
+    async fn not_found(&self, tally: &Tally, ask: &ReservationAsk) -> ReservationError {
+        match self.layouts.get(tally, &ask.theater).await {
             Ok(Some(_)) => ReservationError::NotFound,
             Ok(None) => ReservationError::TheaterNotFound,
             Err(error) => error.into(),
@@ -150,13 +150,13 @@ impl BoxOffice {
 
     async fn reservation_view(
         &self,
+        tally: &Tally,
         ask: &ReservationAsk,
         mut seats: Vec<ReservedSeat>,
-        tally: &Tally,
     ) -> ReservationView {
         // In layout order, or by label if the layout can't be read now.
         seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
-        if let Ok(Some(layout)) = self.layouts.get(&ask.theater, tally).await {
+        if let Ok(Some(layout)) = self.layouts.get(tally, &ask.theater).await {
             seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));
         }
         ReservationView {

@@ -77,12 +77,12 @@ pub enum ReserveError {
 
 impl BoxOffice {
     /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
-    pub async fn reserve(&self, ask: &Reserve, tally: &Tally) -> Result<Reserved, ReserveError> {
+    pub async fn reserve(&self, tally: &Tally, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
-        let (layout, selection, taken) = match self.select_admitted(&ask.theater, &ask.seats, repeatable, tally).await {
+        let (layout, selection, taken) = match self.select_admitted(tally, &ask.theater, &ask.seats, repeatable).await {
             Ok(selected) => selected,
             // The layout may have changed since the first request. A repeat gets the answer of the first request.
-            Err(error) if error.is_not_found() => return self.reserved_before(ask, error, tally).await,
+            Err(error) if error.is_not_found() => return self.reserved_before(tally, ask, error).await,
             Err(error) => return Err(error.into()),
         };
         let shown = taken.is_some();
@@ -99,9 +99,9 @@ impl BoxOffice {
             allowance: self.allowance(&ask.caller),
             wish: None,
         };
-        match self.try_reserve(&layout, &request, shown, tally).await? {
+        match self.try_reserve(tally, &layout, &request, shown).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
-            Attempt::Taken(conflicts) => match self.not_found_after_all(&ask.theater, &conflicts, tally).await {
+            Attempt::Taken(conflicts) => match self.not_found_after_all(tally, &ask.theater, &conflicts).await {
                 Some(error) => Err(error.into()),
                 None => Err(ReserveError::SeatUnavailable(conflicts)),
             },
@@ -112,14 +112,14 @@ impl BoxOffice {
     /// Returns the existing reservation if the request repeats an earlier one, and `error` if it doesn't.
     pub(super) async fn reserved_before(
         &self,
+        tally: &Tally,
         ask: &Reserve,
         error: SelectError,
-        tally: &Tally,
     ) -> Result<Reserved, ReserveError> {
         let Some(reservation) = ask.reservation else { return Err(error.into()) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
         let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: Some(&ask.seats) };
-        match self.store.remembered(&wanted, None, tally).await? {
+        match self.store.remembered(tally, &wanted, None).await? {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
@@ -143,19 +143,19 @@ impl BoxOffice {
     /// answer.
     pub(super) async fn try_reserve(
         &self,
+        tally: &Tally,
         layout: &Arc<Layout>,
         request: &ReserveRequest<'_>,
         shown: bool,
-        tally: &Tally,
     ) -> Result<Attempt, ReserveError> {
         let (reservation, now) = (request.reservation, self.clock.now());
-        let outcome = self.store.reserve(request, tally).await?;
+        let outcome = self.store.reserve(tally, request).await?;
         if let ReserveOutcome::Reserved(_, learned)
         | ReserveOutcome::AlreadyHeld(_, learned)
         | ReserveOutcome::LimitReached(_, learned)
         | ReserveOutcome::Refused(_, learned) = &outcome
         {
-            let _ = self.tell_cache(layout, learned, tally).await;
+            let _ = self.tell_cache(tally, layout, learned).await;
         }
         match outcome {
             ReserveOutcome::Reserved(held, _) => {
@@ -166,7 +166,7 @@ impl BoxOffice {
             }
             ReserveOutcome::Refused(conflicts, learned) => {
                 if shown {
-                    self.count_stale(&learned, tally);
+                    self.count_stale(tally, &learned);
                 }
                 Ok(Attempt::Taken(conflicts))
             }

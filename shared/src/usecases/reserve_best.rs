@@ -76,11 +76,11 @@ impl BoxOffice {
     ///
     /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
     /// in the same transaction as the seats. So a repeat finds those seats and never others.
-    pub async fn reserve_best(&self, ask: &ReserveBest, tally: &Tally) -> Result<Reserved, ReserveBestError> {
-        let mut seen = match self.seen(&ask.theater, false, tally).await {
+    pub async fn reserve_best(&self, tally: &Tally, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
+        let mut seen = match self.seen(tally, &ask.theater, false).await {
             Ok(seen) => seen,
             Err(GetSeatsError::TheaterNotFound) => {
-                return self.remembered(ask, None, GetSeatsError::TheaterNotFound.into(), tally).await;
+                return self.remembered(tally, ask, None, GetSeatsError::TheaterNotFound.into()).await;
             }
             Err(error) => return Err(error.into()),
         };
@@ -90,19 +90,19 @@ impl BoxOffice {
         let mut conflicts = Vec::new();
         for attempt in 0..TRIES {
             if attempt == LOOK_FOR_ONESELF {
-                seen = self.seen(&ask.theater, true, tally).await?;
+                seen = self.seen(tally, &ask.theater, true).await?;
             }
             let (layout, slots, source) = &mut seen;
             let selection = match self.choose(layout, slots, ask, seed, attempt) {
                 Ok(selection) => selection,
                 // The first request may have got the last seats, or the section may have had another name then.
-                Err(refused) => return self.remembered(ask, Some(layout), refused, tally).await,
+                Err(refused) => return self.remembered(tally, ask, Some(layout), refused).await,
             };
             let shown = *source == Source::Hit && attempt == 0;
             let request = self.request(ask, reservation, &selection, &text);
-            match self.try_reserve(layout, &request, shown, tally).await? {
+            match self.try_reserve(tally, layout, &request, shown).await? {
                 Attempt::Reserved(reserved) => return Ok(reserved),
-                Attempt::ChosenBefore(before) => return self.again(ask, Some(layout), &before, tally).await,
+                Attempt::ChosenBefore(before) => return self.again(tally, ask, Some(layout), &before).await,
                 Attempt::Taken(taken) => {
                     note(slots, layout, &taken, self.clock.now());
                     conflicts = taken;
@@ -115,11 +115,11 @@ impl BoxOffice {
     /// Reads the seats with the stamps of their slots.
     async fn seen(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         consistent: bool,
-        tally: &Tally,
     ) -> Result<(Arc<Layout>, Vec<Slot>, Source), GetSeatsError> {
-        let SeatsView { layout, slots, source, .. } = self.seats_of(theater, consistent, tally).await?;
+        let SeatsView { layout, slots, source, .. } = self.seats_of(tally, theater, consistent).await?;
         let slots = slots.into_vec(&layout);
         Ok((layout, slots, source))
     }
@@ -166,16 +166,16 @@ impl BoxOffice {
     /// doesn't.
     async fn remembered(
         &self,
+        tally: &Tally,
         ask: &ReserveBest,
         layout: Option<&Arc<Layout>>,
         refused: ReserveBestError,
-        tally: &Tally,
     ) -> Result<Reserved, ReserveBestError> {
         let (Some(_), Some(reservation)) = (ask.request, ask.reservation) else { return Err(refused) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
         let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: None };
-        match self.store.remembered(&wanted, ask.request, tally).await.map_err(ReserveError::Store)? {
-            Remembered::Chosen(before) => self.again(ask, layout, &before, tally).await,
+        match self.store.remembered(tally, &wanted, ask.request).await.map_err(ReserveError::Store)? {
+            Remembered::Chosen(before) => self.again(tally, ask, layout, &before).await,
             Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
             Remembered::Nothing | Remembered::Held(_) | Remembered::Expired(_) => Err(refused),
         }
@@ -184,10 +184,10 @@ impl BoxOffice {
     /// Reserves the seats that were chosen for the same request before, as if the caller had named them.
     async fn again(
         &self,
+        tally: &Tally,
         ask: &ReserveBest,
         layout: Option<&Arc<Layout>>,
         before: &ChosenBefore,
-        tally: &Tally,
     ) -> Result<Reserved, ReserveBestError> {
         if before.wish != ask.to_text() {
             return Err(ReserveBestError::IdReused);
@@ -202,11 +202,11 @@ impl BoxOffice {
         let selection = layout.and_then(|layout| Some((layout, Selection::of(&before.seats, layout).ok()?)));
         let Some((layout, selection)) = selection else {
             let error = SelectError::SeatNotFound(before.seats.clone());
-            return Ok(self.reserved_before(&named, error, tally).await?);
+            return Ok(self.reserved_before(tally, &named, error).await?);
         };
         let request =
             ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
-        match self.try_reserve(layout, &request, false, tally).await? {
+        match self.try_reserve(tally, layout, &request, false).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
             Attempt::ChosenBefore(_) => {

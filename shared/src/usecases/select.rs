@@ -50,10 +50,10 @@ impl BoxOffice {
     /// skipped too, so that a write makes at most two calls to Redis.
     pub(super) async fn select_admitted(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seats: &[SeatLabel],
         repeatable: bool,
-        tally: &Tally,
     ) -> Result<Selected, SelectError> {
         let known = self.layouts.known(theater);
         let known = known.and_then(|layout| Some((layout.clone(), Selection::of(seats, &layout).ok()?)));
@@ -63,24 +63,24 @@ impl BoxOffice {
         }
         let (layout, selection) = match known {
             Some(found) => found,
-            None => self.select(theater, seats, tally).await?,
+            None => self.select(tally, theater, seats).await?,
         };
-        let taken = if peeks { self.refuse_early(&layout, &selection, tally).await? } else { None };
+        let taken = if peeks { self.refuse_early(tally, &layout, &selection).await? } else { None };
         Ok((layout, selection, taken))
     }
 
     /// Finds seats in a theater's layout. A missing seat may be new, so the layout is read again in that case.
     pub(super) async fn select(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seats: &[SeatLabel],
-        tally: &Tally,
     ) -> Result<(Arc<Layout>, Selection), SelectError> {
-        let layout = self.layouts.get(theater, tally).await?.ok_or(SelectError::TheaterNotFound)?;
+        let layout = self.layouts.get(tally, theater).await?.ok_or(SelectError::TheaterNotFound)?;
         if let Ok(selection) = Selection::of(seats, &layout) {
             return Ok((layout, selection));
         }
-        let layout = self.layouts.get_newer(theater, tally).await?.ok_or(SelectError::TheaterNotFound)?;
+        let layout = self.layouts.get_newer(tally, theater).await?.ok_or(SelectError::TheaterNotFound)?;
         match Selection::of(seats, &layout) {
             Ok(selection) => Ok((layout, selection)),
             Err(unknown) => Err(SelectError::SeatNotFound(unknown.0)),
@@ -90,15 +90,15 @@ impl BoxOffice {
     /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
     pub(super) async fn not_found_after_all(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         conflicts: &[Conflict],
-        tally: &Tally,
     ) -> Option<SelectError> {
         let removed: Vec<_> = conflicts.iter().filter(|conflict| conflict.removed).map(|c| c.seat.clone()).collect();
         if removed.is_empty() {
             return None;
         }
-        let layout = match self.layouts.get_newer(theater, tally).await {
+        let layout = match self.layouts.get_newer(tally, theater).await {
             Ok(Some(layout)) => layout,
             Ok(None) => return Some(SelectError::TheaterNotFound),
             Err(error) => return Some(error.into()),
@@ -113,13 +113,13 @@ impl BoxOffice {
     /// would only answer that the seats are taken. The cache says so at no cost.
     async fn refuse_early(
         &self,
+        tally: &Tally,
         layout: &Layout,
         selection: &Selection,
-        tally: &Tally,
     ) -> Result<Option<Vec<Conflict>>, TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(None) };
         let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
-        let Ok(Some(slots)) = Self::peek_admitted(cache, layout, &positions, tally).await? else {
+        let Ok(Some(slots)) = Self::peek_admitted(tally, cache, layout, &positions).await? else {
             return Ok(None);
         };
         let now = self.clock.now();
@@ -132,7 +132,7 @@ impl BoxOffice {
 
     /// Counts the seats that the cache had shown as available although they had been taken for a while. The cache was
     /// behind on these seats. A seat that was taken a moment ago is an ordinary race and doesn't count.
-    pub(super) fn count_stale(&self, learned: &[LearnedSlot], tally: &Tally) {
+    pub(super) fn count_stale(&self, tally: &Tally, learned: &[LearnedSlot]) {
         let now = self.clock.now();
         let taken = |slot: &Slot| slot.status(now) != SeatState::Available;
         let long_ago = |slot: &Slot| slot.changed_at.0 + BEHIND < now.0;

@@ -33,20 +33,20 @@ impl BoxOffice {
     /// Then the key is dropped, and the next read goes to DynamoDB.
     pub async fn sync_cache(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         changes: &[(SeatLabel, SeatChange)],
-        tally: &Tally,
     ) -> Result<(), SyncCacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let Some(last) = last_written(changes) else { return Ok(cache.forget(theater, tally).await?) };
+        let Some(last) = last_written(changes) else { return Ok(cache.forget(tally, theater).await?) };
         if last.is_empty() {
             return Ok(());
         }
-        let layout = match self.layout_of(theater, &last, tally).await {
+        let layout = match self.layout_of(tally, theater, &last).await {
             Ok(Some(layout)) => layout,
             Ok(None) => return Ok(()),
             // A retry would fail in the same way, and block the changes after it.
-            Err(StoreError::Broken(_)) => return Ok(cache.forget(theater, tally).await?),
+            Err(StoreError::Broken(_)) => return Ok(cache.forget(tally, theater).await?),
             Err(undecided) => return Err(undecided.into()),
         };
         let learned = last.into_iter().map(|(seat, slot)| {
@@ -54,23 +54,23 @@ impl BoxOffice {
             Some(LearnedSlot { position, slot })
         });
         match learned.collect::<Option<Vec<_>>>() {
-            Some(learned) => Ok(self.tell_cache(&layout, &learned, tally).await?),
-            None => Ok(cache.forget(theater, tally).await?),
+            Some(learned) => Ok(self.tell_cache(tally, &layout, &learned).await?),
+            None => Ok(cache.forget(tally, theater).await?),
         }
     }
 
     /// Returns the theater's layout. Reads it again if a seat is missing from it, because the seat may be new.
     async fn layout_of(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         seats: &HashMap<&SeatLabel, Slot>,
-        tally: &Tally,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
-        let Some(layout) = self.layouts.get(theater, tally).await? else { return Ok(None) };
+        let Some(layout) = self.layouts.get(tally, theater).await? else { return Ok(None) };
         if seats.keys().all(|seat| layout.position(seat.as_str()).is_some()) {
             return Ok(Some(layout));
         }
-        self.layouts.get_newer(theater, tally).await
+        self.layouts.get_newer(tally, theater).await
     }
 }
 

@@ -79,18 +79,18 @@ pub enum PutError {
 
 impl BoxOffice {
     /// Returns a theater's layout as the table has it now, and never from the layout cache.
-    pub async fn theater(&self, theater: &TheaterId, tally: &Tally) -> Result<Option<Layout>, StoreError> {
-        self.store.layout(theater, tally).await
+    pub async fn theater(&self, tally: &Tally, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
+        self.store.layout(tally, theater).await
     }
 
     /// Returns theaters in the order of their ids, starting after the id `after`, and whether there are more.
     pub async fn theaters(
         &self,
+        tally: &Tally,
         after: Option<&TheaterId>,
         most: usize,
-        tally: &Tally,
     ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
-        self.store.theaters(after, most, tally).await
+        self.store.theaters(tally, after, most).await
     }
 
     /// Puts a layout, and returns its new version.
@@ -103,13 +103,13 @@ impl BoxOffice {
     /// See [`crate::store`].
     pub async fn put_theater(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         wanted: &NewLayout,
         expected: Expected,
-        tally: &Tally,
     ) -> Result<(Put, u64), PutError> {
         for _ in 0..TRIES {
-            let old = self.store.layout_to_replace(theater, tally).await?;
+            let old = self.store.layout_to_replace(tally, theater).await?;
             if let Some((old, _)) = &old
                 && (&old.name, old.seats(), old.plan(), old.details())
                     == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
@@ -126,11 +126,11 @@ impl BoxOffice {
                 return Err(PutError::TooLarge);
             }
             let dropped = old.as_ref().map(|(old, _)| old.dropped_by(&new)).unwrap_or_default();
-            let removal = self.remove(theater, old.as_ref().map(|(old, _)| old), &dropped, tally).await?;
+            let removal = self.remove(tally, theater, old.as_ref().map(|(old, _)| old), &dropped).await?;
             let replaces = old.as_ref().map(|(_, replaces)| *replaces);
-            match self.put_or_take_back(&new, replaces, removal, tally).await {
+            match self.put_or_take_back(tally, &new, replaces, removal).await {
                 Ok(()) => {
-                    self.restore(old.as_ref().map(|(old, _)| old), &new, tally).await;
+                    self.restore(tally, old.as_ref().map(|(old, _)| old), &new).await;
                     return Ok((if old.is_some() { Put::Changed } else { Put::Created }, next));
                 }
                 Err(PutLayoutError::Changed) => {}
@@ -143,18 +143,18 @@ impl BoxOffice {
     /// Deletes a theater in which no seat is reserved or booked. Returns `true` if there was one. Repeating it is safe.
     pub async fn remove_theater(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         expected: Expected,
-        tally: &Tally,
     ) -> Result<bool, PutError> {
         for _ in 0..TRIES {
-            let Some((old, replaces)) = self.store.layout_to_replace(theater, tally).await? else { return Ok(false) };
+            let Some((old, replaces)) = self.store.layout_to_replace(tally, theater).await? else { return Ok(false) };
             if expected != Expected::Unsaid {
                 expect(&expected, Some(old.version))?;
             }
             let all: Vec<_> = old.seats().iter().collect();
-            let removal = self.remove(theater, Some(&old), &all, tally).await?;
-            match self.remove_or_take_back(theater, replaces, removal, tally).await {
+            let removal = self.remove(tally, theater, Some(&old), &all).await?;
+            match self.remove_or_take_back(tally, theater, replaces, removal).await {
                 Ok(()) => return Ok(true),
                 Err(PutLayoutError::Changed) => {}
                 Err(PutLayoutError::Store(error)) => return Err(error.into()),
@@ -167,21 +167,21 @@ impl BoxOffice {
     /// error names all of these.
     async fn remove(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         old: Option<&Layout>,
         dropped: &[&SeatLabel],
-        tally: &Tally,
     ) -> Result<Removal, PutError> {
         let began = self.clock.now();
         let Some(old) = old.filter(|_| !dropped.is_empty()) else { return Ok(Removal { began, marks: Vec::new() }) };
         if dropped.len() > MOST_DROPPED {
             return Err(PutError::DropsTooMany(dropped.len()));
         }
-        let slots = self.store.slots(old, tally).await?;
+        let slots = self.store.slots(tally, old).await?;
         let wanted: HashSet<_> = dropped.iter().collect();
         let taken =
             old.seats().iter().zip(slots).filter(|(seat, slot)| wanted.contains(seat) && !slot.is_available(began));
-        let removed = self.store.removed_seats(theater, tally);
+        let removed = self.store.removed_seats(tally, theater);
         let mut in_use: Vec<_> = taken
             .map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false })
             .collect();
@@ -193,7 +193,7 @@ impl BoxOffice {
         if !in_use.is_empty() {
             return Err(PutError::InUse(in_use));
         }
-        match self.store.remove_seats(theater, dropped, old.version, tally).await {
+        match self.store.remove_seats(tally, theater, dropped, old.version).await {
             Ok(marks) => Ok(Removal { began, marks }),
             Err(RemoveError::InUse(conflicts)) => Err(PutError::InUse(conflicts)),
             Err(RemoveError::Store(error)) => Err(error.into()),
@@ -202,35 +202,35 @@ impl BoxOffice {
 
     async fn put_or_take_back(
         &self,
+        tally: &Tally,
         new: &Layout,
         replaces: Option<Replaces>,
         removal: Removal,
-        tally: &Tally,
     ) -> Result<(), PutLayoutError> {
-        self.in_time(&new.theater, &removal, tally).await?;
-        let put = self.store.put_layout(new, replaces, tally).await;
-        self.settle(&new.theater, put, &removal, tally).await
+        self.in_time(tally, &new.theater, &removal).await?;
+        let put = self.store.put_layout(tally, new, replaces).await;
+        self.settle(tally, &new.theater, put, &removal).await
     }
 
     async fn remove_or_take_back(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         replaces: Replaces,
         removal: Removal,
-        tally: &Tally,
     ) -> Result<(), PutLayoutError> {
-        self.in_time(theater, &removal, tally).await?;
-        let removed = self.store.remove_layout(theater, replaces, tally).await;
-        self.settle(theater, removed, &removal, tally).await
+        self.in_time(tally, theater, &removal).await?;
+        let removed = self.store.remove_layout(tally, theater, replaces).await;
+        self.settle(tally, theater, removed, &removal).await
     }
 
     /// Returns an error, and undoes the withdrawal, if the tombstones no longer last long enough.
-    async fn in_time(&self, theater: &TheaterId, removal: &Removal, tally: &Tally) -> Result<(), PutLayoutError> {
+    async fn in_time(&self, tally: &Tally, theater: &TheaterId, removal: &Removal) -> Result<(), PutLayoutError> {
         let took = self.clock.now().0.saturating_sub(removal.began.0) / 1_000;
         if removal.marks.is_empty() || took <= LONGEST_PUT {
             return Ok(());
         }
-        self.store.take_back(theater, &removal.marks, tally).await;
+        self.store.take_back(tally, theater, &removal.marks).await;
         Err(StoreError::Undecided(format!("withdrawing seats took {took} s")).into())
     }
 
@@ -238,21 +238,21 @@ impl BoxOffice {
     /// until they expire.
     async fn settle(
         &self,
+        tally: &Tally,
         theater: &TheaterId,
         done: Result<(), PutLayoutError>,
         removal: &Removal,
-        tally: &Tally,
     ) -> Result<(), PutLayoutError> {
         if matches!(done, Err(PutLayoutError::Changed | PutLayoutError::Store(StoreError::Broken(_)))) {
-            self.store.take_back(theater, &removal.marks, tally).await;
+            self.store.take_back(tally, theater, &removal.marks).await;
         }
         done
     }
 
     /// Makes seats available at once that were withdrawn a moment ago and are back in the layout.
-    async fn restore(&self, old: Option<&Layout>, new: &Layout, tally: &Tally) {
+    async fn restore(&self, tally: &Tally, old: Option<&Layout>, new: &Layout) {
         let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.position(seat.as_str()).is_none()));
-        if added && let Err(error) = self.store.restore_seats(new, tally).await {
+        if added && let Err(error) = self.store.restore_seats(tally, new).await {
             tracing::warn!(%error, theater = %new.theater, "restored seats stay withdrawn until their tombstones expire");
         }
     }

@@ -106,7 +106,9 @@ fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), Strin
     }
     // After a failure the cache may be stale until its key expires.
     if let Some((index, seats)) = cached.stale.first().filter(|_| !plan.lossy) {
-        return Err(format!("call {index}: the cache shows {seats} as available or not booked, but it was taken before"));
+        return Err(format!(
+            "call {index}: the cache shows {seats} as available or not booked, but it was taken before"
+        ));
     }
     let limit = plan.limited.then_some(MOST_RESERVED);
     checker::check(plan.seats, limit, records).map_err(|stuck| format!("the history isn't linearizable\n{stuck}"))

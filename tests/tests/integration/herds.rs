@@ -80,8 +80,8 @@ impl Herd {
     async fn a_filler_dies(&self) {
         let (theater, tally) = (TheaterId::parse("1").unwrap(), Tally::default());
         let store = self.world.store(self.world.clock.clone()).await;
-        let layout = store.layout(&theater, &tally).await.unwrap().unwrap();
-        let begun = self.world.cache().begin(&layout, FillReason::Missing, FillToken::new(), &tally).await.unwrap();
+        let layout = store.layout(&tally, &theater).await.unwrap().unwrap();
+        let begun = self.world.cache().begin(&tally, &layout, FillReason::Missing, FillToken::new()).await.unwrap();
         assert!(matches!(begun, Begun::Fill(_)));
     }
 

@@ -14,7 +14,7 @@ async fn put(world: &World, labels: &[&str]) -> Result<Put, PutError> {
     let seats: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
     let layout = NewLayout::of_list("Nine", seats);
     let nine = TheaterId::parse("9").unwrap();
-    world.office.put_theater(&nine, &layout, Expected::Whatever, &Tally::default()).await.map(|(put, _)| put)
+    world.office.put_theater(&Tally::default(), &nine, &layout, Expected::Whatever).await.map(|(put, _)| put)
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn a_layouts_version_rises_also_when_the_clock_does_not() {
     let world = World::on(Setup::without_cache()).await;
     let store = world.store(world.clock.clone()).await;
     let version =
-        async || store.layout(&TheaterId::parse("9").unwrap(), &Tally::default()).await.unwrap().unwrap().version;
+        async || store.layout(&Tally::default(), &TheaterId::parse("9").unwrap()).await.unwrap().unwrap().version;
     put(&world, &["A1"]).await.unwrap();
     let first = version().await;
     put(&world, &["A1", "A2"]).await.unwrap();

@@ -23,7 +23,7 @@ async fn stale_after(millis: u64) -> u32 {
         caller: Caller::Anonymous,
     };
     let tally = Tally::default();
-    let refused = world.office.reserve(&ask, &tally).await;
+    let refused = world.office.reserve(&tally, &ask).await;
     assert!(matches!(refused, Err(ReserveError::SeatUnavailable(seats)) if seats.len() == 1));
     tally.costs().stale_answers
 }

@@ -32,7 +32,7 @@ impl Bench {
             let world = World::on_engine(setup, &endpoint).await;
             let store = world.store(world.clock.clone()).await;
             let tally = Tally::default();
-            let layout = store.layout(&theater(), &tally).await.unwrap().unwrap();
+            let layout = store.layout(&tally, &theater()).await.unwrap().unwrap();
             proxy.take();
             benches.push(Self { engine, store, world, layout, tally, proxy });
         }
@@ -57,7 +57,7 @@ impl Bench {
             allowance: None,
             wish: None,
         };
-        self.store.reserve(&request, &self.tally).await.unwrap()
+        self.store.reserve(&self.tally, &request).await.unwrap()
     }
 
     async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> BookOutcome {
@@ -73,11 +73,11 @@ impl Bench {
             owner: None,
             limit: None,
         };
-        self.store.book(&request, &self.tally).await.unwrap()
+        self.store.book(&self.tally, &request).await.unwrap()
     }
 
     async fn states(&self) -> Vec<SeatState> {
-        let slots = self.store.slots(&self.layout, &self.tally).await.unwrap();
+        let slots = self.store.slots(&self.tally, &self.layout).await.unwrap();
         slots.into_iter().map(|slot| slot.state).collect()
     }
 }
@@ -194,7 +194,7 @@ async fn every_write_raises_the_stamp_whatever_its_clock_says() {
         assert_eq!((stamps(&equal), stamps(&booked)), (vec![1], vec![1]), "{}", bench.engine);
         assert_eq!((stamps(&one), stamps(&several)), (vec![1], vec![1, 1]), "{}", bench.engine);
         assert_eq!((stamps(&free), stamps(&reserved)), (vec![1], vec![2, 2]), "{}", bench.engine);
-        let slots = bench.store.slots(&bench.layout, &bench.tally).await.unwrap();
+        let slots = bench.store.slots(&bench.tally, &bench.layout).await.unwrap();
         let stored: Vec<_> = slots.iter().map(|slot| slot.changed_at.0 - ahead).collect();
         assert_eq!(stored, [1, 2, 2, 1, 1, 1], "as the table has it, {}", bench.engine);
     }
@@ -225,7 +225,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
         let labels: Vec<_> = labels.iter().map(String::as_str).collect();
         bench.world.put_theater("large", "Large", &labels).await;
         let theater = TheaterId::parse("large").unwrap();
-        let layout = bench.store.layout(&theater, &bench.tally).await.unwrap().unwrap();
+        let layout = bench.store.layout(&bench.tally, &theater).await.unwrap().unwrap();
         let seats = Selection::of(layout.seats(), &layout).unwrap();
         let reservation = ReservationId(Uuid::from_u128(1));
         let reserve = ReserveRequest {
@@ -238,7 +238,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             allowance: None,
             wish: None,
         };
-        assert!(matches!(bench.store.reserve(&reserve, &bench.tally).await.unwrap(), ReserveOutcome::Reserved(..)));
+        assert!(matches!(bench.store.reserve(&bench.tally, &reserve).await.unwrap(), ReserveOutcome::Reserved(..)));
         let booking = BookingId(Uuid::from_u128(1));
         let book = BookRequest {
             theater: &theater,
@@ -249,9 +249,9 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             owner: None,
             limit: None,
         };
-        assert!(matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Booked(..)));
+        assert!(matches!(bench.store.book(&bench.tally, &book).await.unwrap(), BookOutcome::Booked(..)));
         assert!(
-            matches!(bench.store.book(&book, &bench.tally).await.unwrap(), BookOutcome::Replayed(booking, _)
+            matches!(bench.store.book(&bench.tally, &book).await.unwrap(), BookOutcome::Replayed(booking, _)
             if booking.seats.len() == 49),
             "{}",
             bench.engine
@@ -266,8 +266,8 @@ async fn a_layout_is_put_only_over_the_one_that_is_known() {
         let layout =
             |version| Layout::new(TheaterId::parse("new").unwrap(), "New".into(), version, seats.clone()).unwrap();
         let new = TheaterId::parse("new").unwrap();
-        let known = async || bench.store.layout_to_replace(&new, &bench.tally).await.unwrap().map(|(_, known)| known);
-        let put = async |version, replaces| bench.store.put_layout(&layout(version), replaces, &bench.tally).await;
+        let known = async || bench.store.layout_to_replace(&bench.tally, &new).await.unwrap().map(|(_, known)| known);
+        let put = async |version, replaces| bench.store.put_layout(&bench.tally, &layout(version), replaces).await;
         put(1, None).await.unwrap();
         let first = known().await;
         assert!(matches!(put(2, None).await, Err(PutLayoutError::Changed)), "{}", bench.engine);
@@ -277,7 +277,7 @@ async fn a_layout_is_put_only_over_the_one_that_is_known() {
         bench.proxy.forget_tokens();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         put(3, known().await).await.unwrap();
-        let there = bench.store.layout(&TheaterId::parse("new").unwrap(), &bench.tally).await.unwrap();
+        let there = bench.store.layout(&bench.tally, &TheaterId::parse("new").unwrap()).await.unwrap();
         assert_eq!(there, Some(layout(3)));
     }
 }
@@ -296,9 +296,9 @@ async fn a_hall_larger_than_a_page_is_read_whole() {
             let put = put.item("status", S("booked".into())).item("changed_at", N("1".into()));
             put.item("ballast", S("x".repeat(30_000))).send().await.unwrap();
         }
-        let layout = bench.store.layout(&TheaterId::parse("heavy").unwrap(), &bench.tally).await.unwrap().unwrap();
+        let layout = bench.store.layout(&bench.tally, &TheaterId::parse("heavy").unwrap()).await.unwrap().unwrap();
         bench.proxy.take();
-        let slots = bench.store.slots(&layout, &bench.tally).await.unwrap();
+        let slots = bench.store.slots(&bench.tally, &layout).await.unwrap();
         assert!(slots.iter().all(|slot| slot.state == BOOKED));
         let pages = bench.proxy.take().len();
         assert!(pages >= 2, "{} read {pages} pages", bench.engine);

@@ -24,7 +24,7 @@ async fn one_behind_the_layout_finds_out_the_newer_positions_and_harms_nothing()
     let bare = Bare { cache: world.cache(), layout: layout(7), tally: Tally::default(), world };
     assert!(matches!(bare.begin(FillReason::Missing).await, Begun::Behind));
     let news = [learned(0, slot(u64::from(u32::MAX), BOOKED))];
-    let merge = async |when| bare.cache.merge(&bare.layout.theater, 7, &news, when, &bare.tally).await.unwrap();
+    let merge = async |when| bare.cache.merge(&bare.tally, &bare.layout.theater, 7, &news, when).await.unwrap();
     assert_eq!(merge(WhenBehind::Tell).await, Merged::Behind);
     assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "hit", "untouched");
     assert_eq!(merge(WhenBehind::Drop).await, Merged::Done);

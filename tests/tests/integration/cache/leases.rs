@@ -9,7 +9,7 @@ async fn one_fills_and_the_others_wait_until_its_lease_ends() {
     let Begun::Held(left) = bare.begin(FillReason::Missing).await else { panic!("held") };
     assert!(left <= boxoffice::cache::LEASE);
     // The same filler may ask again, because it may have lost the reply.
-    let again = bare.cache.begin(&bare.layout, FillReason::Missing, token, &bare.tally).await.unwrap();
+    let again = bare.cache.begin(&bare.tally, &bare.layout, FillReason::Missing, token).await.unwrap();
     assert!(matches!(again, Begun::Fill(_)));
     // When the lease ends, another filler takes over. From then on the end of the first fill is ignored.
     let other = loop {
@@ -127,7 +127,7 @@ async fn a_begin_that_was_held_up_on_the_way_does_not_reopen_the_door() {
     // The same begin is sent twice. The second attempt is answered and the filler reads. Then a write is accepted and
     // merged.
     let filler = FillToken::new();
-    let begin = async || match bare.cache.begin(&bare.layout, FillReason::Missing, filler, &bare.tally).await.unwrap() {
+    let begin = async || match bare.cache.begin(&bare.tally, &bare.layout, FillReason::Missing, filler).await.unwrap() {
         Begun::Fill(token) => token,
         other => panic!("{other:?}"),
     };

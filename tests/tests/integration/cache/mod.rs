@@ -59,7 +59,7 @@ impl Bare {
     }
 
     async fn begin(&self, reason: FillReason) -> Begun {
-        self.cache.begin(&self.layout, reason, FillToken::new(), &self.tally).await.unwrap()
+        self.cache.begin(&self.tally, &self.layout, reason, FillToken::new()).await.unwrap()
     }
 
     async fn begun(&self, reason: FillReason) -> FillToken {
@@ -70,18 +70,18 @@ impl Bare {
     }
 
     async fn end(&self, token: FillToken, slots: [Slot; 3]) -> bool {
-        self.cache.end(&self.layout, token, &slots, &self.tally).await.unwrap()
+        self.cache.end(&self.tally, &self.layout, token, &slots).await.unwrap()
     }
 
     async fn merge(&self, position: u32, slot: Slot) {
         let learned = [learned(position, slot)];
         let (theater, version) = (&self.layout.theater, self.layout.version);
-        self.cache.merge(theater, version, &learned, WhenBehind::Drop, &self.tally).await.unwrap();
+        self.cache.merge(&self.tally, theater, version, &learned, WhenBehind::Drop).await.unwrap();
     }
 
     /// Returns the slots that a reader gets, or `None`.
     async fn read(&self) -> Option<Vec<Slot>> {
-        match self.cache.read(&self.layout.theater, &self.tally).await.unwrap() {
+        match self.cache.read(&self.tally, &self.layout.theater).await.unwrap() {
             Lookup::Complete(packed) => packed.slots(&self.layout),
             Lookup::Miss | Lookup::Unchanged(_) => None,
         }

@@ -85,7 +85,7 @@ async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
 async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
     let (world, mut valkey) = own_valkey().await;
     let (cache, theater, tally) = (world.cache(), TheaterId::parse("1").unwrap(), Tally::default());
-    let read = async || cache.read(&theater, &tally).await;
+    let read = async || cache.read(&tally, &theater).await;
     read().await.unwrap();
     valkey.pause().unwrap();
     assert!(matches!(read().await, Err(CacheError::Deadline)), "waited for");

@@ -108,9 +108,9 @@ async fn this_release_takes_nothing_from_the_former_one_and_drops_what_it_cannot
     assert_eq!(filled(&mut former).await, ("fill".to_owned(), 1));
     assert!(former.believes().await);
     assert_eq!(bare.read().await, None);
-    let looked = bare.cache.read_unless(&bare.layout.theater, Revision([0; 8]), &bare.tally).await.unwrap();
+    let looked = bare.cache.read_unless(&bare.tally, &bare.layout.theater, Revision([0; 8])).await.unwrap();
     assert!(matches!(looked, Lookup::Miss));
-    assert_eq!(bare.cache.peek(&bare.layout.theater, 7, &[0], &bare.tally).await.unwrap(), None);
+    assert_eq!(bare.cache.peek(&bare.tally, &bare.layout.theater, 7, &[0]).await.unwrap(), None);
     bare.merge(0, slot(5, BOOKED)).await;
     assert!(former.is_gone().await, "without this merge the string must not be believed");
 

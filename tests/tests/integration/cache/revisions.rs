@@ -4,7 +4,7 @@ use super::*;
 
 impl Bare {
     async fn revision(&self) -> Revision {
-        match self.cache.read(&self.layout.theater, &self.tally).await.unwrap() {
+        match self.cache.read(&self.tally, &self.layout.theater).await.unwrap() {
             Lookup::Complete(packed) => packed.revision(),
             other => panic!("{other:?}"),
         }
@@ -18,7 +18,7 @@ impl Bare {
 
     /// Reads the cache as a caller that knows this revision.
     async fn looked(&self, known: Revision) -> Lookup {
-        self.cache.read_unless(&self.layout.theater, known, &self.tally).await.unwrap()
+        self.cache.read_unless(&self.tally, &self.layout.theater, known).await.unwrap()
     }
 }
 

@@ -137,7 +137,7 @@ async fn another_layout_is_a_miss_and_a_merge_of_another_layout_drops_the_key() 
     bare.filled([slot(5, BOOKED), FREE, FREE]).await;
     bare.layout = layout(8);
     assert_eq!(bare.read().await, None);
-    assert_eq!(bare.cache.peek(&bare.layout.theater, 8, &[0], &bare.tally).await.unwrap(), None);
+    assert_eq!(bare.cache.peek(&bare.tally, &bare.layout.theater, 8, &[0]).await.unwrap(), None);
     bare.merge(2, slot(6, BOOKED)).await;
     assert!(!bare.world.redis().await.exists::<_, bool>(bare.world.cache_key("1")).await.unwrap());
     bare.filled([FREE; 3]).await;
@@ -148,7 +148,7 @@ async fn another_layout_is_a_miss_and_a_merge_of_another_layout_drops_the_key() 
 async fn a_few_slots_can_be_peeked_at() {
     let bare = Bare::new().await;
     let peek =
-        async |positions: &[u32]| bare.cache.peek(&bare.layout.theater, 7, positions, &bare.tally).await.unwrap();
+        async |positions: &[u32]| bare.cache.peek(&bare.tally, &bare.layout.theater, 7, positions).await.unwrap();
     assert_eq!(peek(&[0]).await, None);
     bare.filled([FREE, slot(5, BOOKED), FREE]).await;
     assert_eq!(peek(&[1, 0]).await, Some(vec![slot(5, BOOKED), FREE]));

@@ -217,8 +217,8 @@ async fn a_key_that_ends_soon_is_renewed_by_one_who_has_seen_it_and_the_others_a
     Call::get_seats("1").query("consistent=true").send(&seeing.world().office).await;
     let store = seeing.world().store(seeing.world().clock.clone()).await;
     let tally = Tally::default();
-    let layout = store.layout(&TheaterId::parse("1").unwrap(), &tally).await.unwrap().unwrap();
-    let begun = seeing.world().cache().begin(&layout, FillReason::Renewal, FillToken::new(), &tally).await.unwrap();
+    let layout = store.layout(&tally, &TheaterId::parse("1").unwrap()).await.unwrap().unwrap();
+    let begun = seeing.world().cache().begin(&tally, &layout, FillReason::Renewal, FillToken::new()).await.unwrap();
     assert!(matches!(begun, Begun::Fill(_)));
     is_told_at_the_cost(&seeing.again(&look, &seen).await, 2, "the reader asks whether to renew");
 }

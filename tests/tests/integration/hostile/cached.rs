@@ -35,7 +35,7 @@ impl Planted {
         assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
         let tally = Tally::default();
         let store = world.store(world.clock.clone()).await;
-        let layout = store.layout(&TheaterId::parse("1").unwrap(), &tally).await.unwrap().unwrap();
+        let layout = store.layout(&tally, &TheaterId::parse("1").unwrap()).await.unwrap().unwrap();
         Self { cache: world.cache(), layout, redis: world.redis().await, tally, world }
     }
 
@@ -45,7 +45,7 @@ impl Planted {
 
     /// Returns the strings that occur in service: a complete one, and one during a fill.
     async fn real_strings(&mut self) -> Vec<Vec<u8>> {
-        let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &self.tally).await.unwrap();
+        let begun = self.cache.begin(&self.tally, &self.layout, FillReason::Missing, FillToken::new()).await.unwrap();
         assert!(matches!(begun, Begun::Fill(_)));
         let incomplete = self.redis.get(self.key()).await.unwrap();
         let _: () = self.redis.del(self.key()).await.unwrap();
@@ -66,14 +66,14 @@ impl Planted {
         for step in 0..6 {
             self.plant(bytes).await;
             let token = FillToken::new();
-            let begin = async |reason| self.cache.begin(&self.layout, reason, token, &self.tally).await.map(drop);
+            let begin = async |reason| self.cache.begin(&self.tally, &self.layout, reason, token).await.map(drop);
             let answered = match step {
-                0 => self.cache.read(theater, &self.tally).await.map(drop),
-                1 => self.cache.peek(theater, version, &[0, 5, 6, u32::MAX], &self.tally).await.map(drop),
-                2 => self.cache.merge(theater, version, &news, WhenBehind::Tell, &self.tally).await.map(drop),
+                0 => self.cache.read(&self.tally, theater).await.map(drop),
+                1 => self.cache.peek(&self.tally, theater, version, &[0, 5, 6, u32::MAX]).await.map(drop),
+                2 => self.cache.merge(&self.tally, theater, version, &news, WhenBehind::Tell).await.map(drop),
                 3 => begin(FillReason::Missing).await,
                 4 => begin(FillReason::Renewal).await,
-                _ => self.cache.end(&self.layout, token, &[slot; 6], &self.tally).await.map(drop),
+                _ => self.cache.end(&self.tally, &self.layout, token, &[slot; 6]).await.map(drop),
             };
             prop_assert!(answered.is_ok(), "step {step}: {answered:?}");
             let left: i64 = self.redis.clone().pttl(self.key()).await.unwrap();
@@ -84,7 +84,7 @@ impl Planted {
 
     /// Returns the seats that a reader accepts from the cache, or `None`.
     async fn believed(&self) -> Option<Vec<String>> {
-        let Lookup::Complete(packed) = self.cache.read(&self.layout.theater, &self.tally).await.unwrap() else {
+        let Lookup::Complete(packed) = self.cache.read(&self.tally, &self.layout.theater).await.unwrap() else {
             return None;
         };
         let slots = packed.slots(&self.layout)?;
@@ -117,7 +117,7 @@ impl Planted {
     }
 
     async fn is_ahead(&self) -> bool {
-        let begun = self.cache.begin(&self.layout, FillReason::Missing, FillToken::new(), &self.tally).await;
+        let begun = self.cache.begin(&self.tally, &self.layout, FillReason::Missing, FillToken::new()).await;
         matches!(begun, Ok(Begun::Behind))
     }
 
@@ -125,7 +125,7 @@ impl Planted {
         let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
         let news = [LearnedSlot { position: 5, slot }];
         let (theater, version) = (&self.layout.theater, self.layout.version);
-        self.cache.merge(theater, version, &news, WhenBehind::Drop, &self.tally).await.unwrap();
+        self.cache.merge(&self.tally, theater, version, &news, WhenBehind::Drop).await.unwrap();
     }
 
     async fn withstands(&self, bytes: &[u8]) -> Result<(), TestCaseError> {

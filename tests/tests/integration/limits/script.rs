@@ -108,7 +108,7 @@ impl Play {
     async fn draw(&mut self, which: usize, cost: u32) -> Result<&'static str, TestCaseError> {
         let budget = self.budget(which, cost);
         let (before, until, from) = self.look().await;
-        let answer = self.cache.draw(&budget, &self.tally).await.unwrap();
+        let answer = self.cache.draw(&self.tally, &budget).await.unwrap();
         let (after, ends, to) = self.look().await;
         prop_assert!((from..=to).contains(&answer.now), "{from} {answer:?} {to}");
         let stored = match &before {

@@ -143,12 +143,12 @@ impl Play {
         match step {
             Step::Merge(at, told, when) => {
                 let (theater, version) = (&self.layouts[*at].theater, VERSIONS[*at]);
-                let merged = self.cache.merge(theater, version, told, *when, tally).await.unwrap();
+                let merged = self.cache.merge(tally, theater, version, told, *when).await.unwrap();
                 return Some(Answer::Merged(merged));
             }
             Step::Begin(at, filler, why) => {
                 let (own, answered) = &mut self.fillers[*filler];
-                let begun = self.cache.begin(&self.layouts[*at], *why, *own, tally).await.unwrap();
+                let begun = self.cache.begin(tally, &self.layouts[*at], *why, *own).await.unwrap();
                 return Some(Answer::Begun(match begun {
                     Begun::Fill(token) => {
                         *answered = Some(token);
@@ -163,12 +163,12 @@ impl Play {
             Step::End(at, filler, read) => {
                 let layout = &self.layouts[*at];
                 let token = self.fillers[*filler].1?;
-                let ended = self.cache.end(layout, token, &read[..layout.seats().len()], tally).await.unwrap();
+                let ended = self.cache.end(tally, layout, token, &read[..layout.seats().len()]).await.unwrap();
                 return Some(Answer::Ended(ended));
             }
             Step::Peek(at, positions) => {
                 let theater = &self.layouts[*at].theater;
-                let peeked = self.cache.peek(theater, VERSIONS[*at], positions, tally).await.unwrap();
+                let peeked = self.cache.peek(tally, theater, VERSIONS[*at], positions).await.unwrap();
                 return Some(Answer::Peeked(peeked));
             }
             Step::Evict => self.redis.del(&self.name).await.unwrap(),
@@ -188,7 +188,7 @@ impl Play {
             self.layouts.iter().find(|layout| self.key.as_ref().is_some_and(|key| key.version == layout.version));
         let (Some(layout), Some(key), Some(now)) = (layout, &self.key, self.revision) else { return Ok(()) };
         let other = Revision(now.0.map(|byte| !byte));
-        let look = async |known| self.cache.read_unless(&layout.theater, known, &self.tally).await.unwrap();
+        let look = async |known| self.cache.read_unless(&self.tally, &layout.theater, known).await.unwrap();
         match (key.complete, look(now).await, look(other).await) {
             (true, Lookup::Unchanged(told), Lookup::Complete(whole)) => {
                 prop_assert_eq!((told.layout_version, told.ends_at.0), (key.version, key.ends));
