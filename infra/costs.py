@@ -22,7 +22,7 @@ PAGE = ROOT / "docs/costs.md"
 HOURS = 730
 DAYS = 30
 GB = 1e9
-# The members of shared/src/metrics.rs that hold metrics: ("Bookings", self.bookings).
+# The members of shared/src/observability/metrics.rs that hold metrics: ("Bookings", self.bookings).
 METRIC = re.compile(r'\("([A-Z][A-Za-z]+)", self\.')
 # Lambda keeps five long polls of 20 s open on an idle queue:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html (batches of five at a time) and
@@ -134,7 +134,7 @@ def own_metrics(stack):
 
     Several filters may share one metric.
     """
-    source = (ROOT / "shared/src/metrics.rs").read_text()
+    source = (ROOT / "shared/src/observability/metrics.rs").read_text()
     filters = of_type(stack, "AWS::Logs::MetricFilter")
     filtered = [part["MetricName"] for one in filters for part in one["MetricTransformations"]]
     return list(dict.fromkeys(METRIC.findall(source) + filtered))

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use boxoffice::document::{Document, NewLayout};
+use boxoffice::app::STORABLE;
+use boxoffice::domain::ids::TheaterId;
 use boxoffice::json::{self, Fault, Faults, Node};
-use boxoffice::rules::names::TheaterId;
+use boxoffice::layout_json::{Document, NewLayout};
 use boxoffice::store::Store;
-use boxoffice::usecases::STORABLE;
 
 /// Largest number of theaters in one file.
 const MOST_THEATERS: usize = 1_000;

@@ -10,11 +10,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use boxoffice::app::{BoxOffice, Expected, Put};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
+use boxoffice::context::Tally;
 use boxoffice::startup;
-use boxoffice::tally::Tally;
-use boxoffice::usecases::{BoxOffice, Expected, Put};
 
 use crate::file::Theater;
 

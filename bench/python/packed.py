@@ -1,4 +1,4 @@
-"""The cached string of a theater: a header, then a slot for each seat. shared/src/cache/packed.rs describes its bytes."""
+"""The cached string of a theater: a header, then a slot for each seat. shared/src/cache/protocol/packed.rs describes its bytes."""
 
 import re
 import struct
@@ -7,7 +7,7 @@ from pathlib import Path
 import xxhash
 
 # The sizes come from the script that makes all changes, so this module follows a change of the format.
-SCRIPT = (Path(__file__).resolve().parents[2] / "shared/src/cache/availability.lua").read_text()
+SCRIPT = (Path(__file__).resolve().parents[2] / "shared/src/cache/protocol/availability.lua").read_text()
 _sizes = re.search(r"^local FORMAT, HEADER, SLOT = (\d+), (\d+), (\d+)$", SCRIPT, re.MULTILINE)
 FORMAT, HEADER_BYTES, SLOT_BYTES = map(int, _sizes.groups())
 
@@ -41,7 +41,7 @@ def slots(seats):
 
 
 def revision(body, layout_version):
-    """Returns the revision of these slots (shared/src/cache/revision.rs)."""
+    """Returns the revision of these slots (shared/src/cache/protocol/revision.rs)."""
     return xxhash.xxh3_64_digest(body, seed=layout_version)
 
 

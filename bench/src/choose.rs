@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use boxoffice::rules::best_available::{Neighbours, Steering, Wish, choose};
-use boxoffice::rules::plan::{Place, Plan, Point, ROW_PITCH, Row, SEAT_PITCH};
+use boxoffice::domain::best_available::{Neighbours, Steering, Wish, choose};
+use boxoffice::domain::seating_plan::{Place, Plan, Point, ROW_PITCH, Row, SEAT_PITCH};
 use serde::{Deserialize, Serialize};
 
 use crate::stats::micros;

@@ -5,11 +5,11 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use boxoffice::document::NewLayout;
-use boxoffice::rules::caller::Caller;
-use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use boxoffice::tally::Tally;
-use boxoffice::usecases::{Book, BoxOffice, Expected, RequestId, Reserve};
+use boxoffice::app::{Book, BoxOffice, Expected, RequestId, Reserve};
+use boxoffice::context::Tally;
+use boxoffice::domain::caller::Caller;
+use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::layout_json::NewLayout;
 use serde::{Deserialize, Serialize};
 
 use crate::ids;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws_sdk_dynamodb::Client;
+use boxoffice::app::BoxOffice;
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::store::Store;
-use boxoffice::usecases::BoxOffice;
 use boxoffice_local::LocalStack;
 use boxoffice_local::stack::environment;
 use redis::aio::MultiplexedConnection;

@@ -12,7 +12,7 @@ import uuid
 from restoring.names import HOUSE, mark, placeholder
 from restoring.table import booking_key, count_key, seat_key
 
-# Seconds that the item of an available seat remains, as in shared/src/store/change.rs.
+# Seconds that the item of an available seat remains, as in shared/src/store/write/seat_write.rs.
 KEPT_AVAILABLE = 600
 
 

@@ -120,7 +120,7 @@ class AccessString(unittest.TestCase):
         cls.valkey.call("ACL", "SETUSER", "functions", ">secret", *access.split())
         cls.functions = cls.valkey.connect()
         cls.functions.call("AUTH", "functions", "secret")
-        cls.script = cls.functions.call("SCRIPT", "LOAD", (ROOT / "shared/src/cache/availability.lua").read_bytes())
+        cls.script = cls.functions.call("SCRIPT", "LOAD", (ROOT / "shared/src/cache/protocol/availability.lua").read_bytes())
 
     def run_script(self, *arguments, key="hall:{1}:availability"):
         words = (str(argument) if isinstance(argument, int) else argument for argument in arguments)

@@ -90,7 +90,7 @@ class Counted(unittest.TestCase):
 
     def test_every_metric_of_the_functions_is_documented(self):
         table = (ROOT / "docs/observability.md").read_text().split("\n## Metrics\n")[1]
-        names = costs.METRIC.findall((ROOT / "shared/src/metrics.rs").read_text())
+        names = costs.METRIC.findall((ROOT / "shared/src/observability/metrics.rs").read_text())
         self.assertEqual([name for name in names if f"\n| `{name}`" not in table and f", `{name}` |" not in table], [])
 
     def test_a_queue_that_lambda_polls_costs_when_it_is_empty(self):

@@ -41,7 +41,7 @@ def seat(status, at=0, **more):
 
 class Names(unittest.TestCase):
     def test_namespaces_are_those_of_the_functions(self):
-        for file, constant, value in [("shared/src/events.rs", "REFERENCE", names.REFERENCE), ("shared/src/rules/caller.rs", "OWNER", names.OWNER)]:
+        for file, constant, value in [("shared/src/events.rs", "REFERENCE", names.REFERENCE), ("shared/src/domain/caller.rs", "OWNER", names.OWNER)]:
             (found,) = re.findall(rf'const {constant}: Uuid = uuid!\("([0-9a-f-]+)"\)', (ROOT / file).read_text())
             self.assertEqual(found, str(value))
 

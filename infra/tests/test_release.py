@@ -160,11 +160,11 @@ class Alarms(unittest.TestCase):
             self.assertEqual(made.variables(f"{function}Function")["RELEASE"], "now")
 
     def test_functions_log_what_the_filters_read(self):
-        summary = (ROOT / "shared/src/http/summary.rs").read_text()
+        summary = (ROOT / "shared/src/http/access_log.rs").read_text()
         fields = re.findall(r"^    (\w+): ", summary[summary.index("struct Summary"):summary.index("\n}\n")], re.MULTILINE)
         self.assertLessEqual({"status", "release"}, set(fields))
         # The check of a release reads this.
-        self.assertIn('("CacheErrors", self.cache_errors)', (ROOT / "shared/src/metrics.rs").read_text())
+        self.assertIn('("CacheErrors", self.cache_errors)', (ROOT / "shared/src/observability/metrics.rs").read_text())
 
     def test_none_of_them_depends_on_an_alias_or_the_api(self):
         made = stack()

@@ -4,7 +4,7 @@
 //! format can't be represented here. The script treats it as no key.
 
 use boxoffice::cache::{FillReason, WhenBehind};
-use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
 
 /// Id of a filler. Its last byte numbers the attempts to begin.
 pub type Token = [u8; 16];

@@ -1,6 +1,6 @@
 //! Properties that must hold in every state, and states that must be reached, so that a model can't pass vacuously.
 
-use boxoffice::rules::availability::Slot;
+use boxoffice::domain::availability::Slot;
 use stateright::{Model, Property};
 
 use crate::bounds::Bounds;

@@ -1,6 +1,6 @@
 //! A state of the model: the table, the key, and the progress of writers and fillers.
 
-use boxoffice::rules::availability::Slot;
+use boxoffice::domain::availability::Slot;
 
 use crate::bounds::Bounds;
 use crate::key::{Key, Token};

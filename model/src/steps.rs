@@ -1,7 +1,7 @@
 //! The possible steps and their effects.
 
 use boxoffice::cache::{FillReason, WhenBehind};
-use boxoffice::rules::availability::LearnedSlot;
+use boxoffice::domain::availability::LearnedSlot;
 
 use crate::bounds::{Bounds, NOW, Rule};
 use crate::key::{Begun, Call, Key, Token};

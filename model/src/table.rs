@@ -1,7 +1,7 @@
 //! The table: all accepted writes in order, which is also the order of the stream.
 
-use boxoffice::rules::availability::{SeatState, Slot};
-use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::domain::availability::{SeatState, Slot};
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 
 /// One tick of the clocks. Two ticks are the maximum difference of two clocks.
 pub const TICK_SECONDS: u32 = 5;

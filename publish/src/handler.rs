@@ -3,29 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use boxoffice::batch::{Batch, Outcome};
 use boxoffice::clock::Clock;
+use boxoffice::context::Tally;
+use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::events::Event;
-use boxoffice::metrics::Counts;
-use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::lambda_batch::{Batch, Outcome};
+use boxoffice::observability::log::{is_zero, millis, summarize};
+use boxoffice::observability::metrics::Counts;
 use boxoffice::store::{Fact, SeatReservation, Store, StoreError, What};
-use boxoffice::tally::Tally;
-use boxoffice::telemetry::{is_zero, millis, summarize};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{Instrument, Level};
 
-use crate::outlet::{Outlet, WakeUp};
+use crate::event_sink::{Outlet, WakeUp};
 
 /// The publisher of domain events.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     clock: Clock,
-    outlet: Outlet,
+    event_sink: Outlet,
 }
 
 /// The contents of a batch of the stream, in its order.
@@ -82,8 +82,8 @@ struct Woken<'a> {
 
 impl Publisher {
     /// Creates a publisher that sends to this event sink.
-    pub fn new(store: Store, clock: Clock, outlet: Outlet) -> Self {
-        Self { store, clock, outlet }
+    pub fn new(store: Store, clock: Clock, event_sink: Outlet) -> Self {
+        Self { store, clock, event_sink }
     }
 
     /// Handles a batch of either source, and writes its log line.
@@ -116,9 +116,9 @@ impl Publisher {
         let records = &batch.records;
         let told = read(records);
         // Timers come before events, so that a consumer of a reservation also gets the event of its end.
-        let failed = match self.outlet.wake_later(&told.wake_ups, self.clock.now()).await {
+        let failed = match self.event_sink.wake_later(&told.wake_ups, self.clock.now()).await {
             Err(error) => Some((0, error)),
-            Ok(()) => self.outlet.publish(&told.events).await.err(),
+            Ok(()) => self.event_sink.publish(&told.events).await.err(),
         };
         let failed_at = failed.map(|(event, error)| {
             tracing::warn!(%error, "events weren't taken and will come again");
@@ -178,7 +178,7 @@ impl Publisher {
         let now = self.clock.now();
         if !seat.expires_at.reached(now) {
             // The delay was the longest possible one, or the queue's clock is ahead of ours.
-            let again = self.outlet.wake_later(std::slice::from_ref(wake_up), now).await;
+            let again = self.event_sink.wake_later(std::slice::from_ref(wake_up), now).await;
             return again.map(|()| Seen::Early).map_err(|error| error.to_string());
         }
         let tally = Tally::default();
@@ -187,7 +187,7 @@ impl Publisher {
         let Awaited { theater, seat, changed_at, expires_at } = seat.clone();
         let what = What::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
         let event = Event::of(&Fact { theater, what });
-        let published = self.outlet.publish(&[event]).await;
+        let published = self.event_sink.publish(&[event]).await;
         published.map(|()| Seen::Expired).map_err(|(_, error)| error.to_string())
     }
 }
@@ -276,7 +276,7 @@ fn counts(events: &[Event]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use boxoffice::rules::names::ReservationId;
+    use boxoffice::domain::ids::ReservationId;
     use serde_json::json;
 
     use super::*;

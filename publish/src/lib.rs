@@ -3,10 +3,10 @@
 //!
 //! It is a crate of its own, so that the functions that sell don't include the clients of EventBridge and SQS.
 
+mod event_sink;
 mod handler;
-mod outlet;
 mod startup;
 
+pub use event_sink::{Outlet, OutletError, WakeUp};
 pub use handler::Publisher;
-pub use outlet::{Outlet, OutletError, WakeUp};
 pub use startup::{StartError, start};

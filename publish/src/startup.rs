@@ -8,8 +8,8 @@ use boxoffice::config::{Config, ConfigError, EventsConfig};
 use boxoffice::startup::store;
 use tokio::time::Instant;
 
+use crate::event_sink::Outlet;
 use crate::handler::Publisher;
-use crate::outlet::Outlet;
 
 /// The reason why the function doesn't start.
 #[derive(Debug, thiserror::Error)]
@@ -24,18 +24,18 @@ pub enum StartError {
 pub async fn start() -> Result<&'static Publisher, StartError> {
     let started = Instant::now();
     let config = boxoffice::config::log_level_from_env().and_then(|level| {
-        boxoffice::telemetry::start(level);
-        boxoffice::metrics::start(boxoffice::config::metrics_from_env()?);
+        boxoffice::observability::log::start(level);
+        boxoffice::observability::metrics::start(boxoffice::config::metrics_from_env()?);
         Ok((Config::from_env()?, AwsConfig::from_env()?, EventsConfig::from_env()?))
     });
     match config {
         Ok((config, aws, events)) => {
             let publisher = connect(&config, &aws, events);
-            boxoffice::telemetry::started_in(started.elapsed());
+            boxoffice::observability::log::started_in(started.elapsed());
             Ok(Box::leak(Box::new(publisher)))
         }
         Err(error) => {
-            boxoffice::telemetry::start(tracing::Level::INFO);
+            boxoffice::observability::log::start(tracing::Level::INFO);
             tracing::error!(%error, "can't start");
             Err(error.into())
         }
@@ -44,10 +44,10 @@ pub async fn start() -> Result<&'static Publisher, StartError> {
 
 fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher {
     let sdk = sdk(aws);
-    let outlet = match events {
+    let event_sink = match events {
         EventsConfig::File(file) => Outlet::files(Path::new(&file)),
         EventsConfig::Aws { bus_name, queue_url, resource } => Outlet::aws(&sdk, bus_name, queue_url, resource),
     };
     let store = store(config, &sdk, Clock::System);
-    Publisher::new(store, Clock::System, outlet)
+    Publisher::new(store, Clock::System, event_sink)
 }

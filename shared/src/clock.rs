@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::rules::time::EpochMillis;
+use crate::domain::time::EpochMillis;
 
 /// The source of the current time. It is a parameter everywhere, so that a test can choose the instant.
 #[derive(Clone, Debug)]

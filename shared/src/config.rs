@@ -7,14 +7,14 @@ mod events;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::app::{Administrators, BasePath, Terms};
 use crate::aws::Authorities;
 use crate::cache::{CacheAddress, IamUser, IamUserError};
-use crate::metrics::MetricsConfig;
-use crate::rules::caller::LogKey;
-use crate::rules::limits::{Limit, Limits};
-use crate::rules::names::TheaterId;
-use crate::rules::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
-use crate::usecases::{Administrators, BasePath, Terms};
+use crate::domain::caller::LogKey;
+use crate::domain::ids::TheaterId;
+use crate::domain::rate_limit::{Limit, Limits};
+use crate::domain::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
+use crate::observability::metrics::MetricsConfig;
 
 pub use events::EventsConfig;
 

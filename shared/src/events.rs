@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-use crate::rules::names::{BookingId, ReservationId, SeatLabel};
-use crate::rules::time::EpochMillis;
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::domain::time::EpochMillis;
 use crate::store::{BookedSeats, Fact, SeatReservation, What};
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace changes the ids of all events.
@@ -107,8 +107,8 @@ fn of_layout(fact: &Fact, version: u64, became: &str) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::names::TheaterId;
-    use crate::rules::time::EpochSeconds;
+    use crate::domain::ids::TheaterId;
+    use crate::domain::time::EpochSeconds;
 
     fn fact(what: What) -> Fact {
         Fact { theater: TheaterId::parse("1").unwrap(), what }

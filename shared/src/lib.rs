@@ -13,26 +13,24 @@
 //! | [`stream`] | updates of the cache from the table's stream |
 //! | [`aws`] | access to AWS: credentials, region, connections |
 //! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | configuration, observability and start-up |
-//! | [`clock`], `entropy`, [`tally`] | time, randomness, and the context and costs of a request |
+//! | [`clock`], `random`, [`tally`] | time, randomness, and the context and costs of a request |
 //!
 //! `store`, `cache` and `http` don't depend on each other.
 
+pub mod app;
 pub mod aws;
-pub mod batch;
 pub mod cache;
 pub mod clock;
 pub mod config;
-pub mod document;
-mod entropy;
+pub mod context;
+pub mod domain;
 pub mod events;
 pub mod http;
 pub mod json;
-pub mod metrics;
-pub mod rules;
+pub mod lambda_batch;
+pub mod layout_json;
+pub mod observability;
+mod random;
 pub mod startup;
 pub mod store;
-pub mod stream;
-pub mod tally;
-pub mod telemetry;
-pub mod usecases;
-pub mod xray;
+pub mod sync_cache;

@@ -10,12 +10,12 @@ use lambda_runtime::{Diagnostic, Error, LambdaEvent, Service};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::app::BoxOffice;
 use crate::aws::{AwsConfig, sdk};
 use crate::cache::{Cache, CacheError, Signer};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::store::Store;
-use crate::usecases::BoxOffice;
 
 /// Time limit for opening connections during start-up. After it, the first request waits for DynamoDB and goes on
 /// without Redis.
@@ -46,9 +46,9 @@ pub enum StartError {
 pub async fn start() -> Result<&'static BoxOffice, StartError> {
     let started = Instant::now();
     let config = crate::config::log_level_from_env().and_then(|level| {
-        crate::telemetry::start(level);
-        crate::metrics::start(crate::config::metrics_from_env()?);
-        crate::xray::start(crate::config::xray_daemon_from_env());
+        crate::observability::log::start(level);
+        crate::observability::metrics::start(crate::config::metrics_from_env()?);
+        crate::observability::trace::start(crate::config::xray_daemon_from_env());
         Ok((Config::from_env()?, AwsConfig::from_env()?))
     });
     let office = match config {
@@ -56,10 +56,10 @@ pub async fn start() -> Result<&'static BoxOffice, StartError> {
         Err(error) => Err(error.into()),
     };
     if let Err(error) = &office {
-        crate::telemetry::start(tracing::Level::INFO);
+        crate::observability::log::start(tracing::Level::INFO);
         tracing::error!(%error, "can't start");
     }
-    crate::telemetry::started_in(started.elapsed());
+    crate::observability::log::started_in(started.elapsed());
     office.map(|office| &*Box::leak(Box::new(office)))
 }
 

@@ -3,9 +3,9 @@
 
 use std::sync::OnceLock;
 
-use boxoffice::http::event::events;
-use boxoffice::http::routes::ROUTES;
-use boxoffice::usecases::BoxOffice;
+use boxoffice::app::BoxOffice;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::router::ROUTES;
 use lambda_http::http::Method;
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, LambdaEvent, Request, service_fn};

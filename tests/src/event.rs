@@ -6,12 +6,12 @@ use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use boxoffice::http::content::{Answer, Told};
-use boxoffice::http::event::request;
-use boxoffice::http::routes::{Operation, ROUTES, Route};
-use boxoffice::http::{book, bookings, get_seats, reservations, reserve, theaters};
-use boxoffice::stream;
-use boxoffice::usecases::BoxOffice;
+use boxoffice::app::BoxOffice;
+use boxoffice::http::api_gateway::request;
+use boxoffice::http::response_body::{Answer, Told};
+use boxoffice::http::router::{Operation, ROUTES, Route};
+use boxoffice::http::routes::{book, bookings, get_seats, reservations, reserve, theaters};
+use boxoffice::sync_cache;
 use flate2::read::GzDecoder;
 use lambda_http::{Context, LambdaEvent, Request};
 use serde_json::{Value, json};
@@ -277,7 +277,7 @@ fn function_of(route: &str) -> &'static str {
 
 /// Sends a batch of the table's stream through the handler of sync-cache, and returns its answer.
 pub async fn send_batch(office: &BoxOffice, event: Value) -> Value {
-    let outcome = stream::handle(office, LambdaEvent::new(event, Context::default())).await.expect("a batch");
+    let outcome = sync_cache::handle(office, LambdaEvent::new(event, Context::default())).await.expect("a batch");
     serde_json::to_value(outcome).unwrap()
 }
 

@@ -7,13 +7,13 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+use boxoffice::app::BoxOffice;
 use boxoffice::cache::{Begun, Cache, CacheAddress, FillReason, FillToken, Lookup};
 use boxoffice::clock::Clock;
-use boxoffice::rules::availability::{SeatState, Slot};
-use boxoffice::rules::layout::Layout;
-use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::tally::Tally;
-use boxoffice::usecases::BoxOffice;
+use boxoffice::context::Tally;
+use boxoffice::domain::availability::{SeatState, Slot};
+use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::layout::Layout;
 use boxoffice_local::engine::Valkey;
 use boxoffice_tests::delivery::{deliver, routes};
 use boxoffice_tests::world::START;
@@ -106,7 +106,7 @@ async fn events_stay_within_bounds(office: &BoxOffice) {
     }
     for (little, much) in claims() {
         let (little, much) = (little.to_string(), much.to_string());
-        let route = boxoffice::http::routes::Route::of(boxoffice::http::routes::Operation::Reserve).key;
+        let route = boxoffice::http::router::Route::of(boxoffice::http::router::Operation::Reserve).key;
         let (less, more) = (measure(route, little.as_bytes()).await.1, measure(route, much.as_bytes()).await.1);
         assert!(more <= less + 1_024, "{less} and {more} bytes for {much}");
     }

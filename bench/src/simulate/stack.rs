@@ -9,7 +9,7 @@ use super::parameters::{NotModified, Parameters, Stack};
 use super::tally::Tally;
 use super::whole;
 
-/// Bytes of the string's header and of a slot, from shared/src/cache/packed.rs.
+/// Bytes of the string's header and of a slot, from shared/src/cache/protocol/packed.rs.
 const HEADER_BYTES: f64 = 48.0;
 const SLOT_BYTES: f64 = 12.0;
 /// Bytes of a seat index with a slot, which is also a seat's part of a merge or of a peek.

@@ -1,7 +1,7 @@
 //! The Lambda function that books seats. A repeated request never books twice.
 
-use boxoffice::http::book;
-use boxoffice::http::event::events;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::routes::book;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 

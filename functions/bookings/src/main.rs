@@ -1,7 +1,7 @@
 //! The Lambda function that shows and cancels bookings.
 
-use boxoffice::http::bookings;
-use boxoffice::http::event::events;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::routes::bookings;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 

@@ -1,7 +1,7 @@
 //! The Lambda function that shows which seats of a theater are available, and the map of a theater.
 
-use boxoffice::http::event::events;
-use boxoffice::http::get_seats;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::routes::get_seats;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 

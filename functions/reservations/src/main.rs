@@ -1,7 +1,7 @@
 //! The Lambda function that shows, extends and releases reservations.
 
-use boxoffice::http::event::events;
-use boxoffice::http::reservations;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::routes::reservations;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 

@@ -1,7 +1,7 @@
 //! The Lambda function that reserves seats for a limited time.
 
-use boxoffice::http::event::events;
-use boxoffice::http::reserve;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::routes::reserve;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 

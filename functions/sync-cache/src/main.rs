@@ -2,12 +2,12 @@
 //! didn't.
 
 use boxoffice::startup;
-use boxoffice::stream;
+use boxoffice::sync_cache;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let office = startup::start().await?;
-    startup::run(service_fn(async move |event: LambdaEvent<Value>| stream::handle(office, event).await)).await
+    startup::run(service_fn(async move |event: LambdaEvent<Value>| sync_cache::handle(office, event).await)).await
 }

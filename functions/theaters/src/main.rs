@@ -1,7 +1,7 @@
 //! The Lambda function that lists and shows theaters. Administrators also put layouts and delete theaters with it.
 
-use boxoffice::http::event::events;
-use boxoffice::http::theaters;
+use boxoffice::http::api_gateway::events;
+use boxoffice::http::routes::theaters;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 

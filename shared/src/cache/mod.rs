@@ -9,41 +9,34 @@
 //! - *peek* at the slots of a few seats,
 //! - *look* at the revision, to see whether a theater has changed.
 //!
-//! The rate limits of callers are kept beside it. They are checked together with a call that a request makes anyway
+//! The rate rate_limit of callers are kept beside it. They are checked together with a call that a request makes anyway
 //! ([`Cache::draw`]).
 
-mod breaker;
-mod current;
-mod fill;
-mod limits;
-mod link;
-mod packed;
-mod revision;
-mod signer;
-mod target;
-mod token;
+mod client;
+mod protocol;
+mod rate_limit;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::{Cmd, Script, ScriptInvocation, Value};
 
-pub use fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
-pub use link::CacheError;
-pub use packed::Packed;
-pub use revision::{Revision, Unchanged};
-pub use signer::Signer;
-pub use target::CacheAddress;
-pub use token::{IamUser, IamUserError, SigningError, Token, sign};
+pub use client::CacheError;
+pub use client::endpoint::CacheAddress;
+pub use client::iam_provider::Signer;
+pub use client::iam_token::{IamUser, IamUserError, SigningError, Token, sign};
+pub use protocol::fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
+pub use protocol::packed::Packed;
+pub use protocol::revision::{Revision, Unchanged};
 
 use crate::clock::Clock;
-use crate::rules::availability::{LearnedSlot, Slot};
-use crate::rules::names::TheaterId;
-use crate::tally::Tally;
-use link::Link;
-use target::{Connection, Target};
+use crate::context::Tally;
+use crate::domain::availability::{LearnedSlot, Slot};
+use crate::domain::ids::TheaterId;
+use client::Link;
+use client::endpoint::{Connection, Target};
 
-const TEXT: &str = include_str!("availability.lua");
+const TEXT: &str = include_str!("protocol/availability.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
 
 /// The cache of one deployment.
@@ -102,7 +95,7 @@ impl Cache {
     pub async fn connect(&self, patience: Duration) {
         let load = |mut connection: Connection| async move {
             SCRIPT.load_async(&mut connection).await?;
-            limits::SCRIPT.load_async(&mut connection).await.map(drop)
+            rate_limit::SCRIPT.load_async(&mut connection).await.map(drop)
         };
         if let Err(error) = self.link.prepare(patience, load).await {
             tracing::warn!(%error, "the cache can't be reached yet, the first request tries again");
@@ -141,10 +134,10 @@ impl Cache {
             WhenBehind::Tell => "tell",
             WhenBehind::Drop => "drop",
         };
-        let mut entries = Vec::with_capacity(learned.len() * packed::ENTRY);
+        let mut entries = Vec::with_capacity(learned.len() * protocol::packed::ENTRY);
         for LearnedSlot { position, slot } in learned {
             entries.extend_from_slice(&position.to_be_bytes());
-            entries.extend_from_slice(&packed::encode(*slot));
+            entries.extend_from_slice(&protocol::packed::encode(*slot));
         }
         let answer = self
             .script(tally, theater, |call| {
@@ -181,7 +174,7 @@ impl Cache {
     fn reading(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
         let key = self.key(theater);
         let Some(known) = unless else { return redis::cmd("GET").arg(key).clone() };
-        limits::evalsha(&SCRIPT, &key, |call| {
+        rate_limit::evalsha(&SCRIPT, &key, |call| {
             call.arg("look").arg(known.0.as_slice());
         })
     }
@@ -227,7 +220,7 @@ fn wanted(positions: &[u32]) -> Vec<u8> {
 /// Converts the answer to a peek at this number of seats.
 fn peeked(answer: &Value, seats: usize) -> Option<Vec<Slot>> {
     match answer {
-        Value::BulkString(bytes) => packed::decode_all(bytes).filter(|slots| slots.len() == seats),
+        Value::BulkString(bytes) => protocol::packed::decode_all(bytes).filter(|slots| slots.len() == seats),
         _ => None,
     }
 }

@@ -12,8 +12,8 @@ use lambda_http::Request;
 use lambda_http::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use lambda_http::http::{HeaderMap, HeaderValue};
 
-use super::content::{Answer, Content};
-use super::routes::Operation;
+use super::response_body::{Answer, Content};
+use super::router::Operation;
 
 /// Smaller bodies fit into two packets, so they aren't compressed.
 const LEAST_BYTES: usize = 2_048;

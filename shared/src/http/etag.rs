@@ -20,11 +20,11 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::conditional::{Condition, Tag};
 use super::seat_map::View;
+use crate::app::{SeatsView, Seen};
 use crate::cache::Revision;
-use crate::rules::availability::Steady;
-use crate::rules::names::TheaterId;
-use crate::rules::time::EpochSeconds;
-use crate::usecases::{SeatsView, Seen};
+use crate::domain::availability::Steady;
+use crate::domain::ids::TheaterId;
+use crate::domain::time::EpochSeconds;
 
 const BYTES: usize = 24;
 

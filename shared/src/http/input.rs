@@ -9,16 +9,16 @@ use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
+use super::api_gateway::{LONGEST_PART, QueryTooLong};
 use super::conditional::Condition;
-use super::event::{LONGEST_PART, QueryTooLong};
 use super::problem::{Code, Problem};
-use super::routes::{Body, Route};
+use super::router::{Body, Route};
+use crate::app::{Administrators, BoxOffice};
+use crate::domain::caller::Caller;
+use crate::domain::idempotency::IdempotencyKey;
+use crate::domain::ids::{InvalidName, ReservationId, SeatLabel, TheaterId};
+use crate::domain::selection::MOST_SEATS_AT_ONCE;
 use crate::json::{self, Faults, Json, Node, Object, plain};
-use crate::rules::caller::Caller;
-use crate::rules::idempotency::IdempotencyKey;
-use crate::rules::names::{InvalidName, ReservationId, SeatLabel, TheaterId};
-use crate::rules::selection::MOST_SEATS_AT_ONCE;
-use crate::usecases::{Administrators, BoxOffice};
 
 /// The maximum number of seats that a call may name as the seats of a reservation.
 pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;

@@ -7,9 +7,9 @@ use lambda_http::{Request, RequestExt};
 
 use super::Outcome;
 use super::codes::Code;
-use super::routes::Route;
-use crate::rules::names::{BookingId, ReservationId, TheaterId};
-use crate::usecases::BasePath;
+use super::router::Route;
+use crate::app::BasePath;
+use crate::domain::ids::{BookingId, ReservationId, TheaterId};
 
 /// The address of a request, as far as its response refers to it.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +151,7 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::routes::ROUTES;
+    use crate::http::router::ROUTES;
 
     #[test]
     fn addresses_begin_with_the_base_path_and_not_with_the_events() {

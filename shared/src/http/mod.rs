@@ -2,28 +2,21 @@
 //!
 //! [`routes`] lists what each route reads and costs. Each function has its file. Errors become HTTP in [`problem`].
 
-pub mod book;
-pub mod bookings;
+mod access_log;
+pub mod api_gateway;
+pub mod api_gateway_event;
 mod codes;
 mod compress;
 mod conditional;
-pub mod content;
-pub mod delivered;
-pub mod errors;
 mod etag;
-pub mod event;
-pub mod get_seats;
 mod input;
-mod limits;
 mod links;
-mod map;
 pub mod problem;
-pub mod reservations;
-pub mod reserve;
+mod rate_limit;
+pub mod response_body;
+pub mod router;
 pub mod routes;
 mod seat_map;
-mod summary;
-pub mod theaters;
 
 use std::convert::Infallible;
 
@@ -33,14 +26,14 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::tally::Tally;
-use crate::usecases::{BoxOffice, Source};
-use content::{Answer, Content};
+use crate::app::{BoxOffice, Source};
+use crate::context::Tally;
+use access_log::{Done, Span};
 use input::Input;
 use links::Address;
 use problem::{Code, Problem};
-use routes::Route;
-use summary::{Done, Span};
+use response_body::{Answer, Content};
+use router::Route;
 
 /// The header of a response to a repeated request.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
@@ -106,7 +99,7 @@ async fn answer(
     async {
         let started = Instant::now();
         let route = Route::find(function, request);
-        let tally = Tally::drawing_on(limits::budget(office, route, request));
+        let tally = Tally::drawing_on(rate_limit::budget(office, route, request));
         let context =
             Context { office, request, route, address: Address::of(request, route, office.base_path()), tally: &tally };
         // Boxed because its type is nested more deeply than the compiler can follow.
@@ -115,11 +108,11 @@ async fn answer(
             Err(problem) => refused(problem, &context, told.request_id),
         };
         if let Some(standing) = tally.standing() {
-            limits::put(outcome.headers_mut(), standing);
+            rate_limit::put(outcome.headers_mut(), standing);
         }
         let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
-        summary::write(&context, told, &done);
-        crate::xray::tell(told.trace_header, &tally.calls());
+        access_log::write(&context, told, &done);
+        crate::observability::trace::tell(told.trace_header, &tally.calls());
         let mut response = compress::for_client(context.route.operation, request, outcome.response);
         if request.method() == Method::HEAD {
             *response.body_mut() = Content::Nothing;

@@ -6,17 +6,17 @@ use lambda_http::Response;
 use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
-use super::content::{Answer, Content};
 use super::links::Address;
-use crate::json::{Fault, Faults};
-use crate::rules::availability::SeatState;
-use crate::rules::best_available::Shortage;
-use crate::rules::names::SeatLabel;
-use crate::rules::selection::Conflict;
-use crate::usecases::{
+use super::response_body::{Answer, Content};
+use crate::app::{
     BookError, BookingError, ExtendError, GetSeatsError, MOST_DROPPED, MapError, PutError, ReservationError,
     ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
 };
+use crate::domain::availability::SeatState;
+use crate::domain::best_available::Shortage;
+use crate::domain::ids::SeatLabel;
+use crate::domain::selection::Conflict;
+use crate::json::{Fault, Faults};
 
 pub use super::codes::Code;
 

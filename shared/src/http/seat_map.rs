@@ -1,13 +1,13 @@
 //! The response bodies of `GET .../seats`: the labels of available seats, the states of all seats, or a map of all
 //! seats with place and price.
 
-use super::content::{Content, Escaped};
 use super::problem::{Problem, one_of};
-use crate::document::{self, MAX_ANSWER, Naming, SeatMapBody, ShownSeat};
-use crate::rules::availability::SeatStatus;
-use crate::rules::layout::Layout;
-use crate::rules::text;
-use crate::usecases::SeatsView;
+use super::response_body::{Content, Escaped};
+use crate::app::SeatsView;
+use crate::domain::availability::SeatStatus;
+use crate::domain::layout::Layout;
+use crate::domain::text;
+use crate::layout_json::{self, MAX_ANSWER, Naming, SeatMapBody, ShownSeat};
 
 /// A form in which seats are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Shown {
         };
         let repeated = written(&shown(Naming::Names))?;
         // Escaping at most doubles a text.
-        let fits = repeated.len() <= MAX_ANSWER / 2 || document::escaped_bytes(repeated.as_bytes()) <= MAX_ANSWER;
+        let fits = repeated.len() <= MAX_ANSWER / 2 || layout_json::escaped_bytes(repeated.as_bytes()) <= MAX_ANSWER;
         if fits { Ok(repeated) } else { written(&shown(Naming::Indexes)) }
     }
 

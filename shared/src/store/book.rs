@@ -3,19 +3,20 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use uuid::Uuid;
 
-use super::attempts::{Attempts, Trouble};
-use super::change::{Change, Holder};
-use super::items::{self, BookingItem, Item, attribute, booking_key, booking_mark, n, s, seat_key};
-use super::record::{Found as FoundRecord, ReservationRef};
-use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
+use super::schema::reservation_record::{Found as FoundRecord, ReservationRef};
+use super::schema::{BookingItem, Item, attribute, booking_key, booking_mark, n, s, seat_key};
+use super::write::rejection::{Findings, Refusal, Standing, Verdict, Wanter};
+use super::write::retry::{Attempts, Trouble};
+use super::write::seat_write::{Change, Holder};
 use super::{Store, StoreError};
-use crate::entropy;
-use crate::rules::availability::{LearnedSlot, SeatState, Slot};
-use crate::rules::caller::Owner;
-use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use crate::rules::selection::{Conflict, Selection};
-use crate::rules::time::EpochMillis;
-use crate::tally::Tally;
+use crate::context::Tally;
+use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use crate::domain::caller::Owner;
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::selection::{Conflict, Selection};
+use crate::domain::time::EpochMillis;
+use crate::random;
+use crate::store::schema;
 
 /// A request to book seats under an id.
 #[derive(Debug)]
@@ -119,8 +120,8 @@ impl Store {
             request,
             now,
             stamp: request.whole().map_or(now, |whole| whole.stamp.max(now)),
-            request_token: entropy::new_id(),
-            token: entropy::new_id(),
+            request_token: random::new_id(),
+            token: random::new_id(),
         };
         let mut attempts = Attempts::to_write(tally, self);
         loop {
@@ -135,7 +136,7 @@ impl Store {
                 },
             };
             if matches!(trouble, Trouble::OtherUnderToken(_)) {
-                booker.token = entropy::new_id();
+                booker.token = random::new_id();
             }
             match attempts.pause(trouble).await {
                 Ok(()) => {}
@@ -211,7 +212,7 @@ impl Booker<'_> {
         if self.request.limit.is_some() {
             item.insert(attribute::COUNTED.to_owned(), n(1));
         }
-        item.insert(attribute::SEATS.to_owned(), s(items::join(self.request.seats.labels())));
+        item.insert(attribute::SEATS.to_owned(), s(schema::join(self.request.seats.labels())));
         item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.0));
         item.insert(attribute::REQUEST_TOKEN.to_owned(), s(self.request_token.to_string()));
         if let Some(owner) = self.request.owner {
@@ -276,13 +277,13 @@ impl Booker<'_> {
         if self.request.limit.is_some()
             && let Some(Verdict::Refused(item)) = others.last()
         {
-            let booked = item.as_ref().map_or(Ok(0), items::booked_seats)?;
+            let booked = item.as_ref().map_or(Ok(0), schema::booked_seats)?;
             return Ok(Settled::Outcome(BookOutcome::LimitReached(booked, findings.learned())));
         }
         if findings.found.iter().any(|found| matches!(found.standing, Standing::Open | Standing::Ours)) {
             self.stamp = findings.stamp_above(self.stamp);
         }
-        self.token = entropy::new_id();
+        self.token = random::new_id();
         let trouble = findings.trouble.take().or_else(|| Refusal::first_trouble(std::mem::take(&mut others)));
         Ok(match trouble {
             Some(Trouble::Final(text)) => return Err(StoreError::Broken(text)),
@@ -371,7 +372,7 @@ impl Store {
         let room = room.map(|room| (":room".to_owned(), room));
         let update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(items::booked_count_key(owner, theater)))
+            .set_key(Some(schema::booked_count_key(owner, theater)))
             .update_expression(update)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(room.into_iter().chain([(":seats".to_owned(), seats)]).collect()))

@@ -2,18 +2,18 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
-use super::attempts::Attempts;
-use super::change::Change;
-use super::items::{BookingItem, Item, booking_key, booking_mark, n, seat_key};
-use super::refusal::{Refusal, Verdict};
 use super::reservations::ChangedSeats;
+use super::schema::{BookingItem, Item, booking_key, booking_mark, n, seat_key};
+use super::write::rejection::{Refusal, Verdict};
+use super::write::retry::Attempts;
+use super::write::seat_write::Change;
 use super::{SeatSlot, Store, StoreError};
-use crate::entropy;
-use crate::rules::availability::{SeatState, Slot};
-use crate::rules::caller::Owner;
-use crate::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use crate::rules::time::EpochMillis;
-use crate::tally::Tally;
+use crate::context::Tally;
+use crate::domain::availability::{SeatState, Slot};
+use crate::domain::caller::Owner;
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::time::EpochMillis;
+use crate::random;
 
 /// A booking's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ impl Store {
             }
             cancelling.stamp = cancelling.stamp.max(Change::raised(booking.changed_at, now));
             let seats = cancelling.seats(&booking);
-            match self.transact(cancelling.transaction(&booking, &seats, now), entropy::new_id(), &mut attempts).await {
+            match self.transact(cancelling.transaction(&booking, &seats, now), random::new_id(), &mut attempts).await {
                 Ok(()) => return Ok(Some(cancelling.cancelled(&seats, attempts.unknown))),
                 Err(refusal) => {
                     if let Refusal::Conditions(verdicts) = &refusal {
@@ -138,7 +138,7 @@ impl Cancelling<'_> {
         let others = 1 + usize::from(booking.counted && booking.owner.is_some());
         for (seat, verdict) in seats.iter().zip(verdicts.iter().skip(others)) {
             let Verdict::Refused(item) = verdict else { continue };
-            let item = item.as_ref().map(super::items::SeatItem::read).transpose()?;
+            let item = item.as_ref().map(crate::store::schema::SeatItem::read).transpose()?;
             match item {
                 Some(item) if item.slot.state == SeatState::Booked && item.booking == Some(mark) => {
                     self.stamp = EpochMillis(self.stamp.max(item.slot.changed_at).0 + 1);

@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
 
-use super::attempts::{Attempts, Trouble};
-use super::items::layout::{self, StoredLayout};
-use super::items::{self, Item, n, s};
-use super::refusal::Refusal;
+use super::schema::layout::StoredLayout;
+use super::schema::{Item, n, s};
+use super::write::rejection::Refusal;
+use super::write::retry::{Attempts, Trouble};
 use super::{Store, StoreError};
-use crate::entropy;
-use crate::rules::layout::Layout;
-use crate::rules::names::TheaterId;
-use crate::tally::Tally;
+use crate::context::Tally;
+use crate::domain::ids::TheaterId;
+use crate::domain::layout::Layout;
+use crate::random;
+use crate::store::schema;
+use crate::store::schema::layout;
 
 /// Number of times that a layout is read while its parts are being replaced.
 const TRIES: u32 = 4;
@@ -61,7 +63,7 @@ impl Store {
         theater: &TheaterId,
     ) -> Result<Option<(Layout, Replaces)>, StoreError> {
         for _ in 0..TRIES {
-            let Some(item) = self.item(tally, items::layout_key(theater)).await? else { return Ok(None) };
+            let Some(item) = self.item(tally, schema::layout_key(theater)).await? else { return Ok(None) };
             let stored = StoredLayout::read(&item)?;
             let replaces = Replaces { version: stored.version, parts: stored.parts };
             if stored.parts == 0 {
@@ -94,7 +96,7 @@ impl Store {
         replaces: Option<Replaces>,
     ) -> Result<(), PutLayoutError> {
         let mut attempts = Attempts::to_write(tally, self);
-        let token = entropy::new_id();
+        let token = random::new_id();
         loop {
             let items = self.putting(layout, replaces);
             let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
@@ -118,13 +120,13 @@ impl Store {
         replaces: Replaces,
     ) -> Result<(), PutLayoutError> {
         let mut attempts = Attempts::to_write(tally, self);
-        let token = entropy::new_id();
+        let token = random::new_id();
         loop {
             let items = self.removing(theater, replaces);
             let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
             match trouble(refusal) {
                 Some(trouble) => attempts.pause(trouble).await?,
-                None if self.item(tally, items::layout_key(theater)).await?.is_none() => return Ok(()),
+                None if self.item(tally, schema::layout_key(theater)).await?.is_none() => return Ok(()),
                 None => return Err(PutLayoutError::Changed),
             }
         }
@@ -144,7 +146,7 @@ impl Store {
                 .client
                 .query()
                 .table_name(&self.table)
-                .expression_attribute_values(":theaters", s(items::THEATERS))
+                .expression_attribute_values(":theaters", s(schema::THEATERS))
                 .limit(i32::try_from(most + 1).unwrap_or(i32::MAX))
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -186,7 +188,7 @@ impl Store {
 
     fn removing(&self, theater: &TheaterId, replaces: Replaces) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (condition, values) = of_version(Some(replaces));
-        let mut items = vec![self.delete_if(items::layout_key(theater), condition, values)?];
+        let mut items = vec![self.delete_if(schema::layout_key(theater), condition, values)?];
         // An older theater may have no entry.
         let anything = "attribute_exists(pk) OR attribute_not_exists(pk)";
         items.push(self.delete_if(layout::entry_key(theater), anything, None)?);

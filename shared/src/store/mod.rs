@@ -3,43 +3,38 @@
 //! Every write is conditional. If the caller names the seats, no read comes before the write, because a rejected write
 //! returns the items that were in its way. One module handles retries, pauses and time limits.
 
-mod allowance;
-mod attempts;
 mod book;
 mod bookings;
-mod change;
-mod facts;
-mod items;
 mod layouts;
-mod record;
-mod refusal;
-mod removal;
+mod reservation_quota;
 mod reservations;
 mod reserve;
+mod schema;
+mod seat_withdrawal;
 mod seats;
 mod stream;
-mod transaction;
+mod write;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 
-pub use allowance::Allowance;
 pub use book::{BookOutcome, BookRequest, Booking, BookingLimit, From, WholeReservation};
 pub use bookings::{BookingRef, StandingBooking};
-pub use facts::{BookedSeats, Fact, SeatReservation, What};
 pub use layouts::{PutLayoutError, Replaces, TheaterEntry};
-pub use record::{ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat};
-pub use removal::{Mark, REMOVED_FOR, RemoveError};
+pub use reservation_quota::Allowance;
 pub use reservations::{
     ChangedSeats, EndedReservation, ExtendOutcome, Extension, NotWhole, Remembered, Reservation, ToBook,
 };
 pub use reserve::{ChosenBefore, HeldSeat, Holding, ReserveOutcome, ReserveRequest, Wish};
+pub use schema::reservation_record::{ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat};
+pub use seat_withdrawal::{Mark, REMOVED_FOR, RemoveError};
+pub use stream::domain_event::{BookedSeats, Fact, SeatReservation, What};
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;
-use crate::rules::availability::Slot;
-use crate::rules::names::SeatLabel;
+use crate::domain::availability::Slot;
+use crate::domain::ids::SeatLabel;
 
 /// A DynamoDB table and the client for it.
 #[derive(Clone, Debug)]
@@ -73,10 +68,10 @@ pub enum StoreError {
 impl Store {
     /// Opens the connection before the first request, by reading a key that never exists. A failure does no harm.
     pub async fn connect(&self) {
-        let key = items::nothing_key();
+        let key = schema::nothing_key();
         let read = self.client.get_item().table_name(&self.table).set_key(Some(key)).send();
         if let Err(error) = read.await {
-            let error = attempts::describe(&error);
+            let error = write::retry::describe(&error);
             tracing::warn!(error, "DynamoDB can't be reached yet, and the first request will try again");
         }
     }

@@ -6,21 +6,21 @@
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
-use super::allowance::{Allowance, Room, Seats};
-use super::attempts::{Attempts, Trouble};
 use super::book::WholeReservation;
-use super::change::Change;
-use super::items::{Item, SeatItem, seat_key};
-use super::record::{ExtensionMark, Found, Record, ReservationRef, ReservedSeat, Use, stamp_above};
-use super::refusal::{Refusal, Verdict};
+use super::reservation_quota::{Allowance, Room, Seats};
 use super::reserve::ChosenBefore;
+use super::schema::reservation_record::{ExtensionMark, Found, Record, ReservationRef, ReservedSeat, Use, stamp_above};
+use super::schema::{Item, SeatItem, seat_key};
+use super::write::rejection::{Refusal, Verdict};
+use super::write::retry::{Attempts, Trouble};
+use super::write::seat_write::Change;
 use super::{SeatSlot, Store, StoreError};
-use crate::entropy;
-use crate::rules::availability::{SeatState, Slot};
-use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
-use crate::rules::selection::Conflict;
-use crate::rules::time::{EpochMillis, EpochSeconds};
-use crate::tally::Tally;
+use crate::context::Tally;
+use crate::domain::availability::{SeatState, Slot};
+use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::selection::Conflict;
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::random;
 
 /// Seats that a call changed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -255,7 +255,7 @@ impl Store {
         let record = Record { refused_at: now, ..found.record.clone() };
         let wanted = ReservationRef { owner: found.owner, ..*wanted };
         let put = self.put_record(&record, &wanted, now).map(|put| vec![put]);
-        self.transact(put, entropy::new_id(), attempts).await
+        self.transact(put, random::new_id(), attempts).await
     }
 
     /// Reads the items of seats that a reservation has lost.
@@ -311,7 +311,7 @@ impl Store {
             let holder = found.holder(wanted.id);
             let changes = seats.iter().map(|seat| (&seat.seat, Change::release(&holder, stamp, now)));
             let write = self.with_record(&next, wanted, &found, now, None, changes);
-            match self.transact(write, entropy::new_id(), &mut attempts).await {
+            match self.transact(write, random::new_id(), &mut attempts).await {
                 Ok(()) => {
                     let slot = Slot { changed_at: stamp, state: SeatState::Available };
                     let slots = seats.into_iter().map(|seat| SeatSlot { seat: seat.seat, slot });
@@ -338,7 +338,7 @@ impl Store {
         extension: &Extension,
     ) -> Result<ExtendOutcome, StoreError> {
         let mut attempts = Attempts::to_write(tally, self);
-        let token = entropy::new_id();
+        let token = random::new_id();
         let mut lost: Vec<SeatLabel> = Vec::new();
         let mut stamp = EpochMillis(0);
         let mut owners_seats = Seats::Keep;
@@ -387,7 +387,7 @@ impl Store {
             });
             let limited = allowance.is_some();
             let write = self.with_record(&record, wanted, &found, now, allowance, changes);
-            match self.transact(write, entropy::new_id(), &mut attempts).await {
+            match self.transact(write, random::new_id(), &mut attempts).await {
                 Ok(()) => {
                     let new: Vec<_> = changed.iter().map(|(_, new)| (*new).clone()).collect();
                     let changed = ChangedSeats::to(&new, attempts.unknown);
@@ -435,7 +435,7 @@ impl Store {
     }
 }
 
-impl super::change::Holder {
+impl crate::store::write::seat_write::Holder {
     /// Returns `true` if a seat is reserved under this reservation, even if it has run out. A seat that can't be read
     /// isn't.
     fn has(&self, item: &Item) -> bool {

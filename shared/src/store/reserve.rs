@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
-use super::allowance::{Allowance, Room, Seats};
-use super::attempts::{Attempts, Trouble};
-use super::change::Change;
-use super::items::{Item, reservation_key, seat_key};
-use super::record::{Choice, MAX_SEATS_PER_RESERVATION, Record, ReservationRef, ReservedSeat, Use};
-use super::refusal::{Findings, Refusal, Standing, Verdict, Wanter};
+use super::reservation_quota::{Allowance, Room, Seats};
+use super::schema::reservation_record::{Choice, MAX_SEATS_PER_RESERVATION, Record, ReservationRef, ReservedSeat, Use};
+use super::schema::{Item, reservation_key, seat_key};
+use super::write::rejection::{Findings, Refusal, Standing, Verdict, Wanter};
+use super::write::retry::{Attempts, Trouble};
+use super::write::seat_write::Change;
 use super::{Store, StoreError};
-use crate::entropy;
-use crate::rules::availability::{LearnedSlot, SeatState, Slot};
-use crate::rules::caller::Owner;
-use crate::rules::names::{ReservationId, SeatLabel, TheaterId};
-use crate::rules::selection::{Conflict, SelectedSeat, Selection};
-use crate::rules::time::{EpochMillis, EpochSeconds};
-use crate::tally::Tally;
+use crate::context::Tally;
+use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use crate::domain::caller::Owner;
+use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::selection::{Conflict, SelectedSeat, Selection};
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::random;
 
 /// A request to reserve seats.
 #[derive(Debug)]
@@ -144,8 +144,8 @@ impl Store {
             stamp: now,
             record,
             held: BTreeMap::new(),
-            token: entropy::new_id(),
-            request_token: entropy::new_id(),
+            token: random::new_id(),
+            request_token: random::new_id(),
             owners_seats: Seats::Grow,
         };
         if let Some(outcome) = reserving.judge_record().or_else(|| reserving.given_back()).or_else(|| reserving.full())
@@ -167,7 +167,7 @@ impl Store {
                 },
             };
             if matches!(trouble, Trouble::OtherUnderToken(_)) {
-                reserving.token = entropy::new_id();
+                reserving.token = random::new_id();
             }
             match attempts.pause(trouble).await {
                 Ok(()) => {}
@@ -291,7 +291,7 @@ impl Reserving<'_> {
             }
         }
         // The next attempt is another transaction, and a token stands for one transaction.
-        self.token = entropy::new_id();
+        self.token = random::new_id();
         let others = Refusal::first_trouble([record, allowance].into_iter().flatten().collect());
         Ok(findings.trouble.or(others).map_or(Judged::Informed, Judged::Trouble))
     }

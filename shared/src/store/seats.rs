@@ -2,14 +2,14 @@
 
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
-use super::attempts::Attempts;
-use super::items::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
+use super::schema::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
+use super::write::retry::Attempts;
 use super::{Store, StoreError};
-use crate::rules::availability::{SeatState, Slot};
-use crate::rules::layout::Layout;
-use crate::rules::names::TheaterId;
-use crate::rules::time::EpochMillis;
-use crate::tally::Tally;
+use crate::context::Tally;
+use crate::domain::availability::{SeatState, Slot};
+use crate::domain::ids::TheaterId;
+use crate::domain::layout::Layout;
+use crate::domain::time::EpochMillis;
 
 /// The part of a theater's seats that a Query reads.
 #[derive(Debug)]
@@ -190,7 +190,9 @@ impl Store {
                 Some(left) if !left.keys.is_empty() => wanted = left.keys,
                 _ => return Ok(found),
             }
-            attempts.pause(super::attempts::Trouble::Throttled("BatchGetItem left keys unprocessed".into())).await?;
+            attempts
+                .pause(crate::store::write::retry::Trouble::Throttled("BatchGetItem left keys unprocessed".into()))
+                .await?;
         }
     }
 }

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::record::{Answer, Ask, InTheWay, Record};

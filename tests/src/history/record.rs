@@ -3,7 +3,7 @@
 mod read;
 mod show;
 
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::seats::Seats;

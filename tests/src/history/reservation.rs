@@ -1,6 +1,6 @@
 //! The reservations of the model: their seats with their ends, and whether their ids are spent.
 
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 
 use super::record::{Ask, Record};
 use super::seats::Seats;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 
 use crate::Reply;
 

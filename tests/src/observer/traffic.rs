@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use boxoffice::clock::Clock;
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use fastrand::Rng;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;

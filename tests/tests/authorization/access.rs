@@ -10,7 +10,7 @@ use crate::site::site;
 
 #[tokio::test]
 async fn looking_needs_no_token_and_everything_else_does() {
-    for route in boxoffice::http::routes::ROUTES {
+    for route in boxoffice::http::router::ROUTES {
         let (method, path, route) = (route.method(), route.path(), route.key);
         let id = Uuid::now_v7().to_string();
         let path = path

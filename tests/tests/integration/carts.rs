@@ -1,7 +1,7 @@
 //! A cart that grows in two writes. The seats in the response are held, also if they changed between the writes.
 
 use boxoffice::clock::Clock;
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::engines;
 use boxoffice_tests::gate::{Gate, Side};

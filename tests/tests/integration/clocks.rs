@@ -1,7 +1,7 @@
 //! Instances whose clocks differ. The order of writes to a seat is never mistaken.
 
 use boxoffice::clock::Clock;
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, World};
 use serde_json::json;

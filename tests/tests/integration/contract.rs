@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boxoffice::http::problem::Code;
-use boxoffice::http::routes::{Body, ROUTES};
+use boxoffice::http::router::{Body, ROUTES};
 use boxoffice_tests::contract::{DOCUMENT, judge, resolve, valid};
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::{Value, json};

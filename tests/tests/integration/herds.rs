@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use boxoffice::app::BoxOffice;
 use boxoffice::cache::{Begun, FillReason, FillToken, LEASE};
-use boxoffice::rules::names::TheaterId;
-use boxoffice::tally::Tally;
-use boxoffice::usecases::BoxOffice;
+use boxoffice::context::Tally;
+use boxoffice::domain::ids::TheaterId;
 use boxoffice_local::engine::Valkey;
 use boxoffice_tests::dynamodb_proxy::{Barrier, DynamoDbProxy};
 use boxoffice_tests::redis_proxy::RedisProxy;

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Output;
 
-use boxoffice::document::NewLayout;
-use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::tally::Tally;
-use boxoffice::usecases::{Expected, Put, PutError};
+use boxoffice::app::{Expected, Put, PutError};
+use boxoffice::context::Tally;
+use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::layout_json::NewLayout;
 use boxoffice_tests::{Call, Setup, World, engines};
 use serde_json::json;
 

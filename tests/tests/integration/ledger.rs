@@ -1,8 +1,8 @@
 //! The cost of each request: calls and capacity, counted at proxies. The figures are exact, so more or less is a
 //! failure.
 
-use boxoffice::rules::limits::Limits;
-use boxoffice::rules::names::TheaterId;
+use boxoffice::domain::ids::TheaterId;
+use boxoffice::domain::rate_limit::Limits;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::engines;
 use boxoffice_tests::redis_proxy::RedisProxy;

@@ -1,7 +1,7 @@
 //! Strict requests. Input that a route doesn't read is rejected by name, and nothing changes.
 
-use boxoffice::http::routes::{Body, Operation, ROUTES, Route};
-use boxoffice::rules::limits::{Limit, Limits};
+use boxoffice::domain::rate_limit::{Limit, Limits};
+use boxoffice::http::router::{Body, Operation, ROUTES, Route};
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::engines;
 use boxoffice_tests::event::send_event;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use boxoffice::http::errors::PAGES;
 use boxoffice::http::problem::Code;
-use boxoffice::http::routes::ROUTES;
+use boxoffice::http::router::ROUTES;
+use boxoffice::http::routes::errors::PAGES;
 use boxoffice_local::template::TableDefinition;
 use serde::Deserialize;
 use serde_json::Value;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use boxoffice::aws::Endpoints;
 use boxoffice::clock::Clock;
+use boxoffice::domain::time::EpochMillis;
 use boxoffice::events::Event;
-use boxoffice::rules::time::EpochMillis;
 use boxoffice_publish::{Outlet, Publisher, WakeUp};
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Seen};
 use boxoffice_tests::event::send_batch;
@@ -155,11 +155,11 @@ async fn calls_to_bus_and_queue() -> BTreeSet<String> {
     let there = Some(proxy.endpoint.clone());
     let clients = sdk(Endpoints { eventbridge: there.clone(), sqs: there, ..Endpoints::default() });
     let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/expiries";
-    let outlet = Outlet::aws(&clients, "default".to_owned(), queue.to_owned(), None);
+    let event_sink = Outlet::aws(&clients, "default".to_owned(), queue.to_owned(), None);
     let wake_up = WakeUp { theater_id: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
-    outlet.wake_later(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
+    event_sink.wake_later(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
     let event = Event { kind: "seats.reserved", detail: json!({}) };
-    outlet.publish(&[event]).await.expect_err("no bus");
+    event_sink.publish(&[event]).await.expect_err("no bus");
     proxy.take().into_iter().map(|call| call.operation).collect()
 }
 

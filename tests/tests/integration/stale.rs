@@ -1,9 +1,9 @@
 //! Stale cache answers that are detected. They are counted, and never believed.
 
-use boxoffice::rules::caller::Caller;
-use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::tally::Tally;
-use boxoffice::usecases::{Reserve, ReserveError};
+use boxoffice::app::{Reserve, ReserveError};
+use boxoffice::context::Tally;
+use boxoffice::domain::caller::Caller;
+use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 

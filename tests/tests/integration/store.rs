@@ -1,13 +1,13 @@
 //! The store by itself, on every DynamoDB engine: the embedded one, and Amazon's own if `BOXOFFICE_DYNAMODB_LOCAL` has
 //! its address.
 
-use boxoffice::rules::availability::{LearnedSlot, SeatState};
-use boxoffice::rules::layout::Layout;
-use boxoffice::rules::names::{BookingId, ReservationId, SeatLabel, TheaterId};
-use boxoffice::rules::selection::Selection;
-use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::context::Tally;
+use boxoffice::domain::availability::{LearnedSlot, SeatState};
+use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::domain::layout::Layout;
+use boxoffice::domain::selection::Selection;
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::store::{BookOutcome, BookRequest, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store};
-use boxoffice::tally::Tally;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Setup, World, engines};

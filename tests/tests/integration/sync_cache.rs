@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::app::BoxOffice;
 use boxoffice::clock::Clock;
-use boxoffice::rules::time::EpochMillis;
-use boxoffice::usecases::BoxOffice;
+use boxoffice::domain::time::EpochMillis;
 use boxoffice_local::LocalStack;
 use boxoffice_local::engine::Valkey;
 use boxoffice_local::stream::{Delivered, Mapping, StreamReader, drain};
@@ -329,6 +329,6 @@ async fn what_is_no_batch_is_an_error_for_lambda_to_see() {
     let world = World::new().await;
     for event in [json!(null), json!({}), json!({ "Records": 7 })] {
         let event = lambda_http::LambdaEvent::new(event, lambda_http::Context::default());
-        assert!(boxoffice::stream::handle(&world.office, event).await.is_err());
+        assert!(boxoffice::sync_cache::handle(&world.office, event).await.is_err());
     }
 }

@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::*;
-use crate::http::content::Told;
-use crate::rules::availability::{SeatState, Slot};
-use crate::rules::names::{SeatLabel, TheaterId};
-use crate::rules::plan::{Place, Plan, Point, Row};
-use crate::rules::time::{EpochMillis, EpochSeconds};
-use crate::usecases::{Slots, Source};
+use crate::app::{Slots, Source};
+use crate::domain::availability::{SeatState, Slot};
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::seating_plan::{Place, Plan, Point, Row};
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::http::response_body::Told;
 
 /// The body as the documentation describes it, to be written by a serializer.
 #[derive(Serialize)]

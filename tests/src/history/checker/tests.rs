@@ -1,6 +1,6 @@
 //! Hand-written histories: correct ones, and ones with a single error each.
 
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::*;

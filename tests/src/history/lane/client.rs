@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use boxoffice::app::BoxOffice;
 use boxoffice::clock::Clock;
-use boxoffice::rules::time::EpochMillis;
-use boxoffice::usecases::BoxOffice;
+use boxoffice::domain::time::EpochMillis;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

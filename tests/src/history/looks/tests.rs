@@ -1,6 +1,6 @@
 //! Hand-written cached answers: correct, stale and invented ones.
 
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 
 use super::*;
 use crate::history::plan::id;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use boxoffice::rules::time::EpochMillis;
+use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::{Answer, Ask, InTheWay, Record};

@@ -145,9 +145,9 @@ async fn a_theater_id_is_decoded_by_the_gateway_and_not_again() {
 
 /// Puts a hall with two sections and every detail that a map shows.
 async fn hall(world: &World) {
-    use boxoffice::rules::layout::Layout;
-    use boxoffice::rules::names::{SeatLabel, TheaterId};
-    use boxoffice::rules::plan::{Category, Place, Plan, Point, Row};
+    use boxoffice::domain::ids::{SeatLabel, TheaterId};
+    use boxoffice::domain::layout::Layout;
+    use boxoffice::domain::seating_plan::{Category, Place, Plan, Point, Row};
     let seats = ["P1", "P2", "S1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
     let row = |name: &str, section| Row { name: name.to_owned(), section };
     let place = |row, x, y, category, accessible| Place { row, point: Point { x, y }, category, accessible };

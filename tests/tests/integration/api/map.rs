@@ -1,6 +1,6 @@
 //! `GET /theaters/{theaterId}/map`, and the seat states that belong to the map.
 
-use boxoffice::document::MAX_DOCUMENT;
+use boxoffice::layout_json::MAX_DOCUMENT;
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::{Value, json};
 

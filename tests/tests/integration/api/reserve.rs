@@ -1,6 +1,6 @@
 //! `POST /theaters/{theaterId}/reserve`
 
-use boxoffice::http::routes::{Operation, Route};
+use boxoffice::http::router::{Operation, Route};
 use boxoffice_tests::{Call, World};
 use serde_json::{Value, json};
 
@@ -176,7 +176,7 @@ async fn a_writer_whose_clock_is_behind_still_writes_and_its_stamp_still_rises()
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1, "reservation_id": id(2) })).send(&world.office).await;
     let second = stamp().await;
     assert!(second > first);
-    let behind = world.instance(boxoffice::clock::Clock::manual(boxoffice::rules::time::EpochMillis(first))).await;
+    let behind = world.instance(boxoffice::clock::Clock::manual(boxoffice::domain::time::EpochMillis(first))).await;
     let booked = Call::book("1", &json!({ "seat": "A1", "reservation_id": id(2) })).send(&behind).await;
     assert_eq!(booked.status, 201, "{}", booked.text);
     assert_eq!(stamp().await, second + 1);

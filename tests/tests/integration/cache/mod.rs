@@ -5,11 +5,11 @@ use std::time::Duration;
 use boxoffice::cache::{
     Begun, Cache, CacheAddress, FillReason, FillToken, LIFETIME, Lookup, Merged, Revision, WhenBehind,
 };
-use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
-use boxoffice::rules::layout::Layout;
-use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::rules::time::{EpochMillis, EpochSeconds};
-use boxoffice::tally::Tally;
+use boxoffice::context::Tally;
+use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::layout::Layout;
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice_local::engine::{Valkey, ValkeyOptions};
 use boxoffice_tests::redis_proxy::RedisProxy;
 use boxoffice_tests::tls_proxy::TlsProxy;

@@ -63,7 +63,7 @@ fn event() -> impl Strategy<Value = Event> {
 struct Watched<'a> {
     world: &'a World,
     proxy: &'a RedisProxy,
-    deaf: &'a boxoffice::usecases::BoxOffice,
+    deaf: &'a boxoffice::app::BoxOffice,
     redis: redis::aio::MultiplexedConnection,
     theater: String,
     now: u64,

@@ -6,11 +6,11 @@
 use std::time::{Duration, Instant};
 
 use boxoffice::cache::{Begun, Cache, FillReason, FillToken, LIFETIME, Lookup, WhenBehind};
-use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
-use boxoffice::rules::layout::Layout;
-use boxoffice::rules::names::TheaterId;
-use boxoffice::rules::time::EpochMillis;
-use boxoffice::tally::Tally;
+use boxoffice::context::Tally;
+use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::domain::ids::TheaterId;
+use boxoffice::domain::layout::Layout;
+use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::mutation::{any_mutation, cases};
 use boxoffice_tests::{Call, Setup, World, corpus};
 use proptest::prelude::*;

@@ -92,7 +92,7 @@ async fn every_route_draws_on_a_budget_and_tells_how_it_stands() {
     }
     let page = Call::error_page("internal").send(&world.office).await;
     assert_eq!((page.status, page.header("ratelimit-policy")), (200, ""));
-    assert_eq!(routes.len() + 1, boxoffice::http::routes::ROUTES.len(), "every route except the error pages");
+    assert_eq!(routes.len() + 1, boxoffice::http::router::ROUTES.len(), "every route except the error pages");
 }
 
 #[tokio::test]

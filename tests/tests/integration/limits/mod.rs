@@ -10,7 +10,7 @@ mod costs;
 mod outages;
 mod script;
 
-use boxoffice::rules::limits::{Limit, Limits};
+use boxoffice::domain::rate_limit::{Limit, Limits};
 use boxoffice_tests::{Call, Reply, Setup, World};
 
 /// Returns a limit of this many requests at once and per minute.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boxoffice::cache::Cache;
-use boxoffice::rules::limits::{Activity, Budget, Limit};
-use boxoffice::tally::Tally;
+use boxoffice::context::Tally;
+use boxoffice::domain::rate_limit::{Activity, Budget, Limit};
 use boxoffice_tests::{Setup, World};
 use proptest::prelude::*;
 use redis::AsyncCommands;

@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boxoffice::cache::{Begun, Cache, FillToken, LEASE, LIFETIME, Lookup, Merged, RENEWAL, Revision};
-use boxoffice::rules::availability::Slot;
-use boxoffice::rules::layout::Layout;
-use boxoffice::rules::names::{SeatLabel, TheaterId};
-use boxoffice::tally::Tally;
+use boxoffice::context::Tally;
+use boxoffice::domain::availability::Slot;
+use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::layout::Layout;
 use boxoffice_model::key::{self, Call, Key, Limits, Merge};
 use boxoffice_tests::{Setup, World};
 use proptest::prelude::*;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use boxoffice::cache::Revision;
-use boxoffice::rules::availability::Slot;
+use boxoffice::domain::availability::Slot;
 use boxoffice_model::key::{self, Key};
 use proptest::prelude::*;
 
@@ -45,7 +45,7 @@ impl Revisions {
             (Step::End(_, _, read), _) if was_filling && key.token == key::NOBODY => {
                 let kept_nothing = slots.1 == read[..slots.1.len()];
                 // The same slots are too rarely filled twice to rely on it.
-                // The unit tests in shared/src/cache/revision.rs cover this case.
+                // The unit tests in shared/src/cache/protocol/revision.rs cover this case.
                 if kept_nothing && let Some(first) = self.of_fills.insert(slots, revision) {
                     prop_assert_eq!(first, revision, "the slots that were read determine the revision");
                 }

@@ -1,8 +1,8 @@
 //! Random steps: calls of the script, and other events that change the key.
 
 use boxoffice::cache::{FillReason, WhenBehind};
-use boxoffice::rules::availability::{LearnedSlot, SeatState, Slot};
-use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use proptest::prelude::*;
 
 /// A step. The first number is the index of the layout, the second that of the filler.

@@ -1,8 +1,8 @@
 //! Parsing a key in Valkey into the model's types.
 
 use boxoffice::cache::Revision;
-use boxoffice::rules::availability::{SeatState, Slot};
-use boxoffice::rules::time::{EpochMillis, EpochSeconds};
+use boxoffice::domain::availability::{SeatState, Slot};
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice_model::key::{Key, Known};
 
 const HEADER: usize = 48;

@@ -1,0 +1,201 @@
+//! The event sink, and the expiry timers that wake the function when a reservation runs out. They use EventBridge and
+//! SQS, or files on a developer's machine.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use boxoffice::domain::time::{EpochMillis, EpochSeconds};
+use boxoffice::events::Event;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// Source of the events, as it is named on the bus.
+const SOURCE: &str = "boxoffice";
+/// Number of entries that one call takes
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>,
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
+const MOST_AT_ONCE: usize = 10;
+/// Time limit of one attempt of a call. A call that fails is repeated with its batch, so it has few attempts.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// Attempts of one call.
+const ATTEMPTS: u32 = 2;
+/// Longest delay of an SQS message, in seconds.
+const LONGEST_DELAY: u64 = 900;
+
+/// An expiry timer, which wakes the function when a seat's reservation runs out. It names the reservation by the stamp
+/// of its write and not by its id, because the id gives rights to the reservation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeUp {
+    pub theater_id: String,
+    pub seat: String,
+    /// The stamp of the write, in milliseconds.
+    pub changed_at: u64,
+    /// The end of the reservation, in seconds.
+    pub expires_at: u64,
+}
+
+/// The reason why something wasn't accepted. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum OutletError {
+    /// EventBridge or SQS couldn't be reached, or didn't accept everything.
+    #[error("{0}")]
+    Service(String),
+    /// A file couldn't be written.
+    #[error("{path}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
+}
+
+/// The destination of events and expiry timers.
+#[derive(Clone, Debug)]
+pub enum Outlet {
+    /// EventBridge and SQS.
+    Aws {
+        bus: aws_sdk_eventbridge::Client,
+        bus_name: String,
+        /// The ARN that events name as their resource.
+        resource: Option<String>,
+        queue: aws_sdk_sqs::Client,
+        /// The queue that delivers expiry timers.
+        queue_url: String,
+    },
+    /// Files, with one JSON object per line.
+    Files {
+        events: PathBuf,
+        /// The expiry timers, for the process that delivers them.
+        wake_ups: PathBuf,
+    },
+}
+
+impl Outlet {
+    /// Creates an event sink that writes to files. The file of the expiry timers is beside that of the events.
+    pub fn files(events: &Path) -> Self {
+        let mut wake_ups = events.as_os_str().to_owned();
+        wake_ups.push(".wake-ups");
+        Self::Files { events: events.to_path_buf(), wake_ups: wake_ups.into() }
+    }
+
+    /// Creates an event sink for an event bus and a queue, with clients for them.
+    pub fn aws(sdk: &SdkConfig, bus_name: String, queue_url: String, resource: Option<String>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let sdk = sdk.to_builder().retry_config(retries).timeout_config(timeouts).build();
+        let (bus, queue) = (aws_sdk_eventbridge::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
+        Self::Aws { bus, bus_name, resource, queue, queue_url }
+    }
+
+    /// Publishes events in their order. If it fails, the events before the returned index were accepted, and some of
+    /// the later ones may have been accepted too.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), (usize, OutletError)> {
+        match self {
+            Self::Files { events: file, .. } => {
+                let lines = events
+                    .iter()
+                    .map(|event| json!({ "source": SOURCE, "detail-type": event.kind, "detail": event.detail }));
+                append(file, lines).map_err(|error| (0, error))
+            }
+            Self::Aws { bus, bus_name, resource, .. } => {
+                for (n, some) in events.chunks(MOST_AT_ONCE).enumerate() {
+                    let before = n * MOST_AT_ONCE;
+                    put_events(bus, bus_name, resource.as_deref(), some)
+                        .await
+                        .map_err(|(taken, error)| (before + taken, error))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts expiry timers. Repeating it wakes the function once more, which does no harm.
+    pub async fn wake_later(&self, wake_ups: &[WakeUp], now: EpochMillis) -> Result<(), OutletError> {
+        match self {
+            Self::Files { wake_ups: file, .. } => append(file, wake_ups.iter().map(|wake_up| json!(wake_up))),
+            Self::Aws { queue, queue_url, .. } => {
+                for some in wake_ups.chunks(MOST_AT_ONCE) {
+                    send(queue, queue_url, some, now).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+async fn put_events(
+    bus: &aws_sdk_eventbridge::Client,
+    bus_name: &str,
+    resource: Option<&str>,
+    events: &[Event],
+) -> Result<(), (usize, OutletError)> {
+    let entries = events.iter().map(|event| {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(bus_name)
+            .source(SOURCE)
+            .detail_type(event.kind)
+            .detail(event.detail.to_string())
+            .set_resources(resource.map(|resource| vec![resource.to_owned()]))
+            .build()
+    });
+    let answer = bus.put_events().set_entries(Some(entries.collect())).send().await;
+    let answer = answer.map_err(|error| (0, OutletError::Service(format!("EventBridge: {}", with_causes(&error)))))?;
+    // An answer of 200 may have left some entries out. Each entry has its own result, in the same order.
+    let failed = answer.entries().iter().enumerate().find_map(|(n, entry)| Some((n, entry.error_code()?.to_owned())));
+    match failed {
+        Some((n, code)) => Err((n, OutletError::Service(format!("EventBridge: {code}")))),
+        None if answer.failed_entry_count() > 0 => {
+            Err((0, OutletError::Service("EventBridge left out some entries".to_owned())))
+        }
+        None => Ok(()),
+    }
+}
+
+async fn send(
+    queue: &aws_sdk_sqs::Client,
+    queue_url: &str,
+    wake_ups: &[WakeUp],
+    now: EpochMillis,
+) -> Result<(), OutletError> {
+    let failed = |why: String| OutletError::Service(format!("SQS: {why}"));
+    let mut request = queue.send_message_batch().queue_url(queue_url);
+    for (n, wake_up) in wake_ups.iter().enumerate() {
+        let body = serde_json::to_string(wake_up).map_err(|error| failed(error.to_string()))?;
+        // Rounded up, so that the timer is due by our clock if the queue's clock runs as fast.
+        let delay = (EpochSeconds(wake_up.expires_at).remaining(now) + 1).min(LONGEST_DELAY);
+        let entry = SendMessageBatchRequestEntry::builder()
+            .id(n.to_string())
+            .message_body(body)
+            .delay_seconds(i32::try_from(delay).unwrap_or(i32::MAX))
+            .build()
+            .map_err(|error| failed(error.to_string()))?;
+        request = request.entries(entry);
+    }
+    let answer = request.send().await.map_err(|error| failed(with_causes(&error)))?;
+    match answer.failed().first() {
+        Some(entry) => Err(failed(entry.code().to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn append(path: &Path, lines: impl Iterator<Item = serde_json::Value>) -> Result<(), OutletError> {
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    let write = || OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes());
+    write().map_err(|error| OutletError::File { path: path.to_path_buf(), error })
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,298 @@
+//! Booking seats. Repeating a request with an id never books twice.
+
+use std::sync::Arc;
+
+use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
+use crate::context::Tally;
+use crate::domain::availability::Slot;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_made_here};
+use crate::domain::layout::Layout;
+use crate::domain::selection::{Conflict, Selection};
+use crate::random;
+use crate::store::{
+    BookOutcome, BookRequest, BookingLimit, BookingRef, From as BookFrom, NotWhole, ReservationRef, StandingBooking,
+    StoreError, ToBook,
+};
+
+/// A request to book seats.
+#[derive(Debug)]
+pub struct Book {
+    pub theater: TheaterId,
+    /// The seats in any order, booked all or none. `None` means all seats of the reservation.
+    pub seats: Option<Vec<SeatLabel>>,
+    /// The id of the booking. For `None` the server makes an id, and a repeat of the request can't be recognized.
+    pub booking: Option<RequestId<BookingId>>,
+    /// The reservation under which seats may be reserved.
+    pub reservation: Option<ReservationId>,
+    pub caller: Caller,
+}
+
+/// The outcome of a booking.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Booked {
+    pub id: BookingId,
+    pub booking: Booking,
+    /// `true` if an earlier request had booked the seats.
+    pub replayed: bool,
+}
+
+/// The reasons why nothing is booked.
+#[derive(Debug, thiserror::Error)]
+pub enum BookError {
+    /// Finding the seats failed.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// Other callers have these seats.
+    #[error("seats are taken")]
+    SeatUnavailable(Vec<Conflict>),
+    /// The id was used to book other seats.
+    #[error("the id has booked other seats")]
+    IdReused,
+    /// The id has the form that only the server makes, and no such booking exists.
+    #[error("callers may not choose an id of this form")]
+    IdNotAllowed,
+    /// The booking of this id was cancelled.
+    #[error("the booking was cancelled")]
+    Cancelled,
+    /// The request books a whole reservation, and the reservation doesn't exist or has expired.
+    #[error(transparent)]
+    Reservation(#[from] ReservationError),
+    /// These seats are no longer reserved under the reservation, and the request needs them to be.
+    #[error("the reservation is no longer complete")]
+    ReservationChanged(Vec<Conflict>),
+    /// Booking needs a reservation, and the request names none.
+    #[error("booking needs a reservation")]
+    ReservationRequired,
+    /// The caller may have `most` seats booked in this theater, and has `booked`.
+    #[error("{booked} of at most {most} seats are booked")]
+    LimitReached {
+        /// Seats that the caller has booked.
+        booked: usize,
+        /// Seats that the caller may have booked.
+        most: usize,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The maximum number of reads of a reservation that keeps changing.
+const TRIES: u32 = 4;
+
+/// The parts of a request that are the same for each of its attempts.
+struct Attempted<'a> {
+    ask: &'a Book,
+    id: BookingId,
+    layout: &'a Arc<Layout>,
+    seats: &'a Selection,
+    from: BookFrom<'a>,
+}
+
+impl BoxOffice {
+    /// Books seats that are available or reserved under the given reservation, or all seats of that reservation.
+    pub async fn book(&self, tally: &Tally, ask: &Book) -> Result<Booked, BookError> {
+        self.may_be_made(tally, ask).await?;
+        match (&ask.seats, ask.reservation) {
+            (Some(seats), _) => self.book_seats(tally, ask, seats).await,
+            (None, Some(reservation)) => self.book_reservation(tally, ask, reservation).await,
+            (None, None) => Err(ReservationError::NotFound.into()),
+        }
+    }
+
+    /// Rejects a new booking that the caller may not make. If the booking exists already, the request is a repeat and
+    /// passes.
+    async fn may_be_made(&self, tally: &Tally, ask: &Book) -> Result<(), BookError> {
+        let named = match ask.booking {
+            Some(RequestId::Given(id)) if is_made_here(id.0) => Some(BookError::IdNotAllowed),
+            _ => None,
+        };
+        let required = (self.terms.booking_needs_reservation && ask.reservation.is_none())
+            .then_some(BookError::ReservationRequired);
+        let Some(error) = named.or(required) else { return Ok(()) };
+        self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
+        match self.booked_under(tally, ask).await? {
+            Some(_) => Ok(()),
+            None => Err(error),
+        }
+    }
+
+    async fn booked_under(&self, tally: &Tally, ask: &Book) -> Result<Option<StandingBooking>, BookError> {
+        let Some(id) = ask.booking else { return Ok(None) };
+        let wanted = BookingRef { theater: &ask.theater, id: id.id(), owner: ask.caller.owner() };
+        Ok(self.store.booking(tally, &wanted).await?)
+    }
+
+    /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
+    async fn book_seats(&self, tally: &Tally, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
+        let repeatable = ask.booking.is_some() || ask.reservation.is_some();
+        let (layout, selection, taken) = match self.select_admitted(tally, &ask.theater, seats, repeatable).await {
+            Ok(selected) => selected,
+            // The layout may have changed since the first request. A repeat gets the answer of the first request.
+            Err(error) if error.is_not_found() => return self.booked_before(tally, ask, seats, error.into()).await,
+            Err(error) => return Err(error.into()),
+        };
+        let shown = taken.is_some();
+        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
+            return Err(BookError::SeatUnavailable(taken));
+        }
+        let id = ask.booking.map_or_else(|| BookingId(random::new_id()), RequestId::id);
+        let needed = self.terms.booking_needs_reservation && ask.reservation.is_some();
+        let from = if needed { BookFrom::Reservation } else { BookFrom::Anywhere };
+        let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
+        match self.try_book(tally, &attempted, shown).await? {
+            Some(booked) => Ok(booked),
+            None => Err(StoreError::Broken("a reservation changed that the request doesn't name".to_owned()).into()),
+        }
+    }
+
+    /// Books all seats of a reservation. The write succeeds only if the reservation hasn't changed since it was read.
+    async fn book_reservation(
+        &self,
+        tally: &Tally,
+        ask: &Book,
+        reservation: ReservationId,
+    ) -> Result<Booked, BookError> {
+        self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
+        let owner = ask.caller.owner();
+        let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
+        let id = ask.booking.map_or_else(|| BookingId(random::new_id()), RequestId::id);
+        for _ in 0..TRIES {
+            let whole = match self.store.reservation_to_book(tally, &wanted).await? {
+                ToBook::Whole(whole) => whole,
+                ToBook::None => {
+                    let repeated = self.repeated_as_a_whole(tally, ask).await?;
+                    return repeated.ok_or_else(|| ReservationError::NotFound.into());
+                }
+                ToBook::Ended(ended) => {
+                    if let Some(repeated) = self.repeated_as_a_whole(tally, ask).await? {
+                        return Ok(repeated);
+                    }
+                    match self.store.refuse_to_book(tally, &wanted, &ended).await? {
+                        Some(NotWhole::Expired(seats)) => return Err(ReservationError::Expired(seats).into()),
+                        Some(NotWhole::Incomplete(missing)) => return Err(BookError::ReservationChanged(missing)),
+                        None => continue,
+                    }
+                }
+            };
+            let (layout, selection) = self.select(tally, &ask.theater, &whole.seats).await?;
+            let from = BookFrom::Whole(&whole);
+            let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
+            if let Some(booked) = self.try_book(tally, &attempted, false).await? {
+                return Ok(booked);
+            }
+        }
+        Err(StoreError::Undecided("the reservation keeps changing".to_owned()).into())
+    }
+
+    /// Returns the existing booking if the request repeats an earlier one, and `error` if it doesn't.
+    async fn booked_before(
+        &self,
+        tally: &Tally,
+        ask: &Book,
+        seats: &[SeatLabel],
+        error: BookError,
+    ) -> Result<Booked, BookError> {
+        let Some(first) = self.booked_under(tally, ask).await? else { return Err(error) };
+        let same = first.seats.len() == seats.len() && first.seats.iter().all(|seat| seats.contains(seat));
+        first.answers(ask, same).unwrap_or(Err(error))
+    }
+
+    /// Returns the existing booking if the request for a whole reservation repeats an earlier one. Returns `None` if it
+    /// doesn't.
+    async fn repeated_as_a_whole(&self, tally: &Tally, ask: &Book) -> Result<Option<Booked>, BookError> {
+        if let Some(first) = self.booked_under(tally, ask).await? {
+            let same = first.reservation == ask.reservation;
+            return first.answers(ask, same).transpose();
+        }
+        if self.layouts.get(tally, &ask.theater).await?.is_none() {
+            return Err(SelectError::TheaterNotFound.into());
+        }
+        Ok(None)
+    }
+
+    /// Makes one attempt, and merges what it learned into the cache. Returns `None` if the request books a whole
+    /// reservation and the reservation has changed.
+    ///
+    /// `shown` is `true` if the cache had shown the seats as available, and `false` if it wasn't asked or had no
+    /// answer.
+    async fn try_book(
+        &self,
+        tally: &Tally,
+        attempted: &Attempted<'_>,
+        shown: bool,
+    ) -> Result<Option<Booked>, BookError> {
+        let Attempted { ask, id, layout, seats, from } = *attempted;
+        let limit = self.booking_limit(&ask.caller);
+        let request = BookRequest {
+            theater: &ask.theater,
+            seats,
+            booking: id,
+            reservation: ask.reservation,
+            from,
+            owner: ask.caller.owner(),
+            limit,
+        };
+        let outcome = self.store.book(tally, &request).await?;
+        let (BookOutcome::Booked(_, learned)
+        | BookOutcome::Replayed(_, learned)
+        | BookOutcome::IdReused(learned)
+        | BookOutcome::Cancelled(learned)
+        | BookOutcome::ReservationMoved(learned)
+        | BookOutcome::NotReserved(_, learned)
+        | BookOutcome::LimitReached(_, learned)
+        | BookOutcome::Refused(_, learned)) = &outcome;
+        let _ = self.tell_cache(tally, layout, learned).await;
+        match outcome {
+            BookOutcome::Booked(booking, _) => Ok(Some(Booked { id, booking, replayed: false })),
+            BookOutcome::Replayed(booking, _) => Ok(Some(Booked { id, booking, replayed: true })),
+            BookOutcome::IdReused(_) => Err(BookError::IdReused),
+            BookOutcome::Cancelled(_) => Err(BookError::Cancelled),
+            BookOutcome::ReservationMoved(_) => Ok(None),
+            BookOutcome::NotReserved(missing, _) => Err(BookError::ReservationChanged(self.as_they_are(missing))),
+            BookOutcome::LimitReached(booked, _) => {
+                Err(BookError::LimitReached { booked, most: self.terms.max_booked_per_caller })
+            }
+            BookOutcome::Refused(conflicts, learned) => {
+                if shown {
+                    self.count_stale(tally, &learned);
+                }
+                match self.not_found_after_all(tally, &ask.theater, &conflicts).await {
+                    Some(error) => Err(error.into()),
+                    None => Err(BookError::SeatUnavailable(conflicts)),
+                }
+            }
+        }
+    }
+
+    /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
+    fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
+        let most = self.terms.max_booked_per_caller;
+        caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
+    }
+
+    /// Changes seats whose reservation has expired to available.
+    fn as_they_are(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
+        let now = self.clock.now();
+        for conflict in &mut conflicts {
+            conflict.state = Slot { state: conflict.state, ..Slot::default() }.status(now);
+        }
+        conflicts
+    }
+}
+
+impl StandingBooking {
+    /// Returns the answer to a repeated request. `same` is `true` if the request asks for the same as the first one.
+    ///
+    /// Returns `None` if the request has no id.
+    fn answers(self, ask: &Book, same: bool) -> Option<Result<Booked, BookError>> {
+        let id = ask.booking?.id();
+        Some(match self.cancelled_at {
+            _ if !same => Err(BookError::IdReused),
+            Some(_) => Err(BookError::Cancelled),
+            None => {
+                let booking = Booking { seats: self.seats, booked_at: self.booked_at };
+                Ok(Booked { id, booking, replayed: true })
+            }
+        })
+    }
+}

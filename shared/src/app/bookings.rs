@@ -1,0 +1,50 @@
+//! Reading and cancelling a booking.
+
+use super::{BoxOffice, StandingBooking};
+use crate::context::Tally;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{BookingId, TheaterId};
+use crate::store::{BookingRef, StoreError};
+
+/// A caller's reference to a booking.
+#[derive(Debug)]
+pub struct BookingAsk {
+    pub theater: TheaterId,
+    pub booking: BookingId,
+    pub caller: Caller,
+}
+
+/// The reasons why a booking can't be shown or cancelled.
+#[derive(Debug, thiserror::Error)]
+pub enum BookingError {
+    /// The booking doesn't exist, or belongs to another caller.
+    #[error("no such booking")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BoxOffice {
+    /// Returns a booking, cancelled or not.
+    pub async fn booking(&self, tally: &Tally, ask: &BookingAsk) -> Result<StandingBooking, BookingError> {
+        self.store.booking(tally, &ask.wanted()).await?.ok_or(BookingError::NotFound)
+    }
+
+    /// Cancels a booking. The seats become available again, and the booking stays readable. Cancelling it again changes
+    /// nothing.
+    pub async fn cancel(&self, tally: &Tally, ask: &BookingAsk) -> Result<(), BookingError> {
+        let cancelled = self.store.cancel(tally, &ask.wanted()).await;
+        if let Err(StoreError::Undecided(_)) = &cancelled {
+            self.forget(tally, &ask.theater).await;
+        }
+        let changed = cancelled?.ok_or(BookingError::NotFound)?;
+        self.tell_cache_of(tally, &ask.theater, &changed).await;
+        Ok(())
+    }
+}
+
+impl BookingAsk {
+    fn wanted(&self) -> BookingRef<'_> {
+        BookingRef { theater: &self.theater, id: self.booking, owner: self.caller.owner() }
+    }
+}

@@ -1,0 +1,56 @@
+//! Checking whether seats have changed since the caller's last read. The cache answers without sending the slots.
+
+use super::{GetSeatsError, SeatsView};
+use crate::app::BoxOffice;
+use crate::cache::{Cache, Lookup, Revision};
+use crate::context::Tally;
+use crate::domain::availability::Steady;
+use crate::domain::ids::TheaterId;
+
+/// An answer that the caller has, as its entity tag describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The revision of the slots that were shown.
+    pub revision: Revision,
+    /// The validity window of the answer: the seconds in which these slots show the same states.
+    pub steady: Steady,
+    /// A hash of the body.
+    pub body: u64,
+}
+
+/// The outcome of a read.
+#[derive(Debug)]
+pub enum Looked {
+    Seats(SeatsView),
+    /// The answer that the caller has is still right. This counts as a cache hit.
+    Unchanged(Seen),
+}
+
+impl BoxOffice {
+    /// Reads a theater's seats as [`BoxOffice::seats_of`] does, unless the caller's answer is still right.
+    ///
+    /// The validity window is checked at the instant before the cache is asked. A whole read uses the instant after
+    /// that.
+    ///
+    /// The layout is compared with the cached string in either case. If the theater was deleted, the answer is that it
+    /// doesn't exist. If its layout changed, the seats are shown.
+    pub(in crate::app) async fn look_again(
+        &self,
+        tally: &Tally,
+        cache: &Cache,
+        theater: &TheaterId,
+        seen: Seen,
+    ) -> Result<Looked, GetSeatsError> {
+        let known = seen.steady.holds(self.clock.now()).then_some(seen.revision);
+        let (layout, lookup) = self.layout_and_string(tally, cache, theater, known).await?;
+        let Ok(Lookup::Unchanged(string)) = lookup else {
+            return self.seats_from(tally, cache, layout, lookup).await.map(Looked::Seats);
+        };
+        let layout = self.not_behind(tally, layout, string.layout_version).await?;
+        if !string.is_of(&layout) {
+            return Box::pin(self.fill(tally, cache, layout)).await.map(Looked::Seats);
+        }
+        let renewed = self.renewed(tally, cache, &layout, string.ends_at).await;
+        Ok(renewed.map_or(Looked::Unchanged(seen), Looked::Seats))
+    }
+}

@@ -1,0 +1,43 @@
+//! Reading the layout of a theater from the instance's memory, for a page that draws it.
+
+use std::sync::Arc;
+
+use super::{BoxOffice, TooManyRequests};
+use crate::context::Tally;
+use crate::domain::ids::TheaterId;
+use crate::domain::layout::Layout;
+use crate::store::StoreError;
+
+/// The reasons why a map can't be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum MapError {
+    #[error("no such theater")]
+    TheaterNotFound,
+    /// The layout has another version.
+    #[error("no such version, the current one is {current}")]
+    VersionNotFound {
+        /// The version of the layout.
+        current: u64,
+    },
+    /// The caller reads too often.
+    #[error(transparent)]
+    TooManyRequests(#[from] TooManyRequests),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BoxOffice {
+    /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing if the instance
+    /// knows the layout. For a version newer than the known one, the layout is read again.
+    pub async fn map(&self, tally: &Tally, theater: &TheaterId, version: Option<u64>) -> Result<Arc<Layout>, MapError> {
+        self.admit(tally).await?;
+        let mut layout = self.layouts.get(tally, theater).await?.ok_or(MapError::TheaterNotFound)?;
+        if version.is_some_and(|version| version > layout.version) {
+            layout = self.layouts.get_newer(tally, theater).await?.ok_or(MapError::TheaterNotFound)?;
+        }
+        match version {
+            Some(version) if version != layout.version => Err(MapError::VersionNotFound { current: layout.version }),
+            _ => Ok(layout),
+        }
+    }
+}

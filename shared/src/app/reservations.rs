@@ -1,0 +1,180 @@
+//! Reading, releasing and extending a reservation.
+
+use uuid::Uuid;
+
+use super::BoxOffice;
+use crate::context::Tally;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::random;
+use crate::store::{
+    ChangedSeats, ExtendOutcome, Extension, HeldSeat, Reservation, ReservationRef, ReservedSeat, StoreError,
+};
+
+/// A caller's reference to a reservation.
+#[derive(Debug)]
+pub struct ReservationAsk {
+    pub theater: TheaterId,
+    pub reservation: ReservationId,
+    /// The seats of the reservation that are meant. `None` means all.
+    pub seats: Option<Vec<SeatLabel>>,
+    pub caller: Caller,
+}
+
+/// The present state of a reservation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReservationView {
+    /// The seats of the reservation in layout order, each with its expiry.
+    pub seats: Vec<HeldSeat>,
+    /// The earliest expiry of these seats.
+    pub expires_at: EpochSeconds,
+    /// The instant from which seconds are counted.
+    pub now: EpochMillis,
+    /// `true` if each seat has been extended.
+    pub extended: bool,
+}
+
+/// The outcome of an extension.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Extended {
+    /// The reservation after the extension.
+    pub view: ReservationView,
+    /// `true` if an earlier request had extended it.
+    pub replayed: bool,
+}
+
+/// The reasons why a reservation can't be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum ReservationError {
+    #[error("no such theater")]
+    TheaterNotFound,
+    /// The reservation doesn't exist, or belongs to another caller.
+    #[error("no such reservation")]
+    NotFound,
+    /// All seats of the reservation have expired: these.
+    #[error("the reservation has expired")]
+    Expired(Vec<SeatLabel>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The reasons why a reservation isn't extended.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtendError {
+    /// The reservation doesn't exist, has expired or can't be read.
+    #[error(transparent)]
+    Reservation(#[from] ReservationError),
+    /// These of the named seats aren't in the reservation.
+    #[error("the reservation doesn't have these seats")]
+    Missing(Vec<SeatLabel>),
+    /// The reservation was extended before.
+    #[error("the reservation was extended before")]
+    ExtendedBefore,
+    /// The extension would not end later than the reservation does. Holds that end.
+    #[error("the extension would not end later than the reservation")]
+    NoLonger(EpochSeconds),
+    /// The caller may have `most` seats reserved at once, and by now has `reserved` others.
+    #[error("{reserved} of at most {most} seats are reserved")]
+    LimitReached {
+        /// Seats that are reserved.
+        reserved: usize,
+        /// Seats that may be reserved.
+        most: usize,
+    },
+}
+
+impl BoxOffice {
+    /// Returns the seats of a reservation.
+    pub async fn reservation(&self, tally: &Tally, ask: &ReservationAsk) -> Result<ReservationView, ReservationError> {
+        match self.store.reservation(tally, &ask.wanted()).await? {
+            Reservation::Running(seats) => Ok(self.reservation_view(tally, ask, seats).await),
+            Reservation::Expired(seats) => Err(ReservationError::Expired(seats)),
+            Reservation::None => Err(self.not_found(tally, ask).await),
+        }
+    }
+
+    /// Releases the seats of a reservation, if it has any. Its id can't be used again.
+    pub async fn release(&self, tally: &Tally, ask: &ReservationAsk) -> Result<(), ReservationError> {
+        let released = self.store.release(tally, &ask.wanted()).await;
+        if let Err(StoreError::Undecided(_)) = &released {
+            self.forget(tally, &ask.theater).await;
+        }
+        self.tell_cache_of(tally, &ask.theater, &released?).await;
+        Ok(())
+    }
+
+    /// Extends a reservation once, so that it ends `expires_in` seconds from now. Without an `id` a repeat of the
+    /// request can't be recognized.
+    pub async fn extend(
+        &self,
+        tally: &Tally,
+        ask: &ReservationAsk,
+        id: Option<Uuid>,
+        expires_in: u32,
+    ) -> Result<Extended, ExtendError> {
+        let id = id.unwrap_or_else(random::new_id);
+        let (longest, allowance) = (self.terms.longest_reservation, self.allowance(&ask.caller));
+        let extension = Extension { id, expires_in, longest, allowance };
+        let outcome = self.store.extend(tally, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;
+        let (seats, replayed) = match outcome {
+            ExtendOutcome::Extended(seats, changed) => {
+                self.tell_cache_of(tally, &ask.theater, &changed).await;
+                (seats, false)
+            }
+            ExtendOutcome::Replayed(seats) => {
+                // The function that extended it may have died before it updated the cache.
+                self.tell_cache_of(tally, &ask.theater, &ChangedSeats::to(&seats, false)).await;
+                (seats, true)
+            }
+            ExtendOutcome::ExtendedBefore => return Err(ExtendError::ExtendedBefore),
+            ExtendOutcome::NoLonger(end) => return Err(ExtendError::NoLonger(end)),
+            ExtendOutcome::LimitReached(reserved) => {
+                return Err(ExtendError::LimitReached { reserved, most: self.terms.max_reserved_per_caller });
+            }
+            ExtendOutcome::Missing(seats) => return Err(ExtendError::Missing(seats)),
+            ExtendOutcome::Expired(seats) => return Err(ReservationError::Expired(seats).into()),
+            ExtendOutcome::NotFound => return Err(self.not_found(tally, ask).await.into()),
+        };
+        Ok(Extended { view: self.reservation_view(tally, ask, seats).await, replayed })
+    }
+
+    /// Returns an error that says whether the reservation or the theater is missing.
+    async fn not_found(&self, tally: &Tally, ask: &ReservationAsk) -> ReservationError {
+        match self.layouts.get(tally, &ask.theater).await {
+            Ok(Some(_)) => ReservationError::NotFound,
+            Ok(None) => ReservationError::TheaterNotFound,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn reservation_view(
+        &self,
+        tally: &Tally,
+        ask: &ReservationAsk,
+        mut seats: Vec<ReservedSeat>,
+    ) -> ReservationView {
+        // In layout order, or by label if the layout can't be read now.
+        seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
+        if let Ok(Some(layout)) = self.layouts.get(tally, &ask.theater).await {
+            seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));
+        }
+        ReservationView {
+            expires_at: seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default(),
+            now: self.clock.now(),
+            extended: seats.iter().all(|seat| seat.extension.is_some()),
+            seats: seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at }).collect(),
+        }
+    }
+}
+
+impl ReservationAsk {
+    pub(super) fn wanted(&self) -> ReservationRef<'_> {
+        ReservationRef {
+            theater: &self.theater,
+            id: self.reservation,
+            owner: self.caller.owner(),
+            seats: self.seats.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Reserving named seats for a limited time.
+
+use std::sync::Arc;
+
+use super::{BoxOffice, RequestId, SelectError};
+use crate::context::Tally;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{ReservationId, SeatLabel, TheaterId, is_made_here};
+use crate::domain::layout::Layout;
+use crate::domain::selection::Conflict;
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::random;
+use crate::store::{
+    Allowance, ChosenBefore, HeldSeat, Holding, MAX_SEATS_PER_RESERVATION, Remembered, ReservationRef, ReserveOutcome,
+    ReserveRequest, StoreError,
+};
+
+/// A request to reserve seats.
+#[derive(Debug)]
+pub struct Reserve {
+    pub theater: TheaterId,
+    /// The seats in any order, reserved all or none.
+    pub seats: Vec<SeatLabel>,
+    /// The length of the reservation, in seconds.
+    pub expires_in: u32,
+    /// The id of the reservation. For `None` the server makes an id, and a repeat of the request can't be recognized.
+    pub reservation: Option<RequestId<ReservationId>>,
+    pub caller: Caller,
+}
+
+/// The outcome of a reservation.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// The id of the reservation. It gives the right to book the seats.
+    pub reservation: ReservationId,
+    /// The seats of the request in layout order, each with its expiry.
+    pub seats: Vec<HeldSeat>,
+    /// The earliest expiry of all seats of the reservation, those of earlier requests included.
+    pub expires_at: EpochSeconds,
+    /// The whole seconds until then.
+    pub expires_in: u64,
+    /// The instant from which seconds are counted.
+    pub now: EpochMillis,
+    /// `true` if all of them were in the reservation already.
+    pub replayed: bool,
+}
+
+/// The reasons why nothing is reserved.
+#[derive(Debug, thiserror::Error)]
+pub enum ReserveError {
+    /// Finding the seats failed.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// Other callers have these seats.
+    #[error("seats are taken")]
+    SeatUnavailable(Vec<Conflict>),
+    /// The caller or the reservation may have `most` seats reserved at once, and has `reserved`.
+    #[error("{reserved} of at most {most} seats are reserved")]
+    LimitReached {
+        /// Seats that are reserved.
+        reserved: usize,
+        /// Seats that may be reserved.
+        most: usize,
+    },
+    /// The reservation was released, or these seats of it were.
+    #[error("the reservation was released")]
+    Released(Vec<SeatLabel>),
+    /// These seats of the reservation have expired. They can't be reserved again under it.
+    #[error("the reservation has expired")]
+    Expired(Vec<SeatLabel>),
+    /// The id has the form that only the server makes, and no such reservation exists.
+    #[error("no such reservation")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BoxOffice {
+    /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
+    pub async fn reserve(&self, tally: &Tally, ask: &Reserve) -> Result<Reserved, ReserveError> {
+        let repeatable = ask.reservation.is_some();
+        let (layout, selection, taken) = match self.select_admitted(tally, &ask.theater, &ask.seats, repeatable).await {
+            Ok(selected) => selected,
+            // The layout may have changed since the first request. A repeat gets the answer of the first request.
+            Err(error) if error.is_not_found() => return self.reserved_before(tally, ask, error).await,
+            Err(error) => return Err(error.into()),
+        };
+        let shown = taken.is_some();
+        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
+            return Err(ReserveError::SeatUnavailable(taken));
+        }
+        let request = ReserveRequest {
+            theater: &ask.theater,
+            seats: &selection,
+            reservation: reservation_id(ask.reservation),
+            must_exist: must_exist(ask.reservation),
+            owner: ask.caller.owner(),
+            expires_in: ask.expires_in,
+            allowance: self.allowance(&ask.caller),
+            wish: None,
+        };
+        match self.try_reserve(tally, &layout, &request, shown).await? {
+            Attempt::Reserved(reserved) => Ok(reserved),
+            Attempt::Taken(conflicts) => match self.not_found_after_all(tally, &ask.theater, &conflicts).await {
+                Some(error) => Err(error.into()),
+                None => Err(ReserveError::SeatUnavailable(conflicts)),
+            },
+            Attempt::ChosenBefore(_) => Err(StoreError::Broken("a choice for seats that are named".to_owned()).into()),
+        }
+    }
+
+    /// Returns the existing reservation if the request repeats an earlier one, and `error` if it doesn't.
+    pub(super) async fn reserved_before(
+        &self,
+        tally: &Tally,
+        ask: &Reserve,
+        error: SelectError,
+    ) -> Result<Reserved, ReserveError> {
+        let Some(reservation) = ask.reservation else { return Err(error.into()) };
+        let (id, owner) = (reservation.id(), ask.caller.owner());
+        let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: Some(&ask.seats) };
+        match self.store.remembered(tally, &wanted, None).await? {
+            Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
+            Remembered::Released(seats) => Err(ReserveError::Released(seats)),
+            Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
+            Remembered::Held(seats) => {
+                let expires_at = seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
+                let held = seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at });
+                Ok(reserved(id, Holding { seats: held.collect(), expires_at }, self.clock.now(), None))
+            }
+        }
+    }
+
+    /// Returns the reservation quota of the caller, if one is set and the caller is signed in.
+    pub(super) fn allowance(&self, caller: &Caller) -> Option<Allowance> {
+        let most = self.terms.max_reserved_per_caller;
+        caller.owner().filter(|_| most > 0).map(|owner| Allowance { owner, most })
+    }
+
+    /// Makes one attempt, and merges what it learned into the cache.
+    ///
+    /// `shown` is `true` if the cache had shown the seats as available, and `false` if it wasn't asked or had no
+    /// answer.
+    pub(super) async fn try_reserve(
+        &self,
+        tally: &Tally,
+        layout: &Arc<Layout>,
+        request: &ReserveRequest<'_>,
+        shown: bool,
+    ) -> Result<Attempt, ReserveError> {
+        let (reservation, now) = (request.reservation, self.clock.now());
+        let outcome = self.store.reserve(tally, request).await?;
+        if let ReserveOutcome::Reserved(_, learned)
+        | ReserveOutcome::AlreadyHeld(_, learned)
+        | ReserveOutcome::LimitReached(_, learned)
+        | ReserveOutcome::Refused(_, learned) = &outcome
+        {
+            let _ = self.tell_cache(tally, layout, learned).await;
+        }
+        match outcome {
+            ReserveOutcome::Reserved(held, _) => {
+                Ok(Attempt::Reserved(reserved(reservation, held, now, Some(request.expires_in))))
+            }
+            ReserveOutcome::AlreadyHeld(held, _) => {
+                Ok(Attempt::Reserved(reserved(reservation, held, self.clock.now(), None)))
+            }
+            ReserveOutcome::Refused(conflicts, learned) => {
+                if shown {
+                    self.count_stale(tally, &learned);
+                }
+                Ok(Attempt::Taken(conflicts))
+            }
+            ReserveOutcome::ChosenBefore(before) => Ok(Attempt::ChosenBefore(before)),
+            ReserveOutcome::LimitReached(reserved, _) => {
+                Err(ReserveError::LimitReached { reserved, most: self.terms.max_reserved_per_caller })
+            }
+            ReserveOutcome::Full(reserved) => {
+                Err(ReserveError::LimitReached { reserved, most: MAX_SEATS_PER_RESERVATION })
+            }
+            ReserveOutcome::Released(seats) => Err(ReserveError::Released(seats)),
+            ReserveOutcome::NotFound => Err(ReserveError::NotFound),
+        }
+    }
+}
+
+/// Returns the id of a request's reservation. Makes one if the request names none.
+pub(super) fn reservation_id(given: Option<RequestId<ReservationId>>) -> ReservationId {
+    given.map_or_else(|| ReservationId(random::new_id()), RequestId::id)
+}
+
+/// Returns `true` if the reservation has to exist already, because the caller names an id that only the server makes.
+pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
+    matches!(given, Some(RequestId::Given(id)) if is_made_here(id.0))
+}
+
+/// The outcome of one attempt to reserve.
+pub(super) enum Attempt {
+    Reserved(Reserved),
+    Taken(Vec<Conflict>),
+    ChosenBefore(ChosenBefore),
+}
+
+/// Builds the answer as of `now`.
+///
+/// For a new reservation `now` is the instant of the request. Then the answer shows the `promised` seconds, and not
+/// what was left of them after the write. Earlier seats of the reservation may expire sooner.
+fn reserved(reservation: ReservationId, held: Holding, now: EpochMillis, promised: Option<u32>) -> Reserved {
+    let Holding { seats, expires_at } = held;
+    let left = expires_at.remaining(now);
+    Reserved {
+        reservation,
+        seats,
+        expires_at,
+        expires_in: promised.map_or(left, |promised| left.min(u64::from(promised))),
+        now,
+        replayed: promised.is_none(),
+    }
+}

@@ -1,0 +1,260 @@
+//! Reserving the best available seats for a seat preference. If another caller takes one of them first, others are
+//! chosen.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::reserve::{Attempt, must_exist, reservation_id};
+use super::{BoxOffice, GetSeatsError, RequestId, Reserve, ReserveError, Reserved, SeatsView, SelectError, Source};
+use crate::context::Tally;
+use crate::domain::availability::Slot;
+use crate::domain::best_available::{self, Shortage, Steering};
+use crate::domain::caller::Caller;
+use crate::domain::ids::{ReservationId, TheaterId};
+use crate::domain::layout::Layout;
+use crate::domain::selection::{Conflict, Selection};
+use crate::domain::text;
+use crate::domain::time::EpochMillis;
+use crate::random;
+use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveRequest, StoreError, Wish};
+
+/// The maximum number of times that seats are chosen. After that the caller gets a conflict.
+const TRIES: usize = 8;
+/// The first attempt that reads seats from DynamoDB and no longer from the cache.
+const LOOK_FOR_ONESELF: usize = 3;
+
+/// A request to reserve the best available seats.
+#[derive(Debug)]
+pub struct ReserveBest {
+    pub theater: TheaterId,
+    /// The number of seats, next to each other.
+    pub quantity: usize,
+    /// The only section to choose from.
+    pub section: Option<String>,
+    /// The only category to choose from.
+    pub category: Option<String>,
+    /// Choose accessible seats only.
+    pub accessible: bool,
+    /// The length of the reservation, in seconds.
+    pub expires_in: u32,
+    /// The id of the reservation. For `None` the server makes one.
+    pub reservation: Option<RequestId<ReservationId>>,
+    /// The id by which a repeat of the request is recognized. With `None` it can't be.
+    pub request: Option<Uuid>,
+    pub caller: Caller,
+}
+
+/// The reasons why nothing is reserved.
+#[derive(Debug, thiserror::Error)]
+pub enum ReserveBestError {
+    /// There is no such theater, or its seats couldn't be read.
+    #[error(transparent)]
+    GetSeats(#[from] GetSeatsError),
+    /// The theater has no such section. Holds the names of its sections.
+    #[error("no such section")]
+    UnknownSection(Vec<String>),
+    /// The theater has no such category. Holds the names of its categories.
+    #[error("no such category")]
+    UnknownCategory(Vec<String>),
+    /// Not enough seats are available next to each other.
+    #[error("not enough seats together")]
+    NotEnough(Shortage),
+    /// The id was used with another seat preference.
+    #[error("the id was used with another seat preference")]
+    IdReused,
+    /// An error of the reservation itself, as for named seats.
+    #[error(transparent)]
+    Reserve(#[from] ReserveError),
+}
+
+impl BoxOffice {
+    /// Reserves the best available seats for a seat preference.
+    ///
+    /// Reads availability, usually from the cache, then makes one write to DynamoDB and merges it into the cache. If
+    /// another caller has taken a seat in the meantime, chooses other seats.
+    ///
+    /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
+    /// in the same transaction as the seats. So a repeat finds those seats and never others.
+    pub async fn reserve_best(&self, tally: &Tally, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
+        let mut seen = match self.seen(tally, &ask.theater, false).await {
+            Ok(seen) => seen,
+            Err(GetSeatsError::TheaterNotFound) => {
+                return self.remembered(tally, ask, None, GetSeatsError::TheaterNotFound.into()).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let reservation = reservation_id(ask.reservation);
+        let seed = random::seed();
+        let text = ask.to_text();
+        let mut conflicts = Vec::new();
+        for attempt in 0..TRIES {
+            if attempt == LOOK_FOR_ONESELF {
+                seen = self.seen(tally, &ask.theater, true).await?;
+            }
+            let (layout, slots, source) = &mut seen;
+            let selection = match self.choose(layout, slots, ask, seed, attempt) {
+                Ok(selection) => selection,
+                // The first request may have got the last seats, or the section may have had another name then.
+                Err(refused) => return self.remembered(tally, ask, Some(layout), refused).await,
+            };
+            let shown = *source == Source::Hit && attempt == 0;
+            let request = self.request(ask, reservation, &selection, &text);
+            match self.try_reserve(tally, layout, &request, shown).await? {
+                Attempt::Reserved(reserved) => return Ok(reserved),
+                Attempt::ChosenBefore(before) => return self.again(tally, ask, Some(layout), &before).await,
+                Attempt::Taken(taken) => {
+                    note(slots, layout, &taken, self.clock.now());
+                    conflicts = taken;
+                }
+            }
+        }
+        Err(ReserveError::SeatUnavailable(conflicts).into())
+    }
+
+    /// Reads the seats with the stamps of their slots.
+    async fn seen(
+        &self,
+        tally: &Tally,
+        theater: &TheaterId,
+        consistent: bool,
+    ) -> Result<(Arc<Layout>, Vec<Slot>, Source), GetSeatsError> {
+        let SeatsView { layout, slots, source, .. } = self.seats_of(tally, theater, consistent).await?;
+        let slots = slots.into_vec(&layout);
+        Ok((layout, slots, source))
+    }
+
+    /// Chooses the best seats, or some of the best under contention. The more requests are choosing, and the more often
+    /// this request lost a race, the wider the candidates are spread.
+    fn choose(
+        &self,
+        layout: &Layout,
+        slots: &[Slot],
+        ask: &ReserveBest,
+        seed: u64,
+        attempt: usize,
+    ) -> Result<Selection, ReserveBestError> {
+        let wish = ask.wish(layout)?;
+        let now = self.clock.now();
+        let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
+        let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
+        let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };
+        let positions = best_available::choose(layout.plan(), layout.neighbours(), &available, &wish, steering);
+        Ok(Selection::at(&positions.map_err(ReserveBestError::NotEnough)?, layout))
+    }
+
+    fn request<'a>(
+        &self,
+        ask: &'a ReserveBest,
+        reservation: ReservationId,
+        seats: &'a Selection,
+        text: &'a str,
+    ) -> ReserveRequest<'a> {
+        ReserveRequest {
+            theater: &ask.theater,
+            seats,
+            reservation,
+            must_exist: must_exist(ask.reservation),
+            owner: ask.caller.owner(),
+            expires_in: ask.expires_in,
+            allowance: self.allowance(&ask.caller),
+            wish: ask.request.map(|id| Wish { id, text }),
+        }
+    }
+
+    /// Returns the seats that were chosen for an earlier request if this one repeats it, and the error `refused` if it
+    /// doesn't.
+    async fn remembered(
+        &self,
+        tally: &Tally,
+        ask: &ReserveBest,
+        layout: Option<&Arc<Layout>>,
+        refused: ReserveBestError,
+    ) -> Result<Reserved, ReserveBestError> {
+        let (Some(_), Some(reservation)) = (ask.request, ask.reservation) else { return Err(refused) };
+        let (id, owner) = (reservation.id(), ask.caller.owner());
+        let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: None };
+        match self.store.remembered(tally, &wanted, ask.request).await.map_err(ReserveError::Store)? {
+            Remembered::Chosen(before) => self.again(tally, ask, layout, &before).await,
+            Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
+            Remembered::Nothing | Remembered::Held(_) | Remembered::Expired(_) => Err(refused),
+        }
+    }
+
+    /// Reserves the seats that were chosen for the same request before, as if the caller had named them.
+    async fn again(
+        &self,
+        tally: &Tally,
+        ask: &ReserveBest,
+        layout: Option<&Arc<Layout>>,
+        before: &ChosenBefore,
+    ) -> Result<Reserved, ReserveBestError> {
+        if before.wish != ask.to_text() {
+            return Err(ReserveBestError::IdReused);
+        }
+        let named = Reserve {
+            theater: ask.theater.clone(),
+            seats: before.seats.clone(),
+            expires_in: ask.expires_in,
+            reservation: ask.reservation,
+            caller: ask.caller.clone(),
+        };
+        let selection = layout.and_then(|layout| Some((layout, Selection::of(&before.seats, layout).ok()?)));
+        let Some((layout, selection)) = selection else {
+            let error = SelectError::SeatNotFound(before.seats.clone());
+            return Ok(self.reserved_before(tally, &named, error).await?);
+        };
+        let request =
+            ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
+        match self.try_reserve(tally, layout, &request, false).await? {
+            Attempt::Reserved(reserved) => Ok(reserved),
+            Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
+            Attempt::ChosenBefore(_) => {
+                Err(ReserveError::Store(StoreError::Broken("a choice for seats that are named".to_owned())).into())
+            }
+        }
+    }
+}
+
+impl ReserveBest {
+    /// Converts the seat preference to indices of the layout's sections and categories.
+    fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
+        let plan = layout.plan();
+        let index = |place: Option<usize>| place.and_then(|place| u16::try_from(place).ok());
+        // Compared in the form in which names are stored.
+        let tidied = |name: &Option<String>| name.as_deref().map(|name| text::tidy(name).unwrap_or_default());
+        let section = match &tidied(&self.section) {
+            None => None,
+            Some(name) => match index(plan.sections().iter().position(|section| section == name)) {
+                None => return Err(ReserveBestError::UnknownSection(plan.sections().to_vec())),
+                found => found,
+            },
+        };
+        let category = match &tidied(&self.category) {
+            None => None,
+            Some(name) => match index(plan.categories().iter().position(|category| category.name == *name)) {
+                None => {
+                    let names = plan.categories().iter().map(|category| category.name.clone());
+                    return Err(ReserveBestError::UnknownCategory(names.collect()));
+                }
+                found => found,
+            },
+        };
+        Ok(best_available::Wish { quantity: self.quantity, section, category, accessible: self.accessible })
+    }
+
+    /// Returns the text by which a repeat is compared with the first request.
+    fn to_text(&self) -> String {
+        format!("{} {:?} {:?} {}", self.quantity, self.section, self.category, self.accessible)
+    }
+}
+
+/// Updates the slots that were read with the conflicts of a rejected write.
+fn note(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
+    for conflict in taken {
+        let position = layout.position(conflict.seat.as_str()).and_then(|position| usize::try_from(position).ok());
+        if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {
+            *slot = Slot { changed_at: now, state: conflict.state };
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Finding the seats that a request names, and rejecting early what DynamoDB would reject.
+
+use std::sync::Arc;
+
+use super::{BoxOffice, TooManyRequests};
+use crate::context::Tally;
+use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout::Layout;
+use crate::domain::selection::{Conflict, Selection};
+use crate::store::StoreError;
+
+/// Age in milliseconds of a write that the cache should know. It is longer than a writer takes to update the cache, and
+/// longer than clocks usually differ.
+const BEHIND: u64 = 2_000;
+
+/// The reasons why the seats of a request aren't found.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectError {
+    #[error("no such theater")]
+    TheaterNotFound,
+    /// The theater has no such seats.
+    #[error("no such seats")]
+    SeatNotFound(Vec<SeatLabel>),
+    /// The caller writes too often.
+    #[error(transparent)]
+    TooManyRequests(#[from] TooManyRequests),
+    /// The layout couldn't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SelectError {
+    /// Returns `true` if the theater or a seat of it is missing, which a change of the layout can cause.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::TheaterNotFound | Self::SeatNotFound(_))
+    }
+}
+
+/// The seats that were found, and those of them that the cache shows as taken. `None` if the cache wasn't asked or has
+/// no answer.
+pub(super) type Selected = (Arc<Layout>, Selection, Option<Vec<Conflict>>);
+
+impl BoxOffice {
+    /// Checks the rate limit, finds the seats, and asks the cache whether they are taken. Skips the cache for
+    /// `repeatable` requests, because a repeat must get the first answer and not a conflict.
+    ///
+    /// The rate limit is checked in the same call to the cache. If that call is skipped, or the layout would have to be
+    /// read first, the rate limit is checked separately before everything else. The early check of the seats is then
+    /// skipped too, so that a write makes at most two calls to Redis.
+    pub(super) async fn select_admitted(
+        &self,
+        tally: &Tally,
+        theater: &TheaterId,
+        seats: &[SeatLabel],
+        repeatable: bool,
+    ) -> Result<Selected, SelectError> {
+        let known = self.layouts.known(theater);
+        let known = known.and_then(|layout| Some((layout.clone(), Selection::of(seats, &layout).ok()?)));
+        let peeks = !repeatable && (!tally.has_to_draw() || known.is_some());
+        if !peeks {
+            self.admit(tally).await?;
+        }
+        let (layout, selection) = match known {
+            Some(found) => found,
+            None => self.select(tally, theater, seats).await?,
+        };
+        let taken = if peeks { self.refuse_early(tally, &layout, &selection).await? } else { None };
+        Ok((layout, selection, taken))
+    }
+
+    /// Finds seats in a theater's layout. A missing seat may be new, so the layout is read again in that case.
+    pub(super) async fn select(
+        &self,
+        tally: &Tally,
+        theater: &TheaterId,
+        seats: &[SeatLabel],
+    ) -> Result<(Arc<Layout>, Selection), SelectError> {
+        let layout = self.layouts.get(tally, theater).await?.ok_or(SelectError::TheaterNotFound)?;
+        if let Ok(selection) = Selection::of(seats, &layout) {
+            return Ok((layout, selection));
+        }
+        let layout = self.layouts.get_newer(tally, theater).await?.ok_or(SelectError::TheaterNotFound)?;
+        match Selection::of(seats, &layout) {
+            Ok(selection) => Ok((layout, selection)),
+            Err(unknown) => Err(SelectError::SeatNotFound(unknown.0)),
+        }
+    }
+
+    /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
+    pub(super) async fn not_found_after_all(
+        &self,
+        tally: &Tally,
+        theater: &TheaterId,
+        conflicts: &[Conflict],
+    ) -> Option<SelectError> {
+        let removed: Vec<_> = conflicts.iter().filter(|conflict| conflict.removed).map(|c| c.seat.clone()).collect();
+        if removed.is_empty() {
+            return None;
+        }
+        let layout = match self.layouts.get_newer(tally, theater).await {
+            Ok(Some(layout)) => layout,
+            Ok(None) => return Some(SelectError::TheaterNotFound),
+            Err(error) => return Some(error.into()),
+        };
+        // While the layout still has them, they may come back.
+        Selection::of(&removed, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
+    }
+
+    /// Returns the seats that the cache shows as taken, or `None` if it has no answer.
+    ///
+    /// Used only for requests without an id and without a reservation. Such a request can't be a repeat, so DynamoDB
+    /// would only answer that the seats are taken. The cache says so at no cost.
+    async fn refuse_early(
+        &self,
+        tally: &Tally,
+        layout: &Layout,
+        selection: &Selection,
+    ) -> Result<Option<Vec<Conflict>>, TooManyRequests> {
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
+        let Ok(Some(slots)) = Self::peek_admitted(tally, cache, layout, &positions).await? else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
+        let taken = states.filter(|(_, state)| *state != SeatState::Available);
+        Ok(Some(
+            taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect(),
+        ))
+    }
+
+    /// Counts the seats that the cache had shown as available although they had been taken for a while. The cache was
+    /// behind on these seats. A seat that was taken a moment ago is an ordinary race and doesn't count.
+    pub(super) fn count_stale(&self, tally: &Tally, learned: &[LearnedSlot]) {
+        let now = self.clock.now();
+        let taken = |slot: &Slot| slot.status(now) != SeatState::Available;
+        let long_ago = |slot: &Slot| slot.changed_at.0 + BEHIND < now.0;
+        let stale = learned.iter().filter(|known| taken(&known.slot) && long_ago(&known.slot)).count();
+        tally.add(|costs| costs.stale_answers += u32::try_from(stale).unwrap_or(u32::MAX));
+    }
+}

@@ -1,0 +1,91 @@
+//! Repair of the cache from the table's stream, for writers that died or lost their connection before they updated it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::BoxOffice;
+use crate::cache::CacheError;
+use crate::context::Tally;
+use crate::domain::availability::{LearnedSlot, Slot};
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout::Layout;
+use crate::store::{SeatChange, StoreError};
+
+/// The reasons why changes didn't reach the cache. They have to be delivered again.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncCacheError {
+    /// The layout couldn't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The cache couldn't be updated.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+impl BoxOffice {
+    /// Merges changes of a theater's seats into the cache, in one call to Redis. The changes of each seat have to be in
+    /// the order in which DynamoDB accepted them.
+    ///
+    /// Repeating this, or starting again from an earlier change, is safe, because slots merge by stamp. The cache then
+    /// holds what DynamoDB holds, or nothing.
+    ///
+    /// Some changes can't be merged: an edit by hand, an unreadable item, or a seat or a layout that isn't known here.
+    /// Then the key is dropped, and the next read goes to DynamoDB.
+    pub async fn sync_cache(
+        &self,
+        tally: &Tally,
+        theater: &TheaterId,
+        changes: &[(SeatLabel, SeatChange)],
+    ) -> Result<(), SyncCacheError> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let Some(last) = last_written(changes) else { return Ok(cache.forget(tally, theater).await?) };
+        if last.is_empty() {
+            return Ok(());
+        }
+        let layout = match self.layout_of(tally, theater, &last).await {
+            Ok(Some(layout)) => layout,
+            Ok(None) => return Ok(()),
+            // A retry would fail in the same way, and block the changes after it.
+            Err(StoreError::Broken(_)) => return Ok(cache.forget(tally, theater).await?),
+            Err(undecided) => return Err(undecided.into()),
+        };
+        let learned = last.into_iter().map(|(seat, slot)| {
+            let position = layout.position(seat.as_str())?;
+            Some(LearnedSlot { position, slot })
+        });
+        match learned.collect::<Option<Vec<_>>>() {
+            Some(learned) => Ok(self.tell_cache(tally, &layout, &learned).await?),
+            None => Ok(cache.forget(tally, theater).await?),
+        }
+    }
+
+    /// Returns the theater's layout. Reads it again if a seat is missing from it, because the seat may be new.
+    async fn layout_of(
+        &self,
+        tally: &Tally,
+        theater: &TheaterId,
+        seats: &HashMap<&SeatLabel, Slot>,
+    ) -> Result<Option<Arc<Layout>>, StoreError> {
+        let Some(layout) = self.layouts.get(tally, theater).await? else { return Ok(None) };
+        if seats.keys().all(|seat| layout.position(seat.as_str()).is_some()) {
+            return Ok(Some(layout));
+        }
+        self.layouts.get_newer(tally, theater).await
+    }
+}
+
+/// Returns the last write of each seat, or `None` if stamps can't order the changes.
+///
+/// The last write counts and not the largest stamp. The TTL may have deleted an item, and then a new item can have a
+/// smaller stamp.
+fn last_written(changes: &[(SeatLabel, SeatChange)]) -> Option<HashMap<&SeatLabel, Slot>> {
+    let mut last = HashMap::new();
+    for (seat, change) in changes {
+        match change {
+            SeatChange::Written(slot) => drop(last.insert(seat, *slot)),
+            SeatChange::Collected => {}
+            SeatChange::ByHand | SeatChange::Unreadable(_) => return None,
+        }
+    }
+    Some(last)
+}

@@ -1,0 +1,101 @@
+//! The circuit breaker. After a failure it blocks calls to the cache for a while, so that later requests don't wait for
+//! it.
+
+use std::sync::Mutex;
+
+use crate::clock::Clock;
+use crate::domain::time::EpochMillis;
+
+/// The first and the longest pause after a failure, in milliseconds. Each further failure in a row doubles the pause.
+const FIRST_PAUSE: u64 = 500;
+const LONGEST_PAUSE: u64 = 8_000;
+
+#[derive(Debug)]
+pub(in crate::cache) struct Breaker {
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    failures_in_a_row: u32,
+    open_until: EpochMillis,
+}
+
+impl Breaker {
+    pub(in crate::cache) fn new(clock: Clock) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    /// Returns `true` if a call may be made. The first call after a pause decides whether the breaker stays closed.
+    pub(in crate::cache) fn allows(&self) -> bool {
+        let now = self.clock.now();
+        let state = self.state();
+        // If the clock was set back, the pause ends after the longest pause.
+        now >= state.open_until || now.0 + LONGEST_PAUSE < state.open_until.0
+    }
+
+    pub(in crate::cache) fn succeeded(&self) {
+        *self.state() = State::default();
+    }
+
+    pub(in crate::cache) fn failed(&self) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let pause = FIRST_PAUSE.saturating_mul(1 << state.failures_in_a_row.min(10)).min(LONGEST_PAUSE);
+        state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
+        state.open_until = EpochMillis(now.0 + pause);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(clock: &Clock, millis: u64) {
+        clock.set(EpochMillis(1_000_000 + millis));
+    }
+
+    #[test]
+    fn a_failure_pauses_and_each_further_one_twice_as_long_up_to_a_bound() {
+        let clock = Clock::manual(EpochMillis(1_000_000));
+        let breaker = Breaker::new(clock.clone());
+        assert!(breaker.allows());
+        let mut now = 0;
+        for pause in [500, 1_000, 2_000, 4_000, 8_000, 8_000] {
+            breaker.failed();
+            at(&clock, now + pause - 1);
+            assert!(!breaker.allows(), "{pause} ms have not gone by");
+            now += pause;
+            at(&clock, now);
+            assert!(breaker.allows(), "{pause} ms have gone by");
+        }
+    }
+
+    #[test]
+    fn a_success_closes_it_and_forgets() {
+        let clock = Clock::manual(EpochMillis(1_000_000));
+        let breaker = Breaker::new(clock.clone());
+        for _ in 0..5 {
+            breaker.failed();
+        }
+        breaker.succeeded();
+        assert!(breaker.allows());
+        breaker.failed();
+        at(&clock, 500);
+        assert!(breaker.allows());
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_keep_it_open() {
+        let clock = Clock::manual(EpochMillis(1_000_000));
+        let breaker = Breaker::new(clock.clone());
+        breaker.failed();
+        clock.set(EpochMillis(10_000));
+        assert!(breaker.allows());
+    }
+}

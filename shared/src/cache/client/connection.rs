@@ -1,0 +1,142 @@
+//! The connection in use. It is opened when it is first needed, and replaced before ElastiCache closes it for its age.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+
+use super::CacheError;
+use super::endpoint::{Connection, Target};
+use crate::clock::Clock;
+use crate::domain::time::EpochMillis;
+use crate::random;
+
+/// The age at which a connection is replaced: 11 to 11.5 hours.
+///
+/// ElastiCache closes connections that signed in with a token after 12 hours. Many instances start at once when a sale
+/// begins. The spread keeps them from reconnecting all at once half a day later.
+const OLDEST: Duration = Duration::from_secs(11 * 3_600 + 30 * 60);
+const SPREAD: Duration = Duration::from_secs(30 * 60);
+/// The pause after a failed replacement.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// A connection that is being opened, or is open. It opens in a task of its own. If a call stops waiting, the task goes
+/// on, and the next call finds the connection ready.
+pub(in crate::cache) type Connecting = Shared<BoxFuture<'static, Result<Connection, CacheError>>>;
+
+pub(in crate::cache) struct Current {
+    target: Target,
+    clock: Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Made>,
+    /// The replacement, while it is being opened. Until then the current connection is used.
+    next: Option<Made>,
+    made: u64,
+}
+
+struct Made {
+    number: u64,
+    connecting: Connecting,
+    /// The age limit, by the wall clock. An `Instant` doesn't count the hours in which the instance was frozen.
+    due: Option<EpochMillis>,
+}
+
+impl Current {
+    pub(in crate::cache) fn new(target: Target, clock: Clock) -> Self {
+        Self { target, clock, state: Mutex::default() }
+    }
+
+    /// Returns `true` if keys may be on several nodes.
+    pub(in crate::cache) fn is_cluster(&self) -> bool {
+        self.target.is_cluster()
+    }
+
+    /// Returns the connection to use and its number. Starts to open one if there is none. Never waits for a
+    /// replacement.
+    pub(in crate::cache) fn get(&self) -> (u64, Connecting) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.replace(now);
+        let made = state.current.take().unwrap_or_else(|| self.begin(&mut state, now));
+        if state.next.is_none() && made.due.is_some_and(|due| due <= now) {
+            state.next = Some(self.begin(&mut state, now));
+        }
+        let answer = (made.number, made.connecting.clone());
+        state.current = Some(made);
+        answer
+    }
+
+    /// Drops a connection, unless another has replaced it already. If its replacement is open, that takes its place.
+    ///
+    /// A replacement that isn't open is dropped too. It may have been opening when the instance was frozen, and then it
+    /// is as dead as the old connection.
+    pub(in crate::cache) fn discard(&self, number: u64) {
+        let mut state = self.state();
+        if state.current.as_ref().is_some_and(|made| made.number == number) {
+            let is_made = |next: &Made| matches!(next.connecting.clone().now_or_never(), Some(Ok(_)));
+            state.current = state.next.take().filter(is_made);
+        }
+    }
+
+    fn begin(&self, state: &mut State, now: EpochMillis) -> Made {
+        let number = state.made;
+        state.made += 1;
+        let task = tokio::spawn(self.target.clone().connect());
+        let connecting =
+            async move { task.await.unwrap_or_else(|_| Err(CacheError::Unexpected("connecting: the task was lost"))) };
+        let due = self.target.signs_in().then(|| after(now, OLDEST - random::jitter(SPREAD)));
+        Made { number, connecting: connecting.boxed().shared(), due }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Replaces the current connection if the next one is open.
+    fn replace(&mut self, now: EpochMillis) {
+        match self.next.as_ref().and_then(|next| next.connecting.clone().now_or_never()) {
+            None => {}
+            Some(Ok(_)) => self.current = self.next.take(),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the connection to the cache can't be replaced yet");
+                self.next = None;
+                if let Some(current) = &mut self.current {
+                    current.due = Some(after(now, PAUSE));
+                }
+            }
+        }
+    }
+}
+
+fn after(now: EpochMillis, pause: Duration) -> EpochMillis {
+    EpochMillis(now.0.saturating_add(crate::cache::millis(pause)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::CacheAddress;
+
+    #[tokio::test]
+    async fn a_connection_that_is_not_made_takes_nobodys_place() {
+        // Accepts connections, and never answers.
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("redis://{}", silent.local_addr().unwrap());
+        let target = Target::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();
+        let current = Current::new(target, Clock::System);
+        let (first, _) = current.get();
+        let next = current.begin(&mut current.state(), EpochMillis(0));
+        current.state().next = Some(next);
+        current.discard(first);
+        assert_eq!(current.get().0, 2, "a third connection, and not the second one that hangs");
+        current.discard(first);
+        assert_eq!(current.get().0, 2, "a replaced connection isn't dropped again");
+    }
+}

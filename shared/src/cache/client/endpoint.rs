@@ -1,0 +1,150 @@
+//! The endpoint of the cache, and how a connection to it is opened.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::{AsyncConnectionConfig, Client, Pipeline, RedisFuture, RedisResult, TlsCertificates, Value};
+
+use super::CacheError;
+use super::iam_provider::Signer;
+use crate::aws::use_one_cryptography;
+
+/// Time limit for opening a connection. Requests may stop waiting for it earlier.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The address of the cache.
+#[derive(Clone)]
+pub struct CacheAddress {
+    /// `redis://` or `rediss://` (TLS), with a user and a password if needed.
+    pub url: String,
+    /// `true` if the cache speaks the cluster protocol, as ElastiCache Serverless does.
+    pub cluster: bool,
+    /// The certificate authorities (PEM) to trust for TLS.
+    pub ca: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for CacheAddress {
+    /// Leaves out the URL, because it may contain a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheAddress").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+/// A connection of either kind. Clones share it.
+#[derive(Clone)]
+pub(in crate::cache) enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a redis::Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Single(connection) => connection.req_packed_command(cmd),
+            Self::Cluster(connection) => connection.req_packed_command(cmd),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Single(connection) => connection.req_packed_commands(pipeline, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Single(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+/// The endpoint of the cache. Opens connections. Clones share what they can.
+#[derive(Clone)]
+pub(in crate::cache) struct Target {
+    client: Way,
+    signer: Option<Signer>,
+}
+
+#[derive(Clone)]
+enum Way {
+    Single(Box<Client>),
+    Cluster(Box<ClusterClient>),
+}
+
+impl Target {
+    /// Creates an endpoint from an address. `signer` signs in if neither a password nor anonymous access is used.
+    pub(in crate::cache) fn new(address: CacheAddress, signer: Option<Signer>) -> RedisResult<Self> {
+        use_one_cryptography();
+        let certificates = address.ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca) });
+        let client = if address.cluster {
+            Way::Cluster(Box::new(cluster(address.url, certificates, signer.clone())?))
+        } else {
+            Way::Single(Box::new(match certificates {
+                Some(certificates) => Client::build_with_tls(address.url, certificates)?,
+                None => Client::open(address.url)?,
+            }))
+        };
+        Ok(Self { client, signer })
+    }
+
+    /// Returns `true` if keys may be on several nodes.
+    pub(in crate::cache) fn is_cluster(&self) -> bool {
+        matches!(self.client, Way::Cluster(_))
+    }
+
+    /// Returns `true` if connections sign in with tokens. ElastiCache closes these after a while.
+    pub(in crate::cache) fn signs_in(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    pub(in crate::cache) async fn connect(self) -> Result<Connection, CacheError> {
+        let connect = async {
+            match self.client {
+                Way::Single(client) => {
+                    // Calls and the connect below have deadlines of their own, so a timer in the client would only add
+                    // cost.
+                    let mut config = AsyncConnectionConfig::new()
+                        .set_connection_timeout(Some(CONNECT_PATIENCE))
+                        .set_response_timeout(None);
+                    if let Some(signer) = self.signer {
+                        config = config.set_credentials_provider(signer);
+                    }
+                    client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+                }
+                Way::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+            }
+        };
+        match tokio::time::timeout(CONNECT_PATIENCE, connect).await {
+            Ok(result) => result.map_err(|error| CacheError::Connection(Arc::new(error))),
+            Err(_) => Err(CacheError::Deadline),
+        }
+    }
+}
+
+fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Signer>) -> RedisResult<ClusterClient> {
+    let mut builder = ClusterClient::builder([url])
+        // One retry is needed to follow a slot that moved to another node. The client also uses it to resend the same
+        // bytes after a connection broke. The theaters' script recognizes them, and a rate limit counts them twice. All
+        // other retries are made by our Redis client.
+        .retries(1)
+        .connection_timeout(CONNECT_PATIENCE)
+        .response_timeout(CONNECT_PATIENCE);
+    if let Some(certificates) = certificates {
+        builder = builder.certs(certificates);
+    }
+    if let Some(signer) = signer {
+        builder = builder.set_credentials_provider(signer);
+    }
+    builder.build()
+}

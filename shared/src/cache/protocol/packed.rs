@@ -1,0 +1,255 @@
+//! The packed string: a header, and then one slot of 12 bytes per seat in layout order. All numbers are big-endian.
+//!
+//! | bytes | header | | bytes | slot |
+//! | --- | --- | --- | --- | --- |
+//! | 0 | format, [`FORMAT`] | | 0..6 | changed_at, ms |
+//! | 1 | 1 if complete | | 6 | state: 0 available, 1 reserved, 2 booked |
+//! | 2 | round of filling, 1 to 255 | | 7..11 | expires_at, s (0 unless reserved) |
+//! | 3 | 1 if something was merged in this round | | 11 | round in which it was merged, 0 if filled |
+//! | 4..10 | layout_version | | | |
+//! | 10..26 | token of the filler, zeros if none | | | |
+//! | 26..32 | end of the filler's lease, ms of Redis's clock | | | |
+//! | 32..34 | length of that lease, ms | | | |
+//! | 34..40 | expiry of the key, ms of the filler's clock: a hint, 0 while incomplete | | | |
+//! | 40..48 | revision of the slots ([`Revision`]), undefined while incomplete | | | |
+
+use super::revision::Revision;
+use crate::domain::availability::{SeatState, SeatStatus, Slot, Steady};
+use crate::domain::layout::Layout;
+use crate::domain::time::{EpochMillis, EpochSeconds};
+
+/// The format that this program reads and writes. A string of another format is a miss, and is overwritten.
+const FORMAT: u8 = 2;
+const HEADER: usize = 48;
+const SLOT: usize = 12;
+/// The bytes of an entry to be merged: a seat index and a slot.
+pub(in crate::cache) const ENTRY: usize = 4 + SLOT;
+
+/// A complete string as it was read. Its slots can only be trusted after [`Packed::fits`] has checked them.
+#[derive(Debug)]
+pub struct Packed(Vec<u8>);
+
+impl Packed {
+    /// Accepts a string that is complete and of this format.
+    pub(in crate::cache) fn complete(bytes: Vec<u8>) -> Option<Self> {
+        let complete = bytes.len() >= HEADER && bytes.starts_with(&[FORMAT, 1]);
+        complete.then_some(Self(bytes))
+    }
+
+    /// Returns the version of the layout whose seat indices it uses.
+    pub fn layout_version(&self) -> u64 {
+        number(&self.0[4..10])
+    }
+
+    /// Returns the time at which the key expires, by the filler's clock. It is exact enough to decide when to renew.
+    /// Redis decides when the key really expires.
+    pub fn ends_at(&self) -> EpochMillis {
+        EpochMillis(number(&self.0[34..40]))
+    }
+
+    /// Returns the revision of its slots.
+    pub fn revision(&self) -> Revision {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.0[40..HEADER]);
+        Revision(bytes)
+    }
+
+    /// Returns `true` if the string is of this layout and each slot can be read.
+    pub fn fits(&self, layout: &Layout) -> bool {
+        let slots = &self.0[HEADER..];
+        if self.layout_version() != layout.version || slots.len() != layout.seats().len() * SLOT {
+            return false;
+        }
+        // Checks all slots without stopping at a bad one. Bad slots are rare, and stopping would cost a branch per
+        // seat.
+        self.chunks().iter().fold(true, |all, slot| all & is_readable(slot))
+    }
+
+    /// Returns its slots, or `None` if it doesn't fit the layout.
+    pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
+        if self.fits(layout) { decode_all(&self.0[HEADER..]) } else { None }
+    }
+
+    /// Returns the status of each seat at an instant, for a string that fits the layout. Reads the bytes in place,
+    /// because most reads need nothing else.
+    pub fn statuses(&self, now: EpochMillis) -> Vec<SeatStatus> {
+        // No expiry is later than the largest number of four bytes.
+        let now = u32::try_from(now.seconds().0).unwrap_or(u32::MAX);
+        self.chunks().iter().map(|slot| status(slot, now)).collect()
+    }
+
+    /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
+    pub fn steady(&self, now: EpochMillis) -> Steady {
+        let reserved = self.chunks().iter().filter(|slot| slot[6] == 1);
+        Steady::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
+    }
+
+    fn chunks(&self) -> &[[u8; SLOT]] {
+        self.0[HEADER..].as_chunks().0
+    }
+}
+
+/// Returns `true` if [`decode`] can read the slot: its state is known, and only a reserved one has an expiry.
+fn is_readable(slot: &[u8; SLOT]) -> bool {
+    (slot[6] <= 2) & ((slot[6] == 1) | (expires_at(slot) == 0))
+}
+
+/// Returns the status of a readable slot at a second. Has no branches, because the processor can't predict which seats
+/// are taken.
+fn status(slot: &[u8; SLOT], now: u32) -> SeatStatus {
+    let ended = (slot[6] == 1) & (expires_at(slot) <= now);
+    match if ended { 0 } else { slot[6] } {
+        0 => SeatStatus::Available,
+        1 => SeatStatus::Reserved,
+        _ => SeatStatus::Booked,
+    }
+}
+
+fn expires_at(slot: &[u8; SLOT]) -> u32 {
+    u32::from_be_bytes([slot[7], slot[8], slot[9], slot[10]])
+}
+
+/// Encodes a slot, with the round 0. A time that is too large for its bytes becomes the largest that fits.
+pub(in crate::cache) fn encode(slot: Slot) -> [u8; SLOT] {
+    let (state, expires_at) = match slot.state {
+        SeatState::Available => (0, 0),
+        SeatState::Reserved { expires_at } => (1, expires_at.0),
+        SeatState::Booked => (2, 0),
+    };
+    let changed_at = slot.changed_at.0.min((1 << 48) - 1).to_be_bytes();
+    let expires_at = u32::try_from(expires_at).unwrap_or(u32::MAX).to_be_bytes();
+    let mut bytes = [0; SLOT];
+    bytes[0..6].copy_from_slice(&changed_at[2..]);
+    bytes[6] = state;
+    bytes[7..11].copy_from_slice(&expires_at);
+    bytes
+}
+
+/// Decodes consecutive slots. Returns `None` if the bytes are anything else.
+pub(in crate::cache) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
+    let (slots, rest) = bytes.as_chunks::<SLOT>();
+    if !rest.is_empty() {
+        return None;
+    }
+    slots.iter().map(decode).collect()
+}
+
+fn decode(bytes: &[u8; SLOT]) -> Option<Slot> {
+    let state = match (bytes[6], number(&bytes[7..11])) {
+        (0, 0) => SeatState::Available,
+        (1, expires_at) => SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
+        (2, 0) => SeatState::Booked,
+        // An unknown state, or an expiry of a slot that isn't reserved. This program never writes either.
+        _ => return None,
+    };
+    Some(Slot { changed_at: EpochMillis(number(&bytes[0..6])), state })
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{SeatLabel, TheaterId};
+    use proptest::prelude::*;
+
+    fn layout(seats: usize) -> Layout {
+        let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
+        Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 7, seats).unwrap()
+    }
+
+    fn header(version: u8) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER];
+        bytes[0] = FORMAT;
+        bytes[1] = 1;
+        bytes[9] = version;
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_is_read_back_as_it_was_written(at in 0..1u64 << 48, expires in 0..u32::MAX, state in 0..3u8) {
+            let state = match state {
+                0 => SeatState::Available,
+                1 => SeatState::Reserved { expires_at: EpochSeconds(u64::from(expires)) },
+                _ => SeatState::Booked,
+            };
+            let slot = Slot { changed_at: EpochMillis(at), state };
+            prop_assert_eq!(decode(&encode(slot)), Some(slot));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(packed) = Packed::complete(bytes) {
+                let _ = packed.slots(&layout(2));
+            }
+        }
+
+        #[test]
+        fn a_string_fits_if_its_slots_can_be_read_and_shows_what_they_show(
+            slots in prop::collection::vec((0..3_u8, prop_oneof![Just(0), 90..110_u32, any::<u32>()], any::<u8>()), 4),
+            odd in prop::option::of((0..4_usize, 6..11_usize, any::<u8>())),
+            now in prop_oneof![90_000..110_000_u64, any::<u64>()],
+        ) {
+            let mut bytes = header(7);
+            for (state, expires, round) in slots {
+                let expires = if state == 1 { expires } else { 0 };
+                bytes.extend([&[0; 6][..], &[state], &expires.to_be_bytes(), &[round]].concat());
+            }
+            if let Some((slot, at, byte)) = odd {
+                bytes[HEADER + slot * SLOT + at] = byte;
+            }
+            let read = decode_all(&bytes[HEADER..]);
+            let packed = Packed::complete(bytes).unwrap();
+            prop_assert_eq!(packed.fits(&layout(4)), read.is_some());
+            if let Some(read) = read {
+                let now = EpochMillis(now);
+                let shown: Vec<_> = read.iter().map(|slot| slot.shows(now)).collect();
+                prop_assert_eq!(packed.statuses(now), shown);
+                prop_assert_eq!(packed.steady(now), Steady::around(read.iter().filter_map(|slot| slot.ends_at()), now));
+            }
+        }
+
+        #[test]
+        fn later_slots_have_larger_stamps_in_bytes_too(a in 0..1u64 << 48, b in 0..1u64 << 48) {
+            let bytes = |at| encode(Slot { changed_at: EpochMillis(at), state: SeatState::Booked });
+            prop_assert_eq!(a.cmp(&b), bytes(a).cmp(&bytes(b)));
+        }
+    }
+
+    #[test]
+    fn only_a_complete_string_of_the_layout_is_used() {
+        let slots = |bytes: Vec<u8>| Packed::complete(bytes).and_then(|packed| packed.slots(&layout(2)));
+        let good = [header(7), vec![0; 2 * SLOT]].concat();
+        assert_eq!(slots(good.clone()), Some(vec![Slot::default(); 2]));
+        let changed = |at: usize, to: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = to;
+            bytes
+        };
+        assert_eq!(slots(changed(0, 1)), None, "another format");
+        assert_eq!(slots(changed(1, 0)), None, "incomplete");
+        assert_eq!(slots(changed(9, 8)), None, "another layout");
+        assert_eq!(slots(changed(HEADER + 6, 3)), None, "an unknown state");
+        assert_eq!(slots(changed(HEADER + 10, 1)), None, "an expiry of an available seat");
+        assert_eq!(slots(good[..good.len() - 1].to_vec()), None, "cut off");
+        assert_eq!(slots([header(7), vec![0; 3 * SLOT]].concat()), None, "too many seats");
+        assert_eq!(slots(vec![]), None, "nothing");
+    }
+
+    #[test]
+    fn a_time_too_large_is_kept_as_the_largest() {
+        let slot = Slot {
+            changed_at: EpochMillis(u64::MAX),
+            state: SeatState::Reserved { expires_at: EpochSeconds(u64::MAX) },
+        };
+        let read = decode(&encode(slot)).unwrap();
+        assert_eq!(read.changed_at, EpochMillis((1 << 48) - 1));
+        assert_eq!(read.state, SeatState::Reserved { expires_at: EpochSeconds(u64::from(u32::MAX)) });
+    }
+}

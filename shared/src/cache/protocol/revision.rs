@@ -1,0 +1,84 @@
+//! Revisions: eight bytes that identify the slots of a theater.
+
+use redis::Value;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::domain::layout::Layout;
+use crate::domain::time::EpochMillis;
+
+/// The revision of a complete string. Two strings with the same revision have the same slots and the same layout.
+///
+/// Two different strings have the same revision by chance in one of 2⁶⁴ cases. No seat is lost by that.
+///
+/// A fill sets the revision to a hash of its slots, so a renewal without changes keeps it. A merge moves it on
+/// (`availability.lua`) and never back. So the same slots can have several revisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Revision(pub [u8; 8]);
+
+impl Revision {
+    /// Returns the revision of slots as they were read, packed with the round 0, in a layout.
+    pub(in crate::cache) fn of_slots(packed: &[u8], layout_version: u64) -> Self {
+        Self(xxh3_64_with_seed(packed, layout_version).to_be_bytes())
+    }
+}
+
+/// The answer to a caller that knows the revision of a complete string. It replaces all slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unchanged {
+    /// The version of the layout whose seat indices the string uses.
+    pub layout_version: u64,
+    /// The time at which the key expires, by the filler's clock.
+    pub ends_at: EpochMillis,
+    seats: u64,
+}
+
+impl Unchanged {
+    /// Reads the script's answer for a revision that is still current: three numbers. A whole string is one piece
+    /// instead.
+    pub(in crate::cache) fn read(answer: &Value) -> Option<Self> {
+        let Value::Array(told) = answer else { return None };
+        let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = told[..] else { return None };
+        let number = |told: i64| u64::try_from(told).ok();
+        let (layout_version, ends_at, seats) = (number(layout_version)?, number(ends_at)?, number(seats)?);
+        Some(Self { layout_version, ends_at: EpochMillis(ends_at), seats })
+    }
+
+    /// Returns `true` if the string is of this layout, as far as its size and version show.
+    pub fn is_of(&self, layout: &Layout) -> bool {
+        self.layout_version == layout.version && usize::try_from(self.seats) == Ok(layout.seats().len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{SeatLabel, TheaterId};
+
+    #[test]
+    fn a_revision_is_of_these_slots_by_this_layout() {
+        let of = |slots: &[u8], version| Revision::of_slots(slots, version);
+        assert_eq!(of(&[0; 12], 7), of(&[0; 12], 7));
+        assert_ne!(of(&[0; 12], 7), of(&[0; 12], 8), "another layout");
+        assert_ne!(of(&[0; 12], 7), of(&[0; 24], 7), "a seat more");
+        assert_ne!(of(&[0; 12], 7), of(&[1; 12], 7), "other slots");
+    }
+
+    #[test]
+    fn only_three_numbers_that_can_be_are_read() {
+        let told = |numbers: &[i64]| Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect());
+        let read = Unchanged::read(&told(&[7, 60_000, 2])).unwrap();
+        assert_eq!((read.layout_version, read.ends_at), (7, EpochMillis(60_000)));
+        for odd in
+            [told(&[]), told(&[7, 60_000]), told(&[7, -1, 2]), told(&[7, 60_000, 2, 2]), Value::Int(7), Value::Nil]
+        {
+            assert_eq!(Unchanged::read(&odd), None, "{odd:?}");
+        }
+        let layout = |seats: usize, version| {
+            let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
+            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), version, seats).unwrap()
+        };
+        assert!(read.is_of(&layout(2, 7)));
+        assert!(!read.is_of(&layout(2, 8)), "another layout");
+        assert!(!read.is_of(&layout(3, 7)), "a seat less than the layout");
+    }
+}

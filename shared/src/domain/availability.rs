@@ -1,0 +1,226 @@
+//! Availability: one slot per seat, and the rule for merging slots.
+//!
+//! The slot with the larger stamp wins. Merging is commutative, associative and idempotent. So updates of a seat may
+//! arrive in any order and more than once.
+
+use super::time::{EpochMillis, EpochSeconds};
+
+/// Stored state of a seat. A reservation expires without a write, so use [`Slot::status`] for the state at an
+/// instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SeatState {
+    /// The seat is free.
+    #[default]
+    Available,
+    /// The seat is reserved for a limited time.
+    Reserved {
+        /// The instant from which the seat is available again.
+        expires_at: EpochSeconds,
+    },
+    /// The seat is sold.
+    Booked,
+}
+
+/// Visible status of a seat at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatStatus {
+    Available,
+    Reserved,
+    Booked,
+}
+
+/// The state of a seat and the stamp of the write that set it.
+///
+/// The default is the slot of a seat that was never written: available, with stamp 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// Stamp of the last write. Every write of the seat raises it. It is the first field, so slots are ordered by
+    /// their stamps.
+    pub changed_at: EpochMillis,
+    /// State after the write.
+    pub state: SeatState,
+}
+
+/// The slot of a seat as returned by a write or by its rejection. It is merged into the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LearnedSlot {
+    /// Index of the seat in the layout.
+    pub position: u32,
+    /// Slot in DynamoDB.
+    pub slot: Slot,
+}
+
+impl Slot {
+    /// Returns the later of two slots of one seat.
+    ///
+    /// Two different slots never have the same stamp, because every write raises it. If they did, the order of the
+    /// states would decide, in the same way everywhere.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use boxoffice::domain::availability::{SeatState, Slot};
+    /// use boxoffice::domain::time::{EpochMillis, EpochSeconds};
+    ///
+    /// let expires_at = EpochSeconds(100);
+    /// let reserved = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at } };
+    /// let booked = Slot { changed_at: EpochMillis(2), state: SeatState::Booked };
+    /// assert_eq!(reserved.merge(booked), booked);
+    /// assert_eq!(booked.merge(reserved), booked);
+    /// ```
+    pub fn merge(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    /// Returns the state at an instant. A seat whose reservation has expired is available.
+    pub fn status(self, now: EpochMillis) -> SeatState {
+        match self.state {
+            SeatState::Reserved { expires_at } if expires_at.reached(now) => SeatState::Available,
+            state => state,
+        }
+    }
+
+    /// Returns the visible status at an instant.
+    pub fn shows(self, now: EpochMillis) -> SeatStatus {
+        match self.status(now) {
+            SeatState::Available => SeatStatus::Available,
+            SeatState::Reserved { .. } => SeatStatus::Reserved,
+            SeatState::Booked => SeatStatus::Booked,
+        }
+    }
+
+    /// Returns the expiry of the reservation, past or future. Returns `None` if the seat isn't reserved.
+    pub fn ends_at(self) -> Option<EpochSeconds> {
+        match self.state {
+            SeatState::Reserved { expires_at } => Some(expires_at),
+            SeatState::Available | SeatState::Booked => None,
+        }
+    }
+
+    /// Returns `true` if the seat is available at an instant.
+    pub fn is_available(self, now: EpochMillis) -> bool {
+        self.status(now) == SeatState::Available
+    }
+}
+
+/// The validity window of a set of slots: the seconds around an instant in which no reservation expires.
+///
+/// The status of every slot is the same throughout the window. If a clock is set back to before the window, the slots
+/// are shown differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steady {
+    /// The latest expiry in the past, or 0 if there is none.
+    pub since: EpochSeconds,
+    /// The earliest expiry in the future. If there is none, the largest expiry that a slot in the cache can have.
+    pub until: EpochSeconds,
+}
+
+impl Steady {
+    /// Returns the window around `now` for reservations with these expiries.
+    pub fn around(ends: impl Iterator<Item = EpochSeconds>, now: EpochMillis) -> Self {
+        let (mut since, mut until) = (EpochSeconds(0), EpochSeconds(u64::from(u32::MAX)));
+        for end in ends {
+            if end.reached(now) {
+                since = since.max(end);
+            } else {
+                until = until.min(end);
+            }
+        }
+        Self { since, until }
+    }
+
+    /// Returns `true` if `now` is in the window.
+    pub fn holds(self, now: EpochMillis) -> bool {
+        self.since.reached(now) && !self.until.reached(now)
+    }
+}
+
+/// Merges new slots into known slots, index by index. Extra slots of the longer slice stay as they are.
+pub fn merge(known: &mut [Slot], news: &[Slot]) {
+    for (slot, new) in known.iter_mut().zip(news) {
+        *slot = slot.merge(*new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slot() -> impl Strategy<Value = Slot> {
+        let state = prop_oneof![
+            Just(SeatState::Available),
+            (0..50u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
+            Just(SeatState::Booked),
+        ];
+        // Few stamps, so that equal stamps are common.
+        (0..6u64, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis(at), state })
+    }
+
+    fn hall() -> impl Strategy<Value = Vec<Slot>> {
+        prop::collection::vec(slot(), 8)
+    }
+
+    fn merged(mut a: Vec<Slot>, b: &[Slot]) -> Vec<Slot> {
+        merge(&mut a, b);
+        a
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_commutative(a in hall(), b in hall()) {
+            prop_assert_eq!(merged(a.clone(), &b), merged(b, &a));
+        }
+
+        #[test]
+        fn merging_is_associative(a in hall(), b in hall(), c in hall()) {
+            prop_assert_eq!(merged(merged(a.clone(), &b), &c), merged(a, &merged(b, &c)));
+        }
+
+        #[test]
+        fn merging_is_idempotent(a in hall(), b in hall()) {
+            let once = merged(a.clone(), &b);
+            prop_assert_eq!(&merged(once.clone(), &b), &once);
+            prop_assert_eq!(&merged(once.clone(), &a), &once);
+            prop_assert_eq!(&merged(once.clone(), &once), &once);
+        }
+
+        #[test]
+        fn steady_is_as_long_as_each_slot_shows_what_it_did_and_no_longer(hall in hall(), at in 0..60_u64, then in 0..60_u64) {
+            // One millisecond before, at and after each second.
+            for (at, then) in [0, 1, 999].into_iter().flat_map(|ms| [(at * 1_000 + ms, then * 1_000), (at * 1_000, then * 1_000 + ms)]) {
+                let (at, then) = (EpochMillis(at), EpochMillis(then));
+                let same = hall.iter().all(|slot| slot.status(at) == slot.status(then));
+                prop_assert_eq!(Steady::around(hall.iter().filter_map(|slot| slot.ends_at()), at).holds(then), same, "{:?} {:?}", at, then);
+            }
+        }
+
+        #[test]
+        fn the_largest_stamp_is_never_lost(halls in prop::collection::vec(hall(), 1..6), order in any::<u64>()) {
+            let mut shuffled = halls.clone();
+            shuffled.rotate_left(usize::try_from(order).unwrap_or(0) % halls.len());
+            let all = shuffled.iter().fold(vec![Slot::default(); 8], |known, news| merged(known, news));
+            for seat in 0..8 {
+                let largest = halls.iter().map(|hall| hall[seat].changed_at).max().unwrap();
+                prop_assert_eq!(all[seat].changed_at, largest);
+                prop_assert!(halls.iter().any(|hall| hall[seat] == all[seat]) || largest == EpochMillis(0));
+            }
+        }
+    }
+
+    #[test]
+    fn a_reservation_ends_at_its_instant() {
+        let slot = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at: EpochSeconds(100) } };
+        assert!(!slot.is_available(EpochMillis(99_000)), "t-1");
+        assert!(!slot.is_available(EpochMillis(99_999)), "t-1ms");
+        assert!(slot.is_available(EpochMillis(100_000)), "t");
+        assert!(slot.is_available(EpochMillis(101_000)), "t+1");
+    }
+
+    #[test]
+    fn a_booked_seat_is_never_available_and_an_unwritten_one_always() {
+        let booked = Slot { changed_at: EpochMillis(1), state: SeatState::Booked };
+        assert!(!booked.is_available(EpochMillis(u64::MAX)));
+        assert!(Slot::default().is_available(EpochMillis(0)));
+    }
+}

@@ -1,0 +1,201 @@
+//! Idempotency keys. A caller's key makes a request repeatable: the id to write is derived from the key.
+
+use uuid::{Builder, Uuid, uuid};
+
+use super::caller::Caller;
+use super::ids::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
+
+/// Namespaces of the name-based UUIDs, generated once at random. A changed namespace invalidates all earlier keys.
+const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
+const RESERVATION: Uuid = uuid!("a7a2d5c5-95b7-4d21-8a57-6d4b1b7f3c90");
+const EXTENSION: Uuid = uuid!("e4f6a2d1-0c5b-4b6a-9a6e-2f1d7c8b9a40");
+const WISH: Uuid = uuid!("5d2c1f7e-8b3a-4e0d-b6c4-91f0a7e3d528");
+
+/// The value of an `Idempotency-Key` header: 16 to 255 visible ASCII characters, with or without quotes.
+///
+/// The draft standard (draft-ietf-httpapi-idempotency-key-header) requires quotes, and most clients send none. Both
+/// forms are the same key.
+///
+/// Short keys are rejected, because callers who aren't signed in share one key space. A key holds no quotes, and a
+/// key without quotes holds no commas. API Gateway joins two headers with a comma, so a comma could mean two
+/// different keys.
+///
+/// # Examples
+///
+/// ```
+/// use boxoffice::domain::caller::Caller;
+/// use boxoffice::domain::idempotency::{IdempotencyKey, booking_id};
+/// use boxoffice::domain::ids::TheaterId;
+///
+/// let theater = TheaterId::parse("opera")?;
+/// let bare = IdempotencyKey::parse("order-0000000042")?;
+/// let quoted = IdempotencyKey::parse("\"order-0000000042\"")?;
+/// assert_eq!(bare, quoted);
+///
+/// // A repeated request gets the same id. Another caller gets another id for the same key.
+/// let (ann, bob) = (Caller::Subject("ann".to_owned()), Caller::Subject("bob".to_owned()));
+/// assert_eq!(booking_id(&theater, &ann, &bare), booking_id(&theater, &ann, &quoted));
+/// assert_ne!(booking_id(&theater, &ann, &bare), booking_id(&theater, &bob, &bare));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// Format of a key, for messages.
+    pub const EXPECTED: &'static str =
+        "16 to 255 visible ASCII characters, in quotes, or without quotes and commas, in one header";
+
+    /// Parses the value of the header.
+    ///
+    /// # Errors
+    ///
+    /// Returns the expected format if the value isn't a key.
+    pub fn parse(value: &str) -> Result<Self, InvalidName> {
+        let value = value.trim();
+        let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let key = quoted.unwrap_or(value);
+        let may = |c: u8| c.is_ascii_graphic() && c != b'"' && (c != b',' || quoted.is_some());
+        if (16..=255).contains(&key.len()) && key.bytes().all(may) {
+            Ok(Self(key.to_owned()))
+        } else {
+            Err(InvalidName { expected: Self::EXPECTED })
+        }
+    }
+}
+
+/// Returns the id of the booking for a key, a caller and a theater.
+///
+/// The seats aren't part of it. A request with the same key and other seats must be recognized and rejected.
+pub fn booking_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
+    let [kind, subject] = caller.parts();
+    BookingId(name_based(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
+}
+
+/// Returns the id of the reservation for a key, a caller, a theater and a set of seats. The order of the seats
+/// doesn't matter.
+pub fn reservation_id<'a>(
+    theater: &TheaterId,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    seats: impl IntoIterator<Item = &'a SeatLabel>,
+) -> ReservationId {
+    let [kind, subject] = caller.parts();
+    let mut seats: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
+    seats.sort_unstable();
+    let start = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()];
+    ReservationId(name_based(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
+}
+
+/// Returns the id of an extension of a reservation, for a key and a caller.
+pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, reservation: ReservationId) -> Uuid {
+    let [kind, subject] = caller.parts();
+    let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.0.as_bytes()];
+    name_based(&EXTENSION, parts)
+}
+
+/// Returns the id of a seat preference (a number of best available seats) for a key and a caller.
+///
+/// The preference itself isn't part of it. A request with the same key and another preference must be recognized and
+/// rejected.
+pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> Uuid {
+    let [kind, subject] = caller.parts();
+    name_based(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
+}
+
+/// Builds a UUID of version 8 from length-prefixed parts, so that different lists of parts give different UUIDs.
+///
+/// The other digits are those of a name-based UUID (version 5). Version 8 keeps the ids apart from all ids that
+/// callers can choose.
+fn name_based<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
+    let mut name = Vec::with_capacity(256);
+    for part in parts {
+        name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        name.extend_from_slice(part);
+    }
+    Builder::from_custom_bytes(Uuid::new_v5(namespace, &name).into_bytes()).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey::parse(text).unwrap()
+    }
+
+    fn theater(text: &str) -> TheaterId {
+        TheaterId::parse(text).unwrap()
+    }
+
+    fn seats(labels: &[&str]) -> Vec<SeatLabel> {
+        labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect()
+    }
+
+    #[test]
+    fn quoted_and_bare_are_the_same_key() {
+        assert_eq!(key("\"0123456789abcdef\""), key("0123456789abcdef"));
+    }
+
+    #[test]
+    fn two_headers_joined_by_a_comma_are_no_key() {
+        for joined in ["0123456789abcdef,fedcba9876543210", "\"0123456789abcdef\",\"fedcba9876543210\""] {
+            assert!(IdempotencyKey::parse(joined).is_err(), "{joined}");
+        }
+        assert!(IdempotencyKey::parse("\"0123456789abcdef,fedcba9876543210\"").is_ok());
+    }
+
+    #[test]
+    fn a_key_has_16_to_255_visible_ascii_characters() {
+        for bad in ["", "short", &"x".repeat(15), &"x".repeat(256), "0123456789 abcdef", "0123456789abcdé", "\"\""] {
+            assert!(IdempotencyKey::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(IdempotencyKey::parse(&"x".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn a_booking_id_depends_on_theater_caller_and_key() {
+        let base = booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"));
+        assert_eq!(base, booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&theater("2"), &Caller::Anonymous, &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&theater("1"), &Caller::Subject("s".into()), &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdeg")));
+    }
+
+    #[test]
+    fn keys_of_different_subjects_never_meet() {
+        let id =
+            |subject: &str| booking_id(&theater("1"), &Caller::Subject(subject.to_owned()), &key("0123456789abcdef"));
+        assert_ne!(id("a"), id("b"));
+        assert_eq!(id("a"), id("a"));
+    }
+
+    #[test]
+    fn a_reservation_id_depends_on_theater_caller_and_key() {
+        let id = |place: &str, caller: &str, text: &str| {
+            reservation_id(&theater(place), &Caller::Subject(caller.to_owned()), &key(text), &seats(&["A1"]))
+        };
+        let base = id("1", "a", "0123456789abcdef");
+        assert_eq!(base, id("1", "a", "0123456789abcdef"));
+        assert_ne!(base, id("2", "a", "0123456789abcdef"));
+        assert_ne!(base, id("1", "b", "0123456789abcdef"));
+        assert_ne!(base, id("1", "a", "0123456789abcdeg"));
+    }
+
+    #[test]
+    fn a_subject_called_anonymous_is_not_the_anonymous_caller() {
+        let id = |caller| booking_id(&theater("1"), &caller, &key("0123456789abcdef"));
+        assert_ne!(id(Caller::Anonymous), id(Caller::Subject("anonymous".into())));
+        assert_ne!(id(Caller::Anonymous), id(Caller::Subject(String::new())));
+    }
+
+    #[test]
+    fn a_reservation_id_depends_on_the_set_of_seats_and_not_on_their_order() {
+        let id = |labels: &[&str]| {
+            reservation_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"), &seats(labels))
+        };
+        assert_eq!(id(&["A1", "A2"]), id(&["A2", "A1"]));
+        assert_ne!(id(&["A1", "A2"]), id(&["A1"]));
+        assert_ne!(id(&["A1", "A2"]), id(&["A1A2"]));
+    }
+}

@@ -1,0 +1,15 @@
+//! Domain rules for seats, layouts and availability. Pure code without AWS, Redis, HTTP or the time of day.
+
+pub mod availability;
+pub mod best_available;
+pub mod caller;
+pub mod details;
+pub mod idempotency;
+pub mod ids;
+pub mod labels;
+pub mod layout;
+pub mod rate_limit;
+pub mod seating_plan;
+pub mod selection;
+pub mod text;
+pub mod time;

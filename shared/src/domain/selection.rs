@@ -1,0 +1,126 @@
+//! The seats of one call: a small set of seats of one layout.
+
+use super::availability::SeatState;
+use super::ids::SeatLabel;
+use super::layout::Layout;
+
+/// Maximum number of seats of one call, whatever is configured. A DynamoDB transaction holds 100 items.
+pub const MOST_SEATS_PER_CALL: usize = 49;
+
+/// Maximum number of seats that one transaction can change, together with one other item.
+pub const MOST_SEATS_AT_ONCE: usize = 99;
+
+/// One seat of a selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectedSeat {
+    pub label: SeatLabel,
+    /// Index of the seat in the layout.
+    pub position: u32,
+}
+
+/// Different seats of one layout, in layout order. Never empty.
+///
+/// # Examples
+///
+/// ```
+/// use boxoffice::domain::layout::Layout;
+/// use boxoffice::domain::ids::{SeatLabel, TheaterId};
+/// use boxoffice::domain::selection::Selection;
+///
+/// let labels = |texts: &[&str]| texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect::<Vec<_>>();
+/// let seats = labels(&["B1", "A1", "A2"]);
+/// let layout = Layout::new(TheaterId::parse("opera").unwrap(), "Opera".to_owned(), 1, seats).unwrap();
+///
+/// // A set in layout order: a repeated label counts once.
+/// let selection = Selection::of(&labels(&["A2", "B1", "A2"]), &layout).unwrap();
+/// assert_eq!(selection.labels().map(SeatLabel::as_str).collect::<Vec<_>>(), ["B1", "A2"]);
+///
+/// let unknown = Selection::of(&labels(&["A1", "Z9"]), &layout).unwrap_err();
+/// assert_eq!(unknown.0, labels(&["Z9"]));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection(Vec<SelectedSeat>);
+
+/// A requested seat that isn't available to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    pub seat: SeatLabel,
+    /// State of the seat: booked, or reserved with its expiry.
+    pub state: SeatState,
+    /// `true` if the seat is withdrawn: it was taken out of the layout. The caller may have an older layout.
+    pub removed: bool,
+    /// `true` if another request of the same caller has the seat.
+    pub yours: bool,
+}
+
+/// Requested seats that the layout doesn't have, in the order of the request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownSeats(pub Vec<SeatLabel>);
+
+impl Selection {
+    /// Finds seats in the layout by their labels. A repeated label counts once.
+    ///
+    /// # Errors
+    ///
+    /// Returns all labels that the layout doesn't have.
+    pub fn of(labels: &[SeatLabel], layout: &Layout) -> Result<Self, UnknownSeats> {
+        let mut seats = Vec::with_capacity(labels.len());
+        let mut unknown = Vec::new();
+        for label in labels {
+            match layout.position(label.as_str()) {
+                Some(position) => seats.push(SelectedSeat { label: label.clone(), position }),
+                None => unknown.push(label.clone()),
+            }
+        }
+        seats.sort_unstable_by_key(|seat| seat.position);
+        seats.dedup();
+        if unknown.is_empty() { Ok(Self(seats)) } else { Err(UnknownSeats(unknown)) }
+    }
+
+    /// Returns the seats at these indexes. Skips indexes that the layout doesn't have.
+    pub fn at(positions: &[u32], layout: &Layout) -> Self {
+        let label = |position: u32| layout.seats().get(usize::try_from(position).ok()?).cloned();
+        let seats = positions
+            .iter()
+            .filter_map(|position| Some(SelectedSeat { label: label(*position)?, position: *position }));
+        let mut seats: Vec<_> = seats.collect();
+        seats.sort_unstable_by_key(|seat| seat.position);
+        seats.dedup();
+        Self(seats)
+    }
+
+    /// Returns the seats in layout order.
+    pub fn seats(&self) -> &[SelectedSeat] {
+        &self.0
+    }
+
+    /// Returns the labels in layout order.
+    pub fn labels(&self) -> impl Iterator<Item = &SeatLabel> {
+        self.0.iter().map(|seat| &seat.label)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::TheaterId;
+
+    fn labels(texts: &[&str]) -> Vec<SeatLabel> {
+        texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_selection_is_a_set_in_layout_order() {
+        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 1, labels(&["B1", "A1", "A2"])).unwrap();
+        let selection = Selection::of(&labels(&["A2", "B1", "A2"]), &layout).unwrap();
+        assert_eq!(selection.labels().map(SeatLabel::as_str).collect::<Vec<_>>(), ["B1", "A2"]);
+        assert_eq!(selection.seats()[1].position, 2);
+    }
+
+    #[test]
+    fn every_unknown_seat_is_named() {
+        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 1, labels(&["A1"])).unwrap();
+        let unknown = Selection::of(&labels(&["Z9", "A1", "Y1"]), &layout).unwrap_err();
+        assert_eq!(unknown, UnknownSeats(labels(&["Z9", "Y1"])));
+    }
+}

@@ -1,0 +1,142 @@
+//! The access log: one line per request with the request, its outcome and its costs.
+
+use std::sync::OnceLock;
+
+use lambda_http::{Request, RequestExt};
+use serde::Serialize;
+use tokio::time::Instant;
+use tracing::Level;
+
+use super::{Context, Outcome, input, rate_limit};
+use crate::app::Source;
+use crate::config;
+use crate::context::Costs;
+use crate::domain::ids::TheaterId;
+use crate::observability::log::{self, is_zero, millis};
+use crate::observability::metrics::{Counts, Made};
+
+/// The fields of an access log line. No field is an id that gives a right. The caller appears only as a hash and a
+/// network.
+///
+/// Operators pay for each byte, so names are short, and zero or empty fields are left out. The README explains each
+/// field. `infra/log_lines.json` has the maximum length of a line that the costs are computed with.
+#[derive(Serialize)]
+struct Summary<'a> {
+    op: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    theater: Option<&'a str>,
+    status: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    code: &'a str,
+    /// The name of the release, if the request failed. The alarms of a release count these lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<&'static str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    cache: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    replay: bool,
+    ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    dynamodb: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    dynamodb_ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    retries: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    units: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis_ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    stale: u32,
+    /// A keyed hash of the caller, which changes every day.
+    caller: String,
+    /// The network of the client, if networks are logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    net: Option<String>,
+    request_id: &'a str,
+    /// The trace, if X-Ray keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+}
+
+/// The ids of a request, for its log lines.
+pub(super) struct Span<'a> {
+    pub(super) request_id: &'a str,
+    /// The header with which X-Ray follows the request.
+    pub(super) trace_header: &'a str,
+}
+
+impl<'a> Span<'a> {
+    /// Returns the ids of a request.
+    pub(super) fn of(request: &'a Request) -> Self {
+        let context = request.lambda_context_ref();
+        let request_id = context.map_or("", |context| context.request_id.as_str());
+        let trace_header = context.and_then(|context| context.xray_trace_id.as_deref()).unwrap_or_default();
+        Self { request_id, trace_header }
+    }
+
+    /// Returns the trace, if X-Ray keeps it.
+    pub(super) fn trace(&self) -> Option<&'a str> {
+        crate::observability::trace::kept(self.trace_header)
+    }
+}
+
+/// The outcome of a request, for its access log.
+pub(super) struct Done<'a> {
+    pub(super) outcome: &'a Outcome,
+    /// The problem's code, or an empty text.
+    pub(super) code: &'a str,
+    pub(super) started: Instant,
+}
+
+/// Returns the name of the release that this process belongs to.
+fn release() -> Option<&'static str> {
+    static RELEASE: OnceLock<Option<String>> = OnceLock::new();
+    RELEASE.get_or_init(config::release_from_env).as_deref()
+}
+
+/// Writes the access log of a request. That of a failed request is an error, so it is written at every log level.
+pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
+    let Done { outcome, code, started } = *done;
+    let costs = context.tally.costs();
+    let theater = TheaterId::parse(input::path_parameter(context.request, "theaterId")).ok();
+    let caller = rate_limit::logged_caller(context.office, context.request);
+    let status = outcome.response.status();
+    let failed = status.is_server_error();
+    let summary = Summary {
+        op: context.route.operation.as_str(),
+        theater: theater.as_ref().map(TheaterId::as_str),
+        status: status.as_u16(),
+        code,
+        release: if failed { release() } else { None },
+        cache: outcome.source.map_or("", Source::as_str),
+        replay: outcome.replayed,
+        ms: millis(started.elapsed()),
+        dynamodb: costs.dynamodb_calls,
+        dynamodb_ms: millis(costs.dynamodb_time),
+        retries: costs.dynamodb_retries,
+        units: costs.capacity_units,
+        redis: costs.redis_calls,
+        redis_ms: millis(costs.redis_time),
+        stale: costs.stale_answers,
+        caller: caller.pseudonym,
+        net: caller.network,
+        request_id: span.request_id,
+        trace: span.trace(),
+    };
+    let level = if failed { Level::ERROR } else { Level::INFO };
+    log::summarize(level, &summary, counts(context.route.makes, &summary, &costs));
+}
+
+fn counts(makes: Option<Made>, summary: &Summary<'_>, costs: &Costs) -> Counts {
+    let made = |kind| u32::from(summary.status == 201 && makes == Some(kind));
+    Counts {
+        bookings: made(Made::Booking),
+        reservations: made(Made::Reservation),
+        conflicts: u32::from(summary.code == "seat_unavailable"),
+        cache_misses: u32::from(matches!(summary.cache, "miss" | "bypass")),
+        cache_errors: costs.redis_failures,
+    }
+}

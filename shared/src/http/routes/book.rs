@@ -1,0 +1,84 @@
+//! `POST /theaters/{theaterId}/book`
+
+use std::convert::Infallible;
+
+use lambda_http::Request;
+use serde::Serialize;
+
+use crate::app::{Book, BoxOffice, RequestId};
+use crate::domain::idempotency;
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::http::links::Links;
+use crate::http::problem::Problem;
+use crate::http::response_body::Answer;
+use crate::http::{Context, Outcome, answer, input, json_response, replay};
+
+/// The fields of the request body.
+pub(in crate::http) const FIELDS: &[&str] = &["seat", "seats", "booking_id", "reservation_id"];
+
+/// The response body.
+#[derive(Serialize)]
+struct BookedBody<'a> {
+    message: &'static str,
+    booking_id: String,
+    theater_id: &'a str,
+    seats: Vec<&'a str>,
+    booked_at: String,
+}
+
+/// Serves a request of this route.
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
+    answer(office, "book", request, handle).await
+}
+
+/// Answers 201 if the seats were booked now, and 200 with the same body if they were booked before under this id.
+async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let request = read(context)?;
+    let weight = context.route.weight;
+    context.tally.weigh(request.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
+    let booked = context.office.book(context.tally, &request).await?;
+    let seats = &booked.booking.seats;
+    let body = BookedBody {
+        message: match (booked.replayed, seats.len()) {
+            (true, _) => "Booking already exists",
+            (false, 1) => "Seat booked",
+            (false, _) => "Seats booked",
+        },
+        booking_id: booked.id.to_string(),
+        theater_id: request.theater.as_str(),
+        seats: seats.iter().map(SeatLabel::as_str).collect(),
+        booked_at: booked.booking.booked_at.seconds().to_string(),
+    };
+    let outcome = json_response(if booked.replayed { 200 } else { 201 }, &body)?;
+    let outcome = if booked.replayed { replay(outcome) } else { outcome };
+    let links = Links::of(&context.address, &request.theater);
+    let location = links.booking(booked.id);
+    Ok(links.with_booking(booked.id).put(outcome, Some(location)))
+}
+
+/// The request body.
+struct BookBody {
+    /// The seats. `None` means all seats of the reservation.
+    seats: Option<Vec<SeatLabel>>,
+    booking: Option<BookingId>,
+    reservation: Option<ReservationId>,
+}
+
+fn read(context: &Context<'_>) -> Result<Book, Problem> {
+    let input = context.input();
+    let (theater, key) = (input.theater_id(), input.idempotency_key());
+    let body = input.body(|body| {
+        let booking = input::optional_id(body, "booking_id", BookingId::parse);
+        let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
+        let whole = body.has("reservation_id") && !body.has("seat") && !body.has("seats");
+        let seats = if whole { None } else { Some(input::seats(body, context.office.max_seats_per_call())?) };
+        Some(BookBody { seats, booking, reservation })
+    })?;
+    input.finish(|| {
+        let (theater, BookBody { seats, booking, reservation }) = (theater?, body?);
+        let caller = input::caller(context.request);
+        let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&theater, &caller, &key)));
+        let booking = booking.map(RequestId::Given).or_else(keyed);
+        Some(Book { theater, seats, booking, reservation, caller })
+    })
+}

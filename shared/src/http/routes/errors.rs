@@ -1,0 +1,88 @@
+//! `GET /errors/{code}`: the page of an error, to which the `type` of its problem leads.
+
+use lambda_http::Response;
+
+use crate::http::codes::Code;
+use crate::http::problem::Problem;
+use crate::http::response_body::Content;
+use crate::http::{Context, Outcome, input};
+
+/// The pages of docs/errors.
+macro_rules! pages {
+    ($($code:ident $name:literal),* $(,)?) => {
+        /// Every code with its page.
+        pub const PAGES: &[(Code, &str)] =
+            &[$((Code::$code, include_str!(concat!("../../../../docs/errors/", $name, ".md")))),*];
+    };
+}
+
+pages! {
+    MalformedRequest "malformed_request",
+    Unauthorized "unauthorized",
+    Forbidden "forbidden",
+    ReservationRequired "reservation_required",
+    TheaterNotFound "theater_not_found",
+    SeatNotFound "seat_not_found",
+    LayoutVersionNotFound "layout_version_not_found",
+    ReservationNotFound "reservation_not_found",
+    BookingNotFound "booking_not_found",
+    ErrorCodeNotFound "error_code_not_found",
+    SeatUnavailable "seat_unavailable",
+    NotEnoughSeats "not_enough_seats",
+    ReservationLimit "reservation_limit",
+    BookingLimit "booking_limit",
+    ReservationNotExtendable "reservation_not_extendable",
+    ReservationAlreadyExtended "reservation_already_extended",
+    ReservationReleased "reservation_released",
+    ReservationChanged "reservation_changed",
+    BookingCancelled "booking_cancelled",
+    SeatsInUse "seats_in_use",
+    ReservationExpired "reservation_expired",
+    LayoutChanged "layout_changed",
+    BodyTooLarge "body_too_large",
+    UnsupportedMediaType "unsupported_media_type",
+    IdempotencyKeyReused "idempotency_key_reused",
+    IfMatchRequired "if_match_required",
+    TooManyRequests "too_many_requests",
+    Internal "internal",
+    TryAgain "try_again",
+}
+
+/// Answers 200 with the page as text. It needs no other service, and changes only with a release.
+pub(in crate::http) fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    context.input().finish(|| Some(()))?;
+    let page = page_of(input::path_parameter(context.request, "code"));
+    let page =
+        page.ok_or_else(|| Problem::of_field(Code::ErrorCodeNotFound, "code", "a code that this API answers"))?;
+    let response = Response::builder()
+        .header("content-type", "text/plain; charset=utf-8")
+        .header("cache-control", "public, max-age=3600")
+        .body(Content::Text(page.to_owned()));
+    Ok(response.map_err(Problem::internal)?.into())
+}
+
+fn page_of(code: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| known.as_str() == code).map(|(_, page)| *page)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_page_with_an_example_of_its_own() {
+        assert_eq!(PAGES.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let page = page_of(code.as_str()).unwrap_or_else(|| panic!("no page of {}", code.as_str()));
+            assert!(page.starts_with(&format!("# {}\n\nStatus {}: ", code.as_str(), code.status())), "{page}");
+            let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+            let example: Value = serde_json::from_str(example).unwrap();
+            assert_eq!((&example["code"], &example["status"]), (&code.as_str().into(), &code.status().into()));
+            assert_eq!(example["title"], code.title());
+            assert!(example["type"].as_str().unwrap().ends_with(&format!("/errors/{}", code.as_str())));
+        }
+        assert_eq!(page_of("nonsense"), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! `GET /theaters/{theaterId}/map`: everything that a page draws and that sales don't change.
+
+use lambda_http::Response;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::domain::layout::Layout;
+use crate::http::input;
+use crate::http::problem::Problem;
+use crate::http::response_body::Content;
+use crate::http::{Context, Outcome};
+use crate::layout_json::{CallLimits, MapBody};
+
+/// Cache-Control of a map that is requested by its version. It never changes, so it may be stored for a year.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// Answers 200 with the map, or 304 if the caller has it already.
+pub(in crate::http) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let (input, office) = (context.input(), context.office);
+    let (theater, version) = (input.theater_id(), input.whole_query("version", 0..=u64::MAX));
+    let header = input.list_header("if-none-match");
+    let theater = input.finish(|| theater)?;
+    let layout = office.map(context.tally, &theater, version).await?;
+    let limits = CallLimits {
+        max_seats_per_call: office.max_seats_per_call(),
+        min_reservation_seconds: office.shortest_reservation(),
+        max_reservation_seconds: office.longest_reservation(),
+    };
+    let tag = tag(&layout, limits);
+    let is_known = input::none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let response = Response::builder()
+        .header("etag", format!("\"{tag}\""))
+        .header("cache-control", if version.is_some() { FOR_EVER } else { "no-cache" });
+    let response = if is_known {
+        response.status(304).body(Content::Nothing)
+    } else {
+        let body = serde_json::to_string(&MapBody::of(&layout, limits)).map_err(Problem::internal)?;
+        response.status(200).header("content-type", "application/json").body(Content::Text(body))
+    };
+    Ok(response.map_err(Problem::internal)?.into())
+}
+
+/// Returns the tag of a map. It covers the layout's version and the limits from the settings.
+fn tag(layout: &Layout, limits: CallLimits) -> String {
+    let said = format!("map {} {} {limits:?}", layout.theater, layout.version);
+    format!("{:016x}", xxh3_64(said.as_bytes()))
+}

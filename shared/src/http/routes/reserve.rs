@@ -1,0 +1,178 @@
+//! `POST /theaters/{theaterId}/reserve`
+
+use std::convert::Infallible;
+
+use lambda_http::Request;
+use serde::Serialize;
+
+use super::reservations::SeatEnd;
+use crate::app::{BoxOffice, RequestId, Reserve, ReserveBest};
+use crate::domain::idempotency;
+use crate::domain::ids::{ReservationId, SeatLabel};
+use crate::domain::seating_plan::MAX_PART_NAME;
+use crate::http::links::Links;
+use crate::http::problem::Problem;
+use crate::http::response_body::Answer;
+use crate::http::{Context, Outcome, answer, input, json_response, replay};
+use crate::json::Object;
+
+/// The fields of the request body.
+pub(in crate::http) const FIELDS: &[&str] =
+    &["seat", "seats", "quantity", "section", "category", "accessible", "expires_in", "reservation_id"];
+
+/// The seats that a caller asks for.
+enum Choice {
+    /// Named seats.
+    Named(Vec<SeatLabel>),
+    /// The best available seats for a preference.
+    Best(Wish),
+}
+
+/// A seat preference.
+struct Wish {
+    quantity: usize,
+    section: Option<String>,
+    category: Option<String>,
+    accessible: bool,
+}
+
+/// The request body.
+struct ReserveBody {
+    choice: Choice,
+    expires_in: u32,
+    reservation: Option<ReservationId>,
+}
+
+/// The operation that a request asks for.
+enum Call {
+    Named(Reserve),
+    Best(ReserveBest),
+}
+
+/// The response body.
+#[derive(Serialize)]
+struct ReservedBody<'a> {
+    message: &'static str,
+    reservation_id: String,
+    theater_id: &'a str,
+    seats: Vec<&'a str>,
+    /// The expiry of the whole reservation.
+    expires_at: String,
+    expires_in: u64,
+    ends: Vec<SeatEnd<'a>>,
+}
+
+/// Serves a request of this route.
+pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
+    answer(office, "reserve", request, handle).await
+}
+
+/// Answers 201 if seats were reserved now, and 200 if all of them were in the reservation before.
+async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
+    let (office, tally, weight) = (context.office, context.tally, context.route.weight);
+    let (theater, reserved) = match read(context)? {
+        Call::Named(call) => {
+            tally.weigh(weight.of_seats(call.seats.len()));
+            let reserved = office.reserve(tally, &call).await?;
+            (call.theater, reserved)
+        }
+        Call::Best(call) => {
+            tally.weigh(weight.of_seats(call.quantity));
+            let reserved = office.reserve_best(tally, &call).await?;
+            (call.theater, reserved)
+        }
+    };
+    let body = ReservedBody {
+        message: match (reserved.replayed, reserved.seats.len()) {
+            (true, _) => "Reservation already exists",
+            (false, 1) => "Seat reserved",
+            (false, _) => "Seats reserved",
+        },
+        reservation_id: reserved.reservation.to_string(),
+        theater_id: theater.as_str(),
+        seats: reserved.seats.iter().map(|held| held.seat.as_str()).collect(),
+        expires_at: reserved.expires_at.to_string(),
+        expires_in: reserved.expires_in,
+        ends: SeatEnd::of(&reserved.seats, reserved.now),
+    };
+    let outcome = json_response(if reserved.replayed { 200 } else { 201 }, &body)?;
+    let outcome = if reserved.replayed { replay(outcome) } else { outcome };
+    let links = Links::of(&context.address, &theater);
+    let location = links.reservation(reserved.reservation);
+    Ok(links.with_reservation(reserved.reservation, false).put(outcome, Some(location)))
+}
+
+fn read(context: &Context<'_>) -> Result<Call, Problem> {
+    let (office, input) = (context.office, context.input());
+    let (theater, key) = (input.theater_id(), input.idempotency_key());
+    let body = input.body(|body| {
+        let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
+        let expires_in = input::expires_in(office, body);
+        let choice = read_choice(body, office.max_seats_per_call());
+        Some(ReserveBody { choice: choice?, expires_in: expires_in?, reservation })
+    })?;
+    input.finish(|| {
+        let (theater, ReserveBody { choice, expires_in, reservation }) = (theater?, body?);
+        let caller = input::caller(context.request);
+        let reservation = reservation.map(RequestId::Given);
+        Some(match choice {
+            Choice::Named(seats) => {
+                let keyed = |key| RequestId::Keyed(idempotency::reservation_id(&theater, &caller, &key, &seats));
+                let reservation = reservation.or_else(|| key.map(keyed));
+                Call::Named(Reserve { theater, seats, expires_in, reservation, caller })
+            }
+            Choice::Best(Wish { quantity, section, category, accessible }) => {
+                // The key identifies this request. Without a key the reservation's id does.
+                let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
+                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
+                let request = request.or(reservation.map(|reservation| reservation.id().0));
+                let best = ReserveBest {
+                    theater,
+                    quantity,
+                    section,
+                    category,
+                    accessible,
+                    expires_in,
+                    reservation,
+                    request,
+                    caller,
+                };
+                Call::Best(best)
+            }
+        })
+    })
+}
+
+/// Reads either the seats, or `quantity` and the fields that belong to it.
+fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
+    let quantity = body.optional("quantity", |node| node.whole(1..=most));
+    let section = optional_name(body, "section");
+    let category = optional_name(body, "category");
+    let accessible = body.optional("accessible", |node| node.boolean()).unwrap_or(false);
+    if body.has("quantity") {
+        if body.has("seat") || body.has("seats") {
+            return body.fault("quantity", "either quantity or the seats, got both");
+        }
+        return Some(Choice::Best(Wish { quantity: quantity?, section, category, accessible }));
+    }
+    let wishes: Vec<_> = ["section", "category", "accessible"].into_iter().filter(|field| body.has(field)).collect();
+    for field in &wishes {
+        body.fault::<()>(field, "quantity beside it");
+    }
+    // A preference without seats lacks only its quantity, so no missing seats are reported.
+    if wishes.is_empty() || body.has("seat") || body.has("seats") {
+        return input::seats(body, most).map(Choice::Named);
+    }
+    None
+}
+
+/// Reads the name of a section or a category.
+fn optional_name(body: &Object<'_, '_, '_>, field: &str) -> Option<String> {
+    let expected = format_args!("a name of 1 to {MAX_PART_NAME} characters");
+    body.optional(field, |node| {
+        node.parsed(expected, |text| match text.chars().count() {
+            1..=MAX_PART_NAME => Ok(text.to_owned()),
+            _ => Err(()),
+        })
+    })
+}

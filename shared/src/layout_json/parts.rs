@@ -1,0 +1,127 @@
+//! Parts that several documents share: points, outlines, names, categories.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::domain::details::{Extra, Names, Outline, SectionDetails, Stage};
+use crate::domain::layout::Layout;
+use crate::domain::seating_plan::{Place, Point};
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct PointBody {
+    x: i32,
+    y: i32,
+}
+
+impl From<Point> for PointBody {
+    fn from(Point { x, y }: Point) -> Self {
+        Self { x, y }
+    }
+}
+
+/// An outline: a list of lines, each a list of points. It always has this form, because generated clients know only
+/// one.
+#[derive(Debug)]
+pub(crate) struct OutlineBody<'a>(&'a Outline);
+
+impl Serialize for OutlineBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let points = |line: &Vec<Point>| line.iter().map(|point| PointBody::from(*point)).collect::<Vec<_>>();
+        serializer.collect_seq(self.0.0.iter().map(points))
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StageBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outline: Option<OutlineBody<'a>>,
+}
+
+impl<'a> From<&'a Stage> for StageBody<'a> {
+    fn from(stage: &'a Stage) -> Self {
+        Self { label: stage.label.as_deref(), outline: stage.outline.as_ref().map(OutlineBody) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CategoryBody<'a> {
+    category: &'a str,
+    price: u64,
+    currency: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<&'a Names>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<&'a RawValue>,
+}
+
+/// A section without its rows.
+#[derive(Debug, Serialize)]
+pub(crate) struct SectionHead<'a> {
+    section: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<&'a Names>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outline: Option<OutlineBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra: Option<&'a RawValue>,
+}
+
+/// Returns the categories of a layout, without details.
+pub(crate) fn categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
+    let categories = layout.plan().categories().iter();
+    let body = categories.map(|category| CategoryBody {
+        category: &category.name,
+        price: category.price,
+        currency: &category.currency,
+        names: None,
+        extra: None,
+    });
+    body.collect()
+}
+
+/// Returns the categories of a layout, with details.
+pub(crate) fn whole_categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
+    let details = &layout.details().categories;
+    let body = (0..).zip(categories(layout)).map(|(index, category)| match details.get(&index) {
+        Some(of) => CategoryBody { names: names(&of.names), extra: json(of.extra.as_ref()), ..category },
+        None => category,
+    });
+    body.collect()
+}
+
+/// Returns the sections of a layout, with details.
+pub(crate) fn section_heads(layout: &Layout) -> Vec<SectionHead<'_>> {
+    let details = &layout.details().sections;
+    let heads = (0..).zip(layout.plan().sections()).map(|(index, section)| {
+        let of: Option<&SectionDetails> = details.get(&index);
+        SectionHead {
+            section,
+            label: of.and_then(|of| of.label.as_deref()),
+            names: of.and_then(|of| names(&of.names)),
+            outline: of.and_then(|of| of.outline.as_ref()).map(OutlineBody),
+            extra: of.and_then(|of| json(of.extra.as_ref())),
+        }
+    });
+    heads.collect()
+}
+
+/// Returns the name of a place's category, if it has one.
+pub(crate) fn category_of<'a>(layout: &'a Layout, place: &Place) -> Option<&'a str> {
+    let category = place.category.and_then(|index| layout.plan().categories().get(usize::from(index)));
+    category.map(|category| category.name.as_str())
+}
+
+/// Returns the names, or `None` if there are none.
+pub(crate) fn names(names: &Names) -> Option<&Names> {
+    (!names.is_empty()).then_some(names)
+}
+
+/// Returns an `extra` as JSON.
+pub(crate) fn json(extra: Option<&Extra>) -> Option<&RawValue> {
+    // An `Extra` is always valid JSON.
+    extra.and_then(|extra| serde_json::from_str(extra.as_json()).ok())
+}

@@ -1,0 +1,157 @@
+//! Reader of layout documents. It reports every fault with its path in the document.
+
+mod details;
+mod sections;
+
+use std::collections::HashSet;
+
+use crate::domain::details::Details;
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout::{InvalidLayout, Layout, MAX_NAME, MAX_SEATS};
+use crate::domain::seating_plan::Plan;
+use crate::json::{Node, Object};
+
+use super::size;
+use details::TextExpected;
+use sections::{Labels, Reader, Where};
+
+/// Fields of a document.
+const FIELDS: &[&str] = &[
+    "theater_id",
+    "layout_version",
+    "name",
+    "names",
+    "focal_point",
+    "stage",
+    "extra",
+    "categories",
+    "sections",
+    "seats",
+];
+/// Fields that a plain list of seats doesn't have.
+const NOT_OF_LISTS: [&str; 2] = ["focal_point", "categories"];
+
+/// The document of a layout.
+#[derive(Debug)]
+pub struct Document {
+    /// Theater, if the document names it.
+    pub theater_id: Option<TheaterId>,
+    pub layout: NewLayout,
+}
+
+/// A layout to store. It gets its version when it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLayout {
+    /// Name to show to buyers.
+    pub name: String,
+    /// Seats in display order.
+    pub seats: Vec<SeatLabel>,
+    /// Places of the seats, in the same order.
+    pub plan: Plan,
+    pub details: Details,
+}
+
+impl NewLayout {
+    /// Creates a layout from a plain list of seats.
+    pub fn of_list(name: impl Into<String>, seats: Vec<SeatLabel>) -> Self {
+        Self { name: name.into(), plan: Plan::of_list(&seats), seats, details: Details::default() }
+    }
+
+    /// Converts it into the layout of a theater.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the name, the seats, the seating plan or the details are invalid.
+    pub fn into_layout(self, theater: TheaterId, version: u64) -> Result<Layout, InvalidLayout> {
+        Layout::with_plan(theater, self.name, version, self.seats, self.plan)?.with_details(self.details)
+    }
+}
+
+impl Document {
+    /// Reads a document. It has either a list of seats (`seats`) or their places (`sections`).
+    pub fn read(node: Node<'_, '_>) -> Option<Self> {
+        Self::read_with(node, |object| object.optional("theater_id", theater_id))
+    }
+
+    /// Reads one of several documents. It must name its theater, and no other document may name the same theater.
+    pub fn read_one_of(node: Node<'_, '_>, seen: &mut HashSet<TheaterId>) -> Option<Self> {
+        Self::read_with(node, |object| {
+            let id = object.required("theater_id", theater_id)?;
+            if !seen.insert(id.clone()) {
+                return object.fault("theater_id", format_args!("each theater once, {id} is there twice"));
+            }
+            Some(id)
+        })
+    }
+
+    fn read_with(
+        node: Node<'_, '_>,
+        theater_id: impl FnOnce(&Object<'_, '_, '_>) -> Option<TheaterId>,
+    ) -> Option<Self> {
+        node.object(FIELDS, |object| {
+            let theater_id = theater_id(object);
+            // The version that the document is based on. It is ignored, because `If-Match` decides.
+            object.optional("layout_version", |node| node.whole(0..=i64::MAX));
+            let name = object.required("name", |node| details::text(node, TextExpected::name(MAX_NAME)));
+            let mut details = Details {
+                names: object.optional("names", |node| details::names(node, MAX_NAME)).unwrap_or_default(),
+                extra: object.optional("extra", details::extra),
+                stage: object.optional("stage", details::stage),
+                ..Details::default()
+            };
+            let (seats, plan) = match (object.has("seats"), object.has("sections")) {
+                (true, false) => listed(object),
+                (false, true) => {
+                    let (seats, plan, found) = Reader::default().layout(object)?;
+                    details = Details { names: details.names, extra: details.extra, stage: details.stage, ..found };
+                    Some((seats, plan))
+                }
+                (true, true) => object.fault("sections", "either seats or sections"),
+                (false, false) => object.fault("seats", "either seats or sections"),
+            }?;
+            let layout = NewLayout { name: name?, seats, plan, details };
+            Some(Self { theater_id, layout: bounded(object, layout)? })
+        })
+    }
+}
+
+fn theater_id(node: Node<'_, '_>) -> Option<TheaterId> {
+    node.parsed(TheaterId::EXPECTED, TheaterId::parse)
+}
+
+/// Reads a plain list of labels.
+fn listed(object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, Plan)> {
+    for name in NOT_OF_LISTS.into_iter().filter(|name| object.has(name)) {
+        object.fault::<()>(name, "sections beside it, and no list of seats");
+    }
+    let mut labels = Labels::default();
+    let mut count = 0;
+    let seats = object.required("seats", |node| {
+        node.array(1..=MAX_SEATS, format_args!("1 to {MAX_SEATS} seat labels"), |node| {
+            let place = Where::List(count);
+            count += 1;
+            let label = node.parsed(SeatLabel::EXPECTED, SeatLabel::parse)?;
+            labels.add(node, label, place)
+        })
+    })?;
+    let plan = Plan::of_list(&seats);
+    Some((seats, plan))
+}
+
+/// Rejects a layout if a response for it could be too large.
+fn bounded(object: &Object<'_, '_, '_>, layout: NewLayout) -> Option<NewLayout> {
+    let field = if object.has("seats") { "seats" } else { "sections" };
+    // The longest theater id and version give the largest responses.
+    let longest = TheaterId::parse(&"x".repeat(64)).ok()?;
+    match layout.clone().into_layout(longest, u64::MAX) {
+        Err(error) => object.fault(field, format_args!("a layout that can be put ({error})")),
+        Ok(whole) if !size::fits(&whole) => object.fault(
+            field,
+            format_args!("a layout whose answers have at most {} bytes each, this one is larger", size::MAX_ANSWER),
+        ),
+        Ok(_) => Some(layout),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Body of the response with every seat of a hall or a section, with its status.
+
+use serde::Serialize;
+
+use super::parts::{CategoryBody, categories, category_of};
+use crate::domain::availability::SeatStatus;
+use crate::domain::layout::Layout;
+use crate::domain::seating_plan::{Place, Plan};
+
+/// The form of a seat's section, row and category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// Each seat repeats the names.
+    Names,
+    /// Names are listed once, and seats refer to them by index. Used if repeated names would make the response too
+    /// large.
+    Indexes,
+}
+
+/// A seat to show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShownSeat {
+    pub(crate) position: usize,
+    pub(crate) status: SeatStatus,
+    /// `true` if the seat is reserved under the caller's own reservation.
+    pub(crate) yours: bool,
+}
+
+/// The body of the response.
+#[derive(Serialize)]
+pub(crate) struct SeatMapBody<'a> {
+    theater_id: &'a str,
+    name: &'a str,
+    layout_version: u64,
+    categories: Vec<CategoryBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sections: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<Vec<&'a str>>,
+    /// Seats in layout order.
+    seats: Vec<MapSeat<'a>>,
+    reserved: usize,
+    booked: usize,
+}
+
+#[derive(Serialize)]
+struct MapSeat<'a> {
+    seat: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section_index: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    row_index: Option<u16>,
+    x: i32,
+    y: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category_index: Option<u16>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    accessible: bool,
+    status: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    yours: bool,
+}
+
+impl<'a> SeatMapBody<'a> {
+    /// Creates the body from these seats.
+    pub(crate) fn of(layout: &'a Layout, naming: Naming, seats: impl Iterator<Item = ShownSeat>) -> Self {
+        let plan = layout.plan();
+        let (mut reserved, mut booked) = (0, 0);
+        let seats = seats.filter_map(|shown| {
+            reserved += usize::from(shown.status == SeatStatus::Reserved);
+            booked += usize::from(shown.status == SeatStatus::Booked);
+            Some(map_seat(layout, naming, shown, plan.places().get(shown.position)?))
+        });
+        let seats = seats.collect();
+        let said_once = naming == Naming::Indexes;
+        Self {
+            theater_id: layout.theater.as_str(),
+            name: &layout.name,
+            layout_version: layout.version,
+            categories: categories(layout),
+            sections: said_once.then(|| plan.sections()),
+            rows: said_once.then(|| plan.rows().iter().map(|row| row.name.as_str()).collect()),
+            seats,
+            reserved,
+            booked,
+        }
+    }
+
+    /// Returns the number of seats.
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
+    }
+}
+
+fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Place) -> MapSeat<'a> {
+    let plan = layout.plan();
+    let seat = MapSeat {
+        seat: layout.seats().get(shown.position).map_or("", |seat| seat.as_str()),
+        section: None,
+        row: None,
+        section_index: None,
+        row_index: None,
+        x: place.point.x,
+        y: place.point.y,
+        category: None,
+        category_index: None,
+        accessible: place.accessible,
+        status: match shown.status {
+            SeatStatus::Available => "available",
+            SeatStatus::Reserved => "reserved",
+            SeatStatus::Booked => "booked",
+        },
+        yours: shown.yours,
+    };
+    let section = plan.section_of(place);
+    match naming {
+        Naming::Names => MapSeat {
+            section: Some(plan.sections().get(usize::from(section)).map_or("", String::as_str)),
+            row: Some(row_name(plan, place)),
+            category: category_of(layout, place),
+            ..seat
+        },
+        Naming::Indexes => {
+            MapSeat { section_index: Some(section), row_index: Some(place.row), category_index: place.category, ..seat }
+        }
+    }
+}
+
+fn row_name<'a>(plan: &'a Plan, place: &Place) -> &'a str {
+    plan.rows().get(usize::from(place.row)).map_or("", |row| row.name.as_str())
+}

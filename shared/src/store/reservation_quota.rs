@@ -1,0 +1,172 @@
+//! The reservation quota: a limit on the seats that one caller may have reserved at once. Each caller has an item with
+//! the set of their seats. The transaction of each reservation adds to the set, on the condition that its size allows
+//! it.
+//!
+//! Only a reservation adds to the set. Seats that were released, booked or have run out stay in it until there is no room.
+//! Then the items of the seats show which of them are still reserved. The set is written again without the others, on
+//! the condition that it hasn't changed since it was read.
+//!
+//! An extension requires that the set still has its seats, and raises the `turn`. So the set never lacks a seat that is
+//! reserved. A seat that was counted as ended can't be extended afterwards, and an extended seat can't be counted as
+//! ended.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+
+use super::schema::{Item, SeatItem, caller_key, n, seat_key};
+use super::write::retry::Attempts;
+use super::{Store, StoreError};
+use crate::domain::availability::SeatState;
+use crate::domain::caller::Owner;
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::time::EpochMillis;
+
+/// Seconds for which the set is kept after the last reservation. This is longer than any reservation can last.
+const KEPT: u32 = 2 * 86_400;
+
+/// The reservation quota of one caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    pub owner: Owner,
+    /// The number of seats at once, in all theaters together. At most 99.
+    pub most: usize,
+}
+
+/// The change that a transaction makes to the set.
+#[derive(Debug, Default)]
+pub(super) enum Seats {
+    /// Adds the seats, if there is room.
+    #[default]
+    Grow,
+    /// Keeps the set as it is, if it has all of the seats. An extension does this.
+    Keep,
+    /// Writes `kept` and the wanted seats, if the set is still the one that was read.
+    Rewrite { kept: Vec<String>, seen: u64 },
+}
+
+/// The result of counting the seats that are still reserved.
+#[derive(Debug)]
+pub(super) enum Room {
+    /// There is room, if the set is written in this way.
+    Enough(Seats),
+    /// There is no room, because this many seats are reserved already.
+    Full(usize),
+}
+
+impl Allowance {
+    /// Returns `true` if this many seats exceed the quota even if no other seat is reserved.
+    pub(super) fn never_has(&self, seats: usize) -> bool {
+        seats > self.most
+    }
+
+    /// Builds the write that adds the seats to the set. Repeating it is safe, because a set has each seat only once.
+    pub(super) fn item<'a>(
+        &self,
+        table: &str,
+        theater: &TheaterId,
+        wanted: impl IntoIterator<Item = &'a SeatLabel>,
+        seats: &Seats,
+        now: EpochMillis,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let wanted = wanted.into_iter().map(|label| entry(theater, label));
+        let mut values = HashMap::from([(":one".to_owned(), n(1)), (":collect".to_owned(), n(now.ends_after(KEPT).0))]);
+        let (update, condition) = match seats {
+            Seats::Grow => {
+                let wanted: Vec<_> = wanted.collect();
+                values.insert(":room".to_owned(), n((self.most.saturating_sub(wanted.len())) as u64));
+                values.insert(":wanted".to_owned(), AttributeValue::Ss(wanted));
+                (
+                    "SET expires_at = :collect ADD reserved_seats :wanted, turn :one",
+                    "attribute_not_exists(pk) OR size(reserved_seats) <= :room".to_owned(),
+                )
+            }
+            Seats::Keep => {
+                let wanted: Vec<_> = wanted.collect();
+                let mut has = Vec::with_capacity(wanted.len());
+                for (place, entry) in wanted.iter().enumerate() {
+                    has.push(format!("contains(reserved_seats, :seat{place})"));
+                    values.insert(format!(":seat{place}"), AttributeValue::S(entry.clone()));
+                }
+                let condition = format!("attribute_not_exists(pk) OR ({})", has.join(" AND "));
+                values.insert(":wanted".to_owned(), AttributeValue::Ss(wanted));
+                ("SET expires_at = :collect ADD reserved_seats :wanted, turn :one", condition)
+            }
+            Seats::Rewrite { kept, seen } => {
+                let mut all: Vec<_> = kept.iter().cloned().chain(wanted).collect();
+                all.sort_unstable();
+                all.dedup();
+                values.insert(":all".to_owned(), AttributeValue::Ss(all));
+                values.insert(":seen".to_owned(), n(*seen));
+                ("SET reserved_seats = :all, expires_at = :collect ADD turn :one", "turn = :seen".to_owned())
+            }
+        };
+        let update = Update::builder()
+            .table_name(table)
+            .set_key(Some(caller_key(self.owner)))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Counts which seats of a full set are still reserved (strongly consistent).
+    pub(super) async fn look_for_room<'a>(
+        &self,
+        store: &Store,
+        theater: &TheaterId,
+        wanted: impl IntoIterator<Item = &'a SeatLabel>,
+        set: &Item,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<Room, StoreError> {
+        let (entries, seen) = crate::store::schema::read_caller(set)?;
+        let keyed: Vec<_> = entries.iter().filter_map(|entry| Some((entry, key_of(entry)?))).collect();
+        let keys: Vec<_> = keyed.iter().map(|(_, key)| key.clone()).collect();
+        let now = store.clock.now();
+        let standing = store.standing(&keys, attempts).await?;
+        let still =
+            keyed.iter().zip(standing).filter(|(_, item)| item.as_ref().is_some_and(|item| self.has(item, now)));
+        let kept: Vec<_> = still.map(|((entry, _), _)| (*entry).clone()).collect();
+        let more = wanted.into_iter().filter(|label| !kept.contains(&entry(theater, label))).count();
+        Ok(if kept.len() + more > self.most {
+            Room::Full(kept.len())
+        } else {
+            Room::Enough(Seats::Rewrite { kept, seen })
+        })
+    }
+
+    /// Returns `true` if a seat is reserved for this caller. A seat that can't be read counts as reserved.
+    fn has(&self, seat: &Item, now: EpochMillis) -> bool {
+        SeatItem::read(seat).map_or(true, |seat| {
+            matches!(seat.slot.status(now), SeatState::Reserved { .. }) && seat.owner == Some(self.owner)
+        })
+    }
+}
+
+/// Builds a seat's entry in the set. No theater id has a `#`.
+fn entry(theater: &TheaterId, seat: &SeatLabel) -> String {
+    format!("{theater}#{seat}")
+}
+
+fn key_of(entry: &str) -> Option<Item> {
+    let (theater, seat) = entry.split_once('#')?;
+    Some(seat_key(&TheaterId::parse(theater).ok()?, &SeatLabel::parse(seat).ok()?))
+}
+
+/// A full set has at most as many entries as one read takes, which is 100 keys.
+const _: () = assert!(crate::domain::selection::MOST_SEATS_AT_ONCE < 100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_leads_to_its_seat() {
+        let (theater, seat) = (TheaterId::parse("a.b:c").unwrap(), SeatLabel::parse("S-A-1").unwrap());
+        assert_eq!(key_of(&entry(&theater, &seat)), Some(seat_key(&theater, &seat)));
+        assert_eq!(key_of("no seat"), None);
+    }
+}

@@ -1,0 +1,248 @@
+//! Tests with hostile items: the corpus, and random attributes of every type. Each item is read as it is, or causes an
+//! error that names it.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+
+use super::*;
+
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
+
+const NAMES: [&str; 25] = [
+    attribute::PK,
+    attribute::SK,
+    attribute::STATUS,
+    attribute::RESERVATION_ID,
+    attribute::BOOKING_ID,
+    attribute::EXPIRES_AT,
+    attribute::CHANGED_AT,
+    attribute::SEATS,
+    attribute::BOOKED_AT,
+    attribute::REQUEST_TOKEN,
+    attribute::NAME,
+    attribute::LAYOUT_VERSION,
+    attribute::OWNER,
+    attribute::CANCELLED_AT,
+    attribute::COUNTED,
+    attribute::BOOKED_SEATS,
+    attribute::HOLDINGS,
+    attribute::GIVEN_BACK,
+    attribute::CHOICES,
+    attribute::REFUSED_AT,
+    attribute::RESERVED_SEATS,
+    attribute::TURN,
+    attribute::PLAN,
+    attribute::PLAN_PARTS,
+    attribute::SEAT_COUNT,
+];
+
+/// Texts that attributes really have, and texts that only a hostile table has.
+const TEXTS: [&str; 16] = [
+    "",
+    " ",
+    "A1",
+    "A1 A2 A3",
+    "A1 A1",
+    "A1  A2",
+    "\u{202e}A1",
+    "\0",
+    "reserved",
+    "booked",
+    "Booked",
+    "SEAT#A1",
+    "SEAT#",
+    "LAYOUT",
+    "0188c0de-0000-7000-8000-00000000b001",
+    "00000000-0000-0000-0000-000000000000",
+];
+const NUMBERS: [&str; 14] = [
+    "0",
+    "-0",
+    "5",
+    "1795370400000",
+    "-1",
+    "1.5",
+    "1E+125",
+    "1E-130",
+    "281474976710655",
+    "281474976710656",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999999999999999999",
+    "NaN",
+];
+
+fn value() -> impl Strategy<Value = AttributeValue> {
+    let leaf = prop_oneof![
+        6 => select(&TEXTS).prop_map(s),
+        1 => any::<String>().prop_map(s),
+        6 => select(&NUMBERS).prop_map(|number| AttributeValue::N(number.to_owned())),
+        2 => any::<u64>().prop_map(n),
+        1 => any::<bool>().prop_map(AttributeValue::Bool),
+        1 => Just(AttributeValue::Null(true)),
+        1 => prop::collection::vec(any::<u8>(), 0..20).prop_map(|bytes| AttributeValue::B(bytes.into())),
+        1 => prop::collection::vec(select(&TEXTS).prop_map(str::to_owned), 0..3).prop_map(AttributeValue::Ss),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(AttributeValue::L),
+            prop::collection::hash_map(select(&NAMES[..]).prop_map(str::to_owned), inner, 0..3)
+                .prop_map(AttributeValue::M),
+        ]
+    })
+}
+
+fn item(seeds: Vec<Item>) -> impl Strategy<Value = Item> {
+    let changes = prop::collection::vec((select(&NAMES[..]), prop::option::weighted(0.8, value())), 0..5);
+    (select(seeds), changes).prop_map(|(mut item, changes)| {
+        for (name, value) in changes {
+            match value {
+                Some(value) => item.insert(name.to_owned(), value),
+                None => item.remove(name),
+            };
+        }
+        item
+    })
+}
+
+/// Returns `true` if the attribute's text or number is exactly the value that was read.
+fn says(item: &Item, name: &str, read: impl ToString) -> bool {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => *text == read.to_string(),
+        Some(AttributeValue::N(number)) => *number == read.to_string(),
+        _ => false,
+    }
+}
+
+/// Returns `true` if an error names an attribute, and the item's key as far as that is text.
+fn named(item: &Item, error: &StoreError) -> bool {
+    let text = error.to_string();
+    let key = [attribute::PK, attribute::SK].iter().filter_map(|name| item.get(*name)?.as_s().ok());
+    NAMES.iter().any(|name| text.contains(&format!("attribute {name}: ")))
+        && key.into_iter().all(|part| text.contains(&format!("{part:?}")))
+}
+
+fn reads_a_seat_as_it_is(item: &Item) -> bool {
+    let read = match SeatItem::read(item) {
+        Ok(read) => read,
+        Err(error) => return named(item, &error),
+    };
+    let state = match read.slot.state {
+        SeatState::Booked => says(item, attribute::STATUS, BOOKED),
+        SeatState::Reserved { expires_at } => {
+            says(item, attribute::STATUS, RESERVED) && says(item, attribute::EXPIRES_AT, expires_at.0)
+        }
+        SeatState::Available => false,
+    };
+    let id = |name, id: Option<String>| id.map_or(!item.contains_key(name), |id| says(item, name, id));
+    state
+        && says(item, attribute::CHANGED_AT, read.slot.changed_at.0)
+        && id(attribute::RESERVATION_ID, read.reservation.map(|id| id.to_string()))
+        && id(attribute::BOOKING_ID, read.booking.map(|id| id.to_string()))
+}
+
+fn reads_a_booking_as_it_is(item: &Item) -> bool {
+    match BookingItem::read(item) {
+        Ok(read) => {
+            says(item, attribute::SEATS, join(&read.seats))
+                && says(item, attribute::BOOKED_AT, read.booked_at.0)
+                && says(item, attribute::REQUEST_TOKEN, read.request_token)
+        }
+        Err(error) => named(item, &error),
+    }
+}
+
+fn read_layout(item: &Item) -> Result<crate::domain::layout::Layout, StoreError> {
+    layout::StoredLayout::read(item)?.whole(&TheaterId::parse("1").unwrap(), item, &[])
+}
+
+fn read_record(item: &Item) -> Result<(), StoreError> {
+    booked_seats(item)?;
+    crate::store::schema::reservation_record::Record::read(item, EpochMillis(0)).map(drop)
+}
+
+/// Reads items whose contents aren't compared. Returns `true` if each is read or named.
+fn reads_the_others_or_names_them(item: &Item) -> bool {
+    let errors =
+        [read_record(item).err(), read_caller(item).err(), removed_on(item).err(), layout::read_entry(item).err()];
+    errors.iter().flatten().all(|error| named(item, error))
+}
+
+fn reads_a_layout_as_it_is(item: &Item) -> bool {
+    match read_layout(item) {
+        Ok(read) => {
+            says(item, attribute::SEATS, join(read.seats()))
+                && says(item, attribute::NAME, &read.name)
+                && says(item, attribute::LAYOUT_VERSION, read.version)
+        }
+        Err(error) => named(item, &error),
+    }
+}
+
+fn reads_a_label_as_it_is(item: &Item) -> bool {
+    match SeatItem::label(item) {
+        Ok(label) => says(item, attribute::SK, format!("{SEAT_PREFIX}{label}")),
+        Err(error) => named(item, &error),
+    }
+}
+
+fn check(item: &Item) -> Result<(), TestCaseError> {
+    prop_assert!(reads_a_seat_as_it_is(item), "as a seat {:?}: {item:?}", SeatItem::read(item));
+    prop_assert!(reads_a_booking_as_it_is(item), "as a booking {:?}: {item:?}", BookingItem::read(item));
+    prop_assert!(reads_a_layout_as_it_is(item), "as a layout: {item:?}");
+    prop_assert!(reads_the_others_or_names_them(item), "as anything else: {item:?}");
+    prop_assert!(reads_a_label_as_it_is(item), "as a label {:?}: {item:?}", SeatItem::label(item));
+    Ok(())
+}
+
+/// Reads the corpus, which is in DynamoDB's own JSON.
+fn corpus() -> Vec<(String, Item)> {
+    let files = std::fs::read_dir(Path::new(CORPUS)).unwrap();
+    let read = |path: &Path| {
+        let parsed: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let fields = parsed.as_object().unwrap().iter();
+        fields.map(|(name, value)| (name.clone(), attribute_value(value))).collect()
+    };
+    files.map(|file| file.unwrap().path()).map(|path| (path.display().to_string(), read(&path))).collect()
+}
+
+fn attribute_value(json: &Value) -> AttributeValue {
+    let (kind, value) = json.as_object().unwrap().iter().next().unwrap();
+    let text = || value.as_str().unwrap().to_owned();
+    let texts = || value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();
+    let fields = || value.as_object().unwrap().iter().map(|(name, value)| (name.clone(), attribute_value(value)));
+    match kind.as_str() {
+        "S" => AttributeValue::S(text()),
+        "N" => AttributeValue::N(text()),
+        "B" => AttributeValue::B(text().into_bytes().into()),
+        "BOOL" => AttributeValue::Bool(value.as_bool().unwrap()),
+        "NULL" => AttributeValue::Null(true),
+        "SS" => AttributeValue::Ss(texts()),
+        "L" => AttributeValue::L(value.as_array().unwrap().iter().map(attribute_value).collect()),
+        "M" => AttributeValue::M(fields().collect()),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn each_of_the_corpus_is_read_as_it_is_or_named() {
+    let corpus = corpus();
+    assert!(corpus.len() >= 20);
+    for (name, item) in &corpus {
+        check(item).unwrap_or_else(|why| panic!("{name}: {why}"));
+    }
+    let good = |name: &str| &corpus.iter().find(|(path, _)| path.ends_with(name)).unwrap().1;
+    assert!(SeatItem::read(good("seat-booked.json")).is_ok() && SeatItem::read(good("seat-reserved.json")).is_ok());
+    assert!(BookingItem::read(good("booking.json")).is_ok());
+    assert!(read_layout(good("layout.json")).is_ok());
+}
+
+#[test]
+fn any_item_is_read_as_it_is_or_named() {
+    let seeds = corpus().into_iter().map(|(_, item)| item).collect();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(5_000) };
+    proptest!(config, |(item in item(seeds))| check(&item)?);
+}

@@ -1,0 +1,404 @@
+//! The stored form of a layout: its labels as one text, its seating plan and details packed. If one item is too small,
+//! the packed plan is in further items. Labels that are too long for the layout's own item are packed too.
+
+use std::io::{Read, Write};
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::details::StoredDetails;
+use super::{Item, attribute, join, key, layout_key, n, number, ordinal, s, seat_list, text, theater_pk, unreadable};
+use crate::domain::details::Details;
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout::Layout;
+use crate::domain::seating_plan::{Category, Place, Plan, Point, Row};
+use crate::store::{StoreError, TheaterEntry};
+
+/// Bytes that one item is filled with. An item has at most 400 KB, including the names of attributes
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+const MOST_BYTES: usize = 380_000;
+/// Bytes of labels that the layout's own item may hold. This is enough for most halls.
+const MOST_LABELS: usize = 340_000;
+/// Largest size in bytes of an unpacked plan. A layout whose answers fit into a response has at most some 10 MB.
+const MOST_UNPACKED: u64 = 24 * 1024 * 1024;
+/// Largest number of further items of a plan. A transaction holds 4 MB, and replacing a layout deletes the old items.
+const MOST_PARTS: usize = 4;
+
+/// The contents of a layout's own item.
+#[derive(Debug)]
+pub(in crate::store) struct StoredLayout {
+    pub(in crate::store) version: u64,
+    /// Number of further items that its plan is in.
+    pub(in crate::store) parts: usize,
+    name: String,
+    /// `None` if the labels are packed.
+    seats: Option<Vec<SeatLabel>>,
+    /// `None` for a plain list of seats, or if the plan is in further items.
+    plan: Option<Vec<u8>>,
+}
+
+/// A seating plan in columns with one entry per seat. A column that hardly changes packs to a few bytes.
+#[derive(Serialize, Deserialize)]
+struct Columns {
+    /// The labels, if the layout's own item doesn't have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    labels: Option<String>,
+    focal: [i32; 2],
+    sections: Vec<String>,
+    rows: Vec<(String, u16)>,
+    categories: Vec<(String, u64, String)>,
+    row: Vec<u16>,
+    x: Vec<i32>,
+    y: Vec<i32>,
+    /// 0 for no category, otherwise its index plus 1.
+    category: Vec<u16>,
+    /// Indexes of the seats that are accessible.
+    accessible: Vec<u32>,
+    #[serde(default, skip_serializing_if = "StoredDetails::is_empty")]
+    details: StoredDetails,
+}
+
+/// An unpacked seating plan.
+struct Unpacked {
+    labels: Option<Vec<SeatLabel>>,
+    plan: Plan,
+    details: Details,
+}
+
+/// Builds a layout's items: its own, and the parts of its plan.
+pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), StoreError> {
+    let mut item = layout_key(&layout.theater);
+    item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
+    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
+    let labels = join(layout.seats());
+    let (labels, inside) = if labels.len() <= MOST_LABELS { (None, Some(labels)) } else { (Some(labels), None) };
+    let taken = layout.name.len() + inside.as_ref().map_or(0, String::len);
+    match inside {
+        Some(inside) => item.insert(attribute::SEATS.to_owned(), s(inside)),
+        None => item.insert(attribute::SEAT_COUNT.to_owned(), n(layout.seats().len() as u64)),
+    };
+    let is_list = *layout.details() == Details::default() && *layout.plan() == Plan::of_list(layout.seats());
+    if is_list && labels.is_none() {
+        return Ok((item, Vec::new()));
+    }
+    let packed = pack(layout, labels)?;
+    if packed.len() <= MOST_BYTES.saturating_sub(taken) {
+        item.insert(attribute::PLAN.to_owned(), AttributeValue::B(Blob::new(packed)));
+        return Ok((item, Vec::new()));
+    }
+    let parts: Vec<_> = packed.chunks(MOST_BYTES).collect();
+    if parts.len() > MOST_PARTS {
+        return Err(StoreError::Broken(format!("a packed layout of {} bytes is too large", packed.len())));
+    }
+    item.insert(attribute::PLAN_PARTS.to_owned(), n(parts.len() as u64));
+    let keys = part_keys(&layout.theater, layout.version, parts.len());
+    let parts = keys.zip(parts).map(|(mut item, bytes)| {
+        item.insert(attribute::PLAN.to_owned(), AttributeValue::B(Blob::new(bytes)));
+        item
+    });
+    Ok((item, parts.collect()))
+}
+
+/// Returns `true` if a layout fits into as many items as one may take.
+pub(in crate::store) fn fits(layout: &Layout) -> bool {
+    let most = MOST_PARTS * MOST_BYTES;
+    let columns = columns(layout, Some(join(layout.seats())));
+    // Packing takes time, and makes hardly any text larger. So a text that is small enough isn't packed here.
+    columns
+        .and_then(|text| if text.len() <= most * 9 / 10 { Ok(text) } else { deflate(&text) })
+        .is_ok_and(|packed| packed.len() <= most)
+}
+
+/// Returns the keys of a layout's parts.
+pub(in crate::store) fn part_keys(theater: &TheaterId, version: u64, parts: usize) -> impl Iterator<Item = Item> {
+    let pk = theater_pk(theater);
+    (0..parts).map(move |part| key(pk.clone(), s(format!("LAYOUT#{version}#{part}"))))
+}
+
+/// Builds a theater's entry in the list of all theaters.
+pub(in crate::store) fn entry(layout: &Layout) -> Item {
+    let mut item = entry_key(&layout.theater);
+    item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
+    item.insert(attribute::SEAT_COUNT.to_owned(), n(layout.seats().len() as u64));
+    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
+    item
+}
+
+pub(in crate::store) fn entry_key(theater: &TheaterId) -> Item {
+    key(s(crate::store::schema::THEATERS), s(theater.as_str()))
+}
+
+/// Reads a theater's entry in the list.
+pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreError> {
+    let theater = TheaterId::parse(text(item, attribute::SK)?);
+    Ok(TheaterEntry {
+        theater: theater.map_err(|_| unreadable(item, attribute::SK, "not a theater id"))?,
+        name: text(item, attribute::NAME)?.to_owned(),
+        seats: number(item, attribute::SEAT_COUNT)?,
+        layout_version: ordinal(item, attribute::LAYOUT_VERSION)?,
+    })
+}
+
+/// Reads the name, the version and the number of seats from a layout's own item.
+pub(in crate::store) fn summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
+    let seats = if item.contains_key(attribute::SEATS) {
+        text(item, attribute::SEATS)?.split(' ').count()
+    } else {
+        usize::try_from(number(item, attribute::SEAT_COUNT)?).unwrap_or(usize::MAX)
+    };
+    Ok((text(item, attribute::NAME)?.to_owned(), ordinal(item, attribute::LAYOUT_VERSION)?, seats))
+}
+
+impl StoredLayout {
+    /// Reads a layout's own item.
+    pub(in crate::store) fn read(item: &Item) -> Result<Self, StoreError> {
+        let parts = match item.get(attribute::PLAN_PARTS) {
+            None => 0,
+            Some(_) => usize::try_from(number(item, attribute::PLAN_PARTS)?).unwrap_or(usize::MAX),
+        };
+        if parts > MOST_PARTS {
+            return Err(unreadable(item, attribute::PLAN_PARTS, "too many"));
+        }
+        Ok(Self {
+            version: ordinal(item, attribute::LAYOUT_VERSION)?,
+            parts,
+            name: text(item, attribute::NAME)?.to_owned(),
+            seats: item.contains_key(attribute::SEATS).then(|| seat_list(item)).transpose()?,
+            plan: item.contains_key(attribute::PLAN).then(|| bytes(item).map(<[u8]>::to_vec)).transpose()?,
+        })
+    }
+
+    /// Builds the layout from this item and its parts, in their order.
+    pub(in crate::store) fn whole(
+        self,
+        theater: &TheaterId,
+        item: &Item,
+        parts: &[Item],
+    ) -> Result<Layout, StoreError> {
+        let mut packed = self.plan;
+        for part in parts {
+            packed.get_or_insert_default().extend_from_slice(bytes(part)?);
+        }
+        let Self { name, version, seats, .. } = self;
+        let unpacked = packed.map(|packed| unpack(&packed)).transpose();
+        let unpacked = unpacked.map_err(|why| unreadable(item, attribute::PLAN, &why))?;
+        let theater = theater.clone();
+        let layout = match (seats, unpacked) {
+            (Some(seats), None) => Layout::new(theater, name, version, seats),
+            (Some(seats), Some(Unpacked { labels: None, plan, details }))
+            | (None, Some(Unpacked { labels: Some(seats), plan, details })) => {
+                Layout::with_plan(theater, name, version, seats, plan).and_then(|layout| layout.with_details(details))
+            }
+            _ => return Err(unreadable(item, attribute::SEATS, "expected labels, here or in the plan")),
+        };
+        layout.map_err(|error| unreadable(item, attribute::SEATS, &error.to_string()))
+    }
+}
+
+fn bytes(item: &Item) -> Result<&[u8], StoreError> {
+    match item.get(attribute::PLAN) {
+        Some(AttributeValue::B(bytes)) => Ok(bytes.as_ref()),
+        _ => Err(unreadable(item, attribute::PLAN, "expected bytes")),
+    }
+}
+
+fn pack(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreError> {
+    deflate(&columns(layout, labels)?)
+}
+
+fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreError> {
+    let plan = layout.plan();
+    let places = plan.places();
+    let columns = Columns {
+        labels,
+        focal: [plan.focal_point().x, plan.focal_point().y],
+        sections: plan.sections().to_vec(),
+        rows: plan.rows().iter().map(|row| (row.name.clone(), row.section)).collect(),
+        categories: plan.categories().iter().map(|c| (c.name.clone(), c.price, c.currency.clone())).collect(),
+        row: places.iter().map(|place| place.row).collect(),
+        x: places.iter().map(|place| place.point.x).collect(),
+        y: places.iter().map(|place| place.point.y).collect(),
+        category: places.iter().map(|place| place.category.map_or(0, |index| index + 1)).collect(),
+        accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(position, _)| position).collect(),
+        details: StoredDetails::of(layout.details()),
+    };
+    serde_json::to_vec(&columns).map_err(|error| StoreError::Broken(format!("a layout can't be written: {error}")))
+}
+
+fn deflate(text: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
+    let packed = packed.write_all(text).and_then(|()| packed.finish());
+    packed.map_err(|error| StoreError::Broken(format!("a layout can't be packed: {error}")))
+}
+
+fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
+    let mut text = Vec::new();
+    DeflateDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    let columns: Columns = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let seats = columns.row.len();
+    if [columns.x.len(), columns.y.len(), columns.category.len()] != [seats; 3] {
+        return Err("its columns have different lengths".to_owned());
+    }
+    let mut places: Vec<_> = (0..seats)
+        .map(|seat| Place {
+            row: columns.row[seat],
+            point: Point { x: columns.x[seat], y: columns.y[seat] },
+            category: columns.category[seat].checked_sub(1),
+            accessible: false,
+        })
+        .collect();
+    for position in columns.accessible {
+        let place = usize::try_from(position).ok().and_then(|position| places.get_mut(position));
+        place.ok_or("an accessible seat doesn't exist")?.accessible = true;
+    }
+    let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
+    let categories = columns.categories.into_iter().map(|(name, price, currency)| Category { name, price, currency });
+    let focal_point = Point { x: columns.focal[0], y: columns.focal[1] };
+    let plan = Plan::new(focal_point, columns.sections, rows.collect(), categories.collect(), places);
+    let plan = plan.map_err(|error| error.to_string())?;
+    let labels = columns.labels.map(|labels| labels.split(' ').map(SeatLabel::parse).collect::<Result<_, _>>());
+    let labels = labels.transpose().map_err(|error| error.to_string())?;
+    let details = columns.details.into_details()?;
+    Ok(Unpacked { labels, plan, details })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::details::{CategoryDetails, Extra, Outline, SeatDetails, SectionDetails, Stage};
+
+    fn read(theater: &TheaterId, (item, parts): &(Item, Vec<Item>)) -> Result<Layout, StoreError> {
+        StoredLayout::read(item)?.whole(theater, item, parts)
+    }
+
+    /// Builds a layout that is as large, and as hard to pack, as a layout can be.
+    fn largest(seats: usize) -> Layout {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let label = |n: usize, rng: &mut fastrand::Rng| {
+            let tail: String = std::iter::repeat_with(|| rng.alphanumeric()).take(31).collect();
+            SeatLabel::parse(&format!("{n:05}{tail}")).unwrap()
+        };
+        let labels: Vec<_> = (0..seats).map(|n| label(n, &mut rng)).collect();
+        let rows: Vec<_> =
+            (0..2_000).map(|n| Row { name: format!("row {n} {}", rng.u64(..)), section: n % 500 }).collect();
+        let sections = (0..500).map(|n| format!("section {n} {}", rng.u64(..))).collect();
+        let categories = (0..100).map(|n| Category { name: format!("category {n}"), price: n, currency: "EUR".into() });
+        let mut coordinate = || rng.i32(-1_000_000..=1_000_000);
+        let points: Vec<_> = (0..seats).map(|_| Point { x: coordinate(), y: coordinate() }).collect();
+        let places = points.into_iter().map(|point| Place {
+            row: rng.u16(0..2_000),
+            point,
+            category: rng.bool().then(|| rng.u16(0..100)),
+            accessible: rng.u8(0..10) == 0,
+        });
+        let places = places.collect();
+        let plan = Plan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
+        let layout = Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), 9, labels, plan).unwrap();
+        let mut details = Details::default();
+        let mut text = |n: usize| std::iter::repeat_with(|| rng.alphanumeric()).take(n).collect::<String>();
+        for position in 0..u32::try_from(seats).unwrap() {
+            let id = Some(format!("{position:05}{}", text(31)));
+            details.seats.insert(position, SeatDetails { external_id: id, ..SeatDetails::default() });
+        }
+        layout.with_details(details).unwrap()
+    }
+
+    fn size(item: &Item) -> usize {
+        let value = |value: &AttributeValue| match value {
+            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+            AttributeValue::B(bytes) => bytes.as_ref().len(),
+            other => panic!("{other:?}"),
+        };
+        item.iter().map(|(name, typed)| name.len() + value(typed)).sum()
+    }
+
+    #[test]
+    fn the_largest_layout_there_can_be_is_split_and_read_back() {
+        let layout = largest(20_000);
+        let items = write(&layout).unwrap();
+        let sizes: Vec<_> = std::iter::once(&items.0).chain(&items.1).map(size).collect();
+        println!("20,000 seats at random: items of {sizes:?} bytes");
+        assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 400_000), "{sizes:?}");
+        assert!(!items.0.contains_key("seats") && fits(&layout));
+        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
+        assert_eq!(summary(&items.0).unwrap().2, 20_000);
+    }
+
+    #[test]
+    fn a_layout_that_no_items_hold_does_not_fit() {
+        let (layout, mut details) = (largest(20_000), Details::default());
+        let mut rng = fastrand::Rng::with_seed(8);
+        for position in 0..20_000 {
+            let note = Some(std::iter::repeat_with(|| rng.alphanumeric()).take(150).collect());
+            details.seats.insert(position, SeatDetails { note, ..SeatDetails::default() });
+        }
+        let layout = layout.with_details(details).unwrap();
+        assert!(!fits(&layout));
+        assert!(write(&layout).is_err());
+    }
+
+    #[test]
+    fn every_detail_is_stored_and_read_back() {
+        let name = |text: &str| [("de".to_owned(), text.to_owned())].into();
+        let extra = || Extra::of(r#"{"a":[1,null]}"#.to_owned());
+        let outline = || Some(Outline(vec![[(0, 0), (9, 0), (0, 9)].map(|(x, y)| Point { x, y }).to_vec()]));
+        let seat = SeatDetails {
+            number: Some("7a".to_owned()),
+            note: Some("Behind a pillar".to_owned()),
+            restricted_view: true,
+            external_id: Some("Ряд 1".to_owned()),
+            extra: extra(),
+        };
+        let section =
+            SectionDetails { label: Some("P".to_owned()), names: name("P"), outline: outline(), extra: extra() };
+        let details = Details {
+            names: name("Saal"),
+            extra: extra(),
+            stage: Some(Stage { label: Some("Stage".to_owned()), outline: outline() }),
+            sections: [(0, section)].into(),
+            kinds: [(1, "table".to_owned())].into(),
+            categories: [(2, CategoryDetails { names: name("K"), extra: extra() })].into(),
+            seats: [(9, seat)].into(),
+        };
+        let layout = largest(20).with_details(details).unwrap();
+        let items = write(&layout).unwrap();
+        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
+    }
+
+    #[test]
+    fn a_small_one_is_one_item_and_a_mere_list_has_no_plan() {
+        let layout = largest(100);
+        let items = write(&layout).unwrap();
+        assert!(items.1.is_empty() && items.0.contains_key("plan"));
+        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
+        let list = Layout::new(layout.theater.clone(), "List".into(), 1, layout.seats().to_vec()).unwrap();
+        let items = write(&list).unwrap();
+        assert!(!items.0.contains_key("plan"));
+        assert_eq!(read(&list.theater, &items).unwrap(), list);
+    }
+
+    #[test]
+    fn a_plan_that_is_spoilt_or_unfolds_without_end_is_an_error() {
+        let layout = largest(10);
+        let (item, _) = write(&layout).unwrap();
+        let with = |plan: AttributeValue| {
+            let mut item = item.clone();
+            item.insert("plan".to_owned(), plan);
+            read(&layout.theater, &(item, vec![])).unwrap_err().to_string()
+        };
+        let mut bomb = DeflateEncoder::new(Vec::new(), Compression::best());
+        for _ in 0..64 {
+            bomb.write_all(&vec![b' '; 1 << 20]).unwrap();
+        }
+        for plan in [AttributeValue::S("x".into()), AttributeValue::B(Blob::new(vec![1, 2, 3]))] {
+            assert!(with(plan).contains("plan"));
+        }
+        assert!(with(AttributeValue::B(Blob::new(bomb.finish().unwrap()))).contains("plan"));
+        let other = pack(&largest(11), None).unwrap();
+        assert!(with(AttributeValue::B(Blob::new(other))).contains("11"), "a plan for another number of seats");
+    }
+}

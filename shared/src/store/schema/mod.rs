@@ -1,0 +1,371 @@
+//! Items in the table, and how they are read back. An item that can't be read is an error, never a guess.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::availability::{SeatState, Slot};
+use crate::domain::caller::{Owner, is_theirs};
+use crate::domain::ids::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
+use crate::domain::time::{EpochMillis, EpochSeconds};
+
+mod details;
+pub(super) mod layout;
+pub(super) mod reservation_record;
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// Attribute names of the table. `status` is a reserved word in DynamoDB's expressions, so write it as `#status`.
+pub(super) mod attribute {
+    pub(crate) const PK: &str = "pk";
+    pub(crate) const SK: &str = "sk";
+    pub(crate) const STATUS: &str = "status";
+    pub(crate) const RESERVATION_ID: &str = "reservation_id";
+    pub(crate) const BOOKING_ID: &str = "booking_id";
+    pub(crate) const OWNER: &str = "owner_id";
+    pub(crate) const EXPIRES_AT: &str = "expires_at";
+    pub(crate) const CHANGED_AT: &str = "changed_at";
+    pub(crate) const SEATS: &str = "seats";
+    pub(crate) const BOOKED_AT: &str = "booked_at";
+    pub(crate) const CANCELLED_AT: &str = "cancelled_at";
+    pub(crate) const REQUEST_TOKEN: &str = "request_token";
+    pub(crate) const COUNTED: &str = "counted";
+    pub(crate) const BOOKED_SEATS: &str = "booked_seats";
+    pub(crate) const HOLDINGS: &str = "holdings";
+    pub(crate) const GIVEN_BACK: &str = "given_back";
+    pub(crate) const CHOICES: &str = "choices";
+    pub(crate) const REFUSED_AT: &str = "refused_at";
+    pub(crate) const RESERVED_SEATS: &str = "reserved_seats";
+    pub(crate) const TURN: &str = "turn";
+    pub(crate) const NAME: &str = "name";
+    pub(crate) const LAYOUT_VERSION: &str = "layout_version";
+    pub(crate) const PLAN: &str = "plan";
+    pub(crate) const PLAN_PARTS: &str = "plan_parts";
+    pub(crate) const SEAT_COUNT: &str = "seat_count";
+}
+
+const THEATER_PREFIX: &str = "THEATER#";
+/// Partition of the list of all theaters.
+pub(super) const THEATERS: &str = "THEATERS";
+pub(super) const SEAT_PREFIX: &str = "SEAT#";
+pub(super) const RESERVED: &str = "reserved";
+pub(super) const BOOKED: &str = "booked";
+/// Status of a seat that was released, or whose booking was cancelled. It means the same as no item, except for the
+/// stamp. The item outlives any attempt of an earlier write that may still be on its way.
+pub(super) const AVAILABLE: &str = "available";
+/// Status of a seat that was withdrawn from the layout. No caller can have it until `expires_at`, when no instance uses
+/// the old layout any more.
+pub(super) const REMOVED: &str = "removed";
+
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(super) fn theater_pk(theater: &TheaterId) -> AttributeValue {
+    s(format!("{THEATER_PREFIX}{theater}"))
+}
+
+pub(super) fn layout_key(theater: &TheaterId) -> Item {
+    key(theater_pk(theater), s("LAYOUT"))
+}
+
+pub(super) fn seat_key(theater: &TheaterId, seat: &SeatLabel) -> Item {
+    key(theater_pk(theater), s(format!("{SEAT_PREFIX}{seat}")))
+}
+
+/// Parses the key of a seat's item. Returns `None` for other keys.
+pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    let Some(label) = sk.strip_prefix(SEAT_PREFIX) else { return Ok(None) };
+    let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
+    let theater = theater.ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))?;
+    let seat = SeatLabel::parse(label).map_err(|_| unreadable(key, attribute::SK, "not a seat label"))?;
+    Ok(Some((theater, seat)))
+}
+
+/// Parses the key of a booking's item. Returns `None` for other keys.
+pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, BookingId)>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    if sk != "BOOKING" {
+        return Ok(None);
+    }
+    // Theater ids and owners never contain a `#`.
+    let parts: Vec<_> = pk.split('#').collect();
+    let parsed = match parts[..] {
+        ["BOOKING", theater, _, id] => TheaterId::parse(theater).ok().zip(BookingId::parse(id).ok()),
+        _ => None,
+    };
+    parsed.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))
+}
+
+/// Parses the key of a layout's own item. Returns `None` for other keys.
+pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    if sk != "LAYOUT" {
+        return Ok(None);
+    }
+    let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
+    theater.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))
+}
+
+/// Builds the key of a booking. The owner is part of it, so that the ids of different callers never collide.
+pub(super) fn booking_key(theater: &TheaterId, owner: Option<Owner>, booking: BookingId) -> Item {
+    key(s(format!("BOOKING#{theater}#{}#{booking}", owner_part(owner))), s("BOOKING"))
+}
+
+/// Builds the key of a reservation's record. The owner is part of it, as with bookings.
+pub(super) fn reservation_key(theater: &TheaterId, owner: Option<Owner>, reservation: ReservationId) -> Item {
+    key(s(format!("RESERVATION#{theater}#{}#{reservation}", owner_part(owner))), s("RESERVATION"))
+}
+
+fn owner_part(owner: Option<Owner>) -> String {
+    owner.map_or_else(|| "-".to_owned(), |owner| owner.0.to_string())
+}
+
+/// Returns the owner-scoped id by which a booked seat names its booking. Bookings of different owners have different
+/// values, even under the same id.
+pub(super) fn booking_mark(owner: Option<Owner>, booking: BookingId) -> Uuid {
+    owner.map_or(booking.0, |owner| Uuid::new_v5(&booking.0, owner.0.as_bytes()))
+}
+
+/// Builds the key of the set of seats that one caller has reserved.
+pub(super) fn caller_key(owner: Owner) -> Item {
+    key(s(format!("CALLER#{}", owner.0)), s("CALLER"))
+}
+
+/// Builds the key of the number of seats that one caller has booked in one theater.
+pub(super) fn booked_count_key(owner: Owner, theater: &TheaterId) -> Item {
+    key(s(format!("CALLER#{}", owner.0)), s(format!("BOOKED#{theater}")))
+}
+
+/// Builds a key that no item ever has.
+pub(super) fn nothing_key() -> Item {
+    key(s("NOTHING"), s("NOTHING"))
+}
+
+fn key(pk: AttributeValue, sk: AttributeValue) -> Item {
+    HashMap::from([(attribute::PK.to_owned(), pk), (attribute::SK.to_owned(), sk)])
+}
+
+/// A seat's item.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct SeatItem {
+    pub(super) slot: Slot,
+    /// The reservation that has the seat, if it is reserved.
+    pub(super) reservation: Option<ReservationId>,
+    /// The owner-scoped id of its booking ([`booking_mark`]), if it is booked.
+    pub(super) booking: Option<Uuid>,
+    /// The owner, if a signed-in caller has the seat.
+    pub(super) owner: Option<Owner>,
+    /// A new value for every request that reserves. A request recognizes its own work by it.
+    pub(super) request_token: Option<Uuid>,
+    /// The seat was withdrawn from the layout, so no caller can have it.
+    pub(super) removed: bool,
+}
+
+impl SeatItem {
+    pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
+        // A projection leaves these out, because only callers who want the seat need them.
+        let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
+        let booking = id(item, attribute::BOOKING_ID, parse_uuid)?;
+        let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
+        let request_token = id(item, attribute::REQUEST_TOKEN, parse_uuid)?;
+        let removed = text(item, attribute::STATUS)? == REMOVED;
+        let slot = Self::slot(item)?;
+        Ok(Self { slot, reservation, booking, owner, request_token, removed })
+    }
+
+    /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has run out.
+    pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
+        let reserved = matches!(self.slot.state, SeatState::Reserved { .. }) && !self.removed;
+        let same = reservation.is_some() && self.reservation == reservation;
+        reserved && same && is_theirs(self.owner, by)
+    }
+
+    /// Reads the slot, which is the part that the cache keeps. It doesn't show who has the seat.
+    pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
+        let state = match text(item, attribute::STATUS)? {
+            BOOKED => SeatState::Booked,
+            AVAILABLE => SeatState::Available,
+            // A withdrawn seat is taken for requests that use an old layout.
+            RESERVED | REMOVED => SeatState::Reserved { expires_at: end(item)? },
+            other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
+        };
+        Ok(Slot { changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?), state })
+    }
+
+    /// Returns the label in a seat item's sort key.
+    pub(super) fn label(item: &Item) -> Result<&str, StoreError> {
+        let sk = text(item, attribute::SK)?;
+        sk.strip_prefix(SEAT_PREFIX).ok_or_else(|| unreadable(item, attribute::SK, "not a seat"))
+    }
+}
+
+/// A booking's item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BookingItem {
+    pub(super) seats: Vec<SeatLabel>,
+    /// The reservation that it was made from.
+    pub(super) reservation: Option<ReservationId>,
+    pub(super) booked_at: EpochMillis,
+    pub(super) cancelled_at: Option<EpochMillis>,
+    /// The owner, if a signed-in caller made it.
+    pub(super) owner: Option<Owner>,
+    /// A new value for every request. A request recognizes its own booking by it.
+    pub(super) request_token: String,
+    /// The stamp of the booking's last write to its seats.
+    pub(super) changed_at: EpochMillis,
+    /// Its seats are included in the owner's number of booked seats.
+    pub(super) counted: bool,
+}
+
+impl BookingItem {
+    pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
+        Ok(Self {
+            seats: seat_list(item)?,
+            reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?,
+            booked_at: instant(item, attribute::BOOKED_AT)?,
+            cancelled_at: match item.get(attribute::CANCELLED_AT) {
+                Some(_) => Some(instant(item, attribute::CANCELLED_AT)?),
+                None => None,
+            },
+            owner: id(item, attribute::OWNER, parse_uuid)?.map(Owner),
+            request_token: text(item, attribute::REQUEST_TOKEN)?.to_owned(),
+            changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?),
+            counted: item.contains_key(attribute::COUNTED),
+        })
+    }
+}
+
+/// Reads the version of the layout on which it was decided to withdraw a seat.
+pub(super) fn removed_on(item: &Item) -> Result<u64, StoreError> {
+    ordinal(item, attribute::LAYOUT_VERSION)
+}
+
+/// Reads the number of seats that a caller has booked in a theater.
+pub(super) fn booked_seats(item: &Item) -> Result<usize, StoreError> {
+    Ok(usize::try_from(number(item, attribute::BOOKED_SEATS)?).unwrap_or(usize::MAX))
+}
+
+/// Reads the entries of a caller's reserved seats, and the `turn` of that item.
+pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
+    match item.get(attribute::RESERVED_SEATS) {
+        Some(AttributeValue::Ss(entries)) => Ok((entries, number(item, attribute::TURN)?)),
+        _ => Err(unreadable(item, attribute::RESERVED_SEATS, "expected a set of strings")),
+    }
+}
+
+/// Joins labels into their stored form. Labels have no spaces, so a space separates them.
+pub(super) fn join<'a>(seats: impl IntoIterator<Item = &'a SeatLabel>) -> String {
+    let labels: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
+    labels.join(" ")
+}
+
+pub(super) fn seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
+    split(text(item, attribute::SEATS)?).ok_or_else(|| unreadable(item, attribute::SEATS, "not seat labels"))
+}
+
+/// Splits the text that [`join`] wrote.
+pub(super) fn split(labels: &str) -> Option<Vec<SeatLabel>> {
+    labels.split(' ').map(|label| SeatLabel::parse(label).ok()).collect()
+}
+
+pub(super) fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Ok(text),
+        _ => Err(unreadable(item, name, "expected a string")),
+    }
+}
+
+fn id<T>(item: &Item, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidName>) -> Result<Option<T>, StoreError> {
+    if !item.contains_key(name) {
+        return Ok(None);
+    }
+    parse(text(item, name)?).map(Some).map_err(|_| unreadable(item, name, "not a UUID"))
+}
+
+pub(super) fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().map_err(|_| unreadable(item, name, "not a whole number")),
+        _ => Err(unreadable(item, name, "expected a number")),
+    }
+}
+
+/// Reads a number that serves as an order. It has to fit into the cache, so it is below 2^48. Milliseconds stay below
+/// that until the year 10889.
+fn ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
+    let number = number(item, name)?;
+    if number < 1 << 48 { Ok(number) } else { Err(unreadable(item, name, "too large")) }
+}
+
+/// Reads an instant that can be formatted as a date.
+fn instant(item: &Item, name: &str) -> Result<EpochMillis, StoreError> {
+    let instant = EpochMillis(number(item, name)?);
+    if instant.seconds() <= EpochSeconds::LAST { Ok(instant) } else { Err(unreadable(item, name, "too large")) }
+}
+
+/// Reads the end of a reservation, which is an instant that can be formatted as a date.
+fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
+    let end = EpochSeconds(number(item, attribute::EXPIRES_AT)?);
+    if end <= EpochSeconds::LAST { Ok(end) } else { Err(unreadable(item, attribute::EXPIRES_AT, "too large")) }
+}
+
+/// Builds an error that names the item by its key. The key is enough to find the item, and contains nothing secret.
+pub(super) fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
+    let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    StoreError::Broken(format!(
+        "item {:?} {:?} can't be read: attribute {name}: {why}",
+        part(attribute::PK),
+        part(attribute::SK)
+    ))
+}
+
+#[cfg(test)]
+mod hostile;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(fields: &[(&str, AttributeValue)]) -> Item {
+        fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn a_reserved_seat_is_read_with_or_without_its_holder() {
+        let mut item = seat(&[("status", s("reserved")), ("expires_at", n(7)), ("changed_at", n(5))]);
+        let state = SeatState::Reserved { expires_at: EpochSeconds(7) };
+        let read = SeatItem::read(&item).unwrap();
+        assert_eq!(read.slot, Slot { changed_at: EpochMillis(5), state });
+        assert_eq!(read.reservation, None);
+        item.insert("reservation_id".to_owned(), s("0188c0de-0000-7000-8000-00000000b001"));
+        assert!(SeatItem::read(&item).unwrap().reservation.is_some());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_that_names_item_and_attribute() {
+        let key = [("pk", s("THEATER#1")), ("sk", s("SEAT#A1"))];
+        for (fields, named) in [
+            (vec![("status", s("gone")), ("changed_at", n(5))], "status"),
+            (vec![("status", s("booked"))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", s("5"))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", AttributeValue::N("-5".into()))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", n(1 << 48))], "changed_at"),
+            (vec![("status", s("booked")), ("changed_at", n(u64::MAX))], "changed_at"),
+            (vec![("status", s("reserved")), ("changed_at", n(5))], "expires_at"),
+            (vec![("status", s("reserved")), ("changed_at", n(5)), ("expires_at", n(1 << 40))], "expires_at"),
+            (vec![("status", s("reserved")), ("changed_at", n(5)), ("expires_at", n(u64::MAX))], "expires_at"),
+            (vec![("status", s("booked")), ("changed_at", n(5)), ("reservation_id", s("x"))], "reservation_id"),
+        ] {
+            let item = seat(&[&key[..], &fields[..]].concat());
+            let error = SeatItem::read(&item).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("SEAT#A1"), "{error}");
+        }
+    }
+}

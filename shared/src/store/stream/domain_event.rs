@@ -1,0 +1,282 @@
+//! Domain events: changes in the life of seats, bookings and theaters, from the records of the table's stream.
+
+use serde_json::Value;
+
+use super::Record;
+use crate::domain::availability::SeatState;
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::store::StoreError;
+use crate::store::schema::{self, BookingItem, Item, SeatItem, layout};
+
+/// A domain event. It stays true in whatever order and however often it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    pub theater: TheaterId,
+    pub what: What,
+}
+
+/// The kind of a domain event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A seat was reserved, or its reservation was extended (`true`).
+    Reserved(SeatReservation, bool),
+    /// A seat was released before its reservation ran out. The stamp of that write is the time.
+    Released(SeatReservation, EpochMillis),
+    /// A seat's reservation ran out.
+    Expired(SeatReservation),
+    /// Seats were booked.
+    Booked(BookedSeats),
+    /// A booking was cancelled at this time.
+    Cancelled(BookedSeats, EpochMillis),
+    /// A layout was put, with this name, version and number of seats.
+    LayoutPut(String, u64, usize),
+    /// The layout of this version was removed, and the theater with it.
+    LayoutRemoved(u64),
+}
+
+/// A seat's reservation as one write made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatReservation {
+    pub seat: SeatLabel,
+    pub reservation: ReservationId,
+    /// The stamp of the write.
+    pub changed_at: EpochMillis,
+    pub expires_at: EpochSeconds,
+}
+
+/// A booking's seats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookedSeats {
+    pub booking: BookingId,
+    pub seats: Vec<SeatLabel>,
+    /// The reservation that it was made from.
+    pub reservation: Option<ReservationId>,
+    pub booked_at: EpochMillis,
+    /// The stamp that the booking's last write put on the seats.
+    pub changed_at: EpochMillis,
+}
+
+/// An item before and after a write. `None` if there was no item.
+struct Change {
+    old: Option<Item>,
+    new: Option<Item>,
+}
+
+impl Fact {
+    /// Reads a record as Lambda delivers it, from a stream with new and old images. Most records are one event. A seat
+    /// that is taken over after its reservation ran out makes two. Tombstones and the deletion of leftover items make
+    /// none.
+    pub fn read(record: &Value) -> Result<Vec<Self>, StoreError> {
+        let Record { keys, new, old } = Record::parse(record)?;
+        let change = Change { old, new };
+        if let Some((theater, seat)) = schema::parse_seat_key(&keys)? {
+            return Ok(of_seat(&seat, &change)?
+                .into_iter()
+                .map(|what| Self { theater: theater.clone(), what })
+                .collect());
+        }
+        if let Some((theater, booking)) = schema::parse_booking_key(&keys)? {
+            return Ok(of_booking(booking, &change)?.map(|what| Self { theater, what }).into_iter().collect());
+        }
+        if let Some(theater) = schema::parse_layout_key(&keys)? {
+            return Ok(of_layout(&change)?.map(|what| Self { theater, what }).into_iter().collect());
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn of_seat(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
+    // The old item may be anything. The item that a write left behind has to be readable.
+    let old = change.old.as_ref().and_then(|item| SeatItem::read(item).ok());
+    let new = change.new.as_ref().map(SeatItem::read).transpose()?;
+    let before = old.as_ref().and_then(|old| reservation(seat, old));
+    let after = new.as_ref().and_then(|new| reservation(seat, new));
+    let at = new.as_ref().map(|new| new.slot.changed_at);
+    let mut facts = Vec::new();
+    let extended = match (&before, &after) {
+        (Some(before), Some(after)) => {
+            // The same reservation goes on. A reservation that was made again after its end is another one.
+            before.reservation == after.reservation && !before.expires_at.reached(after.changed_at)
+        }
+        _ => false,
+    };
+    if let Some(before) = before.filter(|_| !extended) {
+        match at {
+            Some(at) if before.expires_at.reached(at) => facts.push(What::Expired(before)),
+            // Deleted by the TTL, which waits for the end, or by hand.
+            None => facts.push(What::Expired(before)),
+            Some(at) if new.as_ref().is_some_and(|new| new.slot.state == SeatState::Available) => {
+                facts.push(What::Released(before, at));
+            }
+            // Booked in time. The booking has its own event.
+            Some(_) => {}
+        }
+    }
+    facts.extend(after.map(|after| What::Reserved(after, extended)));
+    Ok(facts)
+}
+
+fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
+    match (item.slot.state, item.reservation) {
+        (SeatState::Reserved { expires_at }, Some(reservation)) if !item.removed => {
+            Some(SeatReservation { seat: seat.clone(), reservation, changed_at: item.slot.changed_at, expires_at })
+        }
+        _ => None,
+    }
+}
+
+fn of_booking(booking: BookingId, change: &Change) -> Result<Option<What>, StoreError> {
+    let Some(new) = &change.new else { return Ok(None) };
+    let item = BookingItem::read(new)?;
+    let BookingItem { seats, reservation, booked_at, changed_at, .. } = item;
+    let booked = BookedSeats { booking, seats, reservation, booked_at, changed_at };
+    Ok(match (&change.old, item.cancelled_at) {
+        (None, None) => Some(What::Booked(booked)),
+        (_, Some(at)) => Some(What::Cancelled(booked, at)),
+        // The item was written by hand.
+        (Some(_), None) => None,
+    })
+}
+
+fn of_layout(change: &Change) -> Result<Option<What>, StoreError> {
+    match (&change.new, &change.old) {
+        (Some(new), _) => {
+            let (name, version, seats) = layout::summary(new)?;
+            Ok(Some(What::LayoutPut(name, version, seats)))
+        }
+        (None, Some(old)) => Ok(Some(What::LayoutRemoved(layout::summary(old)?.1))),
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use serde_json::json;
+
+    /// Attributes by name.
+    type Attributes = HashMap<&'static str, Value>;
+
+    const ANN: &str = "0188c0de-0000-7000-8000-00000000b001";
+    const BOB: &str = "0188c0de-0000-7000-8000-00000000b002";
+
+    fn image(attributes: &Attributes) -> Value {
+        let typed = attributes.iter().map(|(name, value)| {
+            let typed = match value {
+                Value::Number(number) => json!({ "N": number.to_string() }),
+                other => json!({ "S": other }),
+            };
+            ((*name).to_owned(), typed)
+        });
+        Value::Object(typed.collect())
+    }
+
+    fn reserved(by: &str, at: u64, until: u64) -> Attributes {
+        let attributes = [("status", json!("reserved")), ("reservation_id", json!(by)), ("changed_at", json!(at))];
+        attributes.into_iter().chain([("expires_at", json!(until))]).collect()
+    }
+
+    fn with(mut attributes: Attributes, name: &'static str, value: Value) -> Attributes {
+        attributes.insert(name, value);
+        attributes
+    }
+
+    fn other(status: &str, at: u64) -> Attributes {
+        HashMap::from([("status", json!(status)), ("changed_at", json!(at)), ("expires_at", json!(9_999))])
+    }
+
+    fn read(sk: &str, old: Option<Attributes>, new: Option<Attributes>) -> Vec<What> {
+        let pk = if sk == "BOOKING" { format!("BOOKING#1#-#{ANN}") } else { "THEATER#1".to_owned() };
+        let name = match (&old, &new) {
+            (None, _) => "INSERT",
+            (_, None) => "REMOVE",
+            _ => "MODIFY",
+        };
+        let mut images = json!({ "Keys": { "pk": { "S": pk }, "sk": { "S": sk } }, "SequenceNumber": "1" });
+        for (name, attributes) in [("OldImage", old), ("NewImage", new)] {
+            if let Some(attributes) = attributes {
+                images[name] = image(&attributes);
+            }
+        }
+        let facts = Fact::read(&json!({ "eventName": name, "dynamodb": images })).unwrap();
+        assert!(facts.iter().all(|fact| fact.theater.as_str() == "1"));
+        facts.into_iter().map(|fact| fact.what).collect()
+    }
+
+    fn seat(by: &str, at: u64, until: u64) -> SeatReservation {
+        SeatReservation {
+            seat: SeatLabel::parse("A1").unwrap(),
+            reservation: ReservationId::parse(by).unwrap(),
+            changed_at: EpochMillis(at),
+            expires_at: EpochSeconds(until),
+        }
+    }
+
+    #[test]
+    fn a_seats_life_is_told_by_what_it_was_and_has_become() {
+        let (ann, bob) = (reserved(ANN, 5_000, 10), reserved(BOB, 10_000, 20));
+        let extended = reserved(ANN, 6_000, 30);
+        let again = reserved(ANN, 10_000, 20);
+        let expired = What::Expired(seat(ANN, 5_000, 10));
+        for (old, new, facts) in [
+            (None, Some(ann.clone()), vec![What::Reserved(seat(ANN, 5_000, 10), false)]),
+            (Some(other("available", 1)), Some(ann.clone()), vec![What::Reserved(seat(ANN, 5_000, 10), false)]),
+            (Some(ann.clone()), Some(extended), vec![What::Reserved(seat(ANN, 6_000, 30), true)]),
+            (
+                Some(ann.clone()),
+                Some(other("available", 7_000)),
+                vec![What::Released(seat(ANN, 5_000, 10), EpochMillis(7_000))],
+            ),
+            (Some(ann.clone()), Some(other("booked", 7_000)), vec![]),
+            (Some(ann.clone()), Some(other("booked", 10_000)), vec![expired.clone()]),
+            (Some(ann.clone()), Some(bob), vec![expired.clone(), What::Reserved(seat(BOB, 10_000, 20), false)]),
+            (Some(ann.clone()), Some(again), vec![expired.clone(), What::Reserved(seat(ANN, 10_000, 20), false)]),
+            (Some(ann.clone()), Some(other("removed", 10_000)), vec![expired.clone()]),
+            (Some(ann), None, vec![expired]),
+            (Some(other("available", 1)), None, vec![]),
+            (Some(other("booked", 1)), Some(other("available", 2)), vec![]),
+            (None, Some(other("removed", 1)), vec![]),
+        ] {
+            assert_eq!(read("SEAT#A1", old.clone(), new.clone()), facts, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
+    fn bookings_are_made_and_cancelled() {
+        let booking = HashMap::from([
+            ("seats", json!("A1 A2")),
+            ("booked_at", json!(7)),
+            ("changed_at", json!(8)),
+            ("request_token", json!("x")),
+            ("reservation_id", json!(BOB)),
+        ]);
+        let cancelled = with(booking.clone(), "cancelled_at", json!(9));
+        assert!(
+            matches!(&read("BOOKING", None, Some(booking.clone()))[..], [What::Booked(booked)] if booked.seats.len() == 2)
+        );
+        let facts = read("BOOKING", Some(booking.clone()), Some(cancelled));
+        assert!(matches!(&facts[..], [What::Cancelled(_, EpochMillis(9))]));
+        assert_eq!(read("BOOKING", Some(booking), None), []);
+    }
+
+    #[test]
+    fn layouts_are_put_and_removed_and_their_parts_tell_nothing() {
+        let layout = HashMap::from([("name", json!("Hall")), ("seats", json!("A1 A2")), ("layout_version", json!(7))]);
+        assert_eq!(read("LAYOUT", None, Some(layout.clone())), [What::LayoutPut("Hall".into(), 7, 2)]);
+        assert_eq!(read("LAYOUT", Some(layout.clone()), None), [What::LayoutRemoved(7)]);
+        assert_eq!(read("LAYOUT#7#0", None, Some(layout)), []);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_and_what_was_there_before_does_not_matter() {
+        let unreadable = || with(other("sold", 1), "reservation_id", json!(7));
+        let keys = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" } });
+        let record = json!({ "eventName": "INSERT", "dynamodb": { "Keys": keys, "NewImage": image(&unreadable()) } });
+        assert!(Fact::read(&record).is_err());
+        assert_eq!(read("SEAT#A1", Some(unreadable()), Some(reserved(ANN, 5_000, 10))).len(), 1);
+        assert!(Fact::read(&json!({})).is_err());
+    }
+}

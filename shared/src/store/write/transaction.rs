@@ -1,0 +1,56 @@
+//! Several writes as one transaction.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+use uuid::Uuid;
+
+use super::rejection::Refusal;
+use super::retry::{Attempts, Trouble};
+use crate::store::schema::Item;
+use crate::store::{Store, StoreError};
+
+impl Store {
+    /// Sends a transaction once. DynamoDB treats all attempts under one token as the same transaction, so repeating it
+    /// with the same token is safe.
+    pub(in crate::store) async fn transact(
+        &self,
+        items: Result<Vec<TransactWriteItem>, StoreError>,
+        token: Uuid,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<(), Refusal> {
+        let items = items.map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;
+        let call = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            // Replaces the SDK's own token, which would be new for each attempt. Then DynamoDB couldn't recognize a
+            // repeated one.
+            .client_request_token(token.to_string())
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send();
+        attempts.send("TransactWriteItems", call, |answer| answer.consumed_capacity()).await?;
+        Ok(())
+    }
+
+    /// Builds a conditional put for a transaction. If the condition fails, the rejection returns the existing item.
+    pub(in crate::store) fn put_if(
+        &self,
+        item: Item,
+        condition: &str,
+        values: Option<HashMap<String, AttributeValue>>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}

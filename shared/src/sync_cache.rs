@@ -1,0 +1,154 @@
+//! Updates of the cache from batches of the table's stream. The response to a batch is the position for Lambda's
+//! retry.
+
+use std::future::ready;
+
+use futures_util::stream::{self, StreamExt};
+use lambda_runtime::{Error, LambdaEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, Level};
+
+use crate::app::{BoxOffice, SeatChange, SeatRecord};
+use crate::context::Tally;
+use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::lambda_batch::{Batch, Outcome};
+use crate::observability::log::{is_zero, millis, summarize};
+use crate::observability::metrics::Counts;
+
+/// Number of theaters to update at the same time.
+const AT_ONCE: usize = 16;
+
+/// Changes of one theater in a batch.
+struct TheaterChanges {
+    theater: TheaterId,
+    /// Sequence number of the first change.
+    first: String,
+    changes: Vec<(SeatLabel, SeatChange)>,
+}
+
+/// Merges a batch into the cache, theater by theater, and writes its access log line.
+///
+/// An unreadable record would fail again, so it is logged, counted and skipped. If its theater is known, the next
+/// read gets that theater from DynamoDB. Theaters whose update didn't finish in time are reported, and Lambda
+/// delivers their records again. Repeated updates of other theaters do no harm.
+///
+/// # Errors
+///
+/// Returns an error if the event isn't a batch of records.
+pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
+    let request_id = event.context.request_id.clone();
+    let span = tracing::info_span!("batch", request_id = request_id.as_str());
+    let trace = event.context.xray_trace_id.clone().unwrap_or_default();
+    async {
+        let batch = Batch::deserialize(event.payload).map_err(|error| {
+            tracing::error!(%error, "the event isn't a batch of stream records");
+            error
+        })?;
+        Ok(sync(office, &batch, &Ids { request_id: &request_id, trace_header: &trace }).await)
+    }
+    .instrument(span)
+    .await
+}
+
+/// Ids of a batch.
+struct Ids<'a> {
+    request_id: &'a str,
+    /// Trace header of X-Ray.
+    trace_header: &'a str,
+}
+
+/// Fields of a batch's access log line. Zero values are left out.
+#[derive(Serialize)]
+struct Summary<'a> {
+    op: &'static str,
+    records: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    skipped: usize,
+    theaters: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    theaters_failed: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_ms: Option<u64>,
+    ms: f64,
+    #[serde(skip_serializing_if = "is_zero")]
+    dynamodb: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis: u32,
+    #[serde(skip_serializing_if = "is_zero")]
+    redis_ms: f64,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+}
+
+async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
+    let started = Instant::now();
+    let tally = Tally::default();
+    let (theaters, skipped) = by_theater(&batch.records);
+    let (count, by) = (theaters.len(), &tally);
+    let told = stream::iter(theaters).map(|changes| tell(by, office, changes)).buffered(AT_ONCE);
+    let failed: Vec<_> = told.filter_map(ready).collect().await;
+    let costs = tally.costs();
+    let summary = Summary {
+        op: "syncCache",
+        records: batch.records.len(),
+        skipped,
+        theaters: count,
+        theaters_failed: failed.len(),
+        lag_ms: batch.lag(office.clock().now()),
+        ms: millis(started.elapsed()),
+        dynamodb: costs.dynamodb_calls,
+        redis: costs.redis_calls,
+        redis_ms: millis(costs.redis_time),
+        request_id: ids.request_id,
+        trace: crate::observability::trace::kept(ids.trace_header),
+    };
+    summarize(Level::INFO, &summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
+    crate::observability::trace::tell(ids.trace_header, &tally.calls());
+    Outcome::failed(failed)
+}
+
+/// Updates the cache for one theater. If that fails, returns the sequence number of the first record to deliver
+/// again.
+async fn tell(tally: &Tally, office: &BoxOffice, changes: TheaterChanges) -> Option<String> {
+    let TheaterChanges { theater, first, changes } = changes;
+    let why = match timeout_at(tally.give_up(), office.sync_cache(tally, &theater, &changes)).await {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the time limit of the batch is over".to_owned(),
+    };
+    tracing::warn!(%theater, why, "the cache isn't up to date with the table, so the records will be delivered again");
+    Some(first)
+}
+
+/// Groups the changes by theater, in their order. Also returns the number of unreadable records.
+fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
+    let mut theaters: Vec<TheaterChanges> = Vec::new();
+    let mut skipped = 0;
+    for record in records {
+        let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
+        let SeatRecord { theater, seat, change } = match SeatRecord::read(record) {
+            Ok(Some(read)) => read,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::error!(sequence_number, %error, "skipping a record");
+                skipped += 1;
+                continue;
+            }
+        };
+        if let SeatChange::Unreadable(error) = &change {
+            tracing::error!(sequence_number, error, "skipping a record and dropping its theater from the cache");
+            skipped += 1;
+        }
+        match theaters.iter_mut().find(|known| known.theater == theater) {
+            Some(known) => known.changes.push((seat, change)),
+            None => {
+                let first = sequence_number.to_owned();
+                theaters.push(TheaterChanges { theater, first, changes: vec![(seat, change)] });
+            }
+        }
+    }
+    (theaters, skipped)
+}
