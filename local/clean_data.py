@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 # The files and folders that `make run` writes (local/src/cloud.rs, local/src/watch.rs).
-OURS = {
+DATA_FILES = {
     "cargo.sh", "dynamodb.sqlite", "dynamodb.sqlite-journal", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "empty", "events.jsonl",
     "events.jsonl.wake-ups", "functions.env", "functions.log", "invoke-token", "lock", "metadata.json", "publish-events", "sync-cache",
     "undelivered.jsonl", "valkey", "wake-ups",
@@ -31,7 +31,7 @@ def main(arguments):
     if not folder.is_dir():
         refuse(folder, "it isn't a folder")
     names = {entry.name for entry in folder.iterdir()}
-    others = sorted(names - OURS)
+    others = sorted(names - DATA_FILES)
     if others:
         refuse(folder, f"it holds {others[0]}, which isn't data of the box office")
     if names and "lock" not in names:

@@ -10,7 +10,7 @@ use boxoffice::layout_json::{Document, NewLayout};
 use boxoffice::store::Store;
 
 /// Largest number of theaters in one file.
-const MOST_THEATERS: usize = 1_000;
+const MAX_THEATERS: usize = 1_000;
 
 /// A theater that is ready to be put.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Theater>, FileError> {
     let theaters = json::read(text, "file", &faults, |node| {
         node.object(&["theaters"], |object| {
             object.required("theaters", |node| {
-                let expected = format_args!("a list of at most {MOST_THEATERS} theaters");
-                node.array(0..=MOST_THEATERS, expected, |node| theater(node, &mut seen))
+                let expected = format_args!("a list of at most {MAX_THEATERS} theaters");
+                node.array(0..=MAX_THEATERS, expected, |node| theater(node, &mut seen))
             })
         })
     });
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_json_is_refused_with_line_and_column() {
+    fn invalid_json_error_has_line_and_column() {
         assert!(wrong("{\"theaters\": [\n {]}").contains("line 2"), "{}", wrong("{\"theaters\": [\n {]}"));
     }
 

@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
-use boxoffice::app::{BoxOffice, Expected, Put};
+use boxoffice::app::{BoxOffice, Precondition, Put};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
-use boxoffice::context::Tally;
+use boxoffice::context::RequestContext;
 use boxoffice::startup;
 
 use crate::file::Theater;
@@ -46,12 +46,12 @@ async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     // company's proxy. So this tool uses the SDK's own configuration, which the functions do without.
     let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).load().await;
     let store = startup::store(&config, &sdk, Clock::System);
-    let office = BoxOffice::new(store, None, Clock::System, config.terms);
+    let office = BoxOffice::new(store, None, Clock::System, config.policy);
     for Theater { id, layout } in theaters {
         // Withdrawing all seats of the largest hall takes some seconds, and no client is waiting on a connection.
-        let tally = Tally::lasting(Duration::from_secs(120));
+        let ctx = RequestContext::with_time_limit(Duration::from_secs(120));
         let (put, _) = office
-            .put_theater(&tally, &id, &layout, Expected::Whatever)
+            .put_theater(&ctx, &id, &layout, Precondition::Whatever)
             .await
             .map_err(|error| format!("theater {id}: {error}"))?;
         let what = match put {

@@ -45,13 +45,13 @@ impl Callgrind {
 
     /// Returns the instructions since the last call, or since the start.
     pub(crate) async fn take(&self, pid: u32) -> Result<u64> {
-        let told = tokio::task::spawn_blocking(move || {
+        let output = tokio::task::spawn_blocking(move || {
             let mut vgdb = Command::new("vgdb");
             vgdb.arg(format!("--pid={pid}")).arg("dump").stdin(Stdio::null()).output()
         });
-        let told = told.await?.context("can't start vgdb")?;
-        if !told.status.success() {
-            bail!("vgdb: {}", String::from_utf8_lossy(&told.stderr).trim());
+        let output = output.await?.context("can't start vgdb")?;
+        if !output.status.success() {
+            bail!("vgdb: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         let dump = self.dump(self.dumps.fetch_add(1, Ordering::Relaxed) + 1);
         let written = std::fs::read_to_string(&dump).with_context(|| format!("no {}", dump.display()))?;

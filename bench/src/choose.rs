@@ -4,16 +4,16 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use boxoffice::domain::best_available::{Neighbours, Steering, Wish, choose};
-use boxoffice::domain::seating_plan::{Place, Plan, Point, ROW_PITCH, Row, SEAT_PITCH};
+use boxoffice::domain::best_available::{Neighbors, Steering, Wish, choose};
+use boxoffice::domain::seating_plan::{Point, ROW_PITCH, Row, SEAT_PITCH, SeatPlacement, SeatingPlan};
 use serde::{Deserialize, Serialize};
 
 use crate::stats::micros;
 
 const RUNS: usize = 201;
 /// Seats of the venues. The last one is as large as a layout can be.
-const HALLS: [usize; 3] = [1_200, 5_000, 20_000];
-const SEATS_OF_A_ROW: usize = 50;
+const VENUE_SIZES: [usize; 3] = [1_200, 5_000, 20_000];
+const SEATS_PER_ROW: usize = 50;
 
 /// The cost of choosing four seats in a venue with half of its seats taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,17 +30,17 @@ pub(crate) struct Choosing {
 /// Measures with and without spread, and one pass over all seats for comparison.
 pub(crate) fn measure() -> Result<Vec<Choosing>> {
     let mut measured = Vec::new();
-    for seats in HALLS {
-        let plan = hall(seats)?;
-        let neighbours = Neighbours::of(&plan);
+    for seats in VENUE_SIZES {
+        let plan = venue(seats)?;
+        let neighbors = Neighbors::of(&plan);
         // Blocks of five seats, alternately taken.
         let is_available: Vec<_> = (0..seats).map(|seat| seat / 5 % 2 == 0).collect();
         let wish = Wish { quantity: 4, section: None, category: None, accessible: false };
         let pass = median(|| black_box(&is_available).iter().filter(|is_available| **is_available).count());
         for spread in [0, 100] {
             let steering = Steering { spread, seed: 7 };
-            ensure!(choose(&plan, &neighbours, &is_available, &wish, steering).is_ok_and(|chosen| chosen.len() == 4));
-            let choosing = median(|| choose(&plan, &neighbours, black_box(&is_available), &wish, steering));
+            ensure!(choose(&plan, &neighbors, &is_available, &wish, steering).is_ok_and(|chosen| chosen.len() == 4));
+            let choosing = median(|| choose(&plan, &neighbors, black_box(&is_available), &wish, steering));
             let passes = choosing.as_secs_f64() / pass.as_secs_f64();
             measured.push(Choosing { seats, spread, micros: micros(choosing), passes });
         }
@@ -48,16 +48,16 @@ pub(crate) fn measure() -> Result<Vec<Choosing>> {
     Ok(measured)
 }
 
-fn hall(seats: usize) -> Result<Plan> {
-    let place = |seat: usize| -> Result<Place> {
-        let (row, at) = (seat / SEATS_OF_A_ROW, i32::try_from(seat % SEATS_OF_A_ROW)?);
+fn venue(seats: usize) -> Result<SeatingPlan> {
+    let place = |seat: usize| -> Result<SeatPlacement> {
+        let (row, at) = (seat / SEATS_PER_ROW, i32::try_from(seat % SEATS_PER_ROW)?);
         let point = Point { x: at * SEAT_PITCH, y: i32::try_from(row)? * ROW_PITCH };
-        Ok(Place { row: u16::try_from(row)?, point, category: None, accessible: false })
+        Ok(SeatPlacement { row: u16::try_from(row)?, point, category: None, accessible: false })
     };
     let places = (0..seats).map(place).collect::<Result<Vec<_>>>()?;
-    let rows = (0..seats.div_ceil(SEATS_OF_A_ROW)).map(|row| Row { name: row.to_string(), section: 0 }).collect();
-    let focal_point = Plan::default_focal_point(&places);
-    Plan::new(focal_point, vec!["Hall".to_owned()], rows, Vec::new(), places)
+    let rows = (0..seats.div_ceil(SEATS_PER_ROW)).map(|row| Row { name: row.to_string(), section: 0 }).collect();
+    let focal_point = SeatingPlan::default_focal_point(&places);
+    SeatingPlan::new(focal_point, vec!["Hall".to_owned()], rows, Vec::new(), places)
         .map_err(|wrong| anyhow::anyhow!("{}: {}", wrong.part, wrong.expected))
 }
 

@@ -43,7 +43,7 @@ impl Events {
     }
 
     /// Returns a read by a caller who has the answer with this ETag.
-    pub(crate) fn look_again(&self, theater: &str, etag: &str) -> Bytes {
+    pub(crate) fn revalidate(&self, theater: &str, etag: &str) -> Bytes {
         let mut event = of_theater(&self.look, theater);
         set(&mut event, &["headers", "if-none-match"], etag);
         bytes(&event)
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_of_the_theater_and_has_the_body_that_it_is_to_have() {
+    fn event_has_the_given_theater_and_body() {
         let events = Events::read().unwrap();
         let event = events.reserve("hall-300", &serde_json::json!({ "seat": "A1" }));
         let event: Value = serde_json::from_slice(&event).unwrap();
@@ -148,7 +148,7 @@ mod tests {
         for record in event["Records"].as_array().unwrap() {
             assert_eq!(record["dynamodb"]["Keys"]["pk"]["S"], "THEATER#hall-300");
         }
-        let event: Value = serde_json::from_slice(&events.look_again("hall-6", "\"tag\"")).unwrap();
+        let event: Value = serde_json::from_slice(&events.revalidate("hall-6", "\"tag\"")).unwrap();
         assert_eq!(event["headers"]["if-none-match"], "\"tag\"");
     }
 }

@@ -8,24 +8,24 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use boxoffice_local::checkout;
 
-use crate::cases::{Kind, USUAL};
+use crate::cases::{CallKind, REFERENCE_VENUE};
 use crate::cores::OneCore;
-use crate::halls::{Hall, SIZES, Sold};
+use crate::fixture::Fixture;
 use crate::instance::{Instance, NotInstalled, Program, scratch};
-use crate::load::conflicts::Crowd;
+use crate::load::conflicts::BuyerArrival;
 use crate::load::{cold, conflicts, sale};
-use crate::measure::exact::{self, Exact};
+use crate::measure::exact::{self, ExactFigures};
 use crate::measure::{memory, raw_get, size, start, timed};
 use crate::progress::Progress;
-use crate::report::{self, Called, Machine, Results, sections};
+use crate::report::{self, CallFigures, Machine, Results, sections};
 use crate::runtime_api::TraceIds;
-use crate::stand::Stand;
+use crate::venues::{SIZES, SoldShare, Venue};
 use crate::{FUNCTIONS, callgrind, choose, say};
 
 const ECHO: &str = "bench-echo";
 
 /// The number of measurements of each kind.
-struct Effort {
+struct RunSize {
     requests: usize,
     starts: usize,
     looks_for_memory: usize,
@@ -36,7 +36,7 @@ struct Effort {
     rounds: usize,
 }
 
-const WHOLE: Effort = Effort {
+const WHOLE: RunSize = RunSize {
     requests: 2_000,
     starts: 21,
     looks_for_memory: 100_000,
@@ -47,7 +47,7 @@ const WHOLE: Effort = Effort {
     rounds: 10,
 };
 
-const QUICK: Effort = Effort {
+const QUICK: RunSize = RunSize {
     requests: 200,
     starts: 7,
     looks_for_memory: 10_000,
@@ -105,53 +105,53 @@ async fn measure(quick: bool) -> Result<Results> {
 }
 
 /// Measures single processes on one core, which each shares with the engines.
-async fn single(results: &mut Results, effort: &Effort) -> Result<()> {
+async fn single(results: &mut Results, effort: &RunSize) -> Result<()> {
     let _core = OneCore::keep()?;
     results.choosing = choose::measure()?;
-    let stand = Stand::start().await?;
-    let progress = Progress::new("halls", Hall::all().count() as u64);
-    for hall in Hall::all() {
-        progress.step(&hall.theater());
-        hall.prepare(&stand).await?;
+    let fixture = Fixture::start().await?;
+    let progress = Progress::new("venues", Venue::all().count() as u64);
+    for venue in Venue::all() {
+        progress.step(&venue.theater());
+        venue.prepare(&fixture).await?;
     }
     progress.done();
-    let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
-    starts(results, effort, &stand).await?;
-    calls(results, effort, &stand, &looker).await?;
-    references(results, effort, &stand, &looker).await?;
-    lives(results, effort, &stand, &looker).await
+    let reader = Instance::start(&Program::built("get-seats", &fixture.direct())?).await?;
+    starts(results, effort, &fixture).await?;
+    calls(results, effort, &fixture, &reader).await?;
+    references(results, effort, &fixture, &reader).await?;
+    lives(results, effort, &fixture, &reader).await
 }
 
-async fn starts(results: &mut Results, effort: &Effort, stand: &Stand) -> Result<()> {
+async fn starts(results: &mut Results, effort: &RunSize, fixture: &Fixture) -> Result<()> {
     let counted = callgrind::version().is_some();
     let progress = Progress::new("starts", FUNCTIONS.len() as u64 + 1);
     for function in FUNCTIONS.into_iter().chain([ECHO]) {
         progress.step(function);
-        let theater = USUAL.theater();
+        let theater = REFERENCE_VENUE.theater();
         let event = match function {
-            "get-seats" | ECHO => Some(stand.events.look(&theater)),
+            "get-seats" | ECHO => Some(fixture.events.look(&theater)),
             // Rejected, because the seat is sold. A cold and a warm instance both take the whole path.
-            "book" => Some(stand.events.book(&theater, &serde_json::json!({ "seat": "A1" }))),
-            "reserve" => Some(stand.events.reserve(&theater, &serde_json::json!({ "seat": "A1" }))),
+            "book" => Some(fixture.events.book(&theater, &serde_json::json!({ "seat": "A1" }))),
+            "reserve" => Some(fixture.events.reserve(&theater, &serde_json::json!({ "seat": "A1" }))),
             _ => None,
         };
         results.sizes.push(size::measure(function)?);
-        results.starts.push(start::measure(function, effort.starts, counted, (&theater, event), stand).await?);
+        results.starts.push(start::measure(function, effort.starts, counted, (&theater, event), fixture).await?);
     }
     progress.done();
     Ok(())
 }
 
-async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
-    let kinds = Kind::all();
+async fn calls(results: &mut Results, effort: &RunSize, fixture: &Fixture, reader: &Instance) -> Result<()> {
+    let kinds = CallKind::all();
     let mut running = Running::new();
     let progress = Progress::new("calls", kinds.len() as u64);
     for kind in kinds {
         progress.step(&kind.name());
-        let exact = exactly(kind, results.quick, &mut running, stand, looker).await?;
-        let function = Instance::start(&Program::built(kind.function(), &stand.direct())?).await?;
-        let timed = timed::measure(kind, effort.requests, stand, &function, looker).await?;
-        results.calls.push(Called::of(kind, timed, Some(exact)));
+        let exact = exactly(kind, results.quick, &mut running, fixture, reader).await?;
+        let function = Instance::start(&Program::built(kind.function(), &fixture.direct())?).await?;
+        let timed = timed::measure(kind, effort.requests, fixture, &function, reader).await?;
+        results.calls.push(CallFigures::of(kind, timed, Some(exact)));
     }
     progress.done();
     Ok(())
@@ -161,34 +161,44 @@ async fn calls(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
 type Running = BTreeMap<(&'static str, bool), Instance>;
 
 /// Measures a call exactly. Counting instructions takes long, so a quick run counts only calls with a budget.
-async fn exactly(kind: Kind, quick: bool, running: &mut Running, stand: &Stand, looker: &Instance) -> Result<Exact> {
-    let is_wanted = !quick || kind == Kind::Echo || Kind::budgeted().contains(&kind);
+async fn exactly(
+    kind: CallKind,
+    quick: bool,
+    running: &mut Running,
+    fixture: &Fixture,
+    reader: &Instance,
+) -> Result<ExactFigures> {
+    let is_wanted = !quick || kind == CallKind::Echo || CallKind::budgeted().contains(&kind);
     let function = kind.function();
     let function = match running.entry((function, is_wanted && callgrind::version().is_some())) {
         Entry::Occupied(running) => running.into_mut(),
         Entry::Vacant(place) => {
             let counted = place.key().1;
-            place.insert(exact::start(function, stand, counted).await?)
+            place.insert(exact::start(function, fixture, counted).await?)
         }
     };
-    exact::measure(kind, stand, function, looker).await
+    exact::measure(kind, fixture, function, reader).await
 }
 
-async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
-    let kinds =
-        [Kind::Hit(USUAL), Kind::Hit(Hall { seats: 10_000, sold: Sold::Half }), Kind::Reserve(1), Kind::Book(1)];
+async fn references(results: &mut Results, effort: &RunSize, fixture: &Fixture, reader: &Instance) -> Result<()> {
+    let kinds = [
+        CallKind::Hit(REFERENCE_VENUE),
+        CallKind::Hit(Venue { seats: 10_000, sold: SoldShare::Half }),
+        CallKind::Reserve(1),
+        CallKind::Book(1),
+    ];
     let progress = Progress::new("references", (SIZES.len() + kinds.len()) as u64);
     for seats in SIZES {
         progress.step("raw GET");
-        let hit = results.call(&Kind::Hit(Hall { seats, sold: Sold::Half }).name());
+        let hit = results.call(&CallKind::Hit(Venue { seats, sold: SoldShare::Half }).name());
         let received = hit.and_then(|hit| hit.exact).map(|exact| exact.redis.received).unwrap_or_default();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of bytes")]
         let bytes = received as usize;
-        results.raw_gets.push(raw_get::measure(stand.cache_url(), seats, bytes, effort.requests).await?);
+        results.raw_gets.push(raw_get::measure(fixture.cache_url(), seats, bytes, effort.requests).await?);
     }
     for kind in kinds {
         progress.step(&format!("Python: {}", kind.name()));
-        match python(kind, effort, stand, looker).await {
+        match python(kind, effort, fixture, reader).await {
             Ok(called) => results.python.push(called),
             Err(error) => {
                 let why = error.downcast_ref::<NotInstalled>().map(ToString::to_string);
@@ -203,18 +213,18 @@ async fn references(results: &mut Results, effort: &Effort, stand: &Stand, looke
     Ok(())
 }
 
-async fn python(kind: Kind, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<Called> {
-    let function = Instance::start(&Program::python(kind.function(), &stand.direct())?).await?;
-    let timed = timed::measure(kind, effort.requests.min(1_000), stand, &function, looker).await?;
-    Ok(Called::of(kind, timed, None))
+async fn python(kind: CallKind, effort: &RunSize, fixture: &Fixture, reader: &Instance) -> Result<CallFigures> {
+    let function = Instance::start(&Program::python(kind.function(), &fixture.direct())?).await?;
+    let timed = timed::measure(kind, effort.requests.min(1_000), fixture, &function, reader).await?;
+    Ok(CallFigures::of(kind, timed, None))
 }
 
-async fn lives(results: &mut Results, effort: &Effort, stand: &Stand, looker: &Instance) -> Result<()> {
+async fn lives(results: &mut Results, effort: &RunSize, fixture: &Fixture, reader: &Instance) -> Result<()> {
     let progress = Progress::new("memory", 2 * effort.looks_for_memory as u64);
     for traces in [TraceIds::Distinct, TraceIds::Constant] {
         let tick = |looks| progress.done_more(looks);
-        let kind = Kind::Hit(USUAL);
-        let measured = memory::measure(kind, traces, effort.looks_for_memory, stand, looker, tick).await?;
+        let kind = CallKind::Hit(REFERENCE_VENUE);
+        let measured = memory::measure(kind, traces, effort.looks_for_memory, fixture, reader, tick).await?;
         results.memory.push(measured);
     }
     progress.done();
@@ -222,20 +232,20 @@ async fn lives(results: &mut Results, effort: &Effort, stand: &Stand, looker: &I
 }
 
 /// Measures many processes at once, on all cores.
-async fn crowds(results: &mut Results, effort: &Effort) -> Result<()> {
-    let stand = &Stand::start().await?;
-    let progress = Progress::new("crowds", (effort.buyers.len() + 1 + Crowd::ALL.len()) as u64);
+async fn crowds(results: &mut Results, effort: &RunSize) -> Result<()> {
+    let fixture = &Fixture::start().await?;
+    let progress = Progress::new("crowds", (effort.buyers.len() + 1 + BuyerArrival::ALL.len()) as u64);
     for buyers in effort.buyers {
         progress.step(&format!("a sale to {buyers}"));
-        results.sales.push(sale::run(*buyers, effort.sale, stand).await?);
+        results.sales.push(sale::run(*buyers, effort.sale, fixture).await?);
     }
     progress.step("a cold theater");
-    let hall = Hall { seats: 1_200, sold: Sold::Out };
-    hall.prepare(stand).await?;
-    results.cold = cold::run(hall, 1_000, effort.crowd, effort.rounds, stand).await?;
-    for crowd in Crowd::ALL {
+    let venue = Venue { seats: 1_200, sold: SoldShare::Out };
+    venue.prepare(fixture).await?;
+    results.cold = cold::run(venue, 1_000, effort.crowd, effort.rounds, fixture).await?;
+    for crowd in BuyerArrival::ALL {
         progress.step("a hundred for each seat");
-        results.conflicts.push(conflicts::run(crowd, effort.contested, effort.crowd, stand).await?);
+        results.conflicts.push(conflicts::run(crowd, effort.contested, effort.crowd, fixture).await?);
     }
     progress.done();
     Ok(())

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use boxoffice::cache::{Cache, FillReason, FillToken};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
-use boxoffice::context::Tally;
+use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::selection::Selection;
@@ -17,12 +17,12 @@ use boxoffice_local::LocalStack;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::halls::AT_ONCE;
 use crate::report::{Table, write_page};
 use crate::say;
+use crate::venues::SEATS_PER_TRANSACTION;
 
 const TABLE: &str = "boxoffice-growth";
-const HALLS: [usize; 5] = [6, 300, 1_200, 10_000, 20_000];
+const VENUE_SIZES: [usize; 5] = [6, 300, 1_200, 10_000, 20_000];
 /// Up to this size every seat is really reserved and booked. Larger venues are computed, because the embedded engine
 /// needs minutes for thousands of large transactions.
 const LARGEST_SOLD: usize = 1_200;
@@ -36,7 +36,7 @@ const SECONDS: usize = 6;
 
 /// The stored data of one venue.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Grown {
+pub(crate) struct StoredSizes {
     seats: usize,
     /// Bytes of the venue's string, and Valkey's MEMORY USAGE of its key.
     cache_string: u64,
@@ -60,7 +60,7 @@ struct Counted {
 }
 
 /// A venue with access to its engines.
-struct Hall {
+struct Venue {
     store: Store,
     cache: Cache,
     layout: Layout,
@@ -71,7 +71,7 @@ pub(crate) async fn all(checkout: &Path) -> Result<()> {
     let stack = LocalStack::start()?;
     stack.create_table(TABLE).await?;
     let mut all = Vec::new();
-    for seats in HALLS {
+    for seats in VENUE_SIZES {
         all.push(measure(&stack, seats).await?);
     }
     let folder = checkout.join("docs/scaling");
@@ -84,7 +84,7 @@ pub(crate) async fn all(checkout: &Path) -> Result<()> {
 }
 
 /// Returns the sections of docs/scaling.md.
-fn sections(all: &[Grown]) -> [(&'static str, String); 1] {
+fn sections(all: &[StoredSizes]) -> [(&'static str, String); 1] {
     let mut table = Table::new(&[
         "seats",
         "bytes of the string",
@@ -110,16 +110,16 @@ fn sections(all: &[Grown]) -> [(&'static str, String); 1] {
     [("kept", table.text())]
 }
 
-async fn measure(stack: &LocalStack, seats: usize) -> Result<Grown> {
-    let hall = Hall::new(stack, seats)?;
-    let (cache_string, cache_memory) = hall.fill(stack).await?;
-    let label_bytes: usize = hall.layout.seats().iter().map(|seat| seat.as_str().len()).sum();
-    let counted = if seats <= LARGEST_SOLD { Some(hall.sell().await?) } else { None };
-    let keys = seats * ("pkskTHEATER#SEAT#".len() + hall.layout.theater.as_str().len()) + label_bytes;
+async fn measure(stack: &LocalStack, seats: usize) -> Result<StoredSizes> {
+    let venue = Venue::new(stack, seats)?;
+    let (cache_string, cache_memory) = venue.fill(stack).await?;
+    let label_bytes: usize = venue.layout.seats().iter().map(|seat| seat.as_str().len()).sum();
+    let counted = if seats <= LARGEST_SOLD { Some(venue.sell().await?) } else { None };
+    let keys = seats * ("pkskTHEATER#SEAT#".len() + venue.layout.theater.as_str().len()) + label_bytes;
     let each = |names: &str, values: usize| u64::try_from(keys + seats * (names.len() + values));
     let reserved =
         each("statusreservation_idrequest_tokenexpires_atchanged_at", "reserved".len() + 2 * UUID + SECONDS + MILLIS)?;
-    Ok(Grown {
+    Ok(StoredSizes {
         seats,
         cache_string,
         cache_memory,
@@ -129,7 +129,7 @@ async fn measure(stack: &LocalStack, seats: usize) -> Result<Grown> {
     })
 }
 
-impl Hall {
+impl Venue {
     /// Creates a venue with realistic labels such as `A-12-7`: a thousand seats per section, forty per row.
     fn new(stack: &LocalStack, seats: usize) -> Result<Self> {
         let environment = stack.environment(TABLE);
@@ -154,11 +154,11 @@ impl Hall {
 
     /// Fills the cache as a read does. Returns the bytes of the string and of the memory.
     async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
-        let tally = Tally::default();
-        let begun = self.cache.begin(&tally, &self.layout, FillReason::Missing, FillToken::new()).await?;
+        let ctx = RequestContext::default();
+        let begun = self.cache.begin(&ctx, &self.layout, FillReason::Missing, FillToken::new()).await?;
         let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("can't fill: {begun:?}")) };
-        let slots = self.store.slots(&tally, &self.layout).await?;
-        ensure!(self.cache.end(&tally, &self.layout, token, &slots).await?, "the fill wasn't accepted");
+        let slots = self.store.slots(&ctx, &self.layout).await?;
+        ensure!(self.cache.end(&ctx, &self.layout, token, &slots).await?, "the fill wasn't accepted");
         let mut connection = redis::Client::open(stack.cache_url())?.get_connection()?;
         let key = format!("boxoffice:{{{}}}:availability", self.layout.theater);
         let string = redis::cmd("STRLEN").arg(&key).query(&mut connection)?;
@@ -175,13 +175,13 @@ impl Hall {
     }
 
     async fn query(&self) -> Result<f64> {
-        let tally = Tally::default();
-        self.store.slots(&tally, &self.layout).await?;
-        Ok(tally.costs().capacity_units)
+        let ctx = RequestContext::default();
+        self.store.slots(&ctx, &self.layout).await?;
+        Ok(ctx.costs().capacity_units)
     }
 
     fn selections(&self) -> impl Iterator<Item = Result<(Selection, Uuid)>> {
-        self.layout.seats().chunks(AT_ONCE).map(|labels| {
+        self.layout.seats().chunks(SEATS_PER_TRANSACTION).map(|labels| {
             let seats = Selection::of(labels, &self.layout).map_err(|unknown| anyhow!("unknown seats: {unknown:?}"))?;
             let first = labels.first().map_or("", SeatLabel::as_str);
             Ok((seats, Uuid::new_v5(&Uuid::NAMESPACE_URL, first.as_bytes())))
@@ -192,7 +192,7 @@ impl Hall {
         let mut units = 0.0;
         for selection in self.selections() {
             let (seats, id) = selection?;
-            let tally = Tally::default();
+            let ctx = RequestContext::default();
             let request = ReserveRequest {
                 theater: &self.layout.theater,
                 seats: &seats,
@@ -200,12 +200,12 @@ impl Hall {
                 must_exist: false,
                 owner: None,
                 expires_in: 600,
-                allowance: None,
+                reservation_quota: None,
                 wish: None,
             };
-            let outcome = self.store.reserve(&tally, &request).await?;
+            let outcome = self.store.reserve(&ctx, &request).await?;
             ensure!(matches!(outcome, ReserveOutcome::Reserved(..)), "not reserved: {outcome:?}");
-            units += tally.costs().capacity_units;
+            units += ctx.costs().capacity_units;
         }
         Ok(units)
     }
@@ -214,7 +214,7 @@ impl Hall {
         let mut units = 0.0;
         for selection in self.selections() {
             let (seats, id) = selection?;
-            let tally = Tally::default();
+            let ctx = RequestContext::default();
             let request = BookRequest {
                 theater: &self.layout.theater,
                 seats: &seats,
@@ -224,9 +224,9 @@ impl Hall {
                 owner: None,
                 limit: None,
             };
-            let outcome = self.store.book(&tally, &request).await?;
+            let outcome = self.store.book(&ctx, &request).await?;
             ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");
-            units += tally.costs().capacity_units;
+            units += ctx.costs().capacity_units;
         }
         Ok(units)
     }
@@ -238,10 +238,10 @@ mod tests {
     use crate::report::render_page;
 
     #[test]
-    fn the_page_shows_the_figures_that_lie_beside_it() {
+    fn page_matches_its_figures() {
         let docs = boxoffice_local::checkout::root().unwrap().join("docs");
         let page = std::fs::read_to_string(docs.join("scaling.md")).unwrap();
-        let all: Vec<Grown> =
+        let all: Vec<StoredSizes> =
             serde_json::from_str(&std::fs::read_to_string(docs.join("scaling/growth.json")).unwrap()).unwrap();
         assert!(
             page == render_page(&page, &sections(&all)).unwrap(),

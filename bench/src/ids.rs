@@ -12,7 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_id_is_of_the_kind_that_the_server_makes() {
+    fn client_ids_are_never_of_version_8() {
         let mut random = fastrand::Rng::with_seed(1);
         assert!((0..1_000).all(|_| chosen(&mut random).get_version_num() == 4));
     }

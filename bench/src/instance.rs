@@ -13,10 +13,10 @@ use hyper::body::Bytes;
 
 use crate::callgrind::Callgrind;
 use crate::process::Usage;
-use crate::runtime_api::{Answered, RuntimeApi, TraceIds};
+use crate::runtime_api::{RuntimeApi, TimedAnswer, TraceIds};
 
 /// Time limit for an answer. Valgrind runs some fifty times slower, and the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(120);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A program to start.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Instance {
 
     async fn start_as(program: &Program, callgrind: Option<Callgrind>) -> Result<Self> {
         let api = RuntimeApi::listen(&program.name, program.traces).await?;
-        let log = new_log(&program.name)?;
+        let log = create_log(&program.name)?;
         let mut command = match &callgrind {
             Some(callgrind) => callgrind.command(&program.binary),
             None => Command::new(&program.binary),
@@ -124,7 +124,7 @@ impl Instance {
             }
         };
         let asked = tokio::select! {
-            asked = tokio::time::timeout(PATIENCE, self.api.asked()) => asked.context("the function doesn't ask for an event").flatten(),
+            asked = tokio::time::timeout(ANSWER_TIMEOUT, self.api.asked()) => asked.context("the function doesn't ask for an event").flatten(),
             ended = ended => match ended {
                 Ok(Some(status)) if status.code() == Some(3) => Err(NotInstalled(log_end(&self.log)).into()),
                 other => Err(anyhow::anyhow!("the function ended at the start: {other:?}")),
@@ -134,8 +134,9 @@ impl Instance {
     }
 
     /// Sends an event and returns the answer.
-    pub(crate) async fn invoke(&self, event: Bytes) -> Result<Answered> {
-        let answered = tokio::time::timeout(PATIENCE, self.api.invoke(event)).await.context("no answer").flatten();
+    pub(crate) async fn invoke(&self, event: Bytes) -> Result<TimedAnswer> {
+        let answered =
+            tokio::time::timeout(ANSWER_TIMEOUT, self.api.invoke(event)).await.context("no answer").flatten();
         answered.map_err(|error| self.blamed(error))
     }
 
@@ -145,7 +146,9 @@ impl Instance {
 
     /// Waits until the instance asks for the next event. All work of the previous event is then done.
     pub(crate) async fn idle(&self) -> Result<()> {
-        tokio::time::timeout(PATIENCE, self.api.asked()).await.context("the function doesn't ask for an event")??;
+        tokio::time::timeout(ANSWER_TIMEOUT, self.api.asked())
+            .await
+            .context("the function doesn't ask for an event")??;
         Ok(())
     }
 
@@ -200,7 +203,7 @@ pub(crate) fn scratch() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn new_log(name: &str) -> Result<PathBuf> {
+fn create_log(name: &str) -> Result<PathBuf> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     Ok(scratch()?.join(format!("{name}-{}-{number}.log", std::process::id())))

@@ -12,7 +12,7 @@
 //! | --- | --- |
 //! | [`runtime_api`], [`instance`] | Lambda: the API that a function asks for events, and a function's process |
 //! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | resources: time, memory, instructions, traffic, cores |
-//! | [`stand`], [`halls`], [`events`], [`cases`] | the fixture: engines, venues, events, kinds of calls |
+//! | [`fixture`], [`venues`], [`events`], [`cases`] | the fixture: engines, venues, events, kinds of calls |
 //! | [`measure`] | measurements of single processes |
 //! | [`load`] | measurements of many processes at once |
 //! | [`budgets`] | upper bounds of the figures |
@@ -26,9 +26,9 @@ mod cases;
 mod choose;
 mod cores;
 mod events;
+mod fixture;
 mod full;
 mod growth;
-mod halls;
 mod ids;
 mod instance;
 mod load;
@@ -39,8 +39,8 @@ mod progress;
 mod report;
 mod runtime_api;
 mod simulate;
-mod stand;
 mod stats;
+mod venues;
 mod wiretap;
 
 use std::io::Write;

@@ -16,13 +16,13 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn of(pid: u32) -> Result<Self> {
-        Ok(Self { cpu: cpu_of(pid)?, peak_kib: peak_of(pid)? })
+        Ok(Self { cpu: cpu_of_process(pid)?, peak_kib: peak_of(pid)? })
     }
 }
 
 /// Returns the processor time of a process. The first number of each thread's `schedstat` is its processor time
 /// (<https://docs.kernel.org/scheduler/sched-stats.html>).
-fn cpu_of(pid: u32) -> Result<Duration> {
+fn cpu_of_process(pid: u32) -> Result<Duration> {
     let folder = format!("/proc/{pid}/task");
     let mut nanos = 0;
     for thread in fs::read_dir(&folder).with_context(|| format!("can't read {folder}"))? {

@@ -35,7 +35,7 @@ pub(crate) enum TraceIds {
 
 /// An answer, and the time from sending the event to receiving the answer.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct TimedAnswer {
     pub(crate) body: Bytes,
     pub(crate) latency: Duration,
 }
@@ -64,8 +64,8 @@ struct Shared {
 struct State {
     asked: Option<Instant>,
     failed: Option<String>,
-    waiting: Option<(Bytes, oneshot::Sender<Answered>)>,
-    under_way: Option<(Instant, oneshot::Sender<Answered>)>,
+    waiting: Option<(Bytes, oneshot::Sender<TimedAnswer>)>,
+    under_way: Option<(Instant, oneshot::Sender<TimedAnswer>)>,
 }
 
 impl RuntimeApi {
@@ -102,7 +102,7 @@ impl RuntimeApi {
     }
 
     /// Sends an event when the process asks for one, and waits for the answer.
-    pub(crate) async fn invoke(&self, event: Bytes) -> Result<Answered> {
+    pub(crate) async fn invoke(&self, event: Bytes) -> Result<TimedAnswer> {
         self.asked().await?;
         let (answer, answered) = oneshot::channel();
         self.shared.state().waiting = Some((event, answer));
@@ -188,7 +188,7 @@ impl Shared {
     async fn take(&self, request: Request<Incoming>) -> Reply {
         let Ok(body) = request.into_body().collect().await else { return status(400) };
         if let Some((started, answer)) = self.state().under_way.take() {
-            drop(answer.send(Answered { body: body.to_bytes(), latency: started.elapsed() }));
+            drop(answer.send(TimedAnswer { body: body.to_bytes(), latency: started.elapsed() }));
         }
         status(202)
     }

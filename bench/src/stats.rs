@@ -49,25 +49,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_found_through_points_that_lie_on_one() {
+    fn line_through_collinear_points_is_exact() {
         let line = fit(&[(0.0, 3.0), (10.0, 23.0), (100.0, 203.0)]).unwrap();
         assert!((line.base - 3.0).abs() < 1e-9 && (line.slope - 2.0).abs() < 1e-9, "{line:?}");
     }
 
     #[test]
-    fn a_line_lies_between_points_that_lie_beside_it() {
+    fn line_minimizes_squared_distances() {
         let line = fit(&[(0.0, 1.0), (0.0, -1.0), (1.0, 2.0), (1.0, 0.0)]).unwrap();
         assert!(line.base.abs() < 1e-9 && (line.slope - 1.0).abs() < 1e-9, "{line:?}");
     }
 
     #[test]
-    fn there_is_no_line_through_one_place() {
+    fn points_at_one_place_have_no_line() {
         assert_eq!(fit(&[(1.0, 1.0), (1.0, 2.0)]), None);
         assert_eq!(fit(&[]), None);
     }
 
     #[test]
-    fn fairness_is_1_for_equals_and_1_of_n_for_one_who_has_all() {
+    fn fairness_ranges_from_1_to_1_of_n() {
         assert!((fairness(&[5, 5, 5, 5]) - 1.0).abs() < 1e-9);
         assert!((fairness(&[9, 0, 0, 0]) - 0.25).abs() < 1e-9);
         assert!((fairness(&[]) - 1.0).abs() < 1e-9);

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 /// The text before the name of a call in DynamoDB's requests.
 const TARGET: &[u8] = b"DynamoDB_20120810.";
 /// Longer than any name of a call.
-const LONGEST_NAME: usize = 40;
+const MAX_NAME_BYTES: usize = 40;
 
 /// The counted traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Wiretap {
     }
 
     /// Returns and resets the time of the first connection.
-    pub(crate) fn take_first(&self) -> Option<Instant> {
+    pub(crate) fn take_first_connection(&self) -> Option<Instant> {
         self.counts.first.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -118,7 +118,7 @@ async fn pass(client: TcpStream, upstream: u16, counts: Arc<Counts>) {
 
 async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counts: &Counts, asked: &Mutex<bool>) {
     let mut chunk = vec![0; 64 * 1024];
-    let mut names = Names::default();
+    let mut names = CallNameParser::default();
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
         let bytes = chunk.get(..read).unwrap_or_default();
         if !std::mem::replace(&mut *asked.lock().unwrap_or_else(PoisonError::into_inner), true) {
@@ -147,11 +147,11 @@ async fn replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, counts: &Count
 
 /// A parser that finds the names of calls in a stream, even across chunks.
 #[derive(Default)]
-struct Names {
+struct CallNameParser {
     rest: Vec<u8>,
 }
 
-impl Names {
+impl CallNameParser {
     fn read(&mut self, bytes: &[u8]) -> Vec<String> {
         self.rest.extend_from_slice(bytes);
         let mut found = Vec::new();
@@ -162,7 +162,7 @@ impl Names {
             found.push(String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned());
             at += start + TARGET.len() + length;
         }
-        let keep = self.rest.len().saturating_sub(TARGET.len() + LONGEST_NAME).max(at);
+        let keep = self.rest.len().saturating_sub(TARGET.len() + MAX_NAME_BYTES).max(at);
         self.rest.drain(..keep);
         found
     }
@@ -177,11 +177,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_of_calls_are_found_once_wherever_the_stream_is_cut() {
+    fn call_names_are_found_across_chunks() {
         let stream =
             b"x-amz-target: DynamoDB_20120810.Query\r\n\r\n{}x-amz-target: DynamoDB_20120810.GetItem\r\n\r\n{}";
         for cut in 0..stream.len() {
-            let mut names = Names::default();
+            let mut names = CallNameParser::default();
             let mut found = names.read(&stream[..cut]);
             found.extend(names.read(&stream[cut..]));
             assert_eq!(found, ["Query", "GetItem"], "cut at {cut}");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_counted_both_ways_and_by_trips() {
+    fn traffic_is_counted_in_both_directions_and_trips() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let echo = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -205,7 +205,7 @@ mod tests {
             }
             assert_eq!(tap.take(), Traffic { trips: 2.0, sent: 6.0, received: 4.0 });
             assert_eq!(tap.take(), Traffic::default());
-            assert!(tap.take_first().is_some());
+            assert!(tap.take_first_connection().is_some());
         });
     }
 }

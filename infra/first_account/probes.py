@@ -100,7 +100,7 @@ def holds(run, part, assertion, value):
 # Parameters that contradict each other, and the texts of the rules that refuse them.
 REFUSED = [
     ({"Cache": "own"}, "Cache=own needs CacheUrl"),
-    ({"Cache": "none", "ProtectLooks": "true"}, "ProtectLooks needs JwtIssuer"),
+    ({"Cache": "none", "ProtectReads": "true"}, "ProtectReads needs JwtIssuer"),
     ({"Cache": "none", "JwtIssuer": "https://login.example.com"}, "JwtIssuer needs JwtAudience"),
     ({"Cache": "serverless", "SubnetIds": "subnet-00000000,subnet-11111111"}, "needs VpcId"),
     ({"Cache": "none", "OnSaleStart": "at(2099-01-01T09:00:00)"}, "OnSaleStart needs OnSaleEnd"),

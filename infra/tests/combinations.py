@@ -25,7 +25,7 @@ RESTORED = {
 OTHERS = [
     {},
     {**TOKENS, "CorsOrigins": "https://example.com,https://www.example.com"},
-    {**TOKENS, "ProtectLooks": "true", **DOMAIN, "DisableExecuteApiEndpoint": "true"},
+    {**TOKENS, "ProtectReads": "true", **DOMAIN, "DisableExecuteApiEndpoint": "true"},
     {**DOMAIN, "HostedZoneId": "Z1", "AlarmEmail": "on-call@example.com", "MonthlyBudget": 100},
     {"ReservedGetSeats": 100, "ReservedReserve": 50, "ReservedBook": 50, "WarmReadUnits": 12000, "WarmWriteUnits": 40000},
     {"ProvisionedGetSeats": 50, "ProvisionedReserve": 20, "ProvisionedBook": 20},

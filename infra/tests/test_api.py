@@ -51,7 +51,7 @@ class SigningIn(unittest.TestCase):
             self.assertEqual(method.get("security"), None if route in LOOKS | OPEN else [{"Tokens": []}], route)
 
     def test_protected_reads_need_a_token(self):
-        for route, method in routes(stack(**TOKENS, ProtectLooks="true")).items():
+        for route, method in routes(stack(**TOKENS, ProtectReads="true")).items():
             self.assertEqual(method.get("security"), None if route in OPEN else [{"Tokens": []}], route)
 
     def test_the_functions_know_whether_callers_can_sign_in(self):
@@ -85,8 +85,8 @@ class Rates(unittest.TestCase):
         self.assertLessEqual(values["ReadBurst"] + values["WriteBurst"], 1250)
 
     def test_limits_apply_to_each_caller(self):
-        variables = stack(LooksPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
-        names = ["LOOKS_PER_MINUTE", "WRITES_PER_MINUTE", "TRUSTED_PROXIES"]
+        variables = stack(ReadsPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
+        names = ["READS_PER_MINUTE", "WRITES_PER_MINUTE", "TRUSTED_PROXIES"]
         self.assertEqual([variables[name] for name in names], ["600", "60", "1"])
         self.assertEqual([stack().variables("BookFunction")[name] for name in names], ["0", "0", "0"])
 

@@ -17,7 +17,7 @@ class Refused(unittest.TestCase):
         for parameters, wanting in [
             ({"Cache": "own"}, "CacheUrl"),
             ({"JwtIssuer": TOKENS["JwtIssuer"]}, "JwtAudience"),
-            ({"ProtectLooks": "true"}, "JwtIssuer"),
+            ({"ProtectReads": "true"}, "JwtIssuer"),
             ({"DomainName": DOMAIN["DomainName"]}, "CertificateArn"),
             ({"VpcId": "vpc-1"}, "SubnetIds"),
             ({"SubnetIds": "subnet-1,subnet-2"}, "VpcId"),
@@ -109,7 +109,7 @@ class Released(unittest.TestCase):
 
     def test_the_description_is_short_enough_for_lambda(self):
         longest = {name: str(kind.get("MaxValue", kind["Default"])) for name, kind in source()["Parameters"].items()}
-        longest |= {"Release": "r" * 64, "LooksPerMinute": "1" * 9, "WritesPerMinute": "1" * 9, "Cache": "serverless"}
+        longest |= {"Release": "r" * 64, "ReadsPerMinute": "1" * 9, "WritesPerMinute": "1" * 9, "Cache": "serverless"}
         versions = stack(**longest).of_type("AWS::Lambda::Version").values()
         self.assertTrue(all(len(version["Properties"]["Description"]) <= 256 for version in versions))
 

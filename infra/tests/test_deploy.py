@@ -136,9 +136,9 @@ class Plan(unittest.TestCase):
             self.assertEqual(ours.refusals(), theirs.refusals())
 
     def test_rules_are_broken_before_the_build(self):
-        ran = Run(["deploy", "--yes", "--region", "eu-central-1", "--set", "ProtectLooks=true"], gone("boxoffice"))
+        ran = Run(["deploy", "--yes", "--region", "eu-central-1", "--set", "ProtectReads=true"], gone("boxoffice"))
         self.assertEqual((ran.status, ran.sam), (2, []))
-        self.assertIn("ProtectLooks needs JwtIssuer", ran.text)
+        self.assertIn("ProtectReads needs JwtIssuer", ran.text)
 
     def test_it_costs_more_with_a_cache(self):
         def said(cache):

@@ -44,7 +44,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
         None | Some("help" | "--help" | "-h") => return Ok(Command::Help),
         Some(other) => bail!("no such command: {other}\n{HELP}"),
     }
-    let mut options = CloudOptions::of_checkout()?;
+    let mut options = CloudOptions::from_checkout()?;
     while let Some(argument) = arguments.next() {
         let option = argument.to_string_lossy().into_owned();
         let mut value = || arguments.next().with_context(|| format!("{option} lacks its value"));
@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn help_is_given_where_it_is_asked_for() {
+    fn help_is_printed_on_request() {
         for words in ["", "--help", "run --port 1 -h"] {
             assert!(matches!(parse_words(words), Ok(Command::Help)), "{words}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_wrong_argument() {
         for (words, complaint) in [
             ("start", "no such command: start"),
             ("run --prot 1", "no such option: --prot"),

@@ -9,9 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail};
 use tokio::process::Command;
 
-use self::folder::DataFolder;
-use self::follower::Follower;
-use self::wake_ups::WakeUps;
+use self::data_dir::DataDir;
+use self::expiry_timers::ExpiryTimers;
+use self::stream_poller::StreamPoller;
 use crate::auth::{AUDIENCE, Authorizer, Issuer};
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
 pub use crate::gateway::Example;
@@ -20,10 +20,10 @@ use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
 use crate::{checkout, ports, template};
 
-mod folder;
-mod follower;
-mod keeper;
-mod wake_ups;
+mod data_dir;
+mod expiry_timers;
+mod stream_poller;
+mod watch_supervisor;
 
 /// The table's name on this machine.
 pub const TABLE: &str = "boxoffice-local";
@@ -31,7 +31,7 @@ pub const TABLE: &str = "boxoffice-local";
 const SYNC_CACHE: &str = "sync-cache";
 const PUBLISH_EVENTS: &str = "publish-events";
 
-const LONGEST_START: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 const SWEEP_PERIOD: Duration = Duration::from_secs(30);
 
 /// The options of a local cloud.
@@ -59,7 +59,7 @@ pub struct CloudOptions {
 
 impl CloudOptions {
     /// Returns the options that `make run` uses, except for the port.
-    pub fn of_checkout() -> Result<Self> {
+    pub fn from_checkout() -> Result<Self> {
         let root = checkout::root()?;
         Ok(Self {
             port: 8000,
@@ -82,22 +82,22 @@ pub struct Cloud {
     issuer: Option<Issuer>,
     functions: Functions,
     watch: Watch,
-    repair: Follower,
-    publisher: Follower,
-    wake_ups: WakeUps,
+    repair: StreamPoller,
+    publisher: StreamPoller,
+    expiry_timers: ExpiryTimers,
     port: u16,
     example: Option<Example>,
     events: PathBuf,
     valkey: Valkey,
     dynamodb: DynamoDb,
-    folder: DataFolder,
+    folder: DataDir,
 }
 
 impl Cloud {
     /// Starts everything and waits until every function answers. Reports progress line by line.
     pub async fn start(options: &CloudOptions, progress: &mut dyn FnMut(&str)) -> Result<Self> {
         let ports = Ports::choose(options).await?;
-        let folder = DataFolder::open(&options.data)?;
+        let folder = DataDir::open(&options.data)?;
         let events = events_file(folder.path())?;
         let (dynamodb, valkey) = start_engines(options, &folder, progress)?;
 
@@ -106,18 +106,18 @@ impl Cloud {
         created.with_context(|| database_advice(&folder))?;
 
         let environment = functions_environment(options, &dynamodb, &valkey);
-        progress(&format!("Loading the theaters of {}", shown(&options.theaters)));
+        progress(&format!("Loading the theaters of {}", relative_path(&options.theaters)));
         load_theaters(&options.theaters, &environment, progress).await?;
 
         let inner = ports::free_port()?;
         progress(&format!(
             "Starting the functions: cargo lambda watch on 127.0.0.1:{inner}, sync-cache and publish-events on the stream"
         ));
-        let repair = Follower::start(SYNC_CACHE, &dynamodb, folder.path(), &environment).await?;
+        let repair = StreamPoller::start(SYNC_CACHE, &dynamodb, folder.path(), &environment).await?;
         let file = ("EVENTS_FILE".to_owned(), events.display().to_string());
         let publishing = [&environment[..], &[file]].concat();
-        let publisher = Follower::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &publishing).await?;
-        let wake_ups = WakeUps::start(PUBLISH_EVENTS, &events, folder.path(), &publishing).await?;
+        let publisher = StreamPoller::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &publishing).await?;
+        let expiry_timers = ExpiryTimers::start(PUBLISH_EVENTS, &events, folder.path(), &publishing).await?;
         let watch = WatchOptions { port: inner, folder: folder.path().to_path_buf(), environment };
         let mut watch = Watch::start(&watch)?;
         watch.ready().await?;
@@ -140,7 +140,7 @@ impl Cloud {
             watch,
             repair,
             publisher,
-            wake_ups,
+            expiry_timers,
             port,
             example,
             events,
@@ -197,14 +197,14 @@ impl Cloud {
 
     /// Delivers the table's stream and keeps the functions answering. Returns the error of the first part that ends
     /// unexpectedly. Logs problems that were overcome. The caller has to poll it all the time.
-    pub async fn serve(&mut self, complain: &dyn Fn(&str)) -> Error {
-        let Self { watch, functions, valkey, repair, publisher, wake_ups, folder, .. } = self;
+    pub async fn serve(&mut self, warn: &dyn Fn(&str)) -> Error {
+        let Self { watch, functions, valkey, repair, publisher, expiry_timers, folder, .. } = self;
         let ended = async {
             let mut was_full = false;
             loop {
                 let is_full = folder.is_full();
                 if is_full && !was_full {
-                    complain(&full_disk(folder));
+                    warn(&full_disk(folder));
                 }
                 was_full = is_full;
                 if let Err(error) = valkey.check() {
@@ -215,10 +215,10 @@ impl Cloud {
         };
         tokio::select! {
             error = ended => error,
-            Err(error) = keeper::keep(watch, functions, complain) => error,
-            Err(error) = repair.deliver(complain) => error,
-            Err(error) = publisher.deliver(complain) => error,
-            Err(error) = wake_ups.deliver(complain) => error,
+            Err(error) = watch_supervisor::keep(watch, functions, warn) => error,
+            Err(error) = repair.deliver(warn) => error,
+            Err(error) = publisher.deliver(warn) => error,
+            Err(error) = expiry_timers.deliver(warn) => error,
         }
     }
 
@@ -227,7 +227,7 @@ impl Cloud {
         self.gateway = None;
         self.issuer = None;
         let stopped = self.watch.stop();
-        let stopped = stopped.and(self.repair.stop()).and(self.publisher.stop()).and(self.wake_ups.stop());
+        let stopped = stopped.and(self.repair.stop()).and(self.publisher.stop()).and(self.expiry_timers.stop());
         let stopped = stopped.and(self.valkey.stop());
         self.dynamodb.stop();
         stopped
@@ -235,7 +235,7 @@ impl Cloud {
 }
 
 /// Formats a path for messages: relative to the current directory if the path is below it.
-pub fn shown(path: &Path) -> String {
+pub fn relative_path(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
@@ -286,8 +286,8 @@ async fn first_answers(api: &Api, watch: &mut Watch) -> Result<Option<Example>> 
         let theater = example.as_ref().map_or("1", |example| &example.theater);
         api.call_each_function(theater).await.map(|()| example)
     };
-    let answered = tokio::time::timeout(LONGEST_START, answers).await.context("the functions do not answer");
-    answered.and_then(|answered| answered).with_context(|| watch.last_words())
+    let answered = tokio::time::timeout(START_TIMEOUT, answers).await.context("the functions do not answer");
+    answered.and_then(|answered| answered).with_context(|| watch.log_tail())
 }
 
 /// Creates the file of events. An unwritable file has to be found now, because later each event would be lost.
@@ -295,14 +295,14 @@ fn events_file(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("events.jsonl");
     for path in [&path, &folder.join("events.jsonl.wake-ups")] {
         let opened = OpenOptions::new().create(true).append(true).open(path);
-        opened.with_context(|| format!("can't write the file of events {}", shown(path)))?;
+        opened.with_context(|| format!("can't write the file of events {}", relative_path(path)))?;
     }
     Ok(path)
 }
 
 fn start_engines(
     options: &CloudOptions,
-    folder: &DataFolder,
+    folder: &DataDir,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(DynamoDb, Valkey)> {
     let file = folder.path().join("dynamodb.sqlite");
@@ -310,7 +310,7 @@ fn start_engines(
     if options.sweep_ttl {
         dynamodb.sweep_ttl_every(SWEEP_PERIOD);
     }
-    progress(&format!("DynamoDB (embedded) on {}, data in {}", dynamodb.endpoint(), shown(&file)));
+    progress(&format!("DynamoDB (embedded) on {}, data in {}", dynamodb.endpoint(), relative_path(&file)));
     let valkey = ValkeyOptions {
         port: options.cache_port,
         folder: Some(folder.path().join("valkey")),
@@ -322,22 +322,29 @@ fn start_engines(
 }
 
 /// Returns the advice for an unusable database.
-fn database_advice(folder: &DataFolder) -> String {
+fn database_advice(folder: &DataDir) -> String {
     if folder.is_full() {
         return full_disk(folder);
     }
     let clean = clean_command(folder.path());
-    format!("the database in {} can't be used (`{clean}` forgets its data)", shown(folder.path()))
+    format!("the database in {} can't be used (`{clean}` forgets its data)", relative_path(folder.path()))
 }
 
-fn full_disk(folder: &DataFolder) -> String {
-    format!("the disk with {} is full: make room there, or use another folder: make run DATA=...", shown(folder.path()))
+fn full_disk(folder: &DataDir) -> String {
+    format!(
+        "the disk with {} is full: make room there, or use another folder: make run DATA=...",
+        relative_path(folder.path())
+    )
 }
 
 /// Returns the command that removes a data folder.
 pub fn clean_command(folder: &Path) -> String {
-    let shown = shown(folder);
-    if shown == ".local" { "make clean-data".to_owned() } else { format!("make clean-data DATA={shown}") }
+    let relative_path = relative_path(folder);
+    if relative_path == ".local" {
+        "make clean-data".to_owned()
+    } else {
+        format!("make clean-data DATA={relative_path}")
+    }
 }
 
 async fn load_theaters(file: &Path, environment: &[(String, String)], progress: &mut dyn FnMut(&str)) -> Result<()> {
@@ -355,7 +362,7 @@ async fn load_theaters(file: &Path, environment: &[(String, String)], progress: 
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         // The message names the program and the file, and the place in the file if the loader knows it.
         let said = said.trim_start_matches("load-theaters: ").trim_start_matches(&format!("{}: ", file.display()));
-        bail!("{} can't be loaded: {}", shown(file), said.trim_start_matches("?: ").trim_start_matches(".: "));
+        bail!("{} can't be loaded: {}", relative_path(file), said.trim_start_matches("?: ").trim_start_matches(".: "));
     }
     String::from_utf8_lossy(&output.stdout).lines().for_each(|line| progress(&format!("  {line}")));
     Ok(())

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_no_answer() {
+    fn non_http_text_is_not_an_answer() {
         assert_eq!(parse("+PONG\r\n\r\n"), None);
     }
 }

@@ -28,7 +28,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::lambda::{LONGEST_START, Outcome, RuntimeApi, TIMEOUT};
+use crate::lambda::{Outcome, RuntimeApi, START_TIMEOUT, TIMEOUT};
 
 /// The variable with the path of the function's binary.
 pub const BINARY: &str = "BOXOFFICE_FUNCTION";
@@ -45,7 +45,7 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Serves events until `cargo lambda watch` ends. Reads its settings from the environment.
 pub async fn serve() -> Result<()> {
-    let settings = Settings::of_environment()?;
+    let settings = Settings::from_environment()?;
     tokio::select! {
         () = serve_events(&settings) => {}
         () = orphaned() => {}
@@ -83,7 +83,7 @@ struct Settings {
 }
 
 impl Settings {
-    fn of_environment() -> Result<Self> {
+    fn from_environment() -> Result<Self> {
         let text = |name: &str| env::var_os(name).and_then(|value| value.into_string().ok());
         let text = |name: &str| text(name).with_context(|| format!("{name} is not set"));
         Ok(Self {
@@ -144,8 +144,8 @@ impl Process {
         let name = settings.name();
         let api = RuntimeApi::listen(&name).await?;
         let mut process = Self { child: spawn(&settings.binary, &name, &api)?, api };
-        let deadline = Instant::now() + LONGEST_START;
-        while !process.api.is_asked().await? {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !process.api.has_asked_for_event().await? {
             if let Some(status) = process.child.try_wait()? {
                 bail!("{name} ended before it asked for an event ({status})");
             }
@@ -161,7 +161,9 @@ impl Process {
     }
 
     async fn invoke(&mut self, event: &Event) -> Outcome {
-        let Ok(answer) = self.api.pass_on(&event.id, event.body.clone(), TIMEOUT) else { return Outcome::Ended };
+        let Ok(answer) = self.api.send_event_with_id(&event.id, event.body.clone(), TIMEOUT) else {
+            return Outcome::Ended;
+        };
         tokio::select! {
             biased;
             answer = answer => answer.unwrap_or(Outcome::Ended),

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 pub(crate) use self::runtime_api::RuntimeApi;
 use crate::checkout;
-use crate::child::{Program, Supervised, new_log};
 use crate::stack::REAL_AWS;
+use crate::supervised_process::{Program, SupervisedProcess, create_log};
 
 mod runtime_api;
 
@@ -24,7 +24,7 @@ mod runtime_api;
 const POLL: Duration = Duration::from_millis(5);
 
 /// Time limit for the start. A function starts within milliseconds, except on a very busy machine.
-pub(crate) const LONGEST_START: Duration = Duration::from_secs(60);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The time limit for each event, as in `infra/template.yaml`.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -45,7 +45,7 @@ pub struct Function {
 
 impl Function {
     /// Returns a function of this checkout, with the template's timeout and a log below `target/tmp`.
-    pub fn of_checkout(name: &str, environment: Vec<(String, String)>) -> Result<Self> {
+    pub fn from_checkout(name: &str, environment: Vec<(String, String)>) -> Result<Self> {
         let binary = checkout::function(name)?;
         let folder = checkout::scratch()?.join("lambda");
         Ok(Self { name: name.to_owned(), binary, environment, folder, timeout: TIMEOUT })
@@ -95,7 +95,7 @@ pub struct Lambda {
 /// One process with its own Runtime API. So a new process never receives an event or an answer of the previous one.
 #[derive(Debug)]
 struct Instance {
-    process: Supervised,
+    process: SupervisedProcess,
     api: RuntimeApi,
 }
 
@@ -111,9 +111,9 @@ impl Lambda {
         let _turn = self.turn.lock().await;
         let started = Instant::now();
         if self.has_ended() {
-            self.start_anew().await?;
+            self.replace_process().await?;
         }
-        let answer = self.instance().api.hand_over(event, self.function.timeout)?;
+        let answer = self.instance().api.send_event(event, self.function.timeout)?;
         let outcome = tokio::select! {
             biased;
             answer = answer => answer.unwrap_or(Outcome::Ended),
@@ -135,7 +135,7 @@ impl Lambda {
     pub async fn restart(&self) -> Result<()> {
         self.kill()?;
         let _turn = self.turn.lock().await;
-        self.start_anew().await
+        self.replace_process().await
     }
 
     /// Freezes the process, as Lambda does between events. Its connections stay open, but it does nothing. Waits until
@@ -170,8 +170,8 @@ impl Lambda {
     }
 
     /// Returns the end of the log.
-    pub fn last_words(&self) -> String {
-        self.instance().process.last_words()
+    pub fn log_tail(&self) -> String {
+        self.instance().process.log_tail()
     }
 
     /// Returns a field of the process's status in Linux.
@@ -192,7 +192,7 @@ impl Lambda {
         }
     }
 
-    async fn start_anew(&self) -> Result<()> {
+    async fn replace_process(&self) -> Result<()> {
         let instance = Instance::start(&self.function).await?;
         *self.instance() = instance;
         Ok(())
@@ -208,13 +208,13 @@ impl Instance {
         let api = RuntimeApi::listen(&function.name).await?;
         let program = program(function, &api);
         // An earlier process may have used this port, and so a log of this name.
-        new_log(&program.log)?;
-        let mut process = Supervised::start(&program)?;
-        let deadline = Instant::now() + LONGEST_START;
-        while !api.is_asked().await? {
+        create_log(&program.log)?;
+        let mut process = SupervisedProcess::start(&program)?;
+        let deadline = Instant::now() + START_TIMEOUT;
+        while !api.has_asked_for_event().await? {
             process.check()?;
             if Instant::now() > deadline {
-                bail!("{} does not ask for an event\n{}", function.name, process.last_words());
+                bail!("{} does not ask for an event\n{}", function.name, process.log_tail());
             }
         }
         Ok(Self { process, api })

@@ -12,7 +12,7 @@
 //! | [`gateway`] | the local API Gateway, which receives all requests |
 //! | [`lambda`] | one function, run as Lambda runs it |
 //! | [`cloud`] | the whole cloud with persistent data, for `make run` |
-//! | [`child`] | a child process that ends when this process ends |
+//! | [`supervised_process`] | a child process that ends when this process ends |
 //! | [`checkout`] | the paths of the checkout, its tools and its binaries |
 //! | [`ports`] | free ports |
 //! | [`http`] | a minimal HTTP client that checks whether a server answers |
@@ -21,7 +21,6 @@
 
 pub mod auth;
 pub mod checkout;
-pub mod child;
 pub mod cloud;
 pub mod engine;
 pub mod gateway;
@@ -32,6 +31,7 @@ pub mod ports;
 mod server;
 pub mod stack;
 pub mod stream;
+pub mod supervised_process;
 pub mod template;
 pub mod watch;
 mod workspace;

@@ -1,24 +1,24 @@
 //! `boxoffice-local run` runs the box office on this machine until Ctrl-C.
 
 mod arguments;
-mod say;
+mod console;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command, shown};
+use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command, relative_path};
 use boxoffice_local::{instance, ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::Command;
-use crate::say::{complain, say};
+use crate::console::{print_line, warn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let done = match arguments::parse(std::env::args_os().skip(1)) {
         Ok(Command::Help) => {
-            say(arguments::HELP);
+            print_line(arguments::HELP);
             Ok(())
         }
         Ok(Command::Run(options)) => run(&options).await,
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&format!("boxoffice-local: {error:#}"));
+            warn(&format!("boxoffice-local: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -36,32 +36,32 @@ async fn main() -> ExitCode {
 
 /// Runs everything. Returns `Ok` when the user ends it, and an error when a part ends by itself.
 async fn run(options: &CloudOptions) -> Result<()> {
-    let mut asked_to_end = AskedToEnd::listen()?;
+    let mut shutdown = ShutdownSignals::listen()?;
     ports::allow_many_connections();
     let started = Instant::now();
     // If the user ends it during the start, the parts that already run are dropped here, and so end.
-    let mut progress = say;
+    let mut progress = print_line;
     let mut cloud = tokio::select! {
         cloud = Cloud::start(options, &mut progress) => cloud?,
-        () = asked_to_end.wait() => return Ok(()),
+        () = shutdown.wait() => return Ok(()),
     };
-    say(&welcome(&cloud, started));
+    print_line(&welcome(&cloud, started));
     tokio::select! {
-        error = cloud.serve(&complain) => {
+        error = cloud.serve(&warn) => {
             drop(cloud.stop());
             Err(error)
         }
-        () = asked_to_end.wait() => {
-            say("\nStopping everything");
+        () = shutdown.wait() => {
+            print_line("\nStopping everything");
             cloud.stop()
         }
     }
 }
 
 /// The signals that ask for an end: Ctrl-C, `kill`, closing the terminal.
-struct AskedToEnd(Signal, Signal, Signal);
+struct ShutdownSignals(Signal, Signal, Signal);
 
-impl AskedToEnd {
+impl ShutdownSignals {
     fn listen() -> Result<Self> {
         let listen = |kind| signal(kind);
         Ok(Self(listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?))
@@ -78,7 +78,7 @@ impl AskedToEnd {
 
 fn welcome(cloud: &Cloud, started: Instant) -> String {
     let seconds = started.elapsed().as_secs_f32();
-    let (data, log, events) = (shown(cloud.data()), shown(cloud.log()), shown(cloud.events()));
+    let (data, log, events) = (relative_path(cloud.data()), relative_path(cloud.log()), relative_path(cloud.events()));
     let forget = clean_command(cloud.data());
     let url = cloud.url();
     let calls = match (cloud.example(), cloud.issuer()) {

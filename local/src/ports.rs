@@ -14,7 +14,7 @@ const FIRST: u16 = 10_000;
 const COUNT: u16 = 10_000;
 
 /// Time limit for a server of ours to release its port after it was ended.
-const LEAVING: Duration = Duration::from_millis(1_500);
+const PORT_RELEASE_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// Returns the address of a port on this machine.
 pub fn loopback(port: u16) -> SocketAddr {
@@ -43,7 +43,7 @@ pub fn is_free(port: u16) -> bool {
 /// Waits a moment for the port to become free, because a server that was just ended may still hold it. Returns `true`
 /// if it is free.
 pub async fn becomes_free(port: u16) -> bool {
-    let deadline = Instant::now() + LEAVING;
+    let deadline = Instant::now() + PORT_RELEASE_TIMEOUT;
     while !is_free(port) {
         if Instant::now() > deadline {
             return false;
@@ -70,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_given_once_and_is_free() {
+    fn free_ports_are_free_and_unique() {
         let (one, other) = (free_port().unwrap(), free_port().unwrap());
         assert_ne!(one, other);
         assert!(is_free(one));
     }
 
     #[test]
-    fn a_port_that_somebody_listens_on_is_not_free() {
+    fn port_with_listener_is_not_free() {
         let everywhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         assert!(!is_free(everywhere.local_addr().unwrap().port()));
     }

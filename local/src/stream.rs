@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-pub use self::mapping::Mapping;
+pub use self::mapping::EventSourceMapping;
 pub use self::reader::StreamReader;
 
 mod mapping;
@@ -27,7 +27,7 @@ type Batch = Vec<(Instant, Value)>;
 
 /// The result of delivering records.
 #[derive(Debug, Default)]
-pub struct Delivered {
+pub struct DeliveryReport {
     /// Records that were read and passed the filter.
     pub records: usize,
     /// Calls of the function.
@@ -41,10 +41,10 @@ pub struct Delivered {
 /// `invoke` sends an event to the function. It returns the answer, or an error if the function failed.
 pub async fn drain(
     reader: &mut StreamReader,
-    mapping: &Mapping,
+    mapping: &EventSourceMapping,
     invoke: &impl AsyncFn(Value) -> Result<Value>,
-) -> Result<Delivered> {
-    let mut delivered = Delivered::default();
+) -> Result<DeliveryReport> {
+    let mut delivered = DeliveryReport::default();
     loop {
         let records = reader.next(mapping.batch_size)?;
         if records.is_empty() {
@@ -61,7 +61,7 @@ pub async fn drain(
 /// Delivers records while it is polled, and passes records that were given up to a callback.
 pub async fn follow(
     reader: &mut StreamReader,
-    mapping: &Mapping,
+    mapping: &EventSourceMapping,
     invoke: &impl AsyncFn(Value) -> Result<Value>,
     undelivered: impl Fn(&[Value]) -> Result<()>,
 ) -> Result<Infallible> {
@@ -76,9 +76,9 @@ pub async fn follow(
 
 async fn deliver(
     batch: Batch,
-    mapping: &Mapping,
+    mapping: &EventSourceMapping,
     invoke: &impl AsyncFn(Value) -> Result<Value>,
-    delivered: &mut Delivered,
+    delivered: &mut DeliveryReport,
 ) {
     let mut batches = VecDeque::from([batch]);
     while let Some(batch) = batches.pop_front() {

@@ -31,12 +31,12 @@ pub struct TableDefinition {
 
 /// Creates the checkout's table under this name and waits until it can be used. Repeating the call does nothing.
 pub async fn create_table(client: &Client, name: &str) -> Result<()> {
-    TableDefinition::of_checkout()?.create(client, name).await
+    TableDefinition::from_checkout()?.create(client, name).await
 }
 
 impl TableDefinition {
     /// Reads `infra/template.yaml` of the checkout.
-    pub fn of_checkout() -> Result<Self> {
+    pub fn from_checkout() -> Result<Self> {
         Self::read(&checkout::root()?.join("infra/template.yaml"))
     }
 

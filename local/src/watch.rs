@@ -23,16 +23,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::child::{Program, Supervised, new_log};
 use crate::instance;
 use crate::stack::REAL_AWS;
+use crate::supervised_process::{Program, SupervisedProcess, create_log};
 use crate::workspace::Workspace;
 use crate::{checkout, http, ports};
 
 /// The largest number of instances of a function.
 pub(crate) const INSTANCES: usize = 16;
-const LONGEST_START: Duration = Duration::from_secs(60);
-const STAND_IN_FOR_CARGO: &str = include_str!("watch/cargo.sh");
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const CARGO_STUB: &str = include_str!("watch/cargo.sh");
 
 /// The options of `cargo lambda watch`.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub(crate) struct Access {
 pub struct Watch {
     access: Access,
     program: Program,
-    child: Supervised,
+    child: SupervisedProcess,
     /// The size of the part of the log that has been read.
     read: u64,
 }
@@ -74,14 +74,14 @@ impl Watch {
         let folder = &options.folder;
         let empty = folder.join("empty");
         fs::create_dir_all(&empty).with_context(|| format!("can't make {}", empty.display()))?;
-        let workspace = Workspace::of_checkout()?;
+        let workspace = Workspace::from_checkout()?;
         let binaries = binaries(&workspace)?;
         let program = Program {
             name: "cargo lambda watch".to_owned(),
             path: checkout::tool("cargo-lambda", "BOXOFFICE_CARGO_LAMBDA")?,
             args: arguments(port, &environment_file(options)?)?,
             env: vec![
-                ("CARGO".into(), stand_in_for_cargo(folder)?.into()),
+                ("CARGO".into(), write_cargo_stub(folder)?.into()),
                 ("BOXOFFICE_METADATA".into(), metadata(folder, workspace, &access.suffix)?.into()),
                 ("BOXOFFICE_INSTANCE".into(), binaries.join("boxoffice-local").into()),
                 ("BOXOFFICE_BINARIES".into(), binaries.into()),
@@ -92,8 +92,8 @@ impl Watch {
             folder: empty,
             log: folder.join("functions.log"),
         };
-        new_log(&program.log)?;
-        let child = Supervised::start(&program)?;
+        create_log(&program.log)?;
+        let child = SupervisedProcess::start(&program)?;
         Ok(Self { access, program, child, read: 0 })
     }
 
@@ -114,11 +114,11 @@ impl Watch {
 
     /// Waits until it listens. Returns an error if it ends before.
     pub async fn ready(&mut self) -> Result<()> {
-        let deadline = Instant::now() + LONGEST_START;
+        let deadline = Instant::now() + START_TIMEOUT;
         while !self.answers(Duration::from_secs(1)).await {
             self.check()?;
             if Instant::now() > deadline {
-                bail!("cargo lambda watch does not answer on port {}\n{}", self.access.port, self.child.last_words());
+                bail!("cargo lambda watch does not answer on port {}\n{}", self.access.port, self.child.log_tail());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -150,7 +150,7 @@ impl Watch {
             bail!("port {} is in use by another program: cargo lambda watch can't start again", self.access.port);
         }
         self.lost_an_instance();
-        self.child = Supervised::start(&self.program)?;
+        self.child = SupervisedProcess::start(&self.program)?;
         self.ready().await
     }
 
@@ -160,8 +160,8 @@ impl Watch {
     }
 
     /// Returns the end of the log.
-    pub fn last_words(&self) -> String {
-        self.child.last_words()
+    pub fn log_tail(&self) -> String {
+        self.child.log_tail()
     }
 
     /// Returns the process id.
@@ -200,10 +200,10 @@ fn environment_file(options: &WatchOptions) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn stand_in_for_cargo(folder: &Path) -> Result<PathBuf> {
+fn write_cargo_stub(folder: &Path) -> Result<PathBuf> {
     let path = folder.join("cargo.sh");
-    let made = fs::write(&path, STAND_IN_FOR_CARGO)
-        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
+    let made =
+        fs::write(&path, CARGO_STUB).and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)));
     made.with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
 }
@@ -211,7 +211,7 @@ fn stand_in_for_cargo(folder: &Path) -> Result<PathBuf> {
 /// Writes the file that answers `cargo metadata`.
 fn metadata(folder: &Path, workspace: Workspace, suffix: &str) -> Result<PathBuf> {
     let path = folder.join("metadata.json");
-    let text = workspace.hidden(suffix).to_string();
+    let text = workspace.for_cargo_lambda(suffix).to_string();
     fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
     Ok(path)
 }

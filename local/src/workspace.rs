@@ -16,14 +16,14 @@ pub(crate) struct Workspace(Value);
 
 /// A method below a path, and the function that serves it.
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Target {
+pub(crate) struct RouteTarget {
     pub(crate) method: String,
     pub(crate) function: String,
 }
 
 impl Workspace {
     /// Reads the workspace of the checkout from cargo.
-    pub(crate) fn of_checkout() -> Result<Self> {
+    pub(crate) fn from_checkout() -> Result<Self> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(checkout::root()?);
@@ -35,7 +35,7 @@ impl Workspace {
     }
 
     /// Returns the routes of the API by path.
-    pub(crate) fn routes(&self) -> Result<BTreeMap<String, Vec<Target>>> {
+    pub(crate) fn routes(&self) -> Result<BTreeMap<String, Vec<RouteTarget>>> {
         let router = self.0["metadata"]["lambda"]["watch"]["router"].clone();
         serde_json::from_value(router).context("Cargo.toml has no routes")
     }
@@ -50,7 +50,7 @@ impl Workspace {
 
     /// Returns the description for `cargo lambda watch`. Every function's name gets the suffix, and the routes are
     /// removed.
-    pub(crate) fn hidden(mut self, suffix: &str) -> Value {
+    pub(crate) fn for_cargo_lambda(mut self, suffix: &str) -> Value {
         self.0["metadata"]["lambda"]["watch"]["router"] = Value::Null;
         if let Some(watch) = self.0["metadata"]["lambda"]["watch"].as_object_mut() {
             watch.remove("router");
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn functions_are_the_binaries_of_their_folder() {
-        let functions = Workspace::of_checkout().unwrap().functions();
+        let functions = Workspace::from_checkout().unwrap().functions();
         for name in ["get-seats", "book", "sync-cache"] {
             assert!(functions.iter().any(|function| function == name), "{name} in {functions:?}");
         }
@@ -87,10 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn cargo_lambda_watch_gets_no_routes_and_names_that_nobody_can_guess() {
-        let hidden = Workspace::of_checkout().unwrap().hidden("-0f0f");
-        assert!(hidden["metadata"]["lambda"]["watch"].get("router").is_none());
-        let text = hidden.to_string();
+    fn cargo_lambda_watch_gets_no_routes_and_secret_names() {
+        let for_cargo_lambda = Workspace::from_checkout().unwrap().for_cargo_lambda("-0f0f");
+        assert!(for_cargo_lambda["metadata"]["lambda"]["watch"].get("router").is_none());
+        let text = for_cargo_lambda.to_string();
         assert!(text.contains("\"get-seats-0f0f\""), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! Bounds of a run of the model, and the rules of the protocol that can be left out.
 
-use crate::key::Limits;
+use crate::key::ProtocolTimes;
 
 /// Bounds of a model. The checker tries all orders of all events that they allow.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct Bounds {
     /// Number of ticks. Without ticks there are no clocks, and stamps are versions.
     pub ticks: u8,
     /// Total number of evictions and ends of leases.
-    pub upsets: u8,
+    pub disruptions: u8,
     /// Total number of begins that are delayed or whose answer is lost.
     pub delays: u8,
     /// `true` if a writer's merge can be lost: the writer died, or Redis didn't respond.
@@ -58,7 +58,7 @@ impl Default for Bounds {
             writers: vec![0],
             fillers: 1,
             ticks: 0,
-            upsets: 0,
+            disruptions: 0,
             delays: 0,
             losses: false,
             repair: None,
@@ -74,8 +74,8 @@ impl Default for Bounds {
 impl Bounds {
     /// Returns the times of the protocol. Leases end and keys vanish as separate steps, so the clock always shows
     /// [`NOW`].
-    pub(crate) fn limits(&self) -> Limits {
-        Limits { lease: 1, longest: 2, keep: 0, renewal: u64::MAX / 2, life: 100, skew: self.skew }
+    pub(crate) fn times(&self) -> ProtocolTimes {
+        ProtocolTimes { lease: 1, longest: 2, keep: 0, renewal: u64::MAX / 2, life: 100, skew: self.skew }
     }
 }
 

@@ -4,13 +4,13 @@
 //! format can't be represented here. The script treats it as no key.
 
 use boxoffice::cache::{FillReason, WhenBehind};
-use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 
 /// Id of a filler. Its last byte numbers the attempts to begin.
 pub type Token = [u8; 16];
 
 /// Token of a key that no filler holds.
-pub const NOBODY: Token = [0; 16];
+pub const NO_TOKEN: Token = [0; 16];
 
 /// Value of a theater's key. Times are milliseconds of Redis's clock unless noted otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub struct Key {
     pub merged: bool,
     /// Version of the layout whose seat indexes it uses.
     pub version: u64,
-    /// The current filler, or [`NOBODY`].
+    /// The current filler, or [`NO_TOKEN`].
     pub token: Token,
     /// End of the filler's lease.
     pub lease: u64,
@@ -46,7 +46,7 @@ pub struct Known {
 
 /// Times of the protocol, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ProtocolTimes {
     /// First lease of a fill.
     pub lease: u64,
     /// Longest lease, after takeovers.
@@ -82,7 +82,7 @@ pub enum Begun {
     /// The key's layout is newer.
     Behind,
     /// Another filler's lease lasts this many more milliseconds.
-    Held(u64),
+    Leased(u64),
     /// The key is already complete.
     Complete,
 }
@@ -94,18 +94,18 @@ pub struct Call<'a> {
     pub now: u64,
     /// Version of the caller's layout.
     pub version: u64,
-    pub limits: Limits,
+    pub times: ProtocolTimes,
 }
 
 impl Call<'_> {
     /// Merges the slots with larger stamps.
-    pub fn merge(self, news: &[LearnedSlot], when_behind: WhenBehind) -> Merge {
+    pub fn merge(self, news: &[SlotUpdate], when_behind: WhenBehind) -> Merge {
         let Some(key) = self.key.as_mut() else { return Merge::Nothing };
         if key.version > self.version && when_behind == WhenBehind::Tell {
             return Merge::Behind;
         }
         let ours = key.version == self.version;
-        if !ours || !news.iter().all(|learned| key.take(*learned, self.limits.skew)) {
+        if !ours || !news.iter().all(|learned| key.take(*learned, self.times.skew)) {
             *self.key = None;
             return Merge::Nothing;
         }
@@ -123,14 +123,14 @@ impl Call<'_> {
             return Begun::Fill;
         }
         let ours = known.is_some_and(|key| key.token[..15] == token[..15]);
-        let somebodys = |key: &Key| !ours && key.token != NOBODY;
+        let is_held_by_other = |key: &Key| !ours && key.token != NO_TOKEN;
         let mut held = known
-            .filter(|key| somebodys(key) && key.lease > self.now && key.lease - self.now <= self.limits.longest)
+            .filter(|key| is_held_by_other(key) && key.lease > self.now && key.lease - self.now <= self.times.longest)
             .map(|key| key.lease - self.now);
         if let Some(key) = known.filter(|key| key.complete) {
             match why {
                 FillReason::Missing => return Begun::Complete,
-                FillReason::Renewal if held.is_some() || key.until > self.now + self.limits.renewal => {
+                FillReason::Renewal if held.is_some() || key.until > self.now + self.times.renewal => {
                     return Begun::Fresh;
                 }
                 FillReason::Renewal => {}
@@ -138,13 +138,13 @@ impl Call<'_> {
             }
         }
         if let Some(left) = held {
-            return Begun::Held(left);
+            return Begun::Leased(left);
         }
         let key = match known {
             Some(key) => {
-                let doubled = (key.span * 2).min(self.limits.longest).max(self.limits.lease);
-                let span = if somebodys(key) { doubled } else { self.limits.lease };
-                let until = if key.complete { key.until } else { self.now + self.limits.keep };
+                let doubled = (key.span * 2).min(self.times.longest).max(self.times.lease);
+                let span = if is_held_by_other(key) { doubled } else { self.times.lease };
+                let until = if key.complete { key.until } else { self.now + self.times.keep };
                 let round = key.round % 255 + 1;
                 let lease = self.now + span;
                 Key { round, merged: false, token, lease, span, until, ..key.clone() }
@@ -162,13 +162,13 @@ impl Call<'_> {
             return false;
         }
         // The slots are as old as the begin, so their lifetime starts there.
-        let Some(left @ 1..) = (self.limits.life + key.lease).checked_sub(self.now + key.span) else { return false };
+        let Some(left @ 1..) = (self.times.life + key.lease).checked_sub(self.now + key.span) else { return false };
         // By another clock, the begin may be in the future.
-        let left = left.min(self.limits.life);
-        let (merged, round, skew) = (key.merged, key.round, self.limits.skew);
+        let left = left.min(self.times.life);
+        let (merged, round, skew) = (key.merged, key.round, self.times.skew);
         for (known, read) in key.slots.iter_mut().zip(read) {
             let in_this_round = merged && known.round == round;
-            if in_this_round && doubtful(known.slot, *read, skew) {
+            if in_this_round && is_order_uncertain(known.slot, *read, skew) {
                 *self.key = None;
                 return false;
             }
@@ -176,7 +176,7 @@ impl Call<'_> {
                 *known = Known { slot: *read, round: 0 };
             }
         }
-        (key.complete, key.merged, key.token, key.lease, key.span) = (true, false, NOBODY, 0, 0);
+        (key.complete, key.merged, key.token, key.lease, key.span) = (true, false, NO_TOKEN, 0, 0);
         (key.ends, key.until) = (callers_now + left, self.now + left);
         true
     }
@@ -188,7 +188,7 @@ impl Call<'_> {
     }
 
     fn blank(&self, seats: usize, token: Token) -> Key {
-        let Limits { lease: span, keep, .. } = self.limits;
+        let ProtocolTimes { lease: span, keep, .. } = self.times;
         Key {
             complete: false,
             round: 1,
@@ -206,10 +206,10 @@ impl Call<'_> {
 
 impl Key {
     /// Merges a slot if it is later. Returns `false` if the order of the two slots is uncertain.
-    fn take(&mut self, learned: LearnedSlot, skew: u64) -> bool {
+    fn take(&mut self, learned: SlotUpdate, skew: u64) -> bool {
         let known = usize::try_from(learned.position).ok().and_then(|position| self.slots.get_mut(position));
         let Some(known) = known else { return true };
-        if doubtful(known.slot, learned.slot, skew) {
+        if is_order_uncertain(known.slot, learned.slot, skew) {
             return false;
         }
         if learned.slot > known.slot {
@@ -224,7 +224,7 @@ impl Key {
 ///
 /// That is possible if the slot with the larger stamp is a reservation that may have expired before the other write,
 /// given the difference of clocks.
-pub(crate) fn doubtful(a: Slot, b: Slot, skew: u64) -> bool {
+pub(crate) fn is_order_uncertain(a: Slot, b: Slot, skew: u64) -> bool {
     let (smaller, larger) = (a.min(b), a.max(b));
     let SeatState::Reserved { expires_at } = larger.state else { return false };
     smaller.changed_at.0 > 0

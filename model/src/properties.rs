@@ -4,7 +4,7 @@ use boxoffice::domain::availability::Slot;
 use stateright::{Model, Property};
 
 use crate::bounds::Bounds;
-use crate::key::{Key, NOBODY, doubtful};
+use crate::key::{Key, NO_TOKEN, is_order_uncertain};
 use crate::protocol::Protocol;
 use crate::state::{Phase, State, Writer};
 use crate::steps::Step;
@@ -15,7 +15,7 @@ pub const FRESH: &str = "nothing shown is older than an answered write";
 /// If nothing is pending, the shown slots are the stored ones.
 pub const CONVERGED: &str = "once quiet, shown is stored";
 /// Only a fill replaces a stamp with a smaller one, and only if the slot wasn't merged in its round.
-pub const NOT_BURIED: &str = "a merged stamp is never replaced by a smaller one";
+pub const STAMPS_NEVER_LOWERED: &str = "a merged stamp is never replaced by a smaller one";
 /// Every shown slot was once in the table.
 pub const STORED_ONCE: &str = "nothing is shown that was never stored";
 
@@ -24,7 +24,7 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Protocol>> {
     let mut all = vec![
         Property::always(FRESH, fresh),
         Property::always(CONVERGED, converged),
-        Property::always(NOT_BURIED, |_, state: &State| !state.buried),
+        Property::always(STAMPS_NEVER_LOWERED, |_, state: &State| !state.lowered_stamp),
         Property::always(STORED_ONCE, stored_once),
         Property::sometimes("a hit", hit),
     ];
@@ -33,27 +33,29 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Protocol>> {
             all.push(Property::sometimes(name, condition));
         }
     };
-    reached(bounds.upsets > 0, "an end in vain", ends_in_vain);
+    reached(bounds.disruptions > 0, "an end in vain", end_is_rejected);
     reached(bounds.fillers > 1, "a merge into a renewal", merged_into_renewal);
-    reached(bounds.fillers > 1 && bounds.upsets > 0, "a take-over", taken_over);
-    reached(bounds.delays > 0 && bounds.upsets > 0, "a begin that arrives after the read", begin_arrives_late);
+    reached(bounds.fillers > 1 && bounds.disruptions > 0, "a take-over", taken_over);
+    reached(bounds.delays > 0 && bounds.disruptions > 0, "a begin that arrives after the read", begin_arrives_late);
     reached(bounds.repair.is_some(), "a repair that matters", repair_matters);
     reached(bounds.ticks > 0, "a merge that drops the key", merge_drops);
     reached(bounds.ticks > 0, "a fill that drops the key", fill_drops);
     let shaken = bounds.rollback || bounds.deletions > 0;
-    reached(shaken && bounds.fillers > 1, "a fill that will put the key right", heals);
+    reached(shaken && bounds.fillers > 1, "a fill that will put the key right", fill_will_correct_key);
     all
 }
 
 /// Checks each shown state at this instant: the seat must have had it since the last answered write.
 fn fresh(_: &Protocol, state: &State) -> bool {
     let Some(mut shown) = state.shown().filter(|_| !state.in_doubt) else { return true };
-    shown.all(|(seat, slot)| since(state, seat, state.answered[usize::from(seat)]).any(|old| alike(state, old, slot)))
+    shown.all(|(seat, slot)| {
+        since(state, seat, state.answered[usize::from(seat)]).any(|old| show_same_status(state, old, slot))
+    })
 }
 
 fn converged(model: &Protocol, state: &State) -> bool {
     let Some(mut shown) = state.shown().filter(|_| state.quiet(&model.0) && !state.in_doubt) else { return true };
-    shown.all(|(seat, slot)| alike(state, slot, state.table.stored(seat)))
+    shown.all(|(seat, slot)| show_same_status(state, slot, state.table.stored(seat)))
 }
 
 fn stored_once(_: &Protocol, state: &State) -> bool {
@@ -71,7 +73,7 @@ fn since(state: &State, seat: u8, from: usize) -> impl Iterator<Item = Slot> + '
     }))
 }
 
-fn alike(state: &State, one: Slot, other: Slot) -> bool {
+fn show_same_status(state: &State, one: Slot, other: Slot) -> bool {
     let now = state.table.clock(0);
     one.status(now) == other.status(now)
 }
@@ -80,7 +82,7 @@ fn hit(_: &Protocol, state: &State) -> bool {
     state.shown().is_some_and(|mut shown| shown.any(|(_, slot)| slot != Slot::default()))
 }
 
-fn ends_in_vain(_: &Protocol, state: &State) -> bool {
+fn end_is_rejected(_: &Protocol, state: &State) -> bool {
     let mut fillers = state.fillers.iter().enumerate();
     fillers.any(|(number, filler)| {
         let token = |key: &Key| key.token == filler.token(number, true);
@@ -89,18 +91,18 @@ fn ends_in_vain(_: &Protocol, state: &State) -> bool {
 }
 
 fn merged_into_renewal(_: &Protocol, state: &State) -> bool {
-    state.key.as_ref().is_some_and(|key| key.complete && key.token != NOBODY && key.merged)
+    state.key.as_ref().is_some_and(|key| key.complete && key.token != NO_TOKEN && key.merged)
 }
 
 fn taken_over(model: &Protocol, state: &State) -> bool {
-    state.key.as_ref().is_some_and(|key| key.span == model.0.limits().longest)
+    state.key.as_ref().is_some_and(|key| key.span == model.0.times().longest)
 }
 
 /// Checks for a state without a key, in which a filler has read and its own first attempt hasn't arrived yet.
 fn begin_arrives_late(_: &Protocol, state: &State) -> bool {
     let mut fillers = state.fillers.iter();
     state.key.is_none()
-        && fillers.any(|filler| filler.on_the_way && matches!(filler.phase, Phase::Read { ended: false, .. }))
+        && fillers.any(|filler| filler.is_delayed && matches!(filler.phase, Phase::Read { ended: false, .. }))
 }
 
 /// Checks for a state in which the stream changes the key, and no writer is about to do so.
@@ -115,7 +117,7 @@ fn repair_matters(model: &Protocol, state: &State) -> bool {
 fn merge_drops(model: &Protocol, state: &State) -> bool {
     let Some(key) = &state.key else { return false };
     state.table.events.iter().any(|(seat, change)| match change {
-        Change::Written(slot) => doubtful(key.slots[usize::from(*seat)].slot, *slot, model.0.skew),
+        Change::Written(slot) => is_order_uncertain(key.slots[usize::from(*seat)].slot, *slot, model.0.skew),
         _ => false,
     })
 }
@@ -126,14 +128,15 @@ fn fill_drops(model: &Protocol, state: &State) -> bool {
         let Phase::Read { slots, .. } = &filler.phase else { return false };
         let mut pairs = key.slots.iter().zip(slots);
         key.token == filler.token(number, true)
-            && pairs.any(|(known, read)| known.round == key.round && doubtful(known.slot, *read, model.0.skew))
+            && pairs
+                .any(|(known, read)| known.round == key.round && is_order_uncertain(known.slot, *read, model.0.skew))
     })
 }
 
-fn heals(_: &Protocol, state: &State) -> bool {
+fn fill_will_correct_key(_: &Protocol, state: &State) -> bool {
     let begun = |number: usize| {
         let filler = &state.fillers[number];
-        filler.sound && state.key.as_ref().is_some_and(|key| key.token == filler.token(number, true))
+        filler.began_after_doubt && state.key.as_ref().is_some_and(|key| key.token == filler.token(number, true))
     };
     state.in_doubt && state.shown().is_some() && (0..state.fillers.len()).any(begun)
 }

@@ -6,7 +6,7 @@ use crate::bounds::Bounds;
 use crate::properties;
 use crate::state::{Backup, Phase, State, Writer};
 use crate::steps::Step;
-use crate::table::{Ask, Change};
+use crate::table::{Change, WriteRequest};
 
 /// The protocol within bounds.
 #[derive(Clone, Debug)]
@@ -21,10 +21,10 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
-        self.writing(state, steps);
-        self.filling(state, steps);
-        self.repairing(state, steps);
-        self.misfortunes(state, steps);
+        self.add_writer_steps(state, steps);
+        self.add_filler_steps(state, steps);
+        self.add_stream_steps(state, steps);
+        self.add_disruptions(state, steps);
     }
 
     fn next_state(&self, last: &State, step: Step) -> Option<State> {
@@ -43,18 +43,25 @@ impl Protocol {
         0..self.0.seats
     }
 
-    fn writing(&self, state: &State, steps: &mut Vec<Step>) {
-        let asks: &[Ask] = match self.0.ticks {
-            0 => &[Ask::Anything],
-            _ if self.0.give_back => &[Ask::Reserve(1), Ask::Reserve(2), Ask::Book, Ask::BookOwn, Ask::GiveBack],
-            _ => &[Ask::Reserve(1), Ask::Reserve(2), Ask::Book, Ask::BookOwn],
+    fn add_writer_steps(&self, state: &State, steps: &mut Vec<Step>) {
+        let asks: &[WriteRequest] = match self.0.ticks {
+            0 => &[WriteRequest::Anything],
+            _ if self.0.give_back => &[
+                WriteRequest::Reserve(1),
+                WriteRequest::Reserve(2),
+                WriteRequest::Book,
+                WriteRequest::BookOwn,
+                WriteRequest::GiveBack,
+            ],
+            _ => &[WriteRequest::Reserve(1), WriteRequest::Reserve(2), WriteRequest::Book, WriteRequest::BookOwn],
         };
         for (number, writer) in state.writers.iter().enumerate() {
             match writer {
                 Writer::Idle if self.is_next(state, number) => {
                     let open = self.seats().flat_map(|seat| asks.iter().map(move |ask| (seat, *ask)));
-                    let accepted =
-                        |(seat, ask): &(u8, Ask)| state.table.accepts(*seat, *ask, self.0.writers[number]).is_some();
+                    let accepted = |(seat, ask): &(u8, WriteRequest)| {
+                        state.table.accepts(*seat, *ask, self.0.writers[number]).is_some()
+                    };
                     steps.extend(open.filter(accepted).map(|(seat, ask)| Step::Accept(number, seat, ask)));
                 }
                 Writer::Accepted(_) => {
@@ -74,14 +81,14 @@ impl Protocol {
         (0..number).all(|other| self.0.writers[other] != self.0.writers[number] || state.writers[other] != Writer::Idle)
     }
 
-    fn filling(&self, state: &State, steps: &mut Vec<Step>) {
+    fn add_filler_steps(&self, state: &State, steps: &mut Vec<Step>) {
         for (number, filler) in state.fillers.iter().enumerate() {
-            if filler.on_the_way {
+            if filler.is_delayed {
                 steps.push(Step::Arrive(number));
             }
             match filler.phase {
                 // Fillers are interchangeable too, so they start in order.
-                Phase::Idle if number == 0 || state.fillers[number - 1].stirred() => {
+                Phase::Idle if number == 0 || state.fillers[number - 1].has_started() => {
                     steps.push(Step::Begin(number));
                     if filler.unanswered == 0 && state.left.delays > 0 {
                         steps.extend([Step::BeginUnanswered(number), Step::HoldUp(number)]);
@@ -94,7 +101,7 @@ impl Protocol {
         }
     }
 
-    fn repairing(&self, state: &State, steps: &mut Vec<Step>) {
+    fn add_stream_steps(&self, state: &State, steps: &mut Vec<Step>) {
         if self.0.repair.is_none() {
             return;
         }
@@ -105,8 +112,8 @@ impl Protocol {
         }
     }
 
-    fn misfortunes(&self, state: &State, steps: &mut Vec<Step>) {
-        if state.left.upsets > 0 && state.key.is_some() {
+    fn add_disruptions(&self, state: &State, steps: &mut Vec<Step>) {
+        if state.left.disruptions > 0 && state.key.is_some() {
             steps.extend([Step::LeaseEnds, Step::Vanish]);
         }
         match state.backup {
@@ -121,6 +128,6 @@ impl Protocol {
         if state.table.ticks < self.0.ticks {
             steps.push(Step::Tick);
         }
-        steps.extend(self.seats().filter(|seat| state.table.may_be_collected(*seat)).map(Step::Collect));
+        steps.extend(self.seats().filter(|seat| state.table.ttl_may_delete(*seat)).map(Step::Collect));
     }
 }

@@ -22,13 +22,13 @@ pub struct State {
     /// Number of merged records of the stream.
     pub repaired: usize,
     /// Remaining disruptions.
-    pub left: Left,
+    pub left: RemainingDisruptions,
     /// `true` if the key may hold slots that only a new fill corrects, after an event that the protocol doesn't
     /// cover. These events are: Redis restored an older key, an item was deleted by hand, or a write of such an item
     /// was merged late.
     pub in_doubt: bool,
     /// `true` if a smaller stamp replaced a larger merged one, which must never happen.
-    pub buried: bool,
+    pub lowered_stamp: bool,
 }
 
 /// A writer of one write.
@@ -48,11 +48,11 @@ pub struct Filler {
     /// Number of attempts to begin without an answer, at most one.
     pub unanswered: u8,
     /// `true` if that attempt hasn't arrived yet.
-    pub on_the_way: bool,
+    pub is_delayed: bool,
     /// Progress of the fill.
     pub phase: Phase,
     /// `true` if it began after the key last came [`in_doubt`](State::in_doubt).
-    pub sound: bool,
+    pub began_after_doubt: bool,
 }
 
 /// Progress of a filler.
@@ -84,9 +84,9 @@ pub enum Backup {
 
 /// Remaining disruptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Left {
+pub struct RemainingDisruptions {
     /// Evictions and ends of leases.
-    pub upsets: u8,
+    pub disruptions: u8,
     /// Begins that get no answer.
     pub delays: u8,
     /// Redeliveries of the stream from an earlier record.
@@ -98,7 +98,7 @@ pub struct Left {
 impl State {
     /// Returns the initial state: an empty table and no key.
     pub(crate) fn first(bounds: &Bounds) -> Self {
-        let filler = Filler { unanswered: 0, on_the_way: false, phase: Phase::Idle, sound: true };
+        let filler = Filler { unanswered: 0, is_delayed: false, phase: Phase::Idle, began_after_doubt: true };
         Self {
             table: Table::default(),
             key: None,
@@ -107,14 +107,14 @@ impl State {
             fillers: vec![filler; bounds.fillers],
             answered: vec![0; usize::from(bounds.seats)],
             repaired: 0,
-            left: Left {
-                upsets: bounds.upsets,
+            left: RemainingDisruptions {
+                disruptions: bounds.disruptions,
                 delays: bounds.delays,
                 redeliveries: bounds.repair.unwrap_or(0),
                 deletions: bounds.deletions,
             },
             in_doubt: false,
-            buried: false,
+            lowered_stamp: false,
         }
     }
 
@@ -134,14 +134,14 @@ impl State {
     pub(crate) fn doubt(&mut self) {
         self.in_doubt = true;
         for filler in &mut self.fillers {
-            filler.sound = filler.phase == Phase::Idle;
+            filler.began_after_doubt = filler.phase == Phase::Idle;
         }
     }
 }
 
 impl Filler {
     /// Returns `true` if the filler has started.
-    pub(crate) fn stirred(&self) -> bool {
+    pub(crate) fn has_started(&self) -> bool {
         self.unanswered > 0 || self.phase != Phase::Idle
     }
 

@@ -1,12 +1,12 @@
 //! The possible steps and their effects.
 
 use boxoffice::cache::{FillReason, WhenBehind};
-use boxoffice::domain::availability::LearnedSlot;
+use boxoffice::domain::availability::SlotUpdate;
 
 use crate::bounds::{Bounds, NOW, Rule};
 use crate::key::{Begun, Call, Key, Token};
 use crate::state::{Backup, Phase, State, Writer, token};
-use crate::table::{Ask, Change};
+use crate::table::{Change, WriteRequest};
 
 const VERSION: u64 = 1;
 
@@ -14,7 +14,7 @@ const VERSION: u64 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// DynamoDB accepts a writer's request.
-    Accept(usize, u8, Ask),
+    Accept(usize, u8, WriteRequest),
     /// A writer's merge is delivered, and its caller gets the answer.
     Answer(usize),
     /// A writer's merge isn't delivered. The writer died, or it answered without a response from Redis.
@@ -68,10 +68,10 @@ impl Step {
             }
             Self::HoldUp(filler) => {
                 unanswered(state, filler);
-                state.fillers[filler].on_the_way = true;
+                state.fillers[filler].is_delayed = true;
             }
             Self::Arrive(filler) => {
-                state.fillers[filler].on_the_way = false;
+                state.fillers[filler].is_delayed = false;
                 arrive(bounds, state, filler);
             }
             Self::Read(filler) => {
@@ -80,11 +80,11 @@ impl Step {
             }
             Self::End(filler) => end(bounds, state, filler),
             Self::LeaseEnds => {
-                state.left.upsets -= 1;
+                state.left.disruptions -= 1;
                 state.key.iter_mut().for_each(|key| key.lease = NOW);
             }
             Self::Vanish => {
-                state.left.upsets -= 1;
+                state.left.disruptions -= 1;
                 state.key = None;
             }
             Self::Keep => state.backup = state.key.clone().map_or(Backup::None, Backup::Kept),
@@ -108,7 +108,7 @@ impl Step {
     }
 }
 
-fn accept(bounds: &Bounds, state: &mut State, writer: usize, seat: u8, ask: Ask) {
+fn accept(bounds: &Bounds, state: &mut State, writer: usize, seat: u8, ask: WriteRequest) {
     let Some(slot) = state.table.accepts(seat, ask, bounds.writers[writer]) else { return };
     state.writers[writer] = Writer::Accepted(state.table.events.len());
     state.table.events.push((seat, Change::Written(slot)));
@@ -130,7 +130,7 @@ fn deliver(bounds: &Bounds, state: &mut State, events: &[usize]) {
         return;
     }
     let of = |event: &usize| match state.table.events[*event] {
-        (seat, Change::Written(slot)) => Some(LearnedSlot { position: u32::from(seat), slot }),
+        (seat, Change::Written(slot)) => Some(SlotUpdate { position: u32::from(seat), slot }),
         _ => None,
     };
     let learned: Vec<_> = events.iter().filter_map(of).collect();
@@ -139,10 +139,10 @@ fn deliver(bounds: &Bounds, state: &mut State, events: &[usize]) {
     if state.key == before {
         return;
     }
-    state.buried |= buries(before.as_ref(), state.key.as_ref(), |_, _| true);
-    let deleted = |told: &LearnedSlot| {
-        let seat = u8::try_from(told.position).unwrap_or(u8::MAX);
-        state.table.was_deleted_above(seat, told.slot.changed_at)
+    state.lowered_stamp |= lowers_stamp(before.as_ref(), state.key.as_ref(), |_, _| true);
+    let deleted = |merged_slot: &SlotUpdate| {
+        let seat = u8::try_from(merged_slot.position).unwrap_or(u8::MAX);
+        state.table.was_deleted_above(seat, merged_slot.slot.changed_at)
     };
     if learned.iter().any(deleted) {
         state.doubt();
@@ -153,7 +153,7 @@ fn begin(bounds: &Bounds, state: &mut State, filler: usize) {
     let token = state.fillers[filler].token(filler, bounds.without != Some(Rule::Numbers));
     if begin_as(bounds, state, token) == Begun::Fill {
         state.fillers[filler].phase = Phase::Begun;
-        state.fillers[filler].sound = true;
+        state.fillers[filler].began_after_doubt = true;
     }
 }
 
@@ -181,14 +181,15 @@ fn end(bounds: &Bounds, state: &mut State, number: usize) {
     let token = filler.token(number, bounds.without != Some(Rule::Numbers));
     let Phase::Read { slots, ended } = &mut filler.phase else { return };
     let mut key = state.key.clone();
-    bend(bounds, &mut key, token);
+    emulate_missing_rule(bounds, &mut key, token);
     let before = key.clone();
     let taken = call(bounds, &mut key).end(token, slots, 0);
     if taken {
         *ended = true;
-        state.in_doubt &= !filler.sound;
-        state.buried |=
-            buries(before.as_ref(), key.as_ref(), |key, position| key.merged && key.slots[position].round == key.round);
+        state.in_doubt &= !filler.began_after_doubt;
+        state.lowered_stamp |= lowers_stamp(before.as_ref(), key.as_ref(), |key, position| {
+            key.merged && key.slots[position].round == key.round
+        });
     }
     if key != before {
         // These times don't matter here and would only make equal states differ.
@@ -198,7 +199,7 @@ fn end(bounds: &Bounds, state: &mut State, number: usize) {
 }
 
 /// Changes the key so that the script's end behaves as it would without the rule.
-fn bend(bounds: &Bounds, key: &mut Option<Key>, token: Token) {
+fn emulate_missing_rule(bounds: &Bounds, key: &mut Option<Key>, token: Token) {
     let mut blank = None;
     call(bounds, &mut blank).begin(usize::from(bounds.seats), token, FillReason::Missing);
     match (bounds.without, key.as_mut()) {
@@ -214,7 +215,7 @@ fn bend(bounds: &Bounds, key: &mut Option<Key>, token: Token) {
 }
 
 /// Returns `true` if a stamp decreased in a slot selected by `asked`.
-fn buries(before: Option<&Key>, after: Option<&Key>, asked: impl Fn(&Key, usize) -> bool) -> bool {
+fn lowers_stamp(before: Option<&Key>, after: Option<&Key>, asked: impl Fn(&Key, usize) -> bool) -> bool {
     let (Some(before), Some(after)) = (before, after) else { return false };
     let mut slots = before.slots.iter().zip(&after.slots).enumerate();
     slots.any(|(position, (old, new))| asked(before, position) && new.slot.changed_at < old.slot.changed_at)
@@ -245,5 +246,5 @@ fn repair(bounds: &Bounds, state: &mut State, records: usize) {
 }
 
 fn call<'a>(bounds: &'a Bounds, key: &'a mut Option<Key>) -> Call<'a> {
-    Call { key, now: NOW, version: VERSION, limits: bounds.limits() }
+    Call { key, now: NOW, version: VERSION, times: bounds.times() }
 }

@@ -6,7 +6,7 @@ use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 /// One tick of the clocks. Two ticks are the maximum difference of two clocks.
 pub const TICK_SECONDS: u32 = 5;
 /// First tick. Even by the slowest clock, no stamp is 0.
-const DAWN: u64 = 100;
+const FIRST_TICK: u64 = 100;
 
 /// A change of a seat's item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub enum Change {
 
 /// A writer's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ask {
+pub enum WriteRequest {
     /// Any change, with the next version as its stamp. Used without clocks.
     Anything,
     /// Reserves for this many ticks.
@@ -60,23 +60,23 @@ impl Table {
 
     /// Returns a clock that is this many ticks behind DynamoDB's.
     pub fn clock(&self, behind: u8) -> EpochMillis {
-        EpochMillis((DAWN + u64::from(self.ticks) - u64::from(behind)) * u64::from(TICK_SECONDS) * 1_000)
+        EpochMillis((FIRST_TICK + u64::from(self.ticks) - u64::from(behind)) * u64::from(TICK_SECONDS) * 1_000)
     }
 
     /// Returns the new slot if DynamoDB accepts a request of a writer whose clock is `behind`. Uses the conditions of
     /// `store/change.rs`.
-    pub fn accepts(&self, seat: u8, ask: Ask, behind: u8) -> Option<Slot> {
+    pub fn accepts(&self, seat: u8, ask: WriteRequest, behind: u8) -> Option<Slot> {
         let (stored, now) = (self.stored(seat), self.clock(behind));
         let reserved = matches!(stored.state, SeatState::Reserved { .. });
-        let can_be_had = stored.is_available(now);
+        let available = stored.is_available(now);
         let (possible, state) = match ask {
-            Ask::Anything => return Some(self.next_version()),
-            Ask::Reserve(ticks) => {
-                (can_be_had, SeatState::Reserved { expires_at: now.ends_after(ticks * TICK_SECONDS) })
+            WriteRequest::Anything => return Some(self.next_version()),
+            WriteRequest::Reserve(ticks) => {
+                (available, SeatState::Reserved { expires_at: now.ends_after(ticks * TICK_SECONDS) })
             }
-            Ask::Book => (can_be_had, SeatState::Booked),
-            Ask::BookOwn => (reserved, SeatState::Booked),
-            Ask::GiveBack => (reserved || stored.state == SeatState::Booked, SeatState::Available),
+            WriteRequest::Book => (available, SeatState::Booked),
+            WriteRequest::BookOwn => (reserved, SeatState::Booked),
+            WriteRequest::GiveBack => (reserved || stored.state == SeatState::Booked, SeatState::Available),
         };
         // A write that is rejected only for its stamp is repeated with the old stamp + 1.
         let changed_at = EpochMillis(now.0.max(stored.changed_at.0 + 1));
@@ -91,7 +91,7 @@ impl Table {
     }
 
     /// Returns `true` if the TTL may already delete a seat's item.
-    pub fn may_be_collected(&self, seat: u8) -> bool {
+    pub fn ttl_may_delete(&self, seat: u8) -> bool {
         let SeatState::Reserved { expires_at } = self.stored(seat).state else { return false };
         expires_at.reached(self.clock(0))
     }

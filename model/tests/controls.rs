@@ -1,12 +1,12 @@
 //! Control experiments: each test leaves out one rule of the protocol, and the checker must find a counterexample.
-//! Otherwise the checker could be finding nothing at all. `docs/decisions/0003-stamps-that-died-with-their-item.md`
+//! Otherwise the checker could be finding nothing at all. `docs/decisions/0003-drop-the-key-when-stamps-are-in-doubt.md`
 //! explains the counterexamples in words.
 
 #![allow(clippy::panic)]
 
 use boxoffice_model::properties::{CONVERGED, FRESH};
 use boxoffice_model::steps::Step::{self, *};
-use boxoffice_model::table::Ask::{Anything, Book, Reserve};
+use boxoffice_model::table::WriteRequest::{Anything, Book, Reserve};
 use boxoffice_model::{Bounds, Protocol, Rule};
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -26,7 +26,7 @@ fn shortest(bounds: &Bounds, property: &'static str) -> Vec<Step> {
 }
 
 fn bounds() -> Bounds {
-    Bounds { writers: vec![0; 2], fillers: 2, upsets: 2, ..Bounds::default() }
+    Bounds { writers: vec![0; 2], fillers: 2, disruptions: 2, ..Bounds::default() }
 }
 
 /// Checks that these steps are the shortest counterexample without the rule, and that the full protocol has none of
@@ -39,21 +39,21 @@ fn breaks(property: &'static str, bounds: Bounds, steps: &[Step]) {
 }
 
 #[test]
-fn without_stamps_a_fill_buries_what_was_written_after_it_read() {
+fn without_stamps_a_fill_loses_a_later_write() {
     let without = Some(Rule::Stamps);
     let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), End(0)];
     breaks(FRESH, Bounds { without, ..bounds() }, &steps);
 }
 
 #[test]
-fn without_the_token_so_does_a_fill_whose_key_went_away() {
+fn without_tokens_a_fill_of_a_lost_key_loses_a_write() {
     let without = Some(Rule::Token);
     let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), Vanish, End(0)];
     breaks(FRESH, Bounds { without, ..bounds() }, &steps);
 }
 
 #[test]
-fn without_numbers_a_begin_that_was_held_up_reopens_the_door() {
+fn without_numbers_a_delayed_begin_revives_a_fill() {
     let without = Some(Rule::Numbers);
     let begun = [HoldUp(0), Begin(0), Read(0), Accept(0, 0, Anything), Answer(0)];
     let steps = [&begun[..], &[Vanish, Arrive(0), End(0)]].concat();
@@ -61,24 +61,24 @@ fn without_numbers_a_begin_that_was_held_up_reopens_the_door() {
 }
 
 #[test]
-fn a_fill_that_replaced_everything_would_bury_what_was_merged_meanwhile() {
+fn without_keep_merged_a_fill_loses_merged_writes() {
     let without = Some(Rule::KeepMerged);
     let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Answer(0), End(0)];
     breaks(FRESH, Bounds { without, ..bounds() }, &steps);
 }
 
 #[test]
-fn a_fill_that_only_merged_would_never_forget_what_was_deleted_by_hand() {
+fn without_replacing_a_fill_keeps_deleted_slots() {
     let (without, repair) = (Some(Rule::ReplaceKnown), Some(0));
     let deleted = [Accept(0, 0, Anything), Delete(0), Repair(2)];
-    let told_late = [Begin(0), Answer(0), LeaseEnds];
-    let filled_anew = [Begin(1), Read(1), End(1)];
-    let steps = [deleted, told_late, filled_anew].concat();
+    let merged_late = [Begin(0), Answer(0), LeaseEnds];
+    let filled_again = [Begin(1), Read(1), End(1)];
+    let steps = [deleted, merged_late, filled_again].concat();
     breaks(CONVERGED, Bounds { without, repair, deletions: 1, ..bounds() }, &steps);
 }
 
 #[test]
-fn where_clocks_differ_by_more_than_is_reckoned_with_a_dead_reservation_hides_a_booking() {
+fn expired_reservation_hides_booking_if_skew_is_underestimated() {
     let steps = [Accept(0, 0, Reserve(1)), Begin(0), Read(0), End(0), Tick, Collect(0), Accept(1, 0, Book), Answer(1)];
     // The limit is exact to the millisecond.
     for skew in [0, 9_999] {
@@ -87,7 +87,7 @@ fn where_clocks_differ_by_more_than_is_reckoned_with_a_dead_reservation_hides_a_
 }
 
 #[test]
-fn without_repair_a_lost_merge_is_not_made_up_for() {
+fn without_repair_a_lost_merge_stays_lost() {
     let steps = [Begin(0), Read(0), Accept(0, 0, Anything), Lose(0), End(0)];
     let lossy = Bounds { losses: true, ..bounds() };
     assert_eq!(shortest(&lossy, CONVERGED), steps);

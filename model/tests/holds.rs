@@ -13,7 +13,7 @@ fn holds(bounds: Bounds, at_least: usize) {
 
 /// Returns bounds without clocks: a stamp is a version.
 fn versions() -> Bounds {
-    Bounds { writers: vec![0; 2], fillers: 2, upsets: 2, ..Bounds::default() }
+    Bounds { writers: vec![0; 2], fillers: 2, disruptions: 2, ..Bounds::default() }
 }
 
 /// Returns bounds with the largest difference of clocks, so that the order of stamps can differ from the order of
@@ -28,49 +28,49 @@ fn no_answer_is_older_than_an_answered_write() {
 }
 
 #[test]
-fn nor_when_begins_are_held_up_or_their_answers_are_lost() {
+fn no_answer_is_stale_when_begins_are_delayed_or_unanswered() {
     holds(Bounds { fillers: 3, delays: 1, ..versions() }, 410_000);
 }
 
 #[test]
-fn nor_of_several_seats() {
+fn no_answer_is_stale_for_several_seats() {
     holds(Bounds { seats: 2, writers: vec![0; 3], ..versions() }, 140_000);
 }
 
 #[test]
-fn nor_when_clocks_differ_and_stamps_die_with_their_items() {
-    holds(Bounds { upsets: 1, ticks: 3, ..clocks_apart() }, 740_000);
+fn no_answer_is_stale_when_clocks_differ() {
+    holds(Bounds { disruptions: 1, ticks: 3, ..clocks_apart() }, 740_000);
 }
 
 #[test]
-fn nor_with_a_third_clock_between_them() {
+fn no_answer_is_stale_with_three_clocks() {
     // Seats aren't released here: RELIABILITY.md, "Clocks".
     let give_back = false;
     holds(Bounds { writers: vec![0, 2, 1], fillers: 1, give_back, ..clocks_apart() }, 310_000);
 }
 
 #[test]
-fn the_stream_makes_up_for_merges_that_were_lost() {
-    holds(Bounds { writers: vec![0; 3], upsets: 1, losses: true, repair: Some(1), ..versions() }, 115_000);
+fn stream_repairs_lost_merges() {
+    holds(Bounds { writers: vec![0; 3], disruptions: 1, losses: true, repair: Some(1), ..versions() }, 115_000);
 }
 
 #[test]
-fn and_does_when_items_are_deleted_by_hand() {
-    holds(Bounds { upsets: 1, losses: true, repair: Some(2), deletions: 1, ..versions() }, 195_000);
+fn stream_repairs_lost_merges_and_deletions() {
+    holds(Bounds { disruptions: 1, losses: true, repair: Some(2), deletions: 1, ..versions() }, 195_000);
 }
 
 #[test]
-fn and_does_when_clocks_differ() {
+fn stream_repairs_lost_merges_when_clocks_differ() {
     holds(Bounds { losses: true, repair: Some(1), ..clocks_apart() }, 800_000);
 }
 
 #[test]
-fn and_when_items_are_deleted_by_hand_besides() {
+fn stream_repairs_deletions_when_clocks_differ() {
     let (fillers, repair) = (1, Some(0));
     holds(Bounds { fillers, losses: true, repair, deletions: 1, ..clocks_apart() }, 540_000);
 }
 
 #[test]
-fn a_redis_that_came_back_with_an_older_key_is_right_again_once_that_has_ended_or_was_filled_anew() {
-    holds(Bounds { fillers: 3, upsets: 1, losses: true, repair: Some(0), rollback: true, ..versions() }, 500_000);
+fn restored_older_key_is_corrected_when_it_ends_or_is_refilled() {
+    holds(Bounds { fillers: 3, disruptions: 1, losses: true, repair: Some(0), rollback: true, ..versions() }, 500_000);
 }

@@ -21,18 +21,18 @@ const SOURCE: &str = "boxoffice";
 /// Number of entries that one call takes
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
-const MOST_AT_ONCE: usize = 10;
+const MAX_ENTRIES_PER_CALL: usize = 10;
 /// Time limit of one attempt of a call. A call that fails is repeated with its batch, so it has few attempts.
-const ATTEMPT: Duration = Duration::from_secs(2);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Attempts of one call.
-const ATTEMPTS: u32 = 2;
+const MAX_ATTEMPTS: u32 = 2;
 /// Longest delay of an SQS message, in seconds.
-const LONGEST_DELAY: u64 = 900;
+const MAX_DELAY_SECONDS: u64 = 900;
 
 /// An expiry timer, which wakes the function when a seat's reservation runs out. It names the reservation by the stamp
 /// of its write and not by its id, because the id gives rights to the reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WakeUp {
+pub struct ExpiryTimer {
     pub theater_id: String,
     pub seat: String,
     /// The stamp of the write, in milliseconds.
@@ -54,7 +54,7 @@ pub enum OutletError {
 
 /// The destination of events and expiry timers.
 #[derive(Clone, Debug)]
-pub enum Outlet {
+pub enum EventSink {
     /// EventBridge and SQS.
     Aws {
         bus: aws_sdk_eventbridge::Client,
@@ -73,7 +73,7 @@ pub enum Outlet {
     },
 }
 
-impl Outlet {
+impl EventSink {
     /// Creates an event sink that writes to files. The file of the expiry timers is beside that of the events.
     pub fn files(events: &Path) -> Self {
         let mut wake_ups = events.as_os_str().to_owned();
@@ -84,10 +84,10 @@ impl Outlet {
     /// Creates an event sink for an event bus and a queue, with clients for them.
     pub fn aws(sdk: &SdkConfig, bus_name: String, queue_url: String, resource: Option<String>) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(ATTEMPT * ATTEMPTS + Duration::from_millis(500))
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(ATTEMPT_TIMEOUT * MAX_ATTEMPTS + Duration::from_millis(500))
             .build();
-        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let retries = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
         let sdk = sdk.to_builder().retry_config(retries).timeout_config(timeouts).build();
         let (bus, queue) = (aws_sdk_eventbridge::Client::new(&sdk), aws_sdk_sqs::Client::new(&sdk));
         Self::Aws { bus, bus_name, resource, queue, queue_url }
@@ -104,8 +104,8 @@ impl Outlet {
                 append(file, lines).map_err(|error| (0, error))
             }
             Self::Aws { bus, bus_name, resource, .. } => {
-                for (n, some) in events.chunks(MOST_AT_ONCE).enumerate() {
-                    let before = n * MOST_AT_ONCE;
+                for (n, some) in events.chunks(MAX_ENTRIES_PER_CALL).enumerate() {
+                    let before = n * MAX_ENTRIES_PER_CALL;
                     put_events(bus, bus_name, resource.as_deref(), some)
                         .await
                         .map_err(|(taken, error)| (before + taken, error))?;
@@ -116,11 +116,11 @@ impl Outlet {
     }
 
     /// Starts expiry timers. Repeating it wakes the function once more, which does no harm.
-    pub async fn wake_later(&self, wake_ups: &[WakeUp], now: EpochMillis) -> Result<(), OutletError> {
+    pub async fn start_timers(&self, wake_ups: &[ExpiryTimer], now: EpochMillis) -> Result<(), OutletError> {
         match self {
             Self::Files { wake_ups: file, .. } => append(file, wake_ups.iter().map(|wake_up| json!(wake_up))),
             Self::Aws { queue, queue_url, .. } => {
-                for some in wake_ups.chunks(MOST_AT_ONCE) {
+                for some in wake_ups.chunks(MAX_ENTRIES_PER_CALL) {
                     send(queue, queue_url, some, now).await?;
                 }
                 Ok(())
@@ -160,7 +160,7 @@ async fn put_events(
 async fn send(
     queue: &aws_sdk_sqs::Client,
     queue_url: &str,
-    wake_ups: &[WakeUp],
+    wake_ups: &[ExpiryTimer],
     now: EpochMillis,
 ) -> Result<(), OutletError> {
     let failed = |why: String| OutletError::Service(format!("SQS: {why}"));
@@ -168,7 +168,7 @@ async fn send(
     for (n, wake_up) in wake_ups.iter().enumerate() {
         let body = serde_json::to_string(wake_up).map_err(|error| failed(error.to_string()))?;
         // Rounded up, so that the timer is due by our clock if the queue's clock runs as fast.
-        let delay = (EpochSeconds(wake_up.expires_at).remaining(now) + 1).min(LONGEST_DELAY);
+        let delay = (EpochSeconds(wake_up.expires_at).remaining(now) + 1).min(MAX_DELAY_SECONDS);
         let entry = SendMessageBatchRequestEntry::builder()
             .id(n.to_string())
             .message_body(body)

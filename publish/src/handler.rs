@@ -4,37 +4,37 @@
 use std::collections::BTreeMap;
 
 use boxoffice::clock::Clock;
-use boxoffice::context::Tally;
+use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::events::Event;
-use boxoffice::lambda_batch::{Batch, Outcome};
-use boxoffice::observability::log::{is_zero, millis, summarize};
+use boxoffice::lambda_batch::{Batch, BatchResponse};
+use boxoffice::observability::log::{is_zero, millis, write_access_log_line};
 use boxoffice::observability::metrics::Counts;
-use boxoffice::store::{Fact, SeatReservation, Store, StoreError, What};
+use boxoffice::store::{DomainEvent, SeatReservation, Store, StoreError, What};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{Instrument, Level};
 
-use crate::event_sink::{Outlet, WakeUp};
+use crate::event_sink::{EventSink, ExpiryTimer};
 
 /// The publisher of domain events.
 #[derive(Debug)]
 pub struct Publisher {
     store: Store,
     clock: Clock,
-    event_sink: Outlet,
+    event_sink: EventSink,
 }
 
 /// The contents of a batch of the stream, in its order.
 #[derive(Default)]
-struct Told {
+struct StreamBatch {
     events: Vec<Event>,
     /// The index of the record of each event.
     records: Vec<usize>,
-    wake_ups: Vec<WakeUp>,
+    wake_ups: Vec<ExpiryTimer>,
     /// Indexes of the records in which a seat was taken over after its reservation had run out.
     takeovers: Vec<usize>,
     /// Indexes of the records that can't be read.
@@ -43,7 +43,7 @@ struct Told {
 
 /// Fields of the log line of a batch of the stream. Zero values are left out.
 #[derive(Serialize)]
-struct Published<'a> {
+struct PublishLogLine<'a> {
     op: &'static str,
     records: usize,
     #[serde(skip_serializing_if = "is_zero")]
@@ -65,7 +65,7 @@ struct Published<'a> {
 
 /// Fields of the log line of a batch of expiry timers. Zero values are left out.
 #[derive(Serialize)]
-struct Woken<'a> {
+struct TimerLogLine<'a> {
     op: &'static str,
     messages: usize,
     #[serde(skip_serializing_if = "is_zero")]
@@ -82,7 +82,7 @@ struct Woken<'a> {
 
 impl Publisher {
     /// Creates a publisher that sends to this event sink.
-    pub fn new(store: Store, clock: Clock, event_sink: Outlet) -> Self {
+    pub fn new(store: Store, clock: Clock, event_sink: EventSink) -> Self {
         Self { store, clock, event_sink }
     }
 
@@ -91,7 +91,7 @@ impl Publisher {
     /// Delivery is at least once. Records that weren't accepted come again, together with the records after them, and
     /// each event keeps its id. A record that can't be read would be no better the next time, so it is logged, counted
     /// and skipped.
-    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<BatchResponse, Error> {
         let request_id = event.context.request_id.clone();
         let span = tracing::info_span!("batch", request_id = request_id.as_str());
         async {
@@ -102,8 +102,8 @@ impl Publisher {
             let of_queue = batch.records.iter().any(|record| record["eventSource"] == "aws:sqs");
             // Boxed, because their types are nested deeper than the compiler follows.
             Ok(match of_queue {
-                true => Box::pin(self.wake(&batch.records, &request_id)).await,
-                false => Box::pin(self.tell(&batch, &request_id)).await,
+                true => Box::pin(self.handle_timers(&batch.records, &request_id)).await,
+                false => Box::pin(self.publish_batch(&batch, &request_id)).await,
             })
         }
         .instrument(span)
@@ -111,42 +111,42 @@ impl Publisher {
     }
 
     /// Publishes the events of a batch of the stream.
-    async fn tell(&self, batch: &Batch, request_id: &str) -> Outcome {
+    async fn publish_batch(&self, batch: &Batch, request_id: &str) -> BatchResponse {
         let started = Instant::now();
         let records = &batch.records;
-        let told = read(records);
+        let parsed = read(records);
         // Timers come before events, so that a consumer of a reservation also gets the event of its end.
-        let failed = match self.event_sink.wake_later(&told.wake_ups, self.clock.now()).await {
+        let failed = match self.event_sink.start_timers(&parsed.wake_ups, self.clock.now()).await {
             Err(error) => Some((0, error)),
-            Ok(()) => self.event_sink.publish(&told.events).await.err(),
+            Ok(()) => self.event_sink.publish(&parsed.events).await.err(),
         };
         let failed_at = failed.map(|(event, error)| {
             tracing::warn!(%error, "events weren't taken and will come again");
-            told.records.get(event).copied().unwrap_or_default()
+            parsed.records.get(event).copied().unwrap_or_default()
         });
         // Records that weren't accepted are counted when they come again.
         let taken = |of: &[usize]| of.iter().filter(|record| failed_at.is_none_or(|failed| **record < failed)).count();
-        let summary = Published {
+        let summary = PublishLogLine {
             op: "publishEvents",
             records: records.len(),
-            skipped: taken(&told.skipped),
-            events: taken(&told.records),
-            kinds: counts(&told.events),
-            wake_ups: told.wake_ups.len(),
-            takeovers: taken(&told.takeovers),
+            skipped: taken(&parsed.skipped),
+            events: taken(&parsed.records),
+            kinds: counts(&parsed.events),
+            wake_ups: parsed.wake_ups.len(),
+            takeovers: taken(&parsed.takeovers),
             failed: failed_at.is_some(),
             lag_ms: batch.lag(self.clock.now()),
             ms: millis(started.elapsed()),
             request_id,
         };
-        summarize(Level::INFO, &summary, Counts::default());
+        write_access_log_line(Level::INFO, &summary, Counts::default());
         let name =
             |number: usize| records[number]["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
-        Outcome::failed(failed_at.map(name))
+        BatchResponse::failed(failed_at.map(name))
     }
 
     /// Handles expiry timers from the queue, each by itself.
-    async fn wake(&self, records: &[Value], request_id: &str) -> Outcome {
+    async fn handle_timers(&self, records: &[Value], request_id: &str) -> BatchResponse {
         let started = Instant::now();
         let (mut failed, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
         for record in records {
@@ -156,10 +156,10 @@ impl Publisher {
                 skipped += 1;
                 continue;
             };
-            match self.look(&fact, &wake_up).await {
-                Ok(Seen::Expired) => expired += 1,
-                Ok(Seen::Early) => early += 1,
-                Ok(Seen::Gone) => {}
+            match self.check_expiry(&fact, &wake_up).await {
+                Ok(TimerOutcome::Expired) => expired += 1,
+                Ok(TimerOutcome::Early) => early += 1,
+                Ok(TimerOutcome::Gone) => {}
                 Err(why) => {
                     tracing::warn!(why, "a reservation's end isn't published yet, and the message will come again");
                     failed.push(record["messageId"].as_str().unwrap_or_default().to_owned());
@@ -167,41 +167,44 @@ impl Publisher {
             }
         }
         let (messages, failures, ms) = (records.len(), failed.len(), millis(started.elapsed()));
-        let summary = Woken { op: "wakeUps", messages, skipped, expired, early, failed: failures, ms, request_id };
-        summarize(Level::INFO, &summary, Counts::default());
-        Outcome::failed(failed)
+        let summary =
+            TimerLogLine { op: "wakeUps", messages, skipped, expired, early, failed: failures, ms, request_id };
+        write_access_log_line(Level::INFO, &summary, Counts::default());
+        BatchResponse::failed(failed)
     }
 
     /// Publishes the end of the reservation that an expiry timer names, if it has run out and the seat hasn't changed
     /// since.
-    async fn look(&self, seat: &Awaited, wake_up: &WakeUp) -> Result<Seen, String> {
+    async fn check_expiry(&self, seat: &PendingExpiry, wake_up: &ExpiryTimer) -> Result<TimerOutcome, String> {
         let now = self.clock.now();
         if !seat.expires_at.reached(now) {
             // The delay was the longest possible one, or the queue's clock is ahead of ours.
-            let again = self.event_sink.wake_later(std::slice::from_ref(wake_up), now).await;
-            return again.map(|()| Seen::Early).map_err(|error| error.to_string());
+            let again = self.event_sink.start_timers(std::slice::from_ref(wake_up), now).await;
+            return again.map(|()| TimerOutcome::Early).map_err(|error| error.to_string());
         }
-        let tally = Tally::default();
-        let standing = self.store.stands_by(&tally, &seat.theater, &seat.seat, seat.changed_at).await;
-        let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else { return Ok(Seen::Gone) };
-        let Awaited { theater, seat, changed_at, expires_at } = seat.clone();
+        let ctx = RequestContext::default();
+        let standing = self.store.find_reservation_by_stamp(&ctx, &seat.theater, &seat.seat, seat.changed_at).await;
+        let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else {
+            return Ok(TimerOutcome::Gone);
+        };
+        let PendingExpiry { theater, seat, changed_at, expires_at } = seat.clone();
         let what = What::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
-        let event = Event::of(&Fact { theater, what });
+        let event = Event::of(&DomainEvent { theater, what });
         let published = self.event_sink.publish(&[event]).await;
-        published.map(|()| Seen::Expired).map_err(|(_, error)| error.to_string())
+        published.map(|()| TimerOutcome::Expired).map_err(|(_, error)| error.to_string())
     }
 }
 
 /// A reservation whose end is awaited.
 #[derive(Clone)]
-struct Awaited {
+struct PendingExpiry {
     theater: TheaterId,
     seat: SeatLabel,
     changed_at: EpochMillis,
     expires_at: EpochSeconds,
 }
 
-enum Seen {
+enum TimerOutcome {
     /// The reservation has run out, and the event was published.
     Expired,
     /// The reservation hasn't run out yet.
@@ -210,21 +213,21 @@ enum Seen {
     Gone,
 }
 
-fn read(records: &[Value]) -> Told {
-    let mut told = Told::default();
+fn read(records: &[Value]) -> StreamBatch {
+    let mut parsed = StreamBatch::default();
     for (number, record) in records.iter().enumerate() {
-        let facts = match Fact::read(record) {
+        let facts = match DomainEvent::read(record) {
             Ok(facts) => facts,
             Err(error) => {
                 let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
                 tracing::error!(sequence_number, %error, "a record is skipped");
-                told.skipped.push(number);
+                parsed.skipped.push(number);
                 continue;
             }
         };
         for fact in facts {
             if let What::Reserved(seat, _) = &fact.what {
-                told.wake_ups.push(WakeUp {
+                parsed.wake_ups.push(ExpiryTimer {
                     theater_id: fact.theater.to_string(),
                     seat: seat.seat.to_string(),
                     changed_at: seat.changed_at.0,
@@ -234,13 +237,13 @@ fn read(records: &[Value]) -> Told {
             if let What::Expired(seat) = &fact.what
                 && is_takeover(seat, &record["dynamodb"]["NewImage"])
             {
-                told.takeovers.push(number);
+                parsed.takeovers.push(number);
             }
-            told.events.push(Event::of(&fact));
-            told.records.push(number);
+            parsed.events.push(Event::of(&fact));
+            parsed.records.push(number);
         }
     }
-    told
+    parsed
 }
 
 /// Returns `true` if the new item shows that the seat went to another reservation or to a booking after its reservation
@@ -253,9 +256,9 @@ fn is_takeover(expired: &SeatReservation, now: &Value) -> bool {
     }
 }
 
-fn wake_up(body: &str) -> Option<(Awaited, WakeUp)> {
-    let wake_up: WakeUp = serde_json::from_str(body).ok()?;
-    let awaited = Awaited {
+fn wake_up(body: &str) -> Option<(PendingExpiry, ExpiryTimer)> {
+    let wake_up: ExpiryTimer = serde_json::from_str(body).ok()?;
+    let awaited = PendingExpiry {
         theater: TheaterId::parse(&wake_up.theater_id).ok()?,
         seat: SeatLabel::parse(&wake_up.seat).ok()?,
         changed_at: EpochMillis(wake_up.changed_at),
@@ -285,7 +288,7 @@ mod tests {
     const OTHER: &str = "0188c0de-0000-7000-8000-000000000002";
 
     #[test]
-    fn a_takeover_is_by_another_reservation_or_a_booking() {
+    fn takeover_needs_another_reservation_or_booking() {
         let expired = SeatReservation {
             seat: SeatLabel::parse("A1").unwrap(),
             reservation: ReservationId::parse(ONE).unwrap(),
@@ -306,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_batch_tells_is_known_by_its_records() {
+    fn batch_events_keep_their_record_index() {
         let key = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" } });
         let item = |reservation: &str, stamp: u64| {
             json!({ "status": { "S": "reserved" }, "reservation_id": { "S": reservation },
@@ -314,7 +317,7 @@ mod tests {
         };
         let record = json!({ "eventName": "MODIFY", "dynamodb": { "Keys": key, "SequenceNumber": "1",
             "OldImage": item(ONE, 5), "NewImage": item(OTHER, 9_000) } });
-        let told = read(&[json!({}), record]);
-        assert_eq!((told.skipped, told.takeovers, told.records), (vec![0], vec![1], vec![1, 1]));
+        let parsed = read(&[json!({}), record]);
+        assert_eq!((parsed.skipped, parsed.takeovers, parsed.records), (vec![0], vec![1], vec![1, 1]));
     }
 }

@@ -7,6 +7,6 @@ mod event_sink;
 mod handler;
 mod startup;
 
-pub use event_sink::{Outlet, OutletError, WakeUp};
+pub use event_sink::{EventSink, ExpiryTimer, OutletError};
 pub use handler::Publisher;
 pub use startup::{StartError, start};

@@ -8,7 +8,7 @@ use boxoffice::config::{Config, ConfigError, EventsConfig};
 use boxoffice::startup::store;
 use tokio::time::Instant;
 
-use crate::event_sink::Outlet;
+use crate::event_sink::EventSink;
 use crate::handler::Publisher;
 
 /// The reason why the function doesn't start.
@@ -31,7 +31,7 @@ pub async fn start() -> Result<&'static Publisher, StartError> {
     match config {
         Ok((config, aws, events)) => {
             let publisher = connect(&config, &aws, events);
-            boxoffice::observability::log::started_in(started.elapsed());
+            boxoffice::observability::log::record_init_duration(started.elapsed());
             Ok(Box::leak(Box::new(publisher)))
         }
         Err(error) => {
@@ -45,8 +45,8 @@ pub async fn start() -> Result<&'static Publisher, StartError> {
 fn connect(config: &Config, aws: &AwsConfig, events: EventsConfig) -> Publisher {
     let sdk = sdk(aws);
     let event_sink = match events {
-        EventsConfig::File(file) => Outlet::files(Path::new(&file)),
-        EventsConfig::Aws { bus_name, queue_url, resource } => Outlet::aws(&sdk, bus_name, queue_url, resource),
+        EventsConfig::File(file) => EventSink::files(Path::new(&file)),
+        EventsConfig::Aws { bus_name, queue_url, resource } => EventSink::aws(&sdk, bus_name, queue_url, resource),
     };
     let store = store(config, &sdk, Clock::System);
     Publisher::new(store, Clock::System, event_sink)

@@ -7,13 +7,13 @@ mod events;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::app::{Administrators, BasePath, Terms};
+use crate::app::{Administrators, BasePath, Policy};
 use crate::aws::Authorities;
 use crate::cache::{CacheAddress, IamUser, IamUserError};
 use crate::domain::caller::LogKey;
 use crate::domain::ids::TheaterId;
-use crate::domain::rate_limit::{Limit, Limits};
-use crate::domain::selection::{MOST_SEATS_AT_ONCE, MOST_SEATS_PER_CALL};
+use crate::domain::rate_limit::{RateLimit, RateLimits};
+use crate::domain::selection::{MAX_CONFIGURABLE_SEATS_PER_CALL, MAX_SEATS_PER_TRANSACTION};
 use crate::observability::metrics::MetricsConfig;
 
 pub use events::EventsConfig;
@@ -40,19 +40,19 @@ pub struct Config {
     pub warm_theaters: Vec<TheaterId>,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`,
     /// `MAX_RESERVED_PER_CALLER`, `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`,
-    /// `AUTHORIZER`, `LOG_KEY`, `LOG_ADDRESSES`, `LOOKS_PER_MINUTE`, `LOOKS_BURST`, `WRITES_PER_MINUTE`,
+    /// `AUTHORIZER`, `LOG_KEY`, `LOG_ADDRESSES`, `READS_PER_MINUTE`, `READS_BURST`, `WRITES_PER_MINUTE`,
     /// `WRITES_BURST`, `TRUSTED_PROXIES`, `BASE_PATH`
-    pub terms: Terms,
+    pub policy: Policy,
 }
 
 /// Largest limit of booked seats, above the size of the largest theater.
-const MOST_BOOKED: usize = 100_000;
+const MAX_BOOKED_SEATS: usize = 100_000;
 
 /// Maximum number of proxies in a row.
-const MOST_PROXIES: usize = 10;
+const MAX_TRUSTED_PROXIES: usize = 10;
 
 /// Maximum number of theaters whose layouts are read before the first event, because that event waits for them.
-const MOST_WARM_THEATERS: usize = 10;
+const MAX_WARM_THEATERS: usize = 10;
 
 /// An invalid environment variable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,7 @@ impl Config {
     ///
     /// Returns the first variable that is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(of_process)
+        Self::read(process_variable)
     }
 
     /// Reads the variables that `lookup` returns. An empty variable counts as not set.
@@ -91,20 +91,20 @@ impl Config {
             dynamodb_attempt_timeout: env.millis("DYNAMODB_ATTEMPT_TIMEOUT_MS", 1_000, 50..=10_000)?,
             dynamodb_total_timeout: env.millis("DYNAMODB_TOTAL_TIMEOUT_MS", 5_000, 50..=10_000)?,
             warm_theaters: env.warm_theaters()?,
-            terms: Terms {
+            policy: Policy {
                 fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
-                max_seats_per_call: env.count("MAX_SEATS_PER_CALL", 10, 1..=MOST_SEATS_PER_CALL)?,
+                max_seats_per_call: env.count("MAX_SEATS_PER_CALL", 10, 1..=MAX_CONFIGURABLE_SEATS_PER_CALL)?,
                 shortest_reservation: env.shortest_reservation()?,
                 longest_reservation: env.longest_reservation()?,
-                max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MOST_SEATS_AT_ONCE)?,
-                max_booked_per_caller: env.count("MAX_BOOKED_PER_CALLER", 0, 0..=MOST_BOOKED)?,
+                max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MAX_SEATS_PER_TRANSACTION)?,
+                max_booked_per_caller: env.count("MAX_BOOKED_PER_CALLER", 0, 0..=MAX_BOOKED_SEATS)?,
                 booking_needs_reservation: env.flag("BOOKING_NEEDS_RESERVATION")?,
                 administrators: env.administrators()?,
-                limits: Limits {
-                    looks: env.limit("LOOKS_PER_MINUTE", "LOOKS_BURST")?,
+                limits: RateLimits {
+                    reads: env.limit("READS_PER_MINUTE", "READS_BURST")?,
                     writes: env.limit("WRITES_PER_MINUTE", "WRITES_BURST")?,
                 },
-                trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MOST_PROXIES)?,
+                trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MAX_TRUSTED_PROXIES)?,
                 has_authorizer: env.flag("AUTHORIZER")?,
                 log_key: env.log_key(),
                 base_path: env.base_path()?,
@@ -120,7 +120,7 @@ impl Config {
 ///
 /// Returns an error for any other value.
 pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
-    match of_process("LOG_LEVEL") {
+    match process_variable("LOG_LEVEL") {
         Some(level) if !level.is_empty() => level
             .parse()
             .map_err(|_| error("LOG_LEVEL", format!("expected error, warn, info, debug or trace, got {level:?}"))),
@@ -135,22 +135,22 @@ pub fn log_level_from_env() -> Result<tracing::Level, ConfigError> {
 ///
 /// Returns an error if a name isn't valid for CloudWatch.
 pub fn metrics_from_env() -> Result<Option<MetricsConfig>, ConfigError> {
-    Env(&of_process).metrics()
+    Env(&process_variable).metrics()
 }
 
 /// Reads the release of this process from `RELEASE`.
 pub fn release_from_env() -> Option<String> {
-    Env(&of_process).text("RELEASE")
+    Env(&process_variable).text("RELEASE")
 }
 
 /// Reads the address of X-Ray's daemon. Lambda sets `AWS_XRAY_DAEMON_ADDRESS` if tracing is on.
 pub fn xray_daemon_from_env() -> Option<SocketAddr> {
-    of_process("AWS_XRAY_DAEMON_ADDRESS")?.parse().ok()
+    process_variable("AWS_XRAY_DAEMON_ADDRESS")?.parse().ok()
 }
 
 /// Returns an environment variable of this process.
 #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
-fn of_process(variable: &str) -> Option<String> {
+fn process_variable(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
@@ -281,10 +281,10 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         let text = self.text("WARM_THEATERS").unwrap_or_default();
         let ids = text.split(',').map(str::trim).filter(|id| !id.is_empty()).map(TheaterId::parse);
         match ids.collect::<Result<Vec<_>, _>>() {
-            Ok(ids) if ids.len() <= MOST_WARM_THEATERS => Ok(ids),
+            Ok(ids) if ids.len() <= MAX_WARM_THEATERS => Ok(ids),
             _ => Err(error(
                 "WARM_THEATERS",
-                format!("expected at most {MOST_WARM_THEATERS} ids of theaters, separated by commas"),
+                format!("expected at most {MAX_WARM_THEATERS} ids of theaters, separated by commas"),
             )),
         }
     }
@@ -311,8 +311,8 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
 
     /// Reads a rate limit. Returns `None` if it is 0 or not set. A limit requires a cache, because budgets are stored
     /// there.
-    fn limit(&self, per_minute: &'static str, burst: &'static str) -> Result<Option<Limit>, ConfigError> {
-        let most = u64::from(Limit::MOST);
+    fn limit(&self, per_minute: &'static str, burst: &'static str) -> Result<Option<RateLimit>, ConfigError> {
+        let most = u64::from(RateLimit::MOST);
         let number = |variable, default: u32, range| {
             self.number(variable, u64::from(default), range).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
         };
@@ -323,8 +323,8 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         if self.text("CACHE_URL").is_none() {
             return Err(error(per_minute, "needs a cache, and CACHE_URL is not set"));
         }
-        let burst = number(burst, Limit::usual_burst(minute), 1..=u64::from(minute))?;
-        Ok(Limit::new(minute, burst))
+        let burst = number(burst, RateLimit::default_burst(minute), 1..=u64::from(minute))?;
+        Ok(RateLimit::new(minute, burst))
     }
 
     fn count(

@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::domain::rate_limit::{Budget, Standing};
+use crate::domain::rate_limit::{RateLimitBudget, RateLimitStatus};
 use crate::observability::trace::{Engine, TracedCall};
 
 /// Time limit of one request for all its DynamoDB calls. It is below the functions' timeout (15 s), so that the
 /// response is ours and not Lambda's.
-const LONGEST_REQUEST: Duration = Duration::from_secs(12);
+const REQUEST_TIME_LIMIT: Duration = Duration::from_secs(12);
 
 /// Maximum number of recorded calls. Further calls of one request are retries that add no information.
-const MOST_CALLS: usize = 32;
+const MAX_TRACED_CALLS: usize = 32;
 
-/// Costs of one request so far.
+/// RequestCosts of one request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Costs {
+pub struct RequestCosts {
     /// Calls to DynamoDB, including retries.
     pub dynamodb_calls: u32,
     /// Retries of earlier DynamoDB calls of this request.
@@ -39,64 +39,64 @@ pub struct Costs {
 
 /// The context of one request: its costs so far, its deadline, its rate-limit budget and its traced calls.
 #[derive(Debug)]
-pub struct Tally {
-    costs: Mutex<Costs>,
+pub struct RequestContext {
+    costs: Mutex<RequestCosts>,
     calls: Mutex<Vec<TracedCall>>,
-    give_up: Instant,
+    deadline: Instant,
     limit: Mutex<Draw>,
 }
 
 /// The budget until it is used, and its status afterwards.
 #[derive(Debug, Default)]
 struct Draw {
-    budget: Option<Budget>,
-    standing: Option<Standing>,
+    budget: Option<RateLimitBudget>,
+    rate_limit_status: Option<RateLimitStatus>,
 }
 
-impl Default for Tally {
+impl Default for RequestContext {
     /// Creates the context of a request that begins now.
     fn default() -> Self {
-        Self::lasting(LONGEST_REQUEST)
+        Self::with_time_limit(REQUEST_TIME_LIMIT)
     }
 }
 
-impl Tally {
+impl RequestContext {
     /// Creates the context of background work with this time limit. No client waits for such work.
-    pub fn lasting(longest: Duration) -> Self {
+    pub fn with_time_limit(longest: Duration) -> Self {
         let (costs, calls, limit) = Default::default();
-        Self { costs, calls, give_up: Instant::now() + longest, limit }
+        Self { costs, calls, deadline: Instant::now() + longest, limit }
     }
 
     /// Creates the context of a request that begins now, with an optional rate-limit budget.
-    pub fn drawing_on(budget: Option<Budget>) -> Self {
-        Self { limit: Mutex::new(Draw { budget, standing: None }), ..Self::default() }
+    pub fn with_rate_limit(budget: Option<RateLimitBudget>) -> Self {
+        Self { limit: Mutex::new(Draw { budget, rate_limit_status: None }), ..Self::default() }
     }
 
     /// Sets the cost of the request in units of its budget. Does nothing if the budget is already used.
-    pub fn weigh(&self, units: u32) {
+    pub fn set_rate_limit_cost(&self, units: u32) {
         if let Some(budget) = &mut self.limit().budget {
             budget.cost = units;
         }
     }
 
     /// Returns `true` if the rate limit still has to be checked.
-    pub fn has_to_draw(&self) -> bool {
+    pub fn has_unchecked_rate_limit(&self) -> bool {
         self.limit().budget.is_some()
     }
 
     /// Takes the budget. Later calls return `None`, so that a request is charged once.
-    pub fn take_budget(&self) -> Option<Budget> {
+    pub fn take_budget(&self) -> Option<RateLimitBudget> {
         self.limit().budget.take()
     }
 
     /// Records the status of the budget.
-    pub fn note(&self, standing: Standing) {
-        self.limit().standing = Some(standing);
+    pub fn record_rate_limit(&self, rate_limit_status: RateLimitStatus) {
+        self.limit().rate_limit_status = Some(rate_limit_status);
     }
 
     /// Returns the status of the budget, if it is known.
-    pub fn standing(&self) -> Option<Standing> {
-        self.limit().standing
+    pub fn rate_limit_status(&self) -> Option<RateLimitStatus> {
+        self.limit().rate_limit_status
     }
 
     fn limit(&self) -> MutexGuard<'_, Draw> {
@@ -104,14 +104,14 @@ impl Tally {
     }
 
     /// Adds to the costs.
-    pub fn add(&self, change: impl FnOnce(&mut Costs)) {
+    pub fn record_costs(&self, change: impl FnOnce(&mut RequestCosts)) {
         change(&mut locked(&self.costs));
     }
 
     /// Records a call that began at `started` and ends now.
-    pub(crate) fn called(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
+    pub(crate) fn record_call(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
         let mut calls = locked(&self.calls);
-        if calls.len() < MOST_CALLS {
+        if calls.len() < MAX_TRACED_CALLS {
             calls.push(TracedCall { engine, operation, started, ended: Instant::now(), failed });
         }
     }
@@ -122,11 +122,11 @@ impl Tally {
     }
 
     /// Returns the deadline of the request.
-    pub fn give_up(&self) -> Instant {
-        self.give_up
+    pub fn deadline(&self) -> Instant {
+        self.deadline
     }
 
-    pub fn costs(&self) -> Costs {
+    pub fn costs(&self) -> RequestCosts {
         *locked(&self.costs)
     }
 }

@@ -6,7 +6,7 @@ use uuid::{Uuid, uuid};
 
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::domain::time::EpochMillis;
-use crate::store::{BookedSeats, Fact, SeatReservation, What};
+use crate::store::{BookedSeats, DomainEvent, SeatReservation, What};
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace changes the ids of all events.
 const EVENT: Uuid = uuid!("b0c5a0a2-56c7-4a3c-9b3a-3d5c31b8f6d4");
@@ -29,17 +29,17 @@ pub fn reference(id: Uuid) -> String {
 
 impl Event {
     /// Creates the event of a domain event.
-    pub fn of(fact: &Fact) -> Self {
+    pub fn of(fact: &DomainEvent) -> Self {
         match &fact.what {
             What::Reserved(seat, extended) => {
-                let event = of_seat("seats.reserved", fact, seat, seat.changed_at, written(seat.changed_at));
+                let event = of_seat("seats.reserved", fact, seat, seat.changed_at, sequence_of_write(seat.changed_at));
                 event.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
             }
-            What::Released(seat, at) => of_seat("seats.released", fact, seat, *at, written(*at)),
+            What::Released(seat, at) => of_seat("seats.released", fact, seat, *at, sequence_of_write(*at)),
             What::Expired(seat) => {
                 let at = EpochMillis(seat.expires_at.0.saturating_mul(1_000));
                 // Between the write of the reservation and the next write of the seat.
-                of_seat("reservation.expired", fact, seat, at, written(seat.changed_at) + 1)
+                of_seat("reservation.expired", fact, seat, at, sequence_of_write(seat.changed_at) + 1)
             }
             What::Booked(booked) => of_booking("booking.created", fact, booked, booked.booked_at),
             What::Cancelled(booked, at) => of_booking("booking.cancelled", fact, booked, *at),
@@ -51,7 +51,7 @@ impl Event {
         }
     }
 
-    fn new(kind: &'static str, fact: &Fact, about: &[&str], at: EpochMillis) -> Self {
+    fn new(kind: &'static str, fact: &DomainEvent, about: &[&str], at: EpochMillis) -> Self {
         let mut name = format!("{kind}\n{}", fact.theater);
         about.iter().for_each(|part| name = format!("{name}\n{part}"));
         let detail = json!({
@@ -74,22 +74,22 @@ impl Event {
 
 /// Returns the sequence number of a seat's write. It rises with each write, because the stamp does. It is even, so
 /// the expiry of that write has a number of its own.
-fn written(stamp: EpochMillis) -> u64 {
+fn sequence_of_write(stamp: EpochMillis) -> u64 {
     stamp.0.saturating_mul(2)
 }
 
-fn of_seat(kind: &'static str, fact: &Fact, seat: &SeatReservation, at: EpochMillis, sequence: u64) -> Event {
+fn of_seat(kind: &'static str, fact: &DomainEvent, seat: &SeatReservation, at: EpochMillis, sequence: u64) -> Event {
     Event::new(kind, fact, &[seat.seat.as_str(), &seat.changed_at.0.to_string()], at)
         .with("sequence", json!(sequence))
         .with("seats", json!([seat.seat.as_str()]))
         .with("reservation", json!(reference(seat.reservation.0)))
 }
 
-fn of_booking(kind: &'static str, fact: &Fact, booked: &BookedSeats, at: EpochMillis) -> Event {
+fn of_booking(kind: &'static str, fact: &DomainEvent, booked: &BookedSeats, at: EpochMillis) -> Event {
     let BookedSeats { booking: BookingId(booking), seats, reservation, booked_at, changed_at } = booked;
     let seats: Vec<_> = seats.iter().map(SeatLabel::as_str).collect();
     let event = Event::new(kind, fact, &[&booking.to_string(), &booked_at.0.to_string()], at)
-        .with("sequence", json!(written(*changed_at)))
+        .with("sequence", json!(sequence_of_write(*changed_at)))
         .with("seats", json!(seats))
         .with("booking", json!(reference(*booking)));
     match reservation {
@@ -98,7 +98,7 @@ fn of_booking(kind: &'static str, fact: &Fact, booked: &BookedSeats, at: EpochMi
     }
 }
 
-fn of_layout(fact: &Fact, version: u64, became: &str) -> Event {
+fn of_layout(fact: &DomainEvent, version: u64, became: &str) -> Event {
     // A layout's version is the time of its write. The time of its deletion isn't known.
     Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis(version))
         .with("layout_version", json!(version))
@@ -110,8 +110,8 @@ mod tests {
     use crate::domain::ids::TheaterId;
     use crate::domain::time::EpochSeconds;
 
-    fn fact(what: What) -> Fact {
-        Fact { theater: TheaterId::parse("1").unwrap(), what }
+    fn fact(what: What) -> DomainEvent {
+        DomainEvent { theater: TheaterId::parse("1").unwrap(), what }
     }
 
     fn seat(label: &str, at: u64) -> SeatReservation {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_fact_has_the_same_id_and_another_another() {
+    fn equal_events_share_an_id_and_others_differ() {
         assert_eq!(id(What::Expired(seat("A1", 5))), id(What::Expired(seat("A1", 5))));
         let ids = [
             id(What::Expired(seat("A1", 5))),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn no_event_shows_what_is_a_right() {
+    fn events_never_reveal_secret_ids() {
         let booked = BookedSeats {
             booking: BookingId(Uuid::from_u128(8)),
             seats: vec![SeatLabel::parse("A1").unwrap()],

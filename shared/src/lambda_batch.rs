@@ -36,7 +36,7 @@ impl Batch {
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
+pub struct BatchResponse {
     batch_item_failures: Vec<ItemFailure>,
 }
 
@@ -48,7 +48,7 @@ struct ItemFailure {
     item_identifier: String,
 }
 
-impl Outcome {
+impl BatchResponse {
     /// Returns the response that requests the records with these identifiers again.
     pub fn failed(identifiers: impl IntoIterator<Item = String>) -> Self {
         let failure = |item_identifier| ItemFailure { item_identifier };

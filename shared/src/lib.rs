@@ -13,7 +13,7 @@
 //! | [`stream`] | updates of the cache from the table's stream |
 //! | [`aws`] | access to AWS: credentials, region, connections |
 //! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | configuration, observability and start-up |
-//! | [`clock`], `random`, [`tally`] | time, randomness, and the context and costs of a request |
+//! | [`clock`], `random`, [`context`] | time, randomness, and the context and costs of a request |
 //!
 //! `store`, `cache` and `http` don't depend on each other.
 

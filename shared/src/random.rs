@@ -8,7 +8,7 @@ use uuid::{Builder, Uuid};
 ///
 /// Its version is 8, like the version of all ids that the server generates.
 #[allow(clippy::disallowed_methods, reason = "the one place that may ask")]
-pub(crate) fn new_id() -> Uuid {
+pub(crate) fn random_id() -> Uuid {
     Builder::from_custom_bytes(Uuid::new_v4().into_bytes()).into_uuid()
 }
 
@@ -18,7 +18,7 @@ pub(crate) fn jitter(most: Duration) -> Duration {
 }
 
 /// Returns a random number.
-pub(crate) fn seed() -> u64 {
+pub(crate) fn random_u64() -> u64 {
     fastrand::u64(..)
 }
 
@@ -29,8 +29,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_random_and_tell_nothing_of_each_other() {
-        let ids: Vec<_> = (0..1_000).map(|_| new_id()).collect();
+    fn generated_ids_are_random_and_independent() {
+        let ids: Vec<_> = (0..1_000).map(|_| random_id()).collect();
         assert!(ids.iter().all(|id| id.get_version_num() == 8), "122 random bits");
         let halves: HashSet<_> = ids.iter().flat_map(|id| [id.as_u64_pair().0, id.as_u64_pair().1]).collect();
         assert_eq!(halves.len(), 2_000, "no half repeats");

@@ -12,14 +12,14 @@ use tokio::time::Instant;
 
 use crate::app::BoxOffice;
 use crate::aws::{AwsConfig, sdk};
-use crate::cache::{Cache, CacheError, Signer};
+use crate::cache::{Cache, CacheError, IamTokenProvider};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::store::Store;
 
 /// Time limit for opening connections during start-up. After it, the first request waits for DynamoDB and goes on
 /// without Redis.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(1);
+const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// Reason why a function can't start.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub async fn start() -> Result<&'static BoxOffice, StartError> {
         crate::observability::log::start(tracing::Level::INFO);
         tracing::error!(%error, "can't start");
     }
-    crate::observability::log::started_in(started.elapsed());
+    crate::observability::log::record_init_duration(started.elapsed());
     office.map(|office| &*Box::leak(Box::new(office)))
 }
 
@@ -94,9 +94,9 @@ where
 pub async fn connect(config: Config, sdk: &SdkConfig, clock: Clock) -> Result<BoxOffice, StartError> {
     let store = store(&config, sdk, clock.clone());
     let cache = cache(&config, sdk, &clock)?;
-    let office = BoxOffice::new(store, cache, clock, config.terms);
-    let open_store = tokio::time::timeout(CONNECT_PATIENCE, office.warm_up(&config.warm_theaters));
-    let open_cache = office.open_cache(CONNECT_PATIENCE);
+    let office = BoxOffice::new(store, cache, clock, config.policy);
+    let open_store = tokio::time::timeout(CONNECT_TIME_LIMIT, office.warm_up(&config.warm_theaters));
+    let open_cache = office.open_cache(CONNECT_TIME_LIMIT);
     let _ = tokio::join!(open_store, open_cache);
     Ok(office)
 }
@@ -109,7 +109,7 @@ fn cache(config: &Config, sdk: &SdkConfig, clock: &Clock) -> Result<Option<Cache
         Some(user) => {
             let region = sdk.region().ok_or(StartError::NobodyToSign("region"))?.to_string();
             let credentials = sdk.credentials_provider().ok_or(StartError::NobodyToSign("credentials"))?;
-            Some(Signer::new(user.clone(), region, credentials, clock.clone()))
+            Some(IamTokenProvider::new(user.clone(), region, credentials, clock.clone()))
         }
     };
     Ok(Some(Cache::new(address, signer, config.cache_key_prefix.clone(), config.cache_deadline, clock.clone())?))

@@ -11,14 +11,14 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Level};
 
 use crate::app::{BoxOffice, SeatChange, SeatRecord};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::lambda_batch::{Batch, Outcome};
-use crate::observability::log::{is_zero, millis, summarize};
+use crate::lambda_batch::{Batch, BatchResponse};
+use crate::observability::log::{is_zero, millis, write_access_log_line};
 use crate::observability::metrics::Counts;
 
 /// Number of theaters to update at the same time.
-const AT_ONCE: usize = 16;
+const CONCURRENT_THEATERS: usize = 16;
 
 /// Changes of one theater in a batch.
 struct TheaterChanges {
@@ -37,7 +37,7 @@ struct TheaterChanges {
 /// # Errors
 ///
 /// Returns an error if the event isn't a batch of records.
-pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<Outcome, Error> {
+pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<BatchResponse, Error> {
     let request_id = event.context.request_id.clone();
     let span = tracing::info_span!("batch", request_id = request_id.as_str());
     let trace = event.context.xray_trace_id.clone().unwrap_or_default();
@@ -83,14 +83,14 @@ struct Summary<'a> {
     trace: Option<&'a str>,
 }
 
-async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
+async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> BatchResponse {
     let started = Instant::now();
-    let tally = Tally::default();
-    let (theaters, skipped) = by_theater(&batch.records);
-    let (count, by) = (theaters.len(), &tally);
-    let told = stream::iter(theaters).map(|changes| tell(by, office, changes)).buffered(AT_ONCE);
+    let ctx = RequestContext::default();
+    let (theaters, skipped) = group_by_theater(&batch.records);
+    let (count, by) = (theaters.len(), &ctx);
+    let told = stream::iter(theaters).map(|changes| tell(by, office, changes)).buffered(CONCURRENT_THEATERS);
     let failed: Vec<_> = told.filter_map(ready).collect().await;
-    let costs = tally.costs();
+    let costs = ctx.costs();
     let summary = Summary {
         op: "syncCache",
         records: batch.records.len(),
@@ -103,18 +103,18 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> Outcome {
         redis: costs.redis_calls,
         redis_ms: millis(costs.redis_time),
         request_id: ids.request_id,
-        trace: crate::observability::trace::kept(ids.trace_header),
+        trace: crate::observability::trace::sampled_trace_id(ids.trace_header),
     };
-    summarize(Level::INFO, &summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
-    crate::observability::trace::tell(ids.trace_header, &tally.calls());
-    Outcome::failed(failed)
+    write_access_log_line(Level::INFO, &summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
+    crate::observability::trace::send(ids.trace_header, &ctx.calls());
+    BatchResponse::failed(failed)
 }
 
 /// Updates the cache for one theater. If that fails, returns the sequence number of the first record to deliver
 /// again.
-async fn tell(tally: &Tally, office: &BoxOffice, changes: TheaterChanges) -> Option<String> {
+async fn tell(ctx: &RequestContext, office: &BoxOffice, changes: TheaterChanges) -> Option<String> {
     let TheaterChanges { theater, first, changes } = changes;
-    let why = match timeout_at(tally.give_up(), office.sync_cache(tally, &theater, &changes)).await {
+    let why = match timeout_at(ctx.deadline(), office.sync_cache(ctx, &theater, &changes)).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the time limit of the batch is over".to_owned(),
@@ -124,7 +124,7 @@ async fn tell(tally: &Tally, office: &BoxOffice, changes: TheaterChanges) -> Opt
 }
 
 /// Groups the changes by theater, in their order. Also returns the number of unreadable records.
-fn by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
+fn group_by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
     let mut theaters: Vec<TheaterChanges> = Vec::new();
     let mut skipped = 0;
     for record in records {

@@ -13,9 +13,9 @@ pub(crate) struct Connections(Arc<State>);
 struct State {
     accepted: AtomicUsize,
     /// The lowest number of a live connection. Connections below it stay open and silent.
-    alive_from: AtomicUsize,
+    first_live: AtomicUsize,
     /// The lowest number of a connection that isn't cut.
-    whole_from: watch::Sender<usize>,
+    first_uncut: watch::Sender<usize>,
 }
 
 /// One connection of a proxy.
@@ -33,24 +33,24 @@ impl Connections {
     }
 
     /// Freezes all current connections, as if their instance were frozen. They stay open, and nothing arrives on them.
-    pub(crate) fn let_die(&self) {
-        self.0.alive_from.store(self.accepted(), Ordering::SeqCst);
+    pub(crate) fn freeze(&self) {
+        self.0.first_live.store(self.accepted(), Ordering::SeqCst);
     }
 
     /// Cuts all current connections.
     pub(crate) fn cut(&self) {
-        self.0.whole_from.send_replace(self.accepted());
+        self.0.first_uncut.send_replace(self.accepted());
     }
 }
 
 impl Connection {
-    pub(crate) fn is_dead(&self) -> bool {
-        self.0 < self.1.0.alive_from.load(Ordering::SeqCst)
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.0 < self.1.0.first_live.load(Ordering::SeqCst)
     }
 
     /// Waits until this connection has to be cut.
     pub(crate) async fn cut(&self) {
         // Can't fail: `self` keeps the sender alive.
-        let _ = self.1.0.whole_from.subscribe().wait_for(|whole_from| self.0 < *whole_from).await;
+        let _ = self.1.0.first_uncut.subscribe().wait_for(|first_uncut| self.0 < *first_uncut).await;
     }
 }

@@ -47,7 +47,7 @@ static CLOSED: LazyLock<Value> = LazyLock::new(|| {
 
 /// Panics unless the document describes this answer of the route.
 pub fn check(route: &str, reply: &Reply) {
-    if let Err(why) = judge(route, reply) {
+    if let Err(why) = validate(route, reply) {
         panic!(
             "docs/openapi.yaml doesn't have this answer of {route}: {why}\n{} {:?}\n{}",
             reply.status, reply.headers, reply.text
@@ -56,7 +56,7 @@ pub fn check(route: &str, reply: &Reply) {
 }
 
 /// Checks an answer, and returns the undocumented part as the error. `HEAD` is checked as `GET` without a body.
-pub fn judge(route: &str, reply: &Reply) -> Result<(), String> {
+pub fn validate(route: &str, reply: &Reply) -> Result<(), String> {
     let (method, path) = route.split_once(' ').ok_or("no route")?;
     let documented = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
     let operation = &DOCUMENT["paths"][path][documented];
@@ -81,7 +81,7 @@ fn headers(response: &'static Value, reply: &Reply) -> Result<(), String> {
     for name in HEADERS {
         match (documented.get(name), reply.headers.get(name)) {
             (None, Some(value)) => return Err(format!("header {name}: {value}")),
-            (Some(header), None) if header["required"] == true || expected_of_functions(name, reply.status) => {
+            (Some(header), None) if header["required"] == true || is_sent_by_functions(name, reply.status) => {
                 return Err(format!("header {name} is missing"));
             }
             (Some(header), Some(value)) => {
@@ -99,7 +99,7 @@ fn headers(response: &'static Value, reply: &Reply) -> Result<(), String> {
 
 /// Returns `true` for headers that functions always send and API Gateway's own answers with this status lack. The
 /// document can't require them.
-fn expected_of_functions(header: &str, status: u16) -> bool {
+fn is_sent_by_functions(header: &str, status: u16) -> bool {
     header == "cache-control" || (header == "retry-after" && matches!(status, 429 | 503))
 }
 
@@ -110,7 +110,7 @@ fn body(response: &'static Value, reply: &Reply) -> Result<(), String> {
     let content_type = reply.header("content-type");
     let media = content.get(content_type).ok_or_else(|| format!("content type {content_type:?}"))?;
     if let Some(code) = reply.body["code"].as_str() {
-        code_of_status(response, code)?;
+        check_code(response, code)?;
     }
     let Err(why) = valid(&media["schema"], &reply.body) else { return Ok(()) };
     let views = media["x-views"].as_object().into_iter().flat_map(|views| views.values());
@@ -118,7 +118,7 @@ fn body(response: &'static Value, reply: &Reply) -> Result<(), String> {
 }
 
 /// Rejects a code that the description of the response doesn't name.
-fn code_of_status(response: &Value, code: &str) -> Result<(), String> {
+fn check_code(response: &Value, code: &str) -> Result<(), String> {
     let description = response["description"].as_str().unwrap_or_default();
     if description.contains(&format!("`{code}`")) { Ok(()) } else { Err(format!("code {code}")) }
 }
@@ -131,8 +131,8 @@ pub fn valid(schema: &Value, value: &Value) -> Result<(), String> {
     let validator = *validators.entry(schema.to_string()).or_insert_with(|| {
         let mut schema = schema.clone();
         close(&mut schema);
-        let whole = json!({ "allOf": [schema], "components": *CLOSED });
-        Box::leak(Box::new(jsonschema::validator_for(&whole).expect("a schema")))
+        let schemas = json!({ "allOf": [schema], "components": *CLOSED });
+        Box::leak(Box::new(jsonschema::validator_for(&schemas).expect("a schema")))
     });
     drop(validators);
     let errors: Vec<_> =

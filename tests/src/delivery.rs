@@ -38,7 +38,7 @@ pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> O
         serve(office, route, &request).await
     });
     let Ok(response) = events(service).oneshot(LambdaEvent::new(payload, context)).await;
-    let told = serde_json::to_vec(&response).expect("an answer");
-    let reply = Reply::of_function(&serde_json::from_slice(&told).expect("JSON"));
+    let serialized = serde_json::to_vec(&response).expect("an answer");
+    let reply = Reply::of_function(&serde_json::from_slice(&serialized).expect("JSON"));
     Some(Delivery { method: method.into_inner().expect("a request"), reply })
 }

@@ -18,13 +18,13 @@ use tokio::sync::{Semaphore, watch};
 use crate::connections::{Connection, Connections};
 use crate::gate::Gate;
 pub use fault::Fault;
-use fault::{Answer, Cut, in_its_place};
+use fault::{Answer, Cut, answer_in_place};
 
 mod fault;
 
 /// A call that reached the proxy.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct RecordedCall {
     /// The operation's name, such as `UpdateItem`.
     pub operation: String,
     /// The capacity units that the engine reported.
@@ -40,12 +40,12 @@ pub struct Seen {
 
 #[derive(Default)]
 struct State {
-    seen: Vec<Seen>,
+    seen: Vec<RecordedCall>,
     serial: u64,
     faults: VecDeque<(String, Fault)>,
     always: Option<Fault>,
     barriers: Vec<(String, Arc<Semaphore>)>,
-    forgetful: bool,
+    removes_tokens: bool,
 }
 
 /// A running proxy. It ends with the test's runtime.
@@ -88,7 +88,7 @@ impl DynamoDbProxy {
     }
 
     /// Removes all queued faults.
-    pub fn next_none(&self) {
+    pub fn clear_queued_faults(&self) {
         self.proxy.state().faults.clear();
     }
 
@@ -112,13 +112,13 @@ impl DynamoDbProxy {
 
     /// Removes the token from every later transaction. DynamoDB forgets tokens in the same way after ten minutes.
     pub fn forget_tokens(&self) {
-        self.proxy.state().forgetful = true;
+        self.proxy.state().removes_tokens = true;
     }
 
     /// Freezes all current connections, as if their instance were frozen. They stay open, and no call on them is
     /// carried out or answered. New connections work.
-    pub fn let_connections_die(&self) {
-        self.proxy.connections.let_die();
+    pub fn freeze_connections(&self) {
+        self.proxy.connections.freeze();
     }
 
     /// Resets all current connections. New connections work.
@@ -127,25 +127,25 @@ impl DynamoDbProxy {
     }
 
     /// Removes and returns the recorded calls.
-    pub fn take(&self) -> Vec<Seen> {
+    pub fn take(&self) -> Vec<RecordedCall> {
         std::mem::take(&mut self.proxy.state().seen)
     }
 
     /// Removes the queued faults and the fault of every call.
-    pub fn calm(&self) {
+    pub fn clear_faults(&self) {
         let mut state = self.proxy.state();
         state.faults.clear();
         state.always = None;
     }
 
     /// Waits until no call is on its way to the engine.
-    pub async fn quiet(&self) {
+    pub async fn wait_until_idle(&self) {
         // Can't fail: `self` keeps the sender alive.
         let _ = self.proxy.under_way.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
     /// Returns the number of queued faults.
-    pub fn faults_left(&self) -> usize {
+    pub fn queued_faults(&self) -> usize {
         self.proxy.state().faults.len()
     }
 }
@@ -187,13 +187,13 @@ impl Proxy {
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
-        let serial = self.note(&operation, &body);
-        if connection.is_dead() {
+        let serial = self.record_call(&operation, &body);
+        if connection.is_frozen() {
             std::future::pending::<()>().await;
         }
         self.wait_at_barriers(&operation).await;
         let fault = self.fault_of(&operation, serial);
-        if let Some(answer) = in_its_place(fault.as_ref(), &body).await {
+        if let Some(answer) = answer_in_place(fault.as_ref(), &body).await {
             return answer;
         }
         // Runs in a task of its own, so that the call reaches the engine even if the caller disconnects.
@@ -215,18 +215,18 @@ impl Proxy {
     }
 
     /// Records a call under its own number. The number finds the call even after [`DynamoDbProxy::take`].
-    fn note(&self, operation: &str, body: &[u8]) -> u64 {
+    fn record_call(&self, operation: &str, body: &[u8]) -> u64 {
         let request = serde_json::from_slice(body).unwrap_or_default();
         let mut state = self.state();
         state.serial += 1;
         let serial = state.serial;
         let operation = operation.to_owned();
-        state.seen.push(Seen { operation, capacity: 0.0, request, fault: None, carried_out: None, serial });
+        state.seen.push(RecordedCall { operation, capacity: 0.0, request, fault: None, carried_out: None, serial });
         serial
     }
 
     /// Updates a recorded call, if it is still recorded.
-    fn add(&self, serial: u64, change: impl FnMut(&mut Seen)) {
+    fn add(&self, serial: u64, change: impl FnMut(&mut RecordedCall)) {
         self.state().seen.iter_mut().find(|seen| seen.serial == serial).into_iter().for_each(change);
     }
 
@@ -247,7 +247,7 @@ impl Proxy {
             queued.or_else(|| state.always.clone())
         };
         self.add(serial, |seen| {
-            seen.carried_out = fault.as_ref().filter(|fault| !fault.lets_through()).map(|_| false);
+            seen.carried_out = fault.as_ref().filter(|fault| !fault.is_carried_out()).map(|_| false);
             seen.fault = fault.clone();
         });
         fault
@@ -255,8 +255,8 @@ impl Proxy {
 
     /// Forwards a call to the engine.
     async fn forward(&self, mut head: Parts, body: Bytes, serial: u64) -> Result<Answer, Cut> {
-        let at_the_gate = self.gate.enter().await.ok_or(Cut)?;
-        let body = if self.state().forgetful { without_token(&body) } else { body };
+        let ticket = self.gate.enter().await.ok_or(Cut)?;
+        let body = if self.state().removes_tokens { without_token(&body) } else { body };
         head.headers.remove(hyper::header::CONTENT_LENGTH);
         head.uri = format!("{}/", self.upstream).parse().unwrap();
         let response = self.client.request(Request::from_parts(head, Full::from(body))).await.map_err(|_| Cut)?;
@@ -266,7 +266,7 @@ impl Proxy {
             seen.capacity = capacity(&body);
             seen.carried_out = Some(head.status.is_success());
         });
-        self.gate.leave(at_the_gate).await;
+        self.gate.leave(ticket).await;
         Ok(Response::from_parts(head, Full::from(body)))
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use boxoffice_local::LocalStack;
 use boxoffice_local::checkout;
-use boxoffice_local::child::{Program, Supervised};
+use boxoffice_local::supervised_process::{Program, SupervisedProcess};
 
 /// The environment variable for the folder of Amazon's DynamoDB Local. If it is set, the store tests also run there.
 const DYNAMODB_LOCAL: &str = "BOXOFFICE_DYNAMODB_LOCAL";
@@ -27,13 +27,13 @@ pub fn every_dynamodb() -> Vec<(&'static str, String)> {
 }
 
 fn dynamodb_local(folder: PathBuf) -> String {
-    static RUNNING: OnceLock<(String, Mutex<Supervised>)> = OnceLock::new();
+    static RUNNING: OnceLock<(String, Mutex<SupervisedProcess>)> = OnceLock::new();
     let (endpoint, _) = RUNNING.get_or_init(|| {
         let jar = folder.join("DynamoDBLocal.jar");
         assert!(jar.is_file(), "{DYNAMODB_LOCAL} is set, but {} doesn't exist", jar.display());
         let port = boxoffice_local::ports::free_port().expect("a free port");
         let log = checkout::root().expect("the checkout").join("target/tmp/dynamodb-local.log");
-        boxoffice_local::child::new_log(&log).expect("a log");
+        boxoffice_local::supervised_process::create_log(&log).expect("a log");
         let args = ["-Djava.library.path=DynamoDBLocal_lib", "-jar", "DynamoDBLocal.jar", "-inMemory", "-port"];
         let mut args: Vec<_> = args.iter().map(Into::into).collect();
         args.push(port.to_string().into());
@@ -46,11 +46,11 @@ fn dynamodb_local(folder: PathBuf) -> String {
             folder: folder.clone(),
             log,
         };
-        let mut child = Supervised::start(&program).expect("java starts");
+        let mut child = SupervisedProcess::start(&program).expect("java starts");
         let end = Instant::now() + Duration::from_secs(60);
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             child.check().expect("DynamoDB Local runs");
-            assert!(Instant::now() < end, "DynamoDB Local doesn't answer\n{}", child.last_words());
+            assert!(Instant::now() < end, "DynamoDB Local doesn't answer\n{}", child.log_tail());
             std::thread::sleep(Duration::from_millis(50));
         }
         (format!("http://127.0.0.1:{port}"), Mutex::new(child))

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::app::BoxOffice;
 use boxoffice::http::api_gateway::request;
-use boxoffice::http::response_body::{Answer, Told};
+use boxoffice::http::response_body::{Answer, LambdaResponse};
 use boxoffice::http::router::{Operation, ROUTES, Route};
 use boxoffice::http::routes::{book, bookings, get_seats, reservations, reserve, theaters};
 use boxoffice::sync_cache;
@@ -333,8 +333,8 @@ pub struct Reply {
 impl From<Answer> for Reply {
     /// Converts the answer in the same way as the runtime does for Lambda.
     fn from(answer: Answer) -> Self {
-        let told = serde_json::to_string(&Told::from(answer)).expect("an answer");
-        Self::of_function(&serde_json::from_str(&told).expect("JSON"))
+        let serialized = serde_json::to_string(&LambdaResponse::from(answer)).expect("an answer");
+        Self::of_function(&serde_json::from_str(&serialized).expect("JSON"))
     }
 }
 

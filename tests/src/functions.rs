@@ -26,7 +26,7 @@ impl Functions {
     pub async fn send(&self, call: &Call) -> Reply {
         match self.try_send(call).await {
             Outcome::Answered(answer) => Reply::of_function(&answer),
-            other => panic!("{call:?}: {other:?}\n{}", self.of(call).last_words()),
+            other => panic!("{call:?}: {other:?}\n{}", self.of(call).log_tail()),
         }
     }
 
@@ -51,6 +51,6 @@ impl Functions {
 }
 
 async fn start(name: &str, environment: &[(String, String)]) -> Lambda {
-    let function = Function::of_checkout(name, environment.to_vec()).expect("the functions are built");
+    let function = Function::from_checkout(name, environment.to_vec()).expect("the functions are built");
     Lambda::start(&function).await.expect("the function starts")
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// The side of the engine on which a call is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
+pub enum HoldPoint {
     /// Before the engine receives the call.
     Before,
     /// After the engine has carried out the call, and before the caller gets the answer.
@@ -23,21 +23,21 @@ struct State {
     /// Separates the current hold from earlier ones.
     round: usize,
     passed: usize,
-    wanted: Option<(usize, Side)>,
+    wanted: Option<(usize, HoldPoint)>,
     held: bool,
     discards: bool,
 }
 
 /// The number of a call in the order of arrival.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Ticket {
     round: usize,
     number: usize,
 }
 
 impl Gate {
     /// Counts the calls from now on and holds the call with this number. The first is 1.
-    pub fn hold(&self, number: usize, side: Side) {
+    pub fn hold(&self, number: usize, side: HoldPoint) {
         self.0.send_modify(|state| {
             *state = State { round: state.round + 1, wanted: Some((number, side)), ..State::default() };
         });
@@ -60,23 +60,23 @@ impl Gate {
     }
 
     /// Lets a call pass on its way to the engine. Returns `None` if the call was dropped.
-    pub(crate) async fn enter(&self) -> Option<Place> {
-        let mut place = Place { round: 0, number: 0 };
+    pub(crate) async fn enter(&self) -> Option<Ticket> {
+        let mut ticket = Ticket { round: 0, number: 0 };
         self.0.send_modify(|state| {
             state.passed += 1;
-            place = Place { round: state.round, number: state.passed };
+            ticket = Ticket { round: state.round, number: state.passed };
         });
-        self.pass(place, Side::Before).await.then_some(place)
+        self.pass(ticket, HoldPoint::Before).await.then_some(ticket)
     }
 
     /// Lets the answer to a call pass on its way back.
-    pub(crate) async fn leave(&self, place: Place) {
-        self.pass(place, Side::After).await;
+    pub(crate) async fn leave(&self, ticket: Ticket) {
+        self.pass(ticket, HoldPoint::After).await;
     }
 
     /// Waits while the call is held. Returns `false` if it was dropped.
-    async fn pass(&self, place: Place, side: Side) -> bool {
-        let meant = |state: &State| state.round == place.round && state.wanted == Some((place.number, side));
+    async fn pass(&self, ticket: Ticket, side: HoldPoint) -> bool {
+        let meant = |state: &State| state.round == ticket.round && state.wanted == Some((ticket.number, side));
         let held = self.0.send_if_modified(|state| {
             state.held |= meant(state);
             meant(state)
@@ -84,7 +84,7 @@ impl Gate {
         if !held {
             return true;
         }
-        let over = self.0.subscribe().wait_for(|state| state.round != place.round).await.map(|state| state.discards);
+        let over = self.0.subscribe().wait_for(|state| state.round != ticket.round).await.map(|state| state.discards);
         !over.unwrap_or_default()
     }
 }

@@ -17,7 +17,7 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Run {
     child: Child,
     /// The output until the box office was ready.
-    pub said: Vec<String>,
+    pub output: Vec<String>,
     /// The ports of the API, DynamoDB and Valkey.
     pub ports: [u16; 3],
     errors: PathBuf,
@@ -66,11 +66,11 @@ impl Run {
             .stderr(File::create(&errors).unwrap())
             .spawn()
             .expect("boxoffice-local is built: cargo build --workspace --bins");
-        let mut said = Vec::new();
+        let mut output = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            said.push(line.unwrap());
-            if said.last().unwrap().starts_with("Ctrl-C ends everything") {
-                return Ok(Self { child, said, ports, errors });
+            output.push(line.unwrap());
+            if output.last().unwrap().starts_with("Ctrl-C ends everything") {
+                return Ok(Self { child, output, ports, errors });
             }
         }
         let code = child.wait().unwrap().code();
@@ -88,15 +88,15 @@ impl Run {
     }
 
     /// Returns the standard error so far.
-    pub fn complaints(&self) -> String {
+    pub fn stderr(&self) -> String {
         std::fs::read_to_string(&self.errors).unwrap()
     }
 
     /// Waits until the standard error contains a text.
-    pub fn wait_for_complaint(&self, text: &str) {
+    pub fn wait_for_stderr(&self, text: &str) {
         let end = Instant::now() + PATIENCE;
-        while !self.complaints().contains(text) {
-            assert!(Instant::now() < end, "{text:?} isn't in the standard error: {}", self.complaints());
+        while !self.stderr().contains(text) {
+            assert!(Instant::now() < end, "{text:?} isn't in the standard error: {}", self.stderr());
             thread::sleep(Duration::from_millis(20));
         }
     }

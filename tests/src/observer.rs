@@ -32,7 +32,7 @@ pub use theater::Taken;
 use theater::Theater;
 
 /// The number of examples that are kept of errors.
-const MOST_EXAMPLES: usize = 5;
+const MAX_EXAMPLES: usize = 5;
 
 /// The instant from which cached answers have to show a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub enum Bound {
 
 /// The results so far.
 #[derive(Clone, Debug, Default)]
-pub struct Verdict {
+pub struct ObserverReport {
     /// Cached answers with a complete check.
     pub checked: usize,
     /// Cached answers that came from the cache alone and not from a fill.
@@ -65,7 +65,7 @@ pub struct Verdict {
     pub examples: Vec<String>,
 }
 
-impl Verdict {
+impl ObserverReport {
     /// Returns `true` if there are no errors.
     pub fn is_clean(&self) -> bool {
         [self.stale, self.invented, self.lost, self.disordered] == [0; 4]
@@ -77,13 +77,13 @@ impl Verdict {
 pub struct Observer {
     bound: Bound,
     theaters: Mutex<HashMap<String, Theater>>,
-    verdict: Mutex<Verdict>,
+    report: Mutex<ObserverReport>,
 }
 
 impl Observer {
     /// Creates an observer with this bound for stale answers.
     pub fn new(bound: Bound) -> Self {
-        Self { bound, theaters: Mutex::default(), verdict: Mutex::default() }
+        Self { bound, theaters: Mutex::default(), report: Mutex::default() }
     }
 
     /// Begins to watch a new theater with these seats in layout order.
@@ -98,18 +98,18 @@ impl Observer {
 
     /// Records that a caller just got the answer that it has taken these seats.
     pub fn answered(&self, theater: &str, seats: &[&str], taken: Taken) {
-        self.with(theater, |theater| theater.is_told(seats, taken));
+        self.with(theater, |theater| theater.record_confirmed(seats, taken));
     }
 
     /// Records the answer to a read that began at `began` and just ended. The instance's clock stood at `now`.
-    pub fn looked(&self, theater: &str, began: Instant, now: EpochMillis, reply: &Reply) {
+    pub fn record_cached_answer(&self, theater: &str, began: Instant, now: EpochMillis, reply: &Reply) {
         let grace = match self.bound {
             Bound::Answered => Duration::ZERO,
             Bound::Within(bound) => bound,
         };
-        let stale = self.with(theater, |theater| theater.looked(began, now, grace, reply)).flatten();
+        let stale = self.with(theater, |theater| theater.record_cached_answer(began, now, grace, reply)).flatten();
         if let Some(what) = stale {
-            self.found(|verdict| &mut verdict.stale, format!("stale: theater {theater}, {what}; {}", reply.text));
+            self.found(|report| &mut report.stale, format!("stale: theater {theater}, {what}; {}", reply.text));
         }
     }
 
@@ -122,27 +122,27 @@ impl Observer {
         let query = query.expression_attribute_values(":seat", AttributeValue::S("SEAT#".to_owned()));
         let items = query.send().await.expect("the table").items.unwrap_or_default();
         let within = matches!(self.bound, Bound::Within(_));
-        let read = self.with(theater, |theater| theater.is_read(began, within, &items)).unwrap_or_default();
+        let read = self.with(theater, |theater| theater.record_table_read(began, within, &items)).unwrap_or_default();
         {
-            let mut verdict = self.verdict.lock().unwrap();
-            verdict.reads += 1;
-            verdict.checked += read.checked;
-            verdict.hits += read.hits;
+            let mut report = self.report.lock().unwrap();
+            report.reads += 1;
+            report.checked += read.checked;
+            report.hits += read.hits;
         }
         for what in read.invented {
-            self.found(|verdict| &mut verdict.invented, format!("invented: theater {theater}, {what}"));
+            self.found(|report| &mut report.invented, format!("invented: theater {theater}, {what}"));
         }
         for what in read.lost {
-            self.found(|verdict| &mut verdict.lost, format!("lost: theater {theater}, {what}"));
+            self.found(|report| &mut report.lost, format!("lost: theater {theater}, {what}"));
         }
         for what in read.disordered {
-            self.found(|verdict| &mut verdict.disordered, format!("disordered: theater {theater}, {what}"));
+            self.found(|report| &mut report.disordered, format!("disordered: theater {theater}, {what}"));
         }
     }
 
     /// Returns the results so far.
-    pub fn verdict(&self) -> Verdict {
-        self.verdict.lock().unwrap().clone()
+    pub fn report(&self) -> ObserverReport {
+        self.report.lock().unwrap().clone()
     }
 
     /// Calls a closure with a theater, if it is watched.
@@ -150,11 +150,11 @@ impl Observer {
         self.theaters.lock().unwrap().get_mut(theater).map(work)
     }
 
-    fn found(&self, count: impl FnOnce(&mut Verdict) -> &mut usize, what: String) {
-        let mut verdict = self.verdict.lock().unwrap();
-        *count(&mut verdict) += 1;
-        if verdict.examples.len() < MOST_EXAMPLES {
-            verdict.examples.push(what);
+    fn found(&self, count: impl FnOnce(&mut ObserverReport) -> &mut usize, what: String) {
+        let mut report = self.report.lock().unwrap();
+        *count(&mut report) += 1;
+        if report.examples.len() < MAX_EXAMPLES {
+            report.examples.push(what);
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::connections::{Connection, Connections};
-use crate::gate::{Gate, Place};
+use crate::gate::{Gate, Ticket};
 
 mod resp;
 
@@ -35,11 +35,11 @@ pub struct RedisProxy {
     /// The URL that the proxy listens on.
     pub url: String,
     shared: Arc<Shared>,
-    changes: mpsc::UnboundedSender<Change>,
+    changes: mpsc::UnboundedSender<FaultChange>,
 }
 
 /// A new fault or none, and the sender that confirms when it is in force.
-type Change = (Option<RedisFault>, oneshot::Sender<()>);
+type FaultChange = (Option<RedisFault>, oneshot::Sender<()>);
 
 struct Shared {
     upstream: u16,
@@ -80,8 +80,8 @@ impl RedisProxy {
 
     /// Freezes all current connections, as if their instance were frozen. They stay open, and nothing sent on them
     /// arrives. New connections work.
-    pub fn let_connections_die(&self) {
-        self.shared.connections.let_die();
+    pub fn freeze_connections(&self) {
+        self.shared.connections.freeze();
     }
 
     /// Resets all current connections. New connections work.
@@ -91,7 +91,7 @@ impl RedisProxy {
 
     /// Returns and resets the number of faults that were met: commands that were swallowed, and connections that were
     /// cut.
-    pub fn take_met(&self) -> usize {
+    pub fn take_faults_met(&self) -> usize {
         self.shared.met.swap(0, Ordering::SeqCst)
     }
 
@@ -122,14 +122,14 @@ impl RedisProxy {
 }
 
 /// The state of the listening port.
-enum Door {
+enum ListenerState {
     Open(TcpListener),
     Shut,
     /// A listener with a full queue of connections that aren't accepted. The system drops further connections.
     Full(#[allow(dead_code, reason = "kept open")] (TcpListener, TcpStream)),
 }
 
-impl Door {
+impl ListenerState {
     async fn of(port: u16, fault: Option<RedisFault>) -> Self {
         match fault {
             Some(RedisFault::Refused) => Self::Shut,
@@ -168,65 +168,65 @@ fn reserve(port: u16) -> TcpSocket {
     socket
 }
 
-async fn listen(port: u16, shared: Arc<Shared>, mut changes: mpsc::UnboundedReceiver<Change>) {
+async fn listen(port: u16, shared: Arc<Shared>, mut changes: mpsc::UnboundedReceiver<FaultChange>) {
     let _reserved = reserve(port);
-    let mut door = Door::Shut;
+    let mut listener_state = ListenerState::Shut;
     loop {
         tokio::select! {
             change = changes.recv() => {
                 let Some((fault, made)) = change else { return };
                 if shared.fault.borrow().is_some_and(|fault| fault == RedisFault::Silent) {
                     // Swallowed commands leave a gap, so no connection can continue.
-                    shared.connections.let_die();
+                    shared.connections.freeze();
                 }
                 shared.fault.send_replace(fault);
                 match fault {
                     Some(RedisFault::Refused) => shared.connections.cut(),
-                    Some(RedisFault::Unreachable) => shared.connections.let_die(),
+                    Some(RedisFault::Unreachable) => shared.connections.freeze(),
                     _ => {}
                 }
-                drop(std::mem::replace(&mut door, Door::Shut));
-                door = Door::of(port, fault).await;
+                drop(std::mem::replace(&mut listener_state, ListenerState::Shut));
+                listener_state = ListenerState::of(port, fault).await;
                 let _ = made.send(());
             }
-            client = door.accept() => drop(tokio::spawn(serve(client, shared.clone()))),
+            client = listener_state.accept() => drop(tokio::spawn(serve(client, shared.clone()))),
         }
     }
 }
 
 async fn serve(mut client: TcpStream, shared: Arc<Shared>) {
-    let wire = Wire { connection: shared.connections.accept(), last: Mutex::default(), shared };
-    let Ok(mut server) = TcpStream::connect(ports::loopback(wire.shared.upstream)).await else { return };
+    let proxied = ProxiedConnection { connection: shared.connections.accept(), last: Mutex::default(), shared };
+    let Ok(mut server) = TcpStream::connect(ports::loopback(proxied.shared.upstream)).await else { return };
     let reset = {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         tokio::select! {
-            () = wire.commands(from_client, to_server) => false,
-            reset = wire.replies(from_server, to_client) => reset,
-            () = wire.connection.cut() => true,
+            () = proxied.commands(from_client, to_server) => false,
+            reset = proxied.replies(from_server, to_client) => reset,
+            () = proxied.connection.cut() => true,
         }
     };
     if reset {
-        wire.shared.met.fetch_add(1, Ordering::SeqCst);
+        proxied.shared.met.fetch_add(1, Ordering::SeqCst);
         let _ = client.set_zero_linger();
     }
 }
 
 /// One connection to the proxy.
-struct Wire {
+struct ProxiedConnection {
     shared: Arc<Shared>,
     connection: Connection,
     /// The gate's ticket of the last command.
-    last: Mutex<Option<Place>>,
+    last: Mutex<Option<Ticket>>,
 }
 
-impl Wire {
+impl ProxiedConnection {
     fn fault(&self) -> Option<RedisFault> {
         *self.shared.fault.borrow()
     }
 
     fn is_silent(&self) -> bool {
-        self.connection.is_dead() || self.fault() == Some(RedisFault::Silent)
+        self.connection.is_frozen() || self.fault() == Some(RedisFault::Silent)
     }
 
     /// Forwards commands until the client disconnects or a command is dropped.
@@ -242,8 +242,8 @@ impl Wire {
             while let Some((name, length)) = resp::command(&pending) {
                 self.shared.commands.lock().unwrap().push(name);
                 pending.drain(..length);
-                let Some(place) = self.shared.gate.enter().await else { return };
-                *self.last.lock().unwrap() = Some(place);
+                let Some(ticket) = self.shared.gate.enter().await else { return };
+                *self.last.lock().unwrap() = Some(ticket);
             }
             if self.is_silent() {
                 self.shared.met.fetch_add(1, Ordering::SeqCst);
@@ -259,9 +259,9 @@ impl Wire {
         let mut passed = 0;
         while let Ok(read @ 1..) = from.read(&mut chunk).await {
             self.shared.answered.fetch_add(read, Ordering::SeqCst);
-            let place = self.last.lock().unwrap().take();
-            if let Some(place) = place {
-                self.shared.gate.leave(place).await;
+            let ticket = self.last.lock().unwrap().take();
+            if let Some(ticket) = ticket {
+                self.shared.gate.leave(ticket).await;
             }
             if let Some(RedisFault::Slow(late)) = self.fault() {
                 tokio::time::sleep(late).await;

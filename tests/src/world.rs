@@ -6,16 +6,16 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice::app::{Administrators, BasePath, BoxOffice, Expected, Terms};
+use boxoffice::app::{Administrators, BasePath, BoxOffice, Policy, Precondition};
 use boxoffice::aws::{Authorities, AwsConfig, Endpoints};
 use boxoffice::cache::{Cache, CacheAddress, IamUser};
 use boxoffice::clock::Clock;
 use boxoffice::config::Config;
-use boxoffice::context::Tally;
+use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::LogKey;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
-use boxoffice::domain::rate_limit::Limits;
+use boxoffice::domain::rate_limit::RateLimits;
 use boxoffice::domain::time::EpochMillis;
 use boxoffice::layout_json::NewLayout;
 use boxoffice::startup;
@@ -49,7 +49,7 @@ pub struct Setup {
     /// The time limit of a DynamoDB operation, including retries.
     pub total: Duration,
     /// The rate limits of a caller.
-    pub limits: Limits,
+    pub limits: RateLimits,
     /// Theaters whose layouts are read during start-up.
     pub warm_theaters: Vec<TheaterId>,
     /// The number of proxies in front of the API whose forwarded addresses are trusted.
@@ -78,7 +78,7 @@ impl Setup {
             fill_wait: Duration::from_secs(1),
             attempt: Duration::from_secs(10),
             total: Duration::from_secs(25),
-            limits: Limits::default(),
+            limits: RateLimits::default(),
             warm_theaters: Vec::new(),
             trusted_proxies: 0,
             max_booked_per_caller: 0,
@@ -122,14 +122,14 @@ pub struct World {
 }
 
 /// Returns the table definition of the template.
-fn of_checkout() -> TableDefinition {
-    TableDefinition::of_checkout().expect("the template")
+fn from_checkout() -> TableDefinition {
+    TableDefinition::from_checkout().expect("the template")
 }
 
 /// Returns the same definition without TTL. Manual clocks may be far behind the system's clock, and then the engine
 /// would delete items too early.
 fn without_ttl() -> TableDefinition {
-    of_checkout().without_ttl()
+    from_checkout().without_ttl()
 }
 
 impl World {
@@ -152,7 +152,7 @@ impl World {
 
     /// Creates the two seed theaters in a table on this engine, with TTL by the system's clock.
     pub async fn on_engine_with_ttl(setup: Setup, engine: &str) -> Self {
-        let table = Self::table_on(engine, of_checkout()).await;
+        let table = Self::table_on(engine, from_checkout()).await;
         Self::on_table(setup, engine, table).await
     }
 
@@ -220,18 +220,18 @@ impl World {
         let wanted = NewLayout::of_list(name, seats);
         let id = TheaterId::parse(id).unwrap();
         let office = self.past_proxies();
-        office.put_theater(&Tally::default(), &id, &wanted, Expected::Whatever).await.expect("a layout");
+        office.put_theater(&RequestContext::default(), &id, &wanted, Precondition::Whatever).await.expect("a layout");
     }
 
     fn past_proxies(&self) -> BoxOffice {
         let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
-        BoxOffice::new(store, None, self.clock.clone(), config(&self.setup, &self.table, &self.prefix).terms)
+        BoxOffice::new(store, None, self.clock.clone(), config(&self.setup, &self.table, &self.prefix).policy)
     }
 
     /// Puts a new theater's layout unchanged, past every proxy.
     pub async fn put_layout(&self, layout: &Layout) {
         let store = Store::new(self.client.clone(), self.table.clone(), self.clock.clone(), Duration::from_secs(60));
-        store.put_layout(&Tally::default(), layout, None).await.expect("a layout");
+        store.put_layout(&RequestContext::default(), layout, None).await.expect("a layout");
     }
 
     /// Sets the clock of `office` to this many milliseconds after the start.
@@ -305,7 +305,7 @@ pub async fn without_engines(nowhere: &str) -> BoxOffice {
         fill_wait: short,
         attempt: short,
         total: short,
-        limits: Limits::default(),
+        limits: RateLimits::default(),
         warm_theaters: Vec::new(),
         trusted_proxies: 0,
         max_booked_per_caller: 0,
@@ -327,7 +327,7 @@ fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
         dynamodb_attempt_timeout: setup.attempt,
         dynamodb_total_timeout: setup.total,
         warm_theaters: setup.warm_theaters.clone(),
-        terms: Terms {
+        policy: Policy {
             fill_wait: setup.fill_wait,
             max_seats_per_call: 10,
             longest_reservation: 1_800,

@@ -10,7 +10,7 @@
 use boxoffice::app::BoxOffice;
 use boxoffice::cache::{Begun, Cache, CacheAddress, FillReason, FillToken, Lookup};
 use boxoffice::clock::Clock;
-use boxoffice::context::Tally;
+use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
@@ -50,9 +50,10 @@ fn event(body: impl Into<Vec<u8>>) -> Value {
 }
 
 fn large_events() -> Vec<(&'static str, Value)> {
-    let look = || Call::get_seats("1 ");
+    let seat_map = || Call::get_seats("1 ");
     let long = "x".repeat(1 << 20);
-    let many = (0..10_000).fold(look(), |call, n| call.header(&format!("x-odd-header-{n}"), "with a value of its own"));
+    let many =
+        (0..10_000).fold(seat_map(), |call, n| call.header(&format!("x-odd-header-{n}"), "with a value of its own"));
     let mut coded = event("AAAA".repeat(3 << 19));
     coded["isBase64Encoded"] = json!(true);
     vec![
@@ -62,9 +63,9 @@ fn large_events() -> Vec<(&'static str, Value)> {
         ("16,000 brackets", event("[".repeat(16_000))),
         ("3,500 seats", event(json!({ "seats": vec!["A"; 3_500] }).to_string())),
         ("10,000 headers", many.event()),
-        ("a header of 1 MB", look().header("x-odd", &long).event()),
-        ("a query of 1 MB", look().query(&"a=b&".repeat(1 << 18)).event()),
-        ("a query that grows when encoded", look().query(&"\u{202e}".repeat(3_000)).event()),
+        ("a header of 1 MB", seat_map().header("x-odd", &long).event()),
+        ("a query of 1 MB", seat_map().query(&"a=b&".repeat(1 << 18)).event()),
+        ("a query that grows when encoded", seat_map().query(&"\u{202e}".repeat(3_000)).event()),
         ("a theater id of 1 MB", Call::get_seats(&long).event()),
     ]
 }
@@ -121,11 +122,11 @@ async fn packed_strings_stay_within_bounds() {
     let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, seats).unwrap();
     let client = redis::Client::open(valkey.url()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-    let tally = Tally::default();
+    let ctx = RequestContext::default();
     let mut read = async |bytes: &[u8]| {
         let _: () = redis.set("p:{1}:availability", bytes).await.unwrap();
         let work = async {
-            match cache.read(&tally, &layout.theater).await.unwrap() {
+            match cache.read(&ctx, &layout.theater).await.unwrap() {
                 Lookup::Complete(packed) => packed.fits(&layout).then(|| packed.statuses(START)).is_some(),
                 Lookup::Miss | Lookup::Unchanged(_) => false,
             }
@@ -159,13 +160,14 @@ async fn a_seat_is_no_allocation() {
         let labels = (0..seats).map(|number| SeatLabel::parse(&format!("S{number}")).unwrap()).collect();
         let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, labels).unwrap();
         let none = FillToken::new();
-        let Begun::Fill(token) = cache.begin(&Tally::default(), &layout, FillReason::Missing, none).await.unwrap()
+        let Begun::Fill(token) =
+            cache.begin(&RequestContext::default(), &layout, FillReason::Missing, none).await.unwrap()
         else {
             panic!("no other filler")
         };
         let slots = vec![Slot { changed_at: START, state: SeatState::Booked }; seats];
-        cache.end(&Tally::default(), &layout, token, &slots).await.unwrap();
-        let Lookup::Complete(packed) = cache.read(&Tally::default(), &layout.theater).await.unwrap() else {
+        cache.end(&RequestContext::default(), &layout, token, &slots).await.unwrap();
+        let Lookup::Complete(packed) = cache.read(&RequestContext::default(), &layout.theater).await.unwrap() else {
             panic!("it was filled")
         };
         let profiler = dhat::Profiler::builder().testing().build();
@@ -179,7 +181,7 @@ async fn a_seat_is_no_allocation() {
 }
 
 #[test]
-fn memory_is_bounded_by_the_size_of_the_input_and_not_by_what_it_claims() {
+fn memory_is_bounded_by_real_input_size_not_by_claimed_size() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         events_stay_within_bounds(&office().await).await;

@@ -63,7 +63,7 @@ impl Curl {
 }
 
 /// Returns the curl commands of the README in order, each with the status and the body that the README shows for it.
-fn readme_curls() -> Vec<(Curl, u16, Value)> {
+fn documented_curls() -> Vec<(Curl, u16, Value)> {
     let root = checkout::root().unwrap();
     let pages = ["README.md", "docs/local.md"].map(|page| std::fs::read_to_string(root.join(page)).unwrap());
     let mut curls = Vec::new();
@@ -103,11 +103,11 @@ fn shape(value: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_ends_without_a_trace() {
+async fn make_run_serves_requests_keeps_its_data_and_stops_cleanly() {
     let data = tempfile::tempdir().unwrap();
     let run = Run::start(data.path());
-    the_readmes_curls_are_answered_as_it_says(&run).await;
-    the_seeds_curls_are_answered(&run).await;
+    the_documented_curls_are_answered_as_shown(&run).await;
+    original_curls_are_answered(&run).await;
     a_race_has_one_winner(&run).await;
     paths_and_bodies_arrive_as_they_were_sent(&run).await;
     the_events_can_be_invoked(&run, data.path()).await;
@@ -121,8 +121,8 @@ async fn make_run_answers_the_seeds_curls_survives_a_race_keeps_its_data_and_end
     assert_eq!(again.end(), Some(0));
 }
 
-async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
-    let curls = readme_curls();
+async fn the_documented_curls_are_answered_as_shown(run: &Run) {
+    let curls = documented_curls();
     assert!(curls.len() >= 5, "{}", curls.len());
     // Maps ids in the README to the ids that this run returns.
     let mut replace = Vec::new();
@@ -138,9 +138,9 @@ async fn the_readmes_curls_are_answered_as_it_says(run: &Run) {
 }
 
 /// Sends the three curl commands of the original product request, word for word. The README's commands run before them.
-async fn the_seeds_curls_are_answered(run: &Run) {
-    let look = Curl::parse("--location 'http://127.0.0.1:8000/v1/theaters/1/seats'").send(run, &[]).await;
-    assert_eq!((look.status, look.body["name"].as_str()), (200, Some("Theater_A")));
+async fn original_curls_are_answered(run: &Run) {
+    let seat_map = Curl::parse("--location 'http://127.0.0.1:8000/v1/theaters/1/seats'").send(run, &[]).await;
+    assert_eq!((seat_map.status, seat_map.body["name"].as_str()), (200, Some("Theater_A")));
     for call in ["reserve", "book"] {
         let curl = format!(
             "--location 'http://127.0.0.1:8000/v1/theaters/1/{call}' \\\n\
@@ -164,9 +164,9 @@ async fn a_race_has_one_winner(run: &Run) {
     let statuses: BTreeSet<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, BTreeSet::from([201, 409]));
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-    let look = send(Method::GET, &run.url("/theaters/2/seats"), &[], None).await;
-    assert_eq!((&look.body["booked"], look.headers["x-cache"].as_str()), (&json!(1), "miss"));
-    let etag = ("if-none-match".to_owned(), look.headers["etag"].clone());
+    let seat_map = send(Method::GET, &run.url("/theaters/2/seats"), &[], None).await;
+    assert_eq!((&seat_map.body["booked"], seat_map.headers["x-cache"].as_str()), (&json!(1), "miss"));
+    let etag = ("if-none-match".to_owned(), seat_map.headers["etag"].clone());
     let unchanged = send(Method::GET, &run.url("/theaters/2/seats"), &[etag], None).await;
     assert_eq!((unchanged.status, unchanged.headers["x-cache"].as_str()), (304, "hit"));
 }
@@ -205,19 +205,19 @@ async fn the_events_can_be_invoked(run: &Run, data: &Path) {
             .current_dir(&root)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let answer: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said} {output:?}"));
-        assert_eq!(answer[field], expected, "{file}: {said}");
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        let answer: Value = serde_json::from_str(&output).unwrap_or_else(|_| panic!("{output} {output:?}"));
+        assert_eq!(answer[field], expected, "{file}: {output}");
     }
 }
 
 /// Checks that the table's stream is delivered. By then sync-cache has logged a batch, and publish-events has written a
 /// booking to the file of events.
 async fn the_stream_is_followed(run: &Run) {
-    let told = run.said.iter().find_map(|line| line.strip_prefix("What happened, as events: ")).unwrap();
+    let told = run.output.iter().find_map(|line| line.strip_prefix("What happened, as events: ")).unwrap();
     let told = checkout::root().unwrap().join(told);
-    let said = run.said.iter().find_map(|line| line.split_once(", and of those on the stream: ")).unwrap().1;
-    let folder = checkout::root().unwrap().join(said.split(", ").next().unwrap());
+    let output = run.output.iter().find_map(|line| line.split_once(", and of those on the stream: ")).unwrap().1;
+    let folder = checkout::root().unwrap().join(output.split(", ").next().unwrap());
     let lines = || -> String {
         let logs = std::fs::read_dir(&folder).unwrap();
         logs.map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap()).collect()
@@ -238,7 +238,7 @@ async fn the_stream_is_followed(run: &Run) {
 async fn every_line_of_the_log_is_json_and_holds_no_reservation(run: &Run, data: &Path) {
     let reserved = post(&run.url("/theaters/2/reserve"), &json!({ "seat": "D1" })).await;
     let secret = reserved.body["reservation_id"].as_str().unwrap().to_owned();
-    let log = run.said.iter().find_map(|line| line.strip_prefix("Logs of the functions: ")).unwrap();
+    let log = run.output.iter().find_map(|line| line.strip_prefix("Logs of the functions: ")).unwrap();
     let (log, _) = log.split_once(", ").unwrap();
     let log = [data.join("functions.log"), PathBuf::from(log), checkout::root().unwrap().join(log)]
         .into_iter()

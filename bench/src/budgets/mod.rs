@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use self::compare::{Finding, compare};
 use self::toolchain::Toolchain;
 use crate::FUNCTIONS;
-use crate::cases::Kind;
-use crate::halls::Hall;
+use crate::cases::CallKind;
+use crate::fixture::Fixture;
 use crate::instance::{Instance, Program};
-use crate::measure::exact::{self, Exact};
+use crate::measure::exact::{self, ExactFigures};
 use crate::measure::size;
 use crate::progress::Progress;
 use crate::say;
-use crate::stand::Stand;
+use crate::venues::Venue;
 
 /// Figures by subject and by name.
 pub(crate) type Figures = BTreeMap<String, BTreeMap<String, f64>>;
@@ -49,14 +49,14 @@ pub(crate) async fn check() -> Result<bool> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
     let old: Budgets = toml::from_str(&text).with_context(|| format!("{} isn't a list of budgets", path.display()))?;
     let new = measure().await?;
-    let slack = old.toolchain.slack(&new.toolchain);
+    let tolerance = old.toolchain.tolerance(&new.toolchain);
     if let Some(difference) = old.toolchain.difference(&new.toolchain) {
         say(&format!(
             "{difference}: the tolerance for instructions and sizes is {:.0} % instead of 3 %",
-            slack * 100.0
+            tolerance * 100.0
         ))?;
     }
-    let findings = compare(&old.figures, &new.figures, slack);
+    let findings = compare(&old.figures, &new.figures, tolerance);
     for finding in &findings {
         say(&finding.to_string())?;
     }
@@ -84,25 +84,25 @@ async fn measure() -> Result<Budgets> {
     if !counted {
         say("valgrind is missing: instructions are not checked (Debian: apt-get install valgrind)")?;
     }
-    let kinds = Kind::budgeted();
+    let kinds = CallKind::budgeted();
     let progress = Progress::new("budgets", (kinds.len() + FUNCTIONS.len()) as u64);
-    let stand = Stand::start().await?;
-    let mut halls: Vec<Hall> = Vec::new();
-    for hall in kinds.iter().filter_map(|kind| kind.hall()) {
-        if !halls.contains(&hall) {
-            hall.prepare(&stand).await?;
-            halls.push(hall);
+    let fixture = Fixture::start().await?;
+    let mut venues: Vec<Venue> = Vec::new();
+    for venue in kinds.iter().filter_map(|kind| kind.venue()) {
+        if !venues.contains(&venue) {
+            venue.prepare(&fixture).await?;
+            venues.push(venue);
         }
     }
     let mut figures = Figures::new();
-    let looker = Instance::start(&Program::built("get-seats", &stand.direct())?).await?;
+    let reader = Instance::start(&Program::built("get-seats", &fixture.direct())?).await?;
     for function in FUNCTIONS {
         progress.step(function);
-        let (instance, start) = started(function, &stand, counted).await?;
+        let (instance, start) = started(function, &fixture, counted).await?;
         figures.insert(format!("{function}, start"), start);
         for kind in kinds.iter().filter(|kind| kind.function() == function) {
             progress.step(&kind.name());
-            let exact = exact::measure(*kind, &stand, &instance, &looker).await?;
+            let exact = exact::measure(*kind, &fixture, &instance, &reader).await?;
             figures.insert(kind.name(), of_request(&exact));
         }
     }
@@ -112,18 +112,18 @@ async fn measure() -> Result<Budgets> {
 
 /// Starts a function and measures its start.
 #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
-async fn started(function: &str, stand: &Stand, counted: bool) -> Result<(Instance, BTreeMap<String, f64>)> {
+async fn started(function: &str, fixture: &Fixture, counted: bool) -> Result<(Instance, BTreeMap<String, f64>)> {
     let mut figures = BTreeMap::from([("binary_bytes".to_owned(), size::measure(function)?.binary as f64)]);
     if !counted {
-        return Ok((exact::start(function, stand, false).await?, figures));
+        return Ok((exact::start(function, fixture, false).await?, figures));
     }
-    let (instance, instructions) = exact::counted_start(function, stand).await?;
+    let (instance, instructions) = exact::counted_start(function, fixture).await?;
     figures.insert("instructions".to_owned(), instructions);
     Ok((instance, figures))
 }
 
-fn of_request(exact: &Exact) -> BTreeMap<String, f64> {
-    let Exact { instructions, redis, dynamodb, capacity } = exact;
+fn of_request(exact: &ExactFigures) -> BTreeMap<String, f64> {
+    let ExactFigures { instructions, redis, dynamodb, capacity } = exact;
     let mut figures: BTreeMap<String, f64> = [
         ("redis_trips", redis.trips),
         ("redis_bytes_sent", redis.sent),

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::callgrind;
 
 /// The tolerance above a budget with the same tools.
-pub(crate) const SLACK: f64 = 0.03;
+pub(crate) const TOLERANCE: f64 = 0.03;
 /// The tolerance with other tools.
-pub(crate) const SLACK_OF_OTHERS: f64 = 0.15;
+pub(crate) const TOLERANCE_WITH_OTHER_TOOLS: f64 = 0.15;
 
 /// The tools' names and versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,8 @@ impl Toolchain {
         Some(differ.join("; ")).filter(|text| !text.is_empty())
     }
 
-    pub(crate) fn slack(&self, here: &Self) -> f64 {
-        if self.difference(here).is_some() { SLACK_OF_OTHERS } else { SLACK }
+    pub(crate) fn tolerance(&self, here: &Self) -> f64 {
+        if self.difference(here).is_some() { TOLERANCE_WITH_OTHER_TOOLS } else { TOLERANCE }
     }
 }
 
@@ -63,15 +63,15 @@ mod tests {
     }
 
     #[test]
-    fn another_compiler_is_told_and_gets_more_slack() {
+    fn other_compiler_is_reported_with_more_tolerance() {
         let (old, new) = (toolchain("rustc 1.95", Some("3.19")), toolchain("rustc 1.96", Some("3.19")));
         assert_eq!(old.difference(&new).unwrap(), "rustc 1.96, but the budgets were made with rustc 1.95");
-        assert!((old.slack(&new) - SLACK_OF_OTHERS).abs() < f64::EPSILON);
-        assert!((old.slack(&old) - SLACK).abs() < f64::EPSILON);
+        assert!((old.tolerance(&new) - TOLERANCE_WITH_OTHER_TOOLS).abs() < f64::EPSILON);
+        assert!((old.tolerance(&old) - TOLERANCE).abs() < f64::EPSILON);
     }
 
     #[test]
-    fn no_valgrind_is_not_another_valgrind() {
+    fn missing_valgrind_is_not_a_difference() {
         let (old, new) = (toolchain("rustc 1.95", Some("3.19")), toolchain("rustc 1.95", None));
         assert_eq!(old.difference(&new), None);
     }

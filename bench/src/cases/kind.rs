@@ -1,21 +1,21 @@
 //! The kinds of calls.
 
-use crate::halls::{Hall, SIZES, Sold};
+use crate::venues::{SIZES, SoldShare, Venue};
 
 /// The venue in which all kinds of calls are compared.
-pub(crate) const USUAL: Hall = Hall { seats: 300, sold: Sold::Half };
+pub(crate) const REFERENCE_VENUE: Venue = Venue { seats: 300, sold: SoldShare::Half };
 
 /// A kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CallKind {
     /// A read that the cache answers.
-    Hit(Hall),
+    Hit(Venue),
     /// A read by a caller who already has the current answer.
-    NotModified(Hall),
+    NotModified(Venue),
     /// A read with an empty cache.
-    Miss(Hall),
+    Miss(Venue),
     /// A read of the map, from the cache.
-    Map(Hall),
+    Map(Venue),
     /// A reservation of this many available seats.
     Reserve(usize),
     /// A booking of this many available seats.
@@ -29,33 +29,44 @@ pub(crate) enum Kind {
     /// A read of a booking.
     Booking,
     /// A read of a layout.
-    Theater(Hall),
+    Theater(Venue),
     /// A batch of the table's stream for the cache.
     Batch,
     /// An echo from the bare runtime.
     Echo,
 }
 
-impl Kind {
+impl CallKind {
     /// Returns all kinds, in display order.
     pub(crate) fn all() -> Vec<Self> {
-        let mut kinds: Vec<_> = Hall::all().map(Self::Hit).collect();
-        let half = SIZES.map(|seats| Hall { seats, sold: Sold::Half });
+        let mut kinds: Vec<_> = Venue::all().map(Self::Hit).collect();
+        let half = SIZES.map(|seats| Venue { seats, sold: SoldShare::Half });
         kinds.extend(half.map(Self::NotModified));
-        kinds.extend(SIZES.map(|seats| Self::Miss(Hall { seats, sold: Sold::Out })));
-        kinds.extend([Self::Map(USUAL), Self::Reserve(1), Self::Reserve(4), Self::Book(1), Self::Book(4)]);
+        kinds.extend(SIZES.map(|seats| Self::Miss(Venue { seats, sold: SoldShare::Out })));
+        kinds.extend([Self::Map(REFERENCE_VENUE), Self::Reserve(1), Self::Reserve(4), Self::Book(1), Self::Book(4)]);
         kinds.extend([Self::Replay, Self::Refused]);
-        kinds.extend([Self::Reservation, Self::Booking, Self::Theater(USUAL), Self::Batch, Self::Echo]);
+        kinds.extend([Self::Reservation, Self::Booking, Self::Theater(REFERENCE_VENUE), Self::Batch, Self::Echo]);
         kinds
     }
 
     /// Returns the kinds with a budget: each kind once, with reads of a small and of a large venue.
     pub(crate) fn budgeted() -> Vec<Self> {
-        let large = Hall { seats: 10_000, sold: Sold::Half };
-        let mut kinds = vec![Self::Hit(USUAL), Self::Hit(large), Self::NotModified(USUAL), Self::NotModified(large)];
-        kinds.extend([Self::Miss(USUAL), Self::Map(USUAL), Self::Reserve(1), Self::Reserve(4), Self::Book(1)]);
+        let large = Venue { seats: 10_000, sold: SoldShare::Half };
+        let mut kinds = vec![
+            Self::Hit(REFERENCE_VENUE),
+            Self::Hit(large),
+            Self::NotModified(REFERENCE_VENUE),
+            Self::NotModified(large),
+        ];
+        kinds.extend([
+            Self::Miss(REFERENCE_VENUE),
+            Self::Map(REFERENCE_VENUE),
+            Self::Reserve(1),
+            Self::Reserve(4),
+            Self::Book(1),
+        ]);
         kinds.extend([Self::Book(4), Self::Replay, Self::Refused]);
-        kinds.extend([Self::Reservation, Self::Booking, Self::Theater(USUAL), Self::Batch]);
+        kinds.extend([Self::Reservation, Self::Booking, Self::Theater(REFERENCE_VENUE), Self::Batch]);
         kinds
     }
 
@@ -74,10 +85,10 @@ impl Kind {
     }
 
     /// Returns the venue of a read.
-    pub(crate) fn hall(self) -> Option<Hall> {
+    pub(crate) fn venue(self) -> Option<Venue> {
         match self {
-            Self::Hit(hall) | Self::NotModified(hall) | Self::Miss(hall) | Self::Map(hall) => Some(hall),
-            Self::Theater(hall) => Some(hall),
+            Self::Hit(venue) | Self::NotModified(venue) | Self::Miss(venue) | Self::Map(venue) => Some(venue),
+            Self::Theater(venue) => Some(venue),
             _ => None,
         }
     }
@@ -96,8 +107,8 @@ impl Kind {
 
     /// Returns the name for tables.
     pub(crate) fn name(self) -> String {
-        if let Some(hall) = self.hall() {
-            return format!("{} {}, {} seats, {}", self.function(), self.what(), hall.seats, hall.sold);
+        if let Some(venue) = self.venue() {
+            return format!("{} {}, {} seats, {}", self.function(), self.what(), venue.seats, venue.sold);
         }
         let seats = |k: usize| if k == 1 { "1 seat".to_owned() } else { format!("{k} seats") };
         match self {

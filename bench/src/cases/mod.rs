@@ -6,19 +6,19 @@ use anyhow::{Context, Result, bail, ensure};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-pub(crate) use self::kind::{Kind, USUAL};
-use crate::halls::{self, Hall, Sold};
+pub(crate) use self::kind::{CallKind, REFERENCE_VENUE};
+use crate::fixture::Fixture;
 use crate::ids;
 use crate::instance::Instance;
-use crate::runtime_api::Answered;
-use crate::stand::Stand;
+use crate::runtime_api::TimedAnswer;
+use crate::venues::{self, SoldShare, Venue};
 
 /// Seats of the venues in which writes are measured.
-const SALE: usize = 10_000;
+const SEATS_ON_SALE: usize = 10_000;
 
 /// A prepared call. It provides the next event and checks its answer.
 pub(crate) struct Case {
-    pub(crate) kind: Kind,
+    pub(crate) kind: CallKind,
     theater: String,
     fixed: Option<Bytes>,
     status: u16,
@@ -28,101 +28,104 @@ pub(crate) struct Case {
 
 impl Case {
     /// Creates the data that the call needs. Afterwards the cache knows the theater.
-    pub(crate) async fn ready(kind: Kind, stand: &Stand, looker: &Instance) -> Result<Self> {
-        let theater = kind.hall().map_or_else(|| format!("sale-{:016x}", fastrand::u64(..)), Hall::theater);
+    pub(crate) async fn ready(kind: CallKind, fixture: &Fixture, reader: &Instance) -> Result<Self> {
+        let theater = kind.venue().map_or_else(|| format!("sale-{:016x}", fastrand::u64(..)), Venue::theater);
         let (status, cache) = match kind {
-            Kind::Hit(_) | Kind::Map(_) => (200, Some("hit")),
-            Kind::Miss(_) => (200, Some("miss")),
-            Kind::NotModified(_) => (304, None),
-            Kind::Reserve(_) | Kind::Book(_) => (201, None),
-            Kind::Replay | Kind::Reservation | Kind::Booking | Kind::Theater(_) | Kind::Batch | Kind::Echo => {
-                (200, None)
-            }
-            Kind::Refused => (409, None),
+            CallKind::Hit(_) | CallKind::Map(_) => (200, Some("hit")),
+            CallKind::Miss(_) => (200, Some("miss")),
+            CallKind::NotModified(_) => (304, None),
+            CallKind::Reserve(_) | CallKind::Book(_) => (201, None),
+            CallKind::Replay
+            | CallKind::Reservation
+            | CallKind::Booking
+            | CallKind::Theater(_)
+            | CallKind::Batch
+            | CallKind::Echo => (200, None),
+            CallKind::Refused => (409, None),
         };
         let mut case = Self { kind, theater, fixed: None, status, cache, free: Vec::new().into_iter() };
-        if kind == Kind::Echo {
-            case.fixed = Some(stand.events.look(&USUAL.theater()));
+        if kind == CallKind::Echo {
+            case.fixed = Some(fixture.events.look(&REFERENCE_VENUE.theater()));
             return Ok(case);
         }
-        if kind.hall().is_none() {
-            halls::put(&stand.office, &case.theater, SALE).await?;
-            case.free = halls::labels(SALE).into_iter();
+        if kind.venue().is_none() {
+            venues::put(&fixture.office, &case.theater, SEATS_ON_SALE).await?;
+            case.free = venues::labels(SEATS_ON_SALE).into_iter();
         }
-        case.fix(stand).await?;
-        case.fill(stand, looker).await?;
+        case.fix(fixture).await?;
+        case.fill(fixture, reader).await?;
         Ok(case)
     }
 
     /// Builds the event if it is the same for every call.
-    async fn fix(&mut self, stand: &Stand) -> Result<()> {
-        let (events, theater) = (&stand.events, self.theater.clone());
+    async fn fix(&mut self, fixture: &Fixture) -> Result<()> {
+        let (events, theater) = (&fixture.events, self.theater.clone());
         self.fixed = match self.kind {
-            Kind::Hit(_) | Kind::Miss(_) => Some(events.look(&theater)),
-            Kind::Map(_) => Some(events.map(&theater)),
-            Kind::Replay => {
+            CallKind::Hit(_) | CallKind::Miss(_) => Some(events.look(&theater)),
+            CallKind::Map(_) => Some(events.map(&theater)),
+            CallKind::Replay => {
                 let seat = self.seats(1)?;
                 let body = json!({ "seats": seat, "booking_id": ids::chosen(&mut fastrand::Rng::new()).to_string() });
                 Some(events.book(&theater, &body))
             }
-            Kind::Refused => {
+            CallKind::Refused => {
                 let seat = self.seats(1)?;
-                halls::sell(&stand.office, &theater, &seat).await?;
+                venues::sell(&fixture.office, &theater, &seat).await?;
                 Some(events.book(&theater, &json!({ "seats": seat })))
             }
-            Kind::Reservation => {
-                let id = halls::reserve(&stand.office, &theater, &self.seats(2)?).await?;
+            CallKind::Reservation => {
+                let id = venues::reserve(&fixture.office, &theater, &self.seats(2)?).await?;
                 Some(events.reservation(&theater, &id))
             }
-            Kind::Booking => {
-                let id = halls::book(&stand.office, &theater, &self.seats(2)?).await?;
+            CallKind::Booking => {
+                let id = venues::book(&fixture.office, &theater, &self.seats(2)?).await?;
                 Some(events.booking(&theater, &id))
             }
-            Kind::Theater(_) => Some(events.theater(&theater)),
-            Kind::Batch => Some(events.batch(&theater)),
-            Kind::NotModified(_) | Kind::Reserve(_) | Kind::Book(_) | Kind::Echo => None,
+            CallKind::Theater(_) => Some(events.theater(&theater)),
+            CallKind::Batch => Some(events.batch(&theater)),
+            CallKind::NotModified(_) | CallKind::Reserve(_) | CallKind::Book(_) | CallKind::Echo => None,
         };
         Ok(())
     }
 
     /// Fills the cache again, so that it needs no renewal for a while.
-    pub(crate) async fn fill(&mut self, stand: &Stand, looker: &Instance) -> Result<()> {
-        if self.kind == Kind::Echo {
+    pub(crate) async fn fill(&mut self, fixture: &Fixture, reader: &Instance) -> Result<()> {
+        if self.kind == CallKind::Echo {
             return Ok(());
         }
-        stand.forget().await?;
-        let look = looker.invoke(stand.events.look(&self.theater)).await?;
-        if let Some(hall) = self.kind.hall() {
-            is_sold(hall, &look)?;
+        fixture.forget().await?;
+        let look = reader.invoke(fixture.events.look(&self.theater)).await?;
+        if let Some(venue) = self.kind.venue() {
+            is_sold(venue, &look)?;
         }
-        if matches!(self.kind, Kind::NotModified(_)) {
+        if matches!(self.kind, CallKind::NotModified(_)) {
             // The read that fills the cache gets no revision. All other reads get one.
-            let hit = looker.invoke(stand.events.look(&self.theater)).await?;
+            let hit = reader.invoke(fixture.events.look(&self.theater)).await?;
             let answer: Value = serde_json::from_slice(&hit.body)?;
             ensure!(header(&answer, "x-cache") == Some("hit"), "a filled cache isn't read");
             let etag = header(&answer, "etag").context("a read has no ETag")?.to_owned();
-            self.fixed = Some(stand.events.look_again(&self.theater, &etag));
+            self.fixed = Some(fixture.events.revalidate(&self.theater, &etag));
         }
         Ok(())
     }
 
     /// Returns the next event after preparing its data.
-    pub(crate) async fn event(&mut self, stand: &Stand) -> Result<Bytes> {
-        if matches!(self.kind, Kind::Miss(_)) {
-            stand.forget().await?;
+    pub(crate) async fn event(&mut self, fixture: &Fixture) -> Result<Bytes> {
+        if matches!(self.kind, CallKind::Miss(_)) {
+            fixture.forget().await?;
         }
         if let Some(fixed) = &self.fixed {
             return Ok(fixed.clone());
         }
         let id = ids::chosen(&mut fastrand::Rng::new()).to_string();
         match self.kind {
-            Kind::Reserve(k) => {
+            CallKind::Reserve(k) => {
                 let seats = self.seats(k)?;
-                Ok(stand.events.reserve(&self.theater, &json!({ "seats": seats, "reservation_id": id })))
+                Ok(fixture.events.reserve(&self.theater, &json!({ "seats": seats, "reservation_id": id })))
             }
-            Kind::Book(k) => {
+            CallKind::Book(k) => {
                 let seats = self.seats(k)?;
-                Ok(stand.events.book(&self.theater, &json!({ "seats": seats, "booking_id": id })))
+                Ok(fixture.events.book(&self.theater, &json!({ "seats": seats, "booking_id": id })))
             }
             other => bail!("{other:?} isn't prepared"),
         }
@@ -135,19 +138,19 @@ impl Case {
     }
 
     /// Checks the answer. The `first` answer of a repeated booking is the booking itself.
-    pub(crate) fn check(&self, answered: &Answered, first: bool) -> Result<()> {
+    pub(crate) fn check(&self, answered: &TimedAnswer, first: bool) -> Result<()> {
         let answer: Value = serde_json::from_slice(&answered.body).context("the answer isn't JSON")?;
-        if self.kind == Kind::Echo {
+        if self.kind == CallKind::Echo {
             let sent: Value = serde_json::from_slice(self.fixed.as_deref().unwrap_or_default())?;
             ensure!(answer == sent, "the echo differs: {answer}");
             return Ok(());
         }
-        if self.kind == Kind::Batch {
+        if self.kind == CallKind::Batch {
             let failed = answer["batchItemFailures"].as_array().map(Vec::len);
             ensure!(failed == Some(0), "a batch didn't reach the cache: {answer}");
             return Ok(());
         }
-        let expected = if first && self.kind == Kind::Replay { 201 } else { self.status };
+        let expected = if first && self.kind == CallKind::Replay { 201 } else { self.status };
         let cache = header(&answer, "x-cache");
         // The first read of a venue, or of the whole measurement, may fill the cache.
         let as_cached = first || self.cache.is_none() || cache == self.cache;
@@ -164,20 +167,20 @@ fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 /// Checks that a read shows the expected number of seats as sold.
-fn is_sold(hall: Hall, look: &Answered) -> Result<()> {
+fn is_sold(venue: Venue, look: &TimedAnswer) -> Result<()> {
     let answer: Value = serde_json::from_slice(&look.body)?;
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-    let sold = match hall.sold {
-        Sold::Empty => 0,
-        Sold::Half => hall.seats.div_ceil(2),
-        Sold::Out => hall.seats,
+    let sold = match venue.sold {
+        SoldShare::Empty => 0,
+        SoldShare::Half => venue.seats.div_ceil(2),
+        SoldShare::Out => venue.seats,
     };
-    ensure!(body["booked"] == sold, "{}: {} seats are sold, and not {sold}", hall.theater(), body["booked"]);
+    ensure!(body["booked"] == sold, "{}: {} seats are sold, and not {sold}", venue.theater(), body["booked"]);
     Ok(())
 }
 
 /// Returns the length of the body in an answer.
-pub(crate) fn body_length(answered: &Answered) -> usize {
+pub(crate) fn body_length(answered: &TimedAnswer) -> usize {
     let answer: Value = serde_json::from_slice(&answered.body).unwrap_or_default();
     answer["body"].as_str().map_or(0, str::len)
 }

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::Pool;
 use super::{read, start};
-use crate::halls::Hall;
+use crate::fixture::Fixture;
 use crate::instance::Program;
-use crate::stand::Stand;
+use crate::venues::Venue;
 
 /// The DynamoDB calls of the readers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Cold {
+pub(crate) struct ColdReads {
     pub(crate) readers: usize,
     pub(crate) processes: usize,
     /// The number of rounds, and the largest number of Queries in one round.
@@ -21,18 +21,24 @@ pub(crate) struct Cold {
 }
 
 /// Empties the cache and sends all reads at once.
-pub(crate) async fn run(hall: Hall, readers: usize, processes: usize, rounds: usize, stand: &Stand) -> Result<Cold> {
-    let look = stand.events.look(&hall.theater());
-    let pool = Pool::of(start(&Program::built("get-seats", &stand.tapped())?, processes, Some(&look)).await?);
+pub(crate) async fn run(
+    venue: Venue,
+    readers: usize,
+    processes: usize,
+    rounds: usize,
+    fixture: &Fixture,
+) -> Result<ColdReads> {
+    let look = fixture.events.look(&venue.theater());
+    let pool = Pool::of(start(&Program::built("get-seats", &fixture.tapped())?, processes, Some(&look)).await?);
     let mut most = 0;
     for _ in 0..rounds {
-        stand.forget().await?;
-        stand.to_dynamodb.take_calls();
+        fixture.forget().await?;
+        fixture.to_dynamodb.take_calls();
         for answered in try_join_all((0..readers).map(|_| pool.invoke(look.clone()))).await? {
             let (status, _) = read(&answered)?;
             ensure!(status == 200, "a read was answered with {status}");
         }
-        most = most.max(stand.to_dynamodb.take_calls().get("Query").copied().unwrap_or_default());
+        most = most.max(fixture.to_dynamodb.take_calls().get("Query").copied().unwrap_or_default());
     }
-    Ok(Cold { readers, processes, rounds, queries: most })
+    Ok(ColdReads { readers, processes, rounds, queries: most })
 }

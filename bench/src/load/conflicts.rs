@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::pool::Pool;
 use super::{read, start};
-use crate::halls;
+use crate::fixture::Fixture;
 use crate::ids;
 use crate::instance::Program;
-use crate::stand::Stand;
+use crate::venues;
 
 const SEATS: usize = 300;
 /// Write units of a rejected transaction of one seat and its booking. They equal those of a successful one, 2 units per
@@ -21,7 +21,7 @@ const UNITS: f64 = 4.0;
 /// The way in which buyers arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Crowd {
+pub(crate) enum BuyerArrival {
     /// Buyers of a seat that was sold a while ago, without ids.
     Late,
     /// A hundred buyers at once for each seat, without ids.
@@ -30,14 +30,14 @@ pub(crate) enum Crowd {
     AtOnceWithIds,
 }
 
-impl Crowd {
+impl BuyerArrival {
     pub(crate) const ALL: [Self; 3] = [Self::Late, Self::AtOnce, Self::AtOnceWithIds];
 }
 
 /// The cost of the conflicts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Conflicts {
-    pub(crate) crowd: Crowd,
+pub(crate) struct ConflictCosts {
+    pub(crate) crowd: BuyerArrival,
     pub(crate) processes: usize,
     pub(crate) attempts: u64,
     pub(crate) sold: u64,
@@ -50,32 +50,37 @@ pub(crate) struct Conflicts {
 }
 
 /// Sells this many seats, each to a hundred buyers.
-pub(crate) async fn run(crowd: Crowd, seats: usize, processes: usize, stand: &Stand) -> Result<Conflicts> {
+pub(crate) async fn run(
+    crowd: BuyerArrival,
+    seats: usize,
+    processes: usize,
+    fixture: &Fixture,
+) -> Result<ConflictCosts> {
     let theater = format!("rush-{:016x}", fastrand::u64(..));
-    halls::put(&stand.office, &theater, SEATS).await?;
-    let labels = halls::labels(SEATS);
+    venues::put(&fixture.office, &theater, SEATS).await?;
+    let labels = venues::labels(SEATS);
     let (spare, wanted) = labels.split_at(1);
-    halls::sell(&stand.office, &theater, spare).await?;
-    let looker = start(&Program::built("get-seats", &stand.tapped())?, 1, None).await?;
-    stand.forget().await?;
-    for looker in &looker {
-        looker.invoke(stand.events.look(&theater)).await?;
+    venues::sell(&fixture.office, &theater, spare).await?;
+    let reader = start(&Program::built("get-seats", &fixture.tapped())?, 1, None).await?;
+    fixture.forget().await?;
+    for reader in &reader {
+        reader.invoke(fixture.events.look(&theater)).await?;
     }
     // The first event of each instance loads the layout.
-    let warm = stand.events.book(&theater, &json!({ "seats": spare }));
-    let pool = Pool::of(start(&Program::built("book", &stand.tapped())?, processes, Some(&warm)).await?);
-    stand.to_dynamodb.take_calls();
+    let warm = fixture.events.book(&theater, &json!({ "seats": spare }));
+    let pool = Pool::of(start(&Program::built("book", &fixture.tapped())?, processes, Some(&warm)).await?);
+    fixture.to_dynamodb.take_calls();
     let (mut attempts, mut sold) = (0, 0);
     for seat in wanted.iter().take(seats) {
-        let target = if crowd == Crowd::Late { spare.first().unwrap_or(seat) } else { seat };
+        let target = if crowd == BuyerArrival::Late { spare.first().unwrap_or(seat) } else { seat };
         let calls = (0..100).map(|_| {
             let body = match crowd {
-                Crowd::AtOnceWithIds => {
+                BuyerArrival::AtOnceWithIds => {
                     json!({ "seat": target, "booking_id": ids::chosen(&mut fastrand::Rng::new()).to_string() })
                 }
                 _ => json!({ "seat": target }),
             };
-            pool.invoke(stand.events.book(&theater, &body))
+            pool.invoke(fixture.events.book(&theater, &body))
         });
         for answered in try_join_all(calls).await? {
             let (status, body) = read(&answered)?;
@@ -84,10 +89,10 @@ pub(crate) async fn run(crowd: Crowd, seats: usize, processes: usize, stand: &St
             sold += u64::from(status == 201);
         }
     }
-    let calls = stand.to_dynamodb.take_calls();
+    let calls = fixture.to_dynamodb.take_calls();
     let transactions = calls.get("TransactWriteItems").copied().unwrap_or_default();
     let others = calls.values().sum::<u64>() - transactions;
     #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
     let units_a_sold_seat = transactions as f64 * UNITS / sold.max(1) as f64;
-    Ok(Conflicts { crowd, processes, attempts, sold, transactions, others, units_a_sold_seat })
+    Ok(ConflictCosts { crowd, processes, attempts, sold, transactions, others, units_a_sold_seat })
 }

@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use crate::instance::{Instance, Program};
-use crate::runtime_api::Answered;
+use crate::runtime_api::TimedAnswer;
 
 /// Starts this many instances of a function. Sends each a first event, if there is one.
 async fn start(program: &Program, count: usize, first: Option<&Bytes>) -> Result<Vec<Instance>> {
@@ -26,7 +26,7 @@ async fn start(program: &Program, count: usize, first: Option<&Bytes>) -> Result
 }
 
 /// Returns the status and the body of an answer.
-fn read(answered: &Answered) -> Result<(u64, Value)> {
+fn read(answered: &TimedAnswer) -> Result<(u64, Value)> {
     let answer: Value = serde_json::from_slice(&answered.body)?;
     let body = answer["body"].as_str().unwrap_or_default();
     let body = if body.is_empty() { Value::Null } else { serde_json::from_str(body)? };

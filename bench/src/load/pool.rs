@@ -7,7 +7,7 @@ use hyper::body::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::instance::Instance;
-use crate::runtime_api::Answered;
+use crate::runtime_api::TimedAnswer;
 
 pub(super) struct Pool {
     pub(super) instances: Vec<Instance>,
@@ -22,7 +22,7 @@ impl Pool {
     }
 
     /// Waits for a free instance, sends it an event, and releases it.
-    pub(super) async fn invoke(&self, event: Bytes) -> Result<Answered> {
+    pub(super) async fn invoke(&self, event: Bytes) -> Result<TimedAnswer> {
         let _permit = self.permits.acquire().await?;
         let at = self.free().pop().context("more permits than instances")?;
         let answered = self.instances.get(at).context("no such instance")?.invoke(event).await;

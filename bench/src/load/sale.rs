@@ -9,14 +9,14 @@ use serde_json::json;
 
 use super::pool::Pool;
 use super::{read, start};
-use crate::halls;
+use crate::fixture::Fixture;
 use crate::ids;
 use crate::instance::{Instance, Program};
 use crate::measure::exact::logged;
 use crate::measure::timed::{Latencies, Percentiles};
-use crate::runtime_api::Answered;
-use crate::stand::Stand;
+use crate::runtime_api::TimedAnswer;
 use crate::stats::{fairness, micros};
+use crate::venues;
 
 const SEATS: usize = 10_000;
 /// The number of reads among a hundred calls.
@@ -24,7 +24,7 @@ const LOOKS: u32 = 95;
 /// The number of reservations among a hundred calls. The others are bookings.
 const RESERVES: u32 = 4;
 /// The number of buyers who share one instance of reserve and one of book.
-const BUYERS_A_WRITER: usize = 8;
+const BUYERS_PER_WRITER: usize = 8;
 
 /// The result of a sale.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,26 +66,26 @@ struct Counts {
 }
 
 /// Runs a sale with this many buyers for this long.
-pub(crate) async fn run(buyers: usize, lasting: Duration, stand: &Stand) -> Result<Sale> {
+pub(crate) async fn run(buyers: usize, lasting: Duration, fixture: &Fixture) -> Result<Sale> {
     let theater = format!("sale-{buyers}-{:016x}", fastrand::u64(..));
-    halls::put(&stand.office, &theater, SEATS).await?;
-    let first = stand.events.look(&theater);
-    let writers = buyers.div_ceil(BUYERS_A_WRITER);
-    let environment = stand.direct();
-    let lookers = start(&Program::built("get-seats", &environment)?, buyers, Some(&first)).await?;
+    venues::put(&fixture.office, &theater, SEATS).await?;
+    let first = fixture.events.look(&theater);
+    let writers = buyers.div_ceil(BUYERS_PER_WRITER);
+    let environment = fixture.direct();
+    let readers = start(&Program::built("get-seats", &environment)?, buyers, Some(&first)).await?;
     let reserving = Pool::of(start(&Program::built("reserve", &environment)?, writers, None).await?);
     let booking = Pool::of(start(&Program::built("book", &environment)?, writers, None).await?);
-    let sale = Shop { theater: &theater, stand, reserving: &reserving, booking: &booking };
+    let sale = Shop { theater: &theater, fixture, reserving: &reserving, booking: &booking };
 
     let (started, cpu) = (Instant::now(), crate::process::Usage::of(std::process::id())?.cpu);
     let end = started + lasting;
-    let buying = lookers.iter().enumerate().map(|(number, looker)| sale.buy(number as u64, looker, end));
+    let buying = readers.iter().enumerate().map(|(number, reader)| sale.buy(number as u64, reader, end));
     let counts = try_join_all(buying).await?;
     let seconds = started.elapsed().as_secs_f64();
     let cpu = crate::process::Usage::of(std::process::id())?.cpu.saturating_sub(cpu);
 
     let mut total = summed(&counts)?;
-    let instances = || lookers.iter().chain(&reserving.instances).chain(&booking.instances);
+    let instances = || readers.iter().chain(&reserving.instances).chain(&booking.instances);
     for instance in instances() {
         let log = instance.log_from(0)?;
         total.dynamodb_calls += logged(&log, "dynamodb");
@@ -120,31 +120,31 @@ fn summed(counts: &[Counts]) -> Result<Sale> {
 /// The theater on sale and the functions that sell it.
 struct Shop<'a> {
     theater: &'a str,
-    stand: &'a Stand,
+    fixture: &'a Fixture,
     reserving: &'a Pool,
     booking: &'a Pool,
 }
 
 impl Shop<'_> {
-    async fn buy(&self, number: u64, looker: &Instance, end: Instant) -> Result<Counts> {
+    async fn buy(&self, number: u64, reader: &Instance, end: Instant) -> Result<Counts> {
         let mut random = fastrand::Rng::with_seed(number);
         let (look, write) = (Latencies::new()?, Latencies::new()?);
         let mut counts = Counts { look, write, looks: 0, writes: 0, conflicts: 0, failures: 0, sold: 0 };
-        let event = self.stand.events.look(self.theater);
-        let mut seen = looker.invoke(event.clone()).await?;
+        let event = self.fixture.events.look(self.theater);
+        let mut seen = reader.invoke(event.clone()).await?;
         let mut mine = Vec::new();
         while Instant::now() < end {
             match random.u32(0..100) {
                 ..LOOKS => {
-                    seen = looker.invoke(event.clone()).await?;
+                    seen = reader.invoke(event.clone()).await?;
                     counts.look.add(seen.latency)?;
                     counts.looks += 1;
                 }
                 roll if roll < LOOKS + RESERVES => {
-                    let Some(seat) = popular(&seen, &mut random)? else { continue };
+                    let Some(seat) = pick_popular_seat(&seen, &mut random)? else { continue };
                     let id = ids::chosen(&mut random).to_string();
                     let body = json!({ "seat": seat, "reservation_id": id });
-                    let answered = self.reserving.invoke(self.stand.events.reserve(self.theater, &body)).await?;
+                    let answered = self.reserving.invoke(self.fixture.events.reserve(self.theater, &body)).await?;
                     if counts.written(&answered)? {
                         mine.push((seat, id));
                     }
@@ -153,7 +153,7 @@ impl Shop<'_> {
                     let Some((seat, reservation)) = mine.pop() else { continue };
                     let id = ids::chosen(&mut random).to_string();
                     let body = json!({ "seat": seat, "booking_id": id, "reservation_id": reservation });
-                    let answered = self.booking.invoke(self.stand.events.book(self.theater, &body)).await?;
+                    let answered = self.booking.invoke(self.fixture.events.book(self.theater, &body)).await?;
                     counts.sold += u64::from(counts.written(&answered)?);
                 }
             }
@@ -164,7 +164,7 @@ impl Shop<'_> {
 
 impl Counts {
     /// Counts the answer to a write. Returns `true` if the write succeeded.
-    fn written(&mut self, answered: &Answered) -> Result<bool> {
+    fn written(&mut self, answered: &TimedAnswer) -> Result<bool> {
         self.write.add(answered.latency)?;
         self.writes += 1;
         let (status, _) = read(answered)?;
@@ -182,7 +182,7 @@ impl Counts {
     clippy::cast_precision_loss,
     reason = "below the number of seats"
 )]
-fn popular(seen: &Answered, random: &mut fastrand::Rng) -> Result<Option<String>> {
+fn pick_popular_seat(seen: &TimedAnswer, random: &mut fastrand::Rng) -> Result<Option<String>> {
     let (_, body) = read(seen)?;
     let free = body["seats"].as_array().map(Vec::as_slice).unwrap_or_default();
     let at = (random.f64().powi(3) * free.len() as f64) as usize;

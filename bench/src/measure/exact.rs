@@ -4,9 +4,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cases::{Case, Kind};
+use crate::cases::{CallKind, Case};
+use crate::fixture::Fixture;
 use crate::instance::{Instance, Program};
-use crate::stand::Stand;
 use crate::stats::median;
 use crate::wiretap::Traffic;
 
@@ -20,11 +20,11 @@ const COUNTED: usize = 8;
 const BATCHES: usize = 3;
 /// The number of attempts. Some work happens once a minute and disturbs a batch: a layout is read again, or a cache is
 /// renewed.
-const TRIES: usize = 6;
+const MAX_ATTEMPTS: usize = 6;
 
 /// The cost of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Exact {
+pub(crate) struct ExactFigures {
     /// `None` without valgrind.
     pub(crate) instructions: Option<f64>,
     pub(crate) redis: Traffic,
@@ -34,18 +34,18 @@ pub(crate) struct Exact {
 }
 
 /// Starts a function whose traffic is counted, under valgrind if it is available.
-pub(crate) async fn start(function: &str, stand: &Stand, counted: bool) -> Result<Instance> {
-    let program = Program::built(function, &stand.tapped())?;
+pub(crate) async fn start(function: &str, fixture: &Fixture, counted: bool) -> Result<Instance> {
+    let program = Program::built(function, &fixture.tapped())?;
     if counted { Instance::start_counted(&program).await } else { Instance::start(&program).await }
 }
 
 /// Starts a function under valgrind and returns the instructions of the start. The order of concurrent work is random,
 /// so the median of several starts counts. Returns the last instance.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
-pub(crate) async fn counted_start(function: &str, stand: &Stand) -> Result<(Instance, f64)> {
+pub(crate) async fn counted_start(function: &str, fixture: &Fixture) -> Result<(Instance, f64)> {
     let mut counts = Vec::with_capacity(STARTS);
     loop {
-        let instance = start(function, stand, true).await?;
+        let instance = start(function, fixture, true).await?;
         let callgrind = instance.callgrind.as_ref().context("the function doesn't run under valgrind")?;
         counts.push(callgrind.take(instance.pid()).await? as f64);
         if counts.len() == STARTS {
@@ -55,15 +55,20 @@ pub(crate) async fn counted_start(function: &str, stand: &Stand) -> Result<(Inst
 }
 
 /// Measures a function with repeated calls of the same kind.
-pub(crate) async fn measure(kind: Kind, stand: &Stand, function: &Instance, looker: &Instance) -> Result<Exact> {
-    let case = &mut Case::ready(kind, stand, looker).await?;
+pub(crate) async fn measure(
+    kind: CallKind,
+    fixture: &Fixture,
+    function: &Instance,
+    reader: &Instance,
+) -> Result<ExactFigures> {
+    let case = &mut Case::ready(kind, fixture, reader).await?;
     for number in 0..WARM_UP {
-        let answered = function.invoke(case.event(stand).await?).await?;
+        let answered = function.invoke(case.event(fixture).await?).await?;
         case.check(&answered, number == 0)?;
     }
     let mut batches = Vec::with_capacity(BATCHES);
-    for _ in 0..TRIES {
-        let batch = batch(case, stand, function).await?;
+    for _ in 0..MAX_ATTEMPTS {
+        let batch = batch(case, fixture, function).await?;
         if is_whole(batch.redis.trips) && is_whole(batch.dynamodb.trips) {
             batches.push(batch);
         }
@@ -80,16 +85,16 @@ fn is_whole(count: f64) -> bool {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
-async fn batch(case: &mut Case, stand: &Stand, function: &Instance) -> Result<Exact> {
+async fn batch(case: &mut Case, fixture: &Fixture, function: &Instance) -> Result<ExactFigures> {
     function.idle().await?;
     if let Some(callgrind) = &function.callgrind {
         callgrind.take(function.pid()).await?;
     }
-    stand.to_redis.take();
-    stand.to_dynamodb.take();
+    fixture.to_redis.take();
+    fixture.to_dynamodb.take();
     let log = function.log_length()?;
     for _ in 0..COUNTED {
-        let answered = function.invoke(case.event(stand).await?).await?;
+        let answered = function.invoke(case.event(fixture).await?).await?;
         case.check(&answered, false)?;
     }
     function.idle().await?;
@@ -99,8 +104,8 @@ async fn batch(case: &mut Case, stand: &Stand, function: &Instance) -> Result<Ex
         None => None,
     };
     let capacity = logged(&function.log_from(log)?, "units") / counted;
-    let (redis, dynamodb) = (stand.to_redis.take().per(counted), stand.to_dynamodb.take().per(counted));
-    Ok(Exact { instructions, redis, dynamodb, capacity })
+    let (redis, dynamodb) = (fixture.to_redis.take().per(counted), fixture.to_dynamodb.take().per(counted));
+    Ok(ExactFigures { instructions, redis, dynamodb, capacity })
 }
 
 /// Returns the sum of a number in the access log.
@@ -114,7 +119,7 @@ mod tests {
     use super::logged;
 
     #[test]
-    fn a_log_is_summed_up_whatever_else_stands_in_it() {
+    fn log_sum_ignores_other_lines() {
         let log = "{\"capacity_units\":1.5}\nnot JSON\n{\"other\":3}\n{\"capacity_units\":2}\n";
         assert!((logged(log, "capacity_units") - 3.5).abs() < f64::EPSILON);
         assert!(logged(log, "nothing").is_sign_positive(), "none is 0 and not -0");

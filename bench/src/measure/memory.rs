@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::cases::{Case, Kind};
+use crate::cases::{CallKind, Case};
+use crate::fixture::Fixture;
 use crate::instance::{Instance, Program};
 use crate::runtime_api::TraceIds;
-use crate::stand::Stand;
 
 /// Requests until connections and caches are in place.
 const WARM_UP: usize = 1_000;
@@ -30,15 +30,15 @@ pub(crate) struct Memory {
 /// Measures get-seats with this many reads.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) async fn measure(
-    kind: Kind,
+    kind: CallKind,
     traces: TraceIds,
     requests: usize,
-    stand: &Stand,
-    looker: &Instance,
+    fixture: &Fixture,
+    reader: &Instance,
     mut tick: impl FnMut(u64),
 ) -> Result<Memory> {
-    let case = &mut Case::ready(kind, stand, looker).await?;
-    let program = Program { traces, ..Program::built(kind.function(), &stand.direct())? };
+    let case = &mut Case::ready(kind, fixture, reader).await?;
+    let program = Program { traces, ..Program::built(kind.function(), &fixture.direct())? };
     let instance = Instance::start(&program).await?;
     let mut warm = 0;
     for number in 0..requests {
@@ -46,9 +46,9 @@ pub(crate) async fn measure(
             warm = instance.usage()?.peak_kib;
         }
         if number % FILL_EVERY == FILL_EVERY - 1 {
-            case.fill(stand, looker).await?;
+            case.fill(fixture, reader).await?;
         }
-        let answered = instance.invoke(case.event(stand).await?).await?;
+        let answered = instance.invoke(case.event(fixture).await?).await?;
         if number % WARM_UP == 0 {
             case.check(&answered, number == 0)?;
             tick(WARM_UP as u64);

@@ -5,8 +5,8 @@ use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::exact;
+use crate::fixture::Fixture;
 use crate::instance::{Instance, Program};
-use crate::stand::Stand;
 use crate::stats::{median, micros};
 
 /// The number of events until an instance is warm.
@@ -43,11 +43,11 @@ pub(crate) async fn measure(
     starts: usize,
     counted: bool,
     (theater, event): (&str, Option<Bytes>),
-    stand: &Stand,
+    fixture: &Fixture,
 ) -> Result<Start> {
-    let direct = Program::built(function, &stand.direct())?;
+    let direct = Program::built(function, &fixture.direct())?;
     let (mut walls, mut cpus, mut peaks, mut firsts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut warmed = stand.direct();
+    let mut warmed = fixture.direct();
     warmed.push(("WARM_THEATERS".to_owned(), theater.to_owned()));
     let warmed = Program::built(function, &warmed)?;
     let mut warmed_firsts = Vec::new();
@@ -73,9 +73,9 @@ pub(crate) async fn measure(
     Ok(Start {
         function: function.to_owned(),
         starts,
-        instructions: if counted { Some(exact::counted_start(function, stand).await?.1) } else { None },
+        instructions: if counted { Some(exact::counted_start(function, fixture).await?.1) } else { None },
         wall: [median(&mut walls.clone()), ends(0), ends(walls.len().saturating_sub(1))],
-        before_connecting: before_connecting(function, starts, stand).await?,
+        before_connecting: before_connecting(function, starts, fixture).await?,
         cpu: median(&mut cpus),
         peak_kib: median(&mut peaks),
         first: Some(median(&mut warmed_firsts)).filter(|_| event.is_some()),
@@ -97,14 +97,17 @@ async fn warm(program: &Program, event: &Bytes) -> Result<f64> {
 }
 
 /// Measures the time before the first connection. The function connects to the wiretaps instead of the engines.
-async fn before_connecting(function: &str, starts: usize, stand: &Stand) -> Result<Option<f64>> {
-    let tapped = Program::built(function, &stand.tapped())?;
+async fn before_connecting(function: &str, starts: usize, fixture: &Fixture) -> Result<Option<f64>> {
+    let tapped = Program::built(function, &fixture.tapped())?;
     let mut times = Vec::with_capacity(starts);
     for _ in 0..starts {
-        stand.to_redis.take_first();
-        stand.to_dynamodb.take_first();
+        fixture.to_redis.take_first_connection();
+        fixture.to_dynamodb.take_first_connection();
         let started = Instance::start(&tapped).await?.started;
-        let first = [stand.to_redis.take_first(), stand.to_dynamodb.take_first()].into_iter().flatten().min();
+        let first = [fixture.to_redis.take_first_connection(), fixture.to_dynamodb.take_first_connection()]
+            .into_iter()
+            .flatten()
+            .min();
         times.extend(first.map(|first| micros(first.duration_since(started)) / 1e3));
     }
     Ok(Some(median(&mut times)).filter(|_| !times.is_empty()))

@@ -4,15 +4,15 @@ use anyhow::Result;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::cases::{Case, Kind, body_length};
+use crate::cases::{CallKind, Case, body_length};
+use crate::fixture::Fixture;
 use crate::instance::Instance;
-use crate::stand::Stand;
 use crate::stats::micros;
 
 /// Requests until connections and caches are in place.
 const WARM_UP: usize = 50;
 /// Cache misses are measured this many times less often, because a miss of a large venue takes a hundred times as long.
-const FEWER_MISSES: usize = 10;
+const MISS_DIVISOR: usize = 10;
 
 /// Percentiles of the latency in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl Latencies {
 
 /// The cost of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Timed {
+pub(crate) struct TimedFigures {
     pub(crate) requests: usize,
     pub(crate) latency: Percentiles,
     /// Microseconds of processor time.
@@ -61,33 +61,33 @@ pub(crate) struct Timed {
 /// Measures a function with repeated calls of the same kind, one at a time.
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 pub(crate) async fn measure(
-    kind: Kind,
+    kind: CallKind,
     requests: usize,
-    stand: &Stand,
+    fixture: &Fixture,
     function: &Instance,
-    looker: &Instance,
-) -> Result<Timed> {
-    let fewer = if matches!(kind, Kind::Miss(_)) { FEWER_MISSES } else { 1 };
+    reader: &Instance,
+) -> Result<TimedFigures> {
+    let fewer = if matches!(kind, CallKind::Miss(_)) { MISS_DIVISOR } else { 1 };
     let (warm_up, requests) = (WARM_UP / fewer, requests / fewer);
-    let case = &mut Case::ready(kind, stand, looker).await?;
+    let case = &mut Case::ready(kind, fixture, reader).await?;
     let (mut latencies, mut body) = (Latencies::new()?, 0);
     for number in 0..warm_up {
-        let answered = function.invoke(case.event(stand).await?).await?;
+        let answered = function.invoke(case.event(fixture).await?).await?;
         case.check(&answered, number == 0)?;
         body = body_length(&answered);
     }
     function.idle().await?;
     let before = function.usage()?;
     for _ in 0..requests {
-        latencies.add(function.invoke(case.event(stand).await?).await?.latency)?;
+        latencies.add(function.invoke(case.event(fixture).await?).await?.latency)?;
     }
     function.idle().await?;
     let cpu = micros(function.usage()?.cpu.saturating_sub(before.cpu)) / requests as f64;
     // Checks once more, so that the measured requests are known to have the same kind of answer until the end.
-    case.fill(stand, looker).await?;
-    let answered = function.invoke(case.event(stand).await?).await?;
+    case.fill(fixture, reader).await?;
+    let answered = function.invoke(case.event(fixture).await?).await?;
     case.check(&answered, false)?;
-    Ok(Timed { requests, latency: latencies.percentiles(), cpu, body })
+    Ok(TimedFigures { requests, latency: latencies.percentiles(), cpu, body })
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_those_of_what_came_in_to_three_digits() {
+    fn percentiles_are_exact_to_three_digits() {
         let mut latencies = Latencies::new().unwrap();
         for micros in 1..=1_000 {
             latencies.add(Duration::from_micros(micros)).unwrap();

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use boxoffice_local::checkout;
 
-use super::results::{Called, Results};
+use super::results::{CallFigures, Results};
 use super::table::{Table, number};
 use crate::prices::Prices;
 
 /// The names of the calls in the table.
-const SHOWN: [&str; 9] = [
+const SHOWN_CALLS: [&str; 9] = [
     "get-seats hit, 300 seats, half sold",
     "get-seats hit, 10000 seats, half sold",
     "get-seats 304, 10000 seats, half sold",
@@ -24,7 +24,7 @@ pub(super) fn table(results: &Results) -> Result<String> {
     let prices = Prices::read(&checkout::root()?.join("bench/prices.toml"))?;
     let head = ["dollars per million calls", "API", "requests", "Lambda time", "DynamoDB", "transfer", "total"];
     let mut table = Table::new(&head);
-    for call in SHOWN.iter().filter_map(|name| results.call(name)) {
+    for call in SHOWN_CALLS.iter().filter_map(|name| results.call(name)) {
         let parts = parts(call, &prices);
         let mut row = vec![call.name.clone()];
         row.extend(parts.iter().chain([&parts.iter().sum()]).map(|dollars| format!("{dollars:.2}")));
@@ -45,7 +45,7 @@ pub(super) fn table(results: &Results) -> Result<String> {
 }
 
 /// Returns the dollars for the API, requests, time, DynamoDB and transfer.
-fn parts(call: &Called, prices: &Prices) -> [f64; 5] {
+fn parts(call: &CallFigures, prices: &Prices) -> [f64; 5] {
     let Prices { lambda, dynamodb, assumed, .. } = prices;
     let exact = call.exact.unwrap_or_default();
     let on_processor = call.timed.cpu / 1e3 * (assumed.core_mb / assumed.memory_mb).max(1.0);
@@ -61,20 +61,20 @@ fn parts(call: &Called, prices: &Prices) -> [f64; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::exact::Exact;
-    use crate::measure::timed::Timed;
+    use crate::measure::exact::ExactFigures;
+    use crate::measure::timed::TimedFigures;
     use crate::prices::Assumed;
     use crate::wiretap::Traffic;
 
     #[test]
-    fn a_million_calls_cost_what_their_parts_cost() {
+    fn cost_is_the_sum_of_its_parts() {
         let prices: Prices = toml::from_str(include_str!("../../prices.toml")).unwrap();
         let assumed = Assumed { memory_mb: 512.0, core_mb: 1_024.0, redis_ms: 0.5, dynamodb_ms: 4.0 };
         let prices = Prices { assumed, ..prices };
         let trips = |trips| Traffic { trips, ..Traffic::default() };
-        let exact = Exact { redis: trips(1.0), dynamodb: trips(1.0), capacity: 4.0, ..Exact::default() };
-        let timed = Timed { cpu: 100.0, body: 1_000, ..Timed::default() };
-        let call = Called { timed, exact: Some(exact), ..Called::default() };
+        let exact = ExactFigures { redis: trips(1.0), dynamodb: trips(1.0), capacity: 4.0, ..ExactFigures::default() };
+        let timed = TimedFigures { cpu: 100.0, body: 1_000, ..TimedFigures::default() };
+        let call = CallFigures { timed, exact: Some(exact), ..CallFigures::default() };
         let [api, requests, time, dynamodb, transfer] = parts(&call, &prices);
         // 0.2 ms on half a core and 4.5 ms of waiting are billed as 5 ms of half a gigabyte.
         let expected = 1e6 * 0.005 * 0.5 * prices.lambda.gb_second;

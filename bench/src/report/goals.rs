@@ -3,8 +3,8 @@
 use super::results::Results;
 use super::table::{Table, number};
 use crate::FUNCTIONS;
-use crate::halls::Sold;
-use crate::load::conflicts::Crowd;
+use crate::load::conflicts::BuyerArrival;
+use crate::venues::SoldShare;
 
 const MIB: f64 = 1_024.0 * 1_024.0;
 
@@ -102,7 +102,7 @@ fn looking(results: &Results) -> Vec<Goal> {
     let to_floor = hit.zip(floor).map(|(hit, floor)| hit.timed.cpu / floor);
     let python = results.python.iter().find(|call| call.name == "get-seats hit, 300 seats, half sold");
     let to_python = python.zip(hit).map(|(python, hit)| python.timed.cpu / hit.timed.cpu);
-    let slope = results.line("hit", Sold::Half, |call| Some(call.timed.cpu * 1e3)).map(|line| line.slope);
+    let slope = results.line("hit", SoldShare::Half, |call| Some(call.timed.cpu * 1e3)).map(|line| line.slope);
     let known = |seats: usize| results.call(&format!("get-seats 304, {seats} seats, half sold"));
     let wire = |seats| Some(known(seats)?.exact?.redis.received);
     let processor = |seats| Some(known(seats)?.timed.cpu);
@@ -162,9 +162,9 @@ fn sizes(results: &Results) -> Vec<Goal> {
 #[allow(clippy::cast_precision_loss, reason = "no count is that large")]
 fn crowds(results: &Results) -> Vec<Goal> {
     let of = |crowd| results.conflicts.iter().find(|conflicts| conflicts.crowd == crowd);
-    let late = of(Crowd::Late).map(|late| (late.transactions + late.others) as f64);
+    let late = of(BuyerArrival::Late).map(|late| (late.transactions + late.others) as f64);
     let queries = Some(results.cold.queries as f64).filter(|_| results.cold.rounds > 0);
-    let units = of(Crowd::AtOnce).map(|crowd| crowd.units_a_sold_seat);
+    let units = of(BuyerArrival::AtOnce).map(|crowd| crowd.units_a_sold_seat);
     vec![
         Goal::most(format!("cold key, {} readers at once: Queries", results.cold.readers), "", 2.0, queries),
         Goal::most("attempts at a sold seat, no id: calls to DynamoDB", "", 0.0, late),
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_goal_is_met_missed_by_so_much_or_not_measured() {
+    fn verdict_is_met_missed_or_not_measured() {
         let verdict = |limit, measured| Goal::most("", "", limit, measured).verdict();
         assert_eq!(verdict(2.0, Some(2.0)), "met");
         assert_eq!(verdict(2.0, Some(2.5)), "**missed by 25 %**");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_no_goal_is_said_to_be_met() {
+    fn empty_results_meet_no_goal() {
         let table = table(&Results::default());
         assert!(!table.contains("| met |"), "{table}");
     }

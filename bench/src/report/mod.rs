@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 #[cfg(test)]
 pub(crate) use self::page::render_page;
 pub(crate) use self::page::write_page;
-pub(crate) use self::results::{Called, Machine, Results};
+pub(crate) use self::results::{CallFigures, Machine, Results};
 pub(crate) use self::table::Table;
 pub(crate) use self::tables::sections;
 

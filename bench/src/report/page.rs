@@ -32,20 +32,20 @@ mod tests {
     const PAGE: &str = "Mine.\n<!-- bench: one -->\nold\n<!-- bench: end -->\nMine, too.\n<!-- bench: two --\n";
 
     #[test]
-    fn a_section_replaces_what_stands_between_its_marks_and_nothing_else() {
+    fn section_replaces_only_the_text_between_marks() {
         let page = render_page(PAGE, &[("one", "new\n".to_owned())]).unwrap();
         assert_eq!(page, PAGE.replace("old\n", "\nnew\n\n"));
         assert_eq!(render_page(&page, &[("one", "new\n".to_owned())]).unwrap(), page, "repeating it changes nothing");
     }
 
     #[test]
-    fn a_page_without_the_marks_is_an_error_that_names_them() {
+    fn missing_marks_are_named() {
         let error = render_page("Nothing.", &[("one", String::new())]).unwrap_err();
         assert_eq!(error.to_string(), "the page has no <!-- bench: one -->");
     }
 
     #[test]
-    fn the_page_shows_the_figures_that_lie_beside_it() {
+    fn page_matches_its_figures() {
         let docs = boxoffice_local::checkout::root().unwrap().join("docs");
         let page = std::fs::read_to_string(docs.join("performance.md")).unwrap();
         let results = read(&docs.join("performance")).unwrap();

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
-use super::results::{Called, Results};
+use super::results::{CallFigures, Results};
 use super::table::number;
-use crate::halls::Sold;
+use crate::venues::SoldShare;
 
 const SIZE: (u32, u32) = (760, 440);
 const COLOURS: [RGBColor; 5] = [
@@ -35,27 +35,27 @@ pub(super) fn draw(results: &Results, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
-fn by_seats(results: &Results, what: &str, sold: Sold, of: fn(&Called) -> f64) -> Vec<(f64, f64)> {
+#[allow(clippy::cast_precision_loss, reason = "no venue is that large")]
+fn by_seats(results: &Results, what: &str, sold: SoldShare, of: fn(&CallFigures) -> f64) -> Vec<(f64, f64)> {
     results.by_seats(what, sold).into_iter().map(|(seats, call)| (seats as f64, of(call))).collect()
 }
 
-#[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
+#[allow(clippy::cast_precision_loss, reason = "no venue is that large")]
 fn cpu(results: &Results) -> Plot<'static> {
     let line = |name: &str, what, sold| (name.to_owned(), by_seats(results, what, sold, |call| call.timed.cpu));
     let raw = results.raw_gets.iter().map(|get| (get.seats as f64, get.cpu)).collect();
     let lines = vec![
-        line("hit, empty", "hit", Sold::Empty),
-        line("hit, half sold", "hit", Sold::Half),
-        line("hit, sold out", "hit", Sold::Out),
-        line("304, half sold", "304", Sold::Half),
+        line("hit, empty", "hit", SoldShare::Empty),
+        line("hit, half sold", "hit", SoldShare::Half),
+        line("hit, sold out", "hit", SoldShare::Out),
+        line("304, half sold", "304", SoldShare::Half),
         ("raw GET of the same size".to_owned(), raw),
     ];
     Plot { file: "cpu.svg", title: "Processor time of a read", x: "seats", y: "µs", lines }
 }
 
 fn latency(results: &Results) -> Plot<'static> {
-    let line = |name: &str, what, of| (name.to_owned(), by_seats(results, what, Sold::Half, of));
+    let line = |name: &str, what, of| (name.to_owned(), by_seats(results, what, SoldShare::Half, of));
     let lines = vec![
         line("hit, p50", "hit", |call| call.timed.latency.p50),
         line("hit, p99", "hit", |call| call.timed.latency.p99),

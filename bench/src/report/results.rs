@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cases::Kind;
+use crate::cases::CallKind;
 use crate::choose::Choosing;
-use crate::halls::Sold;
-use crate::load::cold::Cold;
-use crate::load::conflicts::Conflicts;
+use crate::load::cold::ColdReads;
+use crate::load::conflicts::ConflictCosts;
 use crate::load::sale::Sale;
-use crate::measure::exact::Exact;
+use crate::measure::exact::ExactFigures;
 use crate::measure::memory::Memory;
 use crate::measure::raw_get::RawGet;
 use crate::measure::size::Size;
 use crate::measure::start::Start;
-use crate::measure::timed::Timed;
+use crate::measure::timed::TimedFigures;
 use crate::stats::{Line, fit};
+use crate::venues::SoldShare;
 
 /// All measurements of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,15 +26,15 @@ pub(crate) struct Results {
     pub(crate) machine: Machine,
     pub(crate) sizes: Vec<Size>,
     pub(crate) starts: Vec<Start>,
-    pub(crate) calls: Vec<Called>,
+    pub(crate) calls: Vec<CallFigures>,
     pub(crate) raw_gets: Vec<RawGet>,
-    pub(crate) python: Vec<Called>,
+    pub(crate) python: Vec<CallFigures>,
     /// The reason for missing figures of Python.
     pub(crate) no_python: Option<String>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) sales: Vec<Sale>,
-    pub(crate) cold: Cold,
-    pub(crate) conflicts: Vec<Conflicts>,
+    pub(crate) cold: ColdReads,
+    pub(crate) conflicts: Vec<ConflictCosts>,
     pub(crate) choosing: Vec<Choosing>,
 }
 
@@ -52,37 +52,37 @@ pub(crate) struct Machine {
 
 /// The measurements of one kind of call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Called {
+pub(crate) struct CallFigures {
     pub(crate) name: String,
     pub(crate) what: String,
     pub(crate) seats: Option<usize>,
-    pub(crate) sold: Option<Sold>,
-    pub(crate) timed: Timed,
-    pub(crate) exact: Option<Exact>,
+    pub(crate) sold: Option<SoldShare>,
+    pub(crate) timed: TimedFigures,
+    pub(crate) exact: Option<ExactFigures>,
 }
 
-impl Called {
-    pub(crate) fn of(kind: Kind, timed: Timed, exact: Option<Exact>) -> Self {
-        let (seats, sold) = (kind.hall().map(|hall| hall.seats), kind.hall().map(|hall| hall.sold));
+impl CallFigures {
+    pub(crate) fn of(kind: CallKind, timed: TimedFigures, exact: Option<ExactFigures>) -> Self {
+        let (seats, sold) = (kind.venue().map(|venue| venue.seats), kind.venue().map(|venue| venue.sold));
         Self { name: kind.name(), what: kind.what().to_owned(), seats, sold, timed, exact }
     }
 }
 
 impl Results {
     /// Returns the call of this name.
-    pub(crate) fn call(&self, name: &str) -> Option<&Called> {
+    pub(crate) fn call(&self, name: &str) -> Option<&CallFigures> {
         self.calls.iter().find(|call| call.name == name)
     }
 
     /// Returns the calls of a kind in venues of this sold part, by seats.
-    pub(crate) fn by_seats(&self, what: &str, sold: Sold) -> Vec<(usize, &Called)> {
+    pub(crate) fn by_seats(&self, what: &str, sold: SoldShare) -> Vec<(usize, &CallFigures)> {
         let calls = self.calls.iter().filter(|call| call.what == what && call.sold == Some(sold));
         calls.filter_map(|call| Some((call.seats?, call))).collect()
     }
 
     /// Fits a line to a figure of reads, in venues of this sold part.
-    #[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
-    pub(crate) fn line(&self, what: &str, sold: Sold, of: impl Fn(&Called) -> Option<f64>) -> Option<Line> {
+    #[allow(clippy::cast_precision_loss, reason = "no venue is that large")]
+    pub(crate) fn line(&self, what: &str, sold: SoldShare, of: impl Fn(&CallFigures) -> Option<f64>) -> Option<Line> {
         let calls = self.by_seats(what, sold);
         let points: Vec<_> = calls.iter().filter_map(|(seats, call)| Some((*seats as f64, of(call)?))).collect();
         fit(&points)

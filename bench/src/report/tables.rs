@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::results::{Called, Results};
+use super::results::{CallFigures, Results};
 use super::table::{Table, number, optional};
 use super::{costs, goals};
-use crate::halls::Sold;
-use crate::load::conflicts::Crowd;
+use crate::load::conflicts::BuyerArrival;
+use crate::venues::SoldShare;
 
 /// Returns all sections, in order.
 pub(crate) fn sections(results: &Results) -> Result<Vec<(&'static str, String)>> {
@@ -72,7 +72,7 @@ fn starts(results: &Results) -> String {
     table.text()
 }
 
-fn calls(calls: &[Called]) -> String {
+fn calls(calls: &[CallFigures]) -> String {
     let mut table =
         Table::new(&["call", "requests", "p50 µs", "p90", "p99", "p99.9", "CPU µs", "instructions", "body, bytes"]);
     for call in calls {
@@ -87,7 +87,7 @@ fn calls(calls: &[Called]) -> String {
     table.text()
 }
 
-fn engines(calls: &[Called]) -> String {
+fn engines(calls: &[CallFigures]) -> String {
     let mut table = Table::new(&[
         "call",
         "trips to Redis",
@@ -112,8 +112,10 @@ fn engines(calls: &[Called]) -> String {
 
 fn grown(results: &Results) -> String {
     let mut table = Table::new(&["cost of a read", "base", "per seat"]);
-    let instructions = |call: &Called| call.exact?.instructions;
-    for (what, sold) in [("hit", Sold::Empty), ("hit", Sold::Half), ("hit", Sold::Out), ("304", Sold::Half)] {
+    let instructions = |call: &CallFigures| call.exact?.instructions;
+    for (what, sold) in
+        [("hit", SoldShare::Empty), ("hit", SoldShare::Half), ("hit", SoldShare::Out), ("304", SoldShare::Half)]
+    {
         let lines = [
             ("CPU, µs", results.line(what, sold, |call| Some(call.timed.cpu))),
             ("instructions", results.line(what, sold, instructions)),
@@ -217,9 +219,9 @@ fn crowds(results: &Results) -> String {
     ]);
     for conflicts in &results.conflicts {
         let who = match conflicts.crowd {
-            Crowd::Late => "after the sale, no id",
-            Crowd::AtOnce => "at once, no id",
-            Crowd::AtOnceWithIds => "at once, each with an id",
+            BuyerArrival::Late => "after the sale, no id",
+            BuyerArrival::AtOnce => "at once, no id",
+            BuyerArrival::AtOnceWithIds => "at once, each with an id",
         };
         table.row(&[
             who.to_owned(),
@@ -245,7 +247,7 @@ fn crowds(results: &Results) -> String {
 fn choosing(results: &Results) -> String {
     let mut table = Table::new(&["seats", "spread", "µs to choose 4, median", "ratio to one pass over the seats"]);
     for choosing in &results.choosing {
-        #[allow(clippy::cast_precision_loss, reason = "no hall is that large")]
+        #[allow(clippy::cast_precision_loss, reason = "no venue is that large")]
         let seats = number(choosing.seats as f64);
         table.row(&[seats, choosing.spread.to_string(), number(choosing.micros), number(choosing.passes)]);
     }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counters::Counters;
 use super::parameters::Parameters;
-use super::tally::Tally;
 use crate::prices::Prices;
 
 /// A request's log lines. Two lines of a read take 735 bytes (measured). The lines that Lambda adds are assumed.
@@ -32,29 +32,29 @@ pub(crate) struct Bill {
 
 impl Bill {
     /// Computes the bill of an on-sale of this length in hours.
-    pub(super) fn of(parameters: &Parameters, tally: &Tally, hours: f64, prices: &Prices) -> Self {
+    pub(super) fn of(parameters: &Parameters, counters: &Counters, hours: f64, prices: &Prices) -> Self {
         let stack = &parameters.stack;
-        let seconds = tally.lambda_ms / 1_000.0 * stack.memory / 1_024.0;
+        let seconds = counters.lambda_ms / 1_000.0 * stack.memory / 1_024.0;
         let provisioned = f64::from(stack.provisioned) * 3.0 * stack.memory / 1_024.0 * hours * 3_600.0;
         let lambda = &prices.lambda;
         let cache = &prices.elasticache;
-        let requests = count(tally.lambda_requests);
+        let requests = count(counters.lambda_requests);
         Self {
             lambda: requests / MILLION * lambda.million_requests
                 + seconds * lambda.gb_second
                 + provisioned * lambda.provisioned_gb_second,
-            api_gateway: count(tally.gateway_requests) / MILLION * prices.api_gateway.million_requests,
-            dynamodb: tally.write_units / MILLION * prices.dynamodb.million_write_units
-                + tally.read_units / MILLION * prices.dynamodb.million_read_units,
+            api_gateway: count(counters.gateway_requests) / MILLION * prices.api_gateway.million_requests,
+            dynamodb: counters.write_units / MILLION * prices.dynamodb.million_write_units
+                + counters.read_units / MILLION * prices.dynamodb.million_read_units,
             elasticache: if stack.cache.serverless {
-                tally.cache_units / MILLION * cache.million_ecpus + cache.least_gb * cache.gb_hour * hours
+                counters.cache_units / MILLION * cache.million_ecpus + cache.least_gb * cache.gb_hour * hours
             } else {
                 stack.cache.nodes * cache.node_hour * hours
             },
             // Traffic to the CDN is free.
-            transfer: if stack.edge.is_some() { 0.0 } else { tally.bytes_out / GB * prices.transfer.gb_out },
-            cloudfront: count(tally.edge_requests) / MILLION * prices.cloudfront.million_requests
-                + tally.edge_bytes / GB * prices.cloudfront.gb_out,
+            transfer: if stack.edge.is_some() { 0.0 } else { counters.bytes_out / GB * prices.transfer.gb_out },
+            cloudfront: count(counters.edge_requests) / MILLION * prices.cloudfront.million_requests
+                + counters.edge_bytes / GB * prices.cloudfront.gb_out,
             logs: requests * LOG_BYTES / GB * prices.logs.gb_ingested,
         }
     }

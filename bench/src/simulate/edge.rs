@@ -1,42 +1,42 @@
 //! A CDN in front of reads. Each of its edge locations keeps an answer for a short time.
 
-use super::hall::{Person, Seats};
-use super::limits::Bucket;
+use super::counters::{Component, Counters};
+use super::limits::TokenBucket;
 use super::parameters::Edge;
-use super::stack::{Looked, Serving};
-use super::tally::{Component, Tally};
+use super::stack::{ReadResult, Services};
+use super::venue::{Person, Seats};
 
 /// Round trip between a caller and an edge location (ms): assumed.
 const NETWORK: f64 = 15.0;
 
 /// All edge locations.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct EdgeLocations {
     lifetime: f64,
     places: u16,
     sections: u16,
-    rate: Bucket,
-    kept: Vec<Kept>,
+    rate: TokenBucket,
+    kept: Vec<CachedAnswer>,
 }
 
 /// A cached answer of an edge location.
 #[derive(Clone, Debug)]
-struct Kept {
+struct CachedAnswer {
     at: f64,
     version: Option<u32>,
     /// The seats that the answer shows as available.
     shown: Vec<u16>,
 }
 
-impl Places {
+impl EdgeLocations {
     pub(super) fn new(edge: &Edge, sections: u16) -> Self {
         let (places, sections) = (edge.places.max(1), sections.max(1));
-        let kept = Kept { at: f64::NEG_INFINITY, version: None, shown: Vec::new() };
+        let kept = CachedAnswer { at: f64::NEG_INFINITY, version: None, shown: Vec::new() };
         Self {
             lifetime: edge.lifetime,
             places,
             sections,
-            rate: Bucket::new(edge.rate, edge.rate),
+            rate: TokenBucket::new(edge.rate, edge.rate),
             kept: vec![kept; usize::from(places) * usize::from(sections)],
         }
     }
@@ -57,22 +57,22 @@ impl Places {
         &mut self,
         now: f64,
         (person, section, seen): (Person, u16, u32),
-        serving: &mut Serving,
+        serving: &mut Services,
         seats: &Seats,
-        tally: &mut Tally,
-    ) -> Looked {
+        counters: &mut Counters,
+    ) -> ReadResult {
         if !self.rate.take(now) {
-            tally.refused(Component::Edge, now);
-            return Looked { took: NETWORK, version: None };
+            counters.refused(Component::Edge, now);
+            return ReadResult { took: NETWORK, version: None };
         }
-        tally.passed(Component::Edge, 1.0, 0.0);
-        tally.edge_requests += 1;
+        counters.passed(Component::Edge, 1.0, 0.0);
+        counters.edge_requests += 1;
         let place = self.kept(person, section);
         let mut took = NETWORK;
         let kept = &mut self.kept[place];
         if now - kept.at >= self.lifetime {
             let known = kept.version.map_or(0, |version| version + 1);
-            let looked = serving.look(now, section, known, seats, tally);
+            let looked = serving.look(now, section, known, seats, counters);
             took += looked.took;
             if looked.version.is_some() {
                 kept.version = looked.version;
@@ -82,13 +82,13 @@ impl Places {
             // before the answer's end.
             kept.at = now;
         } else {
-            tally.from_edge += 1;
+            counters.from_edge += 1;
         }
         let kept = &self.kept[place];
         let unchanged = kept.version.is_some_and(|version| version + 1 == seen);
         if kept.version.is_some() {
-            tally.edge_bytes += serving.answer(unchanged, None, seats);
+            counters.edge_bytes += serving.answer(unchanged, None, seats);
         }
-        Looked { took, version: kept.version }
+        ReadResult { took, version: kept.version }
     }
 }

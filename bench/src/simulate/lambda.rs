@@ -1,11 +1,11 @@
 //! Lambda: one event at a time per instance, cold starts, and a concurrency limit that all functions share.
 
-use super::limits::Bucket;
+use super::limits::TokenBucket;
 use super::whole;
 
 /// The longest time that an instance can be busy (ms). Busy instances are indexed by the millisecond in which they
 /// finish.
-const LONGEST: usize = 1 << 14;
+const MAX_BUSY_MS: usize = 1 << 14;
 
 /// The concurrency of an account.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Account {
 
 /// The kind of a function. It decides the usable part of the account's concurrency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FunctionKind {
     /// get-seats
     Looks = 0,
     /// reserve, book
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 /// The instances of a function.
 #[derive(Debug)]
 pub(super) struct Function {
-    kind: Kind,
+    kind: FunctionKind,
     idle: Vec<u32>,
     /// The instances that become idle, by millisecond.
     ends: Vec<Vec<u32>>,
@@ -40,7 +40,7 @@ pub(super) struct Function {
     /// The number of started instances.
     pub(super) started: u32,
     provisioned: u32,
-    starts: Bucket,
+    starts: TokenBucket,
 }
 
 /// An instance that has taken an event.
@@ -56,11 +56,11 @@ impl Account {
         Self { limit, reserved_for_writes, busy: [0; 2], most: 0 }
     }
 
-    fn has_room(&self, kind: Kind) -> bool {
+    fn has_room(&self, kind: FunctionKind) -> bool {
         let [looks, writes] = self.busy;
         // The reserved part is closed to reads. Writes use it first.
         let looks_may_have = self.limit - self.reserved_for_writes.min(self.limit);
-        looks + writes < self.limit && (kind == Kind::Writes || looks < looks_may_have)
+        looks + writes < self.limit && (kind == FunctionKind::Writes || looks < looks_may_have)
     }
 
     /// Returns the number of busy instances.
@@ -70,15 +70,15 @@ impl Account {
 }
 
 impl Function {
-    pub(super) fn new(kind: Kind, provisioned: u32, instances_per_10_s: f64) -> Self {
+    pub(super) fn new(kind: FunctionKind, provisioned: u32, instances_per_10_s: f64) -> Self {
         Self {
             kind,
             idle: (0..provisioned).collect(),
-            ends: vec![Vec::new(); LONGEST],
+            ends: vec![Vec::new(); MAX_BUSY_MS],
             now: 0,
             started: 0,
             provisioned,
-            starts: Bucket::new(instances_per_10_s / 10.0, instances_per_10_s),
+            starts: TokenBucket::new(instances_per_10_s / 10.0, instances_per_10_s),
         }
     }
 
@@ -102,7 +102,7 @@ impl Function {
 
     /// Records the time at which the instance will finish.
     pub(super) fn busy_until(&mut self, instance: Instance, end: f64) {
-        let latest = self.now + LONGEST as u64 - 1;
+        let latest = self.now + MAX_BUSY_MS as u64 - 1;
         let end = whole(end.ceil()).clamp(self.now, latest);
         self.ends[slot(end)].push(instance.id);
     }
@@ -119,7 +119,7 @@ impl Function {
 }
 
 fn slot(end: u64) -> usize {
-    usize::try_from(end % LONGEST as u64).unwrap_or(0)
+    usize::try_from(end % MAX_BUSY_MS as u64).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -127,9 +127,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instance_is_used_again_once_it_is_done_and_not_before() {
+    fn instance_is_reused_only_after_it_is_done() {
         let mut account = Account::new(2, 0);
-        let mut function = Function::new(Kind::Looks, 0, 1_000.0);
+        let mut function = Function::new(FunctionKind::Looks, 0, 1_000.0);
         let first = function.take(0.0, &mut account).unwrap();
         assert!(first.is_cold);
         function.busy_until(first, 10.0);
@@ -143,10 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn looks_leave_alone_what_is_reserved_for_writes() {
+    fn reads_do_not_use_concurrency_reserved_for_writes() {
         let mut account = Account::new(3, 2);
-        let mut looks = Function::new(Kind::Looks, 0, 1_000.0);
-        let mut writes = Function::new(Kind::Writes, 0, 1_000.0);
+        let mut looks = Function::new(FunctionKind::Looks, 0, 1_000.0);
+        let mut writes = Function::new(FunctionKind::Writes, 0, 1_000.0);
         assert!(looks.take(0.0, &mut account).is_some());
         assert!(looks.take(0.0, &mut account).is_none());
         assert!(writes.take(0.0, &mut account).is_some());
@@ -155,9 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn no_more_instances_start_in_ten_seconds_than_may() {
+    fn instance_starts_are_limited_per_ten_seconds() {
         let mut account = Account::new(1_000, 0);
-        let mut function = Function::new(Kind::Looks, 5, 100.0);
+        let mut function = Function::new(FunctionKind::Looks, 5, 100.0);
         let taken = (0..500).filter(|_| function.take(0.0, &mut account).is_some()).count();
         assert_eq!((taken, function.started), (105, 100));
     }

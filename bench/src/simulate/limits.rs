@@ -2,14 +2,14 @@
 
 /// A token bucket.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     rate: f64,
     burst: f64,
     tokens: f64,
     at: f64,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// Creates a full bucket with this many tokens a second.
     pub(super) fn new(rate: f64, burst: f64) -> Self {
         Self { rate, burst, tokens: burst, at: 0.0 }
@@ -69,14 +69,14 @@ mod tests {
 
     #[test]
     fn a_bucket_gives_its_burst_at_once_and_then_its_rate() {
-        let mut bucket = Bucket::new(10.0, 5.0);
+        let mut bucket = TokenBucket::new(10.0, 5.0);
         assert_eq!((0..20).filter(|_| bucket.take(0.0)).count(), 5);
         assert_eq!((0..20).filter(|_| bucket.take(300.0)).count(), 3);
         assert_eq!((0..20).filter(|_| bucket.take(60_000.0)).count(), 5, "at most the burst is saved");
     }
 
     #[test]
-    fn a_pipe_serves_in_order_and_whoever_would_wait_too_long_leaves() {
+    fn pipe_serves_in_order_and_drops_long_waits() {
         let mut pipe = Pipe::new(100.0);
         assert_eq!(pipe.serve(0.0, 1.0, 25.0), Some(10.0));
         assert_eq!(pipe.serve(0.0, 1.0, 25.0), Some(20.0));

@@ -5,8 +5,8 @@
 //! transactions that conflict on a seat, a slow zone, and the scaling of DynamoDB and ElastiCache during the sale.
 
 mod bill;
+mod counters;
 mod edge;
-mod hall;
 mod lambda;
 mod limits;
 mod outcome;
@@ -16,7 +16,7 @@ mod report;
 mod sale;
 mod scenarios;
 mod stack;
-mod tally;
+mod venue;
 
 #[cfg(test)]
 mod tests;
@@ -47,9 +47,9 @@ pub(crate) fn all(checkout: &Path) -> Result<()> {
     for (name, table) in &sections {
         say(&format!("## {name}\n\n{table}"))?;
     }
-    let told: Vec<_> = scenarios.iter().zip(&outcomes).collect();
+    let stored: Vec<_> = scenarios.iter().zip(&outcomes).collect();
     let is_plotted = |name: &str| PLOTTED.iter().any(|plotted| name.starts_with(plotted));
-    report::write(&checkout.join("docs/scaling"), &told, is_plotted)?;
+    report::write(&checkout.join("docs/scaling"), &stored, is_plotted)?;
     write_page(&checkout.join("docs/scaling.md"), &sections)
 }
 

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::bill::{Bill, count};
+use super::counters::{Component, Limit};
 use super::parameters::Parameters;
 use super::sale::{COMPONENTS, Sale};
-use super::tally::{Component, Limit};
 use crate::prices::Prices;
 use hdrhistogram::Histogram;
 
@@ -94,49 +94,49 @@ impl Percentiles {
 impl Outcome {
     /// Computes the outcome of a finished sale.
     pub(super) fn of(parameters: &Parameters, sale: &Sale<'_>, prices: &Prices) -> Self {
-        let (tally, seats) = (&sale.tally, &sale.seats);
+        let (counters, seats) = (&sale.counters, &sale.seats);
         let seconds = f64::from(sale.ended) / 1_000.0;
-        let share = |component| share(parameters, component, &tally.limits[&component], seconds);
-        let first = tally.limits.iter().filter_map(|(component, limit)| Some((component, limit.first_refusal?)));
+        let share = |component| share(parameters, component, &counters.limits[&component], seconds);
+        let first = counters.limits.iter().filter_map(|(component, limit)| Some((component, limit.first_refusal?)));
         let first = first.min_by(|(_, a), (_, b)| a.total_cmp(b));
-        let most = tally.limits.iter().filter(|(_, limit)| limit.refused > 0).max_by_key(|(_, limit)| limit.refused);
-        let conflicts = tally.conflicts_early + tally.conflicts_late;
-        let bill = Bill::of(parameters, tally, seconds / 3_600.0, prices);
+        let most = counters.limits.iter().filter(|(_, limit)| limit.refused > 0).max_by_key(|(_, limit)| limit.refused);
+        let conflicts = counters.conflicts_early + counters.conflicts_late;
+        let bill = Bill::of(parameters, counters, seconds / 3_600.0, prices);
         Self {
             booked: seats.booked(),
             reserved: seats.reserved(),
             available: seats.available(),
-            half_booked_after: after(&tally.booked_by_second, parameters, 0.5),
-            most_booked_after: after(&tally.booked_by_second, parameters, 0.95),
-            all_booked_after: after(&tally.booked_by_second, parameters, 1.0),
+            half_booked_after: after(&counters.booked_by_second, parameters, 0.5),
+            most_booked_after: after(&counters.booked_by_second, parameters, 0.95),
+            all_booked_after: after(&counters.booked_by_second, parameters, 1.0),
             ended_after: seconds,
-            looks: tally.look_times.len(),
-            looks_from_edge: tally.from_edge,
-            looks_bypassing: tally.bypasses,
-            looks_not_modified: tally.not_modified,
-            looks_a_second_peak: tally.looks_by_second.iter().copied().max().unwrap_or(0),
-            look_ms: Percentiles::of(&tally.look_times),
-            reservations: tally.reserved,
-            conflicts_early: tally.conflicts_early,
-            conflicts_late: tally.conflicts_late,
-            bookings: tally.bookings,
-            bookings_too_late: tally.bookings_too_late,
-            writes_refused: tally.writes_refused,
-            conflict_rate: count(conflicts) / count(conflicts + tally.reserved).max(1.0),
-            write_ms: Percentiles::of(&tally.write_times),
-            cache_bytes: tally.cache_bytes.total,
-            cache_bytes_a_second_peak: tally.cache_bytes.peak,
-            write_units_a_seat: tally.write_units / f64::from(seats.booked().max(1)),
-            read_units: tally.read_units,
-            cold_starts: tally.cold_starts,
+            looks: counters.look_times.len(),
+            looks_from_edge: counters.from_edge,
+            looks_bypassing: counters.bypasses,
+            looks_not_modified: counters.not_modified,
+            looks_a_second_peak: counters.looks_by_second.iter().copied().max().unwrap_or(0),
+            look_ms: Percentiles::of(&counters.look_times),
+            reservations: counters.reserved,
+            conflicts_early: counters.conflicts_early,
+            conflicts_late: counters.conflicts_late,
+            bookings: counters.bookings,
+            bookings_too_late: counters.bookings_too_late,
+            writes_refused: counters.writes_refused,
+            conflict_rate: count(conflicts) / count(conflicts + counters.reserved).max(1.0),
+            write_ms: Percentiles::of(&counters.write_times),
+            cache_bytes: counters.cache_bytes.total,
+            cache_bytes_a_second_peak: counters.cache_bytes.peak,
+            write_units_a_seat: counters.write_units / f64::from(seats.booked().max(1)),
+            read_units: counters.read_units,
+            cold_starts: counters.cold_starts,
             concurrency_peak: sale.serving.account.most,
             components: COMPONENTS.map(share).into(),
             first_limit: first.map(|(component, at)| (format!("{component:?}"), at / 1_000.0)),
             most_refusals: most.map(|(component, limit)| (format!("{component:?}"), limit.refused)),
             dollars: bill.total(),
             bill,
-            looks_by_second: tally.looks_by_second.clone(),
-            booked_by_second: tally.booked_by_second.clone(),
+            looks_by_second: counters.looks_by_second.clone(),
+            booked_by_second: counters.booked_by_second.clone(),
         }
     }
 }
@@ -163,7 +163,7 @@ fn share(parameters: &Parameters, component: Component, limit: &Limit, seconds: 
 
 /// Returns the first second by whose end this share of the seats was booked.
 fn after(booked: &[u32], parameters: &Parameters, share: f64) -> Option<u32> {
-    let wanted = f64::from(parameters.hall.seats) * share;
+    let wanted = f64::from(parameters.venue.seats) * share;
     let second = booked.iter().position(|booked| f64::from(*booked) >= wanted)?;
     u32::try_from(second + 1).ok()
 }

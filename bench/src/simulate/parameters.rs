@@ -13,14 +13,14 @@ pub(crate) struct Parameters {
     pub(crate) seed: u64,
     /// Seconds until the sale ends, sold out or not.
     pub(crate) horizon: u32,
-    pub(crate) hall: Hall,
+    pub(crate) venue: Venue,
     pub(crate) crowd: Crowd,
     pub(crate) stack: Stack,
 }
 
 /// The seats on sale.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Hall {
+pub(crate) struct Venue {
     /// The number of seats, at most 65,535. The best come first.
     pub(crate) seats: u16,
     /// Bytes that an available seat adds to an answer: measured, with labels such as `"A-12-7",`.
@@ -187,11 +187,11 @@ pub(crate) const NODE: Cache =
 impl Default for Parameters {
     /// Returns ten thousand seats, a million people, and the template with its default resources.
     fn default() -> Self {
-        Self { seed: 1, horizon: 3_600, hall: Hall::default(), crowd: Crowd::default(), stack: Stack::default() }
+        Self { seed: 1, horizon: 3_600, venue: Venue::default(), crowd: Crowd::default(), stack: Stack::default() }
     }
 }
 
-impl Default for Hall {
+impl Default for Venue {
     fn default() -> Self {
         Self { seats: 10_000, answer_bytes: 9.4, reservation: 600 }
     }

@@ -2,14 +2,14 @@
 
 use fastrand::Rng;
 
-use super::hall::Person;
 use super::parameters::Crowd;
+use super::venue::Person;
 use super::whole;
 
 /// The index of no person.
 const NONE: u32 = u32::MAX;
 /// The largest number of seats that a person wants.
-pub(super) const MOST_WANTED: usize = 4;
+pub(super) const MAX_WANTED: usize = 4;
 
 /// The next action of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct One {
     /// The number of rejections in a row.
     pub(super) refusals: u8,
     chosen: u8,
-    seats: [u16; MOST_WANTED],
+    seats: [u16; MAX_WANTED],
     /// The section's version at the last read, plus one. 0 before the first read.
     pub(super) seen: u32,
     /// The time at which they give up (ms).
@@ -61,7 +61,7 @@ impl One {
 
     /// Sets the seats that they want.
     pub(super) fn choose(&mut self, seats: &[u16]) {
-        let count = seats.len().min(MOST_WANTED);
+        let count = seats.len().min(MAX_WANTED);
         self.seats[..count].copy_from_slice(&seats[..count]);
         self.chosen = u8::try_from(count).unwrap_or(0);
     }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_acts_once_at_the_time_they_were_told() {
+    fn each_person_acts_once_at_the_scheduled_time() {
         let crowd = Crowd { people: 100, at_opening: 1.0, opening: 1.0, ..Crowd::default() };
         let mut people = People::new(&crowd, None, 2_000, &mut Rng::with_seed(1));
         let acted: Vec<_> =
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_room_lets_in_so_many_a_second_and_those_without_patience_leave() {
+    fn waiting_room_limits_entries_and_loses_the_impatient() {
         let crowd = Crowd { people: 1_000, at_opening: 1.0, opening: 0.1, patience: 1e9, ..Crowd::default() };
         let mut people = People::new(&crowd, Some(100.0), 20_000, &mut Rng::with_seed(1));
         let in_first_second = (0..=1_000).map(|now| std::iter::from_fn(|| people.act(now)).count()).sum::<usize>();

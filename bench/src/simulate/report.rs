@@ -80,9 +80,9 @@ fn shares(outcome: &Outcome) -> String {
 /// Writes simulation.json and the plots into a folder.
 pub(super) fn write(folder: &Path, sales: &[(&Scenario, &Outcome)], is_plotted: impl Fn(&str) -> bool) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
-    let told = |(scenario, outcome): &(&'_ Scenario, &'_ Outcome)| serde_json::json!({ "name": scenario.name, "parameters": scenario.parameters, "outcome": outcome });
-    let told: Vec<_> = sales.iter().map(told).collect();
-    fs::write(folder.join("simulation.json"), serde_json::to_string_pretty(&told)? + "\n")?;
+    let stored = |(scenario, outcome): &(&'_ Scenario, &'_ Outcome)| serde_json::json!({ "name": scenario.name, "parameters": scenario.parameters, "outcome": outcome });
+    let stored: Vec<_> = sales.iter().map(stored).collect();
+    fs::write(folder.join("simulation.json"), serde_json::to_string_pretty(&stored)? + "\n")?;
     let lines = |series: fn(&Outcome) -> &[u32]| {
         let plotted = sales.iter().filter(|(scenario, _)| is_plotted(scenario.name));
         plotted.map(|(scenario, outcome)| (scenario.name, series(outcome))).collect::<Vec<_>>()
@@ -141,18 +141,18 @@ mod tests {
     use crate::report::render_page;
 
     #[derive(Deserialize)]
-    struct Told {
+    struct StoredOutcome {
         name: String,
         outcome: Outcome,
     }
 
     #[test]
-    fn the_page_shows_the_figures_that_lie_beside_it() {
+    fn page_matches_its_figures() {
         let docs = boxoffice_local::checkout::root().unwrap().join("docs");
         let page = fs::read_to_string(docs.join("scaling.md")).unwrap();
         let text = fs::read_to_string(docs.join("scaling/simulation.json")).unwrap();
-        let told: Vec<Told> = serde_json::from_str(&text).unwrap();
-        let outcomes: Vec<_> = told.iter().map(|told| (told.name.as_str(), &told.outcome)).collect();
+        let stored: Vec<StoredOutcome> = serde_json::from_str(&text).unwrap();
+        let outcomes: Vec<_> = stored.iter().map(|stored| (stored.name.as_str(), &stored.outcome)).collect();
         let rendered = render_page(&page, &sections(&outcomes).unwrap()).unwrap();
         assert!(page == rendered, "docs/scaling.md differs from simulation.json: `make scaling`");
     }

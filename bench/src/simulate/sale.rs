@@ -2,12 +2,12 @@
 
 use fastrand::Rng;
 
-use super::edge::Places;
-use super::hall::{Person, Seats};
+use super::counters::{Component, Counters};
+use super::edge::EdgeLocations;
 use super::parameters::{Crowd, Parameters};
 use super::people::{Next, People, exponential};
-use super::stack::{Looked, Purpose, Serving, Write, popular};
-use super::tally::{Component, Tally};
+use super::stack::{Purpose, ReadResult, Services, Write, popular_index};
+use super::venue::{Person, Seats};
 
 /// The state of the simulation.
 pub(super) struct Sale<'a> {
@@ -15,9 +15,9 @@ pub(super) struct Sale<'a> {
     rng: Rng,
     pub(super) seats: Seats,
     people: People,
-    pub(super) serving: Serving,
-    edge: Option<Places>,
-    pub(super) tally: Tally,
+    pub(super) serving: Services,
+    edge: Option<EdgeLocations>,
+    pub(super) counters: Counters,
     /// The end of the sale (ms).
     pub(super) ended: u32,
 }
@@ -29,11 +29,11 @@ impl<'a> Sale<'a> {
         let stack = &parameters.stack;
         let people = People::new(&parameters.crowd, stack.waiting_room, parameters.horizon * 1_000, &mut rng);
         Some(Self {
-            seats: Seats::new(parameters.hall.seats, stack.sections),
+            seats: Seats::new(parameters.venue.seats, stack.sections),
             people,
-            serving: Serving::new(parameters),
-            edge: stack.edge.as_ref().map(|edge| Places::new(edge, stack.sections)),
-            tally: Tally::new()?,
+            serving: Services::new(parameters),
+            edge: stack.edge.as_ref().map(|edge| EdgeLocations::new(edge, stack.sections)),
+            counters: Counters::new()?,
             rng,
             parameters,
             ended: 0,
@@ -45,15 +45,15 @@ impl<'a> Sale<'a> {
         for now in 0..=self.parameters.horizon * 1_000 {
             self.ended = now;
             if self.seats.next_end().is_some_and(|end| end <= now) {
-                self.seats.run_out(now);
+                self.seats.expire_reservations(now);
             }
             self.serving.advance(u64::from(now));
             while let Some(person) = self.people.act(now) {
                 self.act(person, now);
             }
             if now % 1_000 == 999 {
-                self.tally.second_over(self.seats.booked());
-                if self.people.left == 0 || self.seats.booked() == u32::from(self.parameters.hall.seats) {
+                self.counters.second_over(self.seats.booked());
+                if self.people.left == 0 || self.seats.booked() == u32::from(self.parameters.venue.seats) {
                     return;
                 }
             }
@@ -80,13 +80,15 @@ impl<'a> Sale<'a> {
         // The caller's section and edge location depend on their number.
         let section = u16::try_from(person % u32::from(self.parameters.stack.sections.max(1))).unwrap_or(0);
         let looked = match &mut self.edge {
-            None => self.serving.look(now, section, one.seen, &self.seats, &mut self.tally),
-            Some(edge) => edge.look(now, (person, section, one.seen), &mut self.serving, &self.seats, &mut self.tally),
+            None => self.serving.look(now, section, one.seen, &self.seats, &mut self.counters),
+            Some(edge) => {
+                edge.look(now, (person, section, one.seen), &mut self.serving, &self.seats, &mut self.counters)
+            }
         };
-        let Looked { took, version: Some(version) } = looked else {
+        let ReadResult { took, version: Some(version) } = looked else {
             return self.refused(person, now + looked.took, Next::Look);
         };
-        self.tally.looked(took);
+        self.counters.looked(took);
         let one = self.people.one(person);
         (one.seen, one.refusals) = (version + 1, 0);
         self.decide(person, section, now + took);
@@ -105,7 +107,7 @@ impl<'a> Sale<'a> {
             return self.people.schedule(person, now + poll * 1_000.0 * around, Next::Look);
         }
         let wanted = wanted(&self.parameters.crowd, &mut self.rng);
-        let nth = popular(self.rng.f64(), popularity, available);
+        let nth = popular_index(self.rng.f64(), popularity, available);
         let chosen = match shown {
             None => self.seats.pick(nth, wanted),
             Some(shown) => shown.iter().skip(nth as usize).take(wanted as usize).copied().collect(),
@@ -127,13 +129,13 @@ impl<'a> Sale<'a> {
             Purpose::Reserve => (Next::Reserve, Next::Reserving),
             Purpose::Book => (Next::Book, Next::Booking),
         };
-        match self.serving.write(now, purpose, one.seats(), &self.seats, &mut self.tally) {
+        match self.serving.write(now, purpose, one.seats(), &self.seats, &mut self.counters) {
             Write::Refused(took) => {
-                self.tally.writes_refused += 1;
+                self.counters.writes_refused += 1;
                 self.refused(person, now + took, again);
             }
             Write::Taken(took) => {
-                self.tally.conflicts_early += 1;
+                self.counters.conflicts_early += 1;
                 self.people.schedule(person, now + took, Next::Look);
             }
             Write::Decided(took) => self.people.schedule(person, now + took, next),
@@ -143,13 +145,13 @@ impl<'a> Sale<'a> {
     /// Decides a reservation in DynamoDB.
     fn reserve(&mut self, person: Person, now: u32) {
         self.decided(person, now);
-        let until = now + self.parameters.hall.reservation * 1_000;
+        let until = now + self.parameters.venue.reservation * 1_000;
         let one = *self.people.one(person);
         if !self.seats.reserve(one.seats(), person, until) {
-            self.tally.conflicts_late += 1;
+            self.counters.conflicts_late += 1;
             return self.people.schedule(person, f64::from(now), Next::Look);
         }
-        self.tally.reserved += 1;
+        self.counters.reserved += 1;
         let Crowd { abandon, paying, .. } = self.parameters.crowd;
         if self.rng.f64() < abandon {
             self.people.left -= 1;
@@ -164,10 +166,10 @@ impl<'a> Sale<'a> {
         self.decided(person, now);
         let one = *self.people.one(person);
         if self.seats.book(one.seats(), person) {
-            self.tally.bookings += 1;
+            self.counters.bookings += 1;
             self.people.left -= 1;
         } else {
-            self.tally.bookings_too_late += 1;
+            self.counters.bookings_too_late += 1;
             self.people.schedule(person, f64::from(now), Next::Look);
         }
     }
@@ -180,7 +182,7 @@ impl<'a> Sale<'a> {
     fn decided(&mut self, person: Person, now: u32) {
         let one = self.people.one(person);
         one.refusals = 0;
-        self.tally.write_times.saturating_record(super::tally::micros(f64::from(now - one.since.min(now))));
+        self.counters.write_times.saturating_record(super::counters::micros(f64::from(now - one.since.min(now))));
     }
 
     /// Schedules a repeat after a pause that doubles.

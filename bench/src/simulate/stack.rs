@@ -2,11 +2,11 @@
 
 mod steps;
 
-use super::hall::Seats;
-use super::lambda::{Account, Function, Kind};
-use super::limits::{Bucket, Pipe};
+use super::counters::Counters;
+use super::lambda::{Account, Function, FunctionKind};
+use super::limits::{Pipe, TokenBucket};
 use super::parameters::{NotModified, Parameters, Stack};
-use super::tally::Tally;
+use super::venue::Seats;
 use super::whole;
 
 /// Bytes of the string's header and of a slot, from shared/src/cache/protocol/packed.rs.
@@ -26,7 +26,7 @@ const CHANGE_BYTES: f64 = 20.0;
 const RENEWAL: f64 = 45_000.0;
 /// The result of a read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Looked {
+pub(super) struct ReadResult {
     /// Milliseconds until the caller has the answer.
     pub(super) took: f64,
     /// The version of the section that was read, or `None` for a rejected read.
@@ -53,13 +53,13 @@ pub(super) enum Purpose {
 
 /// The state of all services.
 #[derive(Debug)]
-pub(super) struct Serving {
+pub(super) struct Services {
     terms: Stack,
-    hall_seats: f64,
+    venue_seats: f64,
     answer_bytes: f64,
-    gateway: Bucket,
+    gateway: TokenBucket,
     /// The stage's limit for each function's route.
-    routes: [Bucket; 3],
+    routes: [TokenBucket; 3],
     pub(super) account: Account,
     pub(super) functions: [Function; 3],
     /// A shard's time in seconds, for each section.
@@ -68,7 +68,7 @@ pub(super) struct Serving {
     reads: Pipe,
     writes: Vec<Pipe>,
     /// The time until which each instance of get-seats skips the cache, and the time of its last read.
-    alone_until: Vec<f64>,
+    skips_cache_until: Vec<f64>,
     read_at: Vec<f64>,
 }
 
@@ -76,27 +76,27 @@ const LOOKS: usize = 0;
 const RESERVE: usize = 1;
 const BOOK: usize = 2;
 
-impl Serving {
+impl Services {
     pub(super) fn new(parameters: &Parameters) -> Self {
         let terms = parameters.stack.clone();
         let function = |kind| Function::new(kind, terms.provisioned, terms.instances_per_10_s);
         let sections = usize::from(terms.sections.max(1));
         Self {
-            hall_seats: f64::from(parameters.hall.seats),
-            answer_bytes: parameters.hall.answer_bytes,
-            gateway: Bucket::new(terms.gateway_rate, terms.gateway_burst),
+            venue_seats: f64::from(parameters.venue.seats),
+            answer_bytes: parameters.venue.answer_bytes,
+            gateway: TokenBucket::new(terms.gateway_rate, terms.gateway_burst),
             routes: [
-                Bucket::new(terms.read_rate, terms.read_burst),
-                Bucket::new(terms.write_rate, terms.write_burst),
-                Bucket::new(terms.write_rate, terms.write_burst),
+                TokenBucket::new(terms.read_rate, terms.read_burst),
+                TokenBucket::new(terms.write_rate, terms.write_burst),
+                TokenBucket::new(terms.write_rate, terms.write_burst),
             ],
             account: Account::new(terms.concurrency, terms.reserved_for_writes),
-            functions: [function(Kind::Looks), function(Kind::Writes), function(Kind::Writes)],
+            functions: [function(FunctionKind::Looks), function(FunctionKind::Writes), function(FunctionKind::Writes)],
             cache: vec![Pipe::new(1.0); sections],
             filled: vec![f64::NEG_INFINITY; sections],
             reads: Pipe::new(terms.partition_reads * f64::from(terms.partitions.max(1))),
             writes: vec![Pipe::new(terms.partition_writes); usize::from(terms.partitions.max(1))],
-            alone_until: Vec::new(),
+            skips_cache_until: Vec::new(),
             read_at: Vec::new(),
             terms,
         }
@@ -108,21 +108,28 @@ impl Serving {
     }
 
     /// Reads a section for a caller who last saw version `seen - 1`. 0 means never.
-    pub(super) fn look(&mut self, now: f64, section: u16, seen: u32, seats: &Seats, tally: &mut Tally) -> Looked {
+    pub(super) fn look(
+        &mut self,
+        now: f64,
+        section: u16,
+        seen: u32,
+        seats: &Seats,
+        counters: &mut Counters,
+    ) -> ReadResult {
         let network = self.terms.network;
-        let Some(instance) = self.let_in(now, LOOKS, tally) else {
-            return Looked { took: network, version: None };
+        let Some(instance) = self.admit(now, LOOKS, counters) else {
+            return ReadResult { took: network, version: None };
         };
         let version = seats.version(section);
         let changes = f64::from(version + 1 - seen.min(version + 1));
         let unchanged = seen == version + 1;
-        let mut takes = self.start(instance, tally);
-        let (known, asked) = self.ask_cache(now, instance, section, unchanged, (seen > 0).then_some(changes), tally);
+        let mut takes = self.start(instance, counters);
+        let (known, asked) = self.ask_cache(now, instance, section, unchanged, (seen > 0).then_some(changes), counters);
         takes += asked;
         let due = now - self.filled[usize::from(section)] > RENEWAL;
         let mut version_seen = Some(version);
         if !known || due {
-            match self.query(now, seats, tally) {
+            match self.query(now, seats, counters) {
                 Some(took) => takes += took,
                 // The renewal failed, so the cached answer is used.
                 None if known => takes += self.terms.table_patience,
@@ -133,7 +140,7 @@ impl Serving {
             }
             if known && due {
                 self.filled[usize::from(section)] = now;
-                self.call_cache(now, section, HEADER_BYTES + SLOT_BYTES * self.section_seats(), SCRIPT_CALLS, tally);
+                self.call_cache(now, section, HEADER_BYTES + SLOT_BYTES * self.section_seats(), SCRIPT_CALLS, counters);
             }
         }
         let header_only = unchanged && known && self.terms.not_modified == NotModified::HeaderOnly;
@@ -143,15 +150,15 @@ impl Serving {
             (false, false) => self.section_seats(),
         };
         takes += self.processor(self.terms.look_cpu + self.terms.look_cpu_a_seat * decoded);
-        self.finish(now, LOOKS, instance, takes, tally);
+        self.finish(now, LOOKS, instance, takes, counters);
         if version_seen.is_none() {
-            tally.looks_refused += 1;
-            return Looked { took: network + takes, version: None };
+            counters.looks_refused += 1;
+            return ReadResult { took: network + takes, version: None };
         }
-        tally.bypasses += u64::from(!known);
-        tally.not_modified += u64::from(unchanged);
-        tally.bytes_out += self.answer(unchanged, (seen > 0).then_some(changes), seats);
-        Looked { took: network + takes, version: version_seen }
+        counters.bypasses += u64::from(!known);
+        counters.not_modified += u64::from(unchanged);
+        counters.bytes_out += self.answer(unchanged, (seen > 0).then_some(changes), seats);
+        ReadResult { took: network + takes, version: version_seen }
     }
 
     /// Returns the bytes of an answer.
@@ -172,33 +179,33 @@ impl Serving {
         purpose: Purpose,
         wanted: &[u16],
         seats: &Seats,
-        tally: &mut Tally,
+        counters: &mut Counters,
     ) -> Write {
         let network = self.terms.network;
         let function = if purpose == Purpose::Reserve { RESERVE } else { BOOK };
-        let Some(instance) = self.let_in(now, function, tally) else { return Write::Refused(network) };
-        let mut takes = self.start(instance, tally) + self.processor(self.terms.write_cpu);
+        let Some(instance) = self.admit(now, function, counters) else { return Write::Refused(network) };
+        let mut takes = self.start(instance, counters) + self.processor(self.terms.write_cpu);
         let small = SMALL_BYTES + ENTRY_BYTES * count(wanted);
         let section = |seat: &u16| seat % self.terms.sections.max(1);
         let section = wanted.first().map_or(0, section);
         if purpose == Purpose::Reserve && self.terms.refuses_early {
-            let (knows, took) = self.call_cache(now, section, small, SCRIPT_CALLS, tally);
+            let (knows, took) = self.call_cache(now, section, small, SCRIPT_CALLS, counters);
             takes += took;
-            if knows && !seats.can_be_had(wanted) {
-                self.finish(now, function, instance, takes, tally);
-                tally.bytes_out += ANSWER_BYTES;
+            if knows && !seats.are_available(wanted) {
+                self.finish(now, function, instance, takes, counters);
+                counters.bytes_out += ANSWER_BYTES;
                 return Write::Taken(network + takes);
             }
         }
-        let decided = self.units(now, wanted, tally);
+        let decided = self.units(now, wanted, counters);
         takes += match decided {
             Some(waited) => {
-                self.terms.table_trip + waited + self.call_cache(now, section, small, SCRIPT_CALLS, tally).1
+                self.terms.table_trip + waited + self.call_cache(now, section, small, SCRIPT_CALLS, counters).1
             }
             None => self.terms.table_patience,
         };
-        self.finish(now, function, instance, takes, tally);
-        tally.bytes_out += ANSWER_BYTES + 200.0;
+        self.finish(now, function, instance, takes, counters);
+        counters.bytes_out += ANSWER_BYTES + 200.0;
         match decided {
             Some(_) => Write::Decided(network + takes),
             None => Write::Refused(network + takes),
@@ -212,7 +219,7 @@ fn count(seats: &[u16]) -> f64 {
 
 /// Returns the index of a random choice among `of`: the share, raised to a power. A larger power prefers the first
 /// ones.
-pub(super) fn popular(share: f64, power: f64, of: u32) -> u32 {
+pub(super) fn popular_index(share: f64, power: f64, of: u32) -> u32 {
     let nth = u32::try_from(whole(share.powf(power) * f64::from(of))).unwrap_or(u32::MAX);
     nth.min(of.saturating_sub(1))
 }

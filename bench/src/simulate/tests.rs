@@ -1,15 +1,15 @@
 //! Invariants of every on-sale, and effects of more resources.
 
-use super::parameters::{Crowd, Hall, NotModified, Parameters, Stack};
+use super::parameters::{Crowd, NotModified, Parameters, Stack, Venue};
 use super::{Outcome, run, scenarios};
 use crate::prices::Prices;
 
 /// A small venue with a crowd that is too large for it.
 fn small() -> Parameters {
     let crowd = Crowd { people: 4_000, late: 30.0, patience: 120.0, paying: 10.0, ..Crowd::default() };
-    let hall = Hall { seats: 300, reservation: 60, ..Hall::default() };
+    let venue = Venue { seats: 300, reservation: 60, ..Venue::default() };
     let stack = Stack { gateway_rate: 400.0, gateway_burst: 200.0, ..Stack::default() };
-    Parameters { seed: 7, horizon: 400, hall, crowd, stack }
+    Parameters { seed: 7, horizon: 400, venue, crowd, stack }
 }
 
 fn prices() -> Prices {
@@ -22,19 +22,19 @@ fn outcome(change: impl FnOnce(&mut Parameters)) -> Outcome {
     run(&parameters, &prices()).unwrap()
 }
 
-fn told(outcome: &Outcome) -> String {
+fn to_json(outcome: &Outcome) -> String {
     serde_json::to_string(outcome).unwrap()
 }
 
 #[test]
-fn the_same_seed_has_the_same_on_sale_and_another_seed_another() {
-    let first = told(&outcome(|_| {}));
-    assert_eq!(told(&outcome(|_| {})), first);
-    assert_ne!(told(&outcome(|parameters| parameters.seed = 8)), first);
+fn seed_determines_the_on_sale() {
+    let first = to_json(&outcome(|_| {}));
+    assert_eq!(to_json(&outcome(|_| {})), first);
+    assert_ne!(to_json(&outcome(|parameters| parameters.seed = 8)), first);
 }
 
 #[test]
-fn in_every_scenario_each_seat_is_sold_once_reserved_or_to_be_had() {
+fn every_scenario_accounts_for_each_seat() {
     for scenario in scenarios(&small()) {
         let outcome = run(&scenario.parameters, &prices()).unwrap();
         let sells = scenario.parameters.crowd.tries > 0.0;
@@ -48,7 +48,7 @@ fn in_every_scenario_each_seat_is_sold_once_reserved_or_to_be_had() {
 }
 
 #[test]
-fn nothing_serves_more_than_it_can() {
+fn no_component_exceeds_its_capacity() {
     for scenario in scenarios(&small()) {
         let outcome = run(&scenario.parameters, &prices()).unwrap();
         assert!(outcome.concurrency_peak <= scenario.parameters.stack.concurrency, "{}", scenario.name);
@@ -67,7 +67,7 @@ fn a_tenth_of_the_write_units_sells_slower() {
 }
 
 #[test]
-fn an_unchanged_hall_costs_fewer_bytes_by_the_header_alone() {
+fn header_only_304s_save_bytes() {
     let bytes = |not_modified| {
         let outcome = outcome(|parameters| {
             parameters.stack.not_modified = not_modified;
@@ -82,14 +82,14 @@ fn an_unchanged_hall_costs_fewer_bytes_by_the_header_alone() {
 }
 
 #[test]
-fn a_reservation_that_nobody_pays_for_comes_back() {
+fn unpaid_reservation_becomes_available() {
     let outcome = outcome(|parameters| parameters.crowd.abandon = 1.0);
     assert_eq!((outcome.booked, outcome.bookings), (0, 0));
     assert!(outcome.reservations > 300, "seats were reserved again: {}", outcome.reservations);
 }
 
 #[test]
-fn a_crowd_that_everything_can_serve_is_refused_nothing() {
+fn small_crowd_is_never_rejected() {
     let outcome = outcome(|parameters| {
         parameters.crowd.people = 20;
         parameters.crowd.tries = 1.0;
@@ -100,7 +100,7 @@ fn a_crowd_that_everything_can_serve_is_refused_nothing() {
 }
 
 #[test]
-fn what_is_assumed_of_the_stack_is_assumed_of_single_calls_too() {
+fn stack_assumptions_match_the_prices() {
     let (stack, assumed) = (Stack::default(), prices().assumed);
     assert_eq!(
         [stack.cache_trip, stack.table_trip, stack.memory],
@@ -109,10 +109,10 @@ fn what_is_assumed_of_the_stack_is_assumed_of_single_calls_too() {
 }
 
 #[test]
-fn what_a_look_takes_of_a_processor_is_what_the_bench_has_measured() {
+fn read_cpu_matches_the_measurement() {
     let folder = boxoffice_local::checkout::root().unwrap().join("docs/performance");
     let results = crate::report::read(&folder).unwrap();
-    let line = results.line("hit", crate::halls::Sold::Half, |call| Some(call.timed.cpu)).unwrap();
+    let line = results.line("hit", crate::venues::SoldShare::Half, |call| Some(call.timed.cpu)).unwrap();
     let stack = Stack::default();
     for (assumed, measured) in [(stack.look_cpu, line.base), (stack.look_cpu_a_seat, line.slope)] {
         assert!(

@@ -18,7 +18,7 @@ use super::claims::{self, Claims};
 
 /// The algorithms that API Gateway accepts.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512];
-const MOST_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// An authorizer that accepts tokens of one issuer for one audience.
 pub struct Authorizer {
@@ -46,7 +46,7 @@ impl Authorizer {
         let token = bearer(headers).ok_or(Refused(None))?;
         let claims = self.verified(token).await.map_err(|why| Refused(Some(why)))?;
         claims::check(&claims, &self.issuer, &self.audience, now).map_err(|why| Refused(Some(why)))?;
-        Ok(claims::as_texts(&claims))
+        Ok(claims::to_texts(&claims))
     }
 
     /// Returns the claims of a token after checking its signature against the issuer's key that the token names.
@@ -83,7 +83,7 @@ impl Authorizer {
 
     async fn get<T: DeserializeOwned>(&self, address: &str) -> Result<T> {
         let answer = self.client.get(address.parse::<Uri>()?).await?;
-        let body = Limited::new(answer.into_body(), MOST_ANSWER).collect().await;
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!("{address}: {error}"))?.to_bytes();
         Ok(serde_json::from_slice(&body)?)
     }

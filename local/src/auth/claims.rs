@@ -39,7 +39,7 @@ pub(super) fn check(claims: &Claims, issuer: &str, audience: &str, now: i64) -> 
 }
 
 /// Returns the claims as API Gateway passes them on: each as a text, lists as `[a b]`.
-pub(super) fn as_texts(claims: &Claims) -> Claims {
+pub(super) fn to_texts(claims: &Claims) -> Claims {
     claims.iter().map(|(name, value)| (name.clone(), Value::String(text(value)))).collect()
 }
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_from_nbf_until_before_exp() {
+    fn token_is_valid_from_nbf_until_exp() {
         assert_eq!(check_with(&json!({})), Ok(()));
         assert_eq!(check_with(&json!({ "nbf": null, "iat": null, "exp": 1_000.5 })), Ok(()));
         assert_eq!(check_with(&json!({ "exp": 1_000 })), Err("the token has expired"));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_of_our_issuer_and_meant_for_us() {
+    fn token_needs_our_issuer_and_audience() {
         for claims in [json!({ "aud": ["x", "api"] }), json!({ "aud": null, "client_id": "api" })] {
             assert_eq!(check_with(&claims), Ok(()), "{claims}");
         }
@@ -100,9 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn claims_become_texts() {
+    fn claims_become_strings() {
         let claims = json!({ "sub": "a", "exp": 5, "ok": true, "scp": ["x", "y"] });
         let expected = json!({ "sub": "a", "exp": "5", "ok": "true", "scp": "[x y]" });
-        assert_eq!(Value::Object(as_texts(claims.as_object().unwrap())), expected);
+        assert_eq!(Value::Object(to_texts(claims.as_object().unwrap())), expected);
     }
 }

@@ -21,9 +21,9 @@ pub const AUDIENCE: &str = "boxoffice";
 
 /// The default and the largest lifetime of a token, in seconds.
 const DEFAULT_LIFETIME: i64 = 3_600;
-const LONGEST_LIFETIME: i64 = 86_400;
-const MOST_FORM: usize = 8 * 1024;
-const MOST_TEXT: usize = 255;
+const MAX_LIFETIME: i64 = 86_400;
+const MAX_FORM_BYTES: usize = 8 * 1024;
+const MAX_TEXT_BYTES: usize = 255;
 
 /// A running issuer. Dropping it ends it and discards its key.
 pub struct Issuer {
@@ -66,18 +66,18 @@ impl Issuer {
 
 async fn answer(issuer: &str, signer: &Signer, request: Request<Incoming>) -> Answer {
     if !is_for_this_machine(&request) {
-        return refused("invalid_request", "Host: expected 127.0.0.1 or localhost");
+        return error_response("invalid_request", "Host: expected 127.0.0.1 or localhost");
     }
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/.well-known/openid-configuration") => json(200, &configuration(issuer)),
         (&Method::GET, "/.well-known/jwks.json") => json(200, &json!(signer.public())),
         (&Method::POST, "/token") => {
-            let Some(form) = form(request).await else { return refused("invalid_request", "expected a form") };
-            let token = wanted(&form, issuer, Timestamp::now().as_second())
+            let Some(form) = form(request).await else { return error_response("invalid_request", "expected a form") };
+            let token = token_claims(&form, issuer, Timestamp::now().as_second())
                 .and_then(|claims| Ok((signer.sign(&claims).map_err(|_| "can't sign")?, claims)));
             match token {
-                Ok((token, claims)) => json(200, &granted(&token, &claims)),
-                Err(expected) => refused("invalid_request", expected),
+                Ok((token, claims)) => json(200, &token_response(&token, &claims)),
+                Err(expected) => error_response("invalid_request", expected),
             }
         }
         _ => json(404, &json!({ "error": "not_found" })),
@@ -104,19 +104,19 @@ fn configuration(issuer: &str) -> Value {
 }
 
 async fn form(request: Request<Incoming>) -> Option<HashMap<String, String>> {
-    let body = Limited::new(request.into_body(), MOST_FORM).collect().await.ok()?.to_bytes();
+    let body = Limited::new(request.into_body(), MAX_FORM_BYTES).collect().await.ok()?.to_bytes();
     Some(form_urlencoded::parse(&body).into_owned().collect())
 }
 
 /// Returns the claims of the requested token, or the expectation that the request doesn't meet.
-fn wanted(form: &HashMap<String, String>, issuer: &str, now: i64) -> Result<Value, &'static str> {
+fn token_claims(form: &HashMap<String, String>, issuer: &str, now: i64) -> Result<Value, &'static str> {
     let text = |name: &str| form.get(name).filter(|text| !text.is_empty());
-    let plain = |text: &&String| text.len() <= MOST_TEXT && !text.contains(char::is_control);
+    let plain = |text: &&String| text.len() <= MAX_TEXT_BYTES && !text.contains(char::is_control);
     let subject = text("sub").filter(plain).ok_or("sub: expected 1 to 255 characters")?;
     let lifetime = match text("expires_in") {
         None => DEFAULT_LIFETIME,
         Some(seconds) => {
-            let seconds = seconds.parse().ok().filter(|seconds| (1..=LONGEST_LIFETIME).contains(seconds));
+            let seconds = seconds.parse().ok().filter(|seconds| (1..=MAX_LIFETIME).contains(seconds));
             seconds.ok_or("expires_in: expected a whole number of seconds from 1 to 86400")?
         }
     };
@@ -128,7 +128,7 @@ fn wanted(form: &HashMap<String, String>, issuer: &str, now: i64) -> Result<Valu
 }
 
 /// Builds a successful answer (RFC 6749, 5.1).
-fn granted(token: &str, claims: &Value) -> Value {
+fn token_response(token: &str, claims: &Value) -> Value {
     let lifetime = claims["exp"].as_i64().unwrap_or_default() - claims["iat"].as_i64().unwrap_or_default();
     json!({
         "access_token": token,
@@ -139,7 +139,7 @@ fn granted(token: &str, claims: &Value) -> Value {
 }
 
 /// Builds an error answer (RFC 6749, 5.2).
-fn refused(error: &str, expected: &str) -> Answer {
+fn error_response(error: &str, expected: &str) -> Answer {
     json(400, &json!({ "error": error, "error_description": expected }))
 }
 
@@ -147,25 +147,26 @@ fn refused(error: &str, expected: &str) -> Answer {
 mod tests {
     use super::*;
 
-    fn wanted_of(form: &[(&str, &str)]) -> Result<Value, &'static str> {
+    fn token_claims_of(form: &[(&str, &str)]) -> Result<Value, &'static str> {
         let form = form.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        wanted(&form, "http://127.0.0.1:1", 1_000)
+        token_claims(&form, "http://127.0.0.1:1", 1_000)
     }
 
     #[test]
-    fn a_token_says_who_for_what_and_until_when() {
-        let claims = wanted_of(&[("sub", "alice"), ("scope", "boxoffice/admin openid"), ("expires_in", "60")]).unwrap();
+    fn token_has_subject_audience_scope_and_expiry() {
+        let claims =
+            token_claims_of(&[("sub", "alice"), ("scope", "boxoffice/admin openid"), ("expires_in", "60")]).unwrap();
         let expected = json!({ "iss": "http://127.0.0.1:1", "aud": "boxoffice", "sub": "alice", "iat": 1_000,
             "exp": 1_060, "scope": "boxoffice/admin openid" });
         assert_eq!(claims, expected);
-        assert_eq!(granted("t", &claims)["expires_in"], 60);
+        assert_eq!(token_response("t", &claims)["expires_in"], 60);
     }
 
     #[test]
-    fn without_a_subject_or_for_too_long_there_is_none() {
+    fn missing_subject_or_long_lifetime_is_rejected() {
         for form in [&[][..], &[("sub", "")], &[("sub", "a\nb")], &[("sub", "a"), ("expires_in", "0")]] {
-            assert!(wanted_of(form).is_err(), "{form:?}");
+            assert!(token_claims_of(form).is_err(), "{form:?}");
         }
-        assert!(wanted_of(&[("sub", "a"), ("expires_in", "86401")]).is_err());
+        assert!(token_claims_of(&[("sub", "a"), ("expires_in", "86401")]).is_err());
     }
 }

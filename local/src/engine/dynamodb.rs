@@ -23,7 +23,7 @@ use crate::stream::StreamReader;
 pub const REGION: &str = "us-east-1";
 
 /// The time limit for requests in flight after the server was asked to stop.
-const LONGEST_END: Duration = Duration::from_secs(2);
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running DynamoDB. Dropping it ends it.
 pub struct DynamoDb {
@@ -105,7 +105,7 @@ impl DynamoDb {
     /// Stops the server. Requests in flight get up to two seconds to finish.
     pub fn stop(mut self) {
         drop((self.end.take(), self.sweeping.take()));
-        let deadline = Instant::now() + LONGEST_END;
+        let deadline = Instant::now() + STOP_TIMEOUT;
         while !self.server.is_finished() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }

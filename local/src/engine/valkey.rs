@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
-use crate::child::{Program, Supervised, new_log};
+use crate::supervised_process::{Program, SupervisedProcess, create_log};
 use crate::{checkout, ports};
 
 /// Time limit for the start. Valkey starts within milliseconds, except on a very busy machine.
-const LONGEST_START: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Options of a Valkey. The default is any free port, with logs below `target/tmp`.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ pub struct Valkey {
     program: Program,
     /// `true` if the folder was created for this Valkey. It is then removed together with it.
     own_folder: bool,
-    child: Supervised,
+    child: SupervisedProcess,
 }
 
 impl Valkey {
@@ -51,7 +51,7 @@ impl Valkey {
         let port = if options.port == 0 { ports::free_port()? } else { options.port };
         let program = program(options, port)?;
         fs::create_dir_all(&program.folder).with_context(|| format!("can't make {}", program.folder.display()))?;
-        new_log(&program.log)?;
+        create_log(&program.log)?;
         let child = start(&program, port)?;
         Ok(Self { port, program, own_folder: options.folder.is_none(), child })
     }
@@ -133,14 +133,14 @@ fn program(options: &ValkeyOptions, port: u16) -> Result<Program> {
     })
 }
 
-fn start(program: &Program, port: u16) -> Result<Supervised> {
+fn start(program: &Program, port: u16) -> Result<SupervisedProcess> {
     let earlier = fs::metadata(&program.log).map_or(0, |log| log.len());
-    let mut child = Supervised::start(program)?;
-    let deadline = Instant::now() + LONGEST_START;
+    let mut child = SupervisedProcess::start(program)?;
+    let deadline = Instant::now() + START_TIMEOUT;
     while !(says_ready(program, earlier) && answers(port)) {
         child.check()?;
         if Instant::now() > deadline {
-            bail!("Valkey does not answer on port {port}\n{}", child.last_words());
+            bail!("Valkey does not answer on port {port}\n{}", child.log_tail());
         }
         thread::sleep(Duration::from_millis(5));
     }

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn status_headers_and_body_are_those_of_the_function() {
+    async fn answer_keeps_status_headers_and_body() {
         let answered = json!({ "statusCode": 201, "headers": { "a": "1", "b": "2" }, "multiValueHeaders": { "b": ["2", "3"] },
             "body": "aGk=", "isBase64Encoded": true });
         let answer = of(answered.to_string().as_bytes()).unwrap();
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_no_answer() {
+    fn error_is_not_an_answer() {
         for answered in
             [json!({ "errorType": "x", "errorMessage": "y" }), json!("text"), json!({ "statusCode": 99_999 })]
         {

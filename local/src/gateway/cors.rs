@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_machine_may_read_answers_by_default() {
+    fn local_pages_may_read_answers_by_default() {
         let cors = CorsOrigins::loopback();
         for origin in ["http://localhost:5173", "http://127.0.0.1:3000", "http://[::1]:8080", "http://localhost"] {
             assert_eq!(allowed_by(&cors, origin).as_deref(), Some(origin));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_origin_is_refused() {
+    fn invalid_origin_is_rejected() {
         for text in [
             "localhost:5173",
             "http://",
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_request_is_answered_with_what_is_allowed() {
+    fn preflight_lists_what_is_allowed() {
         let cors = CorsOrigins::loopback();
         let asked = headers(&[("origin", "http://localhost:5173"), ("access-control-request-method", "POST")]);
         let answer = cors.preflight(&Method::OPTIONS, &asked).unwrap();

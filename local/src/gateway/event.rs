@@ -11,10 +11,10 @@ use hyper::http::request::Parts;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::routes::Found;
+use super::routes::RouteMatch;
 
 /// Facts about a request that are not part of it.
-pub(super) struct Arrival<'a> {
+pub(super) struct RequestInfo<'a> {
     pub(super) id: &'a str,
     /// The host and port that are served.
     pub(super) domain: &'a str,
@@ -26,10 +26,10 @@ pub(super) struct Arrival<'a> {
 /// Returns the event for a function. The caller's input is passed on unchanged. The caller's identity is in
 /// `authorizer` only, which no caller can write.
 pub(super) fn of(
-    arrival: &Arrival<'_>,
+    arrival: &RequestInfo<'_>,
     head: &Parts,
     body: &Bytes,
-    route: &Found,
+    route: &RouteMatch,
     claims: Option<Map<String, Value>>,
 ) -> Value {
     let headers = headers(arrival, head, body);
@@ -79,15 +79,15 @@ pub(super) fn of(
 }
 
 /// Headers that concern one connection only.
-const OF_THE_CONNECTION: [&str; 8] =
+const HOP_BY_HOP_HEADERS: [&str; 8] =
     ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "expect"];
 
 /// Returns the headers with lower-case names, including those that API Gateway adds. Several values of one name are
 /// joined by commas.
-fn headers(arrival: &Arrival<'_>, head: &Parts, body: &Bytes) -> Map<String, Value> {
+fn headers(arrival: &RequestInfo<'_>, head: &Parts, body: &Bytes) -> Map<String, Value> {
     let sent = &head.headers;
     let mut headers = Map::new();
-    let names = sent.keys().filter(|name| **name != COOKIE && !OF_THE_CONNECTION.contains(&name.as_str()));
+    let names = sent.keys().filter(|name| **name != COOKIE && !HOP_BY_HOP_HEADERS.contains(&name.as_str()));
     for name in names {
         let values: Vec<_> = sent.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         headers.insert(name.as_str().to_owned(), values.join(",").into());
@@ -159,19 +159,19 @@ mod tests {
     use super::*;
 
     fn event(request: Request<&'static [u8]>, claims: Option<Map<String, Value>>) -> Value {
-        let route = Found {
+        let route = RouteMatch {
             key: "GET /theaters/{theaterId}".to_owned(),
             function: "theaters".to_owned(),
             parameters: BTreeMap::from([("theaterId".to_owned(), "1".to_owned())]),
         };
         let (head, body) = request.into_parts();
         let now = "2026-11-22T18:00:00Z".parse().unwrap();
-        let arrival = Arrival { id: "an-id", domain: "127.0.0.1:8000", caller: [127, 0, 0, 1].into(), now };
+        let arrival = RequestInfo { id: "an-id", domain: "127.0.0.1:8000", caller: [127, 0, 0, 1].into(), now };
         of(&arrival, &head, &Bytes::from_static(body), &route, claims)
     }
 
     #[test]
-    fn an_event_holds_what_was_sent_and_claims_where_there_are_some() {
+    fn event_contains_request_and_claims() {
         let request = Request::get("/v1/theaters/1?seats=A1&seats=A+2%2C")
             .header("Host", "localhost:8000")
             .header("X-Odd", "a")
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn without_claims_there_is_no_authorizer() {
+    fn event_without_claims_has_no_authorizer() {
         let event = event(Request::get("/v1/theaters/1").body(&b""[..]).unwrap(), None);
         for absent in ["cookies", "queryStringParameters", "body"] {
             assert!(event.get(absent).is_none(), "{absent}");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_said_to_be_text_comes_as_base64() {
+    fn body_without_text_type_is_base64() {
         for (kind, encoding, body, is_base64) in [
             (None, None, &b"{}"[..], true),
             (Some("application/octet-stream"), None, b"{}", true),

@@ -23,19 +23,19 @@ use crate::instance::TOKEN_HEADER;
 use crate::watch::{Access, INSTANCES};
 
 /// The time limit that API Gateway gives an integration. It includes the wait in the lane.
-const LONGEST_CALL: Duration = Duration::from_secs(30);
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that Lambda accepts from a function, in bytes.
-const MOST_ANSWER: usize = 6_291_556;
+const MAX_ANSWER_BYTES: usize = 6_291_556;
 /// The time between two attempts to reach `cargo lambda watch`.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The number of requests that may wait in a lane.
-const LONGEST_QUEUE: usize = 10_000;
+const MAX_WAITING: usize = 10_000;
 
 /// All functions of the workspace. Clones share their lanes.
 #[derive(Clone)]
-pub(crate) struct Functions(Arc<Inside>);
+pub(crate) struct Functions(Arc<Inner>);
 
-struct Inside {
+struct Inner {
     access: Access,
     client: Client<HttpConnector, Full<Bytes>>,
     lanes: BTreeMap<String, Arc<Lane>>,
@@ -53,14 +53,14 @@ struct Lane {
 
 struct LaneState {
     waiting: usize,
-    under_way: usize,
+    in_flight: usize,
     /// The time of the last answer, or of the first request in flight after a time without any.
     last_progress: Instant,
 }
 
 /// The reason for a missing answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoAnswer {
+pub(crate) enum InvokeError {
     /// The function failed, or its answer exceeds Lambda's limit.
     Failed,
     /// The function did not answer in time, `cargo lambda watch` ended meanwhile, or too many requests are waiting.
@@ -73,7 +73,7 @@ impl Functions {
     /// Creates the lanes of these functions, which are invoked through a running `cargo lambda watch`.
     pub(crate) fn new(names: Vec<String>, access: &Access) -> Self {
         let lanes = names.into_iter().map(|name| (name, Arc::new(Lane::new())));
-        Self(Arc::new(Inside {
+        Self(Arc::new(Inner {
             access: access.clone(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             lanes: lanes.collect(),
@@ -88,62 +88,62 @@ impl Functions {
     }
 
     /// Sends an event to a function when it is the event's turn, and returns the answer.
-    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
-        let lane = self.0.lanes.get(function).ok_or(NoAnswer::Unknown)?.clone();
+    pub(crate) async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
+        let lane = self.0.lanes.get(function).ok_or(InvokeError::Unknown)?.clone();
         let answer = self.clone().invoke_in_turn(lane, function.to_owned(), event);
-        tokio::time::timeout(LONGEST_CALL, answer).await.unwrap_or(Err(NoAnswer::Unavailable))
+        tokio::time::timeout(CALL_TIMEOUT, answer).await.unwrap_or(Err(InvokeError::Unavailable))
     }
 
-    async fn invoke_in_turn(self, lane: Arc<Lane>, function: String, event: Bytes) -> Result<Bytes, NoAnswer> {
+    async fn invoke_in_turn(self, lane: Arc<Lane>, function: String, event: Bytes) -> Result<Bytes, InvokeError> {
         let waits = lane.wait()?;
         // Semaphores are fair: requests get their places in the order of arrival.
-        let place = lane.places.clone().acquire_owned().await.map_err(|_| NoAnswer::Unavailable)?;
+        let place = lane.places.clone().acquire_owned().await.map_err(|_| InvokeError::Unavailable)?;
         let mut open = self.0.open.subscribe();
-        open.wait_for(|open| *open).await.map_err(|_| NoAnswer::Unavailable)?;
+        open.wait_for(|open| *open).await.map_err(|_| InvokeError::Unavailable)?;
         drop(waits);
         let (answer, answered) = oneshot::channel();
-        let under_way = lane.begin();
+        let in_flight = lane.begin();
         // A separate task holds the place until there is an answer, even if the caller disconnects.
         tokio::spawn(async move {
             let result = self.send(&function, event).await;
             if result.is_ok() {
                 self.0.answered.fetch_add(1, Ordering::Relaxed);
             }
-            drop((under_way, place));
+            drop((in_flight, place));
             drop(answer.send(result));
         });
-        answered.await.unwrap_or(Err(NoAnswer::Unavailable))
+        answered.await.unwrap_or(Err(InvokeError::Unavailable))
     }
 
     /// Sends the event. Repeats it while `cargo lambda watch` does not listen, because such an event has reached no
     /// function.
-    async fn send(&self, function: &str, event: Bytes) -> Result<Bytes, NoAnswer> {
-        let deadline = Instant::now() + LONGEST_CALL;
+    async fn send(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
+        let deadline = Instant::now() + CALL_TIMEOUT;
         loop {
             match self.0.client.request(self.request(function, event.clone())?).await {
                 Ok(answer) => return read(answer).await,
                 Err(error) if error.is_connect() && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
-                Err(_) => return Err(NoAnswer::Unavailable),
+                Err(_) => return Err(InvokeError::Unavailable),
             }
         }
     }
 
     /// Builds an Invoke request (<https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>).
-    fn request(&self, function: &str, event: Bytes) -> Result<Request<Full<Bytes>>, NoAnswer> {
+    fn request(&self, function: &str, event: Bytes) -> Result<Request<Full<Bytes>>, InvokeError> {
         let Access { port, suffix, token } = &self.0.access;
         let address = format!("http://127.0.0.1:{port}/2015-03-31/functions/{function}{suffix}/invocations");
         let request = Request::builder().method(Method::POST).uri(address).header(TOKEN_HEADER, token);
         let request = request.header("content-type", "application/json").body(Full::from(event));
-        request.map_err(|_| NoAnswer::Failed)
+        request.map_err(|_| InvokeError::Failed)
     }
 
     /// Holds new requests back. Requests in flight continue.
-    pub(crate) fn hold_back(&self) {
+    pub(crate) fn pause(&self) {
         self.0.open.send_replace(false);
     }
 
     /// Sends requests again. Restarts the clock of those in flight.
-    pub(crate) fn go_on(&self) {
+    pub(crate) fn resume(&self) {
         for lane in self.0.lanes.values() {
             lane.state().last_progress = Instant::now();
         }
@@ -156,8 +156,8 @@ impl Functions {
     }
 
     /// Returns the number of requests that `cargo lambda watch` has, of all functions.
-    pub(crate) fn under_way(&self) -> usize {
-        self.0.lanes.values().map(|lane| lane.state().under_way).sum()
+    pub(crate) fn in_flight(&self) -> usize {
+        self.0.lanes.values().map(|lane| lane.state().in_flight).sum()
     }
 
     /// Returns the function with requests in flight that has been silent the longest, and the length of that silence.
@@ -167,17 +167,17 @@ impl Functions {
     }
 }
 
-async fn read(answer: Response<Incoming>) -> Result<Bytes, NoAnswer> {
+async fn read(answer: Response<Incoming>) -> Result<Bytes, InvokeError> {
     let is_success = answer.status().is_success();
-    match Limited::new(answer.into_body(), MOST_ANSWER).collect().await {
+    match Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await {
         Ok(body) if is_success => Ok(body.to_bytes()),
-        _ => Err(NoAnswer::Failed),
+        _ => Err(InvokeError::Failed),
     }
 }
 
 impl Lane {
     fn new() -> Self {
-        let state = LaneState { waiting: 0, under_way: 0, last_progress: Instant::now() };
+        let state = LaneState { waiting: 0, in_flight: 0, last_progress: Instant::now() };
         Self { places: Arc::new(Semaphore::new(INSTANCES)), state: Mutex::new(state) }
     }
 
@@ -185,27 +185,27 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait(self: &Arc<Self>) -> Result<Waiting, NoAnswer> {
+    fn wait(self: &Arc<Self>) -> Result<Waiting, InvokeError> {
         let mut state = self.state();
-        if state.waiting >= LONGEST_QUEUE {
-            return Err(NoAnswer::Unavailable);
+        if state.waiting >= MAX_WAITING {
+            return Err(InvokeError::Unavailable);
         }
         state.waiting += 1;
         Ok(Waiting(self.clone()))
     }
 
-    fn begin(self: &Arc<Self>) -> UnderWay {
+    fn begin(self: &Arc<Self>) -> InFlight {
         let mut state = self.state();
-        if state.under_way == 0 {
+        if state.in_flight == 0 {
             state.last_progress = Instant::now();
         }
-        state.under_way += 1;
-        UnderWay(self.clone())
+        state.in_flight += 1;
+        InFlight(self.clone())
     }
 
     fn silence(&self) -> Option<Duration> {
         let state = self.state();
-        (state.under_way > 0).then(|| state.last_progress.elapsed())
+        (state.in_flight > 0).then(|| state.last_progress.elapsed())
     }
 }
 
@@ -219,12 +219,12 @@ impl Drop for Waiting {
 }
 
 /// A request in flight.
-struct UnderWay(Arc<Lane>);
+struct InFlight(Arc<Lane>);
 
-impl Drop for UnderWay {
+impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        state.under_way -= 1;
+        state.in_flight -= 1;
         state.last_progress = Instant::now();
     }
 }
@@ -250,20 +250,20 @@ mod tests {
     impl Counting {
         async fn start() -> Self {
             let (arrivals, arrived) = watch::channel(0);
-            let (arrivals, under_way, most) =
+            let (arrivals, in_flight, most) =
                 (Arc::new(arrivals), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
             let permits = Arc::new(Semaphore::new(0));
             let (highest, released) = (most.clone(), permits.clone());
             let server = Server::start(0, move |_, request| {
-                let (arrivals, under_way, highest, released) =
-                    (arrivals.clone(), under_way.clone(), highest.clone(), released.clone());
+                let (arrivals, in_flight, highest, released) =
+                    (arrivals.clone(), in_flight.clone(), highest.clone(), released.clone());
                 async move {
-                    highest.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    highest.fetch_max(in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     arrivals.send_modify(|arrived| *arrived += 1);
                     let path = request.uri().path().to_owned();
                     let token = request.headers()[TOKEN_HEADER].to_str().unwrap_or_default().to_owned();
                     released.acquire().await.unwrap().forget();
-                    under_way.fetch_sub(1, Ordering::SeqCst);
+                    in_flight.fetch_sub(1, Ordering::SeqCst);
                     json(200, &serde_json::json!({ "path": path, "token": token }))
                 }
             });
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_requests_are_under_way_than_there_are_instances() {
+    async fn requests_in_flight_never_exceed_instances() {
         let mut counting = Counting::start().await;
         let functions = counting.functions();
         let calls = tokio::spawn({
@@ -289,7 +289,7 @@ mod tests {
             async move { join_all((0..200).map(|_| functions.invoke("book", Bytes::new()))).await }
         });
         counting.wait_for(INSTANCES).await;
-        assert_eq!(functions.under_way(), INSTANCES);
+        assert_eq!(functions.in_flight(), INSTANCES);
         // Another function isn't blocked by it.
         let other = tokio::spawn({
             let functions = functions.clone();
@@ -301,11 +301,11 @@ mod tests {
         let answer = String::from_utf8(other.await.unwrap().unwrap().to_vec()).unwrap();
         assert!(answer.contains("/functions/reserve-0f/invocations") && answer.contains("secret"), "{answer}");
         assert!(counting.most.load(Ordering::SeqCst) <= INSTANCES + 1);
-        assert_eq!((functions.under_way(), functions.longest_silence()), (0, None));
+        assert_eq!((functions.in_flight(), functions.longest_silence()), (0, None));
     }
 
     #[tokio::test]
-    async fn a_request_whose_caller_goes_away_keeps_its_place_until_it_is_answered() {
+    async fn abandoned_request_keeps_its_place_until_answered() {
         let mut counting = Counting::start().await;
         let functions = counting.functions();
         let caller = tokio::spawn({
@@ -315,17 +315,17 @@ mod tests {
         counting.wait_for(1).await;
         caller.abort();
         assert!(caller.await.unwrap_err().is_cancelled());
-        assert_eq!(functions.under_way(), 1);
+        assert_eq!(functions.in_flight(), 1);
         counting.permits.add_permits(2);
         assert!(functions.invoke("book", Bytes::new()).await.is_ok());
     }
 
     #[tokio::test]
-    async fn requests_wait_while_they_are_held_back() {
+    async fn requests_wait_while_paused() {
         let mut counting = Counting::start().await;
         counting.permits.add_permits(1);
         let functions = counting.functions();
-        functions.hold_back();
+        functions.pause();
         let caller = tokio::spawn({
             let functions = functions.clone();
             async move { functions.invoke("book", Bytes::new()).await }
@@ -333,29 +333,29 @@ mod tests {
         while functions.0.lanes["book"].state().waiting == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(functions.under_way(), 0);
-        functions.go_on();
+        assert_eq!(functions.in_flight(), 0);
+        functions.resume();
         counting.wait_for(1).await;
         assert!(caller.await.unwrap().is_ok());
     }
 
     #[tokio::test]
-    async fn an_answer_larger_than_lambda_takes_is_none() {
-        for (size, is_taken) in [(MOST_ANSWER, true), (MOST_ANSWER + 1, false)] {
+    async fn oversized_answer_is_an_error() {
+        for (size, is_taken) in [(MAX_ANSWER_BYTES, true), (MAX_ANSWER_BYTES + 1, false)] {
             let server =
                 Server::start(0, move |_, _| async move { Response::new(vec![b' '; size].into()) }).await.unwrap();
             let access = Access { port: server.port(), suffix: String::new(), token: "secret".to_owned() };
             let answer = Functions::new(vec!["book".to_owned()], &access).invoke("book", Bytes::new()).await;
             assert_eq!(
-                answer.map_err(|why| why == NoAnswer::Failed).map(|body| body.len()),
+                answer.map_err(|why| why == InvokeError::Failed).map(|body| body.len()),
                 if is_taken { Ok(size) } else { Err(true) }
             );
         }
     }
 
     #[tokio::test]
-    async fn a_function_that_is_none_is_unknown() {
+    async fn unknown_function_is_an_error() {
         let counting = Counting::start().await;
-        assert_eq!(counting.functions().invoke("nothing", Bytes::new()).await, Err(NoAnswer::Unknown));
+        assert_eq!(counting.functions().invoke("nothing", Bytes::new()).await, Err(InvokeError::Unknown));
     }
 }

@@ -35,8 +35,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use self::cors::CorsOrigins;
-pub(crate) use self::functions::{Functions, NoAnswer};
-use self::routes::Found;
+pub(crate) use self::functions::{Functions, InvokeError};
+use self::routes::RouteMatch;
 pub use self::routes::{Routes, needs_token};
 use crate::auth::{Authorizer, Refused};
 use crate::instance::TOKEN_HEADER;
@@ -45,13 +45,13 @@ use crate::watch::Watch;
 use crate::workspace::Workspace;
 
 /// The largest body that API Gateway accepts, in bytes.
-const MOST_BODY: usize = 10_000_000;
+const MAX_BODY_BYTES: usize = 10_000_000;
 /// The size in bytes above which a body is not even read to its end.
-const MOST_DISCARDED: usize = 10 * MOST_BODY;
+const MAX_DISCARDED_BYTES: usize = 10 * MAX_BODY_BYTES;
 /// The largest request line with all headers that API Gateway accepts, in bytes.
-const MOST_HEAD: usize = 10_240;
+const MAX_HEAD_BYTES: usize = 10_240;
 /// The time limit for a caller to send the body.
-const LONGEST_BODY: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
 
 /// A running gateway. Dropping it ends it.
@@ -92,7 +92,7 @@ impl Gateway {
 impl Api {
     /// Creates an API on a port. `cargo lambda watch` runs its functions.
     pub(crate) fn new(port: u16, cors: CorsOrigins, authorizer: Option<Authorizer>, watch: &Watch) -> Result<Self> {
-        let workspace = Workspace::of_checkout()?;
+        let workspace = Workspace::from_checkout()?;
         let functions = Functions::new(workspace.functions(), watch.access());
         let domain = format!("127.0.0.1:{port}");
         Ok(Self { domain, routes: Routes::of(&workspace)?, cors, authorizer, functions })
@@ -106,7 +106,7 @@ impl Api {
     /// Calls every function once, so that each has an instance and the next call is quick. Returns an error if a
     /// function fails.
     pub(crate) async fn call_each_function(&self, theater: &str) -> Result<()> {
-        let calls = self.routes.one_of_each_function().into_iter().map(async |found: Found| {
+        let calls = self.routes.harmless_routes().into_iter().map(async |found: RouteMatch| {
             let path = found.path_with(theater);
             let (method, body) = if found.is_get() { (Method::GET, "") } else { (Method::POST, "{}") };
             let request = Request::builder().method(method.clone()).uri(format!("/v1{path}"));
@@ -146,7 +146,7 @@ impl Api {
 
     async fn answer(&self, caller: IpAddr, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
-        let mut answer = if !is_served(&head) {
+        let mut answer = if !is_local_host(&head) {
             message(403, "Forbidden")
         } else if let Some(answer) = self.cors.preflight(&head.method, &head.headers) {
             return answer;
@@ -158,10 +158,10 @@ impl Api {
     }
 
     async fn route(&self, caller: IpAddr, head: &Parts, body: Incoming) -> Answer {
-        if size_of(head) > MOST_HEAD {
+        if size_of(head) > MAX_HEAD_BYTES {
             return message(431, "Request Header Fields Too Large");
         }
-        if let Some(function) = self.invoked(head) {
+        if let Some(function) = self.lambda_invocation_target(head) {
             return match read(body).await {
                 Ok(event) => self.invoke(function, event).await,
                 Err(refused) => refused,
@@ -188,11 +188,11 @@ impl Api {
         caller: IpAddr,
         head: &Parts,
         body: Bytes,
-        route: Found,
+        route: RouteMatch,
         claims: Option<serde_json::Map<String, Value>>,
     ) -> Answer {
         let id = format!("{:016x}", fastrand::u64(..));
-        let arrival = event::Arrival { id: &id, domain: &self.domain, caller, now: Timestamp::now() };
+        let arrival = event::RequestInfo { id: &id, domain: &self.domain, caller, now: Timestamp::now() };
         let event = event::of(&arrival, head, &body, &route, claims);
         let answered = self.functions.invoke(&route.function, event.to_string().into()).await;
         let mut answer = match answered {
@@ -207,7 +207,7 @@ impl Api {
 
     /// Returns the function that `cargo lambda invoke` calls. The request needs this run's token. Without the token the
     /// path is no route.
-    fn invoked<'a>(&self, head: &'a Parts) -> Option<&'a str> {
+    fn lambda_invocation_target<'a>(&self, head: &'a Parts) -> Option<&'a str> {
         let path = head.uri.path().strip_prefix("/2015-03-31/functions/")?;
         let function = path.strip_suffix("/invocations").filter(|_| head.method == Method::POST)?;
         let shown = head.headers.get(TOKEN_HEADER)?.to_str().ok()?;
@@ -218,7 +218,7 @@ impl Api {
     async fn invoke(&self, function: &str, event: Bytes) -> Answer {
         match self.functions.invoke(function, event).await {
             Ok(answered) => Answer::new(answered.into()),
-            Err(NoAnswer::Unknown) => message(404, "Not Found"),
+            Err(InvokeError::Unknown) => message(404, "Not Found"),
             // The format that `cargo lambda invoke` reads.
             Err(_) => {
                 json(500, &json!({ "errorType": "Unhandled", "errorMessage": "the function failed: see its log" }))
@@ -229,7 +229,7 @@ impl Api {
 
 /// Returns `true` if the host name is one of this machine's. API Gateway, too, serves its own host names only. Without
 /// this check, a web page whose own host name resolves to 127.0.0.1 could read everything.
-fn is_served(head: &Parts) -> bool {
+fn is_local_host(head: &Parts) -> bool {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.or(head.uri.host()) else { return true };
     let name = match host.rsplit_once(':') {
@@ -247,7 +247,7 @@ fn size_of(head: &Parts) -> usize {
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Answer> {
-    match tokio::time::timeout(LONGEST_BODY, read_whole(body)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, read_whole(body)).await {
         Ok(Some(body)) => Ok(body),
         Ok(None) => Err(message(413, "Request Entity Too Large")),
         Err(_) => Err(message(408, "Request Timeout")),
@@ -261,20 +261,20 @@ async fn read_whole(mut body: Incoming) -> Option<Bytes> {
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.ok()?.into_data() else { continue };
         size += data.len();
-        if size > MOST_DISCARDED {
+        if size > MAX_DISCARDED_BYTES {
             return None;
         }
-        if size <= MOST_BODY {
+        if size <= MAX_BODY_BYTES {
             whole.extend_from_slice(&data);
         }
     }
-    (size <= MOST_BODY).then(|| whole.into())
+    (size <= MAX_BODY_BYTES).then(|| whole.into())
 }
 
-fn no_answer(why: NoAnswer) -> Answer {
+fn no_answer(why: InvokeError) -> Answer {
     match why {
-        NoAnswer::Failed | NoAnswer::Unknown => message(500, "Internal Server Error"),
-        NoAnswer::Unavailable => message(503, "Service Unavailable"),
+        InvokeError::Failed | InvokeError::Unknown => message(500, "Internal Server Error"),
+        InvokeError::Unavailable => message(503, "Service Unavailable"),
     }
 }
 
@@ -305,17 +305,17 @@ mod tests {
     }
 
     #[test]
-    fn only_names_of_this_machine_are_served() {
+    fn only_local_host_names_are_served() {
         for host in ["127.0.0.1:8000", "localhost", "LOCALHOST:80", "[::1]:8000", "192.0.2.7:8000"] {
-            assert!(is_served(&head(host)), "{host}");
+            assert!(is_local_host(&head(host)), "{host}");
         }
         for host in ["evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "127.0.0.1:x"] {
-            assert!(!is_served(&head(host)), "{host}");
+            assert!(!is_local_host(&head(host)), "{host}");
         }
     }
 
     #[test]
-    fn the_request_line_and_all_headers_count() {
+    fn head_size_counts_request_line_and_headers() {
         let request = Request::get("/v1/theaters").header("a", "b").header("a", "cd");
         assert_eq!(size_of(&request.body(()).unwrap().into_parts().0), "GET /v1/theaters HTTP/1.1".len() + 2 + 3);
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::workspace::{Target, Workspace};
+use crate::workspace::{RouteTarget, Workspace};
 
 /// The stage. Every path begins with it.
 pub(crate) const STAGE: &str = "/v1";
@@ -39,7 +39,7 @@ struct Route {
 
 /// The route of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct RouteMatch {
     /// `GET /theaters/{theaterId}`
     pub(super) key: String,
     pub(super) function: String,
@@ -47,7 +47,7 @@ pub(super) struct Found {
     pub(super) parameters: BTreeMap<String, String>,
 }
 
-impl Found {
+impl RouteMatch {
     pub(super) fn is_get(&self) -> bool {
         self.key.starts_with("GET ")
     }
@@ -66,15 +66,19 @@ impl Found {
 
 impl Routes {
     /// Reads the routes of the checkout.
-    pub fn of_checkout() -> Result<Self> {
-        Self::of(&Workspace::of_checkout()?)
+    pub fn from_checkout() -> Result<Self> {
+        Self::of(&Workspace::from_checkout()?)
     }
 
     /// Returns the routes of a workspace. Every `GET` also has a `HEAD`.
     pub(crate) fn of(workspace: &Workspace) -> Result<Self> {
         let routes = workspace.routes()?.into_iter().flat_map(|(path, targets)| {
             let path = path.strip_prefix(STAGE).unwrap_or(&path).to_owned();
-            targets.into_iter().map(move |Target { method, function }| Route { method, path: path.clone(), function })
+            targets.into_iter().map(move |RouteTarget { method, function }| Route {
+                method,
+                path: path.clone(),
+                function,
+            })
         });
         let mut routes: Vec<_> = routes.collect();
         let heads = routes.iter().filter(|route| route.method == "GET");
@@ -86,7 +90,7 @@ impl Routes {
         Ok(Self(routes))
     }
 
-    pub(super) fn find(&self, method: &Method, path: &str) -> Option<Found> {
+    pub(super) fn find(&self, method: &Method, path: &str) -> Option<RouteMatch> {
         let path = path.strip_prefix(STAGE)?;
         let mut routes = self.0.iter().filter(|route| route.method == method.as_str());
         routes.find_map(|route| Some(route.found(route.parameters(path)?)))
@@ -94,7 +98,7 @@ impl Routes {
 
     /// Returns a harmless route to each function: `GET` if there is one, otherwise a route that changes nothing when it
     /// gets an empty object.
-    pub(super) fn one_of_each_function(&self) -> Vec<Found> {
+    pub(super) fn harmless_routes(&self) -> Vec<RouteMatch> {
         let mut routes: BTreeMap<&str, &Route> = BTreeMap::new();
         for method in ["GET", "POST"] {
             for route in self.0.iter().filter(|route| route.method == method) {
@@ -106,9 +110,9 @@ impl Routes {
 }
 
 impl Route {
-    fn found(&self, parameters: BTreeMap<String, String>) -> Found {
+    fn found(&self, parameters: BTreeMap<String, String>) -> RouteMatch {
         let key = format!("{} {}", self.method, self.path);
-        Found { key, function: self.function.clone(), parameters }
+        RouteMatch { key, function: self.function.clone(), parameters }
     }
 
     fn parameters(&self, path: &str) -> Option<BTreeMap<String, String>> {
@@ -136,12 +140,12 @@ impl Route {
 mod tests {
     use super::*;
 
-    fn find(method: &str, path: &str) -> Option<Found> {
-        Routes::of_checkout().unwrap().find(&method.parse().unwrap(), path)
+    fn find(method: &str, path: &str) -> Option<RouteMatch> {
+        Routes::from_checkout().unwrap().find(&method.parse().unwrap(), path)
     }
 
     #[test]
-    fn a_path_leads_to_its_function_with_its_parameters_decoded() {
+    fn path_selects_function_and_decodes_parameters() {
         let found = find("DELETE", "/v1/theaters/grand%2Dhall/bookings/7").unwrap();
         assert_eq!(
             (found.key.as_str(), found.function.as_str()),
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_route_leads_nowhere() {
+    fn unknown_routes_are_not_found() {
         for (method, path) in [
             ("GET", "/theaters"),
             ("GET", "/v1/theaters/"),
@@ -182,14 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn head_is_wherever_get_is() {
+    fn every_get_route_has_head() {
         let found = find("HEAD", "/v1/theaters/1/seats").unwrap();
         assert_eq!((found.key.as_str(), found.function.as_str()), ("HEAD /theaters/{theaterId}/seats", "get-seats"));
     }
 
     #[test]
-    fn a_harmless_route_leads_to_each_function() {
-        let routes = Routes::of_checkout().unwrap().one_of_each_function();
+    fn each_function_has_a_harmless_route() {
+        let routes = Routes::from_checkout().unwrap().harmless_routes();
         let functions: Vec<_> = routes.iter().map(|found| found.function.as_str()).collect();
         assert_eq!(functions, ["book", "bookings", "get-seats", "reservations", "reserve", "theaters"]);
         assert!(routes.iter().all(|found| found.is_get() || found.key.starts_with("POST ")));
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_named_public_needs_a_token() {
+    fn routes_need_a_token_unless_public() {
         assert!(!needs_token("GET /theaters") && needs_token("PUT /theaters/{theaterId}"));
         assert!(needs_token("GET /something/new"));
         assert!(!needs_token("HEAD /theaters") && needs_token("HEAD /theaters/{theaterId}/bookings/{bookingId}"));

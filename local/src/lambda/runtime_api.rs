@@ -18,7 +18,7 @@ use crate::server::{Answer, Server};
 /// The number of different trace ids. The ids repeat, unlike Lambda's, because lambda_runtime puts each into the
 /// environment. There glibc keeps every value that it ever had, some 110 bytes a request, and would hide leaks of the
 /// function itself.
-const TRACES: u64 = 100;
+const TRACE_IDS: u64 = 100;
 
 /// A listener with its connections. Dropping it ends them.
 #[derive(Debug)]
@@ -52,25 +52,25 @@ struct Shared {
     arn: String,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
     state: watch::Sender<State>,
-    under_way: Mutex<UnderWay>,
+    in_flight: Mutex<InFlight>,
 }
 
 /// The event that the process is handling, with its request id.
 #[derive(Default)]
-struct UnderWay {
-    handed_over: u64,
+struct InFlight {
+    sent: u64,
     answer: Option<(String, oneshot::Sender<Outcome>)>,
 }
 
 impl RuntimeApi {
     pub(crate) async fn listen(function: &str) -> Result<Self> {
-        let (events, to_hand_over) = mpsc::unbounded_channel();
+        let (events, queued) = mpsc::unbounded_channel();
         let (shown, state) = watch::channel(State::Starting);
         let shared = Shared {
             arn: format!("arn:aws:lambda:{REGION}:123456789012:function:{function}"),
-            events: tokio::sync::Mutex::new(to_hand_over),
+            events: tokio::sync::Mutex::new(queued),
             state: shown,
-            under_way: Mutex::default(),
+            in_flight: Mutex::default(),
         };
         let shared = Arc::new(shared);
         let server = Server::start(0, move |_, request| {
@@ -93,7 +93,7 @@ impl RuntimeApi {
 
     /// Returns `true` if the process has asked for an event. Waits a moment for the request. Returns an error if the
     /// process reported that it can't start.
-    pub(crate) async fn is_asked(&self) -> Result<bool> {
+    pub(crate) async fn has_asked_for_event(&self) -> Result<bool> {
         let mut state = self.state.clone();
         let moved = tokio::time::timeout(POLL, state.wait_for(|state| *state != State::Starting)).await;
         match moved.ok().and_then(Result::ok).as_deref() {
@@ -105,12 +105,17 @@ impl RuntimeApi {
 
     /// Queues an event for the process's next request. The outcome arrives through the receiver. The receiver fails if
     /// there will be no outcome.
-    pub(super) fn hand_over(&self, event: &Value, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
+    pub(super) fn send_event(&self, event: &Value, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
         self.queue(None, event.to_string().into(), timeout)
     }
 
-    /// Queues an event with an existing request id. Otherwise like [`RuntimeApi::hand_over`].
-    pub(crate) fn pass_on(&self, id: &str, event: Bytes, timeout: Duration) -> Result<oneshot::Receiver<Outcome>> {
+    /// Queues an event with an existing request id. Otherwise like [`RuntimeApi::send_event`].
+    pub(crate) fn send_event_with_id(
+        &self,
+        id: &str,
+        event: Bytes,
+        timeout: Duration,
+    ) -> Result<oneshot::Receiver<Outcome>> {
         self.queue(Some(id.to_owned()), event, timeout)
     }
 
@@ -143,11 +148,11 @@ impl Shared {
     async fn next(&self) -> Answer {
         self.state.send_replace(State::Asked);
         let Some(event) = self.events.lock().await.recv().await else { return status(500) };
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.handed_over += 1;
-        let number = under_way.handed_over;
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        in_flight.sent += 1;
+        let number = in_flight.sent;
         let id = event.id.unwrap_or_else(|| format!("00000000-0000-4000-8000-{number:012x}"));
-        under_way.answer = Some((id.clone(), event.answer));
+        in_flight.answer = Some((id.clone(), event.answer));
         let response = Response::builder()
             .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", id)
@@ -155,7 +160,7 @@ impl Shared {
             .header("lambda-runtime-invoked-function-arn", &self.arn)
             .header(
                 "lambda-runtime-trace-id",
-                format!("Root=1-00000000-{:024x};Parent=00000000000000f0;Sampled=1", number % TRACES),
+                format!("Root=1-00000000-{:024x};Parent=00000000000000f0;Sampled=1", number % TRACE_IDS),
             );
         response.body(Full::from(event.body)).unwrap_or_default()
     }
@@ -163,8 +168,8 @@ impl Shared {
     async fn take(&self, id: &str, outcome: impl FnOnce(Value) -> Outcome, request: Request<Incoming>) -> Answer {
         // An incomplete body doesn't count: the process is ending.
         let Some(body) = body(request).await else { return status(400) };
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        match under_way.answer.take_if(|(wanted, _)| wanted == id) {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        match in_flight.answer.take_if(|(wanted, _)| wanted == id) {
             Some((_, answer)) => {
                 drop(answer.send(outcome(body)));
                 status(202)

@@ -24,7 +24,7 @@ fn is_running(pid: u32) -> bool {
 }
 
 #[tokio::test]
-async fn the_stack_stores_items_in_the_templates_table_and_answers_as_a_cache() {
+async fn stack_stores_items_and_answers_as_cache() {
     let stack = LocalStack::start().unwrap();
     stack.create_table("seats").await.unwrap();
     let client = stack.dynamodb.client();
@@ -38,7 +38,7 @@ async fn the_stack_stores_items_in_the_templates_table_and_answers_as_a_cache() 
 }
 
 #[test]
-fn the_database_outlives_the_runtime_it_was_first_used_in() {
+fn database_outlives_the_runtime_of_its_first_use() {
     let stack = LocalStack::start().unwrap();
     for name in ["first-table", "second-table"] {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -47,7 +47,7 @@ fn the_database_outlives_the_runtime_it_was_first_used_in() {
 }
 
 #[tokio::test]
-async fn sweeping_deletes_what_has_expired_and_nothing_else() {
+async fn sweep_deletes_only_expired_items() {
     let dynamodb = DynamoDb::memory().unwrap();
     let client = dynamodb.client();
     template::create_table(&client, "seats").await.unwrap();
@@ -63,7 +63,7 @@ async fn sweeping_deletes_what_has_expired_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_database_in_a_file_is_there_again_after_a_restart() {
+async fn database_file_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dynamodb.sqlite");
     let first = DynamoDb::open(&file, 0).unwrap();
@@ -74,7 +74,7 @@ async fn a_database_in_a_file_is_there_again_after_a_restart() {
 }
 
 #[test]
-fn valkey_can_be_stopped_killed_and_restarted_empty_on_its_port() {
+fn valkey_restarts_empty_on_the_same_port() {
     let mut valkey = Valkey::start().unwrap();
     let port = valkey.port();
     for end in [Valkey::stop, Valkey::kill] {
@@ -88,7 +88,7 @@ fn valkey_can_be_stopped_killed_and_restarted_empty_on_its_port() {
 }
 
 #[test]
-fn a_paused_valkey_answers_when_it_is_resumed_and_can_be_stopped() {
+fn paused_valkey_answers_after_resume() {
     let mut valkey = Valkey::start().unwrap();
     valkey.pause().unwrap();
     let mut stream = TcpStream::connect(ports::loopback(valkey.port())).unwrap();
@@ -117,14 +117,14 @@ fn valkey_ends_when_it_is_dropped() {
 }
 
 #[test]
-fn valkey_takes_further_arguments_and_can_be_a_cluster() {
+fn valkey_accepts_arguments_and_cluster_mode() {
     let args = ["--cluster-enabled", "yes", "--maxmemory", "1mb"].map(str::to_owned).into();
     let valkey = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap();
     assert!(ask(valkey.port(), "CLUSTER INFO").unwrap().contains("cluster_state"));
 }
 
 #[test]
-fn a_valkey_that_cannot_start_says_why() {
+fn failed_valkey_start_reports_the_reason() {
     let args = vec!["--no-such-option".to_owned(), "1".to_owned()];
     let error = Valkey::start_with(&ValkeyOptions { args, ..ValkeyOptions::default() }).unwrap_err().to_string();
     assert!(error.contains("Valkey has ended by itself"), "{error}");
@@ -132,7 +132,7 @@ fn a_valkey_that_cannot_start_says_why() {
 }
 
 #[test]
-fn functions_are_told_of_memory_what_the_template_tells_them() {
+fn functions_get_the_templates_memory_setting() {
     let template = std::fs::read_to_string(crate::checkout::root().unwrap().join("infra/template.yaml")).unwrap();
     let written: Vec<_> = template.lines().filter_map(|line| line.trim().strip_prefix("GLIBC_TUNABLES: ")).collect();
     assert_eq!(written, [GLIBC_TUNABLES]);

@@ -11,7 +11,7 @@ use crate::checkout;
 
 /// Lambda's settings for the delivery of a stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mapping {
+pub struct EventSourceMapping {
     /// The largest number of records in one delivery.
     pub batch_size: usize,
     /// Older records are given up.
@@ -42,9 +42,9 @@ struct Filter {
     pattern: String,
 }
 
-impl Mapping {
+impl EventSourceMapping {
     /// Returns the mapping of a function in the checkout's template. The binary's name identifies the function.
-    pub fn of_checkout(function: &str) -> Result<Self> {
+    pub fn from_checkout(function: &str) -> Result<Self> {
         let path = checkout::root()?.join("infra/template.yaml");
         let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
         Self::parse(&text, function).with_context(|| format!("the stream of {function} in {}", path.display()))
@@ -125,8 +125,8 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_checkouts_mapping_delivers_seats_and_nothing_else() {
-        let mapping = Mapping::of_checkout("sync-cache").unwrap();
+    fn sync_cache_mapping_delivers_only_seats() {
+        let mapping = EventSourceMapping::from_checkout("sync-cache").unwrap();
         let record = |sk: &str| json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } });
         assert!(mapping.wants(&record("SEAT#A1")));
         assert!(!mapping.wants(&record("BOOKING")));
@@ -138,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn what_happened_is_told_of_seats_bookings_and_layouts_but_not_of_their_parts() {
-        let mapping = Mapping::of_checkout("publish-events").unwrap();
+    fn publish_events_mapping_delivers_seats_bookings_and_layouts() {
+        let mapping = EventSourceMapping::from_checkout("publish-events").unwrap();
         let wants = |sk: &str| mapping.wants(&json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } }));
         assert!(wants("SEAT#A1") && wants("BOOKING") && wants("LAYOUT"));
         assert!(!wants("LAYOUT#7#0") && !wants("RESERVATION") && !wants("CALLER"));
@@ -147,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn a_function_without_a_stream_has_none() {
-        let error = Mapping::of_checkout("book").unwrap_err();
+    fn function_without_stream_has_no_mapping() {
+        let error = EventSourceMapping::from_checkout("book").unwrap_err();
         assert!(format!("{error:#}").contains("no event of the type DynamoDB"), "{error:#}");
     }
 }

@@ -4,8 +4,8 @@ use anyhow::bail;
 
 use super::*;
 
-fn mapping() -> Mapping {
-    Mapping { batch_size: 10, longest_age: Duration::from_secs(60), patterns: vec![], environment: vec![] }
+fn mapping() -> EventSourceMapping {
+    EventSourceMapping { batch_size: 10, longest_age: Duration::from_secs(60), patterns: vec![], environment: vec![] }
 }
 
 fn batch(numbers: &[u32]) -> Batch {
@@ -25,10 +25,14 @@ fn failures(numbers: &[u32]) -> Value {
 
 /// Delivers a batch to a function that gives these answers and then succeeds. Returns the batches that the function
 /// got, and the result.
-async fn play(mapping: &Mapping, batch: Batch, answers: Vec<Result<Value>>) -> (Vec<Vec<u32>>, Delivered) {
+async fn play(
+    mapping: &EventSourceMapping,
+    batch: Batch,
+    answers: Vec<Result<Value>>,
+) -> (Vec<Vec<u32>>, DeliveryReport) {
     let answers = RefCell::new(VecDeque::from(answers));
     let handed = RefCell::new(Vec::new());
-    let mut delivered = Delivered::default();
+    let mut delivered = DeliveryReport::default();
     let invoke = async |event: Value| {
         handed.borrow_mut().push(numbers(event["Records"].as_array().unwrap()));
         answers.borrow_mut().pop_front().unwrap_or_else(|| Ok(failures(&[])))
@@ -45,7 +49,7 @@ async fn a_batch_that_succeeds_is_delivered_once() {
 }
 
 #[tokio::test]
-async fn it_comes_again_from_the_first_record_that_failed() {
+async fn batch_is_redelivered_from_the_first_failed_record() {
     let (handed, _) = play(&mapping(), batch(&[1, 2, 3, 4]), vec![Ok(failures(&[4, 2]))]).await;
     assert_eq!(handed, [vec![1, 2, 3, 4], vec![2, 3, 4]]);
     let (handed, _) = play(&mapping(), batch(&[1, 2]), vec![Ok(failures(&[99]))]).await;
@@ -53,15 +57,15 @@ async fn it_comes_again_from_the_first_record_that_failed() {
 }
 
 #[tokio::test]
-async fn a_function_that_fails_gets_half_until_the_one_to_blame_stands_alone() {
+async fn failing_batch_is_halved_until_the_bad_record_is_alone() {
     let answers = vec![Err(anyhow::anyhow!("staged"))];
     let (handed, _) = play(&mapping(), batch(&[1, 2, 3]), answers).await;
     assert_eq!(handed, [vec![1, 2, 3], vec![1], vec![2, 3]]);
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_given_up_and_the_rest_goes_on() {
-    let mapping = Mapping { longest_age: Duration::from_millis(300), ..mapping() };
+async fn expired_records_are_given_up_and_the_rest_delivered() {
+    let mapping = EventSourceMapping { longest_age: Duration::from_millis(300), ..mapping() };
     let taken = RefCell::new(Vec::new());
     let poisoned = async |event: Value| {
         let numbers = numbers(event["Records"].as_array().unwrap());
@@ -71,7 +75,7 @@ async fn what_is_too_old_is_given_up_and_the_rest_goes_on() {
         taken.borrow_mut().extend(numbers);
         Ok(json!({}))
     };
-    let mut delivered = Delivered::default();
+    let mut delivered = DeliveryReport::default();
     deliver(batch(&[1, 2, 3]), &mapping, &poisoned, &mut delivered).await;
     let given_up = numbers(&delivered.undelivered);
     assert!(given_up.contains(&2));

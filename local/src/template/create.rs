@@ -30,7 +30,7 @@ impl TableDefinition {
         if let Err(error) = created
             && !error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception())
         {
-            bail!("can't create the table {name}: {}", why(error));
+            bail!("can't create the table {name}: {}", error_reason(error));
         }
         wait_until_active(client, name).await?;
         if let Some(view) = &self.stream {
@@ -46,8 +46,8 @@ impl TableDefinition {
 async fn wait_until_active(client: &Client, name: &str) -> Result<()> {
     for _ in 0..POLLS {
         let described = client.describe_table().table_name(name).send().await;
-        let described =
-            described.map_err(|error| anyhow!("can't see whether the table {name} is ready: {}", why(error)))?;
+        let described = described
+            .map_err(|error| anyhow!("can't see whether the table {name} is ready: {}", error_reason(error)))?;
         if described.table().and_then(|table| table.table_status()) == Some(&TableStatus::Active) {
             return Ok(());
         }
@@ -67,13 +67,14 @@ async fn enable_stream(client: &Client, name: &str, view: &StreamViewType) -> Re
         Ok(_) => wait_until_active(client, name).await,
         // Enabling it twice is an error, and another caller may have been first.
         Err(_) if has_stream(client, name).await? => Ok(()),
-        Err(error) => bail!("can't give the table {name} a stream: {}", why(error)),
+        Err(error) => bail!("can't give the table {name} a stream: {}", error_reason(error)),
     }
 }
 
 async fn has_stream(client: &Client, name: &str) -> Result<bool> {
     let described = client.describe_table().table_name(name).send().await;
-    let described = described.map_err(|error| anyhow!("can't see the stream of the table {name}: {}", why(error)))?;
+    let described =
+        described.map_err(|error| anyhow!("can't see the stream of the table {name}: {}", error_reason(error)))?;
     Ok(described.table().and_then(|table| table.stream_specification()).is_some_and(|stream| stream.stream_enabled()))
 }
 
@@ -87,20 +88,20 @@ async fn enable_ttl(client: &Client, name: &str, attribute: &str) -> Result<()> 
         Ok(_) => Ok(()),
         // Enabling it twice is an error, and another caller may have been first.
         Err(_) if has_ttl(client, name).await? => Ok(()),
-        Err(error) => bail!("can't set the time to live of the table {name}: {}", why(error)),
+        Err(error) => bail!("can't set the time to live of the table {name}: {}", error_reason(error)),
     }
 }
 
 async fn has_ttl(client: &Client, name: &str) -> Result<bool> {
     let described = client.describe_time_to_live().table_name(name).send().await;
-    let described =
-        described.map_err(|error| anyhow!("can't see the time to live of the table {name}: {}", why(error)))?;
+    let described = described
+        .map_err(|error| anyhow!("can't see the time to live of the table {name}: {}", error_reason(error)))?;
     let status = described.time_to_live_description().and_then(|ttl| ttl.time_to_live_status());
     Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
 }
 
-/// Returns DynamoDB's message, or the reason why there is none.
-fn why<E, R>(error: SdkError<E, R>) -> String
+/// Returns DynamoDB's message, or the reason error_reason there is none.
+fn error_reason<E, R>(error: SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,

@@ -43,7 +43,7 @@ fn error_of(template: &str) -> String {
 }
 
 #[test]
-fn the_table_is_read_and_functions_of_cloudformation_elsewhere_do_not_matter() {
+fn table_is_read_despite_cloudformation_functions() {
     let table = TableDefinition::parse(TEMPLATE).unwrap();
     assert_eq!(table.ttl_attribute(), Some("expires_at"));
     assert_eq!(table.billing, BillingMode::PayPerRequest);
@@ -56,7 +56,7 @@ fn the_table_is_read_and_functions_of_cloudformation_elsewhere_do_not_matter() {
 }
 
 #[test]
-fn the_table_may_have_no_stream_and_no_time_to_live() {
+fn table_may_lack_stream_and_time_to_live() {
     let text = TEMPLATE
         .replace("StreamSpecification:", "Tags:")
         .replace("Enabled: true }\n      Point", "Enabled: false }\n      Point");
@@ -66,7 +66,7 @@ fn the_table_may_have_no_stream_and_no_time_to_live() {
 
 #[test]
 fn the_checkouts_own_template_is_read() {
-    let table = TableDefinition::of_checkout().unwrap();
+    let table = TableDefinition::from_checkout().unwrap();
     assert_eq!(table.ttl_attribute(), Some("expires_at"));
 }
 
@@ -96,7 +96,7 @@ fn a_parameter_in_the_table_is_refused() {
 }
 
 #[test]
-fn an_index_is_refused_rather_than_left_out() {
+fn table_with_an_index_is_rejected() {
     let error = error_of(&TEMPLATE.replace(
         "StreamSpecification: { StreamViewType: NEW_AND_OLD_IMAGES }",
         "GlobalSecondaryIndexes: [{ IndexName: x }]",
@@ -105,12 +105,12 @@ fn an_index_is_refused_rather_than_left_out() {
 }
 
 #[test]
-fn what_is_not_yaml_is_refused() {
+fn invalid_yaml_is_rejected() {
     assert!(error_of("Resources: [").starts_with("not a template"));
 }
 
 #[tokio::test]
-async fn creating_the_table_repeatedly_and_at_once_creates_it_once_with_its_time_to_live() {
+async fn concurrent_creations_make_one_table_with_ttl() {
     let dynamodb = DynamoDb::memory().unwrap();
     let client = dynamodb.client();
     let table = TableDefinition::parse(TEMPLATE).unwrap();
@@ -126,7 +126,7 @@ async fn creating_the_table_repeatedly_and_at_once_creates_it_once_with_its_time
 }
 
 #[tokio::test]
-async fn a_table_of_an_earlier_time_gets_its_stream() {
+async fn existing_table_gets_its_stream() {
     let dynamodb = DynamoDb::memory().unwrap();
     let client = dynamodb.client();
     let earlier = TableDefinition::parse(&TEMPLATE.replace("StreamSpecification:", "Tags:")).unwrap();
@@ -137,7 +137,7 @@ async fn a_table_of_an_earlier_time_gets_its_stream() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_created_says_why() {
+async fn failed_table_creation_reports_the_reason() {
     let dynamodb = DynamoDb::memory().unwrap();
     let table = TableDefinition::parse(TEMPLATE).unwrap();
     let error = table.create(&dynamodb.client(), "!").await.unwrap_err().to_string();
@@ -145,7 +145,7 @@ async fn a_table_that_cannot_be_created_says_why() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached_is_no_riddle() {
+async fn unreachable_database_reports_the_reason() {
     let client = crate::engine::client(&format!("http://127.0.0.1:{}", crate::ports::free_port().unwrap()));
     let error = TableDefinition::parse(TEMPLATE).unwrap().create(&client, "seats").await.unwrap_err().to_string();
     assert!(error.contains("Connection refused"), "{error}");

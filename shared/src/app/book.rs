@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_made_here};
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_server_generated};
 use crate::domain::layout::Layout;
 use crate::domain::selection::{Conflict, Selection};
 use crate::random;
 use crate::store::{
-    BookOutcome, BookRequest, BookingLimit, BookingRef, From as BookFrom, NotWhole, ReservationRef, StandingBooking,
-    StoreError, ToBook,
+    BookOutcome, BookRequest, BookingLimit, BookingRef, ExistingBooking, From as BookFrom, ReservationRef,
+    ReservationToBook, StoreError, WholeBookingRejection,
 };
 
 /// A request to book seats.
@@ -77,10 +77,10 @@ pub enum BookError {
 }
 
 /// The maximum number of reads of a reservation that keeps changing.
-const TRIES: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 /// The parts of a request that are the same for each of its attempts.
-struct Attempted<'a> {
+struct BookingAttempt<'a> {
     ask: &'a Book,
     id: BookingId,
     layout: &'a Arc<Layout>,
@@ -90,121 +90,131 @@ struct Attempted<'a> {
 
 impl BoxOffice {
     /// Books seats that are available or reserved under the given reservation, or all seats of that reservation.
-    pub async fn book(&self, tally: &Tally, ask: &Book) -> Result<Booked, BookError> {
-        self.may_be_made(tally, ask).await?;
+    pub async fn book(&self, ctx: &RequestContext, ask: &Book) -> Result<Booked, BookError> {
+        self.check_permitted(ctx, ask).await?;
         match (&ask.seats, ask.reservation) {
-            (Some(seats), _) => self.book_seats(tally, ask, seats).await,
-            (None, Some(reservation)) => self.book_reservation(tally, ask, reservation).await,
+            (Some(seats), _) => self.book_seats(ctx, ask, seats).await,
+            (None, Some(reservation)) => self.book_reservation(ctx, ask, reservation).await,
             (None, None) => Err(ReservationError::NotFound.into()),
         }
     }
 
     /// Rejects a new booking that the caller may not make. If the booking exists already, the request is a repeat and
     /// passes.
-    async fn may_be_made(&self, tally: &Tally, ask: &Book) -> Result<(), BookError> {
+    async fn check_permitted(&self, ctx: &RequestContext, ask: &Book) -> Result<(), BookError> {
         let named = match ask.booking {
-            Some(RequestId::Given(id)) if is_made_here(id.0) => Some(BookError::IdNotAllowed),
+            Some(RequestId::Given(id)) if is_server_generated(id.0) => Some(BookError::IdNotAllowed),
             _ => None,
         };
-        let required = (self.terms.booking_needs_reservation && ask.reservation.is_none())
+        let required = (self.policy.booking_needs_reservation && ask.reservation.is_none())
             .then_some(BookError::ReservationRequired);
         let Some(error) = named.or(required) else { return Ok(()) };
-        self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
-        match self.booked_under(tally, ask).await? {
+        self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
+        match self.read_booking_of_request(ctx, ask).await? {
             Some(_) => Ok(()),
             None => Err(error),
         }
     }
 
-    async fn booked_under(&self, tally: &Tally, ask: &Book) -> Result<Option<StandingBooking>, BookError> {
+    async fn read_booking_of_request(
+        &self,
+        ctx: &RequestContext,
+        ask: &Book,
+    ) -> Result<Option<ExistingBooking>, BookError> {
         let Some(id) = ask.booking else { return Ok(None) };
         let wanted = BookingRef { theater: &ask.theater, id: id.id(), owner: ask.caller.owner() };
-        Ok(self.store.booking(tally, &wanted).await?)
+        Ok(self.store.booking(ctx, &wanted).await?)
     }
 
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
-    async fn book_seats(&self, tally: &Tally, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
+    async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let (layout, selection, taken) = match self.select_admitted(tally, &ask.theater, seats, repeatable).await {
+        let (layout, selection, taken) = match self.select_admitted(ctx, &ask.theater, seats, repeatable).await {
             Ok(selected) => selected,
             // The layout may have changed since the first request. A repeat gets the answer of the first request.
-            Err(error) if error.is_not_found() => return self.booked_before(tally, ask, seats, error.into()).await,
+            Err(error) if error.is_not_found() => {
+                return self.find_previous_booking(ctx, ask, seats, error.into()).await;
+            }
             Err(error) => return Err(error.into()),
         };
         let shown = taken.is_some();
         if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
             return Err(BookError::SeatUnavailable(taken));
         }
-        let id = ask.booking.map_or_else(|| BookingId(random::new_id()), RequestId::id);
-        let needed = self.terms.booking_needs_reservation && ask.reservation.is_some();
+        let id = ask.booking.map_or_else(|| BookingId(random::random_id()), RequestId::id);
+        let needed = self.policy.booking_needs_reservation && ask.reservation.is_some();
         let from = if needed { BookFrom::Reservation } else { BookFrom::Anywhere };
-        let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
-        match self.try_book(tally, &attempted, shown).await? {
+        let attempt = BookingAttempt { ask, id, layout: &layout, seats: &selection, from };
+        match self.try_book(ctx, &attempt, shown).await? {
             Some(booked) => Ok(booked),
-            None => Err(StoreError::Broken("a reservation changed that the request doesn't name".to_owned()).into()),
+            None => Err(StoreError::Permanent("a reservation changed that the request doesn't name".to_owned()).into()),
         }
     }
 
     /// Books all seats of a reservation. The write succeeds only if the reservation hasn't changed since it was read.
     async fn book_reservation(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &Book,
         reservation: ReservationId,
     ) -> Result<Booked, BookError> {
-        self.admit(tally).await.map_err(SelectError::TooManyRequests)?;
+        self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
-        let id = ask.booking.map_or_else(|| BookingId(random::new_id()), RequestId::id);
-        for _ in 0..TRIES {
-            let whole = match self.store.reservation_to_book(tally, &wanted).await? {
-                ToBook::Whole(whole) => whole,
-                ToBook::None => {
-                    let repeated = self.repeated_as_a_whole(tally, ask).await?;
+        let id = ask.booking.map_or_else(|| BookingId(random::random_id()), RequestId::id);
+        for _ in 0..MAX_ATTEMPTS {
+            let whole = match self.store.read_reservation_to_book(ctx, &wanted).await? {
+                ReservationToBook::Whole(whole) => whole,
+                ReservationToBook::None => {
+                    let repeated = self.find_previous_whole_booking(ctx, ask).await?;
                     return repeated.ok_or_else(|| ReservationError::NotFound.into());
                 }
-                ToBook::Ended(ended) => {
-                    if let Some(repeated) = self.repeated_as_a_whole(tally, ask).await? {
+                ReservationToBook::Ended(ended) => {
+                    if let Some(repeated) = self.find_previous_whole_booking(ctx, ask).await? {
                         return Ok(repeated);
                     }
-                    match self.store.refuse_to_book(tally, &wanted, &ended).await? {
-                        Some(NotWhole::Expired(seats)) => return Err(ReservationError::Expired(seats).into()),
-                        Some(NotWhole::Incomplete(missing)) => return Err(BookError::ReservationChanged(missing)),
+                    match self.store.reject_booking(ctx, &wanted, &ended).await? {
+                        Some(WholeBookingRejection::Expired(seats)) => {
+                            return Err(ReservationError::Expired(seats).into());
+                        }
+                        Some(WholeBookingRejection::Incomplete(missing)) => {
+                            return Err(BookError::ReservationChanged(missing));
+                        }
                         None => continue,
                     }
                 }
             };
-            let (layout, selection) = self.select(tally, &ask.theater, &whole.seats).await?;
+            let (layout, selection) = self.select(ctx, &ask.theater, &whole.seats).await?;
             let from = BookFrom::Whole(&whole);
-            let attempted = Attempted { ask, id, layout: &layout, seats: &selection, from };
-            if let Some(booked) = self.try_book(tally, &attempted, false).await? {
+            let attempt = BookingAttempt { ask, id, layout: &layout, seats: &selection, from };
+            if let Some(booked) = self.try_book(ctx, &attempt, false).await? {
                 return Ok(booked);
             }
         }
-        Err(StoreError::Undecided("the reservation keeps changing".to_owned()).into())
+        Err(StoreError::OutcomeUnknown("the reservation keeps changing".to_owned()).into())
     }
 
     /// Returns the existing booking if the request repeats an earlier one, and `error` if it doesn't.
-    async fn booked_before(
+    async fn find_previous_booking(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &Book,
         seats: &[SeatLabel],
         error: BookError,
     ) -> Result<Booked, BookError> {
-        let Some(first) = self.booked_under(tally, ask).await? else { return Err(error) };
+        let Some(first) = self.read_booking_of_request(ctx, ask).await? else { return Err(error) };
         let same = first.seats.len() == seats.len() && first.seats.iter().all(|seat| seats.contains(seat));
-        first.answers(ask, same).unwrap_or(Err(error))
+        first.replay(ask, same).unwrap_or(Err(error))
     }
 
     /// Returns the existing booking if the request for a whole reservation repeats an earlier one. Returns `None` if it
     /// doesn't.
-    async fn repeated_as_a_whole(&self, tally: &Tally, ask: &Book) -> Result<Option<Booked>, BookError> {
-        if let Some(first) = self.booked_under(tally, ask).await? {
+    async fn find_previous_whole_booking(&self, ctx: &RequestContext, ask: &Book) -> Result<Option<Booked>, BookError> {
+        if let Some(first) = self.read_booking_of_request(ctx, ask).await? {
             let same = first.reservation == ask.reservation;
-            return first.answers(ask, same).transpose();
+            return first.replay(ask, same).transpose();
         }
-        if self.layouts.get(tally, &ask.theater).await?.is_none() {
+        if self.layouts.get(ctx, &ask.theater).await?.is_none() {
             return Err(SelectError::TheaterNotFound.into());
         }
         Ok(None)
@@ -217,11 +227,11 @@ impl BoxOffice {
     /// answer.
     async fn try_book(
         &self,
-        tally: &Tally,
-        attempted: &Attempted<'_>,
+        ctx: &RequestContext,
+        attempt: &BookingAttempt<'_>,
         shown: bool,
     ) -> Result<Option<Booked>, BookError> {
-        let Attempted { ask, id, layout, seats, from } = *attempted;
+        let BookingAttempt { ask, id, layout, seats, from } = *attempt;
         let limit = self.booking_limit(&ask.caller);
         let request = BookRequest {
             theater: &ask.theater,
@@ -232,31 +242,31 @@ impl BoxOffice {
             owner: ask.caller.owner(),
             limit,
         };
-        let outcome = self.store.book(tally, &request).await?;
+        let outcome = self.store.book(ctx, &request).await?;
         let (BookOutcome::Booked(_, learned)
         | BookOutcome::Replayed(_, learned)
         | BookOutcome::IdReused(learned)
         | BookOutcome::Cancelled(learned)
-        | BookOutcome::ReservationMoved(learned)
+        | BookOutcome::ReservationChanged(learned)
         | BookOutcome::NotReserved(_, learned)
         | BookOutcome::LimitReached(_, learned)
         | BookOutcome::Refused(_, learned)) = &outcome;
-        let _ = self.tell_cache(tally, layout, learned).await;
+        let _ = self.update_cache(ctx, layout, learned).await;
         match outcome {
             BookOutcome::Booked(booking, _) => Ok(Some(Booked { id, booking, replayed: false })),
             BookOutcome::Replayed(booking, _) => Ok(Some(Booked { id, booking, replayed: true })),
             BookOutcome::IdReused(_) => Err(BookError::IdReused),
             BookOutcome::Cancelled(_) => Err(BookError::Cancelled),
-            BookOutcome::ReservationMoved(_) => Ok(None),
-            BookOutcome::NotReserved(missing, _) => Err(BookError::ReservationChanged(self.as_they_are(missing))),
+            BookOutcome::ReservationChanged(_) => Ok(None),
+            BookOutcome::NotReserved(missing, _) => Err(BookError::ReservationChanged(self.release_expired(missing))),
             BookOutcome::LimitReached(booked, _) => {
-                Err(BookError::LimitReached { booked, most: self.terms.max_booked_per_caller })
+                Err(BookError::LimitReached { booked, most: self.policy.max_booked_per_caller })
             }
             BookOutcome::Refused(conflicts, learned) => {
                 if shown {
-                    self.count_stale(tally, &learned);
+                    self.count_stale_answers(ctx, &learned);
                 }
-                match self.not_found_after_all(tally, &ask.theater, &conflicts).await {
+                match self.withdrawn_seats_error(ctx, &ask.theater, &conflicts).await {
                     Some(error) => Err(error.into()),
                     None => Err(BookError::SeatUnavailable(conflicts)),
                 }
@@ -266,12 +276,12 @@ impl BoxOffice {
 
     /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
     fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
-        let most = self.terms.max_booked_per_caller;
+        let most = self.policy.max_booked_per_caller;
         caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
     }
 
     /// Changes seats whose reservation has expired to available.
-    fn as_they_are(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
+    fn release_expired(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
         let now = self.clock.now();
         for conflict in &mut conflicts {
             conflict.state = Slot { state: conflict.state, ..Slot::default() }.status(now);
@@ -280,11 +290,11 @@ impl BoxOffice {
     }
 }
 
-impl StandingBooking {
+impl ExistingBooking {
     /// Returns the answer to a repeated request. `same` is `true` if the request asks for the same as the first one.
     ///
     /// Returns `None` if the request has no id.
-    fn answers(self, ask: &Book, same: bool) -> Option<Result<Booked, BookError>> {
+    fn replay(self, ask: &Book, same: bool) -> Option<Result<Booked, BookError>> {
         let id = ask.booking?.id();
         Some(match self.cancelled_at {
             _ if !same => Err(BookError::IdReused),

@@ -1,7 +1,7 @@
 //! Reading and cancelling a booking.
 
-use super::{BoxOffice, StandingBooking};
-use crate::context::Tally;
+use super::{BoxOffice, ExistingBooking};
+use crate::context::RequestContext;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{BookingId, TheaterId};
 use crate::store::{BookingRef, StoreError};
@@ -26,19 +26,19 @@ pub enum BookingError {
 
 impl BoxOffice {
     /// Returns a booking, cancelled or not.
-    pub async fn booking(&self, tally: &Tally, ask: &BookingAsk) -> Result<StandingBooking, BookingError> {
-        self.store.booking(tally, &ask.wanted()).await?.ok_or(BookingError::NotFound)
+    pub async fn booking(&self, ctx: &RequestContext, ask: &BookingAsk) -> Result<ExistingBooking, BookingError> {
+        self.store.booking(ctx, &ask.wanted()).await?.ok_or(BookingError::NotFound)
     }
 
     /// Cancels a booking. The seats become available again, and the booking stays readable. Cancelling it again changes
     /// nothing.
-    pub async fn cancel(&self, tally: &Tally, ask: &BookingAsk) -> Result<(), BookingError> {
-        let cancelled = self.store.cancel(tally, &ask.wanted()).await;
-        if let Err(StoreError::Undecided(_)) = &cancelled {
-            self.forget(tally, &ask.theater).await;
+    pub async fn cancel(&self, ctx: &RequestContext, ask: &BookingAsk) -> Result<(), BookingError> {
+        let cancelled = self.store.cancel(ctx, &ask.wanted()).await;
+        if let Err(StoreError::OutcomeUnknown(_)) = &cancelled {
+            self.forget(ctx, &ask.theater).await;
         }
         let changed = cancelled?.ok_or(BookingError::NotFound)?;
-        self.tell_cache_of(tally, &ask.theater, &changed).await;
+        self.update_cache_of_seats(ctx, &ask.theater, &changed).await;
         Ok(())
     }
 }

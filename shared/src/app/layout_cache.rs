@@ -1,25 +1,25 @@
-//! The layout cache of an instance. Layouts rarely change, so most requests don't need to read them.
+//! The layout cache of an instance. LayoutCache rarely change, so most requests don't need to read them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::domain::time::EpochMillis;
 use crate::store::{Store, StoreError};
 
 /// Time for which a layout is used without reading it again, in milliseconds.
-const MOST_AGE: u64 = 60_000;
+const MAX_AGE: u64 = 60_000;
 /// The age, in milliseconds, from which a layout is read again because a seat or a section seems to be missing from it.
-const LEAST_AGE: u64 = 5_000;
+const MIN_AGE_TO_RELOAD: u64 = 5_000;
 /// The number of layouts that an instance keeps. A large one takes about 2 MB.
-const MOST_KEPT: usize = 32;
+const MAX_LAYOUTS: usize = 32;
 
 /// The layouts that this instance knows.
 #[derive(Debug)]
-pub struct Layouts {
+pub struct LayoutCache {
     store: Store,
     clock: Clock,
     kept: Mutex<HashMap<TheaterId, Kept>>,
@@ -31,47 +31,51 @@ struct Kept {
     read_at: EpochMillis,
 }
 
-impl Layouts {
+impl LayoutCache {
     pub(super) fn new(store: Store, clock: Clock) -> Self {
         Self { store, clock, kept: Mutex::default() }
     }
 
     /// Returns a theater's layout if this instance knows it, without a read.
     pub(super) fn known(&self, theater: &TheaterId) -> Option<Arc<Layout>> {
-        self.young(MOST_AGE, theater, self.clock.now())
+        self.find_fresh(MAX_AGE, theater, self.clock.now())
     }
 
     /// Returns a theater's layout, at most a minute old, or `None` if there is no such theater.
-    pub(super) async fn get(&self, tally: &Tally, theater: &TheaterId) -> Result<Option<Arc<Layout>>, StoreError> {
-        self.younger_than(tally, MOST_AGE, theater).await
+    pub(super) async fn get(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+    ) -> Result<Option<Arc<Layout>>, StoreError> {
+        self.get_within(ctx, MAX_AGE, theater).await
     }
 
     /// Returns the layout for a caller that misses something in it. Reads it again, unless it was read less than 5
     /// seconds ago.
     pub(super) async fn get_newer(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
-        self.younger_than(tally, LEAST_AGE, theater).await
+        self.get_within(ctx, MIN_AGE_TO_RELOAD, theater).await
     }
 
-    async fn younger_than(
+    async fn get_within(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         age: u64,
         theater: &TheaterId,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
         let now = self.clock.now();
-        if let Some(layout) = self.young(age, theater, now) {
+        if let Some(layout) = self.find_fresh(age, theater, now) {
             return Ok(Some(layout));
         }
         // Boxed because the future is large and most requests don't need it.
-        let layout = Box::pin(self.store.layout(tally, theater)).await?.map(Arc::new);
+        let layout = Box::pin(self.store.layout(ctx, theater)).await?.map(Arc::new);
         let mut kept = self.kept();
         match &layout {
             Some(layout) => {
-                if kept.len() >= MOST_KEPT && !kept.contains_key(theater) {
+                if kept.len() >= MAX_LAYOUTS && !kept.contains_key(theater) {
                     let oldest = kept.iter().min_by_key(|(_, kept)| kept.read_at).map(|(theater, _)| theater.clone());
                     oldest.and_then(|theater| kept.remove(&theater));
                 }
@@ -82,7 +86,7 @@ impl Layouts {
         Ok(layout)
     }
 
-    fn young(&self, age: u64, theater: &TheaterId, now: EpochMillis) -> Option<Arc<Layout>> {
+    fn find_fresh(&self, age: u64, theater: &TheaterId, now: EpochMillis) -> Option<Arc<Layout>> {
         let kept = self.kept().get(theater).cloned();
         // If the clock was set back, the layout counts as old.
         kept.filter(|kept| now >= kept.read_at && now.0 - kept.read_at.0 < age).map(|kept| kept.layout)

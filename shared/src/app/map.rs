@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{BoxOffice, TooManyRequests};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::store::StoreError;
@@ -27,13 +27,18 @@ pub enum MapError {
 }
 
 impl BoxOffice {
-    /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing if the instance
+    /// Returns a theater's layout, at most a minute old, or its layout of one version. RequestCosts nothing if the instance
     /// knows the layout. For a version newer than the known one, the layout is read again.
-    pub async fn map(&self, tally: &Tally, theater: &TheaterId, version: Option<u64>) -> Result<Arc<Layout>, MapError> {
-        self.admit(tally).await?;
-        let mut layout = self.layouts.get(tally, theater).await?.ok_or(MapError::TheaterNotFound)?;
+    pub async fn map(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+        version: Option<u64>,
+    ) -> Result<Arc<Layout>, MapError> {
+        self.admit(ctx).await?;
+        let mut layout = self.layouts.get(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;
         if version.is_some_and(|version| version > layout.version) {
-            layout = self.layouts.get_newer(tally, theater).await?.ok_or(MapError::TheaterNotFound)?;
+            layout = self.layouts.get_newer(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;
         }
         match version {
             Some(version) if version != layout.version => Err(MapError::VersionNotFound { current: layout.version }),

@@ -19,9 +19,9 @@ use std::time::Duration;
 
 pub use book::{Book, BookError, Booked};
 pub use bookings::{BookingAsk, BookingError};
-pub use get_seats::revalidate::{Looked, Seen};
+pub use get_seats::revalidate::{KnownAnswer, Revalidated};
 pub use get_seats::{GetSeats, GetSeatsError, SeatsView, Source};
-pub use layout_cache::Layouts;
+pub use layout_cache::LayoutCache;
 pub use map::MapError;
 pub use rate_limit::TooManyRequests;
 pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
@@ -30,17 +30,17 @@ pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use slots::Slots;
 pub use sync_cache::SyncCacheError;
-pub use theaters::{Expected, MOST_DROPPED, Put, PutError, STORABLE};
+pub use theaters::{MAX_SEATS_WITHDRAWN, Precondition, Put, PutError, STORABLE};
 
 use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
-use crate::context::Tally;
-use crate::domain::availability::LearnedSlot;
+use crate::context::RequestContext;
+use crate::domain::availability::SlotUpdate;
 use crate::domain::caller::LogKey;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
-use crate::domain::rate_limit::Limits;
-pub use crate::store::{Booking, HeldSeat, SeatChange, SeatRecord, StandingBooking, StoreError, TheaterEntry};
+use crate::domain::rate_limit::RateLimits;
+pub use crate::store::{Booking, ExistingBooking, HeldSeat, SeatChange, SeatRecord, StoreError, TheaterEntry};
 use crate::store::{ChangedSeats, SeatSlot, Store};
 
 /// The box office: everything that requests need, built once per instance.
@@ -48,9 +48,9 @@ use crate::store::{ChangedSeats, SeatSlot, Store};
 pub struct BoxOffice {
     store: Store,
     cache: Option<Cache>,
-    layouts: Layouts,
+    layouts: LayoutCache,
     clock: Clock,
-    terms: Terms,
+    policy: Policy,
 }
 
 /// The id of a request that can be repeated.
@@ -72,7 +72,7 @@ impl<T> RequestId<T> {
 
 /// The policy of a box office: its settings.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct Policy {
     /// Time for which one read waits for other requests that fill the cache, in total.
     pub fill_wait: Duration,
     /// Maximum number of seats in one call.
@@ -88,7 +88,7 @@ pub struct Terms {
     /// The callers who may change theaters.
     pub administrators: Administrators,
     /// The rate limits of a caller.
-    pub limits: Limits,
+    pub limits: RateLimits,
     /// Number of proxies in front of the API that are trusted to report a caller's address.
     pub trusted_proxies: usize,
     /// The shortest reservation, in seconds.
@@ -146,9 +146,9 @@ pub enum Administrators {
 
 impl BoxOffice {
     /// Creates a box office. Without a cache every read goes to DynamoDB.
-    pub fn new(store: Store, cache: Option<Cache>, clock: Clock, terms: Terms) -> Self {
-        let layouts = Layouts::new(store.clone(), clock.clone());
-        Self { store, cache, layouts, clock, terms }
+    pub fn new(store: Store, cache: Option<Cache>, clock: Clock, policy: Policy) -> Self {
+        let layouts = LayoutCache::new(store.clone(), clock.clone());
+        Self { store, cache, layouts, clock, policy }
     }
 
     /// Opens the connection to the cache, and waits at most `patience` for it.
@@ -165,7 +165,7 @@ impl BoxOffice {
             return self.store.connect().await;
         }
         for theater in theaters {
-            match self.layouts.get(&Tally::default(), theater).await {
+            match self.layouts.get(&RequestContext::default(), theater).await {
                 Ok(Some(_)) => {}
                 Ok(None) => tracing::warn!(%theater, "WARM_THEATERS names a theater that doesn't exist"),
                 Err(error) => {
@@ -177,42 +177,42 @@ impl BoxOffice {
 
     /// Returns the maximum number of seats in one call.
     pub fn max_seats_per_call(&self) -> usize {
-        self.terms.max_seats_per_call
+        self.policy.max_seats_per_call
     }
 
     /// Returns the longest reservation, in seconds.
     pub fn longest_reservation(&self) -> u32 {
-        self.terms.longest_reservation
+        self.policy.longest_reservation
     }
 
     /// Returns the shortest reservation, in seconds.
     pub fn shortest_reservation(&self) -> u32 {
-        self.terms.shortest_reservation
+        self.policy.shortest_reservation
     }
 
     /// Returns `true` if callers can sign in.
     pub fn has_authorizer(&self) -> bool {
-        self.terms.has_authorizer
+        self.policy.has_authorizer
     }
 
     /// Returns the path under which clients reach the API.
     pub fn base_path(&self) -> &BasePath {
-        &self.terms.base_path
+        &self.policy.base_path
     }
 
     /// Returns the key with which callers are hashed in log lines.
     pub fn log_key(&self) -> &LogKey {
-        &self.terms.log_key
+        &self.policy.log_key
     }
 
     /// Returns `true` if log lines contain the networks of callers.
     pub fn logs_networks(&self) -> bool {
-        self.terms.logs_networks
+        self.policy.logs_networks
     }
 
     /// Returns the callers who may change theaters.
     pub fn administrators(&self) -> &Administrators {
-        &self.terms.administrators
+        &self.policy.administrators
     }
 
     pub fn clock(&self) -> &Clock {
@@ -223,62 +223,67 @@ impl BoxOffice {
     ///
     /// Writers ignore a failure and answer as usual. The Redis client has logged and counted it, the table's stream
     /// delivers the change again, and the next fill reads it from DynamoDB.
-    async fn tell_cache(&self, tally: &Tally, layout: &Arc<Layout>, learned: &[LearnedSlot]) -> Result<(), CacheError> {
+    async fn update_cache(
+        &self,
+        ctx: &RequestContext,
+        layout: &Arc<Layout>,
+        learned: &[SlotUpdate],
+    ) -> Result<(), CacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
         let (theater, version) = (&layout.theater, layout.version);
-        if cache.merge(tally, theater, version, learned, WhenBehind::Tell).await? == Merged::Done {
+        if cache.merge(ctx, theater, version, learned, WhenBehind::Tell).await? == Merged::Done {
             return Ok(());
         }
-        let newer = self.layouts.get_newer(tally, theater).await.ok().flatten();
+        let newer = self.layouts.get_newer(ctx, theater).await.ok().flatten();
         let newer = newer.filter(|newer| newer.version > version);
-        let moved = newer.as_ref().map(|newer| moved(learned, layout, newer));
-        let (version, learned) = match (&newer, &moved) {
-            (Some(newer), Some(moved)) => (newer.version, moved.as_slice()),
+        let remap_to_layout = newer.as_ref().map(|newer| remap_to_layout(learned, layout, newer));
+        let (version, learned) = match (&newer, &remap_to_layout) {
+            (Some(newer), Some(remap_to_layout)) => (newer.version, remap_to_layout.as_slice()),
             _ => (version, learned),
         };
-        cache.merge(tally, theater, version, learned, WhenBehind::Drop).await.map(drop)
+        cache.merge(ctx, theater, version, learned, WhenBehind::Drop).await.map(drop)
     }
 
     /// Merges changed seats into the cache. If the outcome of a write is uncertain, drops the theater from the cache
     /// instead, so that the next read goes to DynamoDB.
-    async fn tell_cache_of(&self, tally: &Tally, theater: &TheaterId, changed: &ChangedSeats) {
+    async fn update_cache_of_seats(&self, ctx: &RequestContext, theater: &TheaterId, changed: &ChangedSeats) {
         if changed.uncertain {
-            return self.forget(tally, theater).await;
+            return self.forget(ctx, theater).await;
         }
         if changed.slots.is_empty() {
             return;
         }
-        match self.layouts.get(tally, theater).await {
-            Ok(Some(layout)) => drop(self.tell_cache(tally, &layout, &positioned(&changed.slots, &layout)).await),
+        match self.layouts.get(ctx, theater).await {
+            Ok(Some(layout)) => drop(self.update_cache(ctx, &layout, &with_indices(&changed.slots, &layout)).await),
             Ok(None) => {}
-            Err(_) => self.forget(tally, theater).await,
+            Err(_) => self.forget(ctx, theater).await,
         }
     }
 
     /// Drops a theater from the cache, so that the next read goes to DynamoDB. A failure is ignored, as for a merge.
-    async fn forget(&self, tally: &Tally, theater: &TheaterId) {
+    async fn forget(&self, ctx: &RequestContext, theater: &TheaterId) {
         if let Some(cache) = &self.cache {
-            let _ = cache.forget(tally, theater).await;
+            let _ = cache.forget(ctx, theater).await;
         }
     }
 }
 
 /// Converts slots from labels to seat indices. Leaves out seats that the layout doesn't have.
-fn positioned(slots: &[SeatSlot], layout: &Layout) -> Vec<LearnedSlot> {
+fn with_indices(slots: &[SeatSlot], layout: &Layout) -> Vec<SlotUpdate> {
     let of = |known: &SeatSlot| {
         let position = layout.position(known.seat.as_str())?;
-        Some(LearnedSlot { position, slot: known.slot })
+        Some(SlotUpdate { position, slot: known.slot })
     };
     slots.iter().filter_map(of).collect()
 }
 
 /// Converts slots from the seat indices of one layout to those of another. Leaves out seats that the other one doesn't
 /// have.
-fn moved(learned: &[LearnedSlot], from: &Layout, to: &Layout) -> Vec<LearnedSlot> {
+fn remap_to_layout(learned: &[SlotUpdate], from: &Layout, to: &Layout) -> Vec<SlotUpdate> {
     let label = |position: u32| from.seats().get(usize::try_from(position).ok()?);
-    let of = |known: &LearnedSlot| {
+    let of = |known: &SlotUpdate| {
         let position = to.position(label(known.position)?.as_str())?;
-        Some(LearnedSlot { position, slot: known.slot })
+        Some(SlotUpdate { position, slot: known.slot })
     };
     learned.iter().filter_map(of).collect()
 }

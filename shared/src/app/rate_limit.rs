@@ -5,34 +5,34 @@
 
 use super::BoxOffice;
 use crate::cache::{Cache, CacheError, Lookup, Revision};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
-use crate::domain::rate_limit::{Budget, Limits, Standing, Verdict};
+use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitStatus, RateLimits};
 
 /// The caller has used up the rate limit for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests")]
-pub struct TooManyRequests(pub Standing);
+pub struct TooManyRequests(pub RateLimitStatus);
 
 impl BoxOffice {
     /// Returns the rate limits of a caller.
-    pub fn limits(&self) -> &Limits {
-        &self.terms.limits
+    pub fn limits(&self) -> &RateLimits {
+        &self.policy.limits
     }
 
     /// Returns the number of trusted proxies in front of the API.
     pub fn trusted_proxies(&self) -> usize {
-        self.terms.trusted_proxies
+        self.policy.trusted_proxies
     }
 
     /// Rejects a request that is over the caller's rate limit. Only the first check of a request counts. Later ones
     /// pass.
-    pub async fn admit(&self, tally: &Tally) -> Result<(), TooManyRequests> {
+    pub async fn admit(&self, ctx: &RequestContext) -> Result<(), TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        match tally.take_budget() {
-            Some(budget) => admitted(tally, &budget, cache.draw(tally, &budget).await),
+        match ctx.take_budget() {
+            Some(budget) => apply_decision(ctx, &budget, cache.draw(ctx, &budget).await),
             None => Ok(()),
         }
     }
@@ -40,42 +40,46 @@ impl BoxOffice {
     /// Reads a theater's string, and checks the rate limit in the same call as [`BoxOffice::admit`] does. If the string
     /// still has the revision `unless`, its slots aren't sent.
     pub(super) async fn read_admitted(
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         theater: &TheaterId,
         unless: Option<Revision>,
     ) -> Result<Result<Lookup, CacheError>, TooManyRequests> {
-        match (tally.take_budget(), unless) {
-            (None, None) => Ok(cache.read(tally, theater).await),
-            (None, Some(known)) => Ok(cache.read_unless(tally, theater, known).await),
+        match (ctx.take_budget(), unless) {
+            (None, None) => Ok(cache.read(ctx, theater).await),
+            (None, Some(known)) => Ok(cache.read_unless(ctx, theater, known).await),
             (Some(budget), _) => {
-                let (lookup, drawn) = cache.read_and_draw(tally, theater, unless, &budget).await;
-                admitted(tally, &budget, drawn).map(|()| lookup)
+                let (lookup, drawn) = cache.read_and_draw(ctx, theater, unless, &budget).await;
+                apply_decision(ctx, &budget, drawn).map(|()| lookup)
             }
         }
     }
 
     /// Reads the slots of a few seats, and checks the rate limit in the same call as [`BoxOffice::admit`] does.
     pub(super) async fn peek_admitted(
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         layout: &Layout,
         positions: &[u32],
     ) -> Result<Result<Option<Vec<Slot>>, CacheError>, TooManyRequests> {
         let (theater, version) = (&layout.theater, layout.version);
-        let Some(budget) = tally.take_budget() else {
-            return Ok(cache.peek(tally, theater, version, positions).await);
+        let Some(budget) = ctx.take_budget() else {
+            return Ok(cache.peek(ctx, theater, version, positions).await);
         };
-        let (slots, drawn) = cache.peek_and_draw(tally, theater, version, positions, &budget).await;
-        admitted(tally, &budget, drawn).map(|()| slots)
+        let (slots, drawn) = cache.peek_and_draw(ctx, theater, version, positions, &budget).await;
+        apply_decision(ctx, &budget, drawn).map(|()| slots)
     }
 }
 
 /// Decides by the outcome of a check. If the check failed, the request passes. The failure was logged and counted where
 /// it occurred.
-fn admitted(tally: &Tally, budget: &Budget, drawn: Result<Verdict, CacheError>) -> Result<(), TooManyRequests> {
+fn apply_decision(
+    ctx: &RequestContext,
+    budget: &RateLimitBudget,
+    drawn: Result<RateLimitDecision, CacheError>,
+) -> Result<(), TooManyRequests> {
     let Ok(verdict) = drawn else { return Ok(()) };
     let standing = budget.standing(verdict);
-    tally.note(standing);
+    ctx.record_rate_limit(standing);
     if verdict.allowed { Ok(()) } else { Err(TooManyRequests(standing)) }
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::BoxOffice;
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -73,7 +73,7 @@ pub enum ExtendError {
     ExtendedBefore,
     /// The extension would not end later than the reservation does. Holds that end.
     #[error("the extension would not end later than the reservation")]
-    NoLonger(EpochSeconds),
+    EndsNoLater(EpochSeconds),
     /// The caller may have `most` seats reserved at once, and by now has `reserved` others.
     #[error("{reserved} of at most {most} seats are reserved")]
     LimitReached {
@@ -86,21 +86,25 @@ pub enum ExtendError {
 
 impl BoxOffice {
     /// Returns the seats of a reservation.
-    pub async fn reservation(&self, tally: &Tally, ask: &ReservationAsk) -> Result<ReservationView, ReservationError> {
-        match self.store.reservation(tally, &ask.wanted()).await? {
-            Reservation::Running(seats) => Ok(self.reservation_view(tally, ask, seats).await),
+    pub async fn reservation(
+        &self,
+        ctx: &RequestContext,
+        ask: &ReservationAsk,
+    ) -> Result<ReservationView, ReservationError> {
+        match self.store.reservation(ctx, &ask.wanted()).await? {
+            Reservation::Running(seats) => Ok(self.reservation_view(ctx, ask, seats).await),
             Reservation::Expired(seats) => Err(ReservationError::Expired(seats)),
-            Reservation::None => Err(self.not_found(tally, ask).await),
+            Reservation::None => Err(self.not_found(ctx, ask).await),
         }
     }
 
     /// Releases the seats of a reservation, if it has any. Its id can't be used again.
-    pub async fn release(&self, tally: &Tally, ask: &ReservationAsk) -> Result<(), ReservationError> {
-        let released = self.store.release(tally, &ask.wanted()).await;
-        if let Err(StoreError::Undecided(_)) = &released {
-            self.forget(tally, &ask.theater).await;
+    pub async fn release(&self, ctx: &RequestContext, ask: &ReservationAsk) -> Result<(), ReservationError> {
+        let released = self.store.release(ctx, &ask.wanted()).await;
+        if let Err(StoreError::OutcomeUnknown(_)) = &released {
+            self.forget(ctx, &ask.theater).await;
         }
-        self.tell_cache_of(tally, &ask.theater, &released?).await;
+        self.update_cache_of_seats(ctx, &ask.theater, &released?).await;
         Ok(())
     }
 
@@ -108,40 +112,40 @@ impl BoxOffice {
     /// request can't be recognized.
     pub async fn extend(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &ReservationAsk,
         id: Option<Uuid>,
         expires_in: u32,
     ) -> Result<Extended, ExtendError> {
-        let id = id.unwrap_or_else(random::new_id);
-        let (longest, allowance) = (self.terms.longest_reservation, self.allowance(&ask.caller));
-        let extension = Extension { id, expires_in, longest, allowance };
-        let outcome = self.store.extend(tally, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;
+        let id = id.unwrap_or_else(random::random_id);
+        let (longest, reservation_quota) = (self.policy.longest_reservation, self.reservation_quota(&ask.caller));
+        let extension = Extension { id, expires_in, longest, reservation_quota };
+        let outcome = self.store.extend(ctx, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;
         let (seats, replayed) = match outcome {
             ExtendOutcome::Extended(seats, changed) => {
-                self.tell_cache_of(tally, &ask.theater, &changed).await;
+                self.update_cache_of_seats(ctx, &ask.theater, &changed).await;
                 (seats, false)
             }
             ExtendOutcome::Replayed(seats) => {
                 // The function that extended it may have died before it updated the cache.
-                self.tell_cache_of(tally, &ask.theater, &ChangedSeats::to(&seats, false)).await;
+                self.update_cache_of_seats(ctx, &ask.theater, &ChangedSeats::to(&seats, false)).await;
                 (seats, true)
             }
             ExtendOutcome::ExtendedBefore => return Err(ExtendError::ExtendedBefore),
-            ExtendOutcome::NoLonger(end) => return Err(ExtendError::NoLonger(end)),
+            ExtendOutcome::EndsNoLater(end) => return Err(ExtendError::EndsNoLater(end)),
             ExtendOutcome::LimitReached(reserved) => {
-                return Err(ExtendError::LimitReached { reserved, most: self.terms.max_reserved_per_caller });
+                return Err(ExtendError::LimitReached { reserved, most: self.policy.max_reserved_per_caller });
             }
             ExtendOutcome::Missing(seats) => return Err(ExtendError::Missing(seats)),
             ExtendOutcome::Expired(seats) => return Err(ReservationError::Expired(seats).into()),
-            ExtendOutcome::NotFound => return Err(self.not_found(tally, ask).await.into()),
+            ExtendOutcome::NotFound => return Err(self.not_found(ctx, ask).await.into()),
         };
-        Ok(Extended { view: self.reservation_view(tally, ask, seats).await, replayed })
+        Ok(Extended { view: self.reservation_view(ctx, ask, seats).await, replayed })
     }
 
     /// Returns an error that says whether the reservation or the theater is missing.
-    async fn not_found(&self, tally: &Tally, ask: &ReservationAsk) -> ReservationError {
-        match self.layouts.get(tally, &ask.theater).await {
+    async fn not_found(&self, ctx: &RequestContext, ask: &ReservationAsk) -> ReservationError {
+        match self.layouts.get(ctx, &ask.theater).await {
             Ok(Some(_)) => ReservationError::NotFound,
             Ok(None) => ReservationError::TheaterNotFound,
             Err(error) => error.into(),
@@ -150,13 +154,13 @@ impl BoxOffice {
 
     async fn reservation_view(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &ReservationAsk,
         mut seats: Vec<ReservedSeat>,
     ) -> ReservationView {
         // In layout order, or by label if the layout can't be read now.
         seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
-        if let Ok(Some(layout)) = self.layouts.get(tally, &ask.theater).await {
+        if let Ok(Some(layout)) = self.layouts.get(ctx, &ask.theater).await {
             seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));
         }
         ReservationView {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use super::{BoxOffice, RequestId, SelectError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId, is_made_here};
+use crate::domain::ids::{ReservationId, SeatLabel, TheaterId, is_server_generated};
 use crate::domain::layout::Layout;
 use crate::domain::selection::Conflict;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
-    Allowance, ChosenBefore, HeldSeat, Holding, MAX_SEATS_PER_RESERVATION, Remembered, ReservationRef, ReserveOutcome,
-    ReserveRequest, StoreError,
+    ChosenBefore, HeldSeat, MAX_SEATS_PER_RESERVATION, Remembered, ReservationQuota, ReservationRef, ReserveOutcome,
+    ReserveRequest, ReservedSeats, StoreError,
 };
 
 /// A request to reserve seats.
@@ -77,12 +77,12 @@ pub enum ReserveError {
 
 impl BoxOffice {
     /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
-    pub async fn reserve(&self, tally: &Tally, ask: &Reserve) -> Result<Reserved, ReserveError> {
+    pub async fn reserve(&self, ctx: &RequestContext, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
-        let (layout, selection, taken) = match self.select_admitted(tally, &ask.theater, &ask.seats, repeatable).await {
+        let (layout, selection, taken) = match self.select_admitted(ctx, &ask.theater, &ask.seats, repeatable).await {
             Ok(selected) => selected,
             // The layout may have changed since the first request. A repeat gets the answer of the first request.
-            Err(error) if error.is_not_found() => return self.reserved_before(tally, ask, error).await,
+            Err(error) if error.is_not_found() => return self.find_previous_reservation(ctx, ask, error).await,
             Err(error) => return Err(error.into()),
         };
         let shown = taken.is_some();
@@ -96,45 +96,47 @@ impl BoxOffice {
             must_exist: must_exist(ask.reservation),
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
-            allowance: self.allowance(&ask.caller),
+            reservation_quota: self.reservation_quota(&ask.caller),
             wish: None,
         };
-        match self.try_reserve(tally, &layout, &request, shown).await? {
+        match self.try_reserve(ctx, &layout, &request, shown).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
-            Attempt::Taken(conflicts) => match self.not_found_after_all(tally, &ask.theater, &conflicts).await {
+            Attempt::Taken(conflicts) => match self.withdrawn_seats_error(ctx, &ask.theater, &conflicts).await {
                 Some(error) => Err(error.into()),
                 None => Err(ReserveError::SeatUnavailable(conflicts)),
             },
-            Attempt::ChosenBefore(_) => Err(StoreError::Broken("a choice for seats that are named".to_owned()).into()),
+            Attempt::ChosenBefore(_) => {
+                Err(StoreError::Permanent("a choice for seats that are named".to_owned()).into())
+            }
         }
     }
 
     /// Returns the existing reservation if the request repeats an earlier one, and `error` if it doesn't.
-    pub(super) async fn reserved_before(
+    pub(super) async fn find_previous_reservation(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &Reserve,
         error: SelectError,
     ) -> Result<Reserved, ReserveError> {
         let Some(reservation) = ask.reservation else { return Err(error.into()) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
         let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: Some(&ask.seats) };
-        match self.store.remembered(tally, &wanted, None).await? {
+        match self.store.remembered(ctx, &wanted, None).await? {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
             Remembered::Held(seats) => {
                 let expires_at = seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
                 let held = seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at });
-                Ok(reserved(id, Holding { seats: held.collect(), expires_at }, self.clock.now(), None))
+                Ok(reserved(id, ReservedSeats { seats: held.collect(), expires_at }, self.clock.now(), None))
             }
         }
     }
 
     /// Returns the reservation quota of the caller, if one is set and the caller is signed in.
-    pub(super) fn allowance(&self, caller: &Caller) -> Option<Allowance> {
-        let most = self.terms.max_reserved_per_caller;
-        caller.owner().filter(|_| most > 0).map(|owner| Allowance { owner, most })
+    pub(super) fn reservation_quota(&self, caller: &Caller) -> Option<ReservationQuota> {
+        let most = self.policy.max_reserved_per_caller;
+        caller.owner().filter(|_| most > 0).map(|owner| ReservationQuota { owner, most })
     }
 
     /// Makes one attempt, and merges what it learned into the cache.
@@ -143,19 +145,19 @@ impl BoxOffice {
     /// answer.
     pub(super) async fn try_reserve(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         layout: &Arc<Layout>,
         request: &ReserveRequest<'_>,
         shown: bool,
     ) -> Result<Attempt, ReserveError> {
         let (reservation, now) = (request.reservation, self.clock.now());
-        let outcome = self.store.reserve(tally, request).await?;
+        let outcome = self.store.reserve(ctx, request).await?;
         if let ReserveOutcome::Reserved(_, learned)
         | ReserveOutcome::AlreadyHeld(_, learned)
         | ReserveOutcome::LimitReached(_, learned)
         | ReserveOutcome::Refused(_, learned) = &outcome
         {
-            let _ = self.tell_cache(tally, layout, learned).await;
+            let _ = self.update_cache(ctx, layout, learned).await;
         }
         match outcome {
             ReserveOutcome::Reserved(held, _) => {
@@ -166,13 +168,13 @@ impl BoxOffice {
             }
             ReserveOutcome::Refused(conflicts, learned) => {
                 if shown {
-                    self.count_stale(tally, &learned);
+                    self.count_stale_answers(ctx, &learned);
                 }
                 Ok(Attempt::Taken(conflicts))
             }
             ReserveOutcome::ChosenBefore(before) => Ok(Attempt::ChosenBefore(before)),
             ReserveOutcome::LimitReached(reserved, _) => {
-                Err(ReserveError::LimitReached { reserved, most: self.terms.max_reserved_per_caller })
+                Err(ReserveError::LimitReached { reserved, most: self.policy.max_reserved_per_caller })
             }
             ReserveOutcome::Full(reserved) => {
                 Err(ReserveError::LimitReached { reserved, most: MAX_SEATS_PER_RESERVATION })
@@ -185,12 +187,12 @@ impl BoxOffice {
 
 /// Returns the id of a request's reservation. Makes one if the request names none.
 pub(super) fn reservation_id(given: Option<RequestId<ReservationId>>) -> ReservationId {
-    given.map_or_else(|| ReservationId(random::new_id()), RequestId::id)
+    given.map_or_else(|| ReservationId(random::random_id()), RequestId::id)
 }
 
 /// Returns `true` if the reservation has to exist already, because the caller names an id that only the server makes.
 pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
-    matches!(given, Some(RequestId::Given(id)) if is_made_here(id.0))
+    matches!(given, Some(RequestId::Given(id)) if is_server_generated(id.0))
 }
 
 /// The outcome of one attempt to reserve.
@@ -204,8 +206,8 @@ pub(super) enum Attempt {
 ///
 /// For a new reservation `now` is the instant of the request. Then the answer shows the `promised` seconds, and not
 /// what was left of them after the write. Earlier seats of the reservation may expire sooner.
-fn reserved(reservation: ReservationId, held: Holding, now: EpochMillis, promised: Option<u32>) -> Reserved {
-    let Holding { seats, expires_at } = held;
+fn reserved(reservation: ReservationId, held: ReservedSeats, now: EpochMillis, promised: Option<u32>) -> Reserved {
+    let ReservedSeats { seats, expires_at } = held;
     let left = expires_at.remaining(now);
     Reserved {
         reservation,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::reserve::{Attempt, must_exist, reservation_id};
 use super::{BoxOffice, GetSeatsError, RequestId, Reserve, ReserveError, Reserved, SeatsView, SelectError, Source};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::best_available::{self, Shortage, Steering};
 use crate::domain::caller::Caller;
@@ -20,9 +20,9 @@ use crate::random;
 use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveRequest, StoreError, Wish};
 
 /// The maximum number of times that seats are chosen. After that the caller gets a conflict.
-const TRIES: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 /// The first attempt that reads seats from DynamoDB and no longer from the cache.
-const LOOK_FOR_ONESELF: usize = 3;
+const FIRST_CONSISTENT_ATTEMPT: usize = 3;
 
 /// A request to reserve the best available seats.
 #[derive(Debug)]
@@ -76,35 +76,35 @@ impl BoxOffice {
     ///
     /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
     /// in the same transaction as the seats. So a repeat finds those seats and never others.
-    pub async fn reserve_best(&self, tally: &Tally, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
-        let mut seen = match self.seen(tally, &ask.theater, false).await {
-            Ok(seen) => seen,
+    pub async fn reserve_best(&self, ctx: &RequestContext, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
+        let mut snapshot = match self.snapshot(ctx, &ask.theater, false).await {
+            Ok(snapshot) => snapshot,
             Err(GetSeatsError::TheaterNotFound) => {
-                return self.remembered(tally, ask, None, GetSeatsError::TheaterNotFound.into()).await;
+                return self.remembered(ctx, ask, None, GetSeatsError::TheaterNotFound.into()).await;
             }
             Err(error) => return Err(error.into()),
         };
         let reservation = reservation_id(ask.reservation);
-        let seed = random::seed();
-        let text = ask.to_text();
+        let seed = random::random_u64();
+        let text = ask.to_comparable_text();
         let mut conflicts = Vec::new();
-        for attempt in 0..TRIES {
-            if attempt == LOOK_FOR_ONESELF {
-                seen = self.seen(tally, &ask.theater, true).await?;
+        for attempt in 0..MAX_ATTEMPTS {
+            if attempt == FIRST_CONSISTENT_ATTEMPT {
+                snapshot = self.snapshot(ctx, &ask.theater, true).await?;
             }
-            let (layout, slots, source) = &mut seen;
+            let (layout, slots, source) = &mut snapshot;
             let selection = match self.choose(layout, slots, ask, seed, attempt) {
                 Ok(selection) => selection,
                 // The first request may have got the last seats, or the section may have had another name then.
-                Err(refused) => return self.remembered(tally, ask, Some(layout), refused).await,
+                Err(refused) => return self.remembered(ctx, ask, Some(layout), refused).await,
             };
             let shown = *source == Source::Hit && attempt == 0;
             let request = self.request(ask, reservation, &selection, &text);
-            match self.try_reserve(tally, layout, &request, shown).await? {
+            match self.try_reserve(ctx, layout, &request, shown).await? {
                 Attempt::Reserved(reserved) => return Ok(reserved),
-                Attempt::ChosenBefore(before) => return self.again(tally, ask, Some(layout), &before).await,
+                Attempt::ChosenBefore(before) => return self.replay_choice(ctx, ask, Some(layout), &before).await,
                 Attempt::Taken(taken) => {
-                    note(slots, layout, &taken, self.clock.now());
+                    mark_taken(slots, layout, &taken, self.clock.now());
                     conflicts = taken;
                 }
             }
@@ -113,13 +113,13 @@ impl BoxOffice {
     }
 
     /// Reads the seats with the stamps of their slots.
-    async fn seen(
+    async fn snapshot(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         consistent: bool,
     ) -> Result<(Arc<Layout>, Vec<Slot>, Source), GetSeatsError> {
-        let SeatsView { layout, slots, source, .. } = self.seats_of(tally, theater, consistent).await?;
+        let SeatsView { layout, slots, source, .. } = self.read_seats(ctx, theater, consistent).await?;
         let slots = slots.into_vec(&layout);
         Ok((layout, slots, source))
     }
@@ -139,7 +139,7 @@ impl BoxOffice {
         let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
         let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
         let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };
-        let positions = best_available::choose(layout.plan(), layout.neighbours(), &available, &wish, steering);
+        let positions = best_available::choose(layout.plan(), layout.neighbors(), &available, &wish, steering);
         Ok(Selection::at(&positions.map_err(ReserveBestError::NotEnough)?, layout))
     }
 
@@ -157,7 +157,7 @@ impl BoxOffice {
             must_exist: must_exist(ask.reservation),
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
-            allowance: self.allowance(&ask.caller),
+            reservation_quota: self.reservation_quota(&ask.caller),
             wish: ask.request.map(|id| Wish { id, text }),
         }
     }
@@ -166,7 +166,7 @@ impl BoxOffice {
     /// doesn't.
     async fn remembered(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &ReserveBest,
         layout: Option<&Arc<Layout>>,
         refused: ReserveBestError,
@@ -174,22 +174,22 @@ impl BoxOffice {
         let (Some(_), Some(reservation)) = (ask.request, ask.reservation) else { return Err(refused) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
         let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: None };
-        match self.store.remembered(tally, &wanted, ask.request).await.map_err(ReserveError::Store)? {
-            Remembered::Chosen(before) => self.again(tally, ask, layout, &before).await,
+        match self.store.remembered(ctx, &wanted, ask.request).await.map_err(ReserveError::Store)? {
+            Remembered::Chosen(before) => self.replay_choice(ctx, ask, layout, &before).await,
             Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
             Remembered::Nothing | Remembered::Held(_) | Remembered::Expired(_) => Err(refused),
         }
     }
 
     /// Reserves the seats that were chosen for the same request before, as if the caller had named them.
-    async fn again(
+    async fn replay_choice(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &ReserveBest,
         layout: Option<&Arc<Layout>>,
         before: &ChosenBefore,
     ) -> Result<Reserved, ReserveBestError> {
-        if before.wish != ask.to_text() {
+        if before.wish != ask.to_comparable_text() {
             return Err(ReserveBestError::IdReused);
         }
         let named = Reserve {
@@ -202,15 +202,15 @@ impl BoxOffice {
         let selection = layout.and_then(|layout| Some((layout, Selection::of(&before.seats, layout).ok()?)));
         let Some((layout, selection)) = selection else {
             let error = SelectError::SeatNotFound(before.seats.clone());
-            return Ok(self.reserved_before(tally, &named, error).await?);
+            return Ok(self.find_previous_reservation(ctx, &named, error).await?);
         };
         let request =
             ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
-        match self.try_reserve(tally, layout, &request, false).await? {
+        match self.try_reserve(ctx, layout, &request, false).await? {
             Attempt::Reserved(reserved) => Ok(reserved),
             Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
             Attempt::ChosenBefore(_) => {
-                Err(ReserveError::Store(StoreError::Broken("a choice for seats that are named".to_owned())).into())
+                Err(ReserveError::Store(StoreError::Permanent("a choice for seats that are named".to_owned())).into())
             }
         }
     }
@@ -222,7 +222,7 @@ impl ReserveBest {
         let plan = layout.plan();
         let index = |place: Option<usize>| place.and_then(|place| u16::try_from(place).ok());
         // Compared in the form in which names are stored.
-        let tidied = |name: &Option<String>| name.as_deref().map(|name| text::tidy(name).unwrap_or_default());
+        let tidied = |name: &Option<String>| name.as_deref().map(|name| text::normalize(name).unwrap_or_default());
         let section = match &tidied(&self.section) {
             None => None,
             Some(name) => match index(plan.sections().iter().position(|section| section == name)) {
@@ -244,13 +244,13 @@ impl ReserveBest {
     }
 
     /// Returns the text by which a repeat is compared with the first request.
-    fn to_text(&self) -> String {
+    fn to_comparable_text(&self) -> String {
         format!("{} {:?} {:?} {}", self.quantity, self.section, self.category, self.accessible)
     }
 }
 
 /// Updates the slots that were read with the conflicts of a rejected write.
-fn note(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
+fn mark_taken(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
     for conflict in taken {
         let position = layout.position(conflict.seat.as_str()).and_then(|position| usize::try_from(position).ok());
         if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{BoxOffice, TooManyRequests};
-use crate::context::Tally;
-use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use crate::context::RequestContext;
+use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::selection::{Conflict, Selection};
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// Age in milliseconds of a write that the cache should know. It is longer than a writer takes to update the cache, and
 /// longer than clocks usually differ.
-const BEHIND: u64 = 2_000;
+const EXPECTED_IN_CACHE_AFTER: u64 = 2_000;
 
 /// The reasons why the seats of a request aren't found.
 #[derive(Debug, thiserror::Error)]
@@ -50,37 +50,37 @@ impl BoxOffice {
     /// skipped too, so that a write makes at most two calls to Redis.
     pub(super) async fn select_admitted(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seats: &[SeatLabel],
         repeatable: bool,
     ) -> Result<Selected, SelectError> {
         let known = self.layouts.known(theater);
         let known = known.and_then(|layout| Some((layout.clone(), Selection::of(seats, &layout).ok()?)));
-        let peeks = !repeatable && (!tally.has_to_draw() || known.is_some());
+        let peeks = !repeatable && (!ctx.has_unchecked_rate_limit() || known.is_some());
         if !peeks {
-            self.admit(tally).await?;
+            self.admit(ctx).await?;
         }
         let (layout, selection) = match known {
             Some(found) => found,
-            None => self.select(tally, theater, seats).await?,
+            None => self.select(ctx, theater, seats).await?,
         };
-        let taken = if peeks { self.refuse_early(tally, &layout, &selection).await? } else { None };
+        let taken = if peeks { self.find_taken_in_cache(ctx, &layout, &selection).await? } else { None };
         Ok((layout, selection, taken))
     }
 
     /// Finds seats in a theater's layout. A missing seat may be new, so the layout is read again in that case.
     pub(super) async fn select(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seats: &[SeatLabel],
     ) -> Result<(Arc<Layout>, Selection), SelectError> {
-        let layout = self.layouts.get(tally, theater).await?.ok_or(SelectError::TheaterNotFound)?;
+        let layout = self.layouts.get(ctx, theater).await?.ok_or(SelectError::TheaterNotFound)?;
         if let Ok(selection) = Selection::of(seats, &layout) {
             return Ok((layout, selection));
         }
-        let layout = self.layouts.get_newer(tally, theater).await?.ok_or(SelectError::TheaterNotFound)?;
+        let layout = self.layouts.get_newer(ctx, theater).await?.ok_or(SelectError::TheaterNotFound)?;
         match Selection::of(seats, &layout) {
             Ok(selection) => Ok((layout, selection)),
             Err(unknown) => Err(SelectError::SeatNotFound(unknown.0)),
@@ -88,9 +88,9 @@ impl BoxOffice {
     }
 
     /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
-    pub(super) async fn not_found_after_all(
+    pub(super) async fn withdrawn_seats_error(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         conflicts: &[Conflict],
     ) -> Option<SelectError> {
@@ -98,7 +98,7 @@ impl BoxOffice {
         if removed.is_empty() {
             return None;
         }
-        let layout = match self.layouts.get_newer(tally, theater).await {
+        let layout = match self.layouts.get_newer(ctx, theater).await {
             Ok(Some(layout)) => layout,
             Ok(None) => return Some(SelectError::TheaterNotFound),
             Err(error) => return Some(error.into()),
@@ -111,15 +111,15 @@ impl BoxOffice {
     ///
     /// Used only for requests without an id and without a reservation. Such a request can't be a repeat, so DynamoDB
     /// would only answer that the seats are taken. The cache says so at no cost.
-    async fn refuse_early(
+    async fn find_taken_in_cache(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         layout: &Layout,
         selection: &Selection,
     ) -> Result<Option<Vec<Conflict>>, TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(None) };
         let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
-        let Ok(Some(slots)) = Self::peek_admitted(tally, cache, layout, &positions).await? else {
+        let Ok(Some(slots)) = Self::peek_admitted(ctx, cache, layout, &positions).await? else {
             return Ok(None);
         };
         let now = self.clock.now();
@@ -132,11 +132,11 @@ impl BoxOffice {
 
     /// Counts the seats that the cache had shown as available although they had been taken for a while. The cache was
     /// behind on these seats. A seat that was taken a moment ago is an ordinary race and doesn't count.
-    pub(super) fn count_stale(&self, tally: &Tally, learned: &[LearnedSlot]) {
+    pub(super) fn count_stale_answers(&self, ctx: &RequestContext, learned: &[SlotUpdate]) {
         let now = self.clock.now();
         let taken = |slot: &Slot| slot.status(now) != SeatState::Available;
-        let long_ago = |slot: &Slot| slot.changed_at.0 + BEHIND < now.0;
+        let long_ago = |slot: &Slot| slot.changed_at.0 + EXPECTED_IN_CACHE_AFTER < now.0;
         let stale = learned.iter().filter(|known| taken(&known.slot) && long_ago(&known.slot)).count();
-        tally.add(|costs| costs.stale_answers += u32::try_from(stale).unwrap_or(u32::MAX));
+        ctx.record_costs(|costs| costs.stale_answers += u32::try_from(stale).unwrap_or(u32::MAX));
     }
 }

@@ -2,7 +2,7 @@
 //! advance.
 
 use crate::cache::{Packed, Revision};
-use crate::domain::availability::{SeatStatus, Slot, Steady};
+use crate::domain::availability::{SeatStatus, Slot, ValidityWindow};
 use crate::domain::layout::Layout;
 use crate::domain::time::EpochMillis;
 
@@ -25,10 +25,10 @@ impl Slots {
     }
 
     /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
-    pub fn steady(&self, now: EpochMillis) -> Steady {
+    pub fn validity(&self, now: EpochMillis) -> ValidityWindow {
         match self {
-            Self::Cached(packed) => packed.steady(now),
-            Self::Read(slots) => Steady::around(slots.iter().filter_map(|slot| slot.ends_at()), now),
+            Self::Cached(packed) => packed.validity(now),
+            Self::Read(slots) => ValidityWindow::around(slots.iter().filter_map(|slot| slot.ends_at()), now),
         }
     }
 

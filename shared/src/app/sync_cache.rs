@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::BoxOffice;
 use crate::cache::CacheError;
-use crate::context::Tally;
-use crate::domain::availability::{LearnedSlot, Slot};
+use crate::context::RequestContext;
+use crate::domain::availability::{Slot, SlotUpdate};
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::store::{SeatChange, StoreError};
@@ -33,44 +33,44 @@ impl BoxOffice {
     /// Then the key is dropped, and the next read goes to DynamoDB.
     pub async fn sync_cache(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         changes: &[(SeatLabel, SeatChange)],
     ) -> Result<(), SyncCacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let Some(last) = last_written(changes) else { return Ok(cache.forget(tally, theater).await?) };
+        let Some(last) = last_written(changes) else { return Ok(cache.forget(ctx, theater).await?) };
         if last.is_empty() {
             return Ok(());
         }
-        let layout = match self.layout_of(tally, theater, &last).await {
+        let layout = match self.layout_with_seats(ctx, theater, &last).await {
             Ok(Some(layout)) => layout,
             Ok(None) => return Ok(()),
             // A retry would fail in the same way, and block the changes after it.
-            Err(StoreError::Broken(_)) => return Ok(cache.forget(tally, theater).await?),
+            Err(StoreError::Permanent(_)) => return Ok(cache.forget(ctx, theater).await?),
             Err(undecided) => return Err(undecided.into()),
         };
         let learned = last.into_iter().map(|(seat, slot)| {
             let position = layout.position(seat.as_str())?;
-            Some(LearnedSlot { position, slot })
+            Some(SlotUpdate { position, slot })
         });
         match learned.collect::<Option<Vec<_>>>() {
-            Some(learned) => Ok(self.tell_cache(tally, &layout, &learned).await?),
-            None => Ok(cache.forget(tally, theater).await?),
+            Some(learned) => Ok(self.update_cache(ctx, &layout, &learned).await?),
+            None => Ok(cache.forget(ctx, theater).await?),
         }
     }
 
     /// Returns the theater's layout. Reads it again if a seat is missing from it, because the seat may be new.
-    async fn layout_of(
+    async fn layout_with_seats(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seats: &HashMap<&SeatLabel, Slot>,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
-        let Some(layout) = self.layouts.get(tally, theater).await? else { return Ok(None) };
+        let Some(layout) = self.layouts.get(ctx, theater).await? else { return Ok(None) };
         if seats.keys().all(|seat| layout.position(seat.as_str()).is_some()) {
             return Ok(Some(layout));
         }
-        self.layouts.get_newer(tally, theater).await
+        self.layouts.get_newer(ctx, theater).await
     }
 }
 

@@ -3,29 +3,29 @@
 use std::collections::HashSet;
 
 use super::{BoxOffice, StoreError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
 use crate::layout_json::NewLayout;
-use crate::store::{Mark, PutLayoutError, REMOVED_FOR, RemoveError, Replaces, Store, TheaterEntry};
+use crate::store::{PutLayoutError, Replaces, Store, TOMBSTONE_SECONDS, TheaterEntry, Tombstone, WithdrawError};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.
-const TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 /// The maximum number of seats that one call may withdraw. Each seat takes a write of its own, a partition of DynamoDB
 /// accepts 1,000 writes per second, and the answer is due within 12 seconds.
-pub const MOST_DROPPED: usize = 5_000;
+pub const MAX_SEATS_WITHDRAWN: usize = 5_000;
 /// Time limit in seconds for putting the layout after the first tombstone. The tombstones have to last longer than any
 /// instance uses the old layout.
-const LONGEST_PUT: u64 = REMOVED_FOR as u64 - 180;
+const MAX_SECONDS_AFTER_TOMBSTONES: u64 = TOMBSTONE_SECONDS as u64 - 180;
 
 /// A phrase that describes a layout that fits into the table.
 pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
 
 /// The caller's condition on the layout that is to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
+pub enum Precondition {
     /// No condition.
     Unsaid,
     /// Any layout or none. For operators' commands.
@@ -60,16 +60,16 @@ pub enum PutError {
     TooLarge,
     /// The theater has a layout, of this version, and the request has no condition that allows to replace it.
     #[error("the theater has a layout, of version {0}")]
-    ReplaceUnsaid(u64),
+    PreconditionRequired(u64),
     /// The layout isn't the one that the caller expects. Holds its version, if there is one.
     #[error("the theater's layout has changed")]
-    Unexpected(Option<u64>),
+    PreconditionFailed(Option<u64>),
     /// Seats that would be withdrawn are reserved or booked: these.
     #[error("these seats are reserved or booked: {}", list(.0))]
     InUse(Vec<Conflict>),
     /// The layout would withdraw too many seats at once.
-    #[error("{0} seats would be withdrawn, and one call may withdraw at most {MOST_DROPPED}")]
-    DropsTooMany(usize),
+    #[error("{0} seats would be withdrawn, and one call may withdraw at most {MAX_SEATS_WITHDRAWN}")]
+    TooManyWithdrawn(usize),
     /// Another caller keeps changing the layout.
     #[error("somebody else is changing the theater's layout; try again")]
     Contended,
@@ -79,18 +79,18 @@ pub enum PutError {
 
 impl BoxOffice {
     /// Returns a theater's layout as the table has it now, and never from the layout cache.
-    pub async fn theater(&self, tally: &Tally, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
-        self.store.layout(tally, theater).await
+    pub async fn theater(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
+        self.store.layout(ctx, theater).await
     }
 
     /// Returns theaters in the order of their ids, starting after the id `after`, and whether there are more.
     pub async fn theaters(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         after: Option<&TheaterId>,
         most: usize,
     ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
-        self.store.theaters(tally, after, most).await
+        self.store.theaters(ctx, after, most).await
     }
 
     /// Puts a layout, and returns its new version.
@@ -103,22 +103,22 @@ impl BoxOffice {
     /// See [`crate::store`].
     pub async fn put_theater(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         wanted: &NewLayout,
-        expected: Expected,
+        expected: Precondition,
     ) -> Result<(Put, u64), PutError> {
-        for _ in 0..TRIES {
-            let old = self.store.layout_to_replace(tally, theater).await?;
+        for _ in 0..MAX_ATTEMPTS {
+            let old = self.store.layout_to_replace(ctx, theater).await?;
             if let Some((old, _)) = &old
                 && (&old.name, old.seats(), old.plan(), old.details())
                     == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
-                expect_repeat(&expected, old.version)?;
+                check_repeat(&expected, old.version)?;
                 return Ok((Put::Unchanged, old.version));
             }
             let version = old.as_ref().map(|(old, _)| old.version);
-            expect(&expected, version)?;
+            check_precondition(&expected, version)?;
             let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
             let new = wanted.clone().into_layout(theater.clone(), next)?;
             // Checked before any seat is withdrawn, so that a rejection changes nothing.
@@ -126,11 +126,11 @@ impl BoxOffice {
                 return Err(PutError::TooLarge);
             }
             let dropped = old.as_ref().map(|(old, _)| old.dropped_by(&new)).unwrap_or_default();
-            let removal = self.remove(tally, theater, old.as_ref().map(|(old, _)| old), &dropped).await?;
+            let removal = self.withdraw(ctx, theater, old.as_ref().map(|(old, _)| old), &dropped).await?;
             let replaces = old.as_ref().map(|(_, replaces)| *replaces);
-            match self.put_or_take_back(tally, &new, replaces, removal).await {
+            match self.put_or_undo(ctx, &new, replaces, removal).await {
                 Ok(()) => {
-                    self.restore(tally, old.as_ref().map(|(old, _)| old), &new).await;
+                    self.make_available_again(ctx, old.as_ref().map(|(old, _)| old), &new).await;
                     return Ok((if old.is_some() { Put::Changed } else { Put::Created }, next));
                 }
                 Err(PutLayoutError::Changed) => {}
@@ -143,18 +143,18 @@ impl BoxOffice {
     /// Deletes a theater in which no seat is reserved or booked. Returns `true` if there was one. Repeating it is safe.
     pub async fn remove_theater(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
-        expected: Expected,
+        expected: Precondition,
     ) -> Result<bool, PutError> {
-        for _ in 0..TRIES {
-            let Some((old, replaces)) = self.store.layout_to_replace(tally, theater).await? else { return Ok(false) };
-            if expected != Expected::Unsaid {
-                expect(&expected, Some(old.version))?;
+        for _ in 0..MAX_ATTEMPTS {
+            let Some((old, replaces)) = self.store.layout_to_replace(ctx, theater).await? else { return Ok(false) };
+            if expected != Precondition::Unsaid {
+                check_precondition(&expected, Some(old.version))?;
             }
             let all: Vec<_> = old.seats().iter().collect();
-            let removal = self.remove(tally, theater, Some(&old), &all).await?;
-            match self.remove_or_take_back(tally, theater, replaces, removal).await {
+            let removal = self.withdraw(ctx, theater, Some(&old), &all).await?;
+            match self.delete_or_undo(ctx, theater, replaces, removal).await {
                 Ok(()) => return Ok(true),
                 Err(PutLayoutError::Changed) => {}
                 Err(PutLayoutError::Store(error)) => return Err(error.into()),
@@ -165,23 +165,23 @@ impl BoxOffice {
 
     /// Withdraws seats that the new layout doesn't have. Checks first whether any is reserved or booked, so that the
     /// error names all of these.
-    async fn remove(
+    async fn withdraw(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         old: Option<&Layout>,
         dropped: &[&SeatLabel],
     ) -> Result<Removal, PutError> {
         let began = self.clock.now();
         let Some(old) = old.filter(|_| !dropped.is_empty()) else { return Ok(Removal { began, marks: Vec::new() }) };
-        if dropped.len() > MOST_DROPPED {
-            return Err(PutError::DropsTooMany(dropped.len()));
+        if dropped.len() > MAX_SEATS_WITHDRAWN {
+            return Err(PutError::TooManyWithdrawn(dropped.len()));
         }
-        let slots = self.store.slots(tally, old).await?;
+        let slots = self.store.slots(ctx, old).await?;
         let wanted: HashSet<_> = dropped.iter().collect();
         let taken =
             old.seats().iter().zip(slots).filter(|(seat, slot)| wanted.contains(seat) && !slot.is_available(began));
-        let removed = self.store.removed_seats(tally, theater);
+        let removed = self.store.withdrawn_seats(ctx, theater);
         let mut in_use: Vec<_> = taken
             .map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false })
             .collect();
@@ -193,66 +193,71 @@ impl BoxOffice {
         if !in_use.is_empty() {
             return Err(PutError::InUse(in_use));
         }
-        match self.store.remove_seats(tally, theater, dropped, old.version).await {
+        match self.store.withdraw_seats(ctx, theater, dropped, old.version).await {
             Ok(marks) => Ok(Removal { began, marks }),
-            Err(RemoveError::InUse(conflicts)) => Err(PutError::InUse(conflicts)),
-            Err(RemoveError::Store(error)) => Err(error.into()),
+            Err(WithdrawError::InUse(conflicts)) => Err(PutError::InUse(conflicts)),
+            Err(WithdrawError::Store(error)) => Err(error.into()),
         }
     }
 
-    async fn put_or_take_back(
+    async fn put_or_undo(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         new: &Layout,
         replaces: Option<Replaces>,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
-        self.in_time(tally, &new.theater, &removal).await?;
-        let put = self.store.put_layout(tally, new, replaces).await;
-        self.settle(tally, &new.theater, put, &removal).await
+        self.check_tombstones_last(ctx, &new.theater, &removal).await?;
+        let put = self.store.put_layout(ctx, new, replaces).await;
+        self.undo_if_not_applied(ctx, &new.theater, put, &removal).await
     }
 
-    async fn remove_or_take_back(
+    async fn delete_or_undo(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         replaces: Replaces,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
-        self.in_time(tally, theater, &removal).await?;
-        let removed = self.store.remove_layout(tally, theater, replaces).await;
-        self.settle(tally, theater, removed, &removal).await
+        self.check_tombstones_last(ctx, theater, &removal).await?;
+        let removed = self.store.remove_layout(ctx, theater, replaces).await;
+        self.undo_if_not_applied(ctx, theater, removed, &removal).await
     }
 
     /// Returns an error, and undoes the withdrawal, if the tombstones no longer last long enough.
-    async fn in_time(&self, tally: &Tally, theater: &TheaterId, removal: &Removal) -> Result<(), PutLayoutError> {
+    async fn check_tombstones_last(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+        removal: &Removal,
+    ) -> Result<(), PutLayoutError> {
         let took = self.clock.now().0.saturating_sub(removal.began.0) / 1_000;
-        if removal.marks.is_empty() || took <= LONGEST_PUT {
+        if removal.marks.is_empty() || took <= MAX_SECONDS_AFTER_TOMBSTONES {
             return Ok(());
         }
-        self.store.take_back(tally, theater, &removal.marks).await;
-        Err(StoreError::Undecided(format!("withdrawing seats took {took} s")).into())
+        self.store.take_back(ctx, theater, &removal.marks).await;
+        Err(StoreError::OutcomeUnknown(format!("withdrawing seats took {took} s")).into())
     }
 
     /// Undoes the withdrawal if the layout certainly hasn't changed. If the outcome is unknown, the tombstones stay
     /// until they expire.
-    async fn settle(
+    async fn undo_if_not_applied(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         done: Result<(), PutLayoutError>,
         removal: &Removal,
     ) -> Result<(), PutLayoutError> {
-        if matches!(done, Err(PutLayoutError::Changed | PutLayoutError::Store(StoreError::Broken(_)))) {
-            self.store.take_back(tally, theater, &removal.marks).await;
+        if matches!(done, Err(PutLayoutError::Changed | PutLayoutError::Store(StoreError::Permanent(_)))) {
+            self.store.take_back(ctx, theater, &removal.marks).await;
         }
         done
     }
 
     /// Makes seats available at once that were withdrawn a moment ago and are back in the layout.
-    async fn restore(&self, tally: &Tally, old: Option<&Layout>, new: &Layout) {
+    async fn make_available_again(&self, ctx: &RequestContext, old: Option<&Layout>, new: &Layout) {
         let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.position(seat.as_str()).is_none()));
-        if added && let Err(error) = self.store.restore_seats(tally, new).await {
+        if added && let Err(error) = self.store.restore_seats(ctx, new).await {
             tracing::warn!(%error, theater = %new.theater, "restored seats stay withdrawn until their tombstones expire");
         }
     }
@@ -261,18 +266,18 @@ impl BoxOffice {
 /// The tombstones of withdrawn seats, and the instant at which the withdrawal began.
 struct Removal {
     began: EpochMillis,
-    marks: Vec<Mark>,
+    marks: Vec<Tombstone>,
 }
 
 /// Rejects a request whose condition isn't met.
-fn expect(expected: &Expected, there: Option<u64>) -> Result<(), PutError> {
+fn check_precondition(expected: &Precondition, there: Option<u64>) -> Result<(), PutError> {
     match (expected, there) {
-        (Expected::Unsaid, Some(version)) => Err(PutError::ReplaceUnsaid(version)),
-        (Expected::OneOf(wanted), there) if !there.is_some_and(|there| wanted.contains(&there)) => {
-            Err(PutError::Unexpected(there))
+        (Precondition::Unsaid, Some(version)) => Err(PutError::PreconditionRequired(version)),
+        (Precondition::OneOf(wanted), there) if !there.is_some_and(|there| wanted.contains(&there)) => {
+            Err(PutError::PreconditionFailed(there))
         }
-        (Expected::Nothing, Some(version)) => Err(PutError::Unexpected(Some(version))),
-        (Expected::Any, None) => Err(PutError::Unexpected(None)),
+        (Precondition::Nothing, Some(version)) => Err(PutError::PreconditionFailed(Some(version))),
+        (Precondition::Any, None) => Err(PutError::PreconditionFailed(None)),
         _ => Ok(()),
     }
 }
@@ -282,11 +287,11 @@ fn expect(expected: &Expected, there: Option<u64>) -> Result<(), PutError> {
 ///
 /// Such a request named this version or an earlier one (RFC 9110, 13.1.1), or no version at all. `there` is the
 /// layout's version.
-fn expect_repeat(expected: &Expected, there: u64) -> Result<(), PutError> {
+fn check_repeat(expected: &Precondition, there: u64) -> Result<(), PutError> {
     match expected {
-        Expected::Nothing => Err(PutError::Unexpected(Some(there))),
-        Expected::OneOf(wanted) if !wanted.iter().any(|wanted| *wanted <= there) => {
-            Err(PutError::Unexpected(Some(there)))
+        Precondition::Nothing => Err(PutError::PreconditionFailed(Some(there))),
+        Precondition::OneOf(wanted) if !wanted.iter().any(|wanted| *wanted <= there) => {
+            Err(PutError::PreconditionFailed(Some(there)))
         }
         _ => Ok(()),
     }

@@ -35,12 +35,12 @@ fn verify(chain: &[u8], name: &str, at: u64) -> Result<(), Error> {
 }
 
 #[test]
-fn a_real_chain_of_amazons_is_believed() {
+fn real_amazon_chain_is_trusted() {
     assert_eq!(verify(AWS, "aws.amazon.com", THEN), Ok(()));
 }
 
 #[test]
-fn nobody_else_is_believed_nor_amazon_under_another_name_or_at_another_time() {
+fn untrusted_misnamed_and_expired_chains_are_rejected() {
     let reason = |chain, name, at| match verify(chain, name, at).unwrap_err() {
         Error::InvalidCertificate(reason) => reason,
         other => panic!("{other}"),
@@ -51,7 +51,7 @@ fn nobody_else_is_believed_nor_amazon_under_another_name_or_at_another_time() {
 }
 
 #[test]
-fn amazons_roots_are_those_that_it_publishes() {
+fn amazon_roots_match_published_fingerprints() {
     let fingerprints: Vec<String> = certificates(&Authorities::Amazon.pem())
         .iter()
         .map(|certificate| Sha256::digest(certificate).iter().take(4).map(|byte| format!("{byte:02x}")).collect())
@@ -63,7 +63,7 @@ fn amazons_roots_are_those_that_it_publishes() {
 }
 
 #[test]
-fn the_systems_authorities_are_the_same_as_pem_without_those_that_cannot_be_read() {
+fn system_authorities_as_pem_skip_unreadable_certificates() {
     let found = rustls_native_certs::load_native_certs().certs;
     let shown = certificates(&Authorities::System.pem());
     assert!(shown.iter().all(|certificate| found.contains(certificate)));
@@ -74,7 +74,7 @@ fn the_systems_authorities_are_the_same_as_pem_without_those_that_cannot_be_read
 }
 
 #[test]
-fn each_service_is_where_its_own_variable_says_and_else_where_all_are() {
+fn service_endpoint_falls_back_to_the_common_one() {
     let endpoints = Endpoints { all: Some("all".to_owned()), sqs: Some("sqs".to_owned()), ..Endpoints::default() };
     let of = |service, env| {
         let key = ServiceConfigKey::builder().service_id(service).env(env).profile("endpoint_url").build().unwrap();

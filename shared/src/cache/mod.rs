@@ -23,18 +23,18 @@ use redis::{Cmd, Script, ScriptInvocation, Value};
 
 pub use client::CacheError;
 pub use client::endpoint::CacheAddress;
-pub use client::iam_provider::Signer;
-pub use client::iam_token::{IamUser, IamUserError, SigningError, Token, sign};
+pub use client::iam_provider::IamTokenProvider;
+pub use client::iam_token::{IamToken, IamUser, IamUserError, SigningError, sign};
 pub use protocol::fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
 pub use protocol::packed::Packed;
 pub use protocol::revision::{Revision, Unchanged};
 
 use crate::clock::Clock;
-use crate::context::Tally;
-use crate::domain::availability::{LearnedSlot, Slot};
+use crate::context::RequestContext;
+use crate::domain::availability::{Slot, SlotUpdate};
 use crate::domain::ids::TheaterId;
-use client::Link;
-use client::endpoint::{Connection, Target};
+use client::RedisClient;
+use client::endpoint::{Connection, Endpoint};
 
 const TEXT: &str = include_str!("protocol/availability.lua");
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
@@ -42,7 +42,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
 /// The cache of one deployment.
 #[derive(Debug)]
 pub struct Cache {
-    link: Link,
+    client: RedisClient,
     prefix: String,
     clock: Clock,
 }
@@ -81,13 +81,13 @@ impl Cache {
     /// the first use, or by [`Cache::connect`].
     pub fn new(
         address: CacheAddress,
-        signer: Option<Signer>,
+        signer: Option<IamTokenProvider>,
         prefix: String,
         deadline: Duration,
         clock: Clock,
     ) -> Result<Self, CacheError> {
-        let target = Target::new(address, signer).map_err(|error| CacheError::Refused(Arc::new(error)))?;
-        Ok(Self { link: Link::new(target, deadline, clock.clone()), prefix, clock })
+        let target = Endpoint::new(address, signer).map_err(|error| CacheError::Refused(Arc::new(error)))?;
+        Ok(Self { client: RedisClient::new(target, deadline, clock.clone()), prefix, clock })
     }
 
     /// Opens the connection and loads the scripts before the first request. If this fails, the first request tries
@@ -97,22 +97,27 @@ impl Cache {
             SCRIPT.load_async(&mut connection).await?;
             rate_limit::SCRIPT.load_async(&mut connection).await.map(drop)
         };
-        if let Err(error) = self.link.prepare(patience, load).await {
+        if let Err(error) = self.client.prepare(patience, load).await {
             tracing::warn!(%error, "the cache can't be reached yet, the first request tries again");
         }
     }
 
     /// Reads a theater's string with one GET.
-    pub async fn read(&self, tally: &Tally, theater: &TheaterId) -> Result<Lookup, CacheError> {
-        let get = &self.reading(theater, None);
+    pub async fn read(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<Lookup, CacheError> {
+        let get = &self.read_command(theater, None);
         let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
-        looked_up(self.link.call(tally, query).await)
+        decode_lookup(self.client.call(ctx, query).await)
     }
 
     /// Reads a theater's string, unless it still has the revision `known`. Then only that is answered. One call, which
     /// costs Redis a bit more than a GET and sends next to nothing.
-    pub async fn read_unless(&self, tally: &Tally, theater: &TheaterId, known: Revision) -> Result<Lookup, CacheError> {
-        looked_up(self.ask(tally, &self.reading(theater, Some(known))).await)
+    pub async fn read_unless(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+        known: Revision,
+    ) -> Result<Lookup, CacheError> {
+        decode_lookup(self.send_one(ctx, &self.read_command(theater, Some(known))).await)
     }
 
     /// Merges slots that DynamoDB accepted or that a rejected write revealed. The larger stamp wins in each slot.
@@ -121,10 +126,10 @@ impl Cache {
     /// layout, it is dropped, because its seat indices mean other seats.
     pub async fn merge(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         version: u64,
-        learned: &[LearnedSlot],
+        learned: &[SlotUpdate],
         when_behind: WhenBehind,
     ) -> Result<Merged, CacheError> {
         if learned.is_empty() {
@@ -135,12 +140,12 @@ impl Cache {
             WhenBehind::Drop => "drop",
         };
         let mut entries = Vec::with_capacity(learned.len() * protocol::packed::ENTRY);
-        for LearnedSlot { position, slot } in learned {
+        for SlotUpdate { position, slot } in learned {
             entries.extend_from_slice(&position.to_be_bytes());
             entries.extend_from_slice(&protocol::packed::encode(*slot));
         }
         let answer = self
-            .script(tally, theater, |call| {
+            .script(ctx, theater, |call| {
                 call.arg("merge").arg(version).arg(entries.as_slice()).arg(when_behind);
             })
             .await?;
@@ -149,29 +154,29 @@ impl Cache {
 
     /// Drops a theater from the cache, for changes that can't be merged. The next read fills it again. A fill that is
     /// under way is rejected when it ends.
-    pub async fn forget(&self, tally: &Tally, theater: &TheaterId) -> Result<(), CacheError> {
+    pub async fn forget(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<(), CacheError> {
         let mut del = redis::cmd("DEL");
         del.arg(self.key(theater));
         let del = &del;
-        self.link.call(tally, |mut connection: Connection| async move { del.query_async(&mut connection).await }).await
+        self.client.call(ctx, |mut connection: Connection| async move { del.query_async(&mut connection).await }).await
     }
 
     /// Returns the slots of a few seats in the given order, if the string is complete and of this layout.
     pub async fn peek(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         version: u64,
         positions: &[u32],
     ) -> Result<Option<Vec<Slot>>, CacheError> {
-        let wanted = wanted(positions);
+        let index_bytes = index_bytes(positions);
         let peek = |call: &mut ScriptInvocation<'static>| {
-            call.arg("peek").arg(version).arg(wanted.as_slice());
+            call.arg("peek").arg(version).arg(index_bytes.as_slice());
         };
-        Ok(peeked(&self.script(tally, theater, peek).await?, positions.len()))
+        Ok(decode_peek(&self.script(ctx, theater, peek).await?, positions.len()))
     }
 
-    fn reading(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
+    fn read_command(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
         let key = self.key(theater);
         let Some(known) = unless else { return redis::cmd("GET").arg(key).clone() };
         rate_limit::evalsha(&SCRIPT, &key, |call| {
@@ -182,7 +187,7 @@ impl Cache {
     /// Runs the script on a theater's key.
     async fn script(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
@@ -192,7 +197,7 @@ impl Cache {
             args(&mut call);
             async move { call.invoke_async(&mut connection).await }
         };
-        self.link.call(tally, attempt).await
+        self.client.call(ctx, attempt).await
     }
 
     /// Returns the key of a theater. The braces keep all keys of a theater on one node of a cluster.
@@ -202,10 +207,10 @@ impl Cache {
 }
 
 /// Converts the answer to a read of a theater's string.
-fn looked_up(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError> {
+fn decode_lookup(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError> {
     match answer {
         Ok(Value::BulkString(bytes)) => Ok(Packed::complete(bytes).map_or(Lookup::Miss, Lookup::Complete)),
-        Ok(told) => Ok(Unchanged::read(&told).map_or(Lookup::Miss, Lookup::Unchanged)),
+        Ok(value) => Ok(Unchanged::read(&value).map_or(Lookup::Miss, Lookup::Unchanged)),
         // A key of another type counts as a miss. The fill replaces it.
         Err(CacheError::Refused(error)) if error.code() == Some("WRONGTYPE") => Ok(Lookup::Miss),
         Err(error) => Err(error),
@@ -213,12 +218,12 @@ fn looked_up(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError> {
 }
 
 /// Encodes seat indices for the script.
-fn wanted(positions: &[u32]) -> Vec<u8> {
+fn index_bytes(positions: &[u32]) -> Vec<u8> {
     positions.iter().flat_map(|position| position.to_be_bytes()).collect()
 }
 
 /// Converts the answer to a peek at this number of seats.
-fn peeked(answer: &Value, seats: usize) -> Option<Vec<Slot>> {
+fn decode_peek(answer: &Value, seats: usize) -> Option<Vec<Slot>> {
     match answer {
         Value::BulkString(bytes) => protocol::packed::decode_all(bytes).filter(|slots| slots.len() == seats),
         _ => None,

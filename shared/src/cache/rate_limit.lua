@@ -19,12 +19,12 @@ if type(stored) == 'string' and #stored <= 16 and string.match(stored, '^%d+$') 
 
 -- If the clock was set back or the limit was lowered, the stored instant may be further ahead than the burst allows.
 -- Then the furthest allowed instant is used and stored. Otherwise the stored one would come no nearer.
-local whole_at = math.min(math.max(known, now), most)
-local allowed = whole_at + take <= most
-if allowed then whole_at = whole_at + take end
+local full_at = math.min(math.max(known, now), most)
+local allowed = full_at + take <= most
+if allowed then full_at = full_at + take end
 if allowed or known > most then
   -- The key lives up to a millisecond longer than needed, because its life is counted in whole milliseconds.
-  local life = math.floor((whole_at - now) / 1000) + 2
-  redis.call('SET', key, string.format('%.0f', whole_at), 'PX', life)
+  local life = math.floor((full_at - now) / 1000) + 2
+  redis.call('SET', key, string.format('%.0f', full_at), 'PX', life)
 end
-return { allowed and 1 or 0, whole_at, now }
+return { allowed and 1 or 0, full_at, now }

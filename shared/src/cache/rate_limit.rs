@@ -5,58 +5,59 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, RedisResult, Script, ServerErrorKind, Value};
 
-use super::client::Link;
+use super::client::RedisClient;
 use super::client::endpoint::Connection;
-use super::{Cache, CacheError, Lookup, Revision, looked_up, peeked};
-use crate::context::Tally;
+use super::{Cache, CacheError, Lookup, Revision, decode_lookup, decode_peek};
+use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
-use crate::domain::rate_limit::{Budget, Verdict};
+use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision};
 
 const TEXT: &str = include_str!("rate_limit.lua");
 pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
 
 /// The results of a call and of the rate-limit check that was sent with it. Either can fail without the other.
-type WithDraw<T> = (Result<T, CacheError>, Result<Verdict, CacheError>);
+type WithDraw<T> = (Result<T, CacheError>, Result<RateLimitDecision, CacheError>);
 
 impl Cache {
     /// Takes a request's units from a rate-limit budget.
     ///
     /// Unlike every other call to the cache, repeating it isn't harmless. If the answer is lost, the second attempt
     /// counts the request again.
-    pub async fn draw(&self, tally: &Tally, budget: &Budget) -> Result<Verdict, CacheError> {
-        judged(self.ask(tally, &self.drawing(budget)).await)
+    pub async fn draw(&self, ctx: &RequestContext, budget: &RateLimitBudget) -> Result<RateLimitDecision, CacheError> {
+        decode_decision(self.send_one(ctx, &self.acquire_command(budget)).await)
     }
 
     /// Reads a theater's string as [`Cache::read`] or [`Cache::read_unless`] does, and takes units from a budget.
     pub async fn read_and_draw(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         unless: Option<Revision>,
-        budget: &Budget,
+        budget: &RateLimitBudget,
     ) -> WithDraw<Lookup> {
-        let (read, drawn) = self.ask_both(tally, &self.reading(theater, unless), &self.drawing(budget)).await;
-        (looked_up(read), judged(drawn))
+        let (read, drawn) =
+            self.send_both(ctx, &self.read_command(theater, unless), &self.acquire_command(budget)).await;
+        (decode_lookup(read), decode_decision(drawn))
     }
 
     /// Reads the slots of a few seats as [`Cache::peek`] does, and takes units from a budget.
     pub async fn peek_and_draw(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         version: u64,
         positions: &[u32],
-        budget: &Budget,
+        budget: &RateLimitBudget,
     ) -> WithDraw<Option<Vec<Slot>>> {
-        let peeking = evalsha(&super::SCRIPT, &self.key(theater), |call| {
-            call.arg("peek").arg(version).arg(super::wanted(positions));
+        let peek_command = evalsha(&super::SCRIPT, &self.key(theater), |call| {
+            call.arg("peek").arg(version).arg(super::index_bytes(positions));
         });
-        let (found, drawn) = self.ask_both(tally, &peeking, &self.drawing(budget)).await;
-        (found.map(|value| peeked(&value, positions.len())), judged(drawn))
+        let (found, drawn) = self.send_both(ctx, &peek_command, &self.acquire_command(budget)).await;
+        (found.map(|value| decode_peek(&value, positions.len())), decode_decision(drawn))
     }
 
-    fn drawing(&self, budget: &Budget) -> Cmd {
+    fn acquire_command(&self, budget: &RateLimitBudget) -> Cmd {
         // The braces keep all keys of a caller on one node of a cluster. It is unrelated to a theater's node.
         let key = format!("{}:{{{}}}:{}", self.prefix, budget.whose.simple(), budget.activity.as_str());
         evalsha(&SCRIPT, &key, |call| {
@@ -65,27 +66,27 @@ impl Cache {
     }
 
     /// Sends one command.
-    pub(super) async fn ask(&self, tally: &Tally, command: &Cmd) -> Result<Value, CacheError> {
+    pub(super) async fn send_one(&self, ctx: &RequestContext, command: &Cmd) -> Result<Value, CacheError> {
         let commands = [command];
         let send = |connection: Connection| async move { one(send(connection, &commands).await?) };
-        self.link.call(tally, send).await
+        self.client.call(ctx, send).await
     }
 
     /// Sends two commands in one round trip. In a cluster their keys are usually on two nodes, which one pipeline can't
     /// reach. So there the commands are sent separately, at the same time.
-    async fn ask_both(
+    async fn send_both(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         first: &Cmd,
         second: &Cmd,
     ) -> (Result<Value, CacheError>, Result<Value, CacheError>) {
-        if self.link.is_cluster() {
-            return tokio::join!(self.ask(tally, first), self.ask(tally, second));
+        if self.client.is_cluster() {
+            return tokio::join!(self.send_one(ctx, first), self.send_one(ctx, second));
         }
         let commands = [first, second];
         let send = |connection: Connection| async move { two(send(connection, &commands).await?) };
-        match self.link.call(tally, send).await {
-            Ok((first, second)) => (Link::refused(tally, first), Link::refused(tally, second)),
+        match self.client.call(ctx, send).await {
+            Ok((first, second)) => (RedisClient::refused(ctx, first), RedisClient::refused(ctx, second)),
             Err(error) => (Err(error.clone()), Err(error)),
         }
     }
@@ -145,8 +146,8 @@ fn two(answers: Vec<RedisResult<Value>>) -> RedisResult<(RedisResult<Value>, Red
     Ok((next()?, next()?))
 }
 
-fn judged(answer: Result<Value, CacheError>) -> Result<Verdict, CacheError> {
+fn decode_decision(answer: Result<Value, CacheError>) -> Result<RateLimitDecision, CacheError> {
     let numbers = redis::from_redis_value::<(u8, u64, u64)>(answer?);
-    let (allowed, whole_at, now) = numbers.map_err(|_| CacheError::Unexpected("a rate-limit check"))?;
-    Ok(Verdict { allowed: allowed == 1, whole_at, now })
+    let (allowed, full_at, now) = numbers.map_err(|_| CacheError::Unexpected("a rate-limit check"))?;
+    Ok(RateLimitDecision { allowed: allowed == 1, full_at, now })
 }

@@ -1,6 +1,6 @@
 //! AWS configuration from the environment.
 
-use super::{ConfigError, Env, error, of_process};
+use super::{ConfigError, Env, error, process_variable};
 use crate::aws::{AwsConfig, Endpoints};
 
 impl AwsConfig {
@@ -10,7 +10,7 @@ impl AwsConfig {
     ///
     /// Returns the first variable that is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(of_process)
+        Self::read(process_variable)
     }
 
     /// Reads the variables that `lookup` returns. An empty variable counts as not set. Only checks that credentials

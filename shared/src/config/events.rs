@@ -1,6 +1,6 @@
 //! Configuration of `publish-events`.
 
-use super::{ConfigError, Env, error, of_process};
+use super::{ConfigError, Env, error, process_variable};
 
 /// The destination of domain events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl EventsConfig {
     ///
     /// Returns the first variable that is missing.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(of_process)
+        Self::read(process_variable)
     }
 
     /// Reads the variables that `lookup` returns. An empty variable counts as not set.

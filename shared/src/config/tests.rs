@@ -12,21 +12,21 @@ fn only_the_table_is_needed() {
     let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "")]).unwrap();
     assert!(config.cache.is_none());
     assert_eq!(config.cache_deadline, Duration::from_millis(50));
-    assert_eq!(config.terms.fill_wait, Duration::from_secs(1));
-    assert_eq!(config.terms.max_seats_per_call, 10);
-    assert_eq!((config.terms.shortest_reservation, config.terms.longest_reservation), (1, 1_800));
-    assert!(!config.terms.has_authorizer && config.terms.logs_networks);
-    assert!(!read(&[("TABLE_NAME", "t"), ("LOG_ADDRESSES", "none")]).unwrap().terms.logs_networks);
-    assert_eq!(config.terms.max_reserved_per_caller, 20);
-    assert_eq!(config.terms.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
-    assert_eq!((config.terms.limits, config.terms.trusted_proxies), (Limits::default(), 0));
+    assert_eq!(config.policy.fill_wait, Duration::from_secs(1));
+    assert_eq!(config.policy.max_seats_per_call, 10);
+    assert_eq!((config.policy.shortest_reservation, config.policy.longest_reservation), (1, 1_800));
+    assert!(!config.policy.has_authorizer && config.policy.logs_networks);
+    assert!(!read(&[("TABLE_NAME", "t"), ("LOG_ADDRESSES", "none")]).unwrap().policy.logs_networks);
+    assert_eq!(config.policy.max_reserved_per_caller, 20);
+    assert_eq!(config.policy.administrators, Administrators::WithScope("boxoffice/admin".to_owned()));
+    assert_eq!((config.policy.limits, config.policy.trusted_proxies), (RateLimits::default(), 0));
 }
 
 #[test]
 fn the_base_path_is_v1_unless_it_is_set() {
     let base = |given: &[(&str, &str)]| {
         let variables = [&[("TABLE_NAME", "t")], given].concat();
-        read(&variables).unwrap().terms.base_path.as_str().to_owned()
+        read(&variables).unwrap().policy.base_path.as_str().to_owned()
     };
     assert_eq!(base(&[]), "/v1");
     assert_eq!(base(&[("BASE_PATH", "")]), "/v1");
@@ -35,20 +35,20 @@ fn the_base_path_is_v1_unless_it_is_set() {
 }
 
 #[test]
-fn limits_are_off_at_0_and_have_a_quarter_of_a_minute_as_their_burst_unless_it_is_said() {
+fn rate_limits_are_off_at_0_and_default_burst_is_a_quarter() {
     let limits = |variables: &[(&str, &str)]| {
         let given = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache")].into_iter();
-        read(&given.chain(variables.iter().copied()).collect::<Vec<_>>()).unwrap().terms.limits
+        read(&given.chain(variables.iter().copied()).collect::<Vec<_>>()).unwrap().policy.limits
     };
-    assert_eq!(limits(&[("LOOKS_PER_MINUTE", "0"), ("LOOKS_BURST", "7")]), Limits::default());
-    let both = limits(&[("LOOKS_PER_MINUTE", "120"), ("WRITES_PER_MINUTE", "30"), ("WRITES_BURST", "30")]);
-    assert_eq!(both, Limits { looks: Limit::new(120, 30), writes: Limit::new(30, 30) });
-    let without_cache = read(&[("TABLE_NAME", "t"), ("LOOKS_PER_MINUTE", "1")]).unwrap_err();
-    assert_eq!(without_cache.variable, "LOOKS_PER_MINUTE");
+    assert_eq!(limits(&[("READS_PER_MINUTE", "0"), ("READS_BURST", "7")]), RateLimits::default());
+    let both = limits(&[("READS_PER_MINUTE", "120"), ("WRITES_PER_MINUTE", "30"), ("WRITES_BURST", "30")]);
+    assert_eq!(both, RateLimits { reads: RateLimit::new(120, 30), writes: RateLimit::new(30, 30) });
+    let without_cache = read(&[("TABLE_NAME", "t"), ("READS_PER_MINUTE", "1")]).unwrap_err();
+    assert_eq!(without_cache.variable, "READS_PER_MINUTE");
 }
 
 #[test]
-fn each_wrong_variable_is_named_with_what_was_expected() {
+fn invalid_variable_is_named_with_its_expected_value() {
     for (variable, value, expected) in [
         ("TABLE_NAME", "", "DynamoDB table"),
         ("CACHE_URL", "http://cache", "redis://"),
@@ -72,7 +72,7 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
         ("WARM_THEATERS", "1,2,3,4,5,6,7,8,9,10,11", "at most 10 ids"),
         ("ADMIN_SCOPE", "two words", "visible ASCII"),
         ("ADMIN_OPEN", "yes", "true or false"),
-        ("LOOKS_PER_MINUTE", "60001", "0 to 60000"),
+        ("READS_PER_MINUTE", "60001", "0 to 60000"),
         ("WRITES_PER_MINUTE", "-1", "0 to 60000"),
         ("TRUSTED_PROXIES", "11", "0 to 10"),
         ("BASE_PATH", "v1", "a path such as /v1"),
@@ -91,7 +91,7 @@ fn each_wrong_variable_is_named_with_what_was_expected() {
 }
 
 #[test]
-fn tls_to_the_cache_trusts_amazon_unless_others_are_named_and_without_tls_nobody() {
+fn cache_tls_trusts_amazon_by_default() {
     let ca = |variables: &[(&str, &str)]| {
         let given = [("TABLE_NAME", "t")].into_iter().chain(variables.iter().copied());
         read(&given.collect::<Vec<_>>()).unwrap().cache.unwrap().ca
@@ -107,7 +107,7 @@ fn tls_to_the_cache_trusts_amazon_unless_others_are_named_and_without_tls_nobody
 }
 
 #[test]
-fn aws_is_as_the_environment_says_and_what_is_missing_is_named() {
+fn aws_config_is_read_and_missing_variables_are_named() {
     let read = |variables: &[(&str, &str)]| {
         let lookup =
             |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
@@ -140,7 +140,7 @@ fn theaters_to_warm_up_for_are_separated_by_commas() {
 }
 
 #[test]
-fn metrics_go_nowhere_unless_a_namespace_is_given() {
+fn metrics_are_off_without_a_namespace() {
     let read = |variables: &'static [(&str, &str)]| {
         let lookup =
             |wanted: &str| variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned());
@@ -159,16 +159,16 @@ fn metrics_go_nowhere_unless_a_namespace_is_given() {
 }
 
 #[test]
-fn a_burst_is_some_of_a_minutes_requests() {
+fn burst_is_at_most_a_minutes_requests() {
     for wrong in ["0", "61", "all"] {
-        let limited = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache"), ("LOOKS_PER_MINUTE", "60")];
-        let error = read(&[&limited[..], &[("LOOKS_BURST", wrong)]].concat()).unwrap_err();
-        assert_eq!((error.variable, error.problem.contains("1 to 60")), ("LOOKS_BURST", true), "{wrong}");
+        let limited = [("TABLE_NAME", "t"), ("CACHE_URL", "redis://cache"), ("READS_PER_MINUTE", "60")];
+        let error = read(&[&limited[..], &[("READS_BURST", wrong)]].concat()).unwrap_err();
+        assert_eq!((error.variable, error.problem.contains("1 to 60")), ("READS_BURST", true), "{wrong}");
     }
 }
 
 #[test]
-fn the_cache_is_signed_in_to_by_user_and_cache_together_over_tls_without_a_password() {
+fn cache_iam_needs_user_cache_and_tls_and_no_password() {
     let read = |user, cache, url, serverless| {
         let variables = [("CACHE_IAM_USER", user), ("CACHE_IAM_CACHE", cache), ("CACHE_URL", url)];
         let others = [("TABLE_NAME", "t"), ("CACHE_IAM_SERVERLESS", serverless)];
@@ -214,7 +214,7 @@ fn events_go_to_a_bus_or_to_a_file() {
 }
 
 #[test]
-fn a_password_in_the_cache_url_is_shown_nowhere() {
+fn cache_password_is_never_shown() {
     let config = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "redis://:hunter2@cache")]).unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
     let wrong = read(&[("TABLE_NAME", "t"), ("CACHE_URL", "http://:hunter2@cache")]).unwrap_err();

@@ -43,7 +43,7 @@ pub struct Slot {
 
 /// The slot of a seat as returned by a write or by its rejection. It is merged into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LearnedSlot {
+pub struct SlotUpdate {
     /// Index of the seat in the layout.
     pub position: u32,
     /// Slot in DynamoDB.
@@ -108,14 +108,14 @@ impl Slot {
 /// The status of every slot is the same throughout the window. If a clock is set back to before the window, the slots
 /// are shown differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Steady {
+pub struct ValidityWindow {
     /// The latest expiry in the past, or 0 if there is none.
     pub since: EpochSeconds,
     /// The earliest expiry in the future. If there is none, the largest expiry that a slot in the cache can have.
     pub until: EpochSeconds,
 }
 
-impl Steady {
+impl ValidityWindow {
     /// Returns the window around `now` for reservations with these expiries.
     pub fn around(ends: impl Iterator<Item = EpochSeconds>, now: EpochMillis) -> Self {
         let (mut since, mut until) = (EpochSeconds(0), EpochSeconds(u64::from(u32::MAX)));
@@ -186,12 +186,12 @@ mod tests {
         }
 
         #[test]
-        fn steady_is_as_long_as_each_slot_shows_what_it_did_and_no_longer(hall in hall(), at in 0..60_u64, then in 0..60_u64) {
+        fn validity_window_ends_when_a_status_changes(hall in hall(), at in 0..60_u64, then in 0..60_u64) {
             // One millisecond before, at and after each second.
             for (at, then) in [0, 1, 999].into_iter().flat_map(|ms| [(at * 1_000 + ms, then * 1_000), (at * 1_000, then * 1_000 + ms)]) {
                 let (at, then) = (EpochMillis(at), EpochMillis(then));
                 let same = hall.iter().all(|slot| slot.status(at) == slot.status(then));
-                prop_assert_eq!(Steady::around(hall.iter().filter_map(|slot| slot.ends_at()), at).holds(then), same, "{:?} {:?}", at, then);
+                prop_assert_eq!(ValidityWindow::around(hall.iter().filter_map(|slot| slot.ends_at()), at).holds(then), same, "{:?} {:?}", at, then);
             }
         }
 
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_booked_seat_is_never_available_and_an_unwritten_one_always() {
+    fn booked_seat_is_never_available_and_unwritten_seat_always() {
         let booked = Slot { changed_at: EpochMillis(1), state: SeatState::Booked };
         assert!(!booked.is_available(EpochMillis(u64::MAX)));
         assert!(Slot::default().is_available(EpochMillis(0)));

@@ -115,7 +115,7 @@ impl Caller {
 
 /// Returns `true` if `by` may see and use something of `owner`: either `by` is the owner, or there is no owner and
 /// knowing the id is enough.
-pub fn is_theirs(owner: Option<Owner>, by: Option<Owner>) -> bool {
+pub fn may_access(owner: Option<Owner>, by: Option<Owner>) -> bool {
     owner.is_none() || owner == by
 }
 
@@ -124,16 +124,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_an_owner_is_theirs_alone_and_what_has_none_everybodys() {
+    fn owned_objects_are_private_and_ownerless_ones_are_shared() {
         let owner = |subject: &str| Caller::Subject(subject.to_owned()).owner();
-        assert!(is_theirs(owner("a"), owner("a")));
-        assert!(!is_theirs(owner("a"), owner("b")));
-        assert!(!is_theirs(owner("a"), Caller::Anonymous.owner()));
-        assert!(is_theirs(None, owner("a")) && is_theirs(None, None));
+        assert!(may_access(owner("a"), owner("a")));
+        assert!(!may_access(owner("a"), owner("b")));
+        assert!(!may_access(owner("a"), Caller::Anonymous.owner()));
+        assert!(may_access(None, owner("a")) && may_access(None, None));
     }
 
     #[test]
-    fn a_budget_is_the_subjects_or_else_the_addresss_an_ipv6_one_by_its_first_half() {
+    fn budget_belongs_to_subject_or_address_or_ipv6_prefix() {
         let of = |address: &str| Caller::Anonymous.budget(address.parse().unwrap());
         let ann = |address: &str| Caller::Subject("ann".to_owned()).budget(address.parse().unwrap());
         assert_eq!(ann("192.0.2.1"), ann("2001:db8::1"));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pseudonym_tells_callers_apart_as_budgets_do() {
+    fn pseudonyms_distinguish_callers_like_budgets() {
         let key = LogKey::new(&[7; 200]);
         let callers = [
             ("", "192.0.2.1"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pseudonym_is_the_callers_for_a_day_and_depends_on_the_key() {
+    fn pseudonym_changes_daily_and_depends_on_the_key() {
         let of = |subject: &str, key: &str, day: u64| {
             let now = EpochMillis(day * MILLIS_A_DAY + 1_000);
             Caller::Subject(subject.to_owned()).pseudonym(
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_does_not_tell_the_subject() {
+    fn owner_hides_the_subject() {
         let Some(owner) = Caller::Subject("somebody@example.com".to_owned()).owner() else { panic!("an owner") };
         assert!(!format!("{owner:?}").contains("somebody"));
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::layout::MAX_NAME;
-use super::seating_plan::{InvalidPlan, MAX_COORDINATE, MAX_PART_NAME, Plan, Point};
+use super::seating_plan::{InvalidPlan, MAX_COORDINATE, MAX_PART_NAME, Point, SeatingPlan};
 use super::text;
 
 /// Maximum number of languages of one name.
@@ -70,7 +70,7 @@ pub struct SeatDetails {
     pub extra: Option<Extra>,
 }
 
-/// All details of a layout. Parts are referred to by their index in the [`Plan`], seats by their index in the layout.
+/// All details of a layout. Parts are referred to by their index in the [`SeatingPlan`], seats by their index in the layout.
 /// Parts without details have no entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Details {
@@ -153,7 +153,7 @@ pub fn is_outline(outline: &Outline) -> bool {
 impl Details {
     /// Checks every detail, and that its part exists in the seating plan. The readers of JSON layouts check the same.
     /// This check covers layouts from other sources.
-    pub(super) fn check(&self, plan: &Plan) -> Result<(), InvalidPlan> {
+    pub(super) fn check(&self, plan: &SeatingPlan) -> Result<(), InvalidPlan> {
         let checks = [
             ("names", names(&self.names, MAX_NAME)),
             ("stage", self.stage.as_ref().is_none_or(stage)),
@@ -182,23 +182,23 @@ impl Details {
 
 fn names(names: &Names, most: usize) -> bool {
     names.len() <= MAX_LANGUAGES
-        && names.iter().all(|(tag, name)| is_language_tag(tag) && text::has_characters(name, 1..=most))
+        && names.iter().all(|(tag, name)| is_language_tag(tag) && text::is_valid_text(name, 1..=most))
 }
 
 fn stage(stage: &Stage) -> bool {
-    stage.label.as_ref().is_none_or(|label| text::has_characters(label, 1..=MAX_PART_NAME))
+    stage.label.as_ref().is_none_or(|label| text::is_valid_text(label, 1..=MAX_PART_NAME))
         && stage.outline.as_ref().is_none_or(is_outline)
 }
 
 fn section(section: &SectionDetails) -> bool {
     names(&section.names, MAX_PART_NAME)
-        && section.label.as_ref().is_none_or(|label| text::has_characters(label, 1..=MAX_PART_NAME))
+        && section.label.as_ref().is_none_or(|label| text::is_valid_text(label, 1..=MAX_PART_NAME))
         && section.outline.as_ref().is_none_or(is_outline)
 }
 
 fn seat(seat: &SeatDetails) -> bool {
-    seat.number.as_ref().is_none_or(|number| text::has_characters(number, 1..=MAX_NUMBER))
-        && seat.note.as_ref().is_none_or(|note| text::has_characters(note, 1..=MAX_NOTE))
+    seat.number.as_ref().is_none_or(|number| text::is_valid_text(number, 1..=MAX_NUMBER))
+        && seat.note.as_ref().is_none_or(|note| text::is_valid_text(note, 1..=MAX_NOTE))
         && seat.external_id.as_ref().is_none_or(|id| is_external_id(id))
 }
 
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seats_number_is_the_digits_at_its_labels_end() {
+    fn default_seat_number_is_the_trailing_digits() {
         for (label, number) in [("A12", "12"), ("S-A-7", "7"), ("12", "12"), ("SOFA", "SOFA"), ("A1b", "A1b")] {
             assert_eq!(default_number(label), number);
         }
@@ -235,9 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn details_of_parts_that_are_not_there_are_refused() {
+    fn details_of_missing_parts_are_rejected() {
         let seats = [SeatLabel::parse("A1").unwrap(), SeatLabel::parse("A2").unwrap()];
-        let plan = Plan::of_list(&seats);
+        let plan = SeatingPlan::of_list(&seats);
         let id = |id: &str| SeatDetails { external_id: Some(id.to_owned()), ..SeatDetails::default() };
         let details = |change: fn(&mut Details)| {
             let mut details = Details::default();

@@ -3,7 +3,7 @@
 use uuid::{Builder, Uuid, uuid};
 
 use super::caller::Caller;
-use super::ids::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId};
+use super::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId};
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace invalidates all earlier keys.
 const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
@@ -51,7 +51,7 @@ impl IdempotencyKey {
     /// # Errors
     ///
     /// Returns the expected format if the value isn't a key.
-    pub fn parse(value: &str) -> Result<Self, InvalidName> {
+    pub fn parse(value: &str) -> Result<Self, InvalidId> {
         let value = value.trim();
         let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let key = quoted.unwrap_or(value);
@@ -59,7 +59,7 @@ impl IdempotencyKey {
         if (16..=255).contains(&key.len()) && key.bytes().all(may) {
             Ok(Self(key.to_owned()))
         } else {
-            Err(InvalidName { expected: Self::EXPECTED })
+            Err(InvalidId { expected: Self::EXPECTED })
         }
     }
 }
@@ -69,7 +69,7 @@ impl IdempotencyKey {
 /// The seats aren't part of it. A request with the same key and other seats must be recognized and rejected.
 pub fn booking_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
     let [kind, subject] = caller.parts();
-    BookingId(name_based(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
+    BookingId(name_based_uuid(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
 /// Returns the id of the reservation for a key, a caller, a theater and a set of seats. The order of the seats
@@ -84,14 +84,14 @@ pub fn reservation_id<'a>(
     let mut seats: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
     seats.sort_unstable();
     let start = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()];
-    ReservationId(name_based(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
+    ReservationId(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
 }
 
 /// Returns the id of an extension of a reservation, for a key and a caller.
 pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, reservation: ReservationId) -> Uuid {
     let [kind, subject] = caller.parts();
     let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.0.as_bytes()];
-    name_based(&EXTENSION, parts)
+    name_based_uuid(&EXTENSION, parts)
 }
 
 /// Returns the id of a seat preference (a number of best available seats) for a key and a caller.
@@ -100,14 +100,14 @@ pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, 
 /// rejected.
 pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> Uuid {
     let [kind, subject] = caller.parts();
-    name_based(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
+    name_based_uuid(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
 }
 
 /// Builds a UUID of version 8 from length-prefixed parts, so that different lists of parts give different UUIDs.
 ///
 /// The other digits are those of a name-based UUID (version 5). Version 8 keeps the ids apart from all ids that
 /// callers can choose.
-fn name_based<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
+fn name_based_uuid<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8]>) -> Uuid {
     let mut name = Vec::with_capacity(256);
     for part in parts {
         name.extend_from_slice(&(part.len() as u64).to_be_bytes());
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_joined_by_a_comma_are_no_key() {
+    fn two_joined_headers_are_rejected() {
         for joined in ["0123456789abcdef,fedcba9876543210", "\"0123456789abcdef\",\"fedcba9876543210\""] {
             assert!(IdempotencyKey::parse(joined).is_err(), "{joined}");
         }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_subjects_never_meet() {
+    fn ids_from_different_subjects_never_collide() {
         let id =
             |subject: &str| booking_id(&theater("1"), &Caller::Subject(subject.to_owned()), &key("0123456789abcdef"));
         assert_ne!(id("a"), id("b"));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_id_depends_on_the_set_of_seats_and_not_on_their_order() {
+    fn reservation_id_ignores_order_of_seats() {
         let id = |labels: &[&str]| {
             reservation_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"), &seats(labels))
         };

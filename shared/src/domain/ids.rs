@@ -7,7 +7,7 @@ use uuid::Uuid;
 /// An input value with the wrong format, and the expected format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
-pub struct InvalidName {
+pub struct InvalidId {
     /// Expected format as a phrase: "1 to 64 of A-Z a-z 0-9 . _ : -".
     pub expected: &'static str,
 }
@@ -26,12 +26,12 @@ impl TheaterId {
     /// # Errors
     ///
     /// Returns the expected format if the text isn't a theater id.
-    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._:-".contains(&c);
         if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName { expected: Self::EXPECTED })
+            Err(InvalidId { expected: Self::EXPECTED })
         }
     }
 
@@ -61,12 +61,12 @@ impl SeatLabel {
     /// # Errors
     ///
     /// Returns the expected format if the text isn't a seat label.
-    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
         if (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName { expected: Self::EXPECTED })
+            Err(InvalidId { expected: Self::EXPECTED })
         }
     }
 
@@ -101,15 +101,15 @@ const EXPECTED_UUID: &str = "a UUID (not nil)";
 ///
 /// Callers can't choose such an id for a booking or a reservation. So a caller can't occupy the id that belongs to
 /// another caller's key.
-pub(crate) fn is_made_here(id: Uuid) -> bool {
+pub(crate) fn is_server_generated(id: Uuid) -> bool {
     id.get_version_num() == 8
 }
 
 /// Parses a UUID in any of its usual notations.
-pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidName> {
+pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
     match Uuid::try_parse(text) {
         Ok(uuid) if !uuid.is_nil() => Ok(uuid),
-        _ => Err(InvalidName { expected: EXPECTED_UUID }),
+        _ => Err(InvalidId { expected: EXPECTED_UUID }),
     }
 }
 
@@ -123,7 +123,7 @@ impl ReservationId {
     /// # Errors
     ///
     /// Returns the expected format if the text isn't a UUID or is the nil UUID.
-    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         parse_uuid(text).map(Self)
     }
 }
@@ -150,7 +150,7 @@ impl BookingId {
     /// # Errors
     ///
     /// Returns the expected format if the text isn't a UUID or is the nil UUID.
-    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
         parse_uuid(text).map(Self)
     }
 }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_id_is_not_shown_by_debug() {
+    fn debug_output_hides_reservation_ids() {
         let id = ReservationId::parse("0188c0de-0000-7000-8000-00000000b001").unwrap();
         assert_eq!(format!("{id:?}"), "ReservationId(secret)");
     }

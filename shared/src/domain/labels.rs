@@ -7,9 +7,9 @@ use super::ids::SeatLabel;
 const AROUND: usize = 5;
 /// Sizes of the copied pieces. The compiler knows each size, so that a copy is a few instructions without a loop. The
 /// smallest size fits the labels of most halls, the largest fits any label.
-const SHORT: usize = 16;
-const MIDDLING: usize = 24;
-const LONG: usize = SeatLabel::MAX + AROUND;
+const SMALL_PIECE: usize = 16;
+const MEDIUM_PIECE: usize = 24;
+const LARGE_PIECE: usize = SeatLabel::MAX + AROUND;
 
 /// Labels as items of a JSON list inside a JSON text: `\"A1\",\"A2\",`. No label has a character that needs escaping.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Labels {
             text.extend_from_slice(b"\\\",");
             starts.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
         }
-        text.resize(text.len() + LONG, 0);
+        text.resize(text.len() + LARGE_PIECE, 0);
         Self { text, starts, longest }
     }
 
@@ -48,12 +48,12 @@ impl Labels {
     /// Copies every label and advances only past wanted ones. In a half-sold hall a branch per seat is unpredictable,
     /// and a misprediction costs more than the copy.
     pub fn write(&self, wanted: impl IntoIterator<Item = bool>, out: &mut Vec<u8>) {
-        if self.longest <= SHORT {
-            self.write_by::<SHORT>(wanted, out);
-        } else if self.longest <= MIDDLING {
-            self.write_by::<MIDDLING>(wanted, out);
+        if self.longest <= SMALL_PIECE {
+            self.write_by::<SMALL_PIECE>(wanted, out);
+        } else if self.longest <= MEDIUM_PIECE {
+            self.write_by::<MEDIUM_PIECE>(wanted, out);
         } else {
-            self.write_by::<LONG>(wanted, out);
+            self.write_by::<LARGE_PIECE>(wanted, out);
         }
     }
 
@@ -85,7 +85,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn those_that_are_wanted_are_written_in_order(
+        fn wanted_labels_are_written_in_order(
             seats in seats(),
             before in "[a-z]{0,30}",
         ) {

@@ -4,11 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
-use super::best_available::Neighbours;
+use super::best_available::Neighbors;
 use super::details::Details;
 use super::ids::{SeatLabel, TheaterId};
 use super::labels::Labels;
-use super::seating_plan::{InvalidPlan, Plan};
+use super::seating_plan::{InvalidPlan, SeatingPlan};
 use super::text;
 
 /// Maximum number of seats of a theater.
@@ -41,16 +41,16 @@ pub struct Layout {
     pub version: u64,
     seats: Vec<SeatLabel>,
     positions: HashMap<SeatLabel, u32>,
-    plan: Plan,
+    plan: SeatingPlan,
     details: Details,
-    neighbours: OnceLock<Neighbours>,
+    neighbors: OnceLock<Neighbors>,
     labels: OnceLock<Labels>,
 }
 
 impl PartialEq for Layout {
     /// Compares the content, not the values derived from it.
     fn eq(&self, other: &Self) -> bool {
-        let Self { theater, name, version, seats, positions: _, plan, details, neighbours: _, labels: _ } = self;
+        let Self { theater, name, version, seats, positions: _, plan, details, neighbors: _, labels: _ } = self;
         (theater, name, version, seats, plan, details)
             == (&other.theater, &other.name, &other.version, &other.seats, &other.plan, &other.details)
     }
@@ -75,7 +75,7 @@ pub enum InvalidLayout {
     Details(#[from] InvalidPlan),
     /// The seating plan has a different number of seats.
     #[error("expected a plan of {seats} seats, got one of {places}")]
-    Plan {
+    SeatingPlan {
         /// Number of seats in the layout.
         seats: usize,
         /// Number of places in the seating plan.
@@ -84,14 +84,14 @@ pub enum InvalidLayout {
 }
 
 impl Layout {
-    /// Creates a layout from a plain list of seats, in display order. Its seating plan is [`Plan::of_list`].
+    /// Creates a layout from a plain list of seats, in display order. Its seating plan is [`SeatingPlan::of_list`].
     ///
     /// # Errors
     ///
     /// Returns an error if the name, the number of seats or a label is invalid.
     pub fn new(theater: TheaterId, name: String, version: u64, seats: Vec<SeatLabel>) -> Result<Self, InvalidLayout> {
         // Only the first MAX_SEATS seats are placed. `with_plan` rejects longer lists.
-        let plan = Plan::of_list(seats.get(..MAX_SEATS).unwrap_or(&seats));
+        let plan = SeatingPlan::of_list(seats.get(..MAX_SEATS).unwrap_or(&seats));
         Self::with_plan(theater, name, version, seats, plan)
     }
 
@@ -106,9 +106,9 @@ impl Layout {
         name: String,
         version: u64,
         seats: Vec<SeatLabel>,
-        plan: Plan,
+        plan: SeatingPlan,
     ) -> Result<Self, InvalidLayout> {
-        if !text::has_characters(&name, 1..=MAX_NAME) {
+        if !text::is_valid_text(&name, 1..=MAX_NAME) {
             return Err(InvalidLayout::Name);
         }
         if seats.is_empty() || seats.len() > MAX_SEATS {
@@ -121,7 +121,7 @@ impl Layout {
             }
         }
         if plan.places().len() != seats.len() {
-            return Err(InvalidLayout::Plan { seats: seats.len(), places: plan.places().len() });
+            return Err(InvalidLayout::SeatingPlan { seats: seats.len(), places: plan.places().len() });
         }
         Ok(Self {
             theater,
@@ -131,7 +131,7 @@ impl Layout {
             positions,
             plan,
             details: Details::default(),
-            neighbours: OnceLock::new(),
+            neighbors: OnceLock::new(),
             labels: OnceLock::new(),
         })
     }
@@ -152,8 +152,8 @@ impl Layout {
     }
 
     /// Returns which seats are next to each other. Computed on the first call, because most instances never need it.
-    pub fn neighbours(&self) -> &Neighbours {
-        self.neighbours.get_or_init(|| Neighbours::of(&self.plan))
+    pub fn neighbors(&self) -> &Neighbors {
+        self.neighbors.get_or_init(|| Neighbors::of(&self.plan))
     }
 
     /// Returns the labels in their response format. Written on the first call.
@@ -162,7 +162,7 @@ impl Layout {
     }
 
     /// Returns the seating plan.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &SeatingPlan {
         &self.plan
     }
 
@@ -193,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn seats_keep_their_order_and_know_their_position() {
+    fn seats_keep_their_order_and_index() {
         let layout = layout(&["B2", "A1"]).unwrap();
         assert_eq!(layout.seats()[0].as_str(), "B2");
         assert_eq!((layout.position("B2"), layout.position("A1"), layout.position("C1")), (Some(0), Some(1), None));
     }
 
     #[test]
-    fn a_label_twice_no_seats_or_too_many_are_refused() {
+    fn duplicate_missing_and_too_many_seats_are_rejected() {
         assert_eq!(layout(&["A1", "A1"]), Err(InvalidLayout::Twice(SeatLabel::parse("A1").unwrap())));
         assert_eq!(layout(&[]), Err(InvalidLayout::Count(0)));
         let many: Vec<_> = (0..=MAX_SEATS).map(|n| n.to_string()).collect();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_there_bounded_and_tidy() {
+    fn name_is_required_bounded_and_normalized() {
         for bad in ["", "a\u{7}b", " a", "Cafe\u{301}", "a\u{200b}", &"x".repeat(MAX_NAME + 1)] {
             let seats = vec![SeatLabel::parse("A1").unwrap()];
             let made = Layout::new(TheaterId::parse("1").unwrap(), bad.to_owned(), 1, seats);

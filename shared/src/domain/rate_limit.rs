@@ -8,60 +8,60 @@
 use uuid::Uuid;
 
 /// Maximum number of digits of a stored instant.
-const MOST_DIGITS: usize = 16;
+const MAX_INSTANT_DIGITS: usize = 16;
 
 /// Kind of request. Each kind has its own budget, so a caller with many reads can still book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activity {
     /// Requests that read.
-    Looking,
+    Reading,
     /// Requests that write.
     Writing,
 }
 
 /// Rate limit of one activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub struct RateLimit {
     per_minute: u32,
     burst: u32,
 }
 
 /// Rate limits of all activities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Limit of reads. `None` means unlimited.
-    pub looks: Option<Limit>,
-    /// Limit of writes. `None` means unlimited.
-    pub writes: Option<Limit>,
+pub struct RateLimits {
+    /// RateLimit of reads. `None` means unlimited.
+    pub reads: Option<RateLimit>,
+    /// RateLimit of writes. `None` means unlimited.
+    pub writes: Option<RateLimit>,
 }
 
 /// The rate-limit budget of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub struct RateLimitBudget {
     /// Id of the owner, a hash of a subject or an address.
     pub whose: Uuid,
     pub activity: Activity,
-    pub limit: Limit,
+    pub limit: RateLimit,
     /// Cost of the request in units. An ordinary request costs 1.
     pub cost: u32,
 }
 
 /// Decision about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RateLimitDecision {
     /// `true` if the request is allowed.
     pub allowed: bool,
     /// Instant at which the budget is full again.
-    pub whole_at: u64,
+    pub full_at: u64,
     /// Instant of the decision.
     pub now: u64,
 }
 
 /// Status of a caller's budget after a request, as sent in response headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateLimitStatus {
     pub activity: Activity,
-    pub limit: Limit,
+    pub limit: RateLimit,
     /// Number of units that are available now.
     pub remaining: u64,
     /// Seconds until the budget is full again, rounded up.
@@ -74,25 +74,25 @@ impl Activity {
     /// Returns the name in headers and keys.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Looking => "looks",
+            Self::Reading => "looks",
             Self::Writing => "writes",
         }
     }
 }
 
-impl Limits {
+impl RateLimits {
     /// Returns the limit of an activity.
-    pub fn of(&self, activity: Activity) -> Option<Limit> {
+    pub fn of(&self, activity: Activity) -> Option<RateLimit> {
         match activity {
-            Activity::Looking => self.looks,
+            Activity::Reading => self.reads,
             Activity::Writing => self.writes,
         }
     }
 }
 
-impl Budget {
+impl RateLimitBudget {
     /// Returns the status of the budget after a decision on this request.
-    pub fn standing(&self, verdict: Verdict) -> Standing {
+    pub fn standing(&self, verdict: RateLimitDecision) -> RateLimitStatus {
         self.limit.standing(self.activity, self.cost, verdict)
     }
 
@@ -102,7 +102,7 @@ impl Budget {
     }
 }
 
-impl Limit {
+impl RateLimit {
     /// Maximum requests per minute: one per millisecond. A higher limit couldn't be distinguished from no limit.
     pub const MOST: u32 = 60_000;
 
@@ -114,7 +114,7 @@ impl Limit {
     }
 
     /// Returns the default burst: the requests of a quarter of a minute.
-    pub fn usual_burst(per_minute: u32) -> u32 {
+    pub fn default_burst(per_minute: u32) -> u32 {
         per_minute.div_ceil(4)
     }
 
@@ -145,27 +145,27 @@ impl Limit {
     /// A stored instant can be further ahead than the burst allows: Redis's clock was set back, the limit was
     /// lowered, or the bytes are corrupt. It then counts as the latest allowed instant and is stored as that, so that
     /// the wait ends.
-    pub fn judge(self, stored: Option<&[u8]>, cost: u32, now: u64) -> (Verdict, Option<Stored>) {
+    pub fn decide(self, stored: Option<&[u8]>, cost: u32, now: u64) -> (RateLimitDecision, Option<Stored>) {
         let (known, most) = (stored.and_then(instant).unwrap_or_default(), now + self.tolerance());
         let from = known.clamp(now, most);
         let allowed = from + self.take(cost) <= most;
-        let whole_at = if allowed { from + self.take(cost) } else { from };
+        let full_at = if allowed { from + self.take(cost) } else { from };
         // Redis counts TTLs in whole milliseconds, so the key lives a millisecond longer than the value matters.
-        let life = (whole_at - now) / 1_000 + 2;
-        let store = (allowed || known > most).then(|| Stored { bytes: whole_at.to_string().into_bytes(), life });
-        (Verdict { allowed, whole_at, now }, store)
+        let life = (full_at - now) / 1_000 + 2;
+        let store = (allowed || known > most).then(|| Stored { bytes: full_at.to_string().into_bytes(), life });
+        (RateLimitDecision { allowed, full_at, now }, store)
     }
 
     /// Returns the status of the budget after a decision on a request of this cost.
-    pub fn standing(self, activity: Activity, cost: u32, verdict: Verdict) -> Standing {
-        let Verdict { allowed, whole_at, now } = verdict;
+    pub fn standing(self, activity: Activity, cost: u32, verdict: RateLimitDecision) -> RateLimitStatus {
+        let RateLimitDecision { allowed, full_at, now } = verdict;
         let most = now + self.tolerance();
-        let wait = (whole_at + self.take(cost)).saturating_sub(most);
-        Standing {
+        let wait = (full_at + self.take(cost)).saturating_sub(most);
+        RateLimitStatus {
             activity,
             limit: self,
-            remaining: most.saturating_sub(whole_at) / self.interval(),
-            reset: whole_at.saturating_sub(now).div_ceil(1_000_000),
+            remaining: most.saturating_sub(full_at) / self.interval(),
+            reset: full_at.saturating_sub(now).div_ceil(1_000_000),
             retry_after: (!allowed).then(|| wait.div_ceil(1_000_000).max(1)),
         }
     }
@@ -182,7 +182,7 @@ pub struct Stored {
 
 /// Parses a stored instant. Returns `None` for any other value.
 fn instant(bytes: &[u8]) -> Option<u64> {
-    let digits = !bytes.is_empty() && bytes.len() <= MOST_DIGITS && bytes.iter().all(u8::is_ascii_digit);
+    let digits = !bytes.is_empty() && bytes.len() <= MAX_INSTANT_DIGITS && bytes.iter().all(u8::is_ascii_digit);
     if digits { std::str::from_utf8(bytes).ok()?.parse().ok() } else { None }
 }
 

@@ -39,7 +39,7 @@ pub struct Point {
 pub struct Row {
     /// Name of the row. May be empty.
     pub name: String,
-    /// Section, as an index into [`Plan::sections`].
+    /// Section, as an index into [`SeatingPlan::sections`].
     pub section: u16,
 }
 
@@ -53,27 +53,27 @@ pub struct Category {
     pub currency: String,
 }
 
-/// Place of one seat.
+/// SeatPlacement of one seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Row, as an index into [`Plan::rows`].
+pub struct SeatPlacement {
+    /// Row, as an index into [`SeatingPlan::rows`].
     pub row: u16,
     pub point: Point,
-    /// Category, as an index into [`Plan::categories`]. A seat without one has no price.
+    /// Category, as an index into [`SeatingPlan::categories`]. A seat without one has no price.
     pub category: Option<u16>,
     /// `true` if the seat is suitable for a person in a wheelchair.
     pub accessible: bool,
 }
 
-/// Places of the seats of a layout. Created only with [`Plan::new`] or [`Plan::of_list`], so every index in it is
+/// Places of the seats of a layout. Created only with [`SeatingPlan::new`] or [`SeatingPlan::of_list`], so every index in it is
 /// valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct SeatingPlan {
     focal_point: Point,
     sections: Vec<String>,
     rows: Vec<Row>,
     categories: Vec<Category>,
-    places: Vec<Place>,
+    places: Vec<SeatPlacement>,
 }
 
 /// Reason why a seating plan is invalid. The part is a path such as `rows[3]`.
@@ -85,7 +85,7 @@ pub struct InvalidPlan {
     pub expected: String,
 }
 
-impl Plan {
+impl SeatingPlan {
     /// Creates a seating plan. `places` has the order of the layout's seats.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Plan {
         sections: Vec<String>,
         rows: Vec<Row>,
         categories: Vec<Category>,
-        places: Vec<Place>,
+        places: Vec<SeatPlacement>,
     ) -> Result<Self, InvalidPlan> {
         let plan = Self { focal_point, sections, rows, categories, places };
         plan.check()?;
@@ -110,11 +110,11 @@ impl Plan {
     /// list.
     pub fn of_list(seats: &[SeatLabel]) -> Self {
         let row_of = |seat: &SeatLabel| seat.as_str().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
-        let (mut rows, mut places): (Vec<Row>, Vec<Place>) = (Vec::new(), Vec::with_capacity(seats.len()));
+        let (mut rows, mut places): (Vec<Row>, Vec<SeatPlacement>) = (Vec::new(), Vec::with_capacity(seats.len()));
         let runs: Vec<_> = seats.chunk_by(|a, b| row_of(a) == row_of(b)).collect();
         for run in &runs {
             let row = u16::try_from(rows.len()).unwrap_or(u16::MAX);
-            places.extend(row_of_points(run.len(), rows.len(), runs.len()).map(|point| Place {
+            places.extend(row_of_points(run.len(), rows.len(), runs.len()).map(|point| SeatPlacement {
                 row,
                 point,
                 category: None,
@@ -127,7 +127,7 @@ impl Plan {
     }
 
     /// Returns the default position of the stage: before the middle of the first row.
-    pub fn default_focal_point(places: &[Place]) -> Point {
+    pub fn default_focal_point(places: &[SeatPlacement]) -> Point {
         let xs = || places.iter().map(|place| place.point.x);
         let y = places.iter().map(|place| place.point.y).min().unwrap_or_default();
         let middle = i32::midpoint(xs().min().unwrap_or_default(), xs().max().unwrap_or_default());
@@ -155,18 +155,18 @@ impl Plan {
     }
 
     /// Returns the places of the seats, in layout order.
-    pub fn places(&self) -> &[Place] {
+    pub fn places(&self) -> &[SeatPlacement] {
         &self.places
     }
 
     /// Returns the section of a place.
-    pub fn section_of(&self, place: &Place) -> u16 {
+    pub fn section_of(&self, place: &SeatPlacement) -> u16 {
         self.rows.get(usize::from(place.row)).map_or(0, |row| row.section)
     }
 
     fn check(&self) -> Result<(), InvalidPlan> {
         let invalid = |part: String, expected: String| Err(InvalidPlan { part, expected });
-        let named = |name: &str, least: usize| text::has_characters(name, least..=MAX_PART_NAME);
+        let named = |name: &str, least: usize| text::is_valid_text(name, least..=MAX_PART_NAME);
         let expected_name = format!("a name of at most {MAX_PART_NAME} visible characters");
         let within =
             |point: Point| [point.x, point.y].iter().all(|c| c.unsigned_abs() <= MAX_COORDINATE.unsigned_abs());
@@ -238,8 +238,8 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_seats_makes_rows_of_labels_that_differ_in_their_number_only() {
-        let plan = Plan::of_list(&labels(&["A1", "A2", "A3", "B1", "B2"]));
+    fn plain_list_groups_labels_into_rows_by_prefix() {
+        let plan = SeatingPlan::of_list(&labels(&["A1", "A2", "A3", "B1", "B2"]));
         assert_eq!(plan.rows().iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["A", "B"]);
         let points: Vec<_> = plan.places().iter().map(|place| (place.row, place.point.x, place.point.y)).collect();
         assert_eq!(points, [(0, -50, 0), (0, 0, 0), (0, 50, 0), (1, -25, 90), (1, 25, 90)]);
@@ -251,19 +251,19 @@ mod tests {
     fn a_list_of_20_000_rows_or_seats_stays_within_bounds() {
         let label = |n: usize| SeatLabel::parse(&format!("{}{}", ["A", "B"][n % 2], n / 2)).unwrap();
         let rows: Vec<_> = (0..20_000).map(label).collect();
-        let plan = Plan::of_list(&rows);
+        let plan = SeatingPlan::of_list(&rows);
         assert_eq!((plan.rows().len(), plan.check()), (20_000, Ok(())));
         let row: Vec<_> = (0..20_000).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-        let plan = Plan::of_list(&row);
+        let plan = SeatingPlan::of_list(&row);
         assert_eq!((plan.rows().len(), plan.check()), (1, Ok(())));
     }
 
     #[test]
-    fn what_leads_nowhere_or_is_out_of_bounds_is_named() {
-        let good = || Plan::of_list(&labels(&["A1"]));
+    fn invalid_indexes_and_bounds_are_named_by_path() {
+        let good = || SeatingPlan::of_list(&labels(&["A1"]));
         let category =
             |name: &str, price, currency: &str| Category { name: name.into(), price, currency: currency.into() };
-        type Spoil = fn(&mut Plan, &dyn Fn(&str, u64, &str) -> Category);
+        type Spoil = fn(&mut SeatingPlan, &dyn Fn(&str, u64, &str) -> Category);
         let cases: [(Spoil, &str); 11] = [
             (|plan, _| plan.sections.clear(), "sections"),
             (|plan, _| plan.sections = vec!["a".into(), "a".into()], "sections[1]"),

@@ -5,10 +5,10 @@ use super::ids::SeatLabel;
 use super::layout::Layout;
 
 /// Maximum number of seats of one call, whatever is configured. A DynamoDB transaction holds 100 items.
-pub const MOST_SEATS_PER_CALL: usize = 49;
+pub const MAX_CONFIGURABLE_SEATS_PER_CALL: usize = 49;
 
 /// Maximum number of seats that one transaction can change, together with one other item.
-pub const MOST_SEATS_AT_ONCE: usize = 99;
+pub const MAX_SEATS_PER_TRANSACTION: usize = 99;
 
 /// One seat of a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,20 +7,20 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// Returns a text in the form that is compared and stored: composed (NFC) and trimmed. Returns `None` if it has a
 /// [hidden](is_hidden) character.
-pub fn tidy(text: &str) -> Option<String> {
+pub fn normalize(text: &str) -> Option<String> {
     let composed: String = text.nfc().collect();
     let tidied = composed.trim();
     (!tidied.chars().any(is_hidden)).then(|| tidied.to_owned())
 }
 
-/// Returns `true` if [`tidy`] wouldn't change the text.
-pub fn is_tidy(text: &str) -> bool {
+/// Returns `true` if [`normalize`] wouldn't change the text.
+pub fn is_normalized(text: &str) -> bool {
     text.trim().len() == text.len() && !text.chars().any(is_hidden) && is_nfc(text)
 }
 
-/// Returns `true` if [`tidy`] wouldn't change the text and its number of characters is within `counts`.
-pub fn has_characters(text: &str, counts: std::ops::RangeInclusive<usize>) -> bool {
-    counts.contains(&text.chars().count()) && is_tidy(text)
+/// Returns `true` if [`normalize`] wouldn't change the text and its number of characters is within `counts`.
+pub fn is_valid_text(text: &str, counts: std::ops::RangeInclusive<usize>) -> bool {
+    counts.contains(&text.chars().count()) && is_normalized(text)
 }
 
 /// Returns `true` if a character is invisible or changes the order of other characters: control characters, and most
@@ -43,10 +43,10 @@ mod tests {
 
     #[test]
     fn texts_that_look_the_same_become_the_same() {
-        assert_eq!(tidy("Cafe\u{301}").as_deref(), Some("Café"));
-        assert_eq!(tidy(" \u{a0}Stalls\u{3000} ").as_deref(), Some("Stalls"));
-        assert_eq!(tidy("  ").as_deref(), Some(""));
-        assert!(is_tidy("Café") && !is_tidy("Cafe\u{301}") && !is_tidy(" Café"));
+        assert_eq!(normalize("Cafe\u{301}").as_deref(), Some("Café"));
+        assert_eq!(normalize(" \u{a0}Stalls\u{3000} ").as_deref(), Some("Stalls"));
+        assert_eq!(normalize("  ").as_deref(), Some(""));
+        assert!(is_normalized("Café") && !is_normalized("Cafe\u{301}") && !is_normalized(" Café"));
     }
 
     #[test]
@@ -70,20 +70,20 @@ mod tests {
             '\u{feff}',
             '\u{e0041}',
         ] {
-            assert_eq!(tidy(&format!("a{c}b")), None, "{c:?}");
-            assert!(!is_tidy(&format!("a{c}b")), "{c:?}");
+            assert_eq!(normalize(&format!("a{c}b")), None, "{c:?}");
+            assert!(!is_normalized(&format!("a{c}b")), "{c:?}");
         }
         for text in ["Großer Saal", "座席", "Партер", "المدرج", "आसन", "🎭", "a b"] {
-            assert_eq!(tidy(text).as_deref(), Some(text));
+            assert_eq!(normalize(text).as_deref(), Some(text));
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_tidied_is_tidy(text in any::<String>()) {
-            if let Some(tidied) = tidy(&text) {
-                prop_assert!(is_tidy(&tidied), "{tidied:?}");
-                prop_assert_eq!(tidy(&tidied), Some(tidied));
+        fn normalized_text_stays_normalized(text in any::<String>()) {
+            if let Some(tidied) = normalize(&text) {
+                prop_assert!(is_normalized(&tidied), "{tidied:?}");
+                prop_assert_eq!(normalize(&tidied), Some(tidied));
             }
         }
     }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_is_reached_at_its_instant_and_not_a_millisecond_before() {
+    fn end_is_reached_exactly_at_its_instant() {
         let end = EpochSeconds(1_000);
         assert!(!end.reached(EpochMillis(999_000)));
         assert!(!end.reached(EpochMillis(999_999)));

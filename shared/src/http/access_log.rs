@@ -7,10 +7,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Level;
 
-use super::{Context, Outcome, input, rate_limit};
+use super::{Outcome, RoutedRequest, input, rate_limit};
 use crate::app::Source;
 use crate::config;
-use crate::context::Costs;
+use crate::context::RequestCosts;
 use crate::domain::ids::TheaterId;
 use crate::observability::log::{self, is_zero, millis};
 use crate::observability::metrics::{Counts, Made};
@@ -21,7 +21,7 @@ use crate::observability::metrics::{Counts, Made};
 /// Operators pay for each byte, so names are short, and zero or empty fields are left out. The README explains each
 /// field. `infra/log_lines.json` has the maximum length of a line that the costs are computed with.
 #[derive(Serialize)]
-struct Summary<'a> {
+struct AccessLogLine<'a> {
     op: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     theater: Option<&'a str>,
@@ -62,29 +62,29 @@ struct Summary<'a> {
 }
 
 /// The ids of a request, for its log lines.
-pub(super) struct Span<'a> {
+pub(super) struct RequestIds<'a> {
     pub(super) request_id: &'a str,
     /// The header with which X-Ray follows the request.
     pub(super) trace_header: &'a str,
 }
 
-impl<'a> Span<'a> {
+impl<'a> RequestIds<'a> {
     /// Returns the ids of a request.
     pub(super) fn of(request: &'a Request) -> Self {
-        let context = request.lambda_context_ref();
-        let request_id = context.map_or("", |context| context.request_id.as_str());
-        let trace_header = context.and_then(|context| context.xray_trace_id.as_deref()).unwrap_or_default();
+        let routed = request.lambda_context_ref();
+        let request_id = routed.map_or("", |routed| routed.request_id.as_str());
+        let trace_header = routed.and_then(|routed| routed.xray_trace_id.as_deref()).unwrap_or_default();
         Self { request_id, trace_header }
     }
 
     /// Returns the trace, if X-Ray keeps it.
     pub(super) fn trace(&self) -> Option<&'a str> {
-        crate::observability::trace::kept(self.trace_header)
+        crate::observability::trace::sampled_trace_id(self.trace_header)
     }
 }
 
 /// The outcome of a request, for its access log.
-pub(super) struct Done<'a> {
+pub(super) struct Completed<'a> {
     pub(super) outcome: &'a Outcome,
     /// The problem's code, or an empty text.
     pub(super) code: &'a str,
@@ -98,15 +98,15 @@ fn release() -> Option<&'static str> {
 }
 
 /// Writes the access log of a request. That of a failed request is an error, so it is written at every log level.
-pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
-    let Done { outcome, code, started } = *done;
-    let costs = context.tally.costs();
-    let theater = TheaterId::parse(input::path_parameter(context.request, "theaterId")).ok();
-    let caller = rate_limit::logged_caller(context.office, context.request);
+pub(super) fn log_request(routed: &RoutedRequest<'_>, span: &RequestIds<'_>, done: &Completed<'_>) {
+    let Completed { outcome, code, started } = *done;
+    let costs = routed.ctx.costs();
+    let theater = TheaterId::parse(input::path_parameter(routed.request, "theaterId")).ok();
+    let caller = rate_limit::logged_caller(routed.office, routed.request);
     let status = outcome.response.status();
     let failed = status.is_server_error();
-    let summary = Summary {
-        op: context.route.operation.as_str(),
+    let summary = AccessLogLine {
+        op: routed.route.operation.as_str(),
         theater: theater.as_ref().map(TheaterId::as_str),
         status: status.as_u16(),
         code,
@@ -127,10 +127,10 @@ pub(super) fn write(context: &Context<'_>, span: &Span<'_>, done: &Done<'_>) {
         trace: span.trace(),
     };
     let level = if failed { Level::ERROR } else { Level::INFO };
-    log::summarize(level, &summary, counts(context.route.makes, &summary, &costs));
+    log::write_access_log_line(level, &summary, counts(routed.route.makes, &summary, &costs));
 }
 
-fn counts(makes: Option<Made>, summary: &Summary<'_>, costs: &Costs) -> Counts {
+fn counts(makes: Option<Made>, summary: &AccessLogLine<'_>, costs: &RequestCosts) -> Counts {
     let made = |kind| u32::from(summary.status == 201 && makes == Some(kind));
     Counts {
         bookings: made(Made::Booking),

@@ -13,12 +13,12 @@ use lambda_http::tower::util::{MapRequest, MapResponse};
 use lambda_http::{Body, LambdaEvent, Request, RequestExt, Service};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::api_gateway_event::Delivered;
-use super::response_body::{Answer, Told};
+use super::api_gateway_event::ApiGatewayEvent;
+use super::response_body::{Answer, LambdaResponse};
 
 /// The maximum length of the path and of the query, each as it would be in a URI. API Gateway accepts 10,240 bytes of
 /// request line and headers.
-pub(super) const LONGEST_PART: usize = 30 * 1024;
+pub(super) const MAX_PART_BYTES: usize = 30 * 1024;
 /// The characters that have to be encoded in the path of a URI (RFC 3986, 3.3). `%` begins an encoded byte, and is
 /// handled separately.
 const NOT_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
@@ -46,25 +46,28 @@ const NOT_IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
 pub(super) struct QueryTooLong;
 
 /// The input of a function: an event of API Gateway's HTTP API (payload 2.0).
-pub type Event = LambdaEvent<Delivered>;
+pub type Event = LambdaEvent<ApiGatewayEvent>;
 
 /// A service of events, made from a service of requests.
-pub type Events<S> = MapResponse<MapRequest<S, fn(Event) -> Request>, fn(Answer) -> Told>;
+pub type Events<S> = MapResponse<MapRequest<S, fn(Event) -> Request>, fn(Answer) -> LambdaResponse>;
 
 /// Converts a service of requests to a service of events, for [`crate::startup::run`].
 pub fn events<S: Service<Request, Response = Answer>>(service: S) -> Events<S> {
-    service.map_request(request as fn(Event) -> Request).map_response(Told::from as fn(Answer) -> Told)
+    service
+        .map_request(request as fn(Event) -> Request)
+        .map_response(LambdaResponse::from as fn(Answer) -> LambdaResponse)
 }
 
 /// Converts an event to a request.
 pub fn request(event: Event) -> Request {
-    let LambdaEvent { payload: Delivered(payload), context } = event;
+    let LambdaEvent { payload: ApiGatewayEvent(payload), context } = event;
     let path = payload.raw_path.as_deref().filter(|path| path.starts_with('/'));
     let path = path.and_then(path_of_uri).unwrap_or_else(|| "/".to_owned());
     let query = payload.raw_query_string.as_deref().unwrap_or_default();
-    let is_too_long = query.len() > LONGEST_PART;
+    let is_too_long = query.len() > MAX_PART_BYTES;
     let Ok(query) = (if is_too_long { "" } else { query }).parse::<QueryMap>();
-    let mut request = Request::new(payload.body.map_or(Body::Empty, |body| decoded(body, payload.is_base64_encoded)));
+    let mut request =
+        Request::new(payload.body.map_or(Body::Empty, |body| decode_body(body, payload.is_base64_encoded)));
     *request.method_mut() = payload.request_context.http.method.clone();
     *request.headers_mut() = payload.headers;
     if is_too_long {
@@ -79,7 +82,7 @@ pub fn request(event: Event) -> Request {
 }
 
 /// Decodes a body. A body with invalid base64 is kept as it is, and is rejected later for its content.
-fn decoded(body: String, is_base64: bool) -> Body {
+fn decode_body(body: String, is_base64: bool) -> Body {
     match is_base64.then(|| STANDARD.decode(&body)) {
         Some(Ok(bytes)) => Body::Binary(bytes),
         _ => Body::Text(body),
@@ -88,7 +91,7 @@ fn decoded(body: String, is_base64: bool) -> Body {
 
 /// Encodes a path as a URI needs it, unless it is too long. An encoded byte (`%41`) stays, and a stray `%` is encoded.
 fn path_of_uri(path: &str) -> Option<String> {
-    if path.len() > LONGEST_PART {
+    if path.len() > MAX_PART_BYTES {
         return None;
     }
     // Two slashes at the beginning would make the first part a host (RFC 3986, 4.2).
@@ -100,7 +103,7 @@ fn path_of_uri(path: &str) -> Option<String> {
         }
         encoded.extend(utf8_percent_encode(part, NOT_IN_PATHS));
     }
-    (encoded.len() <= LONGEST_PART).then_some(encoded)
+    (encoded.len() <= MAX_PART_BYTES).then_some(encoded)
 }
 
 #[cfg(test)]
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_encoded_where_a_uri_needs_it_and_only_there() {
+    fn path_is_encoded_only_where_needed() {
         for (path, expected) in [
             ("/v1/theaters/1/seats", "/v1/theaters/1/seats"),
             ("/v1/theaters/Saal 50%/seats", "/v1/theaters/Saal%2050%25/seats"),

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 /// An event with the fields that are used here. Parsed from bytes or text, which it borrows while it parses.
 #[derive(Debug)]
-pub struct Delivered(pub(super) ApiGatewayV2httpRequest);
+pub struct ApiGatewayEvent(pub(super) ApiGatewayV2httpRequest);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,7 +46,7 @@ struct Http {
     source_ip: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for Delivered {
+impl<'de> Deserialize<'de> for ApiGatewayEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The event is taken as one raw value first. The runtime tracks the position of each step for its error
         // messages, which takes twice as long as the parsing itself.
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_what_aws_lambda_events_reads() {
+    fn event_equals_that_of_aws_lambda_events() {
         let mut bare = event();
         for field in ["headers", "pathParameters", "body"] {
             bare[field] = Value::Null;
         }
         for event in [event(), bare, json!({ "requestContext": { "http": { "method": "GET" } } })] {
-            let Delivered(ours) = serde_json::from_str(&event.to_string()).unwrap();
+            let ApiGatewayEvent(ours) = serde_json::from_str(&event.to_string()).unwrap();
             let mut whole: ApiGatewayV2httpRequest = serde_json::from_value(event).unwrap();
             whole.version = None;
             assert_eq!(ours, whole);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_of_http_is_refused() {
+    fn invalid_http_events_are_rejected() {
         for (pointer, bad) in [
             ("/requestContext", json!({})),
             ("/requestContext/http/method", json!("a b")),
@@ -183,7 +183,7 @@ mod tests {
         ] {
             let mut event = event();
             *event.pointer_mut(pointer).unwrap() = bad.clone();
-            assert!(serde_json::from_str::<Delivered>(&event.to_string()).is_err(), "{pointer}: {bad}");
+            assert!(serde_json::from_str::<ApiGatewayEvent>(&event.to_string()).is_err(), "{pointer}: {bad}");
         }
     }
 }

@@ -12,11 +12,11 @@ use lambda_http::Request;
 use lambda_http::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
 use lambda_http::http::{HeaderMap, HeaderValue};
 
-use super::response_body::{Answer, Content};
+use super::response_body::{Answer, ResponseBody};
 use super::router::Operation;
 
 /// Smaller bodies fit into two packets, so they aren't compressed.
-const LEAST_BYTES: usize = 2_048;
+const MIN_BYTES: usize = 2_048;
 /// The ending of a compressed response's tag.
 const ENDING: &str = "-gzip";
 
@@ -36,11 +36,11 @@ pub(super) fn for_client(operation: Operation, request: &Request, mut answer: An
         }
         return answer;
     }
-    if answer.body().as_bytes().len() <= LEAST_BYTES || !accepts_gzip(request.headers()) {
+    if answer.body().as_bytes().len() <= MIN_BYTES || !accepts_gzip(request.headers()) {
         return answer;
     }
     let Ok(bytes) = gzip(answer.body().text().as_bytes()) else { return answer };
-    *answer.body_mut() = Content::Bytes(bytes);
+    *answer.body_mut() = ResponseBody::Bytes(bytes);
     answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     mark(&mut answer);
     answer
@@ -147,7 +147,7 @@ mod tests {
 
     fn answer(status: u16, text: &str) -> Answer {
         let response = Response::builder().status(status).header(CONTENT_TYPE, "application/json");
-        response.header(ETAG, "\"0a\"").body(Content::Text(text.to_owned())).unwrap()
+        response.header(ETAG, "\"0a\"").body(ResponseBody::Text(text.to_owned())).unwrap()
     }
 
     fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_answer_is_compressed_and_has_a_tag_of_its_own() {
+    fn large_answer_is_compressed_with_its_own_tag() {
         let text = "[\"a\"]".repeat(1_000);
         let compressed = for_client(Operation::GetMap, &request(&["gzip"]), answer(200, &text));
         let mut read = String::new();
@@ -203,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn small_answers_and_other_calls_stay_as_they_are() {
-        let large = "x".repeat(LEAST_BYTES + 1);
+    fn small_or_private_answers_are_not_compressed() {
+        let large = "x".repeat(MIN_BYTES + 1);
         for (operation, accepts, status, text) in [
-            (Operation::GetSeats, "gzip", 200, &large[..LEAST_BYTES]),
+            (Operation::GetSeats, "gzip", 200, &large[..MIN_BYTES]),
             (Operation::GetSeats, "identity", 200, &large),
             (Operation::GetSeats, "gzip", 404, &large),
             (Operation::GetReservation, "gzip", 200, &large),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unchanged_answer_has_the_tag_that_the_client_has() {
+    fn not_modified_has_the_clients_tag() {
         for (tag, shown) in [("\"0a-gzip\"", "\"0a-gzip\""), ("W/\"0a-gzip\"", "\"0a-gzip\""), ("\"0a\"", "\"0a\"")] {
             let mut request = request(&["gzip"]);
             request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_str(tag).unwrap());

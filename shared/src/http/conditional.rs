@@ -25,7 +25,7 @@ impl<'h> Condition<'h> {
 
     /// Parses a header's value. Returns `None` if it is malformed.
     pub(super) fn parse(value: &'h str) -> Option<Self> {
-        let value = value.trim_matches(BLANKS);
+        let value = value.trim_matches(WHITE_SPACE);
         if value == "*" {
             return Some(Self::Any);
         }
@@ -38,7 +38,7 @@ impl<'h> Condition<'h> {
             }
             let (tag, after) = Tag::parse(rest)?;
             tags.push(tag);
-            rest = after.trim_start_matches(BLANKS);
+            rest = after.trim_start_matches(WHITE_SPACE);
             if !rest.is_empty() && !rest.starts_with(',') {
                 return None;
             }
@@ -56,7 +56,7 @@ impl<'h> Condition<'h> {
 }
 
 /// The optional white space of a header.
-const BLANKS: [char; 2] = [' ', '\t'];
+const WHITE_SPACE: [char; 2] = [' ', '\t'];
 
 impl<'h> Tag<'h> {
     /// Parses the tag at the beginning of a text, and returns it with the rest.
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn weak_and_strong_tags_are_the_same_to_a_reader() {
+    fn weak_and_strong_tags_match_alike() {
         let has = |value: &str| Condition::parse(value).is_some_and(|tags| tags.has_weakly(|tag| tag == "00aa"));
         for wanted in ["\"00aa\"", "\"x\", \"00aa\"", "W/\"00aa\"", "*"] {
             assert!(has(wanted), "{wanted}");

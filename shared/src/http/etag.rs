@@ -20,9 +20,9 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::conditional::{Condition, Tag};
 use super::seat_map::View;
-use crate::app::{SeatsView, Seen};
+use crate::app::{KnownAnswer, SeatsView};
 use crate::cache::Revision;
-use crate::domain::availability::Steady;
+use crate::domain::availability::ValidityWindow;
 use crate::domain::ids::TheaterId;
 use crate::domain::time::EpochSeconds;
 
@@ -49,16 +49,19 @@ impl Tags {
     /// Returns the tag of a body that shows a view, and the hash that identifies the body in either form of tag.
     pub(super) fn tag(self, body: &[u8], view: &SeatsView) -> (String, u64) {
         let hash = xxh3_64(body);
-        let seen =
-            view.slots.revision().map(|revision| Seen { revision, steady: view.slots.steady(view.now), body: hash });
+        let seen = view.slots.revision().map(|revision| KnownAnswer {
+            revision,
+            validity: view.slots.validity(view.now),
+            body: hash,
+        });
         (seen.map_or_else(|| format!("\"{hash:016x}\""), |seen| self.write(seen)), hash)
     }
 
     /// Writes the tag of an answer from the cache.
-    pub(super) fn write(self, seen: Seen) -> String {
+    pub(super) fn write(self, seen: KnownAnswer) -> String {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(&(u64::from_be_bytes(seen.revision.0) ^ self.mask).to_be_bytes());
-        for second in [seen.steady.since, seen.steady.until] {
+        for second in [seen.validity.since, seen.validity.until] {
             bytes.extend_from_slice(&u32::try_from(second.0).unwrap_or(u32::MAX).to_be_bytes());
         }
         bytes.extend_from_slice(&seen.body.to_be_bytes());
@@ -67,17 +70,17 @@ impl Tags {
 
     /// Reads the caller's answer from `If-None-Match`, if that is one tag of the long form. The tag may be weak, for
     /// example because a proxy compressed the body. Weak and strong tags compare alike here.
-    pub(super) fn read(self, wanted: &Condition<'_>) -> Option<Seen> {
+    pub(super) fn read(self, wanted: &Condition<'_>) -> Option<KnownAnswer> {
         let Condition::Tags(tags) = wanted else { return None };
         let [Tag { opaque, .. }] = tags.as_slice() else { return None };
-        let bytes = decoded(opaque)?;
+        let bytes = decode_tag(opaque)?;
         let (revision, rest) = bytes.split_first_chunk()?;
         let (since, rest) = rest.split_first_chunk()?;
         let (until, rest) = rest.split_first_chunk()?;
         let second = |bytes: [u8; 4]| EpochSeconds(u64::from(u32::from_be_bytes(bytes)));
-        Some(Seen {
+        Some(KnownAnswer {
             revision: Revision((u64::from_be_bytes(*revision) ^ self.mask).to_be_bytes()),
-            steady: Steady { since: second(*since), until: second(*until) },
+            validity: ValidityWindow { since: second(*since), until: second(*until) },
             body: u64::from_be_bytes(*rest.first_chunk()?),
         })
     }
@@ -86,11 +89,11 @@ impl Tags {
 /// Returns `true` if `If-None-Match` names a body of this hash, in either form.
 pub(super) fn names(wanted: &Condition<'_>, hash: u64) -> bool {
     let short = format!("{hash:016x}");
-    wanted.has_weakly(|tag| tag == short || decoded(tag).is_some_and(|bytes| bytes.ends_with(&hash.to_be_bytes())))
+    wanted.has_weakly(|tag| tag == short || decode_tag(tag).is_some_and(|bytes| bytes.ends_with(&hash.to_be_bytes())))
 }
 
 /// Decodes a tag of the long form.
-fn decoded(text: &str) -> Option<[u8; BYTES]> {
+fn decode_tag(text: &str) -> Option<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
     (text.len() == BYTES / 3 * 4).then(|| URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok())??;
     Some(bytes)

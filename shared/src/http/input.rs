@@ -9,19 +9,19 @@ use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-use super::api_gateway::{LONGEST_PART, QueryTooLong};
+use super::api_gateway::{MAX_PART_BYTES, QueryTooLong};
 use super::conditional::Condition;
 use super::problem::{Code, Problem};
 use super::router::{Body, Route};
 use crate::app::{Administrators, BoxOffice};
 use crate::domain::caller::Caller;
 use crate::domain::idempotency::IdempotencyKey;
-use crate::domain::ids::{InvalidName, ReservationId, SeatLabel, TheaterId};
-use crate::domain::selection::MOST_SEATS_AT_ONCE;
+use crate::domain::ids::{InvalidId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::selection::MAX_SEATS_PER_TRANSACTION;
 use crate::json::{self, Faults, Json, Node, Object, plain};
 
 /// The maximum number of seats that a call may name as the seats of a reservation.
-pub(super) const MOST_NAMED: usize = MOST_SEATS_AT_ONCE;
+pub(super) const MAX_SEATS_NAMED: usize = MAX_SEATS_PER_TRANSACTION;
 /// The default length of a reservation, in seconds.
 const DEFAULT_EXPIRES_IN: u32 = 600;
 /// The form of an id, for messages.
@@ -41,9 +41,9 @@ impl<'r> Input<'r> {
     /// Starts to read a request. Records at once everything that its route doesn't read.
     pub(super) fn of(request: &'r Request, route: &'static Route) -> Self {
         let input = Self { request, route, faults: Faults::default() };
-        input.refuse_other_parameters();
-        input.refuse_doubled_headers();
-        input.refuse_other_conditions();
+        input.check_parameters();
+        input.check_headers_once();
+        input.check_conditions();
         if route.body == Body::Nothing && !request.body().is_empty() {
             input.faults.named("body", "no body");
         }
@@ -75,7 +75,7 @@ impl<'r> Input<'r> {
     }
 
     /// Reads an id of the path.
-    pub(super) fn path_id<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidName>) -> Option<T> {
+    pub(super) fn path_id<T>(&self, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidId>) -> Option<T> {
         self.path_parameter(name, UUID, parse)
     }
 
@@ -84,7 +84,7 @@ impl<'r> Input<'r> {
         &self,
         name: &str,
         expected: &str,
-        parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+        parse: impl FnOnce(&str) -> Result<T, InvalidId>,
     ) -> Option<T> {
         parse(path_parameter(self.request, name)).ok().or_else(|| self.fault(name, expected))
     }
@@ -117,7 +117,7 @@ impl<'r> Input<'r> {
     }
 
     /// Reads a query parameter that is an integer in decimal digits.
-    pub(super) fn whole_query(&self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(super) fn integer_query(&self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let (from, to) = (range.start(), range.end());
         self.parsed_query(name, format_args!("a whole number from {from} to {to}"), |text| {
             let digits = text.bytes().all(|c| c.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -131,8 +131,8 @@ impl<'r> Input<'r> {
         // API Gateway joins the values of a repeated parameter the same way.
         let text = values.join(",");
         let count = text.split(',').count();
-        if text.is_empty() || count > MOST_NAMED {
-            return self.fault("seats", format_args!("1 to {MOST_NAMED} seat labels, separated by commas"));
+        if text.is_empty() || count > MAX_SEATS_NAMED {
+            return self.fault("seats", format_args!("1 to {MAX_SEATS_NAMED} seat labels, separated by commas"));
         }
         let mut labels = Vec::with_capacity(count);
         for (place, text) in text.split(',').enumerate() {
@@ -212,9 +212,9 @@ impl<'r> Input<'r> {
         Ok(())
     }
 
-    fn refuse_other_parameters(&self) {
+    fn check_parameters(&self) {
         if self.request.extensions().get::<QueryTooLong>().is_some() {
-            self.faults.named("query", format_args!("at most {LONGEST_PART} bytes"));
+            self.faults.named("query", format_args!("at most {MAX_PART_BYTES} bytes"));
         }
         let Some(given) = self.request.query_string_parameters_ref() else { return };
         let mut names: Vec<_> = given.iter().map(|(name, _)| name).collect();
@@ -231,7 +231,7 @@ impl<'r> Input<'r> {
 
     /// Records conditions that the route doesn't check. Without this a change would be made although its condition
     /// isn't met.
-    fn refuse_other_conditions(&self) {
+    fn check_conditions(&self) {
         if self.request.method().is_safe() {
             return;
         }
@@ -242,7 +242,7 @@ impl<'r> Input<'r> {
     }
 
     /// Records headers that occur twice and aren't lists, because it is unclear which value is meant.
-    fn refuse_doubled_headers(&self) {
+    fn check_headers_once(&self) {
         let single = self.route.headers.iter().filter(|name| !LISTS.contains(name));
         let of_body: &[&str] = if self.route.body == Body::Nothing { &[] } else { &["Content-Type"] };
         for name in single.chain(of_body) {
@@ -300,14 +300,14 @@ pub(super) fn expires_in(office: &BoxOffice, body: &Object<'_, '_, '_>) -> Optio
     if !body.has("expires_in") {
         return Some(DEFAULT_EXPIRES_IN.clamp(least, most));
     }
-    body.optional("expires_in", |node| node.whole_of("seconds", least..=most))
+    body.optional("expires_in", |node| node.integer_with_unit("seconds", least..=most))
 }
 
 /// Reads an optional field that is an id.
 pub(super) fn optional_id<T>(
     body: &Object<'_, '_, '_>,
     field: &str,
-    parse: impl FnOnce(&str) -> Result<T, InvalidName>,
+    parse: impl FnOnce(&str) -> Result<T, InvalidId>,
 ) -> Option<T> {
     body.optional(field, |node| node.parsed(UUID, parse))
 }
@@ -347,7 +347,7 @@ fn label(node: Node<'_, '_>) -> Option<SeatLabel> {
 }
 
 /// Parses `If-None-Match` of a read. A malformed value is ignored, and the whole answer is sent.
-pub(super) fn none_match(header: Option<&str>) -> Option<Condition<'_>> {
+pub(super) fn parse_if_none_match(header: Option<&str>) -> Option<Condition<'_>> {
     header.and_then(Condition::parse)
 }
 
@@ -371,7 +371,7 @@ pub(super) fn administrator(office: &BoxOffice, request: &Request) -> Result<(),
 ///
 /// On a route that is open to all, API Gateway doesn't verify tokens. So with an authorizer, such reads only work in
 /// deployments in which all reads need a token.
-pub(super) fn signed_in_for(office: &BoxOffice, request: &Request, reading: &str) -> Result<(), Problem> {
+pub(super) fn require_token(office: &BoxOffice, request: &Request, reading: &str) -> Result<(), Problem> {
     if !office.has_authorizer() || caller(request) != Caller::Anonymous {
         return Ok(());
     }
@@ -406,7 +406,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_whole_words_of_scope_and_of_scp_which_may_be_a_list() {
+    fn scopes_are_words_of_scope_and_scp() {
         let scopes_of = |token: serde_json::Value| -> Vec<String> {
             let token = serde_json::from_value(token).unwrap();
             scopes(&token).map(str::to_owned).collect()
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_application_json_or_what_ends_so_in_utf_8() {
+    fn json_media_types_are_utf_8() {
         for good in [
             "application/json",
             "Application/JSON; charset=UTF-8",

@@ -154,7 +154,7 @@ mod tests {
     use crate::http::router::ROUTES;
 
     #[test]
-    fn addresses_begin_with_the_base_path_and_not_with_the_events() {
+    fn addresses_start_with_the_base_path() {
         for base in ["/", "/v1", "/box/office"].map(|base| BasePath::parse(base).unwrap()) {
             for (route, before) in ROUTES.iter().flat_map(|route| ["", "/v1", "/other/mapping"].map(|it| (route, it))) {
                 let own = route.path().replace(['{', '}'], "");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_another_shape_stays_as_it_is() {
+    fn path_of_another_shape_stays_unchanged() {
         let request = Request::default().with_raw_http_path("/a/b/c");
         let (route, base) = (&ROUTES[0], BasePath::default());
         assert_eq!(Address::of(&request, route, &base).path(), "/a/b/c");

@@ -27,12 +27,12 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::app::{BoxOffice, Source};
-use crate::context::Tally;
-use access_log::{Done, Span};
+use crate::context::RequestContext;
+use access_log::{Completed, RequestIds};
 use input::Input;
 use links::Address;
 use problem::{Code, Problem};
-use response_body::{Answer, Content};
+use response_body::{Answer, ResponseBody};
 use router::Route;
 
 /// The header of a response to a repeated request.
@@ -41,15 +41,15 @@ pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
 pub const X_CACHE: &str = "x-cache";
 
 /// A request while its handler runs.
-pub(crate) struct Context<'r> {
+pub(crate) struct RoutedRequest<'r> {
     office: &'r BoxOffice,
     request: &'r Request,
     route: &'static Route,
     address: Address<'r>,
-    tally: &'r Tally,
+    ctx: &'r RequestContext,
 }
 
-impl<'r> Context<'r> {
+impl<'r> RoutedRequest<'r> {
     /// Starts to read the request.
     fn input(&self) -> Input<'r> {
         Input::of(self.request, self.route)
@@ -92,30 +92,35 @@ async fn answer(
     office: &BoxOffice,
     function: &'static str,
     request: &Request,
-    handler: impl AsyncFnOnce(&Context<'_>) -> Result<Outcome, Problem>,
+    handler: impl AsyncFnOnce(&RoutedRequest<'_>) -> Result<Outcome, Problem>,
 ) -> Result<Answer, Infallible> {
-    let told = &Span::of(request);
+    let told = &RequestIds::of(request);
     let span = tracing::info_span!("request", request_id = told.request_id, trace = told.trace());
     async {
         let started = Instant::now();
         let route = Route::find(function, request);
-        let tally = Tally::drawing_on(rate_limit::budget(office, route, request));
-        let context =
-            Context { office, request, route, address: Address::of(request, route, office.base_path()), tally: &tally };
-        // Boxed because its type is nested more deeply than the compiler can follow.
-        let (mut outcome, code) = match Box::pin(handler(&context)).await {
-            Ok(outcome) => (outcome, None),
-            Err(problem) => refused(problem, &context, told.request_id),
+        let ctx = RequestContext::with_rate_limit(rate_limit::budget(office, route, request));
+        let routed = RoutedRequest {
+            office,
+            request,
+            route,
+            address: Address::of(request, route, office.base_path()),
+            ctx: &ctx,
         };
-        if let Some(standing) = tally.standing() {
+        // Boxed because its type is nested more deeply than the compiler can follow.
+        let (mut outcome, code) = match Box::pin(handler(&routed)).await {
+            Ok(outcome) => (outcome, None),
+            Err(problem) => reject(problem, &routed, told.request_id),
+        };
+        if let Some(standing) = ctx.rate_limit_status() {
             rate_limit::put(outcome.headers_mut(), standing);
         }
-        let done = Done { outcome: &outcome, code: code.map_or("", Code::as_str), started };
-        access_log::write(&context, told, &done);
-        crate::observability::trace::tell(told.trace_header, &tally.calls());
-        let mut response = compress::for_client(context.route.operation, request, outcome.response);
+        let done = Completed { outcome: &outcome, code: code.map_or("", Code::as_str), started };
+        access_log::log_request(&routed, told, &done);
+        crate::observability::trace::send(told.trace_header, &ctx.calls());
+        let mut response = compress::for_client(routed.route.operation, request, outcome.response);
         if request.method() == Method::HEAD {
-            *response.body_mut() = Content::Nothing;
+            *response.body_mut() = ResponseBody::Nothing;
         }
         Ok(response)
     }
@@ -123,11 +128,11 @@ async fn answer(
     .await
 }
 
-fn refused(problem: Problem, context: &Context<'_>, request_id: &str) -> (Outcome, Option<Code>) {
-    let problem = if context.route.is_safe() { problem.of_a_read() } else { problem };
+fn reject(problem: Problem, routed: &RoutedRequest<'_>, request_id: &str) -> (Outcome, Option<Code>) {
+    let problem = if routed.route.is_safe() { problem.worded_for_read() } else { problem };
     problem.log();
     let code = problem.code;
-    (problem.into_response(&context.address, request_id).into(), Some(code))
+    (problem.into_response(&routed.address, request_id).into(), Some(code))
 }
 
 /// Creates a JSON response that no HTTP cache may store.
@@ -137,17 +142,17 @@ fn json_response(status: u16, body: &impl Serialize) -> Result<Outcome, Problem>
         .status(status)
         .header("content-type", "application/json")
         .header("cache-control", "no-store")
-        .body(Content::Text(body));
+        .body(ResponseBody::Text(body));
     Ok(response.map_err(Problem::internal)?.into())
 }
 
 /// Marks a response as the response to a repeated request.
-fn replay(outcome: Outcome) -> Outcome {
+fn mark_replayed(outcome: Outcome) -> Outcome {
     Outcome { replayed: true, ..outcome.with_header(IDEMPOTENT_REPLAYED, "true") }
 }
 
 /// Creates the response to a deletion.
 fn no_content() -> Result<Outcome, Problem> {
-    let response = Response::builder().status(204).header("cache-control", "no-store").body(Content::Nothing);
+    let response = Response::builder().status(204).header("cache-control", "no-store").body(ResponseBody::Nothing);
     Ok(response.map_err(Problem::internal)?.into())
 }

@@ -7,9 +7,9 @@ use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
 use super::links::Address;
-use super::response_body::{Answer, Content};
+use super::response_body::{Answer, ResponseBody};
 use crate::app::{
-    BookError, BookingError, ExtendError, GetSeatsError, MOST_DROPPED, MapError, PutError, ReservationError,
+    BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PutError, ReservationError,
     ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
 };
 use crate::domain::availability::SeatState;
@@ -23,7 +23,7 @@ pub use super::codes::Code;
 /// The delay in seconds after which a retry makes sense.
 const RETRY_AFTER: u64 = 1;
 /// The maximum number of characters that faults take in `detail`. `errors` has all of them.
-const MOST_DETAIL: usize = 400;
+const MAX_DETAIL: usize = 400;
 
 /// An error to be sent to the caller.
 #[derive(Debug)]
@@ -126,11 +126,11 @@ impl Problem {
         let mut detail = String::new();
         let mut told = 0;
         for text in errors.iter().map(Fault::to_string) {
-            if told > 0 && detail.len() + text.len() > MOST_DETAIL {
+            if told > 0 && detail.len() + text.len() > MAX_DETAIL {
                 break;
             }
             detail.push_str(if told > 0 { "; " } else { "" });
-            detail.extend(text.chars().take(MOST_DETAIL));
+            detail.extend(text.chars().take(MAX_DETAIL));
             told += 1;
         }
         if told < all {
@@ -164,7 +164,7 @@ impl Problem {
     }
 
     /// Changes the detail for a request that only reads, because repeating a read is always safe.
-    pub(super) fn of_a_read(mut self) -> Self {
+    pub(super) fn worded_for_read(mut self) -> Self {
         if self.code == Code::TryAgain {
             self.detail = "The data could not be read in time. Reading it again is safe.".to_owned();
         }
@@ -233,7 +233,7 @@ impl Problem {
             response = response.header(name, value);
         }
         // Can't fail, because each part is a constant or text.
-        response.body(Content::Text(body)).unwrap_or_default()
+        response.body(ResponseBody::Text(body)).unwrap_or_default()
     }
 }
 
@@ -255,8 +255,8 @@ fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Undecided(_) => Self::try_again(error),
-            StoreError::Broken(_) => Self::internal(error),
+            StoreError::OutcomeUnknown(_) => Self::try_again(error),
+            StoreError::Permanent(_) => Self::internal(error),
         }
     }
 }
@@ -405,17 +405,17 @@ impl From<PutError> for Problem {
                 Self::malformed("seats", problem.strip_prefix("expected ").unwrap_or(&problem))
             }
             PutError::TooLarge => Self::malformed("sections", STORABLE),
-            PutError::ReplaceUnsaid(version) => Self::if_match_required(version),
-            PutError::Unexpected(there) => Self::layout_changed("If-Match", there),
+            PutError::PreconditionRequired(version) => Self::if_match_required(version),
+            PutError::PreconditionFailed(there) => Self::layout_changed("If-Match", there),
             PutError::InUse(conflicts) => {
                 let detail =
                     format!("{} of the seats that would be dropped are in use. Nothing was changed.", conflicts.len());
                 let seats = conflicts.iter().map(seat_problem).collect();
                 Self::with(Code::SeatsInUse, detail, Members { seats, ..Members::default() })
             }
-            PutError::DropsTooMany(dropped) => Self::malformed(
+            PutError::TooManyWithdrawn(dropped) => Self::malformed(
                 "seats",
-                format_args!("at most {MOST_DROPPED} seats to be dropped at once, got {dropped}"),
+                format_args!("at most {MAX_SEATS_WITHDRAWN} seats to be dropped at once, got {dropped}"),
             ),
             error @ PutError::Contended => Self::new(Code::LayoutChanged, error.to_string()),
             PutError::Store(error) => error.into(),
@@ -448,7 +448,7 @@ impl From<ExtendError> for Problem {
                 Code::ReservationAlreadyExtended,
                 "Each seat of it was extended before, and can be once. Nothing was changed.",
             ),
-            ExtendError::NoLonger(end) => Self::new(
+            ExtendError::EndsNoLater(end) => Self::new(
                 Code::ReservationNotExtendable,
                 format!("It would end no later than it does already, at {end}. Nothing was changed."),
             ),

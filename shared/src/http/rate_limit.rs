@@ -10,14 +10,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::input;
 use super::router::Route;
 use crate::app::BoxOffice;
-use crate::domain::rate_limit::{Budget, Standing};
+use crate::domain::rate_limit::{RateLimitBudget, RateLimitStatus};
 
 /// Returns the rate-limit budget of a request, if its activity is limited.
-pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Option<Budget> {
+pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Option<RateLimitBudget> {
     let (activity, cost) = (route.activity, route.weight.base);
     let limit = office.limits().of(activity).filter(|_| cost > 0)?;
     let whose = input::caller(request).budget(address(request, office.trusted_proxies()));
-    Some(Budget { whose, activity, limit, cost })
+    Some(RateLimitBudget { whose, activity, limit, cost })
 }
 
 /// The caller as log lines name it.
@@ -54,8 +54,8 @@ fn network(address: IpAddr) -> String {
 }
 
 /// Adds the headers that show the rest of a budget.
-pub(super) fn put(headers: &mut HeaderMap, standing: Standing) {
-    let Standing { activity, limit, remaining, reset, .. } = standing;
+pub(super) fn put(headers: &mut HeaderMap, standing: RateLimitStatus) {
+    let RateLimitStatus { activity, limit, remaining, reset, .. } = standing;
     let (name, quota) = (activity.as_str(), limit.per_minute());
     let texts = [
         ("ratelimit-policy", format!("\"{name}\";q={quota};w=60")),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_addresses_are_believed_from_the_right_as_proxies_are_trusted() {
+    fn each_trusted_proxy_adds_one_trusted_address() {
         let own = "192.0.2.1";
         for (forwarded, expected) in [
             (vec![], [own, own, own]),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_24_bits_of_an_address_or_48_of_a_long_one() {
+    fn network_has_24_bits_of_ipv4_or_48_of_ipv6() {
         for (address, expected) in [
             ("203.0.113.77", "203.0.113.0/24"),
             ("::ffff:203.0.113.77", "203.0.113.0/24"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_where_one_should_be_is_not_replaced_by_another_that_was_sent() {
+    fn missing_forwarded_address_falls_back_to_peer() {
         for odd in
             ["", ",", ",,,", "unknown", "198.51.100.7, nonsense", "198.51.100.7,", "256.0.0.1", "1.2.3.4 5.6.7.8"]
         {

@@ -9,27 +9,27 @@ use lambda_http::Response;
 use lambda_http::http::HeaderMap;
 use serde::{Serialize, Serializer};
 
-pub type Answer = Response<Content>;
+pub type Answer = Response<ResponseBody>;
 
 /// The body of a response.
 #[derive(Debug, Default)]
-pub enum Content {
+pub enum ResponseBody {
     #[default]
     Nothing,
     Text(String),
     /// A text that was escaped while it was written.
-    Escaped(Escaped),
+    PreEscapedJson(PreEscapedJson),
     /// Bytes that aren't text: a compressed body.
     Bytes(Vec<u8>),
 }
 
-impl Content {
+impl ResponseBody {
     /// Returns the bytes that entity tags are computed from. Equal contents of one variant have equal bytes.
     pub(super) fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Nothing => &[],
             Self::Text(text) => text.as_bytes(),
-            Self::Escaped(text) => text.as_bytes(),
+            Self::PreEscapedJson(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
         }
     }
@@ -39,7 +39,7 @@ impl Content {
         match self {
             Self::Nothing | Self::Bytes(_) => Cow::Borrowed(""),
             Self::Text(text) => Cow::Borrowed(text),
-            Self::Escaped(text) => Cow::Owned(text.unescaped()),
+            Self::PreEscapedJson(text) => Cow::Owned(text.unescaped()),
         }
     }
 }
@@ -47,14 +47,14 @@ impl Content {
 /// A text that is escaped once, while it is written. Its buffer starts as a response does, so it becomes one without a
 /// copy.
 #[derive(Debug)]
-pub struct Escaped(String);
+pub struct PreEscapedJson(String);
 
 /// The beginning of a response with a body.
 const BEGIN: &str = "{\"body\":\"";
 /// The capacity for status and headers, which follow the body.
 const REST: usize = 512;
 
-impl Escaped {
+impl PreEscapedJson {
     /// Creates an empty text with a capacity for this number of bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         let mut json = String::with_capacity(BEGIN.len() + bytes + REST);
@@ -70,14 +70,14 @@ impl Escaped {
     }
 
     fn of(text: &str) -> Self {
-        let mut escaped = Self::with_capacity(room(text));
+        let mut escaped = Self::with_capacity(capacity_for(text));
         escaped.push(text);
         escaped
     }
 
     /// Appends a text and escapes it.
     pub(super) fn push(&mut self, text: &str) {
-        let mut quoted = Vec::with_capacity(room(text));
+        let mut quoted = Vec::with_capacity(capacity_for(text));
         // Can't fail, because every string can be written as JSON, and writing to memory works.
         drop(serde_json::to_writer(&mut quoted, text));
         let quoted = String::from_utf8(quoted).unwrap_or_default();
@@ -106,7 +106,7 @@ impl Escaped {
 }
 
 /// Returns the capacity for a text in JSON with its two quotes and some escapes, so that the buffer rarely has to grow.
-fn room(text: &str) -> usize {
+fn capacity_for(text: &str) -> usize {
     text.len() + text.len() / 2 + 2
 }
 
@@ -116,7 +116,7 @@ fn room(text: &str) -> usize {
 /// It is written at once into one buffer. The runtime copies it where it would serialize any other type.
 #[derive(Debug, Serialize)]
 #[serde(rename = "$serde_json::private::RawValue")]
-pub struct Told {
+pub struct LambdaResponse {
     // The name by which serde_json recognizes a value that is JSON already. Its own `RawValue` has it too, but would
     // parse all of it first.
     #[serde(rename = "$serde_json::private::RawValue")]
@@ -138,21 +138,21 @@ struct Rest<'a> {
     cookies: [(); 0],
 }
 
-impl From<Answer> for Told {
+impl From<Answer> for LambdaResponse {
     fn from(answer: Answer) -> Self {
         let (parts, content) = answer.into_parts();
         let rest = Rest {
             status_code: parts.status.as_u16(),
             headers: &parts.headers,
             multi_value_headers: NoHeaders {},
-            is_base64_encoded: matches!(content, Content::Bytes(_)),
+            is_base64_encoded: matches!(content, ResponseBody::Bytes(_)),
             cookies: [],
         };
         let mut json = match content {
-            Content::Nothing => Escaped::with_capacity(0).0,
-            Content::Text(text) => Escaped::of(&text).0,
-            Content::Escaped(Escaped(json)) => json,
-            Content::Bytes(bytes) => Escaped::base64(&bytes).0,
+            ResponseBody::Nothing => PreEscapedJson::with_capacity(0).0,
+            ResponseBody::Text(text) => PreEscapedJson::of(&text).0,
+            ResponseBody::PreEscapedJson(PreEscapedJson(json)) => json,
+            ResponseBody::Bytes(bytes) => PreEscapedJson::base64(&bytes).0,
         };
         json.push_str("\",");
         json.push_str(as_json(&rest).get(1..).unwrap_or_default());
@@ -187,8 +187,8 @@ mod tests {
         response.header("link", "</theaters/1>; rel=\"theater\"").body(body).unwrap()
     }
 
-    fn told(content: Content) -> String {
-        serde_json::to_string(&Told::from(answer(200, content))).unwrap()
+    fn told(content: ResponseBody) -> String {
+        serde_json::to_string(&LambdaResponse::from(answer(200, content))).unwrap()
     }
 
     /// Returns the form in which `lambda_http` would pass the same response to Lambda.
@@ -205,41 +205,41 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lambda_is_told_what_lambda_http_would_tell_it() {
+    async fn response_equals_that_of_lambda_http() {
         for text in ["", "{}", "{\"a\":\"b \\\" \\\\ \u{7f} \u{2028} é 座\"}\n"] {
-            let mut escaped = Escaped::with_capacity(0);
+            let mut escaped = PreEscapedJson::with_capacity(0);
             text.chars().for_each(|part| escaped.push(&part.to_string()));
-            for content in [Content::Text(text.to_owned()), Content::Escaped(escaped)] {
+            for content in [ResponseBody::Text(text.to_owned()), ResponseBody::PreEscapedJson(escaped)] {
                 let ours: Value = serde_json::from_str(&told(content)).unwrap();
                 assert_eq!(ours, told_by_lambda_http(200, Body::Text(text.to_owned())).await);
             }
         }
         for status in [204, 304] {
-            let ours = serde_json::to_string(&Told::from(answer(status, Content::Nothing))).unwrap();
+            let ours = serde_json::to_string(&LambdaResponse::from(answer(status, ResponseBody::Nothing))).unwrap();
             let ours: Value = serde_json::from_str(&ours).unwrap();
             assert_eq!(ours, told_by_lambda_http(status, Body::Empty).await);
         }
     }
 
     #[test]
-    fn bytes_are_told_in_base64() {
-        let ours: Value = serde_json::from_str(&told(Content::Bytes(vec![0x1f, 0x8b, 0xff, 0x00]))).unwrap();
+    fn bytes_are_sent_as_base64() {
+        let ours: Value = serde_json::from_str(&told(ResponseBody::Bytes(vec![0x1f, 0x8b, 0xff, 0x00]))).unwrap();
         assert_eq!((&ours["body"], &ours["isBase64Encoded"]), (&Value::from("H4v/AA=="), &Value::from(true)));
     }
 
     #[test]
-    fn what_is_json_already_is_told_as_it_is() {
+    fn raw_json_is_written_unchanged() {
         let json = "{\"body\":\"x\"}".to_owned();
-        assert_eq!(serde_json::to_string(&Told { json: json.clone() }).unwrap(), json);
+        assert_eq!(serde_json::to_string(&LambdaResponse { json: json.clone() }).unwrap(), json);
     }
 
     proptest! {
         #[test]
-        fn any_text_arrives_as_it_was_whether_whole_or_in_parts(parts in prop::collection::vec(any::<String>(), 0..5)) {
-            let mut escaped = Escaped::with_capacity(3);
+        fn any_text_arrives_unchanged(parts in prop::collection::vec(any::<String>(), 0..5)) {
+            let mut escaped = PreEscapedJson::with_capacity(3);
             parts.iter().for_each(|part| escaped.push(part));
             let whole = parts.concat();
-            for content in [Content::Text(whole.clone()), Content::Escaped(escaped)] {
+            for content in [ResponseBody::Text(whole.clone()), ResponseBody::PreEscapedJson(escaped)] {
                 let text = content.text().into_owned();
                 let told: Value = serde_json::from_str(&told(content)).unwrap();
                 prop_assert_eq!(told["body"].as_str(), Some(whole.as_str()));

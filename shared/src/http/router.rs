@@ -116,7 +116,7 @@ pub struct Weight {
 const SEATS_PER_UNIT: usize = 5;
 
 /// The maximum size of a call's body, in bytes.
-const MOST_BODY: usize = 16 * 1024;
+const MAX_BODY: usize = 16 * 1024;
 
 /// A call that takes one unit, whatever it asks for.
 const PLAIN: Weight = Weight { base: 1, dear: 1 };
@@ -129,7 +129,7 @@ const READS_NOTHING: Route = Route {
     query: &[],
     headers: &[],
     body: Body::Nothing,
-    activity: Activity::Looking,
+    activity: Activity::Reading,
     weight: PLAIN,
     makes: None,
 };
@@ -159,7 +159,7 @@ pub const ROUTES: &[Route] = &[
         key: "POST /theaters/{theaterId}/reserve",
         function: "reserve",
         headers: &["Idempotency-Key"],
-        body: Body::Fields(crate::http::routes::reserve::FIELDS, MOST_BODY),
+        body: Body::Fields(crate::http::routes::reserve::FIELDS, MAX_BODY),
         activity: Activity::Writing,
         makes: Some(Made::Reservation),
         ..READS_NOTHING
@@ -169,7 +169,7 @@ pub const ROUTES: &[Route] = &[
         key: "POST /theaters/{theaterId}/book",
         function: "book",
         headers: &["Idempotency-Key"],
-        body: Body::Fields(crate::http::routes::book::FIELDS, MOST_BODY),
+        body: Body::Fields(crate::http::routes::book::FIELDS, MAX_BODY),
         activity: Activity::Writing,
         weight: Weight { base: 1, dear: 2 },
         makes: Some(Made::Booking),
@@ -197,7 +197,7 @@ pub const ROUTES: &[Route] = &[
         key: "POST /theaters/{theaterId}/reservations/{reservationId}/extend",
         function: "reservations",
         headers: &["Idempotency-Key"],
-        body: Body::OptionalFields(crate::http::routes::reservations::FIELDS, MOST_BODY),
+        body: Body::OptionalFields(crate::http::routes::reservations::FIELDS, MAX_BODY),
         activity: Activity::Writing,
         weight: Weight { base: 1, dear: 2 },
         ..READS_NOTHING
@@ -338,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_operation_and_each_key_has_one_route() {
+    fn each_operation_and_key_has_one_route() {
         let operations: HashSet<_> = ROUTES.iter().map(|route| route.operation).collect();
         let keys: HashSet<_> = ROUTES.iter().map(|route| route.key).collect();
         assert_eq!((operations.len(), keys.len()), (ROUTES.len(), ROUTES.len()));
@@ -348,9 +348,9 @@ mod tests {
     }
 
     #[test]
-    fn reading_and_changing_have_their_own_budgets_and_bodies() {
+    fn safe_routes_use_the_read_budget_and_no_body() {
         for route in ROUTES {
-            assert_eq!(route.is_safe(), route.activity == Activity::Looking, "{}", route.key);
+            assert_eq!(route.is_safe(), route.activity == Activity::Reading, "{}", route.key);
             let reads = ["POST", "PUT"].contains(&route.method());
             assert_eq!(reads, route.body != Body::Nothing, "{}", route.key);
             assert!(route.weight.base <= route.weight.dear);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn more_seats_take_more_of_a_budget() {
+    fn more_seats_take_more_units() {
         let units = |seats| PLAIN.of_seats(seats);
         assert_eq!([0, 1, 5, 6, 10, 11, 49].map(units), [1, 1, 1, 2, 2, 3, 10]);
     }
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_takes_the_route_that_the_gateway_names_or_else_that_of_its_shape() {
+    fn route_comes_from_the_key_or_else_from_the_shape() {
         let found = |function, method, path: &str, key, parameters: &[(&str, &str)]| {
             Route::find(function, &request(method, path, key, parameters)).operation
         };

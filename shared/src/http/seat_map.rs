@@ -2,7 +2,7 @@
 //! seats with place and price.
 
 use super::problem::{Problem, one_of};
-use super::response_body::{Content, Escaped};
+use super::response_body::{PreEscapedJson, ResponseBody};
 use crate::app::SeatsView;
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
@@ -54,24 +54,24 @@ impl Shown {
     }
 
     /// Writes the body as JSON.
-    pub(super) fn body(&self, view: &SeatsView) -> Result<Content, Problem> {
+    pub(super) fn body(&self, view: &SeatsView) -> Result<ResponseBody, Problem> {
         match self.view {
-            View::Seats => self.labels(view).map(Content::Escaped),
-            View::States => states(view).map(Content::Escaped),
-            View::Map => self.map(view).map(Content::Text),
+            View::Seats => self.labels(view).map(ResponseBody::PreEscapedJson),
+            View::States => states(view).map(ResponseBody::PreEscapedJson),
+            View::Map => self.map(view).map(ResponseBody::Text),
         }
     }
 
     /// Writes the labels of the available seats in layout order, and the numbers of the others. Each seat costs a few
     /// nanoseconds, because its label is copied and not serialized.
-    fn labels(&self, view: &SeatsView) -> Result<Escaped, Problem> {
+    fn labels(&self, view: &SeatsView) -> Result<PreEscapedJson, Problem> {
         let (layout, statuses) = (&view.layout, self.statuses(view));
         let (theater_id, name) = (json(layout.theater.as_str())?, json(&layout.name)?);
         let begin = format!("{{\"theater_id\":{theater_id},\"name\":{name},\"seats\":[");
         let (reserved, booked) = (count(&statuses, RESERVED), count(&statuses, BOOKED));
         let version = layout.version;
         let end = format!("],\"reserved\":{reserved},\"booked\":{booked},\"layout_version\":{version}}}");
-        let mut body = Escaped::with_capacity(2 * begin.len() + layout.labels().most() + 2 * end.len());
+        let mut body = PreEscapedJson::with_capacity(2 * begin.len() + layout.labels().most() + 2 * end.len());
         body.push(&begin);
         let available = statuses.iter().map(|status| *status == Some(SeatStatus::Available));
         body.append(|bytes| layout.labels().write(available, bytes)).map_err(Problem::internal)?;
@@ -89,10 +89,10 @@ impl Shown {
             });
             SeatMapBody::of(&view.layout, naming, seats)
         };
-        let repeated = written(&shown(Naming::Names))?;
+        let repeated = write_json(&shown(Naming::Names))?;
         // Escaping at most doubles a text.
         let fits = repeated.len() <= MAX_ANSWER / 2 || layout_json::escaped_bytes(repeated.as_bytes()) <= MAX_ANSWER;
-        if fits { Ok(repeated) } else { written(&shown(Naming::Indexes)) }
+        if fits { Ok(repeated) } else { write_json(&shown(Naming::Indexes)) }
     }
 
     /// Returns the status of each seat, or `None` for seats that aren't shown.
@@ -107,7 +107,7 @@ impl Shown {
 
 /// The capacity for a seat of a map, which takes some 70 to 120 bytes. It keeps the text from being copied while it
 /// grows.
-const MAP_BYTES_A_SEAT: usize = 120;
+const MAP_BYTES_PER_SEAT: usize = 120;
 const RESERVED: Option<SeatStatus> = Some(SeatStatus::Reserved);
 const BOOKED: Option<SeatStatus> = Some(SeatStatus::Booked);
 
@@ -115,14 +115,14 @@ fn count(statuses: &[Option<SeatStatus>], wanted: Option<SeatStatus>) -> usize {
     statuses.iter().filter(|status| **status == wanted).count()
 }
 
-fn written(body: &SeatMapBody<'_>) -> Result<String, Problem> {
-    let mut json = Vec::with_capacity(MAP_BYTES_A_SEAT * body.len());
+fn write_json(body: &SeatMapBody<'_>) -> Result<String, Problem> {
+    let mut json = Vec::with_capacity(MAP_BYTES_PER_SEAT * body.len());
     serde_json::to_writer(&mut json, body).map_err(Problem::internal)?;
     String::from_utf8(json).map_err(Problem::internal)
 }
 
 /// Writes a letter for each seat in layout order: `a`, `r` or `b`.
-fn states(view: &SeatsView) -> Result<Escaped, Problem> {
+fn states(view: &SeatsView) -> Result<PreEscapedJson, Problem> {
     let statuses = view.slots.statuses(view.now);
     let (theater_id, version) = (json(view.layout.theater.as_str())?, view.layout.version);
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
@@ -130,7 +130,7 @@ fn states(view: &SeatsView) -> Result<Escaped, Problem> {
     let booked = statuses.len() - available - reserved;
     let begin = format!("{{\"theater_id\":{theater_id},\"layout_version\":{version},\"states\":\"");
     let end = format!("\",\"available\":{available},\"reserved\":{reserved},\"booked\":{booked}}}");
-    let mut body = Escaped::with_capacity(2 * begin.len() + statuses.len() + 2 * end.len());
+    let mut body = PreEscapedJson::with_capacity(2 * begin.len() + statuses.len() + 2 * end.len());
     body.push(&begin);
     body.append(|bytes| bytes.extend(statuses.iter().map(|status| letter(*status)))).map_err(Problem::internal)?;
     body.push(&end);
@@ -152,7 +152,7 @@ fn json(text: &str) -> Result<String, Problem> {
 /// Finds a section by its name, in any form of Unicode.
 fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
     let sections = layout.plan().sections();
-    let name = text::tidy(name).unwrap_or_default();
+    let name = text::normalize(name).unwrap_or_default();
     let found = sections.iter().position(|section| *section == name).and_then(|index| u16::try_from(index).ok());
     found.ok_or_else(|| Problem::malformed("section", one_of(sections)))
 }

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 
 /// Maximum number of listed faults. Further faults are only counted.
-pub const MOST_FAULTS: usize = 20;
+pub const MAX_LISTED_FAULTS: usize = 20;
 /// Maximum number of characters of a caller's text that a message repeats.
-const MOST_QUOTED: usize = 64;
+const MAX_QUOTED_CHARACTERS: usize = 64;
 
 /// A fault: the field and its expected value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,10 +50,10 @@ impl Faults {
 
     /// Returns the number of faults that the list leaves out.
     pub fn unlisted(&self) -> usize {
-        self.count().saturating_sub(MOST_FAULTS)
+        self.count().saturating_sub(MAX_LISTED_FAULTS)
     }
 
-    /// Returns the first faults, at most [`MOST_FAULTS`].
+    /// Returns the first faults, at most [`MAX_LISTED_FAULTS`].
     pub fn into_list(self) -> Vec<Fault> {
         self.list.into_inner()
     }
@@ -66,7 +66,7 @@ impl Faults {
     /// Records a fault. Creates the texts only of listed faults, so that a hostile document with a million faults
     /// costs little.
     fn record(&self, fault: impl FnOnce() -> Fault) {
-        if self.count.get() < MOST_FAULTS {
+        if self.count.get() < MAX_LISTED_FAULTS {
             self.list.borrow_mut().push(fault());
         }
         self.count.set(self.count.get().saturating_add(1));
@@ -98,5 +98,5 @@ impl fmt::Display for Path<'_> {
 /// Makes a caller's text safe to repeat: at most 64 characters of visible ASCII or spaces.
 pub fn plain(text: &str) -> String {
     let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
-    text.chars().take(MOST_QUOTED).map(plain).collect()
+    text.chars().take(MAX_QUOTED_CHARACTERS).map(plain).collect()
 }

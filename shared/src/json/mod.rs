@@ -40,14 +40,14 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use faults::{Fault, Faults, MOST_FAULTS, plain};
+pub use faults::{Fault, Faults, MAX_LISTED_FAULTS, plain};
 pub use node::{Node, Object};
 pub use value::{Json, Number};
 
 use faults::Path;
 
 /// Maximum number of values of one document. It limits the memory of a document's tree.
-pub const MOST_VALUES: u32 = 500_000;
+pub const MAX_JSON_VALUES: u32 = 500_000;
 
 /// Reads one JSON document. Returns `None` if there is any fault, and records each of them.
 ///

@@ -40,7 +40,7 @@ impl<'j, 'p> Node<'j, 'p> {
     pub fn object<T>(self, fields: &[&str], read: impl FnOnce(&Object<'_, 'j, '_>) -> Option<T>) -> Option<T> {
         let Json::Object(entries) = self.value else { return self.fault("a JSON object") };
         let object = Object { entries, fields, path: self.path, faults: self.faults };
-        object.refuse_others();
+        object.reject_unknown_fields();
         read(&object)
     }
 
@@ -91,11 +91,11 @@ impl<'j, 'p> Node<'j, 'p> {
 
     /// Reads an integer within a range. `2.0` is an integer, as in JSON Schema.
     pub fn whole<N: TryFrom<i64> + TryInto<i64> + Copy + fmt::Display>(self, range: RangeInclusive<N>) -> Option<N> {
-        self.whole_of("", range)
+        self.integer_with_unit("", range)
     }
 
     /// Reads an integer within a range, with a unit for the message: "a whole number of seconds from 1 to 10".
-    pub fn whole_of<N: TryFrom<i64> + TryInto<i64> + Copy + fmt::Display>(
+    pub fn integer_with_unit<N: TryFrom<i64> + TryInto<i64> + Copy + fmt::Display>(
         self,
         unit: &str,
         range: RangeInclusive<N>,
@@ -145,7 +145,7 @@ impl<'j> Object<'_, 'j, '_> {
     }
 
     /// Records a fault of the object as a whole.
-    pub fn fault_of_all<T>(&self, expected: impl fmt::Display) -> Option<T> {
+    pub fn fault_on_object<T>(&self, expected: impl fmt::Display) -> Option<T> {
         self.faults.add(self.path, expected);
         None
     }
@@ -161,7 +161,7 @@ impl<'j> Object<'_, 'j, '_> {
     }
 
     /// Records unknown and duplicate fields, in one pass.
-    fn refuse_others(&self) {
+    fn reject_unknown_fields(&self) {
         let mut seen = vec![false; self.fields.len()];
         for (name, _) in self.entries {
             let known = self.fields.iter().zip(&mut seen).find(|(field, _)| *field == name);

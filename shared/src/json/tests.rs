@@ -112,7 +112,7 @@ fn a_byte_order_mark_is_skipped_once() {
 }
 
 #[test]
-fn a_caller_s_text_is_repeated_shortly_and_plainly() {
+fn caller_text_is_shortened_and_made_printable() {
     let name = format!("\u{202e}{}", "é\n".repeat(1_000));
     let faults = faults_of(&json!({ "quantity": 1, name: 2 }).to_string());
     assert_eq!(faults.len(), 1);
@@ -120,17 +120,17 @@ fn a_caller_s_text_is_repeated_shortly_and_plainly() {
 }
 
 #[test]
-fn further_faults_are_counted_and_not_listed() {
+fn faults_beyond_the_bound_are_only_counted() {
     let fields: Vec<_> = (0..1_000).map(|n| format!("\"f{n}\":1")).collect();
     let faults = Faults::default();
     assert!(read(format!("{{{}}}", fields.join(",")).as_bytes(), "body", &faults, order).is_none());
     assert_eq!((faults.count(), faults.unlisted()), (1_001, 981));
-    assert_eq!(faults.into_list().len(), MOST_FAULTS);
+    assert_eq!(faults.into_list().len(), MAX_LISTED_FAULTS);
 }
 
 #[test]
 fn a_tree_of_too_many_values_is_refused() {
-    let array = format!("[{}0]", "0,".repeat(MOST_VALUES as usize));
+    let array = format!("[{}0]", "0,".repeat(MAX_JSON_VALUES as usize));
     let faults = Faults::default();
     assert!(read(array.as_bytes(), "body", &faults, |_| Some(())).is_none());
     assert!(faults.into_list()[0].expected.contains("more than 500000 values"));
@@ -148,7 +148,7 @@ fn an_object_of_many_fields_is_read_in_linear_time() {
 }
 
 #[test]
-fn a_reader_that_gives_up_without_a_fault_is_refused() {
+fn reader_that_fails_silently_gets_a_fault() {
     let faults = Faults::default();
     assert!(read(b"{}", "body", &faults, |_| None::<()>).is_none());
     assert_eq!(faults.count(), 1);
@@ -182,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_read_or_refused_and_kept_as_it_was(value in any_json()) {
+    fn any_json_is_rejected_or_kept_unchanged(value in any_json()) {
         let text = value.to_string();
         let faults = Faults::default();
         prop_assert_eq!(read(text.as_bytes(), "body", &faults, order).is_none(), !faults.is_empty());
@@ -193,7 +193,7 @@ proptest! {
     /// Makes each field valid, invalid or missing. Exactly the invalid and missing fields must be reported, in any
     /// order.
     #[test]
-    fn exactly_the_wrong_fields_are_named_in_any_order(
+    fn exactly_the_invalid_fields_are_reported(
         right in prop::collection::vec(prop::option::of(any::<bool>()), 4..=4),
         order in Just((0..4_usize).collect::<Vec<_>>()).prop_shuffle(),
     ) {

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserializer, Serialize, Serializer};
 
-use super::MOST_VALUES;
+use super::MAX_JSON_VALUES;
 
 /// Byte order mark that some editors write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -44,14 +44,14 @@ pub enum Number {
 impl<'j> Json<'j> {
     /// Parses a document.
     ///
-    /// A document is nested at most 128 levels deep, as in serde_json, and holds at most [`MOST_VALUES`] values.
+    /// A document is nested at most 128 levels deep, as in serde_json, and holds at most [`MAX_JSON_VALUES`] values.
     ///
     /// # Errors
     ///
     /// Returns the expected form, as a phrase that can follow "expected".
     pub fn parse(bytes: &'j [u8]) -> Result<Self, String> {
         let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        let left = Cell::new(MOST_VALUES);
+        let left = Cell::new(MAX_JSON_VALUES);
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let value = Seed { left: &left }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
         value.map_err(|error| format!("valid JSON ({error})"))
@@ -83,7 +83,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
         let left = self.left.get().checked_sub(1);
-        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MOST_VALUES} values")))?);
+        self.left.set(left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_JSON_VALUES} values")))?);
         deserializer.deserialize_any(self)
     }
 }

@@ -4,10 +4,12 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::parts::{CategoryBody, PointBody, SectionHead, StageBody, json, names, section_heads, whole_categories};
+use super::parts::{
+    CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, json, names, section_heads,
+};
 use crate::domain::details::{Names, SeatDetails, default_number};
 use crate::domain::layout::Layout;
-use crate::domain::seating_plan::{Place, Point};
+use crate::domain::seating_plan::{Point, SeatPlacement};
 
 /// Limits that a page needs before its first call.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -118,7 +120,7 @@ struct SeatBody<'a> {
 struct Seat<'a> {
     position: u32,
     label: &'a str,
-    place: &'a Place,
+    place: &'a SeatPlacement,
     details: Option<&'a SeatDetails>,
 }
 
@@ -149,14 +151,14 @@ impl<'a> MapBody<'a> {
             stage: details.stage.as_ref().map(StageBody::from),
             limits,
             extra: json(details.extra.as_ref()),
-            categories: whole_categories(layout),
+            categories: categories_with_details(layout),
             sections: section_heads(layout),
             rows: rows.collect(),
         }
     }
 }
 
-fn bounds(places: &[Place]) -> Bounds {
+fn bounds(places: &[SeatPlacement]) -> Bounds {
     let xs = || places.iter().map(|place| place.point.x);
     let ys = || places.iter().map(|place| place.point.y);
     Bounds {

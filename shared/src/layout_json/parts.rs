@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::details::{Extra, Names, Outline, SectionDetails, Stage};
 use crate::domain::layout::Layout;
-use crate::domain::seating_plan::{Place, Point};
+use crate::domain::seating_plan::{Point, SeatPlacement};
 
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct PointBody {
@@ -84,7 +84,7 @@ pub(crate) fn categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
 }
 
 /// Returns the categories of a layout, with details.
-pub(crate) fn whole_categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
+pub(crate) fn categories_with_details(layout: &Layout) -> Vec<CategoryBody<'_>> {
     let details = &layout.details().categories;
     let body = (0..).zip(categories(layout)).map(|(index, category)| match details.get(&index) {
         Some(of) => CategoryBody { names: names(&of.names), extra: json(of.extra.as_ref()), ..category },
@@ -110,7 +110,7 @@ pub(crate) fn section_heads(layout: &Layout) -> Vec<SectionHead<'_>> {
 }
 
 /// Returns the name of a place's category, if it has one.
-pub(crate) fn category_of<'a>(layout: &'a Layout, place: &Place) -> Option<&'a str> {
+pub(crate) fn category_of<'a>(layout: &'a Layout, place: &SeatPlacement) -> Option<&'a str> {
     let category = place.category.and_then(|index| layout.plan().categories().get(usize::from(index)));
     category.map(|category| category.name.as_str())
 }

@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use crate::domain::details::Details;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::{InvalidLayout, Layout, MAX_NAME, MAX_SEATS};
-use crate::domain::seating_plan::Plan;
+use crate::domain::seating_plan::SeatingPlan;
 use crate::json::{Node, Object};
 
 use super::size;
 use details::TextExpected;
-use sections::{Labels, Reader, Where};
+use sections::{Labels, Reader, SeatPath};
 
 /// Fields of a document.
 const FIELDS: &[&str] = &[
@@ -47,14 +47,14 @@ pub struct NewLayout {
     /// Seats in display order.
     pub seats: Vec<SeatLabel>,
     /// Places of the seats, in the same order.
-    pub plan: Plan,
+    pub plan: SeatingPlan,
     pub details: Details,
 }
 
 impl NewLayout {
     /// Creates a layout from a plain list of seats.
     pub fn of_list(name: impl Into<String>, seats: Vec<SeatLabel>) -> Self {
-        Self { name: name.into(), plan: Plan::of_list(&seats), seats, details: Details::default() }
+        Self { name: name.into(), plan: SeatingPlan::of_list(&seats), seats, details: Details::default() }
     }
 
     /// Converts it into the layout of a theater.
@@ -110,7 +110,7 @@ impl Document {
                 (false, false) => object.fault("seats", "either seats or sections"),
             }?;
             let layout = NewLayout { name: name?, seats, plan, details };
-            Some(Self { theater_id, layout: bounded(object, layout)? })
+            Some(Self { theater_id, layout: check_response_sizes(object, layout)? })
         })
     }
 }
@@ -120,7 +120,7 @@ fn theater_id(node: Node<'_, '_>) -> Option<TheaterId> {
 }
 
 /// Reads a plain list of labels.
-fn listed(object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, Plan)> {
+fn listed(object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, SeatingPlan)> {
     for name in NOT_OF_LISTS.into_iter().filter(|name| object.has(name)) {
         object.fault::<()>(name, "sections beside it, and no list of seats");
     }
@@ -128,18 +128,18 @@ fn listed(object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, Plan)> {
     let mut count = 0;
     let seats = object.required("seats", |node| {
         node.array(1..=MAX_SEATS, format_args!("1 to {MAX_SEATS} seat labels"), |node| {
-            let place = Where::List(count);
+            let place = SeatPath::List(count);
             count += 1;
             let label = node.parsed(SeatLabel::EXPECTED, SeatLabel::parse)?;
             labels.add(node, label, place)
         })
     })?;
-    let plan = Plan::of_list(&seats);
+    let plan = SeatingPlan::of_list(&seats);
     Some((seats, plan))
 }
 
 /// Rejects a layout if a response for it could be too large.
-fn bounded(object: &Object<'_, '_, '_>, layout: NewLayout) -> Option<NewLayout> {
+fn check_response_sizes(object: &Object<'_, '_, '_>, layout: NewLayout) -> Option<NewLayout> {
     let field = if object.has("seats") { "seats" } else { "sections" };
     // The longest theater id and version give the largest responses.
     let longest = TheaterId::parse(&"x".repeat(64)).ok()?;

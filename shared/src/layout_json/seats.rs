@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::parts::{CategoryBody, categories, category_of};
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
-use crate::domain::seating_plan::{Place, Plan};
+use crate::domain::seating_plan::{SeatPlacement, SeatingPlan};
 
 /// The form of a seat's section, row and category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl<'a> SeatMapBody<'a> {
     }
 }
 
-fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Place) -> MapSeat<'a> {
+fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &SeatPlacement) -> MapSeat<'a> {
     let plan = layout.plan();
     let seat = MapSeat {
         seat: layout.seats().get(shown.position).map_or("", |seat| seat.as_str()),
@@ -132,6 +132,6 @@ fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Pl
     }
 }
 
-fn row_name<'a>(plan: &'a Plan, place: &Place) -> &'a str {
+fn row_name<'a>(plan: &'a SeatingPlan, place: &SeatPlacement) -> &'a str {
     plan.rows().get(usize::from(place.row)).map_or("", |row| row.name.as_str())
 }

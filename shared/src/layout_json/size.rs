@@ -21,7 +21,7 @@ pub const MAX_DOCUMENT: usize = MAX_ANSWER;
 
 /// A document below this size can't exceed the reader's number of values, because each value takes at least two
 /// bytes.
-const FEW_VALUES: usize = 2 * crate::json::MOST_VALUES as usize;
+const MAX_BYTES_WITHOUT_COUNT: usize = 2 * crate::json::MAX_JSON_VALUES as usize;
 
 /// Counter of the bytes of JSON as a text within JSON.
 #[derive(Default)]
@@ -65,7 +65,7 @@ pub(super) fn fits(layout: &Layout) -> bool {
     };
     escaped(&MapBody::of(layout, limits)) <= MAX_ANSWER
         && largest_seat_map(layout) <= MAX_ANSWER
-        && can_be_put(&LayoutBody::of(layout))
+        && can_be_stored(&LayoutBody::of(layout))
 }
 
 /// Returns the size of the largest seat map, in which the caller has reserved all seats.
@@ -77,8 +77,9 @@ fn largest_seat_map(layout: &Layout) -> usize {
 
 /// Returns `true` if a document can be stored again: it isn't too large and doesn't hold too many values for the
 /// reader.
-fn can_be_put(body: &LayoutBody<'_>) -> bool {
+fn can_be_stored(body: &LayoutBody<'_>) -> bool {
     let bytes = escaped(body);
-    let holds_few = bytes <= FEW_VALUES || serde_json::to_vec(body).is_ok_and(|json| Json::parse(&json).is_ok());
+    let holds_few =
+        bytes <= MAX_BYTES_WITHOUT_COUNT || serde_json::to_vec(body).is_ok_and(|json| Json::parse(&json).is_ok());
     bytes <= MAX_ANSWER && holds_few
 }

@@ -4,15 +4,15 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::parts::{
-    CategoryBody, PointBody, SectionHead, StageBody, category_of, json, names, section_heads, whole_categories,
+    CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, category_of, json, names, section_heads,
 };
 use crate::domain::details::Names;
 use crate::domain::layout::Layout;
-use crate::domain::seating_plan::Place;
+use crate::domain::seating_plan::SeatPlacement;
 
 /// Maximum total size of repeated category names in bytes. In a hall with larger names, a row whose seats all have
 /// one category names it once.
-const MOST_REPEATED: usize = 1_000_000;
+const MAX_REPEATED_CATEGORY_BYTES: usize = 1_000_000;
 
 /// A layout in a response. Stored again, it is the same layout.
 #[derive(Debug, Serialize)]
@@ -88,8 +88,8 @@ impl<'a> LayoutBody<'a> {
             }
         }
         let repeated: usize = plan.places().iter().filter_map(|place| Some(category_of(layout, place)?.len())).sum();
-        if repeated > MOST_REPEATED {
-            rows.iter_mut().for_each(RowBody::say_category_once);
+        if repeated > MAX_REPEATED_CATEGORY_BYTES {
+            rows.iter_mut().for_each(RowBody::name_category_once);
         }
         let heads = section_heads(layout).into_iter();
         let mut sections: Vec<_> = heads.map(|head| SectionBody { head, rows: Vec::new() }).collect();
@@ -106,14 +106,14 @@ impl<'a> LayoutBody<'a> {
             focal_point: plan.focal_point().into(),
             stage: details.stage.as_ref().map(StageBody::from),
             extra: json(details.extra.as_ref()),
-            categories: whole_categories(layout),
+            categories: categories_with_details(layout),
             sections,
         }
     }
 }
 
 impl RowBody<'_> {
-    fn say_category_once(&mut self) {
+    fn name_category_once(&mut self) {
         let first = self.seats.first().and_then(|seat| seat.category);
         if self.seats.iter().all(|seat| seat.category == first) {
             self.category = first;
@@ -122,7 +122,7 @@ impl RowBody<'_> {
     }
 }
 
-fn seat<'a>(layout: &'a Layout, position: u32, label: &'a str, place: &Place) -> SeatBody<'a> {
+fn seat<'a>(layout: &'a Layout, position: u32, label: &'a str, place: &SeatPlacement) -> SeatBody<'a> {
     let details = layout.details().seats.get(&position);
     SeatBody {
         seat: label,

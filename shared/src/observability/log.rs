@@ -23,7 +23,7 @@ static INIT_MICROS: AtomicU64 = AtomicU64::new(0);
 
 /// Module of the SDK that logs an ERROR after each attempt without a connection to close. The line says nothing about
 /// the request, but looks like the cause of its failure.
-const MISLEADING: &str = "aws_smithy_runtime::client::http::connection_poisoning";
+const MISLEADING_SDK_MODULE: &str = "aws_smithy_runtime::client::http::connection_poisoning";
 
 /// Starts logging at a level. Starting twice does nothing.
 ///
@@ -32,7 +32,7 @@ const MISLEADING: &str = "aws_smithy_runtime::client::http::connection_poisoning
 pub fn start(level: Level) {
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target(MISLEADING, LevelFilter::OFF)
+        .with_target(MISLEADING_SDK_MODULE, LevelFilter::OFF)
         .with_target("boxoffice", LevelFilter::from_level(level));
     let lines = tracing_subscriber::fmt::layer()
         .json()
@@ -45,7 +45,7 @@ pub fn start(level: Level) {
 
 /// Records the duration of this instance's start. The next access log line includes it, so that cold starts can be
 /// counted in the log.
-pub fn started_in(duration: Duration) {
+pub fn record_init_duration(duration: Duration) {
     INIT_MICROS.store(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
 }
 
@@ -67,12 +67,12 @@ struct Line<'a, F> {
 ///
 /// It bypasses `tracing`, which takes several times as much for an event. The types of the fields leave out zero and
 /// empty values, because the log is billed by its bytes.
-pub fn summarize(level: Level, fields: &impl Serialize, counts: Counts) {
+pub fn write_access_log_line(level: Level, fields: &impl Serialize, counts: Counts) {
     let is_logged = match level {
         Level::ERROR => tracing::enabled!(Level::ERROR),
         _ => tracing::enabled!(Level::INFO),
     };
-    if !is_logged && !counts.are_published() {
+    if !is_logged && !counts.must_be_logged() {
         return;
     }
     let now = Clock::System.now();
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_milliseconds_and_durations_tenths_of_them() {
+    fn log_times_have_milliseconds_and_durations_tenths() {
         assert_eq!(rfc3339(EpochMillis(1_764_516_727_120)), "2025-11-30T15:32:07.120Z");
         assert_eq!(rfc3339(EpochMillis(u64::MAX)).len(), 24);
         assert_eq!(

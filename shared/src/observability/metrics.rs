@@ -59,7 +59,7 @@ pub fn start(config: Option<MetricsConfig>) {
 
 impl Counts {
     /// Returns the nonzero metrics.
-    fn counted(self) -> impl Iterator<Item = (&'static str, u32)> {
+    fn nonzero(self) -> impl Iterator<Item = (&'static str, u32)> {
         let all = [
             ("Bookings", self.bookings),
             ("Reservations", self.reservations),
@@ -71,7 +71,7 @@ impl Counts {
     }
 
     /// Returns `true` if the metrics must be logged at any log level, because CloudWatch reads them.
-    pub(crate) fn are_published(self) -> bool {
+    pub(crate) fn must_be_logged(self) -> bool {
         CONFIG.get().is_some() && self != Self::default()
     }
 }
@@ -93,13 +93,13 @@ impl Members<'_> {
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_map(None)?;
-        for (name, count) in self.counts.counted() {
+        for (name, count) in self.counts.nonzero() {
             members.serialize_entry(name, &count)?;
         }
         if let Some(MetricsConfig { namespace, service }) = self.config
             && self.counts != Counts::default()
         {
-            let metrics: Vec<_> = self.counts.counted().map(|(name, _)| json!({ "Name": name })).collect();
+            let metrics: Vec<_> = self.counts.nonzero().map(|(name, _)| json!({ "Name": name })).collect();
             members.serialize_entry("Service", service)?;
             let directive = json!({ "Namespace": namespace, "Dimensions": [["Service"]], "Metrics": metrics });
             members.serialize_entry("_aws", &json!({ "Timestamp": self.now.0, "CloudWatchMetrics": [directive] }))?;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_declares_just_the_metrics_that_it_holds() {
+    fn log_line_declares_only_its_own_metrics() {
         let config = MetricsConfig { namespace: "halls".to_owned(), service: "stack".to_owned() };
         let counts = Counts { bookings: 1, cache_errors: 2, ..Counts::default() };
         let expected = json!({

@@ -42,7 +42,7 @@ pub enum Engine {
 /// Position of a request in a trace, from the header `X-Amzn-Trace-Id`. See
 /// <https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>.
 #[derive(Debug, PartialEq, Eq)]
-struct Place<'a> {
+struct TraceContext<'a> {
     root: &'a str,
     parent: &'a str,
 }
@@ -65,8 +65,8 @@ pub fn start(daemon: Option<SocketAddr>) {
 
 /// Sends the calls of a request to the daemon, if the request is sampled. Uses the system's time, like Lambda's own
 /// segments.
-pub(crate) fn tell(trace: &str, calls: &[TracedCall]) {
-    let (Some(daemon), Some(place)) = (DAEMON.get(), Place::sampled(trace)) else { return };
+pub(crate) fn send(trace: &str, calls: &[TracedCall]) {
+    let (Some(daemon), Some(place)) = (DAEMON.get(), TraceContext::sampled(trace)) else { return };
     let (now, at) = (Clock::System.now(), Instant::now());
     for call in calls {
         let datagram = format!("{HEADER}{}", place.subsegment(call, (now, at)));
@@ -77,11 +77,11 @@ pub(crate) fn tell(trace: &str, calls: &[TracedCall]) {
 }
 
 /// Returns the trace id of a request if X-Ray keeps the trace. A trace that isn't sampled can't be found there.
-pub(crate) fn kept(header: &str) -> Option<&str> {
-    Place::sampled(header).map(|place| place.root)
+pub(crate) fn sampled_trace_id(header: &str) -> Option<&str> {
+    TraceContext::sampled(header).map(|place| place.root)
 }
 
-impl<'a> Place<'a> {
+impl<'a> TraceContext<'a> {
     fn sampled(header: &'a str) -> Option<Self> {
         let field = |name: &str| header.split(';').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
         if field("Sampled") != Some("1") {
@@ -94,7 +94,7 @@ impl<'a> Place<'a> {
         #[allow(clippy::cast_precision_loss, reason = "milliseconds fit until long after")]
         let time = |instant: Instant| (now.0 as f64) / 1e3 - at.saturating_duration_since(instant).as_secs_f64();
         let mut subsegment = json!({
-            "id": format!("{:016x}", random::seed()),
+            "id": format!("{:016x}", random::random_u64()),
             "trace_id": self.root,
             "parent_id": self.parent,
             "type": "subsegment",
@@ -130,17 +130,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_sampled_has_a_place() {
-        let place = Place { root: "1-5f84c7a5-0e", parent: "53995c3f42cd8ad8" };
-        assert_eq!(Place::sampled("Root=1-5f84c7a5-0e;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0"), Some(place));
+    fn only_sampled_requests_are_traced() {
+        let place = TraceContext { root: "1-5f84c7a5-0e", parent: "53995c3f42cd8ad8" };
+        assert_eq!(
+            TraceContext::sampled("Root=1-5f84c7a5-0e;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=a:0"),
+            Some(place)
+        );
         for header in ["", "Root=1-5f84c7a5-0e;Parent=5;Sampled=0", "Root=1-5f84c7a5-0e;Sampled=1", "Sampled=1", ";;="]
         {
-            assert_eq!((Place::sampled(header), kept(header)), (None, None), "{header}");
+            assert_eq!((TraceContext::sampled(header), sampled_trace_id(header)), (None, None), "{header}");
         }
     }
 
     #[test]
-    fn a_subsegment_lies_where_the_call_lay() {
+    fn subsegment_has_the_times_of_its_call() {
         let at = Instant::now();
         let call = TracedCall {
             engine: Engine::DynamoDb,
@@ -149,7 +152,7 @@ mod tests {
             ended: at - Duration::from_millis(10),
             failed: true,
         };
-        let place = Place { root: "1-a", parent: "b" };
+        let place = TraceContext { root: "1-a", parent: "b" };
         let subsegment = place.subsegment(&call, (EpochMillis(1_000_000), at));
         let time = |name: &str| subsegment[name].as_f64().unwrap();
         assert!((time("start_time") - 999.97).abs() < 1e-6 && (time("end_time") - 999.99).abs() < 1e-6);

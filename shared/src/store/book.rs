@@ -4,13 +4,13 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use uuid::Uuid;
 
 use super::schema::reservation_record::{Found as FoundRecord, ReservationRef};
-use super::schema::{BookingItem, Item, attribute, booking_key, booking_mark, n, s, seat_key};
-use super::write::rejection::{Findings, Refusal, Standing, Verdict, Wanter};
-use super::write::retry::{Attempts, Trouble};
-use super::write::seat_write::{Change, Holder};
+use super::schema::{BookingItem, Item, attribute, booking_key, n, owner_scoped_booking_id, s, seat_key};
+use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
+use super::write::retry::{CallFailure, RetryLoop};
+use super::write::seat_write::{SeatHolder, SeatWrite};
 use super::{Store, StoreError};
-use crate::context::Tally;
-use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use crate::context::RequestContext;
+use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use crate::domain::selection::{Conflict, Selection};
@@ -77,32 +77,32 @@ pub struct Booking {
 #[derive(Debug, PartialEq, Eq)]
 pub enum BookOutcome {
     /// Booked by this request.
-    Booked(Booking, Vec<LearnedSlot>),
+    Booked(Booking, Vec<SlotUpdate>),
     /// Booked before under this id. Nothing changed.
-    Replayed(Booking, Vec<LearnedSlot>),
+    Replayed(Booking, Vec<SlotUpdate>),
     /// Other seats were booked before under this id. Nothing changed.
-    IdReused(Vec<LearnedSlot>),
+    IdReused(Vec<SlotUpdate>),
     /// The booking under this id was cancelled. Nothing changed.
-    Cancelled(Vec<LearnedSlot>),
+    Cancelled(Vec<SlotUpdate>),
     /// The reservation was to be booked as a whole, and it has changed since it was read. This request changed nothing.
-    ReservationMoved(Vec<LearnedSlot>),
+    ReservationChanged(Vec<SlotUpdate>),
     /// Seats must be reserved under the reservation, and these aren't. Nothing changed.
-    NotReserved(Vec<Conflict>, Vec<LearnedSlot>),
+    NotReserved(Vec<Conflict>, Vec<SlotUpdate>),
     /// The owner has this many seats booked, and the request would exceed the limit. Nothing changed.
-    LimitReached(usize, Vec<LearnedSlot>),
+    LimitReached(usize, Vec<SlotUpdate>),
     /// Other callers have these seats. Nothing changed.
-    Refused(Vec<Conflict>, Vec<LearnedSlot>),
+    Refused(Vec<Conflict>, Vec<SlotUpdate>),
 }
 
 /// One request in progress.
-struct Booker<'a> {
+struct BookOperation<'a> {
     store: &'a Store,
     request: &'a BookRequest<'a>,
     now: EpochMillis,
     stamp: EpochMillis,
     /// Written into the booking, so that this request recognizes its own work when an answer is lost.
     request_token: Uuid,
-    /// Makes DynamoDB treat repeated attempts of the same transaction as one.
+    /// Makes DynamoDB treat repeated retry_loop of the same transaction as one.
     token: Uuid,
 }
 
@@ -113,36 +113,38 @@ impl Store {
     /// seats. So the booking *is* the record by which a repeated request is recognized, and no state in between can
     /// remain. If the answer to an attempt is lost, the next attempt finds the booking and recognizes it as its own by
     /// the token.
-    pub async fn book(&self, tally: &Tally, request: &BookRequest<'_>) -> Result<BookOutcome, StoreError> {
+    pub async fn book(&self, ctx: &RequestContext, request: &BookRequest<'_>) -> Result<BookOutcome, StoreError> {
         let now = self.clock.now();
-        let mut booker = Booker {
+        let mut operation = BookOperation {
             store: self,
             request,
             now,
             stamp: request.whole().map_or(now, |whole| whole.stamp.max(now)),
-            request_token: random::new_id(),
-            token: random::new_id(),
+            request_token: random::random_id(),
+            token: random::random_id(),
         };
-        let mut attempts = Attempts::to_write(tally, self);
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
-            let trouble = match booker.attempt(&mut attempts).await {
-                Ok(()) => return Ok(booker.booked()),
-                Err(Refusal::Call(trouble)) => trouble,
-                Err(Refusal::Conditions(verdicts)) => match booker.settle(verdicts, &attempts)? {
-                    Settled::Outcome(outcome) => return Ok(outcome),
-                    Settled::Trouble(trouble) => trouble,
-                    Settled::StampRaised if attempts.may_repeat_at_once() => continue,
-                    Settled::StampRaised => Trouble::Contention("the seats keep changing".to_owned()),
-                },
+            let trouble = match operation.attempt(&mut retry_loop).await {
+                Ok(()) => return Ok(operation.booked()),
+                Err(WriteRejection::Call(trouble)) => trouble,
+                Err(WriteRejection::Conditions(condition_results)) => {
+                    match operation.settle(condition_results, &retry_loop)? {
+                        BookStep::Outcome(outcome) => return Ok(outcome),
+                        BookStep::CallFailure(trouble) => trouble,
+                        BookStep::StampRaised if retry_loop.may_retry_immediately() => continue,
+                        BookStep::StampRaised => CallFailure::Contention("the seats keep changing".to_owned()),
+                    }
+                }
             };
-            if matches!(trouble, Trouble::OtherUnderToken(_)) {
-                booker.token = random::new_id();
+            if matches!(trouble, CallFailure::OtherUnderToken(_)) {
+                operation.token = random::random_id();
             }
-            match attempts.pause(trouble).await {
+            match retry_loop.pause(trouble).await {
                 Ok(()) => {}
-                Err(StoreError::Undecided(text)) => {
-                    let outcome = booker.look_again(tally, &attempts).await;
-                    return outcome.ok_or(StoreError::Undecided(text));
+                Err(StoreError::OutcomeUnknown(text)) => {
+                    let outcome = operation.decide_by_reading(ctx, &retry_loop).await;
+                    return outcome.ok_or(StoreError::OutcomeUnknown(text));
                 }
                 Err(broken) => return Err(broken),
             }
@@ -159,22 +161,22 @@ impl BookRequest<'_> {
     }
 }
 
-enum Settled {
+enum BookStep {
     Outcome(BookOutcome),
-    Trouble(Trouble),
+    CallFailure(CallFailure),
     StampRaised,
 }
 
-impl Booker<'_> {
-    async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
-        self.store.transact(self.transaction(), self.token, attempts).await
+impl BookOperation<'_> {
+    async fn attempt(&self, retry_loop: &mut RetryLoop<'_>) -> Result<(), WriteRejection> {
+        self.store.transact(self.transaction(), self.token, retry_loop).await
     }
 
     /// Builds the booking, then the record of a whole reservation and the count of booked seats if the request has
     /// them, then the seats in layout order. The results come back in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
         let BookRequest { theater, seats, booking, reservation, owner, from, limit } = self.request;
-        let mut items = vec![self.store.put_if(self.booking_item(), "attribute_not_exists(pk)", None)?];
+        let mut items = vec![self.store.put_if(self.build_booking_item(), "attribute_not_exists(pk)", None)?];
         if let (From::Whole(whole), Some(id)) = (from, reservation) {
             let mut record = whole.found.record.clone();
             record.book(&whole.seats);
@@ -184,19 +186,19 @@ impl Booker<'_> {
         if let Some(limit) = limit {
             items.push(limit.item(self.store, theater, seats.seats().len())?);
         }
-        let mark = booking_mark(*owner, *booking);
+        let mark = owner_scoped_booking_id(*owner, *booking);
         for seat in seats.seats() {
             let change = match (from, reservation) {
                 (From::Whole(whole), Some(reservation)) => {
-                    Change::book_reserved(mark, &whole.found.holder(*reservation), self.stamp)
+                    SeatWrite::book_reserved(mark, &whole.found.holder(*reservation), self.stamp)
                 }
                 (From::Reservation, Some(reservation)) => {
-                    let holder = Holder { reservation: *reservation, owner: *owner };
-                    Change::book_running(mark, &holder, self.stamp, self.now)
+                    let holder = SeatHolder { reservation: *reservation, owner: *owner };
+                    SeatWrite::book_running(mark, &holder, self.stamp, self.now)
                 }
-                _ => Change::book(mark, *reservation, *owner, self.stamp, self.now),
+                _ => SeatWrite::book(mark, *reservation, *owner, self.stamp, self.now),
             };
-            items.push(change.in_transaction(&self.store.table, seat_key(theater, &seat.label))?);
+            items.push(change.into_transaction_item(&self.store.table, seat_key(theater, &seat.label))?);
         }
         Ok(items)
     }
@@ -206,7 +208,7 @@ impl Booker<'_> {
         usize::from(self.request.whole().is_some()) + usize::from(self.request.limit.is_some())
     }
 
-    fn booking_item(&self) -> Item {
+    fn build_booking_item(&self) -> Item {
         let mut item = booking_key(self.request.theater, self.request.owner, self.request.booking);
         item.insert(attribute::CHANGED_AT.to_owned(), n(self.stamp.0));
         if self.request.limit.is_some() {
@@ -225,82 +227,90 @@ impl Booker<'_> {
     }
 
     /// Decides the request by the conditions that failed, or prepares the next attempt.
-    fn settle(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
-        self.judge(verdicts, attempts).map_err(|error| attempts.failure(error))
+    fn settle(
+        &mut self,
+        condition_results: Vec<ItemRejection>,
+        retry_loop: &RetryLoop<'_>,
+    ) -> Result<BookStep, StoreError> {
+        self.judge(condition_results, retry_loop).map_err(|error| retry_loop.failure(error))
     }
 
-    fn judge(&mut self, verdicts: Vec<Verdict>, attempts: &Attempts<'_>) -> Result<Settled, StoreError> {
-        let mut verdicts = verdicts.into_iter();
-        let booking = verdicts.next();
-        let mut others: Vec<_> = verdicts.by_ref().take(self.others()).collect();
+    fn judge(
+        &mut self,
+        condition_results: Vec<ItemRejection>,
+        retry_loop: &RetryLoop<'_>,
+    ) -> Result<BookStep, StoreError> {
+        let mut condition_results = condition_results.into_iter();
+        let booking = condition_results.next();
+        let mut others: Vec<_> = condition_results.by_ref().take(self.others()).collect();
         let BookRequest { booking: id, reservation, owner, .. } = *self.request;
-        let wanter = Wanter { reservation, owner, booking: Some(booking_mark(owner, id)) };
-        let mut findings = Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)?;
+        let wanter = Claimant { reservation, owner, booking: Some(owner_scoped_booking_id(owner, id)) };
+        let mut findings = SeatFindings::read(self.request.seats.seats(), condition_results, wanter, self.now)?;
         match booking {
-            Some(Verdict::Refused(Some(item))) => {
-                return Ok(Settled::Outcome(self.repeated(&item, findings.learned())?));
+            Some(ItemRejection::Refused(Some(item))) => {
+                return Ok(BookStep::Outcome(self.repeated(&item, findings.learned())?));
             }
             // While it is unknown whether the booking exists, a taken seat may belong to it.
-            Some(Verdict::Trouble(Trouble::Final(text))) => return Err(StoreError::Broken(text)),
-            Some(Verdict::Trouble(trouble)) => return Ok(Settled::Trouble(trouble)),
-            Some(Verdict::Refused(None) | Verdict::Passed) | None => {}
+            Some(ItemRejection::CallFailure(CallFailure::Final(text))) => return Err(StoreError::Permanent(text)),
+            Some(ItemRejection::CallFailure(trouble)) => return Ok(BookStep::CallFailure(trouble)),
+            Some(ItemRejection::Refused(None) | ItemRejection::Passed) | None => {}
         }
         if findings.has_own_booking() {
             // The seats of our booking were found without the booking. It was made after its key was read, and before
             // the seats were.
-            return Ok(Settled::Trouble(Trouble::Contention("the booking is being made".to_owned())));
+            return Ok(BookStep::CallFailure(CallFailure::Contention("the booking is being made".to_owned())));
         }
         if self.request.whole().is_some() {
-            if matches!(others.first(), Some(Verdict::Refused(_))) {
-                return Ok(Settled::Outcome(BookOutcome::ReservationMoved(findings.learned())));
+            if matches!(others.first(), Some(ItemRejection::Refused(_))) {
+                return Ok(BookStep::Outcome(BookOutcome::ReservationChanged(findings.learned())));
             }
             // While it is unknown whether the record has changed, seats may be missing because the reservation was
             // released. Then it hasn't lost them to others.
-            if matches!(others.first(), Some(Verdict::Trouble(_))) {
-                let trouble = Refusal::first_trouble(others);
-                return Ok(trouble.map_or(Settled::StampRaised, Settled::Trouble));
+            if matches!(others.first(), Some(ItemRejection::CallFailure(_))) {
+                let trouble = WriteRejection::first_failure(others);
+                return Ok(trouble.map_or(BookStep::StampRaised, BookStep::CallFailure));
             }
-            let lost = findings.not_under_ours();
-            if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {
-                return Ok(Settled::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
+            let lost = findings.outside_own_reservation();
+            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(&findings) {
+                return Ok(BookStep::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
             }
         } else if matches!(self.request.from, From::Reservation) {
-            let lost = findings.not_running_under_ours();
-            if !lost.is_empty() && !attempts.worth_knowing_all(&findings) {
-                return Ok(Settled::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
+            let lost = findings.outside_running_reservation();
+            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(&findings) {
+                return Ok(BookStep::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
             }
         }
         let conflicts = findings.conflicts();
-        if !conflicts.is_empty() && !attempts.worth_knowing_all(&findings) {
-            return Ok(Settled::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
+        if !conflicts.is_empty() && !retry_loop.should_resolve_all_seats(&findings) {
+            return Ok(BookStep::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
         }
         if self.request.limit.is_some()
-            && let Some(Verdict::Refused(item)) = others.last()
+            && let Some(ItemRejection::Refused(item)) = others.last()
         {
             let booked = item.as_ref().map_or(Ok(0), schema::booked_seats)?;
-            return Ok(Settled::Outcome(BookOutcome::LimitReached(booked, findings.learned())));
+            return Ok(BookStep::Outcome(BookOutcome::LimitReached(booked, findings.learned())));
         }
-        if findings.found.iter().any(|found| matches!(found.standing, Standing::Open | Standing::Ours)) {
+        if findings.found.iter().any(|found| matches!(found.standing, SeatClaim::Open | SeatClaim::Ours)) {
             self.stamp = findings.stamp_above(self.stamp);
         }
-        self.token = random::new_id();
-        let trouble = findings.trouble.take().or_else(|| Refusal::first_trouble(std::mem::take(&mut others)));
+        self.token = random::random_id();
+        let trouble = findings.trouble.take().or_else(|| WriteRejection::first_failure(std::mem::take(&mut others)));
         Ok(match trouble {
-            Some(Trouble::Final(text)) => return Err(StoreError::Broken(text)),
-            Some(trouble) => Settled::Trouble(trouble),
-            None => Settled::StampRaised,
+            Some(CallFailure::Final(text)) => return Err(StoreError::Permanent(text)),
+            Some(trouble) => BookStep::CallFailure(trouble),
+            None => BookStep::StampRaised,
         })
     }
 
     /// Returns the outcome if a booking exists under this id. It is this request's own, an equal one, or a different
     /// one.
-    fn repeated(&self, item: &Item, learned: Vec<LearnedSlot>) -> Result<BookOutcome, StoreError> {
+    fn repeated(&self, item: &Item, learned: Vec<SlotUpdate>) -> Result<BookOutcome, StoreError> {
         let first = BookingItem::read(item)?;
         let own = first.request_token == self.request_token.to_string();
         let same = match self.request.whole() {
             // Its seats may have changed since then. Both requests named only the reservation.
             Some(_) => first.reservation == self.request.reservation,
-            None => self.same_seats(&first.seats),
+            None => self.has_same_seats(&first.seats),
         };
         Ok(match first.cancelled_at {
             _ if !same => BookOutcome::IdReused(learned),
@@ -312,7 +322,7 @@ impl Booker<'_> {
         })
     }
 
-    fn same_seats(&self, had: &[SeatLabel]) -> bool {
+    fn has_same_seats(&self, had: &[SeatLabel]) -> bool {
         let mut asked: Vec<_> = self.request.seats.labels().collect();
         let mut had: Vec<_> = had.iter().collect();
         asked.sort_unstable();
@@ -320,26 +330,27 @@ impl Booker<'_> {
         asked == had
     }
 
-    /// Reads the booking and the seats after the attempts are used up, and decides the request by them.
-    async fn look_again(&mut self, tally: &Tally, attempts: &Attempts<'_>) -> Option<BookOutcome> {
+    /// Reads the booking and the seats after the retry_loop are used up, and decides the request by them.
+    async fn decide_by_reading(&mut self, ctx: &RequestContext, retry_loop: &RetryLoop<'_>) -> Option<BookOutcome> {
         let BookRequest { theater, seats, booking, owner, .. } = self.request;
         let mut keys = vec![booking_key(theater, *owner, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
-        let mut found = self.store.last_look(tally, &keys).await?.into_iter().map(Verdict::Refused);
+        let mut found = self.store.last_read(ctx, &keys).await?.into_iter().map(ItemRejection::Refused);
         let booking = found.next();
         // The other items of the transaction weren't read. A batch isn't one instant, so they would decide nothing.
-        let others = (0..self.others()).map(|_| Verdict::Trouble(Trouble::Contention("not read".to_owned())));
-        let verdicts = booking.into_iter().chain(others).chain(found).collect();
-        match self.settle(verdicts, attempts).ok()? {
-            Settled::Outcome(outcome) => Some(outcome),
-            Settled::Trouble(_) | Settled::StampRaised => None,
+        let others =
+            (0..self.others()).map(|_| ItemRejection::CallFailure(CallFailure::Contention("not read".to_owned())));
+        let condition_results = booking.into_iter().chain(others).chain(found).collect();
+        match self.settle(condition_results, retry_loop).ok()? {
+            BookStep::Outcome(outcome) => Some(outcome),
+            BookStep::CallFailure(_) | BookStep::StampRaised => None,
         }
     }
 
     fn booked(&self) -> BookOutcome {
         let slot = Slot { changed_at: self.stamp, state: SeatState::Booked };
         let seats = self.request.seats.seats();
-        let learned = seats.iter().map(|seat| LearnedSlot { position: seat.position, slot }).collect();
+        let learned = seats.iter().map(|seat| SlotUpdate { position: seat.position, slot }).collect();
         let seats = self.request.seats.labels().cloned().collect();
         BookOutcome::Booked(Booking { seats, booked_at: self.now }, learned)
     }
@@ -355,14 +366,19 @@ impl BookingLimit {
             None => ("booked_seats < :room", 0),
         };
         let room = n(room as u64);
-        store.count_booked(theater, self.owner, ("ADD booked_seats :seats", n(seats as u64)), (condition, Some(room)))
+        store.change_booked_count(
+            theater,
+            self.owner,
+            ("ADD booked_seats :seats", n(seats as u64)),
+            (condition, Some(room)),
+        )
     }
 }
 
 impl Store {
     /// Builds a change of the number of seats that a caller has booked in a theater. Repeating it never counts twice,
     /// because the booking in the same transaction can be made once and cancelled once.
-    pub(super) fn count_booked(
+    pub(super) fn change_booked_count(
         &self,
         theater: &TheaterId,
         owner: Owner,
@@ -378,7 +394,7 @@ impl Store {
             .set_expression_attribute_values(Some(room.into_iter().chain([(":seats".to_owned(), seats)]).collect()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error| StoreError::Broken(error.to_string()))?;
+            .map_err(|error| StoreError::Permanent(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }

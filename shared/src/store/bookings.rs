@@ -3,12 +3,12 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::reservations::ChangedSeats;
-use super::schema::{BookingItem, Item, booking_key, booking_mark, n, seat_key};
-use super::write::rejection::{Refusal, Verdict};
-use super::write::retry::Attempts;
-use super::write::seat_write::Change;
+use super::schema::{BookingItem, Item, booking_key, n, owner_scoped_booking_id, seat_key};
+use super::write::rejection::{ItemRejection, WriteRejection};
+use super::write::retry::RetryLoop;
+use super::write::seat_write::SeatWrite;
 use super::{SeatSlot, Store, StoreError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::Owner;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
@@ -26,7 +26,7 @@ pub struct BookingRef<'a> {
 
 /// A booking as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StandingBooking {
+pub struct ExistingBooking {
     /// Its seats, in layout order.
     pub seats: Vec<SeatLabel>,
     /// The reservation that it was made from.
@@ -39,12 +39,16 @@ pub struct StandingBooking {
 }
 
 impl Store {
-    /// Reads a booking: the caller's own, or otherwise one without an owner. Costs one strongly consistent GetItem, or
+    /// Reads a booking: the caller's own, or otherwise one without an owner. RequestCosts one strongly consistent GetItem, or
     /// two for a signed-in caller who has none.
-    pub async fn booking(&self, tally: &Tally, wanted: &BookingRef<'_>) -> Result<Option<StandingBooking>, StoreError> {
+    pub async fn booking(
+        &self,
+        ctx: &RequestContext,
+        wanted: &BookingRef<'_>,
+    ) -> Result<Option<ExistingBooking>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.item(tally, booking_key(wanted.theater, *owner, wanted.id)).await?;
+            let item = self.item(ctx, booking_key(wanted.theater, *owner, wanted.id)).await?;
             if let Some(item) = item {
                 return standing(&item).map(Some);
             }
@@ -57,24 +61,31 @@ impl Store {
     ///
     /// Repeating it is safe, because a cancelled booking isn't changed again, and a seat is changed only while this
     /// booking has it.
-    pub async fn cancel(&self, tally: &Tally, wanted: &BookingRef<'_>) -> Result<Option<ChangedSeats>, StoreError> {
-        let mut attempts = Attempts::to_write(tally, self);
-        let mut cancelling = Cancelling { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis(0) };
+    pub async fn cancel(
+        &self,
+        ctx: &RequestContext,
+        wanted: &BookingRef<'_>,
+    ) -> Result<Option<ChangedSeats>, StoreError> {
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
+        let mut operation = CancelOperation { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis(0) };
         loop {
             let now = self.clock.now();
-            let Some(booking) = self.booking(tally, wanted).await? else { return Ok(None) };
+            let Some(booking) = self.booking(ctx, wanted).await? else { return Ok(None) };
             if booking.cancelled_at.is_some() {
-                return Ok(Some(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown }));
+                return Ok(Some(ChangedSeats { slots: Vec::new(), uncertain: retry_loop.unknown }));
             }
-            cancelling.stamp = cancelling.stamp.max(Change::raised(booking.changed_at, now));
-            let seats = cancelling.seats(&booking);
-            match self.transact(cancelling.transaction(&booking, &seats, now), random::new_id(), &mut attempts).await {
-                Ok(()) => return Ok(Some(cancelling.cancelled(&seats, attempts.unknown))),
+            operation.stamp = operation.stamp.max(SeatWrite::raise_above(booking.changed_at, now));
+            let seats = operation.seats(&booking);
+            match self
+                .transact(operation.transaction(&booking, &seats, now), random::random_id(), &mut retry_loop)
+                .await
+            {
+                Ok(()) => return Ok(Some(operation.cancelled(&seats, retry_loop.unknown))),
                 Err(refusal) => {
-                    if let Refusal::Conditions(verdicts) = &refusal {
-                        cancelling.learn(&booking, &seats, verdicts)?;
+                    if let WriteRejection::Conditions(condition_results) = &refusal {
+                        operation.learn_from_rejection(&booking, &seats, condition_results)?;
                     }
-                    attempts.before_reading_again(refusal).await?;
+                    retry_loop.pause_before_reread(refusal).await?;
                 }
             }
         }
@@ -82,7 +93,7 @@ impl Store {
 }
 
 /// One cancellation in progress.
-struct Cancelling<'a> {
+struct CancelOperation<'a> {
     store: &'a Store,
     wanted: &'a BookingRef<'a>,
     /// Seats that the booking lists, but that belong to something else by their own items, because they were changed by
@@ -91,15 +102,15 @@ struct Cancelling<'a> {
     stamp: EpochMillis,
 }
 
-impl Cancelling<'_> {
-    fn seats<'b>(&self, booking: &'b StandingBooking) -> Vec<&'b SeatLabel> {
+impl CancelOperation<'_> {
+    fn seats<'b>(&self, booking: &'b ExistingBooking) -> Vec<&'b SeatLabel> {
         booking.seats.iter().filter(|seat| !self.left_out.contains(seat)).collect()
     }
 
     /// Builds the booking, then the owner's count of booked seats if the booking counts in it, then the seats.
     fn transaction(
         &self,
-        booking: &StandingBooking,
+        booking: &ExistingBooking,
         seats: &[&SeatLabel],
         now: EpochMillis,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
@@ -113,31 +124,31 @@ impl Cancelling<'_> {
             .set_expression_attribute_values(Some(values.into()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error| StoreError::Broken(error.to_string()))?;
+            .map_err(|error| StoreError::Permanent(error.to_string()))?;
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
         if let Some(owner) = booking.owner.filter(|_| booking.counted) {
             let fewer = AttributeValue::N(format!("-{}", booking.seats.len()));
             let change = ("ADD booked_seats :seats", fewer);
-            items.push(self.store.count_booked(theater, owner, change, ("attribute_exists(pk)", None))?);
+            items.push(self.store.change_booked_count(theater, owner, change, ("attribute_exists(pk)", None))?);
         }
         for seat in seats {
-            let change = Change::cancel(booking_mark(booking.owner, id), self.stamp, now);
-            items.push(change.in_transaction(&self.store.table, seat_key(theater, seat))?);
+            let change = SeatWrite::cancel(owner_scoped_booking_id(booking.owner, id), self.stamp, now);
+            items.push(change.into_transaction_item(&self.store.table, seat_key(theater, seat))?);
         }
         Ok(items)
     }
 
     /// Reads from a rejection which seats aren't this booking's, and how high the stamp has to be.
-    fn learn(
+    fn learn_from_rejection(
         &mut self,
-        booking: &StandingBooking,
+        booking: &ExistingBooking,
         seats: &[&SeatLabel],
-        verdicts: &[Verdict],
+        condition_results: &[ItemRejection],
     ) -> Result<(), StoreError> {
-        let mark = booking_mark(booking.owner, self.wanted.id);
+        let mark = owner_scoped_booking_id(booking.owner, self.wanted.id);
         let others = 1 + usize::from(booking.counted && booking.owner.is_some());
-        for (seat, verdict) in seats.iter().zip(verdicts.iter().skip(others)) {
-            let Verdict::Refused(item) = verdict else { continue };
+        for (seat, verdict) in seats.iter().zip(condition_results.iter().skip(others)) {
+            let ItemRejection::Refused(item) = verdict else { continue };
             let item = item.as_ref().map(crate::store::schema::SeatItem::read).transpose()?;
             match item {
                 Some(item) if item.slot.state == SeatState::Booked && item.booking == Some(mark) => {
@@ -159,8 +170,8 @@ impl Cancelling<'_> {
     }
 }
 
-fn standing(item: &Item) -> Result<StandingBooking, StoreError> {
+fn standing(item: &Item) -> Result<ExistingBooking, StoreError> {
     let BookingItem { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted, .. } =
         BookingItem::read(item)?;
-    Ok(StandingBooking { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted })
+    Ok(ExistingBooking { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted })
 }

@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, Tr
 
 use super::schema::layout::StoredLayout;
 use super::schema::{Item, n, s};
-use super::write::rejection::Refusal;
-use super::write::retry::{Attempts, Trouble};
+use super::write::rejection::WriteRejection;
+use super::write::retry::{CallFailure, RetryLoop};
 use super::{Store, StoreError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::random;
@@ -18,7 +18,7 @@ use crate::store::schema;
 use crate::store::schema::layout;
 
 /// Number of times that a layout is read while its parts are being replaced.
-const TRIES: u32 = 4;
+const MAX_READS: u32 = 4;
 
 /// The reason why a layout wasn't put or removed.
 #[derive(Debug, thiserror::Error)]
@@ -50,33 +50,33 @@ pub struct TheaterEntry {
 }
 
 impl Store {
-    /// Reads the theater's current layout. Returns `None` if there is no such theater. Costs one strongly consistent
+    /// Reads the theater's current layout. Returns `None` if there is no such theater. RequestCosts one strongly consistent
     /// GetItem. The largest layouts with the most irregular seating plans also need a BatchGetItem for their parts.
-    pub async fn layout(&self, tally: &Tally, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
-        Ok(self.layout_to_replace(tally, theater).await?.map(|(layout, _)| layout))
+    pub async fn layout(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
+        Ok(self.layout_to_replace(ctx, theater).await?.map(|(layout, _)| layout))
     }
 
     /// Reads the layout, and the values that are needed to replace it.
     pub async fn layout_to_replace(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
     ) -> Result<Option<(Layout, Replaces)>, StoreError> {
-        for _ in 0..TRIES {
-            let Some(item) = self.item(tally, schema::layout_key(theater)).await? else { return Ok(None) };
+        for _ in 0..MAX_READS {
+            let Some(item) = self.item(ctx, schema::layout_key(theater)).await? else { return Ok(None) };
             let stored = StoredLayout::read(&item)?;
             let replaces = Replaces { version: stored.version, parts: stored.parts };
             if stored.parts == 0 {
-                return stored.whole(theater, &item, &[]).map(|layout| Some((layout, replaces)));
+                return stored.into_layout(theater, &item, &[]).map(|layout| Some((layout, replaces)));
             }
             let keys: Vec<_> = layout::part_keys(theater, stored.version, stored.parts).collect();
-            let parts = self.standing(&keys, &mut Attempts::to_read(tally, self)).await?;
+            let parts = self.standing(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
             // If a part is missing, the layout has been replaced since its own item was read.
             if let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() {
-                return stored.whole(theater, &item, &parts).map(|layout| Some((layout, replaces)));
+                return stored.into_layout(theater, &item, &parts).map(|layout| Some((layout, replaces)));
             }
         }
-        Err(StoreError::Undecided("the layout keeps changing".to_owned()))
+        Err(StoreError::OutcomeUnknown("the layout keeps changing".to_owned()))
     }
 
     /// Returns `true` if a layout fits into the items that one may take.
@@ -91,20 +91,20 @@ impl Store {
     /// was lost, the layout is read again and compared.
     pub async fn put_layout(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         layout: &Layout,
         replaces: Option<Replaces>,
     ) -> Result<(), PutLayoutError> {
-        let mut attempts = Attempts::to_write(tally, self);
-        let token = random::new_id();
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
+        let token = random::random_id();
         loop {
-            let items = self.putting(layout, replaces);
-            let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
+            let items = self.build_put(layout, replaces);
+            let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
             match trouble(refusal) {
-                Some(trouble) => attempts.pause(trouble).await?,
+                Some(trouble) => retry_loop.pause(trouble).await?,
                 // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
                 None => {
-                    let standing = if attempts.unknown { self.layout(tally, &layout.theater).await? } else { None };
+                    let standing = if retry_loop.unknown { self.layout(ctx, &layout.theater).await? } else { None };
                     return if standing.as_ref() == Some(layout) { Ok(()) } else { Err(PutLayoutError::Changed) };
                 }
             }
@@ -115,18 +115,18 @@ impl Store {
     /// layout that no longer exists counts as removed.
     pub async fn remove_layout(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         replaces: Replaces,
     ) -> Result<(), PutLayoutError> {
-        let mut attempts = Attempts::to_write(tally, self);
-        let token = random::new_id();
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
+        let token = random::random_id();
         loop {
-            let items = self.removing(theater, replaces);
-            let Err(refusal) = self.transact(items, token, &mut attempts).await else { return Ok(()) };
+            let items = self.build_removal(theater, replaces);
+            let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
             match trouble(refusal) {
-                Some(trouble) => attempts.pause(trouble).await?,
-                None if self.item(tally, schema::layout_key(theater)).await?.is_none() => return Ok(()),
+                Some(trouble) => retry_loop.pause(trouble).await?,
+                None if self.item(ctx, schema::layout_key(theater)).await?.is_none() => return Ok(()),
                 None => return Err(PutLayoutError::Changed),
             }
         }
@@ -136,11 +136,11 @@ impl Store {
     /// of them, and `true` if there are more.
     pub async fn theaters(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         after: Option<&TheaterId>,
         most: usize,
     ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
-        let mut attempts = Attempts::to_read(tally, self);
+        let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
             let query = self
                 .client
@@ -156,21 +156,21 @@ impl Store {
                     .key_condition_expression("pk = :theaters AND sk > :after")
                     .expression_attribute_values(":after", s(after.as_str())),
             };
-            match attempts.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
+            match retry_loop.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => {
                     let items = answer.items.unwrap_or_default();
                     let more = items.len() > most;
                     let entries = items.iter().take(most).map(layout::read_entry).collect::<Result<_, _>>()?;
                     return Ok((entries, more));
                 }
-                Err(failed) => attempts.pause(failed.trouble()).await?,
+                Err(failed) => retry_loop.pause(failed.trouble()).await?,
             }
         }
     }
 
-    fn putting(&self, layout: &Layout, replaces: Option<Replaces>) -> Result<Vec<TransactWriteItem>, StoreError> {
+    fn build_put(&self, layout: &Layout, replaces: Option<Replaces>) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (item, parts) = layout::write(layout)?;
-        let (condition, values) = of_version(replaces);
+        let (condition, values) = version_condition(replaces);
         let mut items = vec![self.put_if(item, condition, values)?];
         // The entry follows the layout, which alone is the condition. But an older entry never replaces a newer one.
         let newer = HashMap::from([(":version".to_owned(), n(layout.version))]);
@@ -186,8 +186,8 @@ impl Store {
         Ok(items)
     }
 
-    fn removing(&self, theater: &TheaterId, replaces: Replaces) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let (condition, values) = of_version(Some(replaces));
+    fn build_removal(&self, theater: &TheaterId, replaces: Replaces) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let (condition, values) = version_condition(Some(replaces));
         let mut items = vec![self.delete_if(schema::layout_key(theater), condition, values)?];
         // An older theater may have no entry.
         let anything = "attribute_exists(pk) OR attribute_not_exists(pk)";
@@ -210,12 +210,12 @@ impl Store {
             .condition_expression(condition)
             .set_expression_attribute_values(values)
             .build()
-            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
+            .map_err(|error: BuildError| StoreError::Permanent(error.to_string()))?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 }
 
-fn of_version(replaces: Option<Replaces>) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
+fn version_condition(replaces: Option<Replaces>) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
     match replaces {
         None => ("attribute_not_exists(pk)", None),
         Some(Replaces { version, .. }) => {
@@ -225,9 +225,9 @@ fn of_version(replaces: Option<Replaces>) -> (&'static str, Option<HashMap<Strin
 }
 
 /// Returns the failure, or `None` if a condition didn't hold.
-fn trouble(refusal: Refusal) -> Option<Trouble> {
+fn trouble(refusal: WriteRejection) -> Option<CallFailure> {
     match refusal {
-        Refusal::Call(trouble) => Some(trouble),
-        Refusal::Conditions(verdicts) => Refusal::first_trouble(verdicts),
+        WriteRejection::Call(trouble) => Some(trouble),
+        WriteRejection::Conditions(condition_results) => WriteRejection::first_failure(condition_results),
     }
 }

@@ -20,16 +20,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 
 pub use book::{BookOutcome, BookRequest, Booking, BookingLimit, From, WholeReservation};
-pub use bookings::{BookingRef, StandingBooking};
+pub use bookings::{BookingRef, ExistingBooking};
 pub use layouts::{PutLayoutError, Replaces, TheaterEntry};
-pub use reservation_quota::Allowance;
+pub use reservation_quota::ReservationQuota;
 pub use reservations::{
-    ChangedSeats, EndedReservation, ExtendOutcome, Extension, NotWhole, Remembered, Reservation, ToBook,
+    ChangedSeats, EndedReservation, ExtendOutcome, Extension, Remembered, Reservation, ReservationToBook,
+    WholeBookingRejection,
 };
-pub use reserve::{ChosenBefore, HeldSeat, Holding, ReserveOutcome, ReserveRequest, Wish};
+pub use reserve::{ChosenBefore, HeldSeat, ReserveOutcome, ReserveRequest, ReservedSeats, Wish};
 pub use schema::reservation_record::{ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat};
-pub use seat_withdrawal::{Mark, REMOVED_FOR, RemoveError};
-pub use stream::domain_event::{BookedSeats, Fact, SeatReservation, What};
+pub use seat_withdrawal::{TOMBSTONE_SECONDS, Tombstone, WithdrawError};
+pub use stream::domain_event::{BookedSeats, DomainEvent, SeatReservation, What};
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;
@@ -59,16 +60,16 @@ pub enum StoreError {
     /// DynamoDB stayed unreachable, overloaded or silent. A write may or may not have been carried out. Repeating the
     /// request with the same id is safe.
     #[error("the outcome in DynamoDB is unknown: {0}")]
-    Undecided(String),
+    OutcomeUnknown(String),
     /// DynamoDB rejected the call for a reason that a retry won't fix, or an item can't be read.
     #[error("DynamoDB rejected the call, or an item can't be read: {0}")]
-    Broken(String),
+    Permanent(String),
 }
 
 impl Store {
     /// Opens the connection before the first request, by reading a key that never exists. A failure does no harm.
     pub async fn connect(&self) {
-        let key = schema::nothing_key();
+        let key = schema::nonexistent_key();
         let read = self.client.get_item().table_name(&self.table).set_key(Some(key)).send();
         if let Err(error) = read.await {
             let error = write::retry::describe(&error);

@@ -14,8 +14,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
-use super::schema::{Item, SeatItem, caller_key, n, seat_key};
-use super::write::retry::Attempts;
+use super::schema::{Item, SeatItem, n, reserved_set_key, seat_key};
+use super::write::retry::RetryLoop;
 use super::{Store, StoreError};
 use crate::domain::availability::SeatState;
 use crate::domain::caller::Owner;
@@ -23,11 +23,11 @@ use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::time::EpochMillis;
 
 /// Seconds for which the set is kept after the last reservation. This is longer than any reservation can last.
-const KEPT: u32 = 2 * 86_400;
+const RETENTION_SECONDS: u32 = 2 * 86_400;
 
 /// The reservation quota of one caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
+pub struct ReservationQuota {
     pub owner: Owner,
     /// The number of seats at once, in all theaters together. At most 99.
     pub most: usize,
@@ -47,16 +47,16 @@ pub(super) enum Seats {
 
 /// The result of counting the seats that are still reserved.
 #[derive(Debug)]
-pub(super) enum Room {
+pub(super) enum QuotaCheck {
     /// There is room, if the set is written in this way.
     Enough(Seats),
     /// There is no room, because this many seats are reserved already.
     Full(usize),
 }
 
-impl Allowance {
+impl ReservationQuota {
     /// Returns `true` if this many seats exceed the quota even if no other seat is reserved.
-    pub(super) fn never_has(&self, seats: usize) -> bool {
+    pub(super) fn exceeds(&self, seats: usize) -> bool {
         seats > self.most
     }
 
@@ -70,7 +70,8 @@ impl Allowance {
         now: EpochMillis,
     ) -> Result<TransactWriteItem, StoreError> {
         let wanted = wanted.into_iter().map(|label| entry(theater, label));
-        let mut values = HashMap::from([(":one".to_owned(), n(1)), (":collect".to_owned(), n(now.ends_after(KEPT).0))]);
+        let mut values =
+            HashMap::from([(":one".to_owned(), n(1)), (":collect".to_owned(), n(now.ends_after(RETENTION_SECONDS).0))]);
         let (update, condition) = match seats {
             Seats::Grow => {
                 let wanted: Vec<_> = wanted.collect();
@@ -103,38 +104,38 @@ impl Allowance {
         };
         let update = Update::builder()
             .table_name(table)
-            .set_key(Some(caller_key(self.owner)))
+            .set_key(Some(reserved_set_key(self.owner)))
             .update_expression(update)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error| StoreError::Broken(error.to_string()))?;
+            .map_err(|error| StoreError::Permanent(error.to_string()))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
     /// Counts which seats of a full set are still reserved (strongly consistent).
-    pub(super) async fn look_for_room<'a>(
+    pub(super) async fn recount<'a>(
         &self,
         store: &Store,
         theater: &TheaterId,
         wanted: impl IntoIterator<Item = &'a SeatLabel>,
         set: &Item,
-        attempts: &mut Attempts<'_>,
-    ) -> Result<Room, StoreError> {
-        let (entries, seen) = crate::store::schema::read_caller(set)?;
-        let keyed: Vec<_> = entries.iter().filter_map(|entry| Some((entry, key_of(entry)?))).collect();
+        retry_loop: &mut RetryLoop<'_>,
+    ) -> Result<QuotaCheck, StoreError> {
+        let (entries, seen) = crate::store::schema::read_reserved_set(set)?;
+        let keyed: Vec<_> = entries.iter().filter_map(|entry| Some((entry, parse_entry(entry)?))).collect();
         let keys: Vec<_> = keyed.iter().map(|(_, key)| key.clone()).collect();
         let now = store.clock.now();
-        let standing = store.standing(&keys, attempts).await?;
+        let standing = store.standing(&keys, retry_loop).await?;
         let still =
             keyed.iter().zip(standing).filter(|(_, item)| item.as_ref().is_some_and(|item| self.has(item, now)));
         let kept: Vec<_> = still.map(|((entry, _), _)| (*entry).clone()).collect();
         let more = wanted.into_iter().filter(|label| !kept.contains(&entry(theater, label))).count();
         Ok(if kept.len() + more > self.most {
-            Room::Full(kept.len())
+            QuotaCheck::Full(kept.len())
         } else {
-            Room::Enough(Seats::Rewrite { kept, seen })
+            QuotaCheck::Enough(Seats::Rewrite { kept, seen })
         })
     }
 
@@ -151,22 +152,22 @@ fn entry(theater: &TheaterId, seat: &SeatLabel) -> String {
     format!("{theater}#{seat}")
 }
 
-fn key_of(entry: &str) -> Option<Item> {
+fn parse_entry(entry: &str) -> Option<Item> {
     let (theater, seat) = entry.split_once('#')?;
     Some(seat_key(&TheaterId::parse(theater).ok()?, &SeatLabel::parse(seat).ok()?))
 }
 
 /// A full set has at most as many entries as one read takes, which is 100 keys.
-const _: () = assert!(crate::domain::selection::MOST_SEATS_AT_ONCE < 100);
+const _: () = assert!(crate::domain::selection::MAX_SEATS_PER_TRANSACTION < 100);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_leads_to_its_seat() {
+    fn set_entry_parses_to_its_seat_key() {
         let (theater, seat) = (TheaterId::parse("a.b:c").unwrap(), SeatLabel::parse("S-A-1").unwrap());
-        assert_eq!(key_of(&entry(&theater, &seat)), Some(seat_key(&theater, &seat)));
-        assert_eq!(key_of("no seat"), None);
+        assert_eq!(parse_entry(&entry(&theater, &seat)), Some(seat_key(&theater, &seat)));
+        assert_eq!(parse_entry("no seat"), None);
     }
 }

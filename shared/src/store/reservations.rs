@@ -7,15 +7,17 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
 use super::book::WholeReservation;
-use super::reservation_quota::{Allowance, Room, Seats};
+use super::reservation_quota::{QuotaCheck, ReservationQuota, Seats};
 use super::reserve::ChosenBefore;
-use super::schema::reservation_record::{ExtensionMark, Found, Record, ReservationRef, ReservedSeat, Use, stamp_above};
+use super::schema::reservation_record::{
+    ExtensionMark, Found, Record, ReservationIdState, ReservationRef, ReservedSeat, stamp_above,
+};
 use super::schema::{Item, SeatItem, seat_key};
-use super::write::rejection::{Refusal, Verdict};
-use super::write::retry::{Attempts, Trouble};
-use super::write::seat_write::Change;
+use super::write::rejection::{ItemRejection, WriteRejection};
+use super::write::retry::{CallFailure, RetryLoop};
+use super::write::seat_write::SeatWrite;
 use super::{SeatSlot, Store, StoreError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::selection::Conflict;
@@ -44,7 +46,7 @@ pub enum Reservation {
 
 /// A reservation that is to be booked as a whole.
 #[derive(Debug)]
-pub enum ToBook {
+pub enum ReservationToBook {
     /// All its seats are still reserved.
     Whole(WholeReservation),
     /// Some or all of its seats have run out.
@@ -63,7 +65,7 @@ pub struct EndedReservation {
 
 /// The reason why a reservation can't be booked as a whole.
 #[derive(Debug)]
-pub enum NotWhole {
+pub enum WholeBookingRejection {
     /// Some of its seats are still reserved, and these are not.
     Incomplete(Vec<Conflict>),
     /// All its seats have run out.
@@ -95,7 +97,7 @@ pub struct Extension {
     /// Seconds that a seat may be reserved in total.
     pub longest: u32,
     /// The quota of seats that the caller may have reserved at once.
-    pub allowance: Option<Allowance>,
+    pub reservation_quota: Option<ReservationQuota>,
 }
 
 /// The outcome of an extension.
@@ -108,7 +110,7 @@ pub enum ExtendOutcome {
     /// Each seat was extended before by another request. Nothing changed.
     ExtendedBefore,
     /// No seat would end later than it does. Nothing changed.
-    NoLonger(EpochSeconds),
+    EndsNoLater(EpochSeconds),
     /// The caller has this many seats reserved, and the quota has no room for these any more. Nothing changed.
     LimitReached(usize),
     /// These of the named seats aren't reserved under the reservation, but others are. Nothing changed.
@@ -144,28 +146,32 @@ impl Store {
     /// Reads a reservation: its record, and the items of its seats (strongly consistent).
     ///
     /// A seat whose item can't be read is left out. It can't be booked or released until the item is repaired.
-    pub async fn reservation(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<Reservation, StoreError> {
-        let Some(found) = self.record(tally, wanted).await? else { return Ok(Reservation::None) };
-        let seats = asked_for(found.record.current(), wanted);
-        let now = found.record.judged_at(self.clock.now());
+    pub async fn reservation(
+        &self,
+        ctx: &RequestContext,
+        wanted: &ReservationRef<'_>,
+    ) -> Result<Reservation, StoreError> {
+        let Some(found) = self.record(ctx, wanted).await? else { return Ok(Reservation::None) };
+        let seats = select_named(found.record.current(), wanted);
+        let now = found.record.effective_now(self.clock.now());
         let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).cloned().collect();
         if running.is_empty() {
             return Ok(if seats.is_empty() { Reservation::None } else { Reservation::Expired(labels(&seats)) });
         }
-        let held = self.still_held(tally, wanted, &found, running).await?;
+        let held = self.still_held(ctx, wanted, &found, running).await?;
         Ok(if held.is_empty() { Reservation::None } else { Reservation::Running(held) })
     }
 
     /// Keeps the seats whose own items say that they are reserved under the reservation.
     async fn still_held(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
         found: &Found,
         seats: Vec<ReservedSeat>,
     ) -> Result<Vec<ReservedSeat>, StoreError> {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, &seat.seat)).collect();
-        let items = self.standing(&keys, &mut Attempts::to_read(tally, self)).await?;
+        let items = self.standing(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let holder = found.holder(wanted.id);
         let held = seats.into_iter().zip(items);
         let held = held.filter(|(_, item)| item.as_ref().is_some_and(|item| holder.has(item)));
@@ -175,12 +181,12 @@ impl Store {
     /// Reads the result of an earlier request for these seats, or for this preference.
     pub async fn remembered(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
         wish: Option<Uuid>,
     ) -> Result<Remembered, StoreError> {
-        let Some(Found { record, .. }) = self.record(tally, wanted).await? else { return Ok(Remembered::Nothing) };
-        if record.state != Use::Open {
+        let Some(Found { record, .. }) = self.record(ctx, wanted).await? else { return Ok(Remembered::Nothing) };
+        if record.state != ReservationIdState::Open {
             return Ok(Remembered::Released(Vec::new()));
         }
         if let Some(choice) = wish.and_then(|wish| record.choice(wish)) {
@@ -191,29 +197,33 @@ impl Store {
         if !given_back.is_empty() {
             return Ok(Remembered::Released(given_back));
         }
-        let had = asked_for(record.seats.iter().collect(), wanted);
+        let had = select_named(record.seats.iter().collect(), wanted);
         if had.len() < asked.len() {
             return Ok(Remembered::Nothing);
         }
-        let now = record.judged_at(self.clock.now());
+        let now = record.effective_now(self.clock.now());
         let ended: Vec<_> = had.iter().filter(|seat| !seat.runs(now)).cloned().collect();
         Ok(if ended.is_empty() { Remembered::Held(had) } else { Remembered::Expired(labels(&ended)) })
     }
 
     /// Reads a reservation that is to be booked as a whole (one strongly consistent GetItem).
-    pub async fn reservation_to_book(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<ToBook, StoreError> {
-        let Some(found) = self.record(tally, wanted).await? else { return Ok(ToBook::None) };
+    pub async fn read_reservation_to_book(
+        &self,
+        ctx: &RequestContext,
+        wanted: &ReservationRef<'_>,
+    ) -> Result<ReservationToBook, StoreError> {
+        let Some(found) = self.record(ctx, wanted).await? else { return Ok(ReservationToBook::None) };
         let seats: Vec<_> = found.record.current().into_iter().cloned().collect();
         if seats.is_empty() {
-            return Ok(ToBook::None);
+            return Ok(ReservationToBook::None);
         }
-        let now = found.record.judged_at(self.clock.now());
+        let now = found.record.effective_now(self.clock.now());
         let ended: Vec<_> = seats.iter().filter(|seat| !seat.runs(now)).cloned().collect();
         if !ended.is_empty() {
-            return Ok(ToBook::Ended(EndedReservation { found, ended, now }));
+            return Ok(ReservationToBook::Ended(EndedReservation { found, ended, now }));
         }
         let stamp = stamp_above(&seats.iter().collect::<Vec<_>>(), now);
-        Ok(ToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }))
+        Ok(ReservationToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }))
     }
 
     /// Rejects the booking of a whole reservation. Returns `None` if the reservation has changed since it was read.
@@ -221,52 +231,52 @@ impl Store {
     /// The record stores when the caller was rejected. From then on an earlier, delayed attempt to book the reservation
     /// is rejected too, and the answer stays true. Repeating it is safe, because it writes nothing if the record
     /// already says so.
-    pub async fn refuse_to_book(
+    pub async fn reject_booking(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
         reservation: &EndedReservation,
-    ) -> Result<Option<NotWhole>, StoreError> {
+    ) -> Result<Option<WholeBookingRejection>, StoreError> {
         let EndedReservation { found, ended, now } = reservation;
-        let mut attempts = Attempts::to_write(tally, self);
-        if let Err(refusal) = self.note_refusal(wanted, found, *now, &mut attempts).await {
-            attempts.before_reading_again(refusal).await?;
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
+        if let Err(refusal) = self.store_rejection_time(wanted, found, *now, &mut retry_loop).await {
+            retry_loop.pause_before_reread(refusal).await?;
             return Ok(None);
         }
         Ok(Some(if ended.len() == found.record.current().len() {
-            NotWhole::Expired(labels(ended))
+            WholeBookingRejection::Expired(labels(ended))
         } else {
-            NotWhole::Incomplete(self.conflicts(tally, wanted.theater, ended).await?)
+            WholeBookingRejection::Incomplete(self.conflicts(ctx, wanted.theater, ended).await?)
         }))
     }
 
     /// Stores in the record when a caller was answered that seats have run out. Repeating it changes nothing, because
     /// it writes only if more seats have run out since the last such answer.
-    async fn note_refusal(
+    async fn store_rejection_time(
         &self,
         wanted: &ReservationRef<'_>,
         found: &Found,
         now: EpochMillis,
-        attempts: &mut Attempts<'_>,
-    ) -> Result<(), Refusal> {
-        if !found.record.more_ended(now) {
+        retry_loop: &mut RetryLoop<'_>,
+    ) -> Result<(), WriteRejection> {
+        if !found.record.has_newly_ended_seats(now) {
             return Ok(());
         }
         let record = Record { refused_at: now, ..found.record.clone() };
         let wanted = ReservationRef { owner: found.owner, ..*wanted };
         let put = self.put_record(&record, &wanted, now).map(|put| vec![put]);
-        self.transact(put, random::new_id(), attempts).await
+        self.transact(put, random::random_id(), retry_loop).await
     }
 
     /// Reads the items of seats that a reservation has lost.
     async fn conflicts(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seats: &[ReservedSeat],
     ) -> Result<Vec<Conflict>, StoreError> {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(theater, &seat.seat)).collect();
-        let items = self.standing(&keys, &mut Attempts::to_read(tally, self)).await?;
+        let items = self.standing(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
             let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
@@ -277,14 +287,14 @@ impl Store {
 
     /// Finds the reservation that a seat got by the write with this stamp, even if it has run out (one strongly
     /// consistent GetItem). Returns `None` if the seat was written since, or can't be read.
-    pub async fn stands_by(
+    pub async fn find_reservation_by_stamp(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seat: &SeatLabel,
         changed_at: EpochMillis,
     ) -> Result<Option<ReservationId>, StoreError> {
-        let item = self.item(tally, seat_key(theater, seat)).await?;
+        let item = self.item(ctx, seat_key(theater, seat)).await?;
         let read = item.as_ref().and_then(|item| SeatItem::read(item).ok());
         let same = read.filter(|seat| seat.slot.changed_at == changed_at && !seat.removed);
         Ok(same.and_then(|seat| seat.reservation))
@@ -294,34 +304,39 @@ impl Store {
     ///
     /// Repeating it is safe: a spent id stays spent, and only seats that are reserved under it are changed. The id of a
     /// reservation that doesn't exist is spent too, because the request to make it may still be on its way.
-    pub async fn release(&self, tally: &Tally, wanted: &ReservationRef<'_>) -> Result<ChangedSeats, StoreError> {
-        let mut attempts = Attempts::to_write(tally, self);
+    pub async fn release(&self, ctx: &RequestContext, wanted: &ReservationRef<'_>) -> Result<ChangedSeats, StoreError> {
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
         let mut lost: Vec<SeatLabel> = Vec::new();
         let mut stamp = EpochMillis(0);
         loop {
-            let found = self.record(tally, wanted).await?;
+            let found = self.record(ctx, wanted).await?;
             let found = found.unwrap_or_else(|| Found { record: Record::default(), owner: wanted.owner });
-            let now = found.record.judged_at(self.clock.now());
+            let now = found.record.effective_now(self.clock.now());
             let (next, running) = released(&found.record, wanted, now);
             let Some(next) = next else {
-                return Ok(ChangedSeats { slots: Vec::new(), uncertain: attempts.unknown });
+                return Ok(ChangedSeats { slots: Vec::new(), uncertain: retry_loop.unknown });
             };
             let seats: Vec<_> = running.into_iter().filter(|seat| !lost.contains(&seat.seat)).collect();
             stamp = stamp.max(stamp_above(&seats.iter().collect::<Vec<_>>(), now));
             let holder = found.holder(wanted.id);
-            let changes = seats.iter().map(|seat| (&seat.seat, Change::release(&holder, stamp, now)));
-            let write = self.with_record(&next, wanted, &found, now, None, changes);
-            match self.transact(write, random::new_id(), &mut attempts).await {
+            let changes = seats.iter().map(|seat| (&seat.seat, SeatWrite::release(&holder, stamp, now)));
+            let write = self.build_transaction(&next, wanted, &found, now, None, changes);
+            match self.transact(write, random::random_id(), &mut retry_loop).await {
                 Ok(()) => {
                     let slot = Slot { changed_at: stamp, state: SeatState::Available };
                     let slots = seats.into_iter().map(|seat| SeatSlot { seat: seat.seat, slot });
-                    return Ok(ChangedSeats { slots: slots.collect(), uncertain: attempts.unknown });
+                    return Ok(ChangedSeats { slots: slots.collect(), uncertain: retry_loop.unknown });
                 }
                 Err(refusal) => {
-                    if let Refusal::Conditions(verdicts) = &refusal {
-                        learn(&found, wanted, (&seats, verdicts.iter().skip(1)), (&mut lost, &mut stamp));
+                    if let WriteRejection::Conditions(condition_results) = &refusal {
+                        learn_from_rejection(
+                            &found,
+                            wanted,
+                            (&seats, condition_results.iter().skip(1)),
+                            (&mut lost, &mut stamp),
+                        );
                     }
-                    attempts.before_reading_again(refusal).await?;
+                    retry_loop.pause_before_reread(refusal).await?;
                 }
             }
         }
@@ -333,37 +348,38 @@ impl Store {
     /// answer is lost, the record is read again and has this request's token.
     pub async fn extend(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
         extension: &Extension,
     ) -> Result<ExtendOutcome, StoreError> {
-        let mut attempts = Attempts::to_write(tally, self);
-        let token = random::new_id();
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
+        let token = random::random_id();
         let mut lost: Vec<SeatLabel> = Vec::new();
         let mut stamp = EpochMillis(0);
-        let mut owners_seats = Seats::Keep;
+        let mut quota_change = Seats::Keep;
         loop {
-            let Some(found) = self.record(tally, wanted).await? else { return Ok(ExtendOutcome::NotFound) };
+            let Some(found) = self.record(ctx, wanted).await? else { return Ok(ExtendOutcome::NotFound) };
             // Taken after the read, because a slow read must not revive seats that have ended meanwhile.
-            let now = found.record.judged_at(self.clock.now());
-            let seats = asked_for(found.record.current(), wanted);
+            let now = found.record.effective_now(self.clock.now());
+            let seats = select_named(found.record.current(), wanted);
             let seats: Vec<_> = seats.into_iter().filter(|seat| !lost.contains(&seat.seat)).collect();
             stamp = stamp.max(stamp_above(&seats.iter().collect::<Vec<_>>(), now));
             let mark = ExtensionMark { id: extension.id, token, at: stamp.0 };
-            let next = match extendable(&seats, extension, mark, now) {
+            let next = match plan_extension(&seats, extension, mark, now) {
                 Ok(next) => next,
                 Err(ExtendOutcome::Replayed(seats)) => {
-                    let held = self.still_held(tally, wanted, &found, seats).await?;
-                    return Ok(extended_before(held, token));
+                    let held = self.still_held(ctx, wanted, &found, seats).await?;
+                    return Ok(replay_extension(held, token));
                 }
-                Err(ExtendOutcome::Expired(seats)) => match self.note_refusal(wanted, &found, now, &mut attempts).await
-                {
-                    Ok(()) => return Ok(ExtendOutcome::Expired(seats)),
-                    Err(refusal) => {
-                        attempts.before_reading_again(refusal).await?;
-                        continue;
+                Err(ExtendOutcome::Expired(seats)) => {
+                    match self.store_rejection_time(wanted, &found, now, &mut retry_loop).await {
+                        Ok(()) => return Ok(ExtendOutcome::Expired(seats)),
+                        Err(refusal) => {
+                            retry_loop.pause_before_reread(refusal).await?;
+                            continue;
+                        }
                     }
-                },
+                }
                 Err(outcome) => return Ok(outcome),
             };
             let missing = missing(wanted, &seats, now);
@@ -380,62 +396,63 @@ impl Store {
             let changed: Vec<_> = seats.iter().filter_map(|old| Some((old, later(&next, old)?))).collect();
             let changes = changed
                 .iter()
-                .map(|(old, new)| (&old.seat, Change::extend(&holder, (old.expires_at, new.expires_at), stamp)));
-            let allowance = extension.allowance.map(|allowance| {
+                .map(|(old, new)| (&old.seat, SeatWrite::extend(&holder, (old.expires_at, new.expires_at), stamp)));
+            let reservation_quota = extension.reservation_quota.map(|reservation_quota| {
                 let labels = changed.iter().map(|(old, _)| &old.seat);
-                allowance.item(&self.table, wanted.theater, labels, &owners_seats, now)
+                reservation_quota.item(&self.table, wanted.theater, labels, &quota_change, now)
             });
-            let limited = allowance.is_some();
-            let write = self.with_record(&record, wanted, &found, now, allowance, changes);
-            match self.transact(write, random::new_id(), &mut attempts).await {
+            let limited = reservation_quota.is_some();
+            let write = self.build_transaction(&record, wanted, &found, now, reservation_quota, changes);
+            match self.transact(write, random::random_id(), &mut retry_loop).await {
                 Ok(()) => {
                     let new: Vec<_> = changed.iter().map(|(_, new)| (*new).clone()).collect();
-                    let changed = ChangedSeats::to(&new, attempts.unknown);
+                    let changed = ChangedSeats::to(&new, retry_loop.unknown);
                     let all = seats.iter().filter(|seat| seat.runs(now));
                     let all = all.map(|seat| later(&next, seat).unwrap_or(seat).clone());
                     return Ok(ExtendOutcome::Extended(all.collect(), changed));
                 }
                 Err(refusal) => {
-                    if let Refusal::Conditions(verdicts) = &refusal {
+                    if let WriteRejection::Conditions(condition_results) = &refusal {
                         let old: Vec<_> = changed.iter().map(|(old, _)| (*old).clone()).collect();
-                        let seats = verdicts.iter().skip(1 + usize::from(limited));
-                        learn(&found, wanted, (&old, seats), (&mut lost, &mut stamp));
-                        if let (Some(allowance), Some(Verdict::Refused(Some(set)))) =
-                            (extension.allowance, verdicts.get(1).filter(|_| limited))
+                        let seats = condition_results.iter().skip(1 + usize::from(limited));
+                        learn_from_rejection(&found, wanted, (&old, seats), (&mut lost, &mut stamp));
+                        if let (Some(reservation_quota), Some(ItemRejection::Refused(Some(set)))) =
+                            (extension.reservation_quota, condition_results.get(1).filter(|_| limited))
                         {
                             let labels = old.iter().map(|seat| &seat.seat);
                             let room =
-                                allowance.look_for_room(self, wanted.theater, labels, set, &mut attempts).await?;
+                                reservation_quota.recount(self, wanted.theater, labels, set, &mut retry_loop).await?;
                             match room {
-                                Room::Full(reserved) => return Ok(ExtendOutcome::LimitReached(reserved)),
-                                Room::Enough(seats) => owners_seats = seats,
+                                QuotaCheck::Full(reserved) => return Ok(ExtendOutcome::LimitReached(reserved)),
+                                QuotaCheck::Enough(seats) => quota_change = seats,
                             }
                         }
                     }
-                    attempts.before_reading_again(refusal).await?;
+                    retry_loop.pause_before_reread(refusal).await?;
                 }
             }
         }
     }
 
     /// Builds the record, then the owner's set of seats if they have a quota, then the seats.
-    fn with_record<'a>(
+    fn build_transaction<'a>(
         &self,
         record: &Record,
         wanted: &ReservationRef<'_>,
         found: &Found,
         now: EpochMillis,
-        allowance: Option<Result<TransactWriteItem, StoreError>>,
-        changes: impl Iterator<Item = (&'a SeatLabel, Change)>,
+        reservation_quota: Option<Result<TransactWriteItem, StoreError>>,
+        changes: impl Iterator<Item = (&'a SeatLabel, SeatWrite)>,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let wanted = ReservationRef { owner: found.owner, ..*wanted };
         let record = self.put_record(record, &wanted, now);
-        let changes = changes.map(|(seat, change)| change.in_transaction(&self.table, seat_key(wanted.theater, seat)));
-        std::iter::once(record).chain(allowance).chain(changes).collect()
+        let changes =
+            changes.map(|(seat, change)| change.into_transaction_item(&self.table, seat_key(wanted.theater, seat)));
+        std::iter::once(record).chain(reservation_quota).chain(changes).collect()
     }
 }
 
-impl crate::store::write::seat_write::Holder {
+impl crate::store::write::seat_write::SeatHolder {
     /// Returns `true` if a seat is reserved under this reservation, even if it has run out. A seat that can't be read
     /// isn't.
     fn has(&self, item: &Item) -> bool {
@@ -450,13 +467,13 @@ impl crate::store::write::seat_write::Holder {
 fn released(record: &Record, wanted: &ReservationRef<'_>, now: EpochMillis) -> (Option<Record>, Vec<ReservedSeat>) {
     let mut next = record.clone();
     match wanted.seats {
-        _ if record.state != Use::Open => return (None, Vec::new()),
+        _ if record.state != ReservationIdState::Open => return (None, Vec::new()),
         None => next.release(),
         Some(seats) => {
             if seats.iter().all(|seat| record.given_back.contains(seat)) {
                 return (None, Vec::new());
             }
-            next.give_back(seats);
+            next.release_seats(seats);
         }
     }
     let asked = |seat: &&ReservedSeat| wanted.seats.is_none_or(|seats| seats.contains(&seat.seat));
@@ -465,26 +482,26 @@ fn released(record: &Record, wanted: &ReservationRef<'_>, now: EpochMillis) -> (
 }
 
 /// Reads from a rejection which seats the reservation has lost, and how high the stamp of the others has to be.
-fn learn<'a>(
+fn learn_from_rejection<'a>(
     found: &Found,
     wanted: &ReservationRef<'_>,
-    (seats, verdicts): (&[ReservedSeat], impl Iterator<Item = &'a Verdict>),
+    (seats, condition_results): (&[ReservedSeat], impl Iterator<Item = &'a ItemRejection>),
     (lost, stamp): (&mut Vec<SeatLabel>, &mut EpochMillis),
 ) {
     let holder = found.holder(wanted.id);
-    for (seat, verdict) in seats.iter().zip(verdicts) {
+    for (seat, verdict) in seats.iter().zip(condition_results) {
         match verdict {
-            Verdict::Passed | Verdict::Trouble(_) => {}
-            Verdict::Refused(Some(item)) if holder.has(item) => {
+            ItemRejection::Passed | ItemRejection::CallFailure(_) => {}
+            ItemRejection::Refused(Some(item)) if holder.has(item) => {
                 let changed_at = SeatItem::slot(item).map(|slot| slot.changed_at).unwrap_or_default();
-                *stamp = Change::raised(changed_at, *stamp);
+                *stamp = SeatWrite::raise_above(changed_at, *stamp);
             }
-            Verdict::Refused(_) => lost.push(seat.seat.clone()),
+            ItemRejection::Refused(_) => lost.push(seat.seat.clone()),
         }
     }
 }
 
-fn asked_for(seats: Vec<&ReservedSeat>, wanted: &ReservationRef<'_>) -> Vec<ReservedSeat> {
+fn select_named(seats: Vec<&ReservedSeat>, wanted: &ReservationRef<'_>) -> Vec<ReservedSeat> {
     let asked = |seat: &&ReservedSeat| wanted.seats.is_none_or(|seats| seats.contains(&seat.seat));
     seats.into_iter().filter(asked).cloned().collect()
 }
@@ -501,7 +518,7 @@ fn labels(seats: &[ReservedSeat]) -> Vec<SeatLabel> {
 
 /// Returns the outcome if seats already have this extension, by this request (whose answer was lost) or by an earlier
 /// one.
-fn extended_before(seats: Vec<ReservedSeat>, token: Uuid) -> ExtendOutcome {
+fn replay_extension(seats: Vec<ReservedSeat>, token: Uuid) -> ExtendOutcome {
     if seats.is_empty() {
         return ExtendOutcome::NotFound;
     }
@@ -518,7 +535,7 @@ fn later<'a>(next: &'a [ReservedSeat], seat: &ReservedSeat) -> Option<&'a Reserv
 }
 
 /// Returns the seats that change, with their new ends, or the outcome if there is nothing to extend.
-fn extendable(
+fn plan_extension(
     seats: &[ReservedSeat],
     extension: &Extension,
     mark: ExtensionMark,
@@ -541,21 +558,21 @@ fn extendable(
     let next: Vec<_> = next.filter(|(ends, next)| next.expires_at > *ends).map(|(_, next)| next).collect();
     if next.is_empty() {
         let end = running.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
-        return Err(ExtendOutcome::NoLonger(end));
+        return Err(ExtendOutcome::EndsNoLater(end));
     }
     Ok(next)
 }
 
-impl Attempts<'_> {
+impl RetryLoop<'_> {
     /// Waits after a rejected write, before its record is read again. There is no pause if the record has changed.
     /// Returns an error if there is no more time.
-    pub(super) async fn before_reading_again(&mut self, refusal: Refusal) -> Result<(), StoreError> {
+    pub(super) async fn pause_before_reread(&mut self, refusal: WriteRejection) -> Result<(), StoreError> {
         let trouble = match refusal {
-            Refusal::Call(trouble) => trouble,
-            Refusal::Conditions(verdicts) => match Refusal::first_trouble(verdicts) {
+            WriteRejection::Call(trouble) => trouble,
+            WriteRejection::Conditions(condition_results) => match WriteRejection::first_failure(condition_results) {
                 Some(trouble) => trouble,
-                None if self.may_repeat_at_once() => return Ok(()),
-                None => Trouble::Contention("the record keeps changing".to_owned()),
+                None if self.may_retry_immediately() => return Ok(()),
+                None => CallFailure::Contention("the record keeps changing".to_owned()),
             },
         };
         self.pause(trouble).await
@@ -581,43 +598,43 @@ mod tests {
     }
 
     fn by(expires_in: u32) -> Extension {
-        Extension { id: Uuid::from_u128(1), expires_in, longest: 1_800, allowance: None }
+        Extension { id: Uuid::from_u128(1), expires_in, longest: 1_800, reservation_quota: None }
     }
 
     #[test]
-    fn each_seat_ends_later_but_within_the_longest_time_in_all() {
+    fn extension_respects_total_time_limit() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 100, 1_500, None), seat("A3", 10, 1_805, None)];
-        let next = extendable(&seats, &by(1_000), MARK, NOW).unwrap();
+        let next = plan_extension(&seats, &by(1_000), MARK, NOW).unwrap();
         let ends: Vec<_> = next.iter().map(|seat| seat.expires_at.0).collect();
         assert_eq!(ends, [2_000, 1_900, 1_810]);
         assert!(next.iter().all(|seat| seat.changed_at() == NOW && seat.extension == Some(MARK)));
     }
 
     #[test]
-    fn no_end_comes_sooner() {
+    fn extension_never_shortens_a_reservation() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 900, 2_000, None)];
-        let next = extendable(&seats, &by(200), MARK, NOW).unwrap();
+        let next = plan_extension(&seats, &by(200), MARK, NOW).unwrap();
         assert_eq!(next.iter().map(|seat| seat.expires_at.0).collect::<Vec<_>>(), [1_200], "A2 stays as it is");
-        assert_eq!(extendable(&seats, &by(100), MARK, NOW), Err(ExtendOutcome::NoLonger(EpochSeconds(1_100))));
+        assert_eq!(plan_extension(&seats, &by(100), MARK, NOW), Err(ExtendOutcome::EndsNoLater(EpochSeconds(1_100))));
     }
 
     #[test]
     fn each_seat_is_extended_once() {
         let all = [seat("A1", 900, 1_100, Some(2)), seat("A2", 900, 1_100, Some(3))];
-        assert_eq!(extendable(&all, &by(600), MARK, NOW), Err(ExtendOutcome::ExtendedBefore));
+        assert_eq!(plan_extension(&all, &by(600), MARK, NOW), Err(ExtendOutcome::ExtendedBefore));
         let grown = [seat("A1", 900, 1_100, Some(2)), seat("A2", 900, 1_100, None)];
-        let next = extendable(&grown, &by(600), MARK, NOW).unwrap();
+        let next = plan_extension(&grown, &by(600), MARK, NOW).unwrap();
         assert_eq!(labels(&next), [SeatLabel::parse("A2").unwrap()], "the seat that was added since");
         let own = [seat("A1", 900, 1_100, Some(1)), seat("A2", 900, 1_100, None)];
-        assert_eq!(extendable(&own, &by(600), MARK, NOW), Err(ExtendOutcome::Replayed(own.to_vec())));
+        assert_eq!(plan_extension(&own, &by(600), MARK, NOW), Err(ExtendOutcome::Replayed(own.to_vec())));
         let gone = [seat("A1", 900, 999, Some(2)), seat("A2", 900, 1_100, None)];
-        assert!(extendable(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has run out doesn't belong to it");
+        assert!(plan_extension(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has run out doesn't belong to it");
     }
 
     #[test]
-    fn nothing_is_not_found_and_only_what_ran_out_is_expired() {
-        assert_eq!(extendable(&[], &by(600), MARK, NOW), Err(ExtendOutcome::NotFound));
+    fn no_seats_are_not_found_and_ended_ones_are_expired() {
+        assert_eq!(plan_extension(&[], &by(600), MARK, NOW), Err(ExtendOutcome::NotFound));
         let ended = [seat("A1", 900, 1_000, None)];
-        assert_eq!(extendable(&ended, &by(600), MARK, NOW), Err(ExtendOutcome::Expired(labels(&ended))));
+        assert_eq!(plan_extension(&ended, &by(600), MARK, NOW), Err(ExtendOutcome::Expired(labels(&ended))));
     }
 }

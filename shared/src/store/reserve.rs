@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
-use super::reservation_quota::{Allowance, Room, Seats};
-use super::schema::reservation_record::{Choice, MAX_SEATS_PER_RESERVATION, Record, ReservationRef, ReservedSeat, Use};
+use super::reservation_quota::{QuotaCheck, ReservationQuota, Seats};
+use super::schema::reservation_record::{
+    Choice, MAX_SEATS_PER_RESERVATION, Record, ReservationIdState, ReservationRef, ReservedSeat,
+};
 use super::schema::{Item, reservation_key, seat_key};
-use super::write::rejection::{Findings, Refusal, Standing, Verdict, Wanter};
-use super::write::retry::{Attempts, Trouble};
-use super::write::seat_write::Change;
+use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
+use super::write::retry::{CallFailure, RetryLoop};
+use super::write::seat_write::SeatWrite;
 use super::{Store, StoreError};
-use crate::context::Tally;
-use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use crate::context::RequestContext;
+use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::selection::{Conflict, SelectedSeat, Selection};
@@ -34,7 +36,7 @@ pub struct ReserveRequest<'a> {
     /// Seconds from now until the end of new seats.
     pub expires_in: u32,
     /// The quota of seats that the owner may have reserved at once.
-    pub allowance: Option<Allowance>,
+    pub reservation_quota: Option<ReservationQuota>,
     /// The seat preference that the seats were chosen for. It is stored with them.
     pub wish: Option<Wish<'a>>,
 }
@@ -65,7 +67,7 @@ pub struct HeldSeat {
 
 /// Seats of a reservation after a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub struct ReservedSeats {
     /// The seats of the request, in layout order.
     pub seats: Vec<HeldSeat>,
     /// The end of the whole reservation, which is the earliest end of its seats.
@@ -76,13 +78,13 @@ pub struct Holding {
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReserveOutcome {
     /// All the seats are reserved under the reservation now, and not all of them were before.
-    Reserved(Holding, Vec<LearnedSlot>),
+    Reserved(ReservedSeats, Vec<SlotUpdate>),
     /// All the seats were reserved under the reservation before. Nothing changed.
-    AlreadyHeld(Holding, Vec<LearnedSlot>),
+    AlreadyHeld(ReservedSeats, Vec<SlotUpdate>),
     /// Other callers have these seats. Nothing changed.
-    Refused(Vec<Conflict>, Vec<LearnedSlot>),
+    Refused(Vec<Conflict>, Vec<SlotUpdate>),
     /// The owner has this many seats reserved, and the request would exceed the quota. Nothing changed.
-    LimitReached(usize, Vec<LearnedSlot>),
+    LimitReached(usize, Vec<SlotUpdate>),
     /// The reservation has this many seats, and the request would exceed its limit. Nothing changed.
     Full(usize),
     /// Seats were chosen for this request before. Nothing changed.
@@ -94,7 +96,7 @@ pub enum ReserveOutcome {
 }
 
 /// One request in progress.
-struct Reserving<'a> {
+struct ReserveOperation<'a> {
     store: &'a Store,
     request: &'a ReserveRequest<'a>,
     now: EpochMillis,
@@ -104,13 +106,13 @@ struct Reserving<'a> {
     /// reservation.
     record: Record,
     /// Seats that were already reserved under this reservation, by seat index.
-    held: BTreeMap<u32, Held>,
-    /// Makes DynamoDB treat repeated attempts of the same transaction as one.
+    held: BTreeMap<u32, OwnSeat>,
+    /// Makes DynamoDB treat repeated retry_loop of the same transaction as one.
     token: Uuid,
     /// Written with the seats, so that this request recognizes its own work when an answer is lost.
     request_token: Uuid,
     /// The change of the owner's set of reserved seats.
-    owners_seats: Seats,
+    quota_change: Seats,
 }
 
 impl Store {
@@ -122,13 +124,18 @@ impl Store {
     ///
     /// A first request makes one call. A request that adds to a reservation makes two, because the rejection of the
     /// first call returns the record.
-    pub async fn reserve(&self, tally: &Tally, request: &ReserveRequest<'_>) -> Result<ReserveOutcome, StoreError> {
-        if let Some(allowance) = request.allowance.filter(|allowance| allowance.never_has(request.seats.seats().len()))
+    pub async fn reserve(
+        &self,
+        ctx: &RequestContext,
+        request: &ReserveRequest<'_>,
+    ) -> Result<ReserveOutcome, StoreError> {
+        if let Some(reservation_quota) =
+            request.reservation_quota.filter(|reservation_quota| reservation_quota.exceeds(request.seats.seats().len()))
         {
-            return Ok(ReserveOutcome::LimitReached(allowance.most, Vec::new()));
+            return Ok(ReserveOutcome::LimitReached(reservation_quota.most, Vec::new()));
         }
         let record = if request.must_exist {
-            match self.record(tally, &request.wanted()).await? {
+            match self.record(ctx, &request.wanted()).await? {
                 Some(found) if found.owner == request.owner => found.record,
                 _ => return Ok(ReserveOutcome::NotFound),
             }
@@ -136,7 +143,7 @@ impl Store {
             Record::default()
         };
         let now = self.clock.now();
-        let mut reserving = Reserving {
+        let mut operation = ReserveOperation {
             store: self,
             request,
             now,
@@ -144,36 +151,39 @@ impl Store {
             stamp: now,
             record,
             held: BTreeMap::new(),
-            token: random::new_id(),
-            request_token: random::new_id(),
-            owners_seats: Seats::Grow,
+            token: random::random_id(),
+            request_token: random::random_id(),
+            quota_change: Seats::Grow,
         };
-        if let Some(outcome) = reserving.judge_record().or_else(|| reserving.given_back()).or_else(|| reserving.full())
+        if let Some(outcome) =
+            operation.decide_by_record().or_else(|| operation.given_back()).or_else(|| operation.full())
         {
             return Ok(outcome);
         }
-        let mut attempts = Attempts::to_write(tally, self);
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
-            let trouble = match reserving.attempt(&mut attempts).await {
-                Ok(()) => return Ok(reserving.reserved()),
-                Err(Refusal::Call(trouble)) => trouble,
-                Err(Refusal::Conditions(verdicts)) => match reserving.judge(verdicts, &mut attempts).await? {
-                    Judged::Outcome(outcome) => return Ok(outcome),
-                    Judged::Trouble(trouble) => trouble,
-                    // The next attempt knows more: a higher stamp, a seat of its own reservation, the record, or room
-                    // in the quota.
-                    Judged::Informed if attempts.may_repeat_at_once() => continue,
-                    Judged::Informed => Trouble::Contention("the seats keep changing".to_owned()),
-                },
+            let trouble = match operation.attempt(&mut retry_loop).await {
+                Ok(()) => return Ok(operation.reserved()),
+                Err(WriteRejection::Call(trouble)) => trouble,
+                Err(WriteRejection::Conditions(condition_results)) => {
+                    match operation.judge(condition_results, &mut retry_loop).await? {
+                        ReserveStep::Outcome(outcome) => return Ok(outcome),
+                        ReserveStep::CallFailure(trouble) => trouble,
+                        // The next attempt knows more: a higher stamp, a seat of its own reservation, the record, or room
+                        // in the quota.
+                        ReserveStep::RetryInformed if retry_loop.may_retry_immediately() => continue,
+                        ReserveStep::RetryInformed => CallFailure::Contention("the seats keep changing".to_owned()),
+                    }
+                }
             };
-            if matches!(trouble, Trouble::OtherUnderToken(_)) {
-                reserving.token = random::new_id();
+            if matches!(trouble, CallFailure::OtherUnderToken(_)) {
+                operation.token = random::random_id();
             }
-            match attempts.pause(trouble).await {
+            match retry_loop.pause(trouble).await {
                 Ok(()) => {}
-                Err(StoreError::Undecided(text)) => {
-                    let outcome = reserving.look_again(tally, &attempts).await;
-                    return outcome.ok_or(StoreError::Undecided(text));
+                Err(StoreError::OutcomeUnknown(text)) => {
+                    let outcome = operation.decide_by_reading(ctx, &retry_loop).await;
+                    return outcome.ok_or(StoreError::OutcomeUnknown(text));
                 }
                 Err(broken) => return Err(broken),
             }
@@ -189,50 +199,51 @@ impl ReserveRequest<'_> {
 
 /// A seat that was reserved under the reservation before.
 #[derive(Clone, Copy)]
-struct Held {
+struct OwnSeat {
     slot: Slot,
     /// The token of the request that reserved it.
     request_token: Option<Uuid>,
 }
 
-enum Judged {
+enum ReserveStep {
     Outcome(ReserveOutcome),
-    Trouble(Trouble),
-    Informed,
+    CallFailure(CallFailure),
+    RetryInformed,
 }
 
-impl Reserving<'_> {
-    async fn attempt(&self, attempts: &mut Attempts<'_>) -> Result<(), Refusal> {
+impl ReserveOperation<'_> {
+    async fn attempt(&self, retry_loop: &mut RetryLoop<'_>) -> Result<(), WriteRejection> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
         let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
-            Some(held) => Change::still_held(reservation, held.slot.changed_at, self.now),
-            None if self.was_given(seat) => Change::show(),
+            Some(held) => SeatWrite::still_held(reservation, held.slot.changed_at, self.now),
+            None if self.is_unconfirmed(seat) => SeatWrite::always_reject(),
             None => {
                 let token = self.request_token;
-                Change::reserve((reservation, owner), token, self.expires_at, self.stamp, self.now)
+                SeatWrite::reserve((reservation, owner), token, self.expires_at, self.stamp, self.now)
             }
         };
         let table = &self.store.table;
         let changes =
-            seats.seats().iter().map(|seat| change(seat).in_transaction(table, seat_key(theater, &seat.label)));
-        self.store.transact(self.record_and_allowance().chain(changes).collect(), self.token, attempts).await
+            seats.seats().iter().map(|seat| change(seat).into_transaction_item(table, seat_key(theater, &seat.label)));
+        self.store.transact(self.build_record_and_quota().chain(changes).collect(), self.token, retry_loop).await
     }
 
     /// Returns `true` if the record lists the seat as reserved, but no item has confirmed that.
     ///
     /// The seat may have been booked by name, and be available again after a cancellation. The reservation doesn't get
     /// it back then.
-    fn was_given(&self, seat: &SelectedSeat) -> bool {
-        !self.held.contains_key(&seat.position) && self.record.gave(&seat.label, self.now)
+    fn is_unconfirmed(&self, seat: &SelectedSeat) -> bool {
+        !self.held.contains_key(&seat.position) && self.record.lists_as_reserved(&seat.label, self.now)
     }
 
     /// Builds the writes that come before the seats.
-    fn record_and_allowance(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
-        let ReserveRequest { theater, seats, allowance, .. } = self.request;
+    fn build_record_and_quota(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
+        let ReserveRequest { theater, seats, reservation_quota, .. } = self.request;
         let record = self.store.put_record(&self.next_record(), &self.request.wanted(), self.now);
-        let allowance = allowance
-            .map(|allowance| allowance.item(&self.store.table, theater, seats.labels(), &self.owners_seats, self.now));
-        std::iter::once(record).chain(allowance)
+        let reservation_quota = reservation_quota.map(|reservation_quota| {
+            reservation_quota.item(&self.store.table, theater, seats.labels(), &self.quota_change, self.now)
+        });
+        std::iter::once(record).chain(reservation_quota)
     }
 
     /// Returns the record as last seen, with this request added.
@@ -246,7 +257,7 @@ impl Reserving<'_> {
             expires_at: self.expires_at,
             extension: None,
         });
-        record.give(new, self.now);
+        record.add_seats(new, self.now);
         if let Some(Wish { id, text }) = self.request.wish {
             let seats = self.request.seats.labels().cloned().collect();
             record.choices.push(Choice { id, wish: text.to_owned(), seats, token: self.request_token });
@@ -255,55 +266,63 @@ impl Reserving<'_> {
     }
 
     /// Decides the request by the conditions that failed, or prepares the next attempt.
-    async fn judge(&mut self, mut verdicts: Vec<Verdict>, attempts: &mut Attempts<'_>) -> Result<Judged, StoreError> {
-        let others = 1 + usize::from(self.request.allowance.is_some());
-        let seats = verdicts.split_off(others.min(verdicts.len()));
-        let mut others = verdicts.into_iter();
+    async fn judge(
+        &mut self,
+        mut condition_results: Vec<ItemRejection>,
+        retry_loop: &mut RetryLoop<'_>,
+    ) -> Result<ReserveStep, StoreError> {
+        let others = 1 + usize::from(self.request.reservation_quota.is_some());
+        let seats = condition_results.split_off(others.min(condition_results.len()));
+        let mut others = condition_results.into_iter();
         let record = others.next();
-        let allowance = self.request.allowance.and_then(|_| others.next());
+        let reservation_quota = self.request.reservation_quota.and_then(|_| others.next());
         // The record explains the items of the seats only if it hasn't changed since it was read.
         let shown = match record {
-            Some(Verdict::Passed) => self.request.seats.seats().iter().filter(|seat| self.was_given(seat)).collect(),
+            Some(ItemRejection::Passed) => {
+                self.request.seats.seats().iter().filter(|seat| self.is_unconfirmed(seat)).collect()
+            }
             _ => Vec::new(),
         };
-        if let Some(Verdict::Refused(item)) = &record {
-            self.learn_record(item.as_ref()).map_err(|error| attempts.failure(error))?;
-            if let Some(outcome) = self.judge_record() {
-                return Ok(Judged::Outcome(outcome));
+        if let Some(ItemRejection::Refused(item)) = &record {
+            self.remember_record(item.as_ref()).map_err(|error| retry_loop.failure(error))?;
+            if let Some(outcome) = self.decide_by_record() {
+                return Ok(ReserveStep::Outcome(outcome));
             }
         }
-        let findings = self.read(seats).map_err(|error| attempts.failure(error))?;
-        if !attempts.worth_knowing_all(&findings)
-            && let Some(outcome) = self.settle(&findings, &shown, attempts.unknown)
+        let findings = self.read(seats).map_err(|error| retry_loop.failure(error))?;
+        if !retry_loop.should_resolve_all_seats(&findings)
+            && let Some(outcome) = self.settle(&findings, &shown, retry_loop.unknown)
         {
-            return Ok(Judged::Outcome(outcome));
+            return Ok(ReserveStep::Outcome(outcome));
         }
         if let Some(outcome) = self.given_back().or_else(|| self.full()) {
-            return Ok(Judged::Outcome(outcome));
+            return Ok(ReserveStep::Outcome(outcome));
         }
-        if let (Some(allowance), Some(Verdict::Refused(Some(set)))) = (self.request.allowance, &allowance) {
+        if let (Some(reservation_quota), Some(ItemRejection::Refused(Some(set)))) =
+            (self.request.reservation_quota, &reservation_quota)
+        {
             let ReserveRequest { theater, seats, .. } = self.request;
-            match allowance.look_for_room(self.store, theater, seats.labels(), set, attempts).await? {
-                Room::Full(reserved) => {
-                    return Ok(Judged::Outcome(ReserveOutcome::LimitReached(reserved, findings.learned())));
+            match reservation_quota.recount(self.store, theater, seats.labels(), set, retry_loop).await? {
+                QuotaCheck::Full(reserved) => {
+                    return Ok(ReserveStep::Outcome(ReserveOutcome::LimitReached(reserved, findings.learned())));
                 }
-                Room::Enough(seats) => self.owners_seats = seats,
+                QuotaCheck::Enough(seats) => self.quota_change = seats,
             }
         }
         // The next attempt is another transaction, and a token stands for one transaction.
-        self.token = random::new_id();
-        let others = Refusal::first_trouble([record, allowance].into_iter().flatten().collect());
-        Ok(findings.trouble.or(others).map_or(Judged::Informed, Judged::Trouble))
+        self.token = random::random_id();
+        let others = WriteRejection::first_failure([record, reservation_quota].into_iter().flatten().collect());
+        Ok(findings.trouble.or(others).map_or(ReserveStep::RetryInformed, ReserveStep::CallFailure))
     }
 
-    fn learn_record(&mut self, item: Option<&Item>) -> Result<(), StoreError> {
+    fn remember_record(&mut self, item: Option<&Item>) -> Result<(), StoreError> {
         self.record = item.map_or(Ok(None), |item| Record::read(item, self.now))?.unwrap_or_default();
         Ok(())
     }
 
     /// Returns the outcome if the record alone decides it.
-    fn judge_record(&self) -> Option<ReserveOutcome> {
-        if self.record.state != Use::Open {
+    fn decide_by_record(&self) -> Option<ReserveOutcome> {
+        if self.record.state != ReservationIdState::Open {
             return Some(ReserveOutcome::Released(Vec::new()));
         }
         let before = self.record.choice(self.request.wish?.id).filter(|choice| choice.token != self.request_token)?;
@@ -324,22 +343,22 @@ impl Reserving<'_> {
         (next > MAX_SEATS_PER_RESERVATION).then_some(ReserveOutcome::Full(self.record.seats.len()))
     }
 
-    fn read(&self, verdicts: Vec<Verdict>) -> Result<Findings, StoreError> {
-        let wanter = Wanter { reservation: Some(self.request.reservation), owner: self.request.owner, booking: None };
-        Findings::read(self.request.seats.seats(), verdicts, wanter, self.now)
+    fn read(&self, condition_results: Vec<ItemRejection>) -> Result<SeatFindings, StoreError> {
+        let wanter = Claimant { reservation: Some(self.request.reservation), owner: self.request.owner, booking: None };
+        SeatFindings::read(self.request.seats.seats(), condition_results, wanter, self.now)
     }
 
     /// Decides the request by the seats in the way, or remembers their state for the next attempt. The seats in `shown`
     /// belong to the reservation according to its record.
-    fn settle(&mut self, findings: &Findings, shown: &[&SelectedSeat], unknown: bool) -> Option<ReserveOutcome> {
+    fn settle(&mut self, findings: &SeatFindings, shown: &[&SelectedSeat], unknown: bool) -> Option<ReserveOutcome> {
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() {
             return Some(ReserveOutcome::Refused(conflicts, findings.learned()));
         }
         for found in &findings.found {
             match (&found.standing, found.slot) {
-                (Standing::Ours, Some(slot)) => {
-                    self.held.insert(found.seat.position, Held { slot, request_token: found.request_token })
+                (SeatClaim::Ours, Some(slot)) => {
+                    self.held.insert(found.seat.position, OwnSeat { slot, request_token: found.request_token })
                 }
                 _ => self.held.remove(&found.seat.position),
             };
@@ -357,32 +376,32 @@ impl Reserving<'_> {
             return Some(outcome);
         }
         if all_held {
-            return Some(self.already_held());
+            return Some(self.already_reserved());
         }
         let gone =
-            findings.found.iter().filter(|found| found.standing == Standing::Open && shown.contains(&&found.seat));
+            findings.found.iter().filter(|found| found.standing == SeatClaim::Open && shown.contains(&&found.seat));
         let gone: Vec<_> = gone.map(|found| found.seat.label.clone()).collect();
         if !gone.is_empty() {
             return Some(ReserveOutcome::Released(gone));
         }
-        if findings.found.iter().any(|found| found.standing == Standing::Open) {
+        if findings.found.iter().any(|found| found.standing == SeatClaim::Open) {
             self.stamp = findings.stamp_above(self.stamp);
         }
         None
     }
 
-    /// Reads the record and the seats after the attempts are used up, and decides the request by them.
-    async fn look_again(&mut self, tally: &Tally, attempts: &Attempts<'_>) -> Option<ReserveOutcome> {
+    /// Reads the record and the seats after the retry_loop are used up, and decides the request by them.
+    async fn decide_by_reading(&mut self, ctx: &RequestContext, retry_loop: &RetryLoop<'_>) -> Option<ReserveOutcome> {
         let ReserveRequest { theater, seats, reservation, owner, .. } = self.request;
         let mut keys = vec![reservation_key(theater, *owner, *reservation)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
-        let mut found = self.store.last_look(tally, &keys).await?.into_iter();
-        self.learn_record(found.next()?.as_ref()).ok()?;
-        if let Some(outcome) = self.judge_record() {
+        let mut found = self.store.last_read(ctx, &keys).await?.into_iter();
+        self.remember_record(found.next()?.as_ref()).ok()?;
+        if let Some(outcome) = self.decide_by_record() {
             return Some(outcome);
         }
-        let findings = self.read(found.map(Verdict::Refused).collect()).ok()?;
-        self.settle(&findings, &[], attempts.unknown)
+        let findings = self.read(found.map(ItemRejection::Refused).collect()).ok()?;
+        self.settle(&findings, &[], retry_loop.unknown)
     }
 
     fn reserved(&self) -> ReserveOutcome {
@@ -390,12 +409,12 @@ impl Reserving<'_> {
         ReserveOutcome::Reserved(held, learned)
     }
 
-    fn already_held(&self) -> ReserveOutcome {
+    fn already_reserved(&self) -> ReserveOutcome {
         let (held, learned) = self.holding(&self.record);
         ReserveOutcome::AlreadyHeld(held, learned)
     }
 
-    fn holding(&self, record: &Record) -> (Holding, Vec<LearnedSlot>) {
+    fn holding(&self, record: &Record) -> (ReservedSeats, Vec<SlotUpdate>) {
         let state = SeatState::Reserved { expires_at: self.expires_at };
         let written = Slot { changed_at: self.stamp, state };
         let of = |seat: &SelectedSeat| {
@@ -405,11 +424,11 @@ impl Reserving<'_> {
                 SeatState::Available | SeatState::Booked => self.expires_at,
             };
             let held = HeldSeat { seat: seat.label.clone(), expires_at };
-            (held, LearnedSlot { position: seat.position, slot })
+            (held, SlotUpdate { position: seat.position, slot })
         };
         let (seats, learned): (Vec<_>, Vec<_>) = self.request.seats.seats().iter().map(of).unzip();
         let ends = seats.iter().map(|seat| seat.expires_at).chain(record.end(self.now));
         let expires_at = ends.min().unwrap_or(self.expires_at);
-        (Holding { seats, expires_at }, learned)
+        (ReservedSeats { seats, expires_at }, learned)
     }
 }

@@ -7,13 +7,13 @@
 
 use futures_util::future::join_all;
 
-use super::schema::{REMOVED, SeatItem, attribute, removed_on, seat_key};
+use super::schema::{REMOVED, SeatItem, attribute, read_withdrawal_version, seat_key};
 use super::seats::Filter;
-use super::write::rejection::{Refusal, Verdict};
-use super::write::retry::{Attempts, Trouble};
-use super::write::seat_write::Change;
+use super::write::rejection::{ItemRejection, WriteRejection};
+use super::write::retry::{CallFailure, RetryLoop};
+use super::write::seat_write::SeatWrite;
 use super::{Store, StoreError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::selection::Conflict;
@@ -21,13 +21,13 @@ use crate::domain::time::EpochMillis;
 
 /// Seconds for which a tombstone lasts. An instance uses a layout for a minute, and a request that has read it may take
 /// 15 seconds more. Clocks may differ too. The rest is left for other work before the layout is put.
-pub const REMOVED_FOR: u32 = 300;
+pub const TOMBSTONE_SECONDS: u32 = 300;
 /// Number of seats that are withdrawn at the same time.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENT_WRITES: usize = 64;
 
 /// A seat that was withdrawn, and the stamp of its tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Tombstone {
     seat: SeatLabel,
     stamp: EpochMillis,
     /// The seat had a tombstone before. Another request withdraws it too and may have finished, so it must not be
@@ -38,7 +38,7 @@ pub struct Mark {
 /// The reason why seats weren't withdrawn. No seat stays withdrawn then, or only until its tombstone runs out if
 /// undoing fails too.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoveError {
+pub enum WithdrawError {
     /// Other callers have these seats.
     #[error("other callers have some of the seats")]
     InUse(Vec<Conflict>),
@@ -53,32 +53,32 @@ impl Store {
     /// Repeating it is safe, because a tombstone replaces a tombstone. Only the request whose stamp is in the tombstone
     /// can undo it, and only if it was the first. Otherwise another request may have dropped the seat from the layout,
     /// and then no caller may have it.
-    pub async fn remove_seats(
+    pub async fn withdraw_seats(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seats: &[&SeatLabel],
         decided_on: u64,
-    ) -> Result<Vec<Mark>, RemoveError> {
+    ) -> Result<Vec<Tombstone>, WithdrawError> {
         let mut outcomes = Vec::with_capacity(seats.len());
-        for seats in seats.chunks(AT_ONCE) {
-            let marking = seats.iter().map(|seat| self.remove_seat(tally, theater, seat, decided_on));
+        for seats in seats.chunks(MAX_CONCURRENT_WRITES) {
+            let marking = seats.iter().map(|seat| self.withdraw_seat(ctx, theater, seat, decided_on));
             outcomes.extend(join_all(marking).await);
         }
         let (mut marks, mut in_use, mut failed) = (Vec::new(), Vec::new(), None);
         for outcome in outcomes {
             match outcome {
                 Ok(mark) => marks.push(mark),
-                Err(RemoveError::InUse(conflicts)) => in_use.extend(conflicts),
-                Err(RemoveError::Store(error)) => failed = Some(error),
+                Err(WithdrawError::InUse(conflicts)) => in_use.extend(conflicts),
+                Err(WithdrawError::Store(error)) => failed = Some(error),
             }
         }
         match failed {
             None if in_use.is_empty() => Ok(marks),
             failed => {
-                self.take_back(tally, theater, &marks).await;
+                self.take_back(ctx, theater, &marks).await;
                 in_use.sort_by(|a, b| a.seat.cmp(&b.seat));
-                Err(failed.map_or(RemoveError::InUse(in_use), RemoveError::Store))
+                Err(failed.map_or(WithdrawError::InUse(in_use), WithdrawError::Store))
             }
         }
     }
@@ -86,13 +86,13 @@ impl Store {
     /// Undoes tombstones, so that the seats are available again. Tombstones that can't be reached, or that another
     /// request shares, run out by themselves. Repeating it is safe, because the condition holds only while the
     /// tombstone is there.
-    pub async fn take_back(&self, tally: &Tally, theater: &TheaterId, marks: &[Mark]) {
+    pub async fn take_back(&self, ctx: &RequestContext, theater: &TheaterId, marks: &[Tombstone]) {
         let mut failed = 0;
-        for marks in marks.chunks(AT_ONCE) {
+        for marks in marks.chunks(MAX_CONCURRENT_WRITES) {
             let own = marks.iter().filter(|mark| !mark.shared);
             let taking_back = own.map(|mark| {
-                let change = Change::take_back(mark.stamp, self.clock.now());
-                self.change_seat(tally, theater, &mark.seat, change)
+                let change = SeatWrite::take_back(mark.stamp, self.clock.now());
+                self.change_seat(ctx, theater, &mark.seat, change)
             });
             failed += join_all(taking_back).await.iter().filter(|done| done.is_err()).count();
         }
@@ -101,73 +101,77 @@ impl Store {
         }
     }
 
-    /// Makes seats available again that the layout has and that were withdrawn from an older one. Costs one Query, and
+    /// Makes seats available again that the layout has and that were withdrawn from an older one. RequestCosts one Query, and
     /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
-    pub async fn restore_seats(&self, tally: &Tally, layout: &Layout) -> Result<(), StoreError> {
-        let items = self.seat_items(tally, &layout.theater, removed()).await?;
-        let older = items.iter().filter(|item| removed_on(item).is_ok_and(|version| version < layout.version));
+    pub async fn restore_seats(&self, ctx: &RequestContext, layout: &Layout) -> Result<(), StoreError> {
+        let items = self.read_seat_items(ctx, &layout.theater, removed()).await?;
+        let older =
+            items.iter().filter(|item| read_withdrawal_version(item).is_ok_and(|version| version < layout.version));
         let mut restoring = Vec::new();
         for item in older {
             let label = SeatItem::label(item)?;
             if layout.position(label).is_some()
                 && let (Ok(seat), Ok(slot)) = (SeatLabel::parse(label), SeatItem::slot(item))
             {
-                restoring.push(Mark { seat, stamp: slot.changed_at, shared: false });
+                restoring.push(Tombstone { seat, stamp: slot.changed_at, shared: false });
             }
         }
-        self.take_back(tally, &layout.theater, &restoring).await;
+        self.take_back(ctx, &layout.theater, &restoring).await;
         Ok(())
     }
 
     /// Returns the seats that have a tombstone.
-    pub async fn removed_seats(
+    pub async fn withdrawn_seats(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
     ) -> Result<std::collections::HashSet<SeatLabel>, StoreError> {
-        let items = self.seat_items(tally, theater, removed()).await?;
+        let items = self.read_seat_items(ctx, theater, removed()).await?;
         Ok(items.iter().filter_map(|item| SeatLabel::parse(SeatItem::label(item).ok()?).ok()).collect())
     }
 
-    async fn remove_seat(
+    async fn withdraw_seat(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seat: &SeatLabel,
         decided_on: u64,
-    ) -> Result<Mark, RemoveError> {
-        let mut attempts = Attempts::to_write(tally, self);
+    ) -> Result<Tombstone, WithdrawError> {
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
         let now = self.clock.now();
         let mut stamp = now;
         let mut shared = false;
         loop {
-            let change = Change::remove(decided_on, now.ends_after(REMOVED_FOR), stamp, now);
+            let change = SeatWrite::remove(decided_on, now.ends_after(TOMBSTONE_SECONDS), stamp, now);
             let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
-            let refusal = match attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
-                Ok(_) => return Ok(Mark { seat: seat.clone(), stamp, shared }),
-                Err(failed) => Refusal::from(failed),
+            let refusal = match retry_loop.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await
+            {
+                Ok(_) => return Ok(Tombstone { seat: seat.clone(), stamp, shared }),
+                Err(failed) => WriteRejection::from(failed),
             };
             let trouble = match refusal {
-                Refusal::Call(trouble) => trouble,
-                Refusal::Conditions(verdicts) => {
-                    let Some(Verdict::Refused(Some(item))) = verdicts.into_iter().next() else { continue };
+                WriteRejection::Call(trouble) => trouble,
+                WriteRejection::Conditions(condition_results) => {
+                    let Some(ItemRejection::Refused(Some(item))) = condition_results.into_iter().next() else {
+                        continue;
+                    };
                     let standing = SeatItem::read(&item)?;
                     let slot = standing.slot;
                     if !standing.removed && !slot.is_available(now) {
                         let conflict = Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false };
-                        return Err(RemoveError::InUse(vec![conflict]));
+                        return Err(WithdrawError::InUse(vec![conflict]));
                     }
                     // The existing stamp was too high. An existing tombstone may come from an earlier attempt of ours
                     // whose answer was lost. It isn't undone then, and runs out.
                     shared |= standing.removed && !slot.is_available(now);
-                    stamp = Change::raised(slot.changed_at, stamp);
-                    if attempts.may_repeat_at_once() {
+                    stamp = SeatWrite::raise_above(slot.changed_at, stamp);
+                    if retry_loop.may_retry_immediately() {
                         continue;
                     }
-                    Trouble::Contention("the seat keeps changing".to_owned())
+                    CallFailure::Contention("the seat keeps changing".to_owned())
                 }
             };
-            attempts.pause(trouble).await?;
+            retry_loop.pause(trouble).await?;
         }
     }
 
@@ -175,20 +179,20 @@ impl Store {
     /// made.
     async fn change_seat(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         seat: &SeatLabel,
-        change: Change,
+        change: SeatWrite,
     ) -> Result<(), StoreError> {
-        let mut attempts = Attempts::to_write(tally, self);
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
             let call = change.clone().alone(&self.client, &self.table, seat_key(theater, seat)).send();
-            match attempts.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
+            match retry_loop.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(_) => return Ok(()),
-                Err(failed) => match Refusal::from(failed) {
+                Err(failed) => match WriteRejection::from(failed) {
                     // Another request has changed the seat since, or an earlier attempt of this one has.
-                    Refusal::Conditions(_) => return Ok(()),
-                    Refusal::Call(trouble) => attempts.pause(trouble).await?,
+                    WriteRejection::Conditions(_) => return Ok(()),
+                    WriteRejection::Call(trouble) => retry_loop.pause(trouble).await?,
                 },
             }
         }

@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
 use super::schema::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
-use super::write::retry::Attempts;
+use super::write::retry::RetryLoop;
 use super::{Store, StoreError};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
@@ -17,7 +17,7 @@ enum Selected {
     /// All seats, with the attributes that make up a slot.
     Slots,
     /// The seats that pass a filter, with all attributes.
-    Holding(Filter),
+    Matching(Filter),
 }
 
 /// An attribute that an item must have, and its value.
@@ -33,25 +33,25 @@ impl Store {
     /// The cost depends on the size of all seat items that were ever written and that the TTL has not yet deleted.
     /// Items of seats that the layout doesn't have are skipped. A seat whose item can't be read is shown as booked. No
     /// caller can buy it until the item is fixed, while the rest of the theater stays on sale.
-    pub async fn slots(&self, tally: &Tally, layout: &Layout) -> Result<Vec<Slot>, StoreError> {
+    pub async fn slots(&self, ctx: &RequestContext, layout: &Layout) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let take = |item: &Item| {
             let position = layout.position(SeatItem::label(item)?);
             let position = position.and_then(|position| usize::try_from(position).ok());
             if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {
-                *slot = SeatItem::slot(item).unwrap_or_else(spoilt);
+                *slot = SeatItem::slot(item).unwrap_or_else(show_unreadable_as_booked);
             }
             Ok(())
         };
-        self.each_seat(tally, &layout.theater, &Selected::Slots, take).await?;
+        self.visit_seat_items(ctx, &layout.theater, &Selected::Slots, take).await?;
         Ok(slots)
     }
 
     /// Reads the current items of a theater's seats that pass a filter: one strongly consistent Query (its pages). The
     /// cost is that of all seat items, because DynamoDB applies a filter after reading.
-    pub(super) async fn seat_items(
+    pub(super) async fn read_seat_items(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         filter: Filter,
     ) -> Result<Vec<Item>, StoreError> {
@@ -60,23 +60,23 @@ impl Store {
             items.push(item.clone());
             Ok(())
         };
-        self.each_seat(tally, theater, &Selected::Holding(filter), take).await?;
+        self.visit_seat_items(ctx, theater, &Selected::Matching(filter), take).await?;
         Ok(items)
     }
 
-    async fn each_seat(
+    async fn visit_seat_items(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         selected: &Selected,
         mut take: impl FnMut(&Item) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let mut start = None;
         // One time limit for all pages together.
-        let mut attempts = Attempts::to_read(tally, self);
+        let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
-            let (items, next) = self.page(theater, selected, start, &mut attempts).await?;
-            attempts.start_over();
+            let (items, next) = self.page(theater, selected, start, &mut retry_loop).await?;
+            retry_loop.reset_attempts();
             items.iter().try_for_each(&mut take)?;
             match next {
                 Some(key) => start = Some(key),
@@ -90,7 +90,7 @@ impl Store {
         theater: &TheaterId,
         selected: &Selected,
         start: Option<Item>,
-        attempts: &mut Attempts<'_>,
+        retry_loop: &mut RetryLoop<'_>,
     ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
         loop {
             let query = self
@@ -108,22 +108,22 @@ impl Store {
                 Selected::Slots => query
                     .projection_expression("pk, sk, #status, expires_at, changed_at")
                     .expression_attribute_names("#status", attribute::STATUS),
-                Selected::Holding(filter) => query
+                Selected::Matching(filter) => query
                     .filter_expression("#filter = :filter")
                     .expression_attribute_names("#filter", filter.attribute)
                     .expression_attribute_values(":filter", s(&filter.value)),
             };
-            match attempts.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
+            match retry_loop.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => return Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key)),
-                Err(failed) => attempts.pause(failed.trouble()).await?,
+                Err(failed) => retry_loop.pause(failed.trouble()).await?,
             }
         }
     }
 
-    /// Reads the item of each key for a write whose attempts are used up. Returns `None` if this read fails too, and
+    /// Reads the item of each key for a write whose retry_loop are used up. Returns `None` if this read fails too, and
     /// then the outcome of the write stays unknown.
-    pub(super) async fn last_look(&self, tally: &Tally, keys: &[Item]) -> Option<Vec<Option<Item>>> {
-        match self.standing(keys, &mut Attempts::to_look_again(tally, self)).await {
+    pub(super) async fn last_read(&self, ctx: &RequestContext, keys: &[Item]) -> Option<Vec<Option<Item>>> {
+        match self.standing(keys, &mut RetryLoop::for_last_read(ctx, self)).await {
             Ok(found) => Some(found),
             Err(error) => {
                 tracing::warn!(%error, "the last read failed too");
@@ -133,8 +133,8 @@ impl Store {
     }
 
     /// Reads one item (strongly consistent).
-    pub(super) async fn item(&self, tally: &Tally, key: Item) -> Result<Option<Item>, StoreError> {
-        let mut attempts = Attempts::to_read(tally, self);
+    pub(super) async fn item(&self, ctx: &RequestContext, key: Item) -> Result<Option<Item>, StoreError> {
+        let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
             let call = self
                 .client
@@ -144,9 +144,9 @@ impl Store {
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send();
-            match attempts.send("GetItem", call, |answer| answer.consumed_capacity.as_slice()).await {
+            match retry_loop.send("GetItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => return Ok(answer.item),
-                Err(failed) => attempts.pause(failed.trouble()).await?,
+                Err(failed) => retry_loop.pause(failed.trouble()).await?,
             }
         }
     }
@@ -155,7 +155,7 @@ impl Store {
     pub(super) async fn standing(
         &self,
         keys: &[Item],
-        attempts: &mut Attempts<'_>,
+        retry_loop: &mut RetryLoop<'_>,
     ) -> Result<Vec<Option<Item>>, StoreError> {
         let mut found = vec![None; keys.len()];
         let mut wanted = keys.to_vec();
@@ -164,17 +164,17 @@ impl Store {
                 .set_keys(Some(wanted.clone()))
                 .consistent_read(true)
                 .build()
-                .map_err(|error| StoreError::Broken(error.to_string()))?;
+                .map_err(|error| StoreError::Permanent(error.to_string()))?;
             let call = self
                 .client
                 .batch_get_item()
                 .request_items(&self.table, request)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send();
-            let mut answer = match attempts.send("BatchGetItem", call, |answer| answer.consumed_capacity()).await {
+            let mut answer = match retry_loop.send("BatchGetItem", call, |answer| answer.consumed_capacity()).await {
                 Ok(answer) => answer,
                 Err(failed) => {
-                    attempts.pause(failed.trouble()).await?;
+                    retry_loop.pause(failed.trouble()).await?;
                     continue;
                 }
             };
@@ -190,14 +190,14 @@ impl Store {
                 Some(left) if !left.keys.is_empty() => wanted = left.keys,
                 _ => return Ok(found),
             }
-            attempts
-                .pause(crate::store::write::retry::Trouble::Throttled("BatchGetItem left keys unprocessed".into()))
+            retry_loop
+                .pause(crate::store::write::retry::CallFailure::Throttled("BatchGetItem left keys unprocessed".into()))
                 .await?;
         }
     }
 }
 
-fn spoilt(error: StoreError) -> Slot {
+fn show_unreadable_as_booked(error: StoreError) -> Slot {
     tracing::error!(%error, "a seat is shown as booked");
     Slot { changed_at: EpochMillis(0), state: SeatState::Booked }
 }

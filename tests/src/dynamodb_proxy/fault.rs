@@ -36,7 +36,7 @@ impl Fault {
     }
 
     /// Returns `true` if the call is carried out.
-    pub(super) fn lets_through(&self) -> bool {
+    pub(super) fn is_carried_out(&self) -> bool {
         matches!(self, Self::CutAfter | Self::Late(_))
     }
 
@@ -61,7 +61,7 @@ impl std::fmt::Display for Cut {
 impl std::error::Error for Cut {}
 
 /// Returns the proxy's own answer to a call that isn't carried out, and `None` for calls that are.
-pub(super) async fn in_its_place(fault: Option<&Fault>, body: &[u8]) -> Option<Result<Answer, Cut>> {
+pub(super) async fn answer_in_place(fault: Option<&Fault>, body: &[u8]) -> Option<Result<Answer, Cut>> {
     let answer = match fault? {
         Fault::Answer(status, body) => {
             let response = Response::builder().status(*status).header("content-type", "application/x-amz-json-1.0");

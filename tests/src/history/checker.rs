@@ -7,21 +7,21 @@
 //! same instant.
 //!
 //! Calls with an unknown outcome may happen at any time after their begin, or never. The same holds for attempts that
-//! DynamoDB carried out in addition to the answered one. Answers from the cache are checked in [`looks`](super::looks)
+//! DynamoDB carried out in addition to the answered one. Answers from the cache are checked in [`cached_answers`](super::cached_answers)
 //! instead.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use super::model::Theater;
-use super::record::{Answer, Ask, Record};
+use super::record::{Answer, CallRecord, Request};
 
 /// The largest number of steps, with one bit for each.
-const MOST_STEPS: usize = 128;
+const MAX_STEPS: usize = 128;
 
 /// The reason why a history isn't linearizable.
 #[derive(Debug)]
-pub struct Stuck {
+pub struct NotLinearizable {
     /// The calls of the longest valid order, by their index in the history.
     pub order: Vec<usize>,
     /// The calls that were candidates for the next position.
@@ -32,13 +32,13 @@ pub struct Stuck {
 
 /// Checks that a history's calls can be ordered so that all answers are correct. The order of `calls` doesn't matter.
 /// `limit` is the number of seats that all clients together may have reserved.
-pub fn check(seats: usize, limit: Option<usize>, calls: &[Record]) -> Result<(), Box<Stuck>> {
+pub fn check(seats: usize, limit: Option<usize>, calls: &[CallRecord]) -> Result<(), Box<NotLinearizable>> {
     let steps = steps(calls);
-    assert!(steps.len() <= MOST_STEPS, "{} steps are too many", steps.len());
+    assert!(steps.len() <= MAX_STEPS, "{} steps are too many", steps.len());
     let start = Theater::new(seats, limit);
-    let stuck = Stuck { order: Vec::new(), next: Vec::new(), theater: start.clone() };
-    let mut search = Search { calls, steps, been: HashSet::new(), path: Vec::new(), stuck };
-    if search.goes_on(0, &start) { Ok(()) } else { Err(Box::new(search.stuck)) }
+    let failure = NotLinearizable { order: Vec::new(), next: Vec::new(), theater: start.clone() };
+    let mut search = Search { calls, steps, visited: HashSet::new(), path: Vec::new(), failure };
+    if search.can_complete(0, &start) { Ok(()) } else { Err(Box::new(search.failure)) }
 }
 
 /// A change or an answer that happens at one instant.
@@ -49,20 +49,20 @@ struct Step {
     end: Option<u64>,
 }
 
-fn steps(calls: &[Record]) -> Vec<Step> {
+fn steps(calls: &[CallRecord]) -> Vec<Step> {
     let mut steps = Vec::new();
     for (index, call) in calls.iter().enumerate().filter(|(_, call)| !call.is_from_cache()) {
         let answered = call.answer != Answer::Unknown;
         if answered {
             steps.push(Step { call: index, begin: call.begin, end: call.end });
         }
-        let attempts = if matches!(call.ask, Ask::Look { .. }) { 0 } else { call.unanswered_attempts() };
+        let attempts = if matches!(call.request, Request::Read { .. }) { 0 } else { call.unanswered_attempts() };
         steps.extend((0..attempts).map(|_| Step { call: index, begin: call.begin, end: None }));
     }
     steps
 }
 
-impl Record {
+impl CallRecord {
     /// Returns how many attempts DynamoDB may have carried out in addition to the answered one.
     pub(super) fn unanswered_attempts(&self) -> usize {
         match &self.answer {
@@ -87,32 +87,37 @@ impl Record {
             Answer::Reserved { replayed, .. } | Answer::Booked { replayed, .. } | Answer::Extended { replayed, .. } => {
                 *replayed
             }
-            Answer::Taken(_) | Answer::IdReused | Answer::Cancelled | Answer::Released | Answer::Seen { .. } => true,
+            Answer::Taken(_)
+            | Answer::IdReused
+            | Answer::Cancelled
+            | Answer::Released
+            | Answer::Availability { .. } => true,
             Answer::NotExtendable | Answer::NotFound | Answer::Limited => true,
             // The rejection is recorded and applies to later attempts.
             Answer::Expired | Answer::Changed(_) => false,
-            Answer::Done | Answer::Unknown | Answer::Odd(_) => false,
+            Answer::Done | Answer::Unknown | Answer::Unexpected(_) => false,
         }
     }
 }
 
 struct Search<'a> {
-    calls: &'a [Record],
+    calls: &'a [CallRecord],
     steps: Vec<Step>,
-    been: HashSet<(u128, Theater)>,
+    visited: HashSet<(u128, Theater)>,
     path: Vec<usize>,
-    stuck: Stuck,
+    failure: NotLinearizable,
 }
 
 impl Search<'_> {
     /// Returns `true` if the steps outside `done` can follow, starting from this state of the theater.
-    fn goes_on(&mut self, done: u128, theater: &Theater) -> bool {
+    fn can_complete(&mut self, done: u128, theater: &Theater) -> bool {
         let open = || (0..self.steps.len()).filter(|step| done & (1 << step) == 0);
         let Some(first_end) = open().filter_map(|step| self.steps[step].end).min() else { return true };
         let next: Vec<_> = open().filter(|step| self.steps[*step].begin < first_end).collect();
-        if self.path.len() >= self.stuck.order.len() {
+        if self.path.len() >= self.failure.order.len() {
             let calls = next.iter().filter(|step| self.steps[**step].end.is_some()).map(|step| self.steps[*step].call);
-            self.stuck = Stuck { order: self.path.clone(), next: calls.collect(), theater: theater.clone() };
+            self.failure =
+                NotLinearizable { order: self.path.clone(), next: calls.collect(), theater: theater.clone() };
         }
         for step in next {
             let Step { call, end, .. } = self.steps[step];
@@ -125,9 +130,9 @@ impl Search<'_> {
             let done = done | 1 << step;
             // A step that is valid now and changes nothing can happen now, so no other order has to be tried.
             let settled = end.is_some() && record.changes_nothing();
-            if settled || self.been.insert((done, after.clone())) {
+            if settled || self.visited.insert((done, after.clone())) {
                 self.path.push(call);
-                let found = self.goes_on(done, &after);
+                let found = self.can_complete(done, &after);
                 self.path.pop();
                 if found || settled {
                     return found;
@@ -138,7 +143,7 @@ impl Search<'_> {
     }
 }
 
-impl fmt::Display for Stuck {
+impl fmt::Display for NotLinearizable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "calls that can be put in an order: {:?}", self.order)?;
         writeln!(f, "then the theater is {:?}", self.theater)?;

@@ -4,12 +4,12 @@ use std::fmt;
 
 use fastrand::Rng;
 
-use super::record::Ask;
+use super::record::Request;
 use crate::dynamodb_proxy::{DynamoDbProxy, Fault};
 use crate::redis_proxy::{RedisFault, RedisProxy};
 
 /// A number of attempts that is too large for the time limit of a call.
-const MOST_ATTEMPTS: usize = 40;
+const MANY_ATTEMPTS: usize = 40;
 
 /// The faults that one call meets.
 #[derive(Clone, Default, PartialEq)]
@@ -36,28 +36,28 @@ pub enum CacheFault {
 }
 
 impl Faults {
-    /// Returns the names of all staged faults. A lasting fault counts once.
+    /// Returns the names of all staged faults. A with_time_limit fault counts once.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         let dynamodb = self.dynamodb.iter().map(|(_, fault)| fault).chain(&self.every);
         dynamodb.map(name).chain(self.cache.map(CacheFault::name))
     }
 
     /// Draws the faults of a call. Most calls get none.
-    pub(super) fn draw(rng: &mut Rng, ask: &Ask, lossy: bool) -> Self {
-        let operation = operation(ask);
+    pub(super) fn draw(rng: &mut Rng, request: &Request, cache_fails: bool) -> Self {
+        let operation = operation(request);
         let mut dynamodb = Vec::new();
         let number = [0, 0, 0, 0, 0, 0, 0, 1, 1, 2][rng.usize(0..10)];
         for _ in 0..number {
-            dynamodb.push((operation, fault(rng, ask, operation)));
+            dynamodb.push((operation, fault(rng, request, operation)));
         }
         // For the whole call either every operation fails, or every operation except the last read after the retries.
         let every = [Fault::CutBefore, Fault::CutAfter, Fault::error(400, "ThrottlingException")];
         let every = (rng.u8(0..100) == 0).then(|| every[rng.usize(0..every.len())].clone());
         if rng.u8(0..100) == 0 {
-            dynamodb.extend(vec![(operation, fault(rng, ask, operation)); MOST_ATTEMPTS]);
+            dynamodb.extend(vec![(operation, fault(rng, request, operation)); MANY_ATTEMPTS]);
         }
         let cache = [CacheFault::Cut, CacheFault::Dead, CacheFault::Away, CacheFault::Silent];
-        let cache = (lossy && rng.u8(0..4) == 0).then(|| cache[rng.usize(0..cache.len())]);
+        let cache = (cache_fails && rng.u8(0..4) == 0).then(|| cache[rng.usize(0..cache.len())]);
         Self { dynamodb, every, cache }
     }
 
@@ -70,7 +70,7 @@ impl Faults {
         if let (Some(redis), Some(cache)) = (redis, self.cache) {
             match cache {
                 CacheFault::Cut => redis.reset_connections(),
-                CacheFault::Dead => redis.let_connections_die(),
+                CacheFault::Dead => redis.freeze_connections(),
                 CacheFault::Away => redis.set(Some(RedisFault::Refused)).await,
                 CacheFault::Silent => redis.set(Some(RedisFault::Silent)).await,
             }
@@ -91,19 +91,19 @@ impl CacheFault {
 }
 
 /// Returns the main DynamoDB operation of a call.
-fn operation(ask: &Ask) -> &'static str {
-    match ask {
-        Ask::Look { .. } => "Query",
+fn operation(request: &Request) -> &'static str {
+    match request {
+        Request::Read { .. } => "Query",
         _ => "TransactWriteItems",
     }
 }
 
-fn fault(rng: &mut Rng, ask: &Ask, operation: &str) -> Fault {
+fn fault(rng: &mut Rng, request: &Request, operation: &str) -> Fault {
     match rng.u8(0..20) {
         0..4 => Fault::CutBefore,
         4..10 => Fault::CutAfter,
         10..12 => Fault::error(400, "ThrottlingException"),
-        12..16 if operation == "TransactWriteItems" => conflict(rng, ask),
+        12..16 if operation == "TransactWriteItems" => conflict(rng, request),
         12..16 => Fault::error(400, "TransactionConflictException"),
         16..19 => Fault::error(500, "InternalServerError"),
         _ => Fault::Silence,
@@ -111,10 +111,10 @@ fn fault(rng: &mut Rng, ask: &Ask, operation: &str) -> Fault {
 }
 
 /// Creates a transaction conflict at one of the items.
-fn conflict(rng: &mut Rng, ask: &Ask) -> Fault {
-    let items = match ask {
+fn conflict(rng: &mut Rng, request: &Request) -> Fault {
+    let items = match request {
         // The first item is the reservation's record or the booking.
-        Ask::Reserve { seats, .. } | Ask::Book { seats, .. } => seats.count() + 1,
+        Request::Reserve { seats, .. } | Request::Book { seats, .. } => seats.count() + 1,
         // The number of items isn't known here.
         _ => 1,
     };

@@ -5,38 +5,38 @@
 //! | --- | --- |
 //! | [`plan`] | calls, clock changes and faults, drawn from a single number (the seed) |
 //! | [`faults`] | faults that a call meets at the proxies |
-//! | [`lane`] | execution of plans, through the real handlers on real engines |
+//! | [`worker`] | execution of plans, through the real handlers on real engines |
 //! | [`record`], [`seats`] | requests and answers |
 //! | [`model`], `reservation`, [`checker`] | the reference model, and the search for a valid order of the calls |
-//! | [`looks`] | checks of cached answers against earlier answers |
+//! | [`cached_answers`] | checks of cached answers against earlier answers |
 //! | [`summary`] | counts of calls, answers and faults |
 //!
 //! A seed always gives the same plan. The machine decides how the calls interleave. So a seed that failed once may have
 //! to be replayed several times before it fails again. The output of a failure is the history that really happened.
 
+pub mod cached_answers;
 pub mod checker;
 pub mod faults;
-pub mod lane;
-pub mod looks;
 pub mod model;
 pub mod plan;
 pub mod record;
 mod reservation;
 pub mod seats;
 pub mod summary;
+pub mod worker;
 
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::World;
-use lane::Lane;
-use plan::{MOST_RESERVED, Plan};
-use record::{Answer, Record};
+use plan::{MAX_RESERVED, Plan};
+use record::{Answer, CallRecord};
 use summary::Summary;
+use worker::Worker;
 
 /// The number of concurrent histories, with an equal share for each kind of plan.
-const LANES: usize = 12;
+const WORKERS: usize = 12;
 /// The number of kinds of plans: with a working or a failing cache, and with or without a limit. The kinds alternate by
 /// seed.
 const KINDS: usize = 4;
@@ -47,23 +47,23 @@ pub async fn check_many(first: u64, go_on: impl Fn(u64) -> bool + Send + Sync + 
     let world = Arc::new(World::new().await);
     let go_on = Arc::new(go_on);
     let next: Arc<[AtomicU64; KINDS]> = Arc::new(std::array::from_fn(|kind| AtomicU64::new(kind as u64)));
-    let mut lanes = tokio::task::JoinSet::new();
-    for number in 0..LANES {
+    let mut workers = tokio::task::JoinSet::new();
+    for number in 0..WORKERS {
         let (world, go_on, next, summary) = (world.clone(), go_on.clone(), next.clone(), summary.clone());
-        lanes.spawn(async move {
+        workers.spawn(async move {
             let own = number % KINDS;
-            let mut lane = Lane::new(world, &Plan::of(first + own as u64)).await;
+            let mut worker = Worker::new(world, &Plan::of(first + own as u64)).await;
             loop {
                 let number = next[own].fetch_add(KINDS as u64, Ordering::Relaxed);
                 if !go_on(number) {
                     return;
                 }
-                check_one(&mut lane, first + number, &summary).await;
+                check_one(&mut worker, first + number, &summary).await;
             }
         });
     }
-    while let Some(lane) = lanes.join_next().await {
-        if let Err(failed) = lane {
+    while let Some(worker) = workers.join_next().await {
+        if let Err(failed) = worker {
             std::panic::resume_unwind(failed.into_panic());
         }
     }
@@ -72,23 +72,23 @@ pub async fn check_many(first: u64, go_on: impl Fn(u64) -> bool + Send + Sync + 
 /// Executes and checks the plan of one seed several times, because the machine interleaves the calls differently each
 /// time.
 pub async fn replay(seed: u64, times: usize, summary: &Summary) {
-    let mut lane = Lane::new(Arc::new(World::new().await), &Plan::of(seed)).await;
+    let mut worker = Worker::new(Arc::new(World::new().await), &Plan::of(seed)).await;
     for _ in 0..times {
-        check_one(&mut lane, seed, summary).await;
+        check_one(&mut worker, seed, summary).await;
     }
 }
 
-async fn check_one(lane: &mut Lane, seed: u64, summary: &Summary) {
+async fn check_one(worker: &mut Worker, seed: u64, summary: &Summary) {
     let plan = Plan::of(seed);
-    let records = lane.carry_out(&plan, summary).await;
-    if let Err(wrong) = judge(&plan, &records, summary) {
+    let records = worker.run(&plan, summary).await;
+    if let Err(wrong) = validate(&plan, &records, summary) {
         panic!("{wrong}\n\n{}\nSEED={seed} replays this plan\n\n{plan}", history(&records));
     }
 }
 
 /// Checks a history and adds it to the summary.
-fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), String> {
-    let cached = looks::judge(plan.seats, records);
+fn validate(plan: &Plan, records: &[CallRecord], summary: &Summary) -> Result<(), String> {
+    let cached = cached_answers::validate(plan.seats, records);
     summary.count(plan, records, &cached);
     for (index, record) in records.iter().enumerate() {
         let done = matches!(
@@ -97,7 +97,7 @@ fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), Strin
                 | Answer::Booked { replayed: false, .. }
                 | Answer::Extended { replayed: false, .. }
         );
-        if matches!(record.answer, Answer::Odd(_)) || done && record.carried_out == 0 {
+        if matches!(record.answer, Answer::Unexpected(_)) || done && record.carried_out == 0 {
             return Err(format!("call {index} got an answer that isn't possible"));
         }
     }
@@ -105,16 +105,16 @@ fn judge(plan: &Plan, records: &[Record], summary: &Summary) -> Result<(), Strin
         return Err(format!("call {index}: the cache shows {seats} as taken, but no caller had taken it"));
     }
     // After a failure the cache may be stale until its key expires.
-    if let Some((index, seats)) = cached.stale.first().filter(|_| !plan.lossy) {
+    if let Some((index, seats)) = cached.stale.first().filter(|_| !plan.cache_fails) {
         return Err(format!(
             "call {index}: the cache shows {seats} as available or not booked, but it was taken before"
         ));
     }
-    let limit = plan.limited.then_some(MOST_RESERVED);
-    checker::check(plan.seats, limit, records).map_err(|stuck| format!("the history isn't linearizable\n{stuck}"))
+    let limit = plan.limited.then_some(MAX_RESERVED);
+    checker::check(plan.seats, limit, records).map_err(|failure| format!("the history isn't linearizable\n{failure}"))
 }
 
-fn history(records: &[Record]) -> String {
+fn history(records: &[CallRecord]) -> String {
     records.iter().enumerate().fold(String::new(), |mut text, (index, record)| {
         let _ = writeln!(text, "{index:>3} {record}");
         text

@@ -9,14 +9,14 @@
 //! has to be consistent with them: 201, and neither 200 nor a conflict with itself.
 //!
 //! A rejected repeat stays rejected. Once a caller got the answer that seats of a reservation have expired, this holds
-//! for later attempts and for clocks that are behind (`Reservation::judged_at`).
+//! for later attempts and for clocks that are behind (`Reservation::evaluated_at`).
 
 use std::collections::BTreeMap;
 
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
-use super::record::{Answer, Ask, InTheWay, Record};
+use super::record::{Answer, CallRecord, ConflictingSeat, Request};
 use super::reservation::{Entry, Extended, Reservation};
 use super::seats::Seats;
 
@@ -50,10 +50,10 @@ struct Booking {
 
 /// The state of a seat for a call that wants it.
 #[derive(PartialEq)]
-enum Standing {
+enum SeatStatus {
     Open,
     Own { expires_at: u64, by: usize },
-    Taken(InTheWay),
+    Taken(ConflictingSeat),
 }
 
 /// The state of a whole reservation for a call that books it.
@@ -79,40 +79,42 @@ impl Theater {
 
     /// Returns the theater after the `index`-th call, executed now with its actual answer. `None` if the answer isn't
     /// possible.
-    pub fn answered(&self, index: usize, call: &Record) -> Option<Self> {
+    pub fn answered(&self, index: usize, call: &CallRecord) -> Option<Self> {
         let same = || self.clone();
-        match (&call.ask, &call.answer) {
-            (Ask::Reserve { .. }, Answer::Reserved { expires_at, replayed, .. }) => {
+        match (&call.request, &call.answer) {
+            (Request::Reserve { .. }, Answer::Reserved { expires_at, replayed, .. }) => {
                 self.reserved(index, call, *expires_at, *replayed)
             }
-            (Ask::Reserve { seats, .. }, Answer::Released) => {
+            (Request::Reserve { seats, .. }, Answer::Released) => {
                 let refused = self.is_spent_for(*seats, index, call);
                 refused.then(same)
             }
-            (Ask::Book { .. } | Ask::BookWhole { .. }, Answer::Booked { seats, booked_at, replayed, .. }) => {
+            (Request::Book { .. } | Request::BookWhole { .. }, Answer::Booked { seats, booked_at, replayed, .. }) => {
                 self.booked(index, call, (*seats, *booked_at), *replayed)
             }
-            (Ask::Reserve { .. } | Ask::Book { .. }, Answer::Taken(named)) => {
+            (Request::Reserve { .. } | Request::Book { .. }, Answer::Taken(named)) => {
                 self.refuses(index, call, named).then(same)
             }
-            (Ask::Book { .. } | Ask::BookWhole { .. }, Answer::IdReused | Answer::Cancelled) => {
-                let booking = self.bookings.get(&own_id(index, call))?;
-                let wanted = if booking.is_asked_for(&call.ask) { Answer::Cancelled } else { Answer::IdReused };
+            (Request::Book { .. } | Request::BookWhole { .. }, Answer::IdReused | Answer::Cancelled) => {
+                let booking = self.bookings.get(&effective_id(index, call))?;
+                let wanted = if booking.is_asked_for(&call.request) { Answer::Cancelled } else { Answer::IdReused };
                 let refused = wanted == Answer::IdReused || booking.cancelled;
                 (refused && call.answer == wanted).then(same)
             }
-            (Ask::BookWhole { .. }, answer) => self.not_booked_as_a_whole(index, call, answer),
-            (Ask::Release { .. } | Ask::ReleaseAll { .. }, Answer::Done) => {
+            (Request::BookWhole { .. }, answer) => self.not_booked_as_a_whole(index, call, answer),
+            (Request::Release { .. } | Request::ReleaseAll { .. }, Answer::Done) => {
                 Some(self.attempted(index, call).unwrap_or_else(same))
             }
-            (Ask::Cancel { booking }, Answer::Done) => {
+            (Request::Cancel { booking }, Answer::Done) => {
                 let there = self.bookings.contains_key(booking);
                 there.then(|| self.attempted(index, call).unwrap_or_else(same))
             }
-            (Ask::Cancel { booking }, Answer::NotFound) => (!self.bookings.contains_key(booking)).then(same),
-            (Ask::Reserve { .. } | Ask::Extend { .. }, Answer::Limited) => self.may_be_limited(index, call).then(same),
-            (Ask::Extend { .. }, answer) => self.extended(index, call, answer),
-            (Ask::Look { .. }, Answer::Seen { available, reserved, booked, .. }) => {
+            (Request::Cancel { booking }, Answer::NotFound) => (!self.bookings.contains_key(booking)).then(same),
+            (Request::Reserve { .. } | Request::Extend { .. }, Answer::Limited) => {
+                self.may_be_limited(index, call).then(same)
+            }
+            (Request::Extend { .. }, answer) => self.extended(index, call, answer),
+            (Request::Read { .. }, Answer::Availability { available, reserved, booked, .. }) => {
                 (self.seen(call.now) == (*available, *reserved, *booked)).then(same)
             }
             _ => None,
@@ -121,21 +123,21 @@ impl Theater {
 
     /// Returns the theater after an attempt of the `index`-th call that DynamoDB carried out, independent of the
     /// answer. `None` if the attempt changes nothing.
-    pub fn attempted(&self, index: usize, call: &Record) -> Option<Self> {
-        match call.ask {
-            Ask::Reserve { seats, .. } => {
-                let open = seats.positions().any(|seat| self.standing(seat, index, call) == Standing::Open);
+    pub fn attempted(&self, index: usize, call: &CallRecord) -> Option<Self> {
+        match call.request {
+            Request::Reserve { seats, .. } => {
+                let open = seats.positions().any(|seat| self.status(seat, index, call) == SeatStatus::Open);
                 let spent = self.is_spent_for(seats, index, call);
-                let may = open && !spent && self.in_the_way(seats, index, call).is_empty();
+                let may = open && !spent && self.conflicts(seats, index, call).is_empty();
                 may.then(|| self.with_reserved(index, call))?.within_limit(call)
             }
-            Ask::Book { seats, reservation, .. } => {
-                let free = !self.bookings.contains_key(&own_id(index, call));
-                let may = free && self.in_the_way(seats, index, call).is_empty();
+            Request::Book { seats, reservation, .. } => {
+                let free = !self.bookings.contains_key(&effective_id(index, call));
+                let may = free && self.conflicts(seats, index, call).is_empty();
                 may.then(|| self.with_booked(index, call, seats, reservation))
             }
-            Ask::BookWhole { reservation, .. } => {
-                let free = !self.bookings.contains_key(&own_id(index, call));
+            Request::BookWhole { reservation, .. } => {
+                let free = !self.bookings.contains_key(&effective_id(index, call));
                 let Whole::Complete(seats) = self.whole(reservation, call.now) else {
                     return self.with_new_refusal(reservation, call.now);
                 };
@@ -143,29 +145,29 @@ impl Theater {
                     self.with_booked(index, call, seats, Some(reservation)).with_booked_whole(reservation, seats)
                 })
             }
-            Ask::Release { seat, reservation } => {
+            Request::Release { seat, reservation } => {
                 let given_back = self.reservation(reservation).is_spent_for(Seats::one(seat));
                 (!given_back).then(|| self.with_given_back(reservation, Seats::one(seat), call.now))
             }
-            Ask::ReleaseAll { reservation } => {
+            Request::ReleaseAll { reservation } => {
                 let known = self.reservation(reservation);
-                let all = known.running(known.judged_at(call.now));
+                let all = known.running(known.evaluated_at(call.now));
                 let spent = known.spent;
                 (!spent).then(|| self.with_given_back(reservation, all, call.now).with_spent(reservation))
             }
-            Ask::Cancel { booking } => {
+            Request::Cancel { booking } => {
                 let mut next = self.clone();
-                let standing = next.bookings.get_mut(&booking).filter(|booking| !booking.cancelled)?;
-                standing.cancelled = true;
-                for seat in standing.seats.positions() {
+                let status = next.bookings.get_mut(&booking).filter(|booking| !booking.cancelled)?;
+                status.cancelled = true;
+                for seat in status.seats.positions() {
                     next.seats[seat] = Seat::Available;
                 }
                 Some(next)
             }
-            Ask::Extend { reservation, .. } => {
+            Request::Extend { reservation, .. } => {
                 self.with_extended(index, call).or_else(|| self.with_new_refusal(reservation, call.now))
             }
-            Ask::Look { .. } => None,
+            Request::Read { .. } => None,
         }
     }
 
@@ -175,10 +177,10 @@ impl Theater {
 
     /// Returns `true` if the reservation of a call can't have these seats. It was released, or released one of them, or
     /// one of them would still be reserved but was booked and cancelled under its name.
-    fn is_spent_for(&self, seats: Seats, index: usize, call: &Record) -> bool {
-        let known = self.reservation(own_id(index, call));
-        let runs = known.running(known.judged_at(call.now));
-        let is_gone = |seat| runs.has(seat) && self.standing(seat, index, call) == Standing::Open;
+    fn is_spent_for(&self, seats: Seats, index: usize, call: &CallRecord) -> bool {
+        let known = self.reservation(effective_id(index, call));
+        let runs = known.running(known.evaluated_at(call.now));
+        let is_gone = |seat| runs.has(seat) && self.status(seat, index, call) == SeatStatus::Open;
         known.is_spent_for(seats) || seats.positions().any(is_gone)
     }
 
@@ -189,7 +191,7 @@ impl Theater {
     /// Returns the state of a reservation that has to be booked as a whole.
     fn whole(&self, reservation: Uuid, now: EpochMillis) -> Whole {
         let known = self.reservation(reservation);
-        let (current, running) = (known.current(), known.running_of_current(known.judged_at(now)));
+        let (current, running) = (known.current(), known.running_of_current(known.evaluated_at(now)));
         if current == Seats::default() {
             return Whole::None;
         }
@@ -204,9 +206,9 @@ impl Theater {
         if lost == Seats::default() { Whole::Complete(current) } else { Whole::Lost(lost) }
     }
 
-    fn not_booked_as_a_whole(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
-        let Ask::BookWhole { reservation, .. } = call.ask else { return None };
-        if self.bookings.contains_key(&own_id(index, call)) {
+    fn not_booked_as_a_whole(&self, index: usize, call: &CallRecord, answer: &Answer) -> Option<Self> {
+        let Request::BookWhole { reservation, .. } = call.request else { return None };
+        if self.bookings.contains_key(&effective_id(index, call)) {
             return None;
         }
         match (self.whole(reservation, call.now), answer) {
@@ -250,7 +252,7 @@ impl Theater {
     fn with_given_back(&self, reservation: Uuid, seats: Seats, now: EpochMillis) -> Self {
         let mut next = self.clone();
         let known = next.reservations.entry(reservation).or_default();
-        let running = known.running(known.judged_at(now));
+        let running = known.running(known.evaluated_at(now));
         known.give_back(seats);
         for seat in seats.positions().filter(|seat| running.has(*seat)) {
             if self.is_held(seat, reservation) {
@@ -261,10 +263,10 @@ impl Theater {
     }
 
     /// Returns the theater after an extension with this answer. `None` if the answer isn't possible.
-    fn extended(&self, index: usize, call: &Record, answer: &Answer) -> Option<Self> {
-        let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
+    fn extended(&self, index: usize, call: &CallRecord, answer: &Answer) -> Option<Self> {
+        let Request::Extend { seat, reservation, key, .. } = call.request else { return None };
         let known = self.reservation(reservation);
-        let now = known.judged_at(call.now);
+        let now = known.evaluated_at(call.now);
         let Some(entry) = known.entry_of_current(seat) else {
             return (*answer == Answer::NotFound).then(|| self.clone());
         };
@@ -290,10 +292,10 @@ impl Theater {
     }
 
     /// Returns the theater after an extension. `None` if it changes nothing.
-    fn with_extended(&self, index: usize, call: &Record) -> Option<Self> {
-        let Ask::Extend { seat, reservation, key, .. } = call.ask else { return None };
+    fn with_extended(&self, index: usize, call: &CallRecord) -> Option<Self> {
+        let Request::Extend { seat, reservation, key, .. } = call.request else { return None };
         let known = self.reservation(reservation);
-        let now = known.judged_at(call.now);
+        let now = known.evaluated_at(call.now);
         let entry = known.entry_of_current(seat)?;
         let open = entry.extended.is_none() && entry.runs(now);
         if !open || !entry.would_end_later(call, now) || !self.is_held(seat, reservation) {
@@ -308,15 +310,15 @@ impl Theater {
         next.within_limit(call)
     }
 
-    fn reserved(&self, index: usize, call: &Record, said: u64, replayed: bool) -> Option<Self> {
-        let Ask::Reserve { seats, .. } = call.ask else { return None };
-        let reservation = own_id(index, call);
-        if self.is_spent_for(seats, index, call) || !self.in_the_way(seats, index, call).is_empty() {
+    fn reserved(&self, index: usize, call: &CallRecord, said: u64, replayed: bool) -> Option<Self> {
+        let Request::Reserve { seats, .. } = call.request else { return None };
+        let reservation = effective_id(index, call);
+        if self.is_spent_for(seats, index, call) || !self.conflicts(seats, index, call).is_empty() {
             return None;
         }
-        let standing = || seats.positions().map(|seat| self.standing(seat, index, call));
-        let held_by_all = standing().all(|standing| matches!(standing, Standing::Own { .. }));
-        let by_this_call = standing().any(|standing| matches!(standing, Standing::Own { by, .. } if by == index));
+        let status = || seats.positions().map(|seat| self.status(seat, index, call));
+        let held_by_all = status().all(|status| matches!(status, SeatStatus::Own { .. }));
+        let by_this_call = status().any(|status| matches!(status, SeatStatus::Own { by, .. } if by == index));
         if replayed != (held_by_all && !by_this_call) {
             return None;
         }
@@ -324,9 +326,9 @@ impl Theater {
         (next.end(reservation, seats, call.now) == Some(said)).then_some(next)
     }
 
-    fn booked(&self, index: usize, call: &Record, said: (Seats, u64), replayed: bool) -> Option<Self> {
-        match self.bookings.get(&own_id(index, call)) {
-            Some(booking) if booking.cancelled || !booking.is_asked_for(&call.ask) => None,
+    fn booked(&self, index: usize, call: &CallRecord, said: (Seats, u64), replayed: bool) -> Option<Self> {
+        match self.bookings.get(&effective_id(index, call)) {
+            Some(booking) if booking.cancelled || !booking.is_asked_for(&call.request) => None,
             Some(booking) => {
                 let same = (booking.seats, booking.booked_at) == said;
                 (same && replayed == (booking.by != index)).then(|| self.clone())
@@ -334,7 +336,7 @@ impl Theater {
             None if replayed || said.1 != call.now.seconds().0 => None,
             None => {
                 let next = self.attempted(index, call)?;
-                let booked = next.bookings.get(&own_id(index, call))?;
+                let booked = next.bookings.get(&effective_id(index, call))?;
                 (booked.seats == said.0).then_some(next)
             }
         }
@@ -342,15 +344,15 @@ impl Theater {
 
     /// Returns `true` if a conflict with these seats is correct. After one or two attempts an answer names all
     /// conflicting seats. After more attempts it may name only some, because the state of the others may be unknown.
-    fn refuses(&self, index: usize, call: &Record, named: &[InTheWay]) -> bool {
-        let seats = match call.ask {
-            Ask::Book { .. } if self.bookings.contains_key(&own_id(index, call)) => return false,
-            Ask::Reserve { seats, .. } | Ask::Book { seats, .. } => seats,
+    fn refuses(&self, index: usize, call: &CallRecord, named: &[ConflictingSeat]) -> bool {
+        let seats = match call.request {
+            Request::Book { .. } if self.bookings.contains_key(&effective_id(index, call)) => return false,
+            Request::Reserve { seats, .. } | Request::Book { seats, .. } => seats,
             _ => return false,
         };
-        let in_the_way = self.in_the_way(seats, index, call);
-        let all_true = !named.is_empty() && named.iter().all(|seat| in_the_way.contains(seat));
-        all_true && (named.len() == in_the_way.len() || call.writes > 2)
+        let conflicts = self.conflicts(seats, index, call);
+        let all_true = !named.is_empty() && named.iter().all(|seat| conflicts.contains(seat));
+        all_true && (named.len() == conflicts.len() || call.writes > 2)
     }
 
     fn seen(&self, now: EpochMillis) -> (Seats, usize, usize) {
@@ -365,28 +367,28 @@ impl Theater {
         seen
     }
 
-    fn in_the_way(&self, seats: Seats, index: usize, call: &Record) -> Vec<InTheWay> {
-        let standing = seats.positions().map(|seat| self.standing(seat, index, call));
-        standing.filter_map(|standing| if let Standing::Taken(seat) = standing { Some(seat) } else { None }).collect()
+    fn conflicts(&self, seats: Seats, index: usize, call: &CallRecord) -> Vec<ConflictingSeat> {
+        let status = seats.positions().map(|seat| self.status(seat, index, call));
+        status.filter_map(|status| if let SeatStatus::Taken(seat) = status { Some(seat) } else { None }).collect()
     }
 
-    fn standing(&self, seat: usize, index: usize, call: &Record) -> Standing {
+    fn status(&self, seat: usize, index: usize, call: &CallRecord) -> SeatStatus {
         match self.seats[seat] {
-            Seat::Available => Standing::Open,
-            Seat::Booked => Standing::Taken(InTheWay { seat, reserved_until: None }),
-            Seat::Reserved { expires_at, .. } if call.now.seconds().0 >= expires_at => Standing::Open,
+            Seat::Available => SeatStatus::Open,
+            Seat::Booked => SeatStatus::Taken(ConflictingSeat { seat, reserved_until: None }),
+            Seat::Reserved { expires_at, .. } if call.now.seconds().0 >= expires_at => SeatStatus::Open,
             Seat::Reserved { reservation, expires_at, by, .. } => match wanted_under(index, call) {
-                Some(own) if own == reservation => Standing::Own { expires_at, by },
-                _ => Standing::Taken(InTheWay { seat, reserved_until: Some(expires_at) }),
+                Some(own) if own == reservation => SeatStatus::Own { expires_at, by },
+                _ => SeatStatus::Taken(ConflictingSeat { seat, reserved_until: Some(expires_at) }),
             },
         }
     }
 
-    fn with_reserved(&self, index: usize, call: &Record) -> Self {
-        let Ask::Reserve { seats, expires_in, .. } = call.ask else { return self.clone() };
+    fn with_reserved(&self, index: usize, call: &CallRecord) -> Self {
+        let Request::Reserve { seats, expires_in, .. } = call.request else { return self.clone() };
         let mut next = self.clone();
-        let (reservation, expires_at) = (own_id(index, call), call.now.0.div_ceil(1000) + u64::from(expires_in));
-        for seat in seats.positions().filter(|seat| self.standing(*seat, index, call) == Standing::Open) {
+        let (reservation, expires_at) = (effective_id(index, call), call.now.0.div_ceil(1000) + u64::from(expires_in));
+        for seat in seats.positions().filter(|seat| self.status(*seat, index, call) == SeatStatus::Open) {
             next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index };
             let entry = Entry { seat, reserved_at: call.now, expires_at, extended: None };
             next.reservations.entry(reservation).or_default().give(entry);
@@ -395,7 +397,7 @@ impl Theater {
     }
 
     /// Returns the theater after a call that reserved or extended. `None` if the caller then exceeds the limit.
-    fn within_limit(mut self, call: &Record) -> Option<Self> {
+    fn within_limit(mut self, call: &CallRecord) -> Option<Self> {
         let Some(limit) = self.limit else { return Some(self) };
         self.counted_at = self.counted_at.max(call.now);
         let counted = self.counted_at.seconds().0;
@@ -405,12 +407,12 @@ impl Theater {
 
     /// Returns `false` for a rejection by the limit that can't be correct: of a repeat, or without a limit. The count
     /// itself isn't checked, because seats are read one by one.
-    fn may_be_limited(&self, index: usize, call: &Record) -> bool {
-        let is_repeat = match call.ask {
-            Ask::Reserve { seats, .. } => {
-                seats.positions().all(|seat| matches!(self.standing(seat, index, call), Standing::Own { .. }))
+    fn may_be_limited(&self, index: usize, call: &CallRecord) -> bool {
+        let is_repeat = match call.request {
+            Request::Reserve { seats, .. } => {
+                seats.positions().all(|seat| matches!(self.status(seat, index, call), SeatStatus::Own { .. }))
             }
-            Ask::Extend { seat, reservation, key, .. } => self
+            Request::Extend { seat, reservation, key, .. } => self
                 .reservation(reservation)
                 .entry_of_current(seat)
                 .and_then(|entry| entry.extended)
@@ -420,11 +422,11 @@ impl Theater {
         self.limit.is_some() && !is_repeat
     }
 
-    fn with_booked(&self, index: usize, call: &Record, seats: Seats, reservation: Option<Uuid>) -> Self {
+    fn with_booked(&self, index: usize, call: &CallRecord, seats: Seats, reservation: Option<Uuid>) -> Self {
         let mut next = self.clone();
         let booked_at = call.now.seconds().0;
         let booking = Booking { seats, reservation, booked_at, by: index, cancelled: false };
-        next.bookings.insert(own_id(index, call), booking);
+        next.bookings.insert(effective_id(index, call), booking);
         for seat in seats.positions() {
             next.seats[seat] = Seat::Booked;
         }
@@ -443,10 +445,10 @@ impl Theater {
 
 impl Booking {
     /// Returns `true` if a request equals the request that made this booking.
-    fn is_asked_for(&self, ask: &Ask) -> bool {
-        match ask {
-            Ask::Book { seats, .. } => *seats == self.seats,
-            Ask::BookWhole { reservation, .. } => Some(*reservation) == self.reservation,
+    fn is_asked_for(&self, request: &Request) -> bool {
+        match request {
+            Request::Book { seats, .. } => *seats == self.seats,
+            Request::BookWhole { reservation, .. } => Some(*reservation) == self.reservation,
             _ => false,
         }
     }
@@ -454,10 +456,10 @@ impl Booking {
 
 /// Returns the id under which a call reserves or books: its own, the server's if the answer has it, or else a unique
 /// one.
-fn own_id(index: usize, call: &Record) -> Uuid {
-    let given = match (&call.ask, &call.answer) {
-        (Ask::Reserve { reservation: Some(id), .. }, _) => Some(*id),
-        (Ask::Book { booking: Some(id), .. } | Ask::BookWhole { booking: Some(id), .. }, _) => Some(*id),
+fn effective_id(index: usize, call: &CallRecord) -> Uuid {
+    let given = match (&call.request, &call.answer) {
+        (Request::Reserve { reservation: Some(id), .. }, _) => Some(*id),
+        (Request::Book { booking: Some(id), .. } | Request::BookWhole { booking: Some(id), .. }, _) => Some(*id),
         (_, Answer::Reserved { reservation: id, .. } | Answer::Booked { booking: id, .. }) => Some(*id),
         _ => None,
     };
@@ -465,10 +467,10 @@ fn own_id(index: usize, call: &Record) -> Uuid {
 }
 
 /// Returns the reservation that allows a call to take reserved seats.
-fn wanted_under(index: usize, call: &Record) -> Option<Uuid> {
-    match call.ask {
-        Ask::Book { reservation, .. } => reservation,
-        Ask::Reserve { .. } => Some(own_id(index, call)),
+fn wanted_under(index: usize, call: &CallRecord) -> Option<Uuid> {
+    match call.request {
+        Request::Book { reservation, .. } => reservation,
+        Request::Reserve { .. } => Some(effective_id(index, call)),
         _ => None,
     }
 }

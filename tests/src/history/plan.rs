@@ -7,25 +7,25 @@ use fastrand::Rng;
 use uuid::Uuid;
 
 use super::faults::Faults;
-use super::record::Ask;
+use super::record::Request;
 use super::seats::{LABELS, Seats};
 
 /// Seats that a caller may have reserved at once, in plans with a limit.
-pub const MOST_RESERVED: usize = 2;
+pub const MAX_RESERVED: usize = 2;
 /// The largest number of clients.
-pub const MOST_CLIENTS: usize = 4;
+pub const MAX_CLIENTS: usize = 4;
 /// The largest clock error, in seconds in both directions.
-const MOST_OFF: u64 = 5;
+const MAX_CLOCK_ERROR: u64 = 5;
 /// The number of ids that clients use. It is small, so that clients often use the same id.
-const IDS: u128 = 5;
+const ID_COUNT: u128 = 5;
 
 /// The plan of one history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub seed: u64,
     /// True if the connection to the cache fails, so that cached answers may be stale.
-    pub lossy: bool,
-    /// True if all clients are one signed-in caller, who may have [`MOST_RESERVED`] seats reserved at once.
+    pub cache_fails: bool,
+    /// True if all clients are one signed-in caller, who may have [`MAX_RESERVED`] seats reserved at once.
     pub limited: bool,
     /// The number of seats in the theater.
     pub seats: usize,
@@ -43,7 +43,7 @@ pub struct Step {
     pub advance: u64,
     /// The event before the call.
     pub before: Option<Event>,
-    pub ask: Ask,
+    pub request: Request,
     /// True if a booking uses the reservation that this client received last, if any.
     pub own_reservation: bool,
     pub faults: Faults,
@@ -68,27 +68,28 @@ impl Plan {
     /// Draws the plan of a seed. Every second seed has a failing cache. Of each four seeds the last two have a limit.
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let lossy = seed % 2 == 1;
-        let (seats, clients) = (rng.usize(3..=LABELS.len()), rng.usize(3..=MOST_CLIENTS));
+        let cache_fails = seed % 2 == 1;
+        let (seats, clients) = (rng.usize(3..=LABELS.len()), rng.usize(3..=MAX_CLIENTS));
         // Milliseconds make each client's clock unique. Every clock starts with a different number of them, and each
         // step adds whole seconds and 3 ms.
-        let clocks = (0..clients).map(|client| rng.u64(0..=2 * MOST_OFF) * 1_000 + client as u64 * 200).collect();
-        let calm = rng.u8(0..4) == 0;
+        let clocks =
+            (0..clients).map(|client| rng.u64(0..=2 * MAX_CLOCK_ERROR) * 1_000 + client as u64 * 200).collect();
+        let clear_faults = rng.u8(0..4) == 0;
         let mut steps: Vec<Step> = Vec::new();
         for _ in 0..rng.usize(10..=20) {
             let client = rng.usize(0..clients);
-            let (ask, own_reservation) = ask(&mut rng, seats, &steps);
+            let (request, own_reservation) = request(&mut rng, seats, &steps);
             steps.push(Step {
                 client,
                 advance: [0, 1, 1, 2, 3, 4][rng.usize(0..6)] * 1_000 + 3,
-                before: event(&mut rng, lossy),
-                faults: if calm { Faults::default() } else { Faults::draw(&mut rng, &ask, lossy) },
+                before: event(&mut rng, cache_fails),
+                faults: if clear_faults { Faults::default() } else { Faults::draw(&mut rng, &request, cache_fails) },
                 killed_after: (rng.u8(0..30) == 0).then(|| Duration::from_millis(rng.u64(0..12))),
-                ask,
+                request,
                 own_reservation,
             });
         }
-        Self { seed, lossy, limited: seed % 4 >= 2, seats, clocks, steps }
+        Self { seed, cache_fails, limited: seed % 4 >= 2, seats, clocks, steps }
     }
 }
 
@@ -97,74 +98,78 @@ pub fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0188_c0de_0000_7000_8000_0000_0000_0000 + number)
 }
 
-fn ask(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (Ask, bool) {
+fn request(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (Request, bool) {
     if !earlier.is_empty() && rng.u8(0..4) == 0 {
         let step = &earlier[rng.usize(0..earlier.len())];
-        return (step.ask, step.own_reservation);
+        return (step.request, step.own_reservation);
     }
     match rng.u8(0..18) {
         0..5 => (reserve(rng, seats), false),
         5..7 => (book(rng, seats), rng.u8(0..5) == 0),
         7..10 => {
             let (_, reservation) = reserved_before(rng, seats, earlier);
-            let booking = (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..IDS)));
-            (Ask::BookWhole { booking, reservation }, false)
+            let booking = (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT)));
+            (Request::BookWhole { booking, reservation }, false)
         }
         10 => {
             let (seat, reservation) = reserved_before(rng, seats, earlier);
             let all = rng.u8(0..3) == 0;
-            (if all { Ask::ReleaseAll { reservation } } else { Ask::Release { seat, reservation } }, false)
+            (if all { Request::ReleaseAll { reservation } } else { Request::Release { seat, reservation } }, false)
         }
         11..13 => (extend(rng, seats, earlier), false),
-        13 => (Ask::Cancel { booking: booked_before(rng, earlier) }, false),
-        _ => (Ask::Look { consistent: rng.u8(0..4) == 0 }, false),
+        13 => (Request::Cancel { booking: booked_before(rng, earlier) }, false),
+        _ => (Request::Read { consistent: rng.u8(0..4) == 0 }, false),
     }
 }
 
-fn reserve(rng: &mut Rng, seats: usize) -> Ask {
-    Ask::Reserve {
+fn reserve(rng: &mut Rng, seats: usize) -> Request {
+    Request::Reserve {
         seats: some_seats(rng, seats),
-        reservation: (rng.u8(0..4) > 0).then(|| id(rng.u128(0..IDS))),
+        reservation: (rng.u8(0..4) > 0).then(|| id(rng.u128(0..ID_COUNT))),
         expires_in: if rng.u8(0..3) > 0 { rng.u32(1..=4) } else { 600 },
     }
 }
 
-fn book(rng: &mut Rng, seats: usize) -> Ask {
-    Ask::Book {
+fn book(rng: &mut Rng, seats: usize) -> Request {
+    Request::Book {
         seats: some_seats(rng, seats),
-        booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..IDS))),
-        reservation: rng.bool().then(|| id(rng.u128(0..IDS))),
+        booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT))),
+        reservation: rng.bool().then(|| id(rng.u128(0..ID_COUNT))),
     }
 }
 
 /// Draws an extension. Its end always stays within the longest total time of a reservation.
-fn extend(rng: &mut Rng, seats: usize, earlier: &[Step]) -> Ask {
+fn extend(rng: &mut Rng, seats: usize, earlier: &[Step]) -> Request {
     let (seat, reservation) = reserved_before(rng, seats, earlier);
     let expires_in = if rng.u8(0..3) > 0 { rng.u32(4..=8) } else { 700 };
-    Ask::Extend { seat, reservation, key: rng.u8(0..2), expires_in }
+    Request::Extend { seat, reservation, key: rng.u8(0..2), expires_in }
 }
 
 /// Draws a seat and its reservation, usually from an earlier step.
 fn reserved_before(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (usize, Uuid) {
-    let reserved = earlier.iter().filter_map(|step| match step.ask {
-        Ask::Reserve { seats, reservation: Some(id), .. } => Some((seats.positions().next()?, id)),
+    let reserved = earlier.iter().filter_map(|step| match step.request {
+        Request::Reserve { seats, reservation: Some(id), .. } => Some((seats.positions().next()?, id)),
         _ => None,
     });
     let reserved: Vec<_> = reserved.collect();
     if reserved.is_empty() || rng.u8(0..6) == 0 {
-        return (rng.usize(0..seats), id(rng.u128(0..IDS)));
+        return (rng.usize(0..seats), id(rng.u128(0..ID_COUNT)));
     }
     reserved[rng.usize(0..reserved.len())]
 }
 
 /// Draws a booking, usually from an earlier step.
 fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
-    let booked = earlier.iter().filter_map(|step| match step.ask {
-        Ask::Book { booking, .. } | Ask::BookWhole { booking, .. } => booking,
+    let booked = earlier.iter().filter_map(|step| match step.request {
+        Request::Book { booking, .. } | Request::BookWhole { booking, .. } => booking,
         _ => None,
     });
     let booked: Vec<_> = booked.collect();
-    if booked.is_empty() || rng.u8(0..6) == 0 { id(100 + rng.u128(0..IDS)) } else { booked[rng.usize(0..booked.len())] }
+    if booked.is_empty() || rng.u8(0..6) == 0 {
+        id(100 + rng.u128(0..ID_COUNT))
+    } else {
+        booked[rng.usize(0..booked.len())]
+    }
 }
 
 /// Draws one to three seats. Small numbers are more frequent.
@@ -173,20 +178,20 @@ fn some_seats(rng: &mut Rng, seats: usize) -> Seats {
     (0..wanted).fold(Seats::default(), |set, _| set.with(rng.usize(0..seats)))
 }
 
-fn event(rng: &mut Rng, lossy: bool) -> Option<Event> {
+fn event(rng: &mut Rng, cache_fails: bool) -> Option<Event> {
     match rng.u8(0..40) {
         0..4 => Some(Event::Sweep),
         4..6 => Some(Event::Evict),
-        6..11 if lossy => Some(Event::KeepKey),
-        11..15 if lossy => Some(Event::RollBack),
+        6..11 if cache_fails => Some(Event::KeepKey),
+        11..15 if cache_fails => Some(Event::RollBack),
         _ => None,
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cache = if self.lossy { "fails" } else { "works" };
-        let limit = if self.limited { format!(", one caller may reserve {MOST_RESERVED}") } else { String::new() };
+        let cache = if self.cache_fails { "fails" } else { "works" };
+        let limit = if self.limited { format!(", one caller may reserve {MAX_RESERVED}") } else { String::new() };
         writeln!(
             f,
             "seed {}: {} seats, clocks ahead by {:?} ms, the cache {cache}{limit}",
@@ -205,7 +210,7 @@ impl fmt::Display for Step {
         if let Some(event) = self.before {
             write!(f, ", {event:?}")?;
         }
-        write!(f, ": {}", self.ask)?;
+        write!(f, ": {}", self.request)?;
         if self.own_reservation {
             f.write_str(", or its latest reservation")?;
         }
@@ -226,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_is_one_plan_and_another_seed_another() {
+    fn plan_is_determined_by_its_seed() {
         let plans: HashSet<_> = (0..100).map(|seed| format!("{:?}", Plan::of(seed).steps)).collect();
         assert_eq!(plans.len(), 100);
         assert_eq!(Plan::of(7), Plan::of(7));

@@ -10,7 +10,7 @@ use super::seats::Seats;
 
 /// A call with its time, its clock and its outcome.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Record {
+pub struct CallRecord {
     /// The index of the client that made the call.
     pub client: usize,
     /// The tick before the call was sent. Ticks number the begins and ends of all calls of a history.
@@ -19,7 +19,7 @@ pub struct Record {
     pub end: Option<u64>,
     /// The clock of the instance that served the call. It stood still during the call.
     pub now: EpochMillis,
-    pub ask: Ask,
+    pub request: Request,
     pub answer: Answer,
     /// The number of conditional writes that reached the proxy in front of DynamoDB.
     pub writes: usize,
@@ -31,7 +31,7 @@ pub struct Record {
 
 /// A request. The server creates missing ids, which are known only from the answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ask {
+pub enum Request {
     /// Reserve these seats, all or none.
     Reserve {
         seats: Seats,
@@ -74,7 +74,7 @@ pub enum Ask {
         booking: Uuid,
     },
     /// Read the theater's seats.
-    Look {
+    Read {
         /// True if the read bypasses the cache.
         consistent: bool,
     },
@@ -103,7 +103,7 @@ pub enum Answer {
         replayed: bool,
     },
     /// 409 with the conflicting seats.
-    Taken(Vec<InTheWay>),
+    Taken(Vec<ConflictingSeat>),
     /// 409 `reservation_released`: the id was released, or these seats were.
     Released,
     /// 409 `reservation_limit`: the caller has too many seats reserved.
@@ -130,7 +130,7 @@ pub enum Answer {
     /// 410: the reservation has expired.
     Expired,
     /// 200 with the state of all seats.
-    Seen {
+    Availability {
         /// The available seats.
         available: Seats,
         /// The number of reserved seats.
@@ -143,23 +143,23 @@ pub enum Answer {
     /// 503, or the client stopped waiting. The call may have happened, or may happen later or never.
     Unknown,
     /// An answer that isn't valid for any call.
-    Odd(String),
+    Unexpected(String),
 }
 
 /// A conflicting seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InTheWay {
+pub struct ConflictingSeat {
     /// The seat's index.
     pub seat: usize,
     /// The end of its reservation in epoch seconds. `None` if it is booked.
     pub reserved_until: Option<u64>,
 }
 
-impl Record {
+impl CallRecord {
     /// Returns `true` if the answer came from the cache, without a call to DynamoDB.
     pub fn is_from_cache(&self) -> bool {
         match &self.answer {
-            Answer::Seen { hit, .. } => *hit,
+            Answer::Availability { hit, .. } => *hit,
             Answer::Taken(_) => self.writes == 0,
             _ => false,
         }

@@ -2,7 +2,7 @@
 
 use boxoffice::domain::time::EpochMillis;
 
-use super::record::{Ask, Record};
+use super::record::{CallRecord, Request};
 use super::seats::Seats;
 
 /// The state of a reservation that the seats themselves don't show.
@@ -39,12 +39,12 @@ impl Entry {
 
     /// Returns the seat's end after an extension at this instant. No plan exceeds the longest total time of a
     /// reservation.
-    pub(super) fn later(&self, call: &Record, now: EpochMillis) -> u64 {
-        let Ask::Extend { expires_in, .. } = call.ask else { return self.expires_at };
+    pub(super) fn later(&self, call: &CallRecord, now: EpochMillis) -> u64 {
+        let Request::Extend { expires_in, .. } = call.request else { return self.expires_at };
         now.0.div_ceil(1000) + u64::from(expires_in)
     }
 
-    pub(super) fn would_end_later(&self, call: &Record, now: EpochMillis) -> bool {
+    pub(super) fn would_end_later(&self, call: &CallRecord, now: EpochMillis) -> bool {
         self.later(call, now) > self.expires_at
     }
 }
@@ -61,12 +61,12 @@ impl Reservation {
 
     /// Returns the instant at which its seats are evaluated. A clock that is behind can't revive seats after an answer
     /// that they have expired.
-    pub(super) fn judged_at(&self, now: EpochMillis) -> EpochMillis {
+    pub(super) fn evaluated_at(&self, now: EpochMillis) -> EpochMillis {
         now.max(self.refused_at)
     }
 
     pub(super) fn refuse(&mut self, now: EpochMillis) {
-        let now = self.judged_at(now);
+        let now = self.evaluated_at(now);
         let more = self.current_entries().iter().any(|entry| entry.runs(self.refused_at) && !entry.runs(now));
         if more {
             self.refused_at = now;

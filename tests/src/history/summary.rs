@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 
-use super::looks::Findings;
+use super::cached_answers::Findings;
 use super::plan::Plan;
-use super::record::{Answer, Ask, Record};
+use super::record::{Answer, CallRecord, Request};
 
 /// Counts that have to be above zero after a thousand histories. Otherwise the plans no longer cover them.
 pub const EXPECTED: [&str; 56] = [
@@ -94,10 +94,10 @@ impl Summary {
     }
 
     /// Counts a history.
-    pub(super) fn count(&self, plan: &Plan, records: &[Record], cached: &Findings) {
+    pub(super) fn count(&self, plan: &Plan, records: &[CallRecord], cached: &Findings) {
         self.add("histories", 1);
         self.add("calls", records.len());
-        self.add("cached answers checked", cached.judged);
+        self.add("cached answers checked", cached.checked);
         self.add("stale", cached.stale.len());
         for step in &plan.steps {
             for fault in step.faults.names() {
@@ -132,16 +132,16 @@ impl Summary {
 }
 
 /// Returns the name of a call's count: its request and its answer.
-fn kind(record: &Record) -> String {
-    let asked = match record.ask {
-        Ask::Reserve { .. } => "reserve",
-        Ask::Book { .. } => "book",
-        Ask::BookWhole { .. } => "book all",
-        Ask::ReleaseAll { .. } => "release all",
-        Ask::Release { .. } => "release",
-        Ask::Extend { .. } => "extend",
-        Ask::Cancel { .. } => "cancel",
-        Ask::Look { .. } => "read",
+fn kind(record: &CallRecord) -> String {
+    let asked = match record.request {
+        Request::Reserve { .. } => "reserve",
+        Request::Book { .. } => "book",
+        Request::BookWhole { .. } => "book all",
+        Request::ReleaseAll { .. } => "release all",
+        Request::Release { .. } => "release",
+        Request::Extend { .. } => "extend",
+        Request::Cancel { .. } => "cancel",
+        Request::Read { .. } => "read",
     };
     let answered = match &record.answer {
         Answer::Done => "204",
@@ -164,10 +164,10 @@ fn kind(record: &Record) -> String {
         Answer::Limited => "409 limited",
         Answer::Changed(_) => "409 changed",
         Answer::IdReused => "422",
-        Answer::Seen { hit: true, .. } => "hit",
-        Answer::Seen { hit: false, .. } => "at DynamoDB",
+        Answer::Availability { hit: true, .. } => "hit",
+        Answer::Availability { hit: false, .. } => "at DynamoDB",
         Answer::Unknown => "unknown",
-        Answer::Odd(_) => "odd",
+        Answer::Unexpected(_) => "odd",
     };
     format!("{asked} {answered}")
 }

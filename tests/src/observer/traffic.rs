@@ -13,23 +13,23 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use uuid::Uuid;
 
-use super::{Observer, Taken, Verdict};
+use super::{Observer, ObserverReport, Taken};
 use crate::world::START;
 use crate::{Call, Reply, Setup, World};
 
 const THEATERS: usize = 6;
 const WRITERS: u64 = 3;
-const LOOKERS: u64 = 4;
+const READERS: u64 = 4;
 /// The number of reads for each write and each read of the table. It makes reads the majority, however fast the machine
 /// is.
-const LOOKS_A_TURN: usize = 25;
+const READS_PER_TURN: usize = 25;
 /// The number of writes after which a theater is replaced. By then most of it is booked.
-const WRITES: u64 = 120;
+const WRITES_PER_THEATER: u64 = 120;
 /// The time in milliseconds by which a write advances the clock. During a theater's life, reservations expire and its
 /// cache key has to be renewed.
-const PACE: u64 = 90;
+const MILLIS_PER_WRITE: u64 = 90;
 /// The largest difference between two clocks, in milliseconds.
-const APART: u64 = 5_000;
+const MAX_CLOCK_DIFFERENCE: u64 = 5_000;
 
 const LABELS: [&str; 16] =
     ["A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "C1", "C2", "C3", "C4", "D1", "D2", "D3", "D4"];
@@ -40,7 +40,7 @@ pub struct Traffic {
     observer: Arc<Observer>,
     theaters: RwLock<Vec<Arc<Theater>>>,
     time: AtomicU64,
-    looks: AtomicUsize,
+    cached_reads: AtomicUsize,
     writing: Semaphore,
     reading: Semaphore,
     repair: Option<watch::Sender<u64>>,
@@ -69,7 +69,7 @@ impl Traffic {
             observer,
             theaters: RwLock::default(),
             time: AtomicU64::new(START.0),
-            looks: AtomicUsize::new(0),
+            cached_reads: AtomicUsize::new(0),
             writing: Semaphore::new(0),
             reading: Semaphore::new(0),
             repair,
@@ -97,17 +97,17 @@ impl Traffic {
 
     /// Runs the traffic until the observer has checked this number of cached answers or found an error. The seed
     /// determines all actions.
-    pub async fn flow(self: &Arc<Self>, seed: u64, checked: usize) {
-        let mut people = tokio::task::JoinSet::new();
+    pub async fn run(self: &Arc<Self>, seed: u64, checked: usize) {
+        let mut tasks = tokio::task::JoinSet::new();
         for number in 0..WRITERS {
             let cut_off = self.repair.is_some() && number > 0;
-            people.spawn(self.clone().write(Rng::with_seed(seed + number), cut_off));
+            tasks.spawn(self.clone().write(Rng::with_seed(seed + number), cut_off));
         }
-        for number in 0..LOOKERS {
-            people.spawn(self.clone().look(Rng::with_seed(seed + WRITERS + number)));
+        for number in 0..READERS {
+            tasks.spawn(self.clone().look(Rng::with_seed(seed + WRITERS + number)));
         }
-        people.spawn(self.clone().read(checked));
-        while let Some(left) = people.join_next().await {
+        tasks.spawn(self.clone().read(checked));
+        while let Some(left) = tasks.join_next().await {
             if let Err(failed) = left {
                 std::panic::resume_unwind(failed.into_panic());
             }
@@ -137,7 +137,7 @@ impl Traffic {
     }
 
     async fn write(self: Arc<Self>, mut rng: Rng, cut_off: bool) {
-        let (clock, off) = (Clock::manual(START), rng.u64(0..APART));
+        let (clock, off) = (Clock::manual(START), rng.u64(0..MAX_CLOCK_DIFFERENCE));
         let cache = self.world.setup.cache.clone().filter(|_| !cut_off);
         let setup = Setup { cache, ..self.world.setup.clone() };
         let (office, mut redis) = (self.world.instance_at(&setup, clock.clone()).await, self.world.redis().await);
@@ -147,15 +147,15 @@ impl Traffic {
             if rng.u8(0..3) == 0 {
                 self.evict(&mut redis, &mut rng, &theater).await;
             }
-            if theater.writes.fetch_add(1, Ordering::SeqCst) == WRITES {
+            if theater.writes.fetch_add(1, Ordering::SeqCst) == WRITES_PER_THEATER {
                 let next = self.open().await;
                 self.theaters.write().unwrap()[place] = next;
                 // Readers of the old theater finish. One last read checks most of their answers.
                 self.observer.read(&self.world, &theater.id).await;
             }
-            self.time.fetch_add(PACE, Ordering::SeqCst);
+            self.time.fetch_add(MILLIS_PER_WRITE, Ordering::SeqCst);
             self.set(&clock, off);
-            let reply = ask(&mut rng, &theater.id, mine.as_deref()).send(&office).await;
+            let reply = draw_call(&mut rng, &theater.id, mine.as_deref()).send(&office).await;
             if [200, 201].contains(&reply.status) {
                 if cut_off {
                     self.delivery().await;
@@ -179,7 +179,7 @@ impl Traffic {
     }
 
     async fn look(self: Arc<Self>, mut rng: Rng) {
-        let (clock, off) = (Clock::manual(START), rng.u64(0..APART));
+        let (clock, off) = (Clock::manual(START), rng.u64(0..MAX_CLOCK_DIFFERENCE));
         let office = self.world.instance(clock.clone()).await;
         while !self.reading.is_closed() {
             let (_, theater) = self.some_theater(&mut rng);
@@ -187,8 +187,8 @@ impl Traffic {
             let began = Instant::now();
             let reply = Call::get_seats(&theater.id).send(&office).await;
             assert_eq!(reply.status, 200, "{}", reply.text);
-            self.observer.looked(&theater.id, began, clock.now(), &reply);
-            if self.looks.fetch_add(1, Ordering::SeqCst).is_multiple_of(LOOKS_A_TURN) {
+            self.observer.record_cached_answer(&theater.id, began, clock.now(), &reply);
+            if self.cached_reads.fetch_add(1, Ordering::SeqCst).is_multiple_of(READS_PER_TURN) {
                 self.writing.add_permits(1);
                 self.reading.add_permits(1);
             }
@@ -198,8 +198,8 @@ impl Traffic {
     /// Reads the table theater by theater, and ends the run when enough answers are checked.
     async fn read(self: Arc<Self>, checked: usize) {
         let mut place = 0;
-        let goes_on = |verdict: Verdict| verdict.checked < checked && verdict.is_clean();
-        while goes_on(self.observer.verdict()) && Self::turn(&self.reading).await {
+        let goes_on = |report: ObserverReport| report.checked < checked && report.is_clean();
+        while goes_on(self.observer.report()) && Self::turn(&self.reading).await {
             let theater = self.theaters.read().unwrap()[place].clone();
             self.observer.read(&self.world, &theater.id).await;
             place = (place + 1) % THEATERS;
@@ -210,7 +210,7 @@ impl Traffic {
 }
 
 /// Draws a writer's call: mostly short reservations, and some bookings.
-fn ask(rng: &mut Rng, theater: &str, mine: Option<&str>) -> Call {
+fn draw_call(rng: &mut Rng, theater: &str, mine: Option<&str>) -> Call {
     let wanted = rng.usize(1..=3);
     let mut seats = LABELS.to_vec();
     rng.shuffle(&mut seats);

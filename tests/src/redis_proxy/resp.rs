@@ -30,7 +30,7 @@ mod tests {
     use super::command;
 
     #[test]
-    fn commands_are_counted_whole_and_only_whole() {
+    fn only_complete_redis_commands_are_counted() {
         let bytes = b"*2\r\n$3\r\nget\r\n$1\r\na\r\n*1\r\n$4\r\nPING\r\n";
         assert_eq!(command(bytes), Some(("GET".to_owned(), 20)));
         assert_eq!(command(&bytes[20..]), Some(("PING".to_owned(), 14)));

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use boxoffice_local::checkout;
 
-use crate::site::site;
+use crate::deployment::deployment;
 
 #[test]
 fn the_documented_curls_with_tokens_are_answered_as_shown() {
@@ -16,9 +16,9 @@ fn the_documented_curls_with_tokens_are_answered_as_shown() {
         let Some(script) = script.strip_prefix("sh\n") else { continue };
         let shown =
             blocks.next().and_then(|block| block.strip_prefix("console\n")).expect("each script has its output");
-        let shown = shown.replace("127.0.0.1:8000", &address(&site().url));
-        let script = script.replace("127.0.0.1:8000", &address(&site().url));
-        let script = script.replace("127.0.0.1:8090", &address(&site().issuer));
+        let shown = shown.replace("127.0.0.1:8000", &address(&deployment().url));
+        let script = script.replace("127.0.0.1:8000", &address(&deployment().url));
+        let script = script.replace("127.0.0.1:8090", &address(&deployment().issuer));
         let output = Command::new("sh").arg("-euc").arg(&script).output().unwrap();
         assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
         let said = String::from_utf8(output.stdout).unwrap();

@@ -4,6 +4,6 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
+mod deployment;
 mod documented;
 mod forgeries;
-mod site;

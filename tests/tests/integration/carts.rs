@@ -4,7 +4,7 @@ use boxoffice::clock::Clock;
 use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::engines;
-use boxoffice_tests::gate::{Gate, Side};
+use boxoffice_tests::gate::{Gate, HoldPoint};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
@@ -19,7 +19,7 @@ async fn proxied() -> (World, DynamoDbProxy) {
 }
 
 /// Makes the next transaction of two seats report A1 as reserved under id 1, regardless of the table.
-fn brings_back_a1(proxy: &DynamoDbProxy) {
+fn stage_a1_as_reserved(proxy: &DynamoDbProxy) {
     let end = (START.seconds().0 + 600).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
         "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
@@ -33,11 +33,11 @@ fn brings_back_a1(proxy: &DynamoDbProxy) {
 }
 
 #[tokio::test]
-async fn a_seat_that_a_stranger_took_meanwhile_is_refused_at_the_next_attempt() {
+async fn seat_taken_between_attempts_is_rejected() {
     let (world, proxy) = proxied().await;
     let stranger = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(2) }));
     assert_eq!(stranger.send(&world.office).await.status, 201);
-    brings_back_a1(&proxy);
+    stage_a1_as_reserved(&proxy);
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
     let reply = cart.send(&world.office).await;
     assert_eq!((reply.status, reply.seats()), (409, vec!["A1"]), "{}", reply.text);
@@ -46,9 +46,9 @@ async fn a_seat_that_a_stranger_took_meanwhile_is_refused_at_the_next_attempt() 
 }
 
 #[tokio::test]
-async fn a_seat_that_became_free_meanwhile_is_reserved_anew() {
+async fn seat_freed_between_attempts_is_reserved_again() {
     let (world, proxy) = proxied().await;
-    brings_back_a1(&proxy);
+    stage_a1_as_reserved(&proxy);
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) }));
     let reply = cart.send(&world.office).await;
     assert_eq!((reply.status, reply.seats()), (201, vec!["A1", "A2"]), "{}", reply.text);
@@ -61,7 +61,7 @@ async fn a_seat_that_became_free_meanwhile_is_reserved_anew() {
 }
 
 #[tokio::test]
-async fn a_cart_whose_seat_was_made_anew_meanwhile_is_answered_with_its_new_end() {
+async fn cart_with_a_renewed_seat_returns_the_new_expiry() {
     let gate = Gate::default();
     let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
     let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
@@ -69,7 +69,7 @@ async fn a_cart_whose_seat_was_made_anew_meanwhile_is_answered_with_its_new_end(
     let cart = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "expires_in": 100, "reservation_id": id(1) }));
     assert_eq!(one.send(&world.office).await.status, 201);
     // The first write finds A1 in the cart. The second write, which adds A2, is delayed.
-    gate.hold(2, Side::Before);
+    gate.hold(2, HoldPoint::Before);
     let anew = async {
         gate.holds().await;
         // By this clock A1 has expired. It is reserved again.

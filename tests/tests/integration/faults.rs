@@ -21,7 +21,7 @@ async fn proxied() -> (World, DynamoDbProxy) {
 }
 
 /// Returns transient faults that don't decide a write.
-fn passing(operation: &str, conditions: usize) -> Vec<Fault> {
+fn transient_faults(operation: &str, conditions: usize) -> Vec<Fault> {
     let mut faults = vec![
         Fault::error(400, "TransactionConflictException"),
         Fault::error(400, "TransactionInProgressException"),
@@ -44,7 +44,7 @@ fn passing(operation: &str, conditions: usize) -> Vec<Fault> {
 }
 
 #[tokio::test]
-async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
+async fn transient_dynamodb_faults_are_retried_to_success() {
     let (world, proxy) = proxied().await;
     let mut number = 100;
     for (operation, seats) in
@@ -53,7 +53,7 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
         let booking = operation == "Book";
         let conditions = if operation == "One" { 2 } else { 3 };
         let operation = "TransactWriteItems";
-        for fault in passing(operation, conditions) {
+        for fault in transient_faults(operation, conditions) {
             // Each fault gets a fresh theater. Its layout is read first.
             number += 1;
             let theater = format!("theater-{number}");
@@ -66,7 +66,7 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
                 Call::reserve(&theater, &json!({ "seats": seats, "reservation_id": id(number) }))
             };
             let first = call.send(&world.office).await;
-            assert_eq!(proxy.faults_left(), 0, "{fault:?} was met");
+            assert_eq!(proxy.queued_faults(), 0, "{fault:?} was met");
             assert_eq!(first.status, 201, "{operation} {fault:?}: {}", first.text);
             let again = call.send(&world.office).await;
             assert_eq!((again.status, &again.body["seats"]), (200, &first.body["seats"]), "{fault:?}");
@@ -75,7 +75,7 @@ async fn what_passes_is_waited_out_and_answered_as_if_it_had_not_been() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_found_again_by_its_token_even_when_dynamodb_forgot_the_transaction() {
+async fn lost_reply_is_recovered_after_dynamodb_forgot_the_token() {
     let (world, proxy) = proxied().await;
     proxy.forget_tokens();
     for (call, operation) in [
@@ -93,7 +93,7 @@ async fn a_lost_reply_is_found_again_by_its_token_even_when_dynamodb_forgot_the_
 }
 
 #[tokio::test]
-async fn a_transaction_keeps_its_token_while_it_is_the_same_and_gets_another_when_it_is_not() {
+async fn retried_transaction_keeps_its_token_until_it_changes() {
     let (world, proxy) = proxied().await;
     let tokens = || -> Vec<String> {
         let calls = proxy.take().into_iter().filter(|call| call.operation == "TransactWriteItems");
@@ -125,7 +125,7 @@ async fn a_transaction_keeps_its_token_while_it_is_the_same_and_gets_another_whe
 }
 
 #[tokio::test]
-async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
+async fn only_an_unanswered_attempt_may_have_written() {
     let (world, proxy) = proxied().await;
     let call = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }));
     assert_eq!(call.send(&world.office).await.status, 201);
@@ -137,7 +137,7 @@ async fn only_an_attempt_that_went_unanswered_may_have_been_ones_own() {
 }
 
 #[tokio::test]
-async fn what_a_twin_wrote_in_the_same_millisecond_is_not_taken_for_ones_own() {
+async fn twins_write_in_the_same_millisecond_is_not_taken_as_own() {
     let (world, proxy) = proxied().await;
     for (number, seats) in [(1, json!(["A1"])), (2, json!(["A2", "A3"]))] {
         let call = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(number) }));
@@ -150,7 +150,7 @@ async fn what_a_twin_wrote_in_the_same_millisecond_is_not_taken_for_ones_own() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
+async fn any_dynamodb_server_error_is_an_unknown_outcome() {
     let (world, proxy) = proxied().await;
     for (seat, name) in [("A1", "InternalFailure"), ("A2", "SomethingNew")] {
         proxy.next("TransactWriteItems", Fault::error(500, name));
@@ -166,7 +166,7 @@ async fn an_error_of_the_servers_is_an_unknown_outcome_whatever_it_is_called() {
 }
 
 /// Returns a cancelled transaction of A1 and A2. A1 is booked under id 1, and A2 wasn't decided.
-fn half_decided() -> Fault {
+fn partly_decided_transaction() -> Fault {
     let taken = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "booked" },
         "booking_id": { "S": id(1) }, "changed_at": { "N": "1" } });
     let seats = [
@@ -180,7 +180,7 @@ fn half_decided() -> Fault {
 }
 
 #[tokio::test]
-async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first() {
+async fn conflict_names_every_seat_after_an_undecided_attempt() {
     let (world, proxy) = proxied().await;
     let booked = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     assert_eq!(booked.send(&world.office).await.status, 201);
@@ -188,22 +188,22 @@ async fn every_seat_in_the_way_is_named_also_when_one_was_not_decided_at_first()
         Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(2) })),
         Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(2) })),
     ] {
-        proxy.next("TransactWriteItems", half_decided());
+        proxy.next("TransactWriteItems", partly_decided_transaction());
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.seats()), (409, vec!["A1", "A2"]));
         // A rejection doesn't wait until every seat is decided.
         for _ in 0..100 {
-            proxy.next("TransactWriteItems", half_decided());
+            proxy.next("TransactWriteItems", partly_decided_transaction());
         }
         proxy.take();
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.seats(), proxy.take().len()), (409, vec!["A1"], 3));
-        proxy.next_none();
+        proxy.clear_queued_faults();
     }
 }
 
 #[tokio::test]
-async fn work_of_ones_own_is_known_again_also_under_a_stamp_that_had_to_rise() {
+async fn own_write_is_recognized_after_its_stamp_was_raised() {
     let (world, proxy) = proxied().await;
     // The reservation has expired. Its writer's clock was ahead.
     let end = (START.seconds().0 - 10).to_string();
@@ -228,11 +228,11 @@ async fn work_of_ones_own_is_known_again_also_under_a_stamp_that_had_to_rise() {
     proxy.next("TransactWriteItems", fault);
     proxy.next("TransactWriteItems", Fault::CutAfter);
     let reply = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })).send(&world.office).await;
-    assert_eq!((reply.status, proxy.faults_left()), (201, 0), "{}", reply.text);
+    assert_eq!((reply.status, proxy.queued_faults()), (201, 0), "{}", reply.text);
 }
 
 #[tokio::test]
-async fn a_conflict_on_the_booking_itself_is_never_taken_for_a_sold_seat() {
+async fn conflict_on_the_booking_item_is_not_a_sold_seat() {
     let (world, proxy) = proxied().await;
     let call = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }));
     assert_eq!(call.send(&world.office).await.status, 201);
@@ -251,7 +251,7 @@ async fn a_conflict_on_the_booking_itself_is_never_taken_for_a_sold_seat() {
 }
 
 #[tokio::test]
-async fn a_dynamodb_that_says_nothing_is_not_waited_for_beyond_the_bound() {
+async fn silent_dynamodb_is_waited_for_within_the_time_limit() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let setup = Setup {
         dynamodb: proxy.endpoint.clone(),
@@ -273,7 +273,7 @@ async fn a_dynamodb_that_says_nothing_is_not_waited_for_beyond_the_bound() {
 }
 
 #[tokio::test]
-async fn a_silent_attempt_is_given_up_and_the_next_one_answers() {
+async fn silent_attempt_times_out_and_the_next_one_succeeds() {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let setup = Setup { dynamodb: proxy.endpoint.clone(), attempt: Duration::from_secs(1), ..Setup::shared() };
     let world = World::on(setup).await;
@@ -283,7 +283,7 @@ async fn a_silent_attempt_is_given_up_and_the_next_one_answers() {
 }
 
 #[tokio::test]
-async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
+async fn unreadable_seat_item_is_never_sold_or_shown_available() {
     let (world, proxy) = proxied().await;
     let mut put = world.client.put_item().table_name(&world.table);
     for (name, value) in [("pk", "THEATER#1"), ("sk", "SEAT#A1"), ("status", "haunted")] {
@@ -296,15 +296,15 @@ async fn a_seat_item_that_cannot_be_read_is_never_sold_or_shown_as_free() {
         proxy.next("TransactWriteItems", Fault::CutBefore);
         let reply = call.send(&world.office).await;
         assert_eq!((reply.status, reply.code()), (503, "try_again"), "an earlier attempt may have been carried out");
-        proxy.next_none();
+        proxy.clear_queued_faults();
     }
-    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-    assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "the other seats are still sold");
+    let seat_map = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(seat_map.seats(), ["A2", "A3", "B1", "B2", "B3"], "the other seats are still sold");
     assert_eq!(Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await.status, 201);
 }
 
 #[tokio::test]
-async fn seats_of_no_layout_are_passed_over() {
+async fn seat_items_outside_the_layout_are_skipped() {
     let (world, _proxy) = proxied().await;
     let mut put = world.client.put_item().table_name(&world.table);
     for (name, value) in [("pk", "THEATER#1"), ("sk", "SEAT#OLD"), ("status", "booked")] {

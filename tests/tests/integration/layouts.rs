@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Output;
 
-use boxoffice::app::{Expected, Put, PutError};
-use boxoffice::context::Tally;
+use boxoffice::app::{Precondition, Put, PutError};
+use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::layout_json::NewLayout;
 use boxoffice_tests::{Call, Setup, World, engines};
@@ -14,11 +14,15 @@ async fn put(world: &World, labels: &[&str]) -> Result<Put, PutError> {
     let seats: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
     let layout = NewLayout::of_list("Nine", seats);
     let nine = TheaterId::parse("9").unwrap();
-    world.office.put_theater(&Tally::default(), &nine, &layout, Expected::Whatever).await.map(|(put, _)| put)
+    world
+        .office
+        .put_theater(&RequestContext::default(), &nine, &layout, Precondition::Whatever)
+        .await
+        .map(|(put, _)| put)
 }
 
 #[tokio::test]
-async fn putting_a_layout_again_changes_nothing_and_seats_in_use_are_not_dropped() {
+async fn putting_a_layout_again_keeps_seats_in_use() {
     let world = World::on(Setup::without_cache()).await;
     assert_eq!(put(&world, &["A1", "A2"]).await.unwrap(), Put::Created);
     assert_eq!(put(&world, &["A1", "A2"]).await.unwrap(), Put::Unchanged);
@@ -33,11 +37,12 @@ async fn putting_a_layout_again_changes_nothing_and_seats_in_use_are_not_dropped
 }
 
 #[tokio::test]
-async fn a_layouts_version_rises_also_when_the_clock_does_not() {
+async fn layout_version_rises_even_if_the_clock_does_not() {
     let world = World::on(Setup::without_cache()).await;
     let store = world.store(world.clock.clone()).await;
-    let version =
-        async || store.layout(&Tally::default(), &TheaterId::parse("9").unwrap()).await.unwrap().unwrap().version;
+    let version = async || {
+        store.layout(&RequestContext::default(), &TheaterId::parse("9").unwrap()).await.unwrap().unwrap().version
+    };
     put(&world, &["A1"]).await.unwrap();
     let first = version().await;
     put(&world, &["A1", "A2"]).await.unwrap();
@@ -58,7 +63,7 @@ fn load(table: &str, file: &Path) -> Output {
 }
 
 #[tokio::test]
-async fn the_command_loads_the_seeds_theaters_and_a_hall() {
+async fn load_theaters_loads_the_sample_theaters_and_a_hall() {
     let world = World::on(Setup::without_cache()).await;
     let file = boxoffice_local::checkout::root().unwrap().join("local/theaters.json");
     let output = load(&world.table, &file);
@@ -78,7 +83,7 @@ async fn the_command_loads_the_seeds_theaters_and_a_hall() {
 }
 
 #[tokio::test]
-async fn a_bad_file_writes_nothing_and_is_told_by_file_and_field() {
+async fn load_theaters_rejects_a_bad_file_by_file_and_field() {
     let world = World::on(Setup::without_cache()).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bad.json");

@@ -2,37 +2,37 @@
 //! cache.
 //!
 //! `api` mirrors the routes. `store` runs on every DynamoDB engine.
-//! `races`, `cache`, `protocol`, `ledger`, `faults`, `last_look`, `clocks`, `herds`,
+//! `races`, `cache`, `protocol`, `request_costs`, `faults`, `final_read`, `clock_skew`, `thundering_herd`,
 //! `histories`, `observer` and `sync_cache` verify the guarantees. `hostile` sends malformed input.
-//! `stale` checks the counter of outdated cache answers.
-//! `events`, `layouts` and `papers` compare the files beside the code with the code.
+//! `stale_answers` checks the counter of outdated cache answers.
+//! `event_fixtures`, `layouts` and `consistency` compare the files beside the code with the code.
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod api;
 mod cache;
 mod carts;
-mod clocks;
-mod contract;
-mod events;
+mod clock_skew;
+mod consistency;
+mod event_fixtures;
 mod faults;
-mod herds;
+mod final_read;
 mod histories;
 mod hostile;
-mod last_look;
 mod layouts;
-mod ledger;
-mod life;
-mod limits;
+mod lifecycle;
 mod links;
-mod no_call_does_more;
 mod observer;
-mod papers;
+mod openapi;
 mod privileges;
 mod protocol;
 mod publish_events;
 mod races;
+mod rate_limits;
+mod request_costs;
 mod reservation_records;
-mod stale;
+mod stale_answers;
 mod store;
+mod strict_requests;
 mod sync_cache;
+mod thundering_herd;

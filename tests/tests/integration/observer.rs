@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use boxoffice_local::stream::{Mapping, drain};
+use boxoffice_local::stream::{EventSourceMapping, drain};
 use boxoffice_tests::event::send_batch;
 use boxoffice_tests::observer::traffic::Traffic;
-use boxoffice_tests::observer::{Bound, Observer, Taken, Verdict};
+use boxoffice_tests::observer::{Bound, Observer, ObserverReport, Taken};
 use boxoffice_tests::redis_proxy::{RedisFault, RedisProxy};
 use boxoffice_tests::{Call, Setup, World, engines};
 use serde_json::json;
@@ -19,29 +19,29 @@ const LOOKS: usize = 100_000;
 const LABELS: [&str; 6] = ["A1", "A2", "A3", "B1", "B2", "B3"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_thousand_cached_answers_none_is_older_than_a_write_that_was_answered() {
+async fn none_of_100000_cached_answers_is_stale() {
     let observer = Arc::new(Observer::new(Bound::Answered));
     let started = Instant::now();
-    Traffic::new(World::new().await, observer.clone()).await.flow(SEED, LOOKS).await;
-    let verdict = observer.verdict();
+    Traffic::new(World::new().await, observer.clone()).await.run(SEED, LOOKS).await;
+    let report = observer.report();
     eprintln!(
         "{} cached answers ({} hits) held against {} reads of the table in {} s: {} stale",
-        verdict.checked,
-        verdict.hits,
-        verdict.reads,
+        report.checked,
+        report.hits,
+        report.reads,
         started.elapsed().as_secs(),
-        verdict.stale
+        report.stale
     );
-    assert_eq!(wrong(&verdict), [0; 4], "{:#?}", verdict.examples);
-    assert!(verdict.checked >= LOOKS && verdict.hits > LOOKS / 2, "{verdict:?}");
+    assert_eq!(violations(&report), [0; 4], "{:#?}", report.examples);
+    assert!(report.checked >= LOOKS && report.hits > LOOKS / 2, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_writers_cut_off_from_the_cache_none_is_older_than_what_the_stream_has_delivered() {
+async fn cached_answers_follow_the_stream_without_writer_updates() {
     let observer = Arc::new(Observer::new(Bound::Answered));
     let world = World::new().await;
     let mut reader = engines::shared().dynamodb.stream(&world.table).unwrap();
-    let mapping = Mapping::of_checkout("sync-cache").unwrap();
+    let mapping = EventSourceMapping::from_checkout("sync-cache").unwrap();
     let office = world.instance(world.clock.clone()).await;
     let invoke = async |event| Ok(send_batch(&office, event).await);
     let traffic = Traffic::cut_off(world, observer.clone()).await;
@@ -53,31 +53,31 @@ async fn with_writers_cut_off_from_the_cache_none_is_older_than_what_the_stream_
         }
     };
     tokio::select! {
-        () = traffic.flow(SEED, LOOKS / 5) => {}
+        () = traffic.run(SEED, LOOKS / 5) => {}
         () = repair => {}
     }
-    let verdict = observer.verdict();
-    eprintln!("{} cached answers while writers were cut off: {} stale", verdict.checked, verdict.stale);
-    assert_eq!(wrong(&verdict), [0; 4], "{:#?}", verdict.examples);
-    assert!(verdict.checked >= LOOKS / 5 && verdict.hits > LOOKS / 10, "{verdict:?}");
+    let report = observer.report();
+    eprintln!("{} cached answers while writers were cut off: {} stale", report.checked, report.stale);
+    assert_eq!(violations(&report), [0; 4], "{:#?}", report.examples);
+    assert!(report.checked >= LOOKS / 5 && report.hits > LOOKS / 10, "{report:?}");
 }
 
 /// Returns the counts of stale, invented, lost and disordered responses.
-fn wrong(verdict: &Verdict) -> [usize; 4] {
-    [verdict.stale, verdict.invented, verdict.lost, verdict.disordered]
+fn violations(report: &ObserverReport) -> [usize; 4] {
+    [report.stale, report.invented, report.lost, report.disordered]
 }
 
 /// Reads through the cache and shows the response to the observer.
-async fn look(world: &World, observer: &Observer) {
+async fn seat_map(world: &World, observer: &Observer) {
     let began = Instant::now();
     let reply = Call::get_seats("1").send(&world.office).await;
-    observer.looked("1", began, world.clock.now(), &reply);
+    observer.record_cached_answer("1", began, world.clock.now(), &reply);
 }
 
 async fn watched(bound: Bound) -> (World, Observer) {
     let (world, observer) = (World::new().await, Observer::new(bound));
     observer.watch("1", &LABELS);
-    look(&world, &observer).await;
+    seat_map(&world, &observer).await;
     (world, observer)
 }
 
@@ -97,61 +97,61 @@ async fn write(world: &World, seat: &str, stamp: u64, taken: Taken) {
 }
 
 #[tokio::test]
-async fn a_write_past_the_functions_is_seen_to_be_missing_in_the_cache_once_it_is_due() {
+async fn observer_reports_a_manual_write_missing_in_the_cache() {
     let (world, observer) = watched(Bound::Within(Duration::ZERO)).await;
     write(&world, "A1", 1, Taken::ForGood).await;
-    look(&world, &observer).await;
-    assert_eq!(wrong(&observer.verdict()), [0; 4], "no read of the table has shown it yet");
+    seat_map(&world, &observer).await;
+    assert_eq!(violations(&observer.report()), [0; 4], "no read of the table has shown it yet");
     observer.read(&world, "1").await;
-    look(&world, &observer).await;
-    assert_eq!(wrong(&observer.verdict()), [1, 0, 0, 0]);
+    seat_map(&world, &observer).await;
+    assert_eq!(violations(&observer.report()), [1, 0, 0, 0]);
     let patient = Observer::new(Bound::Within(Duration::from_secs(3_600)));
     patient.watch("1", &LABELS);
     patient.read(&world, "1").await;
-    look(&world, &patient).await;
-    assert_eq!(wrong(&patient.verdict()), [0; 4], "not due for an hour");
+    seat_map(&world, &patient).await;
+    assert_eq!(violations(&patient.report()), [0; 4], "not due for an hour");
 }
 
 #[tokio::test]
-async fn a_writer_that_could_not_tell_the_cache_is_seen_to_leave_it_stale() {
+async fn observer_reports_a_cache_update_that_failed() {
     let (world, observer) = watched(Bound::Answered).await;
     let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
     let cut_off = world.instance_on(&Setup::with_cache(&proxy.url)).await;
     proxy.set(Some(RedisFault::Refused)).await;
     let reply = Call::book("1", &json!({ "seats": ["A1", "A2"] })).send(&cut_off).await;
     assert_eq!(reply.status, 201);
-    look(&world, &observer).await;
-    assert_eq!(observer.verdict().stale, 0, "the observer knows of no response");
+    seat_map(&world, &observer).await;
+    assert_eq!(observer.report().stale, 0, "the observer knows of no response");
     observer.answered("1", &reply.seats(), Taken::ForGood);
-    look(&world, &observer).await;
-    assert_eq!(observer.verdict().stale, 1);
+    seat_map(&world, &observer).await;
+    assert_eq!(observer.report().stale, 1);
 }
 
 #[tokio::test]
-async fn a_reservation_is_judged_at_the_clock_of_the_instance_that_looked() {
+async fn observer_judges_expiry_by_the_readers_clock() {
     let (world, observer) = watched(Bound::Within(Duration::ZERO)).await;
     let ends = world.clock.now().ends_after(10).0;
     write(&world, "A1", 1, Taken::Until(ends)).await;
     observer.read(&world, "1").await;
     world.at(10_000);
-    look(&world, &observer).await;
-    assert_eq!(observer.verdict().stale, 0, "it has expired");
+    seat_map(&world, &observer).await;
+    assert_eq!(observer.report().stale, 0, "it has expired");
     world.at(9_999);
-    look(&world, &observer).await;
-    assert_eq!(observer.verdict().stale, 1);
+    seat_map(&world, &observer).await;
+    assert_eq!(observer.report().stale, 1);
 }
 
 #[tokio::test]
-async fn what_is_invented_lost_or_disordered_is_seen_by_the_next_read() {
+async fn observer_reports_invented_lost_and_disordered_writes() {
     let (world, observer) = watched(Bound::Answered).await;
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
-    look(&world, &observer).await;
+    seat_map(&world, &observer).await;
     observer.read(&world, "1").await;
-    assert_eq!((observer.verdict().checked, wrong(&observer.verdict())), (2, [0; 4]));
+    assert_eq!((observer.report().checked, violations(&observer.report())), (2, [0; 4]));
     // Restores an old state without any notice: the seat is available again, under an older stamp.
     write(&world, "A1", 1, Taken::Until(2)).await;
-    look(&world, &observer).await;
+    seat_map(&world, &observer).await;
     observer.answered("1", &["A1"], Taken::ForGood);
     observer.read(&world, "1").await;
-    assert_eq!((observer.verdict().checked, wrong(&observer.verdict())), (3, [0, 1, 1, 1]));
+    assert_eq!((observer.report().checked, violations(&observer.report())), (3, [0, 1, 1, 1]));
 }

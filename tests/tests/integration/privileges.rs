@@ -9,8 +9,8 @@ use boxoffice::aws::Endpoints;
 use boxoffice::clock::Clock;
 use boxoffice::domain::time::EpochMillis;
 use boxoffice::events::Event;
-use boxoffice_publish::{Outlet, Publisher, WakeUp};
-use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Seen};
+use boxoffice_publish::{EventSink, ExpiryTimer, Publisher};
+use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, RecordedCall};
 use boxoffice_tests::event::send_batch;
 use boxoffice_tests::world::sdk;
 use boxoffice_tests::{Call, Setup, World, engines};
@@ -18,7 +18,7 @@ use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
 use crate::api::id;
-use crate::papers::table_actions;
+use crate::consistency::table_actions;
 
 const KEY: &str = "0123456789abcdef";
 /// The calls to the stream that Lambda makes under a function's role.
@@ -56,7 +56,7 @@ impl Watched {
 
 /// Returns the IAM actions of a call. A transaction needs the actions of its items.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>
-fn actions_of(call: &Seen) -> Vec<String> {
+fn actions_of(call: &RecordedCall) -> Vec<String> {
     if call.operation != "TransactWriteItems" {
         return vec![call.operation.clone()];
     }
@@ -138,7 +138,7 @@ async fn on_the_stream(watched: &mut Watched) {
     let folder = tempfile::tempdir().unwrap();
     let clock: Clock = watched.world.clock.clone();
     let store = watched.world.store(clock.clone()).await;
-    let publisher = Publisher::new(store, clock, Outlet::files(&folder.path().join("events")));
+    let publisher = Publisher::new(store, clock, EventSink::files(&folder.path().join("events")));
     let body = json!({ "theater_id": "arena", "seat": label(0, 10), "changed_at": 1, "expires_at": 1 }).to_string();
     let message = json!({ "eventSource": "aws:sqs", "messageId": "m", "body": body });
     for event in [json!({ "Records": [record] }), json!({ "Records": [message] })] {
@@ -155,9 +155,9 @@ async fn calls_to_bus_and_queue() -> BTreeSet<String> {
     let there = Some(proxy.endpoint.clone());
     let clients = sdk(Endpoints { eventbridge: there.clone(), sqs: there, ..Endpoints::default() });
     let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/expiries";
-    let event_sink = Outlet::aws(&clients, "default".to_owned(), queue.to_owned(), None);
-    let wake_up = WakeUp { theater_id: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
-    event_sink.wake_later(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
+    let event_sink = EventSink::aws(&clients, "default".to_owned(), queue.to_owned(), None);
+    let wake_up = ExpiryTimer { theater_id: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
+    event_sink.start_timers(&[wake_up], EpochMillis(1)).await.expect_err("no queue");
     let event = Event { kind: "seats.reserved", detail: json!({}) };
     event_sink.publish(&[event]).await.expect_err("no bus");
     proxy.take().into_iter().map(|call| call.operation).collect()
@@ -184,7 +184,7 @@ fn is_recorded(on_the_table: &BTreeMap<String, BTreeSet<String>>, of_the_publish
 }
 
 #[tokio::test]
-async fn each_role_may_do_on_the_table_what_its_function_was_seen_to_do_and_nothing_else() {
+async fn each_role_allows_exactly_the_observed_table_calls() {
     let mut watched = Watched::new().await;
     everything(&mut watched).await;
     on_the_stream(&mut watched).await;

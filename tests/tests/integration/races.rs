@@ -29,7 +29,7 @@ fn by_status(replies: &[Reply]) -> BTreeMap<u16, usize> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_200_bookers_of_one_seat_exactly_one_gets_it() {
+async fn of_200_bookings_of_one_seat_exactly_one_succeeds() {
     let world = Arc::new(World::new().await);
     for (seat, with_id) in [("A1", true), ("A2", false)] {
         let calls = (0..200).map(|n| {
@@ -49,7 +49,7 @@ async fn of_200_bookers_of_one_seat_exactly_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_50_repeats_of_one_booking_one_is_201_and_49_are_the_same_200() {
+async fn of_50_equal_bookings_one_is_201_and_49_are_equal_200s() {
     let world = Arc::new(World::new().await);
     let call = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     let replies = all_at_once(&world, vec![call; 50]).await;
@@ -64,7 +64,7 @@ async fn of_50_repeats_of_one_booking_one_is_201_and_49_are_the_same_200() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_50_repeats_of_one_reservation_one_is_201_and_49_are_the_same_200() {
+async fn of_50_equal_reservations_one_is_201_and_49_are_equal_200s() {
     let world = Arc::new(World::new().await);
     for seats in [json!(["A1"]), json!(["B1", "B2"])] {
         let call = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(1) }));
@@ -76,7 +76,7 @@ async fn of_50_repeats_of_one_reservation_one_is_201_and_49_are_the_same_200() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn overlapping_bookings_never_half_succeed_and_never_stand_still() {
+async fn overlapping_bookings_never_half_succeed_or_deadlock() {
     let world = Arc::new(World::new().await);
     let labels = ["A1", "A2", "A3", "B1", "B2", "B3"];
     // Every pair of seats in both orders. Locking in the order of the request would deadlock.
@@ -115,7 +115,7 @@ async fn reserving_and_booking_the_same_seat_at_once_leaves_one_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_seat_that_runs_out_is_taken_over_by_exactly_one() {
+async fn expired_seat_is_taken_over_by_exactly_one_caller() {
     let world = Arc::new(World::new().await);
     for (round, seat) in ["A1", "A2", "A3", "B1"].into_iter().enumerate() {
         world.at(0);
@@ -150,12 +150,12 @@ async fn a_sold_out_theater_has_sold_each_seat_once() {
     let calls = (0..120).map(|n| Call::book("1", &json!({ "seat": labels[n % 6], "booking_id": id(n as u128) })));
     let replies = all_at_once(&world, calls.collect()).await;
     assert_eq!(by_status(&replies), BTreeMap::from([(201, 6), (409, 114)]));
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.seats().len(), &look.body["booked"]), (0, &json!(6)));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.seats().len(), &seat_map.body["booked"]), (0, &json!(6)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_cache_agrees_with_the_table_once_things_are_quiet() {
+async fn cache_equals_the_table_after_all_writes() {
     let world = Arc::new(World::new().await);
     let labels = ["A1", "A2", "A3", "B1", "B2", "B3"];
     let calls = (0..150).map(|n| {

@@ -3,7 +3,7 @@
 
 use boxoffice::clock::Clock;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
-use boxoffice_tests::gate::{Gate, Side};
+use boxoffice_tests::gate::{Gate, HoldPoint};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, Reply, Setup, World, engines};
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn a_cart_that_lost_a_seat_to_a_stranger_is_not_booked() {
 }
 
 #[tokio::test]
-async fn a_cart_whose_seat_the_ttl_collected_is_not_booked() {
+async fn cart_with_a_seat_deleted_by_the_ttl_is_not_booked() {
     let world = World::new().await;
     reserve(&world, "A1", 1, 2).await;
     reserve(&world, "A2", 1, 600).await;
@@ -59,7 +59,7 @@ async fn a_cart_whose_seat_the_ttl_collected_is_not_booked() {
 }
 
 #[tokio::test]
-async fn a_cart_one_of_whose_seats_was_booked_alone_is_not_booked_as_a_whole() {
+async fn cart_with_a_seat_booked_alone_is_not_booked_as_a_whole() {
     let world = World::new().await;
     reserve(&world, "A1", 1, 600).await;
     reserve(&world, "A2", 1, 600).await;
@@ -78,7 +78,7 @@ async fn late_booking_after_a_refusal(ends: [u32; 2], refusal: &str) {
     reserve(&world, "A2", 1, ends[1]).await;
     let late = world.instance(Clock::manual(START)).await;
     Call::get_seats("1").send(&late).await;
-    gate.hold(2, Side::Before);
+    gate.hold(2, HoldPoint::Before);
     let call = book_whole(1, 7);
     let repeat = async {
         gate.holds().await;
@@ -90,28 +90,28 @@ async fn late_booking_after_a_refusal(ends: [u32; 2], refusal: &str) {
     let (first, repeat) = tokio::join!(call.send(&late), repeat);
     assert_eq!(repeat.code(), refusal, "{}", repeat.text);
     assert_eq!(first.code(), refusal, "the first attempt doesn't overtake it: {}", first.text);
-    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-    assert_eq!(look.body["booked"], 0);
+    let seat_map = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(seat_map.body["booked"], 0);
     assert_eq!(Call::booking("1", &id(7)).send(&world.office).await.status, 404);
 }
 
 #[tokio::test]
-async fn a_refusal_of_what_ran_out_is_final() {
+async fn rejection_of_an_expired_reservation_is_final() {
     late_booking_after_a_refusal([2, 2], "reservation_expired").await;
 }
 
 #[tokio::test]
-async fn a_refusal_of_a_cart_that_lost_a_seat_is_final() {
+async fn rejection_of_a_cart_that_lost_a_seat_is_final() {
     late_booking_after_a_refusal([2, 600], "reservation_changed").await;
 }
 
 #[tokio::test]
-async fn an_extension_that_was_refused_is_not_made_later() {
+async fn rejected_extension_is_not_made_later() {
     let (world, gate) = gated(Setup::shared()).await;
     reserve(&world, "A1", 1, 2).await;
     let late = world.instance(Clock::manual(START)).await;
     Call::get_seats("1").send(&late).await;
-    gate.hold(2, Side::Before);
+    gate.hold(2, HoldPoint::Before);
     let call = Call::extend("1", &id(1), &json!({ "expires_in": 900 })).header("Idempotency-Key", KEY);
     let repeat = async {
         gate.holds().await;
@@ -126,7 +126,7 @@ async fn an_extension_that_was_refused_is_not_made_later() {
 }
 
 #[tokio::test]
-async fn a_repeat_for_the_best_seats_does_not_depend_on_names_that_changed() {
+async fn repeated_best_available_ignores_renamed_sections() {
     let world = World::new().await;
     let hall = |section: &str, category: &str| {
         let row = json!({ "row": "A", "first": 1, "last": 4, "category": category });
@@ -149,7 +149,7 @@ async fn a_repeat_for_the_best_seats_does_not_depend_on_names_that_changed() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_a_cancelled_booking_does_not_depend_on_the_layout() {
+async fn repeat_of_a_cancelled_booking_ignores_layout_changes() {
     let world = World::new().await;
     let put = |seats: &[&str]| Call::put_theater("nine", &json!({ "name": "N", "seats": seats })).administrator();
     put(&["A1", "A4"]).send(&world.office).await;
@@ -169,7 +169,7 @@ async fn a_repeat_of_a_cancelled_booking_does_not_depend_on_the_layout() {
 }
 
 #[tokio::test]
-async fn ids_that_only_the_server_makes_are_no_ones_to_choose() {
+async fn clients_cannot_choose_server_made_ids() {
     let world = World::new().await;
     let made = Call::book("1", &json!({ "seat": "A1" })).header("Idempotency-Key", KEY).signed_in("ann");
     let made = made.send(&world.office).await;
@@ -233,7 +233,7 @@ async fn a_reservation_holds_a_bounded_number_of_seats() {
 }
 
 #[tokio::test]
-async fn a_caller_books_no_more_seats_than_the_limit() {
+async fn booking_quota_bounds_a_callers_seats() {
     let world = World::on(Setup { max_booked_per_caller: 3, ..Setup::shared() }).await;
     let book = |seats: serde_json::Value, booking: u128, who: &str| {
         Call::book("1", &json!({ "seats": seats, "booking_id": id(booking) })).signed_in(who)
@@ -265,7 +265,7 @@ async fn a_caller_books_no_more_seats_than_the_limit() {
 }
 
 #[tokio::test]
-async fn at_once_a_caller_books_no_more_seats_than_the_limit_either() {
+async fn booking_quota_holds_for_concurrent_bookings() {
     let world = World::on(Setup { max_booked_per_caller: 4, ..Setup::shared() }).await;
     let seats: Vec<_> = (0..20).map(|n| format!("S{n}")).collect();
     world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -278,7 +278,7 @@ async fn at_once_a_caller_books_no_more_seats_than_the_limit_either() {
 }
 
 #[tokio::test]
-async fn booking_needs_a_reservation_where_that_is_set() {
+async fn booking_needs_a_reservation_if_configured() {
     let world = World::on(Setup { booking_needs_reservation: true, ..Setup::shared() }).await;
     let direct = Call::book("1", &json!({ "seat": "A1", "booking_id": id(7) }));
     let refused = direct.send(&world.office).await;
@@ -299,7 +299,7 @@ async fn booking_needs_a_reservation_where_that_is_set() {
 /// Repeats a reservation by a clock that is behind, after another clock saw the reservation as expired and its seat was
 /// released.
 #[tokio::test]
-async fn a_clock_that_is_behind_revives_no_seat_that_was_given_back() {
+async fn slow_clock_revives_no_released_seat() {
     let world = World::new().await;
     let behind = world.instance(Clock::manual(START)).await;
     let body = json!({ "seats": ["A1", "A2"], "reservation_id": id(1), "expires_in": 2 });
@@ -314,7 +314,7 @@ async fn a_clock_that_is_behind_revives_no_seat_that_was_given_back() {
 /// Extends two carts of ten seats just before they expire, while the caller reserves others. In either order, no more
 /// seats than the quota are reserved.
 #[tokio::test]
-async fn an_extension_and_the_limit_never_disagree() {
+async fn extension_race_never_exceeds_the_quota() {
     for extension_first in [true, false] {
         let (world, gate) = gated(Setup::shared()).await;
         let seats: Vec<_> = (0..40).map(|n| format!("S{n}")).collect();
@@ -334,7 +334,7 @@ async fn an_extension_and_the_limit_never_disagree() {
             assert_eq!(extend(1).send(&late).await.status, 200);
         }
         // The write of an extension is delayed until the carts have expired and others are reserved.
-        gate.hold(2, Side::Before);
+        gate.hold(2, HoldPoint::Before);
         let others = async {
             gate.holds().await;
             world.at(1_000);
@@ -344,8 +344,8 @@ async fn an_extension_and_the_limit_never_disagree() {
             [other.status, more.status]
         };
         let (held, others) = tokio::join!(async { extend(2).send(&late).await.status }, others);
-        let look = Call::get_seats("hall").query("consistent=true").send(&world.office).await;
-        let reserved = look.body["reserved"].as_u64().unwrap();
+        let seat_map = Call::get_seats("hall").query("consistent=true").send(&world.office).await;
+        let reserved = seat_map.body["reserved"].as_u64().unwrap();
         assert!(reserved <= 20, "{extension_first}: {reserved} reserved; extended {held}, others {others:?}");
     }
 }
@@ -353,7 +353,7 @@ async fn an_extension_and_the_limit_never_disagree() {
 /// Extends two full carts just before they expire, on an instance whose clock is behind. At the same time other seats
 /// are reserved and one is released. In any order, no more seats than the quota are reserved.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
+async fn concurrent_extensions_and_reserves_never_exceed_the_quota() {
     const HOUR: u64 = 3_600_000;
     let rounds = setting("ROUNDS").unwrap_or(60);
     let world = World::new().await;
@@ -388,8 +388,8 @@ async fn in_no_round_does_a_caller_hold_more_than_the_limit() {
         let calls = calls.iter().map(|(office, call)| call.send(office));
         let replies = futures_util::future::join_all(calls).await;
         world.at(start + 1_100);
-        let look = Call::get_seats("hall").query("consistent=true").send(&world.office).await;
-        let reserved = look.body["reserved"].as_u64().unwrap();
+        let seat_map = Call::get_seats("hall").query("consistent=true").send(&world.office).await;
+        let reserved = seat_map.body["reserved"].as_u64().unwrap();
         let codes: Vec<_> = replies.iter().map(|reply| (reply.status, reply.text.clone())).collect();
         assert!(reserved <= 20, "round {round}: {reserved} reserved after {codes:?}");
         extended += replies.iter().filter(|reply| !reply.body["extended"].is_null()).count();

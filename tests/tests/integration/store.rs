@@ -1,8 +1,8 @@
 //! The store by itself, on every DynamoDB engine: the embedded one, and Amazon's own if `BOXOFFICE_DYNAMODB_LOCAL` has
 //! its address.
 
-use boxoffice::context::Tally;
-use boxoffice::domain::availability::{LearnedSlot, SeatState};
+use boxoffice::context::RequestContext;
+use boxoffice::domain::availability::{SeatState, SlotUpdate};
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::selection::Selection;
@@ -19,7 +19,7 @@ struct Bench {
     store: Store,
     world: World,
     layout: Layout,
-    tally: Tally,
+    ctx: RequestContext,
     proxy: DynamoDbProxy,
 }
 
@@ -31,10 +31,10 @@ impl Bench {
             let setup = Setup { dynamodb: proxy.endpoint.clone(), ..Setup::without_cache() };
             let world = World::on_engine(setup, &endpoint).await;
             let store = world.store(world.clock.clone()).await;
-            let tally = Tally::default();
-            let layout = store.layout(&tally, &theater()).await.unwrap().unwrap();
+            let ctx = RequestContext::default();
+            let layout = store.layout(&ctx, &theater()).await.unwrap().unwrap();
             proxy.take();
-            benches.push(Self { engine, store, world, layout, tally, proxy });
+            benches.push(Self { engine, store, world, layout, ctx, proxy });
         }
         benches
     }
@@ -54,10 +54,10 @@ impl Bench {
             must_exist: false,
             owner: None,
             expires_in,
-            allowance: None,
+            reservation_quota: None,
             wish: None,
         };
-        self.store.reserve(&self.tally, &request).await.unwrap()
+        self.store.reserve(&self.ctx, &request).await.unwrap()
     }
 
     async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> BookOutcome {
@@ -73,11 +73,11 @@ impl Bench {
             owner: None,
             limit: None,
         };
-        self.store.book(&self.tally, &request).await.unwrap()
+        self.store.book(&self.ctx, &request).await.unwrap()
     }
 
     async fn states(&self) -> Vec<SeatState> {
-        let slots = self.store.slots(&self.tally, &self.layout).await.unwrap();
+        let slots = self.store.slots(&self.ctx, &self.layout).await.unwrap();
         slots.into_iter().map(|slot| slot.state).collect()
     }
 }
@@ -86,19 +86,19 @@ fn theater() -> TheaterId {
     TheaterId::parse("1").unwrap()
 }
 
-const FREE: SeatState = SeatState::Available;
+const AVAILABLE: SeatState = SeatState::Available;
 const BOOKED: SeatState = SeatState::Booked;
 
 #[tokio::test]
-async fn a_seat_goes_from_free_to_reserved_to_booked() {
+async fn seat_goes_from_available_to_reserved_to_booked() {
     for bench in Bench::each().await {
-        assert_eq!(bench.states().await, [FREE; 6], "{}", bench.engine);
+        assert_eq!(bench.states().await, [AVAILABLE; 6], "{}", bench.engine);
         let ReserveOutcome::Reserved(held, learned) = bench.reserve(&["A2"], 1, 60).await else { panic!() };
         let end = EpochSeconds(START.seconds().0 + 60);
         assert_eq!((held.seats[0].expires_at, held.expires_at), (end, end));
         assert_eq!((learned[0].position, learned[0].slot.changed_at), (1, START));
         let reserved = SeatState::Reserved { expires_at: end };
-        assert_eq!(bench.states().await, [FREE, reserved, FREE, FREE, FREE, FREE]);
+        assert_eq!(bench.states().await, [AVAILABLE, reserved, AVAILABLE, AVAILABLE, AVAILABLE, AVAILABLE]);
         assert!(matches!(bench.book(&["A2"], 5, None).await, BookOutcome::Refused(conflicts, _)
             if conflicts.len() == 1 && conflicts[0].state == reserved));
         let BookOutcome::Booked(booking, learned) = bench.book(&["A2"], 6, Some(1)).await else { panic!() };
@@ -108,12 +108,12 @@ async fn a_seat_goes_from_free_to_reserved_to_booked() {
             EpochMillis(START.0 + 1),
             "the stamp rises even in the same millisecond"
         );
-        assert_eq!(bench.states().await, [FREE, BOOKED, FREE, FREE, FREE, FREE]);
+        assert_eq!(bench.states().await, [AVAILABLE, BOOKED, AVAILABLE, AVAILABLE, AVAILABLE, AVAILABLE]);
     }
 }
 
 #[tokio::test]
-async fn replay_mismatch_and_conflict_are_told_apart_in_one_call() {
+async fn one_call_distinguishes_replay_mismatch_and_conflict() {
     for bench in Bench::each().await {
         assert!(matches!(bench.book(&["A1", "A2"], 1, None).await, BookOutcome::Booked(..)));
         bench.proxy.take();
@@ -148,7 +148,7 @@ async fn expiry_is_a_condition_exact_to_the_second_with_the_ttl_off() {
 }
 
 #[tokio::test]
-async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
+async fn cart_keeps_its_seats_and_grows_all_or_nothing() {
     for bench in Bench::each().await {
         bench.reserve(&["A1"], 1, 100).await;
         bench.world.at(50_000);
@@ -159,7 +159,7 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
         bench.reserve(&["B1"], 2, 100).await;
         assert!(matches!(bench.reserve(&["A1", "A3", "B1"], 1, 100).await, ReserveOutcome::Refused(conflicts, _)
             if conflicts.len() == 1));
-        assert_eq!(bench.states().await[2], FREE);
+        assert_eq!(bench.states().await[2], AVAILABLE);
         // A1 expires. The cart reserves it again, and A2 keeps its expiry.
         bench.world.at(100_000);
         let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
@@ -168,7 +168,7 @@ async fn a_cart_keeps_what_it_holds_and_grows_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn every_write_raises_the_stamp_whatever_its_clock_says() {
+async fn every_write_raises_the_stamp_with_any_clock() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     for bench in Bench::each().await {
         // The reservation has expired. Its writer's clock was five seconds ahead.
@@ -190,18 +190,18 @@ async fn every_write_raises_the_stamp_whatever_its_clock_says() {
         let ReserveOutcome::Reserved(_, equal) = bench.reserve(&["B2"], 5, 60).await else { panic!() };
         let BookOutcome::Booked(_, booked) = bench.book(&["B3"], 6, None).await else { panic!() };
         let stamps =
-            |learned: &[LearnedSlot]| learned.iter().map(|seat| seat.slot.changed_at.0 - ahead).collect::<Vec<_>>();
+            |learned: &[SlotUpdate]| learned.iter().map(|seat| seat.slot.changed_at.0 - ahead).collect::<Vec<_>>();
         assert_eq!((stamps(&equal), stamps(&booked)), (vec![1], vec![1]), "{}", bench.engine);
         assert_eq!((stamps(&one), stamps(&several)), (vec![1], vec![1, 1]), "{}", bench.engine);
         assert_eq!((stamps(&free), stamps(&reserved)), (vec![1], vec![2, 2]), "{}", bench.engine);
-        let slots = bench.store.slots(&bench.tally, &bench.layout).await.unwrap();
+        let slots = bench.store.slots(&bench.ctx, &bench.layout).await.unwrap();
         let stored: Vec<_> = slots.iter().map(|slot| slot.changed_at.0 - ahead).collect();
         assert_eq!(stored, [1, 2, 2, 1, 1, 1], "as the table has it, {}", bench.engine);
     }
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_recognised_as_ones_own_work() {
+async fn write_with_a_lost_reply_is_recognized_as_own() {
     for bench in Bench::each().await {
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
@@ -225,7 +225,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
         let labels: Vec<_> = labels.iter().map(String::as_str).collect();
         bench.world.put_theater("large", "Large", &labels).await;
         let theater = TheaterId::parse("large").unwrap();
-        let layout = bench.store.layout(&bench.tally, &theater).await.unwrap().unwrap();
+        let layout = bench.store.layout(&bench.ctx, &theater).await.unwrap().unwrap();
         let seats = Selection::of(layout.seats(), &layout).unwrap();
         let reservation = ReservationId(Uuid::from_u128(1));
         let reserve = ReserveRequest {
@@ -235,10 +235,10 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             must_exist: false,
             owner: None,
             expires_in: 60,
-            allowance: None,
+            reservation_quota: None,
             wish: None,
         };
-        assert!(matches!(bench.store.reserve(&bench.tally, &reserve).await.unwrap(), ReserveOutcome::Reserved(..)));
+        assert!(matches!(bench.store.reserve(&bench.ctx, &reserve).await.unwrap(), ReserveOutcome::Reserved(..)));
         let booking = BookingId(Uuid::from_u128(1));
         let book = BookRequest {
             theater: &theater,
@@ -249,9 +249,9 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             owner: None,
             limit: None,
         };
-        assert!(matches!(bench.store.book(&bench.tally, &book).await.unwrap(), BookOutcome::Booked(..)));
+        assert!(matches!(bench.store.book(&bench.ctx, &book).await.unwrap(), BookOutcome::Booked(..)));
         assert!(
-            matches!(bench.store.book(&bench.tally, &book).await.unwrap(), BookOutcome::Replayed(booking, _)
+            matches!(bench.store.book(&bench.ctx, &book).await.unwrap(), BookOutcome::Replayed(booking, _)
             if booking.seats.len() == 49),
             "{}",
             bench.engine
@@ -260,14 +260,14 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
 }
 
 #[tokio::test]
-async fn a_layout_is_put_only_over_the_one_that_is_known() {
+async fn layout_replaces_only_the_known_version() {
     for bench in Bench::each().await {
         let seats: Vec<_> = ["X1", "X2"].iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
         let layout =
             |version| Layout::new(TheaterId::parse("new").unwrap(), "New".into(), version, seats.clone()).unwrap();
         let new = TheaterId::parse("new").unwrap();
-        let known = async || bench.store.layout_to_replace(&bench.tally, &new).await.unwrap().map(|(_, known)| known);
-        let put = async |version, replaces| bench.store.put_layout(&bench.tally, &layout(version), replaces).await;
+        let known = async || bench.store.layout_to_replace(&bench.ctx, &new).await.unwrap().map(|(_, known)| known);
+        let put = async |version, replaces| bench.store.put_layout(&bench.ctx, &layout(version), replaces).await;
         put(1, None).await.unwrap();
         let first = known().await;
         assert!(matches!(put(2, None).await, Err(PutLayoutError::Changed)), "{}", bench.engine);
@@ -277,7 +277,7 @@ async fn a_layout_is_put_only_over_the_one_that_is_known() {
         bench.proxy.forget_tokens();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         put(3, known().await).await.unwrap();
-        let there = bench.store.layout(&bench.tally, &TheaterId::parse("new").unwrap()).await.unwrap();
+        let there = bench.store.layout(&bench.ctx, &TheaterId::parse("new").unwrap()).await.unwrap();
         assert_eq!(there, Some(layout(3)));
     }
 }
@@ -296,9 +296,9 @@ async fn a_hall_larger_than_a_page_is_read_whole() {
             let put = put.item("status", S("booked".into())).item("changed_at", N("1".into()));
             put.item("ballast", S("x".repeat(30_000))).send().await.unwrap();
         }
-        let layout = bench.store.layout(&bench.tally, &TheaterId::parse("heavy").unwrap()).await.unwrap().unwrap();
+        let layout = bench.store.layout(&bench.ctx, &TheaterId::parse("heavy").unwrap()).await.unwrap().unwrap();
         bench.proxy.take();
-        let slots = bench.store.slots(&bench.tally, &layout).await.unwrap();
+        let slots = bench.store.slots(&bench.ctx, &layout).await.unwrap();
         assert!(slots.iter().all(|slot| slot.state == BOOKED));
         let pages = bench.proxy.take().len();
         assert!(pages >= 2, "{} read {pages} pages", bench.engine);

@@ -9,7 +9,7 @@ use boxoffice::clock::Clock;
 use boxoffice::domain::time::EpochMillis;
 use boxoffice_local::LocalStack;
 use boxoffice_local::engine::Valkey;
-use boxoffice_local::stream::{Delivered, Mapping, StreamReader, drain};
+use boxoffice_local::stream::{DeliveryReport, EventSourceMapping, StreamReader, drain};
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::event::send_batch;
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -20,15 +20,15 @@ use serde_json::{Value, json};
 use crate::api::id;
 
 /// A world, and sync-cache on its table's stream. Records are delivered on request.
-struct Repaired {
+struct RepairedWorld {
     world: World,
     /// An instance whose writes never reach the cache.
-    cut_off: BoxOffice,
+    unmerged_office: BoxOffice,
     reader: StreamReader,
-    mapping: Mapping,
+    mapping: EventSourceMapping,
 }
 
-impl Repaired {
+impl RepairedWorld {
     async fn new() -> Self {
         let world = World::new().await;
         let reader = engines::shared().dynamodb.stream(&world.table).unwrap();
@@ -36,26 +36,26 @@ impl Repaired {
     }
 
     async fn of(world: World, reader: StreamReader) -> Self {
-        let cut_off = world.instance_on(&Setup { cache: None, ..world.setup.clone() }).await;
-        Self { world, cut_off, reader, mapping: Mapping::of_checkout("sync-cache").unwrap() }
+        let unmerged_office = world.instance_on(&Setup { cache: None, ..world.setup.clone() }).await;
+        Self { world, unmerged_office, reader, mapping: EventSourceMapping::from_checkout("sync-cache").unwrap() }
     }
 
     /// Delivers all new records of the stream to an instance of sync-cache.
-    async fn deliver_to(&mut self, office: &BoxOffice) -> Delivered {
+    async fn deliver_to(&mut self, office: &BoxOffice) -> DeliveryReport {
         let invoke = async |event: Value| Ok(send_batch(office, event).await);
         drain(&mut self.reader, &self.mapping, &invoke).await.unwrap()
     }
 
-    async fn deliver(&mut self) -> Delivered {
+    async fn deliver(&mut self) -> DeliveryReport {
         let office = self.world.instance(self.world.clock.clone()).await;
         self.deliver_to(&office).await
     }
 
     /// Returns the available seats that the cache shows.
     async fn cached(&self, theater: &str) -> Vec<String> {
-        let look = Call::get_seats(theater).send(&self.world.office).await;
-        assert_eq!(look.header("x-cache"), "hit", "{}", look.text);
-        look.seats().into_iter().map(str::to_owned).collect()
+        let seat_map = Call::get_seats(theater).send(&self.world.office).await;
+        assert_eq!(seat_map.header("x-cache"), "hit", "{}", seat_map.text);
+        seat_map.seats().into_iter().map(str::to_owned).collect()
     }
 
     async fn fill(&self, theater: &str) {
@@ -69,18 +69,18 @@ async fn done(call: Call, office: &BoxOffice) {
 }
 
 #[tokio::test]
-async fn what_a_writer_could_not_tell_is_told_by_the_stream() {
-    let mut repaired = Repaired::new().await;
+async fn stream_updates_the_cache_after_a_failed_merge() {
+    let mut repaired = RepairedWorld::new().await;
     repaired.fill("1").await;
-    done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
-    done(Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), &repaired.cut_off).await;
-    done(Call::book("1", &json!({ "seat": "B1" })), &repaired.cut_off).await;
+    done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.unmerged_office).await;
+    done(Call::reserve("1", &json!({ "seats": ["A2", "A3"] })), &repaired.unmerged_office).await;
+    done(Call::book("1", &json!({ "seat": "B1" })), &repaired.unmerged_office).await;
     assert_eq!(repaired.cached("1").await.len(), 6, "behind");
     let delivered = repaired.deliver().await;
     // The booking's own record isn't a seat's, so the filter drops it.
     assert_eq!((delivered.records, delivered.undelivered.len()), (4, 0));
     assert_eq!(repaired.cached("1").await, ["B2", "B3"]);
-    done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.unmerged_office).await;
     repaired.deliver().await;
     // An expired reservation makes its seat available again. A booked seat isn't available.
     repaired.world.at(601_000);
@@ -88,50 +88,50 @@ async fn what_a_writer_could_not_tell_is_told_by_the_stream() {
 }
 
 #[tokio::test]
-async fn what_a_writer_gave_back_without_telling_is_told_by_the_stream() {
-    let mut repaired = Repaired::new().await;
+async fn stream_updates_the_cache_after_an_unmerged_release() {
+    let mut repaired = RepairedWorld::new().await;
     let World { office, .. } = &repaired.world;
     done(Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1) })), office).await;
     done(Call::book("1", &json!({ "seats": ["B1"], "booking_id": id(2) })), office).await;
     repaired.fill("1").await;
     repaired.world.at(1_000);
-    done(Call::release("1", &id(1)), &repaired.cut_off).await;
-    done(Call::cancel("1", &id(2)), &repaired.cut_off).await;
+    done(Call::release("1", &id(1)), &repaired.unmerged_office).await;
+    done(Call::cancel("1", &id(2)), &repaired.unmerged_office).await;
     assert_eq!(repaired.cached("1").await, ["A3", "B2", "B3"]);
     repaired.deliver().await;
     assert_eq!(repaired.cached("1").await, ["A1", "A2", "A3", "B1", "B2", "B3"]);
 }
 
 #[tokio::test]
-async fn of_several_changes_of_a_seat_in_a_batch_the_last_one_counts() {
-    let mut repaired = Repaired::new().await;
+async fn last_change_of_a_seat_in_a_batch_counts() {
+    let mut repaired = RepairedWorld::new().await;
     repaired.fill("1").await;
-    done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
-    done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.cut_off).await;
+    done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.unmerged_office).await;
+    done(Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })), &repaired.unmerged_office).await;
     assert_eq!(repaired.deliver().await.invocations, 1);
     repaired.world.at(601_000);
     assert_eq!(repaired.cached("1").await.len(), 5, "booked, not an expired reservation");
 }
 
 #[tokio::test]
-async fn a_seat_added_lately_is_repaired_by_an_instance_that_knew_the_theater_without_it() {
-    let mut repaired = Repaired::new().await;
+async fn seat_added_lately_is_repaired_despite_an_old_layout() {
+    let mut repaired = RepairedWorld::new().await;
     let old = repaired.world.instance(repaired.world.clock.clone()).await;
     Call::get_seats("1").query("consistent=true").send(&old).await;
     repaired.world.at(6_000);
     repaired.world.put_theater("1", "Theater_A", &["A1", "A2", "A3", "B1", "B2", "B3", "B4"]).await;
     repaired.fill("1").await;
-    done(Call::book("1", &json!({ "seat": "B4" })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "B4" })), &repaired.unmerged_office).await;
     assert_eq!(repaired.cached("1").await.len(), 7, "behind");
     repaired.deliver_to(&old).await;
     assert_eq!(repaired.cached("1").await.len(), 6);
 }
 
 #[tokio::test]
-async fn without_repair_the_cache_is_behind_until_its_key_ends() {
-    let repaired = Repaired::new().await;
+async fn without_repair_the_cache_is_stale_until_the_key_expires() {
+    let repaired = RepairedWorld::new().await;
     repaired.fill("1").await;
-    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.unmerged_office).await;
     assert_eq!(repaired.cached("1").await.len(), 6);
     let mut redis = repaired.world.redis().await;
     let key = repaired.world.cache_key("1");
@@ -149,7 +149,7 @@ async fn without_repair_the_cache_is_behind_until_its_key_ends() {
 async fn a_batch_costs_one_call_to_redis_per_theater() {
     let redis = RedisProxy::before(engines::shared().valkey.port()).await;
     let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
-    let mut repaired = Repaired::new().await;
+    let mut repaired = RepairedWorld::new().await;
     for theater in ["1", "2"] {
         repaired.fill(theater).await;
     }
@@ -158,7 +158,7 @@ async fn a_batch_costs_one_call_to_redis_per_theater() {
     redis.take();
     dynamodb.take();
     for (theater, seats) in [("1", ["A1", "A2"]), ("2", ["C1", "C2"]), ("1", ["A3", "B1"])] {
-        done(Call::reserve(theater, &json!({ "seats": seats })), &repaired.cut_off).await;
+        done(Call::reserve(theater, &json!({ "seats": seats })), &repaired.unmerged_office).await;
     }
     let delivered = repaired.deliver_to(&office).await;
     assert_eq!((delivered.records, delivered.invocations), (6, 1));
@@ -166,7 +166,7 @@ async fn a_batch_costs_one_call_to_redis_per_theater() {
     let calls: Vec<_> = dynamodb.take().into_iter().map(|call| call.operation).collect();
     assert_eq!(calls, ["GetItem", "GetItem"], "the layouts, for a minute");
     // A repeated record changes nothing, and costs the same.
-    done(Call::reserve("1", &json!({ "seat": "B2" })), &repaired.cut_off).await;
+    done(Call::reserve("1", &json!({ "seat": "B2" })), &repaired.unmerged_office).await;
     repaired.deliver_to(&office).await;
     assert_eq!((redis.take(), dynamodb.take().len()), (vec!["EVALSHA".to_owned()], 0));
     assert_eq!(repaired.cached("1").await, ["B3"]);
@@ -174,15 +174,15 @@ async fn a_batch_costs_one_call_to_redis_per_theater() {
 }
 
 #[tokio::test]
-async fn while_redis_is_away_the_records_come_again_and_once_it_is_back_they_count() {
+async fn records_are_retried_until_redis_is_back() {
     let valkey = RefCell::new(Valkey::start().unwrap());
     let url = valkey.borrow().url();
     let world = World::on(Setup::with_cache(&url)).await;
     let reader = engines::shared().dynamodb.stream(&world.table).unwrap();
-    let mut repaired = Repaired::of(world, reader).await;
+    let mut repaired = RepairedWorld::of(world, reader).await;
     repaired.fill("1").await;
-    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
-    done(Call::book("1", &json!({ "seat": "A2" })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.unmerged_office).await;
+    done(Call::book("1", &json!({ "seat": "A2" })), &repaired.unmerged_office).await;
 
     valkey.borrow_mut().pause().unwrap();
     let deadline = Duration::from_millis(100);
@@ -217,21 +217,21 @@ async fn while_redis_is_away_the_records_come_again_and_once_it_is_back_they_cou
 const PAST: u64 = 1_577_836_800_000;
 
 /// Returns a world of that time on its own engines, where the TTL deletes on request.
-async fn long_ago() -> (LocalStack, Repaired) {
+async fn world_in_the_past() -> (LocalStack, RepairedWorld) {
     let stack = LocalStack::start().unwrap();
     let setup = Setup { dynamodb: stack.endpoint().to_owned(), ..Setup::with_cache(&stack.cache_url()) };
     let world = World::on_engine_with_ttl(setup, stack.endpoint()).await;
     world.clock.set(EpochMillis(PAST));
     let reader = stack.dynamodb.stream(&world.table).unwrap();
-    let repaired = Repaired::of(world, reader).await;
+    let repaired = RepairedWorld::of(world, reader).await;
     (stack, repaired)
 }
 
 #[tokio::test]
-async fn what_the_ttl_collects_changes_nothing_and_what_a_hand_deletes_is_seen() {
-    let (stack, mut repaired) = long_ago().await;
-    done(Call::reserve("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
-    done(Call::book("1", &json!({ "seat": "A2" })), &repaired.cut_off).await;
+async fn ttl_deletion_changes_nothing_and_manual_deletion_is_seen() {
+    let (stack, mut repaired) = world_in_the_past().await;
+    done(Call::reserve("1", &json!({ "seat": "A1" })), &repaired.unmerged_office).await;
+    done(Call::book("1", &json!({ "seat": "A2" })), &repaired.unmerged_office).await;
     repaired.world.clock.set(EpochMillis(PAST + 601_000));
     repaired.fill("1").await;
     assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
@@ -248,9 +248,9 @@ async fn what_the_ttl_collects_changes_nothing_and_what_a_hand_deletes_is_seen()
 }
 
 #[tokio::test]
-async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_whatever_order() {
+async fn newer_reservation_with_a_smaller_stamp_wins_in_any_order() {
     for writer_tells in [true, false] {
-        let (stack, mut repaired) = long_ago().await;
+        let (stack, mut repaired) = world_in_the_past().await;
         repaired.fill("1").await;
         let setup = match writer_tells {
             true => repaired.world.setup.clone(),
@@ -271,8 +271,8 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
             repaired.deliver().await;
         }
         for _ in 0..2 {
-            let look = Call::get_seats("1").send(&repaired.world.office).await;
-            assert_eq!(look.seats(), ["A2", "A3", "B1", "B2", "B3"], "{}", look.header("x-cache"));
+            let seat_map = Call::get_seats("1").send(&repaired.world.office).await;
+            assert_eq!(seat_map.seats(), ["A2", "A3", "B1", "B2", "B3"], "{}", seat_map.header("x-cache"));
         }
         // The stream delivers all changes in their order to the current cache.
         repaired.deliver().await;
@@ -283,8 +283,8 @@ async fn a_seat_reserved_anew_under_a_smaller_stamp_wins_told_by_whomever_in_wha
 }
 
 #[tokio::test]
-async fn what_merging_cannot_tell_drops_the_key_and_what_nobody_can_look_at_is_passed_over() {
-    let mut repaired = Repaired::new().await;
+async fn unreadable_seat_drops_key_and_foreign_records_are_skipped() {
+    let mut repaired = RepairedWorld::new().await;
     let record = |theater: &str, seat: &str| {
         let keys = json!({ "pk": { "S": format!("THEATER#{theater}") }, "sk": { "S": format!("SEAT#{seat}") } });
         let image = json!({ "status": { "S": "booked" }, "changed_at": { "N": "7" } });
@@ -295,7 +295,11 @@ async fn what_merging_cannot_tell_drops_the_key_and_what_nobody_can_look_at_is_p
     let event = json!({ "Records": [record("1", "no label"), record("nowhere", "A1"), record("1", "B1")] });
     assert_eq!(send_batch(office, event.clone()).await, nothing_failed);
     assert_eq!(repaired.cached("1").await.len(), 5);
-    assert_eq!(send_batch(&repaired.cut_off, event).await, nothing_failed, "without a cache there is nothing to do");
+    assert_eq!(
+        send_batch(&repaired.unmerged_office, event).await,
+        nothing_failed,
+        "without a cache there is nothing to do"
+    );
     let mut unreadable = record("1", "B2");
     unreadable["dynamodb"]["NewImage"]["status"] = json!({ "S": "sold" });
     // A seat that is missing in this instance's layout may be in a newer layout of another instance.
@@ -308,11 +312,11 @@ async fn what_merging_cannot_tell_drops_the_key_and_what_nobody_can_look_at_is_p
 }
 
 #[tokio::test]
-async fn a_layout_that_cannot_be_read_holds_nothing_up() {
-    let mut repaired = Repaired::new().await;
+async fn unreadable_layout_does_not_block_the_batch() {
+    let mut repaired = RepairedWorld::new().await;
     repaired.fill("1").await;
-    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.cut_off).await;
-    done(Call::book("2", &json!({ "seat": "C1" })), &repaired.cut_off).await;
+    done(Call::book("1", &json!({ "seat": "A1" })), &repaired.unmerged_office).await;
+    done(Call::book("2", &json!({ "seat": "C1" })), &repaired.unmerged_office).await;
     repaired.fill("2").await;
     let put = repaired.world.client.update_item().table_name(&repaired.world.table);
     let put = put.key("pk", AttributeValue::S("THEATER#1".into())).key("sk", AttributeValue::S("LAYOUT".into()));
@@ -325,7 +329,7 @@ async fn a_layout_that_cannot_be_read_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn what_is_no_batch_is_an_error_for_lambda_to_see() {
+async fn payload_that_is_no_batch_is_a_function_error() {
     let world = World::new().await;
     for event in [json!(null), json!({}), json!({ "Records": 7 })] {
         let event = lambda_http::LambdaEvent::new(event, lambda_http::Context::default());

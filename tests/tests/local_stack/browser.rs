@@ -3,7 +3,7 @@
 use boxoffice_local::gateway::cors;
 use boxoffice_tests::local_run::Run;
 
-use crate::wire::{send, site};
+use crate::site::{send, site};
 
 const PAGE: &str = "http://localhost:5173";
 const STRANGER: &str = "https://evil.example";
@@ -40,7 +40,7 @@ fn is_readable(name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_page_of_another_origin_may_not() {
+async fn page_of_another_origin_gets_no_cors_headers() {
     let site = site();
     let asked = [("origin", STRANGER), ("access-control-request-method", "PUT")];
     for (method, headers) in [("OPTIONS", &asked[..]), ("GET", &asked[..1])] {
@@ -51,7 +51,7 @@ async fn a_page_of_another_origin_may_not() {
 }
 
 #[tokio::test]
-async fn origins_are_those_that_were_asked_for() {
+async fn cors_option_sets_the_allowed_origins() {
     let data = tempfile::tempdir().unwrap();
     let run = Run::start_with(data.path(), &["--cors", "https://tickets.example.com"]);
     let url = run.url("/theaters/1/seats");
@@ -62,7 +62,7 @@ async fn origins_are_those_that_were_asked_for() {
 }
 
 #[test]
-fn the_template_has_the_same_lists() {
+fn template_has_the_same_cors_lists() {
     let template =
         std::fs::read_to_string(boxoffice_local::checkout::root().unwrap().join("infra/template.yaml")).unwrap();
     let list = |name: &str| {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
-use crate::wire::{send, site};
+use crate::site::{send, site};
 
 #[tokio::test]
 async fn an_unknown_path_or_method_is_not_found() {
@@ -74,7 +74,7 @@ async fn a_host_name_of_another_machine_is_forbidden() {
 }
 
 #[tokio::test]
-async fn every_answer_of_a_function_has_the_id_of_its_request() {
+async fn every_function_response_has_a_request_id() {
     let answer = send("GET", &site().url("/theaters/1/seats"), &[], "").await;
     assert_eq!(answer.headers["apigw-requestid"].len(), 16);
 }

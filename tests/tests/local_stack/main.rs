@@ -3,8 +3,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 mod browser;
-mod deaths;
+mod crashes;
+mod function_port;
 mod gateway;
-mod port_of_the_functions;
-mod starts;
-mod wire;
+mod site;
+mod startup;

@@ -7,10 +7,10 @@ use boxoffice_tests::{Call, Reply};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::site::{PATIENT, Site, book, look, reserve, seats};
+use crate::deployment::{Deployment, LONG_CACHE_DEADLINE, book, reserve, seat_map, seats};
 
 /// Above the attempt timeout of the functions in all settings of this file.
-const TOO_LATE: Duration = Duration::from_millis(1_500);
+const BEYOND_ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// The DynamoDB operation of every write.
 const WRITE: &str = "TransactWriteItems";
@@ -38,8 +38,8 @@ impl Write {
     }
 
     /// Returns `true` if the write is in the table. Panics if it is there partly or twice.
-    async fn is_done(&self, site: &Site) -> bool {
-        let (taken, bookings) = (site.taken().await, site.bookings().await);
+    async fn is_done(&self, deployment: &Deployment) -> bool {
+        let (taken, bookings) = (deployment.taken().await, deployment.bookings().await);
         let owner = self.owner.to_string();
         let seats = self.seats.iter().filter(|seat| taken.get(*seat) == Some(&owner)).count();
         let owned = taken.values().filter(|other| **other == owner).count();
@@ -50,18 +50,18 @@ impl Write {
     }
 
     /// Repeats the write after the fault. The response shows whether the first attempt wrote.
-    async fn tells_the_truth(&self, site: &Site, fault: &Fault) {
-        let done = self.is_done(site).await;
-        let again = site.insist(&self.call).await;
+    async fn repeat_returns_the_outcome(&self, deployment: &Deployment, fault: &Fault) {
+        let done = self.is_done(deployment).await;
+        let again = deployment.insist(&self.call).await;
         assert_eq!(again.status, if done { 200 } else { 201 }, "{fault:?}: {}", again.text);
         assert_eq!(again.header("idempotent-replayed"), if done { "true" } else { "" });
         assert_eq!(again.body["seats"], serde_json::json!(self.seats));
-        assert!(self.is_done(site).await, "{fault:?}");
+        assert!(self.is_done(deployment).await, "{fault:?}");
     }
 }
 
 /// Returns transient errors by which DynamoDB rejects a call.
-fn refusals() -> Vec<Fault> {
+fn transient_errors() -> Vec<Fault> {
     let mut faults: Vec<_> = [
         "ThrottlingException",
         "ProvisionedThroughputExceededException",
@@ -77,8 +77,8 @@ fn refusals() -> Vec<Fault> {
 }
 
 /// Returns failures of the network.
-fn losses() -> [Fault; 4] {
-    [Fault::CutBefore, Fault::CutAfter, Fault::Silence, Fault::Late(TOO_LATE)]
+fn network_faults() -> [Fault; 4] {
+    [Fault::CutBefore, Fault::CutAfter, Fault::Silence, Fault::Late(BEYOND_ATTEMPT_TIMEOUT)]
 }
 
 /// Returns transactions cancelled because of a concurrent transaction on an item, or because of throttling.
@@ -93,83 +93,83 @@ fn cancellations(conditions: usize) -> Vec<Fault> {
 }
 
 #[tokio::test]
-async fn what_happens_once_is_answered_as_if_it_had_not_been() {
-    let sites = [Site::new().await, Site::new().await, Site::new().await];
-    join_all(sites.iter().enumerate().map(|(kind, site)| each_fault_once(site, kind))).await;
+async fn single_dynamodb_fault_does_not_change_a_writes_response() {
+    let sites = [Deployment::new().await, Deployment::new().await, Deployment::new().await];
+    join_all(sites.iter().enumerate().map(|(kind, deployment)| each_fault_once(deployment, kind))).await;
 }
 
 /// Runs every fault with one kind of write.
-async fn each_fault_once(site: &Site, kind: usize) {
-    let mut faults = refusals();
-    faults.extend(losses());
+async fn each_fault_once(deployment: &Deployment, kind: usize) {
+    let mut faults = transient_errors();
+    faults.extend(network_faults());
     faults.push(Fault::Late(Duration::from_millis(50)));
     // The items are the reservation record or the booking, then one or two seats.
     faults.extend(cancellations([2, 3, 3][kind]));
     let every = faults.len();
     for (number, fault) in faults.into_iter().enumerate() {
-        once(site, kind, number, fault).await;
+        single_fault(deployment, kind, number, fault).await;
     }
     // Now only the table shows that a transaction was carried out before.
-    site.dynamodb.forget_tokens();
-    for (number, fault) in losses().into_iter().enumerate() {
-        once(site, kind, every + number, fault).await;
+    deployment.dynamodb.forget_tokens();
+    for (number, fault) in network_faults().into_iter().enumerate() {
+        single_fault(deployment, kind, every + number, fault).await;
     }
-    site.look_is_right().await;
+    deployment.check_consistent_read().await;
 }
 
-async fn once(site: &Site, kind: usize, number: usize, fault: Fault) {
+async fn single_fault(deployment: &Deployment, kind: usize, number: usize, fault: Fault) {
     let write = Write::each(5 * number + 1).into_iter().nth(kind).unwrap();
-    site.dynamodb.next(WRITE, fault.clone());
-    let first = site.send(&write.call).await;
+    deployment.dynamodb.next(WRITE, fault.clone());
+    let first = deployment.send(&write.call).await;
     assert_eq!(first.status, 201, "{fault:?}: {}", first.text);
     assert_eq!(first.header("idempotent-replayed"), "", "{fault:?}: not a replay of itself");
-    assert_eq!(site.dynamodb.faults_left(), 0, "{fault:?} was met");
-    assert!(write.is_done(site).await, "{fault:?}");
-    write.tells_the_truth(site, &fault).await;
+    assert_eq!(deployment.dynamodb.queued_faults(), 0, "{fault:?} was met");
+    assert!(write.is_done(deployment).await, "{fault:?}");
+    write.repeat_returns_the_outcome(deployment, &fault).await;
 }
 
 #[tokio::test]
-async fn a_look_that_fails_once_is_answered_as_if_it_had_not() {
-    let site = Site::new().await;
-    assert_eq!(site.send(&reserve(&seats(7, 8), Uuid::now_v7())).await.status, 201);
-    for fault in refusals().into_iter().chain(losses()) {
-        site.dynamodb.next("Query", fault);
-        site.look_is_right().await;
-        assert_eq!(site.dynamodb.faults_left(), 0);
+async fn single_dynamodb_fault_does_not_change_a_reads_response() {
+    let deployment = Deployment::new().await;
+    assert_eq!(deployment.send(&reserve(&seats(7, 8), Uuid::now_v7())).await.status, 201);
+    for fault in transient_errors().into_iter().chain(network_faults()) {
+        deployment.dynamodb.next("Query", fault);
+        deployment.check_consistent_read().await;
+        assert_eq!(deployment.dynamodb.queued_faults(), 0);
     }
 }
 
 #[tokio::test]
-async fn what_goes_on_for_ever_is_answered_in_time_and_a_repeat_tells_the_truth() {
+async fn permanent_faults_get_503_in_time_and_a_repeat_the_outcome() {
     // All faults run together, because they mostly wait.
-    join_all(refusals().into_iter().chain(losses()).map(for_ever)).await;
+    join_all(transient_errors().into_iter().chain(network_faults()).map(permanent_fault)).await;
 }
 
 /// Short timeouts, so that many faults can run into them. Another test covers the timeouts of service.
-async fn for_ever(fault: Fault) {
-    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), PATIENT];
-    let site = Site::with(&limits).await;
+async fn permanent_fault(fault: Fault) {
+    let limits = [("DYNAMODB_TOTAL_TIMEOUT_MS", "1500"), ("DYNAMODB_ATTEMPT_TIMEOUT_MS", "300"), LONG_CACHE_DEADLINE];
+    let deployment = Deployment::with(&limits).await;
     let writes = Write::each(1);
-    learn_the_layout(&site).await;
-    site.dynamodb.always(Some(fault.clone()));
-    let look = look().query("consistent=true");
-    let calls = writes.iter().map(|write| &write.call).chain([&look]);
-    for reply in join_all(calls.map(|call| site.send(call))).await {
+    learn_the_layout(&deployment).await;
+    deployment.dynamodb.always(Some(fault.clone()));
+    let seat_map = seat_map().query("consistent=true");
+    let calls = writes.iter().map(|write| &write.call).chain([&seat_map]);
+    for reply in join_all(calls.map(|call| deployment.send(call))).await {
         is_try_again(&reply, &fault);
     }
-    says_what_failed(&site);
-    site.dynamodb.always(None);
-    site.dynamodb.quiet().await;
+    logs_the_cause(&deployment);
+    deployment.dynamodb.always(None);
+    deployment.dynamodb.wait_until_idle().await;
     for write in &writes {
-        assert_eq!(write.is_done(&site).await, matches!(fault, Fault::CutAfter | Fault::Late(_)), "{fault:?}");
-        write.tells_the_truth(&site, &fault).await;
+        assert_eq!(write.is_done(&deployment).await, matches!(fault, Fault::CutAfter | Fault::Late(_)), "{fault:?}");
+        write.repeat_returns_the_outcome(&deployment, &fault).await;
     }
-    site.look_is_right().await;
+    deployment.check_consistent_read().await;
 }
 
 /// In addition to its access log line, a failed read logs a single error with our own message and the cause.
-fn says_what_failed(site: &Site) {
-    let log = site.functions.get_seats.log().unwrap();
+fn logs_the_cause(deployment: &Deployment) {
+    let log = deployment.functions.get_seats.log().unwrap();
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let errors: Vec<_> = lines.filter(|line| line["level"] == "ERROR" && line["op"].is_null()).collect();
     assert_eq!(errors.len(), 1, "{log}");
@@ -179,11 +179,11 @@ fn says_what_failed(site: &Site) {
 }
 
 /// Makes the functions read the layout, so that the fault hits the intended call.
-async fn learn_the_layout(site: &Site) {
+async fn learn_the_layout(deployment: &Deployment) {
     let (nobodys, id) = (vec!["S120".to_owned()], Uuid::now_v7());
-    assert_eq!(site.insist(&reserve(&nobodys, id)).await.status, 201);
-    assert_eq!(site.insist(&book(&nobodys, id, Some(id))).await.status, 201);
-    assert_eq!(site.insist(&look().query("consistent=true")).await.status, 200);
+    assert_eq!(deployment.insist(&reserve(&nobodys, id)).await.status, 201);
+    assert_eq!(deployment.insist(&book(&nobodys, id, Some(id))).await.status, 201);
+    assert_eq!(deployment.insist(&seat_map().query("consistent=true")).await.status, 200);
 }
 
 fn is_try_again(reply: &Reply, fault: &Fault) {
@@ -192,26 +192,26 @@ fn is_try_again(reply: &Reply, fault: &Fault) {
 }
 
 #[tokio::test]
-async fn the_limits_of_service_end_before_lambda_does() {
-    let (cold, warm) = (Site::new().await, Site::new().await);
+async fn default_timeouts_end_before_lambdas_timeout() {
+    let (cold, warm) = (Deployment::new().await, Deployment::new().await);
     learn_the_layout(&warm).await;
-    for site in [&cold, &warm] {
-        site.dynamodb.always(Some(Fault::Silence));
+    for deployment in [&cold, &warm] {
+        deployment.dynamodb.always(Some(Fault::Silence));
     }
     // A function that doesn't answer before Lambda's timeout is killed, and its caller gets no reply.
     let [one, several, booking] = Write::each(1);
-    let all = async |site: &Site| {
-        let looks = [look(), look().query("consistent=true")];
+    let all = async |deployment: &Deployment| {
+        let looks = [seat_map(), seat_map().query("consistent=true")];
         let calls = [&one.call, &booking.call, &looks[0], &several.call, &looks[1]];
-        for reply in join_all(calls.map(|call| site.send(call))).await {
+        for reply in join_all(calls.map(|call| deployment.send(call))).await {
             is_try_again(&reply, &Fault::Silence);
         }
     };
     tokio::join!(all(&cold), all(&warm));
-    for site in [&cold, &warm] {
-        site.dynamodb.always(None);
+    for deployment in [&cold, &warm] {
+        deployment.dynamodb.always(None);
         for write in [&one, &several, &booking] {
-            write.tells_the_truth(site, &Fault::Silence).await;
+            write.repeat_returns_the_outcome(deployment, &Fault::Silence).await;
         }
     }
 }

@@ -4,15 +4,15 @@
 
 #![allow(clippy::cast_possible_truncation, clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
+mod cache_repair;
+mod deployment;
 mod dynamodb;
-mod host;
+mod iam_auth;
+mod lambda_host;
 mod logs;
 mod memory;
 mod metrics;
 mod process;
 mod redis;
-mod repair;
-mod site;
 mod tls;
-mod tokens;
 mod xray;

@@ -34,7 +34,7 @@ async fn does_not_grow(lambda: &Lambda, round: Round, (first, then): (usize, usi
 }
 
 #[tokio::test]
-async fn an_instance_does_not_grow_with_the_requests_that_it_has_answered() {
+async fn memory_of_an_instance_does_not_grow() {
     let world = World::new().await;
     let mut environment = world.environment(&Setup::shared());
     environment.push(("LOG_LEVEL".to_owned(), "warn".to_owned()));
@@ -46,9 +46,9 @@ async fn an_instance_does_not_grow_with_the_requests_that_it_has_answered() {
     for call in [&mine, &bought] {
         assert_eq!(functions.send(call).await.status, 201);
     }
-    let look = Call::get_seats("1");
-    let known = functions.send(&look).await.header("etag").to_owned();
-    let looks = vec![(look.event(), 200), (look.clone().header("If-None-Match", &known).event(), 304)];
+    let seat_map = Call::get_seats("1");
+    let known = functions.send(&seat_map).await.header("etag").to_owned();
+    let looks = vec![(seat_map.event(), 200), (seat_map.clone().header("If-None-Match", &known).event(), 304)];
     let other = json!({ "seat": "A1", "booking_id": Uuid::now_v7().to_string() });
     let bookings = vec![(bought.event(), 200), (Call::book("1", &other).event(), 409)];
     let other = json!({ "seats": ["A2", "A3"], "reservation_id": Uuid::now_v7().to_string() });

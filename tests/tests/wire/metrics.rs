@@ -6,7 +6,7 @@ use boxoffice_local::lambda::Lambda;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::site::{PATIENT, Site, book, look, reserve, seats};
+use crate::deployment::{Deployment, LONG_CACHE_DEADLINE, book, reserve, seat_map, seats};
 
 /// Returns the counts of a process since its start, by name.
 fn counted(lambda: &Lambda) -> BTreeMap<String, u64> {
@@ -31,39 +31,41 @@ fn sums(expected: &[(&str, u64)]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn what_came_of_each_request_is_counted() {
-    let site = Site::with(&[PATIENT, ("METRICS_NAMESPACE", "halls"), ("METRICS_SERVICE", "stack")]).await;
+async fn outcome_of_each_request_is_counted() {
+    let deployment =
+        Deployment::with(&[LONG_CACHE_DEADLINE, ("METRICS_NAMESPACE", "halls"), ("METRICS_SERVICE", "stack")]).await;
     for _ in 0..3 {
-        site.send(&look()).await;
+        deployment.send(&seat_map()).await;
     }
     let mine = reserve(&seats(1, 2), Uuid::now_v7());
     for status in [201, 200] {
-        assert_eq!(site.send(&mine).await.status, status);
+        assert_eq!(deployment.send(&mine).await.status, status);
     }
     let bought = book(&seats(3, 3), Uuid::now_v7(), None);
     for (call, status) in [(&bought, 201), (&bought, 200), (&book(&seats(2, 3), Uuid::now_v7(), None), 409)] {
-        assert_eq!(site.send(call).await.status, status);
+        assert_eq!(deployment.send(call).await.status, status);
     }
-    let functions = &site.functions;
+    let functions = &deployment.functions;
     assert_eq!(counted(&functions.get_seats), sums(&[("CacheMisses", 1)]));
     assert_eq!(counted(&functions.reserve), sums(&[("Reservations", 1)]));
     assert_eq!(counted(&functions.book), sums(&[("Bookings", 1), ("Conflicts", 1)]));
 }
 
 #[tokio::test]
-async fn nothing_is_counted_where_no_namespace_is_given() {
-    let site = Site::new().await;
-    site.send(&look()).await;
-    assert!(!site.functions.get_seats.log().unwrap().contains("_aws"));
+async fn no_metrics_are_written_without_a_namespace() {
+    let deployment = Deployment::new().await;
+    deployment.send(&seat_map()).await;
+    assert!(!deployment.functions.get_seats.log().unwrap().contains("_aws"));
 }
 
 #[tokio::test]
-async fn what_alarms_need_is_written_at_any_level_of_the_log() {
-    let metrics = [PATIENT, ("METRICS_NAMESPACE", "halls"), ("METRICS_SERVICE", "stack"), ("LOG_LEVEL", "error")];
-    let site = Site::with(&metrics).await;
+async fn alarm_metrics_are_written_at_every_log_level() {
+    let metrics =
+        [LONG_CACHE_DEADLINE, ("METRICS_NAMESPACE", "halls"), ("METRICS_SERVICE", "stack"), ("LOG_LEVEL", "error")];
+    let deployment = Deployment::with(&metrics).await;
     for _ in 0..2 {
-        site.send(&look()).await;
+        deployment.send(&seat_map()).await;
     }
-    assert_eq!(counted(&site.functions.get_seats), sums(&[("CacheMisses", 1)]));
-    assert_eq!(site.functions.get_seats.log().unwrap().lines().count(), 1, "the hit has no line");
+    assert_eq!(counted(&deployment.functions.get_seats), sums(&[("CacheMisses", 1)]));
+    assert_eq!(deployment.functions.get_seats.log().unwrap().lines().count(), 1, "the hit has no line");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::site::{PATIENT, Site, reserve, seats};
+use crate::deployment::{Deployment, LONG_CACHE_DEADLINE, reserve, seats};
 
 /// Returns the next datagram, parsed as the daemon does.
 fn subsegment(daemon: &UdpSocket) -> Value {
@@ -23,13 +23,13 @@ fn subsegment(daemon: &UdpSocket) -> Value {
 }
 
 #[tokio::test]
-async fn each_call_to_an_engine_is_a_subsegment_of_its_request() {
+async fn each_call_to_dynamodb_and_redis_is_a_subsegment() {
     let daemon = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
     // A missing datagram fails the test after this time.
     daemon.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let address = daemon.local_addr().unwrap().to_string();
-    let site = Site::with(&[PATIENT, ("AWS_XRAY_DAEMON_ADDRESS", &address)]).await;
-    site.send(&reserve(&seats(1, 2), Uuid::now_v7())).await;
+    let deployment = Deployment::with(&[LONG_CACHE_DEADLINE, ("AWS_XRAY_DAEMON_ADDRESS", &address)]).await;
+    deployment.send(&reserve(&seats(1, 2), Uuid::now_v7())).await;
     let calls: Vec<_> = (0..3).map(|_| subsegment(&daemon)).collect();
     let told: Vec<_> = calls.iter().map(|call| (&call["name"], &call["aws"]["operation"], &call["fault"])).collect();
     let (dynamodb, redis, well) = (json!("DynamoDB"), json!("Redis"), json!(false));
@@ -37,6 +37,6 @@ async fn each_call_to_an_engine_is_a_subsegment_of_its_request() {
     let expected = [(&dynamodb, &layout, &well), (&dynamodb, &write, &well), (&redis, &Value::Null, &well)];
     assert_eq!(told, expected);
     assert!(calls.iter().all(|call| call["trace_id"] == calls[0]["trace_id"]));
-    site.send(&reserve(&seats(3, 3), Uuid::now_v7())).await;
+    deployment.send(&reserve(&seats(3, 3), Uuid::now_v7())).await;
     assert_ne!(subsegment(&daemon)["trace_id"], calls[0]["trace_id"], "another request is another trace");
 }

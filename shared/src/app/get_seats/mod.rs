@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{BoxOffice, Looked, Seen, Slots, TooManyRequests};
+use super::{BoxOffice, KnownAnswer, Revalidated, Slots, TooManyRequests};
 use crate::cache::{Begun, Cache, CacheError, FillReason, FillToken, Lookup, RENEWAL, Revision};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::SeatStatus;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{ReservationId, TheaterId};
@@ -38,7 +38,7 @@ pub struct GetSeats {
     /// The name of the only section to show.
     pub section: Option<String>,
     /// The answer that the caller already has.
-    pub seen: Option<Seen>,
+    pub seen: Option<KnownAnswer>,
     pub caller: Caller,
 }
 
@@ -95,35 +95,40 @@ impl Source {
 
 impl BoxOffice {
     /// Reads a theater's seats, or finds that they haven't changed since the caller's last read.
-    pub async fn get_seats(&self, tally: &Tally, ask: &GetSeats) -> Result<Looked, GetSeatsError> {
+    pub async fn get_seats(&self, ctx: &RequestContext, ask: &GetSeats) -> Result<Revalidated, GetSeatsError> {
         let theater = &ask.theater;
         if let Some(section) = &ask.section {
-            self.check_section(tally, theater, section).await?;
+            self.check_section(ctx, theater, section).await?;
         }
         if let Some(reservation) = ask.reservation {
-            return Box::pin(self.with_own(tally, ask, reservation)).await.map(Looked::Seats);
+            return Box::pin(self.read_with_own_seats(ctx, ask, reservation)).await.map(Revalidated::Seats);
         }
         if let (false, Some(cache), Some(seen)) = (ask.consistent, &self.cache, ask.seen) {
-            return self.look_again(tally, cache, theater, seen).await;
+            return self.revalidate(ctx, cache, theater, seen).await;
         }
-        self.seats_of(tally, theater, ask.consistent).await.map(Looked::Seats)
+        self.read_seats(ctx, theater, ask.consistent).await.map(Revalidated::Seats)
     }
 
     /// Rejects a section that the theater doesn't have, before anything else is read.
     ///
     /// A rejection costs nothing of the caller's rate limit if this instance knows the layout. Otherwise the layout has
     /// to be read, and the rate limit is checked first.
-    async fn check_section(&self, tally: &Tally, theater: &TheaterId, section: &str) -> Result<(), GetSeatsError> {
+    async fn check_section(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+        section: &str,
+    ) -> Result<(), GetSeatsError> {
         let has = |layout: &Layout| layout.plan().sections().iter().any(|name| name == section);
         let known = self.layouts.known(theater);
         if known.as_deref().is_some_and(has) {
             return Ok(());
         }
         if known.is_none() {
-            self.admit(tally).await?;
+            self.admit(ctx).await?;
         }
         // The section may be new, so the layout is read again.
-        let layout = self.layouts.get_newer(tally, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+        let layout = self.layouts.get_newer(ctx, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
         if has(&layout) { Ok(()) } else { Err(GetSeatsError::UnknownSection(layout.plan().sections().to_vec())) }
     }
 
@@ -132,114 +137,114 @@ impl BoxOffice {
     ///
     /// The futures that read DynamoDB are boxed. They are large, and a cache hit would have to reserve space for them
     /// without using them.
-    pub(super) async fn seats_of(
+    pub(super) async fn read_seats(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         theater: &TheaterId,
         consistent: bool,
     ) -> Result<SeatsView, GetSeatsError> {
         let cache = self.cache.as_ref().filter(|_| !consistent);
         let Some(cache) = cache else {
-            self.admit(tally).await?;
-            let layout = self.layouts.get(tally, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return Box::pin(self.bypass(tally, layout)).await;
+            self.admit(ctx).await?;
+            let layout = self.layouts.get(ctx, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+            return Box::pin(self.bypass(ctx, layout)).await;
         };
-        let (layout, lookup) = self.layout_and_string(tally, cache, theater, None).await?;
-        self.seats_from(tally, cache, layout, lookup).await
+        let (layout, lookup) = self.read_layout_and_string(ctx, cache, theater, None).await?;
+        self.seats_from_lookup(ctx, cache, layout, lookup).await
     }
 
     /// Reads a theater's layout and its string in the cache at the same time. If the string still has the `known`
     /// revision, the cache doesn't send its slots.
-    pub(super) async fn layout_and_string(
+    pub(super) async fn read_layout_and_string(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         theater: &TheaterId,
         known: Option<Revision>,
     ) -> Result<(Arc<Layout>, Result<Lookup, CacheError>), GetSeatsError> {
-        let lookup = Self::read_admitted(tally, cache, theater, known);
-        let (layout, lookup) = if tally.has_to_draw() {
+        let lookup = Self::read_admitted(ctx, cache, theater, known);
+        let (layout, lookup) = if ctx.has_unchecked_rate_limit() {
             // A rejected request must cost DynamoDB nothing, so the layout isn't read until the rate limit has passed.
             let lookup = lookup.await?;
-            (self.layouts.get(tally, theater).await, lookup)
+            (self.layouts.get(ctx, theater).await, lookup)
         } else {
-            let (layout, lookup) = tokio::join!(self.layouts.get(tally, theater), lookup);
+            let (layout, lookup) = tokio::join!(self.layouts.get(ctx, theater), lookup);
             (layout, lookup?)
         };
         Ok((layout?.ok_or(GetSeatsError::TheaterNotFound)?, lookup))
     }
 
     /// Returns the seats from the cached string, or else from DynamoDB.
-    pub(super) async fn seats_from(
+    pub(super) async fn seats_from_lookup(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         layout: Arc<Layout>,
         lookup: Result<Lookup, CacheError>,
     ) -> Result<SeatsView, GetSeatsError> {
         let packed = match lookup {
-            Err(_) => return Box::pin(self.bypass(tally, layout)).await,
+            Err(_) => return Box::pin(self.bypass(ctx, layout)).await,
             // `Unchanged` carries no slots, so this request needs the whole string. `fill` fetches it first.
-            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(tally, cache, layout)).await,
+            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(ctx, cache, layout)).await,
             Ok(Lookup::Complete(packed)) => packed,
         };
-        let layout = self.not_behind(tally, layout, packed.layout_version()).await?;
+        let layout = self.reload_if_older(ctx, layout, packed.layout_version()).await?;
         if packed.layout_version() > layout.version {
             // This instance's layout is older than the cached one, so it must not fill.
-            return Box::pin(self.bypass(tally, layout)).await;
+            return Box::pin(self.bypass(ctx, layout)).await;
         }
         if !packed.fits(&layout) {
-            return Box::pin(self.fill(tally, cache, layout)).await;
+            return Box::pin(self.fill(ctx, cache, layout)).await;
         }
         let ends_at = packed.ends_at();
         let hit = self.view(layout, Slots::Cached(packed), Source::Hit);
-        match self.renewed(tally, cache, &hit.layout, ends_at).await {
+        match self.renewed(ctx, cache, &hit.layout, ends_at).await {
             Some(renewed) => Ok(renewed),
             None => Ok(hit),
         }
     }
 
     /// Returns the layout, read again if the cache has a newer one. The result may still be older than the cached one.
-    pub(super) async fn not_behind(
+    pub(super) async fn reload_if_older(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         layout: Arc<Layout>,
         cached: u64,
     ) -> Result<Arc<Layout>, GetSeatsError> {
         if cached <= layout.version {
             return Ok(layout);
         }
-        self.layouts.get_newer(tally, &layout.theater).await?.ok_or(GetSeatsError::TheaterNotFound)
+        self.layouts.get_newer(ctx, &layout.theater).await?.ok_or(GetSeatsError::TheaterNotFound)
     }
 
     /// Fills the cache, or waits for the request that is filling it. Each wait ends with that request's lease. All
     /// waits together take at most `fill_wait`.
     pub(super) async fn fill(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         layout: Arc<Layout>,
     ) -> Result<SeatsView, GetSeatsError> {
-        let give_up = Instant::now() + self.terms.fill_wait;
+        let deadline = Instant::now() + self.policy.fill_wait;
         let mut reason = FillReason::Missing;
         let mut pause = FIRST_PAUSE;
-        while Instant::now() < give_up {
-            match cache.begin(tally, &layout, reason, FillToken::new()).await {
+        while Instant::now() < deadline {
+            match cache.begin(ctx, &layout, reason, FillToken::new()).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
-                Ok(Begun::Fill(token)) => return self.fill_now(tally, cache, layout, token).await,
+                Ok(Begun::Fill(token)) => return self.read_and_fill(ctx, cache, layout, token).await,
                 Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
                     return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
                 }
                 // The string is complete and of this layout, and it is corrupt.
                 Ok(Begun::Complete(_)) => reason = FillReason::Unreadable,
-                Ok(Begun::Held(left)) => {
+                Ok(Begun::Leased(left)) => {
                     let next = Instant::now() + left.min(pause + random::jitter(pause));
-                    tokio::time::sleep_until(next.min(give_up)).await;
+                    tokio::time::sleep_until(next.min(deadline)).await;
                     pause = LONGEST_PAUSE.min(pause * 2);
                 }
             }
         }
-        self.bypass(tally, layout).await
+        self.bypass(ctx, layout).await
     }
 
     /// Renews a cached string that expires soon, so that the cache of a theater that is being read never becomes empty.
@@ -248,7 +253,7 @@ impl BoxOffice {
     /// the answer.
     pub(super) async fn renewed(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         layout: &Arc<Layout>,
         ends_at: EpochMillis,
@@ -257,13 +262,13 @@ impl BoxOffice {
         if u128::from(left) > RENEWAL.as_millis() {
             return None;
         }
-        Box::pin(self.renew(tally, cache, layout)).await
+        Box::pin(self.renew(ctx, cache, layout)).await
     }
 
-    async fn renew(&self, tally: &Tally, cache: &Cache, layout: &Arc<Layout>) -> Option<SeatsView> {
-        let begun = cache.begin(tally, layout, FillReason::Renewal, FillToken::new()).await;
+    async fn renew(&self, ctx: &RequestContext, cache: &Cache, layout: &Arc<Layout>) -> Option<SeatsView> {
+        let begun = cache.begin(ctx, layout, FillReason::Renewal, FillToken::new()).await;
         let Ok(Begun::Fill(token)) = begun else { return None };
-        match tokio::time::timeout(self.terms.fill_wait, self.fill_now(tally, cache, layout.clone(), token)).await {
+        match tokio::time::timeout(self.policy.fill_wait, self.read_and_fill(ctx, cache, layout.clone(), token)).await {
             Ok(Ok(renewed)) => Some(renewed),
             failed => {
                 tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");
@@ -272,36 +277,36 @@ impl BoxOffice {
         }
     }
 
-    async fn fill_now(
+    async fn read_and_fill(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         layout: Arc<Layout>,
         token: FillToken,
     ) -> Result<SeatsView, GetSeatsError> {
-        let slots = self.store.slots(tally, &layout).await?;
+        let slots = self.store.slots(ctx, &layout).await?;
         // The answer comes from DynamoDB, so it holds whether or not the cache accepts the fill.
-        let _ = cache.end(tally, &layout, token, &slots).await;
+        let _ = cache.end(ctx, &layout, token, &slots).await;
         Ok(self.view(layout, Slots::Read(slots), Source::Miss))
     }
 
-    async fn bypass(&self, tally: &Tally, layout: Arc<Layout>) -> Result<SeatsView, GetSeatsError> {
-        let slots = self.store.slots(tally, &layout).await?;
+    async fn bypass(&self, ctx: &RequestContext, layout: Arc<Layout>) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(ctx, &layout).await?;
         Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
     }
 
     /// Reads the seats, and marks those of the caller's own reservation. This takes a few more reads, which don't
     /// depend on the size of the theater.
-    async fn with_own(
+    async fn read_with_own_seats(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         ask: &GetSeats,
         reservation: ReservationId,
     ) -> Result<SeatsView, GetSeatsError> {
-        let mut view = self.seats_of(tally, &ask.theater, ask.consistent).await?;
+        let mut view = self.read_seats(ctx, &ask.theater, ask.consistent).await?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
-        if let Reservation::Running(seats) = self.store.reservation(tally, &wanted).await? {
+        if let Reservation::Running(seats) = self.store.reservation(ctx, &wanted).await? {
             let statuses = view.slots.statuses(view.now);
             let position = |seat: &ReservedSeat| usize::try_from(view.layout.position(seat.seat.as_str())?).ok();
             let taken = |position: &usize| statuses.get(*position) != Some(&SeatStatus::Available);

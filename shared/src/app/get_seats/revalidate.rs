@@ -3,54 +3,54 @@
 use super::{GetSeatsError, SeatsView};
 use crate::app::BoxOffice;
 use crate::cache::{Cache, Lookup, Revision};
-use crate::context::Tally;
-use crate::domain::availability::Steady;
+use crate::context::RequestContext;
+use crate::domain::availability::ValidityWindow;
 use crate::domain::ids::TheaterId;
 
 /// An answer that the caller has, as its entity tag describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct KnownAnswer {
     /// The revision of the slots that were shown.
     pub revision: Revision,
     /// The validity window of the answer: the seconds in which these slots show the same states.
-    pub steady: Steady,
+    pub validity: ValidityWindow,
     /// A hash of the body.
     pub body: u64,
 }
 
 /// The outcome of a read.
 #[derive(Debug)]
-pub enum Looked {
+pub enum Revalidated {
     Seats(SeatsView),
     /// The answer that the caller has is still right. This counts as a cache hit.
-    Unchanged(Seen),
+    Unchanged(KnownAnswer),
 }
 
 impl BoxOffice {
-    /// Reads a theater's seats as [`BoxOffice::seats_of`] does, unless the caller's answer is still right.
+    /// Reads a theater's seats as [`BoxOffice::read_seats`] does, unless the caller's answer is still right.
     ///
     /// The validity window is checked at the instant before the cache is asked. A whole read uses the instant after
     /// that.
     ///
     /// The layout is compared with the cached string in either case. If the theater was deleted, the answer is that it
     /// doesn't exist. If its layout changed, the seats are shown.
-    pub(in crate::app) async fn look_again(
+    pub(in crate::app) async fn revalidate(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         cache: &Cache,
         theater: &TheaterId,
-        seen: Seen,
-    ) -> Result<Looked, GetSeatsError> {
-        let known = seen.steady.holds(self.clock.now()).then_some(seen.revision);
-        let (layout, lookup) = self.layout_and_string(tally, cache, theater, known).await?;
+        seen: KnownAnswer,
+    ) -> Result<Revalidated, GetSeatsError> {
+        let known = seen.validity.holds(self.clock.now()).then_some(seen.revision);
+        let (layout, lookup) = self.read_layout_and_string(ctx, cache, theater, known).await?;
         let Ok(Lookup::Unchanged(string)) = lookup else {
-            return self.seats_from(tally, cache, layout, lookup).await.map(Looked::Seats);
+            return self.seats_from_lookup(ctx, cache, layout, lookup).await.map(Revalidated::Seats);
         };
-        let layout = self.not_behind(tally, layout, string.layout_version).await?;
+        let layout = self.reload_if_older(ctx, layout, string.layout_version).await?;
         if !string.is_of(&layout) {
-            return Box::pin(self.fill(tally, cache, layout)).await.map(Looked::Seats);
+            return Box::pin(self.fill(ctx, cache, layout)).await.map(Revalidated::Seats);
         }
-        let renewed = self.renewed(tally, cache, &layout, string.ends_at).await;
-        Ok(renewed.map_or(Looked::Unchanged(seen), Looked::Seats))
+        let renewed = self.renewed(ctx, cache, &layout, string.ends_at).await;
+        Ok(renewed.map_or(Revalidated::Unchanged(seen), Revalidated::Seats))
     }
 }

@@ -11,7 +11,7 @@ const FIRST_PAUSE: u64 = 500;
 const LONGEST_PAUSE: u64 = 8_000;
 
 #[derive(Debug)]
-pub(in crate::cache) struct Breaker {
+pub(in crate::cache) struct CircuitBreaker {
     clock: Clock,
     state: Mutex<State>,
 }
@@ -22,7 +22,7 @@ struct State {
     open_until: EpochMillis,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     pub(in crate::cache) fn new(clock: Clock) -> Self {
         Self { clock, state: Mutex::default() }
     }
@@ -61,9 +61,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_pauses_and_each_further_one_twice_as_long_up_to_a_bound() {
+    fn pauses_double_up_to_the_longest() {
         let clock = Clock::manual(EpochMillis(1_000_000));
-        let breaker = Breaker::new(clock.clone());
+        let breaker = CircuitBreaker::new(clock.clone());
         assert!(breaker.allows());
         let mut now = 0;
         for pause in [500, 1_000, 2_000, 4_000, 8_000, 8_000] {
@@ -77,9 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn a_success_closes_it_and_forgets() {
+    fn success_closes_the_breaker_and_resets_pauses() {
         let clock = Clock::manual(EpochMillis(1_000_000));
-        let breaker = Breaker::new(clock.clone());
+        let breaker = CircuitBreaker::new(clock.clone());
         for _ in 0..5 {
             breaker.failed();
         }
@@ -91,9 +91,9 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_does_not_keep_it_open() {
+    fn clock_set_back_does_not_keep_the_breaker_open() {
         let clock = Clock::manual(EpochMillis(1_000_000));
-        let breaker = Breaker::new(clock.clone());
+        let breaker = CircuitBreaker::new(clock.clone());
         breaker.failed();
         clock.set(EpochMillis(10_000));
         assert!(breaker.allows());

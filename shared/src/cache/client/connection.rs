@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
 use super::CacheError;
-use super::endpoint::{Connection, Target};
+use super::endpoint::{Connection, Endpoint};
 use crate::clock::Clock;
 use crate::domain::time::EpochMillis;
 use crate::random;
@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// on, and the next call finds the connection ready.
 pub(in crate::cache) type Connecting = Shared<BoxFuture<'static, Result<Connection, CacheError>>>;
 
-pub(in crate::cache) struct Current {
-    target: Target,
+pub(in crate::cache) struct ConnectionSlot {
+    target: Endpoint,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -46,8 +46,8 @@ struct Made {
     due: Option<EpochMillis>,
 }
 
-impl Current {
-    pub(in crate::cache) fn new(target: Target, clock: Clock) -> Self {
+impl ConnectionSlot {
+    pub(in crate::cache) fn new(target: Endpoint, clock: Clock) -> Self {
         Self { target, clock, state: Mutex::default() }
     }
 
@@ -89,7 +89,7 @@ impl Current {
         let task = tokio::spawn(self.target.clone().connect());
         let connecting =
             async move { task.await.unwrap_or_else(|_| Err(CacheError::Unexpected("connecting: the task was lost"))) };
-        let due = self.target.signs_in().then(|| after(now, OLDEST - random::jitter(SPREAD)));
+        let due = self.target.uses_tokens().then(|| after(now, OLDEST - random::jitter(SPREAD)));
         Made { number, connecting: connecting.boxed().shared(), due }
     }
 
@@ -125,12 +125,12 @@ mod tests {
     use crate::cache::CacheAddress;
 
     #[tokio::test]
-    async fn a_connection_that_is_not_made_takes_nobodys_place() {
+    async fn unopened_replacement_is_not_used() {
         // Accepts connections, and never answers.
         let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("redis://{}", silent.local_addr().unwrap());
-        let target = Target::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();
-        let current = Current::new(target, Clock::System);
+        let target = Endpoint::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();
+        let current = ConnectionSlot::new(target, Clock::System);
         let (first, _) = current.get();
         let next = current.begin(&mut current.state(), EpochMillis(0));
         current.state().next = Some(next);

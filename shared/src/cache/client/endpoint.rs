@@ -10,11 +10,11 @@ use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, RedisFuture, RedisResult, TlsCertificates, Value};
 
 use super::CacheError;
-use super::iam_provider::Signer;
+use super::iam_provider::IamTokenProvider;
 use crate::aws::use_one_cryptography;
 
 /// Time limit for opening a connection. Requests may stop waiting for it earlier.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// The address of the cache.
 #[derive(Clone)]
@@ -71,26 +71,26 @@ impl ConnectionLike for Connection {
 
 /// The endpoint of the cache. Opens connections. Clones share what they can.
 #[derive(Clone)]
-pub(in crate::cache) struct Target {
-    client: Way,
-    signer: Option<Signer>,
+pub(in crate::cache) struct Endpoint {
+    client: ClientKind,
+    signer: Option<IamTokenProvider>,
 }
 
 #[derive(Clone)]
-enum Way {
+enum ClientKind {
     Single(Box<Client>),
     Cluster(Box<ClusterClient>),
 }
 
-impl Target {
+impl Endpoint {
     /// Creates an endpoint from an address. `signer` signs in if neither a password nor anonymous access is used.
-    pub(in crate::cache) fn new(address: CacheAddress, signer: Option<Signer>) -> RedisResult<Self> {
+    pub(in crate::cache) fn new(address: CacheAddress, signer: Option<IamTokenProvider>) -> RedisResult<Self> {
         use_one_cryptography();
         let certificates = address.ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca) });
         let client = if address.cluster {
-            Way::Cluster(Box::new(cluster(address.url, certificates, signer.clone())?))
+            ClientKind::Cluster(Box::new(cluster(address.url, certificates, signer.clone())?))
         } else {
-            Way::Single(Box::new(match certificates {
+            ClientKind::Single(Box::new(match certificates {
                 Some(certificates) => Client::build_with_tls(address.url, certificates)?,
                 None => Client::open(address.url)?,
             }))
@@ -100,46 +100,50 @@ impl Target {
 
     /// Returns `true` if keys may be on several nodes.
     pub(in crate::cache) fn is_cluster(&self) -> bool {
-        matches!(self.client, Way::Cluster(_))
+        matches!(self.client, ClientKind::Cluster(_))
     }
 
     /// Returns `true` if connections sign in with tokens. ElastiCache closes these after a while.
-    pub(in crate::cache) fn signs_in(&self) -> bool {
+    pub(in crate::cache) fn uses_tokens(&self) -> bool {
         self.signer.is_some()
     }
 
     pub(in crate::cache) async fn connect(self) -> Result<Connection, CacheError> {
         let connect = async {
             match self.client {
-                Way::Single(client) => {
+                ClientKind::Single(client) => {
                     // Calls and the connect below have deadlines of their own, so a timer in the client would only add
                     // cost.
                     let mut config = AsyncConnectionConfig::new()
-                        .set_connection_timeout(Some(CONNECT_PATIENCE))
+                        .set_connection_timeout(Some(CONNECT_TIME_LIMIT))
                         .set_response_timeout(None);
                     if let Some(signer) = self.signer {
                         config = config.set_credentials_provider(signer);
                     }
                     client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
                 }
-                Way::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
+                ClientKind::Cluster(client) => client.get_async_connection().await.map(Connection::Cluster),
             }
         };
-        match tokio::time::timeout(CONNECT_PATIENCE, connect).await {
+        match tokio::time::timeout(CONNECT_TIME_LIMIT, connect).await {
             Ok(result) => result.map_err(|error| CacheError::Connection(Arc::new(error))),
             Err(_) => Err(CacheError::Deadline),
         }
     }
 }
 
-fn cluster(url: String, certificates: Option<TlsCertificates>, signer: Option<Signer>) -> RedisResult<ClusterClient> {
+fn cluster(
+    url: String,
+    certificates: Option<TlsCertificates>,
+    signer: Option<IamTokenProvider>,
+) -> RedisResult<ClusterClient> {
     let mut builder = ClusterClient::builder([url])
         // One retry is needed to follow a slot that moved to another node. The client also uses it to resend the same
         // bytes after a connection broke. The theaters' script recognizes them, and a rate limit counts them twice. All
         // other retries are made by our Redis client.
         .retries(1)
-        .connection_timeout(CONNECT_PATIENCE)
-        .response_timeout(CONNECT_PATIENCE);
+        .connection_timeout(CONNECT_TIME_LIMIT)
+        .response_timeout(CONNECT_TIME_LIMIT);
     if let Some(certificates) = certificates {
         builder = builder.certs(certificates);
     }

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 
 /// The provider of IAM auth tokens. Clones share it.
 #[derive(Clone)]
-pub struct Signer(Arc<Inner>);
+pub struct IamTokenProvider(Arc<Inner>);
 
 struct Inner {
     user: IamUser,
@@ -22,14 +22,17 @@ struct Inner {
     clock: Clock,
 }
 
-impl fmt::Debug for Signer {
+impl fmt::Debug for IamTokenProvider {
     /// Leaves out the credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("user", &self.0.user).field("region", &self.0.region).finish_non_exhaustive()
+        f.debug_struct("IamTokenProvider")
+            .field("user", &self.0.user)
+            .field("region", &self.0.region)
+            .finish_non_exhaustive()
     }
 }
 
-impl Signer {
+impl IamTokenProvider {
     /// Creates a provider for a user in the cache's region. The credentials are those that the SDK has when a
     /// connection is opened.
     pub fn new(user: IamUser, region: String, credentials: SharedCredentialsProvider, clock: Clock) -> Self {
@@ -58,7 +61,7 @@ impl Signer {
 ///
 /// The client subscribes twice, so each connection signs in twice, one after the other. The second time has no use and
 /// does no harm, because nothing waits for its answer.
-impl StreamingCredentialsProvider for Signer {
+impl StreamingCredentialsProvider for IamTokenProvider {
     fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
         Box::pin(stream::once(self.clone().sign_in()).chain(stream::pending()))
     }
@@ -70,14 +73,14 @@ mod tests {
     use crate::domain::time::EpochMillis;
     use aws_sdk_dynamodb::config::Credentials;
 
-    fn signer(clock: Clock) -> Signer {
+    fn signer(clock: Clock) -> IamTokenProvider {
         let credentials = Credentials::new("AKID", "hunter2", Some("hunter3".to_owned()), None, "test");
         let user = IamUser::parse("box-office", "main", true).unwrap();
-        Signer::new(user, "eu-central-1".to_owned(), SharedCredentialsProvider::new(credentials), clock)
+        IamTokenProvider::new(user, "eu-central-1".to_owned(), SharedCredentialsProvider::new(credentials), clock)
     }
 
     #[tokio::test]
-    async fn each_connection_gets_the_token_of_its_moment_and_no_other() {
+    async fn each_connection_gets_a_new_token() {
         let clock = Clock::manual(EpochMillis(1_369_353_600_000));
         let signer = signer(clock.clone());
         let first = async || signer.subscribe().next().await.unwrap().unwrap();
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn secrets_are_not_shown() {
+    async fn debug_output_hides_secrets() {
         let signer = signer(Clock::manual(EpochMillis(1_369_353_600_000)));
         let auth = signer.subscribe().next().await.unwrap().unwrap();
         let shown = format!("{signer:?} {auth:?}");

@@ -17,7 +17,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::domain::time::EpochMillis;
 
 /// The validity of a token: the longest that ElastiCache accepts.
-const VALID: Duration = Duration::from_secs(900);
+const VALIDITY: Duration = Duration::from_secs(900);
 
 /// All characters but the unreserved ones of a URI (RFC 3986, 2.3), as Signature Version 4 requires.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -62,18 +62,18 @@ impl IamUser {
 }
 
 /// A signed token. Its `Debug` hides it, because it is a secret while it is valid.
-pub struct Token(String);
+pub struct IamToken(String);
 
-impl Token {
+impl IamToken {
     /// Returns the text, which may only be sent as the password.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for IamToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
+        f.write_str("IamToken(..)")
     }
 }
 
@@ -83,13 +83,18 @@ impl fmt::Debug for Token {
 pub struct SigningError;
 
 /// Signs a token for a user with these credentials in a region, valid for 15 minutes from `now`.
-pub fn sign(user: &IamUser, credentials: &Credentials, region: &str, now: EpochMillis) -> Result<Token, SigningError> {
+pub fn sign(
+    user: &IamUser,
+    credentials: &Credentials,
+    region: &str,
+    now: EpochMillis,
+) -> Result<IamToken, SigningError> {
     let IamUser { user, cache, serverless } = user;
     let kind = if *serverless { "&ResourceType=ServerlessCache" } else { "" };
     let mut text = format!("{cache}/?Action=connect&User={user}{kind}");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(VALID);
+    settings.expires_in = Some(VALIDITY);
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder()
         .identity(&identity)
@@ -106,7 +111,7 @@ pub fn sign(user: &IamUser, credentials: &Credentials, region: &str, now: EpochM
     for (name, value) in signed.output().params() {
         text.push_str(&format!("&{name}={}", utf8_percent_encode(value, RESERVED)));
     }
-    Ok(Token(text))
+    Ok(IamToken(text))
 }
 
 #[cfg(test)]

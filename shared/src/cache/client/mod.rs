@@ -14,18 +14,18 @@ use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::observability::trace::Engine;
-use circuit_breaker::Breaker;
-use connection::Current;
-use endpoint::{Connection, Target};
+use circuit_breaker::CircuitBreaker;
+use connection::ConnectionSlot;
+use endpoint::{Connection, Endpoint};
 
 /// The reasons why the cache gave no answer. A request never fails because of one.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CacheError {
     /// The cache failed a moment ago, and the circuit breaker is open.
     #[error("the circuit breaker is open after a failure")]
-    LeftAlone,
+    CircuitOpen,
     #[error("no answer within the deadline")]
     Deadline,
     #[error("connection failed: {0}")]
@@ -38,21 +38,25 @@ pub enum CacheError {
     Unexpected(&'static str),
 }
 
-pub(super) struct Link {
-    current: Current,
+pub(super) struct RedisClient {
+    current: ConnectionSlot,
     deadline: Duration,
-    breaker: Breaker,
+    circuit_breaker: CircuitBreaker,
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for RedisClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("RedisClient").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
-impl Link {
-    pub(super) fn new(target: Target, deadline: Duration, clock: Clock) -> Self {
-        Self { current: Current::new(target, clock.clone()), deadline, breaker: Breaker::new(clock) }
+impl RedisClient {
+    pub(super) fn new(target: Endpoint, deadline: Duration, clock: Clock) -> Self {
+        Self {
+            current: ConnectionSlot::new(target, clock.clone()),
+            deadline,
+            circuit_breaker: CircuitBreaker::new(clock),
+        }
     }
 
     /// Opens the connection in advance and calls `first` with it. Waits at most `patience`.
@@ -77,9 +81,9 @@ impl Link {
     }
 
     /// Converts the answer to one of several commands of a call. Logs and counts it if it is an error.
-    pub(super) fn refused<T>(tally: &Tally, answer: RedisResult<T>) -> Result<T, CacheError> {
+    pub(super) fn refused<T>(ctx: &RequestContext, answer: RedisResult<T>) -> Result<T, CacheError> {
         answer.map_err(|error| {
-            tally.add(|costs| costs.redis_failures += 1);
+            ctx.record_costs(|costs| costs.redis_failures += 1);
             tracing::warn!(%error, "a part of a call to the cache was refused");
             CacheError::Refused(Arc::new(error))
         })
@@ -90,26 +94,26 @@ impl Link {
     /// The first attempt gets half of the time. A connection that died while the instance was frozen gives no error,
     /// only silence. A second attempt on a new connection then has the other half. All calls to the cache may be
     /// repeated. If a rate-limit check is repeated, the caller pays for it twice.
-    pub(super) async fn call<T, F>(&self, tally: &Tally, call: impl Fn(Connection) -> F) -> Result<T, CacheError>
+    pub(super) async fn call<T, F>(&self, ctx: &RequestContext, call: impl Fn(Connection) -> F) -> Result<T, CacheError>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        if !self.breaker.allows() {
-            return Err(CacheError::LeftAlone);
+        if !self.circuit_breaker.allows() {
+            return Err(CacheError::CircuitOpen);
         }
         let started = Instant::now();
         let end = started + self.deadline;
-        let mut result = self.attempt(tally, &call, started + self.deadline / 2).await;
+        let mut result = self.attempt(ctx, &call, started + self.deadline / 2).await;
         if matches!(result, Err(CacheError::Deadline | CacheError::Connection(_))) && Instant::now() < end {
-            result = self.attempt(tally, &call, end).await;
+            result = self.attempt(ctx, &call, end).await;
         }
         match &result {
             // An error is an answer too, so the cache is reachable.
-            Ok(_) | Err(CacheError::Refused(_)) => self.breaker.succeeded(),
-            Err(_) => self.breaker.failed(),
+            Ok(_) | Err(CacheError::Refused(_)) => self.circuit_breaker.succeeded(),
+            Err(_) => self.circuit_breaker.failed(),
         }
-        tally.called(Engine::Redis, "", started, result.is_err());
-        tally.add(|costs| {
+        ctx.record_call(Engine::Redis, "", started, result.is_err());
+        ctx.record_costs(|costs| {
             costs.redis_time += started.elapsed();
             costs.redis_failures += u32::from(result.is_err());
         });
@@ -121,7 +125,7 @@ impl Link {
 
     async fn attempt<T, F>(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         call: &impl Fn(Connection) -> F,
         until: Instant,
     ) -> Result<T, CacheError>
@@ -138,14 +142,14 @@ impl Link {
             }
             Ok(Ok(connection)) => connection,
         };
-        tally.add(|costs| costs.redis_calls += 1);
+        ctx.record_costs(|costs| costs.redis_calls += 1);
         match timeout_at(until, call(connection)).await {
             Err(_) => {
                 self.current.discard(number);
                 Err(CacheError::Deadline)
             }
             Ok(Err(error)) => {
-                let (answered, stay) = judge(&error);
+                let (answered, stay) = classify(&error);
                 if !stay {
                     self.current.discard(number);
                 }
@@ -159,11 +163,11 @@ impl Link {
 
 /// Returns `true` if a connection is worth keeping after this error.
 pub(super) fn is_worth_keeping(error: &RedisError) -> bool {
-    judge(error).1
+    classify(error).1
 }
 
 /// Returns whether the error is an answer of the server, and whether the connection is worth keeping.
-fn judge(error: &RedisError) -> (bool, bool) {
+fn classify(error: &RedisError) -> (bool, bool) {
     match (error.kind(), error.code()) {
         // This server is no longer the primary. After a failover the name leads to another server.
         (
@@ -183,20 +187,20 @@ mod tests {
     use super::*;
     use redis::ServerError;
 
-    fn judged(answer: &str) -> (bool, bool) {
+    fn classified(answer: &str) -> (bool, bool) {
         let Ok(redis::Value::ServerError(error)) = redis::parse_redis_value(answer.as_bytes()) else {
             panic!("{answer} is no error")
         };
         let error: ServerError = error;
-        judge(&error.into())
+        classify(&error.into())
     }
 
     #[test]
-    fn who_is_not_known_any_more_tries_a_fresh_connection_and_who_is_refused_does_not() {
-        assert_eq!(judged("-NOAUTH Authentication required.\r\n"), (false, false));
-        assert_eq!(judged("-WRONGPASS invalid username-password pair or user is disabled.\r\n"), (false, false));
-        assert_eq!(judged("-READONLY You can't write against a read only replica.\r\n"), (true, false));
-        assert_eq!(judged("-NOPERM this user has no permissions\r\n"), (true, true));
-        assert_eq!(judged("-OOM command not allowed\r\n"), (true, true));
+    fn unknown_user_reconnects_and_rejected_user_does_not() {
+        assert_eq!(classified("-NOAUTH Authentication required.\r\n"), (false, false));
+        assert_eq!(classified("-WRONGPASS invalid username-password pair or user is disabled.\r\n"), (false, false));
+        assert_eq!(classified("-READONLY You can't write against a read only replica.\r\n"), (true, false));
+        assert_eq!(classified("-NOPERM this user has no permissions\r\n"), (true, true));
+        assert_eq!(classified("-OOM command not allowed\r\n"), (true, true));
     }
 }

@@ -7,7 +7,7 @@ use redis::Value;
 
 use super::packed;
 use crate::cache::{Cache, CacheError, Packed, Revision, millis};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::layout::Layout;
 
@@ -46,7 +46,7 @@ pub enum Begun {
     /// The caller fills: it reads DynamoDB now, and then calls [`Cache::end`].
     Fill(FillToken),
     /// Another request is filling. Its lease lasts this much longer.
-    Held(Duration),
+    Leased(Duration),
     /// The key is complete by now.
     Complete(Packed),
     /// The key has been renewed already.
@@ -62,7 +62,7 @@ impl Cache {
     /// write that DynamoDB accepts after the read is missed.
     pub async fn begin(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         layout: &Layout,
         reason: FillReason,
         filler: FillToken,
@@ -74,7 +74,7 @@ impl Cache {
             FillReason::Unreadable => "unreadable",
         };
         let answer = self
-            .script(tally, &layout.theater, |call| {
+            .script(ctx, &layout.theater, |call| {
                 call.arg("begin")
                     .arg(layout.version)
                     .arg(layout.seats().len())
@@ -87,7 +87,7 @@ impl Cache {
             })
             .await?;
         // The answer is that of the last attempt, so only its token may complete the fill.
-        begun(answer, filler.attempt(attempts.load(Ordering::Relaxed)))
+        decode_begin(answer, filler.attempt(attempts.load(Ordering::Relaxed)))
     }
 
     /// Completes a fill with the slots that were read from DynamoDB after [`Cache::begin`]. Returns `true` if the cache
@@ -97,7 +97,7 @@ impl Cache {
     /// been missed.
     pub async fn end(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         layout: &Layout,
         token: FillToken,
         slots: &[Slot],
@@ -105,7 +105,7 @@ impl Cache {
         let body: Vec<u8> = slots.iter().flat_map(|slot| packed::encode(*slot)).collect();
         let revision = Revision::of_slots(&body, layout.version);
         let answer = self
-            .script(tally, &layout.theater, |call| {
+            .script(ctx, &layout.theater, |call| {
                 call.arg("end")
                     .arg(layout.version)
                     .arg(token.0.as_slice())
@@ -122,7 +122,7 @@ impl Cache {
 impl FillToken {
     /// Creates a unique token.
     pub fn new() -> Self {
-        Self(crate::random::new_id().into_bytes())
+        Self(crate::random::random_id().into_bytes())
     }
 
     /// Returns the token's bytes as they are in the string.
@@ -143,13 +143,13 @@ impl Default for FillToken {
 }
 
 /// Reads the script's answer. `token` is the token of the attempt that was answered.
-fn begun(answer: Value, token: FillToken) -> Result<Begun, CacheError> {
+fn decode_begin(answer: Value, token: FillToken) -> Result<Begun, CacheError> {
     match answer {
         Value::BulkString(bytes) if bytes == b"fill" => Ok(Begun::Fill(token)),
         Value::BulkString(bytes) if bytes == b"behind" => Ok(Begun::Behind),
         Value::BulkString(bytes) if bytes == b"fresh" => Ok(Begun::NotDue),
         Value::BulkString(bytes) => Packed::complete(bytes).map(Begun::Complete).ok_or(CacheError::Unexpected("begin")),
-        Value::Int(left) => Ok(Begun::Held(Duration::from_millis(u64::try_from(left).unwrap_or_default()))),
+        Value::Int(left) => Ok(Begun::Leased(Duration::from_millis(u64::try_from(left).unwrap_or_default()))),
         _ => Err(CacheError::Unexpected("begin")),
     }
 }

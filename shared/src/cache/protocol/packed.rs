@@ -14,7 +14,7 @@
 //! | 40..48 | revision of the slots ([`Revision`]), undefined while incomplete | | | |
 
 use super::revision::Revision;
-use crate::domain::availability::{SeatState, SeatStatus, Slot, Steady};
+use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow};
 use crate::domain::layout::Layout;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
@@ -79,9 +79,9 @@ impl Packed {
     }
 
     /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
-    pub fn steady(&self, now: EpochMillis) -> Steady {
+    pub fn validity(&self, now: EpochMillis) -> ValidityWindow {
         let reserved = self.chunks().iter().filter(|slot| slot[6] == 1);
-        Steady::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
+        ValidityWindow::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
     }
 
     fn chunks(&self) -> &[[u8; SLOT]] {
@@ -150,7 +150,7 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod hostile;
+mod random_bytes;
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_slot_is_read_back_as_it_was_written(at in 0..1u64 << 48, expires in 0..u32::MAX, state in 0..3u8) {
+        fn slot_survives_encoding(at in 0..1u64 << 48, expires in 0..u32::MAX, state in 0..3u8) {
             let state = match state {
                 0 => SeatState::Available,
                 1 => SeatState::Reserved { expires_at: EpochSeconds(u64::from(expires)) },
@@ -184,14 +184,14 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_or_refused_but_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(packed) = Packed::complete(bytes) {
                 let _ = packed.slots(&layout(2));
             }
         }
 
         #[test]
-        fn a_string_fits_if_its_slots_can_be_read_and_shows_what_they_show(
+        fn packed_string_shows_what_its_slots_show(
             slots in prop::collection::vec((0..3_u8, prop_oneof![Just(0), 90..110_u32, any::<u32>()], any::<u8>()), 4),
             odd in prop::option::of((0..4_usize, 6..11_usize, any::<u8>())),
             now in prop_oneof![90_000..110_000_u64, any::<u64>()],
@@ -211,12 +211,12 @@ mod tests {
                 let now = EpochMillis(now);
                 let shown: Vec<_> = read.iter().map(|slot| slot.shows(now)).collect();
                 prop_assert_eq!(packed.statuses(now), shown);
-                prop_assert_eq!(packed.steady(now), Steady::around(read.iter().filter_map(|slot| slot.ends_at()), now));
+                prop_assert_eq!(packed.validity(now), ValidityWindow::around(read.iter().filter_map(|slot| slot.ends_at()), now));
             }
         }
 
         #[test]
-        fn later_slots_have_larger_stamps_in_bytes_too(a in 0..1u64 << 48, b in 0..1u64 << 48) {
+        fn encoded_slots_sort_by_stamp(a in 0..1u64 << 48, b in 0..1u64 << 48) {
             let bytes = |at| encode(Slot { changed_at: EpochMillis(at), state: SeatState::Booked });
             prop_assert_eq!(a.cmp(&b), bytes(a).cmp(&bytes(b)));
         }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_too_large_is_kept_as_the_largest() {
+    fn too_large_time_is_stored_as_the_largest() {
         let slot = Slot {
             changed_at: EpochMillis(u64::MAX),
             state: SeatState::Reserved { expires_at: EpochSeconds(u64::MAX) },

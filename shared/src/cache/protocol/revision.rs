@@ -36,9 +36,9 @@ impl Unchanged {
     /// Reads the script's answer for a revision that is still current: three numbers. A whole string is one piece
     /// instead.
     pub(in crate::cache) fn read(answer: &Value) -> Option<Self> {
-        let Value::Array(told) = answer else { return None };
-        let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = told[..] else { return None };
-        let number = |told: i64| u64::try_from(told).ok();
+        let Value::Array(value) = answer else { return None };
+        let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = value[..] else { return None };
+        let number = |value: i64| u64::try_from(value).ok();
         let (layout_version, ends_at, seats) = (number(layout_version)?, number(ends_at)?, number(seats)?);
         Some(Self { layout_version, ends_at: EpochMillis(ends_at), seats })
     }
@@ -55,7 +55,7 @@ mod tests {
     use crate::domain::ids::{SeatLabel, TheaterId};
 
     #[test]
-    fn a_revision_is_of_these_slots_by_this_layout() {
+    fn revision_depends_on_slots_and_layout() {
         let of = |slots: &[u8], version| Revision::of_slots(slots, version);
         assert_eq!(of(&[0; 12], 7), of(&[0; 12], 7));
         assert_ne!(of(&[0; 12], 7), of(&[0; 12], 8), "another layout");
@@ -64,12 +64,12 @@ mod tests {
     }
 
     #[test]
-    fn only_three_numbers_that_can_be_are_read() {
-        let told = |numbers: &[i64]| Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect());
-        let read = Unchanged::read(&told(&[7, 60_000, 2])).unwrap();
+    fn only_three_valid_numbers_are_read() {
+        let value = |numbers: &[i64]| Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect());
+        let read = Unchanged::read(&value(&[7, 60_000, 2])).unwrap();
         assert_eq!((read.layout_version, read.ends_at), (7, EpochMillis(60_000)));
         for odd in
-            [told(&[]), told(&[7, 60_000]), told(&[7, -1, 2]), told(&[7, 60_000, 2, 2]), Value::Int(7), Value::Nil]
+            [value(&[]), value(&[7, 60_000]), value(&[7, -1, 2]), value(&[7, 60_000, 2, 2]), Value::Int(7), Value::Nil]
         {
             assert_eq!(Unchanged::read(&odd), None, "{odd:?}");
         }

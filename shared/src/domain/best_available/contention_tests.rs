@@ -9,8 +9,8 @@ fn conflicts(at_once: usize, steered: bool) -> usize {
     let labels = (0..30).flat_map(|row| (1..=40).map(move |seat| format!("{}-{seat}", char::from(b'A' + row % 26))));
     let labels: Vec<_> =
         labels.enumerate().map(|(n, label)| SeatLabel::parse(&format!("R{}{label}", n / 40)).unwrap()).collect();
-    let plan = Plan::of_list(&labels);
-    let neighbours = Neighbours::of(&plan);
+    let plan = SeatingPlan::of_list(&labels);
+    let neighbors = Neighbors::of(&plan);
     let wish = Wish { quantity: 4, section: None, category: None, accessible: false };
     let mut available = vec![true; 1_200];
     let (mut waiting, mut conflicts, mut changed_lately, mut seed) = (300, 0, 0, 0);
@@ -20,7 +20,7 @@ fn conflicts(at_once: usize, steered: bool) -> usize {
         for _ in 0..waiting.min(at_once) {
             seed += 1;
             let spread = if steered { changed_lately } else { 0 };
-            let Ok(seats) = choose(&plan, &neighbours, &seen, &wish, Steering { spread, seed }) else {
+            let Ok(seats) = choose(&plan, &neighbors, &seen, &wish, Steering { spread, seed }) else {
                 return conflicts;
             };
             let seats: Vec<_> = seats.into_iter().map(|seat| usize::try_from(seat).unwrap()).collect();
@@ -38,7 +38,7 @@ fn conflicts(at_once: usize, steered: bool) -> usize {
 }
 
 #[test]
-fn steering_sends_callers_to_different_places() {
+fn steering_halves_the_conflicts() {
     for at_once in [2, 8, 32] {
         let (same, steered) = (conflicts(at_once, false), conflicts(at_once, true));
         println!("{at_once} at once: {same} conflicts without steering, {steered} with it, for 300 callers");

@@ -6,7 +6,7 @@
 //! stage. Then the best reading is used.
 
 use super::nearest::Nearest;
-use super::neighbours::WIDEST_GAP;
+use super::neighbors::WIDEST_GAP;
 use crate::domain::seating_plan::Point;
 
 /// Cosine of the sharpest turn of a line, 80 degrees.

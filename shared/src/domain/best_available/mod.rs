@@ -1,10 +1,10 @@
 //! The best available seats: seats next to each other, chosen by their location.
 //!
-//! A *block* is a set of seats that are next to each other ([`Neighbours`]) and available. It has as many seats as
+//! A *block* is a set of seats that are next to each other ([`Neighbors`]) and available. It has as many seats as
 //! the party asks for, and all of them match the seat preference. The best block is found by these criteria, in this
 //! order:
 //! 1. The fewest accessible seats, unless the party asks for accessible seats.
-//! 2. A line before a small table ([`Neighbours`]).
+//! 2. A line before a small table ([`Neighbors`]).
 //! 3. The fewest orphans: single available seats between taken ones that weren't alone before. Orphans are hardly
 //!    ever sold.
 //! 4. The smallest sum of distances from the focal point.
@@ -29,7 +29,7 @@
 mod contention_tests;
 mod lines;
 mod nearest;
-mod neighbours;
+mod neighbors;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
@@ -40,11 +40,11 @@ mod tests;
 use std::collections::HashSet;
 use std::ops::Range;
 
-pub use neighbours::Neighbours;
-use neighbours::{Run, Shape};
+pub use neighbors::Neighbors;
+use neighbors::{Run, Shape};
 
 use super::availability::Slot;
-use super::seating_plan::Plan;
+use super::seating_plan::SeatingPlan;
 use super::time::EpochMillis;
 
 /// The seats that a party asks for.
@@ -110,34 +110,34 @@ struct Rank {
 /// # Examples
 ///
 /// ```
-/// use boxoffice::domain::best_available::{Neighbours, Shortage, Steering, Wish, choose};
+/// use boxoffice::domain::best_available::{Neighbors, Shortage, Steering, Wish, choose};
 /// use boxoffice::domain::ids::SeatLabel;
-/// use boxoffice::domain::seating_plan::Plan;
+/// use boxoffice::domain::seating_plan::SeatingPlan;
 ///
 /// let labels = ["A1", "A2", "A3", "A4", "A5"];
 /// let labels = labels.iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
-/// let plan = Plan::of_list(&labels);
-/// let neighbours = Neighbours::of(&plan);
+/// let plan = SeatingPlan::of_list(&labels);
+/// let neighbors = Neighbors::of(&plan);
 /// let wish = Wish { quantity: 3, section: None, category: None, accessible: false };
 ///
 /// // A2 to A4 are nearer to the stage, but would leave single seats at both ends.
-/// let chosen = choose(&plan, &neighbours, &[true; 5], &wish, Steering::default());
+/// let chosen = choose(&plan, &neighbors, &[true; 5], &wish, Steering::default());
 /// assert_eq!(chosen, Ok(vec![0, 1, 2]));
 ///
 /// let is_available = [true, false, true, true, false];
-/// let shortage = choose(&plan, &neighbours, &is_available, &wish, Steering::default());
+/// let shortage = choose(&plan, &neighbors, &is_available, &wish, Steering::default());
 /// assert_eq!(shortage, Err(Shortage { available: 3, largest_block: 2 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn choose(
-    plan: &Plan,
-    neighbours: &Neighbours,
+    plan: &SeatingPlan,
+    neighbors: &Neighbors,
     is_available: &[bool],
     wish: &Wish,
     steering: Steering,
 ) -> Result<Vec<u32>, Shortage> {
-    let fits = neighbours.fitting(plan, wish);
-    let hall = Hall { plan, neighbours, is_available, wish, fits };
+    let fits = neighbors.fitting(plan, wish);
+    let hall = Hall { plan, neighbors, is_available, wish, fits };
     let mut blocks = Vec::new();
     let mut best: Option<Block> = None;
     let shortage = hall.each_block(|block| {
@@ -164,8 +164,8 @@ pub fn spread(slots: &[Slot], now: EpochMillis) -> usize {
 }
 
 struct Hall<'a> {
-    plan: &'a Plan,
-    neighbours: &'a Neighbours,
+    plan: &'a SeatingPlan,
+    neighbors: &'a Neighbors,
     is_available: &'a [bool],
     wish: &'a Wish,
     fits: Vec<bool>,
@@ -175,7 +175,7 @@ impl Hall<'_> {
     /// Passes every block to `take`, run by run.
     fn each_block(&self, mut take: impl FnMut(Block)) -> Shortage {
         let mut shortage = Shortage { available: 0, largest_block: 0 };
-        for (index, run) in (0..).zip(self.neighbours.runs()) {
+        for (index, run) in (0..).zip(self.neighbors.runs()) {
             for stretch in self.stretches(run) {
                 let together = stretch.len();
                 // The seats of a table are in lines too.
@@ -206,7 +206,7 @@ impl Hall<'_> {
     /// Passes the blocks of a stretch to `take`, with a window that moves seat by seat.
     fn blocks_within(&self, index: u32, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
         let quantity = self.wish.quantity;
-        let distance = |n: usize| self.neighbours.distance(run.place(n));
+        let distance = |n: usize| self.neighbors.distance(run.place(n));
         let is_protected = |n: usize| u32::from(self.is_protected(run.place(n)));
         // In a closed run without a gap, a block can begin at each seat. If it takes all seats, all these blocks are
         // the same.
@@ -248,25 +248,25 @@ impl Hall<'_> {
 
     /// Checks whether a seat is available, even if it doesn't match the preference.
     fn is_free(&self, place: usize) -> bool {
-        self.neighbours.at(place, self.is_available).is_some_and(|available| *available)
+        self.neighbors.at(place, self.is_available).is_some_and(|available| *available)
     }
 
     /// Checks whether a seat is available and matches the preference.
     fn is_usable(&self, place: usize) -> bool {
-        self.is_free(place) && self.neighbours.at(place, &self.fits).is_some_and(|fits| *fits)
+        self.is_free(place) && self.neighbors.at(place, &self.fits).is_some_and(|fits| *fits)
     }
 
     /// Checks whether a seat is accessible and the party didn't ask for accessible seats.
     fn is_protected(&self, place: usize) -> bool {
-        !self.wish.accessible && self.neighbours.at(place, self.plan.places()).is_some_and(|place| place.accessible)
+        !self.wish.accessible && self.neighbors.at(place, self.plan.places()).is_some_and(|place| place.accessible)
     }
 
     /// Returns the indexes of a block's seats in the layout.
     fn seats(&self, block: Block) -> impl Iterator<Item = u32> {
         let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let run = self.neighbours.runs().get(index(block.run));
+        let run = self.neighbors.runs().get(index(block.run));
         let numbers = index(block.start)..index(block.start) + self.wish.quantity;
-        run.into_iter().flat_map(move |run| numbers.clone().map(|n| self.neighbours.position(run.place(n))))
+        run.into_iter().flat_map(move |run| numbers.clone().map(|n| self.neighbors.position(run.place(n))))
     }
 
     /// Chooses one of the best blocks that don't overlap, by the seed.
@@ -293,14 +293,14 @@ impl Hall<'_> {
                 break;
             }
         }
-        let chosen = usize::try_from(mixed(steering.seed) % apart.len() as u64).unwrap_or_default();
+        let chosen = usize::try_from(mix(steering.seed) % apart.len() as u64).unwrap_or_default();
         apart.get(chosen).copied()
     }
 }
 
 /// Mixes a seed so that each bit of the result depends on each bit of the seed (splitmix64's finalizer,
 /// <https://prng.di.unimi.it/splitmix64.c>). So consecutive seeds lead to different blocks.
-fn mixed(seed: u64) -> u64 {
+fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

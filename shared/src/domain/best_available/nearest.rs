@@ -146,7 +146,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_nearest_points_are_those_of_a_full_scan(
+        fn nearest_points_match_a_full_scan(
             points in prop::collection::vec((-20..20_i32, -20..20_i32), 1..60),
             wanted in 1..10_usize,
         ) {

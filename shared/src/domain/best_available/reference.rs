@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Shortage, Wish};
-use crate::domain::seating_plan::Plan;
+use crate::domain::seating_plan::SeatingPlan;
 
 /// Pairs of neighboring seats, in both directions.
 pub(super) type Pairs = BTreeSet<(usize, usize)>;
@@ -15,7 +15,7 @@ pub(super) type Pairs = BTreeSet<(usize, usize)>;
 /// A seating plan and the pairs of seats that are next to each other.
 #[derive(Clone, Debug)]
 pub(super) struct KnownHall {
-    pub(super) plan: Plan,
+    pub(super) plan: SeatingPlan,
     pub(super) next_to: Pairs,
     /// Pairs of seats next to each other at small tables.
     pub(super) at_tables: Pairs,

@@ -6,9 +6,9 @@ use std::f64::consts::PI;
 
 use proptest::prelude::*;
 
-use super::Neighbours;
+use super::Neighbors;
 use super::reference::{KnownHall, Pairs};
-use crate::domain::seating_plan::{Category, Place, Plan, Point, Row};
+use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
 
 /// Distance between neighboring seats.
 pub(super) const PITCH: i32 = 50;
@@ -115,7 +115,7 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
     for (n, (shape, kinds)) in rows.iter().enumerate() {
         let first = places.len();
         let depth = 400 * n as i32;
-        places.extend(shape.points.iter().zip(kinds).map(|(point, (category, accessible))| Place {
+        places.extend(shape.points.iter().zip(kinds).map(|(point, (category, accessible))| SeatPlacement {
             row: n as u16,
             point: Point { x: point.x, y: point.y + depth },
             category: *category,
@@ -135,12 +135,12 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
 }
 
 /// Makes a seating plan with this many rows. The first half of them is in the front section.
-pub(super) fn plan(rows: usize, places: Vec<Place>) -> Plan {
+pub(super) fn plan(rows: usize, places: Vec<SeatPlacement>) -> SeatingPlan {
     let sections = vec!["front".to_owned(), "back".to_owned()];
     let category = |name: &str| Category { name: name.to_owned(), price: 1, currency: "EUR".to_owned() };
     let row = |n: usize| Row { name: n.to_string(), section: u16::from(n >= rows.div_ceil(2)) };
     let rows = (0..rows).map(row).collect();
-    Plan::new(Point { x: 120, y: -180 }, sections, rows, vec![category("a"), category("b")], places).unwrap()
+    SeatingPlan::new(Point { x: 120, y: -180 }, sections, rows, vec![category("a"), category("b")], places).unwrap()
 }
 
 /// Makes a straight row with aisles. Most gaps are one seat wide, so a gap of two is an aisle.
@@ -183,11 +183,11 @@ pub(super) fn any_rows() -> impl Strategy<Value = Vec<(Shape, Vec<Kind>)>> {
 }
 
 /// Returns the points of each run that isn't a table, in a form that doesn't depend on the start of a run.
-fn runs_of(plan: &Plan) -> Vec<Vec<(i32, i32)>> {
-    let neighbours = Neighbours::of(plan);
-    let point = |place: usize| neighbours.at(place, plan.places()).map(|place| (place.point.x, place.point.y)).unwrap();
+fn runs_of(plan: &SeatingPlan) -> Vec<Vec<(i32, i32)>> {
+    let neighbors = Neighbors::of(plan);
+    let point = |place: usize| neighbors.at(place, plan.places()).map(|place| (place.point.x, place.point.y)).unwrap();
     let lines =
-        neighbours.runs().iter().filter(|run| run.shape != crate::domain::best_available::neighbours::Shape::Table);
+        neighbors.runs().iter().filter(|run| run.shape != crate::domain::best_available::neighbors::Shape::Table);
     let mut runs: Vec<_> =
         lines.map(|run| same((0..run.len).map(|n| point(run.place(n))).collect(), run.is_closed())).collect();
     runs.sort_unstable();
@@ -209,8 +209,8 @@ fn same(mut line: Vec<(i32, i32)>, is_closed: bool) -> Vec<(i32, i32)> {
 }
 
 /// Makes a hall of one row.
-fn row_of(points: &[Point]) -> Plan {
-    let place = |point: &Point| Place { row: 0, point: *point, category: None, accessible: false };
+fn row_of(points: &[Point]) -> SeatingPlan {
+    let place = |point: &Point| SeatPlacement { row: 0, point: *point, category: None, accessible: false };
     plan(1, points.iter().map(place).collect())
 }
 
@@ -336,11 +336,11 @@ fn seats_in_one_place_are_next_to_each_other() {
 #[test]
 fn a_small_table_is_a_further_run() {
     let tables = |shape: &Shape| {
-        let neighbours = Neighbours::of(&row_of(&shape.points));
-        neighbours
+        let neighbors = Neighbors::of(&row_of(&shape.points));
+        neighbors
             .runs()
             .iter()
-            .filter(|run| run.shape == crate::domain::best_available::neighbours::Shape::Table)
+            .filter(|run| run.shape == crate::domain::best_available::neighbors::Shape::Table)
             .map(|run| run.len)
             .collect::<Vec<_>>()
     };
@@ -367,7 +367,7 @@ fn a_round_table_is_one_closed_run() {
 }
 
 #[test]
-fn finding_neighbours_takes_time_in_proportion_to_the_seats() {
+fn finding_neighbors_takes_linear_time() {
     let square = |seats: i32, pitch: i32| {
         let side = f64::from(seats).sqrt().ceil() as i32;
         (0..seats).map(move |n| (n % side * pitch, n / side * pitch))
@@ -398,7 +398,7 @@ fn finding_neighbours_takes_time_in_proportion_to_the_seats() {
             let points: Vec<_> = shape(seats).into_iter().map(|(x, y)| Point { x, y }).collect();
             let plan = row_of(&points);
             crate::domain::best_available::nearest::work::of(|| {
-                assert!(Neighbours::of(&plan).runs().iter().all(|run| run.len > 0))
+                assert!(Neighbors::of(&plan).runs().iter().all(|run| run.len > 0))
             })
         };
         let (small, large) = (work(1_000), work(20_000));

@@ -8,14 +8,14 @@ use super::reference::KnownHall;
 use super::shapes::{Kind, Shape, any_rows};
 use super::*;
 use crate::domain::best_available::shapes;
-use crate::domain::seating_plan::{Place, Point, ROW_PITCH, Row, SEAT_PITCH};
+use crate::domain::seating_plan::{Point, ROW_PITCH, Row, SEAT_PITCH, SeatPlacement};
 
 const PLAIN: Wish = Wish { quantity: 2, section: None, category: None, accessible: false };
 
 /// Makes a hall of straight rows. Each seat has a place in the row (in pitches), a category and an accessible flag.
-fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> Plan {
+fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> SeatingPlan {
     let places = rows.iter().enumerate().flat_map(|(n, seats)| {
-        seats.iter().map(move |(at, category, accessible)| Place {
+        seats.iter().map(move |(at, category, accessible)| SeatPlacement {
             row: n as u16,
             point: Point { x: at * SEAT_PITCH, y: n as i32 * ROW_PITCH },
             category: *category,
@@ -25,16 +25,16 @@ fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> Plan {
     shapes::plan(rows.len(), places.collect())
 }
 
-fn plain_rows(rows: usize, seats: usize) -> Plan {
+fn plain_rows(rows: usize, seats: usize) -> SeatingPlan {
     hall(&vec![(0..seats as i32).map(|at| (at, None, false)).collect(); rows])
 }
 
-fn pick(plan: &Plan, available: &[bool], wish: &Wish, steering: Steering) -> Result<Vec<usize>, Shortage> {
-    let chosen = choose(plan, &Neighbours::of(plan), available, wish, steering)?;
+fn pick(plan: &SeatingPlan, available: &[bool], wish: &Wish, steering: Steering) -> Result<Vec<usize>, Shortage> {
+    let chosen = choose(plan, &Neighbors::of(plan), available, wish, steering)?;
     Ok(chosen.into_iter().map(|seat| seat as usize).collect())
 }
 
-fn best(plan: &Plan, available: &[bool], wish: &Wish) -> Result<Vec<usize>, Shortage> {
+fn best(plan: &SeatingPlan, available: &[bool], wish: &Wish) -> Result<Vec<usize>, Shortage> {
     pick(plan, available, wish, Steering::default())
 }
 
@@ -44,14 +44,14 @@ fn seats(text: &str) -> Vec<bool> {
 }
 
 #[test]
-fn an_empty_row_is_sold_from_its_best_seats_on() {
+fn empty_row_is_sold_from_its_best_seats() {
     let plan = plain_rows(2, 8);
     // The focal point is before the seats 2 and 3 of the first row.
     assert_eq!(best(&plan, &[true; 16], &PLAIN), Ok(vec![2, 3]));
 }
 
 #[test]
-fn no_seat_is_left_alone_where_that_can_be_avoided() {
+fn orphans_are_avoided_if_possible() {
     let plan = plain_rows(1, 6);
     // 1 to 2 and 2 to 3 are nearer to the focal point than 3 to 4, but leave a seat at an end.
     assert_eq!(best(&plan, &seats("x....x"), &PLAIN), Ok(vec![1, 2]));
@@ -60,19 +60,19 @@ fn no_seat_is_left_alone_where_that_can_be_avoided() {
 }
 
 #[test]
-fn a_seat_that_was_alone_before_is_nobodys_fault() {
+fn seat_that_was_alone_before_is_no_orphan() {
     let plan = plain_rows(1, 6);
     assert_eq!(best(&plan, &seats(".x..x."), &PLAIN), Ok(vec![2, 3]));
 }
 
 #[test]
-fn where_every_choice_leaves_a_seat_alone_one_is_made_all_the_same() {
+fn block_is_chosen_even_if_every_block_leaves_an_orphan() {
     let plan = plain_rows(1, 3);
     assert_eq!(best(&plan, &[true; 3], &PLAIN).map(|seats| seats.len()), Ok(2));
 }
 
 #[test]
-fn an_aisle_is_no_neighbour() {
+fn aisle_separates_neighbors() {
     let row = [0, 1, 3, 4].map(|at| (at, None, false)).to_vec();
     let plan = hall(&[row]);
     let three = Wish { quantity: 3, ..PLAIN };
@@ -81,7 +81,7 @@ fn an_aisle_is_no_neighbour() {
 }
 
 #[test]
-fn labels_and_the_order_of_the_list_mean_nothing() {
+fn labels_and_list_order_do_not_affect_the_choice() {
     // The second seat of the list sits at the far end.
     let plan = hall(&[[0, 3, 1, 2].map(|at| (at, None, false)).to_vec()]);
     let mut chosen = best(&plan, &[true; 4], &Wish { quantity: 4, ..PLAIN }).unwrap();
@@ -96,11 +96,11 @@ fn a_curved_row_is_followed_along_its_curve() {
     // side.
     let angle = |n: i32| std::f64::consts::PI * f64::from(n) / 20.0;
     let point = |n: i32| Point { x: (1_000.0 * angle(n).cos()) as i32, y: (1_000.0 * angle(n).sin()) as i32 };
-    let place = |n: i32| Place { row: 0, point: point(n), category: None, accessible: false };
+    let place = |n: i32| SeatPlacement { row: 0, point: point(n), category: None, accessible: false };
     let shuffled: Vec<_> = (0..=20).map(|n| (n * 8) % 21).collect();
     let row = vec![Row { name: String::new(), section: 0 }];
     let places = shuffled.iter().map(|n| place(*n)).collect();
-    let plan = Plan::new(Point::default(), vec![String::new()], row, vec![], places).unwrap();
+    let plan = SeatingPlan::new(Point::default(), vec![String::new()], row, vec![], places).unwrap();
     let all = best(&plan, &[true; 21], &Wish { quantity: 21, ..PLAIN }).unwrap();
     let along: Vec<_> = all.into_iter().map(|seat| shuffled[seat]).collect();
     let expected: Vec<_> = (0..=20).collect();
@@ -108,7 +108,7 @@ fn a_curved_row_is_followed_along_its_curve() {
 }
 
 /// One row of 4 x 2 seats, each 50 from the next.
-fn four_by_two() -> Plan {
+fn four_by_two() -> SeatingPlan {
     let grid = Shape::grid(4, 2, (50.0, 50.0));
     shapes::hall(&[(grid, vec![(None, false); 8])], None).plan
 }
@@ -143,7 +143,7 @@ fn the_last_seat_of_a_round_table_is_next_to_its_first() {
 }
 
 #[test]
-fn a_party_takes_a_small_table_only_where_no_line_has_room() {
+fn small_table_is_used_only_if_no_line_has_room() {
     let tables = [Shape::small_table(4), Shape::straight(0..4)];
     let plan = shapes::hall(&tables.map(|shape| (shape, vec![(None, false); 4])), None).plan;
     let four = Wish { quantity: 4, ..PLAIN };
@@ -155,16 +155,16 @@ fn a_party_takes_a_small_table_only_where_no_line_has_room() {
 }
 
 #[test]
-fn a_row_that_leads_away_from_the_stage_is_a_row() {
-    let place = |n: i32| Place { row: 0, point: Point { x: 0, y: n * 50 }, category: None, accessible: false };
+fn row_away_from_the_stage_is_one_run() {
+    let place = |n: i32| SeatPlacement { row: 0, point: Point { x: 0, y: n * 50 }, category: None, accessible: false };
     let row = vec![Row { name: String::new(), section: 0 }];
     let places = [2, 0, 1].map(place).to_vec();
-    let plan = Plan::new(Point { x: 0, y: -100 }, vec![String::new()], row, vec![], places).unwrap();
+    let plan = SeatingPlan::new(Point { x: 0, y: -100 }, vec![String::new()], row, vec![], places).unwrap();
     assert_eq!(best(&plan, &[true; 3], &Wish { quantity: 3, ..PLAIN }), Ok(vec![1, 2, 0]));
 }
 
 #[test]
-fn a_wish_for_a_section_or_a_category_is_kept_to() {
+fn section_and_category_of_preference_are_respected() {
     let rows = [vec![(0, Some(0), false), (1, Some(0), false)], vec![(0, Some(1), false), (1, Some(1), false)]];
     let plan = hall(&rows);
     assert_eq!(best(&plan, &[true; 4], &Wish { section: Some(1), ..PLAIN }), Ok(vec![2, 3]));
@@ -200,7 +200,7 @@ fn protection_of_accessible_seats_comes_before_orphans() {
 }
 
 #[test]
-fn without_an_ordinary_block_few_accessible_seats_are_taken() {
+fn fewest_accessible_seats_are_used_without_ordinary_block() {
     let row = |accessible: [bool; 4]| (0..4).zip(accessible).map(|(at, accessible)| (at, None, accessible)).collect();
     let plan = hall(&[row([true, true, true, false]), row([false, true, false, true])]);
     let three = Wish { quantity: 3, ..PLAIN };
@@ -216,7 +216,7 @@ fn a_section_with_accessible_seats_only_is_sold() {
 }
 
 #[test]
-fn what_changed_lately_is_how_many_are_at_it() {
+fn spread_counts_recently_changed_seats() {
     let slot = |changed_at| Slot { changed_at: EpochMillis(changed_at), ..Slot::default() };
     let now = EpochMillis(10_000);
     assert_eq!(spread(&[slot(0), slot(7_999), slot(8_000), slot(9_999), slot(12_000)], now), 3);
@@ -280,7 +280,7 @@ proptest! {
 
     /// Checks any hall, availability, seat preference and spread.
     #[test]
-    fn accessible_seats_are_kept_while_an_ordinary_block_is_left(case in any_case(), steering in any_steering()) {
+    fn accessible_seats_are_kept_while_an_ordinary_block_exists(case in any_case(), steering in any_steering()) {
         let hall = case.hall();
         let (all, _) = hall.blocks(&case.available, &case.wish);
         let chosen = pick(&hall.plan, &case.available, &case.wish, steering);
@@ -297,7 +297,7 @@ proptest! {
 
     /// Lets all callers of a wave see the same hall. Rejected callers choose again in the next wave.
     #[test]
-    fn a_storm_takes_no_accessible_seat_before_ordinary_blocks(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
+    fn contention_never_uses_accessible_seats_too_early(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
         let hall = case.hall();
         let wish = Wish { accessible: false, ..case.wish };
         let mut available = case.available.clone();
@@ -322,7 +322,7 @@ proptest! {
     }
 
     #[test]
-    fn steering_stays_among_the_best_that_do_not_overlap(case in any_case(), steering in any_steering()) {
+    fn steering_chooses_among_best_disjoint_blocks(case in any_case(), steering in any_steering()) {
         let hall = case.hall();
         let Ok(seats) = pick(&hall.plan, &case.available, &case.wish, steering) else { return Ok(()) };
         prop_assert_eq!(&pick(&hall.plan, &case.available, &case.wish, steering).unwrap(), &seats, "the same seed gives the same seats");

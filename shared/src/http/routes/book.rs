@@ -11,7 +11,7 @@ use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::http::links::Links;
 use crate::http::problem::Problem;
 use crate::http::response_body::Answer;
-use crate::http::{Context, Outcome, answer, input, json_response, replay};
+use crate::http::{Outcome, RoutedRequest, answer, input, json_response, mark_replayed};
 
 /// The fields of the request body.
 pub(in crate::http) const FIELDS: &[&str] = &["seat", "seats", "booking_id", "reservation_id"];
@@ -32,11 +32,11 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
 }
 
 /// Answers 201 if the seats were booked now, and 200 with the same body if they were booked before under this id.
-async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let request = read(context)?;
-    let weight = context.route.weight;
-    context.tally.weigh(request.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
-    let booked = context.office.book(context.tally, &request).await?;
+async fn handle(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let request = read(routed)?;
+    let weight = routed.route.weight;
+    routed.ctx.set_rate_limit_cost(request.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
+    let booked = routed.office.book(routed.ctx, &request).await?;
     let seats = &booked.booking.seats;
     let body = BookedBody {
         message: match (booked.replayed, seats.len()) {
@@ -50,8 +50,8 @@ async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
         booked_at: booked.booking.booked_at.seconds().to_string(),
     };
     let outcome = json_response(if booked.replayed { 200 } else { 201 }, &body)?;
-    let outcome = if booked.replayed { replay(outcome) } else { outcome };
-    let links = Links::of(&context.address, &request.theater);
+    let outcome = if booked.replayed { mark_replayed(outcome) } else { outcome };
+    let links = Links::of(&routed.address, &request.theater);
     let location = links.booking(booked.id);
     Ok(links.with_booking(booked.id).put(outcome, Some(location)))
 }
@@ -64,19 +64,19 @@ struct BookBody {
     reservation: Option<ReservationId>,
 }
 
-fn read(context: &Context<'_>) -> Result<Book, Problem> {
-    let input = context.input();
+fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
+    let input = routed.input();
     let (theater, key) = (input.theater_id(), input.idempotency_key());
     let body = input.body(|body| {
         let booking = input::optional_id(body, "booking_id", BookingId::parse);
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
         let whole = body.has("reservation_id") && !body.has("seat") && !body.has("seats");
-        let seats = if whole { None } else { Some(input::seats(body, context.office.max_seats_per_call())?) };
+        let seats = if whole { None } else { Some(input::seats(body, routed.office.max_seats_per_call())?) };
         Some(BookBody { seats, booking, reservation })
     })?;
     input.finish(|| {
         let (theater, BookBody { seats, booking, reservation }) = (theater?, body?);
-        let caller = input::caller(context.request);
+        let caller = input::caller(routed.request);
         let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&theater, &caller, &key)));
         let booking = booking.map(RequestId::Given).or_else(keyed);
         Some(Book { theater, seats, booking, reservation, caller })

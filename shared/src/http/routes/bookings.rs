@@ -11,7 +11,7 @@ use crate::http::links::Links;
 use crate::http::problem::Problem;
 use crate::http::response_body::Answer;
 use crate::http::router::Operation;
-use crate::http::{Context, Outcome, answer, input, json_response, no_content};
+use crate::http::{Outcome, RoutedRequest, answer, input, json_response, no_content};
 
 /// The response body.
 #[derive(Serialize)]
@@ -27,18 +27,18 @@ struct BookingBody<'a> {
 
 /// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "bookings", request, async |context| match context.route.operation {
-        Operation::Cancel => cancel(context).await,
-        _ => get(context).await,
+    answer(office, "bookings", request, async |routed| match routed.route.operation {
+        Operation::Cancel => cancel(routed).await,
+        _ => get(routed).await,
     })
     .await
 }
 
 /// Answers 200 with the booking, cancelled or not.
-async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let ask = read(context)?;
-    context.office.admit(context.tally).await?;
-    let booking = context.office.booking(context.tally, &ask).await?;
+async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let ask = read(routed)?;
+    routed.office.admit(routed.ctx).await?;
+    let booking = routed.office.booking(routed.ctx, &ask).await?;
     let body = BookingBody {
         booking_id: ask.booking.to_string(),
         theater_id: ask.theater.as_str(),
@@ -47,22 +47,22 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
         booked_at: booking.booked_at.seconds().to_string(),
         cancelled_at: booking.cancelled_at.map(|at| at.seconds().to_string()),
     };
-    let links = Links::of(&context.address, &ask.theater);
+    let links = Links::of(&routed.address, &ask.theater);
     let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(ask.booking) };
     Ok(links.put(json_response(200, &body)?, None))
 }
 
 /// Answers 204 if the booking is cancelled, by this request or an earlier one.
-async fn cancel(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let ask = read(context)?;
-    context.office.admit(context.tally).await?;
-    context.office.cancel(context.tally, &ask).await?;
+async fn cancel(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let ask = read(routed)?;
+    routed.office.admit(routed.ctx).await?;
+    routed.office.cancel(routed.ctx, &ask).await?;
     no_content()
 }
 
-fn read(context: &Context<'_>) -> Result<BookingAsk, Problem> {
-    let input = context.input();
+fn read(routed: &RoutedRequest<'_>) -> Result<BookingAsk, Problem> {
+    let input = routed.input();
     let (theater, booking) = (input.theater_id(), input.path_id("bookingId", BookingId::parse));
-    let caller = input::caller(context.request);
+    let caller = input::caller(routed.request);
     input.finish(|| Some(BookingAsk { theater: theater?, booking: booking?, caller }))
 }

@@ -4,8 +4,8 @@ use lambda_http::Response;
 
 use crate::http::codes::Code;
 use crate::http::problem::Problem;
-use crate::http::response_body::Content;
-use crate::http::{Context, Outcome, input};
+use crate::http::response_body::ResponseBody;
+use crate::http::{Outcome, RoutedRequest, input};
 
 /// The pages of docs/errors.
 macro_rules! pages {
@@ -49,15 +49,15 @@ pages! {
 }
 
 /// Answers 200 with the page as text. It needs no other service, and changes only with a release.
-pub(in crate::http) fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
-    context.input().finish(|| Some(()))?;
-    let page = page_of(input::path_parameter(context.request, "code"));
+pub(in crate::http) fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    routed.input().finish(|| Some(()))?;
+    let page = page_of(input::path_parameter(routed.request, "code"));
     let page =
         page.ok_or_else(|| Problem::of_field(Code::ErrorCodeNotFound, "code", "a code that this API answers"))?;
     let response = Response::builder()
         .header("content-type", "text/plain; charset=utf-8")
         .header("cache-control", "public, max-age=3600")
-        .body(Content::Text(page.to_owned()));
+        .body(ResponseBody::Text(page.to_owned()));
     Ok(response.map_err(Problem::internal)?.into())
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_page_with_an_example_of_its_own() {
+    fn each_code_has_a_page_with_an_example() {
         assert_eq!(PAGES.len(), Code::ALL.len());
         for code in Code::ALL {
             let page = page_of(code.as_str()).unwrap_or_else(|| panic!("no page of {}", code.as_str()));

@@ -5,42 +5,42 @@ use std::convert::Infallible;
 use lambda_http::{Request, Response};
 
 use super::map;
-use crate::app::{BoxOffice, GetSeats, Looked, Source};
+use crate::app::{BoxOffice, GetSeats, Revalidated, Source};
 use crate::domain::text;
 use crate::http::etag::{self, Tags};
 use crate::http::input;
 use crate::http::problem::Problem;
-use crate::http::response_body::{Answer, Content};
+use crate::http::response_body::{Answer, ResponseBody};
 use crate::http::router::Operation;
 use crate::http::seat_map::{Shown, View};
-use crate::http::{Context, Outcome, X_CACHE, answer};
+use crate::http::{Outcome, RoutedRequest, X_CACHE, answer};
 
 /// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "get-seats", request, async |context| match context.route.operation {
-        Operation::GetMap => map::get(context).await,
-        _ => get(context).await,
+    answer(office, "get-seats", request, async |routed| match routed.route.operation {
+        Operation::GetMap => map::get(routed).await,
+        _ => get(routed).await,
     })
     .await
 }
 
 /// Answers 200 with the seats, or 304 if the caller has them already.
-async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let (ask, view) = read(context)?;
-    let is_dear = ask.consistent || ask.reservation.is_some();
-    if is_dear {
+async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let (ask, view) = read(routed)?;
+    let is_expensive = ask.consistent || ask.reservation.is_some();
+    if is_expensive {
         let reading = if ask.consistent { "consistent=true" } else { "Reservation-Id" };
-        input::signed_in_for(context.office, context.request, reading)?;
-        context.tally.weigh(context.route.weight.dear);
+        input::require_token(routed.office, routed.request, reading)?;
+        routed.ctx.set_rate_limit_cost(routed.route.weight.dear);
     }
-    let header = context.input().list_header("if-none-match");
-    let wanted = input::none_match(header.as_deref());
+    let header = routed.input().list_header("if-none-match");
+    let wanted = input::parse_if_none_match(header.as_deref());
     let section = ask.section.clone();
     let tags = Tags::of(&ask.theater, view, section.as_deref());
     let ask = GetSeats { seen: wanted.as_ref().and_then(|wanted| tags.read(wanted)), ..ask };
-    let (etag, source, body) = match context.office.get_seats(context.tally, &ask).await? {
-        Looked::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
-        Looked::Seats(seats) => {
+    let (etag, source, body) = match routed.office.get_seats(routed.ctx, &ask).await? {
+        Revalidated::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
+        Revalidated::Seats(seats) => {
             let body = Shown::of(&seats.layout, view, section.as_deref())?.body(&seats)?;
             let (etag, hash) = tags.tag(body.as_bytes(), &seats);
             let unchanged = wanted.is_some_and(|wanted| etag::names(&wanted, hash));
@@ -50,32 +50,32 @@ async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
     let response = Response::builder()
         .header("etag", etag)
         // May be stored, but has to be revalidated before each use. A 304 costs next to nothing.
-        .header("cache-control", if is_dear { "no-store" } else { "no-cache" })
+        .header("cache-control", if is_expensive { "no-store" } else { "no-cache" })
         .header(X_CACHE, source.as_str());
     let response = match body {
-        None => response.status(304).body(Content::Nothing),
+        None => response.status(304).body(ResponseBody::Nothing),
         Some(body) => response.status(200).header("content-type", "application/json").body(body),
     };
     Ok(Outcome { source: Some(source), ..response.map_err(Problem::internal)?.into() })
 }
 
 /// Reads the request: the seats to show, and the view.
-fn read(context: &Context<'_>) -> Result<(GetSeats, View), Problem> {
-    let input = context.input();
+fn read(routed: &RoutedRequest<'_>) -> Result<(GetSeats, View), Problem> {
+    let input = routed.input();
     let theater = input.theater_id();
     let consistent = input.flag("consistent");
     let view = input.parsed_query("view", format_args!("one of {}", View::ALL.map(View::name).join(", ")), View::named);
     let view = view.unwrap_or(View::Seats);
     let section = input.parsed_query("section", "the name of a section", |name| {
         // In the form in which names are stored.
-        text::tidy(name).filter(|name| !name.is_empty())
+        text::normalize(name).filter(|name| !name.is_empty())
     });
     if view == View::States && input.query("section").is_some() {
         input.fault::<()>("section", "none with view=states, which has a letter for each seat of the hall");
     }
     // Only the map marks the caller's own seats.
     let reservation = input.reservation_header().filter(|_| view == View::Map);
-    let caller = input::caller(context.request);
+    let caller = input::caller(routed.request);
     input.finish(|| {
         let ask = GetSeats { theater: theater?, consistent, reservation, section, seen: None, caller };
         Some((ask, view))

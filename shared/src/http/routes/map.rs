@@ -6,35 +6,36 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::domain::layout::Layout;
 use crate::http::input;
 use crate::http::problem::Problem;
-use crate::http::response_body::Content;
-use crate::http::{Context, Outcome};
+use crate::http::response_body::ResponseBody;
+use crate::http::{Outcome, RoutedRequest};
 use crate::layout_json::{CallLimits, MapBody};
 
 /// Cache-Control of a map that is requested by its version. It never changes, so it may be stored for a year.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// Answers 200 with the map, or 304 if the caller has it already.
-pub(in crate::http) async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let (input, office) = (context.input(), context.office);
-    let (theater, version) = (input.theater_id(), input.whole_query("version", 0..=u64::MAX));
+pub(in crate::http) async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let (input, office) = (routed.input(), routed.office);
+    let (theater, version) = (input.theater_id(), input.integer_query("version", 0..=u64::MAX));
     let header = input.list_header("if-none-match");
     let theater = input.finish(|| theater)?;
-    let layout = office.map(context.tally, &theater, version).await?;
+    let layout = office.map(routed.ctx, &theater, version).await?;
     let limits = CallLimits {
         max_seats_per_call: office.max_seats_per_call(),
         min_reservation_seconds: office.shortest_reservation(),
         max_reservation_seconds: office.longest_reservation(),
     };
     let tag = tag(&layout, limits);
-    let is_known = input::none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let is_known =
+        input::parse_if_none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder()
         .header("etag", format!("\"{tag}\""))
-        .header("cache-control", if version.is_some() { FOR_EVER } else { "no-cache" });
+        .header("cache-control", if version.is_some() { IMMUTABLE } else { "no-cache" });
     let response = if is_known {
-        response.status(304).body(Content::Nothing)
+        response.status(304).body(ResponseBody::Nothing)
     } else {
         let body = serde_json::to_string(&MapBody::of(&layout, limits)).map_err(Problem::internal)?;
-        response.status(200).header("content-type", "application/json").body(Content::Text(body))
+        response.status(200).header("content-type", "application/json").body(ResponseBody::Text(body))
     };
     Ok(response.map_err(Problem::internal)?.into())
 }

@@ -14,7 +14,7 @@ use crate::http::links::Links;
 use crate::http::problem::Problem;
 use crate::http::response_body::Answer;
 use crate::http::router::Operation;
-use crate::http::{Context, Outcome, answer, json_response, no_content, replay};
+use crate::http::{Outcome, RoutedRequest, answer, json_response, mark_replayed, no_content};
 
 /// The fields of the request body of an extension.
 pub(in crate::http) const FIELDS: &[&str] = &["expires_in", "seats"];
@@ -56,55 +56,55 @@ impl<'a> SeatEnd<'a> {
 
 /// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "reservations", request, async |context| match context.route.operation {
-        Operation::Release => release(context).await,
-        Operation::Extend => extend(context).await,
-        _ => get(context).await,
+    answer(office, "reservations", request, async |routed| match routed.route.operation {
+        Operation::Release => release(routed).await,
+        Operation::Extend => extend(routed).await,
+        _ => get(routed).await,
     })
     .await
 }
 
 /// Answers 200 with the seats of the reservation.
-async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let ask = read(context)?;
-    admit(context, &ask).await?;
-    let view = context.office.reservation(context.tally, &ask).await?;
-    show(context, &ask, &view, None)
+async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let ask = read(routed)?;
+    admit(routed, &ask).await?;
+    let view = routed.office.reservation(routed.ctx, &ask).await?;
+    show(routed, &ask, &view, None)
 }
 
 /// Answers 204, even if there was nothing left to release.
-async fn release(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let ask = read(context)?;
-    admit(context, &ask).await?;
-    context.office.release(context.tally, &ask).await?;
+async fn release(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let ask = read(routed)?;
+    admit(routed, &ask).await?;
+    routed.office.release(routed.ctx, &ask).await?;
     no_content()
 }
 
 /// Answers 200 with the seats of the reservation and its new expiry.
-async fn extend(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let input = context.input();
+async fn extend(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let input = routed.input();
     let key = input.idempotency_key();
     let (theater, reservation) = path(&input);
     let body = input.body(|body| {
-        let expires_in = input::expires_in(context.office, body);
-        let seats = body.optional("seats", |node| input::labels(node, input::MOST_NAMED));
+        let expires_in = input::expires_in(routed.office, body);
+        let seats = body.optional("seats", |node| input::labels(node, input::MAX_SEATS_NAMED));
         Some((expires_in?, seats))
     })?;
-    let caller = input::caller(context.request);
+    let caller = input::caller(routed.request);
     let (ask, expires_in) = input.finish(|| {
         let (expires_in, seats) = body?;
         Some((ReservationAsk { theater: theater?, reservation: reservation?, seats, caller }, expires_in))
     })?;
     let id = key.map(|key| idempotency::extension_id(&ask.theater, &ask.caller, &key, ask.reservation));
-    admit(context, &ask).await?;
-    let extended = context.office.extend(context.tally, &ask, id, expires_in).await?;
+    admit(routed, &ask).await?;
+    let extended = routed.office.extend(routed.ctx, &ask, id, expires_in).await?;
     let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
-    let outcome = show(context, &ask, &extended.view, Some(message))?;
-    Ok(if extended.replayed { replay(outcome) } else { outcome })
+    let outcome = show(routed, &ask, &extended.view, Some(message))?;
+    Ok(if extended.replayed { mark_replayed(outcome) } else { outcome })
 }
 
 fn show(
-    context: &Context<'_>,
+    routed: &RoutedRequest<'_>,
     ask: &ReservationAsk,
     view: &ReservationView,
     message: Option<&'static str>,
@@ -119,22 +119,22 @@ fn show(
         ends: SeatEnd::of(&view.seats, view.now),
         extended: view.extended,
     };
-    let links = Links::of(&context.address, &ask.theater).with_reservation(ask.reservation, view.extended);
+    let links = Links::of(&routed.address, &ask.theater).with_reservation(ask.reservation, view.extended);
     Ok(links.put(json_response(200, &body)?, None))
 }
 
 /// Checks the rate limit. A request that names no seats takes more units, because the number of seats isn't known in
 /// advance.
-async fn admit(context: &Context<'_>, ask: &ReservationAsk) -> Result<(), Problem> {
-    let weight = context.route.weight;
-    context.tally.weigh(ask.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
-    Ok(context.office.admit(context.tally).await?)
+async fn admit(routed: &RoutedRequest<'_>, ask: &ReservationAsk) -> Result<(), Problem> {
+    let weight = routed.route.weight;
+    routed.ctx.set_rate_limit_cost(ask.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
+    Ok(routed.office.admit(routed.ctx).await?)
 }
 
-fn read(context: &Context<'_>) -> Result<ReservationAsk, Problem> {
-    let input = context.input();
+fn read(routed: &RoutedRequest<'_>) -> Result<ReservationAsk, Problem> {
+    let input = routed.input();
     let ((theater, reservation), seats) = (path(&input), input.named_seats());
-    let caller = input::caller(context.request);
+    let caller = input::caller(routed.request);
     input.finish(|| Some(ReservationAsk { theater: theater?, reservation: reservation?, seats, caller }))
 }
 

@@ -13,7 +13,7 @@ use crate::domain::seating_plan::MAX_PART_NAME;
 use crate::http::links::Links;
 use crate::http::problem::Problem;
 use crate::http::response_body::Answer;
-use crate::http::{Context, Outcome, answer, input, json_response, replay};
+use crate::http::{Outcome, RoutedRequest, answer, input, json_response, mark_replayed};
 use crate::json::Object;
 
 /// The fields of the request body.
@@ -68,17 +68,17 @@ pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infa
 }
 
 /// Answers 201 if seats were reserved now, and 200 if all of them were in the reservation before.
-async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let (office, tally, weight) = (context.office, context.tally, context.route.weight);
-    let (theater, reserved) = match read(context)? {
+async fn handle(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let (office, ctx, weight) = (routed.office, routed.ctx, routed.route.weight);
+    let (theater, reserved) = match read(routed)? {
         Call::Named(call) => {
-            tally.weigh(weight.of_seats(call.seats.len()));
-            let reserved = office.reserve(tally, &call).await?;
+            ctx.set_rate_limit_cost(weight.of_seats(call.seats.len()));
+            let reserved = office.reserve(ctx, &call).await?;
             (call.theater, reserved)
         }
         Call::Best(call) => {
-            tally.weigh(weight.of_seats(call.quantity));
-            let reserved = office.reserve_best(tally, &call).await?;
+            ctx.set_rate_limit_cost(weight.of_seats(call.quantity));
+            let reserved = office.reserve_best(ctx, &call).await?;
             (call.theater, reserved)
         }
     };
@@ -96,14 +96,14 @@ async fn handle(context: &Context<'_>) -> Result<Outcome, Problem> {
         ends: SeatEnd::of(&reserved.seats, reserved.now),
     };
     let outcome = json_response(if reserved.replayed { 200 } else { 201 }, &body)?;
-    let outcome = if reserved.replayed { replay(outcome) } else { outcome };
-    let links = Links::of(&context.address, &theater);
+    let outcome = if reserved.replayed { mark_replayed(outcome) } else { outcome };
+    let links = Links::of(&routed.address, &theater);
     let location = links.reservation(reserved.reservation);
     Ok(links.with_reservation(reserved.reservation, false).put(outcome, Some(location)))
 }
 
-fn read(context: &Context<'_>) -> Result<Call, Problem> {
-    let (office, input) = (context.office, context.input());
+fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
+    let (office, input) = (routed.office, routed.input());
     let (theater, key) = (input.theater_id(), input.idempotency_key());
     let body = input.body(|body| {
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
@@ -113,7 +113,7 @@ fn read(context: &Context<'_>) -> Result<Call, Problem> {
     })?;
     input.finish(|| {
         let (theater, ReserveBody { choice, expires_in, reservation }) = (theater?, body?);
-        let caller = input::caller(context.request);
+        let caller = input::caller(routed.request);
         let reservation = reservation.map(RequestId::Given);
         Some(match choice {
             Choice::Named(seats) => {

@@ -6,21 +6,21 @@ use lambda_http::{Request, Response};
 use serde::Serialize;
 
 use super::errors;
-use crate::app::{BoxOffice, Expected, Put, PutError};
+use crate::app::{BoxOffice, Precondition, Put, PutError};
 use crate::domain::ids::TheaterId;
 use crate::http::conditional::Condition;
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
 use crate::http::problem::Problem;
-use crate::http::response_body::{Answer, Content};
+use crate::http::response_body::{Answer, ResponseBody};
 use crate::http::router::Operation;
-use crate::http::{Context, Outcome, answer, json_response, no_content};
+use crate::http::{Outcome, RoutedRequest, answer, json_response, no_content};
 use crate::json;
 use crate::layout_json::{Document, LayoutBody, NewLayout};
 
 /// The default and the maximum number of theaters in one page of the list.
 const DEFAULT_LIMIT: u64 = 50;
-const MOST_LIMIT: u64 = 100;
+const MAX_LIMIT: u64 = 100;
 
 /// A page of the list of theaters.
 #[derive(Serialize)]
@@ -49,24 +49,24 @@ struct PutBody<'a> {
 
 /// Serves a request of one of these routes.
 pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "theaters", request, async |context| match context.route.operation {
-        Operation::GetError => errors::get(context),
-        Operation::GetTheater => get(context).await,
-        Operation::PutTheater => put(context).await,
-        Operation::DeleteTheater => delete(context).await,
-        _ => list(context).await,
+    answer(office, "theaters", request, async |routed| match routed.route.operation {
+        Operation::GetError => errors::get(routed),
+        Operation::GetTheater => get(routed).await,
+        Operation::PutTheater => put(routed).await,
+        Operation::DeleteTheater => delete(routed).await,
+        _ => list(routed).await,
     })
     .await
 }
 
 /// Answers 200 with a page of theaters, in the order of their ids.
-async fn list(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let input = context.input();
-    let limit = input.whole_query("limit", 1..=MOST_LIMIT).unwrap_or(DEFAULT_LIMIT);
+async fn list(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let input = routed.input();
+    let limit = input.integer_query("limit", 1..=MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let after = input.parsed_query("after", TheaterId::EXPECTED, |text| TheaterId::parse(text).ok());
     let limit = input.finish(|| usize::try_from(limit).ok())?;
-    context.office.admit(context.tally).await?;
-    let (theaters, more) = context.office.theaters(context.tally, after.as_ref(), limit).await?;
+    routed.office.admit(routed.ctx).await?;
+    let (theaters, more) = routed.office.theaters(routed.ctx, after.as_ref(), limit).await?;
     let next = theaters.last().filter(|_| more).map(|last| last.theater.as_str());
     let body = theaters.iter().map(|entry| TheaterBody {
         theater_id: entry.theater.as_str(),
@@ -75,39 +75,40 @@ async fn list(context: &Context<'_>) -> Result<Outcome, Problem> {
         layout_version: entry.layout_version,
     });
     let outcome = json_response(200, &TheatersBody { theaters: body.collect(), next })?;
-    Ok(Links::list(&context.address, next, limit).put(outcome, None))
+    Ok(Links::list(&routed.address, next, limit).put(outcome, None))
 }
 
 /// Answers 200 with the layout, or 304 if the caller has it already.
-async fn get(context: &Context<'_>) -> Result<Outcome, Problem> {
-    let input = context.input();
+async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    let input = routed.input();
     let (theater, header) = (input.theater_id(), input.list_header("if-none-match"));
     let theater = input.finish(|| theater)?;
-    context.office.admit(context.tally).await?;
-    let layout = context.office.theater(context.tally, &theater).await?.ok_or_else(Problem::theater_not_found)?;
+    routed.office.admit(routed.ctx).await?;
+    let layout = routed.office.theater(routed.ctx, &theater).await?.ok_or_else(Problem::theater_not_found)?;
     let tag = layout.version.to_string();
-    let is_known = input::none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let is_known =
+        input::parse_if_none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder().header("etag", etag(layout.version)).header("cache-control", "no-cache");
     let response = if is_known {
-        response.status(304).body(Content::Nothing)
+        response.status(304).body(ResponseBody::Nothing)
     } else {
         let body = serde_json::to_string(&LayoutBody::of(&layout)).map_err(Problem::internal)?;
-        response.status(200).header("content-type", "application/json").body(Content::Text(body))
+        response.status(200).header("content-type", "application/json").body(ResponseBody::Text(body))
     };
-    let links = Links::of(&context.address, &theater).with_seats();
+    let links = Links::of(&routed.address, &theater).with_seats();
     Ok(links.put(response.map_err(Problem::internal)?.into(), None))
 }
 
 /// Answers 201 if the theater had no layout before, and 200 if it had another or the same one.
-async fn put(context: &Context<'_>) -> Result<Outcome, Problem> {
-    input::administrator(context.office, context.request)?;
-    let input = context.input();
+async fn put(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    input::administrator(routed.office, routed.request)?;
+    let input = routed.input();
     let (theater, expected) = (input.theater_id(), expected(&input));
     let wanted = document(theater.as_ref(), &input)?;
     let (theater, expected, wanted) = input.finish(|| Some((theater?, expected?, wanted?)))?;
-    context.office.admit(context.tally).await?;
-    let put = context.office.put_theater(context.tally, &theater, &wanted, expected.clone()).await;
-    let (put, version) = put.map_err(|error| refused(&expected, error))?;
+    routed.office.admit(routed.ctx).await?;
+    let put = routed.office.put_theater(routed.ctx, &theater, &wanted, expected.clone()).await;
+    let (put, version) = put.map_err(|error| name_condition(&expected, error))?;
     let body = PutBody {
         message: match put {
             Put::Created => "Theater created",
@@ -123,20 +124,20 @@ async fn put(context: &Context<'_>) -> Result<Outcome, Problem> {
     };
     let outcome = json_response(if put == Put::Created { 201 } else { 200 }, &body)?;
     let outcome = outcome.with_header("etag", &etag(version));
-    let links = Links::of(&context.address, &theater);
+    let links = Links::of(&routed.address, &theater);
     let location = (put == Put::Created).then(|| links.theater());
     Ok(links.with_seats().put(outcome, location))
 }
 
 /// Answers 204, even if the theater didn't exist.
-async fn delete(context: &Context<'_>) -> Result<Outcome, Problem> {
-    input::administrator(context.office, context.request)?;
-    let input = context.input();
+async fn delete(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+    input::administrator(routed.office, routed.request)?;
+    let input = routed.input();
     let (theater, expected) = (input.theater_id(), expected(&input));
     let (theater, expected) = input.finish(|| Some((theater?, expected?)))?;
-    context.office.admit(context.tally).await?;
-    let removed = context.office.remove_theater(context.tally, &theater, expected.clone()).await;
-    removed.map_err(|error| refused(&expected, error))?;
+    routed.office.admit(routed.ctx).await?;
+    let removed = routed.office.remove_theater(routed.ctx, &theater, expected.clone()).await;
+    removed.map_err(|error| name_condition(&expected, error))?;
     no_content()
 }
 
@@ -155,21 +156,21 @@ fn document(theater: Option<&TheaterId>, input: &Input<'_>) -> Result<Option<New
 }
 
 /// Reads the condition on the layout from `If-Match` and `If-None-Match` (RFC 9110, 13.1).
-fn expected(input: &Input<'_>) -> Option<Expected> {
+fn expected(input: &Input<'_>) -> Option<Precondition> {
     let (matching, none_matching) = (input.list_header("if-match"), input.list_header("if-none-match"));
     match (matching.as_deref(), none_matching.as_deref()) {
-        (None, None) => Some(Expected::Unsaid),
+        (None, None) => Some(Precondition::Unsaid),
         (Some(value), None) => match Condition::parse(value) {
-            Some(Condition::Any) => Some(Expected::Any),
+            Some(Condition::Any) => Some(Precondition::Any),
             // Tags are compared strongly and by each character. Only the exact tag of a version matches.
             Some(Condition::Tags(tags)) => {
                 let strong = tags.iter().filter(|tag| !tag.weak);
-                Some(Expected::OneOf(strong.filter_map(|tag| version_of(tag.opaque)).collect()))
+                Some(Precondition::OneOf(strong.filter_map(|tag| version_of(tag.opaque)).collect()))
             }
             None => input.fault("If-Match", Condition::EXPECTED),
         },
         (None, Some(value)) => match Condition::parse(value) {
-            Some(Condition::Any) => Some(Expected::Nothing),
+            Some(Condition::Any) => Some(Precondition::Nothing),
             _ => input.fault("If-None-Match", "*"),
         },
         (Some(_), Some(_)) => input.fault("If-Match", "either If-Match or If-None-Match, got both"),
@@ -177,9 +178,9 @@ fn expected(input: &Input<'_>) -> Option<Expected> {
 }
 
 /// Names the header whose condition isn't met.
-fn refused(expected: &Expected, error: PutError) -> Problem {
+fn name_condition(expected: &Precondition, error: PutError) -> Problem {
     match (expected, error) {
-        (Expected::Nothing, PutError::Unexpected(there)) => Problem::layout_changed("If-None-Match", there),
+        (Precondition::Nothing, PutError::PreconditionFailed(there)) => Problem::layout_changed("If-None-Match", there),
         (_, error) => error.into(),
     }
 }

@@ -10,9 +10,9 @@ use super::*;
 use crate::app::{Slots, Source};
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::domain::seating_plan::{Place, Plan, Point, Row};
+use crate::domain::seating_plan::{Point, Row, SeatPlacement, SeatingPlan};
 use crate::domain::time::{EpochMillis, EpochSeconds};
-use crate::http::response_body::Told;
+use crate::http::response_body::LambdaResponse;
 
 /// The body as the documentation describes it, to be written by a serializer.
 #[derive(Serialize)]
@@ -43,14 +43,15 @@ fn hall() -> impl Strategy<Value = Vec<(String, bool, Slot)>> {
 fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsView {
     let seats: Vec<_> = hall.iter().map(|(label, ..)| SeatLabel::parse(label).unwrap()).collect();
     let row = |section| Row { name: "1".to_owned(), section };
-    let places = (0..).zip(hall).map(|(x, (_, left, _))| Place {
+    let places = (0..).zip(hall).map(|(x, (_, left, _))| SeatPlacement {
         row: u16::from(*left),
         point: Point { x, y: 0 },
         category: None,
         accessible: false,
     });
     let sections = vec!["right".to_owned(), "left".to_owned()];
-    let plan = Plan::new(Point { x: 0, y: 0 }, sections, vec![row(0), row(1)], vec![], places.collect()).unwrap();
+    let plan =
+        SeatingPlan::new(Point { x: 0, y: 0 }, sections, vec![row(0), row(1)], vec![], places.collect()).unwrap();
     let layout = Layout::with_plan(TheaterId::parse("a:1").unwrap(), name.to_owned(), 7, seats, plan).unwrap();
     let slots = Slots::Read(hall.iter().map(|(.., slot)| *slot).collect());
     SeatsView { layout: Arc::new(layout), slots, yours: HashSet::new(), now, source: Source::Hit }
@@ -58,7 +59,7 @@ fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsVie
 
 proptest! {
     #[test]
-    fn the_body_is_the_one_that_a_serialiser_writes_of_it(
+    fn body_equals_the_serialized_one(
         name in "[a-z\"\\\\é座]{1,200}",
         hall in hall(),
         now in 94_000..106_000_u64,
@@ -79,13 +80,13 @@ proptest! {
         let view = view(&name, &hall, now);
         let section = section.map(|left| if left { "left" } else { "right" });
         let body = Shown::of(&view.layout, View::Seats, section).unwrap().body(&view).unwrap();
-        let told = serde_json::to_string(&Told::from(Response::new(body))).unwrap();
+        let told = serde_json::to_string(&LambdaResponse::from(Response::new(body))).unwrap();
         let told: Value = serde_json::from_str(&told).unwrap();
         prop_assert_eq!(told["body"].as_str(), Some(expected.as_str()));
     }
 
     #[test]
-    fn states_are_a_letter_for_each_seat_in_layout_order(hall in hall(), now in 94_000..106_000_u64) {
+    fn states_are_one_letter_per_seat(hall in hall(), now in 94_000..106_000_u64) {
         let view = view("Hall", &hall, EpochMillis(now));
         let body = Shown::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
         let told: Value = serde_json::from_str(&body.text()).unwrap();

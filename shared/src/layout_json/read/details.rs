@@ -8,7 +8,7 @@ use crate::domain::details::{
     Outline, SeatDetails, SectionDetails, Stage, is_external_id, is_kind, is_language_tag,
 };
 use crate::domain::seating_plan::{MAX_COORDINATE, MAX_PART_NAME, Point};
-use crate::domain::text::{has_characters, tidy};
+use crate::domain::text::{is_valid_text, normalize};
 use crate::json::{Json, Node, Object};
 
 /// The expected form of a text: a noun and the range of its length.
@@ -44,8 +44,8 @@ impl fmt::Display for TextExpected {
 
 /// Reads a text for display, composed and trimmed.
 pub(super) fn text(node: Node<'_, '_>, expected: TextExpected) -> Option<String> {
-    let read = tidy(node.text(expected)?);
-    let fits = |text: &String| has_characters(text, expected.least..=expected.most);
+    let read = normalize(node.text(expected)?);
+    let fits = |text: &String| is_valid_text(text, expected.least..=expected.most);
     read.filter(fits).or_else(|| node.fault(expected))
 }
 
@@ -59,7 +59,7 @@ pub(super) fn names(node: Node<'_, '_>, most: usize) -> Option<Names> {
     let mut tags = HashSet::new();
     for (tag, name) in entries.iter().take(MAX_LANGUAGES + 1) {
         let name = match name {
-            Json::Text(name) => tidy(name).filter(|name| has_characters(name, 1..=most)),
+            Json::Text(name) => normalize(name).filter(|name| is_valid_text(name, 1..=most)),
             _ => None,
         };
         // Language tags are case-insensitive.
@@ -72,17 +72,17 @@ pub(super) fn names(node: Node<'_, '_>, most: usize) -> Option<Names> {
 
 /// Reads the operator's own data.
 pub(super) fn extra(node: Node<'_, '_>) -> Option<Extra> {
-    let right = matches!(node.json(), Json::Object(_)) && !has_doubled_fields(node.json());
+    let right = matches!(node.json(), Json::Object(_)) && !has_duplicate_fields(node.json());
     let text = right.then(|| serde_json::to_string(node.json()).ok()).flatten();
     text.and_then(Extra::of).or_else(|| node.fault(Extra::EXPECTED))
 }
 
-fn has_doubled_fields(json: &Json<'_>) -> bool {
+fn has_duplicate_fields(json: &Json<'_>) -> bool {
     match json {
-        Json::Array(elements) => elements.iter().any(has_doubled_fields),
+        Json::Array(elements) => elements.iter().any(has_duplicate_fields),
         Json::Object(fields) => {
             let mut names = HashSet::new();
-            fields.iter().any(|(name, value)| !names.insert(name) || has_doubled_fields(value))
+            fields.iter().any(|(name, value)| !names.insert(name) || has_duplicate_fields(value))
         }
         _ => false,
     }

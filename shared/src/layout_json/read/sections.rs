@@ -9,10 +9,10 @@ use crate::domain::details::{CategoryDetails, Details, SeatDetails};
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout::MAX_SEATS;
 use crate::domain::seating_plan::{
-    Category, MAX_CATEGORIES, MAX_COORDINATE, MAX_PART_NAME, MAX_PRICE, MAX_SECTIONS, Place, Plan, Point, Row,
-    SEAT_PITCH, row_of_points,
+    Category, MAX_CATEGORIES, MAX_COORDINATE, MAX_PART_NAME, MAX_PRICE, MAX_SECTIONS, Point, Row, SEAT_PITCH,
+    SeatPlacement, SeatingPlan, row_of_points,
 };
-use crate::domain::text::tidy;
+use crate::domain::text::normalize;
 use crate::json::{Json, Node, Object, plain};
 use crate::layout_json::read::details;
 
@@ -23,7 +23,7 @@ const SEAT_FIELDS: &[&str] =
 
 /// Path of a seat in the document.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Where {
+pub(super) enum SeatPath {
     /// In a plain list.
     List(usize),
     /// In a row that lists its seats.
@@ -32,7 +32,7 @@ pub(super) enum Where {
     Row { section: usize, row: usize },
 }
 
-impl fmt::Display for Where {
+impl fmt::Display for SeatPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::List(seat) => write!(f, "seats[{seat}]"),
@@ -45,12 +45,12 @@ impl fmt::Display for Where {
 /// The labels read so far, with their places.
 #[derive(Debug, Default)]
 pub(super) struct Labels {
-    places: HashMap<SeatLabel, Where>,
+    places: HashMap<SeatLabel, SeatPath>,
 }
 
 impl Labels {
     /// Adds a label. Records a fault with both places if the label is already used.
-    pub(super) fn add(&mut self, node: Node<'_, '_>, label: SeatLabel, place: Where) -> Option<SeatLabel> {
+    pub(super) fn add(&mut self, node: Node<'_, '_>, label: SeatLabel, place: SeatPath) -> Option<SeatLabel> {
         match self.places.entry(label.clone()) {
             Entry::Vacant(free) => {
                 free.insert(place);
@@ -73,9 +73,9 @@ pub(super) struct Reader {
     /// Number of rows in the document.
     all_rows: usize,
     seats: Vec<SeatLabel>,
-    places: Vec<Place>,
+    places: Vec<SeatPlacement>,
     labels: Labels,
-    external_ids: HashMap<String, Where>,
+    external_ids: HashMap<String, SeatPath>,
     details: Details,
     /// `true` if there are more seats than a theater may have.
     too_many: bool,
@@ -88,9 +88,9 @@ struct Section<'a> {
 }
 
 /// A row whose seats are being read.
-struct RowAt {
+struct RowContext {
     index: u16,
-    place: Where,
+    place: SeatPath,
     x: Option<i32>,
     y: Option<i32>,
     category: Option<u16>,
@@ -98,7 +98,7 @@ struct RowAt {
 
 /// A seat as given by its entry in the document.
 #[derive(Default)]
-struct SeatAt {
+struct SeatEntry {
     x: Option<i32>,
     y: Option<i32>,
     category: Option<u16>,
@@ -108,7 +108,7 @@ struct SeatAt {
 
 impl Reader {
     /// Reads `focal_point`, `categories` and `sections`.
-    pub(super) fn layout(mut self, object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, Plan, Details)> {
+    pub(super) fn layout(mut self, object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, SeatingPlan, Details)> {
         let focal_point = object.optional("focal_point", details::point);
         let categories = self.categories(object);
         let mut index = 0;
@@ -128,10 +128,10 @@ impl Reader {
             return object.fault("sections", format_args!("1 to {MAX_SEATS} seats"));
         }
         let (sections, categories) = (sections?, categories?);
-        let focal_point = focal_point.unwrap_or_else(|| Plan::default_focal_point(&self.places));
-        match Plan::new(focal_point, sections, self.rows, categories, self.places) {
+        let focal_point = focal_point.unwrap_or_else(|| SeatingPlan::default_focal_point(&self.places));
+        match SeatingPlan::new(focal_point, sections, self.rows, categories, self.places) {
             Ok(plan) => Some((self.seats, plan, self.details)),
-            Err(error) => object.fault_of_all(format_args!("a plan that is right ({error})")),
+            Err(error) => object.fault_on_object(format_args!("a plan that is right ({error})")),
         }
     }
 
@@ -162,7 +162,7 @@ impl Reader {
     fn category(&mut self, node: Node<'_, '_>, index: u16) -> Option<Category> {
         node.object(&["category", "price", "currency", "names", "extra"], |object| {
             let name = object.required("category", |node| details::text(node, TextExpected::name(MAX_PART_NAME)));
-            let price = object.required("price", |node| node.whole_of("minor units", 0..=MAX_PRICE));
+            let price = object.required("price", |node| node.integer_with_unit("minor units", 0..=MAX_PRICE));
             let currency = object.required("currency", |node| {
                 node.parsed("a currency of ISO 4217, such as EUR", |code| {
                     let known = iso_currency::Currency::from_code(code);
@@ -216,12 +216,12 @@ impl Reader {
         node.object(ROW_FIELDS, |object| {
             let name = object.required("row", |node| details::text(node, TextExpected::maybe_name()));
             let index = u16::try_from(self.rows.len()).ok()?;
-            let at = RowAt {
+            let at = RowContext {
                 index,
-                place: Where::Row { section: usize::from(section.index), row: number },
+                place: SeatPath::Row { section: usize::from(section.index), row: number },
                 x: object.optional("x", details::coordinate),
                 y: object.optional("y", details::coordinate),
-                category: self.category_named(object),
+                category: self.referenced_category(object),
             };
             if let Some(kind) = object.optional("kind", details::kind) {
                 self.details.kinds.insert(index, kind);
@@ -231,7 +231,7 @@ impl Reader {
                 (true, false, _) => self.listed(object, &at),
                 (false, true, Some(name)) => self.numbered(node, object, &at, section, name),
                 (false, true, None) => None,
-                (_, both, _) => object.fault_of_all(if both { EITHER } else { ONE }),
+                (_, both, _) => object.fault_on_object(if both { EITHER } else { ONE }),
             };
             // An invalid row keeps its index, so that the default places of the rows behind it are right.
             self.rows.push(Row { name: name.clone().unwrap_or_default(), section: section.index });
@@ -240,7 +240,7 @@ impl Reader {
     }
 
     /// Reads a row's list of seats.
-    fn listed(&mut self, object: &Object<'_, '_, '_>, row: &RowAt) -> Option<()> {
+    fn listed(&mut self, object: &Object<'_, '_, '_>, row: &RowContext) -> Option<()> {
         object.required("seats", |node| {
             let count = match node.json() {
                 Json::Array(entries) => entries.len(),
@@ -262,7 +262,7 @@ impl Reader {
                     self.details.seats.insert(position, seat.details);
                 }
                 let category = seat.category.or(row.category);
-                self.push(label, Place { row: row.index, point, category, accessible: seat.accessible });
+                self.push(label, SeatPlacement { row: row.index, point, category, accessible: seat.accessible });
                 Some(())
             })
         })?;
@@ -274,7 +274,7 @@ impl Reader {
         &mut self,
         node: Node<'_, '_>,
         object: &Object<'_, '_, '_>,
-        row: &RowAt,
+        row: &RowContext,
         section: &Section<'_>,
         name: &str,
     ) -> Option<()> {
@@ -293,36 +293,38 @@ impl Reader {
                 return node.fault(format_args!("prefix, row and number to make {}", SeatLabel::EXPECTED));
             };
             let label = self.labels.add(node, label, row.place)?;
-            let point = point(node, row, &SeatAt::default(), along, default)?;
-            self.push(label, Place { row: row.index, point, category: row.category, accessible: false });
+            let point = point(node, row, &SeatEntry::default(), along, default)?;
+            self.push(label, SeatPlacement { row: row.index, point, category: row.category, accessible: false });
         }
         Some(())
     }
 
     /// Reads a seat: a label, or an object with a label.
-    fn seat(&mut self, node: Node<'_, '_>, place: Where) -> Option<(SeatLabel, SeatAt)> {
+    fn seat(&mut self, node: Node<'_, '_>, place: SeatPath) -> Option<(SeatLabel, SeatEntry)> {
         match node.json() {
             Json::Object(_) => node.object(SEAT_FIELDS, |object| {
                 let label = object.required("seat", |node| node.parsed(SeatLabel::EXPECTED, SeatLabel::parse));
                 let details = details::seat(object);
                 let id = details.external_id.as_deref();
-                let unique = id.is_none_or(|id| self.is_new(object, id, place));
-                let seat = SeatAt {
+                let unique = id.is_none_or(|id| self.is_new_external_id(object, id, place));
+                let seat = SeatEntry {
                     x: object.optional("x", details::coordinate),
                     y: object.optional("y", details::coordinate),
-                    category: self.category_named(object),
+                    category: self.referenced_category(object),
                     accessible: object.optional("accessible", |node| node.boolean()).unwrap_or_default(),
                     details,
                 };
                 label.filter(|_| unique).map(|label| (label, seat))
             }),
-            Json::Text(_) => node.parsed(SeatLabel::EXPECTED, SeatLabel::parse).map(|label| (label, SeatAt::default())),
+            Json::Text(_) => {
+                node.parsed(SeatLabel::EXPECTED, SeatLabel::parse).map(|label| (label, SeatEntry::default()))
+            }
             _ => node.fault(format_args!("{}, or an object with it in the field seat", SeatLabel::EXPECTED)),
         }
     }
 
     /// Returns `true` if no earlier seat has this external id.
-    fn is_new(&mut self, object: &Object<'_, '_, '_>, id: &str, place: Where) -> bool {
+    fn is_new_external_id(&mut self, object: &Object<'_, '_, '_>, id: &str, place: SeatPath) -> bool {
         match self.external_ids.entry(id.to_owned()) {
             Entry::Vacant(free) => {
                 free.insert(place);
@@ -337,11 +339,11 @@ impl Reader {
     }
 
     /// Reads a reference to one of the document's categories.
-    fn category_named(&self, object: &Object<'_, '_, '_>) -> Option<u16> {
+    fn referenced_category(&self, object: &Object<'_, '_, '_>) -> Option<u16> {
         object.optional("category", |node| {
             let name = node.text("the name of a category")?;
             let categories = self.categories.as_ref()?;
-            let found = categories.get(name).or_else(|| categories.get(tidy(name)?.as_str()));
+            let found = categories.get(name).or_else(|| categories.get(normalize(name)?.as_str()));
             found.copied().or_else(|| node.fault("one of the document's categories"))
         })
     }
@@ -352,7 +354,7 @@ impl Reader {
         !self.too_many
     }
 
-    fn push(&mut self, label: SeatLabel, place: Place) {
+    fn push(&mut self, label: SeatLabel, place: SeatPlacement) {
         self.seats.push(label);
         self.places.push(place);
     }
@@ -361,7 +363,7 @@ impl Reader {
 const EITHER: &str = "either seats, or first and last";
 const ONE: &str = "seats, or first and last";
 
-impl Where {
+impl SeatPath {
     /// Returns the path of a seat in a row's list.
     fn seat(self, seat: usize) -> Self {
         match self {
@@ -372,7 +374,7 @@ impl Where {
 }
 
 /// Returns the point of a seat: its own, or the one derived from its row.
-fn point(node: Node<'_, '_>, row: &RowAt, seat: &SeatAt, along: usize, default: Point) -> Option<Point> {
+fn point(node: Node<'_, '_>, row: &RowContext, seat: &SeatEntry, along: usize, default: Point) -> Option<Point> {
     let along = i32::try_from(along).unwrap_or(i32::MAX).saturating_mul(SEAT_PITCH);
     let x = seat.x.or_else(|| row.x.map(|x| x.saturating_add(along))).unwrap_or(default.x);
     let y = seat.y.or(row.y).unwrap_or(default.y);

@@ -60,7 +60,7 @@ fn detailed() -> Value {
 }
 
 #[test]
-fn sections_rows_and_seats_say_where_seats_are() {
+fn sections_define_the_places_of_seats() {
     let layout = read(&hall()).unwrap();
     let labels: Vec<_> = layout.seats.iter().map(SeatLabel::as_str).collect();
     assert_eq!(labels, ["S-A-9", "S-A-10", "S-B-1", "S-B-2", "X-1"]);
@@ -81,7 +81,7 @@ fn sections_rows_and_seats_say_where_seats_are() {
 }
 
 #[test]
-fn what_is_answered_can_be_put_again_and_is_the_same() {
+fn layout_in_a_response_survives_a_round_trip() {
     for document in [hall(), detailed(), json!({ "name": "List", "seats": ["A1", "A2", "B1"] })] {
         let layout = layout(&document);
         let answered = answered(&layout);
@@ -91,7 +91,7 @@ fn what_is_answered_can_be_put_again_and_is_the_same() {
 }
 
 #[test]
-fn every_detail_is_answered_as_it_was_put() {
+fn every_detail_survives_a_round_trip() {
     let document = detailed();
     let answered = answered(&layout(&document));
     for path in
@@ -103,7 +103,7 @@ fn every_detail_is_answered_as_it_was_put() {
 }
 
 #[test]
-fn a_line_by_itself_is_an_outline_and_an_empty_list_is_none() {
+fn single_line_is_an_outline_and_empty_list_is_none() {
     let mut document = detailed();
     let lines = document["stage"]["outline"].clone();
     document["stage"]["outline"] = lines[0].clone();
@@ -114,7 +114,7 @@ fn a_line_by_itself_is_an_outline_and_an_empty_list_is_none() {
 }
 
 #[test]
-fn details_are_on_the_map_with_names_said_once() {
+fn map_has_details_and_lists_names_once() {
     let told: Value = serde_json::from_str(&map(&layout(&detailed()))).unwrap();
     assert_eq!(
         told["rows"],
@@ -156,7 +156,7 @@ fn names_are_composed_and_trimmed() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_its_path() {
+fn faults_are_named_by_their_path() {
     let spoilt = |path: &str, value: Value| {
         let mut document = hall();
         *document.pointer_mut(path).unwrap() = value;
@@ -244,7 +244,7 @@ fn what_is_wrong_is_named_by_its_path() {
 }
 
 #[test]
-fn all_that_is_wrong_is_named_at_once() {
+fn all_faults_are_reported_at_once() {
     let faults = read_text(
         r#"{"name":"","name":"x","sections":[{"section":"S","rows":[
             {"row":"A","first":1,"last":0},{"row":7,"seats":["B1",{"seat":"B2","x":"0","category":"none"}]}]}],
@@ -264,7 +264,7 @@ fn all_that_is_wrong_is_named_at_once() {
 }
 
 #[test]
-fn more_seats_than_a_theater_may_have_are_refused_before_they_are_made() {
+fn too_many_seats_are_rejected_before_they_are_created() {
     let rows = |count: usize| vec![json!({ "row": "A", "first": 0, "last": 65_535 }); count];
     for rows in [rows(1), rows(20_000), vec![json!({ "row": "A", "first": 1, "last": 15_000 }); 2]] {
         let faults =
@@ -279,7 +279,7 @@ fn more_seats_than_a_theater_may_have_are_refused_before_they_are_made() {
 /// Checks that a hostile document costs about as much as a valid one of its size. The reader never searches a list
 /// for each entry of another list.
 #[test]
-fn hostile_documents_of_4_mb_are_refused_in_linear_time() {
+fn hostile_4_mb_documents_are_rejected_in_linear_time() {
     let category = |n: usize| json!({ "category": format!("c{n}"), "price": 1, "currency": "EUR" });
     let seat = |n: usize, category: &str| json!({ "seat": format!("S{n}"), "category": category });
     let row = |seats: Vec<Value>| json!([{ "section": "S", "rows": [{ "row": "A", "seats": seats }] }]);
@@ -374,7 +374,7 @@ fn a_map_leads_back_to_every_seat() {
 }
 
 #[test]
-fn a_hall_with_long_names_is_accepted_and_can_be_put_again() {
+fn hall_with_long_names_survives_a_round_trip() {
     let name = |text: &str| text.repeat(64);
     let rows: Vec<_> = (0..20)
         .map(|n| {
@@ -392,7 +392,7 @@ fn a_hall_with_long_names_is_accepted_and_can_be_put_again() {
 }
 
 #[test]
-fn a_layout_whose_answers_would_be_too_large_is_refused() {
+fn layout_with_too_large_responses_is_rejected() {
     let seat = |n: usize| json!({ "seat": format!("S{n}"), "note": "ä".repeat(160) });
     let seats: Vec<_> = (0..20_000).map(seat).collect();
     let document = json!({ "name": "x", "sections": [{ "section": "S", "rows": [{ "row": "A", "seats": seats }] }] });
@@ -489,7 +489,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_layout_that_is_accepted_can_be_answered_and_put_again_unchanged(document in document()) {
+    fn accepted_layout_survives_a_round_trip(document in document()) {
         let Ok(read) = read(&document) else { return Ok(()) };
         let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
         let text = serde_json::to_string(&LayoutBody::of(&layout)).unwrap();
@@ -500,7 +500,7 @@ proptest! {
     }
 
     #[test]
-    fn any_list_that_is_accepted_can_be_put_again_unchanged(labels in prop::collection::hash_set("[A-Za-z0-9._-]{1,36}", 1..60)) {
+    fn accepted_seat_list_survives_a_round_trip(labels in prop::collection::hash_set("[A-Za-z0-9._-]{1,36}", 1..60)) {
         let Ok(read) = read(&json!({ "name": "x", "seats": labels })) else { return Ok(()) };
         let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
         prop_assert_eq!(read_text(&serde_json::to_string(&LayoutBody::of(&layout)).unwrap()), Ok(read));
@@ -508,7 +508,7 @@ proptest! {
 }
 
 #[test]
-fn a_list_of_20_000_rows_can_be_put_again_unchanged() {
+fn list_of_20_000_rows_survives_a_round_trip() {
     let labels: Vec<_> = (0..20_000).map(|n| format!("{}{}", ["A", "B"][n % 2], n / 2)).collect();
     let read = read(&json!({ "name": "x", "seats": labels })).unwrap();
     let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
@@ -516,7 +516,7 @@ fn a_list_of_20_000_rows_can_be_put_again_unchanged() {
 }
 
 #[test]
-fn a_whole_number_may_be_written_as_json_schema_takes_it() {
+fn integers_may_have_any_form_of_json_schema() {
     let with = |price: &str| hall().to_string().replace("8500", price);
     for price in ["8500.0", "85e2"] {
         assert_eq!(read_text(&with(price)), read(&hall()), "{price}");

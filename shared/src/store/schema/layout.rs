@@ -11,22 +11,24 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::details::StoredDetails;
-use super::{Item, attribute, join, key, layout_key, n, number, ordinal, s, seat_list, text, theater_pk, unreadable};
+use super::{
+    Item, attribute, join, key, layout_key, n, number, read_ordinal, read_seat_list, s, text, theater_pk, unreadable,
+};
 use crate::domain::details::Details;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
-use crate::domain::seating_plan::{Category, Place, Plan, Point, Row};
+use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
 use crate::store::{StoreError, TheaterEntry};
 
 /// Bytes that one item is filled with. An item has at most 400 KB, including the names of attributes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
-const MOST_BYTES: usize = 380_000;
+const MAX_ITEM_BYTES: usize = 380_000;
 /// Bytes of labels that the layout's own item may hold. This is enough for most halls.
-const MOST_LABELS: usize = 340_000;
+const MAX_LABEL_BYTES: usize = 340_000;
 /// Largest size in bytes of an unpacked plan. A layout whose answers fit into a response has at most some 10 MB.
-const MOST_UNPACKED: u64 = 24 * 1024 * 1024;
+const MAX_UNPACKED_BYTES: u64 = 24 * 1024 * 1024;
 /// Largest number of further items of a plan. A transaction holds 4 MB, and replacing a layout deletes the old items.
-const MOST_PARTS: usize = 4;
+const MAX_PARTS: usize = 4;
 
 /// The contents of a layout's own item.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ struct Columns {
 /// An unpacked seating plan.
 struct Unpacked {
     labels: Option<Vec<SeatLabel>>,
-    plan: Plan,
+    plan: SeatingPlan,
     details: Details,
 }
 
@@ -75,24 +77,24 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
     item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
     let labels = join(layout.seats());
-    let (labels, inside) = if labels.len() <= MOST_LABELS { (None, Some(labels)) } else { (Some(labels), None) };
+    let (labels, inside) = if labels.len() <= MAX_LABEL_BYTES { (None, Some(labels)) } else { (Some(labels), None) };
     let taken = layout.name.len() + inside.as_ref().map_or(0, String::len);
     match inside {
         Some(inside) => item.insert(attribute::SEATS.to_owned(), s(inside)),
         None => item.insert(attribute::SEAT_COUNT.to_owned(), n(layout.seats().len() as u64)),
     };
-    let is_list = *layout.details() == Details::default() && *layout.plan() == Plan::of_list(layout.seats());
+    let is_list = *layout.details() == Details::default() && *layout.plan() == SeatingPlan::of_list(layout.seats());
     if is_list && labels.is_none() {
         return Ok((item, Vec::new()));
     }
     let packed = pack(layout, labels)?;
-    if packed.len() <= MOST_BYTES.saturating_sub(taken) {
+    if packed.len() <= MAX_ITEM_BYTES.saturating_sub(taken) {
         item.insert(attribute::PLAN.to_owned(), AttributeValue::B(Blob::new(packed)));
         return Ok((item, Vec::new()));
     }
-    let parts: Vec<_> = packed.chunks(MOST_BYTES).collect();
-    if parts.len() > MOST_PARTS {
-        return Err(StoreError::Broken(format!("a packed layout of {} bytes is too large", packed.len())));
+    let parts: Vec<_> = packed.chunks(MAX_ITEM_BYTES).collect();
+    if parts.len() > MAX_PARTS {
+        return Err(StoreError::Permanent(format!("a packed layout of {} bytes is too large", packed.len())));
     }
     item.insert(attribute::PLAN_PARTS.to_owned(), n(parts.len() as u64));
     let keys = part_keys(&layout.theater, layout.version, parts.len());
@@ -105,7 +107,7 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
 
 /// Returns `true` if a layout fits into as many items as one may take.
 pub(in crate::store) fn fits(layout: &Layout) -> bool {
-    let most = MOST_PARTS * MOST_BYTES;
+    let most = MAX_PARTS * MAX_ITEM_BYTES;
     let columns = columns(layout, Some(join(layout.seats())));
     // Packing takes time, and makes hardly any text larger. So a text that is small enough isn't packed here.
     columns
@@ -139,18 +141,18 @@ pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreErr
         theater: theater.map_err(|_| unreadable(item, attribute::SK, "not a theater id"))?,
         name: text(item, attribute::NAME)?.to_owned(),
         seats: number(item, attribute::SEAT_COUNT)?,
-        layout_version: ordinal(item, attribute::LAYOUT_VERSION)?,
+        layout_version: read_ordinal(item, attribute::LAYOUT_VERSION)?,
     })
 }
 
 /// Reads the name, the version and the number of seats from a layout's own item.
-pub(in crate::store) fn summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
+pub(in crate::store) fn read_summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
     let seats = if item.contains_key(attribute::SEATS) {
         text(item, attribute::SEATS)?.split(' ').count()
     } else {
         usize::try_from(number(item, attribute::SEAT_COUNT)?).unwrap_or(usize::MAX)
     };
-    Ok((text(item, attribute::NAME)?.to_owned(), ordinal(item, attribute::LAYOUT_VERSION)?, seats))
+    Ok((text(item, attribute::NAME)?.to_owned(), read_ordinal(item, attribute::LAYOUT_VERSION)?, seats))
 }
 
 impl StoredLayout {
@@ -160,20 +162,20 @@ impl StoredLayout {
             None => 0,
             Some(_) => usize::try_from(number(item, attribute::PLAN_PARTS)?).unwrap_or(usize::MAX),
         };
-        if parts > MOST_PARTS {
+        if parts > MAX_PARTS {
             return Err(unreadable(item, attribute::PLAN_PARTS, "too many"));
         }
         Ok(Self {
-            version: ordinal(item, attribute::LAYOUT_VERSION)?,
+            version: read_ordinal(item, attribute::LAYOUT_VERSION)?,
             parts,
             name: text(item, attribute::NAME)?.to_owned(),
-            seats: item.contains_key(attribute::SEATS).then(|| seat_list(item)).transpose()?,
+            seats: item.contains_key(attribute::SEATS).then(|| read_seat_list(item)).transpose()?,
             plan: item.contains_key(attribute::PLAN).then(|| bytes(item).map(<[u8]>::to_vec)).transpose()?,
         })
     }
 
     /// Builds the layout from this item and its parts, in their order.
-    pub(in crate::store) fn whole(
+    pub(in crate::store) fn into_layout(
         self,
         theater: &TheaterId,
         item: &Item,
@@ -226,25 +228,25 @@ fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreErro
         accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(position, _)| position).collect(),
         details: StoredDetails::of(layout.details()),
     };
-    serde_json::to_vec(&columns).map_err(|error| StoreError::Broken(format!("a layout can't be written: {error}")))
+    serde_json::to_vec(&columns).map_err(|error| StoreError::Permanent(format!("a layout can't be written: {error}")))
 }
 
 fn deflate(text: &[u8]) -> Result<Vec<u8>, StoreError> {
     let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
     let packed = packed.write_all(text).and_then(|()| packed.finish());
-    packed.map_err(|error| StoreError::Broken(format!("a layout can't be packed: {error}")))
+    packed.map_err(|error| StoreError::Permanent(format!("a layout can't be packed: {error}")))
 }
 
 fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
     let mut text = Vec::new();
-    DeflateDecoder::new(packed).take(MOST_UNPACKED).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    DeflateDecoder::new(packed).take(MAX_UNPACKED_BYTES).read_to_end(&mut text).map_err(|error| error.to_string())?;
     let columns: Columns = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let seats = columns.row.len();
     if [columns.x.len(), columns.y.len(), columns.category.len()] != [seats; 3] {
         return Err("its columns have different lengths".to_owned());
     }
     let mut places: Vec<_> = (0..seats)
-        .map(|seat| Place {
+        .map(|seat| SeatPlacement {
             row: columns.row[seat],
             point: Point { x: columns.x[seat], y: columns.y[seat] },
             category: columns.category[seat].checked_sub(1),
@@ -258,7 +260,7 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
     let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
     let categories = columns.categories.into_iter().map(|(name, price, currency)| Category { name, price, currency });
     let focal_point = Point { x: columns.focal[0], y: columns.focal[1] };
-    let plan = Plan::new(focal_point, columns.sections, rows.collect(), categories.collect(), places);
+    let plan = SeatingPlan::new(focal_point, columns.sections, rows.collect(), categories.collect(), places);
     let plan = plan.map_err(|error| error.to_string())?;
     let labels = columns.labels.map(|labels| labels.split(' ').map(SeatLabel::parse).collect::<Result<_, _>>());
     let labels = labels.transpose().map_err(|error| error.to_string())?;
@@ -272,7 +274,7 @@ mod tests {
     use crate::domain::details::{CategoryDetails, Extra, Outline, SeatDetails, SectionDetails, Stage};
 
     fn read(theater: &TheaterId, (item, parts): &(Item, Vec<Item>)) -> Result<Layout, StoreError> {
-        StoredLayout::read(item)?.whole(theater, item, parts)
+        StoredLayout::read(item)?.into_layout(theater, item, parts)
     }
 
     /// Builds a layout that is as large, and as hard to pack, as a layout can be.
@@ -289,14 +291,14 @@ mod tests {
         let categories = (0..100).map(|n| Category { name: format!("category {n}"), price: n, currency: "EUR".into() });
         let mut coordinate = || rng.i32(-1_000_000..=1_000_000);
         let points: Vec<_> = (0..seats).map(|_| Point { x: coordinate(), y: coordinate() }).collect();
-        let places = points.into_iter().map(|point| Place {
+        let places = points.into_iter().map(|point| SeatPlacement {
             row: rng.u16(0..2_000),
             point,
             category: rng.bool().then(|| rng.u16(0..100)),
             accessible: rng.u8(0..10) == 0,
         });
         let places = places.collect();
-        let plan = Plan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
+        let plan = SeatingPlan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
         let layout = Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), 9, labels, plan).unwrap();
         let mut details = Details::default();
         let mut text = |n: usize| std::iter::repeat_with(|| rng.alphanumeric()).take(n).collect::<String>();
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_layout_there_can_be_is_split_and_read_back() {
+    fn largest_layout_is_split_and_read_back() {
         let layout = largest(20_000);
         let items = write(&layout).unwrap();
         let sizes: Vec<_> = std::iter::once(&items.0).chain(&items.1).map(size).collect();
@@ -325,11 +327,11 @@ mod tests {
         assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 400_000), "{sizes:?}");
         assert!(!items.0.contains_key("seats") && fits(&layout));
         assert_eq!(read(&layout.theater, &items).unwrap(), layout);
-        assert_eq!(summary(&items.0).unwrap().2, 20_000);
+        assert_eq!(read_summary(&items.0).unwrap().2, 20_000);
     }
 
     #[test]
-    fn a_layout_that_no_items_hold_does_not_fit() {
+    fn oversized_layout_does_not_fit() {
         let (layout, mut details) = (largest(20_000), Details::default());
         let mut rng = fastrand::Rng::with_seed(8);
         for position in 0..20_000 {
@@ -370,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_one_is_one_item_and_a_mere_list_has_no_plan() {
+    fn small_layout_is_one_item_and_list_has_no_plan() {
         let layout = largest(100);
         let items = write(&layout).unwrap();
         assert!(items.1.is_empty() && items.0.contains_key("plan"));
@@ -382,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_that_is_spoilt_or_unfolds_without_end_is_an_error() {
+    fn corrupt_or_endless_plan_is_an_error() {
         let layout = largest(10);
         let (item, _) = write(&layout).unwrap();
         let with = |plan: AttributeValue| {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::StoreError;
 use crate::domain::availability::{SeatState, Slot};
-use crate::domain::caller::{Owner, is_theirs};
-use crate::domain::ids::{BookingId, InvalidName, ReservationId, SeatLabel, TheaterId, parse_uuid};
+use crate::domain::caller::{Owner, may_access};
+use crate::domain::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
 mod details;
@@ -130,12 +130,12 @@ fn owner_part(owner: Option<Owner>) -> String {
 
 /// Returns the owner-scoped id by which a booked seat names its booking. Bookings of different owners have different
 /// values, even under the same id.
-pub(super) fn booking_mark(owner: Option<Owner>, booking: BookingId) -> Uuid {
+pub(super) fn owner_scoped_booking_id(owner: Option<Owner>, booking: BookingId) -> Uuid {
     owner.map_or(booking.0, |owner| Uuid::new_v5(&booking.0, owner.0.as_bytes()))
 }
 
 /// Builds the key of the set of seats that one caller has reserved.
-pub(super) fn caller_key(owner: Owner) -> Item {
+pub(super) fn reserved_set_key(owner: Owner) -> Item {
     key(s(format!("CALLER#{}", owner.0)), s("CALLER"))
 }
 
@@ -145,7 +145,7 @@ pub(super) fn booked_count_key(owner: Owner, theater: &TheaterId) -> Item {
 }
 
 /// Builds a key that no item ever has.
-pub(super) fn nothing_key() -> Item {
+pub(super) fn nonexistent_key() -> Item {
     key(s("NOTHING"), s("NOTHING"))
 }
 
@@ -159,7 +159,7 @@ pub(super) struct SeatItem {
     pub(super) slot: Slot,
     /// The reservation that has the seat, if it is reserved.
     pub(super) reservation: Option<ReservationId>,
-    /// The owner-scoped id of its booking ([`booking_mark`]), if it is booked.
+    /// The owner-scoped id of its booking ([`owner_scoped_booking_id`]), if it is booked.
     pub(super) booking: Option<Uuid>,
     /// The owner, if a signed-in caller has the seat.
     pub(super) owner: Option<Owner>,
@@ -185,7 +185,7 @@ impl SeatItem {
     pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
         let reserved = matches!(self.slot.state, SeatState::Reserved { .. }) && !self.removed;
         let same = reservation.is_some() && self.reservation == reservation;
-        reserved && same && is_theirs(self.owner, by)
+        reserved && same && may_access(self.owner, by)
     }
 
     /// Reads the slot, which is the part that the cache keeps. It doesn't show who has the seat.
@@ -197,7 +197,7 @@ impl SeatItem {
             RESERVED | REMOVED => SeatState::Reserved { expires_at: end(item)? },
             other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
-        Ok(Slot { changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?), state })
+        Ok(Slot { changed_at: EpochMillis(read_ordinal(item, attribute::CHANGED_AT)?), state })
     }
 
     /// Returns the label in a seat item's sort key.
@@ -228,7 +228,7 @@ pub(super) struct BookingItem {
 impl BookingItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
         Ok(Self {
-            seats: seat_list(item)?,
+            seats: read_seat_list(item)?,
             reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?,
             booked_at: instant(item, attribute::BOOKED_AT)?,
             cancelled_at: match item.get(attribute::CANCELLED_AT) {
@@ -237,15 +237,15 @@ impl BookingItem {
             },
             owner: id(item, attribute::OWNER, parse_uuid)?.map(Owner),
             request_token: text(item, attribute::REQUEST_TOKEN)?.to_owned(),
-            changed_at: EpochMillis(ordinal(item, attribute::CHANGED_AT)?),
+            changed_at: EpochMillis(read_ordinal(item, attribute::CHANGED_AT)?),
             counted: item.contains_key(attribute::COUNTED),
         })
     }
 }
 
 /// Reads the version of the layout on which it was decided to withdraw a seat.
-pub(super) fn removed_on(item: &Item) -> Result<u64, StoreError> {
-    ordinal(item, attribute::LAYOUT_VERSION)
+pub(super) fn read_withdrawal_version(item: &Item) -> Result<u64, StoreError> {
+    read_ordinal(item, attribute::LAYOUT_VERSION)
 }
 
 /// Reads the number of seats that a caller has booked in a theater.
@@ -254,7 +254,7 @@ pub(super) fn booked_seats(item: &Item) -> Result<usize, StoreError> {
 }
 
 /// Reads the entries of a caller's reserved seats, and the `turn` of that item.
-pub(super) fn read_caller(item: &Item) -> Result<(&[String], u64), StoreError> {
+pub(super) fn read_reserved_set(item: &Item) -> Result<(&[String], u64), StoreError> {
     match item.get(attribute::RESERVED_SEATS) {
         Some(AttributeValue::Ss(entries)) => Ok((entries, number(item, attribute::TURN)?)),
         _ => Err(unreadable(item, attribute::RESERVED_SEATS, "expected a set of strings")),
@@ -267,7 +267,7 @@ pub(super) fn join<'a>(seats: impl IntoIterator<Item = &'a SeatLabel>) -> String
     labels.join(" ")
 }
 
-pub(super) fn seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
+pub(super) fn read_seat_list(item: &Item) -> Result<Vec<SeatLabel>, StoreError> {
     split(text(item, attribute::SEATS)?).ok_or_else(|| unreadable(item, attribute::SEATS, "not seat labels"))
 }
 
@@ -283,7 +283,7 @@ pub(super) fn text<'a>(item: &'a Item, name: &str) -> Result<&'a str, StoreError
     }
 }
 
-fn id<T>(item: &Item, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidName>) -> Result<Option<T>, StoreError> {
+fn id<T>(item: &Item, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidId>) -> Result<Option<T>, StoreError> {
     if !item.contains_key(name) {
         return Ok(None);
     }
@@ -299,7 +299,7 @@ pub(super) fn number(item: &Item, name: &str) -> Result<u64, StoreError> {
 
 /// Reads a number that serves as an order. It has to fit into the cache, so it is below 2^48. Milliseconds stay below
 /// that until the year 10889.
-fn ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
+fn read_ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
     let number = number(item, name)?;
     if number < 1 << 48 { Ok(number) } else { Err(unreadable(item, name, "too large")) }
 }
@@ -319,7 +319,7 @@ fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
 /// Builds an error that names the item by its key. The key is enough to find the item, and contains nothing secret.
 pub(super) fn unreadable(item: &Item, name: &str, why: &str) -> StoreError {
     let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-    StoreError::Broken(format!(
+    StoreError::Permanent(format!(
         "item {:?} {:?} can't be read: attribute {name}: {why}",
         part(attribute::PK),
         part(attribute::SK)
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_seat_is_read_with_or_without_its_holder() {
+    fn reserved_seat_is_read_with_or_without_reservation() {
         let mut item = seat(&[("status", s("reserved")), ("expires_at", n(7)), ("changed_at", n(5))]);
         let state = SeatState::Reserved { expires_at: EpochSeconds(7) };
         let read = SeatItem::read(&item).unwrap();
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_that_names_item_and_attribute() {
+    fn unreadable_item_error_names_item_and_attribute() {
         let key = [("pk", s("THEATER#1")), ("sk", s("SEAT#A1"))];
         for (fields, named) in [
             (vec![("status", s("gone")), ("changed_at", n(5))], "status"),

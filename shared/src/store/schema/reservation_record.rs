@@ -12,12 +12,12 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Item, attribute, n, s};
-use crate::context::Tally;
+use crate::context::RequestContext;
 use crate::domain::caller::Owner;
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId, parse_uuid};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::schema;
-use crate::store::write::seat_write::{Change, Holder};
+use crate::store::write::seat_write::{SeatHolder, SeatWrite};
 use crate::store::{Store, StoreError};
 
 /// Largest number of seats of one reservation. One transaction has room for 100 items. The other four are the record, a
@@ -26,7 +26,7 @@ pub const MAX_SEATS_PER_RESERVATION: usize = 96;
 
 /// Seconds for which a record is kept after the end of its last seat. This is longer than a delayed request can live,
 /// and longer than the clocks of two instances differ.
-const KEPT: u32 = 3_600;
+const RETENTION_SECONDS: u32 = 3_600;
 
 /// A reservation's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +78,7 @@ pub(in crate::store) struct Choice {
 
 /// The state of a reservation id: in use or spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::store) enum Use {
+pub(in crate::store) enum ReservationIdState {
     /// The id is in use.
     #[default]
     Open,
@@ -91,7 +91,7 @@ pub(in crate::store) enum Use {
 pub(in crate::store) struct Record {
     /// The version that was read. 0 if there is no record.
     pub(in crate::store) turn: u64,
-    pub(in crate::store) state: Use,
+    pub(in crate::store) state: ReservationIdState,
     /// Every seat that was reserved and not released, even if it has run out.
     pub(in crate::store) seats: Vec<ReservedSeat>,
     /// Seats that were released, or booked with the reservation. A delayed request doesn't get them again.
@@ -104,10 +104,10 @@ pub(in crate::store) struct Record {
 }
 
 /// The stored form of the seats of one call: time, stamp, end, extension, labels.
-type Stored = (u64, u64, u64, Option<StoredMark>, String);
+type StoredSeats = (u64, u64, u64, Option<StoredExtension>, String);
 
 /// The stored form of an extension: id, token, stamp.
-type StoredMark = (String, String, u64);
+type StoredExtension = (String, String, u64);
 
 /// The stored form of a choice: id, preference, labels, token.
 type StoredChoice = (String, String, String, String);
@@ -133,8 +133,8 @@ impl Record {
             return Ok(None);
         }
         let state = match schema::text(item, attribute::STATUS)? {
-            "open" => Use::Open,
-            "released" => Use::Released,
+            "open" => ReservationIdState::Open,
+            "released" => ReservationIdState::Released,
             other => return Err(schema::unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
         };
         let given_back = match item.get(attribute::GIVEN_BACK) {
@@ -181,8 +181,8 @@ impl Record {
 
     /// Returns `true` while a seat is reserved, as far as the record knows. A booking that names its seats doesn't
     /// change the record.
-    pub(in crate::store) fn gave(&self, seat: &SeatLabel, now: EpochMillis) -> bool {
-        let now = self.judged_at(now);
+    pub(in crate::store) fn lists_as_reserved(&self, seat: &SeatLabel, now: EpochMillis) -> bool {
+        let now = self.effective_now(now);
         self.seats.iter().any(|had| had.seat == *seat && had.runs(now))
     }
 
@@ -191,8 +191,8 @@ impl Record {
     }
 
     /// Adds seats to the reservation. A seat that is already listed is replaced.
-    pub(in crate::store) fn give(&mut self, seats: impl IntoIterator<Item = ReservedSeat>, now: EpochMillis) {
-        self.forget_what_ended_long_ago(now);
+    pub(in crate::store) fn add_seats(&mut self, seats: impl IntoIterator<Item = ReservedSeat>, now: EpochMillis) {
+        self.drop_long_ended_seats(now);
         for seat in seats {
             self.seats.retain(|had| had.seat != seat.seat);
             self.seats.push(seat);
@@ -200,17 +200,17 @@ impl Record {
     }
 
     /// Returns the time at which the seats are judged. It isn't before the last rejection.
-    pub(in crate::store) fn judged_at(&self, now: EpochMillis) -> EpochMillis {
+    pub(in crate::store) fn effective_now(&self, now: EpochMillis) -> EpochMillis {
         now.max(self.refused_at)
     }
 
     /// Returns `true` if seats have run out since the last rejection.
-    pub(in crate::store) fn more_ended(&self, now: EpochMillis) -> bool {
+    pub(in crate::store) fn has_newly_ended_seats(&self, now: EpochMillis) -> bool {
         self.current().iter().any(|seat| seat.runs(self.refused_at) && !seat.runs(now))
     }
 
     /// Takes released seats out of the reservation.
-    pub(in crate::store) fn give_back(&mut self, seats: &[SeatLabel]) {
+    pub(in crate::store) fn release_seats(&mut self, seats: &[SeatLabel]) {
         self.seats.retain(|had| !seats.contains(&had.seat));
         let new = seats.iter().filter(|seat| !self.given_back.contains(seat));
         let new: Vec<_> = new.cloned().collect();
@@ -223,7 +223,7 @@ impl Record {
 
     /// Ends the reservation, so that its id is spent.
     pub(in crate::store) fn release(&mut self) {
-        self.state = Use::Released;
+        self.state = ReservationIdState::Released;
         self.seats.clear();
         self.given_back.clear();
     }
@@ -231,22 +231,23 @@ impl Record {
     /// Takes out all seats, because they are booked. A delayed request doesn't get them again. Other seats can be
     /// reserved.
     pub(in crate::store) fn book(&mut self, seats: &[SeatLabel]) {
-        self.give_back(seats);
+        self.release_seats(seats);
         self.seats.clear();
     }
 
-    fn forget_what_ended_long_ago(&mut self, now: EpochMillis) {
-        let ended_long_ago = |seat: &ReservedSeat| EpochSeconds(seat.expires_at.0 + u64::from(KEPT)).reached(now);
+    fn drop_long_ended_seats(&mut self, now: EpochMillis) {
+        let ended_long_ago =
+            |seat: &ReservedSeat| EpochSeconds(seat.expires_at.0 + u64::from(RETENTION_SECONDS)).reached(now);
         self.seats.retain(|seat| !ended_long_ago(seat));
     }
 
     /// Builds the item that replaces the version that was read.
     pub(in crate::store) fn item(&self, wanted: &ReservationRef<'_>, now: EpochMillis) -> Result<Item, StoreError> {
-        let broken = |error: serde_json::Error| StoreError::Broken(error.to_string());
+        let broken = |error: serde_json::Error| StoreError::Permanent(error.to_string());
         let mut item = schema::reservation_key(wanted.theater, wanted.owner, wanted.id);
         let status = match self.state {
-            Use::Open => "open",
-            Use::Released => "released",
+            ReservationIdState::Open => "open",
+            ReservationIdState::Released => "released",
         };
         item.insert(attribute::STATUS.to_owned(), s(status));
         item.insert(attribute::TURN.to_owned(), n(self.turn + 1));
@@ -270,13 +271,13 @@ impl Record {
 
     fn kept_until(&self, now: EpochMillis) -> EpochSeconds {
         let last = self.seats.iter().map(|seat| seat.expires_at).max().unwrap_or_default();
-        let kept = EpochSeconds(last.0 + u64::from(KEPT)).max(now.ends_after(KEPT));
+        let kept = EpochSeconds(last.0 + u64::from(RETENTION_SECONDS)).max(now.ends_after(RETENTION_SECONDS));
         kept.max(self.expires_at).min(EpochSeconds::LAST)
     }
 }
 
 /// Converts seats to their stored form. The seats of one call follow each other and share their common values.
-fn stored_seats(seats: &[ReservedSeat]) -> Vec<Stored> {
+fn stored_seats(seats: &[ReservedSeat]) -> Vec<StoredSeats> {
     let same = |a: &ReservedSeat, b: &ReservedSeat| {
         (a.reserved_at, a.stamp, a.expires_at, a.extension) == (b.reserved_at, b.stamp, b.expires_at, b.extension)
     };
@@ -292,7 +293,7 @@ fn stored_seats(seats: &[ReservedSeat]) -> Vec<Stored> {
 fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
     let mut seats = Vec::new();
     let unreadable = |why| schema::unreadable(item, attribute::HOLDINGS, why);
-    for (reserved_at, stamp, expires_at, mark, labels) in parts::<Stored>(item, attribute::HOLDINGS)? {
+    for (reserved_at, stamp, expires_at, mark, labels) in parts::<StoredSeats>(item, attribute::HOLDINGS)? {
         let labels = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
         let mark = mark.map(|(id, token, at)| {
             let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
@@ -339,22 +340,22 @@ pub(in crate::store) struct Found {
 
 impl Found {
     /// Returns the reservation and the owner that the items of its seats name.
-    pub(in crate::store) fn holder(&self, id: ReservationId) -> Holder {
-        Holder { reservation: id, owner: self.owner }
+    pub(in crate::store) fn holder(&self, id: ReservationId) -> SeatHolder {
+        SeatHolder { reservation: id, owner: self.owner }
     }
 }
 
 impl Store {
-    /// Reads a reservation's record: the caller's own, or otherwise one without an owner. Costs one strongly consistent
+    /// Reads a reservation's record: the caller's own, or otherwise one without an owner. RequestCosts one strongly consistent
     /// GetItem, or two for a signed-in caller who has none.
     pub(in crate::store) async fn record(
         &self,
-        tally: &Tally,
+        ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
     ) -> Result<Option<Found>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.item(tally, schema::reservation_key(wanted.theater, *owner, wanted.id)).await?;
+            let item = self.item(ctx, schema::reservation_key(wanted.theater, *owner, wanted.id)).await?;
             let record = item.map_or(Ok(None), |item| Record::read(&item, self.clock.now()))?;
             if let Some(record) = record {
                 return Ok(Some(Found { record, owner: *owner }));
@@ -383,7 +384,7 @@ impl Store {
 /// Returns a stamp above those that the record knows. So most writes find no higher stamp.
 pub(in crate::store) fn stamp_above(seats: &[&ReservedSeat], now: EpochMillis) -> EpochMillis {
     let highest = seats.iter().map(|seat| seat.changed_at()).max().unwrap_or_default();
-    Change::raised(highest, now)
+    SeatWrite::raise_above(highest, now)
 }
 
 #[cfg(test)]
@@ -406,13 +407,13 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_that_ran_out_stays_part_of_a_running_reservation() {
+    fn expired_seat_stays_in_running_reservation() {
         let record = Record { seats: vec![seat("A1", 10, 12), seat("A2", 11, 600)], ..Record::default() };
         assert_eq!(labels(&record.current()), ["A1", "A2"]);
     }
 
     #[test]
-    fn a_reservation_made_again_after_its_end_has_only_what_it_got_then() {
+    fn reservation_made_again_has_only_new_seats() {
         let record = Record { seats: vec![seat("A1", 10, 12), seat("B1", 12, 20)], ..Record::default() };
         assert_eq!(labels(&record.current()), ["B1"]);
         let again = Record { seats: vec![seat("A1", 10, 12), seat("A2", 11, 12)], ..Record::default() };
@@ -420,34 +421,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_is_remembered_and_bounded() {
+    fn released_seats_are_remembered_up_to_a_limit() {
         let mut record = Record { seats: vec![seat("A1", 10, 600), seat("A2", 10, 600)], ..Record::default() };
-        record.give_back(&[SeatLabel::parse("A1").unwrap()]);
+        record.release_seats(&[SeatLabel::parse("A1").unwrap()]);
         assert_eq!(labels(&record.current()), ["A2"]);
         assert_eq!(record.given_back, [SeatLabel::parse("A1").unwrap()]);
         let many: Vec<_> = (0..200).map(|n| SeatLabel::parse(&format!("B{n}")).unwrap()).collect();
-        record.give_back(&many);
+        record.release_seats(&many);
         assert_eq!(record.given_back.len(), MAX_SEATS_PER_RESERVATION);
     }
 
     #[test]
-    fn a_record_past_its_time_to_live_counts_as_none() {
+    fn expired_record_counts_as_missing() {
         let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
         let wanted = ReservationRef { theater: &theater, id, owner: None, seats: None };
         let record = Record { seats: vec![seat("A1", 10, 600)], ..Record::default() };
         let item = record.item(&wanted, EpochMillis(10_000)).unwrap();
-        let kept = 600 + u64::from(KEPT);
+        let kept = 600 + u64::from(RETENTION_SECONDS);
         assert!(Record::read(&item, EpochMillis((kept - 1) * 1_000)).unwrap().is_some());
         assert!(Record::read(&item, EpochMillis(kept * 1_000)).unwrap().is_none());
     }
 
     proptest! {
         #[test]
-        fn a_record_is_read_as_it_was_written(
+        fn record_is_read_as_written(
             seats in prop::collection::vec(("[A-Z][0-9]{1,3}", 0..1_000_u64, 0..4_000_u64, prop::option::of(1..u128::MAX)), 0..20),
             turn in 0..99_u64,
             refused_at in 0..9_u64,
-            state in prop_oneof![Just(Use::Open), Just(Use::Released)],
+            state in prop_oneof![Just(ReservationIdState::Open), Just(ReservationIdState::Released)],
         ) {
             let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
             let wanted = ReservationRef { theater: &theater, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };

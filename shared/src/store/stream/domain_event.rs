@@ -11,7 +11,7 @@ use crate::store::schema::{self, BookingItem, Item, SeatItem, layout};
 
 /// A domain event. It stays true in whatever order and however often it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct DomainEvent {
     pub theater: TheaterId,
     pub what: What,
 }
@@ -63,7 +63,7 @@ struct Change {
     new: Option<Item>,
 }
 
-impl Fact {
+impl DomainEvent {
     /// Reads a record as Lambda delivers it, from a stream with new and old images. Most records are one event. A seat
     /// that is taken over after its reservation ran out makes two. Tombstones and the deletion of leftover items make
     /// none.
@@ -71,22 +71,22 @@ impl Fact {
         let Record { keys, new, old } = Record::parse(record)?;
         let change = Change { old, new };
         if let Some((theater, seat)) = schema::parse_seat_key(&keys)? {
-            return Ok(of_seat(&seat, &change)?
+            return Ok(seat_events(&seat, &change)?
                 .into_iter()
                 .map(|what| Self { theater: theater.clone(), what })
                 .collect());
         }
         if let Some((theater, booking)) = schema::parse_booking_key(&keys)? {
-            return Ok(of_booking(booking, &change)?.map(|what| Self { theater, what }).into_iter().collect());
+            return Ok(booking_event(booking, &change)?.map(|what| Self { theater, what }).into_iter().collect());
         }
         if let Some(theater) = schema::parse_layout_key(&keys)? {
-            return Ok(of_layout(&change)?.map(|what| Self { theater, what }).into_iter().collect());
+            return Ok(layout_event(&change)?.map(|what| Self { theater, what }).into_iter().collect());
         }
         Ok(Vec::new())
     }
 }
 
-fn of_seat(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
+fn seat_events(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
     // The old item may be anything. The item that a write left behind has to be readable.
     let old = change.old.as_ref().and_then(|item| SeatItem::read(item).ok());
     let new = change.new.as_ref().map(SeatItem::read).transpose()?;
@@ -126,7 +126,7 @@ fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
     }
 }
 
-fn of_booking(booking: BookingId, change: &Change) -> Result<Option<What>, StoreError> {
+fn booking_event(booking: BookingId, change: &Change) -> Result<Option<What>, StoreError> {
     let Some(new) = &change.new else { return Ok(None) };
     let item = BookingItem::read(new)?;
     let BookingItem { seats, reservation, booked_at, changed_at, .. } = item;
@@ -139,13 +139,13 @@ fn of_booking(booking: BookingId, change: &Change) -> Result<Option<What>, Store
     })
 }
 
-fn of_layout(change: &Change) -> Result<Option<What>, StoreError> {
+fn layout_event(change: &Change) -> Result<Option<What>, StoreError> {
     match (&change.new, &change.old) {
         (Some(new), _) => {
-            let (name, version, seats) = layout::summary(new)?;
+            let (name, version, seats) = layout::read_summary(new)?;
             Ok(Some(What::LayoutPut(name, version, seats)))
         }
-        (None, Some(old)) => Ok(Some(What::LayoutRemoved(layout::summary(old)?.1))),
+        (None, Some(old)) => Ok(Some(What::LayoutRemoved(layout::read_summary(old)?.1))),
         (None, None) => Ok(None),
     }
 }
@@ -201,7 +201,7 @@ mod tests {
                 images[name] = image(&attributes);
             }
         }
-        let facts = Fact::read(&json!({ "eventName": name, "dynamodb": images })).unwrap();
+        let facts = DomainEvent::read(&json!({ "eventName": name, "dynamodb": images })).unwrap();
         assert!(facts.iter().all(|fact| fact.theater.as_str() == "1"));
         facts.into_iter().map(|fact| fact.what).collect()
     }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seats_life_is_told_by_what_it_was_and_has_become() {
+    fn old_and_new_images_give_seat_events() {
         let (ann, bob) = (reserved(ANN, 5_000, 10), reserved(BOB, 10_000, 20));
         let extended = reserved(ANN, 6_000, 30);
         let again = reserved(ANN, 10_000, 20);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn bookings_are_made_and_cancelled() {
+    fn booking_records_yield_created_and_cancelled_events() {
         let booking = HashMap::from([
             ("seats", json!("A1 A2")),
             ("booked_at", json!(7)),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn layouts_are_put_and_removed_and_their_parts_tell_nothing() {
+    fn layout_items_give_events_and_parts_give_none() {
         let layout = HashMap::from([("name", json!("Hall")), ("seats", json!("A1 A2")), ("layout_version", json!(7))]);
         assert_eq!(read("LAYOUT", None, Some(layout.clone())), [What::LayoutPut("Hall".into(), 7, 2)]);
         assert_eq!(read("LAYOUT", Some(layout.clone()), None), [What::LayoutRemoved(7)]);
@@ -271,12 +271,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_and_what_was_there_before_does_not_matter() {
+    fn unreadable_new_image_fails_and_old_one_is_ignored() {
         let unreadable = || with(other("sold", 1), "reservation_id", json!(7));
         let keys = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" } });
         let record = json!({ "eventName": "INSERT", "dynamodb": { "Keys": keys, "NewImage": image(&unreadable()) } });
-        assert!(Fact::read(&record).is_err());
+        assert!(DomainEvent::read(&record).is_err());
         assert_eq!(read("SEAT#A1", Some(unreadable()), Some(reserved(ANN, 5_000, 10))).len(), 1);
-        assert!(Fact::read(&json!({})).is_err());
+        assert!(DomainEvent::read(&json!({})).is_err());
     }
 }

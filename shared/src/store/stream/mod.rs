@@ -88,7 +88,7 @@ impl SeatRecord {
         let Some((theater, seat)) = schema::parse_seat_key(&item(record.dynamodb.keys))? else { return Ok(None) };
         let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == TTL);
         let change = match (record.event_name.as_str(), record.dynamodb.new_image) {
-            ("INSERT" | "MODIFY", Some(image)) => written(image, record.dynamodb.old_image),
+            ("INSERT" | "MODIFY", Some(image)) => classify_write(image, record.dynamodb.old_image),
             ("REMOVE", _) if by_ttl => SeatChange::Collected,
             ("REMOVE", _) => SeatChange::ByHand,
             (name, _) => SeatChange::Unreadable(format!("{name} without a new image")),
@@ -99,7 +99,7 @@ impl SeatRecord {
 
 /// Classifies a write by the item that it left behind. The functions' own writes raise the stamp of an item that they
 /// could read.
-fn written(new: Image, old: Option<Image>) -> SeatChange {
+fn classify_write(new: Image, old: Option<Image>) -> SeatChange {
     let slot = match SeatItem::slot(&item(new)) {
         Ok(slot) => slot,
         Err(error) => return SeatChange::Unreadable(error.to_string()),
@@ -122,7 +122,7 @@ fn item(image: Image) -> Item {
 }
 
 fn unreadable(why: &impl std::fmt::Display) -> StoreError {
-    StoreError::Broken(format!("a record of the stream can't be read: {why}"))
+    StoreError::Permanent(format!("a record of the stream can't be read: {why}"))
 }
 
 #[cfg(test)]
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_brings_the_slot_that_it_left() {
+    fn write_record_gives_new_slot() {
         let reserved =
             json!({ "status": { "S": "reserved" }, "changed_at": { "N": "6" }, "expires_at": { "N": "100" } });
         let expires_at = EpochSeconds(100);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_by_the_ttl_is_told_from_one_by_hand() {
+    fn ttl_deletion_differs_from_deletion_by_hand() {
         let mut record = record("REMOVE", "SEAT#A1", Value::Null);
         assert_eq!(change(&record), SeatChange::ByHand);
         record["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_did_not_raise_the_stamp_was_made_by_hand() {
+    fn write_without_higher_stamp_was_made_by_hand() {
         let mut record = record("MODIFY", "SEAT#A1", booked());
         for (old, by_hand) in [("6", false), ("7", true), ("8", true), ("yesterday", true)] {
             record["dynamodb"]["OldImage"] = json!({ "status": { "S": "booked" }, "changed_at": { "N": old } });
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_seat_is_passed_over() {
+    fn records_of_other_items_are_skipped() {
         assert_eq!(SeatRecord::read(&record("INSERT", "LAYOUT", booked())).unwrap(), None);
         let mut booking = record("INSERT", "BOOKING", booked());
         booking["dynamodb"]["Keys"]["pk"] = json!({ "S": "BOOKING#1#0b9f3c1e-52a7-4f86-b1d0-7c3e9a5d2f64" });
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_cannot_be_read_is_known_to_be_of_its_seat() {
+    fn unreadable_item_still_names_its_seat() {
         for (name, image) in [
             ("INSERT", json!({ "status": { "S": "sold" }, "changed_at": { "N": "7" } })),
             ("INSERT", json!({ "status": { "S": "booked" }, "changed_at": { "N": "1e999" } })),
@@ -200,13 +200,13 @@ mod tests {
             assert!(matches!(read.change, SeatChange::Unreadable(_)), "{:?}", read.change);
         }
         // The cache doesn't need to know who has the seat.
-        let mut spoilt = booked();
-        spoilt["booking_id"] = json!({ "S": "not a UUID" });
-        assert!(matches!(change(&record("INSERT", "SEAT#A1", spoilt)), SeatChange::Written(_)));
+        let mut corrupt = booked();
+        corrupt["booking_id"] = json!({ "S": "not a UUID" });
+        assert!(matches!(change(&record("INSERT", "SEAT#A1", corrupt)), SeatChange::Written(_)));
     }
 
     #[test]
-    fn a_record_of_nobody_knows_what_is_an_error() {
+    fn record_without_valid_key_is_an_error() {
         let mut keyless = record("INSERT", "SEAT#A1", booked());
         keyless["dynamodb"]["Keys"] = json!({});
         let mut elsewhere = record("INSERT", "SEAT#A1", booked());

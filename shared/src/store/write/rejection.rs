@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
 use uuid::Uuid;
 
-use super::retry::{Failed, Trouble};
-use crate::domain::availability::{LearnedSlot, SeatState, Slot};
+use super::retry::{CallFailure, FailedCall};
+use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
 use crate::domain::selection::{Conflict, SelectedSeat};
@@ -17,48 +17,48 @@ use crate::store::schema::{Item, SeatItem};
 
 /// The result of one condition of a rejected write.
 #[derive(Debug)]
-pub(in crate::store) enum Verdict {
+pub(in crate::store) enum ItemRejection {
     /// The condition held.
     Passed,
     /// The condition failed because of this item, or because there is none.
     Refused(Option<Item>),
     /// The condition wasn't decided.
-    Trouble(Trouble),
+    CallFailure(CallFailure),
 }
 
 /// The reason why a write didn't happen.
 #[derive(Debug)]
-pub(in crate::store) enum Refusal {
+pub(in crate::store) enum WriteRejection {
     /// Its conditions. There is one result for each of the write's items, in their order.
-    Conditions(Vec<Verdict>),
+    Conditions(Vec<ItemRejection>),
     /// The call itself failed.
-    Call(Trouble),
+    Call(CallFailure),
 }
 
-impl Refusal {
+impl WriteRejection {
     /// Returns the failure of the first condition that wasn't decided, if there is one.
-    pub(in crate::store) fn first_trouble(verdicts: Vec<Verdict>) -> Option<Trouble> {
-        verdicts.into_iter().find_map(|verdict| match verdict {
-            Verdict::Trouble(trouble) => Some(trouble),
-            Verdict::Passed | Verdict::Refused(_) => None,
+    pub(in crate::store) fn first_failure(condition_results: Vec<ItemRejection>) -> Option<CallFailure> {
+        condition_results.into_iter().find_map(|verdict| match verdict {
+            ItemRejection::CallFailure(trouble) => Some(trouble),
+            ItemRejection::Passed | ItemRejection::Refused(_) => None,
         })
     }
 }
 
-impl From<Failed<UpdateItemError>> for Refusal {
-    fn from(failed: Failed<UpdateItemError>) -> Self {
-        if let Failed::Answered(error) = &failed
+impl From<FailedCall<UpdateItemError>> for WriteRejection {
+    fn from(failed: FailedCall<UpdateItemError>) -> Self {
+        if let FailedCall::Answered(error) = &failed
             && let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
         {
-            return Self::Conditions(vec![Verdict::Refused(refused.item.clone())]);
+            return Self::Conditions(vec![ItemRejection::Refused(refused.item.clone())]);
         }
         Self::Call(failed.trouble())
     }
 }
 
-impl From<Failed<TransactWriteItemsError>> for Refusal {
-    fn from(failed: Failed<TransactWriteItemsError>) -> Self {
-        if let Failed::Answered(error) = &failed
+impl From<FailedCall<TransactWriteItemsError>> for WriteRejection {
+    fn from(failed: FailedCall<TransactWriteItemsError>) -> Self {
+        if let FailedCall::Answered(error) = &failed
             && let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
         {
             return Self::Conditions(cancelled.cancellation_reasons().iter().map(verdict).collect());
@@ -69,20 +69,22 @@ impl From<Failed<TransactWriteItemsError>> for Refusal {
 
 /// Converts one cancellation reason
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
-fn verdict(reason: &CancellationReason) -> Verdict {
+fn verdict(reason: &CancellationReason) -> ItemRejection {
     let text = || format!("{}: {}", reason.code().unwrap_or_default(), reason.message().unwrap_or_default());
     match reason.code().unwrap_or("None") {
-        "None" => Verdict::Passed,
-        "ConditionalCheckFailed" => Verdict::Refused(reason.item.clone()),
-        "TransactionConflict" => Verdict::Trouble(Trouble::Contention(text())),
-        "ThrottlingError" | "ProvisionedThroughputExceeded" => Verdict::Trouble(Trouble::Throttled(text())),
-        _ => Verdict::Trouble(Trouble::Final(text())),
+        "None" => ItemRejection::Passed,
+        "ConditionalCheckFailed" => ItemRejection::Refused(reason.item.clone()),
+        "TransactionConflict" => ItemRejection::CallFailure(CallFailure::Contention(text())),
+        "ThrottlingError" | "ProvisionedThroughputExceeded" => {
+            ItemRejection::CallFailure(CallFailure::Throttled(text()))
+        }
+        _ => ItemRejection::CallFailure(CallFailure::Final(text())),
     }
 }
 
 /// The claimant of seats: the caller, their reservation, and the booking that they are making.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::store) struct Wanter {
+pub(in crate::store) struct Claimant {
     pub(in crate::store) reservation: Option<ReservationId>,
     pub(in crate::store) owner: Option<Owner>,
     /// The owner-scoped id of the booking that is being made.
@@ -91,7 +93,7 @@ pub(in crate::store) struct Wanter {
 
 /// The state of a seat for a claimant.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::store) enum Standing {
+pub(in crate::store) enum SeatClaim {
     /// The seat is available: never written, released, or run out.
     Open,
     /// The seat is reserved under the claimant's own reservation.
@@ -104,20 +106,20 @@ pub(in crate::store) enum Standing {
 
 /// Seats in the way of a write.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Findings {
+pub(in crate::store) struct SeatFindings {
     /// One entry for each seat whose condition failed, or that was read again.
-    pub(in crate::store) found: Vec<Found>,
+    pub(in crate::store) found: Vec<SeatFinding>,
     /// The failure of the first seat that wasn't decided.
-    pub(in crate::store) trouble: Option<Trouble>,
+    pub(in crate::store) trouble: Option<CallFailure>,
 }
 
 /// One seat in the way.
 #[derive(Debug)]
-pub(in crate::store) struct Found {
+pub(in crate::store) struct SeatFinding {
     pub(in crate::store) seat: SelectedSeat,
-    pub(in crate::store) standing: Standing,
+    pub(in crate::store) standing: SeatClaim,
     /// The seat is reserved under the claimant's own reservation, even if it has run out.
-    pub(in crate::store) under_ours: bool,
+    pub(in crate::store) is_own_reservation: bool,
     /// The seat was withdrawn from the layout.
     pub(in crate::store) removed: bool,
     /// The seat belongs to the caller: under their reservation, or under another of theirs if they are signed in.
@@ -128,31 +130,39 @@ pub(in crate::store) struct Found {
     pub(in crate::store) slot: Option<Slot>,
 }
 
-impl Findings {
+impl SeatFindings {
     /// Reads the results of the conditions on these seats.
     pub(in crate::store) fn read(
         seats: &[SelectedSeat],
-        verdicts: impl IntoIterator<Item = Verdict>,
-        wanter: Wanter,
+        condition_results: impl IntoIterator<Item = ItemRejection>,
+        wanter: Claimant,
         now: EpochMillis,
     ) -> Result<Self, StoreError> {
         let mut findings = Self::default();
-        for (seat, verdict) in seats.iter().zip(verdicts) {
+        for (seat, verdict) in seats.iter().zip(condition_results) {
             match verdict {
-                Verdict::Passed => {}
-                Verdict::Trouble(Trouble::Final(text)) => return Err(StoreError::Broken(text)),
-                Verdict::Trouble(trouble) => findings.trouble = findings.trouble.or(Some(trouble)),
-                Verdict::Refused(item) => {
+                ItemRejection::Passed => {}
+                ItemRejection::CallFailure(CallFailure::Final(text)) => return Err(StoreError::Permanent(text)),
+                ItemRejection::CallFailure(trouble) => findings.trouble = findings.trouble.or(Some(trouble)),
+                ItemRejection::Refused(item) => {
                     let item = item.as_ref().map(SeatItem::read).transpose()?;
-                    let standing = item.as_ref().map_or(Standing::Open, |item| standing(item, wanter, now));
-                    let under_ours =
+                    let standing = item.as_ref().map_or(SeatClaim::Open, |item| standing(item, wanter, now));
+                    let is_own_reservation =
                         item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
                     let removed = item.as_ref().is_some_and(|item| item.removed);
                     let owned = |item: &SeatItem| item.owner.is_some() && item.owner == wanter.owner;
-                    let yours = under_ours || item.as_ref().is_some_and(owned);
+                    let yours = is_own_reservation || item.as_ref().is_some_and(owned);
                     let request_token = item.as_ref().and_then(|item| item.request_token);
                     let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
-                    findings.found.push(Found { seat, standing, under_ours, removed, yours, request_token, slot });
+                    findings.found.push(SeatFinding {
+                        seat,
+                        standing,
+                        is_own_reservation,
+                        removed,
+                        yours,
+                        request_token,
+                        slot,
+                    });
                 }
             }
         }
@@ -161,30 +171,30 @@ impl Findings {
 
     /// Returns `true` if a seat is booked under the id that is being booked.
     pub(in crate::store) fn has_own_booking(&self) -> bool {
-        self.found.iter().any(|found| found.standing == Standing::OwnBooking)
+        self.found.iter().any(|found| found.standing == SeatClaim::OwnBooking)
     }
 
     /// Returns the seats in the way that aren't reserved under the claimant's own reservation. A seat that has run out
     /// still counts as reserved.
-    pub(in crate::store) fn not_under_ours(&self) -> Vec<Conflict> {
-        self.found.iter().filter(|found| !found.under_ours).map(Found::conflict).collect()
+    pub(in crate::store) fn outside_own_reservation(&self) -> Vec<Conflict> {
+        self.found.iter().filter(|found| !found.is_own_reservation).map(SeatFinding::conflict).collect()
     }
 
     /// Returns the seats in the way that aren't reserved under the claimant's own reservation, or have run out.
-    pub(in crate::store) fn not_running_under_ours(&self) -> Vec<Conflict> {
-        self.found.iter().filter(|found| found.standing != Standing::Ours).map(Found::conflict).collect()
+    pub(in crate::store) fn outside_running_reservation(&self) -> Vec<Conflict> {
+        self.found.iter().filter(|found| found.standing != SeatClaim::Ours).map(SeatFinding::conflict).collect()
     }
 
     /// Returns the seats that other callers have. One such seat is enough to reject the request, whatever the others
     /// are.
     pub(in crate::store) fn conflicts(&self) -> Vec<Conflict> {
-        self.found.iter().filter(|found| found.standing == Standing::Taken).map(Found::conflict).collect()
+        self.found.iter().filter(|found| found.standing == SeatClaim::Taken).map(SeatFinding::conflict).collect()
     }
 
     /// Returns the slots of the seats in the way.
-    pub(in crate::store) fn learned(&self) -> Vec<LearnedSlot> {
+    pub(in crate::store) fn learned(&self) -> Vec<SlotUpdate> {
         let known = self.found.iter().filter_map(|found| Some((found.seat.position, found.slot?)));
-        known.map(|(position, slot)| LearnedSlot { position, slot }).collect()
+        known.map(|(position, slot)| SlotUpdate { position, slot }).collect()
     }
 
     /// Returns the lowest stamp above `stamp` and above the stamps of all seats in the way.
@@ -194,7 +204,7 @@ impl Findings {
     }
 }
 
-impl Found {
+impl SeatFinding {
     fn conflict(&self) -> Conflict {
         Conflict {
             seat: self.seat.label.clone(),
@@ -205,12 +215,12 @@ impl Found {
     }
 }
 
-fn standing(item: &SeatItem, wanter: Wanter, now: EpochMillis) -> Standing {
+fn standing(item: &SeatItem, wanter: Claimant, now: EpochMillis) -> SeatClaim {
     match item.slot.status(now) {
-        SeatState::Available => Standing::Open,
-        SeatState::Reserved { .. } if item.is_reserved_under(wanter.reservation, wanter.owner) => Standing::Ours,
-        SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => Standing::OwnBooking,
-        SeatState::Reserved { .. } | SeatState::Booked => Standing::Taken,
+        SeatState::Available => SeatClaim::Open,
+        SeatState::Reserved { .. } if item.is_reserved_under(wanter.reservation, wanter.owner) => SeatClaim::Ours,
+        SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => SeatClaim::OwnBooking,
+        SeatState::Reserved { .. } | SeatState::Booked => SeatClaim::Taken,
     }
 }
 
@@ -221,7 +231,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn a_seat_is_open_ours_or_taken() {
+    fn seat_is_open_ours_or_taken() {
         let (ours, other) = (ReservationId(Uuid::from_u128(1)), ReservationId(Uuid::from_u128(2)));
         let (mine, theirs) = (Uuid::from_u128(3), Uuid::from_u128(4));
         let reserved = |reservation, expires_at| SeatItem {
@@ -237,19 +247,19 @@ mod tests {
             booking,
             ..SeatItem::default()
         };
-        let with = Wanter { reservation: Some(ours), owner: None, booking: Some(mine) };
-        let nobody = Wanter::default();
+        let with = Claimant { reservation: Some(ours), owner: None, booking: Some(mine) };
+        let nobody = Claimant::default();
         let (before, after) = (EpochMillis(9_999), EpochMillis(10_000));
         for (item, wanter, now, expected) in [
-            (reserved(Some(ours), 10), with, before, Standing::Ours),
-            (reserved(Some(other), 10), with, before, Standing::Taken),
-            (reserved(Some(other), 10), nobody, before, Standing::Taken),
-            (reserved(None, 10), nobody, before, Standing::Taken),
-            (reserved(Some(other), 10), with, after, Standing::Open),
-            (reserved(Some(ours), 10), with, after, Standing::Open),
-            (booked(Some(theirs)), with, after, Standing::Taken),
-            (booked(None), nobody, after, Standing::Taken),
-            (booked(Some(mine)), with, after, Standing::OwnBooking),
+            (reserved(Some(ours), 10), with, before, SeatClaim::Ours),
+            (reserved(Some(other), 10), with, before, SeatClaim::Taken),
+            (reserved(Some(other), 10), nobody, before, SeatClaim::Taken),
+            (reserved(None, 10), nobody, before, SeatClaim::Taken),
+            (reserved(Some(other), 10), with, after, SeatClaim::Open),
+            (reserved(Some(ours), 10), with, after, SeatClaim::Open),
+            (booked(Some(theirs)), with, after, SeatClaim::Taken),
+            (booked(None), nobody, after, SeatClaim::Taken),
+            (booked(Some(mine)), with, after, SeatClaim::OwnBooking),
         ] {
             assert_eq!(standing(&item, wanter, now), expected, "{item:?}");
         }

@@ -11,15 +11,15 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use tokio::time::Instant;
 
-use super::rejection::Findings;
-use crate::context::Tally;
+use super::rejection::SeatFindings;
+use crate::context::RequestContext;
 use crate::observability::trace::Engine;
 use crate::random;
 use crate::store::{Store, StoreError};
 
 /// The failure of one attempt.
 #[derive(Debug)]
-pub(in crate::store) enum Trouble {
+pub(in crate::store) enum CallFailure {
     /// Another transaction was changing the same item. Nothing was written.
     Contention(String),
     /// DynamoDB throttled the call. Nothing was written.
@@ -32,7 +32,7 @@ pub(in crate::store) enum Trouble {
     Final(String),
 }
 
-impl Trouble {
+impl CallFailure {
     /// Classifies an error by its code. An error with an unlisted code is classified by its HTTP status
     /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>).
     pub(in crate::store) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
@@ -82,40 +82,40 @@ where
 
 /// The retry loop of one operation.
 #[derive(Debug)]
-pub(in crate::store) struct Attempts<'a> {
-    tally: &'a Tally,
-    give_up: Instant,
+pub(in crate::store) struct RetryLoop<'a> {
+    ctx: &'a RequestContext,
+    deadline: Instant,
     made: u32,
     /// An earlier attempt may have been carried out, although no answer confirmed it.
     pub(in crate::store) unknown: bool,
 }
 
-impl<'a> Attempts<'a> {
+impl<'a> RetryLoop<'a> {
     const FIRST_PAUSE: Duration = Duration::from_millis(20);
     const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
     /// Starts the retry loop of a read.
-    pub(in crate::store) fn to_read(tally: &'a Tally, store: &Store) -> Self {
-        Self::within(tally, store.patience)
+    pub(in crate::store) fn for_read(ctx: &'a RequestContext, store: &Store) -> Self {
+        Self::within(ctx, store.patience)
     }
 
     /// Starts the retry loop of a write. It leaves time for a last read.
-    pub(in crate::store) fn to_write(tally: &'a Tally, store: &Store) -> Self {
-        Self::within(tally, store.patience * 4 / 5)
+    pub(in crate::store) fn for_write(ctx: &'a RequestContext, store: &Store) -> Self {
+        Self::within(ctx, store.patience * 4 / 5)
     }
 
-    /// Starts the retry loop of the last read, after the attempts of a write are used up.
-    pub(in crate::store) fn to_look_again(tally: &'a Tally, store: &Store) -> Self {
-        Self::within(tally, store.patience / 5)
+    /// Starts the retry loop of the last read, after the retry_loop of a write are used up.
+    pub(in crate::store) fn for_last_read(ctx: &'a RequestContext, store: &Store) -> Self {
+        Self::within(ctx, store.patience / 5)
     }
 
-    fn within(tally: &'a Tally, patience: Duration) -> Self {
-        let give_up = tally.give_up().min(Instant::now() + patience);
-        Self { tally, give_up, made: 0, unknown: false }
+    fn within(ctx: &'a RequestContext, patience: Duration) -> Self {
+        let deadline = ctx.deadline().min(Instant::now() + patience);
+        Self { ctx, deadline, made: 0, unknown: false }
     }
 
-    /// Continues with another call within the same time limit. The count of attempts starts again at zero.
-    pub(in crate::store) fn start_over(&mut self) {
+    /// Continues with another call within the same time limit. The count of retry_loop starts again at zero.
+    pub(in crate::store) fn reset_attempts(&mut self) {
         self.made = 0;
     }
 
@@ -125,10 +125,10 @@ impl<'a> Attempts<'a> {
         operation: &'static str,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         consumed: impl FnOnce(&T) -> &[ConsumedCapacity],
-    ) -> Result<T, Failed<E>> {
+    ) -> Result<T, FailedCall<E>> {
         let started = Instant::now();
-        let result = tokio::time::timeout_at(self.give_up, call).await;
-        self.tally.add(|costs| {
+        let result = tokio::time::timeout_at(self.deadline, call).await;
+        self.ctx.record_costs(|costs| {
             costs.dynamodb_calls += 1;
             costs.dynamodb_retries += u32::from(self.made > 0);
             costs.dynamodb_time += started.elapsed();
@@ -137,12 +137,12 @@ impl<'a> Attempts<'a> {
                     consumed(answer).iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
             }
         });
-        self.tally.called(Engine::DynamoDb, operation, started, !matches!(result, Ok(Ok(_))));
+        self.ctx.record_call(Engine::DynamoDb, operation, started, !matches!(result, Ok(Ok(_))));
         self.made += 1;
         match result {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => Err(Failed::Answered(Box::new(error))),
-            Err(_) => Err(Failed::OutOfTime),
+            Ok(Err(error)) => Err(FailedCall::Answered(Box::new(error))),
+            Err(_) => Err(FailedCall::OutOfTime),
         }
     }
 
@@ -150,20 +150,20 @@ impl<'a> Attempts<'a> {
     /// unknown and no error is permanent.
     pub(in crate::store) fn failure(&self, error: StoreError) -> StoreError {
         match error {
-            StoreError::Broken(text) if self.unknown => StoreError::Undecided(text),
+            StoreError::Permanent(text) if self.unknown => StoreError::OutcomeUnknown(text),
             error => error,
         }
     }
 
     /// Returns `true` if another attempt is worthwhile although the request is rejected already. Some seats weren't
-    /// decided, and the answer should name every seat in the way. There are few such attempts, because the request
+    /// decided, and the answer should name every seat in the way. There are few such retry_loop, because the request
     /// stays rejected.
-    pub(in crate::store) fn worth_knowing_all(&self, findings: &Findings) -> bool {
+    pub(in crate::store) fn should_resolve_all_seats(&self, findings: &SeatFindings) -> bool {
         findings.trouble.is_some() && self.made < 3
     }
 
-    /// Returns `true` if so few attempts were made that the next one, which knows more, needs no pause.
-    pub(in crate::store) fn may_repeat_at_once(&self) -> bool {
+    /// Returns `true` if so few retry_loop were made that the next one, which knows more, needs no pause.
+    pub(in crate::store) fn may_retry_immediately(&self) -> bool {
         self.made < 8
     }
 
@@ -171,39 +171,39 @@ impl<'a> Attempts<'a> {
     ///
     /// The pause is a random share of a time that doubles with each attempt (full jitter,
     /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
-    pub(in crate::store) async fn pause(&mut self, trouble: Trouble) -> Result<(), StoreError> {
+    pub(in crate::store) async fn pause(&mut self, trouble: CallFailure) -> Result<(), StoreError> {
         let text = match trouble {
-            Trouble::Final(text) => return Err(self.failure(StoreError::Broken(text))),
-            Trouble::Contention(text) | Trouble::Throttled(text) => text,
-            Trouble::Unknown(text) | Trouble::OtherUnderToken(text) => {
+            CallFailure::Final(text) => return Err(self.failure(StoreError::Permanent(text))),
+            CallFailure::Contention(text) | CallFailure::Throttled(text) => text,
+            CallFailure::Unknown(text) | CallFailure::OtherUnderToken(text) => {
                 self.unknown = true;
                 text
             }
         };
         let doubled = Self::FIRST_PAUSE.saturating_mul(1 << self.made.saturating_sub(1).min(10));
         let pause = random::jitter(doubled.min(Self::LONGEST_PAUSE));
-        if Instant::now() + pause >= self.give_up {
-            return Err(StoreError::Undecided(text));
+        if Instant::now() + pause >= self.deadline {
+            return Err(StoreError::OutcomeUnknown(text));
         }
         tracing::debug!(attempt = self.made, reason = text, "retrying a DynamoDB call");
         tokio::time::sleep(pause).await;
-        self.tally.add(|costs| costs.dynamodb_time += pause);
+        self.ctx.record_costs(|costs| costs.dynamodb_time += pause);
         Ok(())
     }
 }
 
 /// A call that returned no result.
 #[derive(Debug)]
-pub(in crate::store) enum Failed<E> {
+pub(in crate::store) enum FailedCall<E> {
     Answered(Box<SdkError<E, HttpResponse>>),
     OutOfTime,
 }
 
-impl<E: ProvideErrorMetadata + std::error::Error + 'static> Failed<E> {
-    pub(in crate::store) fn trouble(&self) -> Trouble {
+impl<E: ProvideErrorMetadata + std::error::Error + 'static> FailedCall<E> {
+    pub(in crate::store) fn trouble(&self) -> CallFailure {
         match self {
-            Self::Answered(error) => Trouble::of(error),
-            Self::OutOfTime => Trouble::Unknown("no answer in time".to_owned()),
+            Self::Answered(error) => CallFailure::of(error),
+            Self::OutOfTime => CallFailure::Unknown("no answer in time".to_owned()),
         }
     }
 }
@@ -213,9 +213,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_calls_of_a_request_share_its_time_and_none_has_more_than_its_own() {
-        let tally = Tally::default();
-        assert_eq!(Attempts::within(&tally, Duration::from_secs(60)).give_up, tally.give_up());
-        assert!(Attempts::within(&tally, Duration::from_secs(1)).give_up < tally.give_up());
+    fn calls_share_deadline_and_keep_own_limit() {
+        let ctx = RequestContext::default();
+        assert_eq!(RetryLoop::within(&ctx, Duration::from_secs(60)).deadline, ctx.deadline());
+        assert!(RetryLoop::within(&ctx, Duration::from_secs(1)).deadline < ctx.deadline());
     }
 }

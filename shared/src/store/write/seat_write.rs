@@ -20,36 +20,36 @@ use crate::store::schema::{AVAILABLE, BOOKED, Item, REMOVED, RESERVED, attribute
 
 /// Seconds for which the item of a seat is kept after the seat became available again. This is longer than any attempt
 /// can be delayed, and longer than clocks differ.
-const KEPT_AVAILABLE: u32 = 600;
+const AVAILABLE_RETENTION_SECONDS: u32 = 600;
 
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
 /// Condition that an existing item leaves its seat available: released, or reserved (or withdrawn) until an instant
 /// that has passed.
-macro_rules! can_be_had {
+macro_rules! available {
     () => {
         "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))"
     };
 }
 
 /// Attributes that a seat loses when it becomes available again.
-const FORGET: &str = "reservation_id, request_token, booking_id, owner_id, layout_version";
+const CLEARED_ATTRIBUTES: &str = "reservation_id, request_token, booking_id, owner_id, layout_version";
 
 /// Update that books a seat. It removes the end, so the TTL never deletes a booked seat.
-const BOOK: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
+const BOOK_UPDATE: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
     REMOVE reservation_id, request_token, owner_id, layout_version, expires_at";
 
 /// A conditional update of one seat's item. Without `update` it only checks the condition.
 #[derive(Clone, Debug)]
-pub(in crate::store) struct Change {
+pub(in crate::store) struct SeatWrite {
     update: Option<String>,
     condition: String,
     values: HashMap<String, AttributeValue>,
 }
 
-impl Change {
+impl SeatWrite {
     /// Returns a stamp above `seen` that isn't below `now`.
-    pub(in crate::store) fn raised(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
+    pub(in crate::store) fn raise_above(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
         now.max(EpochMillis(seen.0 + 1))
     }
 
@@ -87,7 +87,7 @@ impl Change {
                 "SET #status = :reserved, reservation_id = :reservation, request_token = :token, \
                 expires_at = :expires_at, changed_at = :stamp{owned} REMOVE {forget}"
             )),
-            condition: concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", can_be_had!(), ")").to_owned(),
+            condition: concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", available!(), ")").to_owned(),
             values,
         }
     }
@@ -110,7 +110,7 @@ impl Change {
     }
 
     /// Builds a check that always fails. The rejection returns the seat's item.
-    pub(in crate::store) fn show() -> Self {
+    pub(in crate::store) fn always_reject() -> Self {
         Self { update: None, condition: "#status = :nothing".to_owned(), values: values([(":nothing", s("nothing"))]) }
     }
 
@@ -119,7 +119,7 @@ impl Change {
     /// Repeating it changes nothing, because once it is carried out the seat has another end and the condition fails.
     /// The record of the reservation is written in the same transaction and allows the extension only once.
     pub(in crate::store) fn extend(
-        reservation: &Holder,
+        reservation: &SeatHolder,
         (ends, expires_at): (EpochSeconds, EpochSeconds),
         stamp: EpochMillis,
     ) -> Self {
@@ -137,8 +137,8 @@ impl Change {
     ///
     /// The item stays, as available and with its new stamp. So a delayed attempt to reserve or book the seat finds a
     /// higher stamp and is rejected. Repeating it changes nothing, because the seat is no longer reserved.
-    pub(in crate::store) fn release(reservation: &Holder, stamp: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::give_back(stamp, now);
+    pub(in crate::store) fn release(reservation: &SeatHolder, stamp: EpochMillis, now: EpochMillis) -> Self {
+        let mut change = Self::make_available(stamp, now);
         let held = reservation.holds(&mut change.values);
         change.condition = format!("{held} AND changed_at < :stamp");
         change
@@ -147,7 +147,7 @@ impl Change {
     /// Makes a seat available again that is booked under this owner-scoped booking id. Repeating it changes nothing,
     /// because the seat is no longer booked.
     pub(in crate::store) fn cancel(booking: Uuid, stamp: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::give_back(stamp, now);
+        let mut change = Self::make_available(stamp, now);
         change.condition = "#status = :booked AND booking_id = :booking AND changed_at < :stamp".to_owned();
         change.values.extend(values([(":booked", s(BOOKED)), (":booking", s(booking.to_string()))]));
         change
@@ -181,39 +181,39 @@ impl Change {
     /// Makes a seat available again that was withdrawn by the write with this stamp. Repeating it changes nothing,
     /// because the seat is no longer withdrawn.
     pub(in crate::store) fn take_back(seen: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::give_back(Self::raised(seen, now), now);
+        let mut change = Self::make_available(Self::raise_above(seen, now), now);
         change.condition = "#status = :removed AND changed_at = :seen".to_owned();
         change.values.extend(values([(":removed", s(REMOVED)), (":seen", n(seen.0))]));
         change
     }
 
-    fn give_back(stamp: EpochMillis, now: EpochMillis) -> Self {
+    fn make_available(stamp: EpochMillis, now: EpochMillis) -> Self {
         Self {
             update: Some(format!(
-                "SET #status = :available, changed_at = :stamp, expires_at = :collect REMOVE {FORGET}"
+                "SET #status = :available, changed_at = :stamp, expires_at = :collect REMOVE {CLEARED_ATTRIBUTES}"
             )),
             condition: String::new(),
             values: values([
                 (":available", s(AVAILABLE)),
                 (":stamp", n(stamp.0)),
-                (":collect", n(now.ends_after(KEPT_AVAILABLE).0)),
+                (":collect", n(now.ends_after(AVAILABLE_RETENTION_SECONDS).0)),
             ]),
         }
     }
 
     /// Books a seat only if it is reserved under this reservation, even if it has run out. Repeating it changes
     /// nothing, because the seat is no longer reserved.
-    pub(in crate::store) fn book_reserved(booking: Uuid, reservation: &Holder, stamp: EpochMillis) -> Self {
+    pub(in crate::store) fn book_reserved(booking: Uuid, reservation: &SeatHolder, stamp: EpochMillis) -> Self {
         let mut values = values([(":booked", s(BOOKED)), (":booking", s(booking.to_string())), (":stamp", n(stamp.0))]);
         let held = reservation.holds(&mut values);
-        Self { update: Some(BOOK.to_owned()), condition: format!("{held} AND changed_at < :stamp"), values }
+        Self { update: Some(BOOK_UPDATE.to_owned()), condition: format!("{held} AND changed_at < :stamp"), values }
     }
 
     /// Books a seat only if it is reserved under this reservation and has not run out. Repeating it changes nothing,
     /// because the seat is no longer reserved.
     pub(in crate::store) fn book_running(
         booking: Uuid,
-        reservation: &Holder,
+        reservation: &SeatHolder,
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
@@ -245,23 +245,27 @@ impl Change {
             (":now", n(now.seconds().0)),
         ]);
         let condition = match reservation {
-            None => concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", can_be_had!(), ")").to_owned(),
+            None => concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", available!(), ")").to_owned(),
             Some(reservation) => {
                 values.insert(":reservation".to_owned(), s(reservation.to_string()));
-                let theirs = theirs(owner, &mut values);
+                let owner_condition = owner_condition(owner, &mut values);
                 format!(
                     "attribute_not_exists(pk) OR (changed_at < :stamp AND ({} OR \
-                    (#status = :reserved AND reservation_id = :reservation AND {theirs})))",
-                    can_be_had!()
+                    (#status = :reserved AND reservation_id = :reservation AND {owner_condition})))",
+                    available!()
                 )
             }
         };
-        Self { update: Some(BOOK.to_owned()), condition, values }
+        Self { update: Some(BOOK_UPDATE.to_owned()), condition, values }
     }
 
     /// Converts the update into an item of a transaction.
-    pub(in crate::store) fn in_transaction(self, table: &str, key: Item) -> Result<TransactWriteItem, StoreError> {
-        let broken = |error: BuildError| StoreError::Broken(error.to_string());
+    pub(in crate::store) fn into_transaction_item(
+        self,
+        table: &str,
+        key: Item,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let broken = |error: BuildError| StoreError::Permanent(error.to_string());
         let item = TransactWriteItem::builder();
         Ok(match self.update {
             Some(update) => {
@@ -305,12 +309,12 @@ impl Change {
 
 /// A reservation and the exact owner of its seats.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::store) struct Holder {
+pub(in crate::store) struct SeatHolder {
     pub(in crate::store) reservation: ReservationId,
     pub(in crate::store) owner: Option<Owner>,
 }
 
-impl Holder {
+impl SeatHolder {
     /// Builds the condition that a seat is reserved under this reservation.
     fn holds(&self, values: &mut HashMap<String, AttributeValue>) -> String {
         values.insert(":reserved".to_owned(), s(RESERVED));
@@ -327,7 +331,10 @@ impl Holder {
 }
 
 /// Builds the condition that an item belongs to this caller or has no owner.
-pub(in crate::store) fn theirs(owner: Option<Owner>, values: &mut HashMap<String, AttributeValue>) -> &'static str {
+pub(in crate::store) fn owner_condition(
+    owner: Option<Owner>,
+    values: &mut HashMap<String, AttributeValue>,
+) -> &'static str {
     match owner {
         None => "attribute_not_exists(owner_id)",
         Some(owner) => {

@@ -8,21 +8,21 @@ use aws_sdk_dynamodb::types::{
 };
 use uuid::Uuid;
 
-use super::rejection::Refusal;
-use super::retry::{Attempts, Trouble};
+use super::rejection::WriteRejection;
+use super::retry::{CallFailure, RetryLoop};
 use crate::store::schema::Item;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// Sends a transaction once. DynamoDB treats all attempts under one token as the same transaction, so repeating it
+    /// Sends a transaction once. DynamoDB treats all retry_loop under one token as the same transaction, so repeating it
     /// with the same token is safe.
     pub(in crate::store) async fn transact(
         &self,
         items: Result<Vec<TransactWriteItem>, StoreError>,
         token: Uuid,
-        attempts: &mut Attempts<'_>,
-    ) -> Result<(), Refusal> {
-        let items = items.map_err(|error| Refusal::Call(Trouble::Final(error.to_string())))?;
+        retry_loop: &mut RetryLoop<'_>,
+    ) -> Result<(), WriteRejection> {
+        let items = items.map_err(|error| WriteRejection::Call(CallFailure::Final(error.to_string())))?;
         let call = self
             .client
             .transact_write_items()
@@ -32,7 +32,7 @@ impl Store {
             .client_request_token(token.to_string())
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send();
-        attempts.send("TransactWriteItems", call, |answer| answer.consumed_capacity()).await?;
+        retry_loop.send("TransactWriteItems", call, |answer| answer.consumed_capacity()).await?;
         Ok(())
     }
 
@@ -50,7 +50,7 @@ impl Store {
             .set_expression_attribute_values(values)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
-            .map_err(|error: BuildError| StoreError::Broken(error.to_string()))?;
+            .map_err(|error: BuildError| StoreError::Permanent(error.to_string()))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }

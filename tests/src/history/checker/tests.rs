@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::history::plan::id;
-use crate::history::record::InTheWay;
+use crate::history::record::ConflictingSeat;
 use crate::history::seats::Seats;
 
 /// The time of all calls that don't set another time.
@@ -14,43 +14,48 @@ const A: Seats = Seats(1);
 const B: Seats = Seats(2);
 const AB: Seats = Seats(3);
 
-fn call(begin: u64, end: u64, ask: Ask, answer: Answer) -> Record {
+fn call(begin: u64, end: u64, request: Request, answer: Answer) -> CallRecord {
     let carried_out = usize::from(matches!(
         answer,
         Answer::Reserved { replayed: false, .. } | Answer::Booked { replayed: false, .. }
     ));
     let (now, end) = (EpochMillis(NOW * 1_000), Some(end));
-    Record { client: 0, begin, end, now, ask, answer, writes: 1, carried_out, met: Vec::new() }
+    CallRecord { client: 0, begin, end, now, request, answer, writes: 1, carried_out, met: Vec::new() }
 }
 
-fn at(seconds: u64, call: Record) -> Record {
-    Record { now: EpochMillis(seconds * 1_000), ..call }
+fn at(seconds: u64, call: CallRecord) -> CallRecord {
+    CallRecord { now: EpochMillis(seconds * 1_000), ..call }
 }
 
 /// Returns the same call with one more attempt that was carried out and whose answer was lost.
-fn with_a_lost_attempt(call: Record) -> Record {
-    Record { writes: call.writes + 1, carried_out: call.carried_out + 1, ..call }
+fn with_a_lost_attempt(call: CallRecord) -> CallRecord {
+    CallRecord { writes: call.writes + 1, carried_out: call.carried_out + 1, ..call }
 }
 
 /// Returns the same call with an unknown outcome.
-fn unknown(call: Record) -> Record {
-    Record { answer: Answer::Unknown, carried_out: 1, ..call }
+fn unknown(call: CallRecord) -> CallRecord {
+    CallRecord { answer: Answer::Unknown, carried_out: 1, ..call }
 }
 
-fn book(begin: u64, end: u64, seats: Seats, booking: Uuid, answer: Answer) -> Record {
+fn book(begin: u64, end: u64, seats: Seats, booking: Uuid, answer: Answer) -> CallRecord {
     let answer = match answer {
         Answer::Booked { booking, booked_at, replayed, .. } => Answer::Booked { seats, booking, booked_at, replayed },
         answer => answer,
     };
-    call(begin, end, Ask::Book { seats, booking: Some(booking), reservation: None }, answer)
+    call(begin, end, Request::Book { seats, booking: Some(booking), reservation: None }, answer)
 }
 
-fn reserve(begin: u64, end: u64, seats: Seats, reservation: Uuid, answer: Answer) -> Record {
-    call(begin, end, Ask::Reserve { seats, reservation: Some(reservation), expires_in: 10 }, answer)
+fn reserve(begin: u64, end: u64, seats: Seats, reservation: Uuid, answer: Answer) -> CallRecord {
+    call(begin, end, Request::Reserve { seats, reservation: Some(reservation), expires_in: 10 }, answer)
 }
 
-fn look(begin: u64, end: u64, available: Seats, reserved: usize, booked: usize) -> Record {
-    call(begin, end, Ask::Look { consistent: true }, Answer::Seen { available, reserved, booked, hit: false })
+fn read_call(begin: u64, end: u64, available: Seats, reserved: usize, booked: usize) -> CallRecord {
+    call(
+        begin,
+        end,
+        Request::Read { consistent: true },
+        Answer::Availability { available, reserved, booked, hit: false },
+    )
 }
 
 /// Returns the answer to a booking. [`book`] sets its seats.
@@ -63,16 +68,16 @@ fn reserved(reservation: Uuid, expires_at: u64, replayed: bool) -> Answer {
 }
 
 fn taken(seat: usize, reserved_until: Option<u64>) -> Answer {
-    Answer::Taken(vec![InTheWay { seat, reserved_until }])
+    Answer::Taken(vec![ConflictingSeat { seat, reserved_until }])
 }
 
-fn is_right(calls: &[Record]) {
-    if let Err(stuck) = check(2, None, calls) {
-        panic!("{stuck}");
+fn assert_linearizable(calls: &[CallRecord]) {
+    if let Err(failure) = check(2, None, calls) {
+        panic!("{failure}");
     }
 }
 
-fn is_wrong(calls: &[Record]) {
+fn assert_not_linearizable(calls: &[CallRecord]) {
     assert!(check(2, None, calls).is_err(), "{calls:#?}");
 }
 
@@ -85,13 +90,13 @@ fn two() -> Uuid {
 }
 
 #[test]
-fn what_happens_in_turn_is_right() {
-    is_right(&[
+fn sequential_history_is_accepted() {
+    assert_linearizable(&[
         reserve(0, 1, AB, one(), reserved(one(), 1_010, false)),
         reserve(2, 3, AB, one(), reserved(one(), 1_010, true)),
         reserve(4, 5, B, two(), taken(1, Some(1_010))),
-        look(6, 7, Seats(0), 2, 0),
-        at(1_010, look(8, 9, AB, 0, 0)),
+        read_call(6, 7, Seats(0), 2, 0),
+        at(1_010, read_call(8, 9, AB, 0, 0)),
         at(
             1_010,
             book(10, 11, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: false }),
@@ -102,152 +107,162 @@ fn what_happens_in_turn_is_right() {
         ),
         book(14, 15, B, one(), Answer::IdReused),
         at(1_010, book(16, 17, AB, two(), taken(0, None))),
-        at(1_010, look(18, 19, B, 0, 1)),
+        at(1_010, read_call(18, 19, B, 0, 1)),
     ]);
 }
 
 #[test]
-fn what_happens_at_once_may_have_happened_in_any_order() {
+fn concurrent_calls_are_accepted_in_any_order() {
     let (first, second) = (book(0, 9, A, one(), booked(one(), false)), book(1, 8, A, two(), taken(0, None)));
-    is_right(&[first.clone(), second.clone(), look(2, 3, AB, 0, 0), look(4, 5, B, 0, 1)]);
-    is_right(&[second, first]);
+    assert_linearizable(&[first.clone(), second.clone(), read_call(2, 3, AB, 0, 0), read_call(4, 5, B, 0, 1)]);
+    assert_linearizable(&[second, first]);
 }
 
 #[test]
 fn a_cart_grows_and_each_seat_keeps_its_end() {
-    is_right(&[
+    assert_linearizable(&[
         reserve(0, 1, A, one(), reserved(one(), 1_010, false)),
         at(1_005, reserve(2, 3, AB, one(), reserved(one(), 1_010, false))),
-        at(1_012, look(4, 5, A, 1, 0)),
+        at(1_012, read_call(4, 5, A, 1, 0)),
     ]);
-    is_wrong(&[
+    assert_not_linearizable(&[
         reserve(0, 1, A, one(), reserved(one(), 1_010, false)),
         at(1_005, reserve(2, 3, AB, one(), reserved(one(), 1_015, false))),
     ]);
 }
 
 #[test]
-fn a_seat_sold_twice_is_wrong() {
-    is_wrong(&[book(0, 9, A, one(), booked(one(), false)), book(1, 8, A, two(), booked(two(), false))]);
-    is_wrong(&[reserve(0, 1, A, one(), reserved(one(), 1_010, false)), book(2, 3, A, two(), booked(two(), false))]);
+fn seat_sold_twice_is_rejected() {
+    assert_not_linearizable(&[book(0, 9, A, one(), booked(one(), false)), book(1, 8, A, two(), booked(two(), false))]);
+    assert_not_linearizable(&[
+        reserve(0, 1, A, one(), reserved(one(), 1_010, false)),
+        book(2, 3, A, two(), booked(two(), false)),
+    ]);
 }
 
 #[test]
-fn a_lost_booking_is_wrong() {
-    is_wrong(&[book(0, 1, A, one(), booked(one(), false)), look(2, 3, AB, 0, 0)]);
-    is_wrong(&[book(0, 1, A, one(), booked(one(), false)), book(2, 3, A, one(), booked(one(), false))]);
+fn lost_booking_is_rejected() {
+    assert_not_linearizable(&[book(0, 1, A, one(), booked(one(), false)), read_call(2, 3, AB, 0, 0)]);
+    assert_not_linearizable(&[book(0, 1, A, one(), booked(one(), false)), book(2, 3, A, one(), booked(one(), false))]);
 }
 
 #[test]
-fn a_booking_that_is_made_twice_is_wrong_however_its_repeats_overlap() {
-    is_wrong(&[book(0, 9, A, one(), booked(one(), false)), book(1, 8, A, one(), booked(one(), false))]);
-    is_right(&[book(0, 9, A, one(), booked(one(), true)), book(1, 8, A, one(), booked(one(), false))]);
+fn double_booking_is_rejected_despite_overlapping_repeats() {
+    assert_not_linearizable(&[book(0, 9, A, one(), booked(one(), false)), book(1, 8, A, one(), booked(one(), false))]);
+    assert_linearizable(&[book(0, 9, A, one(), booked(one(), true)), book(1, 8, A, one(), booked(one(), false))]);
 }
 
 #[test]
-fn a_repeat_of_nothing_is_wrong() {
-    is_wrong(&[book(0, 1, A, one(), booked(one(), true))]);
-    is_wrong(&[reserve(0, 1, A, one(), reserved(one(), 1_010, true))]);
-    is_wrong(&[book(0, 1, A, one(), Answer::IdReused)]);
+fn repeat_without_an_original_is_rejected() {
+    assert_not_linearizable(&[book(0, 1, A, one(), booked(one(), true))]);
+    assert_not_linearizable(&[reserve(0, 1, A, one(), reserved(one(), 1_010, true))]);
+    assert_not_linearizable(&[book(0, 1, A, one(), Answer::IdReused)]);
 }
 
 #[test]
-fn an_id_that_booked_other_seats_is_never_a_repeat_nor_a_conflict() {
+fn id_reused_for_other_seats_is_neither_repeat_nor_conflict() {
     let first = book(0, 1, A, one(), booked(one(), false));
-    is_wrong(&[first.clone(), book(2, 3, B, one(), booked(one(), true))]);
-    is_wrong(&[first.clone(), book(2, 3, AB, one(), taken(0, None))]);
-    is_wrong(&[first, book(2, 3, A, one(), taken(0, None))]);
+    assert_not_linearizable(&[first.clone(), book(2, 3, B, one(), booked(one(), true))]);
+    assert_not_linearizable(&[first.clone(), book(2, 3, AB, one(), taken(0, None))]);
+    assert_not_linearizable(&[first, book(2, 3, A, one(), taken(0, None))]);
 }
 
 #[test]
-fn a_reservation_that_ran_out_and_is_treated_as_live_is_wrong() {
+fn expired_reservation_treated_as_active_is_rejected() {
     let first = reserve(0, 1, A, one(), reserved(one(), 1_010, false));
-    is_wrong(&[first.clone(), at(1_010, book(2, 3, A, one(), taken(0, Some(1_010))))]);
-    is_wrong(&[first.clone(), at(1_010, look(2, 3, B, 1, 0))]);
-    is_wrong(&[first, at(1_010, reserve(2, 3, A, one(), reserved(one(), 1_010, true)))]);
+    assert_not_linearizable(&[first.clone(), at(1_010, book(2, 3, A, one(), taken(0, Some(1_010))))]);
+    assert_not_linearizable(&[first.clone(), at(1_010, read_call(2, 3, B, 1, 0))]);
+    assert_not_linearizable(&[first, at(1_010, reserve(2, 3, A, one(), reserved(one(), 1_010, true)))]);
 }
 
 #[test]
-fn a_live_reservation_that_is_treated_as_run_out_is_wrong() {
+fn active_reservation_treated_as_expired_is_rejected() {
     let first = reserve(0, 1, A, one(), reserved(one(), 1_010, false));
-    is_wrong(&[first.clone(), at(1_009, reserve(2, 3, A, two(), reserved(two(), 1_019, false)))]);
-    is_wrong(&[first, at(1_009, look(2, 3, AB, 0, 0))]);
+    assert_not_linearizable(&[first.clone(), at(1_009, reserve(2, 3, A, two(), reserved(two(), 1_019, false)))]);
+    assert_not_linearizable(&[first, at(1_009, read_call(2, 3, AB, 0, 0))]);
 }
 
 #[test]
-fn half_of_several_seats_is_wrong() {
+fn partial_write_of_several_seats_is_rejected() {
     let both = book(0, 9, AB, one(), booked(one(), false));
-    is_wrong(&[both.clone(), look(1, 2, A, 0, 1)]);
-    is_wrong(&[both.clone(), book(1, 8, B, two(), booked(two(), false))]);
-    is_wrong(&[unknown(both), look(10, 11, B, 0, 1)]);
+    assert_not_linearizable(&[both.clone(), read_call(1, 2, A, 0, 1)]);
+    assert_not_linearizable(&[both.clone(), book(1, 8, B, two(), booked(two(), false))]);
+    assert_not_linearizable(&[unknown(both), read_call(10, 11, B, 0, 1)]);
 }
 
 #[test]
-fn a_conflict_with_nobody_is_wrong() {
-    is_wrong(&[book(0, 1, A, one(), taken(0, None))]);
-    is_wrong(&[book(0, 1, A, one(), taken(0, None)), book(2, 3, A, two(), booked(two(), false))]);
-    is_wrong(&[reserve(0, 1, A, one(), reserved(one(), 1_010, false)), book(2, 3, A, one(), taken(0, Some(1_011)))]);
+fn conflict_without_an_owner_is_rejected() {
+    assert_not_linearizable(&[book(0, 1, A, one(), taken(0, None))]);
+    assert_not_linearizable(&[book(0, 1, A, one(), taken(0, None)), book(2, 3, A, two(), booked(two(), false))]);
+    assert_not_linearizable(&[
+        reserve(0, 1, A, one(), reserved(one(), 1_010, false)),
+        book(2, 3, A, one(), taken(0, Some(1_011))),
+    ]);
 }
 
 #[test]
-fn a_conflict_that_names_too_few_seats_is_wrong_unless_some_stayed_undecided() {
+fn incomplete_conflict_is_rejected_unless_seats_were_undecided() {
     let first = book(0, 1, AB, one(), booked(one(), false));
     let second = book(2, 3, AB, two(), taken(0, None));
-    is_wrong(&[first.clone(), second.clone()]);
-    is_right(&[first, Record { writes: 3, ..second }]);
+    assert_not_linearizable(&[first.clone(), second.clone()]);
+    assert_linearizable(&[first, CallRecord { writes: 3, ..second }]);
 }
 
 #[test]
-fn an_old_look_past_the_cache_is_wrong() {
+fn stale_consistent_read_is_rejected() {
     let first = book(0, 9, A, one(), booked(one(), false));
-    is_right(&[first.clone(), look(1, 2, AB, 0, 0), look(3, 4, B, 0, 1)]);
-    is_wrong(&[first, look(1, 2, B, 0, 1), look(3, 4, AB, 0, 0)]);
+    assert_linearizable(&[first.clone(), read_call(1, 2, AB, 0, 0), read_call(3, 4, B, 0, 1)]);
+    assert_not_linearizable(&[first, read_call(1, 2, B, 0, 1), read_call(3, 4, AB, 0, 0)]);
 }
 
 #[test]
-fn an_unknown_outcome_happened_or_not_but_not_both() {
+fn unknown_outcome_happened_or_did_not_but_not_both() {
     let lost = unknown(book(0, 1, A, one(), Answer::Unknown));
-    is_right(&[lost.clone(), look(2, 3, AB, 0, 0)]);
-    is_right(&[lost.clone(), look(2, 3, B, 0, 1)]);
-    is_right(&[lost.clone(), look(2, 3, AB, 0, 0), look(4, 5, B, 0, 1)]);
-    is_wrong(&[lost.clone(), look(2, 3, B, 0, 1), look(4, 5, AB, 0, 0)]);
-    is_wrong(&[lost.clone(), book(2, 3, A, one(), booked(one(), true)), look(4, 5, AB, 0, 0)]);
-    is_wrong(&[lost.clone(), book(2, 3, A, one(), booked(one(), true)), book(4, 5, A, two(), booked(two(), false))]);
-    is_wrong(&[look(0, 1, B, 0, 1), Record { begin: 2, end: Some(3), ..lost }]);
+    assert_linearizable(&[lost.clone(), read_call(2, 3, AB, 0, 0)]);
+    assert_linearizable(&[lost.clone(), read_call(2, 3, B, 0, 1)]);
+    assert_linearizable(&[lost.clone(), read_call(2, 3, AB, 0, 0), read_call(4, 5, B, 0, 1)]);
+    assert_not_linearizable(&[lost.clone(), read_call(2, 3, B, 0, 1), read_call(4, 5, AB, 0, 0)]);
+    assert_not_linearizable(&[lost.clone(), book(2, 3, A, one(), booked(one(), true)), read_call(4, 5, AB, 0, 0)]);
+    assert_not_linearizable(&[
+        lost.clone(),
+        book(2, 3, A, one(), booked(one(), true)),
+        book(4, 5, A, two(), booked(two(), false)),
+    ]);
+    assert_not_linearizable(&[read_call(0, 1, B, 0, 1), CallRecord { begin: 2, end: Some(3), ..lost }]);
 }
 
 #[test]
-fn an_attempt_whose_reply_was_lost_is_owned_up_to() {
+fn write_with_a_lost_reply_must_be_acknowledged() {
     let booking = with_a_lost_attempt(book(0, 1, A, one(), booked(one(), false)));
-    is_right(&[booking]);
-    is_wrong(&[with_a_lost_attempt(book(0, 1, A, one(), booked(one(), true)))]);
-    is_wrong(&[with_a_lost_attempt(book(0, 1, A, one(), taken(0, None)))]);
-    is_wrong(&[with_a_lost_attempt(reserve(0, 1, A, one(), reserved(one(), 1_010, true)))]);
+    assert_linearizable(&[booking]);
+    assert_not_linearizable(&[with_a_lost_attempt(book(0, 1, A, one(), booked(one(), true)))]);
+    assert_not_linearizable(&[with_a_lost_attempt(book(0, 1, A, one(), taken(0, None)))]);
+    assert_not_linearizable(&[with_a_lost_attempt(reserve(0, 1, A, one(), reserved(one(), 1_010, true)))]);
 }
 
 #[test]
-fn an_attempt_whose_reply_was_lost_may_have_run_out_by_another_clock_before_the_answer() {
+fn write_with_a_lost_reply_may_expire_by_another_clock() {
     let refused = with_a_lost_attempt(reserve(0, 9, A, one(), taken(0, None)));
     let ahead = Answer::Booked { seats: A, booking: two(), booked_at: 1_010, replayed: false };
-    is_right(&[refused.clone(), look(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead.clone()))]);
-    let without = Record { carried_out: 0, ..refused };
-    is_wrong(&[without, look(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead))]);
+    assert_linearizable(&[refused.clone(), read_call(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead.clone()))]);
+    let without = CallRecord { carried_out: 0, ..refused };
+    assert_not_linearizable(&[without, read_call(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead))]);
 }
 
 #[test]
-fn twenty_bookings_at_once_are_ordered_before_anybody_gets_tired() {
+fn twenty_concurrent_bookings_are_ordered_quickly() {
     let bookers = (0..20).map(|n| book(n, 100 + n, A, id(u128::from(n)), taken(0, None)));
     let mut calls: Vec<_> = bookers.collect();
     calls[13].answer = booked(id(13), false);
-    is_right(&calls);
+    assert_linearizable(&calls);
     calls[13].answer = taken(0, None);
-    is_wrong(&calls);
+    assert_not_linearizable(&calls);
     let unknown: Vec<_> = (0..20).map(|n| unknown(book(n, 100 + n, A, id(u128::from(n)), Answer::Unknown))).collect();
-    is_wrong(&[unknown, vec![look(200, 201, Seats(0), 0, 2)]].concat());
+    assert_not_linearizable(&[unknown, vec![read_call(200, 201, Seats(0), 0, 2)]].concat());
 }
 
 #[test]
-fn one_caller_never_has_more_reserved_than_the_limit() {
+fn history_beyond_the_reservation_quota_is_rejected() {
     let history = |expires: u64, end: u64| {
         [
             reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false)),
@@ -261,20 +276,20 @@ fn one_caller_never_has_more_reserved_than_the_limit() {
 }
 
 #[test]
-fn an_extension_of_a_seat_that_was_counted_as_ended_counts_again() {
+fn extension_of_an_expired_seat_counts_to_the_quota_again() {
     let extended = Answer::Extended { expires_at: NOW + 600, replayed: false };
-    let extend = Ask::Extend { seat: 0, reservation: id(1), key: 0, expires_in: 600 };
+    let extend = Request::Extend { seat: 0, reservation: id(1), key: 0, expires_in: 600 };
     let history = [
         reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false)),
         at(NOW + 10, reserve(2, 3, B, id(2), reserved(id(2), NOW + 20, false))),
-        Record { carried_out: 1, ..call(4, 5, extend, extended) },
+        CallRecord { carried_out: 1, ..call(4, 5, extend, extended) },
     ];
     assert!(check(2, Some(1), &history).is_err());
     assert!(check(2, Some(2), &history).is_ok());
 }
 
 #[test]
-fn a_repeat_is_no_case_for_the_limit() {
+fn repeat_does_not_count_to_the_quota() {
     let mut history = vec![reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false))];
     history.push(reserve(2, 3, A, id(1), Answer::Limited));
     assert!(check(2, Some(1), &history).is_err());

@@ -1,62 +1,62 @@
-//! Parsing of replies. A reply that doesn't fit the request becomes [`Answer::Odd`], which is never correct.
+//! Parsing of replies. A reply that doesn't fit the request becomes [`Answer::Unexpected`], which is never correct.
 
-use super::{Answer, Ask, InTheWay};
+use super::{Answer, ConflictingSeat, Request};
 use crate::Reply;
 use crate::history::seats::Seats;
 
 impl Answer {
     /// Parses the reply to this request.
-    pub fn read(ask: &Ask, reply: &Reply) -> Self {
-        Self::try_read(ask, reply).unwrap_or_else(|| Self::Odd(format!("{} {}", reply.status, reply.text)))
+    pub fn read(request: &Request, reply: &Reply) -> Self {
+        Self::try_read(request, reply).unwrap_or_else(|| Self::Unexpected(format!("{} {}", reply.status, reply.text)))
     }
 
-    fn try_read(ask: &Ask, reply: &Reply) -> Option<Self> {
+    fn try_read(request: &Request, reply: &Reply) -> Option<Self> {
         let replayed = reply.header("idempotent-replayed") == "true";
         let wanted = if replayed { 200 } else { 201 };
-        match (ask, reply.status) {
+        match (request, reply.status) {
             (_, 503) if reply.code() == "try_again" => Some(Self::Unknown),
-            (Ask::Look { consistent }, 200) => seen(*consistent, reply),
-            (Ask::Reserve { seats, .. }, status) if status == wanted => {
-                (said_seats(reply)? == *seats).then_some(()).and_then(|()| reserved(reply, replayed))
+            (Request::Read { consistent }, 200) => seen(*consistent, reply),
+            (Request::Reserve { seats, .. }, status) if status == wanted => {
+                (parse_seats(reply)? == *seats).then_some(()).and_then(|()| reserved(reply, replayed))
             }
-            (Ask::Book { seats, .. }, status) if status == wanted => {
-                (said_seats(reply)? == *seats).then_some(()).and_then(|()| booked(reply, replayed))
+            (Request::Book { seats, .. }, status) if status == wanted => {
+                (parse_seats(reply)? == *seats).then_some(()).and_then(|()| booked(reply, replayed))
             }
-            (Ask::BookWhole { .. }, status) if status == wanted => booked(reply, replayed),
-            (Ask::Book { .. } | Ask::BookWhole { .. }, 409) if reply.code() == "booking_cancelled" => {
+            (Request::BookWhole { .. }, status) if status == wanted => booked(reply, replayed),
+            (Request::Book { .. } | Request::BookWhole { .. }, 409) if reply.code() == "booking_cancelled" => {
                 Some(Self::Cancelled)
             }
-            (Ask::BookWhole { .. }, 409) if reply.code() == "reservation_changed" => {
+            (Request::BookWhole { .. }, 409) if reply.code() == "reservation_changed" => {
                 let named =
                     reply.body["seats"].as_array()?.iter().map(|seat| seat["seat"].as_str().unwrap_or_default());
                 Some(Self::Changed(Seats::read(named)?))
             }
-            (Ask::Reserve { .. }, 409) if reply.code() == "reservation_released" => Some(Self::Released),
-            (Ask::Reserve { .. } | Ask::Extend { .. }, 409) if reply.code() == "reservation_limit" => {
+            (Request::Reserve { .. }, 409) if reply.code() == "reservation_released" => Some(Self::Released),
+            (Request::Reserve { .. } | Request::Extend { .. }, 409) if reply.code() == "reservation_limit" => {
                 let within = reply.body["reserved"].as_u64()? <= reply.body["limit"].as_u64()?;
                 within.then_some(Self::Limited)
             }
-            (Ask::Release { .. } | Ask::ReleaseAll { .. } | Ask::Cancel { .. }, 204) => Some(Self::Done),
-            (Ask::Cancel { .. }, 404) if reply.code() == "booking_not_found" => Some(Self::NotFound),
-            (Ask::Extend { seat, .. }, 200) => {
-                (said_seats(reply)? == Seats::one(*seat)).then_some(())?;
+            (Request::Release { .. } | Request::ReleaseAll { .. } | Request::Cancel { .. }, 204) => Some(Self::Done),
+            (Request::Cancel { .. }, 404) if reply.code() == "booking_not_found" => Some(Self::NotFound),
+            (Request::Extend { seat, .. }, 200) => {
+                (parse_seats(reply)? == Seats::one(*seat)).then_some(())?;
                 Some(Self::Extended { expires_at: seconds(reply.body["expires_at"].as_str()?)?, replayed })
             }
-            (Ask::Extend { .. } | Ask::BookWhole { .. }, 404) if reply.code() == "reservation_not_found" => {
+            (Request::Extend { .. } | Request::BookWhole { .. }, 404) if reply.code() == "reservation_not_found" => {
                 Some(Self::NotFound)
             }
-            (Ask::Extend { .. } | Ask::BookWhole { .. }, 410) if reply.code() == "reservation_expired" => {
+            (Request::Extend { .. } | Request::BookWhole { .. }, 410) if reply.code() == "reservation_expired" => {
                 Some(Self::Expired)
             }
-            (Ask::Extend { .. }, 409)
+            (Request::Extend { .. }, 409)
                 if ["reservation_not_extendable", "reservation_already_extended"].contains(&reply.code()) =>
             {
                 Some(Self::NotExtendable)
             }
-            (Ask::Book { .. } | Ask::BookWhole { .. }, 422) if reply.code() == "idempotency_key_reused" => {
+            (Request::Book { .. } | Request::BookWhole { .. }, 422) if reply.code() == "idempotency_key_reused" => {
                 Some(Self::IdReused)
             }
-            (Ask::Reserve { seats, .. } | Ask::Book { seats, .. }, 409) => taken(*seats, reply),
+            (Request::Reserve { seats, .. } | Request::Book { seats, .. }, 409) => taken(*seats, reply),
             _ => None,
         }
     }
@@ -66,11 +66,11 @@ fn seen(consistent: bool, reply: &Reply) -> Option<Answer> {
     let number = |field: &str| usize::try_from(reply.body[field].as_u64()?).ok();
     let source = reply.header("x-cache");
     (["hit", "miss", "bypass"].contains(&source) && !(consistent && source != "bypass")).then_some(())?;
-    let (available, reserved, booked) = (said_seats(reply)?, number("reserved")?, number("booked")?);
-    Some(Answer::Seen { available, reserved, booked, hit: source == "hit" })
+    let (available, reserved, booked) = (parse_seats(reply)?, number("reserved")?, number("booked")?);
+    Some(Answer::Availability { available, reserved, booked, hit: source == "hit" })
 }
 
-fn said_seats(reply: &Reply) -> Option<Seats> {
+fn parse_seats(reply: &Reply) -> Option<Seats> {
     Seats::read(reply.body["seats"].as_array()?.iter().map(|label| label.as_str().unwrap_or_default()))
 }
 
@@ -82,7 +82,7 @@ fn reserved(reply: &Reply, replayed: bool) -> Option<Answer> {
 fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
     let booking = reply.body["booking_id"].as_str()?.parse().ok()?;
     Some(Answer::Booked {
-        seats: said_seats(reply)?,
+        seats: parse_seats(reply)?,
         booking,
         booked_at: seconds(reply.body["booked_at"].as_str()?)?,
         replayed,
@@ -90,19 +90,19 @@ fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
 }
 
 /// Parses the conflicting seats: at least one, each once, all of them requested.
-fn taken(asked: Seats, reply: &Reply) -> Option<Answer> {
+fn taken(requested: Seats, reply: &Reply) -> Option<Answer> {
     let seats = reply.body["seats"].as_array()?;
     let named = Seats::read(seats.iter().map(|seat| seat["seat"].as_str().unwrap_or_default()))?;
-    (named != Seats::default() && named.0 & !asked.0 == 0).then_some(())?;
-    let in_the_way = seats.iter().zip(named.positions()).map(|(said, seat)| {
+    (named != Seats::default() && named.0 & !requested.0 == 0).then_some(())?;
+    let conflicts = seats.iter().zip(named.positions()).map(|(said, seat)| {
         let until = said["expires_at"].as_str();
         match said["status"].as_str()? {
-            "reserved" => Some(InTheWay { seat, reserved_until: Some(seconds(until?)?) }),
-            "booked" if until.is_none() => Some(InTheWay { seat, reserved_until: None }),
+            "reserved" => Some(ConflictingSeat { seat, reserved_until: Some(seconds(until?)?) }),
+            "booked" if until.is_none() => Some(ConflictingSeat { seat, reserved_until: None }),
             _ => None,
         }
     });
-    in_the_way.collect::<Option<Vec<_>>>().map(Answer::Taken)
+    conflicts.collect::<Option<Vec<_>>>().map(Answer::Taken)
 }
 
 fn seconds(text: &str) -> Option<u64> {

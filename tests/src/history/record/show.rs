@@ -5,10 +5,10 @@ use std::fmt;
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
-use super::{Answer, Ask, InTheWay, Record};
+use super::{Answer, CallRecord, ConflictingSeat, Request};
 use crate::history::seats::Seats;
 
-impl fmt::Display for Ask {
+impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reserve { seats, reservation, expires_in } => {
@@ -29,8 +29,8 @@ impl fmt::Display for Ask {
                 write!(f, "extend {seat} of {} to {expires_in} s by key {key}", Short(Some(*reservation)))
             }
             Self::Cancel { booking } => write!(f, "cancel {}", Short(Some(*booking))),
-            Self::Look { consistent: true } => f.write_str("read past the cache"),
-            Self::Look { consistent: false } => f.write_str("read"),
+            Self::Read { consistent: true } => f.write_str("read past the cache"),
+            Self::Read { consistent: false } => f.write_str("read"),
         }
     }
 }
@@ -46,7 +46,7 @@ impl fmt::Display for Answer {
                 write!(f, "{}, {seats} as {} at {booked_at}", status(replayed), Short(Some(*booking)))
             }
             Self::Taken(seats) => {
-                write!(f, "409, {}", seats.iter().map(InTheWay::to_string).collect::<Vec<_>>().join(", "))
+                write!(f, "409, {}", seats.iter().map(ConflictingSeat::to_string).collect::<Vec<_>>().join(", "))
             }
             Self::Released => f.write_str("409, released"),
             Self::Limited => f.write_str("409, limited"),
@@ -60,17 +60,17 @@ impl fmt::Display for Answer {
             Self::NotExtendable => f.write_str("409, not extendable"),
             Self::NotFound => f.write_str("404"),
             Self::Expired => f.write_str("410"),
-            Self::Seen { available, reserved, booked, hit } => {
+            Self::Availability { available, reserved, booked, hit } => {
                 let source = if *hit { "cached" } else { "from DynamoDB" };
                 write!(f, "available: {available}, {reserved} reserved, {booked} booked ({source})")
             }
             Self::Unknown => f.write_str("unknown"),
-            Self::Odd(text) => write!(f, "not an answer: {text}"),
+            Self::Unexpected(text) => write!(f, "not an answer: {text}"),
         }
     }
 }
 
-impl fmt::Display for InTheWay {
+impl fmt::Display for ConflictingSeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seat = Seats::one(self.seat);
         match self.reserved_until {
@@ -80,12 +80,12 @@ impl fmt::Display for InTheWay {
     }
 }
 
-impl fmt::Display for Record {
+impl fmt::Display for CallRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.end.map_or_else(|| "..".to_owned(), |end| end.to_string());
-        write!(f, "{:>3}-{end:<3} client {} at {}: {}", self.begin, self.client, Millis(self.now), self.ask)?;
+        write!(f, "{:>3}-{end:<3} client {} at {}: {}", self.begin, self.client, Millis(self.now), self.request)?;
         write!(f, " => {}", self.answer)?;
-        if !matches!(self.ask, Ask::Look { .. }) {
+        if !matches!(self.request, Request::Read { .. }) {
             write!(f, "  [{} writes, {} carried out]", self.writes, self.carried_out)?;
         }
         if !self.met.is_empty() {

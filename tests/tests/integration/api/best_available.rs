@@ -21,12 +21,12 @@ async fn the_best_seats_are_chosen_and_reserved_in_one_call() {
     assert_eq!((pair.seats(), &pair.body["expires_in"]), (vec!["A2", "A3"], &json!(60)));
     world.at(20_000);
     assert_eq!(send(&world, json!({ "quantity": 3 })).await.seats(), ["B1", "B2", "B3"]);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.body["reserved"].as_u64()), ("hit", Some(6)));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.header("x-cache"), seat_map.body["reserved"].as_u64()), ("hit", Some(6)));
 }
 
 #[tokio::test]
-async fn where_there_are_not_so_many_together_it_says_how_many_there_are() {
+async fn too_large_quantity_is_rejected_with_the_largest_block() {
     let world = World::new().await;
     send(&world, json!({ "seat": "A2" })).await;
     let refused = send(&world, json!({ "quantity": 4 })).await;
@@ -71,7 +71,7 @@ async fn accessible_seats_are_kept_while_an_ordinary_block_is_left() {
 
 /// The clock stands still, so every seat seems to have changed just now, and callers are spread as widely as possible.
 #[tokio::test]
-async fn contention_sends_nobody_to_accessible_seats() {
+async fn contention_leaves_accessible_seats_alone() {
     let world = World::new().await;
     let pair =
         |row: char, accessible: bool| [1, 2].map(|n| json!({ "seat": format!("{row}{n}"), "accessible": accessible }));
@@ -104,7 +104,7 @@ async fn a_seat_behind_is_not_next_to_a_seat() {
 }
 
 #[tokio::test]
-async fn a_row_of_20000_seats_is_sold_as_any_other() {
+async fn row_of_20000_seats_is_sold() {
     let world = World::new().await;
     let seat = |n: usize| json!({ "seat": n.to_string(), "x": n % 142 * 50, "y": n / 142 * 50 });
     put_hall(&world, json!([(0..20_000).map(seat).collect::<Vec<_>>()])).await;
@@ -113,7 +113,7 @@ async fn a_row_of_20000_seats_is_sold_as_any_other() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_given_the_same_seats_and_no_others() {
+async fn repeated_best_available_returns_the_same_seats() {
     let world = World::new().await;
     for by_key in [true, false] {
         let theater = if by_key { "1" } else { "2" };
@@ -133,13 +133,13 @@ async fn a_repeat_is_given_the_same_seats_and_no_others() {
         }
         let other = call(1).send(&world.office).await;
         assert_eq!((other.status, other.code()), (422, "idempotency_key_reused"));
-        let look = Call::get_seats(theater).query("consistent=true").send(&world.office).await;
-        assert_eq!(look.body["reserved"], 2, "{by_key}");
+        let seat_map = Call::get_seats(theater).query("consistent=true").send(&world.office).await;
+        assert_eq!(seat_map.body["reserved"], 2, "{by_key}");
     }
 }
 
 #[tokio::test]
-async fn a_repeat_is_known_although_no_seat_is_left() {
+async fn repeated_best_available_works_when_sold_out() {
     let world = World::new().await;
     let call = |number| Call::reserve("1", &json!({ "quantity": 3, "reservation_id": id(number) }));
     assert_eq!(call(1).send(&world.office).await.status, 201);
@@ -150,7 +150,7 @@ async fn a_repeat_is_known_although_no_seat_is_left() {
 }
 
 #[tokio::test]
-async fn what_ran_out_is_made_again_if_its_seats_are_free_and_else_refused() {
+async fn repeat_after_expiry_reserves_free_seats_or_is_rejected() {
     let world = World::new().await;
     let body = json!({ "quantity": 2, "reservation_id": id(1), "expires_in": 60 });
     let first = send(&world, body.clone()).await;
@@ -163,7 +163,7 @@ async fn what_ran_out_is_made_again_if_its_seats_are_free_and_else_refused() {
 }
 
 #[tokio::test]
-async fn a_key_and_a_cart_of_ones_own_go_together() {
+async fn idempotency_key_works_with_a_reservation_id() {
     let world = World::new().await;
     send(&world, json!({ "seat": "B1", "reservation_id": id(1) })).await;
     let call = |key: &str| {
@@ -179,7 +179,7 @@ async fn a_key_and_a_cart_of_ones_own_go_together() {
 }
 
 #[tokio::test]
-async fn another_callers_wish_is_not_known() {
+async fn another_callers_seat_preference_is_not_replayed() {
     let world = World::new().await;
     let call = Call::reserve("1", &json!({ "quantity": 2, "reservation_id": id(1) }));
     let first = call.clone().signed_in("ann").send(&world.office).await;
@@ -190,7 +190,7 @@ async fn another_callers_wish_is_not_known() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_by_field() {
+async fn wrong_best_available_fields_are_named() {
     let world = World::new().await;
     for (body, field) in [
         (json!({ "quantity": 0 }), "quantity"),

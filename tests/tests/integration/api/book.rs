@@ -8,7 +8,7 @@ use super::id;
 const KEY: &str = "a-key-of-the-clients-own";
 
 #[tokio::test]
-async fn a_free_seat_is_booked() {
+async fn an_available_seat_is_booked() {
     let world = World::new().await;
     let reply = Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await;
     assert_eq!((reply.status, reply.header("cache-control")), (201, "no-store"));
@@ -18,7 +18,7 @@ async fn a_free_seat_is_booked() {
 }
 
 #[tokio::test]
-async fn several_seats_are_booked_at_once_and_answered_in_layout_order() {
+async fn several_seats_are_booked_and_returned_in_layout_order() {
     let world = World::new().await;
     let body = json!({ "seats": ["B3", "A1"], "booking_id": id(1) });
     let reply = Call::book("1", &body).send(&world.office).await;
@@ -27,7 +27,7 @@ async fn several_seats_are_booked_at_once_and_answered_in_layout_order() {
 }
 
 #[tokio::test]
-async fn the_same_booking_again_is_a_replay_of_the_first_answer() {
+async fn repeated_booking_returns_the_first_answer() {
     let world = World::new().await;
     let body = |seats: Value| json!({ "seats": seats, "booking_id": id(1) });
     let first = Call::book("1", &body(json!(["A1", "A2"]))).send(&world.office).await;
@@ -43,7 +43,7 @@ async fn the_same_booking_again_is_a_replay_of_the_first_answer() {
 }
 
 #[tokio::test]
-async fn a_booking_is_known_again_when_its_seats_have_moved_in_the_layout() {
+async fn repeated_booking_is_recognized_after_a_layout_change() {
     let world = World::new().await;
     let call = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) }));
     assert_eq!(call.send(&world.office).await.status, 201);
@@ -53,7 +53,7 @@ async fn a_booking_is_known_again_when_its_seats_have_moved_in_the_layout() {
 }
 
 #[tokio::test]
-async fn the_same_id_for_other_seats_is_refused_and_changes_nothing() {
+async fn booking_id_reused_for_other_seats_is_rejected() {
     let world = World::new().await;
     Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(1) })).send(&world.office).await;
     for seats in [json!(["A1"]), json!(["A1", "A2", "A3"]), json!(["B1", "B2"]), json!(["A3"])] {
@@ -66,7 +66,7 @@ async fn the_same_id_for_other_seats_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_makes_a_booking_repeatable_within_its_theater_and_for_its_caller() {
+async fn idempotency_key_is_scoped_to_theater_and_caller() {
     let world = World::new().await;
     let call = |theater: &str, seat: &str, key: &str| {
         Call::book(theater, &json!({ "seat": seat })).header("Idempotency-Key", key)
@@ -83,14 +83,14 @@ async fn an_idempotency_key_makes_a_booking_repeatable_within_its_theater_and_fo
 }
 
 #[tokio::test]
-async fn an_id_of_the_clients_own_wins_over_an_idempotency_key() {
+async fn client_id_takes_precedence_over_idempotency_key() {
     let world = World::new().await;
     let call = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })).header("Idempotency-Key", KEY);
     assert_eq!(call.send(&world.office).await.text("booking_id"), id(1));
 }
 
 #[tokio::test]
-async fn a_booking_id_means_something_within_its_theater_only() {
+async fn booking_id_is_scoped_to_its_theater() {
     let world = World::new().await;
     let booked = Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })).send(&world.office).await;
     let other = Call::book("2", &json!({ "seat": "C1", "booking_id": id(1) })).send(&world.office).await;
@@ -98,7 +98,7 @@ async fn a_booking_id_means_something_within_its_theater_only() {
 }
 
 #[tokio::test]
-async fn a_seat_that_is_booked_is_refused_with_or_without_an_id() {
+async fn booked_seat_is_unavailable_with_or_without_an_id() {
     let world = World::new().await;
     Call::book("1", &json!({ "seats": ["A1", "B1"], "booking_id": id(1) })).send(&world.office).await;
     Call::get_seats("1").send(&world.office).await;
@@ -118,7 +118,7 @@ async fn a_seat_that_is_booked_is_refused_with_or_without_an_id() {
 }
 
 #[tokio::test]
-async fn a_reserved_seat_is_booked_by_its_holder_and_nobody_else() {
+async fn reserved_seat_is_booked_only_by_its_holder() {
     let world = World::new().await;
     let reserved = Call::reserve("1", &json!({ "seats": ["A1", "A2"] })).send(&world.office).await;
     let reservation = reserved.text("reservation_id");
@@ -143,7 +143,7 @@ async fn a_reserved_seat_is_booked_by_its_holder_and_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_booking_that_comes_too_late_still_wins_if_it_comes_first() {
+async fn late_booking_after_expiry_succeeds_if_first() {
     let world = World::new().await;
     let reserve = async |seat: &str, reservation: u128| {
         let body = json!({ "seat": seat, "expires_in": 10, "reservation_id": id(reservation) });
@@ -163,7 +163,7 @@ async fn a_booking_that_comes_too_late_still_wins_if_it_comes_first() {
 }
 
 #[tokio::test]
-async fn at_the_instant_of_expiry_holder_and_stranger_both_may_and_one_does() {
+async fn holder_and_stranger_race_at_expiry_and_one_wins() {
     let world = World::new().await;
     for (seat, holder_first) in [("A1", true), ("A2", false)] {
         world.at(0);

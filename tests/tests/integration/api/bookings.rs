@@ -26,7 +26,7 @@ async fn a_booking_is_shown() {
 }
 
 #[tokio::test]
-async fn cancelling_frees_the_seats_and_the_booking_stays_readable() {
+async fn cancellation_frees_the_seats_and_keeps_the_booking() {
     let world = World::new().await;
     book(&world).await;
     world.at(60_000);
@@ -56,12 +56,12 @@ async fn a_late_repeat_of_a_cancelled_booking_never_books_again() {
     let anew = json!({ "seats": ["B1", "A2"], "booking_id": id(8) });
     assert_eq!(Call::book("1", &anew).send(&world.office).await.status, 201, "they are available");
     assert_eq!(Call::cancel("1", &id(7)).send(&world.office).await.status, 204);
-    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-    assert_eq!(look.body["booked"], 2, "a repeated cancellation leaves them alone");
+    let seat_map = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(seat_map.body["booked"], 2, "a repeated cancellation leaves them alone");
 }
 
 #[tokio::test]
-async fn what_a_caller_booked_signed_in_is_nobody_elses() {
+async fn signed_in_callers_booking_is_private() {
     let world = World::new().await;
     let body = json!({ "seat": "A1", "booking_id": id(7) });
     assert_eq!(Call::book("1", &body).signed_in("ann").send(&world.office).await.status, 201);
@@ -102,7 +102,7 @@ async fn a_whole_reservation_is_booked_without_naming_its_seats() {
 }
 
 #[tokio::test]
-async fn a_repeat_is_a_repeat_although_the_reservation_has_got_further_seats_since() {
+async fn repeated_booking_ignores_seats_added_to_reservation_later() {
     let world = World::new().await;
     let reserve = |seat: &str| Call::reserve("1", &json!({ "seat": seat, "reservation_id": id(1) }));
     reserve("A1").send(&world.office).await;
@@ -118,7 +118,7 @@ async fn a_repeat_is_a_repeat_although_the_reservation_has_got_further_seats_sin
 }
 
 #[tokio::test]
-async fn a_reservation_that_is_not_there_or_lost_a_seat_is_not_booked_as_a_whole() {
+async fn missing_or_incomplete_reservation_is_not_booked_as_a_whole() {
     let world = World::new().await;
     let call = Call::book("1", &json!({ "reservation_id": id(1), "booking_id": id(7) }));
     assert_eq!(call.send(&world.office).await.code(), "reservation_not_found");

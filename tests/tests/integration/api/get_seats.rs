@@ -16,7 +16,7 @@ async fn a_fresh_theater_shows_all_its_seats_in_layout_order() {
 }
 
 #[tokio::test]
-async fn reserved_and_booked_seats_are_counted_and_not_shown() {
+async fn reserved_and_booked_seats_are_counted_but_not_listed() {
     let world = World::new().await;
     Call::reserve("1", &json!({ "seats": ["A1", "B3"] })).send(&world.office).await;
     Call::book("1", &json!({ "seat": "A2" })).send(&world.office).await;
@@ -44,7 +44,7 @@ async fn a_reservation_is_shown_until_the_second_before_it_ends() {
 }
 
 #[tokio::test]
-async fn the_first_look_is_a_miss_and_the_next_a_hit() {
+async fn first_read_is_a_cache_miss_and_the_next_a_hit() {
     let world = World::new().await;
     let first = Call::get_seats("1").send(&world.office).await;
     let next = Call::get_seats("1").send(&world.office).await;
@@ -58,7 +58,7 @@ async fn the_first_look_is_a_miss_and_the_next_a_hit() {
 }
 
 #[tokio::test]
-async fn a_consistent_look_bypasses_the_cache_and_is_not_kept() {
+async fn consistent_read_bypasses_and_does_not_fill_the_cache() {
     let world = World::new().await;
     Call::get_seats("1").send(&world.office).await;
     let reply = Call::get_seats("1").query("consistent=true").send(&world.office).await;
@@ -68,7 +68,7 @@ async fn a_consistent_look_bypasses_the_cache_and_is_not_kept() {
 }
 
 #[tokio::test]
-async fn without_a_cache_every_look_asks_dynamodb() {
+async fn every_read_queries_dynamodb_without_a_cache() {
     let world = World::on(Setup::without_cache()).await;
     for _ in 0..2 {
         let reply = Call::get_seats("1").send(&world.office).await;
@@ -80,7 +80,7 @@ async fn without_a_cache_every_look_asks_dynamodb() {
 }
 
 #[tokio::test]
-async fn what_the_caller_has_already_is_not_sent_again() {
+async fn matching_etag_gets_304() {
     let world = World::new().await;
     let from_the_table = Call::get_seats("1").send(&world.office).await.header("etag").to_owned();
     let etag = Call::get_seats("1").send(&world.office).await.header("etag").to_owned();
@@ -102,7 +102,7 @@ async fn what_the_caller_has_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_etag_changes_with_what_is_shown_also_when_a_reservation_runs_out() {
+async fn etag_changes_with_every_visible_change_and_at_expiry() {
     let world = World::new().await;
     let etag = async || Call::get_seats("1").send(&world.office).await.header("etag").to_owned();
     let again = async |etag: &str| Call::get_seats("1").header("If-None-Match", etag).send(&world.office).await.status;
@@ -147,11 +147,11 @@ async fn a_theater_id_is_decoded_by_the_gateway_and_not_again() {
 async fn hall(world: &World) {
     use boxoffice::domain::ids::{SeatLabel, TheaterId};
     use boxoffice::domain::layout::Layout;
-    use boxoffice::domain::seating_plan::{Category, Place, Plan, Point, Row};
+    use boxoffice::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
     let seats = ["P1", "P2", "S1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
     let row = |name: &str, section| Row { name: name.to_owned(), section };
-    let place = |row, x, y, category, accessible| Place { row, point: Point { x, y }, category, accessible };
-    let plan = Plan::new(
+    let place = |row, x, y, category, accessible| SeatPlacement { row, point: Point { x, y }, category, accessible };
+    let plan = SeatingPlan::new(
         Point { x: 0, y: -200 },
         vec!["Parterre".to_owned(), "Sides".to_owned()],
         vec![row("1", 0), row("A", 1)],
@@ -185,10 +185,10 @@ async fn a_section_is_shown_by_itself() {
     let world = World::new().await;
     hall(&world).await;
     Call::book("hall", &json!({ "seat": "P1" })).send(&world.office).await;
-    let look = Call::get_seats("hall").query("section=Parterre").send(&world.office).await;
-    assert_eq!((look.seats(), &look.body["booked"]), (vec!["P2"], &json!(1)));
-    let look = Call::get_seats("hall").query("section=Sides&view=map").send(&world.office).await;
-    assert_eq!((look.seats(), &look.body["booked"]), (vec!["S1"], &json!(0)));
+    let seat_map = Call::get_seats("hall").query("section=Parterre").send(&world.office).await;
+    assert_eq!((seat_map.seats(), &seat_map.body["booked"]), (vec!["P2"], &json!(1)));
+    let seat_map = Call::get_seats("hall").query("section=Sides&view=map").send(&world.office).await;
+    assert_eq!((seat_map.seats(), &seat_map.body["booked"]), (vec!["S1"], &json!(0)));
     for (query, expected) in [
         ("section=Gods", "\"Parterre\", \"Sides\""),
         ("view=picture", "seats, states, map"),
@@ -201,7 +201,7 @@ async fn a_section_is_shown_by_itself() {
 }
 
 #[tokio::test]
-async fn a_map_tells_who_names_a_reservation_which_seats_are_theirs() {
+async fn map_marks_the_seats_of_the_given_reservation() {
     let world = World::new().await;
     let reserve = json!({ "seats": ["A1", "B1"], "reservation_id": id(1), "expires_in": 60 });
     Call::reserve("1", &reserve).signed_in("ann").send(&world.office).await;

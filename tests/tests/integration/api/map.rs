@@ -30,7 +30,7 @@ async fn map(world: &World, query: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_map_says_names_once_and_leads_to_every_seat() {
+async fn map_has_each_name_once_and_every_seat() {
     let world = World::new().await;
     put(&world, &document()).await;
     let shown = map(&world, "").await;
@@ -43,7 +43,7 @@ async fn a_map_says_names_once_and_leads_to_every_seat() {
 }
 
 #[tokio::test]
-async fn what_is_put_is_shown_and_can_be_put_again_unchanged() {
+async fn theater_is_returned_as_put_and_can_be_put_again() {
     let world = World::new().await;
     put(&world, &document()).await;
     let shown = Call::theater("hall").send(&world.office).await;
@@ -62,7 +62,7 @@ async fn what_is_put_is_shown_and_can_be_put_again_unchanged() {
 }
 
 #[tokio::test]
-async fn a_map_is_kept_for_ever_under_its_version() {
+async fn map_of_a_version_is_cacheable_forever() {
     let world = World::new().await;
     let created = put(&world, &document()).await;
     let version = created.body["layout_version"].as_u64().unwrap();
@@ -93,7 +93,7 @@ async fn a_map_is_kept_for_ever_under_its_version() {
 }
 
 #[tokio::test]
-async fn a_new_version_is_found_before_a_minute_has_passed() {
+async fn new_layout_version_is_found_within_a_minute() {
     let world = World::new().await;
     put(&world, &document()).await;
     let behind = world.instance(world.clock.clone()).await;
@@ -157,7 +157,7 @@ async fn a_map_of_20_000_seats_takes_400_kb_and_states_take_21_kb() {
 }
 
 #[tokio::test]
-async fn large_answers_are_compressed_for_who_accepts_that() {
+async fn large_responses_are_compressed_if_accepted() {
     let world = World::new().await;
     put(&world, &arena()).await;
     for call in [
@@ -234,7 +234,7 @@ async fn is_shown_in_every_way_and_put_again(letter: &str, letters: usize) {
 }
 
 #[tokio::test]
-async fn a_layout_that_no_answer_holds_is_refused_and_nothing_is_changed() {
+async fn layout_too_large_for_a_response_is_rejected() {
     let world = World::new().await;
     let with_notes = |letters: usize| {
         let seats = (0..20_000).map(|n| json!({ "seat": format!("S{n}"), "note": "é".repeat(letters) }));
@@ -263,7 +263,7 @@ async fn a_list_of_20_000_rows_can_be_put_again() {
 }
 
 #[tokio::test]
-async fn labels_as_long_as_a_uuid_are_sold() {
+async fn seats_with_labels_of_36_characters_are_sold() {
     let world = World::new().await;
     let labels: Vec<_> = (0..20_000).map(|n| format!("0188c0de-0000-7000-8000-{n:012}")).collect();
     assert_eq!(put(&world, &json!({ "name": "List", "seats": labels })).await.status, 201);

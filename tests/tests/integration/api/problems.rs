@@ -28,7 +28,7 @@ async fn malformed(world: &World, call: Call, field: &str, expected: &str) {
 }
 
 #[tokio::test]
-async fn a_body_that_is_wrong_is_told_by_field() {
+async fn wrong_body_fields_are_named() {
     let world = World::new().await;
     let long = "x".repeat(37);
     let eleven: Vec<_> = (0..11).map(|n| format!("A{n}")).collect();
@@ -73,7 +73,7 @@ async fn a_body_that_is_wrong_is_told_by_field() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_told_with_its_place() {
+async fn invalid_json_is_reported_with_its_position() {
     let world = World::new().await;
     let deep = "[".repeat(5_000);
     for (body, expected) in [
@@ -107,7 +107,7 @@ async fn a_wrong_parameter_or_header_is_named() {
 }
 
 #[tokio::test]
-async fn odd_events_are_answered_and_nothing_panics() {
+async fn odd_events_are_answered_without_a_panic() {
     let world = World::new().await;
     let long = "x".repeat(100_000);
     for (name, value) in [
@@ -148,7 +148,7 @@ async fn odd_events_are_answered_and_nothing_panics() {
 }
 
 #[tokio::test]
-async fn what_a_caller_sent_is_repeated_to_it_only_in_part_and_in_plain_characters() {
+async fn callers_input_is_quoted_in_part_and_in_plain_characters() {
     let world = World::new().await;
     let body = json!({ "seat": "A1", (format!("\u{202e}\u{7}{}", "x".repeat(3_000))): 1 });
     let reply = Call::book("1", &body).send(&world.office).await;
@@ -157,7 +157,7 @@ async fn what_a_caller_sent_is_repeated_to_it_only_in_part_and_in_plain_characte
 }
 
 #[tokio::test]
-async fn a_theater_or_seat_that_is_not_there_is_404() {
+async fn unknown_theater_or_seat_is_404() {
     let world = World::new().await;
     for call in [
         Call::get_seats("nowhere"),
@@ -228,10 +228,10 @@ async fn an_outcome_that_stays_unknown_is_503_with_retry_after() {
         Setup { dynamodb: proxy.endpoint.clone(), total: std::time::Duration::from_millis(300), ..Setup::shared() };
     let world = World::on(setup).await;
     Call::get_seats("1").send(&world.office).await;
-    let look = Call::get_seats("1").query("consistent=true");
+    let seat_map = Call::get_seats("1").query("consistent=true");
     let reserve = Call::reserve("1", &json!({ "seats": ["A1", "A2"] }));
     let book = Call::book("1", &json!({ "seats": ["A1", "A2"] }));
-    let every = vec![&look, &reserve, &book];
+    let every = vec![&seat_map, &reserve, &book];
     for (fault, calls) in [
         (Fault::error(400, "ThrottlingException"), every.clone()),
         (Fault::error(400, "ProvisionedThroughputExceededException"), every.clone()),

@@ -17,8 +17,8 @@ fn extend(body: &Value) -> Call {
 }
 
 async fn available(world: &World) -> Vec<String> {
-    let look = Call::get_seats("1").send(&world.office).await;
-    look.seats().into_iter().map(str::to_owned).collect()
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    seat_map.seats().into_iter().map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_reservation_is_shown_with_its_seats_and_its_end() {
 }
 
 #[tokio::test]
-async fn a_cart_is_shown_with_its_earliest_end_and_without_what_has_run_out() {
+async fn reservation_shows_earliest_expiry_and_no_expired_seats() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 60).await;
     reserve(&world, json!(["A2"]), 600).await;
@@ -53,7 +53,7 @@ async fn a_cart_is_shown_with_its_earliest_end_and_without_what_has_run_out() {
 }
 
 #[tokio::test]
-async fn an_unknown_reservation_is_404_and_one_that_ran_out_410() {
+async fn unknown_reservation_is_404_and_expired_one_is_410() {
     let world = World::new().await;
     let show = || Call::reservation("1", &id(1));
     let unknown = show().send(&world.office).await;
@@ -71,7 +71,7 @@ async fn an_unknown_reservation_is_404_and_one_that_ran_out_410() {
 }
 
 #[tokio::test]
-async fn what_a_caller_reserved_signed_in_is_nobody_elses() {
+async fn signed_in_callers_reservation_is_private() {
     let world = World::new().await;
     let body = json!({ "seats": ["A1", "A2"], "reservation_id": id(1) });
     assert_eq!(Call::reserve("1", &body).signed_in("ann").send(&world.office).await.status, 201);
@@ -100,7 +100,7 @@ async fn what_a_caller_reserved_signed_in_is_nobody_elses() {
 }
 
 #[tokio::test]
-async fn an_empty_subject_is_nobody() {
+async fn empty_subject_counts_as_anonymous() {
     let world = World::new().await;
     let body = json!({ "seat": "A1", "reservation_id": id(1) });
     assert_eq!(Call::reserve("1", &body).signed_in("").send(&world.office).await.status, 201);
@@ -132,7 +132,7 @@ async fn releasing_frees_the_seats_at_once_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn named_seats_are_released_and_the_others_stay() {
+async fn release_of_named_seats_keeps_the_others() {
     let world = World::new().await;
     reserve(&world, json!(["A1", "A2", "A3"]), 600).await;
     let released = Call::release("1", &id(1)).query("seats=A2,B1").send(&world.office).await;
@@ -141,7 +141,7 @@ async fn named_seats_are_released_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn a_released_reservation_is_spent() {
+async fn released_reservation_id_cannot_be_reused() {
     let world = World::new().await;
     let first = reserve(&world, json!(["A1"]), 600).await;
     Call::release("1", &id(1)).send(&world.office).await;
@@ -162,7 +162,7 @@ async fn a_released_reservation_is_spent() {
 }
 
 #[tokio::test]
-async fn a_seat_that_was_given_back_does_not_return_to_its_reservation() {
+async fn released_seat_does_not_return_to_its_reservation() {
     let world = World::new().await;
     reserve(&world, json!(["A1", "A2"]), 600).await;
     assert_eq!(Call::release("1", &id(1)).query("seats=A1").send(&world.office).await.status, 204);
@@ -174,7 +174,7 @@ async fn a_seat_that_was_given_back_does_not_return_to_its_reservation() {
 }
 
 #[tokio::test]
-async fn a_release_that_comes_before_its_reservation_spends_the_id() {
+async fn release_before_reserve_invalidates_the_id() {
     let world = World::new().await;
     assert_eq!(Call::release("1", &id(1)).send(&world.office).await.status, 204);
     let late = reserve(&world, json!(["A1"]), 600).await;
@@ -182,7 +182,7 @@ async fn a_release_that_comes_before_its_reservation_spends_the_id() {
 }
 
 #[tokio::test]
-async fn a_delayed_reserve_after_its_booking_was_cancelled_gets_nothing() {
+async fn delayed_reserve_after_a_cancellation_is_rejected() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 600).await;
     let book = json!({ "reservation_id": id(1), "booking_id": id(7) });
@@ -195,7 +195,7 @@ async fn a_delayed_reserve_after_its_booking_was_cancelled_gets_nothing() {
 /// The request that made a reservation arrives again, after the seat was booked by its label and the booking was
 /// cancelled.
 #[tokio::test]
-async fn a_seat_that_was_booked_by_its_name_does_not_return() {
+async fn seat_booked_by_label_does_not_return_to_reservation() {
     const KEY: &str = "0123456789abcdef";
     let cart = |seats: serde_json::Value, reservation: &serde_json::Value| {
         Call::reserve("1", &json!({ "seats": seats, "reservation_id": reservation }))
@@ -227,7 +227,7 @@ async fn a_seat_that_was_booked_by_its_name_does_not_return() {
 }
 
 #[tokio::test]
-async fn a_cart_that_grew_after_its_extension_is_extended_where_it_was_not() {
+async fn extension_applies_to_seats_added_after_the_first_one() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 60).await;
     assert_eq!(extend(&json!({ "expires_in": 100 })).send(&world.office).await.body["extended"], true);
@@ -242,13 +242,13 @@ async fn a_cart_that_grew_after_its_extension_is_extended_where_it_was_not() {
 }
 
 #[tokio::test]
-async fn what_was_booked_is_not_released() {
+async fn release_leaves_booked_seats() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 600).await;
     Call::book("1", &json!({ "seat": "A1", "reservation_id": id(1) })).send(&world.office).await;
     assert_eq!(Call::release("1", &id(1)).send(&world.office).await.status, 204);
-    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-    assert_eq!(look.body["booked"], 1);
+    let seat_map = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!(seat_map.body["booked"], 1);
 }
 
 #[tokio::test]
@@ -266,14 +266,14 @@ async fn a_reservation_is_extended_once() {
     let other = Call::extend("1", &id(1), &json!({})).send(&world.office).await;
     assert_eq!((other.status, other.code()), (409, "reservation_already_extended"));
     world.at(1_399_999);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.body["reserved"].as_u64(), look.header("x-cache")), (Some(2), "miss"));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.body["reserved"].as_u64(), seat_map.header("x-cache")), (Some(2), "miss"));
     world.at(1_400_000);
     assert_eq!(available(&world).await.len(), 6, "half-open, as ever");
 }
 
 #[tokio::test]
-async fn of_several_named_seats_all_are_extended_or_none() {
+async fn extension_of_named_seats_is_all_or_none() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 100).await;
     reserve(&world, json!(["A2", "A3"]), 600).await;
@@ -297,18 +297,18 @@ async fn of_several_named_seats_all_are_extended_or_none() {
 }
 
 #[tokio::test]
-async fn the_cache_knows_of_an_extension() {
+async fn extension_updates_the_cache() {
     let world = World::new().await;
     assert_eq!(available(&world).await.len(), 6);
     reserve(&world, json!(["A1"]), 10).await;
     extend(&json!({ "expires_in": 40 })).send(&world.office).await;
     world.at(39_000);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.body["reserved"].as_u64()), ("hit", Some(1)));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.header("x-cache"), seat_map.body["reserved"].as_u64()), ("hit", Some(1)));
 }
 
 #[tokio::test]
-async fn no_extension_goes_beyond_half_an_hour_in_all() {
+async fn extension_is_bounded_by_half_an_hour_in_total() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 1_000).await;
     world.at(900_000);
@@ -321,7 +321,7 @@ async fn no_extension_goes_beyond_half_an_hour_in_all() {
 }
 
 #[tokio::test]
-async fn what_ran_out_or_is_not_there_is_not_extended() {
+async fn expired_or_unknown_reservation_is_not_extended() {
     let world = World::new().await;
     assert_eq!(extend(&json!({})).send(&world.office).await.code(), "reservation_not_found");
     reserve(&world, json!(["A1"]), 60).await;
@@ -331,7 +331,7 @@ async fn what_ran_out_or_is_not_there_is_not_extended() {
 }
 
 #[tokio::test]
-async fn an_extension_needs_no_body_and_wrong_ones_are_refused_with_the_field() {
+async fn extension_body_is_optional_and_wrong_fields_are_named() {
     let world = World::new().await;
     reserve(&world, json!(["A1"]), 60).await;
     for (body, field) in [
@@ -353,7 +353,7 @@ async fn an_extension_needs_no_body_and_wrong_ones_are_refused_with_the_field() 
 }
 
 #[tokio::test]
-async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
+async fn signed_in_caller_has_a_reservation_quota() {
     let world = World::new().await;
     let seats: Vec<_> = (1..=40).map(|n| format!("S{n}")).collect();
     world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -390,7 +390,7 @@ async fn a_signed_in_caller_has_a_limited_number_of_seats_reserved_at_once() {
 }
 
 #[tokio::test]
-async fn who_did_not_sign_in_has_no_limit() {
+async fn anonymous_caller_has_no_reservation_quota() {
     let world = World::new().await;
     let seats: Vec<_> = (1..=30).map(|n| format!("S{n}")).collect();
     world.put_theater("hall", "Hall", &seats.iter().map(String::as_str).collect::<Vec<_>>()).await;

@@ -19,7 +19,7 @@ async fn a_seat_is_reserved_for_ten_minutes_by_default() {
 }
 
 #[tokio::test]
-async fn several_seats_are_reserved_for_as_long_as_asked_and_answered_in_layout_order() {
+async fn several_seats_are_reserved_for_the_requested_time() {
     let world = World::new().await;
     let body = json!({ "seats": ["B2", "A1", "A3"], "expires_in": 1800, "reservation_id": id(1) });
     let reply = Call::reserve("1", &body).send(&world.office).await;
@@ -28,14 +28,14 @@ async fn several_seats_are_reserved_for_as_long_as_asked_and_answered_in_layout_
 }
 
 #[tokio::test]
-async fn a_seat_that_somebody_else_has_is_refused_with_status_and_expiry() {
+async fn taken_seat_is_rejected_with_status_and_expiry() {
     let world = World::new().await;
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 60 })).send(&world.office).await;
     Call::book("1", &json!({ "seat": "B1" })).send(&world.office).await;
     // With an id, DynamoDB decides. Without an id, the cache answers, but before the first read the cache is empty.
     let mut bodies: Vec<Value> = Vec::new();
-    for look in [false, true] {
-        if look {
+    for seat_map in [false, true] {
+        if seat_map {
             Call::get_seats("1").send(&world.office).await;
         }
         for reservation in [json!(id(7)), Value::Null] {
@@ -54,7 +54,7 @@ async fn a_seat_that_somebody_else_has_is_refused_with_status_and_expiry() {
 }
 
 #[tokio::test]
-async fn a_conflict_says_that_a_seat_is_the_callers_own() {
+async fn conflict_marks_the_callers_own_seats() {
     let world = World::new().await;
     let held = json!({ "seat": "A1", "reservation_id": id(1) });
     assert_eq!(Call::reserve("1", &held).signed_in("ann").send(&world.office).await.status, 201);
@@ -70,7 +70,7 @@ async fn a_conflict_says_that_a_seat_is_the_callers_own() {
 }
 
 #[tokio::test]
-async fn the_same_reservation_for_the_same_seat_is_a_replay_with_the_time_that_is_left() {
+async fn repeated_reserve_returns_the_remaining_time() {
     let world = World::new().await;
     for seats in [json!({ "seat": "A1" }), json!({ "seats": ["B1", "B2"] })] {
         world.at(0);
@@ -144,7 +144,7 @@ async fn growing_a_cart_is_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_seat_that_ran_out_can_be_reserved_by_anybody_from_that_instant_on() {
+async fn expired_seat_is_available_from_its_expiry_instant() {
     let world = World::new().await;
     for seats in [json!(["A1"]), json!(["B1", "B2"])] {
         world.at(0);
@@ -164,7 +164,7 @@ async fn a_seat_that_ran_out_can_be_reserved_by_anybody_from_that_instant_on() {
 }
 
 #[tokio::test]
-async fn a_writer_whose_clock_is_behind_still_writes_and_its_stamp_still_rises() {
+async fn writer_with_a_slow_clock_writes_a_higher_stamp() {
     let world = World::new().await;
     world.at(10_000);
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1, "reservation_id": id(1) })).send(&world.office).await;
@@ -183,14 +183,14 @@ async fn a_writer_whose_clock_is_behind_still_writes_and_its_stamp_still_rises()
 }
 
 #[tokio::test]
-async fn an_id_of_the_clients_own_wins_over_an_idempotency_key() {
+async fn client_id_takes_precedence_over_idempotency_key() {
     let world = World::new().await;
     let call = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })).header("Idempotency-Key", KEY);
     assert_eq!(call.send(&world.office).await.text("reservation_id"), id(1));
 }
 
 #[tokio::test]
-async fn a_base64_body_and_a_missing_content_type_are_fine() {
+async fn base64_body_and_missing_content_type_are_accepted() {
     let world = World::new().await;
     let mut event = Call::reserve("1", &json!({})).without_header("content-type").event();
     // This is {"seat":"A1"} in Base64.
@@ -202,7 +202,7 @@ async fn a_base64_body_and_a_missing_content_type_are_fine() {
 }
 
 #[tokio::test]
-async fn the_stage_in_the_path_does_not_matter() {
+async fn stage_in_the_path_is_ignored() {
     let world = World::new().await;
     for (stage, path, seat) in [("$default", "/theaters/1/reserve", "A1"), ("prod", "/prod/theaters/1/reserve", "A2")] {
         let mut event = Call::reserve("1", &json!({ "seat": seat })).event();

@@ -46,7 +46,7 @@ async fn a_theater_is_created_shown_and_sold() {
 }
 
 #[tokio::test]
-async fn what_is_shown_can_be_put_again_and_changes_nothing() {
+async fn putting_a_theater_unchanged_changes_nothing() {
     let world = World::new().await;
     let created = put(&world, &list(&["A1", "A2"])).await;
     let shown = Call::theater("9").send(&world.office).await;
@@ -65,7 +65,7 @@ async fn what_is_shown_can_be_put_again_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn replacing_needs_the_version_that_is_there() {
+async fn replacing_a_layout_needs_its_current_version() {
     let world = World::new().await;
     let first = put(&world, &list(&["A1"])).await;
     let next = list(&["A1", "A2"]);
@@ -108,7 +108,7 @@ async fn only_administrators_change_theaters() {
 }
 
 #[tokio::test]
-async fn seats_that_somebody_has_are_not_dropped_and_each_is_named() {
+async fn seats_in_use_are_not_withdrawn_and_each_is_named() {
     let world = World::new().await;
     put(&world, &list(&["A1", "A2", "A3", "A4"])).await;
     Call::book("9", &json!({ "seat": "A1" })).send(&world.office).await;
@@ -130,7 +130,7 @@ async fn seats_that_somebody_has_are_not_dropped_and_each_is_named() {
 }
 
 #[tokio::test]
-async fn an_instance_that_believes_the_old_layout_sells_no_seat_that_was_dropped() {
+async fn instance_with_an_old_layout_sells_no_withdrawn_seat() {
     let world = World::new().await;
     put(&world, &list(&["A1", "A2", "A3"])).await;
     let behind = world.instance(world.clock.clone()).await;
@@ -153,7 +153,7 @@ async fn an_instance_that_believes_the_old_layout_sells_no_seat_that_was_dropped
 }
 
 #[tokio::test]
-async fn seats_that_are_back_can_be_had_at_once() {
+async fn restored_seats_are_available_at_once() {
     let world = World::new().await;
     put(&world, &list(&["A1", "A2"])).await;
     assert_eq!(replace(&list(&["A1"]), "*").send(&world.office).await.status, 200);
@@ -194,7 +194,7 @@ async fn theaters_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn a_theater_that_nobody_has_a_seat_of_is_removed_and_may_be_made_anew() {
+async fn unused_theater_is_deleted_and_can_be_created_again() {
     let world = World::new().await;
     put(&world, &list(&["A1", "A2"])).await;
     let booked = Call::book("9", &json!({ "seat": "A1", "booking_id": id(1) })).send(&world.office).await;
@@ -229,7 +229,7 @@ async fn a_theater_that_nobody_has_a_seat_of_is_removed_and_may_be_made_anew() {
 }
 
 #[tokio::test]
-async fn a_document_that_is_wrong_is_told_by_field_and_bounds_are_kept() {
+async fn wrong_document_fields_and_bounds_are_named() {
     let world = World::new().await;
     for (document, field) in [
         (json!({ "name": "x" }), "seats"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use boxoffice::cache::{
     Begun, Cache, CacheAddress, FillReason, FillToken, LIFETIME, Lookup, Merged, Revision, WhenBehind,
 };
-use boxoffice::context::Tally;
-use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::context::RequestContext;
+use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
@@ -19,14 +19,14 @@ use serde_json::json;
 
 use crate::api::id;
 
-mod answers;
+mod conditional_reads;
+mod iam_auth;
 mod leases;
 mod outages;
 mod releases;
+mod responses;
 mod revisions;
 mod script;
-mod seen;
-mod tokens;
 mod watchers;
 
 const BOOKED: SeatState = SeatState::Booked;
@@ -40,26 +40,26 @@ fn slot(changed_at: u64, state: SeatState) -> Slot {
     Slot { changed_at: EpochMillis(changed_at), state }
 }
 
-fn learned(position: u32, slot: Slot) -> LearnedSlot {
-    LearnedSlot { position, slot }
+fn learned(position: u32, slot: Slot) -> SlotUpdate {
+    SlotUpdate { position, slot }
 }
 
 /// The cache by itself, with a layout of three seats.
-struct Bare {
+struct CacheFixture {
     cache: Cache,
     world: World,
     layout: Layout,
-    tally: Tally,
+    ctx: RequestContext,
 }
 
-impl Bare {
+impl CacheFixture {
     async fn new() -> Self {
         let world = World::new().await;
-        Self { cache: world.cache(), world, layout: layout(7), tally: Tally::default() }
+        Self { cache: world.cache(), world, layout: layout(7), ctx: RequestContext::default() }
     }
 
     async fn begin(&self, reason: FillReason) -> Begun {
-        self.cache.begin(&self.tally, &self.layout, reason, FillToken::new()).await.unwrap()
+        self.cache.begin(&self.ctx, &self.layout, reason, FillToken::new()).await.unwrap()
     }
 
     async fn begun(&self, reason: FillReason) -> FillToken {
@@ -70,18 +70,18 @@ impl Bare {
     }
 
     async fn end(&self, token: FillToken, slots: [Slot; 3]) -> bool {
-        self.cache.end(&self.tally, &self.layout, token, &slots).await.unwrap()
+        self.cache.end(&self.ctx, &self.layout, token, &slots).await.unwrap()
     }
 
     async fn merge(&self, position: u32, slot: Slot) {
         let learned = [learned(position, slot)];
         let (theater, version) = (&self.layout.theater, self.layout.version);
-        self.cache.merge(&self.tally, theater, version, &learned, WhenBehind::Drop).await.unwrap();
+        self.cache.merge(&self.ctx, theater, version, &learned, WhenBehind::Drop).await.unwrap();
     }
 
     /// Returns the slots that a reader gets, or `None`.
     async fn read(&self) -> Option<Vec<Slot>> {
-        match self.cache.read(&self.tally, &self.layout.theater).await.unwrap() {
+        match self.cache.read(&self.ctx, &self.layout.theater).await.unwrap() {
             Lookup::Complete(packed) => packed.slots(&self.layout),
             Lookup::Miss | Lookup::Unchanged(_) => None,
         }
@@ -96,11 +96,11 @@ impl Bare {
 /// The offset of the slots in a cached string.
 const HEADER: usize = 48;
 
-const FREE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
+const AVAILABLE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
 
 /// Makes the key expire in this many milliseconds, as if most of its lifetime had passed.
-async fn end_of_life(bare: &Bare, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
-    let key = bare.world.cache_key("1");
+async fn expire_in(fixture: &CacheFixture, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {
+    let key = fixture.world.cache_key("1");
     let _: () = redis.pexpire(&key, millis).await.unwrap();
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn form_cluster(valkey: &Valkey) {
 async fn serves(world: &World) {
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "miss");
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.header("x-cache"), seat_map.seats().len()), ("hit", 5));
     assert_eq!(Call::reserve("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 409);
 }

@@ -14,13 +14,13 @@ async fn own_valkey() -> (World, Valkey) {
 
 async fn is_right(world: &World, free: usize) {
     for query in ["", "consistent=true"] {
-        let look = Call::get_seats("1").query(query).send(&world.office).await;
-        assert_eq!((look.status, look.seats().len()), (200, free), "{query:?}");
+        let seat_map = Call::get_seats("1").query(query).send(&world.office).await;
+        assert_eq!((seat_map.status, seat_map.seats().len()), (200, free), "{query:?}");
     }
 }
 
 #[tokio::test]
-async fn a_redis_that_stops_and_comes_back_empty_costs_no_answer_and_no_restart() {
+async fn redis_restarted_empty_causes_no_failure() {
     let (world, mut valkey) = own_valkey().await;
     is_right(&world, 6).await;
     valkey.kill().unwrap();
@@ -42,20 +42,20 @@ async fn a_redis_that_stops_and_comes_back_empty_costs_no_answer_and_no_restart(
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_from_the_start_is_found_later() {
+async fn redis_missing_at_start_is_found_later() {
     let (world, mut valkey) = own_valkey().await;
     valkey.stop().unwrap();
     let office = world.instance(world.clock.clone()).await;
-    let look = async || Call::get_seats("1").send(&office).await;
-    assert_eq!(look().await.header("x-cache"), "bypass");
+    let seat_map = async || Call::get_seats("1").send(&office).await;
+    assert_eq!(seat_map().await.header("x-cache"), "bypass");
     valkey.restart().unwrap();
     world.at(10_000);
-    assert_eq!(look().await.header("x-cache"), "miss");
-    assert_eq!(look().await.header("x-cache"), "hit");
+    assert_eq!(seat_map().await.header("x-cache"), "miss");
+    assert_eq!(seat_map().await.header("x-cache"), "hit");
 }
 
 #[tokio::test]
-async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
+async fn silent_redis_is_waited_for_once_and_then_skipped() {
     let (world, mut valkey) = own_valkey().await;
     is_right(&world, 6).await;
     valkey.pause().unwrap();
@@ -82,21 +82,21 @@ async fn a_redis_that_says_nothing_is_waited_for_once_and_then_left_alone() {
 }
 
 #[tokio::test]
-async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
+async fn redis_is_skipped_until_the_breakers_pause_has_passed() {
     let (world, mut valkey) = own_valkey().await;
-    let (cache, theater, tally) = (world.cache(), TheaterId::parse("1").unwrap(), Tally::default());
-    let read = async || cache.read(&tally, &theater).await;
+    let (cache, theater, ctx) = (world.cache(), TheaterId::parse("1").unwrap(), RequestContext::default());
+    let read = async || cache.read(&ctx, &theater).await;
     read().await.unwrap();
     valkey.pause().unwrap();
     assert!(matches!(read().await, Err(CacheError::Deadline)), "waited for");
-    let calls = tally.costs().redis_calls;
+    let calls = ctx.costs().redis_calls;
     for _ in 0..3 {
-        assert!(matches!(read().await, Err(CacheError::LeftAlone)));
+        assert!(matches!(read().await, Err(CacheError::CircuitOpen)));
     }
-    assert_eq!(tally.costs().redis_calls, calls, "nothing was sent");
+    assert_eq!(ctx.costs().redis_calls, calls, "nothing was sent");
     valkey.resume().unwrap();
     world.at(499);
-    assert!(matches!(read().await, Err(CacheError::LeftAlone)), "not yet");
+    assert!(matches!(read().await, Err(CacheError::CircuitOpen)), "not yet");
     world.at(500);
     read().await.unwrap();
     // Redis answered, so the next failure counts as the first again.
@@ -108,36 +108,36 @@ async fn after_a_failure_redis_is_left_alone_until_the_pause_has_gone_by() {
 }
 
 #[tokio::test]
-async fn a_connection_that_died_unnoticed_costs_a_second_try_and_no_answer() {
+async fn dead_connection_is_retried_and_loses_no_response() {
     let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
     let world = World::on(Setup { cache_deadline: Duration::from_secs(2), ..Setup::with_cache(&proxy.url) }).await;
-    let look = async || Call::get_seats("1").send(&world.office).await.header("x-cache").to_owned();
-    look().await;
-    proxy.let_connections_die();
-    assert_eq!(look().await, "hit", "on a fresh connection");
-    proxy.let_connections_die();
+    let seat_map = async || Call::get_seats("1").send(&world.office).await.header("x-cache").to_owned();
+    seat_map().await;
+    proxy.freeze_connections();
+    assert_eq!(seat_map().await, "hit", "on a fresh connection");
+    proxy.freeze_connections();
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
     let seen = Call::get_seats("1").send(&world.office).await;
     assert_eq!((seen.header("x-cache"), seen.seats().len()), ("hit", 5), "the booking was merged");
 }
 
 #[tokio::test]
-async fn of_two_attempts_to_begin_only_the_one_that_was_answered_may_end() {
+async fn only_the_answered_begin_attempt_may_end_its_fill() {
     let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
     let world = World::on(Setup { cache_deadline: Duration::from_secs(2), ..Setup::with_cache(&proxy.url) }).await;
-    let bare = Bare { cache: world.cache(), layout: layout(7), tally: Tally::default(), world };
-    assert_eq!(bare.read().await, None, "connected");
-    proxy.let_connections_die();
-    let token = bare.begun(FillReason::Missing).await;
+    let fixture = CacheFixture { cache: world.cache(), layout: layout(7), ctx: RequestContext::default(), world };
+    assert_eq!(fixture.read().await, None, "connected");
+    proxy.freeze_connections();
+    let token = fixture.begun(FillReason::Missing).await;
     assert_eq!(token.bytes()[15], 2, "the token of the second attempt");
-    let mut redis = bare.world.redis().await;
-    let there: Vec<u8> = redis.getrange(bare.world.cache_key("1"), 10, 25).await.unwrap();
+    let mut redis = fixture.world.redis().await;
+    let there: Vec<u8> = redis.getrange(fixture.world.cache_key("1"), 10, 25).await.unwrap();
     assert_eq!(there, token.bytes());
-    assert!(bare.end(token, [FREE; 3]).await);
+    assert!(fixture.end(token, [AVAILABLE; 3]).await);
 }
 
 #[tokio::test]
-async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
+async fn read_only_redis_is_reconnected_without_failures() {
     let (world, valkey) = own_valkey().await;
     is_right(&world, 6).await;
     let client = redis::Client::open(valkey.url()).unwrap();
@@ -154,8 +154,8 @@ async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
     };
     let made = connections().await;
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
-    let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-    assert_eq!((look.status, look.seats().len()), (200, 5));
+    let seat_map = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    assert_eq!((seat_map.status, seat_map.seats().len()), (200, 5));
     assert_eq!(Call::get_seats("1").send(&world.office).await.status, 200);
     assert!(connections().await > made, "the name may lead to another server now");
     replicate(&mut redis, "NO", "ONE").await;
@@ -165,7 +165,7 @@ async fn a_redis_that_became_read_only_is_reconnected_and_fails_nobody() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_full_is_a_redis_without_our_key() {
+async fn full_redis_without_the_key_causes_no_failure() {
     let options = ValkeyOptions {
         args: ["--maxmemory", "1mb", "--maxmemory-policy", "noeviction"].map(str::to_owned).to_vec(),
         ..ValkeyOptions::default()
@@ -173,8 +173,8 @@ async fn a_redis_that_is_full_is_a_redis_without_our_key() {
     let valkey = Valkey::start_with(&options).unwrap();
     let world = World::on(Setup::with_cache(&valkey.url())).await;
     for _ in 0..2 {
-        let look = Call::get_seats("1").send(&world.office).await;
-        assert_eq!((look.status, look.header("x-cache")), (200, "bypass"));
+        let seat_map = Call::get_seats("1").send(&world.office).await;
+        assert_eq!((seat_map.status, seat_map.header("x-cache")), (200, "bypass"));
     }
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
     is_right(&world, 5).await;
@@ -189,7 +189,7 @@ async fn a_cluster_serves_as_a_single_node_does() {
 }
 
 #[tokio::test]
-async fn tls_is_spoken_where_the_url_says_so_and_only_to_whom_is_trusted() {
+async fn tls_is_used_by_url_and_only_with_a_trusted_authority() {
     let proxy = TlsProxy::before(engines::shared().valkey.port()).await;
     let trusting = CacheAddress { url: proxy.url.clone(), cluster: false, ca: Some(proxy.authority.clone()) };
     let world = World::on(Setup { cache: Some(trusting), ..Setup::shared() }).await;
@@ -201,7 +201,7 @@ async fn tls_is_spoken_where_the_url_says_so_and_only_to_whom_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_redis_that_became_full_serves_what_it_knows_and_forgets_what_it_cannot_be_told() {
+async fn full_redis_serves_its_key_until_an_update_fails() {
     let (world, _valkey) = own_valkey().await;
     is_right(&world, 6).await;
     let book = |seat: &str, booking| Call::book("1", &json!({ "seat": seat, "booking_id": id(booking) }));
@@ -213,11 +213,11 @@ async fn a_redis_that_became_full_serves_what_it_knows_and_forgets_what_it_canno
     may_use("1").await;
     // A repeat merges only known states. Nothing is written, so nothing fails.
     assert_eq!(book("A1", 1).send(&world.office).await.status, 200);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.seats().len()), ("hit", 5));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.header("x-cache"), seat_map.seats().len()), ("hit", 5));
     assert_eq!(book("A2", 2).send(&world.office).await.status, 201);
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.seats().len()), ("bypass", 4));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.header("x-cache"), seat_map.seats().len()), ("bypass", 4));
     may_use("0").await;
     is_right(&world, 4).await;
 }

@@ -13,15 +13,15 @@ async fn filled_by_another() -> (World, redis::aio::MultiplexedConnection) {
 }
 
 #[tokio::test]
-async fn what_another_release_has_filled_is_filled_anew() {
+async fn string_of_another_release_is_filled_again() {
     let (world, _) = filled_by_another().await;
-    let look = Call::get_seats("1").send(&world.office).await;
-    assert_eq!((look.header("x-cache"), look.seats().len()), ("miss", 6));
+    let seat_map = Call::get_seats("1").send(&world.office).await;
+    assert_eq!((seat_map.header("x-cache"), seat_map.seats().len()), ("miss", 6));
     assert_eq!(Call::get_seats("1").send(&world.office).await.header("x-cache"), "hit");
 }
 
 #[tokio::test]
-async fn a_write_takes_from_another_release_what_it_cannot_tell_it() {
+async fn write_deletes_another_releases_string() {
     for call in [
         Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })),
         Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) })),
@@ -42,9 +42,9 @@ struct Former {
 }
 
 impl Former {
-    async fn beside(bare: &Bare) -> Self {
+    async fn beside(fixture: &CacheFixture) -> Self {
         let script = redis::Script::new(include_str!("../../../releases/availability-1.lua"));
-        Self { redis: bare.world.redis().await, script, key: bare.world.cache_key("1") }
+        Self { redis: fixture.world.redis().await, script, key: fixture.world.cache_key("1") }
     }
 
     async fn call<T: redis::FromRedisValue>(&mut self, op: &str, args: &[&[u8]]) -> T {
@@ -82,10 +82,10 @@ impl Former {
 }
 
 #[tokio::test]
-async fn the_former_release_takes_nothing_from_this_one_and_drops_what_it_cannot_tell_it() {
-    let bare = Bare::new().await;
-    let mut former = Former::beside(&bare).await;
-    bare.filled([FREE, slot(5, BOOKED), FREE]).await;
+async fn former_release_ignores_and_drops_this_releases_string() {
+    let fixture = CacheFixture::new().await;
+    let mut former = Former::beside(&fixture).await;
+    fixture.filled([AVAILABLE, slot(5, BOOKED), AVAILABLE]).await;
     assert!(!former.believes().await);
     let peeked: Option<Vec<u8>> = former.call("peek", &[&[0; 4]]).await;
     assert_eq!(peeked, None);
@@ -93,31 +93,32 @@ async fn the_former_release_takes_nothing_from_this_one_and_drops_what_it_cannot
     assert!(former.is_gone().await, "without its merge the string must not be believed");
 
     // The former release begins while this one fills. This release's fill is then rejected.
-    let token = bare.begun(FillReason::Missing).await;
+    let token = fixture.begun(FillReason::Missing).await;
     assert_eq!(former.begin(&[1; 16]).await, "fill");
-    assert!(!bare.end(token, [FREE; 3]).await);
+    assert!(!fixture.end(token, [AVAILABLE; 3]).await);
     assert_eq!(former.end(&[1; 16]).await, 1);
     assert!(former.believes().await);
 }
 
 #[tokio::test]
-async fn this_release_takes_nothing_from_the_former_one_and_drops_what_it_cannot_tell_it() {
-    let bare = Bare::new().await;
-    let mut former = Former::beside(&bare).await;
+async fn this_release_ignores_and_drops_former_releases_string() {
+    let fixture = CacheFixture::new().await;
+    let mut former = Former::beside(&fixture).await;
     let filled = async |former: &mut Former| (former.begin(&[1; 16]).await, former.end(&[1; 16]).await);
     assert_eq!(filled(&mut former).await, ("fill".to_owned(), 1));
     assert!(former.believes().await);
-    assert_eq!(bare.read().await, None);
-    let looked = bare.cache.read_unless(&bare.tally, &bare.layout.theater, Revision([0; 8])).await.unwrap();
-    assert!(matches!(looked, Lookup::Miss));
-    assert_eq!(bare.cache.peek(&bare.tally, &bare.layout.theater, 7, &[0]).await.unwrap(), None);
-    bare.merge(0, slot(5, BOOKED)).await;
+    assert_eq!(fixture.read().await, None);
+    let read_unless_known =
+        fixture.cache.read_unless(&fixture.ctx, &fixture.layout.theater, Revision([0; 8])).await.unwrap();
+    assert!(matches!(read_unless_known, Lookup::Miss));
+    assert_eq!(fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, 7, &[0]).await.unwrap(), None);
+    fixture.merge(0, slot(5, BOOKED)).await;
     assert!(former.is_gone().await, "without this merge the string must not be believed");
 
     // This release begins while the former one fills.
     assert_eq!(former.begin(&[2; 16]).await, "fill");
-    let token = bare.begun(FillReason::Missing).await;
+    let token = fixture.begun(FillReason::Missing).await;
     assert_eq!(former.end(&[2; 16]).await, 0);
-    assert!(bare.end(token, [FREE, slot(5, BOOKED), FREE]).await);
-    assert_eq!(bare.read().await, Some(vec![FREE, slot(5, BOOKED), FREE]));
+    assert!(fixture.end(token, [AVAILABLE, slot(5, BOOKED), AVAILABLE]).await);
+    assert_eq!(fixture.read().await, Some(vec![AVAILABLE, slot(5, BOOKED), AVAILABLE]));
 }

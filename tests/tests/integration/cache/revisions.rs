@@ -2,23 +2,23 @@
 
 use super::*;
 
-impl Bare {
+impl CacheFixture {
     async fn revision(&self) -> Revision {
-        match self.cache.read(&self.tally, &self.layout.theater).await.unwrap() {
+        match self.cache.read(&self.ctx, &self.layout.theater).await.unwrap() {
             Lookup::Complete(packed) => packed.revision(),
             other => panic!("{other:?}"),
         }
     }
 
     async fn renewed(&self, slots: [Slot; 3]) {
-        end_of_life(self, &mut self.world.redis().await, 10_000).await;
+        expire_in(self, &mut self.world.redis().await, 10_000).await;
         let token = self.begun(FillReason::Renewal).await;
         assert!(self.end(token, slots).await);
     }
 
     /// Reads the cache as a caller that knows this revision.
-    async fn looked(&self, known: Revision) -> Lookup {
-        self.cache.read_unless(&self.tally, &self.layout.theater, known).await.unwrap()
+    async fn read_unless_known(&self, known: Revision) -> Lookup {
+        self.cache.read_unless(&self.ctx, &self.layout.theater, known).await.unwrap()
     }
 }
 
@@ -29,82 +29,82 @@ const fn slot_of(changed_at: u64) -> Slot {
 }
 
 #[tokio::test]
-async fn a_fill_of_the_same_slots_has_the_same_revision_and_of_others_another() {
-    let bare = Bare::new().await;
-    bare.filled([FREE; 3]).await;
-    let free = bare.revision().await;
-    bare.renewed([FREE; 3]).await;
-    assert_eq!(bare.revision().await, free, "nothing has changed");
-    bare.renewed(BOTH).await;
-    assert_ne!(bare.revision().await, free);
-    let mut newer = Bare::new().await;
+async fn fill_revision_is_determined_by_its_slots() {
+    let fixture = CacheFixture::new().await;
+    fixture.filled([AVAILABLE; 3]).await;
+    let free = fixture.revision().await;
+    fixture.renewed([AVAILABLE; 3]).await;
+    assert_eq!(fixture.revision().await, free, "nothing has changed");
+    fixture.renewed(BOTH).await;
+    assert_ne!(fixture.revision().await, free);
+    let mut newer = CacheFixture::new().await;
     newer.layout = layout(8);
-    newer.filled([FREE; 3]).await;
+    newer.filled([AVAILABLE; 3]).await;
     assert_ne!(newer.revision().await, free, "seat indexes of another layout mean other seats");
 }
 
 #[tokio::test]
-async fn what_is_merged_moves_the_revision_on_and_what_is_known_does_not() {
-    let bare = Bare::new().await;
-    bare.filled([FREE; 3]).await;
-    let mut seen = vec![bare.revision().await];
+async fn only_a_merge_of_new_state_changes_the_revision() {
+    let fixture = CacheFixture::new().await;
+    fixture.filled([AVAILABLE; 3]).await;
+    let mut seen = vec![fixture.revision().await];
     for (position, slot) in [(0, slot_of(5)), (1, slot_of(5)), (0, slot_of(6))] {
-        bare.merge(position, slot).await;
-        let now = bare.revision().await;
+        fixture.merge(position, slot).await;
+        let now = fixture.revision().await;
         assert!(!seen.contains(&now));
         seen.push(now);
         for known in [slot, slot_of(4)] {
-            bare.merge(position, known).await;
-            bare.merge(99, known).await;
+            fixture.merge(position, known).await;
+            fixture.merge(99, known).await;
         }
-        assert_eq!(bare.revision().await, now);
+        assert_eq!(fixture.revision().await, now);
     }
-    end_of_life(&bare, &mut bare.world.redis().await, 10_000).await;
-    bare.begun(FillReason::Renewal).await;
-    assert_eq!(seen.last(), Some(&bare.revision().await), "a begin doesn't change it either");
+    expire_in(&fixture, &mut fixture.world.redis().await, 10_000).await;
+    fixture.begun(FillReason::Renewal).await;
+    assert_eq!(seen.last(), Some(&fixture.revision().await), "a begin doesn't change it either");
 }
 
 #[tokio::test]
-async fn a_revision_is_reached_by_the_same_way_and_by_no_other() {
+async fn revision_depends_on_the_sequence_of_merges() {
     let steps = [(0, slot_of(5)), (1, slot_of(6)), (2, slot_of(7))];
     let mut ends = Vec::new();
     for order in [[0, 1, 2], [0, 1, 2], [0, 2, 1], [2, 1, 0]] {
-        let bare = Bare::new().await;
-        bare.filled([FREE; 3]).await;
+        let fixture = CacheFixture::new().await;
+        fixture.filled([AVAILABLE; 3]).await;
         for at in order {
-            bare.merge(steps[at].0, steps[at].1).await;
+            fixture.merge(steps[at].0, steps[at].1).await;
         }
-        ends.push(bare.revision().await);
+        ends.push(fixture.revision().await);
     }
     assert_eq!(ends[0], ends[1]);
     assert!(ends[1] != ends[2] && ends[1] != ends[3] && ends[2] != ends[3], "{ends:?}");
 }
 
 #[tokio::test]
-async fn after_a_failover_that_lost_a_merge_no_revision_comes_again_with_other_slots() {
-    let bare = Bare::new().await;
-    let (key, mut redis) = (bare.world.cache_key("1"), bare.world.redis().await);
-    bare.filled([FREE; 3]).await;
+async fn revision_is_never_reused_after_a_lossy_failover() {
+    let fixture = CacheFixture::new().await;
+    let (key, mut redis) = (fixture.world.cache_key("1"), fixture.world.redis().await);
+    fixture.filled([AVAILABLE; 3]).await;
     let replica: Vec<u8> = redis.get(&key).await.unwrap();
-    bare.merge(0, slot_of(5)).await;
-    let lost = bare.revision().await;
+    fixture.merge(0, slot_of(5)).await;
+    let lost = fixture.revision().await;
     let _: () = redis.pset_ex(&key, replica, 30_000).await.unwrap();
-    bare.merge(1, slot_of(5)).await;
-    let other = bare.revision().await;
-    bare.merge(0, slot_of(5)).await;
-    assert!(other != lost && bare.revision().await != lost, "the same merge, but after another");
+    fixture.merge(1, slot_of(5)).await;
+    let other = fixture.revision().await;
+    fixture.merge(0, slot_of(5)).await;
+    assert!(other != lost && fixture.revision().await != lost, "the same merge, but after another");
 }
 
 #[tokio::test]
-async fn a_fill_that_keeps_what_was_merged_meanwhile_moves_on_from_what_it_read() {
+async fn fill_that_keeps_merges_gets_another_revision() {
     let filled_with = async |merged: &[(u32, Slot)], read: [Slot; 3]| {
-        let bare = Bare::new().await;
-        let token = bare.begun(FillReason::Missing).await;
+        let fixture = CacheFixture::new().await;
+        let token = fixture.begun(FillReason::Missing).await;
         for (position, slot) in merged {
-            bare.merge(*position, *slot).await;
+            fixture.merge(*position, *slot).await;
         }
-        assert!(bare.end(token, read).await);
-        (bare.read().await.unwrap(), bare.revision().await)
+        assert!(fixture.end(token, read).await);
+        (fixture.read().await.unwrap(), fixture.revision().await)
     };
     let (read, plain) = filled_with(&[], BOTH).await;
     let known = filled_with(&[(0, slot_of(5)), (1, slot_of(4))], BOTH).await;
@@ -117,33 +117,36 @@ async fn a_fill_that_keeps_what_was_merged_meanwhile_moves_on_from_what_it_read(
 }
 
 #[tokio::test]
-async fn who_knows_the_revision_is_told_that_it_is_there_and_all_others_get_the_string() {
-    let bare = Bare::new().await;
+async fn read_with_current_revision_is_unchanged_else_full() {
+    let fixture = CacheFixture::new().await;
     let unknown = Revision([7; 8]);
-    assert!(matches!(bare.looked(unknown).await, Lookup::Miss), "nothing there");
-    let token = bare.begun(FillReason::Missing).await;
-    assert!(matches!(bare.looked(Revision([0; 8])).await, Lookup::Miss), "an incomplete string never matches");
-    bare.end(token, BOTH).await;
-    let now = bare.revision().await;
-    let Lookup::Unchanged(told) = bare.looked(now).await else { panic!("it is still there") };
+    assert!(matches!(fixture.read_unless_known(unknown).await, Lookup::Miss), "nothing there");
+    let token = fixture.begun(FillReason::Missing).await;
+    assert!(
+        matches!(fixture.read_unless_known(Revision([0; 8])).await, Lookup::Miss),
+        "an incomplete string never matches"
+    );
+    fixture.end(token, BOTH).await;
+    let now = fixture.revision().await;
+    let Lookup::Unchanged(told) = fixture.read_unless_known(now).await else { panic!("it is still there") };
     let packed = |lookup| match lookup {
         Lookup::Complete(packed) => packed,
         other => panic!("{other:?}"),
     };
-    let whole = packed(bare.looked(unknown).await);
-    assert_eq!(whole.slots(&bare.layout), Some(BOTH.to_vec()));
+    let whole = packed(fixture.read_unless_known(unknown).await);
+    assert_eq!(whole.slots(&fixture.layout), Some(BOTH.to_vec()));
     assert_eq!((told.layout_version, told.ends_at), (whole.layout_version(), whole.ends_at()));
-    assert!(told.is_of(&bare.layout) && !told.is_of(&layout(8)));
-    bare.merge(2, slot_of(9)).await;
-    assert_eq!(packed(bare.looked(now).await).revision(), bare.revision().await);
+    assert!(told.is_of(&fixture.layout) && !told.is_of(&layout(8)));
+    fixture.merge(2, slot_of(9)).await;
+    assert_eq!(packed(fixture.read_unless_known(now).await).revision(), fixture.revision().await);
 }
 
 #[tokio::test]
-async fn of_a_spoilt_string_nobody_is_told_that_it_is_unchanged() {
-    let bare = Bare::new().await;
-    let (key, mut redis) = (bare.world.cache_key("1"), bare.world.redis().await);
-    bare.filled(BOTH).await;
-    let now = bare.revision().await;
+async fn corrupt_string_is_never_reported_unchanged() {
+    let fixture = CacheFixture::new().await;
+    let (key, mut redis) = (fixture.world.cache_key("1"), fixture.world.redis().await);
+    fixture.filled(BOTH).await;
+    let now = fixture.revision().await;
     let good: Vec<u8> = redis.get(&key).await.unwrap();
     let spoilt = |at: usize, byte: u8| [&good[..at], &[byte], &good[at + 1..]].concat();
     for bytes in [
@@ -158,16 +161,16 @@ async fn of_a_spoilt_string_nobody_is_told_that_it_is_unchanged() {
         good[..good.len() - 5].to_vec(),
     ] {
         let _: () = redis.set(&key, &bytes).await.unwrap();
-        assert!(!matches!(bare.looked(now).await, Lookup::Unchanged(_)), "{bytes:?}");
+        assert!(!matches!(fixture.read_unless_known(now).await, Lookup::Unchanged(_)), "{bytes:?}");
     }
     // A string with one seat fewer than the layout, or of another layout, is reported as unchanged. The caller sees
     // that it doesn't fit the layout.
     for bytes in [good[..good.len() - 12].to_vec(), spoilt(9, 9)] {
         let _: () = redis.set(&key, &bytes).await.unwrap();
-        let Lookup::Unchanged(told) = bare.looked(now).await else { panic!("{bytes:?}") };
-        assert!(!told.is_of(&bare.layout), "{bytes:?}");
+        let Lookup::Unchanged(told) = fixture.read_unless_known(now).await else { panic!("{bytes:?}") };
+        assert!(!told.is_of(&fixture.layout), "{bytes:?}");
     }
     let _: () = redis.del(&key).await.unwrap();
     let _: () = redis.lpush(&key, "a list").await.unwrap();
-    assert!(matches!(bare.looked(now).await, Lookup::Miss));
+    assert!(matches!(fixture.read_unless_known(now).await, Lookup::Miss));
 }

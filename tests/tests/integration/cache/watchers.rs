@@ -106,11 +106,11 @@ impl Watched<'_> {
     /// Reads as each watcher with each of its ETags, and once without an ETag.
     async fn watch(&mut self) -> Result<(), TestCaseError> {
         for (query, seen) in QUERIES.iter().zip(&mut self.seen) {
-            let look = Call::get_seats(&self.theater).query(query);
-            let whole = async || -> Reply { look.clone().send(&self.world.office).await };
+            let seat_map = Call::get_seats(&self.theater).query(query);
+            let whole = async || -> Reply { seat_map.clone().send(&self.world.office).await };
             for (tag, body) in seen.clone() {
                 self.proxy.take_answered();
-                let again = look.clone().header("If-None-Match", &tag).send(&self.world.office).await;
+                let again = seat_map.clone().header("If-None-Match", &tag).send(&self.world.office).await;
                 let few = self.proxy.take_answered() < 80 && again.header("x-cache") == "hit";
                 let whole = whole().await;
                 match again.status {
@@ -133,7 +133,7 @@ impl Watched<'_> {
 }
 
 #[test]
-fn who_is_told_that_nothing_changed_has_what_a_whole_look_shows() {
+fn not_modified_always_equals_a_full_read() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (proxy, world) = runtime.block_on(async {
         let proxy = RedisProxy::before(engines::shared().valkey.port()).await;

@@ -6,8 +6,8 @@
 use std::time::{Duration, Instant};
 
 use boxoffice::cache::{Begun, Cache, FillReason, FillToken, LIFETIME, Lookup, WhenBehind};
-use boxoffice::context::Tally;
-use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::context::RequestContext;
+use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::TheaterId;
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::time::EpochMillis;
@@ -19,24 +19,24 @@ use redis::AsyncCommands;
 use serde_json::json;
 
 /// The available seats. A1 is booked.
-const RIGHT: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
+const EXPECTED_SEATS: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
 
 struct Planted {
     world: World,
     cache: Cache,
     layout: Layout,
     redis: redis::aio::MultiplexedConnection,
-    tally: Tally,
+    ctx: RequestContext,
 }
 
 impl Planted {
     async fn new() -> Self {
         let world = World::on(Setup { fill_wait: Duration::from_millis(100), ..Setup::shared() }).await;
         assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&world.office).await.status, 201);
-        let tally = Tally::default();
+        let ctx = RequestContext::default();
         let store = world.store(world.clock.clone()).await;
-        let layout = store.layout(&tally, &TheaterId::parse("1").unwrap()).await.unwrap().unwrap();
-        Self { cache: world.cache(), layout, redis: world.redis().await, tally, world }
+        let layout = store.layout(&ctx, &TheaterId::parse("1").unwrap()).await.unwrap().unwrap();
+        Self { cache: world.cache(), layout, redis: world.redis().await, ctx, world }
     }
 
     fn key(&self) -> String {
@@ -45,7 +45,7 @@ impl Planted {
 
     /// Returns the strings that occur in service: a complete one, and one during a fill.
     async fn real_strings(&mut self) -> Vec<Vec<u8>> {
-        let begun = self.cache.begin(&self.tally, &self.layout, FillReason::Missing, FillToken::new()).await.unwrap();
+        let begun = self.cache.begin(&self.ctx, &self.layout, FillReason::Missing, FillToken::new()).await.unwrap();
         assert!(matches!(begun, Begun::Fill(_)));
         let incomplete = self.redis.get(self.key()).await.unwrap();
         let _: () = self.redis.del(self.key()).await.unwrap();
@@ -62,18 +62,18 @@ impl Planted {
     async fn ask_everything(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         let (theater, version) = (&self.layout.theater, self.layout.version);
         let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
-        let news = [LearnedSlot { position: 5, slot }, LearnedSlot { position: u32::MAX, slot }];
+        let news = [SlotUpdate { position: 5, slot }, SlotUpdate { position: u32::MAX, slot }];
         for step in 0..6 {
             self.plant(bytes).await;
             let token = FillToken::new();
-            let begin = async |reason| self.cache.begin(&self.tally, &self.layout, reason, token).await.map(drop);
+            let begin = async |reason| self.cache.begin(&self.ctx, &self.layout, reason, token).await.map(drop);
             let answered = match step {
-                0 => self.cache.read(&self.tally, theater).await.map(drop),
-                1 => self.cache.peek(&self.tally, theater, version, &[0, 5, 6, u32::MAX]).await.map(drop),
-                2 => self.cache.merge(&self.tally, theater, version, &news, WhenBehind::Tell).await.map(drop),
+                0 => self.cache.read(&self.ctx, theater).await.map(drop),
+                1 => self.cache.peek(&self.ctx, theater, version, &[0, 5, 6, u32::MAX]).await.map(drop),
+                2 => self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Tell).await.map(drop),
                 3 => begin(FillReason::Missing).await,
                 4 => begin(FillReason::Renewal).await,
-                _ => self.cache.end(&self.tally, &self.layout, token, &[slot; 6]).await.map(drop),
+                _ => self.cache.end(&self.ctx, &self.layout, token, &[slot; 6]).await.map(drop),
             };
             prop_assert!(answered.is_ok(), "step {step}: {answered:?}");
             let left: i64 = self.redis.clone().pttl(self.key()).await.unwrap();
@@ -84,7 +84,7 @@ impl Planted {
 
     /// Returns the seats that a reader accepts from the cache, or `None`.
     async fn believed(&self) -> Option<Vec<String>> {
-        let Lookup::Complete(packed) = self.cache.read(&self.tally, &self.layout.theater).await.unwrap() else {
+        let Lookup::Complete(packed) = self.cache.read(&self.ctx, &self.layout.theater).await.unwrap() else {
             return None;
         };
         let slots = packed.slots(&self.layout)?;
@@ -95,18 +95,18 @@ impl Planted {
 
     /// Reads the seats until the cache is correct again. Every response is correct, or shows the state that readers
     /// accepted.
-    async fn look_until_healed(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
+    async fn read_until_replaced(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         self.plant(bytes).await;
         if let Some(believed) = self.believed().await {
-            let look = Call::get_seats("1").send(&self.world.office).await;
-            prop_assert!(look.seats() == believed || look.seats() == RIGHT, "{}", look.text);
+            let seat_map = Call::get_seats("1").send(&self.world.office).await;
+            prop_assert!(seat_map.seats() == believed || seat_map.seats() == EXPECTED_SEATS, "{}", seat_map.text);
             let _: () = self.redis.clone().del(self.key()).await.unwrap();
         }
         let end = Instant::now() + Duration::from_secs(60);
         loop {
-            let look = Call::get_seats("1").send(&self.world.office).await;
-            prop_assert_eq!((look.status, look.seats()), (200, RIGHT.to_vec()));
-            match look.header("x-cache") {
+            let seat_map = Call::get_seats("1").send(&self.world.office).await;
+            prop_assert_eq!((seat_map.status, seat_map.seats()), (200, EXPECTED_SEATS.to_vec()));
+            match seat_map.header("x-cache") {
                 "hit" => return Ok(()),
                 // The string is of a newer layout than the table's. It stays until a write deletes it or its key
                 // expires.
@@ -117,25 +117,25 @@ impl Planted {
     }
 
     async fn is_ahead(&self) -> bool {
-        let begun = self.cache.begin(&self.tally, &self.layout, FillReason::Missing, FillToken::new()).await;
+        let begun = self.cache.begin(&self.ctx, &self.layout, FillReason::Missing, FillToken::new()).await;
         matches!(begun, Ok(Begun::Behind))
     }
 
     async fn drop_by_a_write(&self) {
         let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
-        let news = [LearnedSlot { position: 5, slot }];
+        let news = [SlotUpdate { position: 5, slot }];
         let (theater, version) = (&self.layout.theater, self.layout.version);
-        self.cache.merge(&self.tally, theater, version, &news, WhenBehind::Drop).await.unwrap();
+        self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Drop).await.unwrap();
     }
 
     async fn withstands(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         self.ask_everything(bytes).await?;
-        self.look_until_healed(bytes).await
+        self.read_until_replaced(bytes).await
     }
 }
 
 #[tokio::test]
-async fn each_of_the_corpus_is_withstood_and_healed() {
+async fn every_corpus_string_is_tolerated_and_replaced() {
     let planted = Planted::new().await;
     for seed in corpus::packed() {
         planted.withstands(&seed.bytes).await.unwrap_or_else(|why| panic!("{}: {why}", seed.name));
@@ -145,7 +145,7 @@ async fn each_of_the_corpus_is_withstood_and_healed() {
 }
 
 #[test]
-fn whatever_becomes_of_a_string_in_the_cache_it_is_withstood_and_healed() {
+fn mutated_cache_strings_are_tolerated_and_replaced() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut planted = runtime.block_on(Planted::new());
     let mut strings = runtime.block_on(planted.real_strings());

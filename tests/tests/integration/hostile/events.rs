@@ -82,7 +82,7 @@ fn is_decent(Delivery { method, reply }: &Delivery) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn each_of_the_corpus_is_answered_decently_by_every_function() {
+async fn every_function_answers_the_corpus_with_a_valid_response() {
     let world = World::new().await;
     let mut answered = 0;
     for seed in corpus::events() {
@@ -97,7 +97,7 @@ async fn each_of_the_corpus_is_answered_decently_by_every_function() {
 }
 
 #[test]
-fn whatever_becomes_of_an_event_it_is_answered_decently() {
+fn mutated_events_get_a_valid_response() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let world = runtime.block_on(World::new());
     let events: Vec<_> = corpus::events().into_iter().map(|seed| seed.bytes).collect();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::id;
 
 #[tokio::test]
-async fn a_path_writes_no_header_of_the_answer() {
+async fn path_does_not_inject_response_headers() {
     let world = World::new().await;
     let calls = [
         Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })),

@@ -35,7 +35,7 @@ fn attribute_value(json: &Value) -> AttributeValue {
 const READABLE: [&str; 2] = ["seat-booked.json", "seat-reserved.json"];
 
 #[tokio::test]
-async fn a_seat_whose_item_cannot_be_read_is_not_sold_and_the_others_are() {
+async fn seat_with_an_unreadable_item_is_not_sold_but_others_are() {
     let world = World::new().await;
     let mut tried = 0;
     for seed in corpus::items() {
@@ -43,8 +43,13 @@ async fn a_seat_whose_item_cannot_be_read_is_not_sold_and_the_others_are() {
         let put = world.client.put_item().table_name(&world.table).set_item(Some(item));
         put.send().await.unwrap_or_else(|error| panic!("{}: {error:?}", seed.name));
         let standing = world.seat_item("1", "A1").await;
-        let look = Call::get_seats("1").query("consistent=true").send(&world.office).await;
-        assert!(!look.seats().contains(&"A1") && look.seats().contains(&"B3"), "{}: {}", seed.name, look.text);
+        let seat_map = Call::get_seats("1").query("consistent=true").send(&world.office).await;
+        assert!(
+            !seat_map.seats().contains(&"A1") && seat_map.seats().contains(&"B3"),
+            "{}: {}",
+            seed.name,
+            seat_map.text
+        );
         for call in [
             Call::reserve("1", &json!({ "seat": "A1", "reservation_id": OWN })),
             Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": OWN })),

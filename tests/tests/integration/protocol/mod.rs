@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boxoffice::cache::{Begun, Cache, FillToken, LEASE, LIFETIME, Lookup, Merged, RENEWAL, Revision};
-use boxoffice::context::Tally;
+use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::Slot;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
-use boxoffice_model::key::{self, Call, Key, Limits, Merge};
+use boxoffice_model::key::{self, Call, Key, Merge, ProtocolTimes};
 use boxoffice_tests::{Setup, World};
 use proptest::prelude::*;
 use redis::AsyncCommands;
@@ -25,7 +25,7 @@ use revisions::Revisions;
 use steps::{Step, step};
 use stored::{alike, revision, unpack};
 
-const LIMITS: Limits = Limits {
+const LIMITS: ProtocolTimes = ProtocolTimes {
     lease: LEASE.as_millis() as u64,
     longest: 8_000,
     keep: 10_000,
@@ -69,7 +69,7 @@ impl Answer {
         match self {
             Self::Begun(key::Begun::Fill) => "a fill",
             Self::Begun(key::Begun::Complete) => "a key that is complete",
-            Self::Begun(key::Begun::Held(_)) => "a lease of another filler",
+            Self::Begun(key::Begun::Leased(_)) => "a lease of another filler",
             Self::Begun(key::Begun::Behind) => "a newer layout",
             Self::Begun(key::Begun::Fresh) => "a renewal that isn't due",
             Self::Merged(Merged::Behind) => "a merge into a newer layout",
@@ -84,13 +84,13 @@ impl Answer {
     }
 }
 
-struct Play {
+struct Scenario {
     cache: Cache,
     layouts: [Layout; 2],
     name: String,
     redis: redis::aio::MultiplexedConnection,
     callers_now: u64,
-    tally: Tally,
+    ctx: RequestContext,
     /// For each filler, the token that it begins with and the token of its last answered begin.
     fillers: [(FillToken, Option<FillToken>); 2],
     /// The key at the last read, its revision, and Redis's clock then.
@@ -99,7 +99,7 @@ struct Play {
     now: u64,
 }
 
-impl Play {
+impl Scenario {
     async fn new(world: &World, number: usize) -> Self {
         let theater = TheaterId::parse(&format!("play-{number}")).unwrap();
         let layout = |version, labels: &[&str]| {
@@ -112,7 +112,7 @@ impl Play {
             name: world.cache_key(theater.as_str()),
             redis: world.redis().await,
             callers_now: world.clock.now().0,
-            tally: Tally::default(),
+            ctx: RequestContext::default(),
             fillers: [(FillToken::new(), None), (FillToken::new(), None)],
             key: None,
             revision: None,
@@ -126,35 +126,35 @@ impl Play {
         seen: &RefCell<BTreeSet<&str>>,
         revisions: &RefCell<Revisions>,
     ) -> Result<(), TestCaseError> {
-        self.look().await;
+        self.read_key().await;
         for step in steps {
             let before = (self.key.clone(), self.revision);
             let names = self.compare(step).await?;
             seen.borrow_mut().extend(names);
             revisions.borrow_mut().judge(step, &before, (&self.key, self.revision))?;
-            self.look_again().await?;
+            self.read_with_revision().await?;
         }
         Ok(())
     }
 
     /// Takes a step in Valkey. Returns the reply if the step is a call of the script.
     async fn take(&mut self, step: &Step) -> Option<Answer> {
-        let tally = &self.tally;
+        let ctx = &self.ctx;
         match step {
             Step::Merge(at, told, when) => {
                 let (theater, version) = (&self.layouts[*at].theater, VERSIONS[*at]);
-                let merged = self.cache.merge(tally, theater, version, told, *when).await.unwrap();
+                let merged = self.cache.merge(ctx, theater, version, told, *when).await.unwrap();
                 return Some(Answer::Merged(merged));
             }
             Step::Begin(at, filler, why) => {
                 let (own, answered) = &mut self.fillers[*filler];
-                let begun = self.cache.begin(tally, &self.layouts[*at], *why, *own).await.unwrap();
+                let begun = self.cache.begin(ctx, &self.layouts[*at], *why, *own).await.unwrap();
                 return Some(Answer::Begun(match begun {
                     Begun::Fill(token) => {
                         *answered = Some(token);
                         key::Begun::Fill
                     }
-                    Begun::Held(left) => key::Begun::Held(left.as_millis() as u64),
+                    Begun::Leased(left) => key::Begun::Leased(left.as_millis() as u64),
                     Begun::Complete(_) => key::Begun::Complete,
                     Begun::NotDue => key::Begun::Fresh,
                     Begun::Behind => key::Begun::Behind,
@@ -163,12 +163,12 @@ impl Play {
             Step::End(at, filler, read) => {
                 let layout = &self.layouts[*at];
                 let token = self.fillers[*filler].1?;
-                let ended = self.cache.end(tally, layout, token, &read[..layout.seats().len()]).await.unwrap();
+                let ended = self.cache.end(ctx, layout, token, &read[..layout.seats().len()]).await.unwrap();
                 return Some(Answer::Ended(ended));
             }
             Step::Peek(at, positions) => {
                 let theater = &self.layouts[*at].theater;
-                let peeked = self.cache.peek(tally, theater, VERSIONS[*at], positions).await.unwrap();
+                let peeked = self.cache.peek(ctx, theater, VERSIONS[*at], positions).await.unwrap();
                 return Some(Answer::Peeked(peeked));
             }
             Step::Evict => self.redis.del(&self.name).await.unwrap(),
@@ -183,13 +183,13 @@ impl Play {
     }
 
     /// Reads the string with its revision, and with another revision.
-    async fn look_again(&self) -> Result<(), TestCaseError> {
+    async fn read_with_revision(&self) -> Result<(), TestCaseError> {
         let layout =
             self.layouts.iter().find(|layout| self.key.as_ref().is_some_and(|key| key.version == layout.version));
         let (Some(layout), Some(key), Some(now)) = (layout, &self.key, self.revision) else { return Ok(()) };
         let other = Revision(now.0.map(|byte| !byte));
-        let look = async |known| self.cache.read_unless(&self.tally, &layout.theater, known).await.unwrap();
-        match (key.complete, look(now).await, look(other).await) {
+        let read_key = async |known| self.cache.read_unless(&self.ctx, &layout.theater, known).await.unwrap();
+        match (key.complete, read_key(now).await, read_key(other).await) {
             (true, Lookup::Unchanged(told), Lookup::Complete(whole)) => {
                 prop_assert_eq!((told.layout_version, told.ends_at.0), (key.version, key.ends));
                 prop_assert!(told.is_of(layout) && whole.revision() == now);
@@ -202,14 +202,14 @@ impl Play {
 
     /// Overwrites bytes of the header if a fill is running.
     async fn overwrite(&mut self, at: isize, bytes: &[u8]) {
-        if self.key.as_ref().is_some_and(|key| key.token != key::NOBODY) {
+        if self.key.as_ref().is_some_and(|key| key.token != key::NO_TOKEN) {
             let _: usize = self.redis.setrange(&self.name, at, bytes).await.unwrap();
         }
     }
 
     /// Takes a step in the model. Returns the reply if the step is a call of the script.
-    fn mirrored(&self, step: &Step, key: &mut Option<Key>, now: u64) -> Option<Answer> {
-        let call = |at: &usize, key| Call { key, now, version: VERSIONS[*at], limits: LIMITS };
+    fn step_in_model(&self, step: &Step, key: &mut Option<Key>, now: u64) -> Option<Answer> {
+        let call = |at: &usize, key| Call { key, now, version: VERSIONS[*at], times: LIMITS };
         Some(match step {
             Step::Merge(at, told, when) => Answer::Merged(match call(at, key).merge(told, *when) {
                 Merge::Taken | Merge::Nothing => Merged::Done,
@@ -236,18 +236,18 @@ impl Play {
         let before = self.key.clone();
         let from = self.now;
         let answer = self.take(step).await;
-        self.look().await;
+        self.read_key().await;
         let to = self.now;
         let Some(seen) = answer.as_ref().map(|answer| answer.name(before.is_some() && self.key.is_none())) else {
             return Ok(None);
         };
         let mirror = |now| {
             let mut key = before.clone().filter(|key| key.until > now);
-            let answer = self.mirrored(step, &mut key, now);
+            let answer = self.step_in_model(step, &mut key, now);
             (answer, key.filter(|key| key.until > to))
         };
-        let same = |(mirrored, key): &(Option<Answer>, Option<Key>)| {
-            *mirrored == answer && alike(key.as_ref(), self.key.as_ref(), to - from + 1)
+        let same = |(step_in_model, key): &(Option<Answer>, Option<Key>)| {
+            *step_in_model == answer && alike(key.as_ref(), self.key.as_ref(), to - from + 1)
         };
         let real = (&answer, &self.key);
         prop_assert!((from..=to).map(mirror).any(|it| same(&it)), "{before:?}\n{real:?}\n{:?}", mirror(from));
@@ -255,10 +255,11 @@ impl Play {
     }
 
     /// Reads everything under the key.
-    async fn look(&mut self) {
-        let mut look = redis::pipe();
-        look.atomic().get(&self.name).cmd("PEXPIRETIME").arg(&self.name).cmd("TIME");
-        let (bytes, until, time): (Option<Vec<u8>>, i64, (u64, u64)) = look.query_async(&mut self.redis).await.unwrap();
+    async fn read_key(&mut self) {
+        let mut read_key = redis::pipe();
+        read_key.atomic().get(&self.name).cmd("PEXPIRETIME").arg(&self.name).cmd("TIME");
+        let (bytes, until, time): (Option<Vec<u8>>, i64, (u64, u64)) =
+            read_key.query_async(&mut self.redis).await.unwrap();
         self.revision = bytes.as_deref().map(revision);
         self.key = bytes.map(|bytes| unpack(&bytes, u64::try_from(until).expect("a key that ends")));
         self.now = time.0 * 1_000 + time.1 / 1_000;
@@ -274,7 +275,7 @@ fn the_script_does_what_the_model_says() {
     let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in prop::collection::vec(step(), 1..60))| {
         number.set(number.get() + 1);
-        runtime.block_on(async { Play::new(&world, number.get()).await.run(&steps, &seen, &revisions).await })?;
+        runtime.block_on(async { Scenario::new(&world, number.get()).await.run(&steps, &seen, &revisions).await })?;
     });
     assert_eq!(seen.into_inner(), BTreeSet::from(SEEN));
     revisions.into_inner().were_of_many_kinds();

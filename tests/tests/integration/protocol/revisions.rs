@@ -40,9 +40,9 @@ impl Revisions {
         let known = self.stand_for.entry(revision).or_insert_with(|| slots.clone());
         prop_assert_eq!(&*known, &slots, "one revision, two sets of slots");
         let was = before.0.as_ref().filter(|key| key.complete).zip(before.1);
-        let was_filling = before.0.as_ref().is_some_and(|key| key.token != key::NOBODY);
+        let was_filling = before.0.as_ref().is_some_and(|key| key.token != key::NO_TOKEN);
         match (step, was) {
-            (Step::End(_, _, read), _) if was_filling && key.token == key::NOBODY => {
+            (Step::End(_, _, read), _) if was_filling && key.token == key::NO_TOKEN => {
                 let kept_nothing = slots.1 == read[..slots.1.len()];
                 // The same slots are too rarely filled twice to rely on it.
                 // The unit tests in shared/src/cache/protocol/revision.rs cover this case.

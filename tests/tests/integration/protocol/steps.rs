@@ -1,14 +1,14 @@
 //! Random steps: calls of the script, and other events that change the key.
 
 use boxoffice::cache::{FillReason, WhenBehind};
-use boxoffice::domain::availability::{LearnedSlot, SeatState, Slot};
+use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use proptest::prelude::*;
 
 /// A step. The first number is the index of the layout, the second that of the filler.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    Merge(usize, Vec<LearnedSlot>, WhenBehind),
+    Merge(usize, Vec<SlotUpdate>, WhenBehind),
     /// A filler begins. It may take over its own fill.
     Begin(usize, usize, FillReason),
     /// A filler ends with the slots that it read, if its last begin was answered.
@@ -39,7 +39,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     // The older layout is more frequent. The newer one has its seats too.
     let version = || prop_oneof![12 => Just(0_usize), 1 => Just(1)];
     let filler = 0..2_usize;
-    let told = (0..4_u32, slot()).prop_map(|(position, slot)| LearnedSlot { position, slot });
+    let told = (0..4_u32, slot()).prop_map(|(position, slot)| SlotUpdate { position, slot });
     let when = prop_oneof![Just(WhenBehind::Tell), Just(WhenBehind::Drop)];
     let why =
         prop_oneof![3 => Just(FillReason::Missing), 3 => Just(FillReason::Renewal), 1 => Just(FillReason::Unreadable)];

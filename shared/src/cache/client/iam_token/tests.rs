@@ -43,7 +43,7 @@ fn signature(service: &str, canonical_request: &str) -> String {
 }
 
 #[test]
-fn the_second_computation_is_right_about_the_documented_presigned_url() {
+fn second_computation_matches_the_documented_url() {
     // <https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>
     let canonical = "GET\n/test.txt\nX-Amz-Algorithm=AWS4-HMAC-SHA256\
         &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z\
@@ -62,14 +62,14 @@ const SIGNED: &str = "X-Amz-Algorithm=AWS4-HMAC-SHA256\
     &X-Amz-Date=20130524T000000Z&X-Amz-Expires=900";
 
 #[test]
-fn the_token_of_a_replication_group_is_right_to_the_byte() {
+fn replication_group_token_matches_expected_bytes() {
     // The parameters happen to be in the signing order: by name, capitals first.
     let query = format!("Action=connect&User=box-office&{SIGNED}&X-Amz-SignedHeaders=host");
     assert_eq!(token(false, None), format!("main/?{query}&X-Amz-Signature={}", expected(&query)));
 }
 
 #[test]
-fn the_token_of_a_serverless_cache_says_so() {
+fn serverless_token_names_its_resource_type() {
     let query =
         format!("Action=connect&User=box-office&ResourceType=ServerlessCache&{SIGNED}&X-Amz-SignedHeaders=host");
     let sorted =
@@ -78,7 +78,7 @@ fn the_token_of_a_serverless_cache_says_so() {
 }
 
 #[test]
-fn the_token_of_a_session_holds_the_sessions_own_and_signs_it() {
+fn session_token_is_included_and_signed() {
     let session = "X-Amz-Security-Token=a%2Fb%2Bc%3D%3D";
     let query = format!("Action=connect&User=box-office&{SIGNED}&X-Amz-SignedHeaders=host");
     let sorted = format!("Action=connect&User=box-office&{SIGNED}&{session}&X-Amz-SignedHeaders=host");
@@ -87,7 +87,7 @@ fn the_token_of_a_session_holds_the_sessions_own_and_signs_it() {
 }
 
 #[test]
-fn each_second_each_user_and_each_region_has_another_token() {
+fn token_differs_by_second_user_and_region() {
     let credentials = Credentials::new(ID, SECRET, None, None, "test");
     let signed = |user: &IamUser, region, now| sign(user, &credentials, region, now).unwrap().reveal().to_owned();
     let one = signed(&user(false), "us-east-1", NOW);
@@ -99,7 +99,7 @@ fn each_second_each_user_and_each_region_has_another_token() {
 }
 
 #[test]
-fn names_are_names_and_the_caches_is_in_lower_case() {
+fn invalid_names_are_rejected_and_cache_name_is_lowercased() {
     assert_eq!(user(true), IamUser::parse("box-office", "main", true).unwrap());
     for wrong in ["", "a b", "a/b", "a&b", "ä", &"a".repeat(41)] {
         assert_eq!(IamUser::parse(wrong, "main", true), Err(IamUserError::User), "{wrong:?}");
@@ -108,8 +108,8 @@ fn names_are_names_and_the_caches_is_in_lower_case() {
 }
 
 #[test]
-fn a_token_is_not_shown() {
+fn debug_output_hides_the_token() {
     let credentials = Credentials::new(ID, SECRET, Some("session".to_owned()), None, "test");
     let shown = format!("{:?}", sign(&user(true), &credentials, "us-east-1", NOW).unwrap());
-    assert_eq!(shown, "Token(..)");
+    assert_eq!(shown, "IamToken(..)");
 }
