@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use boxoffice_local::checkout;
@@ -111,6 +112,7 @@ async fn make_run_serves_requests_keeps_its_data_and_stops_cleanly() {
     a_race_has_one_winner(&run).await;
     paths_and_bodies_arrive_as_they_were_sent(&run).await;
     the_events_can_be_invoked(&run, data.path()).await;
+    the_examples_buy_seats(&run, data.path()).await;
     the_stream_is_followed(&run).await;
     every_line_of_the_log_is_json_and_holds_no_reservation(&run, data.path()).await;
     assert_eq!(run.end(), Some(0), "Ctrl-C is no failure");
@@ -209,6 +211,44 @@ async fn the_events_can_be_invoked(run: &Run, data: &Path) {
         let answer: Value = serde_json::from_str(&output).unwrap_or_else(|_| panic!("{output} {output:?}"));
         assert_eq!(answer[field], expected, "{file}: {output}");
     }
+}
+
+/// Runs the clients of `examples/`. The one in Python is killed between reserving and booking.
+async fn the_examples_buy_seats(run: &Run, data: &Path) {
+    let examples = checkout::root().unwrap().join("examples");
+    let purchase = data.join("purchase.json");
+    let python = |pay: &str| {
+        let mut command = Command::new("python3");
+        command.arg(examples.join("book.py")).args(["--url", &run.url(""), "--pay", pay]);
+        command.arg("--purchase").arg(&purchase).stdout(Stdio::piped());
+        command
+    };
+    let mut killed = python("600").spawn().unwrap();
+    let mut reserved = String::new();
+    BufReader::new(killed.stdout.take().unwrap()).read_line(&mut reserved).unwrap();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let seats = reserved.strip_prefix("reserved ").unwrap_or_else(|| panic!("{reserved}")).trim();
+    let again = [(); 2].map(|()| {
+        let output = python("0").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    });
+    assert_eq!(again[0], again[1], "the purchase was repeated");
+    let booking = again[0].split_once(&format!("booked {seats} as ")).unwrap_or_else(|| panic!("{again:?}")).1.trim();
+    let shown = send(Method::GET, &run.url(&format!("/theaters/grand-hall/bookings/{booking}")), &[], None).await;
+    let shown: Vec<_> = shown.body["seats"].as_array().unwrap().iter().map(|seat| seat.as_str().unwrap()).collect();
+    assert_eq!(shown.join(", "), seats);
+
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("examples/curl.sh was not tried: there is no curl");
+        return;
+    }
+    let output = Command::new(examples.join("curl.sh")).arg(run.url("")).output().unwrap();
+    let answers = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{answers}");
+    let statuses: Vec<_> = answers.lines().filter(|line| line.len() == 3).collect();
+    assert_eq!(statuses, ["200", "201", "200", "200", "201", "200", "204", "200"], "{answers}");
 }
 
 /// Checks that the table's stream is delivered. By then sync-cache has logged a batch, and publish-events has written a
