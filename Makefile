@@ -13,9 +13,18 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BINARIES = $(TARGET)/debug
 export STARTED := $(shell date +%s)
+# The pinned Rust may be installed under another name, for example `stable` (local/rust_toolchain.py).
+ifndef RUSTUP_TOOLCHAIN
+RUST := $(shell python3 local/rust_toolchain.py 2>/dev/null)
+ifneq ($(RUST),)
+export RUSTUP_TOOLCHAIN := $(RUST)
+endif
+endif
 step = @s=$$(($$(date +%s) - $(STARTED))); printf '\n== %s (after %d:%02d)\n' '$(1)' $$((s / 60)) $$((s % 60))
 
-.PHONY: first-account help run setup binaries test tests soak mutants check lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test restore-test load sbom clean-data
+# The targets of `make check` run one after the other, also with -j.
+.NOTPARALLEL:
+.PHONY: first-account help run setup binaries test tests soak mutants check check-fast check-tests check-release check-infra check-contract release release-files lint-contract clients build bench bench-echo bench-render scaling budgets check-budgets deploy undeploy logs deploy-test restore-test load sbom clean-data
 
 help:
 	@echo 'make run          runs the box office on http://127.0.0.1:8000, Ctrl-C ends it'
@@ -28,8 +37,15 @@ help:
 	@echo '                                       (default: pages on every port of this machine)'
 	@echo 'make test         runs every test'
 	@echo 'make soak         runs random histories under faults for MINUTES=60, and checks them for linearizability'
-	@echo 'make check        runs all checks of CI: format, lints, docs, tests on two DynamoDBs, template, licences,'
-	@echo '                  and the release binaries under faults'
+	@echo 'make check        runs all checks of CI, in this order:'
+	@echo 'make check-fast     format, lints, docs, unit tests, and the pages compared with the code. Needs only Rust and Python'
+	@echo 'make check-tests    the tests on real engines, and on two DynamoDBs'
+	@echo 'make check-release  the release binaries: sizes, budgets, and faults at the wire'
+	@echo 'make check-infra    the template, its permissions, licences'
+	@echo 'make check-contract lints docs/openapi.yaml, and calls the API with generated clients and with random requests'
+	@echo 'make release VERSION=0.1.0'
+	@echo '                  checks everything for a release and writes its files into target/release-0.1.0'
+	@echo '                  TAG=yes              also makes the tag (docs/releasing.md)'
 	@echo 'make lint-contract  checks docs/openapi.yaml with three linters, warnings fail'
 	@echo 'make clients      generates three clients from docs/openapi.yaml, compiles them, and makes every call with each'
 	@echo '                  CLIENTS="typescript python java"  only some'
@@ -90,29 +106,65 @@ tests: binaries
 soak: setup
 	SOAK_MINUTES='$(MINUTES)' cargo test -p boxoffice-tests --test integration --locked -- histories --nocapture
 
-check: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
-check:
-	$(call step,tools)
-	@python3 local/install_tools.py run check fuzz contract budgets
+# Each check belongs to one of these targets, so `make check` runs each of them once. All cargo commands select the whole
+# workspace, because another selection would compile the dependencies again with other features.
+check: check-fast check-tests check-release check-infra check-contract
+	@python3 infra/release.py record
+	$(call step,all checks passed)
+
+# Unit tests that start engines, and integration tests that only read files. The first run with the tests on engines, the
+# second with the fast checks.
+ENGINE_UNITS = stack::tests::
+FILE_TESTS = consistency:: links::
+# The suites of tests on real engines. The suite `wire` runs with the release binaries instead.
+SUITES = allocations authorization black_box controls crowd holds integration local_stack
+
+check-fast:
+	@python3 local/rust_toolchain.py >/dev/null
 	$(call step,format)
 	cargo fmt --all --check
+	$(call step,files of the repository)
+	@python3 -m unittest discover --start-directory tests/repository
+	@python3 tests/mutants/run.py --list >/dev/null
 	$(call step,lints)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(call step,docs)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+	$(call step,unit tests)
+	cargo test --workspace --lib --bins --locked -- $(ENGINE_UNITS:%=--skip %)
+	cargo test --workspace --doc --locked
+	$(call step,pages and the template compared with the code)
+	cargo test --workspace --test integration --locked -- $(FILE_TESTS)
+
+check-tests: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
+check-tests: setup binaries
+	@python3 local/install_tools.py check
+	$(call step,unit tests that start engines)
+	cargo test --workspace --lib --locked -- $(ENGINE_UNITS)
+	$(call step,tests on real engines and on two DynamoDBs)
+	cargo test --workspace $(SUITES:%=--test %) --locked -- $(FILE_TESTS:%=--skip %)
+
+check-release: export BOXOFFICE_BINARIES = $(TARGET)/lambda
+check-release: setup binaries
+	@python3 local/install_tools.py check budgets
+	infra/check --build
+	$(call step,the release binaries under faults at the wire)
+	cargo test --workspace --test wire --locked
+	$(call step,budgets of the release binaries)
+	@$(BINARIES)/boxoffice-bench budgets
+
+check-infra: setup
+	@python3 local/install_tools.py check contract
+	infra/check --no-build
+
+check-contract: setup binaries
+	@python3 local/install_tools.py contract fuzz
 	$(call step,docs/openapi.yaml)
 	@python3 tests/clients/lint.py
-	$(call step,infrastructure)
-	infra/check
-	$(call step,tests with DynamoDB Local and with the release binaries under faults)
-	@BOXOFFICE_BINARIES='$(TARGET)/lambda' $(MAKE) --no-print-directory tests
-	$(call step,budgets of the release binaries)
-	@$(MAKE) --no-print-directory check-budgets
 	$(call step,clients generated from docs/openapi.yaml)
 	@python3 tests/clients/run.py
 	$(call step,the API compared with docs/openapi.yaml)
 	@python3 tests/api_fuzz/run.py
-	$(call step,all checks passed)
 
 lint-contract:
 	@python3 local/install_tools.py contract
@@ -194,6 +246,13 @@ first-account:
 
 sbom:
 	@infra/sbom
+
+release:
+	@python3 infra/release.py release $(call quoted,$(VERSION)) $(if $(filter yes,$(TAG)),--tag)
+
+# Packs binaries and component lists that are built, as the release workflow does after its checks.
+release-files: build sbom
+	@python3 infra/release.py pack $(call quoted,$(VERSION))
 
 load: binaries
 	@test -n '$(FILE)' -a -n '$(TABLE)' || { echo 'make load FILE=theaters.json TABLE=name'; exit 2; }
