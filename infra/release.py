@@ -60,11 +60,12 @@ def release(version, with_tag):
     require_checked()
     make("build", "sbom")
     require_clean_tree()
-    folder = pack(version, notes)
+    pack(version, notes)
     if not with_tag:
         print(f"release: v{version} is ready. `make release VERSION={version} TAG=yes` makes the tag")
         return
-    git("tag", "--annotate", f"v{version}", "--cleanup", "verbatim", "--file", str(folder / "NOTES.md"))
+    # Git would take the headings of the notes for comments.
+    git("tag", "--annotate", f"v{version}", "--cleanup", "verbatim", "--message", f"boxoffice {version}\n\n{notes}")
     print(f"release: made the tag v{version}. `git push origin v{version}` publishes it")
 
 
@@ -137,7 +138,7 @@ def record():
 
 
 def pack(version, notes):
-    """Packs the release binaries and their components, and returns the folder."""
+    """Packs the release binaries and their components."""
     folder = TARGET / f"release-{version}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -155,7 +156,6 @@ def pack(version, notes):
     for path in sorted(folder.iterdir()):
         print(f"{path.name:44} {path.stat().st_size // 1024:6} KiB")
     print(f"release: {len(files)} files and their checksums are in {folder}")
-    return folder
 
 
 def functions():

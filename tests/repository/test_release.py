@@ -93,7 +93,7 @@ class Release(unittest.TestCase):
     def test_the_tag_is_annotated_with_the_notes(self):
         self.assertEqual(self.run_script("release", "0.2.0", "--tag").returncode, 0)
         self.assertEqual(self.git("cat-file", "-t", "v0.2.0").strip(), "tag")
-        self.assertIn("### Added\n\n- A seat map.\n", self.git("cat-file", "-p", "v0.2.0"))
+        self.assertIn("\n\nboxoffice 0.2.0\n\n### Added\n\n- A seat map.\n", self.git("cat-file", "-p", "v0.2.0"))
         self.assertIn("v0.2.0 exists already", self.run_script("release", "0.2.0").stderr)
 
     def test_checks_that_passed_for_the_commit_are_not_repeated(self):
