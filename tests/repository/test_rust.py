@@ -17,7 +17,7 @@ MINOR = VERSION.rpartition(".")[0]
 class Version(unittest.TestCase):
     def test_every_file_names_the_pinned_version(self):
         self.assertIn(f'\nrust-version = "{VERSION}"\n', read("Cargo.toml"))
-        self.assertIn(f"docker.io/library/rust:{MINOR}-", read("infra/containers/Dockerfile.local"))
+        self.assertIn(f"docker.io/library/rust:{VERSION}-bookworm\n", read("infra/containers/Dockerfile.local"))
         self.assertIn(f"'Rust {VERSION}, from", read(".ci/run"))
         self.assertIn(f"install Rust {MINOR} or newer", read("local/install_tools.py"))
         for page in ["README.md", "CONTRIBUTING.md", "docs/local.md"]:
