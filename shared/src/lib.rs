@@ -2,17 +2,17 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`rules`] | pure rules: seats, layouts, availability and its merging |
+//! | [`domain`] | pure rules: seats, layouts, availability and its merging |
 //! | [`store`] | the DynamoDB table, which alone decides who owns a seat |
 //! | [`cache`] | availability in Redis, which only makes reads fast |
-//! | [`usecases`] | operations on store and cache: reading, reserving and booking seats, managing theaters, cache updates |
+//! | [`app`] | operations on store and cache: reading, reserving and booking seats, managing theaters, cache updates |
 //! | [`http`] | API Gateway events to requests, results and errors to responses |
-//! | [`document`] | layouts as JSON, read and written |
+//! | [`layout_json`] | layouts as JSON, read and written |
 //! | [`json`] | a JSON reader that reports every fault |
 //! | [`events`] | domain events as JSON for other systems |
-//! | [`stream`] | updates of the cache from the table's stream |
+//! | [`sync_cache`], [`lambda_batch`] | updates of the cache from batches of the table's stream |
 //! | [`aws`] | access to AWS: credentials, region, connections |
-//! | [`config`], [`telemetry`], [`metrics`], [`xray`], [`startup`] | configuration, observability and start-up |
+//! | [`config`], [`observability`], [`startup`] | configuration, observability and start-up |
 //! | [`clock`], `random`, [`context`] | time, randomness, and the context and costs of a request |
 //!
 //! `store`, `cache` and `http` don't depend on each other.
