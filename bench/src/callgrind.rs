@@ -3,13 +3,14 @@
 //! While the process waits for an event, `vgdb` makes callgrind write its counts and start from zero again
 //! (<https://valgrind.org/docs/manual/cl-manual.html>).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
+use boxoffice_local::lambda_host::Function;
 
-use crate::instance::scratch;
+use crate::paths::scratch;
 
 /// A process whose instructions are counted.
 #[derive(Debug)]
@@ -33,14 +34,12 @@ impl Callgrind {
         Ok(Self { out, dumps: AtomicU64::new(0) })
     }
 
-    pub(crate) fn command(&self, binary: &Path) -> Command {
-        let mut command = Command::new("valgrind");
-        command.arg("--tool=callgrind").arg("--quiet").arg(self.option()).arg(binary);
-        command
-    }
-
-    fn option(&self) -> String {
-        format!("--callgrind-out-file={}", self.out.display())
+    /// Returns the function as a program below valgrind.
+    pub(crate) fn wrap(&self, function: &Function) -> Function {
+        let out = format!("--callgrind-out-file={}", self.out.display());
+        let valgrind = ["--tool=callgrind".into(), "--quiet".into(), out.into(), function.binary.clone().into()];
+        let args = valgrind.into_iter().chain(function.args.iter().cloned()).collect();
+        Function { binary: "valgrind".into(), args, ..function.clone() }
     }
 
     /// Returns the instructions since the last call, or since the start.

@@ -7,18 +7,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use boxoffice_local::checkout;
+use boxoffice_local::lambda_host::TraceIds;
 
 use crate::cases::{CallKind, REFERENCE_VENUE};
 use crate::cores::OneCore;
 use crate::fixture::Fixture;
-use crate::instance::{Instance, NotInstalled, Program, scratch};
+use crate::instance::{self, Instance, NotInstalled};
 use crate::load::conflicts::BuyerArrival;
 use crate::load::{cold, conflicts, sale};
 use crate::measure::exact::{self, ExactFigures};
 use crate::measure::{memory, raw_get, size, start, timed};
+use crate::paths::scratch;
 use crate::progress::Progress;
 use crate::report::{self, CallFigures, Machine, Results, sections};
-use crate::runtime_api::TraceIds;
 use crate::venues::{SIZES, SoldShare, Venue};
 use crate::{FUNCTIONS, callgrind, choose, say};
 
@@ -115,7 +116,7 @@ async fn single(results: &mut Results, effort: &RunSize) -> Result<()> {
         venue.prepare(&fixture).await?;
     }
     progress.done();
-    let reader = Instance::start(&Program::built("get-seats", &fixture.direct())?).await?;
+    let reader = Instance::start(&instance::built("get-seats", &fixture.direct())?).await?;
     starts(results, effort, &fixture).await?;
     calls(results, effort, &fixture, &reader).await?;
     references(results, effort, &fixture, &reader).await?;
@@ -149,7 +150,7 @@ async fn calls(results: &mut Results, effort: &RunSize, fixture: &Fixture, reade
     for kind in kinds {
         progress.step(&kind.name());
         let exact = exactly(kind, results.quick, &mut running, fixture, reader).await?;
-        let function = Instance::start(&Program::built(kind.function(), &fixture.direct())?).await?;
+        let function = Instance::start(&instance::built(kind.function(), &fixture.direct())?).await?;
         let timed = timed::measure(kind, effort.requests, fixture, &function, reader).await?;
         results.calls.push(CallFigures::of(kind, timed, Some(exact)));
     }
@@ -214,14 +215,14 @@ async fn references(results: &mut Results, effort: &RunSize, fixture: &Fixture, 
 }
 
 async fn python(kind: CallKind, effort: &RunSize, fixture: &Fixture, reader: &Instance) -> Result<CallFigures> {
-    let function = Instance::start(&Program::python(kind.function(), &fixture.direct())?).await?;
+    let function = Instance::start(&instance::python(kind.function(), &fixture.direct())?).await?;
     let timed = timed::measure(kind, effort.requests.min(1_000), fixture, &function, reader).await?;
     Ok(CallFigures::of(kind, timed, None))
 }
 
 async fn lives(results: &mut Results, effort: &RunSize, fixture: &Fixture, reader: &Instance) -> Result<()> {
     let progress = Progress::new("memory", 2 * effort.looks_for_memory as u64);
-    for traces in [TraceIds::Distinct, TraceIds::Constant] {
+    for traces in [TraceIds::Distinct, TraceIds::Repeating(1)] {
         let tick = |looks| progress.done_more(looks);
         let kind = CallKind::Hit(REFERENCE_VENUE);
         let measured = memory::measure(kind, traces, effort.looks_for_memory, fixture, reader, tick).await?;

@@ -10,7 +10,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | [`runtime_api`], [`instance`] | Lambda: the API that a function asks for events, and a function's process |
+//! | [`instance`] | a function's process in the Lambda host of `boxoffice_local` |
 //! | [`process`], [`callgrind`], [`wiretap`], [`cores`] | resources: time, memory, instructions, traffic, cores |
 //! | [`fixture`], [`venues`], [`events`], [`cases`] | the fixture: engines, venues, events, kinds of calls |
 //! | [`measure`] | measurements of single processes |
@@ -33,11 +33,11 @@ mod ids;
 mod instance;
 mod load;
 mod measure;
+mod paths;
 mod prices;
 mod process;
 mod progress;
 mod report;
-mod runtime_api;
 mod simulate;
 mod stats;
 mod venues;

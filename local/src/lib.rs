@@ -7,10 +7,9 @@
 //! | [`stack`] | both engines in memory, for tests |
 //! | [`stream`] | the table's stream, delivered to a function as Lambda does |
 //! | [`watch`] | the processes of the functions, run by `cargo lambda watch` |
-//! | [`instance`] | the program that `cargo lambda watch` starts for each of them |
 //! | [`auth`] | a token issuer, and API Gateway's authorizer |
 //! | [`gateway`] | the local API Gateway, which receives all requests |
-//! | [`lambda`] | one function, run as Lambda runs it |
+//! | [`lambda_host`] | functions, run as Lambda runs them |
 //! | [`cloud`] | the whole cloud with persistent data, for `make run` |
 //! | [`supervised_process`] | a child process that ends when this process ends |
 //! | [`checkout`] | the paths of the checkout, its tools and its binaries |
@@ -25,8 +24,7 @@ pub mod cloud;
 pub mod engine;
 pub mod gateway;
 pub mod http;
-pub mod instance;
-pub mod lambda;
+pub mod lambda_host;
 pub mod ports;
 mod server;
 pub mod stack;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command, relative_path};
-use boxoffice_local::{instance, ports};
+use boxoffice_local::{lambda_host, ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::arguments::Command;
@@ -22,7 +22,7 @@ async fn main() -> ExitCode {
             Ok(())
         }
         Ok(Command::Run(options)) => run(&options).await,
-        Ok(Command::Instance) => instance::serve().await,
+        Ok(Command::Instance) => lambda_host::serve_watch().await,
         Err(error) => Err(error),
     };
     match done {

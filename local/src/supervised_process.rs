@@ -1,11 +1,11 @@
 //! A child process that ends when this process ends.
 //!
-//! A small shell script runs between this process and the child. The script reads from a pipe that only this process
+//! Usually a small shell script runs between this process and the child. The script reads from a pipe that only this process
 //! keeps open. So it notices every end of this process, even `kill -9`, and then ends the child. (The usual means is a
 //! death signal that is set between fork and exec. It needs unsafe code and exists on Linux only.)
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -44,9 +44,20 @@ pub struct SupervisedProcess {
     name: String,
     log: PathBuf,
     pid: Pid,
-    script: Option<Child>,
-    lifeline: Option<ChildStdin>,
+    started: Instant,
+    /// The script, or the direct child.
+    spawned: Option<Child>,
+    lifeline: Option<Lifeline>,
     ended: Option<ExitStatus>,
+}
+
+/// The connection that keeps the child running.
+#[derive(Debug)]
+enum Lifeline {
+    /// The script ends the child when this pipe closes.
+    Pipe(#[allow(dead_code, reason = "it is kept open")] ChildStdin),
+    /// A direct child is killed.
+    Kill,
 }
 
 impl SupervisedProcess {
@@ -54,21 +65,46 @@ impl SupervisedProcess {
         let name = &program.name;
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "supervise"]).arg(&program.log).arg(&program.path).args(&program.args);
-        for variable in &program.without_env {
-            command.env_remove(variable);
-        }
+        set_environment(&mut command, program);
         command
-            .envs(program.env.iter().map(|(key, value)| (key, value)))
-            .current_dir(&program.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             // Keeps the terminal's Ctrl-C away from the child. This process ends its children itself, in order.
             .process_group(0);
+        let started = Instant::now();
         let mut script = command.spawn().with_context(|| format!("can't start {name}"))?;
-        let lifeline = script.stdin.take();
+        let lifeline = script.stdin.take().map(Lifeline::Pipe);
         let pid = read_pid(&mut script).with_context(|| format!("can't start {name}"))?;
-        Ok(Self { name: name.clone(), log: program.log.clone(), pid, script: Some(script), lifeline, ended: None })
+        Ok(Self::of(program, pid, started, script, lifeline))
+    }
+
+    /// Starts the program without the script, so that its start can be timed. If this process is killed, the child goes
+    /// on.
+    pub fn start_direct(program: &Program) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(&program.log);
+        let log = log.with_context(|| format!("can't write {}", program.log.display()))?;
+        let mut command = Command::new(&program.path);
+        command.args(&program.args).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        set_environment(&mut command, program);
+        let started = Instant::now();
+        let child = command.spawn().with_context(|| format!("can't start {}", program.path.display()))?;
+        Ok(Self::of(program, Pid::from_child(&child), started, child, Some(Lifeline::Kill)))
+    }
+
+    fn of(program: &Program, pid: Pid, started: Instant, spawned: Child, lifeline: Option<Lifeline>) -> Self {
+        let (name, log) = (program.name.clone(), program.log.clone());
+        Self { name, log, pid, started, spawned: Some(spawned), lifeline, ended: None }
+    }
+
+    /// Returns the time just before the program was started.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Returns the path of the log.
+    pub fn log_path(&self) -> &Path {
+        &self.log
     }
 
     /// Returns the child's process id.
@@ -79,7 +115,7 @@ impl SupervisedProcess {
     /// Returns the exit status, or `None` while the child runs.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
-            self.ended = self.script.as_mut().and_then(|script| script.try_wait().ok().flatten());
+            self.ended = self.spawned.as_mut().and_then(|spawned| spawned.try_wait().ok().flatten());
         }
         self.ended
     }
@@ -114,9 +150,10 @@ impl SupervisedProcess {
         Ok(())
     }
 
-    /// Asks the child to end and waits. After five seconds the child is killed. Repeating the call does nothing.
+    /// Asks the child to end and waits. After five seconds the child is killed, a direct child at once. Repeating the
+    /// call does nothing.
     pub fn stop(&mut self) -> Result<()> {
-        self.lifeline = None;
+        self.release();
         self.wait_for_end()
     }
 
@@ -124,6 +161,12 @@ impl SupervisedProcess {
     pub fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
         self.wait_for_end()
+    }
+
+    fn release(&mut self) {
+        if let Some(Lifeline::Kill) = self.lifeline.take() {
+            let _ = self.signal(Signal::KILL);
+        }
     }
 
     fn wait_for_end(&mut self) -> Result<()> {
@@ -140,14 +183,27 @@ impl SupervisedProcess {
 
 impl Drop for SupervisedProcess {
     fn drop(&mut self) {
-        self.lifeline = None;
+        let is_direct = matches!(self.lifeline, Some(Lifeline::Kill));
+        self.release();
         if self.ended().is_none()
-            && let Some(mut script) = self.script.take()
+            && let Some(mut spawned) = self.spawned.take()
         {
-            // Another thread collects the exit status. Without it the child would stay in the process table.
-            thread::spawn(move || script.wait());
+            // The exit status has to be collected. Without that the child would stay in the process table. A killed
+            // child ends at once, but the script may wait for seconds.
+            if is_direct {
+                drop(spawned.wait());
+            } else {
+                thread::spawn(move || spawned.wait());
+            }
         }
     }
+}
+
+fn set_environment(command: &mut Command, program: &Program) {
+    for variable in &program.without_env {
+        command.env_remove(variable);
+    }
+    command.envs(program.env.iter().map(|(key, value)| (key, value))).current_dir(&program.folder);
 }
 
 fn read_pid(script: &mut Child) -> Result<Pid> {

@@ -5,7 +5,7 @@
 //! - It keeps up to 16 instances of a function, and each handles one request at a time. It starts another one every
 //!   tenth of a second while requests wait.
 //! - An instance that ends leaves its place occupied. After 16 such ends the function's requests wait forever. So it
-//!   starts [`crate::instance`], which replaces the function's process and keeps running itself.
+//!   starts [`crate::lambda_host::serve_watch`], which replaces the function's process and keeps running itself.
 //! - It stops for good once more than 100 requests wait for one function, because it then holds the lock that is needed
 //!   to remove one of them. So the gateway never sends it more than 16 requests of a function at a time
 //!   ([`crate::gateway`]).
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::instance;
+use crate::lambda_host;
 use crate::stack::REAL_AWS;
 use crate::supervised_process::{Program, SupervisedProcess, create_log};
 use crate::workspace::Workspace;
@@ -86,7 +86,7 @@ impl Watch {
                 ("BOXOFFICE_INSTANCE".into(), binaries.join("boxoffice-local").into()),
                 ("BOXOFFICE_BINARIES".into(), binaries.into()),
                 ("BOXOFFICE_SUFFIX".into(), access.suffix.clone().into()),
-                (instance::TOKEN.into(), access.token.clone().into()),
+                (lambda_host::TOKEN.into(), access.token.clone().into()),
             ],
             without_env: REAL_AWS.map(OsString::from).into(),
             folder: empty,

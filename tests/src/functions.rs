@@ -1,6 +1,6 @@
 //! The binaries of `get-seats`, `reserve` and `book`, run in the same way as Lambda runs them.
 
-use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 
 use crate::event::{Call, Reply};
 

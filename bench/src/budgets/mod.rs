@@ -17,7 +17,7 @@ use self::toolchain::Toolchain;
 use crate::FUNCTIONS;
 use crate::cases::CallKind;
 use crate::fixture::Fixture;
-use crate::instance::{Instance, Program};
+use crate::instance::{self, Instance};
 use crate::measure::exact::{self, ExactFigures};
 use crate::measure::size;
 use crate::progress::Progress;
@@ -95,7 +95,7 @@ async fn measure() -> Result<Budgets> {
         }
     }
     let mut figures = Figures::new();
-    let reader = Instance::start(&Program::built("get-seats", &fixture.direct())?).await?;
+    let reader = Instance::start(&instance::built("get-seats", &fixture.direct())?).await?;
     for function in FUNCTIONS {
         progress.step(function);
         let (instance, start) = started(function, &fixture, counted).await?;

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 pub(crate) use self::kind::{CallKind, REFERENCE_VENUE};
 use crate::fixture::Fixture;
 use crate::ids;
-use crate::instance::Instance;
-use crate::runtime_api::TimedAnswer;
+use crate::instance::{Instance, TimedAnswer};
 use crate::venues::{self, SoldShare, Venue};
 
 /// Seats of the venues in which writes are measured.

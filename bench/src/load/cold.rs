@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::pool::Pool;
 use super::{read, start};
 use crate::fixture::Fixture;
-use crate::instance::Program;
+use crate::instance;
 use crate::venues::Venue;
 
 /// The DynamoDB calls of the readers.
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     fixture: &Fixture,
 ) -> Result<ColdReads> {
     let look = fixture.events.look(&venue.theater());
-    let pool = Pool::of(start(&Program::built("get-seats", &fixture.tapped())?, processes, Some(&look)).await?);
+    let pool = Pool::of(start(&instance::built("get-seats", &fixture.tapped())?, processes, Some(&look)).await?);
     let mut most = 0;
     for _ in 0..rounds {
         fixture.forget().await?;

@@ -8,9 +8,8 @@ use serde_json::json;
 use super::pool::Pool;
 use super::{read, start};
 use crate::fixture::Fixture;
-use crate::ids;
-use crate::instance::Program;
 use crate::venues;
+use crate::{ids, instance};
 
 const SEATS: usize = 300;
 /// Write units of a rejected transaction of one seat and its booking. They equal those of a successful one, 2 units per
@@ -61,14 +60,14 @@ pub(crate) async fn run(
     let labels = venues::labels(SEATS);
     let (spare, wanted) = labels.split_at(1);
     venues::sell(&fixture.office, &theater, spare).await?;
-    let reader = start(&Program::built("get-seats", &fixture.tapped())?, 1, None).await?;
+    let reader = start(&instance::built("get-seats", &fixture.tapped())?, 1, None).await?;
     fixture.forget().await?;
     for reader in &reader {
         reader.invoke(fixture.events.look(&theater)).await?;
     }
     // The first event of each instance loads the layout.
     let warm = fixture.events.book(&theater, &json!({ "seats": spare }));
-    let pool = Pool::of(start(&Program::built("book", &fixture.tapped())?, processes, Some(&warm)).await?);
+    let pool = Pool::of(start(&instance::built("book", &fixture.tapped())?, processes, Some(&warm)).await?);
     fixture.to_dynamodb.take_calls();
     let (mut attempts, mut sold) = (0, 0);
     for seat in wanted.iter().take(seats) {

@@ -6,17 +6,17 @@ mod pool;
 pub(crate) mod sale;
 
 use anyhow::Result;
+use boxoffice_local::lambda_host::Function;
 use hyper::body::Bytes;
 use serde_json::Value;
 
-use crate::instance::{Instance, Program};
-use crate::runtime_api::TimedAnswer;
+use crate::instance::{Instance, TimedAnswer};
 
 /// Starts this many instances of a function. Sends each a first event, if there is one.
-async fn start(program: &Program, count: usize, first: Option<&Bytes>) -> Result<Vec<Instance>> {
+async fn start(function: &Function, count: usize, first: Option<&Bytes>) -> Result<Vec<Instance>> {
     let mut instances = Vec::with_capacity(count);
     for _ in 0..count {
-        let instance = Instance::start(program).await?;
+        let instance = Instance::start(function).await?;
         if let Some(first) = first {
             instance.invoke(first.clone()).await?;
         }

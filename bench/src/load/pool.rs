@@ -6,8 +6,7 @@ use anyhow::{Context, Result};
 use hyper::body::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::instance::Instance;
-use crate::runtime_api::TimedAnswer;
+use crate::instance::{Instance, TimedAnswer};
 
 pub(super) struct Pool {
     pub(super) instances: Vec<Instance>,

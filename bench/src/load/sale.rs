@@ -11,10 +11,9 @@ use super::pool::Pool;
 use super::{read, start};
 use crate::fixture::Fixture;
 use crate::ids;
-use crate::instance::{Instance, Program};
+use crate::instance::{self, Instance, TimedAnswer};
 use crate::measure::exact::logged;
 use crate::measure::timed::{Latencies, Percentiles};
-use crate::runtime_api::TimedAnswer;
 use crate::stats::{fairness, micros};
 use crate::venues;
 
@@ -72,9 +71,9 @@ pub(crate) async fn run(buyers: usize, lasting: Duration, fixture: &Fixture) -> 
     let first = fixture.events.look(&theater);
     let writers = buyers.div_ceil(BUYERS_PER_WRITER);
     let environment = fixture.direct();
-    let readers = start(&Program::built("get-seats", &environment)?, buyers, Some(&first)).await?;
-    let reserving = Pool::of(start(&Program::built("reserve", &environment)?, writers, None).await?);
-    let booking = Pool::of(start(&Program::built("book", &environment)?, writers, None).await?);
+    let readers = start(&instance::built("get-seats", &environment)?, buyers, Some(&first)).await?;
+    let reserving = Pool::of(start(&instance::built("reserve", &environment)?, writers, None).await?);
+    let booking = Pool::of(start(&instance::built("book", &environment)?, writers, None).await?);
     let sale = Shop { theater: &theater, fixture, reserving: &reserving, booking: &booking };
 
     let (started, cpu) = (Instant::now(), crate::process::Usage::of(std::process::id())?.cpu);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cases::{CallKind, Case};
 use crate::fixture::Fixture;
-use crate::instance::{Instance, Program};
+use crate::instance::{self, Instance};
 use crate::stats::median;
 use crate::wiretap::Traffic;
 
@@ -35,8 +35,8 @@ pub(crate) struct ExactFigures {
 
 /// Starts a function whose traffic is counted, under valgrind if it is available.
 pub(crate) async fn start(function: &str, fixture: &Fixture, counted: bool) -> Result<Instance> {
-    let program = Program::built(function, &fixture.tapped())?;
-    if counted { Instance::start_counted(&program).await } else { Instance::start(&program).await }
+    let function = instance::built(function, &fixture.tapped())?;
+    if counted { Instance::start_counted(&function).await } else { Instance::start(&function).await }
 }
 
 /// Starts a function under valgrind and returns the instructions of the start. The order of concurrent work is random,

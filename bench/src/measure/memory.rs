@@ -1,12 +1,12 @@
 //! Memory of an instance with a long life.
 
 use anyhow::Result;
+use boxoffice_local::lambda_host::{Function, TraceIds};
 use serde::{Deserialize, Serialize};
 
 use crate::cases::{CallKind, Case};
 use crate::fixture::Fixture;
-use crate::instance::{Instance, Program};
-use crate::runtime_api::TraceIds;
+use crate::instance::{self, Instance};
 
 /// Requests until connections and caches are in place.
 const WARM_UP: usize = 1_000;
@@ -16,7 +16,7 @@ const FILL_EVERY: usize = 10_000;
 /// Peak memory, in KiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// `true` if each request had its own trace id, as in Lambda.
+    /// `true` if each request had its own trace id, as in Lambda. Otherwise all had the same.
     pub(crate) distinct_traces: bool,
     pub(crate) at_start: u64,
     /// After a thousand requests.
@@ -38,8 +38,8 @@ pub(crate) async fn measure(
     mut tick: impl FnMut(u64),
 ) -> Result<Memory> {
     let case = &mut Case::ready(kind, fixture, reader).await?;
-    let program = Program { traces, ..Program::built(kind.function(), &fixture.direct())? };
-    let instance = Instance::start(&program).await?;
+    let function = Function { traces, ..instance::built(kind.function(), &fixture.direct())? };
+    let instance = Instance::start(&function).await?;
     let mut warm = 0;
     for number in 0..requests {
         if number == WARM_UP {

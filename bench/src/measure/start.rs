@@ -1,12 +1,13 @@
 //! Start-up: the time from exec to the first request for an event, and the first event compared with later ones.
 
 use anyhow::Result;
+use boxoffice_local::lambda_host::Function;
 use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::exact;
 use crate::fixture::Fixture;
-use crate::instance::{Instance, Program};
+use crate::instance::{self, Instance};
 use crate::stats::{median, micros};
 
 /// The number of events until an instance is warm.
@@ -45,15 +46,15 @@ pub(crate) async fn measure(
     (theater, event): (&str, Option<Bytes>),
     fixture: &Fixture,
 ) -> Result<Start> {
-    let direct = Program::built(function, &fixture.direct())?;
+    let direct = instance::built(function, &fixture.direct())?;
     let (mut walls, mut cpus, mut peaks, mut firsts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut warmed = fixture.direct();
     warmed.push(("WARM_THEATERS".to_owned(), theater.to_owned()));
-    let warmed = Program::built(function, &warmed)?;
+    let warmed = instance::built(function, &warmed)?;
     let mut warmed_firsts = Vec::new();
     for _ in 0..starts {
         let instance = Instance::start(&direct).await?;
-        walls.push(micros(instance.start) / 1e3);
+        walls.push(micros(instance.cold_start()) / 1e3);
         cpus.push(micros(instance.at_start.cpu) / 1e3);
         #[allow(clippy::cast_precision_loss, reason = "no size is that large")]
         peaks.push(instance.at_start.peak_kib as f64);
@@ -84,8 +85,8 @@ pub(crate) async fn measure(
     })
 }
 
-async fn warm(program: &Program, event: &Bytes) -> Result<f64> {
-    let instance = Instance::start(program).await?;
+async fn warm(function: &Function, event: &Bytes) -> Result<f64> {
+    let instance = Instance::start(function).await?;
     let mut latencies = Vec::with_capacity(WARM);
     for number in 0..WARM_UP + WARM {
         let latency = instance.invoke(event.clone()).await?.latency;
@@ -98,12 +99,12 @@ async fn warm(program: &Program, event: &Bytes) -> Result<f64> {
 
 /// Measures the time before the first connection. The function connects to the wiretaps instead of the engines.
 async fn before_connecting(function: &str, starts: usize, fixture: &Fixture) -> Result<Option<f64>> {
-    let tapped = Program::built(function, &fixture.tapped())?;
+    let tapped = instance::built(function, &fixture.tapped())?;
     let mut times = Vec::with_capacity(starts);
     for _ in 0..starts {
         fixture.to_redis.take_first_connection();
         fixture.to_dynamodb.take_first_connection();
-        let started = Instance::start(&tapped).await?.started;
+        let started = Instance::start(&tapped).await?.started();
         let first = [fixture.to_redis.take_first_connection(), fixture.to_dynamodb.take_first_connection()]
             .into_iter()
             .flatten()

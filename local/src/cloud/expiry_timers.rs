@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::stream_poller;
-use crate::lambda::Lambda;
+use crate::lambda_host::Lambda;
 
 /// The time between two reads of the file.
 const POLL: Duration = Duration::from_millis(200);

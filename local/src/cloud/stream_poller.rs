@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::TABLE;
 use crate::engine::DynamoDb;
-use crate::lambda::{Function, Lambda};
+use crate::lambda_host::{Function, Lambda};
 use crate::stream::{self, EventSourceMapping, StreamReader};
 
 pub(super) struct StreamPoller {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use tokio::time::Instant;
 
 use crate::gateway::Functions;
-use crate::lambda::TIMEOUT;
+use crate::lambda_host::TIMEOUT;
 use crate::watch::Watch;
 
 /// The time between two checks.

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::instance::TOKEN_HEADER;
+use crate::lambda_host::TOKEN_HEADER;
 use crate::watch::{Access, INSTANCES};
 
 /// The time limit that API Gateway gives an integration. It includes the wait in the lane.

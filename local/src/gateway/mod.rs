@@ -39,7 +39,7 @@ pub(crate) use self::functions::{Functions, InvokeError};
 use self::routes::RouteMatch;
 pub use self::routes::{Routes, needs_token};
 use crate::auth::{Authorizer, Refused};
-use crate::instance::TOKEN_HEADER;
+use crate::lambda_host::TOKEN_HEADER;
 use crate::server::{Answer, Server, json};
 use crate::watch::Watch;
 use crate::workspace::Workspace;

@@ -180,7 +180,7 @@ fn stream_mapping_settings_fit_the_repair() {
 #[test]
 fn local_lambda_timeouts_equal_the_templates() {
     let template: Template = serde_saphyr::from_str(&read("infra/template.yaml")).unwrap();
-    assert_eq!(template.globals["Function"]["Timeout"], boxoffice_local::lambda::TIMEOUT.as_secs());
+    assert_eq!(template.globals["Function"]["Timeout"], boxoffice_local::lambda_host::TIMEOUT.as_secs());
     assert!(functions().iter().all(|(_, function)| function["Properties"]["Timeout"].is_null()));
 }
 

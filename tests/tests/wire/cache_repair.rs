@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use ::redis::AsyncCommands;
-use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 use boxoffice_local::stream::{self, EventSourceMapping};
 use boxoffice_tests::gate::HoldPoint;
 use boxoffice_tests::{Call, Setup, engines};

@@ -1,7 +1,7 @@
 //! A function that signs in to the cache with IAM tokens, as under Lambda: its requests, and its log after a rejection.
 
 use boxoffice_local::engine::Valkey;
-use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 use boxoffice_tests::redis_proxy::RedisProxy;
 use boxoffice_tests::tls_proxy::TlsProxy;
 use boxoffice_tests::{Call, Reply, Setup, World};

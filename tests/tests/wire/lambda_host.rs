@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::{Call, World, engines};
 use serde_json::json;

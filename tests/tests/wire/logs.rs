@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 use boxoffice_local::stream::{self, EventSourceMapping};
 use boxoffice_tests::dynamodb_proxy::Fault;
 use boxoffice_tests::{Call, Setup, engines};

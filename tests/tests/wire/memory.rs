@@ -1,6 +1,6 @@
 //! Memory of long-lived instances, which must not grow.
 
-use boxoffice_local::lambda::Lambda;
+use boxoffice_local::lambda_host::Lambda;
 use boxoffice_tests::{Call, Functions, Setup, World};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boxoffice_local::lambda::Lambda;
+use boxoffice_local::lambda_host::Lambda;
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! Processes that are killed between any two of their steps, or frozen while their connections break.
 
-use boxoffice_local::lambda::Outcome;
+use boxoffice_local::lambda_host::Outcome;
 use boxoffice_tests::gate::HoldPoint;
 use boxoffice_tests::{Call, Reply};
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use boxoffice_local::lambda::Lambda;
+use boxoffice_local::lambda_host::Lambda;
 use boxoffice_tests::Call;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;

@@ -1,6 +1,6 @@
 //! TLS to DynamoDB and Redis as in service: the authorities that a function trusts.
 
-use boxoffice_local::lambda::{Function, Lambda, Outcome};
+use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 use boxoffice_tests::tls_proxy::TlsProxy;
 use boxoffice_tests::{Call, Reply, Setup, World, engines};
 

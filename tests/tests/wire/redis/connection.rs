@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boxoffice_local::lambda::Lambda;
+use boxoffice_local::lambda_host::Lambda;
 use boxoffice_tests::redis_proxy::RedisFault;
 use futures_util::future::join_all;
 

@@ -14,7 +14,7 @@ use std::env;
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -28,7 +28,9 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-use crate::lambda::{Outcome, RuntimeApi, START_TIMEOUT, TIMEOUT};
+use super::lambda::Outcome;
+use super::process::{START_TIMEOUT, TIMEOUT};
+use super::runtime_api::{RuntimeApi, TraceIds};
 
 /// The variable with the path of the function's binary.
 pub const BINARY: &str = "BOXOFFICE_FUNCTION";
@@ -44,7 +46,7 @@ const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 const POLL: Duration = Duration::from_millis(200);
 
 /// Serves events until `cargo lambda watch` ends. Reads its settings from the environment.
-pub async fn serve() -> Result<()> {
+pub async fn serve_watch() -> Result<()> {
     let settings = Settings::from_environment()?;
     tokio::select! {
         () = serve_events(&settings) => {}
@@ -142,18 +144,15 @@ impl Process {
     /// Starts the process and waits until it asks for its first event.
     async fn start(settings: &Settings) -> Result<Self> {
         let name = settings.name();
-        let api = RuntimeApi::listen(&name).await?;
-        let mut process = Self { child: spawn(&settings.binary, &name, &api)?, api };
-        let deadline = Instant::now() + START_TIMEOUT;
-        while !process.api.has_asked_for_event().await? {
-            if let Some(status) = process.child.try_wait()? {
-                bail!("{name} ended before it asked for an event ({status})");
-            }
-            if Instant::now() > deadline {
-                bail!("{name} does not ask for an event");
-            }
+        let api = RuntimeApi::listen(&name, TraceIds::Repeating(100), TIMEOUT).await?;
+        let mut child = spawn(&settings.binary, &name, &api)?;
+        tokio::select! {
+            biased;
+            asked = api.asked() => drop(asked?),
+            status = child.wait() => bail!("{name} ended before it asked for an event ({})", status?),
+            () = tokio::time::sleep(START_TIMEOUT) => bail!("{name} does not ask for an event"),
         }
-        Ok(process)
+        Ok(Self { child, api })
     }
 
     fn has_ended(&mut self) -> bool {
@@ -161,12 +160,15 @@ impl Process {
     }
 
     async fn invoke(&mut self, event: &Event) -> Outcome {
-        let Ok(answer) = self.api.send_event_with_id(&event.id, event.body.clone(), TIMEOUT) else {
+        let Ok(reported) = self.api.send_event_with_id(&event.id, event.body.clone()) else {
             return Outcome::Ended;
         };
         tokio::select! {
             biased;
-            answer = answer => answer.unwrap_or(Outcome::Ended),
+            reported = reported => {
+                let outcome = reported.ok().map(|timed| Outcome::of_report(&timed.report));
+                outcome.and_then(Result::ok).unwrap_or(Outcome::Ended)
+            }
             _ = self.child.wait() => Outcome::Ended,
             () = tokio::time::sleep(TIMEOUT) => {
                 drop(self.child.kill().await);

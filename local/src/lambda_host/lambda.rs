@@ -4,7 +4,6 @@
 //! when an event takes too long, and started again for the next event.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,44 +12,8 @@ use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 use serde_json::Value;
 
-pub(crate) use self::runtime_api::RuntimeApi;
-use crate::checkout;
-use crate::stack::REAL_AWS;
-use crate::supervised_process::{Program, SupervisedProcess, create_log};
-
-mod runtime_api;
-
-/// The time between two checks of whether the process has ended.
-const POLL: Duration = Duration::from_millis(5);
-
-/// Time limit for the start. A function starts within milliseconds, except on a very busy machine.
-pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// The time limit for each event, as in `infra/template.yaml`.
-pub const TIMEOUT: Duration = Duration::from_secs(15);
-
-/// A function to run.
-#[derive(Debug, Clone)]
-pub struct Function {
-    /// The name, such as `get-seats`.
-    pub name: String,
-    pub binary: PathBuf,
-    /// Environment variables, on top of this process's own and of Lambda's.
-    pub environment: Vec<(String, String)>,
-    /// The folder of the log. It is created if it is missing.
-    pub folder: PathBuf,
-    /// The time limit for an event. A function that exceeds it is ended.
-    pub timeout: Duration,
-}
-
-impl Function {
-    /// Returns a function of this checkout, with the template's timeout and a log below `target/tmp`.
-    pub fn from_checkout(name: &str, environment: Vec<(String, String)>) -> Result<Self> {
-        let binary = checkout::function(name)?;
-        let folder = checkout::scratch()?.join("lambda");
-        Ok(Self { name: name.to_owned(), binary, environment, folder, timeout: TIMEOUT })
-    }
-}
+use super::process::{Function, FunctionProcess, POLL};
+use super::runtime_api::Report;
 
 /// The result of an event.
 #[derive(Debug, Clone)]
@@ -73,6 +36,17 @@ pub enum Outcome {
     TimedOut,
 }
 
+impl Outcome {
+    /// Parses the report of a process.
+    pub(super) fn of_report(report: &Report) -> Result<Self> {
+        let parse = |body| serde_json::from_slice(body).context("the function's report isn't JSON");
+        Ok(match report {
+            Report::Answer(body) => Self::Answered(parse(body)?),
+            Report::Error(body) => Self::Failed(parse(body)?),
+        })
+    }
+}
+
 impl Invocation {
     /// Returns the answer, or an error for any other outcome.
     pub fn body(&self) -> Result<&Value> {
@@ -89,21 +63,15 @@ pub struct Lambda {
     function: Function,
     /// Allows one event at a time.
     turn: tokio::sync::Mutex<()>,
-    instance: Mutex<Instance>,
-}
-
-/// One process with its own Runtime API. So a new process never receives an event or an answer of the previous one.
-#[derive(Debug)]
-struct Instance {
-    process: SupervisedProcess,
-    api: RuntimeApi,
+    /// Has its own Runtime API. So a new process never receives an event or an answer of the previous one.
+    process: Mutex<FunctionProcess>,
 }
 
 impl Lambda {
     /// Starts the process and waits until it asks for its first event.
     pub async fn start(function: &Function) -> Result<Self> {
-        let instance = Mutex::new(Instance::start(function).await?);
-        Ok(Self { function: function.clone(), turn: tokio::sync::Mutex::default(), instance })
+        let process = Mutex::new(FunctionProcess::start(function).await?);
+        Ok(Self { function: function.clone(), turn: tokio::sync::Mutex::default(), process })
     }
 
     /// Sends an event and waits for its outcome. Starts another process first if the previous one has ended.
@@ -113,10 +81,13 @@ impl Lambda {
         if self.has_ended() {
             self.replace_process().await?;
         }
-        let answer = self.instance().api.send_event(event, self.function.timeout)?;
+        let reported = self.process().api().send_event(event.to_string().into())?;
         let outcome = tokio::select! {
             biased;
-            answer = answer => answer.unwrap_or(Outcome::Ended),
+            reported = reported => match reported {
+                Ok(timed) => Outcome::of_report(&timed.report)?,
+                Err(_) => Outcome::Ended,
+            },
             () = self.end() => Outcome::Ended,
             () = tokio::time::sleep(self.function.timeout) => {
                 self.kill()?;
@@ -128,7 +99,7 @@ impl Lambda {
 
     /// Kills the process at once, even while it handles an event. The next event starts another process.
     pub fn kill(&self) -> Result<()> {
-        self.instance().process.kill()
+        self.process().kill()
     }
 
     /// Kills the process and starts another one now. An event in flight ends with the old process.
@@ -141,7 +112,7 @@ impl Lambda {
     /// Freezes the process, as Lambda does between events. Its connections stay open, but it does nothing. Waits until
     /// the process has stopped.
     pub fn freeze(&self) -> Result<()> {
-        self.instance().process.signal(Signal::STOP)?;
+        self.process().signal(Signal::STOP)?;
         while !self.status("State:")?.starts_with(['T', 't']) {
             thread::sleep(POLL);
         }
@@ -150,12 +121,12 @@ impl Lambda {
 
     /// Continues the process after [`Lambda::freeze`].
     pub fn thaw(&self) -> Result<()> {
-        self.instance().process.signal(Signal::CONT)
+        self.process().signal(Signal::CONT)
     }
 
     /// Returns the process id.
     pub fn pid(&self) -> u32 {
-        self.instance().process.pid()
+        self.process().pid()
     }
 
     /// Returns the resident memory of the process in KiB, as Linux counts it.
@@ -166,12 +137,12 @@ impl Lambda {
 
     /// Returns the log since the start of the process.
     pub fn log(&self) -> Result<String> {
-        self.instance().process.log()
+        self.process().log()
     }
 
     /// Returns the end of the log.
     pub fn log_tail(&self) -> String {
-        self.instance().process.log_tail()
+        self.process().log_tail()
     }
 
     /// Returns a field of the process's status in Linux.
@@ -183,7 +154,7 @@ impl Lambda {
     }
 
     fn has_ended(&self) -> bool {
-        self.instance().process.ended().is_some()
+        self.process().has_ended()
     }
 
     async fn end(&self) {
@@ -193,53 +164,12 @@ impl Lambda {
     }
 
     async fn replace_process(&self) -> Result<()> {
-        let instance = Instance::start(&self.function).await?;
-        *self.instance() = instance;
+        let process = FunctionProcess::start(&self.function).await?;
+        *self.process() = process;
         Ok(())
     }
 
-    fn instance(&self) -> MutexGuard<'_, Instance> {
-        self.instance.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Instance {
-    async fn start(function: &Function) -> Result<Self> {
-        let api = RuntimeApi::listen(&function.name).await?;
-        let program = program(function, &api);
-        // An earlier process may have used this port, and so a log of this name.
-        create_log(&program.log)?;
-        let mut process = SupervisedProcess::start(&program)?;
-        let deadline = Instant::now() + START_TIMEOUT;
-        while !api.has_asked_for_event().await? {
-            process.check()?;
-            if Instant::now() > deadline {
-                bail!("{} does not ask for an event\n{}", function.name, process.log_tail());
-            }
-        }
-        Ok(Self { process, api })
-    }
-}
-
-/// Returns the program with the variables that Lambda sets and that our functions or their libraries read
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
-fn program(function: &Function, api: &RuntimeApi) -> Program {
-    let lambda = [
-        ("AWS_LAMBDA_RUNTIME_API", api.address()),
-        ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "local"),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
-    ];
-    let set = function.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain(lambda);
-    Program {
-        name: function.name.clone(),
-        path: function.binary.clone(),
-        args: Vec::new(),
-        env: set.map(|(name, value)| (name.into(), value.into())).collect(),
-        without_env: REAL_AWS.map(Into::into).into(),
-        folder: function.folder.clone(),
-        log: function.folder.join(format!("{}-{}.log", function.name, api.port())),
+    fn process(&self) -> MutexGuard<'_, FunctionProcess> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
