@@ -66,3 +66,9 @@ pub fn tool(name: &str, variable: &str) -> Result<PathBuf> {
         .find(|path| path.is_file())
         .with_context(|| format!("{name} not found: run `make setup`"))
 }
+
+/// Formats a path for messages: relative to the current directory if the path is below it.
+pub fn relative_path(path: &Path) -> String {
+    let here = env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}

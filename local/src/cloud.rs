@@ -13,6 +13,7 @@ use self::data_dir::DataDir;
 use self::expiry_timers::ExpiryTimers;
 use self::stream_poller::StreamPoller;
 use crate::auth::{AUDIENCE, Authorizer, Issuer};
+use crate::checkout::relative_path;
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
 pub use crate::gateway::Example;
 use crate::gateway::{Api, CorsOrigins, Functions, Gateway};
@@ -113,10 +114,11 @@ impl Cloud {
         progress(&format!(
             "Starting the functions: cargo lambda watch on 127.0.0.1:{inner}, sync-cache and publish-events on the stream"
         ));
-        let repair = StreamPoller::start(SYNC_CACHE, &dynamodb, folder.path(), &environment).await?;
+        let repair = StreamPoller::start(SYNC_CACHE, dynamodb.stream(TABLE)?, folder.path(), &environment).await?;
         let file = ("EVENTS_FILE".to_owned(), events.display().to_string());
         let publishing = [&environment[..], &[file]].concat();
-        let publisher = StreamPoller::start(PUBLISH_EVENTS, &dynamodb, folder.path(), &publishing).await?;
+        let publisher =
+            StreamPoller::start(PUBLISH_EVENTS, dynamodb.stream(TABLE)?, folder.path(), &publishing).await?;
         let expiry_timers = ExpiryTimers::start(PUBLISH_EVENTS, &events, folder.path(), &publishing).await?;
         let watch = WatchOptions { port: inner, folder: folder.path().to_path_buf(), environment };
         let mut watch = Watch::start(&watch)?;
@@ -232,12 +234,6 @@ impl Cloud {
         self.dynamodb.stop();
         stopped
     }
-}
-
-/// Formats a path for messages: relative to the current directory if the path is below it.
-pub fn relative_path(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 /// The ports that clients use. The engines and the functions use any free ports.

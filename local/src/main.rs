@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command, relative_path};
+use boxoffice_local::checkout::relative_path;
+use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command};
 use boxoffice_local::{lambda_host, ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -7,27 +7,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, StreamViewType};
 
+use self::definition::LOGICAL_ID;
+pub use self::definition::TableDefinition;
 use self::shape::{AnyResource, OurResources, Template};
 use crate::checkout;
 
 mod create;
+mod definition;
 mod shape;
 
-/// The table's name in the template.
-const LOGICAL_ID: &str = "SeatsTable";
 const TABLE_TYPE: &str = "AWS::DynamoDB::Table";
-
-/// The table as the template describes it. Only settings that affect how items are stored and found are read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TableDefinition {
-    attributes: Vec<AttributeDefinition>,
-    keys: Vec<KeySchemaElement>,
-    billing: BillingMode,
-    stream: Option<StreamViewType>,
-    ttl_attribute: Option<String>,
-}
 
 /// Creates the checkout's table under this name and waits until it can be used. Repeating the call does nothing.
 pub async fn create_table(client: &Client, name: &str) -> Result<()> {
@@ -57,18 +47,6 @@ impl TableDefinition {
         let template: Template<OurResources> =
             serde_saphyr::from_str(text).with_context(|| format!("can't read {LOGICAL_ID}"))?;
         template.resources.table.properties.try_into()
-    }
-
-    /// Returns the same table without a time to live. It is for tests: no answer may depend on the time to live, and an
-    /// engine that collects expired items would use the real time of day.
-    #[must_use]
-    pub fn without_ttl(self) -> Self {
-        Self { ttl_attribute: None, ..self }
-    }
-
-    /// Returns the attribute with the epoch second at which an item expires, if there is one.
-    pub fn ttl_attribute(&self) -> Option<&str> {
-        self.ttl_attribute.as_deref()
     }
 }
 

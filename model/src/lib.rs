@@ -8,6 +8,7 @@
 //! | [`steps`] | the possible steps and their effects |
 //! | [`protocol`] | the steps that are possible in a state |
 //! | [`properties`] | properties that must hold, and states that must be reached |
+//! | [`checker`] | the protocol as the checker expects it |
 //! | [`bounds`] | bounds of all quantities, and the rule to leave out to see its purpose |
 //!
 //! # Properties
@@ -57,6 +58,7 @@
 //!   shown in an old state: taken although available.
 
 pub mod bounds;
+mod checker;
 pub mod key;
 pub mod properties;
 pub mod protocol;

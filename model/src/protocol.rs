@@ -1,9 +1,6 @@
-//! The model for the checker: the possible steps in each state, and the properties.
-
-use stateright::{Model, Property};
+//! The protocol within bounds: the possible steps in each state.
 
 use crate::bounds::Bounds;
-use crate::properties;
 use crate::state::{Backup, Phase, State, Writer};
 use crate::steps::Step;
 use crate::table::{Change, WriteRequest};
@@ -12,33 +9,15 @@ use crate::table::{Change, WriteRequest};
 #[derive(Clone, Debug)]
 pub struct Protocol(pub Bounds);
 
-impl Model for Protocol {
-    type State = State;
-    type Action = Step;
-
-    fn init_states(&self) -> Vec<State> {
-        vec![State::first(&self.0)]
-    }
-
-    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+impl Protocol {
+    /// Adds the steps that are possible in this state.
+    pub(crate) fn add_steps(&self, state: &State, steps: &mut Vec<Step>) {
         self.add_writer_steps(state, steps);
         self.add_filler_steps(state, steps);
         self.add_stream_steps(state, steps);
         self.add_disruptions(state, steps);
     }
 
-    fn next_state(&self, last: &State, step: Step) -> Option<State> {
-        let mut next = last.clone();
-        step.take(&self.0, &mut next);
-        (next != *last).then_some(next)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        properties::all(&self.0)
-    }
-}
-
-impl Protocol {
     fn seats(&self) -> impl Iterator<Item = u8> + use<> {
         0..self.0.seats
     }

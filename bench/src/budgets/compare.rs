@@ -1,9 +1,12 @@
 //! Comparison of figures with their budgets.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Figures;
 use super::toolchain::TOLERANCE;
+
+/// Figures by subject and by name.
+pub(crate) type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// A budget is reported as too high when the figure is below this part of it.
 const FAR_BELOW: f64 = 0.9;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use boxoffice_local::checkout;
 use serde::{Deserialize, Serialize};
 
-use self::compare::{Finding, compare};
+use self::compare::{Figures, Finding, compare};
 use self::toolchain::Toolchain;
 use crate::FUNCTIONS;
 use crate::cases::CallKind;
@@ -23,9 +23,6 @@ use crate::measure::size;
 use crate::progress::Progress;
 use crate::say;
 use crate::venues::Venue;
-
-/// Figures by subject and by name.
-pub(crate) type Figures = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// The contents of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::counters::Counters;
 use super::parameters::Parameters;
+use super::units::count;
 use crate::prices::Prices;
 
 /// A request's log lines. Two lines of a read take 735 bytes (measured). The lines that Lambda adds are assumed.
@@ -64,10 +65,4 @@ impl Bill {
         let Self { lambda, api_gateway, dynamodb, elasticache, transfer, cloudfront, logs } = self;
         lambda + api_gateway + dynamodb + elasticache + transfer + cloudfront + logs
     }
-}
-
-/// Converts a count for arithmetic. The result is exact below 2^53.
-#[allow(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
-pub(super) fn count(number: u64) -> f64 {
-    number as f64
 }

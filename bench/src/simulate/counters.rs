@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::whole;
+use super::units::micros;
 
 /// Components with a limit, in the order in which a request passes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -174,9 +174,4 @@ impl Counters {
         self.looks_by_second.push(0);
         self.booked_by_second.push(booked);
     }
-}
-
-/// Converts milliseconds to the unit of the histograms.
-pub(super) fn micros(took: f64) -> u64 {
-    whole(took * 1_000.0)
 }

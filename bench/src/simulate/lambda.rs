@@ -1,7 +1,7 @@
 //! Lambda: one event at a time per instance, cold starts, and a concurrency limit that all functions share.
 
 use super::limits::TokenBucket;
-use super::whole;
+use super::units::whole;
 
 /// The longest time that an instance can be busy (ms). Busy instances are indexed by the millisecond in which they
 /// finish.

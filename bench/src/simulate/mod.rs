@@ -16,6 +16,7 @@ mod report;
 mod sale;
 mod scenarios;
 mod stack;
+mod units;
 mod venue;
 
 #[cfg(test)]
@@ -74,14 +75,4 @@ fn run(parameters: &Parameters, prices: &Prices) -> Result<Outcome> {
     let mut sale = sale::Sale::new(parameters).context("the bounds of the histograms are wrong")?;
     sale.run();
     Ok(Outcome::of(parameters, &sale, prices))
-}
-
-/// Returns the integer part of a number that isn't negative.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a float's cast keeps to the bounds of the integer"
-)]
-fn whole(number: f64) -> u64 {
-    number.max(0.0) as u64
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bill::{Bill, count};
+use super::bill::Bill;
 use super::counters::{Component, Limit};
 use super::parameters::Parameters;
 use super::sale::{COMPONENTS, Sale};
+use super::units::count;
 use crate::prices::Prices;
 use hdrhistogram::Histogram;
 

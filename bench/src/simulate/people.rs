@@ -3,8 +3,8 @@
 use fastrand::Rng;
 
 use super::parameters::Crowd;
+use super::units::whole;
 use super::venue::Person;
-use super::whole;
 
 /// The index of no person.
 const NONE: u32 = u32::MAX;

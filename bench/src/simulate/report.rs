@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use plotters::prelude::*;
 
-use super::bill::count;
 use super::outcome::Outcome;
 use super::scenarios::Scenario;
+use super::units::count;
 use crate::report::Table;
 
 /// The end of the name of the baseline on-sale.

@@ -176,13 +176,13 @@ impl<'a> Sale<'a> {
 
     fn asks_at(&mut self, person: Person, at: f64, next: Next) {
         self.people.schedule(person, at, next);
-        self.people.one(person).since = u32::try_from(super::whole(at)).unwrap_or(u32::MAX);
+        self.people.one(person).since = u32::try_from(super::units::whole(at)).unwrap_or(u32::MAX);
     }
 
     fn decided(&mut self, person: Person, now: u32) {
         let one = self.people.one(person);
         one.refusals = 0;
-        self.counters.write_times.saturating_record(super::counters::micros(f64::from(now - one.since.min(now))));
+        self.counters.write_times.saturating_record(super::units::micros(f64::from(now - one.since.min(now))));
     }
 
     /// Schedules a repeat after a pause that doubles.

@@ -6,8 +6,8 @@ use super::counters::Counters;
 use super::lambda::{Account, Function, FunctionKind};
 use super::limits::{Pipe, TokenBucket};
 use super::parameters::{NotModified, Parameters, Stack};
+use super::units::whole;
 use super::venue::Seats;
-use super::whole;
 
 /// Bytes of the string's header and of a slot, from shared/src/cache/protocol/packed.rs.
 const HEADER_BYTES: f64 = 48.0;

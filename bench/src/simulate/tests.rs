@@ -75,7 +75,7 @@ fn header_only_304s_save_bytes() {
         });
         assert_eq!(outcome.booked, 0, "nobody buys, so nothing changes");
         assert!(outcome.looks_not_modified > outcome.looks / 2);
-        outcome.cache_bytes / super::bill::count(outcome.looks)
+        outcome.cache_bytes / super::units::count(outcome.looks)
     };
     let (whole, header) = (bytes(NotModified::WholeString), bytes(NotModified::HeaderOnly));
     assert!(header < whole / 2.0, "{header} {whole}");

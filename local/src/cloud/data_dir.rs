@@ -8,7 +8,7 @@ use std::process;
 
 use anyhow::{Context, Result, bail};
 
-use super::relative_path;
+use crate::checkout::relative_path;
 
 /// The free disk space that is needed, in bytes. The database needs some for each write.
 const MIN_FREE_BYTES: u64 = 64 * 1024;

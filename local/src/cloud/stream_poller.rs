@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::TABLE;
-use crate::engine::DynamoDb;
 use crate::lambda_host::{Function, Lambda};
 use crate::stream::{self, EventSourceMapping, StreamReader};
 
@@ -26,7 +24,7 @@ impl StreamPoller {
     /// Starts the function. Records that are written from now on wait for delivery.
     pub(super) async fn start(
         name: &'static str,
-        dynamodb: &DynamoDb,
+        reader: StreamReader,
         folder: &Path,
         environment: &[(String, String)],
     ) -> Result<Self> {
@@ -34,7 +32,7 @@ impl StreamPoller {
         let environment = [environment, &mapping.environment].concat();
         Ok(Self {
             name,
-            reader: dynamodb.stream(TABLE)?,
+            reader,
             mapping,
             function: start(name, folder, environment).await?,
             undelivered: folder.join("undelivered.jsonl"),

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     StreamSpecification, StreamViewType, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
-use super::TableDefinition;
+use super::definition::TableDefinition;
 
 /// The time between two checks of whether a new table is ready, and the number of checks.
 const POLL: Duration = Duration::from_millis(100);

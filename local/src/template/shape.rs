@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{LOGICAL_ID, TableDefinition};
+use super::definition::{LOGICAL_ID, TableDefinition};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

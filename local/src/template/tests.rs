@@ -1,3 +1,5 @@
+use aws_sdk_dynamodb::types::{BillingMode, StreamViewType};
+
 use super::*;
 use crate::engine::DynamoDb;
 
