@@ -12,7 +12,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::event::Reply;
+use crate::reply::Reply;
 
 /// Headers that the document lists. It describes `content-type` by its media types, and omits `content-length`.
 const HEADERS: [&str; 14] = [

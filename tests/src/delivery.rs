@@ -1,17 +1,21 @@
-//! Delivery of raw event bytes to a function. The event is parsed, sanitized and handled, and the answer is serialized
-//! as for Lambda.
+//! Delivery of events to the functions' handlers.
 
+use std::convert::Infallible;
 use std::sync::OnceLock;
 
 use boxoffice::app::BoxOffice;
-use boxoffice::http::api_gateway::events;
+use boxoffice::http::api_gateway::{events, request};
+use boxoffice::http::response_body::Answer;
 use boxoffice::http::router::ROUTES;
+use boxoffice::http::routes::{book, bookings, get_seats, reservations, reserve, theaters};
+use boxoffice::sync_cache;
 use lambda_http::http::Method;
 use lambda_http::tower::ServiceExt;
 use lambda_http::{Context, LambdaEvent, Request, service_fn};
+use serde_json::Value;
 
-use crate::Reply;
-use crate::event::serve;
+use crate::contract;
+use crate::reply::Reply;
 
 /// The request made from an event, and its answer.
 #[derive(Debug)]
@@ -26,7 +30,8 @@ pub fn routes() -> Vec<&'static str> {
     ROUTES.iter().map(|route| route.key).collect()
 }
 
-/// Sends an event to the function of a route. Returns `None` if the bytes aren't an API Gateway event, because the
+/// Sends the raw bytes of an event to the function of a route. The event is parsed, sanitized and handled, and the
+/// answer is serialized as for Lambda. Returns `None` if the bytes aren't an API Gateway event, because the
 /// runtime rejects such bytes before any of our code runs.
 pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> Option<Delivery> {
     let payload = serde_json::from_slice(event).ok()?;
@@ -41,4 +46,42 @@ pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> O
     let serialized = serde_json::to_vec(&response).expect("an answer");
     let reply = Reply::of_function(&serde_json::from_slice(&serialized).expect("JSON"));
     Some(Delivery { method: method.into_inner().expect("a request"), reply })
+}
+
+/// Returns the name of the function that serves a route.
+pub(crate) fn function_of(route: &str) -> &'static str {
+    let get = route.replace("HEAD ", "GET ");
+    let found = ROUTES.iter().find(|known| known.key == get);
+    found.unwrap_or_else(|| panic!("no route {route}")).function
+}
+
+/// Sends a batch of the table's stream through the handler of sync-cache, and returns its answer.
+pub async fn send_batch(office: &BoxOffice, event: Value) -> Value {
+    let outcome = sync_cache::handle(office, LambdaEvent::new(event, Context::default())).await.expect("a batch");
+    serde_json::to_value(outcome).unwrap()
+}
+
+/// Sends the text of an event through the handler of a route.
+pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
+    let payload = serde_json::from_str(event).expect("an event");
+    let mut context = Context::default();
+    context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+    let request = &request(LambdaEvent::new(payload, context));
+    let Ok(answer) = serve(office, route, request).await;
+    let reply = Reply::from(answer);
+    contract::check(route, &reply);
+    reply
+}
+
+/// Serves a request by the function of a route.
+async fn serve(office: &BoxOffice, route: &str, request: &Request) -> Result<Answer, Infallible> {
+    match function_of(route) {
+        "get-seats" => get_seats::serve(office, request).await,
+        "reserve" => reserve::serve(office, request).await,
+        "book" => book::serve(office, request).await,
+        "reservations" => reservations::serve(office, request).await,
+        "bookings" => bookings::serve(office, request).await,
+        "theaters" => theaters::serve(office, request).await,
+        other => panic!("no function {other}"),
+    }
 }

@@ -6,9 +6,9 @@
 //! | [`engines`] | one embedded DynamoDB and one Valkey per test process, and DynamoDB Local on request |
 //! | [`world`] | a test's own table, keys and clock, and its box offices |
 //! | [`functions`] | the binaries of three functions, run in the same way as Lambda runs them |
-//! | [`event`] | calls as API Gateway delivers them, and their replies |
+//! | [`call`], [`reply`] | calls as API Gateway delivers them, and their replies |
 //! | [`contract`] | checks of every answer against docs/openapi.yaml |
-//! | [`delivery`] | raw event bytes, handled from parsing to the serialized answer |
+//! | [`delivery`] | delivery of events to the functions' handlers |
 //! | [`corpus`], [`mutation`] | inputs that once caused bugs, and their random changes |
 //! | [`dynamodb_proxy`], [`redis_proxy`] | proxies that count calls and inject network faults |
 //! | [`gate`] | stops a request between any two of its calls |
@@ -20,13 +20,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test kit fails by panicking")]
 
+pub mod call;
 mod connections;
 pub mod contract;
 pub mod corpus;
 pub mod delivery;
 pub mod dynamodb_proxy;
 pub mod engines;
-pub mod event;
 pub mod functions;
 pub mod gate;
 pub mod history;
@@ -35,9 +35,11 @@ pub mod local_run;
 pub mod mutation;
 pub mod observer;
 pub mod redis_proxy;
+pub mod reply;
 pub mod tls_proxy;
 pub mod world;
 
-pub use event::{Call, Reply};
+pub use call::Call;
 pub use functions::Functions;
+pub use reply::Reply;
 pub use world::{Setup, World};

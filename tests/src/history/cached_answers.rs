@@ -12,7 +12,7 @@
 //! Seats that may have been released before the answer aren't checked, because both states are possible. (The races of
 //! `life` compare the cache with the table after releases.)
 
-use super::record::{Answer, CallRecord, ConflictingSeat, Request};
+use super::call_log::{Answer, CallRecord, ConflictingSeat, Request};
 use super::seats::Seats;
 
 /// Wrong calls, by their index in the history, each with its wrong seats.

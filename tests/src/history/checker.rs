@@ -13,8 +13,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::call_log::{Answer, CallRecord, Request};
 use super::model::Theater;
-use super::record::{Answer, CallRecord, Request};
 
 /// The largest number of steps, with one bit for each.
 const MAX_STEPS: usize = 128;

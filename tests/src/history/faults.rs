@@ -4,7 +4,7 @@ use std::fmt;
 
 use fastrand::Rng;
 
-use super::record::Request;
+use super::call_log::Request;
 use crate::dynamodb_proxy::{DynamoDbProxy, Fault};
 use crate::redis_proxy::{RedisFault, RedisProxy};
 

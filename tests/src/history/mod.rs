@@ -6,7 +6,7 @@
 //! | [`plan`] | calls, clock changes and faults, drawn from a single number (the seed) |
 //! | [`faults`] | faults that a call meets at the proxies |
 //! | [`worker`] | execution of plans, through the real handlers on real engines |
-//! | [`record`], [`seats`] | requests and answers |
+//! | [`call_log`], [`seats`] | requests and answers |
 //! | [`model`], `reservation`, [`checker`] | the reference model, and the search for a valid order of the calls |
 //! | [`cached_answers`] | checks of cached answers against earlier answers |
 //! | [`summary`] | counts of calls, answers and faults |
@@ -15,11 +15,11 @@
 //! to be replayed several times before it fails again. The output of a failure is the history that really happened.
 
 pub mod cached_answers;
+pub mod call_log;
 pub mod checker;
 pub mod faults;
 pub mod model;
 pub mod plan;
-pub mod record;
 mod reservation;
 pub mod seats;
 pub mod summary;
@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::World;
+use call_log::{Answer, CallRecord};
 use plan::{MAX_RESERVED, Plan};
-use record::{Answer, CallRecord};
 use summary::Summary;
 use worker::Worker;
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
-use super::record::{Answer, CallRecord, ConflictingSeat, Request};
+use super::call_log::{Answer, CallRecord, ConflictingSeat, Request};
 use super::reservation::{Entry, Extended, Reservation};
 use super::seats::Seats;
 

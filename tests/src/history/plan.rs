@@ -6,8 +6,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use uuid::Uuid;
 
+use super::call_log::Request;
 use super::faults::Faults;
-use super::record::Request;
 use super::seats::{LABELS, Seats};
 
 /// Seats that a caller may have reserved at once, in plans with a limit.

@@ -2,7 +2,7 @@
 
 use boxoffice::domain::time::EpochMillis;
 
-use super::record::{CallRecord, Request};
+use super::call_log::{CallRecord, Request};
 use super::seats::Seats;
 
 /// The state of a reservation that the seats themselves don't show.

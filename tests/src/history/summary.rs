@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Mutex;
 
 use super::cached_answers::Findings;
+use super::call_log::{Answer, CallRecord, Request};
 use super::plan::Plan;
-use super::record::{Answer, CallRecord, Request};
 
 /// Counts that have to be above zero after a thousand histories. Otherwise the plans no longer cover them.
 pub const EXPECTED: [&str; 56] = [

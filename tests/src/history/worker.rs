@@ -1,6 +1,7 @@
 //! Execution of plans, one after another, on instances that live for many histories. Each history has its own theater.
 
 mod client;
+mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,14 +14,15 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::call_log::{Answer, CallRecord, Request};
 use super::faults;
 use super::plan::{Event, MAX_CLIENTS, Plan, Step};
-use super::record::{Answer, CallRecord, Request};
 use super::seats::LABELS;
 use super::summary::Summary;
 use crate::World;
 use crate::world::START;
 use client::Client;
+use stage::Stage;
 
 /// The distance between the clocks of two histories in milliseconds. It keeps the state of circuit breakers and layout
 /// caches from affecting the next history.
@@ -31,16 +33,6 @@ pub struct Worker {
     clients: Vec<Client>,
     redis: MultiplexedConnection,
     histories: u64,
-}
-
-/// A history that is being executed.
-struct Stage<'a> {
-    plan: &'a Plan,
-    theater: String,
-    base: u64,
-    ticks: AtomicU64,
-    kept: Mutex<Option<Vec<u8>>>,
-    summary: &'a Summary,
 }
 
 impl Worker {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use boxoffice_tests::World;
-use boxoffice_tests::event::{send_batch, send_event};
+use boxoffice_tests::delivery::{send_batch, send_event};
 use redis::AsyncCommands;
 use serde_json::{Value, json};
 

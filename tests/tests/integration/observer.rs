@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice_local::stream::{EventSourceMapping, drain};
-use boxoffice_tests::event::send_batch;
+use boxoffice_tests::delivery::send_batch;
 use boxoffice_tests::observer::traffic::Traffic;
 use boxoffice_tests::observer::{Bound, Observer, ObserverReport, Taken};
 use boxoffice_tests::redis_proxy::{RedisFault, RedisProxy};

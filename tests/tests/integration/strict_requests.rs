@@ -2,9 +2,9 @@
 
 use boxoffice::domain::rate_limit::{RateLimit, RateLimits};
 use boxoffice::http::router::{Body, Operation, ROUTES, Route};
+use boxoffice_tests::delivery::send_event;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::engines;
-use boxoffice_tests::event::send_event;
 use boxoffice_tests::{Call, Reply, Setup, World};
 use serde_json::{Value, json};
 

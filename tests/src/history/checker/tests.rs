@@ -4,8 +4,8 @@ use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::*;
+use crate::history::call_log::ConflictingSeat;
 use crate::history::plan::id;
-use crate::history::record::ConflictingSeat;
 use crate::history::seats::Seats;
 
 /// The time of all calls that don't set another time.

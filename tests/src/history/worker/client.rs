@@ -9,11 +9,11 @@ use boxoffice::domain::time::EpochMillis;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Stage;
+use super::stage::Stage;
 use crate::dynamodb_proxy::{DynamoDbProxy, RecordedCall};
+use crate::history::call_log::{Answer, CallRecord, Request};
 use crate::history::faults;
 use crate::history::plan::{MAX_RESERVED, Plan, Step};
-use crate::history::record::{Answer, CallRecord, Request};
 use crate::history::seats::LABELS;
 use crate::redis_proxy::RedisProxy;
 use crate::world::START;

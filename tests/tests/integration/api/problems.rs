@@ -102,7 +102,7 @@ async fn a_wrong_parameter_or_header_is_named() {
     let mut event = Call::book("1", &json!({ "seat": "A1" })).event();
     event["headers"]["idempotency-key"] = json!(["0123456789abcdef", "fedcba9876543210"]);
     let route = event["routeKey"].as_str().unwrap();
-    let twice = boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await;
+    let twice = boxoffice_tests::delivery::send_event(&world.office, route, &event.to_string()).await;
     is_problem(&twice, 400, "malformed_request");
 }
 
@@ -127,7 +127,7 @@ async fn odd_events_are_answered_without_a_panic() {
     }
     let send = async |event: &Value| {
         let route = event["routeKey"].as_str().unwrap();
-        boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await
+        boxoffice_tests::delivery::send_event(&world.office, route, &event.to_string()).await
     };
     for path in ["", "no/slash", "//[", "/é \n", long.as_str()] {
         let mut event = Call::get_seats("1").event();

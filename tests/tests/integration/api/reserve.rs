@@ -197,7 +197,7 @@ async fn base64_body_and_missing_content_type_are_accepted() {
     event["body"] = json!("eyJzZWF0IjoiQTEifQ==");
     event["isBase64Encoded"] = json!(true);
     let route = Route::of(Operation::Reserve).key;
-    let reply = boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await;
+    let reply = boxoffice_tests::delivery::send_event(&world.office, route, &event.to_string()).await;
     assert_eq!((reply.status, reply.seats()), (201, vec!["A1"]));
 }
 
@@ -210,7 +210,7 @@ async fn stage_in_the_path_is_ignored() {
         event["requestContext"]["stage"] = json!(stage);
         event["requestContext"]["http"]["path"] = json!(path);
         let route = Route::of(Operation::Reserve).key;
-        let reply = boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await;
+        let reply = boxoffice_tests::delivery::send_event(&world.office, route, &event.to_string()).await;
         assert_eq!(reply.status, 201, "{stage}");
     }
 }

@@ -34,5 +34,5 @@ fn read_from(source: &str, forwarded: &str) -> serde_json::Value {
 
 async fn send(world: &World, event: &serde_json::Value) -> Reply {
     let route = event["routeKey"].as_str().unwrap();
-    boxoffice_tests::event::send_event(&world.office, route, &event.to_string()).await
+    boxoffice_tests::delivery::send_event(&world.office, route, &event.to_string()).await
 }
