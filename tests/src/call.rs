@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::{function_of, send_event};
 use crate::reply::Reply;
-use crate::world::ADMIN_SCOPE;
+use crate::setup::ADMIN_SCOPE;
 
 /// One call of the API.
 #[derive(Clone, Debug)]

@@ -4,8 +4,9 @@
 //! | module | content |
 //! | --- | --- |
 //! | [`engines`] | one embedded DynamoDB and one Valkey per test process, and DynamoDB Local on request |
+//! | [`setup`] | the configuration of a test's box offices |
 //! | [`world`] | a test's own table, keys and clock, and its box offices |
-//! | [`functions`] | the binaries of three functions, run in the same way as Lambda runs them |
+//! | [`seat_functions`] | the binaries of `get-seats`, `reserve` and `book`, run in the same way as Lambda runs them |
 //! | [`call`], [`reply`] | calls as API Gateway delivers them, and their replies |
 //! | [`contract`] | checks of every answer against docs/openapi.yaml |
 //! | [`delivery`] | delivery of events to the functions' handlers |
@@ -27,7 +28,6 @@ pub mod corpus;
 pub mod delivery;
 pub mod dynamodb_proxy;
 pub mod engines;
-pub mod functions;
 pub mod gate;
 pub mod history;
 pub mod http;
@@ -36,10 +36,13 @@ pub mod mutation;
 pub mod observer;
 pub mod redis_proxy;
 pub mod reply;
+pub mod seat_functions;
+pub mod setup;
 pub mod tls_proxy;
 pub mod world;
 
 pub use call::Call;
-pub use functions::Functions;
 pub use reply::Reply;
-pub use world::{Setup, World};
+pub use seat_functions::SeatFunctions;
+pub use setup::Setup;
+pub use world::World;

@@ -101,12 +101,12 @@ impl Traffic {
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..WRITERS {
             let cut_off = self.repair.is_some() && number > 0;
-            tasks.spawn(self.clone().write(Rng::with_seed(seed + number), cut_off));
+            tasks.spawn(self.clone().run_writer(Rng::with_seed(seed + number), cut_off));
         }
         for number in 0..READERS {
-            tasks.spawn(self.clone().look(Rng::with_seed(seed + WRITERS + number)));
+            tasks.spawn(self.clone().run_reader(Rng::with_seed(seed + WRITERS + number)));
         }
-        tasks.spawn(self.clone().read(checked));
+        tasks.spawn(self.clone().run_table_reader(checked));
         while let Some(left) = tasks.join_next().await {
             if let Err(failed) = left {
                 std::panic::resume_unwind(failed.into_panic());
@@ -136,7 +136,7 @@ impl Traffic {
         (place, self.theaters.read().unwrap()[place].clone())
     }
 
-    async fn write(self: Arc<Self>, mut rng: Rng, cut_off: bool) {
+    async fn run_writer(self: Arc<Self>, mut rng: Rng, cut_off: bool) {
         let (clock, off) = (Clock::manual(START), rng.u64(0..MAX_CLOCK_DIFFERENCE));
         let cache = self.world.setup.cache.clone().filter(|_| !cut_off);
         let setup = Setup { cache, ..self.world.setup.clone() };
@@ -178,7 +178,7 @@ impl Traffic {
         }
     }
 
-    async fn look(self: Arc<Self>, mut rng: Rng) {
+    async fn run_reader(self: Arc<Self>, mut rng: Rng) {
         let (clock, off) = (Clock::manual(START), rng.u64(0..MAX_CLOCK_DIFFERENCE));
         let office = self.world.instance(clock.clone()).await;
         while !self.reading.is_closed() {
@@ -196,7 +196,7 @@ impl Traffic {
     }
 
     /// Reads the table theater by theater, and ends the run when enough answers are checked.
-    async fn read(self: Arc<Self>, checked: usize) {
+    async fn run_table_reader(self: Arc<Self>, checked: usize) {
         let mut place = 0;
         let goes_on = |report: ObserverReport| report.checked < checked && report.is_clean();
         while goes_on(self.observer.report()) && Self::turn(&self.reading).await {

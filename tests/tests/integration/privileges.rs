@@ -12,7 +12,7 @@ use boxoffice::events::Event;
 use boxoffice_publish::{EventSink, ExpiryTimer, Publisher};
 use boxoffice_tests::delivery::send_batch;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, RecordedCall};
-use boxoffice_tests::world::sdk;
+use boxoffice_tests::setup::sdk;
 use boxoffice_tests::{Call, Setup, World, engines};
 use lambda_http::{Context, LambdaEvent};
 use serde_json::{Value, json};

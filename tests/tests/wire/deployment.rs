@@ -7,7 +7,7 @@ use boxoffice_local::engine::Valkey;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
 use boxoffice_tests::gate::Gate;
 use boxoffice_tests::redis_proxy::RedisProxy;
-use boxoffice_tests::{Call, Functions, Reply, Setup, World, engines};
+use boxoffice_tests::{Call, Reply, SeatFunctions, Setup, World, engines};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ pub(crate) struct Deployment {
     pub(crate) redis: RedisProxy,
     /// A gate for all calls, in both directions.
     pub(crate) gate: Gate,
-    pub(crate) functions: Functions,
+    pub(crate) functions: SeatFunctions,
 }
 
 impl Deployment {
@@ -48,7 +48,7 @@ impl Deployment {
         let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&redis.url) };
         let mut environment = world.environment(&setup);
         environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let functions = Functions::start(&environment).await;
+        let functions = SeatFunctions::start(&environment).await;
         Self { world, valkey, dynamodb, redis, gate, functions }
     }
 

@@ -1,7 +1,7 @@
 //! Memory of long-lived instances, which must not grow.
 
 use boxoffice_local::lambda_host::Lambda;
-use boxoffice_tests::{Call, Functions, Setup, World};
+use boxoffice_tests::{Call, SeatFunctions, Setup, World};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ async fn memory_of_an_instance_does_not_grow() {
     let mut environment = world.environment(&Setup::shared());
     environment.push(("LOG_LEVEL".to_owned(), "warn".to_owned()));
     environment.push(("CACHE_DEADLINE_MS".to_owned(), "1000".to_owned()));
-    let functions = Functions::start(&environment).await;
+    let functions = SeatFunctions::start(&environment).await;
     let (reservation, booking) = (Uuid::now_v7().to_string(), Uuid::now_v7().to_string());
     let mine = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": reservation, "expires_in": 1800 }));
     let bought = Call::book("1", &json!({ "seat": "A3", "booking_id": booking }));

@@ -2,16 +2,17 @@
 
 use boxoffice_local::lambda_host::{Function, Lambda, Outcome};
 
-use crate::event::{Call, Reply};
+use crate::call::Call;
+use crate::reply::Reply;
 
 /// One running instance of each function.
-pub struct Functions {
+pub struct SeatFunctions {
     pub get_seats: Lambda,
     pub reserve: Lambda,
     pub book: Lambda,
 }
 
-impl Functions {
+impl SeatFunctions {
     /// Starts all three functions with this environment.
     pub async fn start(environment: &[(String, String)]) -> Self {
         let (get_seats, reserve, book) = tokio::join!(
@@ -40,7 +41,8 @@ impl Functions {
         match call.function() {
             "get-seats" => &self.get_seats,
             "reserve" => &self.reserve,
-            _ => &self.book,
+            "book" => &self.book,
+            other => panic!("{other} isn't one of them"),
         }
     }
 
