@@ -3,7 +3,7 @@
 //! They are stored in `bench/budgets.toml`. `make check` measures again and compares.
 
 mod compare;
-mod toolchain;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use boxoffice_local::checkout;
 use serde::{Deserialize, Serialize};
 
 use self::compare::{Figures, Finding, compare};
-use self::toolchain::Toolchain;
+use self::tools::{TOLERANCE, TOLERANCE_WITH_OTHER_TOOLS, Tools};
 use crate::FUNCTIONS;
 use crate::cases::CallKind;
 use crate::fixture::Fixture;
@@ -27,8 +27,8 @@ use crate::venues::Venue;
 /// The contents of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Budgets {
-    /// The tools that the figures were measured with.
-    toolchain: Toolchain,
+    /// The tools that counted the instructions.
+    counted_with: Tools,
     #[serde(flatten)]
     figures: Figures,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Budgets {
 const HEAD: &str = "\
 # The budget of each function. `make budgets` writes this file, and `make check` compares with it. A change that exceeds
 # a budget by more than 3 % has to write the file again and give the reason in its commit message. Round trips and
-# capacity are exact. With other tools than these, instructions and sizes may differ by 15 %.
+# capacity are exact. With another C library or valgrind than these, instructions may be 15 % more.
 
 ";
 
@@ -46,13 +46,11 @@ pub(crate) async fn check() -> Result<bool> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
     let old: Budgets = toml::from_str(&text).with_context(|| format!("{} isn't a list of budgets", path.display()))?;
     let new = measure().await?;
-    let tolerance = old.toolchain.tolerance(&new.toolchain);
-    if let Some(difference) = old.toolchain.difference(&new.toolchain) {
-        say(&format!(
-            "{difference}: the tolerance for instructions and sizes is {:.0} % instead of 3 %",
-            tolerance * 100.0
-        ))?;
+    let difference = old.counted_with.difference(&new.counted_with);
+    if let Some(difference) = &difference {
+        say(&format!("{difference}: instructions may be 15 % more instead of 3 %"))?;
     }
+    let tolerance = if difference.is_some() { TOLERANCE_WITH_OTHER_TOOLS } else { TOLERANCE };
     let findings = compare(&old.figures, &new.figures, tolerance);
     for finding in &findings {
         say(&finding.to_string())?;
@@ -76,8 +74,8 @@ fn path() -> Result<PathBuf> {
 }
 
 async fn measure() -> Result<Budgets> {
-    let toolchain = Toolchain::here()?;
-    let counted = toolchain.valgrind.is_some();
+    let counted_with = Tools::here();
+    let counted = counted_with.valgrind.is_some();
     if !counted {
         say("valgrind is missing: instructions are not checked (Debian: apt-get install valgrind)")?;
     }
@@ -104,7 +102,7 @@ async fn measure() -> Result<Budgets> {
         }
     }
     progress.done();
-    Ok(Budgets { toolchain, figures })
+    Ok(Budgets { counted_with, figures })
 }
 
 /// Starts a function and measures its start.
