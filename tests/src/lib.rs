@@ -15,6 +15,7 @@
 //! | [`gate`] | stops a request between any two of its calls |
 //! | [`history`] | seeded histories of many clients under faults, with a linearizability checker |
 //! | [`observer`] | checks cached answers against the table from outside, and counts stale ones |
+//! | [`module_graph`] | the imports between the files of a crate |
 //! | [`http`] | HTTP requests, as sent by a user's client |
 //! | [`local_run`] | `boxoffice-local run` as a child process |
 //! | [`tls_proxy`] | TLS in front of a server that doesn't support it |
@@ -32,6 +33,7 @@ pub mod gate;
 pub mod history;
 pub mod http;
 pub mod local_run;
+pub mod module_graph;
 pub mod mutation;
 pub mod observer;
 pub mod redis_proxy;

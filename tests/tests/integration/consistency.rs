@@ -232,7 +232,7 @@ fn the_api_page_has_every_route_and_every_code() {
 fn contributing_names_files_and_tests_that_exist() {
     let root = boxoffice_local::checkout::root().unwrap();
     let mut tests = BTreeSet::new();
-    for folder in ["tests/tests", "shared/src", "local/src", "publish/src", "bench/src"] {
+    for folder in ["tests/tests", "model/tests", "shared/src", "local/src", "publish/src", "bench/src"] {
         tests_below(&root.join(folder), &mut tests);
     }
     for entry in std::fs::read_dir(root.join("infra/tests")).unwrap() {
@@ -271,21 +271,55 @@ fn tests_below(folder: &std::path::Path, names: &mut BTreeSet<String>) {
         if path.is_dir() {
             tests_below(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let source = std::fs::read_to_string(&path).unwrap();
-            // The name is after `#[test]` or `#[tokio::test(...)]` and further attributes.
-            for after in source.split("#[test]").skip(1).chain(source.split("#[tokio::test").skip(1)) {
-                let name = after.split("fn ").nth(1).unwrap_or_default().split('(').next().unwrap_or_default();
-                names.insert(name.to_owned());
-            }
+            names.extend(tests_of(&std::fs::read_to_string(&path).unwrap()));
         }
     }
+}
+
+/// Returns the names of the tests in a file.
+fn tests_of(source: &str) -> Vec<String> {
+    // The name is after `#[test]` or `#[tokio::test(...)]` and further attributes.
+    let tests = source.split("#[test]").skip(1).chain(source.split("#[tokio::test").skip(1));
+    let name =
+        |after: &str| after.split("fn ").nth(1).unwrap_or_default().split('(').next().unwrap_or_default().to_owned();
+    tests.map(name).collect()
+}
+
+/// Each invariant of docs/ARCHITECTURE.md names a test in the file that it links to.
+#[test]
+fn each_invariant_names_existing_tests() {
+    let root = boxoffice_local::checkout::root().unwrap();
+    let document = read("docs/ARCHITECTURE.md");
+    let section = document.split("\n## Invariants\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut number = 0;
+    for invariant in section.split("\n### ").skip(1) {
+        number += 1;
+        assert!(invariant.starts_with(&format!("I{number}. ")), "I{number} is missing before {invariant:.40}");
+        assert!(!test_links(invariant).is_empty(), "no test: {invariant:.40}");
+    }
+    assert!(number >= 16, "{number}");
+    for (path, name, target) in test_links(&document) {
+        assert_eq!(path, target, "{name}");
+        let source = std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(tests_of(&source).iter().any(|test| test == name), "there is no test {name} in {path}");
+    }
+}
+
+/// Returns the path, the test and the target of each link of the form [`PATH::NAME`](../TARGET).
+fn test_links(text: &str) -> Vec<(&str, &str, &str)> {
+    let links = text.split("[`").skip(1).filter_map(|rest| {
+        let (label, rest) = rest.split_once("`](../")?;
+        let (path, name) = label.split_once(".rs::").map(|(path, name)| (&label[..path.len() + 3], name))?;
+        Some((path, name, rest.split(')').next()?))
+    });
+    links.collect()
 }
 
 #[test]
 fn each_threat_names_existing_tests() {
     let root = boxoffice_local::checkout::root().unwrap();
     let mut tests = BTreeSet::new();
-    for folder in ["tests/tests", "shared/src", "local/src", "publish/src", "admin/src"] {
+    for folder in ["tests/tests", "model/tests", "shared/src", "local/src", "publish/src", "admin/src"] {
         tests_below(&root.join(folder), &mut tests);
     }
     let document = read("docs/SECURITY.md");

@@ -19,6 +19,7 @@ mod faults;
 mod final_read;
 mod histories;
 mod hostile;
+mod layers;
 mod layouts;
 mod lifecycle;
 mod links;
