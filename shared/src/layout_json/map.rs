@@ -130,10 +130,8 @@ impl<'a> MapBody<'a> {
         let (plan, details) = (layout.plan(), layout.details());
         let mut seats_of_rows: Vec<Vec<Seat<'a>>> = vec![Vec::new(); plan.rows().len()];
         for ((position, label), place) in (0..).zip(layout.seats()).zip(plan.places()) {
-            if let Some(row) = seats_of_rows.get_mut(usize::from(place.row)) {
-                let details = details.seats.get(&position);
-                row.push(Seat { position, label: label.as_str(), place, details });
-            }
+            let details = details.seats.get(&position);
+            seats_of_rows[usize::from(place.row)].push(Seat { position, label: label.as_str(), place, details });
         }
         let rows = (0..).zip(plan.rows()).zip(&seats_of_rows).map(|((index, row), seats)| RowBody {
             row: &row.name,
@@ -161,12 +159,8 @@ impl<'a> MapBody<'a> {
 fn bounds(places: &[SeatPlacement]) -> Bounds {
     let xs = || places.iter().map(|place| place.point.x);
     let ys = || places.iter().map(|place| place.point.y);
-    Bounds {
-        min_x: xs().min().unwrap_or_default(),
-        min_y: ys().min().unwrap_or_default(),
-        max_x: xs().max().unwrap_or_default(),
-        max_y: ys().max().unwrap_or_default(),
-    }
+    let bounds = || Some(Bounds { min_x: xs().min()?, min_y: ys().min()?, max_x: xs().max()?, max_y: ys().max()? });
+    bounds().expect("a layout has a seat")
 }
 
 /// Describes a row's seats in the form that takes the fewest bytes. The row's own fields are left empty.

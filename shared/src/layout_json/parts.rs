@@ -111,8 +111,7 @@ pub(crate) fn section_heads(layout: &Layout) -> Vec<SectionHead<'_>> {
 
 /// Returns the name of a place's category, if it has one.
 pub(crate) fn category_of<'a>(layout: &'a Layout, place: &SeatPlacement) -> Option<&'a str> {
-    let category = place.category.and_then(|index| layout.plan().categories().get(usize::from(index)));
-    category.map(|category| category.name.as_str())
+    place.category.map(|index| layout.plan().categories()[usize::from(index)].name.as_str())
 }
 
 /// Returns the names, or `None` if there are none.
@@ -122,6 +121,5 @@ pub(crate) fn names(names: &Names) -> Option<&Names> {
 
 /// Returns an `extra` as JSON.
 pub(crate) fn json(extra: Option<&Extra>) -> Option<&RawValue> {
-    // An `Extra` is always valid JSON.
-    extra.and_then(|extra| serde_json::from_str(extra.as_json()).ok())
+    extra.map(|extra| serde_json::from_str(extra.as_json()).expect("an `Extra` is valid JSON"))
 }

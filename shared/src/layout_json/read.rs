@@ -142,7 +142,7 @@ fn listed(object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, SeatingPlan)> 
 fn check_response_sizes(object: &Object<'_, '_, '_>, layout: NewLayout) -> Option<NewLayout> {
     let field = if object.has("seats") { "seats" } else { "sections" };
     // The longest theater id and version give the largest responses.
-    let longest = TheaterId::parse(&"x".repeat(64)).ok()?;
+    let longest = TheaterId::parse(&"x".repeat(64)).expect("a theater id may have 64 letters");
     match layout.clone().into_layout(longest, u64::MAX) {
         Err(error) => object.fault(field, format_args!("a layout that can be put ({error})")),
         Ok(whole) if !size::fits(&whole) => object.fault(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::parts::{CategoryBody, categories, category_of};
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
-use crate::domain::seating_plan::{SeatPlacement, SeatingPlan};
+use crate::domain::seating_plan::SeatPlacement;
 
 /// The form of a seat's section, row and category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,20 +72,20 @@ impl<'a> SeatMapBody<'a> {
     pub(crate) fn of(layout: &'a Layout, naming: Naming, seats: impl Iterator<Item = ShownSeat>) -> Self {
         let plan = layout.plan();
         let (mut reserved, mut booked) = (0, 0);
-        let seats = seats.filter_map(|shown| {
+        let seats = seats.map(|shown| {
             reserved += usize::from(shown.status == SeatStatus::Reserved);
             booked += usize::from(shown.status == SeatStatus::Booked);
-            Some(map_seat(layout, naming, shown, plan.places().get(shown.position)?))
+            map_seat(layout, naming, shown, &plan.places()[shown.position])
         });
         let seats = seats.collect();
-        let said_once = naming == Naming::Indexes;
+        let by_index = naming == Naming::Indexes;
         Self {
             theater_id: layout.theater.as_str(),
             name: &layout.name,
             layout_version: layout.version,
             categories: categories(layout),
-            sections: said_once.then(|| plan.sections()),
-            rows: said_once.then(|| plan.rows().iter().map(|row| row.name.as_str()).collect()),
+            sections: by_index.then(|| plan.sections()),
+            rows: by_index.then(|| plan.rows().iter().map(|row| row.name.as_str()).collect()),
             seats,
             reserved,
             booked,
@@ -101,7 +101,7 @@ impl<'a> SeatMapBody<'a> {
 fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &SeatPlacement) -> MapSeat<'a> {
     let plan = layout.plan();
     let seat = MapSeat {
-        seat: layout.seats().get(shown.position).map_or("", |seat| seat.as_str()),
+        seat: layout.seats()[shown.position].as_str(),
         section: None,
         row: None,
         section_index: None,
@@ -121,8 +121,8 @@ fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Se
     let section = plan.section_of(place);
     match naming {
         Naming::Names => MapSeat {
-            section: Some(plan.sections().get(usize::from(section)).map_or("", String::as_str)),
-            row: Some(row_name(plan, place)),
+            section: Some(plan.sections()[usize::from(section)].as_str()),
+            row: Some(plan.rows()[usize::from(place.row)].name.as_str()),
             category: category_of(layout, place),
             ..seat
         },
@@ -130,8 +130,4 @@ fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Se
             MapSeat { section_index: Some(section), row_index: Some(place.row), category_index: place.category, ..seat }
         }
     }
-}
-
-fn row_name<'a>(plan: &'a SeatingPlan, place: &SeatPlacement) -> &'a str {
-    plan.rows().get(usize::from(place.row)).map_or("", |row| row.name.as_str())
 }

@@ -83,9 +83,7 @@ impl<'a> LayoutBody<'a> {
         };
         let mut rows: Vec<_> = (0..).zip(plan.rows()).map(row).collect();
         for ((position, label), place) in (0..).zip(layout.seats()).zip(plan.places()) {
-            if let Some(row) = rows.get_mut(usize::from(place.row)) {
-                row.seats.push(seat(layout, position, label.as_str(), place));
-            }
+            rows[usize::from(place.row)].seats.push(seat(layout, position, label.as_str(), place));
         }
         let repeated: usize = plan.places().iter().filter_map(|place| Some(category_of(layout, place)?.len())).sum();
         if repeated > MAX_REPEATED_CATEGORY_BYTES {
@@ -94,9 +92,7 @@ impl<'a> LayoutBody<'a> {
         let heads = section_heads(layout).into_iter();
         let mut sections: Vec<_> = heads.map(|head| SectionBody { head, rows: Vec::new() }).collect();
         for (row, body) in plan.rows().iter().zip(rows) {
-            if let Some(section) = sections.get_mut(usize::from(row.section)) {
-                section.rows.push(body);
-            }
+            sections[usize::from(row.section)].rows.push(body);
         }
         Self {
             theater_id: layout.theater.as_str(),

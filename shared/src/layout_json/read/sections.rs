@@ -194,7 +194,7 @@ impl Reader {
                     }
                 }
             });
-            let number = u16::try_from(index).ok()?;
+            let number = u16::try_from(index).expect("a list of sections has a maximum length");
             let details = details::section(object);
             if details != Default::default() {
                 self.details.sections.insert(number, details);
@@ -215,7 +215,7 @@ impl Reader {
     fn row(&mut self, node: Node<'_, '_>, section: &Section<'_>, number: usize) -> Option<()> {
         node.object(ROW_FIELDS, |object| {
             let name = object.required("row", |node| details::text(node, TextExpected::maybe_name()));
-            let index = u16::try_from(self.rows.len()).ok()?;
+            let index = u16::try_from(self.rows.len()).expect("the rows were counted");
             let at = RowContext {
                 index,
                 place: SeatPath::Row { section: usize::from(section.index), row: number },
@@ -252,9 +252,10 @@ impl Reader {
             let mut points = row_of_points(count, usize::from(row.index), self.all_rows);
             let mut number = 0;
             node.array(1..=MAX_SEATS, format_args!("1 to {MAX_SEATS} seats"), |node| {
-                let (place, default) = (row.place.seat(number), points.next().unwrap_or_default());
+                let place = row.place.seat(number);
+                let default = points.next().expect("there is a point for each seat");
                 number += 1;
-                let position = u32::try_from(self.seats.len()).ok()?;
+                let position = u32::try_from(self.seats.len()).expect("the seats were counted");
                 let (label, seat) = self.seat(node, place)?;
                 let label = self.labels.add(node, label, place)?;
                 let point = point(node, row, &seat, number - 1, default)?;
