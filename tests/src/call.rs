@@ -252,7 +252,7 @@ impl Call {
 
     /// Returns the name of the function that serves the call.
     pub fn function(&self) -> &'static str {
-        function_of(self.route)
+        function_of(self.route).as_str()
     }
 
     /// Sends the call through the real handler of a box office.

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use boxoffice::app::BoxOffice;
 use boxoffice::http::api_gateway::{events, request};
 use boxoffice::http::response_body::Answer;
-use boxoffice::http::router::ROUTES;
-use boxoffice::http::routes::{book, bookings, get_seats, reservations, reserve, theaters};
+use boxoffice::http::router::{FunctionName, ROUTES};
+use boxoffice::http::routes::FUNCTIONS;
 use boxoffice::sync_cache;
 use lambda_http::http::Method;
 use lambda_http::tower::ServiceExt;
@@ -48,8 +48,8 @@ pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> O
     Some(Delivery { method: method.into_inner().expect("a request"), reply })
 }
 
-/// Returns the name of the function that serves a route.
-pub(crate) fn function_of(route: &str) -> &'static str {
+/// Returns the function that serves a route.
+pub(crate) fn function_of(route: &str) -> FunctionName {
     let get = route.replace("HEAD ", "GET ");
     let found = ROUTES.iter().find(|known| known.key == get);
     found.unwrap_or_else(|| panic!("no route {route}")).function
@@ -75,13 +75,7 @@ pub async fn send_event(office: &BoxOffice, route: &str, event: &str) -> Reply {
 
 /// Serves a request by the function of a route.
 async fn serve(office: &BoxOffice, route: &str, request: &Request) -> Result<Answer, Infallible> {
-    match function_of(route) {
-        "get-seats" => get_seats::serve(office, request).await,
-        "reserve" => reserve::serve(office, request).await,
-        "book" => book::serve(office, request).await,
-        "reservations" => reservations::serve(office, request).await,
-        "bookings" => bookings::serve(office, request).await,
-        "theaters" => theaters::serve(office, request).await,
-        other => panic!("no function {other}"),
-    }
+    let name = function_of(route);
+    let function = FUNCTIONS.into_iter().find(|function| function.name == name);
+    boxoffice::http::serve(office, function.unwrap_or_else(|| panic!("no function {name:?}")), request).await
 }

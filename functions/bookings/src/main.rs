@@ -1,13 +1,14 @@
 //! The Lambda function that shows and cancels bookings.
 
+use boxoffice::http;
 use boxoffice::http::api_gateway::events;
-use boxoffice::http::routes::bookings;
+use boxoffice::http::routes::bookings::FUNCTION;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let office = startup::start().await?;
-    let service = service_fn(async move |request: Request| bookings::serve(office, &request).await);
+    let service = service_fn(async move |request: Request| http::serve(office, &FUNCTION, &request).await);
     startup::run(events(service)).await
 }

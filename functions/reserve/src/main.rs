@@ -1,13 +1,14 @@
 //! The Lambda function that reserves seats for a limited time.
 
+use boxoffice::http;
 use boxoffice::http::api_gateway::events;
-use boxoffice::http::routes::reserve;
+use boxoffice::http::routes::reserve::FUNCTION;
 use boxoffice::startup;
 use lambda_http::{Error, Request, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let office = startup::start().await?;
-    let service = service_fn(async move |request: Request| reserve::serve(office, &request).await);
+    let service = service_fn(async move |request: Request| http::serve(office, &FUNCTION, &request).await);
     startup::run(events(service)).await
 }

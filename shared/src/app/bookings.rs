@@ -8,7 +8,7 @@ use crate::store::{BookingRef, StoreError};
 
 /// A caller's reference to a booking.
 #[derive(Debug)]
-pub struct BookingAsk {
+pub struct BookingRequest {
     pub theater: TheaterId,
     pub booking: BookingId,
     pub caller: Caller,
@@ -26,13 +26,13 @@ pub enum BookingError {
 
 impl BoxOffice {
     /// Returns a booking, cancelled or not.
-    pub async fn booking(&self, ctx: &RequestContext, ask: &BookingAsk) -> Result<ExistingBooking, BookingError> {
+    pub async fn booking(&self, ctx: &RequestContext, ask: &BookingRequest) -> Result<ExistingBooking, BookingError> {
         self.store.booking(ctx, &ask.wanted()).await?.ok_or(BookingError::NotFound)
     }
 
     /// Cancels a booking. The seats become available again, and the booking stays readable. Cancelling it again changes
     /// nothing.
-    pub async fn cancel(&self, ctx: &RequestContext, ask: &BookingAsk) -> Result<(), BookingError> {
+    pub async fn cancel(&self, ctx: &RequestContext, ask: &BookingRequest) -> Result<(), BookingError> {
         let cancelled = self.store.cancel(ctx, &ask.wanted()).await;
         if let Err(StoreError::OutcomeUnknown(_)) = &cancelled {
             self.forget(ctx, &ask.theater).await;
@@ -43,7 +43,7 @@ impl BoxOffice {
     }
 }
 
-impl BookingAsk {
+impl BookingRequest {
     fn wanted(&self) -> BookingRef<'_> {
         BookingRef { theater: &self.theater, id: self.booking, owner: self.caller.owner() }
     }

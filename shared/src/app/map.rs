@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BoxOffice, TooManyRequests};
+use super::BoxOffice;
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
@@ -19,9 +19,6 @@ pub enum MapError {
         /// The version of the layout.
         current: u64,
     },
-    /// The caller reads too often.
-    #[error(transparent)]
-    TooManyRequests(#[from] TooManyRequests),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -35,7 +32,6 @@ impl BoxOffice {
         theater: &TheaterId,
         version: Option<u64>,
     ) -> Result<Arc<Layout>, MapError> {
-        self.admit(ctx).await?;
         let mut layout = self.layouts.get(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;
         if version.is_some_and(|version| version > layout.version) {
             layout = self.layouts.get_newer(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;

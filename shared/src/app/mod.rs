@@ -18,13 +18,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use book::{Book, BookError, Booked};
-pub use bookings::{BookingAsk, BookingError};
+pub use bookings::{BookingError, BookingRequest};
 pub use get_seats::revalidate::{KnownAnswer, Revalidated};
 pub use get_seats::{GetSeats, GetSeatsError, SeatsView, Source};
 pub use layout_cache::LayoutCache;
 pub use map::MapError;
 pub use rate_limit::TooManyRequests;
-pub use reservations::{ExtendError, Extended, ReservationAsk, ReservationError, ReservationView};
+pub use reservations::{ExtendError, Extended, ReservationError, ReservationRequest, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
@@ -32,6 +32,7 @@ pub use slots::Slots;
 pub use sync_cache::SyncCacheError;
 pub use theaters::{MAX_SEATS_WITHDRAWN, Precondition, Put, PutError, STORABLE};
 
+pub use crate::cache::Revision;
 use crate::cache::{Cache, CacheError, Merged, WhenBehind};
 use crate::clock::Clock;
 use crate::context::RequestContext;

@@ -17,9 +17,9 @@ use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitSta
 pub struct TooManyRequests(pub RateLimitStatus);
 
 impl BoxOffice {
-    /// Returns the rate limits of a caller.
-    pub fn limits(&self) -> &RateLimits {
-        &self.policy.limits
+    /// Returns the rate limits of a caller. Without a cache there are none.
+    pub fn limits(&self) -> RateLimits {
+        if self.cache.is_some() { self.policy.limits } else { RateLimits::default() }
     }
 
     /// Returns the number of trusted proxies in front of the API.

@@ -14,7 +14,7 @@ use crate::store::{
 
 /// A caller's reference to a reservation.
 #[derive(Debug)]
-pub struct ReservationAsk {
+pub struct ReservationRequest {
     pub theater: TheaterId,
     pub reservation: ReservationId,
     /// The seats of the reservation that are meant. `None` means all.
@@ -89,7 +89,7 @@ impl BoxOffice {
     pub async fn reservation(
         &self,
         ctx: &RequestContext,
-        ask: &ReservationAsk,
+        ask: &ReservationRequest,
     ) -> Result<ReservationView, ReservationError> {
         match self.store.reservation(ctx, &ask.wanted()).await? {
             Reservation::Running(seats) => Ok(self.reservation_view(ctx, ask, seats).await),
@@ -99,7 +99,7 @@ impl BoxOffice {
     }
 
     /// Releases the seats of a reservation, if it has any. Its id can't be used again.
-    pub async fn release(&self, ctx: &RequestContext, ask: &ReservationAsk) -> Result<(), ReservationError> {
+    pub async fn release(&self, ctx: &RequestContext, ask: &ReservationRequest) -> Result<(), ReservationError> {
         let released = self.store.release(ctx, &ask.wanted()).await;
         if let Err(StoreError::OutcomeUnknown(_)) = &released {
             self.forget(ctx, &ask.theater).await;
@@ -113,7 +113,7 @@ impl BoxOffice {
     pub async fn extend(
         &self,
         ctx: &RequestContext,
-        ask: &ReservationAsk,
+        ask: &ReservationRequest,
         id: Option<Uuid>,
         expires_in: u32,
     ) -> Result<Extended, ExtendError> {
@@ -144,7 +144,7 @@ impl BoxOffice {
     }
 
     /// Returns an error that says whether the reservation or the theater is missing.
-    async fn not_found(&self, ctx: &RequestContext, ask: &ReservationAsk) -> ReservationError {
+    async fn not_found(&self, ctx: &RequestContext, ask: &ReservationRequest) -> ReservationError {
         match self.layouts.get(ctx, &ask.theater).await {
             Ok(Some(_)) => ReservationError::NotFound,
             Ok(None) => ReservationError::TheaterNotFound,
@@ -155,7 +155,7 @@ impl BoxOffice {
     async fn reservation_view(
         &self,
         ctx: &RequestContext,
-        ask: &ReservationAsk,
+        ask: &ReservationRequest,
         mut seats: Vec<ReservedSeat>,
     ) -> ReservationView {
         // In layout order, or by label if the layout can't be read now.
@@ -172,7 +172,7 @@ impl BoxOffice {
     }
 }
 
-impl ReservationAsk {
+impl ReservationRequest {
     pub(super) fn wanted(&self) -> ReservationRef<'_> {
         ReservationRef {
             theater: &self.theater,

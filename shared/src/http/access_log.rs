@@ -2,12 +2,16 @@
 
 use std::sync::OnceLock;
 
+use lambda_http::http::StatusCode;
 use lambda_http::{Request, RequestExt};
 use serde::Serialize;
 use tokio::time::Instant;
 use tracing::Level;
 
-use super::{Outcome, RoutedRequest, input, rate_limit};
+use super::codes::Code;
+use super::reply::Reply;
+use super::routed_request::RoutedRequest;
+use super::{input, rate_limit};
 use crate::app::Source;
 use crate::config;
 use crate::context::RequestCosts;
@@ -83,11 +87,11 @@ impl<'a> RequestIds<'a> {
     }
 }
 
-/// The outcome of a request, for its access log.
+/// The reply to a request, for its access log.
 pub(super) struct Completed<'a> {
-    pub(super) outcome: &'a Outcome,
-    /// The problem's code, or an empty text.
-    pub(super) code: &'a str,
+    pub(super) reply: &'a Reply,
+    /// The code of the problem, if the request was rejected.
+    pub(super) code: Option<Code>,
     pub(super) started: Instant,
 }
 
@@ -99,20 +103,20 @@ fn release() -> Option<&'static str> {
 
 /// Writes the access log of a request. That of a failed request is an error, so it is written at every log level.
 pub(super) fn log_request(routed: &RoutedRequest<'_>, span: &RequestIds<'_>, done: &Completed<'_>) {
-    let Completed { outcome, code, started } = *done;
+    let Completed { reply, code, started } = *done;
     let costs = routed.ctx.costs();
     let theater = TheaterId::parse(input::path_parameter(routed.request, "theaterId")).ok();
     let caller = rate_limit::logged_caller(routed.office, routed.request);
-    let status = outcome.response.status();
+    let status = reply.response.status();
     let failed = status.is_server_error();
     let summary = AccessLogLine {
         op: routed.route.operation.as_str(),
         theater: theater.as_ref().map(TheaterId::as_str),
         status: status.as_u16(),
-        code,
+        code: code.map_or("", Code::as_str),
         release: if failed { release() } else { None },
-        cache: outcome.source.map_or("", Source::as_str),
-        replay: outcome.replayed,
+        cache: reply.source.map_or("", Source::as_str),
+        replay: reply.replayed,
         ms: millis(started.elapsed()),
         dynamodb: costs.dynamodb_calls,
         dynamodb_ms: millis(costs.dynamodb_time),
@@ -127,16 +131,17 @@ pub(super) fn log_request(routed: &RoutedRequest<'_>, span: &RequestIds<'_>, don
         trace: span.trace(),
     };
     let level = if failed { Level::ERROR } else { Level::INFO };
-    log::write_access_log_line(level, &summary, counts(routed.route.makes, &summary, &costs));
+    log::write_access_log_line(level, &summary, counts(routed.route.makes, done, &costs));
 }
 
-fn counts(makes: Option<Made>, summary: &AccessLogLine<'_>, costs: &RequestCosts) -> Counts {
-    let made = |kind| u32::from(summary.status == 201 && makes == Some(kind));
+fn counts(makes: Option<Made>, done: &Completed<'_>, costs: &RequestCosts) -> Counts {
+    let Completed { reply, code, .. } = done;
+    let made = |kind| u32::from(reply.response.status() == StatusCode::CREATED && makes == Some(kind));
     Counts {
         bookings: made(Made::Booking),
         reservations: made(Made::Reservation),
-        conflicts: u32::from(summary.code == "seat_unavailable"),
-        cache_misses: u32::from(matches!(summary.cache, "miss" | "bypass")),
+        conflicts: u32::from(*code == Some(Code::SeatUnavailable)),
+        cache_misses: u32::from(matches!(reply.source, Some(Source::Miss | Source::Bypass))),
         cache_errors: costs.redis_failures,
     }
 }

@@ -13,19 +13,16 @@ use lambda_http::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE,
 use lambda_http::http::{HeaderMap, HeaderValue};
 
 use super::response_body::{Answer, ResponseBody};
-use super::router::Operation;
+use super::route::Route;
 
 /// Smaller bodies fit into two packets, so they aren't compressed.
 const MIN_BYTES: usize = 2_048;
 /// The ending of a compressed response's tag.
 const ENDING: &str = "-gzip";
 
-/// Compresses a response if it is large and its client accepts that.
-///
-/// Only responses that are the same for all callers may be compressed, because the length of a compressed response
-/// reveals a part of its content.
-pub(super) fn for_client(operation: Operation, request: &Request, mut answer: Answer) -> Answer {
-    if !is_public(operation) || !may_be_compressed(&answer) {
+/// Compresses a response if it is large, it is the same for all callers, and its client accepts that.
+pub(super) fn for_client(route: &Route, request: &Request, mut answer: Answer) -> Answer {
+    if !route.is_public || !may_be_compressed(&answer) {
         return answer;
     }
     answer.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
@@ -39,8 +36,7 @@ pub(super) fn for_client(operation: Operation, request: &Request, mut answer: An
     if answer.body().as_bytes().len() <= MIN_BYTES || !accepts_gzip(request.headers()) {
         return answer;
     }
-    let Ok(bytes) = gzip(answer.body().text().as_bytes()) else { return answer };
-    *answer.body_mut() = ResponseBody::Bytes(bytes);
+    *answer.body_mut() = ResponseBody::Bytes(gzip(answer.body().text().as_bytes()));
     answer.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     mark(&mut answer);
     answer
@@ -49,11 +45,6 @@ pub(super) fn for_client(operation: Operation, request: &Request, mut answer: An
 /// Removes the ending of a compressed response's tag.
 pub(super) fn plain_tag(opaque: &str) -> &str {
     opaque.strip_suffix(ENDING).unwrap_or(opaque)
-}
-
-fn is_public(operation: Operation) -> bool {
-    use Operation::{GetMap, GetSeats, GetTheater, ListTheaters};
-    matches!(operation, GetSeats | GetMap | GetTheater | ListTheaters)
 }
 
 fn may_be_compressed(answer: &Answer) -> bool {
@@ -78,10 +69,9 @@ fn names_compressed(headers: &HeaderMap) -> bool {
     headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|tags| tags.contains(&ending))
 }
 
-fn gzip(text: &[u8]) -> std::io::Result<Vec<u8>> {
+fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 4), Compression::fast());
-    encoder.write_all(text)?;
-    encoder.finish()
+    encoder.write_all(text).and_then(|()| encoder.finish()).expect("memory accepts every write")
 }
 
 /// Returns `true` if a client accepts gzip and doesn't prefer the plain response (RFC 9110, 12.5.3). Without the header
@@ -136,6 +126,7 @@ mod tests {
     use lambda_http::{Body, Response};
 
     use super::*;
+    use crate::http::route::Operation;
 
     fn request(accepts: &[&str]) -> Request {
         let mut request = Request::new(Body::Empty);
@@ -193,7 +184,7 @@ mod tests {
     #[test]
     fn large_answer_is_compressed_with_its_own_tag() {
         let text = "[\"a\"]".repeat(1_000);
-        let compressed = for_client(Operation::GetMap, &request(&["gzip"]), answer(200, &text));
+        let compressed = for_client(Route::of(Operation::GetMap), &request(&["gzip"]), answer(200, &text));
         let mut read = String::new();
         GzDecoder::new(compressed.body().as_bytes()).read_to_string(&mut read).unwrap();
         assert_eq!(read, text);
@@ -212,7 +203,7 @@ mod tests {
             (Operation::GetReservation, "gzip", 200, &large),
             (Operation::Book, "gzip", 200, &large),
         ] {
-            let plain = for_client(operation, &request(&[accepts]), answer(status, text));
+            let plain = for_client(Route::of(operation), &request(&[accepts]), answer(status, text));
             assert_eq!(plain.body().text(), text);
             assert_eq!((header(&plain, "content-encoding"), header(&plain, "etag")), ("", "\"0a\""));
             let varies = operation == Operation::GetSeats && status == 200;
@@ -225,7 +216,7 @@ mod tests {
         for (tag, shown) in [("\"0a-gzip\"", "\"0a-gzip\""), ("W/\"0a-gzip\"", "\"0a-gzip\""), ("\"0a\"", "\"0a\"")] {
             let mut request = request(&["gzip"]);
             request.headers_mut().insert(IF_NONE_MATCH, HeaderValue::from_str(tag).unwrap());
-            let answer = for_client(Operation::GetMap, &request, answer(304, ""));
+            let answer = for_client(Route::of(Operation::GetMap), &request, answer(304, ""));
             assert_eq!((header(&answer, "etag"), header(&answer, "vary")), (shown, "accept-encoding"));
         }
     }

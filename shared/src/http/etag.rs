@@ -20,8 +20,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::conditional::{Condition, Tag};
 use super::seat_map::View;
-use crate::app::{KnownAnswer, SeatsView};
-use crate::cache::Revision;
+use crate::app::{KnownAnswer, Revision, SeatsView};
 use crate::domain::availability::ValidityWindow;
 use crate::domain::ids::TheaterId;
 use crate::domain::time::EpochSeconds;

@@ -8,7 +8,7 @@ use lambda_http::{Request, RequestExt};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::input;
-use super::router::Route;
+use super::route::Route;
 use crate::app::BoxOffice;
 use crate::domain::rate_limit::{RateLimitBudget, RateLimitStatus};
 
@@ -62,9 +62,7 @@ pub(super) fn put(headers: &mut HeaderMap, standing: RateLimitStatus) {
         ("ratelimit", format!("\"{name}\";r={remaining};t={reset}")),
     ];
     for (header, text) in texts {
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert(header, value);
-        }
+        headers.insert(header, HeaderValue::try_from(text).expect("names and numbers are visible ASCII"));
     }
 }
 

@@ -78,10 +78,9 @@ impl PreEscapedJson {
     /// Appends a text and escapes it.
     pub(super) fn push(&mut self, text: &str) {
         let mut quoted = Vec::with_capacity(capacity_for(text));
-        // Can't fail, because every string can be written as JSON, and writing to memory works.
-        drop(serde_json::to_writer(&mut quoted, text));
-        let quoted = String::from_utf8(quoted).unwrap_or_default();
-        self.0.push_str(quoted.get(1..quoted.len() - 1).unwrap_or_default());
+        serde_json::to_writer(&mut quoted, text).expect("every text can be written as JSON to memory");
+        let quoted = String::from_utf8(quoted).expect("JSON is valid UTF-8");
+        self.0.push_str(&quoted[1..quoted.len() - 1]);
     }
 
     /// Appends text that is escaped already.
@@ -94,14 +93,13 @@ impl PreEscapedJson {
 
     /// Returns the text written so far, without escapes.
     fn unescaped(&self) -> String {
-        let quoted = self.0.get(BEGIN.len() - 1..).unwrap_or_default();
-        // Can't fail, because only the quote at its end is missing.
-        serde_json::from_str(&format!("{quoted}\"")).unwrap_or_default()
+        let quoted = &self.0[BEGIN.len() - 1..];
+        serde_json::from_str(&format!("{quoted}\"")).expect("only the quote at the end was missing")
     }
 
     /// Returns the text written so far, with escapes.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes().get(BEGIN.len()..).unwrap_or_default()
+        &self.0.as_bytes()[BEGIN.len()..]
     }
 }
 
@@ -155,7 +153,8 @@ impl From<Answer> for LambdaResponse {
             ResponseBody::Bytes(bytes) => PreEscapedJson::base64(&bytes).0,
         };
         json.push_str("\",");
-        json.push_str(as_json(&rest).get(1..).unwrap_or_default());
+        let rest = serde_json::to_string(&rest).expect("a status and headers can be written as JSON");
+        json.push_str(&rest[1..]);
         Self { json }
     }
 }
@@ -164,11 +163,6 @@ impl From<Answer> for LambdaResponse {
 fn serialize_headers<S: Serializer>(headers: &HeaderMap, serializer: S) -> Result<S::Ok, S::Error> {
     let headers = headers.iter();
     serializer.collect_map(headers.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))))
-}
-
-/// Writes a value as JSON. All types that this is called with can be written.
-fn as_json<T: Serialize + ?Sized>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -187,12 +181,12 @@ mod tests {
         response.header("link", "</theaters/1>; rel=\"theater\"").body(body).unwrap()
     }
 
-    fn told(content: ResponseBody) -> String {
+    fn serialized(content: ResponseBody) -> String {
         serde_json::to_string(&LambdaResponse::from(answer(200, content))).unwrap()
     }
 
     /// Returns the form in which `lambda_http` would pass the same response to Lambda.
-    async fn told_by_lambda_http(status: u16, body: Body) -> Value {
+    async fn serialized_by_lambda_http(status: u16, body: Body) -> Value {
         let service = service_fn(|_: Request| {
             let response = answer(status, body.clone());
             async { Ok::<_, std::convert::Infallible>(response) }
@@ -200,8 +194,8 @@ mod tests {
         let mut event = ApiGatewayV2httpRequest::default();
         event.raw_path = Some("/".to_owned());
         let event = LambdaRequest::ApiGatewayV2(event);
-        let Ok(told) = Adapter::from(service).oneshot(LambdaEvent::new(event, Context::default())).await;
-        serde_json::to_value(told).unwrap()
+        let Ok(sent) = Adapter::from(service).oneshot(LambdaEvent::new(event, Context::default())).await;
+        serde_json::to_value(sent).unwrap()
     }
 
     #[tokio::test]
@@ -210,20 +204,20 @@ mod tests {
             let mut escaped = PreEscapedJson::with_capacity(0);
             text.chars().for_each(|part| escaped.push(&part.to_string()));
             for content in [ResponseBody::Text(text.to_owned()), ResponseBody::PreEscapedJson(escaped)] {
-                let ours: Value = serde_json::from_str(&told(content)).unwrap();
-                assert_eq!(ours, told_by_lambda_http(200, Body::Text(text.to_owned())).await);
+                let ours: Value = serde_json::from_str(&serialized(content)).unwrap();
+                assert_eq!(ours, serialized_by_lambda_http(200, Body::Text(text.to_owned())).await);
             }
         }
         for status in [204, 304] {
             let ours = serde_json::to_string(&LambdaResponse::from(answer(status, ResponseBody::Nothing))).unwrap();
             let ours: Value = serde_json::from_str(&ours).unwrap();
-            assert_eq!(ours, told_by_lambda_http(status, Body::Empty).await);
+            assert_eq!(ours, serialized_by_lambda_http(status, Body::Empty).await);
         }
     }
 
     #[test]
     fn bytes_are_sent_as_base64() {
-        let ours: Value = serde_json::from_str(&told(ResponseBody::Bytes(vec![0x1f, 0x8b, 0xff, 0x00]))).unwrap();
+        let ours: Value = serde_json::from_str(&serialized(ResponseBody::Bytes(vec![0x1f, 0x8b, 0xff, 0x00]))).unwrap();
         assert_eq!((&ours["body"], &ours["isBase64Encoded"]), (&Value::from("H4v/AA=="), &Value::from(true)));
     }
 
@@ -241,8 +235,8 @@ mod tests {
             let whole = parts.concat();
             for content in [ResponseBody::Text(whole.clone()), ResponseBody::PreEscapedJson(escaped)] {
                 let text = content.text().into_owned();
-                let told: Value = serde_json::from_str(&told(content)).unwrap();
-                prop_assert_eq!(told["body"].as_str(), Some(whole.as_str()));
+                let sent: Value = serde_json::from_str(&serialized(content)).unwrap();
+                prop_assert_eq!(sent["body"].as_str(), Some(whole.as_str()));
                 prop_assert_eq!(text, whole.as_str());
             }
         }

@@ -39,14 +39,14 @@ impl View {
     }
 }
 
-/// The seats of a theater to be shown.
-pub(super) struct Shown {
+/// A writer of a theater's seats in one view.
+pub(super) struct SeatsWriter {
     view: View,
     /// The only section to show.
     section: Option<u16>,
 }
 
-impl Shown {
+impl SeatsWriter {
     /// Finds the section of a request. For an unknown one, the error lists the existing sections.
     pub(super) fn of(layout: &Layout, view: View, section: Option<&str>) -> Result<Self, Problem> {
         let section = section.map(|name| section_named(layout, name)).transpose()?;
@@ -152,8 +152,8 @@ fn json(text: &str) -> Result<String, Problem> {
 /// Finds a section by its name, in any form of Unicode.
 fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
     let sections = layout.plan().sections();
-    let name = text::normalize(name).unwrap_or_default();
-    let found = sections.iter().position(|section| *section == name).and_then(|index| u16::try_from(index).ok());
+    let found = text::normalize(name).and_then(|name| sections.iter().position(|section| *section == name));
+    let found = found.map(|index| u16::try_from(index).expect("a layout has at most 65,536 sections"));
     found.ok_or_else(|| Problem::malformed("section", one_of(sections)))
 }
 

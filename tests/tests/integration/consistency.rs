@@ -62,7 +62,7 @@ fn watch_routes() -> Routes {
 fn template_and_cargo_lambda_routes_match_the_code() {
     let code = ROUTES.iter().flat_map(|route| {
         let methods = [Some(route.method()), route.is_safe().then_some("HEAD")];
-        let of = |method: &str| (method.to_owned(), route.path().to_owned(), route.function.to_owned());
+        let of = |method: &str| (method.to_owned(), route.path().to_owned(), route.function.as_str().to_owned());
         methods.into_iter().flatten().map(of).collect::<Vec<_>>()
     });
     let code: Routes = code.collect();

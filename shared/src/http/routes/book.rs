@@ -1,20 +1,23 @@
 //! `POST /theaters/{theaterId}/book`
 
-use std::convert::Infallible;
-
-use lambda_http::Request;
 use serde::Serialize;
 
-use crate::app::{Book, BoxOffice, RequestId};
+use crate::app::{Book, RequestId};
 use crate::domain::idempotency;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::http::handler::{Function, Handler, serve};
+use crate::http::input;
 use crate::http::links::Links;
 use crate::http::problem::Problem;
-use crate::http::response_body::Answer;
-use crate::http::{Outcome, RoutedRequest, answer, input, json_response, mark_replayed};
+use crate::http::reply::Reply;
+use crate::http::route::{FunctionName, Operation};
+use crate::http::routed_request::RoutedRequest;
 
-/// The fields of the request body.
-pub(in crate::http) const FIELDS: &[&str] = &["seat", "seats", "booking_id", "reservation_id"];
+/// The function that books seats.
+pub static FUNCTION: Function = Function {
+    name: FunctionName::Book,
+    handlers: &[Handler::new(Operation::Book, |routed| serve(routed, read, book))],
+};
 
 /// The response body.
 #[derive(Serialize)]
@@ -26,16 +29,8 @@ struct BookedBody<'a> {
     booked_at: String,
 }
 
-/// Serves a request of this route.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "book", request, handle).await
-}
-
 /// Answers 201 if the seats were booked now, and 200 with the same body if they were booked before under this id.
-async fn handle(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let request = read(routed)?;
-    let weight = routed.route.weight;
-    routed.ctx.set_rate_limit_cost(request.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
+async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Problem> {
     let booked = routed.office.book(routed.ctx, &request).await?;
     let seats = &booked.booking.seats;
     let body = BookedBody {
@@ -49,11 +44,11 @@ async fn handle(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
         seats: seats.iter().map(SeatLabel::as_str).collect(),
         booked_at: booked.booking.booked_at.seconds().to_string(),
     };
-    let outcome = json_response(if booked.replayed { 200 } else { 201 }, &body)?;
-    let outcome = if booked.replayed { mark_replayed(outcome) } else { outcome };
+    let reply = Reply::json(if booked.replayed { 200 } else { 201 }, &body)?;
+    let reply = if booked.replayed { reply.marked_as_replayed() } else { reply };
     let links = Links::of(&routed.address, &request.theater);
     let location = links.booking(booked.id);
-    Ok(links.with_booking(booked.id).put(outcome, Some(location)))
+    Ok(links.with_booking(booked.id).put(reply, Some(location)))
 }
 
 /// The request body.
@@ -74,11 +69,13 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
         let seats = if whole { None } else { Some(input::seats(body, routed.office.max_seats_per_call())?) };
         Some(BookBody { seats, booking, reservation })
     })?;
-    input.finish(|| {
+    let request = input.finish(|| {
         let (theater, BookBody { seats, booking, reservation }) = (theater?, body?);
         let caller = input::caller(routed.request);
         let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&theater, &caller, &key)));
         let booking = booking.map(RequestId::Given).or_else(keyed);
         Some(Book { theater, seats, booking, reservation, caller })
-    })
+    })?;
+    routed.charge(routed.route.weight.of_reserved(request.seats.as_deref()));
+    Ok(request)
 }

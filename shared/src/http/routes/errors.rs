@@ -3,9 +3,11 @@
 use lambda_http::Response;
 
 use crate::http::codes::Code;
+use crate::http::input;
 use crate::http::problem::Problem;
+use crate::http::reply::Reply;
 use crate::http::response_body::ResponseBody;
-use crate::http::{Outcome, RoutedRequest, input};
+use crate::http::routed_request::RoutedRequest;
 
 /// The pages of docs/errors.
 macro_rules! pages {
@@ -48,12 +50,15 @@ pages! {
     TryAgain "try_again",
 }
 
-/// Answers 200 with the page as text. It needs no other service, and changes only with a release.
-pub(in crate::http) fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+/// Finds the page of the code in the path.
+pub(super) fn read(routed: &RoutedRequest<'_>) -> Result<&'static str, Problem> {
     routed.input().finish(|| Some(()))?;
     let page = page_of(input::path_parameter(routed.request, "code"));
-    let page =
-        page.ok_or_else(|| Problem::of_field(Code::ErrorCodeNotFound, "code", "a code that this API answers"))?;
+    page.ok_or_else(|| Problem::of_field(Code::ErrorCodeNotFound, "code", "a code that this API answers"))
+}
+
+/// Answers 200 with the page as text. It needs no other service, and changes only with a release.
+pub(super) async fn get(_: &RoutedRequest<'_>, page: &'static str) -> Result<Reply, Problem> {
     let response = Response::builder()
         .header("content-type", "text/plain; charset=utf-8")
         .header("cache-control", "public, max-age=3600")

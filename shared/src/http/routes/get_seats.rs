@@ -1,38 +1,40 @@
 //! `GET /theaters/{theaterId}/seats` and `GET /theaters/{theaterId}/map`
 
-use std::convert::Infallible;
-
-use lambda_http::{Request, Response};
+use lambda_http::Response;
 
 use super::map;
-use crate::app::{BoxOffice, GetSeats, Revalidated, Source};
+use crate::app::{GetSeats, Revalidated, Source};
 use crate::domain::text;
 use crate::http::etag::{self, Tags};
+use crate::http::handler::{Function, Handler, serve};
 use crate::http::input;
 use crate::http::problem::Problem;
-use crate::http::response_body::{Answer, ResponseBody};
-use crate::http::router::Operation;
-use crate::http::seat_map::{Shown, View};
-use crate::http::{Outcome, RoutedRequest, X_CACHE, answer};
+use crate::http::reply::{Reply, X_CACHE};
+use crate::http::response_body::ResponseBody;
+use crate::http::route::{FunctionName, Operation};
+use crate::http::routed_request::RoutedRequest;
+use crate::http::seat_map::{SeatsWriter, View};
 
-/// Serves a request of one of these routes.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "get-seats", request, async |routed| match routed.route.operation {
-        Operation::GetMap => map::get(routed).await,
-        _ => get(routed).await,
-    })
-    .await
+/// The function that shows the seats and the map of a theater.
+pub static FUNCTION: Function = Function {
+    name: FunctionName::GetSeats,
+    handlers: &[
+        Handler::new(Operation::GetSeats, |routed| serve(routed, read, get)),
+        Handler::new(Operation::GetMap, |routed| serve(routed, map::read, map::get)),
+    ],
+};
+
+/// A request to show the seats of a theater.
+struct SeatsRequest {
+    seats: GetSeats,
+    view: View,
+    /// `true` if it reads DynamoDB, or the caller's own reservation.
+    is_expensive: bool,
 }
 
 /// Answers 200 with the seats, or 304 if the caller has them already.
-async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let (ask, view) = read(routed)?;
-    let is_expensive = ask.consistent || ask.reservation.is_some();
-    if is_expensive {
-        let reading = if ask.consistent { "consistent=true" } else { "Reservation-Id" };
-        input::require_token(routed.office, routed.request, reading)?;
-        routed.ctx.set_rate_limit_cost(routed.route.weight.dear);
-    }
+async fn get(routed: &RoutedRequest<'_>, request: SeatsRequest) -> Result<Reply, Problem> {
+    let SeatsRequest { seats: ask, view, is_expensive } = request;
     let header = routed.input().list_header("if-none-match");
     let wanted = input::parse_if_none_match(header.as_deref());
     let section = ask.section.clone();
@@ -41,7 +43,7 @@ async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
     let (etag, source, body) = match routed.office.get_seats(routed.ctx, &ask).await? {
         Revalidated::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
         Revalidated::Seats(seats) => {
-            let body = Shown::of(&seats.layout, view, section.as_deref())?.body(&seats)?;
+            let body = SeatsWriter::of(&seats.layout, view, section.as_deref())?.body(&seats)?;
             let (etag, hash) = tags.tag(body.as_bytes(), &seats);
             let unchanged = wanted.is_some_and(|wanted| etag::names(&wanted, hash));
             (etag, seats.source, (!unchanged).then_some(body))
@@ -56,11 +58,10 @@ async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
         None => response.status(304).body(ResponseBody::Nothing),
         Some(body) => response.status(200).header("content-type", "application/json").body(body),
     };
-    Ok(Outcome { source: Some(source), ..response.map_err(Problem::internal)?.into() })
+    Ok(Reply { source: Some(source), ..response.map_err(Problem::internal)?.into() })
 }
 
-/// Reads the request: the seats to show, and the view.
-fn read(routed: &RoutedRequest<'_>) -> Result<(GetSeats, View), Problem> {
+fn read(routed: &RoutedRequest<'_>) -> Result<SeatsRequest, Problem> {
     let input = routed.input();
     let theater = input.theater_id();
     let consistent = input.flag("consistent");
@@ -76,8 +77,15 @@ fn read(routed: &RoutedRequest<'_>) -> Result<(GetSeats, View), Problem> {
     // Only the map marks the caller's own seats.
     let reservation = input.reservation_header().filter(|_| view == View::Map);
     let caller = input::caller(routed.request);
-    input.finish(|| {
-        let ask = GetSeats { theater: theater?, consistent, reservation, section, seen: None, caller };
-        Some((ask, view))
-    })
+    let is_expensive = consistent || reservation.is_some();
+    let request = input.finish(|| {
+        let seats = GetSeats { theater: theater?, consistent, reservation, section, seen: None, caller };
+        Some(SeatsRequest { seats, view, is_expensive })
+    })?;
+    if is_expensive {
+        let reading = if consistent { "consistent=true" } else { "Reservation-Id" };
+        input::require_token(routed.office, routed.request, reading)?;
+        routed.charge(routed.route.weight.expensive);
+    }
+    Ok(request)
 }

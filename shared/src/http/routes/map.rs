@@ -3,22 +3,38 @@
 use lambda_http::Response;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::http::input;
 use crate::http::problem::Problem;
+use crate::http::reply::Reply;
 use crate::http::response_body::ResponseBody;
-use crate::http::{Outcome, RoutedRequest};
+use crate::http::routed_request::RoutedRequest;
 use crate::layout_json::{CallLimits, MapBody};
 
 /// Cache-Control of a map that is requested by its version. It never changes, so it may be stored for a year.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Answers 200 with the map, or 304 if the caller has it already.
-pub(in crate::http) async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let (input, office) = (routed.input(), routed.office);
+/// A request to show the map of a theater.
+pub(super) struct MapRequest {
+    theater: TheaterId,
+    /// The only version to show.
+    version: Option<u64>,
+    /// The value of `If-None-Match`.
+    if_none_match: Option<String>,
+}
+
+pub(super) fn read(routed: &RoutedRequest<'_>) -> Result<MapRequest, Problem> {
+    let input = routed.input();
     let (theater, version) = (input.theater_id(), input.integer_query("version", 0..=u64::MAX));
-    let header = input.list_header("if-none-match");
-    let theater = input.finish(|| theater)?;
+    let if_none_match = input.list_header("if-none-match");
+    input.finish(|| Some(MapRequest { theater: theater?, version, if_none_match }))
+}
+
+/// Answers 200 with the map, or 304 if the caller has it already.
+pub(super) async fn get(routed: &RoutedRequest<'_>, request: MapRequest) -> Result<Reply, Problem> {
+    let MapRequest { theater, version, if_none_match } = request;
+    let office = routed.office;
     let layout = office.map(routed.ctx, &theater, version).await?;
     let limits = CallLimits {
         max_seats_per_call: office.max_seats_per_call(),
@@ -26,8 +42,8 @@ pub(in crate::http) async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, 
         max_reservation_seconds: office.longest_reservation(),
     };
     let tag = tag(&layout, limits);
-    let is_known =
-        input::parse_if_none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let is_known = input::parse_if_none_match(if_none_match.as_deref())
+        .is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder()
         .header("etag", format!("\"{tag}\""))
         .header("cache-control", if version.is_some() { IMMUTABLE } else { "no-cache" });

@@ -4,7 +4,23 @@ pub mod book;
 pub mod bookings;
 pub mod errors;
 pub mod get_seats;
-pub(super) mod map;
+mod map;
 pub mod reservations;
 pub mod reserve;
 pub mod theaters;
+
+use super::handler::Function;
+use super::router::ROUTES;
+
+/// All functions of the API.
+pub const FUNCTIONS: [&Function; 6] = [
+    &get_seats::FUNCTION,
+    &reserve::FUNCTION,
+    &book::FUNCTION,
+    &reservations::FUNCTION,
+    &bookings::FUNCTION,
+    &theaters::FUNCTION,
+];
+
+// A route without a handler in its function doesn't compile, and neither does one with two.
+const _: () = assert!(Function::serve_all(&FUNCTIONS, ROUTES), "each route needs one handler, in its function");

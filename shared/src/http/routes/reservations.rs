@@ -1,23 +1,37 @@
 //! `GET` and `DELETE /theaters/{theaterId}/reservations/{reservationId}`, and `POST .../extend`
 
-use std::convert::Infallible;
-
-use lambda_http::Request;
 use serde::Serialize;
+use uuid::Uuid;
 
-use crate::app::{BoxOffice, HeldSeat, ReservationAsk, ReservationView};
+use crate::app::{HeldSeat, ReservationRequest, ReservationView};
 use crate::domain::idempotency;
 use crate::domain::ids::{ReservationId, TheaterId};
 use crate::domain::time::EpochMillis;
+use crate::http::handler::{Function, Handler, serve};
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
 use crate::http::problem::Problem;
-use crate::http::response_body::Answer;
-use crate::http::router::Operation;
-use crate::http::{Outcome, RoutedRequest, answer, json_response, mark_replayed, no_content};
+use crate::http::reply::Reply;
+use crate::http::route::{FunctionName, Operation};
+use crate::http::routed_request::RoutedRequest;
 
-/// The fields of the request body of an extension.
-pub(in crate::http) const FIELDS: &[&str] = &["expires_in", "seats"];
+/// The function that shows, releases and extends reservations.
+pub static FUNCTION: Function = Function {
+    name: FunctionName::Reservations,
+    handlers: &[
+        Handler::new(Operation::GetReservation, |routed| serve(routed, read, get)),
+        Handler::new(Operation::Release, |routed| serve(routed, read, release)),
+        Handler::new(Operation::Extend, |routed| serve(routed, read_extension, extend)),
+    ],
+};
+
+/// A request to extend a reservation.
+struct ExtendRequest {
+    reservation: ReservationRequest,
+    /// The id of the request, if the caller sent a key.
+    id: Option<Uuid>,
+    expires_in: u32,
+}
 
 /// The response body.
 #[derive(Serialize)]
@@ -54,34 +68,58 @@ impl<'a> SeatEnd<'a> {
     }
 }
 
-/// Serves a request of one of these routes.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "reservations", request, async |routed| match routed.route.operation {
-        Operation::Release => release(routed).await,
-        Operation::Extend => extend(routed).await,
-        _ => get(routed).await,
-    })
-    .await
-}
-
 /// Answers 200 with the seats of the reservation.
-async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let ask = read(routed)?;
-    admit(routed, &ask).await?;
-    let view = routed.office.reservation(routed.ctx, &ask).await?;
-    show(routed, &ask, &view, None)
+async fn get(routed: &RoutedRequest<'_>, request: ReservationRequest) -> Result<Reply, Problem> {
+    let view = routed.office.reservation(routed.ctx, &request).await?;
+    show(routed, &request, &view, None)
 }
 
 /// Answers 204, even if there was nothing left to release.
-async fn release(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let ask = read(routed)?;
-    admit(routed, &ask).await?;
-    routed.office.release(routed.ctx, &ask).await?;
-    no_content()
+async fn release(routed: &RoutedRequest<'_>, request: ReservationRequest) -> Result<Reply, Problem> {
+    routed.office.release(routed.ctx, &request).await?;
+    Reply::no_content()
 }
 
 /// Answers 200 with the seats of the reservation and its new expiry.
-async fn extend(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+async fn extend(routed: &RoutedRequest<'_>, request: ExtendRequest) -> Result<Reply, Problem> {
+    let ExtendRequest { reservation, id, expires_in } = request;
+    let extended = routed.office.extend(routed.ctx, &reservation, id, expires_in).await?;
+    let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
+    let reply = show(routed, &reservation, &extended.view, Some(message))?;
+    Ok(if extended.replayed { reply.marked_as_replayed() } else { reply })
+}
+
+fn show(
+    routed: &RoutedRequest<'_>,
+    request: &ReservationRequest,
+    view: &ReservationView,
+    message: Option<&'static str>,
+) -> Result<Reply, Problem> {
+    let body = ReservationBody {
+        message,
+        reservation_id: request.reservation.to_string(),
+        theater_id: request.theater.as_str(),
+        seats: view.seats.iter().map(|held| held.seat.as_str()).collect(),
+        expires_at: view.expires_at.to_string(),
+        expires_in: view.expires_at.remaining(view.now),
+        ends: SeatEnd::of(&view.seats, view.now),
+        extended: view.extended,
+    };
+    let links = Links::of(&routed.address, &request.theater).with_reservation(request.reservation, view.extended);
+    Ok(links.put(Reply::json(200, &body)?, None))
+}
+
+fn read(routed: &RoutedRequest<'_>) -> Result<ReservationRequest, Problem> {
+    let input = routed.input();
+    let ((theater, reservation), seats) = (path(&input), input.named_seats());
+    let caller = input::caller(routed.request);
+    let request =
+        input.finish(|| Some(ReservationRequest { theater: theater?, reservation: reservation?, seats, caller }))?;
+    charge(routed, &request);
+    Ok(request)
+}
+
+fn read_extension(routed: &RoutedRequest<'_>) -> Result<ExtendRequest, Problem> {
     let input = routed.input();
     let key = input.idempotency_key();
     let (theater, reservation) = path(&input);
@@ -91,51 +129,18 @@ async fn extend(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
         Some((expires_in?, seats))
     })?;
     let caller = input::caller(routed.request);
-    let (ask, expires_in) = input.finish(|| {
-        let (expires_in, seats) = body?;
-        Some((ReservationAsk { theater: theater?, reservation: reservation?, seats, caller }, expires_in))
+    let request = input.finish(|| {
+        let ((theater, id), (expires_in, seats)) = ((theater?, reservation?), body?);
+        let extension = key.map(|key| idempotency::extension_id(&theater, &caller, &key, id));
+        let reservation = ReservationRequest { theater, reservation: id, seats, caller };
+        Some(ExtendRequest { reservation, id: extension, expires_in })
     })?;
-    let id = key.map(|key| idempotency::extension_id(&ask.theater, &ask.caller, &key, ask.reservation));
-    admit(routed, &ask).await?;
-    let extended = routed.office.extend(routed.ctx, &ask, id, expires_in).await?;
-    let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
-    let outcome = show(routed, &ask, &extended.view, Some(message))?;
-    Ok(if extended.replayed { mark_replayed(outcome) } else { outcome })
+    charge(routed, &request.reservation);
+    Ok(request)
 }
 
-fn show(
-    routed: &RoutedRequest<'_>,
-    ask: &ReservationAsk,
-    view: &ReservationView,
-    message: Option<&'static str>,
-) -> Result<Outcome, Problem> {
-    let body = ReservationBody {
-        message,
-        reservation_id: ask.reservation.to_string(),
-        theater_id: ask.theater.as_str(),
-        seats: view.seats.iter().map(|held| held.seat.as_str()).collect(),
-        expires_at: view.expires_at.to_string(),
-        expires_in: view.expires_at.remaining(view.now),
-        ends: SeatEnd::of(&view.seats, view.now),
-        extended: view.extended,
-    };
-    let links = Links::of(&routed.address, &ask.theater).with_reservation(ask.reservation, view.extended);
-    Ok(links.put(json_response(200, &body)?, None))
-}
-
-/// Checks the rate limit. A request that names no seats takes more units, because the number of seats isn't known in
-/// advance.
-async fn admit(routed: &RoutedRequest<'_>, ask: &ReservationAsk) -> Result<(), Problem> {
-    let weight = routed.route.weight;
-    routed.ctx.set_rate_limit_cost(ask.seats.as_ref().map_or(weight.dear, |seats| weight.of_seats(seats.len())));
-    Ok(routed.office.admit(routed.ctx).await?)
-}
-
-fn read(routed: &RoutedRequest<'_>) -> Result<ReservationAsk, Problem> {
-    let input = routed.input();
-    let ((theater, reservation), seats) = (path(&input), input.named_seats());
-    let caller = input::caller(routed.request);
-    input.finish(|| Some(ReservationAsk { theater: theater?, reservation: reservation?, seats, caller }))
+fn charge(routed: &RoutedRequest<'_>, request: &ReservationRequest) {
+    routed.charge(routed.route.weight.of_reserved(request.seats.as_deref()));
 }
 
 fn path(input: &Input<'_>) -> (Option<TheaterId>, Option<ReservationId>) {

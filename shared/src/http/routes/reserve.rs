@@ -1,24 +1,26 @@
 //! `POST /theaters/{theaterId}/reserve`
 
-use std::convert::Infallible;
-
-use lambda_http::Request;
 use serde::Serialize;
 
 use super::reservations::SeatEnd;
-use crate::app::{BoxOffice, RequestId, Reserve, ReserveBest};
+use crate::app::{RequestId, Reserve, ReserveBest};
 use crate::domain::idempotency;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::seating_plan::MAX_PART_NAME;
+use crate::http::handler::{Function, Handler, serve};
+use crate::http::input;
 use crate::http::links::Links;
 use crate::http::problem::Problem;
-use crate::http::response_body::Answer;
-use crate::http::{Outcome, RoutedRequest, answer, input, json_response, mark_replayed};
+use crate::http::reply::Reply;
+use crate::http::route::{FunctionName, Operation};
+use crate::http::routed_request::RoutedRequest;
 use crate::json::Object;
 
-/// The fields of the request body.
-pub(in crate::http) const FIELDS: &[&str] =
-    &["seat", "seats", "quantity", "section", "category", "accessible", "expires_in", "reservation_id"];
+/// The function that reserves seats.
+pub static FUNCTION: Function = Function {
+    name: FunctionName::Reserve,
+    handlers: &[Handler::new(Operation::Reserve, |routed| serve(routed, read, reserve))],
+};
 
 /// The seats that a caller asks for.
 enum Choice {
@@ -62,22 +64,15 @@ struct ReservedBody<'a> {
     ends: Vec<SeatEnd<'a>>,
 }
 
-/// Serves a request of this route.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "reserve", request, handle).await
-}
-
 /// Answers 201 if seats were reserved now, and 200 if all of them were in the reservation before.
-async fn handle(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let (office, ctx, weight) = (routed.office, routed.ctx, routed.route.weight);
-    let (theater, reserved) = match read(routed)? {
+async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Problem> {
+    let (office, ctx) = (routed.office, routed.ctx);
+    let (theater, reserved) = match call {
         Call::Named(call) => {
-            ctx.set_rate_limit_cost(weight.of_seats(call.seats.len()));
             let reserved = office.reserve(ctx, &call).await?;
             (call.theater, reserved)
         }
         Call::Best(call) => {
-            ctx.set_rate_limit_cost(weight.of_seats(call.quantity));
             let reserved = office.reserve_best(ctx, &call).await?;
             (call.theater, reserved)
         }
@@ -95,11 +90,11 @@ async fn handle(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
         expires_in: reserved.expires_in,
         ends: SeatEnd::of(&reserved.seats, reserved.now),
     };
-    let outcome = json_response(if reserved.replayed { 200 } else { 201 }, &body)?;
-    let outcome = if reserved.replayed { mark_replayed(outcome) } else { outcome };
+    let reply = Reply::json(if reserved.replayed { 200 } else { 201 }, &body)?;
+    let reply = if reserved.replayed { reply.marked_as_replayed() } else { reply };
     let links = Links::of(&routed.address, &theater);
     let location = links.reservation(reserved.reservation);
-    Ok(links.with_reservation(reserved.reservation, false).put(outcome, Some(location)))
+    Ok(links.with_reservation(reserved.reservation, false).put(reply, Some(location)))
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
@@ -111,7 +106,7 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
         let choice = read_choice(body, office.max_seats_per_call());
         Some(ReserveBody { choice: choice?, expires_in: expires_in?, reservation })
     })?;
-    input.finish(|| {
+    let call = input.finish(|| {
         let (theater, ReserveBody { choice, expires_in, reservation }) = (theater?, body?);
         let caller = input::caller(routed.request);
         let reservation = reservation.map(RequestId::Given);
@@ -140,7 +135,12 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
                 Call::Best(best)
             }
         })
-    })
+    })?;
+    routed.charge(routed.route.weight.of_seats(match &call {
+        Call::Named(call) => call.seats.len(),
+        Call::Best(call) => call.quantity,
+    }));
+    Ok(call)
 }
 
 /// Reads either the seats, or `quantity` and the fields that belong to it.

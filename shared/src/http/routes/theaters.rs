@@ -1,22 +1,35 @@
 //! `GET /theaters`, `GET`, `PUT` and `DELETE /theaters/{theaterId}`, and `GET /errors/{code}`
 
-use std::convert::Infallible;
-
-use lambda_http::{Request, Response};
+use lambda_http::Response;
+use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
 use super::errors;
-use crate::app::{BoxOffice, Precondition, Put, PutError};
+use crate::app::{Precondition, Put, PutError};
 use crate::domain::ids::TheaterId;
 use crate::http::conditional::Condition;
+use crate::http::handler::{Function, Handler, serve};
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
 use crate::http::problem::Problem;
-use crate::http::response_body::{Answer, ResponseBody};
-use crate::http::router::Operation;
-use crate::http::{Outcome, RoutedRequest, answer, json_response, no_content};
+use crate::http::reply::Reply;
+use crate::http::response_body::ResponseBody;
+use crate::http::route::{FunctionName, Operation};
+use crate::http::routed_request::RoutedRequest;
 use crate::json;
 use crate::layout_json::{Document, LayoutBody, NewLayout};
+
+/// The function that shows and changes theaters, and explains errors.
+pub static FUNCTION: Function = Function {
+    name: FunctionName::Theaters,
+    handlers: &[
+        Handler::new(Operation::ListTheaters, |routed| serve(routed, read_page, list)),
+        Handler::new(Operation::GetTheater, |routed| serve(routed, read, get)),
+        Handler::new(Operation::PutTheater, |routed| serve(routed, read_put, put)),
+        Handler::new(Operation::DeleteTheater, |routed| serve(routed, read_delete, delete)),
+        Handler::new(Operation::GetError, |routed| serve(routed, errors::read, errors::get)),
+    ],
+};
 
 /// The default and the maximum number of theaters in one page of the list.
 const DEFAULT_LIMIT: u64 = 50;
@@ -47,25 +60,44 @@ struct PutBody<'a> {
     theater: TheaterBody<'a>,
 }
 
-/// Serves a request of one of these routes.
-pub async fn serve(office: &BoxOffice, request: &Request) -> Result<Answer, Infallible> {
-    answer(office, "theaters", request, async |routed| match routed.route.operation {
-        Operation::GetError => errors::get(routed),
-        Operation::GetTheater => get(routed).await,
-        Operation::PutTheater => put(routed).await,
-        Operation::DeleteTheater => delete(routed).await,
-        _ => list(routed).await,
-    })
-    .await
+/// A request for a page of the list of theaters.
+struct PageRequest {
+    /// The id after which the page begins.
+    after: Option<TheaterId>,
+    limit: usize,
 }
 
-/// Answers 200 with a page of theaters, in the order of their ids.
-async fn list(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
+/// A request for a layout.
+struct LayoutRequest {
+    theater: TheaterId,
+    /// The value of `If-None-Match`.
+    if_none_match: Option<String>,
+}
+
+/// A request to put a layout.
+struct PutRequest {
+    theater: TheaterId,
+    expected: Precondition,
+    layout: NewLayout,
+}
+
+/// A request to delete a theater.
+struct DeleteRequest {
+    theater: TheaterId,
+    expected: Precondition,
+}
+
+fn read_page(routed: &RoutedRequest<'_>) -> Result<PageRequest, Problem> {
     let input = routed.input();
     let limit = input.integer_query("limit", 1..=MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
     let after = input.parsed_query("after", TheaterId::EXPECTED, |text| TheaterId::parse(text).ok());
-    let limit = input.finish(|| usize::try_from(limit).ok())?;
-    routed.office.admit(routed.ctx).await?;
+    let limit = usize::try_from(limit).expect("a limit is at most MAX_LIMIT");
+    input.finish(|| Some(PageRequest { after, limit }))
+}
+
+/// Answers 200 with a page of theaters, in the order of their ids.
+async fn list(routed: &RoutedRequest<'_>, request: PageRequest) -> Result<Reply, Problem> {
+    let PageRequest { after, limit } = request;
     let (theaters, more) = routed.office.theaters(routed.ctx, after.as_ref(), limit).await?;
     let next = theaters.last().filter(|_| more).map(|last| last.theater.as_str());
     let body = theaters.iter().map(|entry| TheaterBody {
@@ -74,20 +106,23 @@ async fn list(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
         seats: entry.seats,
         layout_version: entry.layout_version,
     });
-    let outcome = json_response(200, &TheatersBody { theaters: body.collect(), next })?;
-    Ok(Links::list(&routed.address, next, limit).put(outcome, None))
+    let reply = Reply::json(200, &TheatersBody { theaters: body.collect(), next })?;
+    Ok(Links::list(&routed.address, next, limit).put(reply, None))
+}
+
+fn read(routed: &RoutedRequest<'_>) -> Result<LayoutRequest, Problem> {
+    let input = routed.input();
+    let (theater, if_none_match) = (input.theater_id(), input.list_header("if-none-match"));
+    input.finish(|| Some(LayoutRequest { theater: theater?, if_none_match }))
 }
 
 /// Answers 200 with the layout, or 304 if the caller has it already.
-async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    let input = routed.input();
-    let (theater, header) = (input.theater_id(), input.list_header("if-none-match"));
-    let theater = input.finish(|| theater)?;
-    routed.office.admit(routed.ctx).await?;
+async fn get(routed: &RoutedRequest<'_>, request: LayoutRequest) -> Result<Reply, Problem> {
+    let LayoutRequest { theater, if_none_match } = request;
     let layout = routed.office.theater(routed.ctx, &theater).await?.ok_or_else(Problem::theater_not_found)?;
     let tag = layout.version.to_string();
-    let is_known =
-        input::parse_if_none_match(header.as_deref()).is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
+    let is_known = input::parse_if_none_match(if_none_match.as_deref())
+        .is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder().header("etag", etag(layout.version)).header("cache-control", "no-cache");
     let response = if is_known {
         response.status(304).body(ResponseBody::Nothing)
@@ -99,15 +134,18 @@ async fn get(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
     Ok(links.put(response.map_err(Problem::internal)?.into(), None))
 }
 
-/// Answers 201 if the theater had no layout before, and 200 if it had another or the same one.
-async fn put(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    input::administrator(routed.office, routed.request)?;
+fn read_put(routed: &RoutedRequest<'_>) -> Result<PutRequest, Problem> {
+    input::require_administrator(routed.office, routed.request)?;
     let input = routed.input();
     let (theater, expected) = (input.theater_id(), expected(&input));
-    let wanted = document(theater.as_ref(), &input)?;
-    let (theater, expected, wanted) = input.finish(|| Some((theater?, expected?, wanted?)))?;
-    routed.office.admit(routed.ctx).await?;
-    let put = routed.office.put_theater(routed.ctx, &theater, &wanted, expected.clone()).await;
+    let layout = document(theater.as_ref(), &input)?;
+    input.finish(|| Some(PutRequest { theater: theater?, expected: expected?, layout: layout? }))
+}
+
+/// Answers 201 if the theater had no layout before, and 200 if it had another or the same one.
+async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, Problem> {
+    let PutRequest { theater, expected, layout } = request;
+    let put = routed.office.put_theater(routed.ctx, &theater, &layout, expected.clone()).await;
     let (put, version) = put.map_err(|error| name_condition(&expected, error))?;
     let body = PutBody {
         message: match put {
@@ -117,28 +155,31 @@ async fn put(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
         },
         theater: TheaterBody {
             theater_id: theater.as_str(),
-            name: &wanted.name,
-            seats: wanted.seats.len() as u64,
+            name: &layout.name,
+            seats: layout.seats.len() as u64,
             layout_version: version,
         },
     };
-    let outcome = json_response(if put == Put::Created { 201 } else { 200 }, &body)?;
-    let outcome = outcome.with_header("etag", &etag(version));
+    let reply = Reply::json(if put == Put::Created { 201 } else { 200 }, &body)?;
+    let reply = reply.with_header("etag", etag(version));
     let links = Links::of(&routed.address, &theater);
     let location = (put == Put::Created).then(|| links.theater());
-    Ok(links.with_seats().put(outcome, location))
+    Ok(links.with_seats().put(reply, location))
+}
+
+fn read_delete(routed: &RoutedRequest<'_>) -> Result<DeleteRequest, Problem> {
+    input::require_administrator(routed.office, routed.request)?;
+    let input = routed.input();
+    let (theater, expected) = (input.theater_id(), expected(&input));
+    input.finish(|| Some(DeleteRequest { theater: theater?, expected: expected? }))
 }
 
 /// Answers 204, even if the theater didn't exist.
-async fn delete(routed: &RoutedRequest<'_>) -> Result<Outcome, Problem> {
-    input::administrator(routed.office, routed.request)?;
-    let input = routed.input();
-    let (theater, expected) = (input.theater_id(), expected(&input));
-    let (theater, expected) = input.finish(|| Some((theater?, expected?)))?;
-    routed.office.admit(routed.ctx).await?;
+async fn delete(routed: &RoutedRequest<'_>, request: DeleteRequest) -> Result<Reply, Problem> {
+    let DeleteRequest { theater, expected } = request;
     let removed = routed.office.remove_theater(routed.ctx, &theater, expected.clone()).await;
     removed.map_err(|error| name_condition(&expected, error))?;
-    no_content()
+    Reply::no_content()
 }
 
 /// Reads the layout in the body.
@@ -185,8 +226,8 @@ fn name_condition(expected: &Precondition, error: PutError) -> Problem {
     }
 }
 
-fn etag(version: u64) -> String {
-    format!("\"{version}\"")
+fn etag(version: u64) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\"")).expect("digits and quotes are visible ASCII")
 }
 
 /// Returns the version that a tag names.

@@ -79,17 +79,17 @@ proptest! {
         let expected = serde_json::to_string(&expected).unwrap();
         let view = view(&name, &hall, now);
         let section = section.map(|left| if left { "left" } else { "right" });
-        let body = Shown::of(&view.layout, View::Seats, section).unwrap().body(&view).unwrap();
-        let told = serde_json::to_string(&LambdaResponse::from(Response::new(body))).unwrap();
-        let told: Value = serde_json::from_str(&told).unwrap();
-        prop_assert_eq!(told["body"].as_str(), Some(expected.as_str()));
+        let body = SeatsWriter::of(&view.layout, View::Seats, section).unwrap().body(&view).unwrap();
+        let written = serde_json::to_string(&LambdaResponse::from(Response::new(body))).unwrap();
+        let written: Value = serde_json::from_str(&written).unwrap();
+        prop_assert_eq!(written["body"].as_str(), Some(expected.as_str()));
     }
 
     #[test]
     fn states_are_one_letter_per_seat(hall in hall(), now in 94_000..106_000_u64) {
         let view = view("Hall", &hall, EpochMillis(now));
-        let body = Shown::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
-        let told: Value = serde_json::from_str(&body.text()).unwrap();
+        let body = SeatsWriter::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
+        let written: Value = serde_json::from_str(&body.text()).unwrap();
         let letters = hall.iter().map(|(.., slot)| match slot.shows(EpochMillis(now)) {
             SeatStatus::Available => 'a',
             SeatStatus::Reserved => 'r',
@@ -97,7 +97,7 @@ proptest! {
         });
         let letters: String = letters.collect();
         let count = |wanted| letters.chars().filter(|letter| *letter == wanted).count();
-        prop_assert_eq!(told, serde_json::json!({ "theater_id": "a:1", "layout_version": 7, "states": letters,
+        prop_assert_eq!(written, serde_json::json!({ "theater_id": "a:1", "layout_version": 7, "states": letters,
             "available": count('a'), "reserved": count('r'), "booked": count('b') }));
     }
 }

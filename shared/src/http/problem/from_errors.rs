@@ -1,0 +1,307 @@
+//! Conversion of the operations' errors to problems, one conversion for each error enum.
+
+use std::fmt::Display;
+
+use super::{Code, Members, Problem, RETRY_AFTER, SeatProblem, one_of};
+use crate::app::{
+    BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PutError, ReservationError,
+    ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
+};
+use crate::domain::availability::SeatState;
+use crate::domain::best_available::Shortage;
+use crate::domain::ids::SeatLabel;
+use crate::domain::selection::Conflict;
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::OutcomeUnknown(_) => Self::try_again(error),
+            StoreError::Permanent(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<TooManyRequests> for Problem {
+    fn from(TooManyRequests(standing): TooManyRequests) -> Self {
+        let (name, most) = (standing.activity.as_str(), standing.limit.per_minute());
+        let seconds = standing.retry_after.unwrap_or(RETRY_AFTER);
+        let detail = format!("At most {most} {name} a minute. Nothing was done. Try again in {seconds} s.");
+        let members = Members {
+            retry_after: Some(seconds),
+            limit: Some(u64::from(most)),
+            activity: Some(name),
+            ..Members::default()
+        };
+        Self::with(Code::TooManyRequests, detail, members)
+    }
+}
+
+impl From<SelectError> for Problem {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::TooManyRequests(error) => error.into(),
+            SelectError::TheaterNotFound => Self::theater_not_found(),
+            SelectError::SeatNotFound(seats) => Self::seats_not_found(&seats),
+            SelectError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GetSeatsError> for Problem {
+    fn from(error: GetSeatsError) -> Self {
+        match error {
+            GetSeatsError::TheaterNotFound => Self::theater_not_found(),
+            GetSeatsError::UnknownSection(names) => Self::malformed("section", one_of(&names)),
+            GetSeatsError::TooManyRequests(error) => error.into(),
+            GetSeatsError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<MapError> for Problem {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::TheaterNotFound => Self::theater_not_found(),
+            MapError::VersionNotFound { current } => {
+                let detail = format!("The layout of the theater has the version {current}.");
+                let members = Members { layout_version: Some(current), ..Members::default() };
+                Self::with(Code::LayoutVersionNotFound, detail, members)
+            }
+            MapError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReserveError> for Problem {
+    fn from(error: ReserveError) -> Self {
+        match error {
+            ReserveError::Select(error) => error.into(),
+            ReserveError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
+            ReserveError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ReserveError::Released(seats) => {
+                let detail = "The reservation, or a seat of it, was released or booked before. Nothing was changed. Use a new \
+                    reservation_id for a new reservation.";
+                let members = Members { seats: named_seats(&seats), ..Members::default() };
+                Self::with(Code::ReservationReleased, detail, members)
+            }
+            ReserveError::Expired(seats) => Self::reservation_expired(&seats),
+            ReserveError::NotFound => Self::reservation_not_found("reservation_id"),
+            ReserveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReserveBestError> for Problem {
+    fn from(error: ReserveBestError) -> Self {
+        match error {
+            ReserveBestError::GetSeats(error) => error.into(),
+            ReserveBestError::UnknownSection(names) => Self::malformed("section", one_of(&names)),
+            ReserveBestError::UnknownCategory(names) => Self::malformed("category", one_of(&names)),
+            ReserveBestError::NotEnough(shortage) => {
+                let Shortage { available, largest_block } = shortage;
+                let detail = format!(
+                    "{available} such seats are available, at most {largest_block} of them together. Nothing was changed."
+                );
+                let members =
+                    Members { available: Some(available), largest_block: Some(largest_block), ..Members::default() };
+                Self::with(Code::NotEnoughSeats, detail, members)
+            }
+            ReserveBestError::IdReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This reservation_id or Idempotency-Key was used for another request. Nothing was changed. Use a new one \
+                    for a new request.",
+            ),
+            ReserveBestError::Reserve(error) => error.into(),
+        }
+    }
+}
+
+impl From<BookError> for Problem {
+    fn from(error: BookError) -> Self {
+        match error {
+            BookError::Select(error) => error.into(),
+            BookError::SeatUnavailable(conflicts) => Self::seats_unavailable(&conflicts),
+            BookError::Cancelled => Self::new(
+                Code::BookingCancelled,
+                "The booking under this booking_id or Idempotency-Key was cancelled. Nothing was changed. Use a new one for \
+                    a new booking.",
+            ),
+            BookError::Reservation(ReservationError::NotFound) => Self::reservation_not_found("reservation_id"),
+            BookError::Reservation(error) => error.into(),
+            BookError::ReservationChanged(missing) => {
+                let detail = not_reserved(missing.iter().map(|conflict| &conflict.seat));
+                let seats = missing.iter().map(seat_problem).collect();
+                Self::with(Code::ReservationChanged, detail, Members { seats, ..Members::default() })
+            }
+            BookError::ReservationRequired => {
+                Self::of_field(Code::ReservationRequired, "reservation_id", "the reservation of the seats")
+            }
+            BookError::IdNotAllowed => {
+                Self::malformed("booking_id", "a UUID of another version than 8, which only the server's own ids have")
+            }
+            BookError::LimitReached { booked, most } => Self::with(
+                Code::BookingLimit,
+                format!(
+                    "The caller has {booked} seats of this theater booked, of at most {most}. Nothing was changed."
+                ),
+                Members { booked: Some(booked), limit: u64::try_from(most).ok(), ..Members::default() },
+            ),
+            BookError::IdReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This booking_id or Idempotency-Key has booked other seats. Nothing was changed. Use a new one for a new \
+                    booking.",
+            ),
+            BookError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PutError> for Problem {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Invalid(error) => {
+                let problem = error.to_string();
+                Self::malformed("seats", problem.strip_prefix("expected ").unwrap_or(&problem))
+            }
+            PutError::TooLarge => Self::malformed("sections", STORABLE),
+            PutError::PreconditionRequired(version) => Self::if_match_required(version),
+            PutError::PreconditionFailed(there) => Self::layout_changed("If-Match", there),
+            PutError::InUse(conflicts) => {
+                let detail =
+                    format!("{} of the seats that would be dropped are in use. Nothing was changed.", conflicts.len());
+                let seats = conflicts.iter().map(seat_problem).collect();
+                Self::with(Code::SeatsInUse, detail, Members { seats, ..Members::default() })
+            }
+            PutError::TooManyWithdrawn(dropped) => Self::malformed(
+                "seats",
+                format_args!("at most {MAX_SEATS_WITHDRAWN} seats to be dropped at once, got {dropped}"),
+            ),
+            error @ PutError::Contended => Self::new(Code::LayoutChanged, error.to_string()),
+            PutError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReservationError> for Problem {
+    fn from(error: ReservationError) -> Self {
+        match error {
+            ReservationError::TheaterNotFound => Self::theater_not_found(),
+            ReservationError::NotFound => Self::reservation_not_found("reservationId"),
+            ReservationError::Expired(seats) => Self::reservation_expired(&seats),
+            ReservationError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ExtendError> for Problem {
+    fn from(error: ExtendError) -> Self {
+        match error {
+            ExtendError::Reservation(error) => error.into(),
+            ExtendError::LimitReached { reserved, most } => Self::reservation_limit(reserved, most),
+            ExtendError::Missing(seats) => {
+                let detail = not_reserved(seats.iter());
+                let members = Members { seats: named_seats(&seats), ..Members::default() };
+                Self::with(Code::ReservationChanged, detail, members)
+            }
+            ExtendError::ExtendedBefore => Self::new(
+                Code::ReservationAlreadyExtended,
+                "Each seat of it was extended before, and can be once. Nothing was changed.",
+            ),
+            ExtendError::EndsNoLater(end) => Self::new(
+                Code::ReservationNotExtendable,
+                format!("It would end no later than it does already, at {end}. Nothing was changed."),
+            ),
+        }
+    }
+}
+
+impl From<BookingError> for Problem {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::NotFound => {
+                Self::of_field(Code::BookingNotFound, "bookingId", "the id of a booking of the caller")
+            }
+            BookingError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    fn try_again(cause: impl Display) -> Self {
+        let detail = "It is not known whether the request was carried out. Repeating it with the same id is safe, and \
+            answers what happened. Without an id, read the seats first.";
+        let members = Members { retry_after: Some(RETRY_AFTER), ..Members::default() };
+        Self { cause: Some(cause.to_string()), ..Self::with(Code::TryAgain, detail, members) }
+    }
+
+    fn seats_not_found(unknown: &[SeatLabel]) -> Self {
+        let named: Vec<_> = unknown.iter().map(SeatLabel::as_str).collect();
+        let detail = format!("The theater has no seat {}.", named.join(", "));
+        Self::with(Code::SeatNotFound, detail, Members { seats: named_seats(unknown), ..Members::default() })
+    }
+
+    fn seats_unavailable(conflicts: &[Conflict]) -> Self {
+        let named: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
+        let detail = format!("Taken: {}. Nothing was changed.", named.join(", "));
+        let seats = conflicts.iter().map(seat_problem).collect();
+        Self::with(Code::SeatUnavailable, detail, Members { seats, ..Members::default() })
+    }
+
+    fn reservation_limit(reserved: usize, limit: usize) -> Self {
+        let detail = format!("{reserved} seats are reserved, of at most {limit} at once. Nothing was changed.");
+        let members = Members { reserved: Some(reserved), limit: u64::try_from(limit).ok(), ..Members::default() };
+        Self::with(Code::ReservationLimit, detail, members)
+    }
+
+    fn reservation_expired(seats: &[SeatLabel]) -> Self {
+        let detail = "The seats of the reservation have run out. Read which seats are available, or name seats to book those \
+            that still are.";
+        Self::with(Code::ReservationExpired, detail, Members { seats: named_seats(seats), ..Members::default() })
+    }
+
+    fn reservation_not_found(field: &str) -> Self {
+        Self::of_field(Code::ReservationNotFound, field, "the id of a reservation of the caller")
+    }
+
+    /// Creates the problem of a condition that the present layout doesn't meet.
+    pub(in crate::http) fn layout_changed(header: &str, there: Option<u64>) -> Self {
+        let expected = match there {
+            Some(version) if header == "If-Match" => format!("\"{version}\", the version that is there"),
+            Some(version) => format!("nothing there, but version \"{version}\" is"),
+            None => "a theater that is there".to_owned(),
+        };
+        let mut problem = Self::of_field(Code::LayoutChanged, header, expected);
+        problem.detail.push_str(". Nothing was changed. Read the layout again before you change it.");
+        problem.members.layout_version = there;
+        problem
+    }
+
+    /// Creates the problem of a replacement without a condition.
+    fn if_match_required(version: u64) -> Self {
+        let expected = format_args!("the ETag of the layout that is to be replaced, now \"{version}\"");
+        let mut problem = Self::of_field(Code::IfMatchRequired, "If-Match", expected);
+        problem.members.layout_version = Some(version);
+        problem
+    }
+}
+
+/// Writes the detail about seats that aren't in the reservation.
+fn not_reserved<'a>(seats: impl Iterator<Item = &'a SeatLabel>) -> String {
+    let seats: Vec<_> = seats.map(SeatLabel::as_str).collect();
+    format!("Not reserved under the reservation: {}. Nothing was changed.", seats.join(", "))
+}
+
+fn seat_problem(conflict: &Conflict) -> SeatProblem {
+    let (status, expires_at) = match conflict.state {
+        SeatState::Available => ("available", None),
+        SeatState::Reserved { expires_at } => ("reserved", Some(expires_at.to_string())),
+        SeatState::Booked => ("booked", None),
+    };
+    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at, yours: conflict.yours }
+}
+
+/// Lists seats without their status.
+fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
+    let named = |seat: &SeatLabel| SeatProblem { seat: seat.to_string(), status: None, expires_at: None, yours: false };
+    seats.iter().map(named).collect()
+}
