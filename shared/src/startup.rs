@@ -32,7 +32,7 @@ pub enum StartError {
     CacheUrl(#[from] CacheError),
     /// The region or the credentials for signing the cache's tokens are missing.
     #[error("environment variable CACHE_IAM_USER: the AWS {0} for signing tokens can't be found")]
-    NobodyToSign(&'static str),
+    MissingSigner(&'static str),
 }
 
 /// Starts logging and metrics, reads the configuration and opens connections. A function calls it before its first
@@ -107,8 +107,8 @@ fn cache(config: &Config, sdk: &SdkConfig, clock: &Clock) -> Result<Option<Cache
     let signer = match &config.cache_iam {
         None => None,
         Some(user) => {
-            let region = sdk.region().ok_or(StartError::NobodyToSign("region"))?.to_string();
-            let credentials = sdk.credentials_provider().ok_or(StartError::NobodyToSign("credentials"))?;
+            let region = sdk.region().ok_or(StartError::MissingSigner("region"))?.to_string();
+            let credentials = sdk.credentials_provider().ok_or(StartError::MissingSigner("credentials"))?;
             Some(IamTokenProvider::new(user.clone(), region, credentials, clock.clone()))
         }
     };
