@@ -245,7 +245,7 @@ fn contributing_names_files_and_tests_that_exist() {
     }
     let folders = ["bench/", "docs/", "infra/", "local/", "model/", "publish/", "shared/", "tests/"];
     // A function that is added, and a copy of a script, are examples.
-    let examples = ["shared/src/http/cancel.rs", "tests/releases/availability-N.lua"];
+    let examples = ["shared/src/http/routes/cancel.rs", "tests/releases/availability-N.lua"];
     let (mut files, mut named) = (0, 0);
     for line in read("CONTRIBUTING.md").lines().filter(|line| !line.starts_with("```")) {
         for word in line.split('`').skip(1).step_by(2) {
