@@ -1,13 +1,11 @@
 //! Booking seats. Repeating a request with an id never books twice.
 
-use std::sync::Arc;
-
+use super::select::{CachedView, SelectedSeats};
 use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_server_generated};
-use crate::domain::layout::Layout;
 use crate::domain::selection::{Conflict, Selection};
 use crate::random;
 use crate::store::{
@@ -79,15 +77,6 @@ pub enum BookError {
 /// The maximum number of reads of a reservation that keeps changing.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// The parts of a request that are the same for each of its attempts.
-struct BookingAttempt<'a> {
-    ask: &'a Book,
-    id: BookingId,
-    layout: &'a Arc<Layout>,
-    seats: &'a Selection,
-    from: BookFrom<'a>,
-}
-
 impl BoxOffice {
     /// Books seats that are available or reserved under the given reservation, or all seats of that reservation.
     pub async fn book(&self, ctx: &RequestContext, ask: &Book) -> Result<Booked, BookError> {
@@ -129,7 +118,10 @@ impl BoxOffice {
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
     async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let (layout, selection, taken) = match self.select_admitted(ctx, &ask.theater, seats, repeatable).await {
+        let selected = match self.select_admitted(ctx, &ask.theater, seats, repeatable).await {
+            Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
+                return Err(BookError::SeatUnavailable(taken));
+            }
             Ok(selected) => selected,
             // The layout may have changed since the first request. A repeat gets the answer of the first request.
             Err(error) if error.is_not_found() => {
@@ -137,17 +129,12 @@ impl BoxOffice {
             }
             Err(error) => return Err(error.into()),
         };
-        let shown = taken.is_some();
-        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
-            return Err(BookError::SeatUnavailable(taken));
-        }
-        let id = ask.booking.map_or_else(|| BookingId(random::random_id()), RequestId::id);
         let needed = self.policy.booking_needs_reservation && ask.reservation.is_some();
         let from = if needed { BookFrom::Reservation } else { BookFrom::Anywhere };
-        let attempt = BookingAttempt { ask, id, layout: &layout, seats: &selection, from };
-        match self.try_book(ctx, &attempt, shown).await? {
+        let request = self.book_request(ask, booking_id(ask.booking), &selected.selection, from);
+        match self.try_book(ctx, &selected, &request).await? {
             Some(booked) => Ok(booked),
-            None => Err(StoreError::Permanent("a reservation changed that the request doesn't name".to_owned()).into()),
+            None => unreachable!("named seats are booked without the record of a reservation"),
         }
     }
 
@@ -161,7 +148,7 @@ impl BoxOffice {
         self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
         let owner = ask.caller.owner();
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
-        let id = ask.booking.map_or_else(|| BookingId(random::random_id()), RequestId::id);
+        let id = booking_id(ask.booking);
         for _ in 0..MAX_ATTEMPTS {
             let whole = match self.store.read_reservation_to_book(ctx, &wanted).await? {
                 ReservationToBook::Whole(whole) => whole,
@@ -184,10 +171,9 @@ impl BoxOffice {
                     }
                 }
             };
-            let (layout, selection) = self.select(ctx, &ask.theater, &whole.seats).await?;
-            let from = BookFrom::Whole(&whole);
-            let attempt = BookingAttempt { ask, id, layout: &layout, seats: &selection, from };
-            if let Some(booked) = self.try_book(ctx, &attempt, false).await? {
+            let selected = self.select(ctx, &ask.theater, &whole.seats).await?;
+            let request = self.book_request(ask, id, &selected.selection, BookFrom::Whole(&whole));
+            if let Some(booked) = self.try_book(ctx, &selected, &request).await? {
                 return Ok(booked);
             }
         }
@@ -222,27 +208,14 @@ impl BoxOffice {
 
     /// Makes one attempt, and merges what it learned into the cache. Returns `None` if the request books a whole
     /// reservation and the reservation has changed.
-    ///
-    /// `shown` is `true` if the cache had shown the seats as available, and `false` if it wasn't asked or had no
-    /// answer.
     async fn try_book(
         &self,
         ctx: &RequestContext,
-        attempt: &BookingAttempt<'_>,
-        shown: bool,
+        selected: &SelectedSeats,
+        request: &BookRequest<'_>,
     ) -> Result<Option<Booked>, BookError> {
-        let BookingAttempt { ask, id, layout, seats, from } = *attempt;
-        let limit = self.booking_limit(&ask.caller);
-        let request = BookRequest {
-            theater: &ask.theater,
-            seats,
-            booking: id,
-            reservation: ask.reservation,
-            from,
-            owner: ask.caller.owner(),
-            limit,
-        };
-        let outcome = self.store.book(ctx, &request).await?;
+        let id = request.booking;
+        let outcome = self.store.book(ctx, request).await?;
         let (BookOutcome::Booked(_, learned)
         | BookOutcome::Replayed(_, learned)
         | BookOutcome::IdReused(learned)
@@ -251,7 +224,7 @@ impl BoxOffice {
         | BookOutcome::NotReserved(_, learned)
         | BookOutcome::LimitReached(_, learned)
         | BookOutcome::Refused(_, learned)) = &outcome;
-        let _ = self.update_cache(ctx, layout, learned).await;
+        let _ = self.update_cache(ctx, &selected.layout, learned).await;
         match outcome {
             BookOutcome::Booked(booking, _) => Ok(Some(Booked { id, booking, replayed: false })),
             BookOutcome::Replayed(booking, _) => Ok(Some(Booked { id, booking, replayed: true })),
@@ -263,14 +236,32 @@ impl BoxOffice {
                 Err(BookError::LimitReached { booked, most: self.policy.max_booked_per_caller })
             }
             BookOutcome::Refused(conflicts, learned) => {
-                if shown {
+                if selected.cached == CachedView::AllFree {
                     self.count_stale_answers(ctx, &learned);
                 }
-                match self.withdrawn_seats_error(ctx, &ask.theater, &conflicts).await {
+                match self.withdrawn_seats_error(ctx, request.theater, &conflicts).await {
                     Some(error) => Err(error.into()),
                     None => Err(BookError::SeatUnavailable(conflicts)),
                 }
             }
+        }
+    }
+
+    fn book_request<'a>(
+        &self,
+        ask: &'a Book,
+        id: BookingId,
+        seats: &'a Selection,
+        from: BookFrom<'a>,
+    ) -> BookRequest<'a> {
+        BookRequest {
+            theater: &ask.theater,
+            seats,
+            booking: id,
+            reservation: ask.reservation,
+            from,
+            owner: ask.caller.owner(),
+            limit: self.booking_limit(&ask.caller),
         }
     }
 
@@ -288,6 +279,11 @@ impl BoxOffice {
         }
         conflicts
     }
+}
+
+/// Returns the id of a request's booking. Makes one if the request names none.
+fn booking_id(given: Option<RequestId<BookingId>>) -> BookingId {
+    given.map_or_else(|| BookingId(random::random_id()), RequestId::id)
 }
 
 impl ExistingBooking {

@@ -16,6 +16,14 @@ use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitSta
 #[error("too many requests")]
 pub struct TooManyRequests(pub RateLimitStatus);
 
+/// The outcome of a read of the cache by a request that passed the rate limit.
+#[derive(Debug)]
+pub(super) enum CacheRead {
+    Answer(Lookup),
+    /// The cache gave no answer. The Redis client has logged and counted the reason.
+    Unavailable,
+}
+
 impl BoxOffice {
     /// Returns the rate limits of a caller. Without a cache there are none.
     pub fn limits(&self) -> RateLimits {
@@ -44,30 +52,34 @@ impl BoxOffice {
         cache: &Cache,
         theater: &TheaterId,
         unless: Option<Revision>,
-    ) -> Result<Result<Lookup, CacheError>, TooManyRequests> {
-        match (ctx.take_budget(), unless) {
-            (None, None) => Ok(cache.read(ctx, theater).await),
-            (None, Some(known)) => Ok(cache.read_unless(ctx, theater, known).await),
+    ) -> Result<CacheRead, TooManyRequests> {
+        let lookup = match (ctx.take_budget(), unless) {
+            (None, None) => cache.read(ctx, theater).await,
+            (None, Some(known)) => cache.read_unless(ctx, theater, known).await,
             (Some(budget), _) => {
                 let (lookup, drawn) = cache.read_and_draw(ctx, theater, unless, &budget).await;
-                apply_decision(ctx, &budget, drawn).map(|()| lookup)
+                apply_decision(ctx, &budget, drawn)?;
+                lookup
             }
-        }
+        };
+        Ok(lookup.map_or(CacheRead::Unavailable, CacheRead::Answer))
     }
 
-    /// Reads the slots of a few seats, and checks the rate limit in the same call as [`BoxOffice::admit`] does.
+    /// Reads the slots of a few seats, and checks the rate limit in the same call as [`BoxOffice::admit`] does. Returns
+    /// `None` if the cache doesn't have the slots or gave no answer.
     pub(super) async fn peek_admitted(
         ctx: &RequestContext,
         cache: &Cache,
         layout: &Layout,
         positions: &[u32],
-    ) -> Result<Result<Option<Vec<Slot>>, CacheError>, TooManyRequests> {
+    ) -> Result<Option<Vec<Slot>>, TooManyRequests> {
         let (theater, version) = (&layout.theater, layout.version);
         let Some(budget) = ctx.take_budget() else {
-            return Ok(cache.peek(ctx, theater, version, positions).await);
+            return Ok(cache.peek(ctx, theater, version, positions).await.ok().flatten());
         };
         let (slots, drawn) = cache.peek_and_draw(ctx, theater, version, positions, &budget).await;
-        apply_decision(ctx, &budget, drawn).map(|()| slots)
+        apply_decision(ctx, &budget, drawn)?;
+        Ok(slots.ok().flatten())
     }
 }
 

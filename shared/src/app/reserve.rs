@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::select::{CachedView, SelectedSeats};
 use super::{BoxOffice, RequestId, SelectError};
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;
@@ -11,8 +12,8 @@ use crate::domain::selection::Conflict;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
-    ChosenBefore, HeldSeat, MAX_SEATS_PER_RESERVATION, Remembered, ReservationQuota, ReservationRef, ReserveOutcome,
-    ReserveRequest, ReservedSeats, StoreError,
+    HeldSeat, MAX_SEATS_PER_RESERVATION, Remembered, ReservationQuota, ReservationRef, ReserveOutcome, ReserveRequest,
+    ReservedSeats, StoreError,
 };
 
 /// A request to reserve seats.
@@ -79,19 +80,18 @@ impl BoxOffice {
     /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
     pub async fn reserve(&self, ctx: &RequestContext, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
-        let (layout, selection, taken) = match self.select_admitted(ctx, &ask.theater, &ask.seats, repeatable).await {
+        let selected = match self.select_admitted(ctx, &ask.theater, &ask.seats, repeatable).await {
+            Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
+                return Err(ReserveError::SeatUnavailable(taken));
+            }
             Ok(selected) => selected,
             // The layout may have changed since the first request. A repeat gets the answer of the first request.
             Err(error) if error.is_not_found() => return self.find_previous_reservation(ctx, ask, error).await,
             Err(error) => return Err(error.into()),
         };
-        let shown = taken.is_some();
-        if let Some(taken) = taken.filter(|taken| !taken.is_empty()) {
-            return Err(ReserveError::SeatUnavailable(taken));
-        }
         let request = ReserveRequest {
             theater: &ask.theater,
-            seats: &selection,
+            seats: &selected.selection,
             reservation: reservation_id(ask.reservation),
             must_exist: must_exist(ask.reservation),
             owner: ask.caller.owner(),
@@ -99,16 +99,14 @@ impl BoxOffice {
             reservation_quota: self.reservation_quota(&ask.caller),
             wish: None,
         };
-        match self.try_reserve(ctx, &layout, &request, shown).await? {
-            Attempt::Reserved(reserved) => Ok(reserved),
-            Attempt::Taken(conflicts) => match self.withdrawn_seats_error(ctx, &ask.theater, &conflicts).await {
-                Some(error) => Err(error.into()),
-                None => Err(ReserveError::SeatUnavailable(conflicts)),
-            },
-            Attempt::ChosenBefore(_) => {
-                Err(StoreError::Permanent("a choice for seats that are named".to_owned()).into())
-            }
+        let asked_at = self.clock.now();
+        let outcome = self.try_reserve(ctx, &selected.layout, &request, &selected.cached).await?;
+        if let ReserveOutcome::Refused(conflicts, _) = &outcome
+            && let Some(error) = self.withdrawn_seats_error(ctx, &ask.theater, conflicts).await
+        {
+            return Err(error.into());
         }
+        self.answer(&request, outcome, asked_at)
     }
 
     /// Returns the existing reservation if the request repeats an earlier one, and `error` if it doesn't.
@@ -139,18 +137,14 @@ impl BoxOffice {
         caller.owner().filter(|_| most > 0).map(|owner| ReservationQuota { owner, most })
     }
 
-    /// Makes one attempt, and merges what it learned into the cache.
-    ///
-    /// `shown` is `true` if the cache had shown the seats as available, and `false` if it wasn't asked or had no
-    /// answer.
+    /// Makes one attempt, and merges what it learned into the cache. `cached` is the cache's view before the attempt.
     pub(super) async fn try_reserve(
         &self,
         ctx: &RequestContext,
         layout: &Arc<Layout>,
         request: &ReserveRequest<'_>,
-        shown: bool,
-    ) -> Result<Attempt, ReserveError> {
-        let (reservation, now) = (request.reservation, self.clock.now());
+        cached: &CachedView,
+    ) -> Result<ReserveOutcome, StoreError> {
         let outcome = self.store.reserve(ctx, request).await?;
         if let ReserveOutcome::Reserved(_, learned)
         | ReserveOutcome::AlreadyHeld(_, learned)
@@ -159,20 +153,25 @@ impl BoxOffice {
         {
             let _ = self.update_cache(ctx, layout, learned).await;
         }
+        if let (CachedView::AllFree, ReserveOutcome::Refused(_, learned)) = (cached, &outcome) {
+            self.count_stale_answers(ctx, learned);
+        }
+        Ok(outcome)
+    }
+
+    /// Returns the answer to a request for named seats. `asked_at` is the instant before the attempt.
+    pub(super) fn answer(
+        &self,
+        request: &ReserveRequest<'_>,
+        outcome: ReserveOutcome,
+        asked_at: EpochMillis,
+    ) -> Result<Reserved, ReserveError> {
+        let reservation = request.reservation;
         match outcome {
-            ReserveOutcome::Reserved(held, _) => {
-                Ok(Attempt::Reserved(reserved(reservation, held, now, Some(request.expires_in))))
-            }
-            ReserveOutcome::AlreadyHeld(held, _) => {
-                Ok(Attempt::Reserved(reserved(reservation, held, self.clock.now(), None)))
-            }
-            ReserveOutcome::Refused(conflicts, learned) => {
-                if shown {
-                    self.count_stale_answers(ctx, &learned);
-                }
-                Ok(Attempt::Taken(conflicts))
-            }
-            ReserveOutcome::ChosenBefore(before) => Ok(Attempt::ChosenBefore(before)),
+            ReserveOutcome::Reserved(held, _) => Ok(reserved(reservation, held, asked_at, Some(request.expires_in))),
+            ReserveOutcome::AlreadyHeld(held, _) => Ok(reserved(reservation, held, self.clock.now(), None)),
+            ReserveOutcome::Refused(conflicts, _) => Err(ReserveError::SeatUnavailable(conflicts)),
+            ReserveOutcome::ChosenBefore(_) => unreachable!("only a request with a wish can have chosen seats before"),
             ReserveOutcome::LimitReached(reserved, _) => {
                 Err(ReserveError::LimitReached { reserved, most: self.policy.max_reserved_per_caller })
             }
@@ -193,13 +192,6 @@ pub(super) fn reservation_id(given: Option<RequestId<ReservationId>>) -> Reserva
 /// Returns `true` if the reservation has to exist already, because the caller names an id that only the server makes.
 pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
     matches!(given, Some(RequestId::Given(id)) if is_server_generated(id.0))
-}
-
-/// The outcome of one attempt to reserve.
-pub(super) enum Attempt {
-    Reserved(Reserved),
-    Taken(Vec<Conflict>),
-    ChosenBefore(ChosenBefore),
 }
 
 /// Builds the answer as of `now`.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::reserve::{Attempt, must_exist, reservation_id};
+use super::reserve::{must_exist, reservation_id};
+use super::select::CachedView;
 use super::{BoxOffice, GetSeatsError, RequestId, Reserve, ReserveError, Reserved, SeatsView, SelectError, Source};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
@@ -17,7 +18,7 @@ use crate::domain::selection::{Conflict, Selection};
 use crate::domain::text;
 use crate::domain::time::EpochMillis;
 use crate::random;
-use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveRequest, StoreError, Wish};
+use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveOutcome, ReserveRequest, Wish};
 
 /// The maximum number of times that seats are chosen. After that the caller gets a conflict.
 const MAX_ATTEMPTS: usize = 8;
@@ -68,6 +69,13 @@ pub enum ReserveBestError {
     Reserve(#[from] ReserveError),
 }
 
+/// The seats to choose from, as they were read.
+struct Snapshot {
+    layout: Arc<Layout>,
+    slots: Vec<Slot>,
+    source: Source,
+}
+
 impl BoxOffice {
     /// Reserves the best available seats for a seat preference.
     ///
@@ -92,21 +100,25 @@ impl BoxOffice {
             if attempt == FIRST_CONSISTENT_ATTEMPT {
                 snapshot = self.snapshot(ctx, &ask.theater, true).await?;
             }
-            let (layout, slots, source) = &mut snapshot;
+            let Snapshot { layout, slots, source } = &mut snapshot;
             let selection = match self.choose(layout, slots, ask, seed, attempt) {
                 Ok(selection) => selection,
                 // The first request may have got the last seats, or the section may have had another name then.
                 Err(refused) => return self.remembered(ctx, ask, Some(layout), refused).await,
             };
             let shown = *source == Source::Hit && attempt == 0;
+            let cached = if shown { CachedView::AllFree } else { CachedView::NotAsked };
             let request = self.request(ask, reservation, &selection, &text);
-            match self.try_reserve(ctx, layout, &request, shown).await? {
-                Attempt::Reserved(reserved) => return Ok(reserved),
-                Attempt::ChosenBefore(before) => return self.replay_choice(ctx, ask, Some(layout), &before).await,
-                Attempt::Taken(taken) => {
+            let asked_at = self.clock.now();
+            match self.try_reserve(ctx, layout, &request, &cached).await.map_err(ReserveError::Store)? {
+                ReserveOutcome::Refused(taken, _) => {
                     mark_taken(slots, layout, &taken, self.clock.now());
                     conflicts = taken;
                 }
+                ReserveOutcome::ChosenBefore(before) => {
+                    return self.replay_choice(ctx, ask, Some(layout), &before).await;
+                }
+                outcome => return Ok(self.answer(&request, outcome, asked_at)?),
             }
         }
         Err(ReserveError::SeatUnavailable(conflicts).into())
@@ -118,10 +130,10 @@ impl BoxOffice {
         ctx: &RequestContext,
         theater: &TheaterId,
         consistent: bool,
-    ) -> Result<(Arc<Layout>, Vec<Slot>, Source), GetSeatsError> {
+    ) -> Result<Snapshot, GetSeatsError> {
         let SeatsView { layout, slots, source, .. } = self.read_seats(ctx, theater, consistent).await?;
         let slots = slots.into_vec(&layout);
-        Ok((layout, slots, source))
+        Ok(Snapshot { layout, slots, source })
     }
 
     /// Chooses the best seats, or some of the best under contention. The more requests are choosing, and the more often
@@ -206,13 +218,9 @@ impl BoxOffice {
         };
         let request =
             ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
-        match self.try_reserve(ctx, layout, &request, false).await? {
-            Attempt::Reserved(reserved) => Ok(reserved),
-            Attempt::Taken(conflicts) => Err(ReserveError::SeatUnavailable(conflicts).into()),
-            Attempt::ChosenBefore(_) => {
-                Err(ReserveError::Store(StoreError::Permanent("a choice for seats that are named".to_owned())).into())
-            }
-        }
+        let asked_at = self.clock.now();
+        let outcome = self.try_reserve(ctx, layout, &request, &CachedView::NotAsked).await;
+        Ok(self.answer(&request, outcome.map_err(ReserveError::Store)?, asked_at)?)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
-use crate::domain::selection::{Conflict, Selection};
+use crate::domain::selection::{Conflict, Selection, UnknownSeats};
 use crate::store::StoreError;
 
 /// Age in milliseconds of a write that the cache should know. It is longer than a writer takes to update the cache, and
@@ -37,9 +37,25 @@ impl SelectError {
     }
 }
 
-/// The seats that were found, and those of them that the cache shows as taken. `None` if the cache wasn't asked or has
-/// no answer.
-pub(super) type Selected = (Arc<Layout>, Selection, Option<Vec<Conflict>>);
+/// The seats of a request, found in a layout.
+pub(super) struct SelectedSeats {
+    pub(super) layout: Arc<Layout>,
+    pub(super) selection: Selection,
+    pub(super) cached: CachedView,
+}
+
+/// The cache's view of the seats of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum CachedView {
+    /// The cache wasn't asked.
+    NotAsked,
+    /// The cache has no answer.
+    Unknown,
+    /// All seats are available.
+    AllFree,
+    /// These seats are taken.
+    Taken(Vec<Conflict>),
+}
 
 impl BoxOffice {
     /// Checks the rate limit, finds the seats, and asks the cache whether they are taken. Skips the cache for
@@ -54,37 +70,36 @@ impl BoxOffice {
         theater: &TheaterId,
         seats: &[SeatLabel],
         repeatable: bool,
-    ) -> Result<Selected, SelectError> {
-        let known = self.layouts.known(theater);
-        let known = known.and_then(|layout| Some((layout.clone(), Selection::of(seats, &layout).ok()?)));
+    ) -> Result<SelectedSeats, SelectError> {
+        let known = self.layouts.known(theater).and_then(|layout| SelectedSeats::find(layout, seats).ok());
         let peeks = !repeatable && (!ctx.has_unchecked_rate_limit() || known.is_some());
         if !peeks {
             self.admit(ctx).await?;
         }
-        let (layout, selection) = match known {
+        let mut selected = match known {
             Some(found) => found,
             None => self.select(ctx, theater, seats).await?,
         };
-        let taken = if peeks { self.find_taken_in_cache(ctx, &layout, &selection).await? } else { None };
-        Ok((layout, selection, taken))
+        if peeks {
+            selected.cached = self.peek_at_seats(ctx, &selected).await?;
+        }
+        Ok(selected)
     }
 
-    /// Finds seats in a theater's layout. A missing seat may be new, so the layout is read again in that case.
+    /// Finds seats in a theater's layout, without the cache. A missing seat may be new, so the layout is read again in
+    /// that case.
     pub(super) async fn select(
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
         seats: &[SeatLabel],
-    ) -> Result<(Arc<Layout>, Selection), SelectError> {
+    ) -> Result<SelectedSeats, SelectError> {
         let layout = self.layouts.get(ctx, theater).await?.ok_or(SelectError::TheaterNotFound)?;
-        if let Ok(selection) = Selection::of(seats, &layout) {
-            return Ok((layout, selection));
+        if let Ok(selected) = SelectedSeats::find(layout, seats) {
+            return Ok(selected);
         }
         let layout = self.layouts.get_newer(ctx, theater).await?.ok_or(SelectError::TheaterNotFound)?;
-        match Selection::of(seats, &layout) {
-            Ok(selection) => Ok((layout, selection)),
-            Err(unknown) => Err(SelectError::SeatNotFound(unknown.0)),
-        }
+        SelectedSeats::find(layout, seats).map_err(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
     /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
@@ -107,27 +122,27 @@ impl BoxOffice {
         Selection::of(&removed, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
-    /// Returns the seats that the cache shows as taken, or `None` if it has no answer.
+    /// Asks the cache whether the seats are taken.
     ///
     /// Used only for requests without an id and without a reservation. Such a request can't be a repeat, so DynamoDB
     /// would only answer that the seats are taken. The cache says so at no cost.
-    async fn find_taken_in_cache(
+    async fn peek_at_seats(
         &self,
         ctx: &RequestContext,
-        layout: &Layout,
-        selection: &Selection,
-    ) -> Result<Option<Vec<Conflict>>, TooManyRequests> {
-        let Some(cache) = &self.cache else { return Ok(None) };
+        selected: &SelectedSeats,
+    ) -> Result<CachedView, TooManyRequests> {
+        let Some(cache) = &self.cache else { return Ok(CachedView::Unknown) };
+        let SelectedSeats { layout, selection, .. } = selected;
         let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
-        let Ok(Some(slots)) = Self::peek_admitted(ctx, cache, layout, &positions).await? else {
-            return Ok(None);
+        let Some(slots) = Self::peek_admitted(ctx, cache, layout, &positions).await? else {
+            return Ok(CachedView::Unknown);
         };
         let now = self.clock.now();
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
-        Ok(Some(
-            taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect(),
-        ))
+        let taken: Vec<_> =
+            taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect();
+        Ok(if taken.is_empty() { CachedView::AllFree } else { CachedView::Taken(taken) })
     }
 
     /// Counts the seats that the cache had shown as available although they had been taken for a while. The cache was
@@ -138,5 +153,12 @@ impl BoxOffice {
         let long_ago = |slot: &Slot| slot.changed_at.0 + EXPECTED_IN_CACHE_AFTER < now.0;
         let stale = learned.iter().filter(|known| taken(&known.slot) && long_ago(&known.slot)).count();
         ctx.record_costs(|costs| costs.stale_answers += u32::try_from(stale).unwrap_or(u32::MAX));
+    }
+}
+
+impl SelectedSeats {
+    fn find(layout: Arc<Layout>, seats: &[SeatLabel]) -> Result<Self, UnknownSeats> {
+        let selection = Selection::of(seats, &layout)?;
+        Ok(Self { layout, selection, cached: CachedView::NotAsked })
     }
 }

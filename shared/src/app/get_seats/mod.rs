@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::rate_limit::CacheRead;
 use super::{BoxOffice, KnownAnswer, Revalidated, Slots, TooManyRequests};
-use crate::cache::{Begun, Cache, CacheError, FillReason, FillToken, Lookup, RENEWAL, Revision};
+use crate::cache::{Begun, Cache, FillReason, FillToken, Lookup, RENEWAL, Revision};
 use crate::context::RequestContext;
 use crate::domain::availability::SeatStatus;
 use crate::domain::caller::Caller;
@@ -54,6 +55,12 @@ pub struct SeatsView {
     pub now: EpochMillis,
     /// The source of the slots.
     pub source: Source,
+}
+
+/// A theater's layout, and the cache's answer about its seats.
+pub(super) struct CachedSeats {
+    pub(super) layout: Arc<Layout>,
+    pub(super) read: CacheRead,
 }
 
 /// The source of an answer.
@@ -149,8 +156,8 @@ impl BoxOffice {
             let layout = self.layouts.get(ctx, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
             return Box::pin(self.bypass(ctx, layout)).await;
         };
-        let (layout, lookup) = self.read_layout_and_string(ctx, cache, theater, None).await?;
-        self.seats_from_lookup(ctx, cache, layout, lookup).await
+        let cached = self.read_layout_and_string(ctx, cache, theater, None).await?;
+        self.seats_from_cache(ctx, cache, cached).await
     }
 
     /// Reads a theater's layout and its string in the cache at the same time. If the string still has the `known`
@@ -161,32 +168,34 @@ impl BoxOffice {
         cache: &Cache,
         theater: &TheaterId,
         known: Option<Revision>,
-    ) -> Result<(Arc<Layout>, Result<Lookup, CacheError>), GetSeatsError> {
-        let lookup = Self::read_admitted(ctx, cache, theater, known);
-        let (layout, lookup) = if ctx.has_unchecked_rate_limit() {
+    ) -> Result<CachedSeats, GetSeatsError> {
+        let read = Self::read_admitted(ctx, cache, theater, known);
+        let (layout, read) = if ctx.has_unchecked_rate_limit() {
             // A rejected request must cost DynamoDB nothing, so the layout isn't read until the rate limit has passed.
-            let lookup = lookup.await?;
-            (self.layouts.get(ctx, theater).await, lookup)
+            let read = read.await?;
+            (self.layouts.get(ctx, theater).await, read)
         } else {
-            let (layout, lookup) = tokio::join!(self.layouts.get(ctx, theater), lookup);
-            (layout, lookup?)
+            let (layout, read) = tokio::join!(self.layouts.get(ctx, theater), read);
+            (layout, read?)
         };
-        Ok((layout?.ok_or(GetSeatsError::TheaterNotFound)?, lookup))
+        Ok(CachedSeats { layout: layout?.ok_or(GetSeatsError::TheaterNotFound)?, read })
     }
 
     /// Returns the seats from the cached string, or else from DynamoDB.
-    pub(super) async fn seats_from_lookup(
+    pub(super) async fn seats_from_cache(
         &self,
         ctx: &RequestContext,
         cache: &Cache,
-        layout: Arc<Layout>,
-        lookup: Result<Lookup, CacheError>,
+        cached: CachedSeats,
     ) -> Result<SeatsView, GetSeatsError> {
-        let packed = match lookup {
-            Err(_) => return Box::pin(self.bypass(ctx, layout)).await,
+        let CachedSeats { layout, read } = cached;
+        let packed = match read {
+            CacheRead::Unavailable => return Box::pin(self.bypass(ctx, layout)).await,
             // `Unchanged` carries no slots, so this request needs the whole string. `fill` fetches it first.
-            Ok(Lookup::Miss | Lookup::Unchanged(_)) => return Box::pin(self.fill(ctx, cache, layout)).await,
-            Ok(Lookup::Complete(packed)) => packed,
+            CacheRead::Answer(Lookup::Miss | Lookup::Unchanged(_)) => {
+                return Box::pin(self.fill(ctx, cache, layout)).await;
+            }
+            CacheRead::Answer(Lookup::Complete(packed)) => packed,
         };
         let layout = self.reload_if_older(ctx, layout, packed.layout_version()).await?;
         if packed.layout_version() > layout.version {

@@ -1,7 +1,8 @@
 //! Checking whether seats have changed since the caller's last read. The cache answers without sending the slots.
 
-use super::{GetSeatsError, SeatsView};
+use super::{CachedSeats, GetSeatsError, SeatsView};
 use crate::app::BoxOffice;
+use crate::app::rate_limit::CacheRead;
 use crate::cache::{Cache, Lookup, Revision};
 use crate::context::RequestContext;
 use crate::domain::availability::ValidityWindow;
@@ -42,9 +43,9 @@ impl BoxOffice {
         seen: KnownAnswer,
     ) -> Result<Revalidated, GetSeatsError> {
         let known = seen.validity.holds(self.clock.now()).then_some(seen.revision);
-        let (layout, lookup) = self.read_layout_and_string(ctx, cache, theater, known).await?;
-        let Ok(Lookup::Unchanged(string)) = lookup else {
-            return self.seats_from_lookup(ctx, cache, layout, lookup).await.map(Revalidated::Seats);
+        let cached = self.read_layout_and_string(ctx, cache, theater, known).await?;
+        let CachedSeats { layout, read: CacheRead::Answer(Lookup::Unchanged(string)) } = cached else {
+            return self.seats_from_cache(ctx, cache, cached).await.map(Revalidated::Seats);
         };
         let layout = self.reload_if_older(ctx, layout, string.layout_version).await?;
         if !string.is_of(&layout) {
