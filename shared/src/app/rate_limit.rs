@@ -9,7 +9,7 @@ use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
-use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitStatus, RateLimits};
+use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitStatus};
 
 /// The caller has used up the rate limit for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,16 +25,6 @@ pub(super) enum CacheRead {
 }
 
 impl BoxOffice {
-    /// Returns the rate limits of a caller. Without a cache there are none.
-    pub fn limits(&self) -> RateLimits {
-        if self.cache.is_some() { self.policy.limits } else { RateLimits::default() }
-    }
-
-    /// Returns the number of trusted proxies in front of the API.
-    pub fn trusted_proxies(&self) -> usize {
-        self.policy.trusted_proxies
-    }
-
     /// Rejects a request that is over the caller's rate limit. Only the first check of a request counts. Later ones
     /// pass.
     pub async fn admit(&self, ctx: &RequestContext) -> Result<(), TooManyRequests> {

@@ -1,6 +1,7 @@
 //! Checking whether seats have changed since the caller's last read. The cache answers without sending the slots.
 
-use super::{CachedSeats, GetSeatsError, SeatsView};
+use super::read::CachedSeats;
+use super::view::{GetSeatsError, SeatsView};
 use crate::app::BoxOffice;
 use crate::app::rate_limit::CacheRead;
 use crate::cache::{Cache, Lookup, Revision};
@@ -35,7 +36,7 @@ impl BoxOffice {
     ///
     /// The layout is compared with the cached string in either case. If the theater was deleted, the answer is that it
     /// doesn't exist. If its layout changed, the seats are shown.
-    pub(in crate::app) async fn revalidate(
+    pub(super) async fn revalidate(
         &self,
         ctx: &RequestContext,
         cache: &Cache,

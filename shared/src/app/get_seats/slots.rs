@@ -41,7 +41,7 @@ impl Slots {
     }
 
     /// Returns the slots themselves. `layout` has to be the layout of the view.
-    pub(super) fn into_vec(self, layout: &Layout) -> Vec<Slot> {
+    pub(in crate::app) fn into_vec(self, layout: &Layout) -> Vec<Slot> {
         match self {
             Self::Cached(packed) => packed.slots(layout).unwrap_or_default(),
             Self::Read(slots) => slots,

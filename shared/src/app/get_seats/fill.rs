@@ -1,0 +1,103 @@
+//! Reading seats from DynamoDB, and filling the cache with them after a miss or before the cached string expires.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::slots::Slots;
+use super::view::{GetSeatsError, SeatsView, Source};
+use crate::app::BoxOffice;
+use crate::cache::{Begun, Cache, FillReason, FillToken, RENEWAL};
+use crate::context::RequestContext;
+use crate::domain::layout::Layout;
+use crate::domain::time::EpochMillis;
+use crate::random;
+
+/// The first and the longest pause between two reads of the cache while another request fills it. Jitter makes each
+/// pause up to twice as long.
+///
+/// Most fills take about as long as the first pause. The pauses double, so that many requests that wait for a slow fill
+/// don't load Redis.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(80);
+
+impl BoxOffice {
+    /// Fills the cache, or waits for the request that is filling it. Each wait ends with that request's lease. All
+    /// waits together take at most `fill_wait`.
+    pub(super) async fn fill(
+        &self,
+        ctx: &RequestContext,
+        cache: &Cache,
+        layout: Arc<Layout>,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let deadline = Instant::now() + self.policy.fill_wait;
+        let mut reason = FillReason::Missing;
+        let mut pause = FIRST_PAUSE;
+        while Instant::now() < deadline {
+            match cache.begin(ctx, &layout, reason, FillToken::new()).await {
+                Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
+                Ok(Begun::Fill(token)) => return self.read_and_fill(ctx, cache, layout, token).await,
+                Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
+                    return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
+                }
+                // The string is complete and of this layout, and it is corrupt.
+                Ok(Begun::Complete(_)) => reason = FillReason::Unreadable,
+                Ok(Begun::Leased(left)) => {
+                    let next = Instant::now() + left.min(pause + random::jitter(pause));
+                    tokio::time::sleep_until(next.min(deadline)).await;
+                    pause = LONGEST_PAUSE.min(pause * 2);
+                }
+            }
+        }
+        self.bypass(ctx, layout).await
+    }
+
+    /// Renews a cached string that expires soon, so that the cache of a theater that is being read never becomes empty.
+    ///
+    /// Returns `None` if the renewal isn't due, another request is making it, or it failed. Then the cached string is
+    /// the answer.
+    pub(super) async fn renewed(
+        &self,
+        ctx: &RequestContext,
+        cache: &Cache,
+        layout: &Arc<Layout>,
+        ends_at: EpochMillis,
+    ) -> Option<SeatsView> {
+        let left = ends_at.0.saturating_sub(self.clock.now().0);
+        if u128::from(left) > RENEWAL.as_millis() {
+            return None;
+        }
+        Box::pin(self.renew(ctx, cache, layout)).await
+    }
+
+    async fn renew(&self, ctx: &RequestContext, cache: &Cache, layout: &Arc<Layout>) -> Option<SeatsView> {
+        let begun = cache.begin(ctx, layout, FillReason::Renewal, FillToken::new()).await;
+        let Ok(Begun::Fill(token)) = begun else { return None };
+        match tokio::time::timeout(self.policy.fill_wait, self.read_and_fill(ctx, cache, layout.clone(), token)).await {
+            Ok(Ok(renewed)) => Some(renewed),
+            failed => {
+                tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");
+                None
+            }
+        }
+    }
+
+    async fn read_and_fill(
+        &self,
+        ctx: &RequestContext,
+        cache: &Cache,
+        layout: Arc<Layout>,
+        token: FillToken,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(ctx, &layout).await?;
+        // The answer comes from DynamoDB, so it holds whether or not the cache accepts the fill.
+        let _ = cache.end(ctx, &layout, token, &slots).await;
+        Ok(self.view(layout, Slots::Read(slots), Source::Miss))
+    }
+
+    pub(super) async fn bypass(&self, ctx: &RequestContext, layout: Arc<Layout>) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(ctx, &layout).await?;
+        Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
+    }
+}
