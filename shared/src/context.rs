@@ -1,5 +1,9 @@
-//! The context of one request: its costs, its deadline, its rate-limit budget and its traced calls. The costs are
-//! recorded at each call, logged in the access log, and asserted in tests.
+//! The context of one request. It has four parts:
+//!
+//! - the costs so far, which are logged in the access log and asserted in tests
+//! - the deadline
+//! - the check of the rate limit
+//! - the trace, which lists the calls to DynamoDB and Redis
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +20,7 @@ const REQUEST_TIME_LIMIT: Duration = Duration::from_secs(12);
 /// Maximum number of recorded calls. Further calls of one request are retries that add no information.
 const MAX_TRACED_CALLS: usize = 32;
 
-/// RequestCosts of one request so far.
+/// The costs of one request so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RequestCosts {
     /// Calls to DynamoDB, including retries.
@@ -37,20 +41,24 @@ pub struct RequestCosts {
     pub redis_time: Duration,
 }
 
-/// The context of one request: its costs so far, its deadline, its rate-limit budget and its traced calls.
+/// The context of one request.
 #[derive(Debug)]
 pub struct RequestContext {
     costs: Mutex<RequestCosts>,
-    calls: Mutex<Vec<TracedCall>>,
     deadline: Instant,
-    limit: Mutex<Draw>,
+    rate_limit: Mutex<RateLimitCheck>,
+    trace: Mutex<Vec<TracedCall>>,
 }
 
-/// The budget until it is used, and its status afterwards.
-#[derive(Debug, Default)]
-struct Draw {
-    budget: Option<RateLimitBudget>,
-    rate_limit_status: Option<RateLimitStatus>,
+/// The check of the rate limit.
+#[derive(Clone, Copy, Debug, Default)]
+enum RateLimitCheck {
+    #[default]
+    Unlimited,
+    /// The budget hasn't been used yet.
+    Due(RateLimitBudget),
+    /// The budget has been used. Its status is missing if the cache gave no answer.
+    Done(Option<RateLimitStatus>),
 }
 
 impl Default for RequestContext {
@@ -63,44 +71,14 @@ impl Default for RequestContext {
 impl RequestContext {
     /// Creates the context of background work with this time limit. No client waits for such work.
     pub fn with_time_limit(longest: Duration) -> Self {
-        let (costs, calls, limit) = Default::default();
-        Self { costs, calls, deadline: Instant::now() + longest, limit }
+        let (costs, rate_limit, trace) = Default::default();
+        Self { costs, deadline: Instant::now() + longest, rate_limit, trace }
     }
 
     /// Creates the context of a request that begins now, with an optional rate-limit budget.
     pub fn with_rate_limit(budget: Option<RateLimitBudget>) -> Self {
-        Self { limit: Mutex::new(Draw { budget, rate_limit_status: None }), ..Self::default() }
-    }
-
-    /// Sets the cost of the request in units of its budget. Does nothing if the budget is already used.
-    pub fn set_rate_limit_cost(&self, units: u32) {
-        if let Some(budget) = &mut self.limit().budget {
-            budget.cost = units;
-        }
-    }
-
-    /// Returns `true` if the rate limit still has to be checked.
-    pub fn has_unchecked_rate_limit(&self) -> bool {
-        self.limit().budget.is_some()
-    }
-
-    /// Takes the budget. Later calls return `None`, so that a request is charged once.
-    pub fn take_budget(&self) -> Option<RateLimitBudget> {
-        self.limit().budget.take()
-    }
-
-    /// Records the status of the budget.
-    pub fn record_rate_limit(&self, rate_limit_status: RateLimitStatus) {
-        self.limit().rate_limit_status = Some(rate_limit_status);
-    }
-
-    /// Returns the status of the budget, if it is known.
-    pub fn rate_limit_status(&self) -> Option<RateLimitStatus> {
-        self.limit().rate_limit_status
-    }
-
-    fn limit(&self) -> MutexGuard<'_, Draw> {
-        locked(&self.limit)
+        let check = budget.map_or(RateLimitCheck::Unlimited, RateLimitCheck::Due);
+        Self { rate_limit: Mutex::new(check), ..Self::default() }
     }
 
     /// Adds to the costs.
@@ -108,17 +86,8 @@ impl RequestContext {
         change(&mut locked(&self.costs));
     }
 
-    /// Records a call that began at `started` and ends now.
-    pub(crate) fn record_call(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
-        let mut calls = locked(&self.calls);
-        if calls.len() < MAX_TRACED_CALLS {
-            calls.push(TracedCall { engine, operation, started, ended: Instant::now(), failed });
-        }
-    }
-
-    /// Returns the calls so far, in the order of their ends.
-    pub fn calls(&self) -> Vec<TracedCall> {
-        locked(&self.calls).clone()
+    pub fn costs(&self) -> RequestCosts {
+        *locked(&self.costs)
     }
 
     /// Returns the deadline of the request.
@@ -126,8 +95,50 @@ impl RequestContext {
         self.deadline
     }
 
-    pub fn costs(&self) -> RequestCosts {
-        *locked(&self.costs)
+    /// Sets the cost of the request in units of its budget. Does nothing if the budget is already used.
+    pub fn set_rate_limit_cost(&self, units: u32) {
+        if let RateLimitCheck::Due(budget) = &mut *locked(&self.rate_limit) {
+            budget.cost = units;
+        }
+    }
+
+    /// Returns `true` if the rate limit still has to be checked.
+    pub fn has_unchecked_rate_limit(&self) -> bool {
+        matches!(*locked(&self.rate_limit), RateLimitCheck::Due(_))
+    }
+
+    /// Takes the budget. Later calls return `None`, so that a request is charged once.
+    pub fn take_rate_limit_budget(&self) -> Option<RateLimitBudget> {
+        let mut check = locked(&self.rate_limit);
+        let RateLimitCheck::Due(budget) = *check else { return None };
+        *check = RateLimitCheck::Done(None);
+        Some(budget)
+    }
+
+    /// Records the status of the budget.
+    pub fn record_rate_limit_status(&self, status: RateLimitStatus) {
+        *locked(&self.rate_limit) = RateLimitCheck::Done(Some(status));
+    }
+
+    /// Returns the status of the budget, if it is known.
+    pub fn rate_limit_status(&self) -> Option<RateLimitStatus> {
+        match *locked(&self.rate_limit) {
+            RateLimitCheck::Unlimited | RateLimitCheck::Due(_) => None,
+            RateLimitCheck::Done(status) => status,
+        }
+    }
+
+    /// Adds a call to the trace. It began at `started` and ends now.
+    pub(crate) fn trace_call(&self, engine: Engine, operation: &'static str, started: Instant, failed: bool) {
+        let mut trace = locked(&self.trace);
+        if trace.len() < MAX_TRACED_CALLS {
+            trace.push(TracedCall { engine, operation, started, ended: Instant::now(), failed });
+        }
+    }
+
+    /// Returns the trace so far, in the order in which the calls ended.
+    pub fn traced_calls(&self) -> Vec<TracedCall> {
+        locked(&self.trace).clone()
     }
 }
 

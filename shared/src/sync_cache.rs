@@ -106,7 +106,7 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> BatchResponse
         trace: crate::observability::trace::sampled_trace_id(ids.trace_header),
     };
     write_access_log_line(Level::INFO, &summary, Counts { cache_errors: costs.redis_failures, ..Counts::default() });
-    crate::observability::trace::send(ids.trace_header, &ctx.calls());
+    crate::observability::trace::send(ids.trace_header, &ctx.traced_calls());
     BatchResponse::failed(failed)
 }
 

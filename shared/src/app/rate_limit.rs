@@ -29,7 +29,7 @@ impl BoxOffice {
     /// pass.
     pub async fn admit(&self, ctx: &RequestContext) -> Result<(), TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        match ctx.take_budget() {
+        match ctx.take_rate_limit_budget() {
             Some(budget) => apply_decision(ctx, &budget, cache.draw(ctx, &budget).await),
             None => Ok(()),
         }
@@ -43,7 +43,7 @@ impl BoxOffice {
         theater: &TheaterId,
         unless: Option<Revision>,
     ) -> Result<CacheRead, TooManyRequests> {
-        let lookup = match (ctx.take_budget(), unless) {
+        let lookup = match (ctx.take_rate_limit_budget(), unless) {
             (None, None) => cache.read(ctx, theater).await,
             (None, Some(known)) => cache.read_unless(ctx, theater, known).await,
             (Some(budget), _) => {
@@ -64,7 +64,7 @@ impl BoxOffice {
         positions: &[u32],
     ) -> Result<Option<Vec<Slot>>, TooManyRequests> {
         let (theater, version) = (&layout.theater, layout.version);
-        let Some(budget) = ctx.take_budget() else {
+        let Some(budget) = ctx.take_rate_limit_budget() else {
             return Ok(cache.peek(ctx, theater, version, positions).await.ok().flatten());
         };
         let (slots, drawn) = cache.peek_and_draw(ctx, theater, version, positions, &budget).await;
@@ -82,6 +82,6 @@ fn apply_decision(
 ) -> Result<(), TooManyRequests> {
     let Ok(verdict) = drawn else { return Ok(()) };
     let standing = budget.standing(verdict);
-    ctx.record_rate_limit(standing);
+    ctx.record_rate_limit_status(standing);
     if verdict.allowed { Ok(()) } else { Err(TooManyRequests(standing)) }
 }

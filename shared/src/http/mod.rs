@@ -67,7 +67,7 @@ pub async fn serve(office: &BoxOffice, function: &Function, request: &Request) -
             rate_limit::put(reply.headers_mut(), status);
         }
         access_log::log_request(&routed, ids, &Completed { reply: &reply, code, started });
-        crate::observability::trace::send(ids.trace_header, &ctx.calls());
+        crate::observability::trace::send(ids.trace_header, &ctx.traced_calls());
         let mut response = compress::for_client(route, request, reply.response);
         if request.method() == Method::HEAD {
             *response.body_mut() = ResponseBody::Nothing;

@@ -112,7 +112,7 @@ impl RedisClient {
             Ok(_) | Err(CacheError::Refused(_)) => self.circuit_breaker.succeeded(),
             Err(_) => self.circuit_breaker.failed(),
         }
-        ctx.record_call(Engine::Redis, "", started, result.is_err());
+        ctx.trace_call(Engine::Redis, "", started, result.is_err());
         ctx.record_costs(|costs| {
             costs.redis_time += started.elapsed();
             costs.redis_failures += u32::from(result.is_err());

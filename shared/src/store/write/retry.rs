@@ -137,7 +137,7 @@ impl<'a> RetryLoop<'a> {
                     consumed(answer).iter().filter_map(ConsumedCapacity::capacity_units).sum::<f64>();
             }
         });
-        self.ctx.record_call(Engine::DynamoDb, operation, started, !matches!(result, Ok(Ok(_))));
+        self.ctx.trace_call(Engine::DynamoDb, operation, started, !matches!(result, Ok(Ok(_))));
         self.made += 1;
         match result {
             Ok(Ok(answer)) => Ok(answer),
