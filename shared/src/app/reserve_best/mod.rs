@@ -1,6 +1,9 @@
 //! Reserving the best available seats for a seat preference. If another caller takes one of them first, others are
 //! chosen.
 
+mod escaped;
+mod preference_text;
+
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -19,6 +22,7 @@ use crate::domain::text;
 use crate::domain::time::EpochMillis;
 use crate::random;
 use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveOutcome, ReserveRequest, Wish};
+use preference_text::preference_text;
 
 /// The maximum number of times that seats are chosen. After that the caller gets a conflict.
 const MAX_ATTEMPTS: usize = 8;
@@ -94,7 +98,7 @@ impl BoxOffice {
         };
         let reservation = reservation_id(ask.reservation);
         let seed = random::random_u64();
-        let text = ask.to_comparable_text();
+        let text = ask.text();
         let mut conflicts = Vec::new();
         for attempt in 0..MAX_ATTEMPTS {
             if attempt == FIRST_CONSISTENT_ATTEMPT {
@@ -201,7 +205,7 @@ impl BoxOffice {
         layout: Option<&Arc<Layout>>,
         before: &ChosenBefore,
     ) -> Result<Reserved, ReserveBestError> {
-        if before.wish != ask.to_comparable_text() {
+        if before.wish != ask.text() {
             return Err(ReserveBestError::IdReused);
         }
         let named = Reserve {
@@ -225,6 +229,11 @@ impl BoxOffice {
 }
 
 impl ReserveBest {
+    /// Returns the text by which a repeat is compared with the first request.
+    fn text(&self) -> String {
+        preference_text(self.quantity, self.section.as_deref(), self.category.as_deref(), self.accessible)
+    }
+
     /// Converts the seat preference to indices of the layout's sections and categories.
     fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
         let plan = layout.plan();
@@ -249,11 +258,6 @@ impl ReserveBest {
             },
         };
         Ok(best_available::Wish { quantity: self.quantity, section, category, accessible: self.accessible })
-    }
-
-    /// Returns the text by which a repeat is compared with the first request.
-    fn to_comparable_text(&self) -> String {
-        format!("{} {:?} {:?} {}", self.quantity, self.section, self.category, self.accessible)
     }
 }
 
