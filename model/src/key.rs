@@ -101,7 +101,7 @@ impl Call<'_> {
     /// Merges the slots with larger stamps.
     pub fn merge(self, news: &[SlotUpdate], when_behind: WhenBehind) -> Merge {
         let Some(key) = self.key.as_mut() else { return Merge::Nothing };
-        if key.version > self.version && when_behind == WhenBehind::Tell {
+        if key.version > self.version && when_behind == WhenBehind::Keep {
             return Merge::Behind;
         }
         let ours = key.version == self.version;

@@ -23,7 +23,7 @@ impl BoxOffice {
     ) -> Result<(), CacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
         let (theater, version) = (&layout.theater, layout.version);
-        if cache.merge(ctx, theater, version, learned, WhenBehind::Tell).await? == Merged::Done {
+        if cache.merge(ctx, theater, version, learned, WhenBehind::Keep).await? == Merged::Done {
             return Ok(());
         }
         let newer = self.layouts.get_newer(ctx, theater).await.ok().flatten();

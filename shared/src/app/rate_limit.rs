@@ -4,7 +4,7 @@
 //! it separately. If the cache doesn't answer, no request is rejected.
 
 use super::BoxOffice;
-use crate::cache::{Cache, CacheError, Lookup, Revision};
+use crate::cache::{Cache, CacheError, CheckedRead, Lookup, Revision};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
@@ -47,9 +47,9 @@ impl BoxOffice {
             (None, None) => cache.read(ctx, theater).await,
             (None, Some(known)) => cache.read_unless(ctx, theater, known).await,
             (Some(budget), _) => {
-                let (lookup, drawn) = cache.read_and_draw(ctx, theater, unless, &budget).await;
-                apply_decision(ctx, &budget, drawn)?;
-                lookup
+                let CheckedRead { answer, decision } = cache.read_and_draw(ctx, theater, unless, &budget).await;
+                apply_decision(ctx, &budget, decision)?;
+                answer
             }
         };
         Ok(lookup.map_or(CacheRead::Unavailable, CacheRead::Answer))
@@ -67,9 +67,9 @@ impl BoxOffice {
         let Some(budget) = ctx.take_rate_limit_budget() else {
             return Ok(cache.peek(ctx, theater, version, positions).await.ok().flatten());
         };
-        let (slots, drawn) = cache.peek_and_draw(ctx, theater, version, positions, &budget).await;
-        apply_decision(ctx, &budget, drawn)?;
-        Ok(slots.ok().flatten())
+        let CheckedRead { answer, decision } = cache.peek_and_draw(ctx, theater, version, positions, &budget).await;
+        apply_decision(ctx, &budget, decision)?;
+        Ok(answer.ok().flatten())
     }
 }
 

@@ -9,35 +9,36 @@
 //! - *peek* at the slots of a few seats,
 //! - *look* at the revision, to see whether a theater has changed.
 //!
-//! The rate rate_limit of callers are kept beside it. They are checked together with a call that a request makes anyway
+//! The rate limits of callers are stored beside it. They are checked together with a call that a request makes anyway
 //! ([`Cache::draw`]).
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | [`protocol`] | the packed string, its revisions, and fills |
+//! | [`rate_limit`] | the check of the rate limit |
+//! | [`scripts`] | the Lua scripts |
+//! | [`client`] | the Redis client |
 
 mod client;
 mod protocol;
 mod rate_limit;
+mod scripts;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, Script, ScriptInvocation, Value};
+use redis::{Cmd, ScriptInvocation, Value};
 
-pub use client::CacheError;
-pub use client::endpoint::CacheAddress;
-pub use client::iam_provider::IamTokenProvider;
-pub use client::iam_token::{IamToken, IamUser, IamUserError, SigningError, sign};
-pub use protocol::fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
-pub use protocol::packed::Packed;
-pub use protocol::revision::{Revision, Unchanged};
+pub use client::{CacheAddress, CacheError, IamToken, IamTokenProvider, IamUser, IamUserError, SigningError, sign};
+pub use protocol::{Begun, FillReason, FillToken, LEASE, LIFETIME, Packed, RENEWAL, Revision, Unchanged};
+pub use rate_limit::CheckedRead;
 
 use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::domain::availability::{Slot, SlotUpdate};
 use crate::domain::ids::TheaterId;
-use client::RedisClient;
-use client::endpoint::{Connection, Endpoint};
-
-const TEXT: &str = include_str!("protocol/availability.lua");
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
+use client::{Connection, Endpoint, RedisClient};
+use protocol::packed;
 
 /// The cache of one deployment.
 #[derive(Debug)]
@@ -61,8 +62,8 @@ pub enum Lookup {
 /// The action if the cache has a newer layout than the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenBehind {
-    /// Change nothing, so that the caller can find the new seat indices.
-    Tell,
+    /// Keep the key, and return [`Merged::Behind`]. The caller can then merge with the new seat indices.
+    Keep,
     /// Drop the key, because it would be wrong without this merge.
     Drop,
 }
@@ -93,10 +94,7 @@ impl Cache {
     /// Opens the connection and loads the scripts before the first request. If this fails, the first request tries
     /// again.
     pub async fn connect(&self, patience: Duration) {
-        let load = |mut connection: Connection| async move {
-            SCRIPT.load_async(&mut connection).await?;
-            rate_limit::SCRIPT.load_async(&mut connection).await.map(drop)
-        };
+        let load = |mut connection: Connection| async move { scripts::load(&mut connection).await };
         if let Err(error) = self.client.prepare(patience, load).await {
             tracing::warn!(%error, "the cache can't be reached yet, the first request tries again");
         }
@@ -117,7 +115,7 @@ impl Cache {
         theater: &TheaterId,
         known: Revision,
     ) -> Result<Lookup, CacheError> {
-        decode_lookup(self.send_one(ctx, &self.read_command(theater, Some(known))).await)
+        decode_lookup(self.client.send_one(ctx, &self.read_command(theater, Some(known))).await)
     }
 
     /// Merges slots that DynamoDB accepted or that a rejected write revealed. The larger stamp wins in each slot.
@@ -136,13 +134,13 @@ impl Cache {
             return Ok(Merged::Done);
         }
         let when_behind = match when_behind {
-            WhenBehind::Tell => "tell",
+            WhenBehind::Keep => "tell",
             WhenBehind::Drop => "drop",
         };
-        let mut entries = Vec::with_capacity(learned.len() * protocol::packed::ENTRY);
+        let mut entries = Vec::with_capacity(learned.len() * packed::ENTRY);
         for SlotUpdate { position, slot } in learned {
             entries.extend_from_slice(&position.to_be_bytes());
-            entries.extend_from_slice(&protocol::packed::encode(*slot));
+            entries.extend_from_slice(&packed::encode(*slot));
         }
         let answer = self
             .script(ctx, theater, |call| {
@@ -179,7 +177,7 @@ impl Cache {
     fn read_command(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
         let key = self.key(theater);
         let Some(known) = unless else { return redis::cmd("GET").arg(key).clone() };
-        rate_limit::evalsha(&SCRIPT, &key, |call| {
+        scripts::evalsha(&scripts::AVAILABILITY, &key, |call| {
             call.arg("look").arg(known.0.as_slice());
         })
     }
@@ -192,7 +190,7 @@ impl Cache {
         args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
         let attempt = |mut connection: Connection| {
-            let mut call = SCRIPT.prepare_invoke();
+            let mut call = scripts::AVAILABILITY.prepare_invoke();
             call.key(self.key(theater));
             args(&mut call);
             async move { call.invoke_async(&mut connection).await }
@@ -225,11 +223,7 @@ fn index_bytes(positions: &[u32]) -> Vec<u8> {
 /// Converts the answer to a peek at this number of seats.
 fn decode_peek(answer: &Value, seats: usize) -> Option<Vec<Slot>> {
     match answer {
-        Value::BulkString(bytes) => protocol::packed::decode_all(bytes).filter(|slots| slots.len() == seats),
+        Value::BulkString(bytes) => packed::decode_all(bytes).filter(|slots| slots.len() == seats),
         _ => None,
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,8 @@
 //! Points in time: milliseconds for the order of writes, whole seconds for the expiry of reservations.
 
 use std::fmt;
+use std::ops::Add;
+use std::time::Duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Used for the time of day and for the stamps of writes (`changed_at`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,10 +18,24 @@ impl EpochMillis {
         EpochSeconds(self.0 / 1000)
     }
 
+    /// Returns the time since an earlier instant. Returns zero if that instant is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
     /// Returns the end of a period of `seconds` that starts now. It is rounded up to a whole second, so that a buyer
     /// never gets less than promised.
     pub fn ends_after(self, seconds: u32) -> EpochSeconds {
         EpochSeconds(self.0.div_ceil(1000) + u64::from(seconds))
+    }
+}
+
+impl Add<Duration> for EpochMillis {
+    type Output = Self;
+
+    /// Returns the instant after a time, in whole milliseconds. It ends at the last instant.
+    fn add(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 

@@ -2,16 +2,17 @@
 //! it.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::domain::time::EpochMillis;
 
-/// The first and the longest pause after a failure, in milliseconds. Each further failure in a row doubles the pause.
-const FIRST_PAUSE: u64 = 500;
-const LONGEST_PAUSE: u64 = 8_000;
+/// The first and the longest pause after a failure. Each further failure in a row doubles the pause.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 #[derive(Debug)]
-pub(in crate::cache) struct CircuitBreaker {
+pub(super) struct CircuitBreaker {
     clock: Clock,
     state: Mutex<State>,
 }
@@ -23,28 +24,28 @@ struct State {
 }
 
 impl CircuitBreaker {
-    pub(in crate::cache) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         Self { clock, state: Mutex::default() }
     }
 
     /// Returns `true` if a call may be made. The first call after a pause decides whether the breaker stays closed.
-    pub(in crate::cache) fn allows(&self) -> bool {
+    pub(super) fn allows(&self) -> bool {
         let now = self.clock.now();
         let state = self.state();
         // If the clock was set back, the pause ends after the longest pause.
-        now >= state.open_until || now.0 + LONGEST_PAUSE < state.open_until.0
+        now >= state.open_until || now + LONGEST_PAUSE < state.open_until
     }
 
-    pub(in crate::cache) fn succeeded(&self) {
+    pub(super) fn succeeded(&self) {
         *self.state() = State::default();
     }
 
-    pub(in crate::cache) fn failed(&self) {
+    pub(super) fn failed(&self) {
         let now = self.clock.now();
         let mut state = self.state();
         let pause = FIRST_PAUSE.saturating_mul(1 << state.failures_in_a_row.min(10)).min(LONGEST_PAUSE);
         state.failures_in_a_row = state.failures_in_a_row.saturating_add(1);
-        state.open_until = EpochMillis(now.0 + pause);
+        state.open_until = now + pause;
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

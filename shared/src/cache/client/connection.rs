@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use super::CacheError;
 use super::endpoint::{Connection, Endpoint};
+use super::error::CacheError;
 use crate::clock::Clock;
 use crate::domain::time::EpochMillis;
 use crate::random;
@@ -23,9 +23,9 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// A connection that is being opened, or is open. It opens in a task of its own. If a call stops waiting, the task goes
 /// on, and the next call finds the connection ready.
-pub(in crate::cache) type Connecting = Shared<BoxFuture<'static, Result<Connection, CacheError>>>;
+pub(super) type Connecting = Shared<BoxFuture<'static, Result<Connection, CacheError>>>;
 
-pub(in crate::cache) struct ConnectionSlot {
+pub(super) struct ConnectionSlot {
     target: Endpoint,
     clock: Clock,
     state: Mutex<State>,
@@ -33,64 +33,63 @@ pub(in crate::cache) struct ConnectionSlot {
 
 #[derive(Default)]
 struct State {
-    current: Option<Made>,
-    /// The replacement, while it is being opened. Until then the current connection is used.
-    next: Option<Made>,
-    made: u64,
+    current: Option<Opening>,
+    /// The next connection, while it is being opened. Until then the current connection is used.
+    replacement: Option<Opening>,
+    next_number: u64,
 }
 
-struct Made {
-    number: u64,
-    connecting: Connecting,
+/// A connection with its number.
+#[derive(Clone)]
+pub(super) struct Opening {
+    pub(super) number: u64,
+    pub(super) connecting: Connecting,
     /// The age limit, by the wall clock. An `Instant` doesn't count the hours in which the instance was frozen.
-    due: Option<EpochMillis>,
+    replace_at: Option<EpochMillis>,
 }
 
 impl ConnectionSlot {
-    pub(in crate::cache) fn new(target: Endpoint, clock: Clock) -> Self {
+    pub(super) fn new(target: Endpoint, clock: Clock) -> Self {
         Self { target, clock, state: Mutex::default() }
     }
 
     /// Returns `true` if keys may be on several nodes.
-    pub(in crate::cache) fn is_cluster(&self) -> bool {
+    pub(super) fn is_cluster(&self) -> bool {
         self.target.is_cluster()
     }
 
-    /// Returns the connection to use and its number. Starts to open one if there is none. Never waits for a
-    /// replacement.
-    pub(in crate::cache) fn get(&self) -> (u64, Connecting) {
+    /// Returns the connection to use. Starts to open one if there is none. Never waits for a replacement.
+    pub(super) fn get(&self) -> Opening {
         let now = self.clock.now();
         let mut state = self.state();
         state.replace(now);
-        let made = state.current.take().unwrap_or_else(|| self.begin(&mut state, now));
-        if state.next.is_none() && made.due.is_some_and(|due| due <= now) {
-            state.next = Some(self.begin(&mut state, now));
+        let current = state.current.take().unwrap_or_else(|| self.begin(&mut state, now));
+        if state.replacement.is_none() && current.replace_at.is_some_and(|due| due <= now) {
+            state.replacement = Some(self.begin(&mut state, now));
         }
-        let answer = (made.number, made.connecting.clone());
-        state.current = Some(made);
-        answer
+        state.current.insert(current).clone()
     }
 
     /// Drops a connection, unless another has replaced it already. If its replacement is open, that takes its place.
     ///
     /// A replacement that isn't open is dropped too. It may have been opening when the instance was frozen, and then it
     /// is as dead as the old connection.
-    pub(in crate::cache) fn discard(&self, number: u64) {
+    pub(super) fn discard(&self, number: u64) {
         let mut state = self.state();
-        if state.current.as_ref().is_some_and(|made| made.number == number) {
-            let is_made = |next: &Made| matches!(next.connecting.clone().now_or_never(), Some(Ok(_)));
-            state.current = state.next.take().filter(is_made);
+        if state.current.as_ref().is_some_and(|current| current.number == number) {
+            let is_open = |next: &Opening| matches!(next.connecting.clone().now_or_never(), Some(Ok(_)));
+            state.current = state.replacement.take().filter(is_open);
         }
     }
 
-    fn begin(&self, state: &mut State, now: EpochMillis) -> Made {
-        let number = state.made;
-        state.made += 1;
+    fn begin(&self, state: &mut State, now: EpochMillis) -> Opening {
+        let number = state.next_number;
+        state.next_number += 1;
         let task = tokio::spawn(self.target.clone().connect());
         let connecting =
             async move { task.await.unwrap_or_else(|_| Err(CacheError::Unexpected("connecting: the task was lost"))) };
-        let due = self.target.uses_tokens().then(|| after(now, OLDEST - random::jitter(SPREAD)));
-        Made { number, connecting: connecting.boxed().shared(), due }
+        let replace_at = self.target.uses_tokens().then(|| now + (OLDEST - random::jitter(SPREAD)));
+        Opening { number, connecting: connecting.boxed().shared(), replace_at }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -101,22 +100,18 @@ impl ConnectionSlot {
 impl State {
     /// Replaces the current connection if the next one is open.
     fn replace(&mut self, now: EpochMillis) {
-        match self.next.as_ref().and_then(|next| next.connecting.clone().now_or_never()) {
+        match self.replacement.as_ref().and_then(|next| next.connecting.clone().now_or_never()) {
             None => {}
-            Some(Ok(_)) => self.current = self.next.take(),
+            Some(Ok(_)) => self.current = self.replacement.take(),
             Some(Err(error)) => {
                 tracing::warn!(%error, "the connection to the cache can't be replaced yet");
-                self.next = None;
+                self.replacement = None;
                 if let Some(current) = &mut self.current {
-                    current.due = Some(after(now, PAUSE));
+                    current.replace_at = Some(now + PAUSE);
                 }
             }
         }
     }
-}
-
-fn after(now: EpochMillis, pause: Duration) -> EpochMillis {
-    EpochMillis(now.0.saturating_add(crate::cache::millis(pause)))
 }
 
 #[cfg(test)]
@@ -131,12 +126,12 @@ mod tests {
         let url = format!("redis://{}", silent.local_addr().unwrap());
         let target = Endpoint::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();
         let current = ConnectionSlot::new(target, Clock::System);
-        let (first, _) = current.get();
+        let first = current.get().number;
         let next = current.begin(&mut current.state(), EpochMillis(0));
-        current.state().next = Some(next);
+        current.state().replacement = Some(next);
         current.discard(first);
-        assert_eq!(current.get().0, 2, "a third connection, and not the second one that hangs");
+        assert_eq!(current.get().number, 2, "a third connection, and not the second one that hangs");
         current.discard(first);
-        assert_eq!(current.get().0, 2, "a replaced connection isn't dropped again");
+        assert_eq!(current.get().number, 2, "a replaced connection isn't dropped again");
     }
 }

@@ -9,7 +9,7 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, RedisFuture, RedisResult, TlsCertificates, Value};
 
-use super::CacheError;
+use super::error::CacheError;
 use super::iam_provider::IamTokenProvider;
 use crate::aws::use_one_cryptography;
 
@@ -36,7 +36,7 @@ impl fmt::Debug for CacheAddress {
 
 /// A connection of either kind. Clones share it.
 #[derive(Clone)]
-pub(in crate::cache) enum Connection {
+pub(crate) enum Connection {
     Single(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
@@ -71,7 +71,7 @@ impl ConnectionLike for Connection {
 
 /// The endpoint of the cache. Opens connections. Clones share what they can.
 #[derive(Clone)]
-pub(in crate::cache) struct Endpoint {
+pub(crate) struct Endpoint {
     client: ClientKind,
     signer: Option<IamTokenProvider>,
 }
@@ -84,7 +84,7 @@ enum ClientKind {
 
 impl Endpoint {
     /// Creates an endpoint from an address. `signer` signs in if neither a password nor anonymous access is used.
-    pub(in crate::cache) fn new(address: CacheAddress, signer: Option<IamTokenProvider>) -> RedisResult<Self> {
+    pub(crate) fn new(address: CacheAddress, signer: Option<IamTokenProvider>) -> RedisResult<Self> {
         use_one_cryptography();
         let certificates = address.ca.map(|ca| TlsCertificates { client_tls: None, root_cert: Some(ca) });
         let client = if address.cluster {
@@ -99,16 +99,16 @@ impl Endpoint {
     }
 
     /// Returns `true` if keys may be on several nodes.
-    pub(in crate::cache) fn is_cluster(&self) -> bool {
+    pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.client, ClientKind::Cluster(_))
     }
 
     /// Returns `true` if connections sign in with tokens. ElastiCache closes these after a while.
-    pub(in crate::cache) fn uses_tokens(&self) -> bool {
+    pub(crate) fn uses_tokens(&self) -> bool {
         self.signer.is_some()
     }
 
-    pub(in crate::cache) async fn connect(self) -> Result<Connection, CacheError> {
+    pub(crate) async fn connect(self) -> Result<Connection, CacheError> {
         let connect = async {
             match self.client {
                 ClientKind::Single(client) => {

@@ -1,43 +1,42 @@
 //! The Redis client: one deadline for a whole call, one retry on a new connection, and a circuit breaker.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | [`commands`] | commands that are sent together, in one round trip |
+//! | [`connection`] | the connection in use, and its replacement |
+//! | [`endpoint`] | the address of the cache, and how a connection to it is opened |
+//! | [`iam_provider`], [`iam_token`] | signing in with IAM auth tokens |
+//! | [`circuit_breaker`] | the pause after a failure |
+//! | [`error`] | the failures of a call |
 
 mod circuit_breaker;
+mod commands;
 mod connection;
-pub(super) mod endpoint;
-pub(super) mod iam_provider;
-pub(super) mod iam_token;
+mod endpoint;
+mod error;
+mod iam_provider;
+mod iam_token;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use redis::RedisResult;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::observability::trace::Engine;
 use circuit_breaker::CircuitBreaker;
-use connection::ConnectionSlot;
-use endpoint::{Connection, Endpoint};
+use connection::{ConnectionSlot, Opening};
+pub use endpoint::CacheAddress;
+pub(super) use endpoint::{Connection, Endpoint};
+pub use error::CacheError;
+use error::ErrorMeaning;
+pub use iam_provider::IamTokenProvider;
+pub use iam_token::{IamToken, IamUser, IamUserError, SigningError, sign};
 
-/// The reasons why the cache gave no answer. A request never fails because of one.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CacheError {
-    /// The cache failed a moment ago, and the circuit breaker is open.
-    #[error("the circuit breaker is open after a failure")]
-    CircuitOpen,
-    #[error("no answer within the deadline")]
-    Deadline,
-    #[error("connection failed: {0}")]
-    Connection(Arc<RedisError>),
-    /// The cache answered with an error.
-    #[error("refused: {0}")]
-    Refused(Arc<RedisError>),
-    /// The cache answered in an unknown form.
-    #[error("unexpected answer to {0}")]
-    Unexpected(&'static str),
-}
-
+/// The client of one cache.
 pub(super) struct RedisClient {
     current: ConnectionSlot,
     deadline: Duration,
@@ -69,7 +68,7 @@ impl RedisClient {
         F: Future<Output = RedisResult<()>>,
     {
         let work = async {
-            let connection = self.current.get().1.await?;
+            let connection = self.current.get().connecting.await?;
             first(connection).await.map_err(|error| CacheError::Refused(Arc::new(error)))
         };
         tokio::time::timeout(patience, work).await.unwrap_or(Err(CacheError::Deadline))
@@ -78,15 +77,6 @@ impl RedisClient {
     /// Returns `true` if keys may be on several nodes.
     pub(super) fn is_cluster(&self) -> bool {
         self.current.is_cluster()
-    }
-
-    /// Converts the answer to one of several commands of a call. Logs and counts it if it is an error.
-    pub(super) fn refused<T>(ctx: &RequestContext, answer: RedisResult<T>) -> Result<T, CacheError> {
-        answer.map_err(|error| {
-            ctx.record_costs(|costs| costs.redis_failures += 1);
-            tracing::warn!(%error, "a part of a call to the cache was refused");
-            CacheError::Refused(Arc::new(error))
-        })
     }
 
     /// Makes a call. Ends at the deadline, which includes the time to connect.
@@ -132,7 +122,7 @@ impl RedisClient {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let (number, connecting) = self.current.get();
+        let Opening { number, connecting, .. } = self.current.get();
         let connection = match timeout_at(until, connecting).await {
             // The connection goes on opening in its task, so it isn't discarded.
             Err(_) => return Err(CacheError::Deadline),
@@ -149,58 +139,17 @@ impl RedisClient {
                 Err(CacheError::Deadline)
             }
             Ok(Err(error)) => {
-                let (answered, stay) = classify(&error);
-                if !stay {
+                let meaning = ErrorMeaning::of(&error);
+                if meaning != ErrorMeaning::Answer {
                     self.current.discard(number);
                 }
                 let error = Arc::new(error);
-                Err(if answered { CacheError::Refused(error) } else { CacheError::Connection(error) })
+                Err(match meaning {
+                    ErrorMeaning::Answer | ErrorMeaning::WrongServer => CacheError::Refused(error),
+                    ErrorMeaning::ConnectionFailed => CacheError::Connection(error),
+                })
             }
             Ok(Ok(value)) => Ok(value),
         }
-    }
-}
-
-/// Returns `true` if a connection is worth keeping after this error.
-pub(super) fn is_worth_keeping(error: &RedisError) -> bool {
-    classify(error).1
-}
-
-/// Returns whether the error is an answer of the server, and whether the connection is worth keeping.
-fn classify(error: &RedisError) -> (bool, bool) {
-    match (error.kind(), error.code()) {
-        // This server is no longer the primary. After a failover the name leads to another server.
-        (
-            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown),
-            _,
-        ) => (true, false),
-        // The server no longer knows this connection's user. The command itself wasn't checked, and a new connection
-        // signs in.
-        (_, Some("NOAUTH" | "WRONGPASS")) => (false, false),
-        (ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType, _) => (true, true),
-        _ => (false, false),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use redis::ServerError;
-
-    fn classified(answer: &str) -> (bool, bool) {
-        let Ok(redis::Value::ServerError(error)) = redis::parse_redis_value(answer.as_bytes()) else {
-            panic!("{answer} is no error")
-        };
-        let error: ServerError = error;
-        classify(&error.into())
-    }
-
-    #[test]
-    fn unknown_user_reconnects_and_rejected_user_does_not() {
-        assert_eq!(classified("-NOAUTH Authentication required.\r\n"), (false, false));
-        assert_eq!(classified("-WRONGPASS invalid username-password pair or user is disabled.\r\n"), (false, false));
-        assert_eq!(classified("-READONLY You can't write against a read only replica.\r\n"), (true, false));
-        assert_eq!(classified("-NOPERM this user has no permissions\r\n"), (true, true));
-        assert_eq!(classified("-OOM command not allowed\r\n"), (true, true));
     }
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::packed;
-use crate::cache::{Cache, CacheError, Packed, Revision, millis};
+use super::packed::{self, Packed};
+use super::revision::Revision;
+use crate::cache::{Cache, CacheError};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::layout::Layout;
 
-/// The lifetime of a complete key. It rate_limit the age of a cached answer even if everything else is broken.
+/// The lifetime of a complete key. It limits the age of a cached answer even if everything else is broken.
 pub const LIFETIME: Duration = Duration::from_secs(60);
 /// The remaining lifetime below which a key that is being read is renewed by one of its readers.
 pub const RENEWAL: Duration = Duration::from_secs(15);
@@ -117,6 +118,10 @@ impl Cache {
             .await?;
         Ok(answer == Value::Int(1))
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl FillToken {

@@ -1,5 +1,16 @@
-//! The cached availability string, and the script that changes it.
+//! The protocol of the cached availability string.
+//!
+//! | module | contents |
+//! | --- | --- |
+//! | `availability.lua` | the script that changes the string in Redis |
+//! | [`packed`] | the format of the string |
+//! | [`revision`] | eight bytes that identify the slots of a string |
+//! | [`fill`] | filling the cache after a miss |
 
-pub(super) mod fill;
+mod fill;
 pub(super) mod packed;
-pub(super) mod revision;
+mod revision;
+
+pub use fill::{Begun, FillReason, FillToken, LEASE, LIFETIME, RENEWAL};
+pub use packed::Packed;
+pub use revision::{Revision, Unchanged};

@@ -23,7 +23,7 @@ const FORMAT: u8 = 2;
 const HEADER: usize = 48;
 const SLOT: usize = 12;
 /// The bytes of an entry to be merged: a seat index and a slot.
-pub(in crate::cache) const ENTRY: usize = 4 + SLOT;
+pub(crate) const ENTRY: usize = 4 + SLOT;
 
 /// A complete string as it was read. Its slots can only be trusted after [`Packed::fits`] has checked them.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Packed(Vec<u8>);
 
 impl Packed {
     /// Accepts a string that is complete and of this format.
-    pub(in crate::cache) fn complete(bytes: Vec<u8>) -> Option<Self> {
+    pub(crate) fn complete(bytes: Vec<u8>) -> Option<Self> {
         let complete = bytes.len() >= HEADER && bytes.starts_with(&[FORMAT, 1]);
         complete.then_some(Self(bytes))
     }
@@ -110,7 +110,7 @@ fn expires_at(slot: &[u8; SLOT]) -> u32 {
 }
 
 /// Encodes a slot, with the round 0. A time that is too large for its bytes becomes the largest that fits.
-pub(in crate::cache) fn encode(slot: Slot) -> [u8; SLOT] {
+pub(crate) fn encode(slot: Slot) -> [u8; SLOT] {
     let (state, expires_at) = match slot.state {
         SeatState::Available => (0, 0),
         SeatState::Reserved { expires_at } => (1, expires_at.0),
@@ -126,7 +126,7 @@ pub(in crate::cache) fn encode(slot: Slot) -> [u8; SLOT] {
 }
 
 /// Decodes consecutive slots. Returns `None` if the bytes are anything else.
-pub(in crate::cache) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
+pub(crate) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
     let (slots, rest) = bytes.as_chunks::<SLOT>();
     if !rest.is_empty() {
         return None;

@@ -17,7 +17,7 @@ pub struct Revision(pub [u8; 8]);
 
 impl Revision {
     /// Returns the revision of slots as they were read, packed with the round 0, in a layout.
-    pub(in crate::cache) fn of_slots(packed: &[u8], layout_version: u64) -> Self {
+    pub(crate) fn of_slots(packed: &[u8], layout_version: u64) -> Self {
         Self(xxh3_64_with_seed(packed, layout_version).to_be_bytes())
     }
 }
@@ -35,7 +35,7 @@ pub struct Unchanged {
 impl Unchanged {
     /// Reads the script's answer for a revision that is still current: three numbers. A whole string is one piece
     /// instead.
-    pub(in crate::cache) fn read(answer: &Value) -> Option<Self> {
+    pub(crate) fn read(answer: &Value) -> Option<Self> {
         let Value::Array(value) = answer else { return None };
         let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = value[..] else { return None };
         let number = |value: i64| u64::try_from(value).ok();

@@ -25,7 +25,7 @@ async fn instance_with_an_old_layout_updates_the_right_seats() {
     assert!(matches!(fixture.begin(FillReason::Missing).await, Begun::Behind));
     let news = [learned(0, slot(u64::from(u32::MAX), BOOKED))];
     let merge = async |when| fixture.cache.merge(&fixture.ctx, &fixture.layout.theater, 7, &news, when).await.unwrap();
-    assert_eq!(merge(WhenBehind::Tell).await, Merged::Behind);
+    assert_eq!(merge(WhenBehind::Keep).await, Merged::Behind);
     assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "hit", "untouched");
     assert_eq!(merge(WhenBehind::Drop).await, Merged::Done);
     assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "miss", "dropped");

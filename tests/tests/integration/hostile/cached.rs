@@ -70,7 +70,7 @@ impl Planted {
             let answered = match step {
                 0 => self.cache.read(&self.ctx, theater).await.map(drop),
                 1 => self.cache.peek(&self.ctx, theater, version, &[0, 5, 6, u32::MAX]).await.map(drop),
-                2 => self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Tell).await.map(drop),
+                2 => self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Keep).await.map(drop),
                 3 => begin(FillReason::Missing).await,
                 4 => begin(FillReason::Renewal).await,
                 _ => self.cache.end(&self.ctx, &self.layout, token, &[slot; 6]).await.map(drop),

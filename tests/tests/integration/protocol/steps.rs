@@ -40,7 +40,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let version = || prop_oneof![12 => Just(0_usize), 1 => Just(1)];
     let filler = 0..2_usize;
     let told = (0..4_u32, slot()).prop_map(|(position, slot)| SlotUpdate { position, slot });
-    let when = prop_oneof![Just(WhenBehind::Tell), Just(WhenBehind::Drop)];
+    let when = prop_oneof![Just(WhenBehind::Keep), Just(WhenBehind::Drop)];
     let why =
         prop_oneof![3 => Just(FillReason::Missing), 3 => Just(FillReason::Renewal), 1 => Just(FillReason::Unreadable)];
     prop_oneof![
