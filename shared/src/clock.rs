@@ -34,7 +34,7 @@ impl Clock {
         match self {
             Self::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                EpochMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+                EpochMillis(u64::try_from(since.as_millis()).expect("milliseconds since 1970 fit into 64 bits"))
             }
             Self::Manual(time) => EpochMillis(time.load(Ordering::SeqCst)),
         }

@@ -4,7 +4,10 @@
 mod aws;
 mod events;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::app::{Administrators, BasePath, Policy};
@@ -80,10 +83,12 @@ impl Config {
     /// Returns the first variable that is missing or invalid.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let env = Env(&lookup);
+        let table = env
+            .text("TABLE_NAME")
+            .ok_or_else(|| error("TABLE_NAME", "is not set; expected the name of the DynamoDB table"))?;
+        let log_key = env.log_key(&table);
         Ok(Self {
-            table: env
-                .text("TABLE_NAME")
-                .ok_or_else(|| error("TABLE_NAME", "is not set; expected the name of the DynamoDB table"))?,
+            table,
             cache: env.cache()?,
             cache_iam: env.cache_iam()?,
             cache_key_prefix: env.key_prefix()?,
@@ -93,20 +98,20 @@ impl Config {
             warm_theaters: env.warm_theaters()?,
             policy: Policy {
                 fill_wait: env.millis("CACHE_FILL_WAIT_MS", 1_000, 1..=5_000)?,
-                max_seats_per_call: env.count("MAX_SEATS_PER_CALL", 10, 1..=MAX_CONFIGURABLE_SEATS_PER_CALL)?,
+                max_seats_per_call: env.number("MAX_SEATS_PER_CALL", 10, 1..=MAX_CONFIGURABLE_SEATS_PER_CALL)?,
                 shortest_reservation: env.shortest_reservation()?,
                 longest_reservation: env.longest_reservation()?,
-                max_reserved_per_caller: env.count("MAX_RESERVED_PER_CALLER", 20, 0..=MAX_SEATS_PER_TRANSACTION)?,
-                max_booked_per_caller: env.count("MAX_BOOKED_PER_CALLER", 0, 0..=MAX_BOOKED_SEATS)?,
+                max_reserved_per_caller: env.number("MAX_RESERVED_PER_CALLER", 20, 0..=MAX_SEATS_PER_TRANSACTION)?,
+                max_booked_per_caller: env.number("MAX_BOOKED_PER_CALLER", 0, 0..=MAX_BOOKED_SEATS)?,
                 booking_needs_reservation: env.flag("BOOKING_NEEDS_RESERVATION")?,
                 administrators: env.administrators()?,
                 limits: RateLimits {
                     reads: env.limit("READS_PER_MINUTE", "READS_BURST")?,
                     writes: env.limit("WRITES_PER_MINUTE", "WRITES_BURST")?,
                 },
-                trusted_proxies: env.count("TRUSTED_PROXIES", 0, 0..=MAX_TRUSTED_PROXIES)?,
+                trusted_proxies: env.number("TRUSTED_PROXIES", 0, 0..=MAX_TRUSTED_PROXIES)?,
                 has_authorizer: env.flag("AUTHORIZER")?,
-                log_key: env.log_key(),
+                log_key,
                 base_path: env.base_path()?,
                 logs_networks: env.logs_networks()?,
             },
@@ -243,20 +248,19 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
     }
 
     fn longest_reservation(&self) -> Result<u32, ConfigError> {
-        Ok(u32::try_from(self.number("MAX_RESERVATION_SECONDS", 1_800, 1..=86_400)?).unwrap_or(u32::MAX))
+        self.number("MAX_RESERVATION_SECONDS", 1_800, 1..=86_400)
     }
 
     /// Reads the shortest reservation. It can't be longer than the longest one, because no duration would be valid.
     fn shortest_reservation(&self) -> Result<u32, ConfigError> {
-        let least = self.number("MIN_RESERVATION_SECONDS", 1, 1..=u64::from(self.longest_reservation()?))?;
-        Ok(u32::try_from(least).unwrap_or(u32::MAX))
+        self.number("MIN_RESERVATION_SECONDS", 1, 1..=self.longest_reservation()?)
     }
 
     /// Returns a key from the deployment's secret, or else from the name of its table. With a table's name as the
     /// key, guesses can be tested.
-    fn log_key(&self) -> LogKey {
-        let secret = self.text("LOG_KEY").or_else(|| self.text("TABLE_NAME")).unwrap_or_default();
-        LogKey::new(secret.as_bytes())
+    fn log_key(&self, table: &str) -> LogKey {
+        let secret = self.text("LOG_KEY");
+        LogKey::new(secret.as_deref().unwrap_or(table).as_bytes())
     }
 
     fn base_path(&self) -> Result<BasePath, ConfigError> {
@@ -312,37 +316,23 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
     /// Reads a rate limit. Returns `None` if it is 0 or not set. A limit requires a cache, because budgets are stored
     /// there.
     fn limit(&self, per_minute: &'static str, burst: &'static str) -> Result<Option<RateLimit>, ConfigError> {
-        let most = u64::from(RateLimit::MOST);
-        let number = |variable, default: u32, range| {
-            self.number(variable, u64::from(default), range).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
-        };
-        let minute = number(per_minute, 0, 0..=most)?;
+        let minute = self.number(per_minute, 0, 0..=RateLimit::MOST)?;
         if minute == 0 {
             return Ok(None);
         }
         if self.text("CACHE_URL").is_none() {
             return Err(error(per_minute, "needs a cache, and CACHE_URL is not set"));
         }
-        let burst = number(burst, RateLimit::default_burst(minute), 1..=u64::from(minute))?;
+        let burst = self.number(burst, RateLimit::default_burst(minute), 1..=minute)?;
         Ok(RateLimit::new(minute, burst))
     }
 
-    fn count(
+    fn number<N: FromStr + PartialOrd + Display>(
         &self,
         variable: &'static str,
-        default: usize,
-        range: std::ops::RangeInclusive<usize>,
-    ) -> Result<usize, ConfigError> {
-        let number = self.number(variable, default as u64, *range.start() as u64..=*range.end() as u64)?;
-        Ok(usize::try_from(number).unwrap_or(*range.end()))
-    }
-
-    fn number(
-        &self,
-        variable: &'static str,
-        default: u64,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Result<u64, ConfigError> {
+        default: N,
+        range: RangeInclusive<N>,
+    ) -> Result<N, ConfigError> {
         let Some(text) = self.text(variable) else { return Ok(default) };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
             let (least, most) = (range.start(), range.end());
@@ -354,7 +344,7 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         &self,
         variable: &'static str,
         default: u64,
-        range: std::ops::RangeInclusive<u64>,
+        range: RangeInclusive<u64>,
     ) -> Result<Duration, ConfigError> {
         self.number(variable, default, range).map(Duration::from_millis)
     }

@@ -1,7 +1,8 @@
-//! The layout cache of an instance. LayoutCache rarely change, so most requests don't need to read them.
+//! The layout cache of an instance. Layouts rarely change, so most requests don't need to read them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::context::RequestContext;
@@ -10,10 +11,10 @@ use crate::domain::layout::Layout;
 use crate::domain::time::EpochMillis;
 use crate::store::{Store, StoreError};
 
-/// Time for which a layout is used without reading it again, in milliseconds.
-const MAX_AGE: u64 = 60_000;
-/// The age, in milliseconds, from which a layout is read again because a seat or a section seems to be missing from it.
-const MIN_AGE_TO_RELOAD: u64 = 5_000;
+/// Time for which a layout is used without reading it again.
+const MAX_AGE: Duration = Duration::from_secs(60);
+/// The age from which a layout is read again because a seat or a section seems to be missing from it.
+const MIN_AGE_TO_RELOAD: Duration = Duration::from_secs(5);
 /// The number of layouts that an instance keeps. A large one takes about 2 MB.
 const MAX_LAYOUTS: usize = 32;
 
@@ -63,7 +64,7 @@ impl LayoutCache {
     async fn get_within(
         &self,
         ctx: &RequestContext,
-        age: u64,
+        age: Duration,
         theater: &TheaterId,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
         let now = self.clock.now();
@@ -86,10 +87,10 @@ impl LayoutCache {
         Ok(layout)
     }
 
-    fn find_fresh(&self, age: u64, theater: &TheaterId, now: EpochMillis) -> Option<Arc<Layout>> {
+    fn find_fresh(&self, age: Duration, theater: &TheaterId, now: EpochMillis) -> Option<Arc<Layout>> {
         let kept = self.kept().get(theater).cloned();
         // If the clock was set back, the layout counts as old.
-        kept.filter(|kept| now >= kept.read_at && now.0 - kept.read_at.0 < age).map(|kept| kept.layout)
+        kept.filter(|kept| now >= kept.read_at && now.since(kept.read_at) < age).map(|kept| kept.layout)
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<TheaterId, Kept>> {

@@ -24,8 +24,8 @@ pub enum MapError {
 }
 
 impl BoxOffice {
-    /// Returns a theater's layout, at most a minute old, or its layout of one version. RequestCosts nothing if the instance
-    /// knows the layout. For a version newer than the known one, the layout is read again.
+    /// Returns a theater's layout, at most a minute old, or its layout of one version. Costs nothing if the instance knows
+    /// the layout. For a version newer than the known one, the layout is read again.
     pub async fn map(
         &self,
         ctx: &RequestContext,

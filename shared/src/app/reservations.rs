@@ -163,8 +163,9 @@ impl BoxOffice {
         if let Ok(Some(layout)) = self.layouts.get(ctx, &ask.theater).await {
             seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));
         }
+        let expires_at = seats.iter().map(|seat| seat.expires_at).min();
         ReservationView {
-            expires_at: seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default(),
+            expires_at: expires_at.expect("a running reservation has a seat"),
             now: self.clock.now(),
             extended: seats.iter().all(|seat| seat.extension.is_some()),
             seats: seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at }).collect(),

@@ -124,7 +124,7 @@ impl BoxOffice {
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
             Remembered::Held(seats) => {
-                let expires_at = seats.iter().map(|seat| seat.expires_at).min().unwrap_or_default();
+                let expires_at = seats.iter().map(|seat| seat.expires_at).min().expect("a request names a seat");
                 let held = seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at });
                 Ok(reserved(id, ReservedSeats { seats: held.collect(), expires_at }, self.clock.now(), None))
             }

@@ -1,6 +1,7 @@
 //! Finding the seats that a request names, and rejecting early what DynamoDB would reject.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{BoxOffice, TooManyRequests};
 use crate::context::RequestContext;
@@ -10,9 +11,9 @@ use crate::domain::layout::Layout;
 use crate::domain::selection::{Conflict, Selection, UnknownSeats};
 use crate::store::StoreError;
 
-/// Age in milliseconds of a write that the cache should know. It is longer than a writer takes to update the cache, and
-/// longer than clocks usually differ.
-const EXPECTED_IN_CACHE_AFTER: u64 = 2_000;
+/// Age of a write that the cache should know. It is longer than a writer takes to update the cache, and longer than
+/// clocks usually differ.
+const EXPECTED_IN_CACHE_AFTER: Duration = Duration::from_secs(2);
 
 /// The reasons why the seats of a request aren't found.
 #[derive(Debug, thiserror::Error)]
@@ -150,9 +151,10 @@ impl BoxOffice {
     pub(super) fn count_stale_answers(&self, ctx: &RequestContext, learned: &[SlotUpdate]) {
         let now = self.clock.now();
         let taken = |slot: &Slot| slot.status(now) != SeatState::Available;
-        let long_ago = |slot: &Slot| slot.changed_at.0 + EXPECTED_IN_CACHE_AFTER < now.0;
+        let long_ago = |slot: &Slot| slot.changed_at + EXPECTED_IN_CACHE_AFTER < now;
         let stale = learned.iter().filter(|known| taken(&known.slot) && long_ago(&known.slot)).count();
-        ctx.record_costs(|costs| costs.stale_answers += u32::try_from(stale).unwrap_or(u32::MAX));
+        let stale = u32::try_from(stale).expect("a layout's seats are counted by a u32");
+        ctx.record_costs(|costs| costs.stale_answers += stale);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Putting, deleting, showing and listing theaters.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
@@ -16,9 +17,9 @@ const MAX_ATTEMPTS: u32 = 3;
 /// The maximum number of seats that one call may withdraw. Each seat takes a write of its own, a partition of DynamoDB
 /// accepts 1,000 writes per second, and the answer is due within 12 seconds.
 pub const MAX_SEATS_WITHDRAWN: usize = 5_000;
-/// Time limit in seconds for putting the layout after the first tombstone. The tombstones have to last longer than any
-/// instance uses the old layout.
-const MAX_SECONDS_AFTER_TOMBSTONES: u64 = TOMBSTONE_SECONDS as u64 - 180;
+/// Time limit for putting the layout after the first tombstone, in whole seconds. The tombstones have to last longer than
+/// any instance uses the old layout.
+const TIME_LIMIT_AFTER_TOMBSTONES: Duration = Duration::from_secs(TOMBSTONE_SECONDS as u64 - 180);
 
 /// A phrase that describes a layout that fits into the table.
 pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
@@ -231,8 +232,8 @@ impl BoxOffice {
         theater: &TheaterId,
         removal: &Removal,
     ) -> Result<(), PutLayoutError> {
-        let took = self.clock.now().0.saturating_sub(removal.began.0) / 1_000;
-        if removal.marks.is_empty() || took <= MAX_SECONDS_AFTER_TOMBSTONES {
+        let took = self.clock.now().since(removal.began).as_secs();
+        if removal.marks.is_empty() || took <= TIME_LIMIT_AFTER_TOMBSTONES.as_secs() {
             return Ok(());
         }
         self.store.take_back(ctx, theater, &removal.marks).await;

@@ -46,7 +46,8 @@ pub fn start(level: Level) {
 /// Records the duration of this instance's start. The next access log line includes it, so that cold starts can be
 /// counted in the log.
 pub fn record_init_duration(duration: Duration) {
-    INIT_MICROS.store(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
+    let micros = u64::try_from(duration.as_micros()).expect("the microseconds of a start fit into 64 bits");
+    INIT_MICROS.store(micros.max(1), Ordering::Relaxed);
 }
 
 /// An access log line: the time, its own fields, and the metrics.

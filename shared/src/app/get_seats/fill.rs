@@ -64,8 +64,7 @@ impl BoxOffice {
         layout: &Arc<Layout>,
         ends_at: EpochMillis,
     ) -> Option<SeatsView> {
-        let left = ends_at.0.saturating_sub(self.clock.now().0);
-        if u128::from(left) > RENEWAL.as_millis() {
+        if ends_at.since(self.clock.now()) > RENEWAL {
             return None;
         }
         Box::pin(self.renew(ctx, cache, layout)).await

@@ -43,7 +43,7 @@ impl Slots {
     /// Returns the slots themselves. `layout` has to be the layout of the view.
     pub(in crate::app) fn into_vec(self, layout: &Layout) -> Vec<Slot> {
         match self {
-            Self::Cached(packed) => packed.slots(layout).unwrap_or_default(),
+            Self::Cached(packed) => packed.slots(layout).expect("the string of a view fits its layout"),
             Self::Read(slots) => slots,
         }
     }

@@ -237,28 +237,32 @@ impl ReserveBest {
     /// Converts the seat preference to indices of the layout's sections and categories.
     fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
         let plan = layout.plan();
-        let index = |place: Option<usize>| place.and_then(|place| u16::try_from(place).ok());
-        // Compared in the form in which names are stored.
-        let tidied = |name: &Option<String>| name.as_deref().map(|name| text::normalize(name).unwrap_or_default());
-        let section = match &tidied(&self.section) {
+        let sections = || plan.sections().iter();
+        let section = match &self.section {
             None => None,
-            Some(name) => match index(plan.sections().iter().position(|section| section == name)) {
-                None => return Err(ReserveBestError::UnknownSection(plan.sections().to_vec())),
-                found => found,
-            },
+            Some(name) => Some(
+                index_of(name, sections().map(String::as_str))
+                    .ok_or_else(|| ReserveBestError::UnknownSection(plan.sections().to_vec()))?,
+            ),
         };
-        let category = match &tidied(&self.category) {
+        let names = || plan.categories().iter().map(|category| category.name.as_str());
+        let category = match &self.category {
             None => None,
-            Some(name) => match index(plan.categories().iter().position(|category| category.name == *name)) {
-                None => {
-                    let names = plan.categories().iter().map(|category| category.name.clone());
-                    return Err(ReserveBestError::UnknownCategory(names.collect()));
-                }
-                found => found,
-            },
+            Some(name) => Some(
+                index_of(name, names())
+                    .ok_or_else(|| ReserveBestError::UnknownCategory(names().map(str::to_owned).collect()))?,
+            ),
         };
         Ok(best_available::Wish { quantity: self.quantity, section, category, accessible: self.accessible })
     }
+}
+
+/// Returns the index of a name among names in their stored form.
+fn index_of<'a>(name: &str, mut names: impl Iterator<Item = &'a str>) -> Option<u16> {
+    // A name with a hidden character counts as an empty one.
+    let name = text::normalize(name).unwrap_or_default();
+    let index = names.position(|stored| stored == name)?;
+    Some(u16::try_from(index).expect("a layout has at most 65,536 sections and categories"))
 }
 
 /// Updates the slots that were read with the conflicts of a rejected write.

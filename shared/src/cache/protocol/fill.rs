@@ -121,7 +121,7 @@ impl Cache {
 }
 
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(duration.as_millis()).expect("a lease or a lifetime fits into 64 bits")
 }
 
 impl FillToken {
