@@ -26,8 +26,8 @@ const MAX_ENTRIES_PER_CALL: usize = 10;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Attempts of one call.
 const MAX_ATTEMPTS: u32 = 2;
-/// Longest delay of an SQS message, in seconds.
-const MAX_DELAY_SECONDS: u64 = 900;
+/// Longest delay of an SQS message.
+const MAX_DELAY: Duration = Duration::from_secs(900);
 
 /// An expiry timer, which wakes the function when a seat's reservation runs out. It names the reservation by the stamp
 /// of its write and not by its id, because the id gives rights to the reservation.
@@ -41,9 +41,19 @@ pub struct ExpiryTimer {
     pub expires_at: u64,
 }
 
-/// The reason why something wasn't accepted. It is tried again.
+/// Some of the events to publish weren't accepted.
 #[derive(Debug, thiserror::Error)]
-pub enum OutletError {
+#[error("{error}")]
+pub struct PublishError {
+    /// The number of events before the first one that wasn't accepted. Some of the events after it may have been
+    /// accepted too.
+    pub accepted: usize,
+    pub error: EventSinkError,
+}
+
+/// The reasons why the event sink didn't accept something. It is sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum EventSinkError {
     /// EventBridge or SQS couldn't be reached, or didn't accept everything.
     #[error("{0}")]
     Service(String),
@@ -69,16 +79,16 @@ pub enum EventSink {
     Files {
         events: PathBuf,
         /// The expiry timers, for the process that delivers them.
-        wake_ups: PathBuf,
+        timers: PathBuf,
     },
 }
 
 impl EventSink {
     /// Creates an event sink that writes to files. The file of the expiry timers is beside that of the events.
     pub fn files(events: &Path) -> Self {
-        let mut wake_ups = events.as_os_str().to_owned();
-        wake_ups.push(".wake-ups");
-        Self::Files { events: events.to_path_buf(), wake_ups: wake_ups.into() }
+        let mut timers = events.as_os_str().to_owned();
+        timers.push(".wake-ups");
+        Self::Files { events: events.to_path_buf(), timers: timers.into() }
     }
 
     /// Creates an event sink for an event bus and a queue, with clients for them.
@@ -93,22 +103,21 @@ impl EventSink {
         Self::Aws { bus, bus_name, resource, queue, queue_url }
     }
 
-    /// Publishes events in their order. If it fails, the events before the returned index were accepted, and some of
-    /// the later ones may have been accepted too.
-    pub async fn publish(&self, events: &[Event]) -> Result<(), (usize, OutletError)> {
+    /// Publishes events in their order.
+    pub async fn publish(&self, events: &[Event]) -> Result<(), PublishError> {
         match self {
             Self::Files { events: file, .. } => {
                 let lines = events
                     .iter()
                     .map(|event| json!({ "source": SOURCE, "detail-type": event.kind, "detail": event.detail }));
-                append(file, lines).map_err(|error| (0, error))
+                append(file, lines).map_err(|error| PublishError { accepted: 0, error })
             }
             Self::Aws { bus, bus_name, resource, .. } => {
                 for (n, some) in events.chunks(MAX_ENTRIES_PER_CALL).enumerate() {
                     let before = n * MAX_ENTRIES_PER_CALL;
                     put_events(bus, bus_name, resource.as_deref(), some)
                         .await
-                        .map_err(|(taken, error)| (before + taken, error))?;
+                        .map_err(|failed| PublishError { accepted: before + failed.accepted, ..failed })?;
                 }
                 Ok(())
             }
@@ -116,11 +125,11 @@ impl EventSink {
     }
 
     /// Starts expiry timers. Repeating it wakes the function once more, which does no harm.
-    pub async fn start_timers(&self, wake_ups: &[ExpiryTimer], now: EpochMillis) -> Result<(), OutletError> {
+    pub async fn start_timers(&self, timers: &[ExpiryTimer], now: EpochMillis) -> Result<(), EventSinkError> {
         match self {
-            Self::Files { wake_ups: file, .. } => append(file, wake_ups.iter().map(|wake_up| json!(wake_up))),
+            Self::Files { timers: file, .. } => append(file, timers.iter().map(|timer| json!(timer))),
             Self::Aws { queue, queue_url, .. } => {
-                for some in wake_ups.chunks(MAX_ENTRIES_PER_CALL) {
+                for some in timers.chunks(MAX_ENTRIES_PER_CALL) {
                     send(queue, queue_url, some, now).await?;
                 }
                 Ok(())
@@ -134,7 +143,9 @@ async fn put_events(
     bus_name: &str,
     resource: Option<&str>,
     events: &[Event],
-) -> Result<(), (usize, OutletError)> {
+) -> Result<(), PublishError> {
+    let failed =
+        |accepted, why| PublishError { accepted, error: EventSinkError::Service(format!("EventBridge: {why}")) };
     let entries = events.iter().map(|event| {
         PutEventsRequestEntry::builder()
             .event_bus_name(bus_name)
@@ -145,13 +156,14 @@ async fn put_events(
             .build()
     });
     let answer = bus.put_events().set_entries(Some(entries.collect())).send().await;
-    let answer = answer.map_err(|error| (0, OutletError::Service(format!("EventBridge: {}", with_causes(&error)))))?;
+    let answer = answer.map_err(|error| failed(0, with_causes(&error)))?;
     // An answer of 200 may have left some entries out. Each entry has its own result, in the same order.
-    let failed = answer.entries().iter().enumerate().find_map(|(n, entry)| Some((n, entry.error_code()?.to_owned())));
-    match failed {
-        Some((n, code)) => Err((n, OutletError::Service(format!("EventBridge: {code}")))),
+    let first = answer.entries().iter().enumerate().find_map(|(n, entry)| Some((n, entry.error_code()?.to_owned())));
+    match first {
+        Some((n, code)) => Err(failed(n, code)),
         None if answer.failed_entry_count() > 0 => {
-            Err((0, OutletError::Service("EventBridge left out some entries".to_owned())))
+            let error = EventSinkError::Service("EventBridge left out some entries".to_owned());
+            Err(PublishError { accepted: 0, error })
         }
         None => Ok(()),
     }
@@ -160,19 +172,20 @@ async fn put_events(
 async fn send(
     queue: &aws_sdk_sqs::Client,
     queue_url: &str,
-    wake_ups: &[ExpiryTimer],
+    timers: &[ExpiryTimer],
     now: EpochMillis,
-) -> Result<(), OutletError> {
-    let failed = |why: String| OutletError::Service(format!("SQS: {why}"));
+) -> Result<(), EventSinkError> {
+    let failed = |why: String| EventSinkError::Service(format!("SQS: {why}"));
     let mut request = queue.send_message_batch().queue_url(queue_url);
-    for (n, wake_up) in wake_ups.iter().enumerate() {
-        let body = serde_json::to_string(wake_up).map_err(|error| failed(error.to_string()))?;
+    for (n, timer) in timers.iter().enumerate() {
+        let body = serde_json::to_string(timer).map_err(|error| failed(error.to_string()))?;
         // Rounded up, so that the timer is due by our clock if the queue's clock runs as fast.
-        let delay = (EpochSeconds(wake_up.expires_at).remaining(now) + 1).min(MAX_DELAY_SECONDS);
+        let delay = (EpochSeconds(timer.expires_at).remaining(now) + 1).min(MAX_DELAY.as_secs());
+        let delay = i32::try_from(delay).expect("the longest delay is 15 minutes");
         let entry = SendMessageBatchRequestEntry::builder()
             .id(n.to_string())
             .message_body(body)
-            .delay_seconds(i32::try_from(delay).unwrap_or(i32::MAX))
+            .delay_seconds(delay)
             .build()
             .map_err(|error| failed(error.to_string()))?;
         request = request.entries(entry);
@@ -184,10 +197,10 @@ async fn send(
     }
 }
 
-fn append(path: &Path, lines: impl Iterator<Item = serde_json::Value>) -> Result<(), OutletError> {
+fn append(path: &Path, lines: impl Iterator<Item = serde_json::Value>) -> Result<(), EventSinkError> {
     let text: String = lines.map(|line| format!("{line}\n")).collect();
     let write = || OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes());
-    write().map_err(|error| OutletError::File { path: path.to_path_buf(), error })
+    write().map_err(|error| EventSinkError::File { path: path.to_path_buf(), error })
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::{Instrument, Level};
 
-use crate::event_sink::{EventSink, ExpiryTimer};
+use crate::event_sink::{EventSink, ExpiryTimer, PublishError};
 
 /// The publisher of domain events.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct StreamBatch {
     events: Vec<Event>,
     /// The index of the record of each event.
     records: Vec<usize>,
-    wake_ups: Vec<ExpiryTimer>,
+    timers: Vec<ExpiryTimer>,
     /// Indexes of the records in which a seat was taken over after its reservation had run out.
     takeovers: Vec<usize>,
     /// Indexes of the records that can't be read.
@@ -116,13 +116,14 @@ impl Publisher {
         let records = &batch.records;
         let parsed = read(records);
         // Timers come before events, so that a consumer of a reservation also gets the event of its end.
-        let failed = match self.event_sink.start_timers(&parsed.wake_ups, self.clock.now()).await {
-            Err(error) => Some((0, error)),
+        let failed = match self.event_sink.start_timers(&parsed.timers, self.clock.now()).await {
+            Err(error) => Some(PublishError { accepted: 0, error }),
             Ok(()) => self.event_sink.publish(&parsed.events).await.err(),
         };
-        let failed_at = failed.map(|(event, error)| {
+        let failed_at = failed.map(|PublishError { accepted, error }| {
             tracing::warn!(%error, "events weren't taken and will come again");
-            parsed.records.get(event).copied().unwrap_or_default()
+            // Without events the whole batch comes again.
+            parsed.records.get(accepted).copied().unwrap_or(0)
         });
         // Records that weren't accepted are counted when they come again.
         let taken = |of: &[usize]| of.iter().filter(|record| failed_at.is_none_or(|failed| **record < failed)).count();
@@ -132,7 +133,7 @@ impl Publisher {
             skipped: taken(&parsed.skipped),
             events: taken(&parsed.records),
             kinds: counts(&parsed.events),
-            wake_ups: parsed.wake_ups.len(),
+            wake_ups: parsed.timers.len(),
             takeovers: taken(&parsed.takeovers),
             failed: failed_at.is_some(),
             lag_ms: batch.lag(self.clock.now()),
@@ -151,12 +152,12 @@ impl Publisher {
         let (mut failed, mut expired, mut early, mut skipped) = (Vec::new(), 0, 0, 0);
         for record in records {
             let body = record["body"].as_str().unwrap_or_default();
-            let Some((fact, wake_up)) = wake_up(body) else {
+            let Some(pending) = PendingExpiry::parse(body) else {
                 tracing::error!("a message isn't an expiry timer and is skipped");
                 skipped += 1;
                 continue;
             };
-            match self.check_expiry(&fact, &wake_up).await {
+            match self.check_expiry(pending).await {
                 Ok(TimerOutcome::Expired) => expired += 1,
                 Ok(TimerOutcome::Early) => early += 1,
                 Ok(TimerOutcome::Gone) => {}
@@ -175,28 +176,28 @@ impl Publisher {
 
     /// Publishes the end of the reservation that an expiry timer names, if it has run out and the seat hasn't changed
     /// since.
-    async fn check_expiry(&self, seat: &PendingExpiry, wake_up: &ExpiryTimer) -> Result<TimerOutcome, String> {
+    async fn check_expiry(&self, pending: PendingExpiry) -> Result<TimerOutcome, String> {
         let now = self.clock.now();
-        if !seat.expires_at.reached(now) {
+        let PendingExpiry { theater, seat, changed_at, expires_at } = pending;
+        if !expires_at.reached(now) {
             // The delay was the longest possible one, or the queue's clock is ahead of ours.
-            let again = self.event_sink.start_timers(std::slice::from_ref(wake_up), now).await;
+            let timer = timer(&theater, &seat, changed_at, expires_at);
+            let again = self.event_sink.start_timers(&[timer], now).await;
             return again.map(|()| TimerOutcome::Early).map_err(|error| error.to_string());
         }
         let ctx = RequestContext::default();
-        let standing = self.store.find_reservation_by_stamp(&ctx, &seat.theater, &seat.seat, seat.changed_at).await;
+        let standing = self.store.find_reservation_by_stamp(&ctx, &theater, &seat, changed_at).await;
         let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else {
             return Ok(TimerOutcome::Gone);
         };
-        let PendingExpiry { theater, seat, changed_at, expires_at } = seat.clone();
         let what = What::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
         let event = Event::of(&DomainEvent { theater, what });
         let published = self.event_sink.publish(&[event]).await;
-        published.map(|()| TimerOutcome::Expired).map_err(|(_, error)| error.to_string())
+        published.map(|()| TimerOutcome::Expired).map_err(|error| error.to_string())
     }
 }
 
-/// A reservation whose end is awaited.
-#[derive(Clone)]
+/// A reservation whose end is awaited, as its timer names it.
 struct PendingExpiry {
     theater: TheaterId,
     seat: SeatLabel,
@@ -227,12 +228,7 @@ fn read(records: &[Value]) -> StreamBatch {
         };
         for fact in facts {
             if let What::Reserved(seat, _) = &fact.what {
-                parsed.wake_ups.push(ExpiryTimer {
-                    theater_id: fact.theater.to_string(),
-                    seat: seat.seat.to_string(),
-                    changed_at: seat.changed_at.0,
-                    expires_at: seat.expires_at.0,
-                });
+                parsed.timers.push(timer(&fact.theater, &seat.seat, seat.changed_at, seat.expires_at));
             }
             if let What::Expired(seat) = &fact.what
                 && is_takeover(seat, &record["dynamodb"]["NewImage"])
@@ -256,15 +252,26 @@ fn is_takeover(expired: &SeatReservation, now: &Value) -> bool {
     }
 }
 
-fn wake_up(body: &str) -> Option<(PendingExpiry, ExpiryTimer)> {
-    let wake_up: ExpiryTimer = serde_json::from_str(body).ok()?;
-    let awaited = PendingExpiry {
-        theater: TheaterId::parse(&wake_up.theater_id).ok()?,
-        seat: SeatLabel::parse(&wake_up.seat).ok()?,
-        changed_at: EpochMillis(wake_up.changed_at),
-        expires_at: EpochSeconds(wake_up.expires_at),
-    };
-    Some((awaited, wake_up))
+impl PendingExpiry {
+    /// Parses the body of a message. Returns `None` if it isn't an expiry timer.
+    fn parse(body: &str) -> Option<Self> {
+        let timer: ExpiryTimer = serde_json::from_str(body).ok()?;
+        Some(Self {
+            theater: TheaterId::parse(&timer.theater_id).ok()?,
+            seat: SeatLabel::parse(&timer.seat).ok()?,
+            changed_at: EpochMillis(timer.changed_at),
+            expires_at: EpochSeconds(timer.expires_at),
+        })
+    }
+}
+
+fn timer(theater: &TheaterId, seat: &SeatLabel, changed_at: EpochMillis, expires_at: EpochSeconds) -> ExpiryTimer {
+    ExpiryTimer {
+        theater_id: theater.to_string(),
+        seat: seat.to_string(),
+        changed_at: changed_at.0,
+        expires_at: expires_at.0,
+    }
 }
 
 /// Formats the number of events of each kind, such as `booking.created 2, seats.reserved 5`.

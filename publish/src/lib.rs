@@ -7,6 +7,6 @@ mod event_sink;
 mod handler;
 mod startup;
 
-pub use event_sink::{EventSink, ExpiryTimer, OutletError};
+pub use event_sink::{EventSink, EventSinkError, ExpiryTimer, PublishError};
 pub use handler::Publisher;
-pub use startup::{StartError, start};
+pub use startup::start;

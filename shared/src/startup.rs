@@ -15,6 +15,7 @@ use crate::aws::{AwsConfig, sdk};
 use crate::cache::{Cache, CacheError, IamTokenProvider};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::observability::{log, metrics, trace};
 use crate::store::Store;
 
 /// Time limit for opening connections during start-up. After it, the first request waits for DynamoDB and goes on
@@ -35,8 +36,7 @@ pub enum StartError {
     MissingSigner(&'static str),
 }
 
-/// Starts logging and metrics, reads the configuration and opens connections. A function calls it before its first
-/// event.
+/// Starts a function that serves a box office. The function calls it before its first event.
 ///
 /// The returned box office lives as long as the process.
 ///
@@ -44,23 +44,40 @@ pub enum StartError {
 ///
 /// Returns an error if the configuration is invalid. A connection that can't be opened is no error.
 pub async fn start() -> Result<&'static BoxOffice, StartError> {
+    start_with(async |config, sdk| {
+        trace::start(crate::config::xray_daemon_from_env());
+        connect(config, &sdk, Clock::System).await
+    })
+    .await
+}
+
+/// Starts a function: starts logging and metrics, reads the configuration, and creates the function's service with
+/// `connect`.
+///
+/// The returned service lives as long as the process.
+///
+/// # Errors
+///
+/// Returns an error if the configuration is invalid, or the error of `connect`. Both are logged.
+pub async fn start_with<T: 'static>(
+    connect: impl AsyncFnOnce(Config, SdkConfig) -> Result<T, StartError>,
+) -> Result<&'static T, StartError> {
     let started = Instant::now();
     let config = crate::config::log_level_from_env().and_then(|level| {
-        crate::observability::log::start(level);
-        crate::observability::metrics::start(crate::config::metrics_from_env()?);
-        crate::observability::trace::start(crate::config::xray_daemon_from_env());
+        log::start(level);
+        metrics::start(crate::config::metrics_from_env()?);
         Ok((Config::from_env()?, AwsConfig::from_env()?))
     });
-    let office = match config {
-        Ok((config, aws)) => connect(config, &sdk(&aws), Clock::System).await,
+    let service = match config {
+        Ok((config, aws)) => connect(config, sdk(&aws)).await,
         Err(error) => Err(error.into()),
     };
-    if let Err(error) = &office {
-        crate::observability::log::start(tracing::Level::INFO);
+    if let Err(error) = &service {
+        log::start(tracing::Level::INFO);
         tracing::error!(%error, "can't start");
     }
-    crate::observability::log::record_init_duration(started.elapsed());
-    office.map(|office| &*Box::leak(Box::new(office)))
+    log::record_init_duration(started.elapsed());
+    service.map(|service| &*Box::leak(Box::new(service)))
 }
 
 /// Runs the event loop: receives events from Lambda and passes them to a service until the process ends.
