@@ -5,8 +5,9 @@ use std::fmt;
 
 use boxoffice::app::STORABLE;
 use boxoffice::domain::ids::TheaterId;
+use boxoffice::domain::new_layout::NewLayout;
 use boxoffice::json::{self, Fault, Faults, Node};
-use boxoffice::layout_json::{Document, NewLayout};
+use boxoffice::layout_json::Document;
 use boxoffice::store::Store;
 
 /// Largest number of theaters in one file.

@@ -9,7 +9,7 @@ use boxoffice::app::{Book, BoxOffice, Precondition, RequestId, Reserve};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::Caller;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
-use boxoffice::layout_json::NewLayout;
+use boxoffice::domain::new_layout::NewLayout;
 use serde::{Deserialize, Serialize};
 
 use crate::fixture::{Fixture, TABLE};

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use boxoffice::clock::Clock;
 use boxoffice::context::RequestContext;
+use boxoffice::domain::domain_event::{DomainEvent, SeatReservation, What};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::events::Event;
 use boxoffice::lambda_batch::{Batch, BatchResponse};
 use boxoffice::observability::log::{is_zero, millis, write_access_log_line};
 use boxoffice::observability::metrics::Counts;
-use boxoffice::store::{DomainEvent, SeatReservation, Store, StoreError, What};
+use boxoffice::store::{Store, StoreError};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

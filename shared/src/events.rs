@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
+use crate::domain::domain_event::{BookedSeats, DomainEvent, SeatReservation, What};
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::domain::time::EpochMillis;
-use crate::store::{BookedSeats, DomainEvent, SeatReservation, What};
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace changes the ids of all events.
 const EVENT: Uuid = uuid!("b0c5a0a2-56c7-4a3c-9b3a-3d5c31b8f6d4");

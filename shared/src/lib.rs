@@ -1,21 +1,22 @@
 //! Code shared by all functions of the box office. From the inside out:
 //!
-//! | module | contents |
-//! | --- | --- |
-//! | [`domain`] | pure rules: seats, layouts, availability and its merging |
-//! | [`store`] | the DynamoDB table, which alone decides who owns a seat |
-//! | [`cache`] | availability in Redis, which only makes reads fast |
-//! | [`app`] | operations on store and cache: reading, reserving and booking seats, managing theaters, cache updates |
-//! | [`http`] | API Gateway events to requests, results and errors to responses |
-//! | [`layout_json`] | layouts as JSON, read and written |
-//! | [`json`] | a JSON reader that reports every fault |
-//! | [`events`] | domain events as JSON for other systems |
-//! | [`sync_cache`], [`lambda_batch`] | updates of the cache from batches of the table's stream |
-//! | [`aws`] | access to AWS: credentials, region, connections |
-//! | [`config`], [`observability`], [`startup`] | configuration, observability and start-up |
-//! | [`clock`], `random`, [`context`] | time, randomness, and the context and costs of a request |
-//!
-//! `store`, `cache` and `http` don't depend on each other.
+//! | module | contents | uses |
+//! | --- | --- | --- |
+//! | [`domain`] | pure rules: seats, layouts, availability and its merging | nothing |
+//! | [`clock`], `random` | time and randomness | `domain` |
+//! | [`observability`] | log lines, metrics and traces | `domain`, `clock`, `random` |
+//! | [`context`] | the context of a request: costs, deadline, rate limit, trace | `domain`, `observability` |
+//! | [`aws`] | access to AWS: credentials, region, connections | nothing |
+//! | [`store`] | the DynamoDB table, which alone decides who owns a seat | all above but `aws` |
+//! | [`cache`] | availability in Redis, which only makes reads fast | all above but `store` |
+//! | [`app`] | operations on store and cache: reading, reserving and booking seats, managing theaters, cache updates | all above but `aws` |
+//! | [`json`] | a JSON reader that reports every fault | nothing |
+//! | [`layout_json`] | layouts as JSON, read and written | `domain`, `json` |
+//! | [`http`] | API Gateway events to requests, results and errors to responses | `app`, `domain`, `context`, `observability`, `json`, `layout_json` |
+//! | [`events`] | domain events as JSON for other systems | `domain` |
+//! | [`lambda_batch`] | batches of the table's stream and of queues | `domain` |
+//! | [`sync_cache`] | updates of the cache from the table's stream | `app`, `domain`, `context`, `observability`, `lambda_batch` |
+//! | [`config`], [`startup`] | configuration and start-up, which put the parts together | all |
 
 pub mod app;
 pub mod aws;

@@ -7,9 +7,9 @@ use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::{InvalidLayout, Layout};
+use crate::domain::new_layout::NewLayout;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
-use crate::layout_json::NewLayout;
 use crate::store::{PutLayoutError, Replaces, Store, TOMBSTONE_SECONDS, TheaterEntry, Tombstone, WithdrawError};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.

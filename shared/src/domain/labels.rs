@@ -1,5 +1,8 @@
 //! All labels of a layout in one text. The labels of any subset of seats are copied from it without a branch per
 //! seat.
+//!
+//! The text is in the format of responses, which the domain shouldn't know. It is here because the layout keeps it. An
+//! instance writes it once for each layout, and copies from it for each response.
 
 use super::ids::SeatLabel;
 

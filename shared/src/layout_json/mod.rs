@@ -9,7 +9,7 @@ mod size;
 mod write;
 
 pub use map::{CallLimits, MapBody};
-pub use read::{Document, NewLayout};
+pub use read::Document;
 pub(crate) use seats::{Naming, SeatMapBody, ShownSeat};
 pub(crate) use size::escaped_bytes;
 pub use size::{MAX_ANSWER, MAX_DOCUMENT};

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use crate::domain::details::Details;
 use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::domain::layout::{InvalidLayout, Layout, MAX_NAME, MAX_SEATS};
+use crate::domain::layout::{MAX_NAME, MAX_SEATS};
+use crate::domain::new_layout::NewLayout;
 use crate::domain::seating_plan::SeatingPlan;
 use crate::json::{Node, Object};
 
@@ -37,34 +38,6 @@ pub struct Document {
     /// Theater, if the document names it.
     pub theater_id: Option<TheaterId>,
     pub layout: NewLayout,
-}
-
-/// A layout to store. It gets its version when it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewLayout {
-    /// Name to show to buyers.
-    pub name: String,
-    /// Seats in display order.
-    pub seats: Vec<SeatLabel>,
-    /// Places of the seats, in the same order.
-    pub plan: SeatingPlan,
-    pub details: Details,
-}
-
-impl NewLayout {
-    /// Creates a layout from a plain list of seats.
-    pub fn of_list(name: impl Into<String>, seats: Vec<SeatLabel>) -> Self {
-        Self { name: name.into(), plan: SeatingPlan::of_list(&seats), seats, details: Details::default() }
-    }
-
-    /// Converts it into the layout of a theater.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the name, the seats, the seating plan or the details are invalid.
-    pub fn into_layout(self, theater: TheaterId, version: u64) -> Result<Layout, InvalidLayout> {
-        Layout::with_plan(theater, self.name, version, self.seats, self.plan)?.with_details(self.details)
-    }
 }
 
 impl Document {

@@ -30,7 +30,6 @@ pub use reservations::{
 pub use reserve::{ChosenBefore, HeldSeat, ReserveOutcome, ReserveRequest, ReservedSeats, Wish};
 pub use schema::reservation_record::{ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat};
 pub use seat_withdrawal::{TOMBSTONE_SECONDS, Tombstone, WithdrawError};
-pub use stream::domain_event::{BookedSeats, DomainEvent, SeatReservation, What};
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;

@@ -6,7 +6,7 @@ use std::process::Output;
 use boxoffice::app::{Precondition, Put, PutError};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
-use boxoffice::layout_json::NewLayout;
+use boxoffice::domain::new_layout::NewLayout;
 use boxoffice_tests::{Call, Setup, World, engines};
 use serde_json::json;
 

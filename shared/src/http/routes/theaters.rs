@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::errors;
 use crate::app::{Precondition, Put, PutError};
 use crate::domain::ids::TheaterId;
+use crate::domain::new_layout::NewLayout;
 use crate::http::conditional::Condition;
 use crate::http::handler::{Function, Handler, serve};
 use crate::http::input::{self, Input};
@@ -17,7 +18,7 @@ use crate::http::response_body::ResponseBody;
 use crate::http::route::{FunctionName, Operation};
 use crate::http::routed_request::RoutedRequest;
 use crate::json;
-use crate::layout_json::{Document, LayoutBody, NewLayout};
+use crate::layout_json::{Document, LayoutBody};
 
 /// The function that shows and changes theaters, and explains errors.
 pub static FUNCTION: Function = Function {

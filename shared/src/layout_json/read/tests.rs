@@ -6,6 +6,7 @@ mod round_trips;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::layout::Layout;
 use crate::domain::seating_plan::{Point, ROW_PITCH};
 use crate::json::{self as reader, Faults};
 use crate::layout_json::size::escaped_bytes;

@@ -1,6 +1,6 @@
 //! Records of the table's stream: changes of seats, in the order in which DynamoDB accepted them.
 
-pub(super) mod domain_event;
+mod domain_event;
 
 use std::collections::HashMap;
 

@@ -1,0 +1,52 @@
+//! Domain events: changes in the life of seats, bookings and theaters.
+
+use super::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use super::time::{EpochMillis, EpochSeconds};
+
+/// A domain event. It stays true in whatever order and however often it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainEvent {
+    pub theater: TheaterId,
+    pub what: What,
+}
+
+/// The kind of a domain event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A seat was reserved, or its reservation was extended (`true`).
+    Reserved(SeatReservation, bool),
+    /// A seat was released before its reservation ran out. The stamp of that write is the time.
+    Released(SeatReservation, EpochMillis),
+    /// A seat's reservation ran out.
+    Expired(SeatReservation),
+    /// Seats were booked.
+    Booked(BookedSeats),
+    /// A booking was cancelled at this time.
+    Cancelled(BookedSeats, EpochMillis),
+    /// A layout was put, with this name, version and number of seats.
+    LayoutPut(String, u64, usize),
+    /// The layout of this version was removed, and the theater with it.
+    LayoutRemoved(u64),
+}
+
+/// A seat's reservation as one write made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatReservation {
+    pub seat: SeatLabel,
+    pub reservation: ReservationId,
+    /// The stamp of the write.
+    pub changed_at: EpochMillis,
+    pub expires_at: EpochSeconds,
+}
+
+/// A booking's seats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookedSeats {
+    pub booking: BookingId,
+    pub seats: Vec<SeatLabel>,
+    /// The reservation that it was made from.
+    pub reservation: Option<ReservationId>,
+    pub booked_at: EpochMillis,
+    /// The stamp that the booking's last write put on the seats.
+    pub changed_at: EpochMillis,
+}
