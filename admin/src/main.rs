@@ -50,11 +50,11 @@ async fn load(path: &str) -> Result<(), Box<dyn std::error::Error>> {
     for Theater { id, layout } in theaters {
         // Withdrawing all seats of the largest hall takes some seconds, and no client is waiting on a connection.
         let ctx = RequestContext::with_time_limit(Duration::from_secs(120));
-        let (put, _) = office
+        let outcome = office
             .put_theater(&ctx, &id, &layout, Precondition::Whatever)
             .await
             .map_err(|error| format!("theater {id}: {error}"))?;
-        let what = match put {
+        let what = match outcome.put {
             Put::Created => "created",
             Put::Changed => "changed",
             Put::Unchanged => "unchanged",

@@ -21,7 +21,7 @@ use crate::observability::metrics::MetricsConfig;
 
 pub use events::EventsConfig;
 
-/// The whole configuration. The README's table explains each variable.
+/// The whole configuration. `docs/configuration.md` explains each variable.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `TABLE_NAME`

@@ -2,25 +2,25 @@
 //!
 //! | module | operations |
 //! | --- | --- |
-//! | [`get_seats`] | reading which seats are available |
-//! | [`map`] | reading a layout to draw it |
-//! | [`reserve`], [`reserve_best`] | reserving named seats, or the best available ones |
-//! | [`reservations`] | reading, releasing and extending a reservation |
-//! | [`book`] | booking seats, or a whole reservation |
-//! | [`bookings`] | reading and cancelling a booking |
-//! | [`theaters`] | putting, deleting, reading and listing theaters |
-//! | [`sync_cache`] | repairing the cache from the table's stream |
+//! | `get_seats` | reading which seats are available |
+//! | `map` | reading a layout to draw it |
+//! | `reserve`, `reserve_best` | reserving named seats, or the best available ones |
+//! | `reservations` | reading, releasing and extending a reservation |
+//! | `book` | booking seats, or a whole reservation |
+//! | `bookings` | reading and cancelling a booking |
+//! | `theaters` | putting, deleting, reading and listing theaters |
+//! | `sync_cache` | repairing the cache from the table's stream |
 //!
 //! Parts that several operations share:
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`select`] | finding the seats that a request names |
-//! | [`rate_limit`] | the check of the rate limit |
-//! | [`cache_update`] | updates of the cache after a write |
-//! | [`layout_cache`] | the layouts that this instance knows |
-//! | [`policy`] | the settings |
-//! | [`request_id`] | the ids by which a repeated request is recognized |
+//! | `select` | finding the seats that a request names |
+//! | `rate_limit` | the check of the rate limit |
+//! | `cache_update` | updates of the cache after a write |
+//! | `layout_cache` | the layouts that this instance knows |
+//! | `policy` | the settings |
+//! | `request_id` | the ids by which a repeated request is recognized |
 
 mod book;
 mod bookings;
@@ -53,7 +53,7 @@ pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use sync_cache::SyncCacheError;
-pub use theaters::{MAX_SEATS_WITHDRAWN, Precondition, Put, PutError, STORABLE};
+pub use theaters::{MAX_SEATS_WITHDRAWN, Precondition, Put, PutError, PutTheater, STORABLE};
 
 use crate::cache::Cache;
 pub use crate::cache::Revision;

@@ -39,6 +39,13 @@ pub enum Precondition {
     Nothing,
 }
 
+/// A layout that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutTheater {
+    pub put: Put,
+    pub layout_version: u64,
+}
+
 /// The outcome of putting a layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
@@ -94,7 +101,7 @@ impl BoxOffice {
         self.store.theaters(ctx, after, most).await
     }
 
-    /// Puts a layout, and returns its new version.
+    /// Puts a layout.
     ///
     /// The new version is larger than any that the theater ever had, because versions follow the clock. So a theater
     /// that was deleted and created again never meets old seat indices in the cache.
@@ -108,7 +115,7 @@ impl BoxOffice {
         theater: &TheaterId,
         wanted: &NewLayout,
         expected: Precondition,
-    ) -> Result<(Put, u64), PutError> {
+    ) -> Result<PutTheater, PutError> {
         for _ in 0..MAX_ATTEMPTS {
             let old = self.store.layout_to_replace(ctx, theater).await?;
             if let Some((old, _)) = &old
@@ -116,7 +123,7 @@ impl BoxOffice {
                     == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
                 check_repeat(&expected, old.version)?;
-                return Ok((Put::Unchanged, old.version));
+                return Ok(PutTheater { put: Put::Unchanged, layout_version: old.version });
             }
             let version = old.as_ref().map(|(old, _)| old.version);
             check_precondition(&expected, version)?;
@@ -132,7 +139,8 @@ impl BoxOffice {
             match self.put_or_undo(ctx, &new, replaces, removal).await {
                 Ok(()) => {
                     self.make_available_again(ctx, old.as_ref().map(|(old, _)| old), &new).await;
-                    return Ok((if old.is_some() { Put::Changed } else { Put::Created }, next));
+                    let put = if old.is_some() { Put::Changed } else { Put::Created };
+                    return Ok(PutTheater { put, layout_version: next });
                 }
                 Err(PutLayoutError::Changed) => {}
                 Err(PutLayoutError::Store(error)) => return Err(error.into()),

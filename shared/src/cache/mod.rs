@@ -14,10 +14,10 @@
 //!
 //! | module | contents |
 //! | --- | --- |
-//! | [`protocol`] | the packed string, its revisions, and fills |
-//! | [`rate_limit`] | the check of the rate limit |
-//! | [`scripts`] | the Lua scripts |
-//! | [`client`] | the Redis client |
+//! | `protocol` | the packed string, its revisions, and fills |
+//! | `rate_limit` | the check of the rate limit |
+//! | `scripts` | the Lua scripts |
+//! | `client` | the Redis client |
 
 mod client;
 mod protocol;

@@ -27,7 +27,7 @@ pub struct MetricsConfig {
     pub service: String,
 }
 
-/// The metrics of a request or a batch. The README has the same list.
+/// The metrics of a request or a batch. `docs/observability.md` has the same list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// New bookings. Repeated requests don't count.

@@ -18,7 +18,7 @@ async fn put(world: &World, labels: &[&str]) -> Result<Put, PutError> {
         .office
         .put_theater(&RequestContext::default(), &nine, &layout, Precondition::Whatever)
         .await
-        .map(|(put, _)| put)
+        .map(|theater| theater.put)
 }
 
 #[tokio::test]

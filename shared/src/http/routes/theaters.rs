@@ -5,7 +5,7 @@ use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
 use super::errors;
-use crate::app::{Precondition, Put, PutError};
+use crate::app::{Precondition, Put, PutError, PutTheater};
 use crate::domain::ids::TheaterId;
 use crate::domain::new_layout::NewLayout;
 use crate::http::conditional::Condition;
@@ -147,7 +147,7 @@ fn read_put(routed: &RoutedRequest<'_>) -> Result<PutRequest, Problem> {
 async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, Problem> {
     let PutRequest { theater, expected, layout } = request;
     let put = routed.office.put_theater(routed.ctx, &theater, &layout, expected.clone()).await;
-    let (put, version) = put.map_err(|error| name_condition(&expected, error))?;
+    let PutTheater { put, layout_version: version } = put.map_err(|error| name_condition(&expected, error))?;
     let body = PutBody {
         message: match put {
             Put::Created => "Theater created",
