@@ -109,10 +109,10 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         ask: &Book,
-    ) -> Result<Option<ExistingBooking>, BookError> {
-        let Some(id) = ask.booking else { return Ok(None) };
-        let wanted = BookingRef { theater: &ask.theater, id: id.id(), owner: ask.caller.owner() };
-        Ok(self.store.booking(ctx, &wanted).await?)
+    ) -> Result<Option<PreviousBooking>, BookError> {
+        let Some(id) = ask.booking.map(RequestId::id) else { return Ok(None) };
+        let wanted = BookingRef { theater: &ask.theater, id, owner: ask.caller.owner() };
+        Ok(self.store.booking(ctx, &wanted).await?.map(|booking| PreviousBooking { id, booking }))
     }
 
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
@@ -189,16 +189,17 @@ impl BoxOffice {
         error: BookError,
     ) -> Result<Booked, BookError> {
         let Some(first) = self.read_booking_of_request(ctx, ask).await? else { return Err(error) };
-        let same = first.seats.len() == seats.len() && first.seats.iter().all(|seat| seats.contains(seat));
-        first.replay(ask, same).unwrap_or(Err(error))
+        let booked = &first.booking.seats;
+        let same = booked.len() == seats.len() && booked.iter().all(|seat| seats.contains(seat));
+        first.replay(same)
     }
 
     /// Returns the existing booking if the request for a whole reservation repeats an earlier one. Returns `None` if it
     /// doesn't.
     async fn find_previous_whole_booking(&self, ctx: &RequestContext, ask: &Book) -> Result<Option<Booked>, BookError> {
         if let Some(first) = self.read_booking_of_request(ctx, ask).await? {
-            let same = first.reservation == ask.reservation;
-            return first.replay(ask, same).transpose();
+            let same = first.booking.reservation == ask.reservation;
+            return first.replay(same).map(Some);
         }
         if self.layouts.get(ctx, &ask.theater).await?.is_none() {
             return Err(SelectError::TheaterNotFound.into());
@@ -286,19 +287,23 @@ fn booking_id(given: Option<RequestId<BookingId>>) -> BookingId {
     given.map_or_else(|| BookingId(random::random_id()), RequestId::id)
 }
 
-impl ExistingBooking {
+/// The booking that exists under a request's id.
+struct PreviousBooking {
+    id: BookingId,
+    booking: ExistingBooking,
+}
+
+impl PreviousBooking {
     /// Returns the answer to a repeated request. `same` is `true` if the request asks for the same as the first one.
-    ///
-    /// Returns `None` if the request has no id.
-    fn replay(self, ask: &Book, same: bool) -> Option<Result<Booked, BookError>> {
-        let id = ask.booking?.id();
-        Some(match self.cancelled_at {
+    fn replay(self, same: bool) -> Result<Booked, BookError> {
+        let Self { id, booking } = self;
+        match booking.cancelled_at {
             _ if !same => Err(BookError::IdReused),
             Some(_) => Err(BookError::Cancelled),
             None => {
-                let booking = Booking { seats: self.seats, booked_at: self.booked_at };
+                let booking = Booking { seats: booking.seats, booked_at: booking.booked_at };
                 Ok(Booked { id, booking, replayed: true })
             }
-        })
+        }
     }
 }
