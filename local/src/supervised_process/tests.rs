@@ -63,3 +63,17 @@ fn missing_program_fails_at_once_with_a_reason() {
     let error = child.check().unwrap_err().to_string();
     assert!(error.contains("/no/such/file"), "{error}");
 }
+
+#[test]
+fn direct_child_ends_when_it_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let before = Instant::now();
+    let child = SupervisedProcess::start_direct(&shell(&log, "echo up $GREETING ${HOME-homeless}; exec sleep 100"));
+    let child = child.unwrap();
+    assert!(before <= child.started() && child.started() <= Instant::now());
+    wait_for_log(&log, "up hello homeless");
+    let pid = child.pid;
+    drop(child);
+    assert!(rustix::process::test_kill_process(pid).is_err(), "it still runs");
+}
