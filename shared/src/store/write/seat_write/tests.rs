@@ -1,0 +1,63 @@
+//! Every expression and value of a seat's writes, compared with `expressions.txt` byte for byte.
+
+use super::*;
+
+const RESERVATION: ReservationId = ReservationId(Uuid::from_u128(1));
+const BOOKING: Uuid = Uuid::from_u128(2);
+const TOKEN: Uuid = Uuid::from_u128(3);
+const OWNER: Owner = Owner(Uuid::from_u128(4));
+const NOW: EpochMillis = EpochMillis(5_000);
+const STAMP: EpochMillis = EpochMillis(6_000);
+const SEEN: EpochMillis = EpochMillis(7_000);
+const END: EpochSeconds = EpochSeconds(8);
+const LATER: EpochSeconds = EpochSeconds(9);
+
+/// Returns every write that the store makes, with and without an owner and a reservation.
+fn every_write() -> Vec<(&'static str, SeatWrite)> {
+    let anonymous = SeatHolder { reservation: RESERVATION, owner: None };
+    let signed_in = SeatHolder { reservation: RESERVATION, owner: Some(OWNER) };
+    vec![
+        ("reserve", SeatWrite::reserve((RESERVATION, None), TOKEN, END, STAMP, NOW)),
+        ("reserve, signed in", SeatWrite::reserve((RESERVATION, Some(OWNER)), TOKEN, END, STAMP, NOW)),
+        ("still_held", SeatWrite::still_held(RESERVATION, STAMP, NOW)),
+        ("always_reject", SeatWrite::always_reject()),
+        ("extend", SeatWrite::extend(&anonymous, (END, LATER), STAMP)),
+        ("extend, signed in", SeatWrite::extend(&signed_in, (END, LATER), STAMP)),
+        ("release", SeatWrite::release(&anonymous, STAMP, NOW)),
+        ("release, signed in", SeatWrite::release(&signed_in, STAMP, NOW)),
+        ("cancel", SeatWrite::cancel(BOOKING, STAMP, NOW)),
+        ("remove", SeatWrite::remove(10, END, STAMP, NOW)),
+        ("take_back", SeatWrite::take_back(SEEN, NOW)),
+        ("book_reserved", SeatWrite::book_reserved(BOOKING, &anonymous, STAMP)),
+        ("book_reserved, signed in", SeatWrite::book_reserved(BOOKING, &signed_in, STAMP)),
+        ("book_running", SeatWrite::book_running(BOOKING, &anonymous, STAMP, NOW)),
+        ("book_running, signed in", SeatWrite::book_running(BOOKING, &signed_in, STAMP, NOW)),
+        ("book", SeatWrite::book(BOOKING, None, None, STAMP, NOW)),
+        ("book, signed in", SeatWrite::book(BOOKING, None, Some(OWNER), STAMP, NOW)),
+        ("book, reserved", SeatWrite::book(BOOKING, Some(RESERVATION), None, STAMP, NOW)),
+        ("book, reserved, signed in", SeatWrite::book(BOOKING, Some(RESERVATION), Some(OWNER), STAMP, NOW)),
+    ]
+}
+
+/// Writes a call's expressions, and its values in the order of their names.
+fn show(name: &str, write: SeatWrite) -> String {
+    let item = write.into_transaction_item("table", Item::new()).unwrap();
+    let (update, condition, values) = match (item.update, item.condition_check) {
+        (Some(update), _) => {
+            (update.update_expression, update.condition_expression, update.expression_attribute_values)
+        }
+        (None, check) => {
+            let check = check.unwrap();
+            ("none".to_owned(), Some(check.condition_expression), check.expression_attribute_values)
+        }
+    };
+    let mut values: Vec<_> = values.unwrap().into_iter().map(|(name, value)| format!("  {name} {value:?}\n")).collect();
+    values.sort_unstable();
+    format!("{name}\n  {update}\n  {}\n{}\n", condition.unwrap(), values.concat())
+}
+
+#[test]
+fn every_expression_is_as_listed() {
+    let shown: String = every_write().into_iter().map(|(name, write)| show(name, write)).collect();
+    assert_eq!(shown.trim_end(), include_str!("expressions.txt").trim_end(), "{shown}");
+}
