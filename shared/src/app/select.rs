@@ -110,8 +110,9 @@ impl BoxOffice {
         theater: &TheaterId,
         conflicts: &[Conflict],
     ) -> Option<SelectError> {
-        let removed: Vec<_> = conflicts.iter().filter(|conflict| conflict.removed).map(|c| c.seat.clone()).collect();
-        if removed.is_empty() {
+        let is_withdrawn = |conflict: &&Conflict| matches!(conflict.state, SeatState::Withdrawn { .. });
+        let withdrawn: Vec<_> = conflicts.iter().filter(is_withdrawn).map(|conflict| conflict.seat.clone()).collect();
+        if withdrawn.is_empty() {
             return None;
         }
         let layout = match self.layouts.get_newer(ctx, theater).await {
@@ -120,7 +121,7 @@ impl BoxOffice {
             Err(error) => return Some(error.into()),
         };
         // While the layout still has them, they may come back.
-        Selection::of(&removed, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
+        Selection::of(&withdrawn, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
     /// Asks the cache whether the seats are taken.
@@ -142,7 +143,7 @@ impl BoxOffice {
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
         let taken: Vec<_> =
-            taken.map(|(label, state)| Conflict { seat: label.clone(), state, removed: false, yours: false }).collect();
+            taken.map(|(label, state)| Conflict { seat: label.clone(), state, yours: false }).collect();
         Ok(if taken.is_empty() { CachedView::AllFree } else { CachedView::Taken(taken) })
     }
 

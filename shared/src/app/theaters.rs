@@ -190,14 +190,12 @@ impl BoxOffice {
         let wanted: HashSet<_> = dropped.iter().collect();
         let taken =
             old.seats().iter().zip(slots).filter(|(seat, slot)| wanted.contains(seat) && !slot.is_available(began));
-        let removed = self.store.withdrawn_seats(ctx, theater);
-        let mut in_use: Vec<_> = taken
-            .map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false })
-            .collect();
+        let mut in_use: Vec<_> =
+            taken.map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, yours: false }).collect();
         if !in_use.is_empty() {
-            // A tombstone that an unfinished attempt left behind looks like a reservation.
-            let removed = removed.await?;
-            in_use.retain(|conflict| !removed.contains(&conflict.seat));
+            // An unfinished attempt may have left tombstones behind. These seats aren't in use.
+            let withdrawn = self.store.withdrawn_seats(ctx, theater).await?;
+            in_use.retain(|conflict| !withdrawn.contains(&conflict.seat));
         }
         if !in_use.is_empty() {
             return Err(PutError::InUse(in_use));

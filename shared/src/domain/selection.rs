@@ -45,10 +45,9 @@ pub struct Selection(Vec<SelectedSeat>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     pub seat: SeatLabel,
-    /// State of the seat: booked, or reserved with its expiry.
+    /// State of the seat: booked, or reserved or withdrawn with its end. If it is withdrawn, the caller may have an
+    /// older layout.
     pub state: SeatState,
-    /// `true` if the seat is withdrawn: it was taken out of the layout. The caller may have an older layout.
-    pub removed: bool,
     /// `true` if another request of the same caller has the seat.
     pub yours: bool,
 }

@@ -132,17 +132,9 @@ fn states(view: &SeatsView) -> Result<PreEscapedJson, Problem> {
     let end = format!("\",\"available\":{available},\"reserved\":{reserved},\"booked\":{booked}}}");
     let mut body = PreEscapedJson::with_capacity(2 * begin.len() + statuses.len() + 2 * end.len());
     body.push(&begin);
-    body.append(|bytes| bytes.extend(statuses.iter().map(|status| letter(*status)))).map_err(Problem::internal)?;
+    body.append(|bytes| bytes.extend(statuses.iter().map(|status| status.letter()))).map_err(Problem::internal)?;
     body.push(&end);
     Ok(body)
-}
-
-fn letter(status: SeatStatus) -> u8 {
-    match status {
-        SeatStatus::Available => b'a',
-        SeatStatus::Reserved => b'r',
-        SeatStatus::Booked => b'b',
-    }
 }
 
 fn json(text: &str) -> Result<String, Problem> {

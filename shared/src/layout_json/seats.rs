@@ -111,11 +111,7 @@ fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Se
         category: None,
         category_index: None,
         accessible: place.accessible,
-        status: match shown.status {
-            SeatStatus::Available => "available",
-            SeatStatus::Reserved => "reserved",
-            SeatStatus::Booked => "booked",
-        },
+        status: shown.status.as_str(),
         yours: shown.yours,
     };
     let section = plan.section_of(place);

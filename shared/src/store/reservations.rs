@@ -15,7 +15,7 @@ use super::schema::reservation_record::{
 use super::schema::{Item, SeatItem, seat_key};
 use super::write::rejection::{ItemRejection, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
-use super::write::seat_write::SeatWrite;
+use super::write::seat_write::{MovedEnd, SeatWrite};
 use super::{SeatSlot, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
@@ -280,7 +280,7 @@ impl Store {
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
             let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
-            Ok(Conflict { seat: seat.seat.clone(), state: slot.status(now), removed: false, yours: false })
+            Ok(Conflict { seat: seat.seat.clone(), state: slot.status(now), yours: false })
         };
         seats.iter().zip(items).map(conflict).collect()
     }
@@ -296,7 +296,8 @@ impl Store {
     ) -> Result<Option<ReservationId>, StoreError> {
         let item = self.item(ctx, seat_key(theater, seat)).await?;
         let read = item.as_ref().and_then(|item| SeatItem::read(item).ok());
-        let same = read.filter(|seat| seat.slot.changed_at == changed_at && !seat.removed);
+        let is_withdrawn = |seat: &SeatItem| matches!(seat.slot.state, SeatState::Withdrawn { .. });
+        let same = read.filter(|seat| seat.slot.changed_at == changed_at && !is_withdrawn(seat));
         Ok(same.and_then(|seat| seat.reservation))
     }
 
@@ -394,9 +395,10 @@ impl Store {
             }
             let holder = found.holder(wanted.id);
             let changed: Vec<_> = seats.iter().filter_map(|old| Some((old, later(&next, old)?))).collect();
-            let changes = changed
-                .iter()
-                .map(|(old, new)| (&old.seat, SeatWrite::extend(&holder, (old.expires_at, new.expires_at), stamp)));
+            let changes = changed.iter().map(|(old, new)| {
+                let end = MovedEnd { from: old.expires_at, to: new.expires_at };
+                (&old.seat, SeatWrite::extend(&holder, end, stamp))
+            });
             let reservation_quota = extension.reservation_quota.map(|reservation_quota| {
                 let labels = changed.iter().map(|(old, _)| &old.seat);
                 reservation_quota.item(&self.table, wanted.theater, labels, &quota_change, now)
@@ -457,7 +459,7 @@ impl crate::store::write::seat_write::SeatHolder {
     /// isn't.
     fn has(&self, item: &Item) -> bool {
         SeatItem::read(item).is_ok_and(|seat| {
-            let reserved = matches!(seat.slot.state, SeatState::Reserved { .. }) && !seat.removed;
+            let reserved = matches!(seat.slot.state, SeatState::Reserved { .. });
             reserved && seat.reservation == Some(self.reservation) && seat.owner == self.owner
         })
     }

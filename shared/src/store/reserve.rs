@@ -12,7 +12,7 @@ use super::schema::reservation_record::{
 use super::schema::{Item, reservation_key, seat_key};
 use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
-use super::write::seat_write::SeatWrite;
+use super::write::seat_write::{NewReservation, SeatHolder, SeatWrite};
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
@@ -200,7 +200,8 @@ impl ReserveRequest<'_> {
 /// A seat that was reserved under the reservation before.
 #[derive(Clone, Copy)]
 struct OwnSeat {
-    slot: Slot,
+    changed_at: EpochMillis,
+    expires_at: EpochSeconds,
     /// The token of the request that reserved it.
     request_token: Option<Uuid>,
 }
@@ -214,13 +215,12 @@ enum ReserveStep {
 impl ReserveOperation<'_> {
     async fn attempt(&self, retry_loop: &mut RetryLoop<'_>) -> Result<(), WriteRejection> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
+        let holder = SeatHolder { reservation, owner };
+        let new = NewReservation { holder, token: self.request_token, expires_at: self.expires_at };
         let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
-            Some(held) => SeatWrite::still_held(reservation, held.slot.changed_at, self.now),
+            Some(held) => SeatWrite::still_held(reservation, held.changed_at, self.now),
             None if self.is_unconfirmed(seat) => SeatWrite::always_reject(),
-            None => {
-                let token = self.request_token;
-                SeatWrite::reserve((reservation, owner), token, self.expires_at, self.stamp, self.now)
-            }
+            None => SeatWrite::reserve(&new, self.stamp, self.now),
         };
         let table = &self.store.table;
         let changes =
@@ -356,12 +356,15 @@ impl ReserveOperation<'_> {
             return Some(ReserveOutcome::Refused(conflicts, findings.learned()));
         }
         for found in &findings.found {
-            match (&found.standing, found.slot) {
-                (SeatClaim::Ours, Some(slot)) => {
-                    self.held.insert(found.seat.position, OwnSeat { slot, request_token: found.request_token })
-                }
-                _ => self.held.remove(&found.seat.position),
-            };
+            let position = found.seat.position;
+            if let (SeatClaim::Ours, Some(Slot { changed_at, state: SeatState::Reserved { expires_at } })) =
+                (&found.standing, found.slot)
+            {
+                let own = OwnSeat { changed_at, expires_at, request_token: found.request_token };
+                self.held.insert(position, own);
+            } else {
+                self.held.remove(&position);
+            }
         }
         let all_held = self.held.len() == self.request.seats.seats().len();
         if all_held {
@@ -415,14 +418,10 @@ impl ReserveOperation<'_> {
     }
 
     fn holding(&self, record: &Record) -> (ReservedSeats, Vec<SlotUpdate>) {
-        let state = SeatState::Reserved { expires_at: self.expires_at };
-        let written = Slot { changed_at: self.stamp, state };
+        let written = OwnSeat { changed_at: self.stamp, expires_at: self.expires_at, request_token: None };
         let of = |seat: &SelectedSeat| {
-            let slot = self.held.get(&seat.position).map_or(written, |held| held.slot);
-            let expires_at = match slot.state {
-                SeatState::Reserved { expires_at } => expires_at,
-                SeatState::Available | SeatState::Booked => self.expires_at,
-            };
+            let OwnSeat { changed_at, expires_at, .. } = *self.held.get(&seat.position).unwrap_or(&written);
+            let slot = Slot { changed_at, state: SeatState::Reserved { expires_at } };
             let held = HeldSeat { seat: seat.label.clone(), expires_at };
             (held, SlotUpdate { position: seat.position, slot })
         };

@@ -7,13 +7,14 @@
 
 use futures_util::future::join_all;
 
-use super::schema::{REMOVED, SeatItem, attribute, read_withdrawal_version, seat_key};
+use super::schema::{SeatItem, attribute, read_withdrawal_version, seat_key};
 use super::seats::Filter;
 use super::write::rejection::{ItemRejection, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
 use super::write::seat_write::SeatWrite;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
+use crate::domain::availability::{SeatState, table_status};
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::selection::Conflict;
@@ -104,7 +105,7 @@ impl Store {
     /// Makes seats available again that the layout has and that were withdrawn from an older one. RequestCosts one Query, and
     /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
     pub async fn restore_seats(&self, ctx: &RequestContext, layout: &Layout) -> Result<(), StoreError> {
-        let items = self.read_seat_items(ctx, &layout.theater, removed()).await?;
+        let items = self.read_seat_items(ctx, &layout.theater, withdrawn()).await?;
         let older =
             items.iter().filter(|item| read_withdrawal_version(item).is_ok_and(|version| version < layout.version));
         let mut restoring = Vec::new();
@@ -126,7 +127,7 @@ impl Store {
         ctx: &RequestContext,
         theater: &TheaterId,
     ) -> Result<std::collections::HashSet<SeatLabel>, StoreError> {
-        let items = self.read_seat_items(ctx, theater, removed()).await?;
+        let items = self.read_seat_items(ctx, theater, withdrawn()).await?;
         Ok(items.iter().filter_map(|item| SeatLabel::parse(SeatItem::label(item).ok()?).ok()).collect())
     }
 
@@ -142,7 +143,7 @@ impl Store {
         let mut stamp = now;
         let mut shared = false;
         loop {
-            let change = SeatWrite::remove(decided_on, now.ends_after(TOMBSTONE_SECONDS), stamp, now);
+            let change = SeatWrite::withdraw(decided_on, now.ends_after(TOMBSTONE_SECONDS), stamp, now);
             let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
             let refusal = match retry_loop.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await
             {
@@ -155,15 +156,18 @@ impl Store {
                     let Some(ItemRejection::Refused(Some(item))) = condition_results.into_iter().next() else {
                         continue;
                     };
-                    let standing = SeatItem::read(&item)?;
-                    let slot = standing.slot;
-                    if !standing.removed && !slot.is_available(now) {
-                        let conflict = Conflict { seat: seat.clone(), state: slot.state, removed: false, yours: false };
-                        return Err(WithdrawError::InUse(vec![conflict]));
+                    let slot = SeatItem::read(&item)?.slot;
+                    match slot.status(now) {
+                        SeatState::Available => {}
+                        // The tombstone may come from an earlier attempt of ours whose answer was lost. It isn't undone
+                        // then, and runs out.
+                        SeatState::Withdrawn { .. } => shared = true,
+                        state @ (SeatState::Reserved { .. } | SeatState::Booked) => {
+                            let conflict = Conflict { seat: seat.clone(), state, yours: false };
+                            return Err(WithdrawError::InUse(vec![conflict]));
+                        }
                     }
-                    // The existing stamp was too high. An existing tombstone may come from an earlier attempt of ours
-                    // whose answer was lost. It isn't undone then, and runs out.
-                    shared |= standing.removed && !slot.is_available(now);
+                    // The existing stamp was too high.
                     stamp = SeatWrite::raise_above(slot.changed_at, stamp);
                     if retry_loop.may_retry_immediately() {
                         continue;
@@ -199,6 +203,6 @@ impl Store {
     }
 }
 
-fn removed() -> Filter {
-    Filter { attribute: attribute::STATUS, value: REMOVED.to_owned() }
+fn withdrawn() -> Filter {
+    Filter { attribute: attribute::STATUS, value: table_status::REMOVED.to_owned() }
 }

@@ -14,7 +14,7 @@
 //! | 40..48 | revision of the slots ([`Revision`]), undefined while incomplete | | | |
 
 use super::revision::Revision;
-use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow};
+use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow, cached_byte};
 use crate::domain::layout::Layout;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
@@ -80,7 +80,7 @@ impl Packed {
 
     /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
     pub fn validity(&self, now: EpochMillis) -> ValidityWindow {
-        let reserved = self.chunks().iter().filter(|slot| slot[6] == 1);
+        let reserved = self.chunks().iter().filter(|slot| slot[6] == cached_byte::RESERVED);
         ValidityWindow::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
     }
 
@@ -91,18 +91,14 @@ impl Packed {
 
 /// Returns `true` if [`decode`] can read the slot: its state is known, and only a reserved one has an expiry.
 fn is_readable(slot: &[u8; SLOT]) -> bool {
-    (slot[6] <= 2) & ((slot[6] == 1) | (expires_at(slot) == 0))
+    (slot[6] <= cached_byte::BOOKED) & ((slot[6] == cached_byte::RESERVED) | (expires_at(slot) == 0))
 }
 
 /// Returns the status of a readable slot at a second. Has no branches, because the processor can't predict which seats
 /// are taken.
 fn status(slot: &[u8; SLOT], now: u32) -> SeatStatus {
-    let ended = (slot[6] == 1) & (expires_at(slot) <= now);
-    match if ended { 0 } else { slot[6] } {
-        0 => SeatStatus::Available,
-        1 => SeatStatus::Reserved,
-        _ => SeatStatus::Booked,
-    }
+    let ended = (slot[6] == cached_byte::RESERVED) & (expires_at(slot) <= now);
+    SeatStatus::from_cached(if ended { cached_byte::AVAILABLE } else { slot[6] })
 }
 
 fn expires_at(slot: &[u8; SLOT]) -> u32 {
@@ -111,16 +107,12 @@ fn expires_at(slot: &[u8; SLOT]) -> u32 {
 
 /// Encodes a slot, with the round 0. A time that is too large for its bytes becomes the largest that fits.
 pub(crate) fn encode(slot: Slot) -> [u8; SLOT] {
-    let (state, expires_at) = match slot.state {
-        SeatState::Available => (0, 0),
-        SeatState::Reserved { expires_at } => (1, expires_at.0),
-        SeatState::Booked => (2, 0),
-    };
+    let expires_at = slot.state.end().map_or(0, |end| end.0);
     let changed_at = slot.changed_at.0.min((1 << 48) - 1).to_be_bytes();
     let expires_at = u32::try_from(expires_at).unwrap_or(u32::MAX).to_be_bytes();
     let mut bytes = [0; SLOT];
     bytes[0..6].copy_from_slice(&changed_at[2..]);
-    bytes[6] = state;
+    bytes[6] = slot.state.to_cached();
     bytes[7..11].copy_from_slice(&expires_at);
     bytes
 }
@@ -135,13 +127,7 @@ pub(crate) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
 }
 
 fn decode(bytes: &[u8; SLOT]) -> Option<Slot> {
-    let state = match (bytes[6], number(&bytes[7..11])) {
-        (0, 0) => SeatState::Available,
-        (1, expires_at) => SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
-        (2, 0) => SeatState::Booked,
-        // An unknown state, or an expiry of a slot that isn't reserved. This program never writes either.
-        _ => return None,
-    };
+    let state = SeatState::from_cached(bytes[6], number(&bytes[7..11]))?;
     Some(Slot { changed_at: EpochMillis(number(&bytes[0..6])), state })
 }
 

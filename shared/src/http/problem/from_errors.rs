@@ -7,7 +7,7 @@ use crate::app::{
     BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PutError, ReservationError,
     ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
 };
-use crate::domain::availability::SeatState;
+use crate::domain::availability::SeatStatus;
 use crate::domain::best_available::Shortage;
 use crate::domain::ids::SeatLabel;
 use crate::domain::selection::Conflict;
@@ -292,12 +292,12 @@ fn not_reserved<'a>(seats: impl Iterator<Item = &'a SeatLabel>) -> String {
 }
 
 fn seat_problem(conflict: &Conflict) -> SeatProblem {
-    let (status, expires_at) = match conflict.state {
-        SeatState::Available => ("available", None),
-        SeatState::Reserved { expires_at } => ("reserved", Some(expires_at.to_string())),
-        SeatState::Booked => ("booked", None),
-    };
-    SeatProblem { seat: conflict.seat.to_string(), status: Some(status), expires_at, yours: conflict.yours }
+    SeatProblem {
+        seat: conflict.seat.to_string(),
+        status: Some(SeatStatus::from(conflict.state).as_str()),
+        expires_at: conflict.state.end().map(|end| end.to_string()),
+        yours: conflict.yours,
+    }
 }
 
 /// Lists seats without their status.

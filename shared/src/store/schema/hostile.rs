@@ -131,12 +131,12 @@ fn reads_seat_exactly(item: &Item) -> bool {
         Err(error) => return named(item, &error),
     };
     let state = match read.slot.state {
-        SeatState::Booked => equals_attribute(item, attribute::STATUS, BOOKED),
+        SeatState::Booked => equals_attribute(item, attribute::STATUS, "booked"),
         SeatState::Reserved { expires_at } => {
-            equals_attribute(item, attribute::STATUS, RESERVED)
+            equals_attribute(item, attribute::STATUS, "reserved")
                 && equals_attribute(item, attribute::EXPIRES_AT, expires_at.0)
         }
-        SeatState::Available => false,
+        SeatState::Available | SeatState::Withdrawn { .. } => false,
     };
     let id = |name, id: Option<String>| id.map_or(!item.contains_key(name), |id| equals_attribute(item, name, id));
     state

@@ -50,14 +50,6 @@ const THEATER_PREFIX: &str = "THEATER#";
 /// Partition of the list of all theaters.
 pub(super) const THEATERS: &str = "THEATERS";
 pub(super) const SEAT_PREFIX: &str = "SEAT#";
-pub(super) const RESERVED: &str = "reserved";
-pub(super) const BOOKED: &str = "booked";
-/// Status of a seat that was released, or whose booking was cancelled. It means the same as no item, except for the
-/// stamp. The item outlives any attempt of an earlier write that may still be on its way.
-pub(super) const AVAILABLE: &str = "available";
-/// Status of a seat that was withdrawn from the layout. No caller can have it until `expires_at`, when no instance uses
-/// the old layout any more.
-pub(super) const REMOVED: &str = "removed";
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
@@ -165,8 +157,6 @@ pub(super) struct SeatItem {
     pub(super) owner: Option<Owner>,
     /// A new value for every request that reserves. A request recognizes its own work by it.
     pub(super) request_token: Option<Uuid>,
-    /// The seat was withdrawn from the layout, so no caller can have it.
-    pub(super) removed: bool,
 }
 
 impl SeatItem {
@@ -176,27 +166,22 @@ impl SeatItem {
         let booking = id(item, attribute::BOOKING_ID, parse_uuid)?;
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
         let request_token = id(item, attribute::REQUEST_TOKEN, parse_uuid)?;
-        let removed = text(item, attribute::STATUS)? == REMOVED;
         let slot = Self::slot(item)?;
-        Ok(Self { slot, reservation, booking, owner, request_token, removed })
+        Ok(Self { slot, reservation, booking, owner, request_token })
     }
 
     /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has run out.
     pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
-        let reserved = matches!(self.slot.state, SeatState::Reserved { .. }) && !self.removed;
+        let reserved = matches!(self.slot.state, SeatState::Reserved { .. });
         let same = reservation.is_some() && self.reservation == reservation;
         reserved && same && may_access(self.owner, by)
     }
 
     /// Reads the slot, which is the part that the cache keeps. It doesn't show who has the seat.
     pub(super) fn slot(item: &Item) -> Result<Slot, StoreError> {
-        let state = match text(item, attribute::STATUS)? {
-            BOOKED => SeatState::Booked,
-            AVAILABLE => SeatState::Available,
-            // A withdrawn seat is taken for requests that use an old layout.
-            RESERVED | REMOVED => SeatState::Reserved { expires_at: end(item)? },
-            other => return Err(unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
-        };
+        let status = text(item, attribute::STATUS)?;
+        let state = SeatState::from_table(status, || end(item))?;
+        let state = state.ok_or_else(|| unreadable(item, attribute::STATUS, &format!("unknown status {status:?}")))?;
         Ok(Slot { changed_at: EpochMillis(read_ordinal(item, attribute::CHANGED_AT)?), state })
     }
 
@@ -310,7 +295,7 @@ fn instant(item: &Item, name: &str) -> Result<EpochMillis, StoreError> {
     if instant.seconds() <= EpochSeconds::LAST { Ok(instant) } else { Err(unreadable(item, name, "too large")) }
 }
 
-/// Reads the end of a reservation, which is an instant that can be formatted as a date.
+/// Reads the end of a reservation or of a withdrawal, which is an instant that can be formatted as a date.
 fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
     let end = EpochSeconds(number(item, attribute::EXPIRES_AT)?);
     if end <= EpochSeconds::LAST { Ok(end) } else { Err(unreadable(item, attribute::EXPIRES_AT, "too large")) }

@@ -71,7 +71,7 @@ fn seat_events(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreErro
 
 fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
     match (item.slot.state, item.reservation) {
-        (SeatState::Reserved { expires_at }, Some(reservation)) if !item.removed => {
+        (SeatState::Reserved { expires_at }, Some(reservation)) => {
             Some(SeatReservation { seat: seat.clone(), reservation, changed_at: item.slot.changed_at, expires_at })
         }
         _ => None,

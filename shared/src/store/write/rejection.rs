@@ -120,8 +120,6 @@ pub(in crate::store) struct SeatFinding {
     pub(in crate::store) standing: SeatClaim,
     /// The seat is reserved under the claimant's own reservation, even if it has run out.
     pub(in crate::store) is_own_reservation: bool,
-    /// The seat was withdrawn from the layout.
-    pub(in crate::store) removed: bool,
     /// The seat belongs to the caller: under their reservation, or under another of theirs if they are signed in.
     pub(in crate::store) yours: bool,
     /// The token of the request that reserved the seat. An extension doesn't change it.
@@ -149,20 +147,11 @@ impl SeatFindings {
                     let standing = item.as_ref().map_or(SeatClaim::Open, |item| standing(item, wanter, now));
                     let is_own_reservation =
                         item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
-                    let removed = item.as_ref().is_some_and(|item| item.removed);
                     let owned = |item: &SeatItem| item.owner.is_some() && item.owner == wanter.owner;
                     let yours = is_own_reservation || item.as_ref().is_some_and(owned);
                     let request_token = item.as_ref().and_then(|item| item.request_token);
                     let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
-                    findings.found.push(SeatFinding {
-                        seat,
-                        standing,
-                        is_own_reservation,
-                        removed,
-                        yours,
-                        request_token,
-                        slot,
-                    });
+                    findings.found.push(SeatFinding { seat, standing, is_own_reservation, yours, request_token, slot });
                 }
             }
         }
@@ -206,12 +195,7 @@ impl SeatFindings {
 
 impl SeatFinding {
     fn conflict(&self) -> Conflict {
-        Conflict {
-            seat: self.seat.label.clone(),
-            state: self.slot.unwrap_or_default().state,
-            removed: self.removed,
-            yours: self.yours,
-        }
+        Conflict { seat: self.seat.label.clone(), state: self.slot.unwrap_or_default().state, yours: self.yours }
     }
 }
 
@@ -220,7 +204,7 @@ fn standing(item: &SeatItem, wanter: Claimant, now: EpochMillis) -> SeatClaim {
         SeatState::Available => SeatClaim::Open,
         SeatState::Reserved { .. } if item.is_reserved_under(wanter.reservation, wanter.owner) => SeatClaim::Ours,
         SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => SeatClaim::OwnBooking,
-        SeatState::Reserved { .. } | SeatState::Booked => SeatClaim::Taken,
+        SeatState::Reserved { .. } | SeatState::Withdrawn { .. } | SeatState::Booked => SeatClaim::Taken,
     }
 }
 

@@ -1,50 +1,59 @@
 //! Conditional updates of one seat. Their expressions serve alone (UpdateItem) and in a transaction.
 
+mod builder;
+
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
-};
-
+use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
+use crate::domain::availability::table_status::{AVAILABLE, BOOKED, REMOVED, RESERVED};
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
 use crate::domain::time::{EpochMillis, EpochSeconds};
-use crate::store::StoreError;
-use crate::store::schema::{AVAILABLE, BOOKED, Item, REMOVED, RESERVED, attribute, n, s};
+use crate::store::schema::{attribute, n, s};
 
 /// Seconds for which the item of a seat is kept after the seat became available again. This is longer than any attempt
 /// can be delayed, and longer than clocks differ.
 const AVAILABLE_RETENTION_SECONDS: u32 = 600;
 
-const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
-
 /// Condition that an existing item leaves its seat available: released, or reserved (or withdrawn) until an instant
 /// that has passed.
-macro_rules! available {
-    () => {
-        "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))"
-    };
-}
+const IS_AVAILABLE: &str = "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))";
 
-/// Attributes that a seat loses when it becomes available again.
-const CLEARED_ATTRIBUTES: &str = "reservation_id, request_token, booking_id, owner_id, layout_version";
+/// Attributes that belong to the owner of a seat: the reservation, the booking or the withdrawal that has it.
+const OWNER_ATTRIBUTES: [&str; 5] = [
+    attribute::RESERVATION_ID,
+    attribute::REQUEST_TOKEN,
+    attribute::BOOKING_ID,
+    attribute::OWNER,
+    attribute::LAYOUT_VERSION,
+];
 
-/// Update that books a seat. It removes the end, so the TTL never deletes a booked seat.
-const BOOK_UPDATE: &str = "SET #status = :booked, booking_id = :booking, changed_at = :stamp \
-    REMOVE reservation_id, request_token, owner_id, layout_version, expires_at";
-
-/// A conditional update of one seat's item. Without `update` it only checks the condition.
-#[derive(Clone, Debug)]
+/// A conditional update of one seat's item. Without attributes to set it only checks the condition.
+#[derive(Clone, Debug, Default)]
 pub(in crate::store) struct SeatWrite {
-    update: Option<String>,
+    /// Each attribute that is set, and the name of its value.
+    sets: Vec<(&'static str, &'static str)>,
+    removes: Vec<&'static str>,
     condition: String,
     values: HashMap<String, AttributeValue>,
+}
+
+/// A reservation as one request writes it to seats.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct NewReservation {
+    pub(in crate::store) holder: SeatHolder,
+    /// The token of the request.
+    pub(in crate::store) token: Uuid,
+    pub(in crate::store) expires_at: EpochSeconds,
+}
+
+/// The old and the new end of a seat that is extended.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct MovedEnd {
+    pub(in crate::store) from: EpochSeconds,
+    pub(in crate::store) to: EpochSeconds,
 }
 
 impl SeatWrite {
@@ -58,79 +67,53 @@ impl SeatWrite {
     /// Repeating it changes nothing, because once it is carried out its own condition fails. The stamp must rise, so
     /// that the stamps give the order of a seat's writes even if the writers' clocks differ. Two requests may have
     /// tried the same stamp, so a request whose answer was lost recognizes its own work by the token.
-    pub(in crate::store) fn reserve(
-        (reservation, owner): (ReservationId, Option<Owner>),
-        token: Uuid,
-        expires_at: EpochSeconds,
-        stamp: EpochMillis,
-        now: EpochMillis,
-    ) -> Self {
-        let mut values = values([
-            (":token", s(token.to_string())),
-            (":reserved", s(RESERVED)),
-            (":available", s(AVAILABLE)),
-            (":removed", s(REMOVED)),
-            (":reservation", s(reservation.to_string())),
-            (":expires_at", n(expires_at.0)),
-            (":stamp", n(stamp.0)),
-            (":now", n(now.seconds().0)),
-        ]);
-        let (owned, forget) = match owner {
-            Some(owner) => {
-                values.insert(":owner".to_owned(), s(owner.0.to_string()));
-                (", owner_id = :owner", "layout_version")
-            }
-            None => ("", "owner_id, layout_version"),
+    pub(in crate::store) fn reserve(reservation: &NewReservation, stamp: EpochMillis, now: EpochMillis) -> Self {
+        let NewReservation { holder, token, expires_at } = reservation;
+        let write = Self::default()
+            .set(attribute::STATUS, ":reserved", s(RESERVED))
+            .set(attribute::RESERVATION_ID, ":reservation", s(holder.reservation.to_string()))
+            .set(attribute::REQUEST_TOKEN, ":token", s(token.to_string()))
+            .set(attribute::EXPIRES_AT, ":expires_at", n(expires_at.0))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0));
+        let write = match holder.owner {
+            Some(owner) => write.set(attribute::OWNER, ":owner", s(owner.0.to_string())),
+            None => write,
         };
-        Self {
-            update: Some(format!(
-                "SET #status = :reserved, reservation_id = :reservation, request_token = :token, \
-                expires_at = :expires_at, changed_at = :stamp{owned} REMOVE {forget}"
-            )),
-            condition: concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", available!(), ")").to_owned(),
-            values,
-        }
+        write
+            .clear_owner_of_available()
+            .condition(format!("attribute_not_exists(pk) OR (changed_at < :stamp AND {IS_AVAILABLE})"))
+            .availability_values(now)
     }
 
     /// Checks that the seat is still reserved under this reservation by the write with this stamp. A seat that was
     /// reserved again since would end at another time than the answer says.
     pub(in crate::store) fn still_held(reservation: ReservationId, stamp: EpochMillis, now: EpochMillis) -> Self {
-        Self {
-            update: None,
-            condition: "#status = :reserved AND reservation_id = :reservation AND changed_at = :stamp \
-                AND expires_at > :now"
-                .to_owned(),
-            values: values([
-                (":reserved", s(RESERVED)),
-                (":reservation", s(reservation.to_string())),
-                (":stamp", n(stamp.0)),
-                (":now", n(now.seconds().0)),
-            ]),
-        }
+        Self::default()
+            .condition(
+                "#status = :reserved AND reservation_id = :reservation AND changed_at = :stamp \
+                AND expires_at > :now",
+            )
+            .value(":reserved", s(RESERVED))
+            .value(":reservation", s(reservation.to_string()))
+            .value(":stamp", n(stamp.0))
+            .value(":now", n(now.seconds().0))
     }
 
     /// Builds a check that always fails. The rejection returns the seat's item.
     pub(in crate::store) fn always_reject() -> Self {
-        Self { update: None, condition: "#status = :nothing".to_owned(), values: values([(":nothing", s("nothing"))]) }
+        Self::default().condition("#status = :nothing").value(":nothing", s("nothing"))
     }
 
     /// Moves the end of a seat that is reserved under this reservation to a later time.
     ///
     /// Repeating it changes nothing, because once it is carried out the seat has another end and the condition fails.
     /// The record of the reservation is written in the same transaction and allows the extension only once.
-    pub(in crate::store) fn extend(
-        reservation: &SeatHolder,
-        (ends, expires_at): (EpochSeconds, EpochSeconds),
-        stamp: EpochMillis,
-    ) -> Self {
-        let mut change = Self {
-            update: Some("SET expires_at = :expires_at, changed_at = :stamp".to_owned()),
-            condition: String::new(),
-            values: values([(":expires_at", n(expires_at.0)), (":ends", n(ends.0)), (":stamp", n(stamp.0))]),
-        };
-        let held = reservation.holds(&mut change.values);
-        change.condition = format!("{held} AND expires_at = :ends AND changed_at < :stamp");
-        change
+    pub(in crate::store) fn extend(reservation: &SeatHolder, end: MovedEnd, stamp: EpochMillis) -> Self {
+        Self::default()
+            .set(attribute::EXPIRES_AT, ":expires_at", n(end.to.0))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .if_held_by(reservation, " AND expires_at = :ends AND changed_at < :stamp")
+            .value(":ends", n(end.from.0))
     }
 
     /// Releases a seat that is reserved under this reservation, even if it has run out.
@@ -138,75 +121,61 @@ impl SeatWrite {
     /// The item stays, as available and with its new stamp. So a delayed attempt to reserve or book the seat finds a
     /// higher stamp and is rejected. Repeating it changes nothing, because the seat is no longer reserved.
     pub(in crate::store) fn release(reservation: &SeatHolder, stamp: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::make_available(stamp, now);
-        let held = reservation.holds(&mut change.values);
-        change.condition = format!("{held} AND changed_at < :stamp");
-        change
+        Self::make_available(stamp, now).if_held_by(reservation, " AND changed_at < :stamp")
     }
 
     /// Makes a seat available again that is booked under this owner-scoped booking id. Repeating it changes nothing,
     /// because the seat is no longer booked.
     pub(in crate::store) fn cancel(booking: Uuid, stamp: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::make_available(stamp, now);
-        change.condition = "#status = :booked AND booking_id = :booking AND changed_at < :stamp".to_owned();
-        change.values.extend(values([(":booked", s(BOOKED)), (":booking", s(booking.to_string()))]));
-        change
+        Self::make_available(stamp, now)
+            .condition("#status = :booked AND booking_id = :booking AND changed_at < :stamp")
+            .value(":booked", s(BOOKED))
+            .value(":booking", s(booking.to_string()))
     }
 
     /// Withdraws an available seat from the layout, or replaces a tombstone that has a lower stamp. No caller can have
     /// the seat before `until`. Repeating it is safe: with the same stamp the condition fails, and with a higher stamp
     /// a tombstone replaces a tombstone.
-    pub(in crate::store) fn remove(decided_on: u64, until: EpochSeconds, stamp: EpochMillis, now: EpochMillis) -> Self {
-        Self {
-            update: Some(
-                "SET #status = :removed, layout_version = :version, expires_at = :until, changed_at = :stamp \
-                REMOVE reservation_id, request_token, owner_id"
-                    .to_owned(),
-            ),
-            condition: "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \
-                OR (#status = :reserved AND expires_at <= :now)))"
-                .to_owned(),
-            values: values([
-                (":removed", s(REMOVED)),
-                (":available", s(AVAILABLE)),
-                (":reserved", s(RESERVED)),
-                (":version", n(decided_on)),
-                (":until", n(until.0)),
-                (":stamp", n(stamp.0)),
-                (":now", n(now.seconds().0)),
-            ]),
-        }
+    pub(in crate::store) fn withdraw(
+        decided_on: u64,
+        until: EpochSeconds,
+        stamp: EpochMillis,
+        now: EpochMillis,
+    ) -> Self {
+        Self::default()
+            .set(attribute::STATUS, ":removed", s(REMOVED))
+            .set(attribute::LAYOUT_VERSION, ":version", n(decided_on))
+            .set(attribute::EXPIRES_AT, ":until", n(until.0))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .clear_owner_of_available()
+            .condition(
+                "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \
+                OR (#status = :reserved AND expires_at <= :now)))",
+            )
+            .availability_values(now)
     }
 
     /// Makes a seat available again that was withdrawn by the write with this stamp. Repeating it changes nothing,
     /// because the seat is no longer withdrawn.
     pub(in crate::store) fn take_back(seen: EpochMillis, now: EpochMillis) -> Self {
-        let mut change = Self::make_available(Self::raise_above(seen, now), now);
-        change.condition = "#status = :removed AND changed_at = :seen".to_owned();
-        change.values.extend(values([(":removed", s(REMOVED)), (":seen", n(seen.0))]));
-        change
+        Self::make_available(Self::raise_above(seen, now), now)
+            .condition("#status = :removed AND changed_at = :seen")
+            .value(":removed", s(REMOVED))
+            .value(":seen", n(seen.0))
     }
 
     fn make_available(stamp: EpochMillis, now: EpochMillis) -> Self {
-        Self {
-            update: Some(format!(
-                "SET #status = :available, changed_at = :stamp, expires_at = :collect REMOVE {CLEARED_ATTRIBUTES}"
-            )),
-            condition: String::new(),
-            values: values([
-                (":available", s(AVAILABLE)),
-                (":stamp", n(stamp.0)),
-                (":collect", n(now.ends_after(AVAILABLE_RETENTION_SECONDS).0)),
-            ]),
-        }
+        Self::default()
+            .set(attribute::STATUS, ":available", s(AVAILABLE))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .set(attribute::EXPIRES_AT, ":collect", n(now.ends_after(AVAILABLE_RETENTION_SECONDS).0))
+            .clear_owner()
     }
 
     /// Books a seat only if it is reserved under this reservation, even if it has run out. Repeating it changes
     /// nothing, because the seat is no longer reserved.
     pub(in crate::store) fn book_reserved(booking: Uuid, reservation: &SeatHolder, stamp: EpochMillis) -> Self {
-        let mut values = values([(":booked", s(BOOKED)), (":booking", s(booking.to_string())), (":stamp", n(stamp.0))]);
-        let held = reservation.holds(&mut values);
-        Self { update: Some(BOOK_UPDATE.to_owned()), condition: format!("{held} AND changed_at < :stamp"), values }
+        Self::make_booked(booking, stamp).if_held_by(reservation, " AND changed_at < :stamp")
     }
 
     /// Books a seat only if it is reserved under this reservation and has not run out. Repeating it changes nothing,
@@ -217,17 +186,15 @@ impl SeatWrite {
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
-        let mut change = Self::book_reserved(booking, reservation, stamp);
-        change.condition.push_str(" AND expires_at > :now");
-        change.values.insert(":now".to_owned(), n(now.seconds().0));
-        change
+        Self::make_booked(booking, stamp)
+            .if_held_by(reservation, " AND changed_at < :stamp AND expires_at > :now")
+            .value(":now", n(now.seconds().0))
     }
 
     /// Books a seat that is available or reserved under the given reservation. A reservation that has run out counts
     /// while its item is there, because no other caller has taken the seat over.
     ///
-    /// Repeating it changes nothing, because a booked seat is neither available nor reserved. The update removes the
-    /// end, so the TTL never deletes a booked seat.
+    /// Repeating it changes nothing, because a booked seat is neither available nor reserved.
     pub(in crate::store) fn book(
         booking: Uuid,
         reservation: Option<ReservationId>,
@@ -235,99 +202,33 @@ impl SeatWrite {
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
-        let mut values = values([
-            (":booked", s(BOOKED)),
-            (":booking", s(booking.to_string())),
-            (":reserved", s(RESERVED)),
-            (":available", s(AVAILABLE)),
-            (":removed", s(REMOVED)),
-            (":stamp", n(stamp.0)),
-            (":now", n(now.seconds().0)),
-        ]);
-        let condition = match reservation {
-            None => concat!("attribute_not_exists(pk) OR (changed_at < :stamp AND ", available!(), ")").to_owned(),
-            Some(reservation) => {
-                values.insert(":reservation".to_owned(), s(reservation.to_string()));
-                let owner_condition = owner_condition(owner, &mut values);
-                format!(
-                    "attribute_not_exists(pk) OR (changed_at < :stamp AND ({} OR \
-                    (#status = :reserved AND reservation_id = :reservation AND {owner_condition})))",
-                    available!()
-                )
-            }
+        let write = Self::make_booked(booking, stamp).availability_values(now);
+        let Some(reservation) = reservation else {
+            return write.condition(format!("attribute_not_exists(pk) OR (changed_at < :stamp AND {IS_AVAILABLE})"));
         };
-        Self { update: Some(BOOK_UPDATE.to_owned()), condition, values }
+        let mut write = write.value(":reservation", s(reservation.to_string()));
+        let owner_condition = owner_condition(owner, &mut write.values);
+        write.condition(format!(
+            "attribute_not_exists(pk) OR (changed_at < :stamp AND ({IS_AVAILABLE} OR \
+            (#status = :reserved AND reservation_id = :reservation AND {owner_condition})))"
+        ))
     }
 
-    /// Converts the update into an item of a transaction.
-    pub(in crate::store) fn into_transaction_item(
-        self,
-        table: &str,
-        key: Item,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let broken = |error: BuildError| StoreError::Permanent(error.to_string());
-        let item = TransactWriteItem::builder();
-        Ok(match self.update {
-            Some(update) => {
-                let update = Update::builder()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .update_expression(update)
-                    .condition_expression(self.condition)
-                    .expression_attribute_names("#status", attribute::STATUS)
-                    .set_expression_attribute_values(Some(self.values))
-                    .return_values_on_condition_check_failure(ALL_OLD);
-                item.update(update.build().map_err(broken)?).build()
-            }
-            None => {
-                let check = ConditionCheck::builder()
-                    .table_name(table)
-                    .set_key(Some(key))
-                    .condition_expression(self.condition)
-                    .expression_attribute_names("#status", attribute::STATUS)
-                    .set_expression_attribute_values(Some(self.values))
-                    .return_values_on_condition_check_failure(ALL_OLD);
-                item.condition_check(check.build().map_err(broken)?).build()
-            }
-        })
-    }
-
-    /// Converts the update into a write of its own.
-    pub(in crate::store) fn alone(self, client: &Client, table: &str, key: Item) -> UpdateItemFluentBuilder {
-        client
-            .update_item()
-            .table_name(table)
-            .set_key(Some(key))
-            .set_update_expression(self.update)
-            .condition_expression(self.condition)
-            .expression_attribute_names("#status", attribute::STATUS)
-            .set_expression_attribute_values(Some(self.values))
-            .return_values_on_condition_check_failure(ALL_OLD)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+    /// Starts an update that books a seat. It removes the end, so the TTL never deletes a booked seat.
+    fn make_booked(booking: Uuid, stamp: EpochMillis) -> Self {
+        Self::default()
+            .set(attribute::STATUS, ":booked", s(BOOKED))
+            .set(attribute::BOOKING_ID, ":booking", s(booking.to_string()))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .clear_owner()
+            .remove(attribute::EXPIRES_AT)
     }
 }
-
 /// A reservation and the exact owner of its seats.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct SeatHolder {
     pub(in crate::store) reservation: ReservationId,
     pub(in crate::store) owner: Option<Owner>,
-}
-
-impl SeatHolder {
-    /// Builds the condition that a seat is reserved under this reservation.
-    fn holds(&self, values: &mut HashMap<String, AttributeValue>) -> String {
-        values.insert(":reserved".to_owned(), s(RESERVED));
-        values.insert(":reservation".to_owned(), s(self.reservation.to_string()));
-        let owned = match self.owner {
-            None => "attribute_not_exists(owner_id)",
-            Some(owner) => {
-                values.insert(":owner".to_owned(), s(owner.0.to_string()));
-                "owner_id = :owner"
-            }
-        };
-        format!("#status = :reserved AND reservation_id = :reservation AND {owned}")
-    }
 }
 
 /// Builds the condition that an item belongs to this caller or has no owner.
@@ -342,10 +243,6 @@ pub(in crate::store) fn owner_condition(
             "(attribute_not_exists(owner_id) OR owner_id = :owner)"
         }
     }
-}
-
-fn values<const N: usize>(pairs: [(&str, AttributeValue); N]) -> HashMap<String, AttributeValue> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Every expression and value of a seat's writes, compared with `expressions.txt` byte for byte.
 
 use super::*;
+use crate::store::schema::Item;
 
 const RESERVATION: ReservationId = ReservationId(Uuid::from_u128(1));
 const BOOKING: Uuid = Uuid::from_u128(2);
@@ -16,17 +17,19 @@ const LATER: EpochSeconds = EpochSeconds(9);
 fn every_write() -> Vec<(&'static str, SeatWrite)> {
     let anonymous = SeatHolder { reservation: RESERVATION, owner: None };
     let signed_in = SeatHolder { reservation: RESERVATION, owner: Some(OWNER) };
+    let reserved_for = |holder| NewReservation { holder, token: TOKEN, expires_at: END };
+    let end = MovedEnd { from: END, to: LATER };
     vec![
-        ("reserve", SeatWrite::reserve((RESERVATION, None), TOKEN, END, STAMP, NOW)),
-        ("reserve, signed in", SeatWrite::reserve((RESERVATION, Some(OWNER)), TOKEN, END, STAMP, NOW)),
+        ("reserve", SeatWrite::reserve(&reserved_for(anonymous), STAMP, NOW)),
+        ("reserve, signed in", SeatWrite::reserve(&reserved_for(signed_in), STAMP, NOW)),
         ("still_held", SeatWrite::still_held(RESERVATION, STAMP, NOW)),
         ("always_reject", SeatWrite::always_reject()),
-        ("extend", SeatWrite::extend(&anonymous, (END, LATER), STAMP)),
-        ("extend, signed in", SeatWrite::extend(&signed_in, (END, LATER), STAMP)),
+        ("extend", SeatWrite::extend(&anonymous, end, STAMP)),
+        ("extend, signed in", SeatWrite::extend(&signed_in, end, STAMP)),
         ("release", SeatWrite::release(&anonymous, STAMP, NOW)),
         ("release, signed in", SeatWrite::release(&signed_in, STAMP, NOW)),
         ("cancel", SeatWrite::cancel(BOOKING, STAMP, NOW)),
-        ("remove", SeatWrite::remove(10, END, STAMP, NOW)),
+        ("withdraw", SeatWrite::withdraw(10, END, STAMP, NOW)),
         ("take_back", SeatWrite::take_back(SEEN, NOW)),
         ("book_reserved", SeatWrite::book_reserved(BOOKING, &anonymous, STAMP)),
         ("book_reserved, signed in", SeatWrite::book_reserved(BOOKING, &signed_in, STAMP)),
