@@ -201,9 +201,8 @@ impl Venue {
                 owner: None,
                 expires_in: 600,
                 reservation_quota: None,
-                wish: None,
             };
-            let outcome = self.store.reserve(&ctx, &request).await?;
+            let outcome = self.store.reserve(&ctx, &request).await?.outcome;
             ensure!(matches!(outcome, ReserveOutcome::Reserved(..)), "not reserved: {outcome:?}");
             units += ctx.costs().capacity_units;
         }
@@ -219,12 +218,11 @@ impl Venue {
                 theater: &self.layout.theater,
                 seats: &seats,
                 booking: BookingId(id),
-                reservation: Some(ReservationId(id)),
-                from: From::Anywhere,
                 owner: None,
                 limit: None,
             };
-            let outcome = self.store.book(&ctx, &request).await?;
+            let from = From::Anywhere(Some(ReservationId(id)));
+            let outcome = self.store.book(&ctx, &request, from).await?.outcome;
             ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");
             units += ctx.costs().capacity_units;
         }

@@ -9,8 +9,8 @@ use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_serv
 use crate::domain::selection::{Conflict, Selection};
 use crate::random;
 use crate::store::{
-    BookOutcome, BookRequest, BookingLimit, BookingRef, ExistingBooking, From as BookFrom, ReservationRef,
-    ReservationToBook, StoreError, WholeBookingRejection,
+    BookOutcome, BookRequest, BookWholeOutcome, BookingLimit, BookingRef, Decision, ExistingBooking, From as BookFrom,
+    ReservationRef, ReservationToBook, StoreError, WholeBookingRejection,
 };
 
 /// A request to book seats.
@@ -129,13 +129,13 @@ impl BoxOffice {
             }
             Err(error) => return Err(error.into()),
         };
-        let needed = self.policy.booking_needs_reservation && ask.reservation.is_some();
-        let from = if needed { BookFrom::Reservation } else { BookFrom::Anywhere };
-        let request = self.book_request(ask, booking_id(ask.booking), &selected.selection, from);
-        match self.try_book(ctx, &selected, &request).await? {
-            Some(booked) => Ok(booked),
-            None => unreachable!("named seats are booked without the record of a reservation"),
-        }
+        let from = match ask.reservation {
+            Some(reservation) if self.policy.booking_needs_reservation => BookFrom::Reservation(reservation),
+            reservation => BookFrom::Anywhere(reservation),
+        };
+        let request = self.book_request(ask, booking_id(ask.booking), &selected.selection);
+        let decision = self.store.book(ctx, &request, from).await?;
+        self.finish_booking(ctx, &selected, &request, decision).await
     }
 
     /// Books all seats of a reservation. The write succeeds only if the reservation hasn't changed since it was read.
@@ -172,9 +172,13 @@ impl BoxOffice {
                 }
             };
             let selected = self.select(ctx, &ask.theater, &whole.seats).await?;
-            let request = self.book_request(ask, id, &selected.selection, BookFrom::Whole(&whole));
-            if let Some(booked) = self.try_book(ctx, &selected, &request).await? {
-                return Ok(booked);
+            let request = self.book_request(ask, id, &selected.selection);
+            let Decision { outcome, observed } = self.store.book_whole(ctx, &request, &whole).await?;
+            match outcome {
+                BookWholeOutcome::Decided(outcome) => {
+                    return self.finish_booking(ctx, &selected, &request, Decision { outcome, observed }).await;
+                }
+                BookWholeOutcome::ReservationChanged => drop(self.update_cache(ctx, &selected.layout, &observed).await),
             }
         }
         Err(StoreError::OutcomeUnknown("the reservation keeps changing".to_owned()).into())
@@ -207,38 +211,28 @@ impl BoxOffice {
         Ok(None)
     }
 
-    /// Makes one attempt, and merges what it learned into the cache. Returns `None` if the request books a whole
-    /// reservation and the reservation has changed.
-    async fn try_book(
+    /// Merges what an attempt learned into the cache, and evaluates its outcome.
+    async fn finish_booking(
         &self,
         ctx: &RequestContext,
         selected: &SelectedSeats,
         request: &BookRequest<'_>,
-    ) -> Result<Option<Booked>, BookError> {
+        Decision { outcome, observed }: Decision<BookOutcome>,
+    ) -> Result<Booked, BookError> {
         let id = request.booking;
-        let outcome = self.store.book(ctx, request).await?;
-        let (BookOutcome::Booked(_, learned)
-        | BookOutcome::Replayed(_, learned)
-        | BookOutcome::IdReused(learned)
-        | BookOutcome::Cancelled(learned)
-        | BookOutcome::ReservationChanged(learned)
-        | BookOutcome::NotReserved(_, learned)
-        | BookOutcome::LimitReached(_, learned)
-        | BookOutcome::Refused(_, learned)) = &outcome;
-        let _ = self.update_cache(ctx, &selected.layout, learned).await;
+        let _ = self.update_cache(ctx, &selected.layout, &observed).await;
         match outcome {
-            BookOutcome::Booked(booking, _) => Ok(Some(Booked { id, booking, replayed: false })),
-            BookOutcome::Replayed(booking, _) => Ok(Some(Booked { id, booking, replayed: true })),
-            BookOutcome::IdReused(_) => Err(BookError::IdReused),
-            BookOutcome::Cancelled(_) => Err(BookError::Cancelled),
-            BookOutcome::ReservationChanged(_) => Ok(None),
-            BookOutcome::NotReserved(missing, _) => Err(BookError::ReservationChanged(self.release_expired(missing))),
-            BookOutcome::LimitReached(booked, _) => {
+            BookOutcome::Booked(booking) => Ok(Booked { id, booking, replayed: false }),
+            BookOutcome::Replayed(booking) => Ok(Booked { id, booking, replayed: true }),
+            BookOutcome::IdReused => Err(BookError::IdReused),
+            BookOutcome::Cancelled => Err(BookError::Cancelled),
+            BookOutcome::NotReserved(missing) => Err(BookError::ReservationChanged(self.release_expired(missing))),
+            BookOutcome::LimitReached(booked) => {
                 Err(BookError::LimitReached { booked, most: self.policy.max_booked_per_caller })
             }
-            BookOutcome::Refused(conflicts, learned) => {
+            BookOutcome::Refused(conflicts) => {
                 if selected.cached == CachedView::AllFree {
-                    self.count_stale_answers(ctx, &learned);
+                    self.count_stale_answers(ctx, &observed);
                 }
                 match self.withdrawn_seats_error(ctx, request.theater, &conflicts).await {
                     Some(error) => Err(error.into()),
@@ -248,22 +242,9 @@ impl BoxOffice {
         }
     }
 
-    fn book_request<'a>(
-        &self,
-        ask: &'a Book,
-        id: BookingId,
-        seats: &'a Selection,
-        from: BookFrom<'a>,
-    ) -> BookRequest<'a> {
-        BookRequest {
-            theater: &ask.theater,
-            seats,
-            booking: id,
-            reservation: ask.reservation,
-            from,
-            owner: ask.caller.owner(),
-            limit: self.booking_limit(&ask.caller),
-        }
+    fn book_request<'a>(&self, ask: &'a Book, booking: BookingId, seats: &'a Selection) -> BookRequest<'a> {
+        let limit = self.booking_limit(&ask.caller);
+        BookRequest { theater: &ask.theater, seats, booking, owner: ask.caller.owner(), limit }
     }
 
     /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.

@@ -9,7 +9,7 @@ use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
-    ChangedSeats, ExtendOutcome, Extension, HeldSeat, Reservation, ReservationRef, ReservedSeat, StoreError,
+    ChangedSeats, ExtendOutcome, Extension, Reservation, ReservationRef, ReservedSeat, SeatExpiry, StoreError,
 };
 
 /// A caller's reference to a reservation.
@@ -26,7 +26,7 @@ pub struct ReservationRequest {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ReservationView {
     /// The seats of the reservation in layout order, each with its expiry.
-    pub seats: Vec<HeldSeat>,
+    pub seats: Vec<SeatExpiry>,
     /// The earliest expiry of these seats.
     pub expires_at: EpochSeconds,
     /// The instant from which seconds are counted.
@@ -168,7 +168,7 @@ impl BoxOffice {
             expires_at: expires_at.expect("a running reservation has a seat"),
             now: self.clock.now(),
             extended: seats.iter().all(|seat| seat.extension.is_some()),
-            seats: seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at }).collect(),
+            seats: seats.into_iter().map(|seat| SeatExpiry { seat: seat.seat, expires_at: seat.expires_at }).collect(),
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::domain::selection::Conflict;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
-    HeldSeat, MAX_SEATS_PER_RESERVATION, Remembered, ReservationQuota, ReservationRef, ReserveOutcome, ReserveRequest,
-    ReservedSeats, StoreError,
+    Decision, MAX_SEATS_PER_RESERVATION, Remembered, ReservationQuota, ReservationRef, ReserveOutcome, ReserveRequest,
+    ReservedSeats, SeatExpiry, StoreError,
 };
 
 /// A request to reserve seats.
@@ -35,7 +35,7 @@ pub struct Reserved {
     /// The id of the reservation. It gives the right to book the seats.
     pub reservation: ReservationId,
     /// The seats of the request in layout order, each with its expiry.
-    pub seats: Vec<HeldSeat>,
+    pub seats: Vec<SeatExpiry>,
     /// The earliest expiry of all seats of the reservation, those of earlier requests included.
     pub expires_at: EpochSeconds,
     /// The whole seconds until then.
@@ -97,11 +97,10 @@ impl BoxOffice {
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
             reservation_quota: self.reservation_quota(&ask.caller),
-            wish: None,
         };
         let asked_at = self.clock.now();
         let outcome = self.try_reserve(ctx, &selected.layout, &request, &selected.cached).await?;
-        if let ReserveOutcome::Refused(conflicts, _) = &outcome
+        if let ReserveOutcome::Refused(conflicts) = &outcome
             && let Some(error) = self.withdrawn_seats_error(ctx, &ask.theater, conflicts).await
         {
             return Err(error.into());
@@ -125,7 +124,7 @@ impl BoxOffice {
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
             Remembered::Held(seats) => {
                 let expires_at = seats.iter().map(|seat| seat.expires_at).min().expect("a request names a seat");
-                let held = seats.into_iter().map(|seat| HeldSeat { seat: seat.seat, expires_at: seat.expires_at });
+                let held = seats.into_iter().map(|seat| SeatExpiry { seat: seat.seat, expires_at: seat.expires_at });
                 Ok(reserved(id, ReservedSeats { seats: held.collect(), expires_at }, self.clock.now(), None))
             }
         }
@@ -137,7 +136,8 @@ impl BoxOffice {
         caller.owner().filter(|_| most > 0).map(|owner| ReservationQuota { owner, most })
     }
 
-    /// Makes one attempt, and merges what it learned into the cache. `cached` is the cache's view before the attempt.
+    /// Makes one attempt for seats that were not chosen for a preference with an id, and merges what it learned into
+    /// the cache. `cached` is the cache's view before the attempt.
     pub(super) async fn try_reserve(
         &self,
         ctx: &RequestContext,
@@ -145,18 +145,23 @@ impl BoxOffice {
         request: &ReserveRequest<'_>,
         cached: &CachedView,
     ) -> Result<ReserveOutcome, StoreError> {
-        let outcome = self.store.reserve(ctx, request).await?;
-        if let ReserveOutcome::Reserved(_, learned)
-        | ReserveOutcome::AlreadyHeld(_, learned)
-        | ReserveOutcome::LimitReached(_, learned)
-        | ReserveOutcome::Refused(_, learned) = &outcome
-        {
-            let _ = self.update_cache(ctx, layout, learned).await;
+        let decision = self.store.reserve(ctx, request).await?;
+        Ok(self.learn_from(ctx, layout, cached, decision).await)
+    }
+
+    /// Merges what an attempt learned into the cache, and returns its outcome.
+    pub(super) async fn learn_from(
+        &self,
+        ctx: &RequestContext,
+        layout: &Arc<Layout>,
+        cached: &CachedView,
+        Decision { outcome, observed }: Decision<ReserveOutcome>,
+    ) -> ReserveOutcome {
+        let _ = self.update_cache(ctx, layout, &observed).await;
+        if *cached == CachedView::AllFree && matches!(outcome, ReserveOutcome::Refused(_)) {
+            self.count_stale_answers(ctx, &observed);
         }
-        if let (CachedView::AllFree, ReserveOutcome::Refused(_, learned)) = (cached, &outcome) {
-            self.count_stale_answers(ctx, learned);
-        }
-        Ok(outcome)
+        outcome
     }
 
     /// Returns the answer to a request for named seats. `asked_at` is the instant before the attempt.
@@ -168,11 +173,10 @@ impl BoxOffice {
     ) -> Result<Reserved, ReserveError> {
         let reservation = request.reservation;
         match outcome {
-            ReserveOutcome::Reserved(held, _) => Ok(reserved(reservation, held, asked_at, Some(request.expires_in))),
-            ReserveOutcome::AlreadyHeld(held, _) => Ok(reserved(reservation, held, self.clock.now(), None)),
-            ReserveOutcome::Refused(conflicts, _) => Err(ReserveError::SeatUnavailable(conflicts)),
-            ReserveOutcome::ChosenBefore(_) => unreachable!("only a request with a wish can have chosen seats before"),
-            ReserveOutcome::LimitReached(reserved, _) => {
+            ReserveOutcome::Reserved(held) => Ok(reserved(reservation, held, asked_at, Some(request.expires_in))),
+            ReserveOutcome::AlreadyReserved(held) => Ok(reserved(reservation, held, self.clock.now(), None)),
+            ReserveOutcome::Refused(conflicts) => Err(ReserveError::SeatUnavailable(conflicts)),
+            ReserveOutcome::LimitReached(reserved) => {
                 Err(ReserveError::LimitReached { reserved, most: self.policy.max_reserved_per_caller })
             }
             ReserveOutcome::Full(reserved) => {

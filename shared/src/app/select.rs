@@ -142,8 +142,7 @@ impl BoxOffice {
         let now = self.clock.now();
         let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
-        let taken: Vec<_> =
-            taken.map(|(label, state)| Conflict { seat: label.clone(), state, yours: false }).collect();
+        let taken: Vec<_> = taken.map(|(label, state)| Conflict { seat: label.clone(), state, yours: false }).collect();
         Ok(if taken.is_empty() { CachedView::AllFree } else { CachedView::Taken(taken) })
     }
 

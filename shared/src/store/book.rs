@@ -1,14 +1,15 @@
 //! Booking: one transaction that writes the booking and all its seats, or nothing.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
+use super::booking_limit::{BookedCountChange, BookingLimit};
 use super::schema::reservation_record::{Found as FoundRecord, ReservationRef};
 use super::schema::{BookingItem, Item, attribute, booking_key, n, owner_scoped_booking_id, s, seat_key};
 use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
 use super::write::seat_write::{SeatHolder, SeatWrite};
-use super::{Store, StoreError};
+use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
@@ -19,17 +20,13 @@ use crate::random;
 use crate::store::schema;
 
 /// A request to book seats under an id.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct BookRequest<'a> {
     pub theater: &'a TheaterId,
     /// The seats. Either all or none are booked.
     pub seats: &'a Selection,
     /// The id by which a repeated request is recognized.
     pub booking: BookingId,
-    /// The reservation under which seats may be reserved.
-    pub reservation: Option<ReservationId>,
-    /// The states that a seat may be booked from.
-    pub from: From<'a>,
     /// The caller, who will own the booking. Reservations of other callers don't count as theirs.
     pub owner: Option<Owner>,
     /// The limit of seats that the owner may have booked in this theater, if there is one.
@@ -38,30 +35,21 @@ pub struct BookRequest<'a> {
 
 /// The states that a seat may be booked from.
 #[derive(Clone, Copy, Debug)]
-pub enum From<'a> {
-    /// Seats that are available, or reserved under the reservation.
-    Anywhere,
+pub enum From {
+    /// Seats that are available, or reserved under the reservation if there is one.
+    Anywhere(Option<ReservationId>),
     /// Only seats that are reserved under the reservation and have not run out.
-    Reservation,
-    /// All seats of the reservation, as it was read. The caller named only the reservation.
-    Whole(&'a WholeReservation),
+    Reservation(ReservationId),
 }
 
 /// A reservation that is to be booked as a whole, as it was read.
 #[derive(Clone, Debug)]
 pub struct WholeReservation {
+    pub(super) id: ReservationId,
     pub(super) found: FoundRecord,
     pub seats: Vec<SeatLabel>,
     /// A stamp above those of its seats, as far as the record knows.
     pub(super) stamp: EpochMillis,
-}
-
-/// The limit of the seats that one caller may have booked in one theater.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BookingLimit {
-    pub owner: Owner,
-    /// The largest number of seats.
-    pub most: usize,
 }
 
 /// A booking as it was made.
@@ -73,36 +61,53 @@ pub struct Booking {
     pub booked_at: EpochMillis,
 }
 
-/// The outcome of a request, with the slots that it revealed.
+/// The outcome of a request to book seats.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BookOutcome {
     /// Booked by this request.
-    Booked(Booking, Vec<SlotUpdate>),
+    Booked(Booking),
     /// Booked before under this id. Nothing changed.
-    Replayed(Booking, Vec<SlotUpdate>),
+    Replayed(Booking),
     /// Other seats were booked before under this id. Nothing changed.
-    IdReused(Vec<SlotUpdate>),
+    IdReused,
     /// The booking under this id was cancelled. Nothing changed.
-    Cancelled(Vec<SlotUpdate>),
-    /// The reservation was to be booked as a whole, and it has changed since it was read. This request changed nothing.
-    ReservationChanged(Vec<SlotUpdate>),
+    Cancelled,
     /// Seats must be reserved under the reservation, and these aren't. Nothing changed.
-    NotReserved(Vec<Conflict>, Vec<SlotUpdate>),
+    NotReserved(Vec<Conflict>),
     /// The owner has this many seats booked, and the request would exceed the limit. Nothing changed.
-    LimitReached(usize, Vec<SlotUpdate>),
+    LimitReached(usize),
     /// Other callers have these seats. Nothing changed.
-    Refused(Vec<Conflict>, Vec<SlotUpdate>),
+    Refused(Vec<Conflict>),
+}
+
+/// The outcome of a request to book a whole reservation.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BookWholeOutcome {
+    /// The reservation is still as it was read, or a booking exists under the id.
+    Decided(BookOutcome),
+    /// The reservation has changed since it was read. Nothing changed.
+    ReservationChanged,
+}
+
+/// The seats of a request, and the states that they may be booked from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// Seats that the caller named.
+    Named(From),
+    /// All seats of the reservation, as it was read. The caller named only the reservation.
+    Whole(&'a WholeReservation),
 }
 
 /// One request in progress.
 struct BookOperation<'a> {
     store: &'a Store,
     request: &'a BookRequest<'a>,
+    source: Source<'a>,
     now: EpochMillis,
     stamp: EpochMillis,
     /// Written into the booking, so that this request recognizes its own work when an answer is lost.
     request_token: Uuid,
-    /// Makes DynamoDB treat repeated retry_loop of the same transaction as one.
+    /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
 }
 
@@ -113,13 +118,45 @@ impl Store {
     /// seats. So the booking *is* the record by which a repeated request is recognized, and no state in between can
     /// remain. If the answer to an attempt is lost, the next attempt finds the booking and recognizes it as its own by
     /// the token.
-    pub async fn book(&self, ctx: &RequestContext, request: &BookRequest<'_>) -> Result<BookOutcome, StoreError> {
+    #[expect(clippy::expect_used, reason = "only the record of a whole reservation is compared with what was read")]
+    pub async fn book(
+        &self,
+        ctx: &RequestContext,
+        request: &BookRequest<'_>,
+        from: From,
+    ) -> Result<Decision<BookOutcome>, StoreError> {
+        let Decision { outcome, observed } = self.book_from(ctx, request, Source::Named(from)).await?;
+        let outcome = match outcome {
+            BookWholeOutcome::Decided(outcome) => Some(outcome),
+            BookWholeOutcome::ReservationChanged => None,
+        };
+        Ok(Decision { outcome: outcome.expect("named seats need no unchanged reservation"), observed })
+    }
+
+    /// Books all seats of a reservation, if it hasn't changed since it was read. Repeating it is safe, as for
+    /// [`Self::book`].
+    pub async fn book_whole(
+        &self,
+        ctx: &RequestContext,
+        request: &BookRequest<'_>,
+        reservation: &WholeReservation,
+    ) -> Result<Decision<BookWholeOutcome>, StoreError> {
+        self.book_from(ctx, request, Source::Whole(reservation)).await
+    }
+
+    async fn book_from(
+        &self,
+        ctx: &RequestContext,
+        request: &BookRequest<'_>,
+        source: Source<'_>,
+    ) -> Result<Decision<BookWholeOutcome>, StoreError> {
         let now = self.clock.now();
         let mut operation = BookOperation {
             store: self,
             request,
+            source,
             now,
-            stamp: request.whole().map_or(now, |whole| whole.stamp.max(now)),
+            stamp: source.whole().map_or(now, |whole| whole.stamp.max(now)),
             request_token: random::random_id(),
             token: random::random_id(),
         };
@@ -130,7 +167,7 @@ impl Store {
                 Err(WriteRejection::Call(trouble)) => trouble,
                 Err(WriteRejection::Conditions(condition_results)) => {
                     match operation.settle(condition_results, &retry_loop)? {
-                        BookStep::Outcome(outcome) => return Ok(outcome),
+                        BookStep::Decided(decision) => return Ok(decision),
                         BookStep::CallFailure(trouble) => trouble,
                         BookStep::StampRaised if retry_loop.may_retry_immediately() => continue,
                         BookStep::StampRaised => CallFailure::Contention("the seats keep changing".to_owned()),
@@ -143,8 +180,8 @@ impl Store {
             match retry_loop.pause(trouble).await {
                 Ok(()) => {}
                 Err(StoreError::OutcomeUnknown(text)) => {
-                    let outcome = operation.decide_by_reading(ctx, &retry_loop).await;
-                    return outcome.ok_or(StoreError::OutcomeUnknown(text));
+                    let decision = operation.decide_by_reading(ctx, &retry_loop).await;
+                    return decision.ok_or(StoreError::OutcomeUnknown(text));
                 }
                 Err(broken) => return Err(broken),
             }
@@ -152,19 +189,33 @@ impl Store {
     }
 }
 
-impl BookRequest<'_> {
-    fn whole(&self) -> Option<&WholeReservation> {
-        match self.from {
-            From::Whole(whole) => Some(whole),
-            From::Anywhere | From::Reservation => None,
+impl<'a> Source<'a> {
+    fn whole(self) -> Option<&'a WholeReservation> {
+        match self {
+            Self::Whole(whole) => Some(whole),
+            Self::Named(_) => None,
+        }
+    }
+
+    fn reservation(self) -> Option<ReservationId> {
+        match self {
+            Self::Named(From::Anywhere(reservation)) => reservation,
+            Self::Named(From::Reservation(reservation)) => Some(reservation),
+            Self::Whole(whole) => Some(whole.id),
         }
     }
 }
 
 enum BookStep {
-    Outcome(BookOutcome),
+    Decided(Decision<BookWholeOutcome>),
     CallFailure(CallFailure),
     StampRaised,
+}
+
+impl BookStep {
+    fn decided(outcome: BookOutcome, observed: Vec<SlotUpdate>) -> Self {
+        Self::Decided(Decision { outcome: BookWholeOutcome::Decided(outcome), observed })
+    }
 }
 
 impl BookOperation<'_> {
@@ -175,28 +226,29 @@ impl BookOperation<'_> {
     /// Builds the booking, then the record of a whole reservation and the count of booked seats if the request has
     /// them, then the seats in layout order. The results come back in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let BookRequest { theater, seats, booking, reservation, owner, from, limit } = self.request;
+        let BookRequest { theater, seats, booking, owner, limit } = self.request;
         let mut items = vec![self.store.put_if(self.build_booking_item(), "attribute_not_exists(pk)", None)?];
-        if let (From::Whole(whole), Some(id)) = (from, reservation) {
+        if let Source::Whole(whole) = self.source {
             let mut record = whole.found.record.clone();
             record.book(&whole.seats);
-            let wanted = ReservationRef { theater, id: *id, owner: whole.found.owner, seats: None };
-            items.push(self.store.put_record(&record, &wanted, self.now)?);
+            let wanted = ReservationRef { theater, id: whole.id, owner: whole.found.owner, seats: None };
+            items.push(self.store.build_record_put(&record, &wanted, self.now)?);
         }
         if let Some(limit) = limit {
-            items.push(limit.item(self.store, theater, seats.seats().len())?);
+            let change = BookedCountChange::Add { seats: seats.seats().len(), limit: *limit };
+            items.push(self.store.change_booked_count(theater, change)?);
         }
         let mark = owner_scoped_booking_id(*owner, *booking);
         for seat in seats.seats() {
-            let change = match (from, reservation) {
-                (From::Whole(whole), Some(reservation)) => {
-                    SeatWrite::book_reserved(mark, &whole.found.holder(*reservation), self.stamp)
-                }
-                (From::Reservation, Some(reservation)) => {
-                    let holder = SeatHolder { reservation: *reservation, owner: *owner };
+            let change = match self.source {
+                Source::Whole(whole) => SeatWrite::book_reserved(mark, &whole.found.holder(whole.id), self.stamp),
+                Source::Named(From::Reservation(reservation)) => {
+                    let holder = SeatHolder { reservation, owner: *owner };
                     SeatWrite::book_running(mark, &holder, self.stamp, self.now)
                 }
-                _ => SeatWrite::book(mark, *reservation, *owner, self.stamp, self.now),
+                Source::Named(From::Anywhere(reservation)) => {
+                    SeatWrite::book(mark, reservation, *owner, self.stamp, self.now)
+                }
             };
             items.push(change.into_transaction_item(&self.store.table, seat_key(theater, &seat.label))?);
         }
@@ -205,7 +257,7 @@ impl BookOperation<'_> {
 
     /// Returns the number of items between the booking and the seats.
     fn others(&self) -> usize {
-        usize::from(self.request.whole().is_some()) + usize::from(self.request.limit.is_some())
+        usize::from(self.source.whole().is_some()) + usize::from(self.request.limit.is_some())
     }
 
     fn build_booking_item(&self) -> Item {
@@ -220,7 +272,7 @@ impl BookOperation<'_> {
         if let Some(owner) = self.request.owner {
             item.insert(attribute::OWNER.to_owned(), s(owner.0.to_string()));
         }
-        if let Some(reservation) = self.request.reservation {
+        if let Some(reservation) = self.source.reservation() {
             item.insert(attribute::RESERVATION_ID.to_owned(), s(reservation.to_string()));
         }
         item
@@ -243,26 +295,29 @@ impl BookOperation<'_> {
         let mut condition_results = condition_results.into_iter();
         let booking = condition_results.next();
         let mut others: Vec<_> = condition_results.by_ref().take(self.others()).collect();
-        let BookRequest { booking: id, reservation, owner, .. } = *self.request;
+        let BookRequest { booking: id, owner, .. } = *self.request;
+        let reservation = self.source.reservation();
         let wanter = Claimant { reservation, owner, booking: Some(owner_scoped_booking_id(owner, id)) };
         let mut findings = SeatFindings::read(self.request.seats.seats(), condition_results, wanter, self.now)?;
         match booking {
             Some(ItemRejection::Refused(Some(item))) => {
-                return Ok(BookStep::Outcome(self.repeated(&item, findings.learned())?));
+                return Ok(BookStep::decided(self.repeated(&item)?, findings.learned()));
             }
             // While it is unknown whether the booking exists, a taken seat may belong to it.
             Some(ItemRejection::CallFailure(CallFailure::Final(text))) => return Err(StoreError::Permanent(text)),
             Some(ItemRejection::CallFailure(trouble)) => return Ok(BookStep::CallFailure(trouble)),
             Some(ItemRejection::Refused(None) | ItemRejection::Passed) | None => {}
         }
+        let undecided = findings.trouble.is_some();
         if findings.has_own_booking() {
             // The seats of our booking were found without the booking. It was made after its key was read, and before
             // the seats were.
             return Ok(BookStep::CallFailure(CallFailure::Contention("the booking is being made".to_owned())));
         }
-        if self.request.whole().is_some() {
+        if self.source.whole().is_some() {
             if matches!(others.first(), Some(ItemRejection::Refused(_))) {
-                return Ok(BookStep::Outcome(BookOutcome::ReservationChanged(findings.learned())));
+                let outcome = BookWholeOutcome::ReservationChanged;
+                return Ok(BookStep::Decided(Decision { outcome, observed: findings.learned() }));
             }
             // While it is unknown whether the record has changed, seats may be missing because the reservation was
             // released. Then it hasn't lost them to others.
@@ -271,24 +326,24 @@ impl BookOperation<'_> {
                 return Ok(trouble.map_or(BookStep::StampRaised, BookStep::CallFailure));
             }
             let lost = findings.outside_own_reservation();
-            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(&findings) {
-                return Ok(BookStep::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
+            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(undecided) {
+                return Ok(BookStep::decided(BookOutcome::NotReserved(lost), findings.learned()));
             }
-        } else if matches!(self.request.from, From::Reservation) {
+        } else if matches!(self.source, Source::Named(From::Reservation(_))) {
             let lost = findings.outside_running_reservation();
-            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(&findings) {
-                return Ok(BookStep::Outcome(BookOutcome::NotReserved(lost, findings.learned())));
+            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(undecided) {
+                return Ok(BookStep::decided(BookOutcome::NotReserved(lost), findings.learned()));
             }
         }
         let conflicts = findings.conflicts();
-        if !conflicts.is_empty() && !retry_loop.should_resolve_all_seats(&findings) {
-            return Ok(BookStep::Outcome(BookOutcome::Refused(conflicts, findings.learned())));
+        if !conflicts.is_empty() && !retry_loop.should_resolve_all_seats(undecided) {
+            return Ok(BookStep::decided(BookOutcome::Refused(conflicts), findings.learned()));
         }
         if self.request.limit.is_some()
             && let Some(ItemRejection::Refused(item)) = others.last()
         {
             let booked = item.as_ref().map_or(Ok(0), schema::booked_seats)?;
-            return Ok(BookStep::Outcome(BookOutcome::LimitReached(booked, findings.learned())));
+            return Ok(BookStep::decided(BookOutcome::LimitReached(booked), findings.learned()));
         }
         if findings.found.iter().any(|found| matches!(found.standing, SeatClaim::Open | SeatClaim::Ours)) {
             self.stamp = findings.stamp_above(self.stamp);
@@ -304,20 +359,20 @@ impl BookOperation<'_> {
 
     /// Returns the outcome if a booking exists under this id. It is this request's own, an equal one, or a different
     /// one.
-    fn repeated(&self, item: &Item, learned: Vec<SlotUpdate>) -> Result<BookOutcome, StoreError> {
+    fn repeated(&self, item: &Item) -> Result<BookOutcome, StoreError> {
         let first = BookingItem::read(item)?;
         let own = first.request_token == self.request_token.to_string();
-        let same = match self.request.whole() {
+        let same = match self.source {
             // Its seats may have changed since then. Both requests named only the reservation.
-            Some(_) => first.reservation == self.request.reservation,
-            None => self.has_same_seats(&first.seats),
+            Source::Whole(whole) => first.reservation == Some(whole.id),
+            Source::Named(_) => self.has_same_seats(&first.seats),
         };
         Ok(match first.cancelled_at {
-            _ if !same => BookOutcome::IdReused(learned),
-            Some(_) => BookOutcome::Cancelled(learned),
+            _ if !same => BookOutcome::IdReused,
+            Some(_) => BookOutcome::Cancelled,
             None => {
                 let booking = Booking { seats: first.seats, booked_at: first.booked_at };
-                if own { BookOutcome::Booked(booking, learned) } else { BookOutcome::Replayed(booking, learned) }
+                if own { BookOutcome::Booked(booking) } else { BookOutcome::Replayed(booking) }
             }
         })
     }
@@ -330,8 +385,12 @@ impl BookOperation<'_> {
         asked == had
     }
 
-    /// Reads the booking and the seats after the retry_loop are used up, and decides the request by them.
-    async fn decide_by_reading(&mut self, ctx: &RequestContext, retry_loop: &RetryLoop<'_>) -> Option<BookOutcome> {
+    /// Reads the booking and the seats after the attempts are used up, and decides the request by them.
+    async fn decide_by_reading(
+        &mut self,
+        ctx: &RequestContext,
+        retry_loop: &RetryLoop<'_>,
+    ) -> Option<Decision<BookWholeOutcome>> {
         let BookRequest { theater, seats, booking, owner, .. } = self.request;
         let mut keys = vec![booking_key(theater, *owner, *booking)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
@@ -342,59 +401,17 @@ impl BookOperation<'_> {
             (0..self.others()).map(|_| ItemRejection::CallFailure(CallFailure::Contention("not read".to_owned())));
         let condition_results = booking.into_iter().chain(others).chain(found).collect();
         match self.settle(condition_results, retry_loop).ok()? {
-            BookStep::Outcome(outcome) => Some(outcome),
+            BookStep::Decided(decision) => Some(decision),
             BookStep::CallFailure(_) | BookStep::StampRaised => None,
         }
     }
 
-    fn booked(&self) -> BookOutcome {
+    fn booked(&self) -> Decision<BookWholeOutcome> {
         let slot = Slot { changed_at: self.stamp, state: SeatState::Booked };
         let seats = self.request.seats.seats();
-        let learned = seats.iter().map(|seat| SlotUpdate { position: seat.position, slot }).collect();
+        let observed = seats.iter().map(|seat| SlotUpdate { position: seat.position, slot }).collect();
         let seats = self.request.seats.labels().cloned().collect();
-        BookOutcome::Booked(Booking { seats, booked_at: self.now }, learned)
-    }
-}
-
-impl BookingLimit {
-    /// Builds the write that adds seats to the count, unless they would exceed the limit. Repeating it never counts
-    /// twice, because the booking is put in the same transaction and only if there is none.
-    fn item(&self, store: &Store, theater: &TheaterId, seats: usize) -> Result<TransactWriteItem, StoreError> {
-        let (condition, room) = match self.most.checked_sub(seats) {
-            Some(room) => ("attribute_not_exists(pk) OR booked_seats <= :room", room),
-            // Never holds. A repeated booking is still recognized, because the booking's item is checked first.
-            None => ("booked_seats < :room", 0),
-        };
-        let room = n(room as u64);
-        store.change_booked_count(
-            theater,
-            self.owner,
-            ("ADD booked_seats :seats", n(seats as u64)),
-            (condition, Some(room)),
-        )
-    }
-}
-
-impl Store {
-    /// Builds a change of the number of seats that a caller has booked in a theater. Repeating it never counts twice,
-    /// because the booking in the same transaction can be made once and cancelled once.
-    pub(super) fn change_booked_count(
-        &self,
-        theater: &TheaterId,
-        owner: Owner,
-        (update, seats): (&str, AttributeValue),
-        (condition, room): (&str, Option<AttributeValue>),
-    ) -> Result<TransactWriteItem, StoreError> {
-        let room = room.map(|room| (":room".to_owned(), room));
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(schema::booked_count_key(owner, theater)))
-            .update_expression(update)
-            .condition_expression(condition)
-            .set_expression_attribute_values(Some(room.into_iter().chain([(":seats".to_owned(), seats)]).collect()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| StoreError::Permanent(error.to_string()))?;
-        Ok(TransactWriteItem::builder().update(update).build())
+        let outcome = BookOutcome::Booked(Booking { seats, booked_at: self.now });
+        Decision { outcome: BookWholeOutcome::Decided(outcome), observed }
     }
 }

@@ -1,7 +1,8 @@
 //! Existing bookings: reads and cancellations.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
+use super::booking_limit::BookedCountChange;
 use super::reservations::ChangedSeats;
 use super::schema::{BookingItem, Item, booking_key, n, owner_scoped_booking_id, seat_key};
 use super::write::rejection::{ItemRejection, WriteRejection};
@@ -39,7 +40,7 @@ pub struct ExistingBooking {
 }
 
 impl Store {
-    /// Reads a booking: the caller's own, or otherwise one without an owner. RequestCosts one strongly consistent GetItem, or
+    /// Reads a booking: the caller's own, or otherwise one without an owner. Costs one strongly consistent GetItem, or
     /// two for a signed-in caller who has none.
     pub async fn booking(
         &self,
@@ -48,7 +49,7 @@ impl Store {
     ) -> Result<Option<ExistingBooking>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.item(ctx, booking_key(wanted.theater, *owner, wanted.id)).await?;
+            let item = self.read_item(ctx, booking_key(wanted.theater, *owner, wanted.id)).await?;
             if let Some(item) = item {
                 return standing(&item).map(Some);
             }
@@ -127,9 +128,8 @@ impl CancelOperation<'_> {
             .map_err(|error| StoreError::Permanent(error.to_string()))?;
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
         if let Some(owner) = booking.owner.filter(|_| booking.counted) {
-            let fewer = AttributeValue::N(format!("-{}", booking.seats.len()));
-            let change = ("ADD booked_seats :seats", fewer);
-            items.push(self.store.change_booked_count(theater, owner, change, ("attribute_exists(pk)", None))?);
+            let change = BookedCountChange::Subtract { seats: booking.seats.len(), owner };
+            items.push(self.store.change_booked_count(theater, change)?);
         }
         for seat in seats {
             let change = SeatWrite::cancel(owner_scoped_booking_id(booking.owner, id), self.stamp, now);

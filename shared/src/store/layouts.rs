@@ -50,7 +50,7 @@ pub struct TheaterEntry {
 }
 
 impl Store {
-    /// Reads the theater's current layout. Returns `None` if there is no such theater. RequestCosts one strongly consistent
+    /// Reads the theater's current layout. Returns `None` if there is no such theater. Costs one strongly consistent
     /// GetItem. The largest layouts with the most irregular seating plans also need a BatchGetItem for their parts.
     pub async fn layout(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
         Ok(self.layout_to_replace(ctx, theater).await?.map(|(layout, _)| layout))
@@ -63,14 +63,14 @@ impl Store {
         theater: &TheaterId,
     ) -> Result<Option<(Layout, Replaces)>, StoreError> {
         for _ in 0..MAX_READS {
-            let Some(item) = self.item(ctx, schema::layout_key(theater)).await? else { return Ok(None) };
+            let Some(item) = self.read_item(ctx, schema::layout_key(theater)).await? else { return Ok(None) };
             let stored = StoredLayout::read(&item)?;
             let replaces = Replaces { version: stored.version, parts: stored.parts };
             if stored.parts == 0 {
                 return stored.into_layout(theater, &item, &[]).map(|layout| Some((layout, replaces)));
             }
             let keys: Vec<_> = layout::part_keys(theater, stored.version, stored.parts).collect();
-            let parts = self.standing(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
+            let parts = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
             // If a part is missing, the layout has been replaced since its own item was read.
             if let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() {
                 return stored.into_layout(theater, &item, &parts).map(|layout| Some((layout, replaces)));
@@ -126,7 +126,7 @@ impl Store {
             let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
             match trouble(refusal) {
                 Some(trouble) => retry_loop.pause(trouble).await?,
-                None if self.item(ctx, schema::layout_key(theater)).await?.is_none() => return Ok(()),
+                None if self.read_item(ctx, schema::layout_key(theater)).await?.is_none() => return Ok(()),
                 None => return Err(PutLayoutError::Changed),
             }
         }

@@ -4,6 +4,7 @@
 //! returns the items that were in its way. One module handles retries, pauses and time limits.
 
 mod book;
+mod booking_limit;
 mod bookings;
 mod layouts;
 mod reservation_quota;
@@ -19,7 +20,8 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 
-pub use book::{BookOutcome, BookRequest, Booking, BookingLimit, From, WholeReservation};
+pub use book::{BookOutcome, BookRequest, BookWholeOutcome, Booking, From, WholeReservation};
+pub use booking_limit::BookingLimit;
 pub use bookings::{BookingRef, ExistingBooking};
 pub use layouts::{PutLayoutError, Replaces, TheaterEntry};
 pub use reservation_quota::ReservationQuota;
@@ -27,13 +29,15 @@ pub use reservations::{
     ChangedSeats, EndedReservation, ExtendOutcome, Extension, Remembered, Reservation, ReservationToBook,
     WholeBookingRejection,
 };
-pub use reserve::{ChosenBefore, HeldSeat, ReserveOutcome, ReserveRequest, ReservedSeats, Wish};
-pub use schema::reservation_record::{ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat};
+pub use reserve::types::{ReserveChosenOutcome, ReserveOutcome, ReserveRequest, ReservedSeats, SeatExpiry, Wish};
+pub use schema::reservation_record::{
+    ChosenBefore, ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat,
+};
 pub use seat_withdrawal::{TOMBSTONE_SECONDS, Tombstone, WithdrawError};
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;
-use crate::domain::availability::Slot;
+use crate::domain::availability::{Slot, SlotUpdate};
 use crate::domain::ids::SeatLabel;
 
 /// A DynamoDB table and the client for it.
@@ -51,6 +55,14 @@ pub struct SeatSlot {
     pub seat: SeatLabel,
     /// The slot as DynamoDB has it.
     pub slot: Slot,
+}
+
+/// The outcome of a request, and the slots that its write or the rejection of it revealed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decision<T> {
+    pub outcome: T,
+    /// The slots as DynamoDB has them. They are merged into the cache.
+    pub observed: Vec<SlotUpdate>,
 }
 
 /// The reasons why the store couldn't answer. A *request* that is rejected is an outcome, not an error.

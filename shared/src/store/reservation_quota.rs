@@ -35,7 +35,7 @@ pub struct ReservationQuota {
 
 /// The change that a transaction makes to the set.
 #[derive(Debug, Default)]
-pub(super) enum Seats {
+pub(super) enum QuotaChange {
     /// Adds the seats, if there is room.
     #[default]
     Grow,
@@ -49,7 +49,7 @@ pub(super) enum Seats {
 #[derive(Debug)]
 pub(super) enum QuotaCheck {
     /// There is room, if the set is written in this way.
-    Enough(Seats),
+    Enough(QuotaChange),
     /// There is no room, because this many seats are reserved already.
     Full(usize),
 }
@@ -66,14 +66,14 @@ impl ReservationQuota {
         table: &str,
         theater: &TheaterId,
         wanted: impl IntoIterator<Item = &'a SeatLabel>,
-        seats: &Seats,
+        change: &QuotaChange,
         now: EpochMillis,
     ) -> Result<TransactWriteItem, StoreError> {
         let wanted = wanted.into_iter().map(|label| entry(theater, label));
         let mut values =
             HashMap::from([(":one".to_owned(), n(1)), (":collect".to_owned(), n(now.ends_after(RETENTION_SECONDS).0))]);
-        let (update, condition) = match seats {
-            Seats::Grow => {
+        let (update, condition) = match change {
+            QuotaChange::Grow => {
                 let wanted: Vec<_> = wanted.collect();
                 values.insert(":room".to_owned(), n((self.most.saturating_sub(wanted.len())) as u64));
                 values.insert(":wanted".to_owned(), AttributeValue::Ss(wanted));
@@ -82,7 +82,7 @@ impl ReservationQuota {
                     "attribute_not_exists(pk) OR size(reserved_seats) <= :room".to_owned(),
                 )
             }
-            Seats::Keep => {
+            QuotaChange::Keep => {
                 let wanted: Vec<_> = wanted.collect();
                 let mut has = Vec::with_capacity(wanted.len());
                 for (place, entry) in wanted.iter().enumerate() {
@@ -93,7 +93,7 @@ impl ReservationQuota {
                 values.insert(":wanted".to_owned(), AttributeValue::Ss(wanted));
                 ("SET expires_at = :collect ADD reserved_seats :wanted, turn :one", condition)
             }
-            Seats::Rewrite { kept, seen } => {
+            QuotaChange::Rewrite { kept, seen } => {
                 let mut all: Vec<_> = kept.iter().cloned().chain(wanted).collect();
                 all.sort_unstable();
                 all.dedup();
@@ -127,7 +127,7 @@ impl ReservationQuota {
         let keyed: Vec<_> = entries.iter().filter_map(|entry| Some((entry, parse_entry(entry)?))).collect();
         let keys: Vec<_> = keyed.iter().map(|(_, key)| key.clone()).collect();
         let now = store.clock.now();
-        let standing = store.standing(&keys, retry_loop).await?;
+        let standing = store.read_items(&keys, retry_loop).await?;
         let still =
             keyed.iter().zip(standing).filter(|(_, item)| item.as_ref().is_some_and(|item| self.has(item, now)));
         let kept: Vec<_> = still.map(|((entry, _), _)| (*entry).clone()).collect();
@@ -135,7 +135,7 @@ impl ReservationQuota {
         Ok(if kept.len() + more > self.most {
             QuotaCheck::Full(kept.len())
         } else {
-            QuotaCheck::Enough(Seats::Rewrite { kept, seen })
+            QuotaCheck::Enough(QuotaChange::Rewrite { kept, seen })
         })
     }
 

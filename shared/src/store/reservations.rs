@@ -7,10 +7,9 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
 use super::book::WholeReservation;
-use super::reservation_quota::{QuotaCheck, ReservationQuota, Seats};
-use super::reserve::ChosenBefore;
+use super::reservation_quota::{QuotaChange, QuotaCheck, ReservationQuota};
 use super::schema::reservation_record::{
-    ExtensionMark, Found, Record, ReservationIdState, ReservationRef, ReservedSeat, stamp_above,
+    ChosenBefore, ExtensionMark, Found, Record, ReservationIdState, ReservationRef, ReservedSeat, stamp_above,
 };
 use super::schema::{Item, SeatItem, seat_key};
 use super::write::rejection::{ItemRejection, WriteRejection};
@@ -171,7 +170,7 @@ impl Store {
         seats: Vec<ReservedSeat>,
     ) -> Result<Vec<ReservedSeat>, StoreError> {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, &seat.seat)).collect();
-        let items = self.standing(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
+        let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let holder = found.holder(wanted.id);
         let held = seats.into_iter().zip(items);
         let held = held.filter(|(_, item)| item.as_ref().is_some_and(|item| holder.has(item)));
@@ -190,7 +189,7 @@ impl Store {
             return Ok(Remembered::Released(Vec::new()));
         }
         if let Some(choice) = wish.and_then(|wish| record.choice(wish)) {
-            return Ok(Remembered::Chosen(ChosenBefore { seats: choice.seats.clone(), wish: choice.wish.clone() }));
+            return Ok(Remembered::Chosen(ChosenBefore::of(choice)));
         }
         let Some(asked) = wanted.seats else { return Ok(Remembered::Nothing) };
         let given_back: Vec<_> = asked.iter().filter(|seat| record.given_back.contains(seat)).cloned().collect();
@@ -223,7 +222,7 @@ impl Store {
             return Ok(ReservationToBook::Ended(EndedReservation { found, ended, now }));
         }
         let stamp = stamp_above(&seats.iter().collect::<Vec<_>>(), now);
-        Ok(ReservationToBook::Whole(WholeReservation { found, seats: labels(&seats), stamp }))
+        Ok(ReservationToBook::Whole(WholeReservation { id: wanted.id, found, seats: labels(&seats), stamp }))
     }
 
     /// Rejects the booking of a whole reservation. Returns `None` if the reservation has changed since it was read.
@@ -264,7 +263,7 @@ impl Store {
         }
         let record = Record { refused_at: now, ..found.record.clone() };
         let wanted = ReservationRef { owner: found.owner, ..*wanted };
-        let put = self.put_record(&record, &wanted, now).map(|put| vec![put]);
+        let put = self.build_record_put(&record, &wanted, now).map(|put| vec![put]);
         self.transact(put, random::random_id(), retry_loop).await
     }
 
@@ -276,7 +275,7 @@ impl Store {
         seats: &[ReservedSeat],
     ) -> Result<Vec<Conflict>, StoreError> {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(theater, &seat.seat)).collect();
-        let items = self.standing(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
+        let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
             let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
@@ -294,7 +293,7 @@ impl Store {
         seat: &SeatLabel,
         changed_at: EpochMillis,
     ) -> Result<Option<ReservationId>, StoreError> {
-        let item = self.item(ctx, seat_key(theater, seat)).await?;
+        let item = self.read_item(ctx, seat_key(theater, seat)).await?;
         let read = item.as_ref().and_then(|item| SeatItem::read(item).ok());
         let is_withdrawn = |seat: &SeatItem| matches!(seat.slot.state, SeatState::Withdrawn { .. });
         let same = read.filter(|seat| seat.slot.changed_at == changed_at && !is_withdrawn(seat));
@@ -357,7 +356,7 @@ impl Store {
         let token = random::random_id();
         let mut lost: Vec<SeatLabel> = Vec::new();
         let mut stamp = EpochMillis(0);
-        let mut quota_change = Seats::Keep;
+        let mut quota_change = QuotaChange::Keep;
         loop {
             let Some(found) = self.record(ctx, wanted).await? else { return Ok(ExtendOutcome::NotFound) };
             // Taken after the read, because a slow read must not revive seats that have ended meanwhile.
@@ -426,7 +425,7 @@ impl Store {
                                 reservation_quota.recount(self, wanted.theater, labels, set, &mut retry_loop).await?;
                             match room {
                                 QuotaCheck::Full(reserved) => return Ok(ExtendOutcome::LimitReached(reserved)),
-                                QuotaCheck::Enough(seats) => quota_change = seats,
+                                QuotaCheck::Enough(change) => quota_change = change,
                             }
                         }
                     }
@@ -447,7 +446,7 @@ impl Store {
         changes: impl Iterator<Item = (&'a SeatLabel, SeatWrite)>,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let wanted = ReservationRef { owner: found.owner, ..*wanted };
-        let record = self.put_record(record, &wanted, now);
+        let record = self.build_record_put(record, &wanted, now);
         let changes =
             changes.map(|(seat, change)| change.into_transaction_item(&self.table, seat_key(wanted.theater, seat)));
         std::iter::once(record).chain(reservation_quota).chain(changes).collect()

@@ -1,104 +1,34 @@
 //! Seat reservations: one transaction that writes the reservation's record and its seats, all or nothing.
 
+pub(super) mod types;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
-use super::reservation_quota::{QuotaCheck, ReservationQuota, Seats};
+use super::reservation_quota::{QuotaChange, QuotaCheck};
 use super::schema::reservation_record::{
-    Choice, MAX_SEATS_PER_RESERVATION, Record, ReservationIdState, ReservationRef, ReservedSeat,
+    Choice, ChosenBefore, MAX_SEATS_PER_RESERVATION, Record, ReservationIdState, ReservationRef, ReservedSeat,
 };
 use super::schema::{Item, reservation_key, seat_key};
 use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
 use super::write::seat_write::{NewReservation, SeatHolder, SeatWrite};
-use super::{Store, StoreError};
+use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
-use crate::domain::caller::Owner;
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
-use crate::domain::selection::{Conflict, SelectedSeat, Selection};
+use crate::domain::selection::SelectedSeat;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
-
-/// A request to reserve seats.
-#[derive(Debug)]
-pub struct ReserveRequest<'a> {
-    pub theater: &'a TheaterId,
-    /// The seats. Either all or none are reserved.
-    pub seats: &'a Selection,
-    /// The reservation. Seats that are already reserved under it keep their end.
-    pub reservation: ReservationId,
-    /// The reservation must exist already, because its id was made by the server.
-    pub must_exist: bool,
-    pub owner: Option<Owner>,
-    /// Seconds from now until the end of new seats.
-    pub expires_in: u32,
-    /// The quota of seats that the owner may have reserved at once.
-    pub reservation_quota: Option<ReservationQuota>,
-    /// The seat preference that the seats were chosen for. It is stored with them.
-    pub wish: Option<Wish<'a>>,
-}
-
-/// A preference for the best available seats. A repeated request is recognized by it.
-#[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
-    /// The id of the request.
-    pub id: Uuid,
-    /// The request as text. Another text under the same id is another request.
-    pub text: &'a str,
-}
-
-/// Seats that were chosen for the same request before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChosenBefore {
-    pub seats: Vec<SeatLabel>,
-    /// The request that chose them, as text.
-    pub wish: String,
-}
-
-/// A seat that is reserved under the reservation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldSeat {
-    pub seat: SeatLabel,
-    pub expires_at: EpochSeconds,
-}
-
-/// Seats of a reservation after a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReservedSeats {
-    /// The seats of the request, in layout order.
-    pub seats: Vec<HeldSeat>,
-    /// The end of the whole reservation, which is the earliest end of its seats.
-    pub expires_at: EpochSeconds,
-}
-
-/// The outcome of a request, with the slots that it revealed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ReserveOutcome {
-    /// All the seats are reserved under the reservation now, and not all of them were before.
-    Reserved(ReservedSeats, Vec<SlotUpdate>),
-    /// All the seats were reserved under the reservation before. Nothing changed.
-    AlreadyHeld(ReservedSeats, Vec<SlotUpdate>),
-    /// Other callers have these seats. Nothing changed.
-    Refused(Vec<Conflict>, Vec<SlotUpdate>),
-    /// The owner has this many seats reserved, and the request would exceed the quota. Nothing changed.
-    LimitReached(usize, Vec<SlotUpdate>),
-    /// The reservation has this many seats, and the request would exceed its limit. Nothing changed.
-    Full(usize),
-    /// Seats were chosen for this request before. Nothing changed.
-    ChosenBefore(ChosenBefore),
-    /// These seats of the reservation were released, or the whole reservation (empty list). Nothing changed.
-    Released(Vec<SeatLabel>),
-    /// The reservation must exist and doesn't. Nothing changed.
-    NotFound,
-}
+use types::{ReserveChosenOutcome, ReserveOutcome, ReserveRequest, ReservedSeats, SeatExpiry, Wish};
 
 /// One request in progress.
 struct ReserveOperation<'a> {
     store: &'a Store,
     request: &'a ReserveRequest<'a>,
+    /// The preference that the seats were chosen for. It is stored with them.
+    wish: Option<Wish<'a>>,
     now: EpochMillis,
     expires_at: EpochSeconds,
     stamp: EpochMillis,
@@ -107,12 +37,12 @@ struct ReserveOperation<'a> {
     record: Record,
     /// Seats that were already reserved under this reservation, by seat index.
     held: BTreeMap<u32, OwnSeat>,
-    /// Makes DynamoDB treat repeated retry_loop of the same transaction as one.
+    /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
     /// Written with the seats, so that this request recognizes its own work when an answer is lost.
     request_token: Uuid,
     /// The change of the owner's set of reserved seats.
-    quota_change: Seats,
+    quota_change: QuotaChange,
 }
 
 impl Store {
@@ -124,20 +54,44 @@ impl Store {
     ///
     /// A first request makes one call. A request that adds to a reservation makes two, because the rejection of the
     /// first call returns the record.
+    #[expect(clippy::expect_used, reason = "a choice is found by the preference of the request")]
     pub async fn reserve(
         &self,
         ctx: &RequestContext,
         request: &ReserveRequest<'_>,
-    ) -> Result<ReserveOutcome, StoreError> {
-        if let Some(reservation_quota) =
-            request.reservation_quota.filter(|reservation_quota| reservation_quota.exceeds(request.seats.seats().len()))
-        {
-            return Ok(ReserveOutcome::LimitReached(reservation_quota.most, Vec::new()));
+    ) -> Result<Decision<ReserveOutcome>, StoreError> {
+        let Decision { outcome, observed } = self.reserve_for(ctx, request, None).await?;
+        let outcome = match outcome {
+            ReserveChosenOutcome::Decided(outcome) => Some(outcome),
+            ReserveChosenOutcome::ChosenBefore(_) => None,
+        };
+        Ok(Decision { outcome: outcome.expect("named seats have no preference"), observed })
+    }
+
+    /// Reserves seats that were chosen for a preference. The preference is stored with them. Repeating it is safe, as
+    /// for [`Self::reserve`], and finds the seats of the first request.
+    pub async fn reserve_chosen(
+        &self,
+        ctx: &RequestContext,
+        request: &ReserveRequest<'_>,
+        wish: Wish<'_>,
+    ) -> Result<Decision<ReserveChosenOutcome>, StoreError> {
+        self.reserve_for(ctx, request, Some(wish)).await
+    }
+
+    async fn reserve_for(
+        &self,
+        ctx: &RequestContext,
+        request: &ReserveRequest<'_>,
+        wish: Option<Wish<'_>>,
+    ) -> Result<Decision<ReserveChosenOutcome>, StoreError> {
+        if let Some(quota) = request.reservation_quota.filter(|quota| quota.exceeds(request.seats.seats().len())) {
+            return Ok(unobserved(ReserveOutcome::LimitReached(quota.most)));
         }
         let record = if request.must_exist {
             match self.record(ctx, &request.wanted()).await? {
                 Some(found) if found.owner == request.owner => found.record,
-                _ => return Ok(ReserveOutcome::NotFound),
+                _ => return Ok(unobserved(ReserveOutcome::NotFound)),
             }
         } else {
             Record::default()
@@ -146,6 +100,7 @@ impl Store {
         let mut operation = ReserveOperation {
             store: self,
             request,
+            wish,
             now,
             expires_at: now.ends_after(request.expires_in),
             stamp: now,
@@ -153,12 +108,12 @@ impl Store {
             held: BTreeMap::new(),
             token: random::random_id(),
             request_token: random::random_id(),
-            quota_change: Seats::Grow,
+            quota_change: QuotaChange::Grow,
         };
-        if let Some(outcome) =
+        if let Some(decision) =
             operation.decide_by_record().or_else(|| operation.given_back()).or_else(|| operation.full())
         {
-            return Ok(outcome);
+            return Ok(decision);
         }
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
@@ -167,7 +122,7 @@ impl Store {
                 Err(WriteRejection::Call(trouble)) => trouble,
                 Err(WriteRejection::Conditions(condition_results)) => {
                     match operation.judge(condition_results, &mut retry_loop).await? {
-                        ReserveStep::Outcome(outcome) => return Ok(outcome),
+                        ReserveStep::Decided(decision) => return Ok(decision),
                         ReserveStep::CallFailure(trouble) => trouble,
                         // The next attempt knows more: a higher stamp, a seat of its own reservation, the record, or room
                         // in the quota.
@@ -182,8 +137,8 @@ impl Store {
             match retry_loop.pause(trouble).await {
                 Ok(()) => {}
                 Err(StoreError::OutcomeUnknown(text)) => {
-                    let outcome = operation.decide_by_reading(ctx, &retry_loop).await;
-                    return outcome.ok_or(StoreError::OutcomeUnknown(text));
+                    let decision = operation.decide_by_reading(ctx, &retry_loop).await;
+                    return decision.ok_or(StoreError::OutcomeUnknown(text));
                 }
                 Err(broken) => return Err(broken),
             }
@@ -207,9 +162,17 @@ struct OwnSeat {
 }
 
 enum ReserveStep {
-    Outcome(ReserveOutcome),
+    Decided(Decision<ReserveChosenOutcome>),
     CallFailure(CallFailure),
     RetryInformed,
+}
+
+fn observed(outcome: ReserveOutcome, observed: Vec<SlotUpdate>) -> Decision<ReserveChosenOutcome> {
+    Decision { outcome: ReserveChosenOutcome::Decided(outcome), observed }
+}
+
+fn unobserved(outcome: ReserveOutcome) -> Decision<ReserveChosenOutcome> {
+    observed(outcome, Vec::new())
 }
 
 impl ReserveOperation<'_> {
@@ -239,7 +202,7 @@ impl ReserveOperation<'_> {
     /// Builds the writes that come before the seats.
     fn build_record_and_quota(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
         let ReserveRequest { theater, seats, reservation_quota, .. } = self.request;
-        let record = self.store.put_record(&self.next_record(), &self.request.wanted(), self.now);
+        let record = self.store.build_record_put(&self.next_record(), &self.request.wanted(), self.now);
         let reservation_quota = reservation_quota.map(|reservation_quota| {
             reservation_quota.item(&self.store.table, theater, seats.labels(), &self.quota_change, self.now)
         });
@@ -258,7 +221,7 @@ impl ReserveOperation<'_> {
             extension: None,
         });
         record.add_seats(new, self.now);
-        if let Some(Wish { id, text }) = self.request.wish {
+        if let Some(Wish { id, text }) = self.wish {
             let seats = self.request.seats.labels().cloned().collect();
             record.choices.push(Choice { id, wish: text.to_owned(), seats, token: self.request_token });
         }
@@ -285,18 +248,18 @@ impl ReserveOperation<'_> {
         };
         if let Some(ItemRejection::Refused(item)) = &record {
             self.remember_record(item.as_ref()).map_err(|error| retry_loop.failure(error))?;
-            if let Some(outcome) = self.decide_by_record() {
-                return Ok(ReserveStep::Outcome(outcome));
+            if let Some(decision) = self.decide_by_record() {
+                return Ok(ReserveStep::Decided(decision));
             }
         }
         let findings = self.read(seats).map_err(|error| retry_loop.failure(error))?;
-        if !retry_loop.should_resolve_all_seats(&findings)
-            && let Some(outcome) = self.settle(&findings, &shown, retry_loop.unknown)
+        if !retry_loop.should_resolve_all_seats(findings.trouble.is_some())
+            && let Some(decision) = self.settle(&findings, &shown, retry_loop.unknown)
         {
-            return Ok(ReserveStep::Outcome(outcome));
+            return Ok(ReserveStep::Decided(decision));
         }
-        if let Some(outcome) = self.given_back().or_else(|| self.full()) {
-            return Ok(ReserveStep::Outcome(outcome));
+        if let Some(decision) = self.given_back().or_else(|| self.full()) {
+            return Ok(ReserveStep::Decided(decision));
         }
         if let (Some(reservation_quota), Some(ItemRejection::Refused(Some(set)))) =
             (self.request.reservation_quota, &reservation_quota)
@@ -304,9 +267,10 @@ impl ReserveOperation<'_> {
             let ReserveRequest { theater, seats, .. } = self.request;
             match reservation_quota.recount(self.store, theater, seats.labels(), set, retry_loop).await? {
                 QuotaCheck::Full(reserved) => {
-                    return Ok(ReserveStep::Outcome(ReserveOutcome::LimitReached(reserved, findings.learned())));
+                    let outcome = ReserveOutcome::LimitReached(reserved);
+                    return Ok(ReserveStep::Decided(observed(outcome, findings.learned())));
                 }
-                QuotaCheck::Enough(seats) => self.quota_change = seats,
+                QuotaCheck::Enough(change) => self.quota_change = change,
             }
         }
         // The next attempt is another transaction, and a token stands for one transaction.
@@ -320,27 +284,27 @@ impl ReserveOperation<'_> {
         Ok(())
     }
 
-    /// Returns the outcome if the record alone decides it.
-    fn decide_by_record(&self) -> Option<ReserveOutcome> {
+    /// Returns the decision if the record alone makes it.
+    fn decide_by_record(&self) -> Option<Decision<ReserveChosenOutcome>> {
         if self.record.state != ReservationIdState::Open {
-            return Some(ReserveOutcome::Released(Vec::new()));
+            return Some(unobserved(ReserveOutcome::Released(Vec::new())));
         }
-        let before = self.record.choice(self.request.wish?.id).filter(|choice| choice.token != self.request_token)?;
-        let before = ChosenBefore { seats: before.seats.clone(), wish: before.wish.clone() };
-        Some(ReserveOutcome::ChosenBefore(before))
+        let before = self.record.choice(self.wish?.id).filter(|choice| choice.token != self.request_token)?;
+        let outcome = ReserveChosenOutcome::ChosenBefore(ChosenBefore::of(before));
+        Some(Decision { outcome, observed: Vec::new() })
     }
 
-    /// Returns the outcome if some of the seats were released or booked before and are available now.
-    fn given_back(&self) -> Option<ReserveOutcome> {
+    /// Returns the decision if some of the seats were released or booked before and are available now.
+    fn given_back(&self) -> Option<Decision<ReserveChosenOutcome>> {
         let given_back = self.request.seats.labels().filter(|seat| self.record.given_back.contains(seat));
         let given_back: Vec<_> = given_back.cloned().collect();
-        (!given_back.is_empty()).then_some(ReserveOutcome::Released(given_back))
+        (!given_back.is_empty()).then_some(unobserved(ReserveOutcome::Released(given_back)))
     }
 
-    /// Returns the outcome if the reservation would have too many seats.
-    fn full(&self) -> Option<ReserveOutcome> {
+    /// Returns the decision if the reservation would have too many seats.
+    fn full(&self) -> Option<Decision<ReserveChosenOutcome>> {
         let next = self.next_record().seats.len();
-        (next > MAX_SEATS_PER_RESERVATION).then_some(ReserveOutcome::Full(self.record.seats.len()))
+        (next > MAX_SEATS_PER_RESERVATION).then_some(unobserved(ReserveOutcome::Full(self.record.seats.len())))
     }
 
     fn read(&self, condition_results: Vec<ItemRejection>) -> Result<SeatFindings, StoreError> {
@@ -350,10 +314,15 @@ impl ReserveOperation<'_> {
 
     /// Decides the request by the seats in the way, or remembers their state for the next attempt. The seats in `shown`
     /// belong to the reservation according to its record.
-    fn settle(&mut self, findings: &SeatFindings, shown: &[&SelectedSeat], unknown: bool) -> Option<ReserveOutcome> {
+    fn settle(
+        &mut self,
+        findings: &SeatFindings,
+        shown: &[&SelectedSeat],
+        unknown: bool,
+    ) -> Option<Decision<ReserveChosenOutcome>> {
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() {
-            return Some(ReserveOutcome::Refused(conflicts, findings.learned()));
+            return Some(observed(ReserveOutcome::Refused(conflicts), findings.learned()));
         }
         for found in &findings.found {
             let position = found.seat.position;
@@ -375,8 +344,8 @@ impl ReserveOperation<'_> {
         }
         // A release doesn't change seats that have ended by its instance's clock, so they still name this reservation.
         // The record decides.
-        if let Some(outcome) = self.given_back() {
-            return Some(outcome);
+        if let Some(decision) = self.given_back() {
+            return Some(decision);
         }
         if all_held {
             return Some(self.already_reserved());
@@ -385,7 +354,7 @@ impl ReserveOperation<'_> {
             findings.found.iter().filter(|found| found.standing == SeatClaim::Open && shown.contains(&&found.seat));
         let gone: Vec<_> = gone.map(|found| found.seat.label.clone()).collect();
         if !gone.is_empty() {
-            return Some(ReserveOutcome::Released(gone));
+            return Some(unobserved(ReserveOutcome::Released(gone)));
         }
         if findings.found.iter().any(|found| found.standing == SeatClaim::Open) {
             self.stamp = findings.stamp_above(self.stamp);
@@ -393,41 +362,46 @@ impl ReserveOperation<'_> {
         None
     }
 
-    /// Reads the record and the seats after the retry_loop are used up, and decides the request by them.
-    async fn decide_by_reading(&mut self, ctx: &RequestContext, retry_loop: &RetryLoop<'_>) -> Option<ReserveOutcome> {
+    /// Reads the record and the seats after the attempts are used up, and decides the request by them.
+    async fn decide_by_reading(
+        &mut self,
+        ctx: &RequestContext,
+        retry_loop: &RetryLoop<'_>,
+    ) -> Option<Decision<ReserveChosenOutcome>> {
         let ReserveRequest { theater, seats, reservation, owner, .. } = self.request;
         let mut keys = vec![reservation_key(theater, *owner, *reservation)];
         keys.extend(seats.labels().map(|label| seat_key(theater, label)));
         let mut found = self.store.last_read(ctx, &keys).await?.into_iter();
         self.remember_record(found.next()?.as_ref()).ok()?;
-        if let Some(outcome) = self.decide_by_record() {
-            return Some(outcome);
+        if let Some(decision) = self.decide_by_record() {
+            return Some(decision);
         }
         let findings = self.read(found.map(ItemRejection::Refused).collect()).ok()?;
         self.settle(&findings, &[], retry_loop.unknown)
     }
 
-    fn reserved(&self) -> ReserveOutcome {
-        let (held, learned) = self.holding(&self.next_record());
-        ReserveOutcome::Reserved(held, learned)
+    fn reserved(&self) -> Decision<ReserveChosenOutcome> {
+        self.decide(&self.next_record(), ReserveOutcome::Reserved)
     }
 
-    fn already_reserved(&self) -> ReserveOutcome {
-        let (held, learned) = self.holding(&self.record);
-        ReserveOutcome::AlreadyHeld(held, learned)
+    fn already_reserved(&self) -> Decision<ReserveChosenOutcome> {
+        self.decide(&self.record, ReserveOutcome::AlreadyReserved)
     }
 
-    fn holding(&self, record: &Record) -> (ReservedSeats, Vec<SlotUpdate>) {
+    /// Builds the decision for seats that are all reserved, according to this record.
+    fn decide(&self, record: &Record, outcome: fn(ReservedSeats) -> ReserveOutcome) -> Decision<ReserveChosenOutcome> {
         let written = OwnSeat { changed_at: self.stamp, expires_at: self.expires_at, request_token: None };
-        let of = |seat: &SelectedSeat| {
-            let OwnSeat { changed_at, expires_at, .. } = *self.held.get(&seat.position).unwrap_or(&written);
-            let slot = Slot { changed_at, state: SeatState::Reserved { expires_at } };
-            let held = HeldSeat { seat: seat.label.clone(), expires_at };
-            (held, SlotUpdate { position: seat.position, slot })
+        let own = |seat: &SelectedSeat| *self.held.get(&seat.position).unwrap_or(&written);
+        let slot = |seat: &SelectedSeat| {
+            let OwnSeat { changed_at, expires_at, .. } = own(seat);
+            Slot { changed_at, state: SeatState::Reserved { expires_at } }
         };
-        let (seats, learned): (Vec<_>, Vec<_>) = self.request.seats.seats().iter().map(of).unzip();
+        let expiry = |seat: &SelectedSeat| SeatExpiry { seat: seat.label.clone(), expires_at: own(seat).expires_at };
+        let seats = self.request.seats.seats();
+        let slots = seats.iter().map(|seat| SlotUpdate { position: seat.position, slot: slot(seat) }).collect();
+        let seats: Vec<_> = seats.iter().map(expiry).collect();
         let ends = seats.iter().map(|seat| seat.expires_at).chain(record.end(self.now));
         let expires_at = ends.min().unwrap_or(self.expires_at);
-        (ReservedSeats { seats, expires_at }, learned)
+        observed(outcome(ReservedSeats { seats, expires_at }), slots)
     }
 }

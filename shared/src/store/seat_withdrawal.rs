@@ -102,7 +102,7 @@ impl Store {
         }
     }
 
-    /// Makes seats available again that the layout has and that were withdrawn from an older one. RequestCosts one Query, and
+    /// Makes seats available again that the layout has and that were withdrawn from an older one. Costs one Query, and
     /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
     pub async fn restore_seats(&self, ctx: &RequestContext, layout: &Layout) -> Result<(), StoreError> {
         let items = self.read_seat_items(ctx, &layout.theater, withdrawn()).await?;

@@ -120,10 +120,10 @@ impl Store {
         }
     }
 
-    /// Reads the item of each key for a write whose retry_loop are used up. Returns `None` if this read fails too, and
+    /// Reads the item of each key for a write whose attempts are used up. Returns `None` if this read fails too, and
     /// then the outcome of the write stays unknown.
     pub(super) async fn last_read(&self, ctx: &RequestContext, keys: &[Item]) -> Option<Vec<Option<Item>>> {
-        match self.standing(keys, &mut RetryLoop::for_last_read(ctx, self)).await {
+        match self.read_items(keys, &mut RetryLoop::for_last_read(ctx, self)).await {
             Ok(found) => Some(found),
             Err(error) => {
                 tracing::warn!(%error, "the last read failed too");
@@ -133,7 +133,7 @@ impl Store {
     }
 
     /// Reads one item (strongly consistent).
-    pub(super) async fn item(&self, ctx: &RequestContext, key: Item) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn read_item(&self, ctx: &RequestContext, key: Item) -> Result<Option<Item>, StoreError> {
         let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
             let call = self
@@ -152,7 +152,7 @@ impl Store {
     }
 
     /// Reads the items of these keys (strongly consistent), in their order. There may be at most 100 keys, each once.
-    pub(super) async fn standing(
+    pub(super) async fn read_items(
         &self,
         keys: &[Item],
         retry_loop: &mut RetryLoop<'_>,

@@ -7,7 +7,9 @@ use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::selection::Selection;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
-use boxoffice::store::{BookOutcome, BookRequest, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store};
+use boxoffice::store::{
+    BookOutcome, BookRequest, Decision, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store,
+};
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Setup, World, engines};
@@ -44,7 +46,7 @@ impl Bench {
         Selection::of(&labels, &self.layout).unwrap()
     }
 
-    async fn reserve(&self, labels: &[&str], reservation: u128, expires_in: u32) -> ReserveOutcome {
+    async fn reserve(&self, labels: &[&str], reservation: u128, expires_in: u32) -> Decision<ReserveOutcome> {
         let (theater, seats) = (theater(), self.seats(labels));
         let reservation = ReservationId(Uuid::from_u128(reservation));
         let request = ReserveRequest {
@@ -55,25 +57,16 @@ impl Bench {
             owner: None,
             expires_in,
             reservation_quota: None,
-            wish: None,
         };
         self.store.reserve(&self.ctx, &request).await.unwrap()
     }
 
-    async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> BookOutcome {
+    async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> Decision<BookOutcome> {
         let (theater, seats) = (theater(), self.seats(labels));
         let booking = BookingId(Uuid::from_u128(booking));
         let reservation = reservation.map(|number| ReservationId(Uuid::from_u128(number)));
-        let request = BookRequest {
-            theater: &theater,
-            seats: &seats,
-            booking,
-            reservation,
-            from: From::Anywhere,
-            owner: None,
-            limit: None,
-        };
-        self.store.book(&self.ctx, &request).await.unwrap()
+        let request = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
+        self.store.book(&self.ctx, &request, From::Anywhere(reservation)).await.unwrap()
     }
 
     async fn states(&self) -> Vec<SeatState> {
@@ -93,15 +86,23 @@ const BOOKED: SeatState = SeatState::Booked;
 async fn seat_goes_from_available_to_reserved_to_booked() {
     for bench in Bench::each().await {
         assert_eq!(bench.states().await, [AVAILABLE; 6], "{}", bench.engine);
-        let ReserveOutcome::Reserved(held, learned) = bench.reserve(&["A2"], 1, 60).await else { panic!() };
+        let Decision { outcome: ReserveOutcome::Reserved(held), observed: learned } =
+            bench.reserve(&["A2"], 1, 60).await
+        else {
+            panic!()
+        };
         let end = EpochSeconds(START.seconds().0 + 60);
         assert_eq!((held.seats[0].expires_at, held.expires_at), (end, end));
         assert_eq!((learned[0].position, learned[0].slot.changed_at), (1, START));
         let reserved = SeatState::Reserved { expires_at: end };
         assert_eq!(bench.states().await, [AVAILABLE, reserved, AVAILABLE, AVAILABLE, AVAILABLE, AVAILABLE]);
-        assert!(matches!(bench.book(&["A2"], 5, None).await, BookOutcome::Refused(conflicts, _)
+        assert!(matches!(bench.book(&["A2"], 5, None).await.outcome, BookOutcome::Refused(conflicts)
             if conflicts.len() == 1 && conflicts[0].state == reserved));
-        let BookOutcome::Booked(booking, learned) = bench.book(&["A2"], 6, Some(1)).await else { panic!() };
+        let Decision { outcome: BookOutcome::Booked(booking), observed: learned } =
+            bench.book(&["A2"], 6, Some(1)).await
+        else {
+            panic!()
+        };
         assert_eq!((booking.booked_at, booking.seats.len()), (START, 1));
         assert_eq!(
             learned[0].slot.changed_at,
@@ -115,13 +116,18 @@ async fn seat_goes_from_available_to_reserved_to_booked() {
 #[tokio::test]
 async fn one_call_distinguishes_replay_mismatch_and_conflict() {
     for bench in Bench::each().await {
-        assert!(matches!(bench.book(&["A1", "A2"], 1, None).await, BookOutcome::Booked(..)));
+        assert!(matches!(bench.book(&["A1", "A2"], 1, None).await.outcome, BookOutcome::Booked(..)));
         bench.proxy.take();
-        assert!(matches!(bench.book(&["A2", "A1"], 1, None).await, BookOutcome::Replayed(booking, learned)
+        assert!(matches!(bench.book(&["A2", "A1"], 1, None).await,
+            Decision { outcome: BookOutcome::Replayed(booking), observed: learned }
             if booking.seats.len() == 2 && learned.len() == 2));
-        assert!(matches!(bench.book(&["A1"], 1, None).await, BookOutcome::IdReused(_)));
-        assert!(matches!(bench.book(&["A3"], 1, None).await, BookOutcome::IdReused(_)));
-        let BookOutcome::Refused(conflicts, learned) = bench.book(&["A1", "A2", "A3"], 2, None).await else { panic!() };
+        assert!(matches!(bench.book(&["A1"], 1, None).await.outcome, BookOutcome::IdReused));
+        assert!(matches!(bench.book(&["A3"], 1, None).await.outcome, BookOutcome::IdReused));
+        let Decision { outcome: BookOutcome::Refused(conflicts), observed: learned } =
+            bench.book(&["A1", "A2", "A3"], 2, None).await
+        else {
+            panic!()
+        };
         assert_eq!(conflicts.iter().map(|conflict| conflict.seat.as_str()).collect::<Vec<_>>(), ["A1", "A2"]);
         assert_eq!(learned.len(), 2);
         let names: Vec<_> = bench.proxy.take().into_iter().map(|call| call.operation).collect();
@@ -136,14 +142,18 @@ async fn expiry_is_a_condition_exact_to_the_second_with_the_ttl_off() {
         bench.reserve(&["A2", "A3"], 1, 10).await;
         for (millis, free) in [(9_000, false), (9_999, false), (10_000, true)] {
             bench.world.at(millis);
-            let one = matches!(bench.reserve(&["A1"], 2, 10).await, ReserveOutcome::Reserved(..));
-            let two = matches!(bench.reserve(&["A2", "A3"], 2, 10).await, ReserveOutcome::Reserved(..));
+            let one = matches!(bench.reserve(&["A1"], 2, 10).await.outcome, ReserveOutcome::Reserved(..));
+            let two = matches!(bench.reserve(&["A2", "A3"], 2, 10).await.outcome, ReserveOutcome::Reserved(..));
             assert_eq!((one, two), (free, free), "{} at {millis} ms", bench.engine);
         }
         bench.world.at(20_000);
-        assert!(matches!(bench.book(&["A1", "A2"], 3, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
+        assert!(
+            matches!(bench.book(&["A1", "A2"], 3, None).await.outcome, BookOutcome::Booked(..)),
+            "{}",
+            bench.engine
+        );
         // This holds also for a caller with another reservation.
-        assert!(matches!(bench.book(&["A3"], 4, Some(7)).await, BookOutcome::Booked(..)), "{}", bench.engine);
+        assert!(matches!(bench.book(&["A3"], 4, Some(7)).await.outcome, BookOutcome::Booked(..)), "{}", bench.engine);
     }
 }
 
@@ -152,17 +162,23 @@ async fn cart_keeps_its_seats_and_grows_all_or_nothing() {
     for bench in Bench::each().await {
         bench.reserve(&["A1"], 1, 100).await;
         bench.world.at(50_000);
-        let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
+        let Decision { outcome: ReserveOutcome::Reserved(held), .. } = bench.reserve(&["A1", "A2"], 1, 100).await
+        else {
+            panic!()
+        };
         assert_eq!(held.seats[1].expires_at.0 - held.seats[0].expires_at.0, 50, "{}", bench.engine);
         assert_eq!(held.expires_at, held.seats[0].expires_at, "the reservation ends with its first seat");
-        assert!(matches!(bench.reserve(&["A1", "A2"], 1, 100).await, ReserveOutcome::AlreadyHeld(..)));
+        assert!(matches!(bench.reserve(&["A1", "A2"], 1, 100).await.outcome, ReserveOutcome::AlreadyReserved(..)));
         bench.reserve(&["B1"], 2, 100).await;
-        assert!(matches!(bench.reserve(&["A1", "A3", "B1"], 1, 100).await, ReserveOutcome::Refused(conflicts, _)
+        assert!(matches!(bench.reserve(&["A1", "A3", "B1"], 1, 100).await.outcome, ReserveOutcome::Refused(conflicts)
             if conflicts.len() == 1));
         assert_eq!(bench.states().await[2], AVAILABLE);
         // A1 expires. The cart reserves it again, and A2 keeps its expiry.
         bench.world.at(100_000);
-        let ReserveOutcome::Reserved(held, _) = bench.reserve(&["A1", "A2"], 1, 100).await else { panic!() };
+        let Decision { outcome: ReserveOutcome::Reserved(held), .. } = bench.reserve(&["A1", "A2"], 1, 100).await
+        else {
+            panic!()
+        };
         assert_eq!(held.seats[0].expires_at.0 - held.seats[1].expires_at.0, 50);
     }
 }
@@ -181,14 +197,32 @@ async fn every_write_raises_the_stamp_with_any_clock() {
             let put = put.item("expires_at", N((START.seconds().0 - 10).to_string()));
             put.item("changed_at", N(ahead.to_string())).send().await.unwrap();
         }
-        let ReserveOutcome::Reserved(_, one) = bench.reserve(&["A1"], 1, 60).await else { panic!() };
-        let ReserveOutcome::Reserved(_, several) = bench.reserve(&["A2", "A3"], 2, 60).await else { panic!() };
-        let BookOutcome::Booked(_, free) = bench.book(&["B1"], 3, None).await else { panic!() };
-        let BookOutcome::Booked(_, reserved) = bench.book(&["A2", "A3"], 4, Some(2)).await else { panic!() };
+        let Decision { outcome: ReserveOutcome::Reserved(_), observed: one } = bench.reserve(&["A1"], 1, 60).await
+        else {
+            panic!()
+        };
+        let Decision { outcome: ReserveOutcome::Reserved(_), observed: several } =
+            bench.reserve(&["A2", "A3"], 2, 60).await
+        else {
+            panic!()
+        };
+        let Decision { outcome: BookOutcome::Booked(_), observed: free } = bench.book(&["B1"], 3, None).await else {
+            panic!()
+        };
+        let Decision { outcome: BookOutcome::Booked(_), observed: reserved } =
+            bench.book(&["A2", "A3"], 4, Some(2)).await
+        else {
+            panic!()
+        };
         // By now the seats' stamp is the current millisecond. An equal stamp doesn't count as higher.
         bench.world.at(5_000);
-        let ReserveOutcome::Reserved(_, equal) = bench.reserve(&["B2"], 5, 60).await else { panic!() };
-        let BookOutcome::Booked(_, booked) = bench.book(&["B3"], 6, None).await else { panic!() };
+        let Decision { outcome: ReserveOutcome::Reserved(_), observed: equal } = bench.reserve(&["B2"], 5, 60).await
+        else {
+            panic!()
+        };
+        let Decision { outcome: BookOutcome::Booked(_), observed: booked } = bench.book(&["B3"], 6, None).await else {
+            panic!()
+        };
         let stamps =
             |learned: &[SlotUpdate]| learned.iter().map(|seat| seat.slot.changed_at.0 - ahead).collect::<Vec<_>>();
         assert_eq!((stamps(&equal), stamps(&booked)), (vec![1], vec![1]), "{}", bench.engine);
@@ -204,17 +238,25 @@ async fn every_write_raises_the_stamp_with_any_clock() {
 async fn write_with_a_lost_reply_is_recognized_as_own() {
     for bench in Bench::each().await {
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
-        assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
+        assert!(
+            matches!(bench.reserve(&["A1"], 1, 60).await.outcome, ReserveOutcome::Reserved(..)),
+            "{}",
+            bench.engine
+        );
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
-        assert!(matches!(bench.reserve(&["A2", "A3"], 1, 60).await, ReserveOutcome::Reserved(..)), "{}", bench.engine);
+        assert!(
+            matches!(bench.reserve(&["A2", "A3"], 1, 60).await.outcome, ReserveOutcome::Reserved(..)),
+            "{}",
+            bench.engine
+        );
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
-        assert!(matches!(bench.book(&["B1"], 1, None).await, BookOutcome::Booked(..)), "{}", bench.engine);
+        assert!(matches!(bench.book(&["B1"], 1, None).await.outcome, BookOutcome::Booked(..)), "{}", bench.engine);
         // A state from before the request isn't taken for the request's own write.
         bench.proxy.next("TransactWriteItems", Fault::CutBefore);
         bench.world.at(1_000);
-        assert!(matches!(bench.reserve(&["A1"], 1, 60).await, ReserveOutcome::AlreadyHeld(..)));
+        assert!(matches!(bench.reserve(&["A1"], 1, 60).await.outcome, ReserveOutcome::AlreadyReserved(..)));
         bench.proxy.next("TransactWriteItems", Fault::CutBefore);
-        assert!(matches!(bench.book(&["B1"], 1, None).await, BookOutcome::Replayed(..)));
+        assert!(matches!(bench.book(&["B1"], 1, None).await.outcome, BookOutcome::Replayed(..)));
     }
 }
 
@@ -236,22 +278,17 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             owner: None,
             expires_in: 60,
             reservation_quota: None,
-            wish: None,
         };
-        assert!(matches!(bench.store.reserve(&bench.ctx, &reserve).await.unwrap(), ReserveOutcome::Reserved(..)));
+        assert!(matches!(
+            bench.store.reserve(&bench.ctx, &reserve).await.unwrap().outcome,
+            ReserveOutcome::Reserved(..)
+        ));
         let booking = BookingId(Uuid::from_u128(1));
-        let book = BookRequest {
-            theater: &theater,
-            seats: &seats,
-            booking,
-            reservation: Some(reservation),
-            from: From::Anywhere,
-            owner: None,
-            limit: None,
-        };
-        assert!(matches!(bench.store.book(&bench.ctx, &book).await.unwrap(), BookOutcome::Booked(..)));
+        let book = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
+        let from = From::Anywhere(Some(reservation));
+        assert!(matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Booked(..)));
         assert!(
-            matches!(bench.store.book(&bench.ctx, &book).await.unwrap(), BookOutcome::Replayed(booking, _)
+            matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Replayed(booking)
             if booking.seats.len() == 49),
             "{}",
             bench.engine

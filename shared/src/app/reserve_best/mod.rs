@@ -21,7 +21,10 @@ use crate::domain::selection::{Conflict, Selection};
 use crate::domain::text;
 use crate::domain::time::EpochMillis;
 use crate::random;
-use crate::store::{ChosenBefore, Remembered, ReservationRef, ReserveOutcome, ReserveRequest, Wish};
+use crate::store::{
+    ChosenBefore, Decision, Remembered, ReservationRef, ReserveChosenOutcome, ReserveOutcome, ReserveRequest,
+    StoreError, Wish,
+};
 use preference_text::preference_text;
 
 /// The maximum number of times that seats are chosen. After that the caller gets a conflict.
@@ -112,17 +115,19 @@ impl BoxOffice {
             };
             let shown = *source == Source::Hit && attempt == 0;
             let cached = if shown { CachedView::AllFree } else { CachedView::NotAsked };
-            let request = self.request(ask, reservation, &selection, &text);
+            let request = self.request(ask, reservation, &selection);
+            let wish = ask.request.map(|id| Wish { id, text: &text });
             let asked_at = self.clock.now();
-            match self.try_reserve(ctx, layout, &request, &cached).await.map_err(ReserveError::Store)? {
-                ReserveOutcome::Refused(taken, _) => {
+            let outcome = self.try_reserve_chosen(ctx, layout, &request, wish, &cached).await;
+            match outcome.map_err(ReserveError::Store)? {
+                ReserveChosenOutcome::Decided(ReserveOutcome::Refused(taken)) => {
                     mark_taken(slots, layout, &taken, self.clock.now());
                     conflicts = taken;
                 }
-                ReserveOutcome::ChosenBefore(before) => {
+                ReserveChosenOutcome::Decided(outcome) => return Ok(self.answer(&request, outcome, asked_at)?),
+                ReserveChosenOutcome::ChosenBefore(before) => {
                     return self.replay_choice(ctx, ask, Some(layout), &before).await;
                 }
-                outcome => return Ok(self.answer(&request, outcome, asked_at)?),
             }
         }
         Err(ReserveError::SeatUnavailable(conflicts).into())
@@ -159,12 +164,33 @@ impl BoxOffice {
         Ok(Selection::at(&positions.map_err(ReserveBestError::NotEnough)?, layout))
     }
 
+    /// Makes one attempt for chosen seats. They are stored as the choice for the preference if the request has an id.
+    async fn try_reserve_chosen(
+        &self,
+        ctx: &RequestContext,
+        layout: &Arc<Layout>,
+        request: &ReserveRequest<'_>,
+        wish: Option<Wish<'_>>,
+        cached: &CachedView,
+    ) -> Result<ReserveChosenOutcome, StoreError> {
+        let Some(wish) = wish else {
+            return Ok(ReserveChosenOutcome::Decided(self.try_reserve(ctx, layout, request, cached).await?));
+        };
+        let Decision { outcome, observed } = self.store.reserve_chosen(ctx, request, wish).await?;
+        Ok(match outcome {
+            ReserveChosenOutcome::Decided(outcome) => {
+                let decision = Decision { outcome, observed };
+                ReserveChosenOutcome::Decided(self.learn_from(ctx, layout, cached, decision).await)
+            }
+            ReserveChosenOutcome::ChosenBefore(before) => ReserveChosenOutcome::ChosenBefore(before),
+        })
+    }
+
     fn request<'a>(
         &self,
         ask: &'a ReserveBest,
         reservation: ReservationId,
         seats: &'a Selection,
-        text: &'a str,
     ) -> ReserveRequest<'a> {
         ReserveRequest {
             theater: &ask.theater,
@@ -174,7 +200,6 @@ impl BoxOffice {
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
             reservation_quota: self.reservation_quota(&ask.caller),
-            wish: ask.request.map(|id| Wish { id, text }),
         }
     }
 
@@ -220,8 +245,7 @@ impl BoxOffice {
             let error = SelectError::SeatNotFound(before.seats.clone());
             return Ok(self.find_previous_reservation(ctx, &named, error).await?);
         };
-        let request =
-            ReserveRequest { wish: None, ..self.request(ask, reservation_id(ask.reservation), &selection, "") };
+        let request = self.request(ask, reservation_id(ask.reservation), &selection);
         let asked_at = self.clock.now();
         let outcome = self.try_reserve(ctx, layout, &request, &CachedView::NotAsked).await;
         Ok(self.answer(&request, outcome.map_err(ReserveError::Store)?, asked_at)?)

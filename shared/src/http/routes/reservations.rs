@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::app::{HeldSeat, ReservationRequest, ReservationView};
+use crate::app::{ReservationRequest, ReservationView, SeatExpiry};
 use crate::domain::idempotency;
 use crate::domain::ids::{ReservationId, TheaterId};
 use crate::domain::time::EpochMillis;
@@ -58,8 +58,8 @@ pub(in crate::http) struct SeatEnd<'a> {
 
 impl<'a> SeatEnd<'a> {
     /// Lists seats with the seconds that each has left at an instant.
-    pub(in crate::http) fn of(seats: &'a [HeldSeat], now: EpochMillis) -> Vec<Self> {
-        let end = |held: &'a HeldSeat| Self {
+    pub(in crate::http) fn of(seats: &'a [SeatExpiry], now: EpochMillis) -> Vec<Self> {
+        let end = |held: &'a SeatExpiry| Self {
             seat: held.seat.as_str(),
             expires_at: held.expires_at.to_string(),
             expires_in: held.expires_at.remaining(now),

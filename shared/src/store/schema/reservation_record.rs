@@ -76,6 +76,20 @@ pub(in crate::store) struct Choice {
     pub(in crate::store) token: Uuid,
 }
 
+/// Seats that were chosen for the same request before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenBefore {
+    pub seats: Vec<SeatLabel>,
+    /// The request that chose them, as text.
+    pub wish: String,
+}
+
+impl ChosenBefore {
+    pub(in crate::store) fn of(choice: &Choice) -> Self {
+        Self { seats: choice.seats.clone(), wish: choice.wish.clone() }
+    }
+}
+
 /// The state of a reservation id: in use or spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) enum ReservationIdState {
@@ -346,7 +360,7 @@ impl Found {
 }
 
 impl Store {
-    /// Reads a reservation's record: the caller's own, or otherwise one without an owner. RequestCosts one strongly consistent
+    /// Reads a reservation's record: the caller's own, or otherwise one without an owner. Costs one strongly consistent
     /// GetItem, or two for a signed-in caller who has none.
     pub(in crate::store) async fn record(
         &self,
@@ -355,7 +369,7 @@ impl Store {
     ) -> Result<Option<Found>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.item(ctx, schema::reservation_key(wanted.theater, *owner, wanted.id)).await?;
+            let item = self.read_item(ctx, schema::reservation_key(wanted.theater, *owner, wanted.id)).await?;
             let record = item.map_or(Ok(None), |item| Record::read(&item, self.clock.now()))?;
             if let Some(record) = record {
                 return Ok(Some(Found { record, owner: *owner }));
@@ -366,7 +380,7 @@ impl Store {
 
     /// Builds the write of a record. Its condition is the version that was read, or that there is no record. Repeating
     /// it is safe, because the write raises the version and the condition fails from then on.
-    pub(in crate::store) fn put_record(
+    pub(in crate::store) fn build_record_put(
         &self,
         record: &Record,
         wanted: &ReservationRef<'_>,

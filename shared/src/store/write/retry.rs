@@ -11,7 +11,6 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use tokio::time::Instant;
 
-use super::rejection::SeatFindings;
 use crate::context::RequestContext;
 use crate::observability::trace::Engine;
 use crate::random;
@@ -104,7 +103,7 @@ impl<'a> RetryLoop<'a> {
         Self::within(ctx, store.patience * 4 / 5)
     }
 
-    /// Starts the retry loop of the last read, after the retry_loop of a write are used up.
+    /// Starts the retry loop of the last read, after the attempts of a write are used up.
     pub(in crate::store) fn for_last_read(ctx: &'a RequestContext, store: &Store) -> Self {
         Self::within(ctx, store.patience / 5)
     }
@@ -114,7 +113,7 @@ impl<'a> RetryLoop<'a> {
         Self { ctx, deadline, made: 0, unknown: false }
     }
 
-    /// Continues with another call within the same time limit. The count of retry_loop starts again at zero.
+    /// Continues with another call within the same time limit. The count of attempts starts again at zero.
     pub(in crate::store) fn reset_attempts(&mut self) {
         self.made = 0;
     }
@@ -155,14 +154,14 @@ impl<'a> RetryLoop<'a> {
         }
     }
 
-    /// Returns `true` if another attempt is worthwhile although the request is rejected already. Some seats weren't
-    /// decided, and the answer should name every seat in the way. There are few such retry_loop, because the request
-    /// stays rejected.
-    pub(in crate::store) fn should_resolve_all_seats(&self, findings: &SeatFindings) -> bool {
-        findings.trouble.is_some() && self.made < 3
+    /// Returns `true` if another attempt is worthwhile although the request is rejected already. `undecided` is `true`
+    /// if some seats weren't decided. The answer should name every seat in the way. There are few such attempts,
+    /// because the request stays rejected.
+    pub(in crate::store) fn should_resolve_all_seats(&self, undecided: bool) -> bool {
+        undecided && self.made < 3
     }
 
-    /// Returns `true` if so few retry_loop were made that the next one, which knows more, needs no pause.
+    /// Returns `true` if so few attempts were made that the next one, which knows more, needs no pause.
     pub(in crate::store) fn may_retry_immediately(&self) -> bool {
         self.made < 8
     }

@@ -14,7 +14,7 @@ use crate::store::schema::Item;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// Sends a transaction once. DynamoDB treats all retry_loop under one token as the same transaction, so repeating it
+    /// Sends a transaction once. DynamoDB treats all attempts under one token as the same transaction, so repeating it
     /// with the same token is safe.
     pub(in crate::store) async fn transact(
         &self,

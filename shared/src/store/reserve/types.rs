@@ -1,0 +1,80 @@
+//! The requests to reserve seats, and their outcomes.
+
+use uuid::Uuid;
+
+use crate::domain::caller::Owner;
+use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::selection::{Conflict, Selection};
+use crate::domain::time::EpochSeconds;
+use crate::store::reservation_quota::ReservationQuota;
+use crate::store::schema::reservation_record::ChosenBefore;
+
+/// A request to reserve seats.
+#[derive(Clone, Copy, Debug)]
+pub struct ReserveRequest<'a> {
+    pub theater: &'a TheaterId,
+    /// The seats. Either all or none are reserved.
+    pub seats: &'a Selection,
+    /// The reservation. Seats that are already reserved under it keep their end.
+    pub reservation: ReservationId,
+    /// The reservation must exist already, because its id was made by the server.
+    pub must_exist: bool,
+    pub owner: Option<Owner>,
+    /// Seconds from now until the end of new seats.
+    pub expires_in: u32,
+    /// The quota of seats that the owner may have reserved at once.
+    pub reservation_quota: Option<ReservationQuota>,
+}
+
+/// A preference for the best available seats. A repeated request is recognized by it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The id of the request.
+    pub id: Uuid,
+    /// The request as text. Another text under the same id is another request.
+    pub text: &'a str,
+}
+
+/// A seat of a reservation, and its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatExpiry {
+    pub seat: SeatLabel,
+    pub expires_at: EpochSeconds,
+}
+
+/// Seats of a reservation after a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservedSeats {
+    /// The seats of the request, in layout order.
+    pub seats: Vec<SeatExpiry>,
+    /// The end of the whole reservation, which is the earliest end of its seats.
+    pub expires_at: EpochSeconds,
+}
+
+/// The outcome of a request to reserve seats.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ReserveOutcome {
+    /// All the seats are reserved under the reservation now, and not all of them were before.
+    Reserved(ReservedSeats),
+    /// All the seats were reserved under the reservation before. Nothing changed.
+    AlreadyReserved(ReservedSeats),
+    /// Other callers have these seats. Nothing changed.
+    Refused(Vec<Conflict>),
+    /// The owner has this many seats reserved, and the request would exceed the quota. Nothing changed.
+    LimitReached(usize),
+    /// The reservation has this many seats, and the request would exceed its limit. Nothing changed.
+    Full(usize),
+    /// These seats of the reservation were released, or the whole reservation (empty list). Nothing changed.
+    Released(Vec<SeatLabel>),
+    /// The reservation must exist and doesn't. Nothing changed.
+    NotFound,
+}
+
+/// The outcome of a request to reserve seats that were chosen for a preference.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ReserveChosenOutcome {
+    /// The request is the first one for this preference.
+    Decided(ReserveOutcome),
+    /// Seats were chosen for this request before. Nothing changed.
+    ChosenBefore(ChosenBefore),
+}
