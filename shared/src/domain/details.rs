@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::layout::MAX_NAME;
 use super::seating_plan::{InvalidPlan, MAX_COORDINATE, MAX_PART_NAME, Point, SeatingPlan};
 use super::text;
 
+/// Maximum number of characters of a theater's name.
+pub const MAX_NAME: usize = 200;
 /// Maximum number of languages of one name.
 pub const MAX_LANGUAGES: usize = 20;
 /// Maximum number of characters of a seat's number.
@@ -119,9 +120,10 @@ pub fn default_number(label: &str) -> &str {
 }
 
 /// Returns `true` if a text has the shape of a language tag (BCP 47): `de`, `pt-BR`, `zh-Hant-TW`.
+#[expect(clippy::expect_used, reason = "a text that is split has a first part")]
 pub fn is_language_tag(tag: &str) -> bool {
     let mut parts = tag.split('-');
-    let language = parts.next().unwrap_or_default();
+    let language = parts.next().expect("a split text has a first part");
     tag.len() <= 35
         && (2..=8).contains(&language.len())
         && language.bytes().all(|c| c.is_ascii_alphabetic())

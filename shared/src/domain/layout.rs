@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::best_available::Neighbors;
-use super::details::Details;
+use super::details::{Details, MAX_NAME};
 use super::ids::{SeatLabel, TheaterId};
 use super::labels::Labels;
 use super::seating_plan::{InvalidPlan, SeatingPlan};
@@ -13,9 +13,6 @@ use super::text;
 
 /// Maximum number of seats of a theater.
 pub const MAX_SEATS: usize = 20_000;
-
-/// Maximum number of characters of a theater's name.
-pub const MAX_NAME: usize = 200;
 
 /// The seats of one theater: between 1 and [`MAX_SEATS`] seats with different labels.
 ///

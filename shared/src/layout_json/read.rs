@@ -5,9 +5,9 @@ mod sections;
 
 use std::collections::HashSet;
 
-use crate::domain::details::Details;
+use crate::domain::details::{Details, MAX_NAME};
 use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::domain::layout::{MAX_NAME, MAX_SEATS};
+use crate::domain::layout::MAX_SEATS;
 use crate::domain::new_layout::NewLayout;
 use crate::domain::seating_plan::SeatingPlan;
 use crate::json::{Node, Object};

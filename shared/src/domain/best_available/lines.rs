@@ -6,9 +6,10 @@
 //! stage. Then the best reading is used.
 
 use super::nearest::Nearest;
-use super::neighbors::WIDEST_GAP;
 use crate::domain::seating_plan::Point;
 
+/// A gap wider than this share of the row's usual gap is an aisle or a pillar.
+pub(super) const WIDEST_GAP: f64 = 1.5;
 /// Cosine of the sharpest turn of a line, 80 degrees.
 ///
 /// A zigzag of staggered seats and a round table of five seats turn by less. The way around the end of two parallel
@@ -60,6 +61,7 @@ impl Line {
 /// Finds the lines of points. The points differ and are sorted by x, then y.
 ///
 /// Takes O(n log n) time. The result depends only on the places of the points. Gaps of any width remain in the lines.
+#[expect(clippy::expect_used, reason = "the best one of several readings exists")]
 pub(super) fn lines_of(points: &[Point], focal_point: Point) -> Vec<Line> {
     if let Some(line) = straight(points) {
         return vec![line];
@@ -67,7 +69,7 @@ pub(super) fn lines_of(points: &[Point], focal_point: Point) -> Vec<Line> {
     let edges = edges(points);
     let readings = preferences(points, &edges, focal_point)
         .map(|preference| Reading::new(points, &edges, &preference, focal_point));
-    best(&readings).map(|reading| reading.lines.clone()).unwrap_or_default()
+    best(&readings).expect("there are five readings").lines.clone()
 }
 
 /// Returns the median gap, the lower one of two.

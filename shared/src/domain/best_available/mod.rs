@@ -44,7 +44,7 @@ pub use neighbors::Neighbors;
 use neighbors::{Run, Shape};
 
 use super::availability::Slot;
-use super::seating_plan::SeatingPlan;
+use super::seating_plan::{SeatPlacement, SeatingPlan};
 use super::time::EpochMillis;
 
 /// The seats that a party asks for.
@@ -136,7 +136,7 @@ pub fn choose(
     wish: &Wish,
     steering: Steering,
 ) -> Result<Vec<u32>, Shortage> {
-    let fits = neighbors.fitting(plan, wish);
+    let fits = matching_seats(plan, wish);
     let hall = Hall { plan, neighbors, is_available, wish, fits };
     let mut blocks = Vec::new();
     let mut best: Option<Block> = None;
@@ -161,6 +161,16 @@ pub fn spread(slots: &[Slot], now: EpochMillis) -> usize {
     /// A wider spread would send callers to bad seats.
     const MOST: usize = 200;
     slots.iter().filter(|slot| slot.changed_at.0 + LATELY >= now.0).count().min(MOST)
+}
+
+/// Returns, for each seat in layout order, whether it matches a seat preference.
+fn matching_seats(plan: &SeatingPlan, wish: &Wish) -> Vec<bool> {
+    let fits = |place: &SeatPlacement| {
+        wish.section.is_none_or(|section| plan.section_of(place) == section)
+            && wish.category.is_none_or(|category| place.category == Some(category))
+            && (!wish.accessible || place.accessible)
+    };
+    plan.places().iter().map(fits).collect()
 }
 
 struct Hall<'a> {
@@ -204,6 +214,7 @@ impl Hall<'_> {
     }
 
     /// Passes the blocks of a stretch to `take`, with a window that moves seat by seat.
+    #[expect(clippy::expect_used, reason = "seats are indexed by `u32`")]
     fn blocks_within(&self, index: u32, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
         let quantity = self.wish.quantity;
         let distance = |n: usize| self.neighbors.distance(run.place(n));
@@ -226,7 +237,7 @@ impl Hall<'_> {
                 distance: sum,
                 worst: (start..=n).map(distance).max().unwrap_or_default(),
                 run: index,
-                start: u32::try_from(start % run.len).unwrap_or(u32::MAX),
+                start: u32::try_from(start % run.len).expect("a place in a run is a small number"),
             });
             sum -= u64::from(distance(start));
             accessible -= is_protected(start);
@@ -262,14 +273,16 @@ impl Hall<'_> {
     }
 
     /// Returns the indexes of a block's seats in the layout.
+    #[expect(clippy::expect_used, reason = "Lambda's processors have 64 bits")]
     fn seats(&self, block: Block) -> impl Iterator<Item = u32> {
-        let index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        let run = self.neighbors.runs().get(index(block.run));
+        let index = |number: u32| usize::try_from(number).expect("a `usize` has at least 32 bits");
+        let run = self.neighbors.runs()[index(block.run)];
         let numbers = index(block.start)..index(block.start) + self.wish.quantity;
-        run.into_iter().flat_map(move |run| numbers.clone().map(|n| self.neighbors.position(run.place(n))))
+        numbers.map(move |n| self.neighbors.position(run.place(n)))
     }
 
-    /// Chooses one of the best blocks that don't overlap, by the seed.
+    /// Chooses one of the best blocks that don't overlap, by the seed. Returns `None` if there is no block.
+    #[expect(clippy::expect_used, reason = "a remainder is smaller than the number of blocks")]
     fn steer(&self, mut blocks: Vec<Block>, steering: Steering) -> Option<Block> {
         let best = blocks.iter().map(|block| block.rank).min()?;
         blocks.retain(|block| block.rank == best);
@@ -293,8 +306,8 @@ impl Hall<'_> {
                 break;
             }
         }
-        let chosen = usize::try_from(mix(steering.seed) % apart.len() as u64).unwrap_or_default();
-        apart.get(chosen).copied()
+        let chosen = usize::try_from(mix(steering.seed) % apart.len() as u64).expect("it is below a length");
+        Some(apart[chosen])
     }
 }
 

@@ -10,12 +10,9 @@
 
 use std::ops::Range;
 
-use super::Wish;
-use super::lines::{Line, distance, lines_of, median};
-use crate::domain::seating_plan::{Point, SeatPlacement, SeatingPlan};
+use super::lines::{Line, WIDEST_GAP, distance, lines_of, median};
+use crate::domain::seating_plan::{Point, SeatingPlan};
 
-/// A gap wider than this share of the row's usual gap is an aisle or a pillar.
-pub(super) const WIDEST_GAP: f64 = 1.5;
 /// In a row with few gaps, a gap wider than this share of the hall's usual gap is an aisle too.
 const WIDEST_GAP_OF_HALL: f64 = 3.0;
 /// Maximum number of gaps that are too few to show what is usual in a row.
@@ -100,27 +97,17 @@ impl Neighbors {
 
     /// Returns the index in the layout of the seat at a place.
     pub(super) fn position(&self, place: usize) -> u32 {
-        self.order.get(place).copied().unwrap_or(u32::MAX)
+        self.order[place]
     }
 
     /// Returns the distance of the seat at a place from the focal point.
     pub(super) fn distance(&self, place: usize) -> u32 {
-        self.distances.get(place).copied().unwrap_or(u32::MAX)
+        self.distances[place]
     }
 
     /// Returns the item of the seat at a place, from a list in layout order.
     pub(super) fn at<'a, T>(&self, place: usize, of_seats: &'a [T]) -> Option<&'a T> {
         of_seats.get(usize::try_from(self.position(place)).ok()?)
-    }
-
-    /// Returns, for each seat in layout order, whether it matches a seat preference.
-    pub(super) fn fitting(&self, plan: &SeatingPlan, wish: &Wish) -> Vec<bool> {
-        let fits = |place: &SeatPlacement| {
-            wish.section.is_none_or(|section| plan.section_of(place) == section)
-                && wish.category.is_none_or(|category| place.category == Some(category))
-                && (!wish.accessible || place.accessible)
-        };
-        plan.places().iter().map(fits).collect()
     }
 
     fn add_run(&mut self, shape: Shape, seats: impl Iterator<Item = u32>) {
