@@ -228,7 +228,7 @@ fn read(records: &[Value]) -> StreamBatch {
             }
         };
         for fact in facts {
-            if let What::Reserved(seat, _) = &fact.what {
+            if let What::Reserved { seat, .. } = &fact.what {
                 parsed.timers.push(timer(&fact.theater, &seat.seat, seat.changed_at, seat.expires_at));
             }
             if let What::Expired(seat) = &fact.what

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-use crate::domain::domain_event::{BookedSeats, DomainEvent, SeatReservation, What};
+use crate::domain::domain_event::{BookedSeats, DomainEvent, LayoutSummary, SeatReservation, What};
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::domain::time::EpochMillis;
 
@@ -31,23 +31,23 @@ impl Event {
     /// Creates the event of a domain event.
     pub fn of(fact: &DomainEvent) -> Self {
         match &fact.what {
-            What::Reserved(seat, extended) => {
+            What::Reserved { seat, extended } => {
                 let event = of_seat("seats.reserved", fact, seat, seat.changed_at, sequence_of_write(seat.changed_at));
                 event.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
             }
-            What::Released(seat, at) => of_seat("seats.released", fact, seat, *at, sequence_of_write(*at)),
+            What::Released { seat, at } => of_seat("seats.released", fact, seat, *at, sequence_of_write(*at)),
             What::Expired(seat) => {
                 let at = EpochMillis(seat.expires_at.0.saturating_mul(1_000));
                 // Between the write of the reservation and the next write of the seat.
                 of_seat("reservation.expired", fact, seat, at, sequence_of_write(seat.changed_at) + 1)
             }
             What::Booked(booked) => of_booking("booking.created", fact, booked, booked.booked_at),
-            What::Cancelled(booked, at) => of_booking("booking.cancelled", fact, booked, *at),
-            What::LayoutPut(name, version, seats) => of_layout(fact, *version, "put")
+            What::Cancelled { booked, at } => of_booking("booking.cancelled", fact, booked, *at),
+            What::LayoutPut(LayoutSummary { name, version, seats }) => of_layout(fact, *version, "put")
                 .with("name", json!(name))
                 .with("seats", json!(seats))
                 .with("deleted", json!(false)),
-            What::LayoutRemoved(version) => of_layout(fact, *version, "removed").with("deleted", json!(true)),
+            What::LayoutRemoved { version } => of_layout(fact, *version, "removed").with("deleted", json!(true)),
         }
     }
 
@@ -134,10 +134,10 @@ mod tests {
             id(What::Expired(seat("A1", 5))),
             id(What::Expired(seat("A1", 6))),
             id(What::Expired(seat("A2", 5))),
-            id(What::Reserved(seat("A1", 5), false)),
-            id(What::Released(seat("A1", 5), EpochMillis(9))),
-            id(What::LayoutPut("x".into(), 5, 1)),
-            id(What::LayoutRemoved(5)),
+            id(What::Reserved { seat: seat("A1", 5), extended: false }),
+            id(What::Released { seat: seat("A1", 5), at: EpochMillis(9) }),
+            id(What::LayoutPut(LayoutSummary { name: "x".into(), version: 5, seats: 1 })),
+            id(What::LayoutRemoved { version: 5 }),
         ];
         for (n, one) in ids.iter().enumerate() {
             assert!(!ids[..n].contains(one), "{n}");
@@ -153,9 +153,11 @@ mod tests {
             booked_at: EpochMillis(5),
             changed_at: EpochMillis(5),
         };
-        for what in
-            [What::Reserved(seat("A1", 5), true), What::Booked(booked.clone()), What::Cancelled(booked, EpochMillis(6))]
-        {
+        for what in [
+            What::Reserved { seat: seat("A1", 5), extended: true },
+            What::Booked(booked.clone()),
+            What::Cancelled { booked, at: EpochMillis(6) },
+        ] {
             let text = Event::of(&fact(what)).detail.to_string();
             assert!(
                 !text.contains(&Uuid::from_u128(7).to_string()) && !text.contains(&Uuid::from_u128(8).to_string()),

@@ -61,7 +61,9 @@ use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::store::Store;
-pub use crate::store::{Booking, ExistingBooking, SeatChange, SeatExpiry, SeatRecord, StoreError, TheaterEntry};
+pub use crate::store::{
+    Booking, ExistingBooking, SeatChange, SeatExpiry, SeatRecord, StoreError, TheaterEntry, TheaterPage,
+};
 
 /// The box office: everything that requests need, built once per instance.
 #[derive(Debug)]

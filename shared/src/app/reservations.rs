@@ -122,7 +122,7 @@ impl BoxOffice {
         let extension = Extension { id, expires_in, longest, reservation_quota };
         let outcome = self.store.extend(ctx, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;
         let (seats, replayed) = match outcome {
-            ExtendOutcome::Extended(seats, changed) => {
+            ExtendOutcome::Extended { seats, changed } => {
                 self.update_cache_of_seats(ctx, &ask.theater, &changed).await;
                 (seats, false)
             }

@@ -110,8 +110,8 @@ impl BoxOffice {
         theater: &TheaterId,
         conflicts: &[Conflict],
     ) -> Option<SelectError> {
-        let is_withdrawn = |conflict: &&Conflict| matches!(conflict.state, SeatState::Withdrawn { .. });
-        let withdrawn: Vec<_> = conflicts.iter().filter(is_withdrawn).map(|conflict| conflict.seat.clone()).collect();
+        let withdrawn = conflicts.iter().filter(|conflict| conflict.state.is_withdrawn());
+        let withdrawn: Vec<_> = withdrawn.map(|conflict| conflict.seat.clone()).collect();
         if withdrawn.is_empty() {
             return None;
         }

@@ -10,7 +10,9 @@ use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::new_layout::NewLayout;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
-use crate::store::{PutLayoutError, Replaces, Store, TOMBSTONE_SECONDS, TheaterEntry, Tombstone, WithdrawError};
+use crate::store::{
+    ExistingLayout, KnownVersion, PutLayoutError, Store, TOMBSTONE_SECONDS, TheaterPage, Tombstone, WithdrawError,
+};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.
 const MAX_ATTEMPTS: u32 = 3;
@@ -91,13 +93,13 @@ impl BoxOffice {
         self.store.layout(ctx, theater).await
     }
 
-    /// Returns theaters in the order of their ids, starting after the id `after`, and whether there are more.
+    /// Returns theaters in the order of their ids, starting after the id `after`.
     pub async fn theaters(
         &self,
         ctx: &RequestContext,
         after: Option<&TheaterId>,
         most: usize,
-    ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
+    ) -> Result<TheaterPage, StoreError> {
         self.store.theaters(ctx, after, most).await
     }
 
@@ -117,15 +119,17 @@ impl BoxOffice {
         expected: Precondition,
     ) -> Result<PutTheater, PutError> {
         for _ in 0..MAX_ATTEMPTS {
-            let old = self.store.layout_to_replace(ctx, theater).await?;
-            if let Some((old, _)) = &old
+            let existing = self.store.layout_to_replace(ctx, theater).await?;
+            let known = existing.as_ref().map(|existing| existing.known);
+            let old = existing.map(|existing| existing.layout);
+            if let Some(old) = &old
                 && (&old.name, old.seats(), old.plan(), old.details())
                     == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
                 check_repeat(&expected, old.version)?;
                 return Ok(PutTheater { put: Put::Unchanged, layout_version: old.version });
             }
-            let version = old.as_ref().map(|(old, _)| old.version);
+            let version = old.as_ref().map(|old| old.version);
             check_precondition(&expected, version)?;
             let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
             let new = wanted.clone().into_layout(theater.clone(), next)?;
@@ -133,12 +137,11 @@ impl BoxOffice {
             if !Store::fits(&new) {
                 return Err(PutError::TooLarge);
             }
-            let dropped = old.as_ref().map(|(old, _)| old.dropped_by(&new)).unwrap_or_default();
-            let removal = self.withdraw(ctx, theater, old.as_ref().map(|(old, _)| old), &dropped).await?;
-            let replaces = old.as_ref().map(|(_, replaces)| *replaces);
-            match self.put_or_undo(ctx, &new, replaces, removal).await {
+            let dropped = old.as_ref().map(|old| old.dropped_by(&new)).unwrap_or_default();
+            let removal = self.withdraw(ctx, theater, old.as_ref(), &dropped).await?;
+            match self.put_or_undo(ctx, &new, known, removal).await {
                 Ok(()) => {
-                    self.make_available_again(ctx, old.as_ref().map(|(old, _)| old), &new).await;
+                    self.make_available_again(ctx, old.as_ref(), &new).await;
                     let put = if old.is_some() { Put::Changed } else { Put::Created };
                     return Ok(PutTheater { put, layout_version: next });
                 }
@@ -157,13 +160,14 @@ impl BoxOffice {
         expected: Precondition,
     ) -> Result<bool, PutError> {
         for _ in 0..MAX_ATTEMPTS {
-            let Some((old, replaces)) = self.store.layout_to_replace(ctx, theater).await? else { return Ok(false) };
+            let existing = self.store.layout_to_replace(ctx, theater).await?;
+            let Some(ExistingLayout { layout: old, known }) = existing else { return Ok(false) };
             if expected != Precondition::Unsaid {
                 check_precondition(&expected, Some(old.version))?;
             }
             let all: Vec<_> = old.seats().iter().collect();
             let removal = self.withdraw(ctx, theater, Some(&old), &all).await?;
-            match self.delete_or_undo(ctx, theater, replaces, removal).await {
+            match self.delete_or_undo(ctx, theater, known, removal).await {
                 Ok(()) => return Ok(true),
                 Err(PutLayoutError::Changed) => {}
                 Err(PutLayoutError::Store(error)) => return Err(error.into()),
@@ -211,7 +215,7 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         new: &Layout,
-        replaces: Option<Replaces>,
+        replaces: Option<KnownVersion>,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
         self.check_tombstones_last(ctx, &new.theater, &removal).await?;
@@ -223,7 +227,7 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        replaces: Replaces,
+        replaces: KnownVersion,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
         self.check_tombstones_last(ctx, theater, &removal).await?;

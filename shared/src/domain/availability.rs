@@ -66,6 +66,21 @@ impl SeatState {
         }
     }
 
+    /// Returns the end of a reservation, past or future.
+    pub fn reserved_until(self) -> Option<EpochSeconds> {
+        match self {
+            Self::Reserved { expires_at } => Some(expires_at),
+            Self::Available | Self::Withdrawn { .. } | Self::Booked => None,
+        }
+    }
+
+    pub fn is_withdrawn(self) -> bool {
+        match self {
+            Self::Withdrawn { .. } => true,
+            Self::Available | Self::Reserved { .. } | Self::Booked => false,
+        }
+    }
+
     /// Returns the value of the table's `status` attribute.
     pub fn to_table(self) -> &'static str {
         match self {

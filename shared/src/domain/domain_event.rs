@@ -13,20 +13,20 @@ pub struct DomainEvent {
 /// The kind of a domain event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A seat was reserved, or its reservation was extended (`true`).
-    Reserved(SeatReservation, bool),
+    /// A seat was reserved, or its reservation was extended.
+    Reserved { seat: SeatReservation, extended: bool },
     /// A seat was released before its reservation ran out. The stamp of that write is the time.
-    Released(SeatReservation, EpochMillis),
+    Released { seat: SeatReservation, at: EpochMillis },
     /// A seat's reservation ran out.
     Expired(SeatReservation),
     /// Seats were booked.
     Booked(BookedSeats),
-    /// A booking was cancelled at this time.
-    Cancelled(BookedSeats, EpochMillis),
-    /// A layout was put, with this name, version and number of seats.
-    LayoutPut(String, u64, usize),
+    /// A booking was cancelled.
+    Cancelled { booked: BookedSeats, at: EpochMillis },
+    /// A layout was put.
+    LayoutPut(LayoutSummary),
     /// The layout of this version was removed, and the theater with it.
-    LayoutRemoved(u64),
+    LayoutRemoved { version: u64 },
 }
 
 /// A seat's reservation as one write made it.
@@ -49,4 +49,13 @@ pub struct BookedSeats {
     pub booked_at: EpochMillis,
     /// The stamp that the booking's last write put on the seats.
     pub changed_at: EpochMillis,
+}
+
+/// The facts about a layout that its own item shows without the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayoutSummary {
+    pub name: String,
+    pub version: u64,
+    /// Number of seats.
+    pub seats: usize,
 }

@@ -4,7 +4,8 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
 use super::booking_limit::{BookedCountChange, BookingLimit};
-use super::schema::reservation_record::{Found as FoundRecord, ReservationRef};
+use super::reservation_records::FoundRecord;
+use super::schema::reservation_record::ReservationRef;
 use super::schema::{BookingItem, Item, attribute, booking_key, n, owner_scoped_booking_id, s, seat_key};
 use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
 
-use super::schema::layout::StoredLayout;
+use super::schema::layout::{LayoutItems, StoredLayout, TheaterEntry};
 use super::schema::{Item, n, s};
 use super::write::rejection::WriteRejection;
 use super::write::retry::{CallFailure, RetryLoop};
@@ -30,30 +30,36 @@ pub enum PutLayoutError {
     Store(#[from] StoreError),
 }
 
-/// An existing layout that is to be replaced or removed.
+/// The version of a layout as it was read, and the number of its items. A put or a removal requires that the layout is
+/// still of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Replaces {
+pub struct KnownVersion {
     pub version: u64,
     /// Number of further items that it is split into.
     pub(super) parts: usize,
 }
 
-/// A theater in the list of all theaters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TheaterEntry {
-    pub theater: TheaterId,
-    /// The name to show.
-    pub name: String,
-    /// Number of seats.
-    pub seats: u64,
-    pub layout_version: u64,
+/// A layout that can be replaced or removed.
+#[derive(Debug)]
+pub struct ExistingLayout {
+    pub layout: Layout,
+    pub known: KnownVersion,
+}
+
+/// A part of the list of all theaters.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TheaterPage {
+    /// Theaters in the order of their ids.
+    pub theaters: Vec<TheaterEntry>,
+    /// `true` if there are more after these.
+    pub more: bool,
 }
 
 impl Store {
     /// Reads the theater's current layout. Returns `None` if there is no such theater. Costs one strongly consistent
     /// GetItem. The largest layouts with the most irregular seating plans also need a BatchGetItem for their parts.
     pub async fn layout(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<Option<Layout>, StoreError> {
-        Ok(self.layout_to_replace(ctx, theater).await?.map(|(layout, _)| layout))
+        Ok(self.layout_to_replace(ctx, theater).await?.map(|existing| existing.layout))
     }
 
     /// Reads the layout, and the values that are needed to replace it.
@@ -61,19 +67,19 @@ impl Store {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-    ) -> Result<Option<(Layout, Replaces)>, StoreError> {
+    ) -> Result<Option<ExistingLayout>, StoreError> {
         for _ in 0..MAX_READS {
             let Some(item) = self.read_item(ctx, schema::layout_key(theater)).await? else { return Ok(None) };
             let stored = StoredLayout::read(&item)?;
-            let replaces = Replaces { version: stored.version, parts: stored.parts };
+            let known = KnownVersion { version: stored.version, parts: stored.parts };
             if stored.parts == 0 {
-                return stored.into_layout(theater, &item, &[]).map(|layout| Some((layout, replaces)));
+                return stored.into_layout(theater, &item, &[]).map(|layout| Some(ExistingLayout { layout, known }));
             }
             let keys: Vec<_> = layout::part_keys(theater, stored.version, stored.parts).collect();
             let parts = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
             // If a part is missing, the layout has been replaced since its own item was read.
             if let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() {
-                return stored.into_layout(theater, &item, &parts).map(|layout| Some((layout, replaces)));
+                return stored.into_layout(theater, &item, &parts).map(|layout| Some(ExistingLayout { layout, known }));
             }
         }
         Err(StoreError::OutcomeUnknown("the layout keeps changing".to_owned()))
@@ -93,7 +99,7 @@ impl Store {
         &self,
         ctx: &RequestContext,
         layout: &Layout,
-        replaces: Option<Replaces>,
+        replaces: Option<KnownVersion>,
     ) -> Result<(), PutLayoutError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         let token = random::random_id();
@@ -117,7 +123,7 @@ impl Store {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        replaces: Replaces,
+        replaces: KnownVersion,
     ) -> Result<(), PutLayoutError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         let token = random::random_id();
@@ -133,13 +139,13 @@ impl Store {
     }
 
     /// Reads theaters in the order of their ids, starting after `after` (strongly consistent). Returns at most `most`
-    /// of them, and `true` if there are more.
+    /// of them.
     pub async fn theaters(
         &self,
         ctx: &RequestContext,
         after: Option<&TheaterId>,
         most: usize,
-    ) -> Result<(Vec<TheaterEntry>, bool), StoreError> {
+    ) -> Result<TheaterPage, StoreError> {
         let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
             let query = self
@@ -160,18 +166,18 @@ impl Store {
                 Ok(answer) => {
                     let items = answer.items.unwrap_or_default();
                     let more = items.len() > most;
-                    let entries = items.iter().take(most).map(layout::read_entry).collect::<Result<_, _>>()?;
-                    return Ok((entries, more));
+                    let theaters = items.iter().take(most).map(layout::read_entry).collect::<Result<_, _>>()?;
+                    return Ok(TheaterPage { theaters, more });
                 }
                 Err(failed) => retry_loop.pause(failed.trouble()).await?,
             }
         }
     }
 
-    fn build_put(&self, layout: &Layout, replaces: Option<Replaces>) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let (item, parts) = layout::write(layout)?;
+    fn build_put(&self, layout: &Layout, replaces: Option<KnownVersion>) -> Result<Vec<TransactWriteItem>, StoreError> {
+        let LayoutItems { own, parts } = layout::write(layout)?;
         let (condition, values) = version_condition(replaces);
-        let mut items = vec![self.put_if(item, condition, values)?];
+        let mut items = vec![self.put_if(own, condition, values)?];
         // The entry follows the layout, which alone is the condition. But an older entry never replaces a newer one.
         let newer = HashMap::from([(":version".to_owned(), n(layout.version))]);
         let condition = "attribute_not_exists(pk) OR layout_version < :version";
@@ -186,7 +192,7 @@ impl Store {
         Ok(items)
     }
 
-    fn build_removal(&self, theater: &TheaterId, replaces: Replaces) -> Result<Vec<TransactWriteItem>, StoreError> {
+    fn build_removal(&self, theater: &TheaterId, replaces: KnownVersion) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (condition, values) = version_condition(Some(replaces));
         let mut items = vec![self.delete_if(schema::layout_key(theater), condition, values)?];
         // An older theater may have no entry.
@@ -215,10 +221,10 @@ impl Store {
     }
 }
 
-fn version_condition(replaces: Option<Replaces>) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
+fn version_condition(replaces: Option<KnownVersion>) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
     match replaces {
         None => ("attribute_not_exists(pk)", None),
-        Some(Replaces { version, .. }) => {
+        Some(KnownVersion { version, .. }) => {
             ("layout_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version))])))
         }
     }

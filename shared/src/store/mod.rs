@@ -8,6 +8,7 @@ mod booking_limit;
 mod bookings;
 mod layouts;
 mod reservation_quota;
+mod reservation_records;
 mod reservations;
 mod reserve;
 mod schema;
@@ -23,13 +24,14 @@ use aws_sdk_dynamodb::Client;
 pub use book::{BookOutcome, BookRequest, BookWholeOutcome, Booking, From, WholeReservation};
 pub use booking_limit::BookingLimit;
 pub use bookings::{BookingRef, ExistingBooking};
-pub use layouts::{PutLayoutError, Replaces, TheaterEntry};
+pub use layouts::{ExistingLayout, KnownVersion, PutLayoutError, TheaterPage};
 pub use reservation_quota::ReservationQuota;
-pub use reservations::{
-    ChangedSeats, EndedReservation, ExtendOutcome, Extension, Remembered, Reservation, ReservationToBook,
-    WholeBookingRejection,
-};
+pub use reservations::ChangedSeats;
+pub use reservations::extend::{ExtendOutcome, Extension};
+pub use reservations::read::{Remembered, Reservation};
+pub use reservations::to_book::{EndedReservation, ReservationToBook, WholeBookingRejection};
 pub use reserve::types::{ReserveChosenOutcome, ReserveOutcome, ReserveRequest, ReservedSeats, SeatExpiry, Wish};
+pub use schema::layout::TheaterEntry;
 pub use schema::reservation_record::{
     ChosenBefore, ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat,
 };

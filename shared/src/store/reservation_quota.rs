@@ -14,10 +14,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
-use super::schema::{Item, SeatItem, n, reserved_set_key, seat_key};
+use super::schema::{Item, ReservedSet, SeatItem, n, read_reserved_set, reserved_set_key, seat_key};
 use super::write::retry::RetryLoop;
 use super::{Store, StoreError};
-use crate::domain::availability::SeatState;
 use crate::domain::caller::Owner;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::time::EpochMillis;
@@ -123,7 +122,7 @@ impl ReservationQuota {
         set: &Item,
         retry_loop: &mut RetryLoop<'_>,
     ) -> Result<QuotaCheck, StoreError> {
-        let (entries, seen) = crate::store::schema::read_reserved_set(set)?;
+        let ReservedSet { entries, turn: seen } = read_reserved_set(set)?;
         let keyed: Vec<_> = entries.iter().filter_map(|entry| Some((entry, parse_entry(entry)?))).collect();
         let keys: Vec<_> = keyed.iter().map(|(_, key)| key.clone()).collect();
         let now = store.clock.now();
@@ -141,9 +140,8 @@ impl ReservationQuota {
 
     /// Returns `true` if a seat is reserved for this caller. A seat that can't be read counts as reserved.
     fn has(&self, seat: &Item, now: EpochMillis) -> bool {
-        SeatItem::read(seat).map_or(true, |seat| {
-            matches!(seat.slot.status(now), SeatState::Reserved { .. }) && seat.owner == Some(self.owner)
-        })
+        SeatItem::read(seat)
+            .map_or(true, |seat| seat.slot.status(now).reserved_until().is_some() && seat.owner == Some(self.owner))
     }
 }
 

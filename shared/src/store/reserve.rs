@@ -326,8 +326,8 @@ impl ReserveOperation<'_> {
         }
         for found in &findings.found {
             let position = found.seat.position;
-            if let (SeatClaim::Ours, Some(Slot { changed_at, state: SeatState::Reserved { expires_at } })) =
-                (&found.standing, found.slot)
+            if let (SeatClaim::Ours, Some(Slot { changed_at, state })) = (&found.standing, found.slot)
+                && let Some(expires_at) = state.reserved_until()
             {
                 let own = OwnSeat { changed_at, expires_at, request_token: found.request_token };
                 self.held.insert(position, own);

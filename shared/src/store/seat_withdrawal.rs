@@ -153,22 +153,21 @@ impl Store {
             let trouble = match refusal {
                 WriteRejection::Call(trouble) => trouble,
                 WriteRejection::Conditions(condition_results) => {
-                    let Some(ItemRejection::Refused(Some(item))) = condition_results.into_iter().next() else {
-                        continue;
-                    };
-                    let slot = SeatItem::read(&item)?.slot;
-                    match slot.status(now) {
-                        SeatState::Available => {}
-                        // The tombstone may come from an earlier attempt of ours whose answer was lost. It isn't undone
-                        // then, and runs out.
-                        SeatState::Withdrawn { .. } => shared = true,
-                        state @ (SeatState::Reserved { .. } | SeatState::Booked) => {
-                            let conflict = Conflict { seat: seat.clone(), state, yours: false };
-                            return Err(WithdrawError::InUse(vec![conflict]));
+                    if let Some(ItemRejection::Refused(Some(item))) = condition_results.into_iter().next() {
+                        let slot = SeatItem::read(&item)?.slot;
+                        match slot.status(now) {
+                            SeatState::Available => {}
+                            // The tombstone may come from an earlier attempt of ours whose answer was lost. It isn't
+                            // undone then, and runs out.
+                            SeatState::Withdrawn { .. } => shared = true,
+                            state @ (SeatState::Reserved { .. } | SeatState::Booked) => {
+                                let conflict = Conflict { seat: seat.clone(), state, yours: false };
+                                return Err(WithdrawError::InUse(vec![conflict]));
+                            }
                         }
+                        // The existing stamp was too high.
+                        stamp = SeatWrite::raise_above(slot.changed_at, stamp);
                     }
-                    // The existing stamp was too high.
-                    stamp = SeatWrite::raise_above(slot.changed_at, stamp);
                     if retry_loop.may_retry_immediately() {
                         continue;
                     }

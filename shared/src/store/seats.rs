@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
 use super::schema::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
-use super::write::retry::RetryLoop;
+use super::write::retry::{CallFailure, RetryLoop};
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
@@ -18,6 +18,13 @@ enum Selected {
     Slots,
     /// The seats that pass a filter, with all attributes.
     Matching(Filter),
+}
+
+/// One page of a Query.
+struct Page {
+    items: Vec<Item>,
+    /// The key after which the next page starts.
+    next: Option<Item>,
 }
 
 /// An attribute that an item must have, and its value.
@@ -75,7 +82,7 @@ impl Store {
         // One time limit for all pages together.
         let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
-            let (items, next) = self.page(theater, selected, start, &mut retry_loop).await?;
+            let Page { items, next } = self.page(theater, selected, start, &mut retry_loop).await?;
             retry_loop.reset_attempts();
             items.iter().try_for_each(&mut take)?;
             match next {
@@ -91,7 +98,7 @@ impl Store {
         selected: &Selected,
         start: Option<Item>,
         retry_loop: &mut RetryLoop<'_>,
-    ) -> Result<(Vec<Item>, Option<Item>), StoreError> {
+    ) -> Result<Page, StoreError> {
         loop {
             let query = self
                 .client
@@ -114,7 +121,9 @@ impl Store {
                     .expression_attribute_values(":filter", s(&filter.value)),
             };
             match retry_loop.send("Query", query.send(), |answer| answer.consumed_capacity.as_slice()).await {
-                Ok(answer) => return Ok((answer.items.unwrap_or_default(), answer.last_evaluated_key)),
+                Ok(answer) => {
+                    return Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key });
+                }
                 Err(failed) => retry_loop.pause(failed.trouble()).await?,
             }
         }
@@ -190,9 +199,7 @@ impl Store {
                 Some(left) if !left.keys.is_empty() => wanted = left.keys,
                 _ => return Ok(found),
             }
-            retry_loop
-                .pause(crate::store::write::retry::CallFailure::Throttled("BatchGetItem left keys unprocessed".into()))
-                .await?;
+            retry_loop.pause(CallFailure::Throttled("BatchGetItem left keys unprocessed".into())).await?;
         }
     }
 }

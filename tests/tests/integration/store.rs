@@ -303,7 +303,8 @@ async fn layout_replaces_only_the_known_version() {
         let layout =
             |version| Layout::new(TheaterId::parse("new").unwrap(), "New".into(), version, seats.clone()).unwrap();
         let new = TheaterId::parse("new").unwrap();
-        let known = async || bench.store.layout_to_replace(&bench.ctx, &new).await.unwrap().map(|(_, known)| known);
+        let known =
+            async || bench.store.layout_to_replace(&bench.ctx, &new).await.unwrap().map(|existing| existing.known);
         let put = async |version, replaces| bench.store.put_layout(&bench.ctx, &layout(version), replaces).await;
         put(1, None).await.unwrap();
         let first = known().await;

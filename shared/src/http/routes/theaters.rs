@@ -5,7 +5,7 @@ use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
 use super::errors;
-use crate::app::{Precondition, Put, PutError, PutTheater};
+use crate::app::{Precondition, Put, PutError, PutTheater, TheaterPage};
 use crate::domain::ids::TheaterId;
 use crate::domain::new_layout::NewLayout;
 use crate::http::conditional::Condition;
@@ -99,7 +99,7 @@ fn read_page(routed: &RoutedRequest<'_>) -> Result<PageRequest, Problem> {
 /// Answers 200 with a page of theaters, in the order of their ids.
 async fn list(routed: &RoutedRequest<'_>, request: PageRequest) -> Result<Reply, Problem> {
     let PageRequest { after, limit } = request;
-    let (theaters, more) = routed.office.theaters(routed.ctx, after.as_ref(), limit).await?;
+    let TheaterPage { theaters, more } = routed.office.theaters(routed.ctx, after.as_ref(), limit).await?;
     let next = theaters.last().filter(|_| more).map(|last| last.theater.as_str());
     let body = theaters.iter().map(|entry| TheaterBody {
         theater_id: entry.theater.as_str(),

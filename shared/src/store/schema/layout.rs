@@ -15,10 +15,11 @@ use super::{
     Item, attribute, join, key, layout_key, n, number, read_ordinal, read_seat_list, s, text, theater_pk, unreadable,
 };
 use crate::domain::details::Details;
+use crate::domain::domain_event::LayoutSummary;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
-use crate::store::{StoreError, TheaterEntry};
+use crate::store::StoreError;
 
 /// Bytes that one item is filled with. An item has at most 400 KB, including the names of attributes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
@@ -41,6 +42,26 @@ pub(in crate::store) struct StoredLayout {
     seats: Option<Vec<SeatLabel>>,
     /// `None` for a plain list of seats, or if the plan is in further items.
     plan: Option<Vec<u8>>,
+}
+
+/// The items of a layout, as they are written.
+#[derive(Debug)]
+pub(in crate::store) struct LayoutItems {
+    /// The layout's own item.
+    pub(in crate::store) own: Item,
+    /// The parts of its plan, in their order.
+    pub(in crate::store) parts: Vec<Item>,
+}
+
+/// A theater in the list of all theaters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TheaterEntry {
+    pub theater: TheaterId,
+    /// The name to show.
+    pub name: String,
+    /// Number of seats.
+    pub seats: u64,
+    pub layout_version: u64,
 }
 
 /// A seating plan in columns with one entry per seat. A column that hardly changes packs to a few bytes.
@@ -71,8 +92,8 @@ struct Unpacked {
     details: Details,
 }
 
-/// Builds a layout's items: its own, and the parts of its plan.
-pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), StoreError> {
+/// Builds a layout's items.
+pub(in crate::store) fn write(layout: &Layout) -> Result<LayoutItems, StoreError> {
     let mut item = layout_key(&layout.theater);
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
     item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
@@ -85,12 +106,12 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
     };
     let is_list = *layout.details() == Details::default() && *layout.plan() == SeatingPlan::of_list(layout.seats());
     if is_list && labels.is_none() {
-        return Ok((item, Vec::new()));
+        return Ok(LayoutItems { own: item, parts: Vec::new() });
     }
     let packed = pack(layout, labels)?;
     if packed.len() <= MAX_ITEM_BYTES.saturating_sub(taken) {
         item.insert(attribute::PLAN.to_owned(), AttributeValue::B(Blob::new(packed)));
-        return Ok((item, Vec::new()));
+        return Ok(LayoutItems { own: item, parts: Vec::new() });
     }
     let parts: Vec<_> = packed.chunks(MAX_ITEM_BYTES).collect();
     if parts.len() > MAX_PARTS {
@@ -102,7 +123,7 @@ pub(in crate::store) fn write(layout: &Layout) -> Result<(Item, Vec<Item>), Stor
         item.insert(attribute::PLAN.to_owned(), AttributeValue::B(Blob::new(bytes)));
         item
     });
-    Ok((item, parts.collect()))
+    Ok(LayoutItems { own: item, parts: parts.collect() })
 }
 
 /// Returns `true` if a layout fits into as many items as one may take.
@@ -145,14 +166,17 @@ pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreErr
     })
 }
 
-/// Reads the name, the version and the number of seats from a layout's own item.
-pub(in crate::store) fn read_summary(item: &Item) -> Result<(String, u64, usize), StoreError> {
-    let seats = if item.contains_key(attribute::SEATS) {
-        text(item, attribute::SEATS)?.split(' ').count()
-    } else {
-        usize::try_from(number(item, attribute::SEAT_COUNT)?).unwrap_or(usize::MAX)
-    };
-    Ok((text(item, attribute::NAME)?.to_owned(), read_ordinal(item, attribute::LAYOUT_VERSION)?, seats))
+impl LayoutSummary {
+    /// Reads a layout's own item.
+    pub(in crate::store) fn read(item: &Item) -> Result<Self, StoreError> {
+        let seats = if item.contains_key(attribute::SEATS) {
+            text(item, attribute::SEATS)?.split(' ').count()
+        } else {
+            usize::try_from(number(item, attribute::SEAT_COUNT)?).unwrap_or(usize::MAX)
+        };
+        let name = text(item, attribute::NAME)?.to_owned();
+        Ok(Self { name, version: read_ordinal(item, attribute::LAYOUT_VERSION)?, seats })
+    }
 }
 
 impl StoredLayout {
@@ -273,8 +297,8 @@ mod tests {
     use super::*;
     use crate::domain::details::{CategoryDetails, Extra, Outline, SeatDetails, SectionDetails, Stage};
 
-    fn read(theater: &TheaterId, (item, parts): &(Item, Vec<Item>)) -> Result<Layout, StoreError> {
-        StoredLayout::read(item)?.into_layout(theater, item, parts)
+    fn read(theater: &TheaterId, LayoutItems { own, parts }: &LayoutItems) -> Result<Layout, StoreError> {
+        StoredLayout::read(own)?.into_layout(theater, own, parts)
     }
 
     /// Builds a layout that is as large, and as hard to pack, as a layout can be.
@@ -322,12 +346,12 @@ mod tests {
     fn largest_layout_is_split_and_read_back() {
         let layout = largest(20_000);
         let items = write(&layout).unwrap();
-        let sizes: Vec<_> = std::iter::once(&items.0).chain(&items.1).map(size).collect();
+        let sizes: Vec<_> = std::iter::once(&items.own).chain(&items.parts).map(size).collect();
         println!("20,000 seats at random: items of {sizes:?} bytes");
         assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 400_000), "{sizes:?}");
-        assert!(!items.0.contains_key("seats") && fits(&layout));
+        assert!(!items.own.contains_key("seats") && fits(&layout));
         assert_eq!(read(&layout.theater, &items).unwrap(), layout);
-        assert_eq!(read_summary(&items.0).unwrap().2, 20_000);
+        assert_eq!(LayoutSummary::read(&items.own).unwrap().seats, 20_000);
     }
 
     #[test]
@@ -375,22 +399,22 @@ mod tests {
     fn small_layout_is_one_item_and_list_has_no_plan() {
         let layout = largest(100);
         let items = write(&layout).unwrap();
-        assert!(items.1.is_empty() && items.0.contains_key("plan"));
+        assert!(items.parts.is_empty() && items.own.contains_key("plan"));
         assert_eq!(read(&layout.theater, &items).unwrap(), layout);
         let list = Layout::new(layout.theater.clone(), "List".into(), 1, layout.seats().to_vec()).unwrap();
         let items = write(&list).unwrap();
-        assert!(!items.0.contains_key("plan"));
+        assert!(!items.own.contains_key("plan"));
         assert_eq!(read(&list.theater, &items).unwrap(), list);
     }
 
     #[test]
     fn corrupt_or_endless_plan_is_an_error() {
         let layout = largest(10);
-        let (item, _) = write(&layout).unwrap();
+        let item = write(&layout).unwrap().own;
         let with = |plan: AttributeValue| {
             let mut item = item.clone();
             item.insert("plan".to_owned(), plan);
-            read(&layout.theater, &(item, vec![])).unwrap_err().to_string()
+            read(&layout.theater, &LayoutItems { own: item, parts: vec![] }).unwrap_err().to_string()
         };
         let mut bomb = DeflateEncoder::new(Vec::new(), Compression::best());
         for _ in 0..64 {

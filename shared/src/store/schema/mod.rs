@@ -172,7 +172,7 @@ impl SeatItem {
 
     /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has run out.
     pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
-        let reserved = matches!(self.slot.state, SeatState::Reserved { .. });
+        let reserved = self.slot.state.reserved_until().is_some();
         let same = reservation.is_some() && self.reservation == reservation;
         reserved && same && may_access(self.owner, by)
     }
@@ -238,10 +238,17 @@ pub(super) fn booked_seats(item: &Item) -> Result<usize, StoreError> {
     Ok(usize::try_from(number(item, attribute::BOOKED_SEATS)?).unwrap_or(usize::MAX))
 }
 
-/// Reads the entries of a caller's reserved seats, and the `turn` of that item.
-pub(super) fn read_reserved_set(item: &Item) -> Result<(&[String], u64), StoreError> {
+/// The seats that a caller has reserved, as entries of a set.
+pub(super) struct ReservedSet<'a> {
+    pub(super) entries: &'a [String],
+    /// The version of the set.
+    pub(super) turn: u64,
+}
+
+/// Reads a caller's reserved seats.
+pub(super) fn read_reserved_set(item: &Item) -> Result<ReservedSet<'_>, StoreError> {
     match item.get(attribute::RESERVED_SEATS) {
-        Some(AttributeValue::Ss(entries)) => Ok((entries, number(item, attribute::TURN)?)),
+        Some(AttributeValue::Ss(entries)) => Ok(ReservedSet { entries, turn: number(item, attribute::TURN)? }),
         _ => Err(unreadable(item, attribute::RESERVED_SEATS, "expected a set of strings")),
     }
 }

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::Record;
 use crate::domain::availability::SeatState;
-use crate::domain::domain_event::{BookedSeats, DomainEvent, SeatReservation, What};
+use crate::domain::domain_event::{BookedSeats, DomainEvent, LayoutSummary, SeatReservation, What};
 use crate::domain::ids::{BookingId, SeatLabel};
 use crate::store::StoreError;
-use crate::store::schema::{self, BookingItem, Item, SeatItem, layout};
+use crate::store::schema::{self, BookingItem, Item, SeatItem};
 
 /// An item before and after a write. `None` if there was no item.
 struct Change {
@@ -59,23 +59,19 @@ fn seat_events(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreErro
             // Deleted by the TTL, which waits for the end, or by hand.
             None => facts.push(What::Expired(before)),
             Some(at) if new.as_ref().is_some_and(|new| new.slot.state == SeatState::Available) => {
-                facts.push(What::Released(before, at));
+                facts.push(What::Released { seat: before, at });
             }
             // Booked in time. The booking has its own event.
             Some(_) => {}
         }
     }
-    facts.extend(after.map(|after| What::Reserved(after, extended)));
+    facts.extend(after.map(|seat| What::Reserved { seat, extended }));
     Ok(facts)
 }
 
 fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
-    match (item.slot.state, item.reservation) {
-        (SeatState::Reserved { expires_at }, Some(reservation)) => {
-            Some(SeatReservation { seat: seat.clone(), reservation, changed_at: item.slot.changed_at, expires_at })
-        }
-        _ => None,
-    }
+    let (expires_at, reservation) = item.slot.state.reserved_until().zip(item.reservation)?;
+    Some(SeatReservation { seat: seat.clone(), reservation, changed_at: item.slot.changed_at, expires_at })
 }
 
 fn booking_event(booking: BookingId, change: &Change) -> Result<Option<What>, StoreError> {
@@ -85,7 +81,7 @@ fn booking_event(booking: BookingId, change: &Change) -> Result<Option<What>, St
     let booked = BookedSeats { booking, seats, reservation, booked_at, changed_at };
     Ok(match (&change.old, item.cancelled_at) {
         (None, None) => Some(What::Booked(booked)),
-        (_, Some(at)) => Some(What::Cancelled(booked, at)),
+        (_, Some(at)) => Some(What::Cancelled { booked, at }),
         // The item was written by hand.
         (Some(_), None) => None,
     })
@@ -93,11 +89,8 @@ fn booking_event(booking: BookingId, change: &Change) -> Result<Option<What>, St
 
 fn layout_event(change: &Change) -> Result<Option<What>, StoreError> {
     match (&change.new, &change.old) {
-        (Some(new), _) => {
-            let (name, version, seats) = layout::read_summary(new)?;
-            Ok(Some(What::LayoutPut(name, version, seats)))
-        }
-        (None, Some(old)) => Ok(Some(What::LayoutRemoved(layout::read_summary(old)?.1))),
+        (Some(new), _) => Ok(Some(What::LayoutPut(LayoutSummary::read(new)?))),
+        (None, Some(old)) => Ok(Some(What::LayoutRemoved { version: LayoutSummary::read(old)?.version })),
         (None, None) => Ok(None),
     }
 }
@@ -176,18 +169,30 @@ mod tests {
         let again = reserved(ANN, 10_000, 20);
         let expired = What::Expired(seat(ANN, 5_000, 10));
         for (old, new, facts) in [
-            (None, Some(ann.clone()), vec![What::Reserved(seat(ANN, 5_000, 10), false)]),
-            (Some(other("available", 1)), Some(ann.clone()), vec![What::Reserved(seat(ANN, 5_000, 10), false)]),
-            (Some(ann.clone()), Some(extended), vec![What::Reserved(seat(ANN, 6_000, 30), true)]),
+            (None, Some(ann.clone()), vec![What::Reserved { seat: seat(ANN, 5_000, 10), extended: false }]),
+            (
+                Some(other("available", 1)),
+                Some(ann.clone()),
+                vec![What::Reserved { seat: seat(ANN, 5_000, 10), extended: false }],
+            ),
+            (Some(ann.clone()), Some(extended), vec![What::Reserved { seat: seat(ANN, 6_000, 30), extended: true }]),
             (
                 Some(ann.clone()),
                 Some(other("available", 7_000)),
-                vec![What::Released(seat(ANN, 5_000, 10), EpochMillis(7_000))],
+                vec![What::Released { seat: seat(ANN, 5_000, 10), at: EpochMillis(7_000) }],
             ),
             (Some(ann.clone()), Some(other("booked", 7_000)), vec![]),
             (Some(ann.clone()), Some(other("booked", 10_000)), vec![expired.clone()]),
-            (Some(ann.clone()), Some(bob), vec![expired.clone(), What::Reserved(seat(BOB, 10_000, 20), false)]),
-            (Some(ann.clone()), Some(again), vec![expired.clone(), What::Reserved(seat(ANN, 10_000, 20), false)]),
+            (
+                Some(ann.clone()),
+                Some(bob),
+                vec![expired.clone(), What::Reserved { seat: seat(BOB, 10_000, 20), extended: false }],
+            ),
+            (
+                Some(ann.clone()),
+                Some(again),
+                vec![expired.clone(), What::Reserved { seat: seat(ANN, 10_000, 20), extended: false }],
+            ),
             (Some(ann.clone()), Some(other("removed", 10_000)), vec![expired.clone()]),
             (Some(ann), None, vec![expired]),
             (Some(other("available", 1)), None, vec![]),
@@ -212,15 +217,18 @@ mod tests {
             matches!(&read("BOOKING", None, Some(booking.clone()))[..], [What::Booked(booked)] if booked.seats.len() == 2)
         );
         let facts = read("BOOKING", Some(booking.clone()), Some(cancelled));
-        assert!(matches!(&facts[..], [What::Cancelled(_, EpochMillis(9))]));
+        assert!(matches!(&facts[..], [What::Cancelled { at: EpochMillis(9), .. }]));
         assert_eq!(read("BOOKING", Some(booking), None), []);
     }
 
     #[test]
     fn layout_items_give_events_and_parts_give_none() {
         let layout = HashMap::from([("name", json!("Hall")), ("seats", json!("A1 A2")), ("layout_version", json!(7))]);
-        assert_eq!(read("LAYOUT", None, Some(layout.clone())), [What::LayoutPut("Hall".into(), 7, 2)]);
-        assert_eq!(read("LAYOUT", Some(layout.clone()), None), [What::LayoutRemoved(7)]);
+        assert_eq!(
+            read("LAYOUT", None, Some(layout.clone())),
+            [What::LayoutPut(LayoutSummary { name: "Hall".into(), version: 7, seats: 2 })]
+        );
+        assert_eq!(read("LAYOUT", Some(layout.clone()), None), [What::LayoutRemoved { version: 7 }]);
         assert_eq!(read("LAYOUT#7#0", None, Some(layout)), []);
     }
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
 use uuid::Uuid;
 
-use super::retry::{CallFailure, FailedCall};
+use super::retry::{CallFailure, FailedCall, RetryLoop};
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
@@ -42,6 +42,22 @@ impl WriteRejection {
             ItemRejection::CallFailure(trouble) => Some(trouble),
             ItemRejection::Passed | ItemRejection::Refused(_) => None,
         })
+    }
+}
+
+impl RetryLoop<'_> {
+    /// Waits after a rejected write, before its record is read again. There is no pause if the record has changed.
+    /// Returns an error if there is no more time.
+    pub(in crate::store) async fn pause_before_reread(&mut self, refusal: WriteRejection) -> Result<(), StoreError> {
+        let trouble = match refusal {
+            WriteRejection::Call(trouble) => trouble,
+            WriteRejection::Conditions(condition_results) => match WriteRejection::first_failure(condition_results) {
+                Some(trouble) => trouble,
+                None if self.may_retry_immediately() => return Ok(()),
+                None => CallFailure::Contention("the record keeps changing".to_owned()),
+            },
+        };
+        self.pause(trouble).await
     }
 }
 

@@ -1,0 +1,140 @@
+//! The stored form of a reservation's record.
+
+use serde::Deserialize;
+
+use super::{Choice, ExtensionMark, RETENTION_SECONDS, Record, ReservationIdState, ReservationRef, ReservedSeat};
+use crate::domain::ids::parse_uuid;
+use crate::domain::time::{EpochMillis, EpochSeconds};
+use crate::store::StoreError;
+use crate::store::schema::{self, Item, attribute, n, s};
+
+/// The stored form of the seats of one call: time, stamp, end, extension, labels.
+type StoredSeats = (u64, u64, u64, Option<StoredExtension>, String);
+
+/// The stored form of an extension: id, token, stamp.
+type StoredExtension = (String, String, u64);
+
+/// The stored form of a choice: id, preference, labels, token.
+type StoredChoice = (String, String, String, String);
+
+impl Record {
+    /// Reads an item. An item whose time to live has passed counts as none, because DynamoDB deletes it some time
+    /// later.
+    pub(in crate::store) fn read(item: &Item, now: EpochMillis) -> Result<Option<Self>, StoreError> {
+        let expires_at = EpochSeconds(schema::number(item, attribute::EXPIRES_AT)?);
+        if expires_at.reached(now) {
+            return Ok(None);
+        }
+        let state = match schema::text(item, attribute::STATUS)? {
+            "open" => ReservationIdState::Open,
+            "released" => ReservationIdState::Released,
+            other => return Err(schema::unreadable(item, attribute::STATUS, &format!("unknown status {other:?}"))),
+        };
+        let given_back = match item.get(attribute::GIVEN_BACK) {
+            None => Vec::new(),
+            Some(_) => schema::split(schema::text(item, attribute::GIVEN_BACK)?)
+                .ok_or_else(|| schema::unreadable(item, attribute::GIVEN_BACK, "not seat labels"))?,
+        };
+        Ok(Some(Self {
+            turn: schema::number(item, attribute::TURN)?,
+            state,
+            seats: read_seats(item)?,
+            given_back,
+            choices: read_choices(item)?,
+            refused_at: match item.get(attribute::REFUSED_AT) {
+                None => EpochMillis(0),
+                Some(_) => EpochMillis(schema::number(item, attribute::REFUSED_AT)?),
+            },
+            expires_at,
+        }))
+    }
+
+    /// Builds the item that replaces the version that was read.
+    pub(in crate::store) fn item(&self, wanted: &ReservationRef<'_>, now: EpochMillis) -> Result<Item, StoreError> {
+        let broken = |error: serde_json::Error| StoreError::Permanent(error.to_string());
+        let mut item = schema::reservation_key(wanted.theater, wanted.owner, wanted.id);
+        let status = match self.state {
+            ReservationIdState::Open => "open",
+            ReservationIdState::Released => "released",
+        };
+        item.insert(attribute::STATUS.to_owned(), s(status));
+        item.insert(attribute::TURN.to_owned(), n(self.turn + 1));
+        item.insert(attribute::EXPIRES_AT.to_owned(), n(self.kept_until(now).0));
+        if !self.seats.is_empty() {
+            let seats = serde_json::to_string(&stored_seats(&self.seats)).map_err(broken)?;
+            item.insert(attribute::HOLDINGS.to_owned(), s(seats));
+        }
+        if !self.given_back.is_empty() {
+            item.insert(attribute::GIVEN_BACK.to_owned(), s(schema::join(&self.given_back)));
+        }
+        if !self.choices.is_empty() {
+            let choices: Vec<_> = self.choices.iter().map(stored_choice).collect();
+            item.insert(attribute::CHOICES.to_owned(), s(serde_json::to_string(&choices).map_err(broken)?));
+        }
+        if self.refused_at > EpochMillis(0) {
+            item.insert(attribute::REFUSED_AT.to_owned(), n(self.refused_at.0));
+        }
+        Ok(item)
+    }
+
+    fn kept_until(&self, now: EpochMillis) -> EpochSeconds {
+        let last = self.seats.iter().map(|seat| seat.expires_at).max().unwrap_or_default();
+        let kept = EpochSeconds(last.0 + u64::from(RETENTION_SECONDS)).max(now.ends_after(RETENTION_SECONDS));
+        kept.max(self.expires_at).min(EpochSeconds::LAST)
+    }
+}
+
+/// Converts seats to their stored form. The seats of one call follow each other and share their common values.
+fn stored_seats(seats: &[ReservedSeat]) -> Vec<StoredSeats> {
+    let same = |a: &ReservedSeat, b: &ReservedSeat| {
+        (a.reserved_at, a.stamp, a.expires_at, a.extension) == (b.reserved_at, b.stamp, b.expires_at, b.extension)
+    };
+    let stored = |seats: &[ReservedSeat]| {
+        let first = seats.first()?;
+        let labels = schema::join(seats.iter().map(|seat| &seat.seat));
+        let mark = first.extension.map(|mark| (mark.id.to_string(), mark.token.to_string(), mark.at));
+        Some((first.reserved_at.0, first.stamp.0, first.expires_at.0, mark, labels))
+    };
+    seats.chunk_by(same).filter_map(stored).collect()
+}
+
+fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
+    let mut seats = Vec::new();
+    let unreadable = |why| schema::unreadable(item, attribute::HOLDINGS, why);
+    for (reserved_at, stamp, expires_at, mark, labels) in parts::<StoredSeats>(item, attribute::HOLDINGS)? {
+        let labels = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
+        let mark = mark.map(|(id, token, at)| {
+            let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
+            ids.map(|(id, token)| ExtensionMark { id, token, at }).ok_or_else(|| unreadable("not a UUID"))
+        });
+        let extension = mark.transpose()?;
+        let expires_at = EpochSeconds(expires_at).min(EpochSeconds::LAST);
+        let (reserved_at, stamp) = (EpochMillis(reserved_at), EpochMillis(stamp));
+        let reserved = |seat| ReservedSeat { seat, reserved_at, stamp, expires_at, extension };
+        seats.extend(labels.into_iter().map(reserved));
+    }
+    Ok(seats)
+}
+
+fn stored_choice(choice: &Choice) -> StoredChoice {
+    (choice.id.to_string(), choice.wish.clone(), schema::join(&choice.seats), choice.token.to_string())
+}
+
+fn read_choices(item: &Item) -> Result<Vec<Choice>, StoreError> {
+    let unreadable = |why| schema::unreadable(item, attribute::CHOICES, why);
+    let read = |(id, wish, labels, token): StoredChoice| {
+        let seats = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
+        let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
+        let (id, token) = ids.ok_or_else(|| unreadable("not a UUID"))?;
+        Ok(Choice { id, wish, seats, token })
+    };
+    parts::<StoredChoice>(item, attribute::CHOICES)?.into_iter().map(read).collect()
+}
+
+/// Reads a JSON list. A missing attribute is an empty list.
+fn parts<T: for<'de> Deserialize<'de>>(item: &Item, name: &str) -> Result<Vec<T>, StoreError> {
+    if !item.contains_key(name) {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(schema::text(item, name)?).map_err(|error| schema::unreadable(item, name, &error.to_string()))
+}
