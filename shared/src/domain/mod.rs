@@ -11,6 +11,7 @@ pub mod labels;
 pub mod layout;
 pub mod new_layout;
 pub mod rate_limit;
+pub mod seat_state;
 pub mod seating_plan;
 pub mod selection;
 pub mod text;

@@ -1,10 +1,11 @@
 //! Booking: one transaction that writes the booking and all its seats, or nothing.
 
+pub(super) mod types;
+
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use uuid::Uuid;
 
-use super::booking_limit::{BookedCountChange, BookingLimit};
-use super::reservation_records::FoundRecord;
+use super::booking_limit::BookedCountChange;
 use super::schema::reservation_record::ReservationRef;
 use super::schema::{BookingItem, Item, attribute, booking_key, n, owner_scoped_booking_id, s, seat_key};
 use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
@@ -13,82 +14,11 @@ use super::write::seat_write::{SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
-use crate::domain::caller::Owner;
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
-use crate::domain::selection::{Conflict, Selection};
+use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::time::EpochMillis;
 use crate::random;
 use crate::store::schema;
-
-/// A request to book seats under an id.
-#[derive(Clone, Copy, Debug)]
-pub struct BookRequest<'a> {
-    pub theater: &'a TheaterId,
-    /// The seats. Either all or none are booked.
-    pub seats: &'a Selection,
-    /// The id by which a repeated request is recognized.
-    pub booking: BookingId,
-    /// The caller, who will own the booking. Reservations of other callers don't count as theirs.
-    pub owner: Option<Owner>,
-    /// The limit of seats that the owner may have booked in this theater, if there is one.
-    pub limit: Option<BookingLimit>,
-}
-
-/// The states that a seat may be booked from.
-#[derive(Clone, Copy, Debug)]
-pub enum From {
-    /// Seats that are available, or reserved under the reservation if there is one.
-    Anywhere(Option<ReservationId>),
-    /// Only seats that are reserved under the reservation and have not run out.
-    Reservation(ReservationId),
-}
-
-/// A reservation that is to be booked as a whole, as it was read.
-#[derive(Clone, Debug)]
-pub struct WholeReservation {
-    pub(super) id: ReservationId,
-    pub(super) found: FoundRecord,
-    pub seats: Vec<SeatLabel>,
-    /// A stamp above those of its seats, as far as the record knows.
-    pub(super) stamp: EpochMillis,
-}
-
-/// A booking as it was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Booking {
-    /// Its seats, in layout order.
-    pub seats: Vec<SeatLabel>,
-    /// The time of the booking, by the clock of the instance that made it.
-    pub booked_at: EpochMillis,
-}
-
-/// The outcome of a request to book seats.
-#[derive(Debug, PartialEq, Eq)]
-pub enum BookOutcome {
-    /// Booked by this request.
-    Booked(Booking),
-    /// Booked before under this id. Nothing changed.
-    Replayed(Booking),
-    /// Other seats were booked before under this id. Nothing changed.
-    IdReused,
-    /// The booking under this id was cancelled. Nothing changed.
-    Cancelled,
-    /// Seats must be reserved under the reservation, and these aren't. Nothing changed.
-    NotReserved(Vec<Conflict>),
-    /// The owner has this many seats booked, and the request would exceed the limit. Nothing changed.
-    LimitReached(usize),
-    /// Other callers have these seats. Nothing changed.
-    Refused(Vec<Conflict>),
-}
-
-/// The outcome of a request to book a whole reservation.
-#[derive(Debug, PartialEq, Eq)]
-pub enum BookWholeOutcome {
-    /// The reservation is still as it was read, or a booking exists under the id.
-    Decided(BookOutcome),
-    /// The reservation has changed since it was read. Nothing changed.
-    ReservationChanged,
-}
+use types::{BookOutcome, BookRequest, BookWholeOutcome, Booking, From, WholeReservation};
 
 /// The seats of a request, and the states that they may be booked from.
 #[derive(Clone, Copy)]

@@ -14,9 +14,10 @@ use super::write::retry::{CallFailure, RetryLoop};
 use super::write::seat_write::SeatWrite;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
-use crate::domain::availability::{SeatState, table_status};
+use crate::domain::availability::SeatState;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
+use crate::domain::seat_state::table_status;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
 

@@ -14,8 +14,9 @@
 //! | 40..48 | revision of the slots ([`Revision`]), undefined while incomplete | | | |
 
 use super::revision::Revision;
-use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow, cached_byte};
+use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow};
 use crate::domain::layout::Layout;
+use crate::domain::seat_state::cached_byte;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
 /// The format that this program reads and writes. A string of another format is a miss, and is overwritten.

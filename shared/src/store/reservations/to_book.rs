@@ -7,7 +7,7 @@ use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
 use crate::random;
-use crate::store::book::WholeReservation;
+use crate::store::book::types::WholeReservation;
 use crate::store::reservation_records::{FoundRecord, stamp_above};
 use crate::store::schema::reservation_record::{Record, ReservationRef, ReservedSeat};
 use crate::store::schema::{Item, SeatItem, seat_key};

@@ -71,18 +71,30 @@ pub(super) fn seat_key(theater: &TheaterId, seat: &SeatLabel) -> Item {
     key(theater_pk(theater), s(format!("{SEAT_PREFIX}{seat}")))
 }
 
+/// The key of a seat's item.
+pub(super) struct SeatKey {
+    pub(super) theater: TheaterId,
+    pub(super) seat: SeatLabel,
+}
+
+/// The key of a booking's item, without the owner.
+pub(super) struct BookingKey {
+    pub(super) theater: TheaterId,
+    pub(super) booking: BookingId,
+}
+
 /// Parses the key of a seat's item. Returns `None` for other keys.
-pub(super) fn parse_seat_key(key: &Item) -> Result<Option<(TheaterId, SeatLabel)>, StoreError> {
+pub(super) fn parse_seat_key(key: &Item) -> Result<Option<SeatKey>, StoreError> {
     let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
     let Some(label) = sk.strip_prefix(SEAT_PREFIX) else { return Ok(None) };
     let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
     let theater = theater.ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))?;
     let seat = SeatLabel::parse(label).map_err(|_| unreadable(key, attribute::SK, "not a seat label"))?;
-    Ok(Some((theater, seat)))
+    Ok(Some(SeatKey { theater, seat }))
 }
 
 /// Parses the key of a booking's item. Returns `None` for other keys.
-pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, BookingId)>, StoreError> {
+pub(super) fn parse_booking_key(key: &Item) -> Result<Option<BookingKey>, StoreError> {
     let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
     if sk != "BOOKING" {
         return Ok(None);
@@ -93,7 +105,8 @@ pub(super) fn parse_booking_key(key: &Item) -> Result<Option<(TheaterId, Booking
         ["BOOKING", theater, _, id] => TheaterId::parse(theater).ok().zip(BookingId::parse(id).ok()),
         _ => None,
     };
-    parsed.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))
+    let (theater, booking) = parsed.ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))?;
+    Ok(Some(BookingKey { theater, booking }))
 }
 
 /// Parses the key of a layout's own item. Returns `None` for other keys.

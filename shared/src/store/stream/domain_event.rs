@@ -7,7 +7,7 @@ use crate::domain::availability::SeatState;
 use crate::domain::domain_event::{BookedSeats, DomainEvent, LayoutSummary, SeatReservation, What};
 use crate::domain::ids::{BookingId, SeatLabel};
 use crate::store::StoreError;
-use crate::store::schema::{self, BookingItem, Item, SeatItem};
+use crate::store::schema::{self, BookingItem, BookingKey, Item, SeatItem, SeatKey};
 
 /// An item before and after a write. `None` if there was no item.
 struct Change {
@@ -22,13 +22,13 @@ impl DomainEvent {
     pub fn read(record: &Value) -> Result<Vec<Self>, StoreError> {
         let Record { keys, new, old } = Record::parse(record)?;
         let change = Change { old, new };
-        if let Some((theater, seat)) = schema::parse_seat_key(&keys)? {
+        if let Some(SeatKey { theater, seat }) = schema::parse_seat_key(&keys)? {
             return Ok(seat_events(&seat, &change)?
                 .into_iter()
                 .map(|what| Self { theater: theater.clone(), what })
                 .collect());
         }
-        if let Some((theater, booking)) = schema::parse_booking_key(&keys)? {
+        if let Some(BookingKey { theater, booking }) = schema::parse_booking_key(&keys)? {
             return Ok(booking_event(booking, &change)?.map(|what| Self { theater, what }).into_iter().collect());
         }
         if let Some(theater) = schema::parse_layout_key(&keys)? {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::StoreError;
-use super::schema::{Item, SeatItem};
+use super::schema::{Item, SeatItem, SeatKey};
 use crate::domain::availability::Slot;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::store::schema;
@@ -85,7 +85,9 @@ impl SeatRecord {
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
     pub fn read(record: &Value) -> Result<Option<Self>, StoreError> {
         let record = RawRecord::deserialize(record).map_err(|error| unreadable(&error))?;
-        let Some((theater, seat)) = schema::parse_seat_key(&item(record.dynamodb.keys))? else { return Ok(None) };
+        let Some(SeatKey { theater, seat }) = schema::parse_seat_key(&item(record.dynamodb.keys))? else {
+            return Ok(None);
+        };
         let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == TTL);
         let change = match (record.event_name.as_str(), record.dynamodb.new_image) {
             ("INSERT" | "MODIFY", Some(image)) => classify_write(image, record.dynamodb.old_image),

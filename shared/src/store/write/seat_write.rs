@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-use crate::domain::availability::table_status::{AVAILABLE, BOOKED, REMOVED, RESERVED};
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
+use crate::domain::seat_state::table_status::{AVAILABLE, BOOKED, REMOVED, RESERVED};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::schema::{attribute, n, s};
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{OWNER_ATTRIBUTES, SeatHolder, SeatWrite};
-use crate::domain::availability::table_status::{AVAILABLE, REMOVED, RESERVED};
+use crate::domain::seat_state::table_status::{AVAILABLE, REMOVED, RESERVED};
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 use crate::store::schema::{Item, attribute, n, s};
