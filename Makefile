@@ -112,12 +112,10 @@ check: check-fast check-tests check-release check-infra check-contract
 	@python3 infra/release.py record
 	$(call step,all checks passed)
 
-# Unit tests that start engines, and integration tests that only read files. The first run with the tests on engines, the
-# second with the fast checks.
+# Unit tests that start engines. `make test` runs them, the fast checks don't.
 ENGINE_UNITS = stack::tests::
-FILE_TESTS = consistency:: links::
-# The suites of tests on real engines. The suite `wire` runs with the release binaries instead.
-SUITES = allocations authorization black_box controls crowd holds integration local_stack
+# Integration tests that only read files.
+FILE_TESTS = consistency:: layers:: links::
 
 check-fast:
 	@python3 local/rust_toolchain.py >/dev/null
@@ -137,12 +135,10 @@ check-fast:
 	cargo test --workspace --test integration --locked -- $(FILE_TESTS)
 
 check-tests: export BOXOFFICE_DYNAMODB_LOCAL = $(CURDIR)/.tools/dynamodb-local
-check-tests: setup binaries
+check-tests: setup
 	@python3 local/install_tools.py check
-	$(call step,unit tests that start engines)
-	cargo test --workspace --lib --locked -- $(ENGINE_UNITS)
-	$(call step,tests on real engines and on two DynamoDBs)
-	cargo test --workspace $(SUITES:%=--test %) --locked -- $(FILE_TESTS:%=--skip %)
+	$(call step,all tests on real engines; the store also on DynamoDB Local)
+	@$(MAKE) --no-print-directory tests
 
 check-release: export BOXOFFICE_BINARIES = $(TARGET)/lambda
 check-release: setup binaries

@@ -1,4 +1,4 @@
-"""The parts of `make check` together run every test once."""
+"""The parts of `make check` together run every check."""
 
 import re
 import unittest
@@ -13,12 +13,6 @@ def recipe(target):
     return re.search(rf"^{target}:[^\n]*\n((?:\t[^\n]*\n)+)", read("Makefile"), re.MULTILINE)[1]
 
 
-def suites():
-    """Returns the names of all suites of integration tests in the workspace."""
-    found = [*ROOT.glob("*/tests/*.rs"), *ROOT.glob("*/tests/*/main.rs")]
-    return {path.parent.name if path.name == "main.rs" else path.stem for path in found}
-
-
 class Checks(unittest.TestCase):
     def test_check_is_the_sum_of_its_parts(self):
         prerequisites = re.search(r"^check: (check-.+)$", read("Makefile"), re.MULTILINE)[1].split()
@@ -26,18 +20,15 @@ class Checks(unittest.TestCase):
         self.assertEqual([name for name in sorted(makefile_targets()) if name.startswith("check-")],
                          sorted([*PARTS, "check-budgets"]))
 
-    def test_each_suite_of_integration_tests_is_in_one_part(self):
-        listed = [*makefile_list("SUITES"), "wire"]
-        self.assertEqual(len(listed), len(set(listed)))
-        self.assertEqual(set(listed), suites())
-        self.assertIn("$(SUITES:%=--test %)", recipe("check-tests"))
+    def test_the_documented_test_command_runs_every_test(self):
+        self.assertIn("\tcargo test --workspace --locked\n", recipe("tests"))
+        self.assertIn("$(MAKE) --no-print-directory tests\n", recipe("check-tests"))
+        self.assertIn("make test", read("README.md"))
+
+    def test_release_binaries_run_under_faults(self):
         self.assertIn("--test wire", recipe("check-release"))
 
-    def test_each_part_of_a_suite_runs_once(self):
-        for name, fast in [("ENGINE_UNITS", False), ("FILE_TESTS", True)]:
-            run, skipped = f"-- $({name})\n", f"-- $({name}:%=--skip %)\n"
-            self.assertIn(run if fast else skipped, recipe("check-fast"))
-            self.assertIn(skipped if fast else run, recipe("check-tests"))
+    def test_fast_checks_name_existing_tests(self):
         for name in makefile_list("FILE_TESTS"):
             self.assertTrue((ROOT / "tests/tests/integration" / f"{name.removesuffix('::')}.rs").is_file(), name)
 

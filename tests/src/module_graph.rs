@@ -14,6 +14,8 @@ type ItemPath = Vec<String>;
 #[derive(Debug)]
 pub struct ModuleGraph {
     imports: BTreeMap<String, BTreeSet<String>>,
+    /// The top-level module that each import is written with. A re-export counts for the module that passes the item on.
+    layers: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl ModuleGraph {
@@ -32,7 +34,17 @@ impl ModuleGraph {
             let modules = paths.filter_map(|path| source.file_of(source.absolute(module, path)?));
             (module.join("::"), modules.filter(|imported| imported != module).map(|path| path.join("::")).collect())
         });
-        Self { imports: imports.collect() }
+        let layers = source.modules.iter().map(|(module, text)| {
+            let paths = text.uses.iter().map(|import| &import.path).chain(&text.inline_paths);
+            let written = paths.filter_map(|path| source.absolute(module, path)?.into_iter().next());
+            (module.join("::"), written.filter(|first| source.modules.contains_key(slice::from_ref(first))).collect())
+        });
+        Self { imports: imports.collect(), layers: layers.collect() }
+    }
+
+    /// Returns the top-level modules that each module imports from, as its imports are written.
+    pub fn layers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.layers.iter().flat_map(|(module, layers)| layers.iter().map(|layer| (module.as_str(), layer.as_str())))
     }
 
     /// Returns the imports as pairs of the importing and the imported module.
