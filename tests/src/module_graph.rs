@@ -301,6 +301,18 @@ mod tests {
     }
 
     #[test]
+    fn layer_is_the_module_that_an_import_is_written_with() {
+        let graph = graph(&[
+            ("app", "pub use crate::store::Error;\n"),
+            ("store", "pub struct Error;\n"),
+            ("http", "use crate::app::Error;\nuse std::fmt;\n"),
+            ("http::x", "fn f() -> crate::store::Error { todo() }\n"),
+        ]);
+        let layers: Vec<_> = graph.layers().filter(|(module, _)| module.starts_with("http")).collect();
+        assert_eq!(layers, [("http", "app"), ("http::x", "store")]);
+    }
+
+    #[test]
     fn tests_are_left_out() {
         let graph = graph(&[
             ("a", "#[cfg(test)]\n#[allow(x)]\nmod t;\n#[cfg(test)]\nmod tests {\n    use crate::b;\n}\n"),
