@@ -1,4 +1,4 @@
-//! Errors as problem details (RFC 9457), and their logging. [`from_errors`] converts the operations' errors.
+//! Errors as problem details (RFC 9457), and their logging. `from_errors.rs` converts the operations' errors.
 
 mod from_errors;
 
