@@ -8,7 +8,7 @@
 //! | [`steps`] | the possible steps and their effects |
 //! | [`protocol`] | the steps that are possible in a state |
 //! | [`properties`] | properties that must hold, and states that must be reached |
-//! | [`checker`] | the protocol as the checker expects it |
+//! | `checker` | the protocol as the checker expects it |
 //! | [`bounds`] | bounds of all quantities, and the rule to leave out to see its purpose |
 //!
 //! # Properties

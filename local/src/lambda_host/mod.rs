@@ -2,10 +2,10 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | [`runtime_api`] | the API that one process asks for events, with the times of events and answers |
-//! | [`process`] | a process with its own Runtime API |
-//! | [`lambda`] | a function for tests and for the table's stream, whose process can be frozen, killed and replaced |
-//! | [`watch_instance`] | the program that `cargo lambda watch` starts for each instance of a function |
+//! | `runtime_api` | the API that one process asks for events, with the times of events and answers |
+//! | `process` | a process with its own Runtime API |
+//! | `lambda` | a function for tests and for the table's stream, whose process can be frozen, killed and replaced |
+//! | `watch_instance` | the program that `cargo lambda watch` starts for each instance of a function |
 
 mod lambda;
 mod process;
