@@ -106,8 +106,10 @@ tests: binaries
 soak: setup
 	SOAK_MINUTES='$(MINUTES)' cargo test -p boxoffice-tests --test integration --locked -- histories --nocapture
 
-# Each check belongs to one of these targets, so `make check` runs each of them once. All cargo commands select the whole
-# workspace, because another selection would compile the dependencies again with other features.
+# Each check belongs to one of these targets. Two run twice. `check-fast` runs the unit tests early, because they take
+# seconds, and `check-tests` runs them again as a part of `make test`. The tests at the wire run on the debug binaries in
+# `check-tests` and on the release binaries in `check-release`. All cargo commands select the whole workspace, because
+# another selection would compile the dependencies again with other features.
 check: check-fast check-tests check-release check-infra check-contract
 	@python3 infra/release.py record
 	$(call step,all checks passed)
@@ -219,20 +221,20 @@ flag = $(if $(filter undefined,$(origin $(2))),,$(1) $(call quoted,$($(2))))
 switch = $(if $(filter-out 0 no false,$($(2))),$(1))
 
 deploy:
-	@python3 local/install_tools.py run check
+	@python3 local/install_tools.py run sam
 	@infra/python infra/stack.py deploy $(call flag,--stack,STACK) $(call flag,--region,REGION) $(call flag,--cache,CACHE) \
 		$(call flag,--issuer,ISSUER) $(call flag,--audience,AUDIENCE) $(call flag,--set,SET) $(call flag,--built,BUILT) \
 		$(call flag,--config,CONFIG) $(call switch,--yes,YES)
 
 undeploy:
 	@test -n $(call quoted,$(STACK)) || { echo 'make undeploy STACK=name [REGION=...] [YES=1] [CONFIRM=yes]'; exit 2; }
-	@python3 local/install_tools.py run check
+	@python3 local/install_tools.py sam
 	@infra/python infra/stack.py undeploy --stack $(call quoted,$(STACK)) $(call flag,--region,REGION) $(call flag,--config,CONFIG) \
 		$(call switch,--yes,YES) $(if $(filter yes,$(CONFIRM)),--confirm)
 
 logs:
 	@test -n $(call quoted,$(STACK)) || { echo 'make logs STACK=name [FUNCTION=book] [SINCE=10m] [FOLLOW=1] [RAW=1] [REGION=...]'; exit 2; }
-	@python3 local/install_tools.py check
+	@python3 local/install_tools.py sam
 	@infra/python infra/stack.py logs --stack $(call quoted,$(STACK)) $(call flag,--region,REGION) $(call flag,--config,CONFIG) \
 		$(call flag,--function,FUNCTION) $(call flag,--since,SINCE) $(call switch,--follow,FOLLOW) $(call switch,--raw,RAW)
 

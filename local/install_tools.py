@@ -2,7 +2,8 @@
 """Installs the tools that the Makefile needs into .tools of this checkout, each in one pinned version.
 
     install_tools.py run      for `make run` and `make test`: cargo-lambda with zig, Valkey
-    install_tools.py check    for `make check`, in addition to run: the SAM CLI, cfn-lint, checkov, Amazon's DynamoDB Local
+    install_tools.py sam      for `make deploy` and the other commands for operators: the SAM CLI and cfn-lint
+    install_tools.py check    for `make check`, in addition to run: the same, checkov, Amazon's DynamoDB Local. Needs Java
     install_tools.py fuzz     also schemathesis, whose requirements conflict with those of the SAM CLI
     install_tools.py contract the linters of docs/openapi.yaml, and generators and compilers for clients: Node.js, Redocly,
                               Spectral, three generators, and an IAM simulator. `infra/check` uses two of them. Needs a JDK
@@ -39,7 +40,7 @@ CONTRACT_LOCK = ROOT / "tests/clients/package-lock.json"
 # Installed without its extra `full`, which contains engines of services that the stack doesn't use. The second package
 # checks SAM templates and brings boto3.
 DEPLOY_PACKAGES = ["ministack==1.5.33", "aws-sam-translator==1.115.0"]
-CHECK_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
+SAM_PACKAGES = ["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"]
 # Installed separately, because its requirements conflict with those of the SAM CLI.
 CHECKOV_PACKAGES = ["checkov==3.3.30"]
 # The packages that a Python team would choose: Lambda Powertools, Amazon's own runtime client, and a fast parser for
@@ -66,7 +67,8 @@ class Problem(Exception):
 def main(arguments):
     groups = {
         "run": (RUN_PACKAGES, install_run),
-        "check": ([*CHECK_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
+        "sam": (SAM_PACKAGES, install_sam),
+        "check": ([*SAM_PACKAGES, *CHECKOV_PACKAGES, DYNAMODB_LOCAL_PACKAGE], install_check),
         "fuzz": (FUZZ_PACKAGES, install_fuzz),
         "contract": ([*CONTRACT_PACKAGES, contract_lock()], install_contract),
         "budgets": (["valgrind"], install_valgrind),
@@ -81,7 +83,9 @@ def main(arguments):
         require_writable_target()
         for name in arguments:
             require_java(name)
-            install_once(name, *groups[name])
+            # The tools of `check` include those of `sam`.
+            if name != "sam" or not is_installed("check", groups["check"][0]):
+                install_once(name, *groups[name])
     except Problem as problem:
         sys.exit(f"setup: {problem}")
     except OSError as error:
@@ -167,9 +171,7 @@ def require_java(name):
 def install_once(name, packages, install):
     """Runs `install` unless its stamp shows that these packages are already installed in this checkout."""
     stamp = TOOLS / f"{name}.stamp"
-    # A virtual environment contains absolute paths, so a moved checkout needs a new one.
-    wanted = "\n".join([str(ROOT), *packages])
-    if is_stamped(stamp, wanted):
+    if is_installed(name, packages):
         return
     require_room()
     TOOLS.mkdir(exist_ok=True)
@@ -179,19 +181,25 @@ def install_once(name, packages, install):
         except BlockingIOError:
             say("waiting for another process that is installing tools")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_stamped(stamp, wanted):  # another process installed the tools while this one waited
+        if is_installed(name, packages):  # another process installed the tools while this one waited
             return
         started = time.monotonic()
         stamp.unlink(missing_ok=True)
         BIN.mkdir(exist_ok=True)
         install()
-        stamp.write_text(wanted)
+        stamp.write_text(stamp_text(packages))
         say(f"installed the tools for {name} into .tools in {time.monotonic() - started:.0f} s")
 
 
-def is_stamped(stamp, wanted):
+def stamp_text(packages):
+    """Returns the content of a stamp. A virtual environment contains absolute paths, so a moved checkout needs a new one."""
+    return "\n".join([str(ROOT), *packages])
+
+
+def is_installed(name, packages):
+    """Returns whether the stamp of a group of tools names these packages."""
     try:
-        return stamp.read_text() == wanted
+        return (TOOLS / f"{name}.stamp").read_text() == stamp_text(packages)
     except OSError:
         return False
 
@@ -205,11 +213,15 @@ def install_run():
         say(f"  {tool}: {output_of([BIN / tool, *arguments])}")
 
 
-def install_check():
-    packages = pip_install("check", CHECK_PACKAGES)
+def install_sam():
+    packages = pip_install("check", SAM_PACKAGES)
     for tool in ["sam", "cfn-lint"]:
         link_script(tool, find(TOOLS / "check", f"bin/{tool}"), packages)
         say(f"  {tool}: {output_of([BIN / tool, '--version'])}")
+
+
+def install_check():
+    install_sam()
     packages = pip_install("checkov", CHECKOV_PACKAGES)
     link_script("checkov", find(TOOLS / "checkov", "bin/checkov"), packages)
     say(f"  checkov: {output_of([BIN / 'checkov', '--version'])}")

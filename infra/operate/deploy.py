@@ -247,7 +247,7 @@ def require_tools(architecture):
         ("cargo", "Rust, from https://rustup.rs"),
         ("cargo-lambda", "`python3 local/install_tools.py run` installs it"),
         ("zig", "`python3 local/install_tools.py run` installs it"),
-        ("sam", "`python3 local/install_tools.py check` installs it"),
+        ("sam", "`python3 local/install_tools.py sam` installs it"),
     ]:
         if not shutil.which(name):
             raise Refusal(f"{name} is missing, and the build needs it: {remedy}")
@@ -345,7 +345,7 @@ def run(command, may_fail=False):
     try:
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
     except FileNotFoundError:
-        raise Refusal(f"{command[0]} is missing: `python3 local/install_tools.py check` installs it into .tools/bin, which has to be on PATH") from None
+        raise Refusal(f"{command[0]} is missing: `python3 local/install_tools.py sam` installs it into .tools/bin, which has to be on PATH") from None
     if status and not may_fail:
         raise Refusal(f"`{' '.join(command[:2])}` ended with {status}. The reason is above")
     return status
