@@ -127,7 +127,7 @@ class AccessString(unittest.TestCase):
         return self.functions.call("EVALSHA", self.script, "1", key, *words)
 
     def test_every_command_of_the_script_is_in_it(self):
-        source = "".join((ROOT / "shared/src/cache" / name).read_text() for name in ["availability.lua", "limits.lua"])
+        source = "".join((ROOT / "shared/src/cache" / name).read_text() for name in ["protocol/availability.lua", "rate_limit.lua"])
         used = {command.lower() for command in re.findall(r"redis\.p?call\('(\w+)'", source)}
         access = stack().properties("ValkeyUser")["AccessString"].split()
         self.assertLessEqual({f"+{command}" for command in used}, set(access))

@@ -64,7 +64,7 @@ impl Table {
     }
 
     /// Returns the new slot if DynamoDB accepts a request of a writer whose clock is `behind`. Uses the conditions of
-    /// `store/change.rs`.
+    /// `shared/src/store/write/seat_write.rs`.
     pub fn accepts(&self, seat: u8, ask: WriteRequest, behind: u8) -> Option<Slot> {
         let (stored, now) = (self.stored(seat), self.clock(behind));
         let reserved = matches!(stored.state, SeatState::Reserved { .. });

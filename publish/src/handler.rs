@@ -1,5 +1,5 @@
 //! The handler of `publish-events`. It turns batches of the table's stream into domain events, and expiry timers into
-//! events of reservations that have run out.
+//! events of reservations that have expired.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ struct StreamBatch {
     /// The index of the record of each event.
     records: Vec<usize>,
     timers: Vec<ExpiryTimer>,
-    /// Indexes of the records in which a seat was taken over after its reservation had run out.
+    /// Indexes of the records in which a seat was taken over after its reservation had expired.
     takeovers: Vec<usize>,
     /// Indexes of the records that can't be read.
     skipped: Vec<usize>,
@@ -175,7 +175,7 @@ impl Publisher {
         BatchResponse::failed(failed)
     }
 
-    /// Publishes the end of the reservation that an expiry timer names, if it has run out and the seat hasn't changed
+    /// Publishes the end of the reservation that an expiry timer names, if it has expired and the seat hasn't changed
     /// since.
     async fn check_expiry(&self, pending: PendingExpiry) -> Result<TimerOutcome, String> {
         let now = self.clock.now();

@@ -1,5 +1,5 @@
 //! The `publish-events` function. It publishes changes of seats, bookings and theaters from the table's stream on an
-//! event bus, and an event when a reservation has run out.
+//! event bus, and an event when a reservation has expired.
 //!
 //! It is a crate of its own, so that the functions that sell don't include the clients of EventBridge and SQS.
 

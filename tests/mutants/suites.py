@@ -20,7 +20,7 @@ SUITES = {
     "integration": ["-p", "boxoffice-tests", "--test", "integration"],
 }
 # Tests of these suites that aren't about the product or take long. They run only if a mutant names them.
-LEFT_OUT = ["child::", "stack::", "histories::", "observer::", "thundering_herd::", "hostile::"]
+LEFT_OUT = ["supervised_process::", "stack::", "histories::", "observer::", "thundering_herd::", "hostile::"]
 # The time limit in seconds for the tests that a mutant names.
 PATIENCE_WITH_A_FEW = 90
 # Results that count as caught although no test failed.

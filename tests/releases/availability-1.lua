@@ -1,5 +1,5 @@
 -- The script of the release before revisions, with unchanged code: format 1. Tests run it beside the current script
--- (cache/releases.rs).
+-- (tests/tests/integration/cache/releases.rs).
 -- Availability of one theater: a packed string (byte layout: packed.rs) that merges. Redis runs each call atomically.
 --
 -- KEYS[1] is the theater's key. ARGV[1] is the operation:

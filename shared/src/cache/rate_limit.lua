@@ -1,4 +1,4 @@
--- The rate limit of a caller, by the generic cell rate algorithm. Decides about one request (rules/rate_limit.rs is its
+-- The rate limit of a caller, by the generic cell rate algorithm. Decides about one request (domain/rate_limit.rs is its
 -- model). Runs in Redis, so each call is atomic. Uses Redis's clock, so that all instances decide by the same one.
 --
 --   KEYS[1] the key of the budget. It holds the microsecond at which the budget is full again, in decimal digits.

@@ -1,5 +1,5 @@
 //! Rate limits per caller: the generic cell rate algorithm (GCRA). This is the model of the Redis script
-//! (`cache/limits.lua`).
+//! (`cache/rate_limit.lua`).
 //!
 //! A budget is stored as the instant at which it is full again. Each allowed request moves this instant forward by
 //! the budget's interval, times the cost of the request. A request is rejected if it would move the instant further
@@ -71,7 +71,7 @@ pub struct RateLimitStatus {
 }
 
 impl Activity {
-    /// Returns the name in headers and keys.
+    /// Returns the name in headers, problems and keys. Clients read `looks`, so it stays the name of reads.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reading => "looks",

@@ -22,8 +22,8 @@ use crate::observability::metrics::{Counts, Made};
 /// The fields of an access log line. No field is an id that gives a right. The caller appears only as a hash and a
 /// network.
 ///
-/// Operators pay for each byte, so names are short, and zero or empty fields are left out. The README explains each
-/// field. `infra/log_lines.json` has the maximum length of a line that the costs are computed with.
+/// Operators pay for each byte, so names are short, and zero or empty fields are left out. `docs/observability.md`
+/// explains each field. `infra/log_lines.json` has the maximum length of a line that the costs are computed with.
 #[derive(Serialize)]
 struct AccessLogLine<'a> {
     op: &'static str,

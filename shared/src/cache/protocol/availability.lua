@@ -20,7 +20,7 @@
 -- attempt that was answered can end the fill. A delayed begin must not allow an end with slots that were read before
 -- it.
 --
--- A filler that takes over after a lease has run out gets twice that lease, so that even a slow fill completes.
+-- A filler that takes over after a lease has ended gets twice that lease, so that even a slow fill completes.
 --
 -- Each fill is a round. A slot that was merged in the current round may be newer than what the filler read, so there
 -- the larger stamp wins. All other slots were known before the filler read, so DynamoDB's slots replace them, whatever

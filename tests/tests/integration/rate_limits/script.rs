@@ -1,4 +1,4 @@
-//! Conformance of the script to the model in `rules/limits.rs`, in a real Valkey, under random sequences of calls.
+//! Conformance of the script to the model in `shared/src/domain/rate_limit.rs`, in a real Valkey, under random sequences of calls.
 //!
 //! Each step compares the reply, the bytes under the key, and the expiry of the key. The script returns the time that
 //! it ran at.
