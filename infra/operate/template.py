@@ -52,7 +52,7 @@ KINDS = {
     "AWS::Events::Rule": "event rule",
     "AWS::CodeDeploy::DeploymentConfig": "deployment configuration",
 }
-# Parameters that had another name in an earlier release, by that name. `make deploy` passes the value that a stack has
+# Parameters that had another name before 0.1.0, by that name. `make deploy` passes the value that a stack has
 # under the old name as the new parameter. Without it the new parameter would get its default, and a protected stack
 # would become open. The old names are written in two parts so that a search for them, or a replacement, doesn't find
 # this table.

@@ -9,7 +9,7 @@ from combinations import DOMAIN, TOKENS
 from template import source, stack
 
 OPEN = {(method, "/errors/{code}") for method in ["GET", "HEAD"]}
-LOOKS = {(method, path) for method in ["GET", "HEAD"] for path in [
+READS = {(method, path) for method in ["GET", "HEAD"] for path in [
     "/theaters", "/theaters/{theaterId}", "/theaters/{theaterId}/seats", "/theaters/{theaterId}/map"]}
 
 
@@ -48,7 +48,7 @@ class SigningIn(unittest.TestCase):
 
     def test_with_issuer_all_but_reads_need_a_token(self):
         for route, method in routes(stack(**TOKENS)).items():
-            self.assertEqual(method.get("security"), None if route in LOOKS | OPEN else [{"Tokens": []}], route)
+            self.assertEqual(method.get("security"), None if route in READS | OPEN else [{"Tokens": []}], route)
 
     def test_protected_reads_need_a_token(self):
         for route, method in routes(stack(**TOKENS, ProtectReads="true")).items():
@@ -76,8 +76,8 @@ class Rates(unittest.TestCase):
         (stage,) = stack(ReadRate=7, ReadBurst=8, WriteRate=1, WriteBurst=2).of_type("AWS::ApiGatewayV2::Stage").values()
         settings = stage["Properties"]
         self.assertEqual(settings["DefaultRouteSettings"], {"ThrottlingRateLimit": "1", "ThrottlingBurstLimit": "2"})
-        of_looks = {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "8"}
-        self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_looks for method, path in LOOKS | OPEN})
+        of_reads = {"ThrottlingRateLimit": "7", "ThrottlingBurstLimit": "8"}
+        self.assertEqual(settings["RouteSettings"], {f"{method} {path}": of_reads for method, path in READS | OPEN})
 
     def test_default_rates_fit_the_smallest_regional_quota(self):
         values = {name: int(stack().values[name]) for name in ["ReadRate", "ReadBurst", "WriteRate", "WriteBurst"]}
@@ -85,11 +85,12 @@ class Rates(unittest.TestCase):
         self.assertLessEqual(values["ReadBurst"] + values["WriteBurst"], 1250)
 
     def test_limits_apply_to_each_caller(self):
-        variables = stack(ReadsPerMinute=600, WritesPerMinute=60, TrustedProxies=1).variables("BookFunction")
-        names = ["READS_PER_MINUTE", "WRITES_PER_MINUTE", "TRUSTED_PROXIES"]
-        self.assertEqual([variables[name] for name in names], ["600", "60", "1"])
-        self.assertEqual([stack().variables("BookFunction")[name] for name in names], ["0", "0", "0"])
-
+        limits = {"ReadsPerMinute": 600, "ReadsBurst": 90, "WritesPerMinute": 60, "WritesBurst": 9, "TrustedProxies": 1}
+        names = ["READS_PER_MINUTE", "READS_BURST", "WRITES_PER_MINUTE", "WRITES_BURST", "TRUSTED_PROXIES"]
+        variables = stack(**limits).variables("BookFunction")
+        self.assertEqual([variables[name] for name in names], ["600", "90", "60", "9", "1"])
+        variables = stack().variables("BookFunction")
+        self.assertEqual([variables[name] for name in names], ["0", "", "0", "", "0"])
 
     def test_default_shortest_reservation_exceeds_clock_difference(self):
         names = ["MIN_RESERVATION_SECONDS", "MAX_RESERVATION_SECONDS"]
