@@ -36,7 +36,7 @@ STORED_PART = 0.2
 # Lambda lets X-Ray keep one request a second and 5 % of the others, and has no setting for that:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 SAMPLED_PART = 0.05
-# A member `trace` of a summary line: {"trace":"1-6b02a851-685086388ec9bdc5f7ee87a5",...
+# A member `trace` of an access log line: {"trace":"1-6b02a851-685086388ec9bdc5f7ee87a5",...
 TRACE_BYTES = 46
 # Seconds of a call: round trips of 1 ms to the cache and 6 ms to DynamoDB (bench/prices.toml, assumed), doubled for the
 # rest.

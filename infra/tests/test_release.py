@@ -161,7 +161,7 @@ class Alarms(unittest.TestCase):
 
     def test_functions_log_what_the_filters_read(self):
         summary = (ROOT / "shared/src/http/access_log.rs").read_text()
-        fields = re.findall(r"^    (\w+): ", summary[summary.index("struct Summary"):summary.index("\n}\n")], re.MULTILINE)
+        fields = re.findall(r"^    (\w+): ", summary[summary.index("struct AccessLogLine"):summary.index("\n}\n")], re.MULTILINE)
         self.assertLessEqual({"status", "release"}, set(fields))
         # The check of a release reads this.
         self.assertIn('("CacheErrors", self.cache_errors)', (ROOT / "shared/src/observability/metrics.rs").read_text())
