@@ -97,7 +97,7 @@ fn show(results: &Results) -> Result<()> {
 async fn measure(quick: bool) -> Result<Results> {
     let effort = if quick { &QUICK } else { &WHOLE };
     let machine = machine()?;
-    let day = jiff::Timestamp::from_millisecond(i64::try_from(boxoffice::clock::Clock::System.now().0)?)?;
+    let day = jiff::Timestamp::from_millisecond(i64::try_from(boxoffice::clock::Clock::System.now().as_millis())?)?;
     let day = day.strftime("%Y-%m-%d").to_string();
     let mut results = Results { day, quick, machine, ..Results::default() };
     single(&mut results, effort).await?;

@@ -227,7 +227,7 @@ impl Key {
 pub(crate) fn is_order_uncertain(a: Slot, b: Slot, skew: u64) -> bool {
     let (smaller, larger) = (a.min(b), a.max(b));
     let SeatState::Reserved { expires_at } = larger.state else { return false };
-    smaller.changed_at.0 > 0
+    smaller.changed_at.as_millis() > 0
         && larger.changed_at > smaller.changed_at
-        && expires_at.0 * 1_000 <= smaller.changed_at.0 + skew
+        && expires_at.as_secs() * 1_000 <= smaller.changed_at.as_millis() + skew
 }

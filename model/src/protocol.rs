@@ -101,7 +101,7 @@ impl Protocol {
             _ => {}
         }
         if state.left.deletions > 0 {
-            let there = |seat: &u8| state.table.stored(*seat).changed_at.0 > 0;
+            let there = |seat: &u8| state.table.stored(*seat).changed_at.as_millis() > 0;
             steps.extend(self.seats().filter(there).map(Step::Delete));
         }
         if state.table.ticks < self.0.ticks {

@@ -60,7 +60,7 @@ impl Table {
 
     /// Returns a clock that is this many ticks behind DynamoDB's.
     pub fn clock(&self, behind: u8) -> EpochMillis {
-        EpochMillis((FIRST_TICK + u64::from(self.ticks) - u64::from(behind)) * u64::from(TICK_SECONDS) * 1_000)
+        EpochMillis::new((FIRST_TICK + u64::from(self.ticks) - u64::from(behind)) * u64::from(TICK_SECONDS) * 1_000)
     }
 
     /// Returns the new slot if DynamoDB accepts a request of a writer whose clock is `behind`. Uses the conditions of
@@ -79,15 +79,15 @@ impl Table {
             WriteRequest::GiveBack => (reserved || stored.state == SeatState::Booked, SeatState::Available),
         };
         // A write that is rejected only for its stamp is repeated with the old stamp + 1.
-        let changed_at = EpochMillis(now.0.max(stored.changed_at.0 + 1));
+        let changed_at = now.max(stored.changed_at.next());
         possible.then_some(Slot { changed_at, state })
     }
 
     /// Returns a slot that differs from all earlier ones, so that an old one is noticed.
     fn next_version(&self) -> Slot {
         let version = self.events.len() as u64 + 1;
-        let expires_at = EpochSeconds(u64::from(u32::MAX) - version);
-        Slot { changed_at: EpochMillis(version), state: SeatState::Reserved { expires_at } }
+        let expires_at = EpochSeconds::new(u64::from(u32::MAX) - version);
+        Slot { changed_at: EpochMillis::new(version), state: SeatState::Reserved { expires_at } }
     }
 
     /// Returns `true` if the TTL may already delete a seat's item.

@@ -180,7 +180,7 @@ async fn send(
     for (n, timer) in timers.iter().enumerate() {
         let body = serde_json::to_string(timer).map_err(|error| failed(error.to_string()))?;
         // Rounded up, so that the timer is due by our clock if the queue's clock runs as fast.
-        let delay = (EpochSeconds(timer.expires_at).remaining(now) + 1).min(MAX_DELAY.as_secs());
+        let delay = (EpochSeconds::new(timer.expires_at).remaining(now) + 1).min(MAX_DELAY.as_secs());
         let delay = i32::try_from(delay).expect("the longest delay is 15 minutes");
         let entry = SendMessageBatchRequestEntry::builder()
             .id(n.to_string())

@@ -260,8 +260,8 @@ impl PendingExpiry {
         Some(Self {
             theater: TheaterId::parse(&timer.theater_id).ok()?,
             seat: SeatLabel::parse(&timer.seat).ok()?,
-            changed_at: EpochMillis(timer.changed_at),
-            expires_at: EpochSeconds(timer.expires_at),
+            changed_at: EpochMillis::new(timer.changed_at),
+            expires_at: EpochSeconds::new(timer.expires_at),
         })
     }
 }
@@ -270,8 +270,8 @@ fn timer(theater: &TheaterId, seat: &SeatLabel, changed_at: EpochMillis, expires
     ExpiryTimer {
         theater_id: theater.to_string(),
         seat: seat.to_string(),
-        changed_at: changed_at.0,
-        expires_at: expires_at.0,
+        changed_at: changed_at.as_millis(),
+        expires_at: expires_at.as_secs(),
     }
 }
 
@@ -300,8 +300,8 @@ mod tests {
         let expired = SeatReservation {
             seat: SeatLabel::parse("A1").unwrap(),
             reservation: ReservationId::parse(ONE).unwrap(),
-            changed_at: EpochMillis(5),
-            expires_at: EpochSeconds(6),
+            changed_at: EpochMillis::new(5),
+            expires_at: EpochSeconds::new(6),
         };
         for (status, reservation, takeover) in [
             ("reserved", OTHER, true),

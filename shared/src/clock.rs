@@ -18,13 +18,13 @@ pub enum Clock {
 impl Clock {
     /// Creates a clock that stands still at `now`.
     pub fn manual(now: EpochMillis) -> Self {
-        Self::Manual(Arc::new(AtomicU64::new(now.0)))
+        Self::Manual(Arc::new(AtomicU64::new(now.as_millis())))
     }
 
     /// Sets a manual clock. Does nothing for the system clock.
     pub fn set(&self, now: EpochMillis) {
         if let Self::Manual(time) = self {
-            time.store(now.0, Ordering::SeqCst);
+            time.store(now.as_millis(), Ordering::SeqCst);
         }
     }
 
@@ -34,9 +34,9 @@ impl Clock {
         match self {
             Self::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                EpochMillis(u64::try_from(since.as_millis()).expect("milliseconds since 1970 fit into 64 bits"))
+                EpochMillis::new(u64::try_from(since.as_millis()).expect("milliseconds since 1970 fit into 64 bits"))
             }
-            Self::Manual(time) => EpochMillis(time.load(Ordering::SeqCst)),
+            Self::Manual(time) => EpochMillis::new(time.load(Ordering::SeqCst)),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Event {
             }
             What::Released { seat, at } => of_seat("seats.released", fact, seat, *at, sequence_of_write(*at)),
             What::Expired(seat) => {
-                let at = EpochMillis(seat.expires_at.0.saturating_mul(1_000));
+                let at = EpochMillis::from(seat.expires_at);
                 // Between the write of the reservation and the next write of the seat.
                 of_seat("reservation.expired", fact, seat, at, sequence_of_write(seat.changed_at) + 1)
             }
@@ -75,11 +75,11 @@ impl Event {
 /// Returns the sequence number of a seat's write. It rises with each write, because the stamp does. It is even, so
 /// the expiry of that write has a number of its own.
 fn sequence_of_write(stamp: EpochMillis) -> u64 {
-    stamp.0.saturating_mul(2)
+    stamp.as_millis().saturating_mul(2)
 }
 
 fn of_seat(kind: &'static str, fact: &DomainEvent, seat: &SeatReservation, at: EpochMillis, sequence: u64) -> Event {
-    Event::new(kind, fact, &[seat.seat.as_str(), &seat.changed_at.0.to_string()], at)
+    Event::new(kind, fact, &[seat.seat.as_str(), &seat.changed_at.as_millis().to_string()], at)
         .with("sequence", json!(sequence))
         .with("seats", json!([seat.seat.as_str()]))
         .with("reservation", json!(reference(seat.reservation.0)))
@@ -88,7 +88,7 @@ fn of_seat(kind: &'static str, fact: &DomainEvent, seat: &SeatReservation, at: E
 fn of_booking(kind: &'static str, fact: &DomainEvent, booked: &BookedSeats, at: EpochMillis) -> Event {
     let BookedSeats { booking: BookingId(booking), seats, reservation, booked_at, changed_at } = booked;
     let seats: Vec<_> = seats.iter().map(SeatLabel::as_str).collect();
-    let event = Event::new(kind, fact, &[&booking.to_string(), &booked_at.0.to_string()], at)
+    let event = Event::new(kind, fact, &[&booking.to_string(), &booked_at.as_millis().to_string()], at)
         .with("sequence", json!(sequence_of_write(*changed_at)))
         .with("seats", json!(seats))
         .with("booking", json!(reference(*booking)));
@@ -100,7 +100,7 @@ fn of_booking(kind: &'static str, fact: &DomainEvent, booked: &BookedSeats, at: 
 
 fn of_layout(fact: &DomainEvent, version: u64, became: &str) -> Event {
     // A layout's version is the time of its write. The time of its deletion isn't known.
-    Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis(version))
+    Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis::new(version))
         .with("layout_version", json!(version))
 }
 
@@ -118,8 +118,8 @@ mod tests {
         SeatReservation {
             seat: SeatLabel::parse(label).unwrap(),
             reservation: ReservationId(Uuid::from_u128(7)),
-            changed_at: EpochMillis(at),
-            expires_at: EpochSeconds(100),
+            changed_at: EpochMillis::new(at),
+            expires_at: EpochSeconds::new(100),
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
             id(What::Expired(seat("A1", 6))),
             id(What::Expired(seat("A2", 5))),
             id(What::Reserved { seat: seat("A1", 5), extended: false }),
-            id(What::Released { seat: seat("A1", 5), at: EpochMillis(9) }),
+            id(What::Released { seat: seat("A1", 5), at: EpochMillis::new(9) }),
             id(What::LayoutPut(LayoutSummary { name: "x".into(), version: 5, seats: 1 })),
             id(What::LayoutRemoved { version: 5 }),
         ];
@@ -150,13 +150,13 @@ mod tests {
             booking: BookingId(Uuid::from_u128(8)),
             seats: vec![SeatLabel::parse("A1").unwrap()],
             reservation: Some(ReservationId(Uuid::from_u128(7))),
-            booked_at: EpochMillis(5),
-            changed_at: EpochMillis(5),
+            booked_at: EpochMillis::new(5),
+            changed_at: EpochMillis::new(5),
         };
         for what in [
             What::Reserved { seat: seat("A1", 5), extended: true },
             What::Booked(booked.clone()),
-            What::Cancelled { booked, at: EpochMillis(6) },
+            What::Cancelled { booked, at: EpochMillis::new(6) },
         ] {
             let text = Event::of(&fact(what)).detail.to_string();
             assert!(

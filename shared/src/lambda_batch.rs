@@ -25,7 +25,7 @@ impl Batch {
         let oldest = self.records.iter().filter_map(written).min_by(f64::total_cmp)?;
         // A number that isn't a valid time becomes the nearest valid one.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and that will do")]
-        Some(now.0.saturating_sub((oldest * 1e3) as u64))
+        Some(now.as_millis().saturating_sub((oldest * 1e3) as u64))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::engines;
 use crate::setup::{Setup, config, dynamodb, open, sdk};
 
 /// The start of every test's clock: 2026-11-22T18:00:00Z, on the second.
-pub const START: EpochMillis = EpochMillis(1_795_370_400_000);
+pub const START: EpochMillis = EpochMillis::new(1_795_370_400_000);
 
 /// A test's table, keys and clock, and one box office on them.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl World {
 
     /// Sets the clock of `office` to this many milliseconds after the start.
     pub fn at(&self, millis: u64) {
-        self.clock.set(EpochMillis(START.0 + millis));
+        self.clock.set(START + Duration::from_millis(millis));
     }
 
     /// Returns the cache key of a theater.

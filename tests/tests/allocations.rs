@@ -119,7 +119,7 @@ async fn packed_strings_stay_within_bounds() {
     let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };
     let cache = Cache::new(address, None, "p".into(), Duration::from_secs(60), Clock::manual(START)).unwrap();
     let seats = ["A1", "A2", "A3", "B1", "B2", "B3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
-    let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, seats).unwrap();
+    let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.as_millis(), seats).unwrap();
     let client = redis::Client::open(valkey.url()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let ctx = RequestContext::default();
@@ -135,7 +135,7 @@ async fn packed_strings_stay_within_bounds() {
     };
     read(b"the connection is made").await;
     let mut strings: Vec<_> = corpus::packed().into_iter().map(|seed| (seed.name, seed.bytes)).collect();
-    let good = [&[2, 1, 1, 0][..], &START.0.to_be_bytes()[2..], &[0; 38], &[0; 12 * 200_000]].concat();
+    let good = [&[2, 1, 1, 0][..], &START.as_millis().to_be_bytes()[2..], &[0; 38], &[0; 12 * 200_000]].concat();
     strings.push(("200,000 slots".to_owned(), good));
     for (name, bytes) in &strings {
         let most = read(bytes).await;
@@ -158,7 +158,7 @@ async fn a_seat_is_no_allocation() {
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     for seats in [1, 20_000] {
         let labels = (0..seats).map(|number| SeatLabel::parse(&format!("S{number}")).unwrap()).collect();
-        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.0, labels).unwrap();
+        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.as_millis(), labels).unwrap();
         let none = FillToken::new();
         let Begun::Fill(token) =
             cache.begin(&RequestContext::default(), &layout, FillReason::Missing, none).await.unwrap()

@@ -131,7 +131,7 @@ impl BoxOffice {
             }
             let version = old.as_ref().map(|old| old.version);
             check_precondition(&expected, version)?;
-            let next = self.clock.now().0.max(version.map_or(1, |version| version + 1));
+            let next = self.clock.now().as_millis().max(version.map_or(1, |version| version + 1));
             let new = wanted.clone().into_layout(theater.clone(), next)?;
             // Checked before any seat is withdrawn, so that a rejection changes nothing.
             if !Store::fits(&new) {

@@ -39,9 +39,9 @@ impl Slot {
     /// use boxoffice::domain::availability::{SeatState, Slot};
     /// use boxoffice::domain::time::{EpochMillis, EpochSeconds};
     ///
-    /// let expires_at = EpochSeconds(100);
-    /// let reserved = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at } };
-    /// let booked = Slot { changed_at: EpochMillis(2), state: SeatState::Booked };
+    /// let expires_at = EpochSeconds::new(100);
+    /// let reserved = Slot { changed_at: EpochMillis::new(1), state: SeatState::Reserved { expires_at } };
+    /// let booked = Slot { changed_at: EpochMillis::new(2), state: SeatState::Booked };
     /// assert_eq!(reserved.merge(booked), booked);
     /// assert_eq!(booked.merge(reserved), booked);
     /// ```
@@ -85,7 +85,7 @@ pub struct ValidityWindow {
 impl ValidityWindow {
     /// Returns the window around `now` for reservations with these expiries.
     pub fn around(ends: impl Iterator<Item = EpochSeconds>, now: EpochMillis) -> Self {
-        let (mut since, mut until) = (EpochSeconds(0), EpochSeconds(u64::from(u32::MAX)));
+        let (mut since, mut until) = (EpochSeconds::new(0), EpochSeconds::new(u64::from(u32::MAX)));
         for end in ends {
             if end.reached(now) {
                 since = since.max(end);
@@ -117,12 +117,12 @@ mod tests {
     fn slot() -> impl Strategy<Value = Slot> {
         let state = prop_oneof![
             Just(SeatState::Available),
-            (0..50u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
-            (0..50u64).prop_map(|at| SeatState::Withdrawn { until: EpochSeconds(at) }),
+            (0..50u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds::new(at) }),
+            (0..50u64).prop_map(|at| SeatState::Withdrawn { until: EpochSeconds::new(at) }),
             Just(SeatState::Booked),
         ];
         // Few stamps, so that equal stamps are common.
-        (0..6u64, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis(at), state })
+        (0..6u64, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis::new(at), state })
     }
 
     fn hall() -> impl Strategy<Value = Vec<Slot>> {
@@ -157,7 +157,7 @@ mod tests {
         fn validity_window_ends_when_a_status_changes(hall in hall(), at in 0..60_u64, then in 0..60_u64) {
             // One millisecond before, at and after each second.
             for (at, then) in [0, 1, 999].into_iter().flat_map(|ms| [(at * 1_000 + ms, then * 1_000), (at * 1_000, then * 1_000 + ms)]) {
-                let (at, then) = (EpochMillis(at), EpochMillis(then));
+                let (at, then) = (EpochMillis::new(at), EpochMillis::new(then));
                 let same = hall.iter().all(|slot| slot.status(at) == slot.status(then));
                 prop_assert_eq!(ValidityWindow::around(hall.iter().filter_map(|slot| slot.ends_at()), at).holds(then), same, "{:?} {:?}", at, then);
             }
@@ -171,24 +171,25 @@ mod tests {
             for seat in 0..8 {
                 let largest = halls.iter().map(|hall| hall[seat].changed_at).max().unwrap();
                 prop_assert_eq!(all[seat].changed_at, largest);
-                prop_assert!(halls.iter().any(|hall| hall[seat] == all[seat]) || largest == EpochMillis(0));
+                prop_assert!(halls.iter().any(|hall| hall[seat] == all[seat]) || largest == EpochMillis::new(0));
             }
         }
     }
 
     #[test]
     fn a_reservation_ends_at_its_instant() {
-        let slot = Slot { changed_at: EpochMillis(1), state: SeatState::Reserved { expires_at: EpochSeconds(100) } };
-        assert!(!slot.is_available(EpochMillis(99_000)), "t-1");
-        assert!(!slot.is_available(EpochMillis(99_999)), "t-1ms");
-        assert!(slot.is_available(EpochMillis(100_000)), "t");
-        assert!(slot.is_available(EpochMillis(101_000)), "t+1");
+        let slot =
+            Slot { changed_at: EpochMillis::new(1), state: SeatState::Reserved { expires_at: EpochSeconds::new(100) } };
+        assert!(!slot.is_available(EpochMillis::new(99_000)), "t-1");
+        assert!(!slot.is_available(EpochMillis::new(99_999)), "t-1ms");
+        assert!(slot.is_available(EpochMillis::new(100_000)), "t");
+        assert!(slot.is_available(EpochMillis::new(101_000)), "t+1");
     }
 
     #[test]
     fn booked_seat_is_never_available_and_unwritten_seat_always() {
-        let booked = Slot { changed_at: EpochMillis(1), state: SeatState::Booked };
-        assert!(!booked.is_available(EpochMillis(u64::MAX)));
-        assert!(Slot::default().is_available(EpochMillis(0)));
+        let booked = Slot { changed_at: EpochMillis::new(1), state: SeatState::Booked };
+        assert!(!booked.is_available(EpochMillis::new(u64::MAX)));
+        assert!(Slot::default().is_available(EpochMillis::new(0)));
     }
 }

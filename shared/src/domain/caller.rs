@@ -83,8 +83,6 @@ impl fmt::Debug for LogKey {
     }
 }
 
-const MILLIS_A_DAY: u64 = 86_400_000;
-
 impl Caller {
     /// Returns the caller's pseudonym for log lines: 16 hexadecimal digits that change daily (UTC).
     ///
@@ -94,7 +92,7 @@ impl Caller {
     /// for seats.
     pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
         let mut hash = key.0;
-        hash.write(&(now.0 / MILLIS_A_DAY).to_be_bytes());
+        hash.write(&(now.days()).to_be_bytes());
         match (self, address.to_canonical()) {
             (Self::Subject(subject), _) => {
                 hash.write(b"s");
@@ -162,7 +160,7 @@ mod tests {
         let of = callers.map(|(subject, address)| {
             let caller = if subject.is_empty() { Caller::Anonymous } else { Caller::Subject(subject.to_owned()) };
             let address = address.parse().unwrap();
-            (caller.budget(address), caller.pseudonym(address, &key, EpochMillis(0)))
+            (caller.budget(address), caller.pseudonym(address, &key, EpochMillis::new(0)))
         });
         for (one, other) in of.iter().flat_map(|one| of.iter().map(move |other| (one, other))) {
             assert_eq!(one.0 == other.0, one.1 == other.1, "{one:?} {other:?}");
@@ -172,7 +170,7 @@ mod tests {
     #[test]
     fn pseudonym_changes_daily_and_depends_on_the_key() {
         let of = |subject: &str, key: &str, day: u64| {
-            let now = EpochMillis(day * MILLIS_A_DAY + 1_000);
+            let now = EpochMillis::new(day * 86_400_000 + 1_000);
             Caller::Subject(subject.to_owned()).pseudonym(
                 "192.0.2.1".parse().unwrap(),
                 &LogKey::new(key.as_bytes()),

@@ -112,7 +112,7 @@ impl SeatState {
     pub fn from_cached(byte: u8, end: u64) -> Option<Self> {
         match (byte, end) {
             (cached_byte::AVAILABLE, 0) => Some(Self::Available),
-            (cached_byte::RESERVED, end) => Some(Self::Reserved { expires_at: EpochSeconds(end) }),
+            (cached_byte::RESERVED, end) => Some(Self::Reserved { expires_at: EpochSeconds::new(end) }),
             (cached_byte::BOOKED, 0) => Some(Self::Booked),
             (cached_byte::AVAILABLE | cached_byte::BOOKED | 3.., _) => None,
         }
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn table_spells_each_state_differently() {
-        let end = EpochSeconds(100);
+        let end = EpochSeconds::new(100);
         let states = [
             (SeatState::Available, "available"),
             (SeatState::Reserved { expires_at: end }, "reserved"),
@@ -184,13 +184,13 @@ mod tests {
 
     #[test]
     fn withdrawn_seat_is_cached_and_shown_as_reserved() {
-        let (end, now) = (EpochSeconds(100), EpochMillis(99_999));
-        let slot = |state| Slot { changed_at: EpochMillis(1), state };
+        let (end, now) = (EpochSeconds::new(100), EpochMillis::new(99_999));
+        let slot = |state| Slot { changed_at: EpochMillis::new(1), state };
         let (withdrawn, reserved) = (SeatState::Withdrawn { until: end }, SeatState::Reserved { expires_at: end });
         assert_eq!(slot(withdrawn).shows(now).as_str(), "reserved");
         assert_eq!(withdrawn.to_cached(), reserved.to_cached());
-        assert_eq!(SeatState::from_cached(withdrawn.to_cached(), end.0), Some(reserved));
-        assert!(slot(withdrawn).is_available(EpochMillis(100_000)));
+        assert_eq!(SeatState::from_cached(withdrawn.to_cached(), end.as_secs()), Some(reserved));
+        assert!(slot(withdrawn).is_available(EpochMillis::new(100_000)));
     }
 
     #[test]

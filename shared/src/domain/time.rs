@@ -6,16 +6,39 @@ use std::time::Duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Used for the time of day and for the stamps of writes (`changed_at`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EpochMillis(pub u64);
+pub struct EpochMillis(u64);
 
 /// Seconds since 1970-01-01T00:00:00Z. Used for the expiry of reservations (`expires_at`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EpochSeconds(pub u64);
+pub struct EpochSeconds(u64);
 
 impl EpochMillis {
+    pub const fn new(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the instant one millisecond later.
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// Returns the whole days since 1970-01-01 in UTC.
+    pub fn days(self) -> u64 {
+        self.0 / 86_400_000
+    }
+
     /// Returns the instant rounded down to a whole second.
     pub fn seconds(self) -> EpochSeconds {
         EpochSeconds(self.0 / 1000)
+    }
+
+    /// Returns the instant rounded up to a whole second.
+    pub fn seconds_rounded_up(self) -> EpochSeconds {
+        EpochSeconds(self.0.div_ceil(1000))
     }
 
     /// Returns the time since an earlier instant. Returns zero if that instant is later.
@@ -26,7 +49,7 @@ impl EpochMillis {
     /// Returns the end of a period of `seconds` that starts now. It is rounded up to a whole second, so that a buyer
     /// never gets less than promised.
     pub fn ends_after(self, seconds: u32) -> EpochSeconds {
-        EpochSeconds(self.0.div_ceil(1000) + u64::from(seconds))
+        self.seconds_rounded_up() + Duration::from_secs(seconds.into())
     }
 }
 
@@ -36,6 +59,13 @@ impl Add<Duration> for EpochMillis {
     /// Returns the instant after a time, in whole milliseconds. It ends at the last instant.
     fn add(self, time: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl From<EpochSeconds> for EpochMillis {
+    /// Returns the begin of a second. It ends at the last instant.
+    fn from(second: EpochSeconds) -> Self {
+        Self(second.0.saturating_mul(1_000))
     }
 }
 
@@ -56,6 +86,14 @@ impl EpochSeconds {
     /// and jiff reserves a day for time zones.
     pub const LAST: Self = Self(253_402_207_200);
 
+    pub const fn new(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
     /// Returns `true` if this instant is now or in the past. Periods are half-open: at its end, a period is over.
     pub fn reached(self, now: EpochMillis) -> bool {
         now.seconds() >= self
@@ -64,6 +102,15 @@ impl EpochSeconds {
     /// Returns the whole seconds from `now` until this instant. Returns 0 for an instant in the past.
     pub fn remaining(self, now: EpochMillis) -> u64 {
         self.0.saturating_mul(1000).saturating_sub(now.0) / 1000
+    }
+}
+
+impl Add<Duration> for EpochSeconds {
+    type Output = Self;
+
+    /// Returns the instant after a time, in whole seconds. It ends at the last instant.
+    fn add(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time.as_secs()))
     }
 }
 
@@ -84,34 +131,37 @@ mod tests {
 
     #[test]
     fn end_is_reached_exactly_at_its_instant() {
-        let end = EpochSeconds(1_000);
-        assert!(!end.reached(EpochMillis(999_000)));
-        assert!(!end.reached(EpochMillis(999_999)));
-        assert!(end.reached(EpochMillis(1_000_000)));
-        assert!(end.reached(EpochMillis(1_001_000)));
+        let end = EpochSeconds::new(1_000);
+        assert!(!end.reached(EpochMillis::new(999_000)));
+        assert!(!end.reached(EpochMillis::new(999_999)));
+        assert!(end.reached(EpochMillis::new(1_000_000)));
+        assert!(end.reached(EpochMillis::new(1_001_000)));
     }
 
     #[test]
     fn a_duration_is_never_shortened_by_rounding() {
-        assert_eq!(EpochMillis(10_000).ends_after(5), EpochSeconds(15));
-        assert_eq!(EpochMillis(10_001).ends_after(5), EpochSeconds(16));
-        assert_eq!(EpochSeconds(16).remaining(EpochMillis(10_001)), 5);
-        assert_eq!(EpochSeconds(16).remaining(EpochMillis(99_000)), 0);
-        assert!(EpochSeconds(u64::MAX).remaining(EpochMillis(99_000)) > 1 << 50, "saturates and doesn't overflow");
+        assert_eq!(EpochMillis::new(10_000).ends_after(5), EpochSeconds::new(15));
+        assert_eq!(EpochMillis::new(10_001).ends_after(5), EpochSeconds::new(16));
+        assert_eq!(EpochSeconds::new(16).remaining(EpochMillis::new(10_001)), 5);
+        assert_eq!(EpochSeconds::new(16).remaining(EpochMillis::new(99_000)), 0);
+        assert!(
+            EpochSeconds::new(u64::MAX).remaining(EpochMillis::new(99_000)) > 1 << 50,
+            "saturates and doesn't overflow"
+        );
     }
 
     #[test]
     fn seconds_are_shown_as_rfc_3339() {
-        assert_eq!(EpochSeconds(0).to_string(), "1970-01-01T00:00:00Z");
-        assert_eq!(EpochSeconds(1_795_332_600).to_string(), "2026-11-22T07:30:00Z");
+        assert_eq!(EpochSeconds::new(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(EpochSeconds::new(1_795_332_600).to_string(), "2026-11-22T07:30:00Z");
         assert_eq!(EpochSeconds::LAST.to_string(), "9999-12-30T22:00:00Z");
-        assert_eq!(EpochSeconds(u64::MAX).to_string(), u64::MAX.to_string());
+        assert_eq!(EpochSeconds::new(u64::MAX).to_string(), u64::MAX.to_string());
     }
 
     #[test]
     fn milliseconds_are_shown_with_three_digits() {
-        assert_eq!(EpochMillis(1_795_332_600_000).to_string(), "2026-11-22T07:30:00.000Z");
-        assert_eq!(EpochMillis(1_795_332_600_007).to_string(), "2026-11-22T07:30:00.007Z");
-        assert_eq!(EpochMillis(u64::MAX).to_string(), u64::MAX.to_string());
+        assert_eq!(EpochMillis::new(1_795_332_600_000).to_string(), "2026-11-22T07:30:00.000Z");
+        assert_eq!(EpochMillis::new(1_795_332_600_007).to_string(), "2026-11-22T07:30:00.007Z");
+        assert_eq!(EpochMillis::new(u64::MAX).to_string(), u64::MAX.to_string());
     }
 }

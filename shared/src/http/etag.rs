@@ -61,7 +61,7 @@ impl Tags {
         let mut bytes = Vec::with_capacity(BYTES);
         bytes.extend_from_slice(&(u64::from_be_bytes(seen.revision.0) ^ self.mask).to_be_bytes());
         for second in [seen.validity.since, seen.validity.until] {
-            bytes.extend_from_slice(&u32::try_from(second.0).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(&u32::try_from(second.as_secs()).unwrap_or(u32::MAX).to_be_bytes());
         }
         bytes.extend_from_slice(&seen.body.to_be_bytes());
         format!("\"{}\"", URL_SAFE_NO_PAD.encode(bytes))
@@ -76,7 +76,7 @@ impl Tags {
         let (revision, rest) = bytes.split_first_chunk()?;
         let (since, rest) = rest.split_first_chunk()?;
         let (until, rest) = rest.split_first_chunk()?;
-        let second = |bytes: [u8; 4]| EpochSeconds(u64::from(u32::from_be_bytes(bytes)));
+        let second = |bytes: [u8; 4]| EpochSeconds::new(u64::from(u32::from_be_bytes(bytes)));
         Some(KnownAnswer {
             revision: Revision((u64::from_be_bytes(*revision) ^ self.mask).to_be_bytes()),
             validity: ValidityWindow { since: second(*since), until: second(*until) },

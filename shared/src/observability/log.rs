@@ -94,7 +94,7 @@ pub fn write_access_log_line(level: Level, fields: &impl Serialize, counts: Coun
 
 /// Formats a time as `2026-11-30T15:32:07.123Z`.
 fn rfc3339(time: EpochMillis) -> String {
-    let time = i64::try_from(time.0).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let time = i64::try_from(time.as_millis()).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     format!("{:.3}", time.unwrap_or(Timestamp::MAX))
 }
 
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn log_times_have_milliseconds_and_durations_tenths() {
-        assert_eq!(rfc3339(EpochMillis(1_764_516_727_120)), "2025-11-30T15:32:07.120Z");
-        assert_eq!(rfc3339(EpochMillis(u64::MAX)).len(), 24);
+        assert_eq!(rfc3339(EpochMillis::new(1_764_516_727_120)), "2025-11-30T15:32:07.120Z");
+        assert_eq!(rfc3339(EpochMillis::new(u64::MAX)).len(), 24);
         assert_eq!(
             [0, 49, 50, 2_549].map(|micros| millis(Duration::from_micros(micros)).to_string()),
             ["0", "0", "0.1", "2.5"]

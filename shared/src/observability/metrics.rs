@@ -102,7 +102,10 @@ impl Serialize for Members<'_> {
             let metrics: Vec<_> = self.counts.nonzero().map(|(name, _)| json!({ "Name": name })).collect();
             members.serialize_entry("Service", service)?;
             let directive = json!({ "Namespace": namespace, "Dimensions": [["Service"]], "Metrics": metrics });
-            members.serialize_entry("_aws", &json!({ "Timestamp": self.now.0, "CloudWatchMetrics": [directive] }))?;
+            members.serialize_entry(
+                "_aws",
+                &json!({ "Timestamp": self.now.as_millis(), "CloudWatchMetrics": [directive] }),
+            )?;
         }
         members.end()
     }
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     fn written(counts: Counts, config: Option<&MetricsConfig>) -> String {
-        serde_json::to_string(&Members { counts, now: EpochMillis(1_764_516_727_123), config }).unwrap()
+        serde_json::to_string(&Members { counts, now: EpochMillis::new(1_764_516_727_123), config }).unwrap()
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl<'a> TraceContext<'a> {
 
     fn subsegment(&self, call: &TracedCall, (now, at): (EpochMillis, Instant)) -> Value {
         #[allow(clippy::cast_precision_loss, reason = "milliseconds fit until long after")]
-        let time = |instant: Instant| (now.0 as f64) / 1e3 - at.saturating_duration_since(instant).as_secs_f64();
+        let time =
+            |instant: Instant| (now.as_millis() as f64) / 1e3 - at.saturating_duration_since(instant).as_secs_f64();
         let mut subsegment = json!({
             "id": format!("{:016x}", random::random_u64()),
             "trace_id": self.root,
@@ -153,7 +154,7 @@ mod tests {
             failed: true,
         };
         let place = TraceContext { root: "1-a", parent: "b" };
-        let subsegment = place.subsegment(&call, (EpochMillis(1_000_000), at));
+        let subsegment = place.subsegment(&call, (EpochMillis::new(1_000_000), at));
         let time = |name: &str| subsegment[name].as_f64().unwrap();
         assert!((time("start_time") - 999.97).abs() < 1e-6 && (time("end_time") - 999.99).abs() < 1e-6);
         assert_eq!((&subsegment["name"], &subsegment["aws"]["operation"]), (&json!("DynamoDB"), &json!("UpdateItem")));

@@ -193,12 +193,12 @@ impl BookOperation<'_> {
 
     fn build_booking_item(&self) -> Item {
         let mut item = booking_key(self.request.theater, self.request.owner, self.request.booking);
-        item.insert(attribute::CHANGED_AT.to_owned(), n(self.stamp.0));
+        item.insert(attribute::CHANGED_AT.to_owned(), n(self.stamp.as_millis()));
         if self.request.limit.is_some() {
             item.insert(attribute::COUNTED.to_owned(), n(1));
         }
         item.insert(attribute::SEATS.to_owned(), s(schema::join(self.request.seats.labels())));
-        item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.0));
+        item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.as_millis()));
         item.insert(attribute::REQUEST_TOKEN.to_owned(), s(self.request_token.to_string()));
         if let Some(owner) = self.request.owner {
             item.insert(attribute::OWNER.to_owned(), s(owner.0.to_string()));

@@ -68,7 +68,7 @@ impl Store {
         wanted: &BookingRef<'_>,
     ) -> Result<Option<ChangedSeats>, StoreError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let mut operation = CancelOperation { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis(0) };
+        let mut operation = CancelOperation { store: self, wanted, left_out: Vec::new(), stamp: EpochMillis::new(0) };
         loop {
             let now = self.clock.now();
             let Some(booking) = self.booking(ctx, wanted).await? else { return Ok(None) };
@@ -116,7 +116,7 @@ impl CancelOperation<'_> {
         now: EpochMillis,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let BookingRef { theater, id, .. } = *self.wanted;
-        let values = [(":now".to_owned(), n(now.0)), (":stamp".to_owned(), n(self.stamp.0))];
+        let values = [(":now".to_owned(), n(now.as_millis())), (":stamp".to_owned(), n(self.stamp.as_millis()))];
         let update = Update::builder()
             .table_name(&self.store.table)
             .set_key(Some(booking_key(theater, booking.owner, id)))
@@ -152,7 +152,7 @@ impl CancelOperation<'_> {
             let item = item.as_ref().map(crate::store::schema::SeatItem::read).transpose()?;
             match item {
                 Some(item) if item.slot.state == SeatState::Booked && item.booking == Some(mark) => {
-                    self.stamp = EpochMillis(self.stamp.max(item.slot.changed_at).0 + 1);
+                    self.stamp = self.stamp.max(item.slot.changed_at).next();
                 }
                 _ => {
                     tracing::error!(seat = seat.as_str(), "a cancellation skips a seat that the booking doesn't have");

@@ -69,8 +69,10 @@ impl ReservationQuota {
         now: EpochMillis,
     ) -> Result<TransactWriteItem, StoreError> {
         let wanted = wanted.into_iter().map(|label| entry(theater, label));
-        let mut values =
-            HashMap::from([(":one".to_owned(), n(1)), (":collect".to_owned(), n(now.ends_after(RETENTION_SECONDS).0))]);
+        let mut values = HashMap::from([
+            (":one".to_owned(), n(1)),
+            (":collect".to_owned(), n(now.ends_after(RETENTION_SECONDS).as_secs())),
+        ]);
         let (update, condition) = match change {
             QuotaChange::Grow => {
                 let wanted: Vec<_> = wanted.collect();

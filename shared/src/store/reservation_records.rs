@@ -54,7 +54,7 @@ impl Store {
     ) -> Result<TransactWriteItem, StoreError> {
         let item = record.item(wanted, now)?;
         let (condition, value) = match record.turn {
-            0 => ("attribute_not_exists(pk) OR expires_at <= :now", (":now", n(now.seconds().0))),
+            0 => ("attribute_not_exists(pk) OR expires_at <= :now", (":now", n(now.seconds().as_secs()))),
             turn => ("turn = :turn", (":turn", n(turn))),
         };
         self.put_if(item, condition, Some([(value.0.to_owned(), value.1)].into()))

@@ -206,5 +206,5 @@ impl Store {
 
 fn show_unreadable_as_booked(error: StoreError) -> Slot {
     tracing::error!(%error, "a seat is shown as booked");
-    Slot { changed_at: EpochMillis(0), state: SeatState::Booked }
+    Slot { changed_at: EpochMillis::new(0), state: SeatState::Booked }
 }

@@ -71,7 +71,7 @@ fn confirmed_before(call: &CallRecord, read_call: &CallRecord, seat: usize) -> b
     if call.end.is_none_or(|end| end > read_call.begin) {
         return false;
     }
-    let holds = |until: u64| read_call.now.seconds().0 < until;
+    let holds = |until: u64| read_call.now.seconds().as_secs() < until;
     match (&call.request, &call.answer) {
         (Request::Reserve { seats, .. }, Answer::Reserved { expires_at, .. }) => seats.has(seat) && holds(*expires_at),
         (_, Answer::Booked { seats, .. }) => seats.has(seat),
@@ -100,8 +100,8 @@ fn may_take(call: &CallRecord, read_call: &CallRecord, seat: usize) -> bool {
     };
     match call.request {
         Request::Reserve { seats, expires_in, .. } => {
-            let until = call.now.0.div_ceil(1000) + u64::from(expires_in);
-            changed && seats.has(seat) && read_call.now.seconds().0 < until
+            let until = call.now.as_millis().div_ceil(1000) + u64::from(expires_in);
+            changed && seats.has(seat) && read_call.now.seconds().as_secs() < until
         }
         Request::Book { seats, .. } => changed && seats.has(seat),
         // The seats of a reservation are known only from its answer.
@@ -110,8 +110,8 @@ fn may_take(call: &CallRecord, read_call: &CallRecord, seat: usize) -> bool {
             _ => changed,
         },
         Request::Extend { seat: extended, expires_in, .. } => {
-            let until = call.now.0.div_ceil(1000) + u64::from(expires_in);
-            changed && extended == seat && read_call.now.seconds().0 < until
+            let until = call.now.as_millis().div_ceil(1000) + u64::from(expires_in);
+            changed && extended == seat && read_call.now.seconds().as_secs() < until
         }
         Request::Release { .. } | Request::ReleaseAll { .. } | Request::Cancel { .. } | Request::Read { .. } => false,
     }

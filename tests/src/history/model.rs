@@ -77,7 +77,7 @@ impl Theater {
             bookings: BTreeMap::new(),
             reservations: BTreeMap::new(),
             limit,
-            counted_at: EpochMillis(0),
+            counted_at: EpochMillis::new(0),
         }
     }
 
@@ -201,7 +201,7 @@ impl Theater {
         for (position, seat) in self.seats.iter().enumerate() {
             match seat {
                 Seat::Booked => seen.2 += 1,
-                Seat::Reserved { expires_at, .. } if now.seconds().0 < *expires_at => seen.1 += 1,
+                Seat::Reserved { expires_at, .. } if now.seconds().as_secs() < *expires_at => seen.1 += 1,
                 Seat::Available | Seat::Reserved { .. } => seen.0 = seen.0.with(position),
             }
         }
@@ -217,7 +217,7 @@ impl Theater {
         match self.seats[seat] {
             Seat::Available => SeatStatus::Open,
             Seat::Booked => SeatStatus::Taken(ConflictingSeat { seat, reserved_until: None }),
-            Seat::Reserved { expires_at, .. } if call.now.seconds().0 >= expires_at => SeatStatus::Open,
+            Seat::Reserved { expires_at, .. } if call.now.seconds().as_secs() >= expires_at => SeatStatus::Open,
             Seat::Reserved { reservation, expires_at, by, .. } => match wanted_under(index, call) {
                 Some(own) if own == reservation => SeatStatus::Own { expires_at, by },
                 _ => SeatStatus::Taken(ConflictingSeat { seat, reserved_until: Some(expires_at) }),

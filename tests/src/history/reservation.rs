@@ -34,14 +34,14 @@ pub(super) struct Extended {
 
 impl Entry {
     pub(super) fn runs(&self, now: EpochMillis) -> bool {
-        now.seconds().0 < self.expires_at
+        now.seconds().as_secs() < self.expires_at
     }
 
     /// Returns the seat's end after an extension at this instant. No plan exceeds the longest total time of a
     /// reservation.
     pub(super) fn later(&self, call: &CallRecord, now: EpochMillis) -> u64 {
         let Request::Extend { expires_in, .. } = call.request else { return self.expires_at };
-        now.0.div_ceil(1000) + u64::from(expires_in)
+        now.as_millis().div_ceil(1000) + u64::from(expires_in)
     }
 
     pub(super) fn would_end_later(&self, call: &CallRecord, now: EpochMillis) -> bool {
@@ -121,7 +121,7 @@ impl Reservation {
         entries.sort_by_key(|entry| entry.reserved_at);
         let (mut ends, mut begin) = (0, 0);
         for (place, entry) in entries.iter().enumerate() {
-            if entry.reserved_at.seconds().0 >= ends {
+            if entry.reserved_at.seconds().as_secs() >= ends {
                 begin = place;
             }
             ends = ends.max(entry.expires_at);

@@ -5,6 +5,7 @@ mod stage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use boxoffice::domain::time::EpochMillis;
@@ -52,14 +53,14 @@ impl Worker {
         let stage = Stage {
             plan,
             theater: format!("history-{}-{}", plan.seed, Uuid::now_v7().simple()),
-            base: START.0 + self.histories * CLOCK_GAP,
+            base: START.as_millis() + self.histories * CLOCK_GAP,
             ticks: AtomicU64::new(0),
             kept: Mutex::new(None),
             summary,
         };
         self.world.put_theater(&stage.theater, "H", &LABELS[..plan.seats]).await;
         for (client, ahead) in self.clients.iter().zip(&plan.clocks) {
-            client.starts_at(EpochMillis(stage.base + ahead));
+            client.starts_at(EpochMillis::new(stage.base + ahead));
         }
         let clients = (0..plan.clocks.len()).map(|client| self.run_steps(client, &stage));
         let mut records: Vec<_> = join_all(clients).await.into_iter().flatten().collect();
@@ -73,7 +74,7 @@ impl Worker {
         let mut given = None;
         for step in stage.plan.steps.iter().filter(|step| step.client == client) {
             let clock = &self.clients[client].clock;
-            clock.set(EpochMillis(clock.now().0 + step.advance));
+            clock.set(clock.now() + Duration::from_millis(step.advance));
             if let Some(event) = step.before {
                 self.apply_event(event, stage).await;
             }
@@ -121,7 +122,7 @@ impl Worker {
     /// clocks of writes that may still be on their way. In production such writes end before DynamoDB's TTL deletes.
     async fn sweep(&self, stage: &Stage<'_>) {
         let clocks = self.clients.iter().take(stage.plan.clocks.len()).map(Client::earliest);
-        let slowest = clocks.min().unwrap_or_default().seconds().0;
+        let slowest = clocks.min().unwrap_or_default().seconds().as_secs();
         for label in &LABELS[..stage.plan.seats] {
             let delete = self.world.client.delete_item().table_name(&self.world.table);
             let delete = delete.key("pk", AttributeValue::S(format!("THEATER#{}", stage.theater)));

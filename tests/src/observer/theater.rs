@@ -60,7 +60,7 @@ pub(super) struct TableRead {
 impl Taken {
     fn holds(self, now: EpochMillis) -> bool {
         match self {
-            Self::Until(until) => now.seconds().0 < until,
+            Self::Until(until) => now.seconds().as_secs() < until,
             Self::ForGood => true,
         }
     }

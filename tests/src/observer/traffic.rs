@@ -68,7 +68,7 @@ impl Traffic {
             world,
             observer,
             theaters: RwLock::default(),
-            time: AtomicU64::new(START.0),
+            time: AtomicU64::new(START.as_millis()),
             cached_reads: AtomicUsize::new(0),
             writing: Semaphore::new(0),
             reading: Semaphore::new(0),
@@ -121,7 +121,7 @@ impl Traffic {
 
     /// Sets a clock to the current time plus its error.
     fn set(&self, clock: &Clock, off: u64) {
-        clock.set(EpochMillis(self.time.load(Ordering::SeqCst) + off));
+        clock.set(EpochMillis::new(self.time.load(Ordering::SeqCst) + off));
     }
 
     async fn open(&self) -> Arc<Theater> {

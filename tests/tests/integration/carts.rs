@@ -1,7 +1,8 @@
 //! A cart that grows in two writes. The seats in the response are held, also if they changed between the writes.
 
+use std::time::Duration;
+
 use boxoffice::clock::Clock;
-use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::engines;
 use boxoffice_tests::gate::{Gate, HoldPoint};
@@ -20,9 +21,9 @@ async fn proxied() -> (World, DynamoDbProxy) {
 
 /// Makes the next transaction of two seats report A1 as reserved under id 1, regardless of the table.
 fn stage_a1_as_reserved(proxy: &DynamoDbProxy) {
-    let end = (START.seconds().0 + 600).to_string();
+    let end = (START.seconds().as_secs() + 600).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
-        "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.0.to_string() } });
+        "reservation_id": { "S": id(1) }, "expires_at": { "N": end }, "changed_at": { "N": START.as_millis().to_string() } });
     let refused = json!({ "Code": "ConditionalCheckFailed", "Message": "staged", "Item": item });
     // The items are the reservation record, A1 and A2.
     let reasons = json!([{ "Code": "None" }, refused, { "Code": "None" }]);
@@ -73,7 +74,7 @@ async fn cart_with_a_renewed_seat_returns_the_new_expiry() {
     let anew = async {
         gate.holds().await;
         // By this clock A1 has expired. It is reserved again.
-        let ahead = Clock::manual(EpochMillis(START.0 + 3_000));
+        let ahead = Clock::manual(START + Duration::from_secs(3));
         let ahead = world.instance_at(&Setup::shared(), ahead).await;
         let anew = one.send(&ahead).await;
         assert_eq!(anew.status, 201);

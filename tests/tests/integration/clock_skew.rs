@@ -11,7 +11,7 @@ const OFF: [i64; 3] = [-5_000, 0, 5_000];
 
 /// Sets a clock with this offset to the time `at`, in milliseconds after the start.
 fn set(clock: &Clock, off: i64, at: u64) {
-    clock.set(EpochMillis((START.0 + at).checked_add_signed(off).unwrap()));
+    clock.set(EpochMillis::new((START.as_millis() + at).checked_add_signed(off).unwrap()));
 }
 
 #[tokio::test]

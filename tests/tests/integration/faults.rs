@@ -206,8 +206,8 @@ async fn conflict_names_every_seat_after_an_undecided_attempt() {
 async fn own_write_is_recognized_after_its_stamp_was_raised() {
     let (world, proxy) = proxied().await;
     // The reservation has expired. Its writer's clock was ahead.
-    let end = (START.seconds().0 - 10).to_string();
-    let ahead = (START.0 + 5_000).to_string();
+    let end = (START.seconds().as_secs() - 10).to_string();
+    let ahead = (START.as_millis() + 5_000).to_string();
     let item = json!({ "pk": { "S": "THEATER#1" }, "sk": { "S": "SEAT#A1" }, "status": { "S": "reserved" },
         "reservation_id": { "S": id(9) }, "expires_at": { "N": end }, "changed_at": { "N": ahead } });
     let mut put = world.client.put_item().table_name(&world.table);

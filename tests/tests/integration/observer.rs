@@ -130,7 +130,7 @@ async fn observer_reports_a_cache_update_that_failed() {
 #[tokio::test]
 async fn observer_judges_expiry_by_the_readers_clock() {
     let (world, observer) = watched(Bound::Within(Duration::ZERO)).await;
-    let ends = world.clock.now().ends_after(10).0;
+    let ends = world.clock.now().ends_after(10).as_secs();
     write(&world, "A1", 1, Taken::Until(ends)).await;
     observer.read(&world, "1").await;
     world.at(10_000);

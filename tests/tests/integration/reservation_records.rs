@@ -375,8 +375,8 @@ async fn concurrent_extensions_and_reserves_never_exceed_the_quota() {
         for n in 0..2 {
             assert_eq!(reserve(n, 1).send(&world.office).await.status, 201, "round {round}");
         }
-        let end = START.0 + start + 1_000;
-        late_clock.set(boxoffice::domain::time::EpochMillis(end - random.u64(1..15)));
+        let end = START.as_millis() + start + 1_000;
+        late_clock.set(boxoffice::domain::time::EpochMillis::new(end - random.u64(1..15)));
         world.at(start + 1_000 - 2 + random.u64(0..5));
         let others = [reserve(2, 1_700), reserve(3, 1_700), reserve(4, 1_700)];
         let mut calls = vec![(&late, extend(0)), (&late, extend(1))];

@@ -1,12 +1,13 @@
 //! The store by itself, on every DynamoDB engine: the embedded one, and Amazon's own if `BOXOFFICE_DYNAMODB_LOCAL` has
 //! its address.
 
+use std::time::Duration;
+
 use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, SlotUpdate};
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::selection::Selection;
-use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::store::{
     BookOutcome, BookRequest, Decision, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store,
 };
@@ -91,7 +92,7 @@ async fn seat_goes_from_available_to_reserved_to_booked() {
         else {
             panic!()
         };
-        let end = EpochSeconds(START.seconds().0 + 60);
+        let end = START.seconds() + Duration::from_secs(60);
         assert_eq!((held.seats[0].expires_at, held.expires_at), (end, end));
         assert_eq!((learned[0].position, learned[0].slot.changed_at), (1, START));
         let reserved = SeatState::Reserved { expires_at: end };
@@ -104,11 +105,7 @@ async fn seat_goes_from_available_to_reserved_to_booked() {
             panic!()
         };
         assert_eq!((booking.booked_at, booking.seats.len()), (START, 1));
-        assert_eq!(
-            learned[0].slot.changed_at,
-            EpochMillis(START.0 + 1),
-            "the stamp rises even in the same millisecond"
-        );
+        assert_eq!(learned[0].slot.changed_at, START.next(), "the stamp rises even in the same millisecond");
         assert_eq!(bench.states().await, [AVAILABLE, BOOKED, AVAILABLE, AVAILABLE, AVAILABLE, AVAILABLE]);
     }
 }
@@ -166,7 +163,7 @@ async fn cart_keeps_its_seats_and_grows_all_or_nothing() {
         else {
             panic!()
         };
-        assert_eq!(held.seats[1].expires_at.0 - held.seats[0].expires_at.0, 50, "{}", bench.engine);
+        assert_eq!(held.seats[1].expires_at.as_secs() - held.seats[0].expires_at.as_secs(), 50, "{}", bench.engine);
         assert_eq!(held.expires_at, held.seats[0].expires_at, "the reservation ends with its first seat");
         assert!(matches!(bench.reserve(&["A1", "A2"], 1, 100).await.outcome, ReserveOutcome::AlreadyReserved(..)));
         bench.reserve(&["B1"], 2, 100).await;
@@ -179,7 +176,7 @@ async fn cart_keeps_its_seats_and_grows_all_or_nothing() {
         else {
             panic!()
         };
-        assert_eq!(held.seats[0].expires_at.0 - held.seats[1].expires_at.0, 50);
+        assert_eq!(held.seats[0].expires_at.as_secs() - held.seats[1].expires_at.as_secs(), 50);
     }
 }
 
@@ -188,13 +185,13 @@ async fn every_write_raises_the_stamp_with_any_clock() {
     use aws_sdk_dynamodb::types::AttributeValue::{N, S};
     for bench in Bench::each().await {
         // The reservation has expired. Its writer's clock was five seconds ahead.
-        let ahead = START.0 + 5_000;
+        let ahead = START.as_millis() + 5_000;
         for label in ["A1", "A2", "A3", "B1", "B2", "B3"] {
             let put = bench.world.client.put_item().table_name(&bench.world.table);
             let put = put.item("pk", S("THEATER#1".into())).item("sk", S(format!("SEAT#{label}")));
             let put =
                 put.item("status", S("reserved".into())).item("reservation_id", S(Uuid::from_u128(9).to_string()));
-            let put = put.item("expires_at", N((START.seconds().0 - 10).to_string()));
+            let put = put.item("expires_at", N((START.seconds().as_secs() - 10).to_string()));
             put.item("changed_at", N(ahead.to_string())).send().await.unwrap();
         }
         let Decision { outcome: ReserveOutcome::Reserved(_), observed: one } = bench.reserve(&["A1"], 1, 60).await
@@ -223,13 +220,14 @@ async fn every_write_raises_the_stamp_with_any_clock() {
         let Decision { outcome: BookOutcome::Booked(_), observed: booked } = bench.book(&["B3"], 6, None).await else {
             panic!()
         };
-        let stamps =
-            |learned: &[SlotUpdate]| learned.iter().map(|seat| seat.slot.changed_at.0 - ahead).collect::<Vec<_>>();
+        let stamps = |learned: &[SlotUpdate]| {
+            learned.iter().map(|seat| seat.slot.changed_at.as_millis() - ahead).collect::<Vec<_>>()
+        };
         assert_eq!((stamps(&equal), stamps(&booked)), (vec![1], vec![1]), "{}", bench.engine);
         assert_eq!((stamps(&one), stamps(&several)), (vec![1], vec![1, 1]), "{}", bench.engine);
         assert_eq!((stamps(&free), stamps(&reserved)), (vec![1], vec![2, 2]), "{}", bench.engine);
         let slots = bench.store.slots(&bench.ctx, &bench.layout).await.unwrap();
-        let stored: Vec<_> = slots.iter().map(|slot| slot.changed_at.0 - ahead).collect();
+        let stored: Vec<_> = slots.iter().map(|slot| slot.changed_at.as_millis() - ahead).collect();
         assert_eq!(stored, [1, 2, 2, 1, 1, 1], "as the table has it, {}", bench.engine);
     }
 }

@@ -221,7 +221,7 @@ async fn world_in_the_past() -> (LocalStack, RepairedWorld) {
     let stack = LocalStack::start().unwrap();
     let setup = Setup { dynamodb: stack.endpoint().to_owned(), ..Setup::with_cache(&stack.cache_url()) };
     let world = World::on_engine_with_ttl(setup, stack.endpoint()).await;
-    world.clock.set(EpochMillis(PAST));
+    world.clock.set(EpochMillis::new(PAST));
     let reader = stack.dynamodb.stream(&world.table).unwrap();
     let repaired = RepairedWorld::of(world, reader).await;
     (stack, repaired)
@@ -232,7 +232,7 @@ async fn ttl_deletion_changes_nothing_and_manual_deletion_is_seen() {
     let (stack, mut repaired) = world_in_the_past().await;
     done(Call::reserve("1", &json!({ "seat": "A1" })), &repaired.unmerged_office).await;
     done(Call::book("1", &json!({ "seat": "A2" })), &repaired.unmerged_office).await;
-    repaired.world.clock.set(EpochMillis(PAST + 601_000));
+    repaired.world.clock.set(EpochMillis::new(PAST + 601_000));
     repaired.fill("1").await;
     assert_eq!(repaired.cached("1").await, ["A1", "A3", "B1", "B2", "B3"]);
     assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "the seat and its reservation record");
@@ -256,14 +256,14 @@ async fn newer_reservation_with_a_smaller_stamp_wins_in_any_order() {
             true => repaired.world.setup.clone(),
             false => Setup { cache: None, ..repaired.world.setup.clone() },
         };
-        let at = |millis| Clock::manual(EpochMillis(PAST + millis));
+        let at = |millis| Clock::manual(EpochMillis::new(PAST + millis));
         let fast = repaired.world.instance_at(&repaired.world.setup, at(5_000)).await;
         let slow = repaired.world.instance_at(&setup, at(2_000)).await;
         done(Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1 })), &fast).await;
         // The reservation expires at 6 s. The TTL deletes the item at once, and with it the stamp. By the slow clock it
         // is 2 s.
         assert_eq!(stack.dynamodb.sweep_ttl().unwrap(), 2, "the seat and its reservation record");
-        repaired.world.clock.set(EpochMillis(PAST + 7_000));
+        repaired.world.clock.set(EpochMillis::new(PAST + 7_000));
         assert_eq!(repaired.cached("1").await.len(), 6);
         // The id avoids an early rejection: by the slow clock, the cached reservation hasn't expired.
         done(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(2) })), &slow).await;

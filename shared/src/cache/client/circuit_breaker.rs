@@ -58,12 +58,12 @@ mod tests {
     use super::*;
 
     fn at(clock: &Clock, millis: u64) {
-        clock.set(EpochMillis(1_000_000 + millis));
+        clock.set(EpochMillis::new(1_000_000 + millis));
     }
 
     #[test]
     fn pauses_double_up_to_the_longest() {
-        let clock = Clock::manual(EpochMillis(1_000_000));
+        let clock = Clock::manual(EpochMillis::new(1_000_000));
         let breaker = CircuitBreaker::new(clock.clone());
         assert!(breaker.allows());
         let mut now = 0;
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn success_closes_the_breaker_and_resets_pauses() {
-        let clock = Clock::manual(EpochMillis(1_000_000));
+        let clock = Clock::manual(EpochMillis::new(1_000_000));
         let breaker = CircuitBreaker::new(clock.clone());
         for _ in 0..5 {
             breaker.failed();
@@ -93,10 +93,10 @@ mod tests {
 
     #[test]
     fn clock_set_back_does_not_keep_the_breaker_open() {
-        let clock = Clock::manual(EpochMillis(1_000_000));
+        let clock = Clock::manual(EpochMillis::new(1_000_000));
         let breaker = CircuitBreaker::new(clock.clone());
         breaker.failed();
-        clock.set(EpochMillis(10_000));
+        clock.set(EpochMillis::new(10_000));
         assert!(breaker.allows());
     }
 }

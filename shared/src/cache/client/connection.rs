@@ -127,7 +127,7 @@ mod tests {
         let target = Endpoint::new(CacheAddress { url, cluster: false, ca: None }, None).unwrap();
         let current = ConnectionSlot::new(target, Clock::System);
         let first = current.get().number;
-        let next = current.begin(&mut current.state(), EpochMillis(0));
+        let next = current.begin(&mut current.state(), EpochMillis::new(0));
         current.state().replacement = Some(next);
         current.discard(first);
         assert_eq!(current.get().number, 2, "a third connection, and not the second one that hangs");

@@ -81,12 +81,12 @@ mod tests {
 
     #[tokio::test]
     async fn each_connection_gets_a_new_token() {
-        let clock = Clock::manual(EpochMillis(1_369_353_600_000));
+        let clock = Clock::manual(EpochMillis::new(1_369_353_600_000));
         let signer = signer(clock.clone());
         let first = async || signer.subscribe().next().await.unwrap().unwrap();
         let (one, same) = (first().await, first().await);
         assert_eq!((one.username(), one.password()), ("box-office", same.password()));
-        clock.set(EpochMillis(1_369_353_601_000));
+        clock.set(EpochMillis::new(1_369_353_601_000));
         assert_ne!(first().await.password(), one.password());
         let mut stream = signer.subscribe();
         stream.next().await.unwrap().unwrap();
@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn debug_output_hides_secrets() {
-        let signer = signer(Clock::manual(EpochMillis(1_369_353_600_000)));
+        let signer = signer(Clock::manual(EpochMillis::new(1_369_353_600_000)));
         let auth = signer.subscribe().next().await.unwrap().unwrap();
         let shown = format!("{signer:?} {auth:?}");
         for secret in ["hunter2", "hunter3", "X-Amz"] {

@@ -100,7 +100,7 @@ pub fn sign(
         .identity(&identity)
         .region(region)
         .name("elasticache")
-        .time(UNIX_EPOCH + Duration::from_millis(now.0))
+        .time(UNIX_EPOCH + Duration::from_millis(now.as_millis()))
         .settings(settings)
         .build()
         .map_err(|_| SigningError)?

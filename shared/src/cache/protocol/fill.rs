@@ -112,7 +112,7 @@ impl Cache {
                     .arg(token.0.as_slice())
                     .arg(body.as_slice())
                     .arg(millis(LIFETIME))
-                    .arg(self.clock.now().0)
+                    .arg(self.clock.now().as_millis())
                     .arg(revision.0.as_slice());
             })
             .await?;

@@ -45,7 +45,7 @@ impl Packed {
     /// Returns the time at which the key expires, by the filler's clock. It is exact enough to decide when to renew.
     /// Redis decides when the key really expires.
     pub fn ends_at(&self) -> EpochMillis {
-        EpochMillis(number(&self.0[34..40]))
+        EpochMillis::new(number(&self.0[34..40]))
     }
 
     /// Returns the revision of its slots.
@@ -75,14 +75,14 @@ impl Packed {
     /// because most reads need nothing else.
     pub fn statuses(&self, now: EpochMillis) -> Vec<SeatStatus> {
         // No expiry is later than the largest number of four bytes.
-        let now = u32::try_from(now.seconds().0).unwrap_or(u32::MAX);
+        let now = u32::try_from(now.seconds().as_secs()).unwrap_or(u32::MAX);
         self.chunks().iter().map(|slot| status(slot, now)).collect()
     }
 
     /// Returns the validity window around an instant: the seconds in which the statuses stay the same.
     pub fn validity(&self, now: EpochMillis) -> ValidityWindow {
         let reserved = self.chunks().iter().filter(|slot| slot[6] == cached_byte::RESERVED);
-        ValidityWindow::around(reserved.map(|slot| EpochSeconds(u64::from(expires_at(slot)))), now)
+        ValidityWindow::around(reserved.map(|slot| EpochSeconds::new(u64::from(expires_at(slot)))), now)
     }
 
     fn chunks(&self) -> &[[u8; SLOT]] {
@@ -108,8 +108,8 @@ fn expires_at(slot: &[u8; SLOT]) -> u32 {
 
 /// Encodes a slot, with the round 0. A time that is too large for its bytes becomes the largest that fits.
 pub(crate) fn encode(slot: Slot) -> [u8; SLOT] {
-    let expires_at = slot.state.end().map_or(0, |end| end.0);
-    let changed_at = slot.changed_at.0.min((1 << 48) - 1).to_be_bytes();
+    let expires_at = slot.state.end().map_or(0, |end| end.as_secs());
+    let changed_at = slot.changed_at.as_millis().min((1 << 48) - 1).to_be_bytes();
     let expires_at = u32::try_from(expires_at).unwrap_or(u32::MAX).to_be_bytes();
     let mut bytes = [0; SLOT];
     bytes[0..6].copy_from_slice(&changed_at[2..]);
@@ -129,7 +129,7 @@ pub(crate) fn decode_all(bytes: &[u8]) -> Option<Vec<Slot>> {
 
 fn decode(bytes: &[u8; SLOT]) -> Option<Slot> {
     let state = SeatState::from_cached(bytes[6], number(&bytes[7..11]))?;
-    Some(Slot { changed_at: EpochMillis(number(&bytes[0..6])), state })
+    Some(Slot { changed_at: EpochMillis::new(number(&bytes[0..6])), state })
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -163,10 +163,10 @@ mod tests {
         fn slot_survives_encoding(at in 0..1u64 << 48, expires in 0..u32::MAX, state in 0..3u8) {
             let state = match state {
                 0 => SeatState::Available,
-                1 => SeatState::Reserved { expires_at: EpochSeconds(u64::from(expires)) },
+                1 => SeatState::Reserved { expires_at: EpochSeconds::new(u64::from(expires)) },
                 _ => SeatState::Booked,
             };
-            let slot = Slot { changed_at: EpochMillis(at), state };
+            let slot = Slot { changed_at: EpochMillis::new(at), state };
             prop_assert_eq!(decode(&encode(slot)), Some(slot));
         }
 
@@ -195,7 +195,7 @@ mod tests {
             let packed = Packed::complete(bytes).unwrap();
             prop_assert_eq!(packed.fits(&layout(4)), read.is_some());
             if let Some(read) = read {
-                let now = EpochMillis(now);
+                let now = EpochMillis::new(now);
                 let shown: Vec<_> = read.iter().map(|slot| slot.shows(now)).collect();
                 prop_assert_eq!(packed.statuses(now), shown);
                 prop_assert_eq!(packed.validity(now), ValidityWindow::around(read.iter().filter_map(|slot| slot.ends_at()), now));
@@ -204,7 +204,7 @@ mod tests {
 
         #[test]
         fn encoded_slots_sort_by_stamp(a in 0..1u64 << 48, b in 0..1u64 << 48) {
-            let bytes = |at| encode(Slot { changed_at: EpochMillis(at), state: SeatState::Booked });
+            let bytes = |at| encode(Slot { changed_at: EpochMillis::new(at), state: SeatState::Booked });
             prop_assert_eq!(a.cmp(&b), bytes(a).cmp(&bytes(b)));
         }
     }
@@ -232,11 +232,11 @@ mod tests {
     #[test]
     fn too_large_time_is_stored_as_the_largest() {
         let slot = Slot {
-            changed_at: EpochMillis(u64::MAX),
-            state: SeatState::Reserved { expires_at: EpochSeconds(u64::MAX) },
+            changed_at: EpochMillis::new(u64::MAX),
+            state: SeatState::Reserved { expires_at: EpochSeconds::new(u64::MAX) },
         };
         let read = decode(&encode(slot)).unwrap();
-        assert_eq!(read.changed_at, EpochMillis((1 << 48) - 1));
-        assert_eq!(read.state, SeatState::Reserved { expires_at: EpochSeconds(u64::from(u32::MAX)) });
+        assert_eq!(read.changed_at, EpochMillis::new((1 << 48) - 1));
+        assert_eq!(read.state, SeatState::Reserved { expires_at: EpochSeconds::new(u64::from(u32::MAX)) });
     }
 }

@@ -40,7 +40,7 @@ impl Unchanged {
         let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = value[..] else { return None };
         let number = |value: i64| u64::try_from(value).ok();
         let (layout_version, ends_at, seats) = (number(layout_version)?, number(ends_at)?, number(seats)?);
-        Some(Self { layout_version, ends_at: EpochMillis(ends_at), seats })
+        Some(Self { layout_version, ends_at: EpochMillis::new(ends_at), seats })
     }
 
     /// Returns `true` if the string is of this layout, as far as its size and version show.
@@ -67,7 +67,7 @@ mod tests {
     fn only_three_valid_numbers_are_read() {
         let value = |numbers: &[i64]| Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect());
         let read = Unchanged::read(&value(&[7, 60_000, 2])).unwrap();
-        assert_eq!((read.layout_version, read.ends_at), (7, EpochMillis(60_000)));
+        assert_eq!((read.layout_version, read.ends_at), (7, EpochMillis::new(60_000)));
         for odd in
             [value(&[]), value(&[7, 60_000]), value(&[7, -1, 2]), value(&[7, 60_000, 2, 2]), Value::Int(7), Value::Nil]
         {

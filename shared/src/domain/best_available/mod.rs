@@ -39,6 +39,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::time::Duration;
 
 pub use neighbors::Neighbors;
 use neighbors::{Run, Shape};
@@ -157,10 +158,10 @@ pub fn choose(
 /// clocks differ.
 pub fn spread(slots: &[Slot], now: EpochMillis) -> usize {
     /// Longer than one caller's read and write together.
-    const LATELY: u64 = 2_000;
+    const LATELY: Duration = Duration::from_secs(2);
     /// A wider spread would send callers to bad seats.
     const MOST: usize = 200;
-    slots.iter().filter(|slot| slot.changed_at.0 + LATELY >= now.0).count().min(MOST)
+    slots.iter().filter(|slot| slot.changed_at + LATELY >= now).count().min(MOST)
 }
 
 /// Returns, for each seat in layout order, whether it matches a seat preference.

@@ -217,8 +217,8 @@ fn a_section_with_accessible_seats_only_is_sold() {
 
 #[test]
 fn spread_counts_recently_changed_seats() {
-    let slot = |changed_at| Slot { changed_at: EpochMillis(changed_at), ..Slot::default() };
-    let now = EpochMillis(10_000);
+    let slot = |changed_at| Slot { changed_at: EpochMillis::new(changed_at), ..Slot::default() };
+    let now = EpochMillis::new(10_000);
     assert_eq!(spread(&[slot(0), slot(7_999), slot(8_000), slot(9_999), slot(12_000)], now), 3);
     assert_eq!(spread(&vec![slot(10_000); 1_000], now), 200);
 }

@@ -28,10 +28,10 @@ struct SeatsBody<'a> {
 fn slot() -> impl Strategy<Value = Slot> {
     let state = prop_oneof![
         Just(SeatState::Available),
-        (95..105_u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
+        (95..105_u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds::new(at) }),
         Just(SeatState::Booked),
     ];
-    state.prop_map(|state| Slot { changed_at: EpochMillis(1), state })
+    state.prop_map(|state| Slot { changed_at: EpochMillis::new(1), state })
 }
 
 /// Generates the seats of two sections, with their slots.
@@ -65,7 +65,7 @@ proptest! {
         now in 94_000..106_000_u64,
         section in prop::option::of(any::<bool>()),
     ) {
-        let now = EpochMillis(now);
+        let now = EpochMillis::new(now);
         let shown: Vec<_> = hall.iter().filter(|(_, left, _)| section.is_none_or(|wanted| wanted == *left)).collect();
         let count = |wanted| shown.iter().filter(|(.., slot)| slot.shows(now) == wanted).count();
         let expected = SeatsBody {
@@ -87,10 +87,10 @@ proptest! {
 
     #[test]
     fn states_are_one_letter_per_seat(hall in hall(), now in 94_000..106_000_u64) {
-        let view = view("Hall", &hall, EpochMillis(now));
+        let view = view("Hall", &hall, EpochMillis::new(now));
         let body = SeatsWriter::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
         let written: Value = serde_json::from_str(&body.text()).unwrap();
-        let letters = hall.iter().map(|(.., slot)| match slot.shows(EpochMillis(now)) {
+        let letters = hall.iter().map(|(.., slot)| match slot.shows(EpochMillis::new(now)) {
             SeatStatus::Available => 'a',
             SeatStatus::Reserved => 'r',
             SeatStatus::Booked => 'b',

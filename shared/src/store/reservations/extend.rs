@@ -82,7 +82,7 @@ impl Store {
             let seats: Vec<_> = seats.into_iter().filter(|seat| !learned.lost.contains(&seat.seat)).collect();
             let stamp = learned.stamp.max(stamp_above(&seats, now));
             learned.stamp = stamp;
-            let mark = ExtensionMark { id: extension.id, token, at: stamp.0 };
+            let mark = ExtensionMark { id: extension.id, token, at: stamp };
             let next = match plan_extension(&seats, extension, mark, now) {
                 Ok(next) => next,
                 Err(ExtendOutcome::Replayed(seats)) => {
@@ -212,16 +212,17 @@ fn plan_extension(
 mod tests {
     use super::*;
 
-    const MARK: ExtensionMark = ExtensionMark { id: Uuid::from_u128(1), token: Uuid::from_u128(99), at: 1_000_000 };
-    const NOW: EpochMillis = EpochMillis(1_000_000);
+    const MARK: ExtensionMark =
+        ExtensionMark { id: Uuid::from_u128(1), token: Uuid::from_u128(99), at: EpochMillis::new(1_000_000) };
+    const NOW: EpochMillis = EpochMillis::new(1_000_000);
 
     fn seat(label: &str, reserved: u64, expires_at: u64, extension: Option<u128>) -> ReservedSeat {
-        let mark = |id| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::nil(), at: 0 };
+        let mark = |id| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::nil(), at: EpochMillis::new(0) };
         ReservedSeat {
             seat: SeatLabel::parse(label).unwrap(),
-            reserved_at: EpochMillis(reserved * 1_000),
-            stamp: EpochMillis(reserved * 1_000),
-            expires_at: EpochSeconds(expires_at),
+            reserved_at: EpochMillis::new(reserved * 1_000),
+            stamp: EpochMillis::new(reserved * 1_000),
+            expires_at: EpochSeconds::new(expires_at),
             extension: extension.map(mark),
         }
     }
@@ -234,7 +235,7 @@ mod tests {
     fn extension_respects_total_time_limit() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 100, 1_500, None), seat("A3", 10, 1_805, None)];
         let next = plan_extension(&seats, &by(1_000), MARK, NOW).unwrap();
-        let ends: Vec<_> = next.iter().map(|seat| seat.expires_at.0).collect();
+        let ends: Vec<_> = next.iter().map(|seat| seat.expires_at.as_secs()).collect();
         assert_eq!(ends, [2_000, 1_900, 1_810]);
         assert!(next.iter().all(|seat| seat.changed_at() == NOW && seat.extension == Some(MARK)));
     }
@@ -243,8 +244,11 @@ mod tests {
     fn extension_never_shortens_a_reservation() {
         let seats = [seat("A1", 900, 1_100, None), seat("A2", 900, 2_000, None)];
         let next = plan_extension(&seats, &by(200), MARK, NOW).unwrap();
-        assert_eq!(next.iter().map(|seat| seat.expires_at.0).collect::<Vec<_>>(), [1_200], "A2 stays as it is");
-        assert_eq!(plan_extension(&seats, &by(100), MARK, NOW), Err(ExtendOutcome::EndsNoLater(EpochSeconds(1_100))));
+        assert_eq!(next.iter().map(|seat| seat.expires_at.as_secs()).collect::<Vec<_>>(), [1_200], "A2 stays as it is");
+        assert_eq!(
+            plan_extension(&seats, &by(100), MARK, NOW),
+            Err(ExtendOutcome::EndsNoLater(EpochSeconds::new(1_100)))
+        );
     }
 
     #[test]

@@ -134,13 +134,13 @@ fn reads_seat_exactly(item: &Item) -> bool {
         SeatState::Booked => equals_attribute(item, attribute::STATUS, "booked"),
         SeatState::Reserved { expires_at } => {
             equals_attribute(item, attribute::STATUS, "reserved")
-                && equals_attribute(item, attribute::EXPIRES_AT, expires_at.0)
+                && equals_attribute(item, attribute::EXPIRES_AT, expires_at.as_secs())
         }
         SeatState::Available | SeatState::Withdrawn { .. } => false,
     };
     let id = |name, id: Option<String>| id.map_or(!item.contains_key(name), |id| equals_attribute(item, name, id));
     state
-        && equals_attribute(item, attribute::CHANGED_AT, read.slot.changed_at.0)
+        && equals_attribute(item, attribute::CHANGED_AT, read.slot.changed_at.as_millis())
         && id(attribute::RESERVATION_ID, read.reservation.map(|id| id.to_string()))
         && id(attribute::BOOKING_ID, read.booking.map(|id| id.to_string()))
 }
@@ -149,7 +149,7 @@ fn reads_booking_exactly(item: &Item) -> bool {
     match BookingItem::read(item) {
         Ok(read) => {
             equals_attribute(item, attribute::SEATS, join(&read.seats))
-                && equals_attribute(item, attribute::BOOKED_AT, read.booked_at.0)
+                && equals_attribute(item, attribute::BOOKED_AT, read.booked_at.as_millis())
                 && equals_attribute(item, attribute::REQUEST_TOKEN, read.request_token)
         }
         Err(error) => named(item, &error),
@@ -162,7 +162,7 @@ fn read_layout(item: &Item) -> Result<crate::domain::layout::Layout, StoreError>
 
 fn read_record(item: &Item) -> Result<(), StoreError> {
     booked_seats(item)?;
-    crate::store::schema::reservation_record::Record::read(item, EpochMillis(0)).map(drop)
+    crate::store::schema::reservation_record::Record::read(item, EpochMillis::new(0)).map(drop)
 }
 
 /// Reads items whose contents aren't compared. Returns `true` if each is read or named.

@@ -195,7 +195,7 @@ impl SeatItem {
         let status = text(item, attribute::STATUS)?;
         let state = SeatState::from_table(status, || end(item))?;
         let state = state.ok_or_else(|| unreadable(item, attribute::STATUS, &format!("unknown status {status:?}")))?;
-        Ok(Slot { changed_at: EpochMillis(read_ordinal(item, attribute::CHANGED_AT)?), state })
+        Ok(Slot { changed_at: EpochMillis::new(read_ordinal(item, attribute::CHANGED_AT)?), state })
     }
 
     /// Returns the label in a seat item's sort key.
@@ -235,7 +235,7 @@ impl BookingItem {
             },
             owner: id(item, attribute::OWNER, parse_uuid)?.map(Owner),
             request_token: text(item, attribute::REQUEST_TOKEN)?.to_owned(),
-            changed_at: EpochMillis(read_ordinal(item, attribute::CHANGED_AT)?),
+            changed_at: EpochMillis::new(read_ordinal(item, attribute::CHANGED_AT)?),
             counted: item.contains_key(attribute::COUNTED),
         })
     }
@@ -311,13 +311,13 @@ fn read_ordinal(item: &Item, name: &str) -> Result<u64, StoreError> {
 
 /// Reads an instant that can be formatted as a date.
 fn instant(item: &Item, name: &str) -> Result<EpochMillis, StoreError> {
-    let instant = EpochMillis(number(item, name)?);
+    let instant = EpochMillis::new(number(item, name)?);
     if instant.seconds() <= EpochSeconds::LAST { Ok(instant) } else { Err(unreadable(item, name, "too large")) }
 }
 
 /// Reads the end of a reservation or of a withdrawal, which is an instant that can be formatted as a date.
 fn end(item: &Item) -> Result<EpochSeconds, StoreError> {
-    let end = EpochSeconds(number(item, attribute::EXPIRES_AT)?);
+    let end = EpochSeconds::new(number(item, attribute::EXPIRES_AT)?);
     if end <= EpochSeconds::LAST { Ok(end) } else { Err(unreadable(item, attribute::EXPIRES_AT, "too large")) }
 }
 
@@ -345,9 +345,9 @@ mod tests {
     #[test]
     fn reserved_seat_is_read_with_or_without_reservation() {
         let mut item = seat(&[("status", s("reserved")), ("expires_at", n(7)), ("changed_at", n(5))]);
-        let state = SeatState::Reserved { expires_at: EpochSeconds(7) };
+        let state = SeatState::Reserved { expires_at: EpochSeconds::new(7) };
         let read = SeatItem::read(&item).unwrap();
-        assert_eq!(read.slot, Slot { changed_at: EpochMillis(5), state });
+        assert_eq!(read.slot, Slot { changed_at: EpochMillis::new(5), state });
         assert_eq!(read.reservation, None);
         item.insert("reservation_id".to_owned(), s("0188c0de-0000-7000-8000-00000000b001"));
         assert!(SeatItem::read(&item).unwrap().reservation.is_some());

@@ -10,6 +10,8 @@
 
 mod stored;
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::domain::caller::Owner;
@@ -22,7 +24,7 @@ pub const MAX_SEATS_PER_RESERVATION: usize = 96;
 
 /// Seconds for which a record is kept after the end of its last seat. This is longer than a delayed request can live,
 /// and longer than the clocks of two instances differ.
-const RETENTION_SECONDS: u32 = 3_600;
+const RETENTION: Duration = Duration::from_secs(3_600);
 
 /// A reservation's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +58,8 @@ pub struct ExtensionMark {
     pub id: Uuid,
     /// A new value for every request. A request recognizes its own work by it.
     pub token: Uuid,
-    /// The stamp of the extension, in milliseconds.
-    pub at: u64,
+    /// The stamp of the extension.
+    pub at: EpochMillis,
 }
 
 /// Seats that were chosen for a request for the best available ones.
@@ -121,7 +123,7 @@ impl ReservedSeat {
 
     /// Returns the stamp of the last write of the seat under this reservation.
     pub fn changed_at(&self) -> EpochMillis {
-        self.extension.map_or(self.stamp, |extension| EpochMillis(extension.at))
+        self.extension.map_or(self.stamp, |extension| extension.at)
     }
 }
 
@@ -133,7 +135,7 @@ impl Record {
     pub(in crate::store) fn current(&self) -> Vec<&ReservedSeat> {
         let mut seats: Vec<_> = self.seats.iter().collect();
         seats.sort_by_key(|seat| seat.reserved_at);
-        let mut ends = EpochSeconds(0);
+        let mut ends = EpochSeconds::new(0);
         let mut begin = 0;
         for (place, seat) in seats.iter().enumerate() {
             if ends.reached(seat.reserved_at) {
@@ -206,8 +208,7 @@ impl Record {
     }
 
     fn drop_long_ended_seats(&mut self, now: EpochMillis) {
-        let ended_long_ago =
-            |seat: &ReservedSeat| EpochSeconds(seat.expires_at.0 + u64::from(RETENTION_SECONDS)).reached(now);
+        let ended_long_ago = |seat: &ReservedSeat| (seat.expires_at + RETENTION).reached(now);
         self.seats.retain(|seat| !ended_long_ago(seat));
     }
 }
@@ -220,9 +221,9 @@ mod tests {
     fn seat(label: &str, reserved_at: u64, expires_at: u64) -> ReservedSeat {
         ReservedSeat {
             seat: SeatLabel::parse(label).unwrap(),
-            reserved_at: EpochMillis(reserved_at * 1_000),
-            stamp: EpochMillis(reserved_at * 1_000 + 1),
-            expires_at: EpochSeconds(expires_at),
+            reserved_at: EpochMillis::new(reserved_at * 1_000),
+            stamp: EpochMillis::new(reserved_at * 1_000 + 1),
+            expires_at: EpochSeconds::new(expires_at),
             extension: None,
         }
     }
@@ -261,10 +262,10 @@ mod tests {
         let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
         let wanted = ReservationRef { theater: &theater, id, owner: None, seats: None };
         let record = Record { seats: vec![seat("A1", 10, 600)], ..Record::default() };
-        let item = record.item(&wanted, EpochMillis(10_000)).unwrap();
-        let kept = 600 + u64::from(RETENTION_SECONDS);
-        assert!(Record::read(&item, EpochMillis((kept - 1) * 1_000)).unwrap().is_some());
-        assert!(Record::read(&item, EpochMillis(kept * 1_000)).unwrap().is_none());
+        let item = record.item(&wanted, EpochMillis::new(10_000)).unwrap();
+        let kept = 600 + RETENTION.as_secs();
+        assert!(Record::read(&item, EpochMillis::new((kept - 1) * 1_000)).unwrap().is_some());
+        assert!(Record::read(&item, EpochMillis::new(kept * 1_000)).unwrap().is_none());
     }
 
     proptest! {
@@ -277,7 +278,7 @@ mod tests {
         ) {
             let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
             let wanted = ReservationRef { theater: &theater, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
-            let mark = |id: u128| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::from_u128(id | 1 << 127), at: 5 };
+            let mark = |id: u128| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::from_u128(id | 1 << 127), at: EpochMillis::new(5) };
             let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension)| ReservedSeat {
                 extension: extension.map(mark), ..seat(&label, at, until)
             }).collect();
@@ -285,9 +286,9 @@ mod tests {
             let choices = if chosen.is_empty() { vec![] } else {
                 vec![Choice { id: Uuid::from_u128(1), wish: "2 \"x\"".into(), seats: chosen, token: Uuid::from_u128(2) }]
             };
-            let refused_at = EpochMillis(refused_at);
+            let refused_at = EpochMillis::new(refused_at);
             let record = Record { turn, state, seats, choices, refused_at, ..Record::default() };
-            let now = EpochMillis(500_000);
+            let now = EpochMillis::new(500_000);
             let read = Record::read(&record.item(&wanted, now).unwrap(), now).unwrap().unwrap();
             prop_assert_eq!(read.turn, turn + 1);
             let same = Record { turn: read.turn, expires_at: read.expires_at, ..record };

@@ -157,8 +157,8 @@ mod tests {
         SeatReservation {
             seat: SeatLabel::parse("A1").unwrap(),
             reservation: ReservationId::parse(by).unwrap(),
-            changed_at: EpochMillis(at),
-            expires_at: EpochSeconds(until),
+            changed_at: EpochMillis::new(at),
+            expires_at: EpochSeconds::new(until),
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
             (
                 Some(ann.clone()),
                 Some(other("available", 7_000)),
-                vec![What::Released { seat: seat(ANN, 5_000, 10), at: EpochMillis(7_000) }],
+                vec![What::Released { seat: seat(ANN, 5_000, 10), at: EpochMillis::new(7_000) }],
             ),
             (Some(ann.clone()), Some(other("booked", 7_000)), vec![]),
             (Some(ann.clone()), Some(other("booked", 10_000)), vec![expired.clone()]),
@@ -217,7 +217,7 @@ mod tests {
             matches!(&read("BOOKING", None, Some(booking.clone()))[..], [What::Booked(booked)] if booked.seats.len() == 2)
         );
         let facts = read("BOOKING", Some(booking.clone()), Some(cancelled));
-        assert!(matches!(&facts[..], [What::Cancelled { at: EpochMillis(9), .. }]));
+        assert!(matches!(&facts[..], [What::Cancelled { at, .. }] if *at == EpochMillis::new(9)));
         assert_eq!(read("BOOKING", Some(booking), None), []);
     }
 

@@ -151,13 +151,13 @@ mod tests {
     fn write_record_gives_new_slot() {
         let reserved =
             json!({ "status": { "S": "reserved" }, "changed_at": { "N": "6" }, "expires_at": { "N": "100" } });
-        let expires_at = EpochSeconds(100);
+        let expires_at = EpochSeconds::new(100);
         for (name, image, at, state) in
             [("INSERT", reserved, 6, SeatState::Reserved { expires_at }), ("MODIFY", booked(), 7, SeatState::Booked)]
         {
             let read = SeatRecord::read(&record(name, "SEAT#A1", image)).unwrap().unwrap();
             assert_eq!((read.theater.as_str(), read.seat.as_str()), ("1", "A1"));
-            assert_eq!(read.change, SeatChange::Written(Slot { changed_at: EpochMillis(at), state }));
+            assert_eq!(read.change, SeatChange::Written(Slot { changed_at: EpochMillis::new(at), state }));
         }
     }
 

@@ -205,7 +205,7 @@ impl SeatFindings {
     /// Returns the lowest stamp above `stamp` and above the stamps of all seats in the way.
     pub(in crate::store) fn stamp_above(&self, stamp: EpochMillis) -> EpochMillis {
         let highest = self.found.iter().filter_map(|found| Some(found.slot?.changed_at)).max().unwrap_or_default();
-        EpochMillis(stamp.max(highest).0 + 1)
+        stamp.max(highest).next()
     }
 }
 
@@ -236,20 +236,20 @@ mod tests {
         let (mine, theirs) = (Uuid::from_u128(3), Uuid::from_u128(4));
         let reserved = |reservation, expires_at| SeatItem {
             slot: Slot {
-                changed_at: EpochMillis(1),
-                state: SeatState::Reserved { expires_at: EpochSeconds(expires_at) },
+                changed_at: EpochMillis::new(1),
+                state: SeatState::Reserved { expires_at: EpochSeconds::new(expires_at) },
             },
             reservation,
             ..SeatItem::default()
         };
         let booked = |booking| SeatItem {
-            slot: Slot { changed_at: EpochMillis(1), state: SeatState::Booked },
+            slot: Slot { changed_at: EpochMillis::new(1), state: SeatState::Booked },
             booking,
             ..SeatItem::default()
         };
         let with = Claimant { reservation: Some(ours), owner: None, booking: Some(mine) };
         let nobody = Claimant::default();
-        let (before, after) = (EpochMillis(9_999), EpochMillis(10_000));
+        let (before, after) = (EpochMillis::new(9_999), EpochMillis::new(10_000));
         for (item, wanter, now, expected) in [
             (reserved(Some(ours), 10), with, before, SeatClaim::Ours),
             (reserved(Some(other), 10), with, before, SeatClaim::Taken),

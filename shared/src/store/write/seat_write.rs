@@ -59,7 +59,7 @@ pub(in crate::store) struct MovedEnd {
 impl SeatWrite {
     /// Returns a stamp above `seen` that isn't below `now`.
     pub(in crate::store) fn raise_above(seen: EpochMillis, now: EpochMillis) -> EpochMillis {
-        now.max(EpochMillis(seen.0 + 1))
+        now.max(seen.next())
     }
 
     /// Reserves an available seat.
@@ -73,8 +73,8 @@ impl SeatWrite {
             .set(attribute::STATUS, ":reserved", s(RESERVED))
             .set(attribute::RESERVATION_ID, ":reservation", s(holder.reservation.to_string()))
             .set(attribute::REQUEST_TOKEN, ":token", s(token.to_string()))
-            .set(attribute::EXPIRES_AT, ":expires_at", n(expires_at.0))
-            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0));
+            .set(attribute::EXPIRES_AT, ":expires_at", n(expires_at.as_secs()))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()));
         let write = match holder.owner {
             Some(owner) => write.set(attribute::OWNER, ":owner", s(owner.0.to_string())),
             None => write,
@@ -95,8 +95,8 @@ impl SeatWrite {
             )
             .value(":reserved", s(RESERVED))
             .value(":reservation", s(reservation.to_string()))
-            .value(":stamp", n(stamp.0))
-            .value(":now", n(now.seconds().0))
+            .value(":stamp", n(stamp.as_millis()))
+            .value(":now", n(now.seconds().as_secs()))
     }
 
     /// Builds a check that always fails. The rejection returns the seat's item.
@@ -110,10 +110,10 @@ impl SeatWrite {
     /// The record of the reservation is written in the same transaction and allows the extension only once.
     pub(in crate::store) fn extend(reservation: &SeatHolder, end: MovedEnd, stamp: EpochMillis) -> Self {
         Self::default()
-            .set(attribute::EXPIRES_AT, ":expires_at", n(end.to.0))
-            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .set(attribute::EXPIRES_AT, ":expires_at", n(end.to.as_secs()))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
             .if_held_by(reservation, " AND expires_at = :ends AND changed_at < :stamp")
-            .value(":ends", n(end.from.0))
+            .value(":ends", n(end.from.as_secs()))
     }
 
     /// Releases a seat that is reserved under this reservation, even if it has run out.
@@ -145,8 +145,8 @@ impl SeatWrite {
         Self::default()
             .set(attribute::STATUS, ":removed", s(REMOVED))
             .set(attribute::LAYOUT_VERSION, ":version", n(decided_on))
-            .set(attribute::EXPIRES_AT, ":until", n(until.0))
-            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .set(attribute::EXPIRES_AT, ":until", n(until.as_secs()))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
             .clear_owner_of_available()
             .condition(
                 "attribute_not_exists(pk) OR (changed_at < :stamp AND (#status IN (:available, :removed) \
@@ -161,14 +161,14 @@ impl SeatWrite {
         Self::make_available(Self::raise_above(seen, now), now)
             .condition("#status = :removed AND changed_at = :seen")
             .value(":removed", s(REMOVED))
-            .value(":seen", n(seen.0))
+            .value(":seen", n(seen.as_millis()))
     }
 
     fn make_available(stamp: EpochMillis, now: EpochMillis) -> Self {
         Self::default()
             .set(attribute::STATUS, ":available", s(AVAILABLE))
-            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
-            .set(attribute::EXPIRES_AT, ":collect", n(now.ends_after(AVAILABLE_RETENTION_SECONDS).0))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
+            .set(attribute::EXPIRES_AT, ":collect", n(now.ends_after(AVAILABLE_RETENTION_SECONDS).as_secs()))
             .clear_owner()
     }
 
@@ -188,7 +188,7 @@ impl SeatWrite {
     ) -> Self {
         Self::make_booked(booking, stamp)
             .if_held_by(reservation, " AND changed_at < :stamp AND expires_at > :now")
-            .value(":now", n(now.seconds().0))
+            .value(":now", n(now.seconds().as_secs()))
     }
 
     /// Books a seat that is available or reserved under the given reservation. A reservation that has run out counts
@@ -219,7 +219,7 @@ impl SeatWrite {
         Self::default()
             .set(attribute::STATUS, ":booked", s(BOOKED))
             .set(attribute::BOOKING_ID, ":booking", s(booking.to_string()))
-            .set(attribute::CHANGED_AT, ":stamp", n(stamp.0))
+            .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
             .clear_owner()
             .remove(attribute::EXPIRES_AT)
     }

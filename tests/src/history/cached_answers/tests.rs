@@ -10,7 +10,7 @@ const B: Seats = Seats(2);
 const AB: Seats = Seats(3);
 
 fn call(begin: u64, end: u64, request: Request, answer: Answer) -> CallRecord {
-    let (now, end) = (EpochMillis(1_000_000), Some(end));
+    let (now, end) = (EpochMillis::new(1_000_000), Some(end));
     CallRecord { client: 0, begin, end, now, request, answer, writes: 1, carried_out: 1, met: Vec::new() }
 }
 
@@ -58,7 +58,7 @@ fn write_may_be_visible_from_its_start_and_must_be_at_its_end() {
 
 #[test]
 fn reservation_expiry_is_judged_by_the_readers_clock() {
-    let later = |read_call: CallRecord| CallRecord { now: EpochMillis(1_010_000), ..read_call };
+    let later = |read_call: CallRecord| CallRecord { now: EpochMillis::new(1_010_000), ..read_call };
     assert_eq!(checked(&[reserved(), later(read_call(21, 22, AB, 0, 0))]), (vec![], vec![]));
     assert_eq!(checked(&[reserved(), later(read_call(21, 22, B, 1, 0))]), (vec![], vec![(1, A)]));
 }

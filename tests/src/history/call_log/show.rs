@@ -99,7 +99,7 @@ struct Millis(EpochMillis);
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0.seconds().0, self.0.0 % 1000)
+        write!(f, "{}.{:03}", self.0.seconds().as_secs(), self.0.as_millis() % 1000)
     }
 }
 

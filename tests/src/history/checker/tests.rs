@@ -19,12 +19,12 @@ fn call(begin: u64, end: u64, request: Request, answer: Answer) -> CallRecord {
         answer,
         Answer::Reserved { replayed: false, .. } | Answer::Booked { replayed: false, .. }
     ));
-    let (now, end) = (EpochMillis(NOW * 1_000), Some(end));
+    let (now, end) = (EpochMillis::new(NOW * 1_000), Some(end));
     CallRecord { client: 0, begin, end, now, request, answer, writes: 1, carried_out, met: Vec::new() }
 }
 
 fn at(seconds: u64, call: CallRecord) -> CallRecord {
-    CallRecord { now: EpochMillis(seconds * 1_000), ..call }
+    CallRecord { now: EpochMillis::new(seconds * 1_000), ..call }
 }
 
 /// Returns the same call with one more attempt that was carried out and whose answer was lost.

@@ -15,7 +15,7 @@ impl Theater {
                 let same = (booking.seats, booking.booked_at) == said;
                 (same && replayed == (booking.by != index)).then(|| self.clone())
             }
-            None if replayed || said.1 != call.now.seconds().0 => None,
+            None if replayed || said.1 != call.now.seconds().as_secs() => None,
             None => {
                 let next = self.attempted(index, call)?;
                 let booked = next.bookings.get(&effective_id(index, call))?;
@@ -26,7 +26,7 @@ impl Theater {
 
     pub(super) fn with_booked(&self, index: usize, call: &CallRecord, seats: Seats, reservation: Option<Uuid>) -> Self {
         let mut next = self.clone();
-        let booked_at = call.now.seconds().0;
+        let booked_at = call.now.seconds().as_secs();
         let booking = Booking { seats, reservation, booked_at, by: index, cancelled: false };
         next.bookings.insert(effective_id(index, call), booking);
         for seat in seats.positions() {

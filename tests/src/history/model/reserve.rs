@@ -28,7 +28,8 @@ impl Theater {
     pub(super) fn with_reserved(&self, index: usize, call: &CallRecord) -> Self {
         let Request::Reserve { seats, expires_in, .. } = call.request else { return self.clone() };
         let mut next = self.clone();
-        let (reservation, expires_at) = (effective_id(index, call), call.now.0.div_ceil(1000) + u64::from(expires_in));
+        let (reservation, expires_at) =
+            (effective_id(index, call), call.now.as_millis().div_ceil(1000) + u64::from(expires_in));
         for seat in seats.positions().filter(|seat| self.status(*seat, index, call) == SeatStatus::Open) {
             next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index };
             let entry = Entry { seat, reserved_at: call.now, expires_at, extended: None };
@@ -50,7 +51,7 @@ impl Theater {
     pub(super) fn within_limit(mut self, call: &CallRecord) -> Option<Self> {
         let Some(limit) = self.limit else { return Some(self) };
         self.counted_at = self.counted_at.max(call.now);
-        let counted = self.counted_at.seconds().0;
+        let counted = self.counted_at.seconds().as_secs();
         let reserved = |seat: &&Seat| matches!(seat, Seat::Reserved { expires_at, .. } if counted < *expires_at);
         (self.seats.iter().filter(reserved).count() <= limit).then_some(self)
     }

@@ -60,7 +60,7 @@ impl Client {
 
     /// Returns the earliest time at which a call of this client may evaluate a seat from now on.
     pub(super) fn earliest(&self) -> EpochMillis {
-        self.clock.now().min(EpochMillis(self.unknown_since.load(Ordering::SeqCst)))
+        self.clock.now().min(EpochMillis::new(self.unknown_since.load(Ordering::SeqCst)))
     }
 
     /// Makes a call with its faults. `given` is the reservation that the client received last.
@@ -88,7 +88,7 @@ impl Client {
         let met = self.met(step, &seen).await;
         let answer = reply.as_ref().map_or(Answer::Unknown, |reply| Answer::read(&request, reply));
         if answer == Answer::Unknown {
-            self.unknown_since.fetch_min(self.clock.now().0, Ordering::SeqCst);
+            self.unknown_since.fetch_min(self.clock.now().as_millis(), Ordering::SeqCst);
         }
         let writes = seen.iter().filter(|seen| seen.operation == "TransactWriteItems" && !notes_a_refusal(seen));
         let carried_out = writes.clone().filter(|seen| seen.carried_out != Some(false)).count();
@@ -98,7 +98,7 @@ impl Client {
             client: step.client,
             begin,
             end: reply.is_some().then_some(end),
-            now: EpochMillis(self.clock.now().0),
+            now: self.clock.now(),
             request,
             answer,
             writes: writes.count(),

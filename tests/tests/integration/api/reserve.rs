@@ -176,7 +176,8 @@ async fn writer_with_a_slow_clock_writes_a_higher_stamp() {
     Call::reserve("1", &json!({ "seat": "A1", "expires_in": 1, "reservation_id": id(2) })).send(&world.office).await;
     let second = stamp().await;
     assert!(second > first);
-    let behind = world.instance(boxoffice::clock::Clock::manual(boxoffice::domain::time::EpochMillis(first))).await;
+    let behind =
+        world.instance(boxoffice::clock::Clock::manual(boxoffice::domain::time::EpochMillis::new(first))).await;
     let booked = Call::book("1", &json!({ "seat": "A1", "reservation_id": id(2) })).send(&behind).await;
     assert_eq!(booked.status, 201, "{}", booked.text);
     assert_eq!(stamp().await, second + 1);

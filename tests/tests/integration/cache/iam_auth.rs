@@ -1,6 +1,8 @@
 //! Signing in with IAM tokens, at a Valkey behind TLS that accepts a single token at a time. Each connection signs in
 //! with a fresh token, and is replaced before ElastiCache would close it for its age.
 
+use std::time::Duration;
+
 use boxoffice::cache::{IamUser, sign};
 use boxoffice_tests::world::START;
 
@@ -29,7 +31,7 @@ fn user() -> IamUser {
 /// Returns the token that the functions in these tests sign this many milliseconds after the start.
 fn token_at(millis: u64) -> String {
     let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test");
-    let token = sign(&user(), &credentials, boxoffice_local::engine::REGION, EpochMillis(START.0 + millis));
+    let token = sign(&user(), &credentials, boxoffice_local::engine::REGION, START + Duration::from_millis(millis));
     token.unwrap().reveal().to_owned()
 }
 

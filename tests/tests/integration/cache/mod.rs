@@ -37,7 +37,7 @@ fn layout(version: u64) -> Layout {
 }
 
 fn slot(changed_at: u64, state: SeatState) -> Slot {
-    Slot { changed_at: EpochMillis(changed_at), state }
+    Slot { changed_at: EpochMillis::new(changed_at), state }
 }
 
 fn learned(position: u32, slot: Slot) -> SlotUpdate {
@@ -96,7 +96,7 @@ impl CacheFixture {
 /// The offset of the slots in a cached string.
 const HEADER: usize = 48;
 
-const AVAILABLE: Slot = Slot { changed_at: EpochMillis(0), state: SeatState::Available };
+const AVAILABLE: Slot = Slot { changed_at: EpochMillis::new(0), state: SeatState::Available };
 
 /// Makes the key expire in this many milliseconds, as if most of its lifetime had passed.
 async fn expire_in(fixture: &CacheFixture, redis: &mut redis::aio::MultiplexedConnection, millis: i64) {

@@ -22,10 +22,10 @@ impl CacheFixture {
     }
 }
 
-const BOTH: [Slot; 3] = [slot_of(5), slot_of(6), Slot { changed_at: EpochMillis(0), state: SeatState::Available }];
+const BOTH: [Slot; 3] = [slot_of(5), slot_of(6), Slot { changed_at: EpochMillis::new(0), state: SeatState::Available }];
 
 const fn slot_of(changed_at: u64) -> Slot {
-    Slot { changed_at: EpochMillis(changed_at), state: BOOKED }
+    Slot { changed_at: EpochMillis::new(changed_at), state: BOOKED }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ async fn complete_key_is_read_and_incomplete_key_is_a_miss() {
     assert_eq!(fixture.read().await, None, "nothing there");
     let token = fixture.begun(FillReason::Missing).await;
     assert_eq!(fixture.read().await, None, "incomplete");
-    let reserved = SeatState::Reserved { expires_at: EpochSeconds(50) };
+    let reserved = SeatState::Reserved { expires_at: EpochSeconds::new(50) };
     let slots = [AVAILABLE, slot(5, reserved), slot(6, BOOKED)];
     assert!(fixture.end(token, slots).await);
     assert_eq!(fixture.read().await, Some(slots.to_vec()));
@@ -19,7 +19,8 @@ async fn complete_key_is_read_and_incomplete_key_is_a_miss() {
 
 #[tokio::test]
 async fn merges_in_any_order_and_number_leave_the_largest_stamp() {
-    let news = [slot(10, BOOKED), slot(20, SeatState::Reserved { expires_at: EpochSeconds(900) }), slot(30, BOOKED)];
+    let news =
+        [slot(10, BOOKED), slot(20, SeatState::Reserved { expires_at: EpochSeconds::new(900) }), slot(30, BOOKED)];
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let fixture = CacheFixture::new().await;
         fixture.filled([AVAILABLE, AVAILABLE, slot(99, BOOKED)]).await;
@@ -35,8 +36,8 @@ async fn merges_in_any_order_and_number_leave_the_largest_stamp() {
 async fn equal_stamps_merge_in_redis_as_in_rust() {
     let states = [
         SeatState::Available,
-        SeatState::Reserved { expires_at: EpochSeconds(1) },
-        SeatState::Reserved { expires_at: EpochSeconds(2) },
+        SeatState::Reserved { expires_at: EpochSeconds::new(1) },
+        SeatState::Reserved { expires_at: EpochSeconds::new(2) },
         BOOKED,
     ];
     let fixture = CacheFixture::new().await;
@@ -53,7 +54,7 @@ async fn equal_stamps_merge_in_redis_as_in_rust() {
 
 /// Returns the slot of a seat that was reserved at this time (milliseconds) for this many seconds.
 fn reserved(changed_at: u64, seconds: u64) -> Slot {
-    slot(changed_at, SeatState::Reserved { expires_at: EpochSeconds(changed_at / 1_000 + seconds) })
+    slot(changed_at, SeatState::Reserved { expires_at: EpochSeconds::new(changed_at / 1_000 + seconds) })
 }
 
 #[tokio::test]

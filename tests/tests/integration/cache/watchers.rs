@@ -2,6 +2,7 @@
 //! instant shows the same. This holds also where the cache is behind, lost data or was set back.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use boxoffice_tests::Reply;
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -100,7 +101,7 @@ impl Watched<'_> {
                 }
             }
         }
-        world.clock.set(EpochMillis(START.0 + self.now));
+        world.clock.set(START + Duration::from_millis(self.now));
     }
 
     /// Reads as each watcher with each of its ETags, and once without an ETag.

@@ -61,7 +61,7 @@ impl Planted {
     /// Sends every call of the script with a known layout, and expects a valid reply to each.
     async fn ask_everything(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         let (theater, version) = (&self.layout.theater, self.layout.version);
-        let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
+        let slot = Slot { changed_at: EpochMillis::new(5), state: SeatState::Booked };
         let news = [SlotUpdate { position: 5, slot }, SlotUpdate { position: u32::MAX, slot }];
         for step in 0..6 {
             self.plant(bytes).await;
@@ -122,7 +122,7 @@ impl Planted {
     }
 
     async fn drop_by_a_write(&self) {
-        let slot = Slot { changed_at: EpochMillis(5), state: SeatState::Booked };
+        let slot = Slot { changed_at: EpochMillis::new(5), state: SeatState::Booked };
         let news = [SlotUpdate { position: 5, slot }];
         let (theater, version) = (&self.layout.theater, self.layout.version);
         self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Drop).await.unwrap();

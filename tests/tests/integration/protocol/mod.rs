@@ -111,7 +111,7 @@ impl Scenario {
             layouts: [layout(VERSIONS[0], &["A1", "A2"]), layout(VERSIONS[1], &["A1", "A2", "A3"])],
             name: world.cache_key(theater.as_str()),
             redis: world.redis().await,
-            callers_now: world.clock.now().0,
+            callers_now: world.clock.now().as_millis(),
             ctx: RequestContext::default(),
             fillers: [(FillToken::new(), None), (FillToken::new(), None)],
             key: None,
@@ -191,7 +191,7 @@ impl Scenario {
         let read_key = async |known| self.cache.read_unless(&self.ctx, &layout.theater, known).await.unwrap();
         match (key.complete, read_key(now).await, read_key(other).await) {
             (true, Lookup::Unchanged(told), Lookup::Complete(whole)) => {
-                prop_assert_eq!((told.layout_version, told.ends_at.0), (key.version, key.ends));
+                prop_assert_eq!((told.layout_version, told.ends_at.as_millis()), (key.version, key.ends));
                 prop_assert!(told.is_of(layout) && whole.revision() == now);
             }
             (false, Lookup::Miss, Lookup::Miss) => {}

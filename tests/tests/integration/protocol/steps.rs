@@ -28,11 +28,11 @@ pub(super) enum Step {
 fn slot() -> impl Strategy<Value = Slot> {
     let state = prop_oneof![
         1 => Just(SeatState::Available),
-        4 => (1..30_u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds(at) }),
+        4 => (1..30_u64).prop_map(|at| SeatState::Reserved { expires_at: EpochSeconds::new(at) }),
         2 => Just(SeatState::Booked),
     ];
     let stamp = prop_oneof![1 => Just(0), 6 => (1..6_u64).prop_map(|at| at * 1_000), 1 => 1..20_000_u64];
-    (stamp, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis(at), state })
+    (stamp, state).prop_map(|(at, state)| Slot { changed_at: EpochMillis::new(at), state })
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {

@@ -19,10 +19,10 @@ pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
     let slot = |bytes: &[u8]| {
         let state = match bytes[6] {
             0 => SeatState::Available,
-            1 => SeatState::Reserved { expires_at: EpochSeconds(number(&bytes[7..11])) },
+            1 => SeatState::Reserved { expires_at: EpochSeconds::new(number(&bytes[7..11])) },
             _ => SeatState::Booked,
         };
-        Known { slot: Slot { changed_at: EpochMillis(number(&bytes[..6])), state }, round: bytes[11] }
+        Known { slot: Slot { changed_at: EpochMillis::new(number(&bytes[..6])), state }, round: bytes[11] }
     };
     Key {
         complete: bytes[1] == 1,

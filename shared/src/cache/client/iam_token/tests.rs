@@ -10,7 +10,7 @@ use super::*;
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 /// 2013-05-24T00:00:00Z
-const NOW: EpochMillis = EpochMillis(1_369_353_600_000);
+const NOW: EpochMillis = EpochMillis::new(1_369_353_600_000);
 
 fn user(serverless: bool) -> IamUser {
     IamUser::parse("box-office", "Main", serverless).unwrap()
@@ -93,7 +93,7 @@ fn token_differs_by_second_user_and_region() {
     let one = signed(&user(false), "us-east-1", NOW);
     assert_eq!(one, signed(&user(false), "us-east-1", NOW));
     let other = IamUser::parse("somebody", "main", false).unwrap();
-    assert_ne!(one, signed(&user(false), "us-east-1", EpochMillis(NOW.0 + 1_000)));
+    assert_ne!(one, signed(&user(false), "us-east-1", NOW + Duration::from_secs(1)));
     assert_ne!(one, signed(&user(false), "eu-central-1", NOW));
     assert_ne!(one, signed(&other, "us-east-1", NOW));
 }

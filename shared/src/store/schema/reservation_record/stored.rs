@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Choice, ExtensionMark, RETENTION_SECONDS, Record, ReservationIdState, ReservationRef, ReservedSeat};
+use super::{Choice, ExtensionMark, RETENTION, Record, ReservationIdState, ReservationRef, ReservedSeat};
 use crate::domain::ids::parse_uuid;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::StoreError;
@@ -21,7 +21,7 @@ impl Record {
     /// Reads an item. An item whose time to live has passed counts as none, because DynamoDB deletes it some time
     /// later.
     pub(in crate::store) fn read(item: &Item, now: EpochMillis) -> Result<Option<Self>, StoreError> {
-        let expires_at = EpochSeconds(schema::number(item, attribute::EXPIRES_AT)?);
+        let expires_at = EpochSeconds::new(schema::number(item, attribute::EXPIRES_AT)?);
         if expires_at.reached(now) {
             return Ok(None);
         }
@@ -42,8 +42,8 @@ impl Record {
             given_back,
             choices: read_choices(item)?,
             refused_at: match item.get(attribute::REFUSED_AT) {
-                None => EpochMillis(0),
-                Some(_) => EpochMillis(schema::number(item, attribute::REFUSED_AT)?),
+                None => EpochMillis::new(0),
+                Some(_) => EpochMillis::new(schema::number(item, attribute::REFUSED_AT)?),
             },
             expires_at,
         }))
@@ -59,7 +59,7 @@ impl Record {
         };
         item.insert(attribute::STATUS.to_owned(), s(status));
         item.insert(attribute::TURN.to_owned(), n(self.turn + 1));
-        item.insert(attribute::EXPIRES_AT.to_owned(), n(self.kept_until(now).0));
+        item.insert(attribute::EXPIRES_AT.to_owned(), n(self.kept_until(now).as_secs()));
         if !self.seats.is_empty() {
             let seats = serde_json::to_string(&stored_seats(&self.seats)).map_err(broken)?;
             item.insert(attribute::HOLDINGS.to_owned(), s(seats));
@@ -71,15 +71,15 @@ impl Record {
             let choices: Vec<_> = self.choices.iter().map(stored_choice).collect();
             item.insert(attribute::CHOICES.to_owned(), s(serde_json::to_string(&choices).map_err(broken)?));
         }
-        if self.refused_at > EpochMillis(0) {
-            item.insert(attribute::REFUSED_AT.to_owned(), n(self.refused_at.0));
+        if self.refused_at > EpochMillis::new(0) {
+            item.insert(attribute::REFUSED_AT.to_owned(), n(self.refused_at.as_millis()));
         }
         Ok(item)
     }
 
     fn kept_until(&self, now: EpochMillis) -> EpochSeconds {
         let last = self.seats.iter().map(|seat| seat.expires_at).max().unwrap_or_default();
-        let kept = EpochSeconds(last.0 + u64::from(RETENTION_SECONDS)).max(now.ends_after(RETENTION_SECONDS));
+        let kept = (last + RETENTION).max(now.seconds_rounded_up() + RETENTION);
         kept.max(self.expires_at).min(EpochSeconds::LAST)
     }
 }
@@ -92,8 +92,8 @@ fn stored_seats(seats: &[ReservedSeat]) -> Vec<StoredSeats> {
     let stored = |seats: &[ReservedSeat]| {
         let first = seats.first()?;
         let labels = schema::join(seats.iter().map(|seat| &seat.seat));
-        let mark = first.extension.map(|mark| (mark.id.to_string(), mark.token.to_string(), mark.at));
-        Some((first.reserved_at.0, first.stamp.0, first.expires_at.0, mark, labels))
+        let mark = first.extension.map(|mark| (mark.id.to_string(), mark.token.to_string(), mark.at.as_millis()));
+        Some((first.reserved_at.as_millis(), first.stamp.as_millis(), first.expires_at.as_secs(), mark, labels))
     };
     seats.chunk_by(same).filter_map(stored).collect()
 }
@@ -105,11 +105,12 @@ fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
         let labels = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
         let mark = mark.map(|(id, token, at)| {
             let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
-            ids.map(|(id, token)| ExtensionMark { id, token, at }).ok_or_else(|| unreadable("not a UUID"))
+            ids.map(|(id, token)| ExtensionMark { id, token, at: EpochMillis::new(at) })
+                .ok_or_else(|| unreadable("not a UUID"))
         });
         let extension = mark.transpose()?;
-        let expires_at = EpochSeconds(expires_at).min(EpochSeconds::LAST);
-        let (reserved_at, stamp) = (EpochMillis(reserved_at), EpochMillis(stamp));
+        let expires_at = EpochSeconds::new(expires_at).min(EpochSeconds::LAST);
+        let (reserved_at, stamp) = (EpochMillis::new(reserved_at), EpochMillis::new(stamp));
         let reserved = |seat| ReservedSeat { seat, reserved_at, stamp, expires_at, extension };
         seats.extend(labels.into_iter().map(reserved));
     }

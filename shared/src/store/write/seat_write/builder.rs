@@ -72,7 +72,7 @@ impl SeatWrite {
         self.value(":reserved", s(RESERVED))
             .value(":available", s(AVAILABLE))
             .value(":removed", s(REMOVED))
-            .value(":now", n(now.seconds().0))
+            .value(":now", n(now.seconds().as_secs()))
     }
 
     /// Returns the update, or `None` for a check.

@@ -7,11 +7,11 @@ const RESERVATION: ReservationId = ReservationId(Uuid::from_u128(1));
 const BOOKING: Uuid = Uuid::from_u128(2);
 const TOKEN: Uuid = Uuid::from_u128(3);
 const OWNER: Owner = Owner(Uuid::from_u128(4));
-const NOW: EpochMillis = EpochMillis(5_000);
-const STAMP: EpochMillis = EpochMillis(6_000);
-const SEEN: EpochMillis = EpochMillis(7_000);
-const END: EpochSeconds = EpochSeconds(8);
-const LATER: EpochSeconds = EpochSeconds(9);
+const NOW: EpochMillis = EpochMillis::new(5_000);
+const STAMP: EpochMillis = EpochMillis::new(6_000);
+const SEEN: EpochMillis = EpochMillis::new(7_000);
+const END: EpochSeconds = EpochSeconds::new(8);
+const LATER: EpochSeconds = EpochSeconds::new(9);
 
 /// Returns every write that the store makes, with and without an owner and a reservation.
 fn every_write() -> Vec<(&'static str, SeatWrite)> {
