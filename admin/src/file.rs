@@ -5,6 +5,7 @@ use std::fmt;
 
 use boxoffice::app::STORABLE;
 use boxoffice::domain::ids::TheaterId;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::new_layout::NewLayout;
 use boxoffice::json::{self, Fault, Faults, Node};
 use boxoffice::layout_json::Document;
@@ -52,7 +53,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Vec<Theater>, FileError> {
 
 fn theater(node: Node<'_, '_>, seen: &mut HashSet<TheaterId>) -> Option<Theater> {
     let Document { theater_id, layout } = Document::read_one_of(node, seen)?;
-    let stored = layout.clone().into_layout(theater_id.clone()?, u64::MAX).ok()?;
+    let stored = layout.clone().into_layout(theater_id.clone()?, LayoutVersion::new(u64::MAX)).ok()?;
     if !Store::fits(&stored) {
         return node.fault(STORABLE);
     }

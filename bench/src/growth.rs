@@ -11,6 +11,7 @@ use boxoffice::config::Config;
 use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::selection::Selection;
 use boxoffice::store::{BookOutcome, BookRequest, From, ReserveOutcome, ReserveRequest, Store};
 use boxoffice_local::LocalStack;
@@ -148,7 +149,8 @@ impl Venue {
         Ok(Self {
             store: Store::new(stack.dynamodb.client(), TABLE.to_owned(), clock.clone(), patience),
             cache: Cache::new(address, None, config.cache_key_prefix, patience, clock)?,
-            layout: Layout::new(theater, "Hall".to_owned(), 1, labels).map_err(|error| anyhow!("{error}"))?,
+            layout: Layout::new(theater, "Hall".to_owned(), LayoutVersion::new(1), labels)
+                .map_err(|error| anyhow!("{error}"))?,
         })
     }
 

@@ -5,6 +5,7 @@
 
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
+use boxoffice::domain::layout_version::LayoutVersion;
 
 /// Id of a filler. Its last byte numbers the attempts to begin.
 pub type Token = [u8; 16];
@@ -22,7 +23,7 @@ pub struct Key {
     /// `true` if a slot was merged in this round.
     pub merged: bool,
     /// Version of the layout whose seat indexes it uses.
-    pub version: u64,
+    pub version: LayoutVersion,
     /// The current filler, or [`NO_TOKEN`].
     pub token: Token,
     /// End of the filler's lease.
@@ -93,7 +94,7 @@ pub struct Call<'a> {
     pub key: &'a mut Option<Key>,
     pub now: u64,
     /// Version of the caller's layout.
-    pub version: u64,
+    pub version: LayoutVersion,
     pub times: ProtocolTimes,
 }
 

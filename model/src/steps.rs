@@ -2,13 +2,14 @@
 
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::domain::availability::SlotUpdate;
+use boxoffice::domain::layout_version::LayoutVersion;
 
 use crate::bounds::{Bounds, NOW, Rule};
 use crate::key::{Begun, Call, Key, Token};
 use crate::state::{Backup, Phase, State, Writer, token};
 use crate::table::{Change, WriteRequest};
 
-const VERSION: u64 = 1;
+const VERSION: LayoutVersion = LayoutVersion::new(1);
 
 /// A step. The numbers identify writers, fillers, seats and events.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use uuid::{Uuid, uuid};
 
 use crate::domain::domain_event::{BookedSeats, DomainEvent, LayoutSummary, SeatReservation, What};
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::EpochMillis;
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace changes the ids of all events.
@@ -98,10 +99,10 @@ fn of_booking(kind: &'static str, fact: &DomainEvent, booked: &BookedSeats, at: 
     }
 }
 
-fn of_layout(fact: &DomainEvent, version: u64, became: &str) -> Event {
+fn of_layout(fact: &DomainEvent, version: LayoutVersion, became: &str) -> Event {
     // A layout's version is the time of its write. The time of its deletion isn't known.
-    Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis::new(version))
-        .with("layout_version", json!(version))
+    Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis::new(version.as_u64()))
+        .with("layout_version", json!(version.as_u64()))
 }
 
 #[cfg(test)]
@@ -136,8 +137,8 @@ mod tests {
             id(What::Expired(seat("A2", 5))),
             id(What::Reserved { seat: seat("A1", 5), extended: false }),
             id(What::Released { seat: seat("A1", 5), at: EpochMillis::new(9) }),
-            id(What::LayoutPut(LayoutSummary { name: "x".into(), version: 5, seats: 1 })),
-            id(What::LayoutRemoved { version: 5 }),
+            id(What::LayoutPut(LayoutSummary { name: "x".into(), version: LayoutVersion::new(5), seats: 1 })),
+            id(What::LayoutRemoved { version: LayoutVersion::new(5) }),
         ];
         for (n, one) in ids.iter().enumerate() {
             assert!(!ids[..n].contains(one), "{n}");

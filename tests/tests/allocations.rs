@@ -14,6 +14,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_local::engine::Valkey;
 use boxoffice_tests::delivery::{deliver, routes};
 use boxoffice_tests::world::START;
@@ -119,7 +120,8 @@ async fn packed_strings_stay_within_bounds() {
     let address = CacheAddress { url: valkey.url(), cluster: false, ca: None };
     let cache = Cache::new(address, None, "p".into(), Duration::from_secs(60), Clock::manual(START)).unwrap();
     let seats = ["A1", "A2", "A3", "B1", "B2", "B3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
-    let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.as_millis(), seats).unwrap();
+    let layout =
+        Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(START.as_millis()), seats).unwrap();
     let client = redis::Client::open(valkey.url()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let ctx = RequestContext::default();
@@ -158,7 +160,9 @@ async fn a_seat_is_no_allocation() {
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     for seats in [1, 20_000] {
         let labels = (0..seats).map(|number| SeatLabel::parse(&format!("S{number}")).unwrap()).collect();
-        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), START.as_millis(), labels).unwrap();
+        let layout =
+            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(START.as_millis()), labels)
+                .unwrap();
         let none = FillToken::new();
         let Begun::Fill(token) =
             cache.begin(&RequestContext::default(), &layout, FillReason::Missing, none).await.unwrap()

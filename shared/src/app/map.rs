@@ -6,6 +6,7 @@ use super::BoxOffice;
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::store::StoreError;
 
 /// The reasons why a map can't be shown.
@@ -17,7 +18,7 @@ pub enum MapError {
     #[error("no such version, the current one is {current}")]
     VersionNotFound {
         /// The version of the layout.
-        current: u64,
+        current: LayoutVersion,
     },
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -30,7 +31,7 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        version: Option<u64>,
+        version: Option<LayoutVersion>,
     ) -> Result<Arc<Layout>, MapError> {
         let mut layout = self.layouts.get(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;
         if version.is_some_and(|version| version > layout.version) {

@@ -7,6 +7,7 @@ use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::{InvalidLayout, Layout};
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
@@ -36,7 +37,7 @@ pub enum Precondition {
     /// Any layout, but there has to be one.
     Any,
     /// A layout with one of these versions. An empty list is a condition that is never met.
-    OneOf(Vec<u64>),
+    OneOf(Vec<LayoutVersion>),
     /// No layout.
     Nothing,
 }
@@ -45,7 +46,7 @@ pub enum Precondition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutTheater {
     pub put: Put,
-    pub layout_version: u64,
+    pub layout_version: LayoutVersion,
 }
 
 /// The outcome of putting a layout.
@@ -70,10 +71,10 @@ pub enum PutError {
     TooLarge,
     /// The theater has a layout, of this version, and the request has no condition that allows to replace it.
     #[error("the theater has a layout, of version {0}")]
-    PreconditionRequired(u64),
+    PreconditionRequired(LayoutVersion),
     /// The layout isn't the one that the caller expects. Holds its version, if there is one.
     #[error("the theater's layout has changed")]
-    PreconditionFailed(Option<u64>),
+    PreconditionFailed(Option<LayoutVersion>),
     /// Seats that would be withdrawn are reserved or booked: these.
     #[error("these seats are reserved or booked: {}", list(.0))]
     InUse(Vec<Conflict>),
@@ -131,7 +132,7 @@ impl BoxOffice {
             }
             let version = old.as_ref().map(|old| old.version);
             check_precondition(&expected, version)?;
-            let next = self.clock.now().as_millis().max(version.map_or(1, |version| version + 1));
+            let next = LayoutVersion::following(version, self.clock.now());
             let new = wanted.clone().into_layout(theater.clone(), next)?;
             // Checked before any seat is withdrawn, so that a rejection changes nothing.
             if !Store::fits(&new) {
@@ -281,7 +282,7 @@ struct Removal {
 }
 
 /// Rejects a request whose condition isn't met.
-fn check_precondition(expected: &Precondition, there: Option<u64>) -> Result<(), PutError> {
+fn check_precondition(expected: &Precondition, there: Option<LayoutVersion>) -> Result<(), PutError> {
     match (expected, there) {
         (Precondition::Unsaid, Some(version)) => Err(PutError::PreconditionRequired(version)),
         (Precondition::OneOf(wanted), there) if !there.is_some_and(|there| wanted.contains(&there)) => {
@@ -298,7 +299,7 @@ fn check_precondition(expected: &Precondition, there: Option<u64>) -> Result<(),
 ///
 /// Such a request named this version or an earlier one (RFC 9110, 13.1.1), or no version at all. `there` is the
 /// layout's version.
-fn check_repeat(expected: &Precondition, there: u64) -> Result<(), PutError> {
+fn check_repeat(expected: &Precondition, there: LayoutVersion) -> Result<(), PutError> {
     match expected {
         Precondition::Nothing => Err(PutError::PreconditionFailed(Some(there))),
         Precondition::OneOf(wanted) if !wanted.iter().any(|wanted| *wanted <= there) => {

@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::domain::availability::{Slot, SlotUpdate};
 use crate::domain::ids::TheaterId;
+use crate::domain::layout_version::LayoutVersion;
 use client::{Connection, Endpoint, RedisClient};
 use protocol::packed;
 
@@ -126,7 +127,7 @@ impl Cache {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        version: u64,
+        version: LayoutVersion,
         learned: &[SlotUpdate],
         when_behind: WhenBehind,
     ) -> Result<Merged, CacheError> {
@@ -144,7 +145,7 @@ impl Cache {
         }
         let answer = self
             .script(ctx, theater, |call| {
-                call.arg("merge").arg(version).arg(entries.as_slice()).arg(when_behind);
+                call.arg("merge").arg(version.as_u64()).arg(entries.as_slice()).arg(when_behind);
             })
             .await?;
         Ok(if answer == Value::Int(-1) { Merged::Behind } else { Merged::Done })
@@ -164,12 +165,12 @@ impl Cache {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        version: u64,
+        version: LayoutVersion,
         positions: &[u32],
     ) -> Result<Option<Vec<Slot>>, CacheError> {
         let index_bytes = index_bytes(positions);
         let peek = |call: &mut ScriptInvocation<'static>| {
-            call.arg("peek").arg(version).arg(index_bytes.as_slice());
+            call.arg("peek").arg(version.as_u64()).arg(index_bytes.as_slice());
         };
         Ok(decode_peek(&self.script(ctx, theater, peek).await?, positions.len()))
     }

@@ -7,6 +7,7 @@ use super::{Cache, CacheError, Lookup, Revision, decode_lookup, decode_peek, ind
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision};
 
 /// The answers to a call and to the rate-limit check that was sent with it. Either can fail without the other.
@@ -43,12 +44,12 @@ impl Cache {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        version: u64,
+        version: LayoutVersion,
         positions: &[u32],
         budget: &RateLimitBudget,
     ) -> CheckedRead<Option<Vec<Slot>>> {
         let peek_command = scripts::evalsha(&scripts::AVAILABILITY, &self.key(theater), |call| {
-            call.arg("peek").arg(version).arg(index_bytes(positions));
+            call.arg("peek").arg(version.as_u64()).arg(index_bytes(positions));
         });
         let (found, drawn) = self.client.send_both(ctx, &peek_command, &self.acquire_command(budget)).await;
         let answer = found.map(|value| decode_peek(&value, positions.len()));

@@ -1,6 +1,7 @@
 //! Domain events: changes in the life of seats, bookings and theaters.
 
 use super::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use super::layout_version::LayoutVersion;
 use super::time::{EpochMillis, EpochSeconds};
 
 /// A domain event. It stays true in whatever order and however often it is published.
@@ -26,7 +27,7 @@ pub enum What {
     /// A layout was put.
     LayoutPut(LayoutSummary),
     /// The layout of this version was removed, and the theater with it.
-    LayoutRemoved { version: u64 },
+    LayoutRemoved { version: LayoutVersion },
 }
 
 /// A seat's reservation as one write made it.
@@ -55,7 +56,7 @@ pub struct BookedSeats {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayoutSummary {
     pub name: String,
-    pub version: u64,
+    pub version: LayoutVersion,
     /// Number of seats.
     pub seats: usize,
 }

@@ -8,6 +8,7 @@ use super::best_available::Neighbors;
 use super::details::{Details, MAX_NAME};
 use super::ids::{SeatLabel, TheaterId};
 use super::labels::Labels;
+use super::layout_version::LayoutVersion;
 use super::seating_plan::{InvalidPlan, SeatingPlan};
 use super::text;
 
@@ -21,9 +22,10 @@ pub const MAX_SEATS: usize = 20_000;
 /// ```
 /// use boxoffice::domain::layout::Layout;
 /// use boxoffice::domain::ids::{SeatLabel, TheaterId};
+/// use boxoffice::domain::layout_version::LayoutVersion;
 ///
 /// let seats = ["A1", "A2", "B1"].iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
-/// let layout = Layout::new(TheaterId::parse("opera")?, "Opera".to_owned(), 1, seats)?;
+/// let layout = Layout::new(TheaterId::parse("opera")?, "Opera".to_owned(), LayoutVersion::new(1), seats)?;
 /// assert_eq!(layout.position("A2"), Some(1));
 /// assert_eq!(layout.position("C1"), None);
 /// assert_eq!(layout.plan().rows().len(), 2);
@@ -35,7 +37,7 @@ pub struct Layout {
     /// Name to show to buyers.
     pub name: String,
     /// Version of the layout. Every change raises it. Seat indexes are valid only within one version.
-    pub version: u64,
+    pub version: LayoutVersion,
     seats: Vec<SeatLabel>,
     positions: HashMap<SeatLabel, u32>,
     plan: SeatingPlan,
@@ -86,7 +88,12 @@ impl Layout {
     /// # Errors
     ///
     /// Returns an error if the name, the number of seats or a label is invalid.
-    pub fn new(theater: TheaterId, name: String, version: u64, seats: Vec<SeatLabel>) -> Result<Self, InvalidLayout> {
+    pub fn new(
+        theater: TheaterId,
+        name: String,
+        version: LayoutVersion,
+        seats: Vec<SeatLabel>,
+    ) -> Result<Self, InvalidLayout> {
         // Only the first MAX_SEATS seats are placed. `with_plan` rejects longer lists.
         let plan = SeatingPlan::of_list(seats.get(..MAX_SEATS).unwrap_or(&seats));
         Self::with_plan(theater, name, version, seats, plan)
@@ -101,7 +108,7 @@ impl Layout {
     pub fn with_plan(
         theater: TheaterId,
         name: String,
-        version: u64,
+        version: LayoutVersion,
         seats: Vec<SeatLabel>,
         plan: SeatingPlan,
     ) -> Result<Self, InvalidLayout> {
@@ -186,7 +193,7 @@ mod tests {
 
     fn layout(labels: &[&str]) -> Result<Layout, InvalidLayout> {
         let seats = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-        Layout::new(TheaterId::parse("1").unwrap(), "Theater_A".into(), 1, seats)
+        Layout::new(TheaterId::parse("1").unwrap(), "Theater_A".into(), LayoutVersion::new(1), seats)
     }
 
     #[test]
@@ -209,7 +216,7 @@ mod tests {
     fn name_is_required_bounded_and_normalized() {
         for bad in ["", "a\u{7}b", " a", "Cafe\u{301}", "a\u{200b}", &"x".repeat(MAX_NAME + 1)] {
             let seats = vec![SeatLabel::parse("A1").unwrap()];
-            let made = Layout::new(TheaterId::parse("1").unwrap(), bad.to_owned(), 1, seats);
+            let made = Layout::new(TheaterId::parse("1").unwrap(), bad.to_owned(), LayoutVersion::new(1), seats);
             assert_eq!(made, Err(InvalidLayout::Name), "{bad:?}");
         }
     }

@@ -9,6 +9,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod labels;
 pub mod layout;
+pub mod layout_version;
 pub mod new_layout;
 pub mod rate_limit;
 pub mod seat_state;

@@ -3,6 +3,7 @@
 use super::details::Details;
 use super::ids::{SeatLabel, TheaterId};
 use super::layout::{InvalidLayout, Layout};
+use super::layout_version::LayoutVersion;
 use super::seating_plan::SeatingPlan;
 
 /// A layout to store. It gets its version when it is stored.
@@ -28,7 +29,7 @@ impl NewLayout {
     /// # Errors
     ///
     /// Returns an error if the name, the seats, the seating plan or the details are invalid.
-    pub fn into_layout(self, theater: TheaterId, version: u64) -> Result<Layout, InvalidLayout> {
+    pub fn into_layout(self, theater: TheaterId, version: LayoutVersion) -> Result<Layout, InvalidLayout> {
         Layout::with_plan(theater, self.name, version, self.seats, self.plan)?.with_details(self.details)
     }
 }

@@ -25,11 +25,12 @@ pub struct SelectedSeat {
 /// ```
 /// use boxoffice::domain::layout::Layout;
 /// use boxoffice::domain::ids::{SeatLabel, TheaterId};
+/// use boxoffice::domain::layout_version::LayoutVersion;
 /// use boxoffice::domain::selection::Selection;
 ///
 /// let labels = |texts: &[&str]| texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect::<Vec<_>>();
 /// let seats = labels(&["B1", "A1", "A2"]);
-/// let layout = Layout::new(TheaterId::parse("opera").unwrap(), "Opera".to_owned(), 1, seats).unwrap();
+/// let layout = Layout::new(TheaterId::parse("opera").unwrap(), "Opera".to_owned(), LayoutVersion::new(1), seats).unwrap();
 ///
 /// // A set in layout order: a repeated label counts once.
 /// let selection = Selection::of(&labels(&["A2", "B1", "A2"]), &layout).unwrap();
@@ -103,6 +104,7 @@ impl Selection {
 mod tests {
     use super::*;
     use crate::domain::ids::TheaterId;
+    use crate::domain::layout_version::LayoutVersion;
 
     fn labels(texts: &[&str]) -> Vec<SeatLabel> {
         texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect()
@@ -110,7 +112,9 @@ mod tests {
 
     #[test]
     fn a_selection_is_a_set_in_layout_order() {
-        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 1, labels(&["B1", "A1", "A2"])).unwrap();
+        let layout =
+            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(1), labels(&["B1", "A1", "A2"]))
+                .unwrap();
         let selection = Selection::of(&labels(&["A2", "B1", "A2"]), &layout).unwrap();
         assert_eq!(selection.labels().map(SeatLabel::as_str).collect::<Vec<_>>(), ["B1", "A2"]);
         assert_eq!(selection.seats()[1].position, 2);
@@ -118,7 +122,8 @@ mod tests {
 
     #[test]
     fn every_unknown_seat_is_named() {
-        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 1, labels(&["A1"])).unwrap();
+        let layout =
+            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(1), labels(&["A1"])).unwrap();
         let unknown = Selection::of(&labels(&["Z9", "A1", "Y1"]), &layout).unwrap_err();
         assert_eq!(unknown, UnknownSeats(labels(&["Z9", "Y1"])));
     }

@@ -143,7 +143,7 @@ impl<'a> MapBody<'a> {
             theater_id: layout.theater.as_str(),
             name: &layout.name,
             names: names(&details.names),
-            layout_version: layout.version,
+            layout_version: layout.version.as_u64(),
             focal_point: plan.focal_point().into(),
             bounds: bounds(plan.places()),
             stage: details.stage.as_ref().map(StageBody::from),

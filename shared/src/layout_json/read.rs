@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use crate::domain::details::{Details, MAX_NAME};
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::MAX_SEATS;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::domain::seating_plan::SeatingPlan;
 use crate::json::{Node, Object};
@@ -116,7 +117,7 @@ fn check_response_sizes(object: &Object<'_, '_, '_>, layout: NewLayout) -> Optio
     let field = if object.has("seats") { "seats" } else { "sections" };
     // The longest theater id and version give the largest responses.
     let longest = TheaterId::parse(&"x".repeat(64)).expect("a theater id may have 64 letters");
-    match layout.clone().into_layout(longest, u64::MAX) {
+    match layout.clone().into_layout(longest, LayoutVersion::new(u64::MAX)) {
         Err(error) => object.fault(field, format_args!("a layout that can be put ({error})")),
         Ok(whole) if !size::fits(&whole) => object.fault(
             field,

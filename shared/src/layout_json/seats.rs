@@ -82,7 +82,7 @@ impl<'a> SeatMapBody<'a> {
         Self {
             theater_id: layout.theater.as_str(),
             name: &layout.name,
-            layout_version: layout.version,
+            layout_version: layout.version.as_u64(),
             categories: categories(layout),
             sections: by_index.then(|| plan.sections()),
             rows: by_index.then(|| plan.rows().iter().map(|row| row.name.as_str()).collect()),

@@ -96,7 +96,7 @@ impl<'a> LayoutBody<'a> {
         }
         Self {
             theater_id: layout.theater.as_str(),
-            layout_version: layout.version,
+            layout_version: layout.version.as_u64(),
             name: &layout.name,
             names: names(&details.names),
             focal_point: plan.focal_point().into(),

@@ -13,6 +13,7 @@ use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::random;
 use crate::store::schema;
 use crate::store::schema::layout;
@@ -34,7 +35,7 @@ pub enum PutLayoutError {
 /// still of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownVersion {
-    pub version: u64,
+    pub version: LayoutVersion,
     /// Number of further items that it is split into.
     pub(super) parts: usize,
 }
@@ -179,7 +180,7 @@ impl Store {
         let (condition, values) = version_condition(replaces);
         let mut items = vec![self.put_if(own, condition, values)?];
         // The entry follows the layout, which alone is the condition. But an older entry never replaces a newer one.
-        let newer = HashMap::from([(":version".to_owned(), n(layout.version))]);
+        let newer = HashMap::from([(":version".to_owned(), n(layout.version.as_u64()))]);
         let condition = "attribute_not_exists(pk) OR layout_version < :version";
         items.push(self.put_if(layout::entry(layout), condition, Some(newer))?);
         for part in parts {
@@ -225,7 +226,7 @@ fn version_condition(replaces: Option<KnownVersion>) -> (&'static str, Option<Ha
     match replaces {
         None => ("attribute_not_exists(pk)", None),
         Some(KnownVersion { version, .. }) => {
-            ("layout_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version))])))
+            ("layout_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version.as_u64()))])))
         }
     }
 }

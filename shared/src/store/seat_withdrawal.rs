@@ -7,7 +7,7 @@
 
 use futures_util::future::join_all;
 
-use super::schema::{SeatItem, attribute, read_withdrawal_version, seat_key};
+use super::schema::{SeatItem, attribute, read_version, seat_key};
 use super::seats::Filter;
 use super::write::rejection::{ItemRejection, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
@@ -17,6 +17,7 @@ use crate::context::RequestContext;
 use crate::domain::availability::SeatState;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::table_status;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
@@ -60,7 +61,7 @@ impl Store {
         ctx: &RequestContext,
         theater: &TheaterId,
         seats: &[&SeatLabel],
-        decided_on: u64,
+        decided_on: LayoutVersion,
     ) -> Result<Vec<Tombstone>, WithdrawError> {
         let mut outcomes = Vec::with_capacity(seats.len());
         for seats in seats.chunks(MAX_CONCURRENT_WRITES) {
@@ -107,8 +108,7 @@ impl Store {
     /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
     pub async fn restore_seats(&self, ctx: &RequestContext, layout: &Layout) -> Result<(), StoreError> {
         let items = self.read_seat_items(ctx, &layout.theater, withdrawn()).await?;
-        let older =
-            items.iter().filter(|item| read_withdrawal_version(item).is_ok_and(|version| version < layout.version));
+        let older = items.iter().filter(|item| read_version(item).is_ok_and(|version| version < layout.version));
         let mut restoring = Vec::new();
         for item in older {
             let label = SeatItem::label(item)?;
@@ -137,7 +137,7 @@ impl Store {
         ctx: &RequestContext,
         theater: &TheaterId,
         seat: &SeatLabel,
-        decided_on: u64,
+        decided_on: LayoutVersion,
     ) -> Result<Tombstone, WithdrawError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         let now = self.clock.now();

@@ -6,6 +6,7 @@ use std::process::Output;
 use boxoffice::app::{Precondition, Put, PutError};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::new_layout::NewLayout;
 use boxoffice_tests::{Call, Setup, World, engines};
 use serde_json::json;
@@ -46,7 +47,7 @@ async fn layout_version_rises_even_if_the_clock_does_not() {
     put(&world, &["A1"]).await.unwrap();
     let first = version().await;
     put(&world, &["A1", "A2"]).await.unwrap();
-    assert_eq!(version().await, first + 1);
+    assert_eq!(version().await, LayoutVersion::new(first.as_u64() + 1));
 }
 
 /// Runs `load-theaters` as an operator would. The binary is built with the tests.

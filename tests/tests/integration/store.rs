@@ -7,6 +7,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, SlotUpdate};
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::selection::Selection;
 use boxoffice::store::{
     BookOutcome, BookRequest, Decision, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store,
@@ -304,17 +305,17 @@ async fn layout_replaces_only_the_known_version() {
         let known =
             async || bench.store.layout_to_replace(&bench.ctx, &new).await.unwrap().map(|existing| existing.known);
         let put = async |version, replaces| bench.store.put_layout(&bench.ctx, &layout(version), replaces).await;
-        put(1, None).await.unwrap();
+        put(LayoutVersion::new(1), None).await.unwrap();
         let first = known().await;
-        assert!(matches!(put(2, None).await, Err(PutLayoutError::Changed)), "{}", bench.engine);
-        put(2, first).await.unwrap();
-        assert!(matches!(put(3, first).await, Err(PutLayoutError::Changed)));
+        assert!(matches!(put(LayoutVersion::new(2), None).await, Err(PutLayoutError::Changed)), "{}", bench.engine);
+        put(LayoutVersion::new(2), first).await.unwrap();
+        assert!(matches!(put(LayoutVersion::new(3), first).await, Err(PutLayoutError::Changed)));
         // A lost reply is recognized here too, even if DynamoDB forgot the transaction.
         bench.proxy.forget_tokens();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
-        put(3, known().await).await.unwrap();
+        put(LayoutVersion::new(3), known().await).await.unwrap();
         let there = bench.store.layout(&bench.ctx, &TheaterId::parse("new").unwrap()).await.unwrap();
-        assert_eq!(there, Some(layout(3)));
+        assert_eq!(there, Some(layout(LayoutVersion::new(3))));
     }
 }
 

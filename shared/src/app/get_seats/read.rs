@@ -10,6 +10,7 @@ use crate::cache::{Cache, Lookup, Revision};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 
 /// A theater's layout, and the cache's answer about its seats.
 pub(super) struct CachedSeats {
@@ -97,7 +98,7 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         layout: Arc<Layout>,
-        cached: u64,
+        cached: LayoutVersion,
     ) -> Result<Arc<Layout>, GetSeatsError> {
         if cached <= layout.version {
             return Ok(layout);

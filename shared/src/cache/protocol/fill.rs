@@ -77,7 +77,7 @@ impl Cache {
         let answer = self
             .script(ctx, &layout.theater, |call| {
                 call.arg("begin")
-                    .arg(layout.version)
+                    .arg(layout.version.as_u64())
                     .arg(layout.seats().len())
                     .arg(filler.attempt(attempts.fetch_add(1, Ordering::Relaxed) + 1).0.as_slice())
                     .arg(reason)
@@ -108,7 +108,7 @@ impl Cache {
         let answer = self
             .script(ctx, &layout.theater, |call| {
                 call.arg("end")
-                    .arg(layout.version)
+                    .arg(layout.version.as_u64())
                     .arg(token.0.as_slice())
                     .arg(body.as_slice())
                     .arg(millis(LIFETIME))

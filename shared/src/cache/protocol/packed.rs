@@ -16,6 +16,7 @@
 use super::revision::Revision;
 use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow};
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::cached_byte;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
@@ -38,8 +39,8 @@ impl Packed {
     }
 
     /// Returns the version of the layout whose seat indices it uses.
-    pub fn layout_version(&self) -> u64 {
-        number(&self.0[4..10])
+    pub fn layout_version(&self) -> LayoutVersion {
+        LayoutVersion::new(number(&self.0[4..10]))
     }
 
     /// Returns the time at which the key expires, by the filler's clock. It is exact enough to decide when to renew.
@@ -147,7 +148,7 @@ mod tests {
 
     fn layout(seats: usize) -> Layout {
         let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-        Layout::new(TheaterId::parse("1").unwrap(), "T".into(), 7, seats).unwrap()
+        Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(7), seats).unwrap()
     }
 
     fn header(version: u8) -> Vec<u8> {

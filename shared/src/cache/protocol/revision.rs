@@ -4,6 +4,7 @@ use redis::Value;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::EpochMillis;
 
 /// The revision of a complete string. Two strings with the same revision have the same slots and the same layout.
@@ -17,8 +18,8 @@ pub struct Revision(pub [u8; 8]);
 
 impl Revision {
     /// Returns the revision of slots as they were read, packed with the round 0, in a layout.
-    pub(crate) fn of_slots(packed: &[u8], layout_version: u64) -> Self {
-        Self(xxh3_64_with_seed(packed, layout_version).to_be_bytes())
+    pub(crate) fn of_slots(packed: &[u8], layout_version: LayoutVersion) -> Self {
+        Self(xxh3_64_with_seed(packed, layout_version.as_u64()).to_be_bytes())
     }
 }
 
@@ -26,7 +27,7 @@ impl Revision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unchanged {
     /// The version of the layout whose seat indices the string uses.
-    pub layout_version: u64,
+    pub layout_version: LayoutVersion,
     /// The time at which the key expires, by the filler's clock.
     pub ends_at: EpochMillis,
     seats: u64,
@@ -40,7 +41,7 @@ impl Unchanged {
         let [Value::Int(layout_version), Value::Int(ends_at), Value::Int(seats)] = value[..] else { return None };
         let number = |value: i64| u64::try_from(value).ok();
         let (layout_version, ends_at, seats) = (number(layout_version)?, number(ends_at)?, number(seats)?);
-        Some(Self { layout_version, ends_at: EpochMillis::new(ends_at), seats })
+        Some(Self { layout_version: LayoutVersion::new(layout_version), ends_at: EpochMillis::new(ends_at), seats })
     }
 
     /// Returns `true` if the string is of this layout, as far as its size and version show.
@@ -56,7 +57,7 @@ mod tests {
 
     #[test]
     fn revision_depends_on_slots_and_layout() {
-        let of = |slots: &[u8], version| Revision::of_slots(slots, version);
+        let of = |slots: &[u8], version| Revision::of_slots(slots, LayoutVersion::new(version));
         assert_eq!(of(&[0; 12], 7), of(&[0; 12], 7));
         assert_ne!(of(&[0; 12], 7), of(&[0; 12], 8), "another layout");
         assert_ne!(of(&[0; 12], 7), of(&[0; 24], 7), "a seat more");
@@ -67,7 +68,7 @@ mod tests {
     fn only_three_valid_numbers_are_read() {
         let value = |numbers: &[i64]| Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect());
         let read = Unchanged::read(&value(&[7, 60_000, 2])).unwrap();
-        assert_eq!((read.layout_version, read.ends_at), (7, EpochMillis::new(60_000)));
+        assert_eq!((read.layout_version, read.ends_at), (LayoutVersion::new(7), EpochMillis::new(60_000)));
         for odd in
             [value(&[]), value(&[7, 60_000]), value(&[7, -1, 2]), value(&[7, 60_000, 2, 2]), Value::Int(7), Value::Nil]
         {
@@ -75,7 +76,7 @@ mod tests {
         }
         let layout = |seats: usize, version| {
             let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), version, seats).unwrap()
+            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(version), seats).unwrap()
         };
         assert!(read.is_of(&layout(2, 7)));
         assert!(!read.is_of(&layout(2, 8)), "another layout");

@@ -10,6 +10,7 @@ use crate::app::{
 use crate::domain::availability::SeatStatus;
 use crate::domain::best_available::Shortage;
 use crate::domain::ids::SeatLabel;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::selection::Conflict;
 
 impl From<StoreError> for Problem {
@@ -64,7 +65,7 @@ impl From<MapError> for Problem {
             MapError::TheaterNotFound => Self::theater_not_found(),
             MapError::VersionNotFound { current } => {
                 let detail = format!("The layout of the theater has the version {current}.");
-                let members = Members { layout_version: Some(current), ..Members::default() };
+                let members = Members { layout_version: Some(current.as_u64()), ..Members::default() };
                 Self::with(Code::LayoutVersionNotFound, detail, members)
             }
             MapError::Store(error) => error.into(),
@@ -264,7 +265,7 @@ impl Problem {
     }
 
     /// Creates the problem of a condition that the present layout doesn't meet.
-    pub(in crate::http) fn layout_changed(header: &str, there: Option<u64>) -> Self {
+    pub(in crate::http) fn layout_changed(header: &str, there: Option<LayoutVersion>) -> Self {
         let expected = match there {
             Some(version) if header == "If-Match" => format!("\"{version}\", the version that is there"),
             Some(version) => format!("nothing there, but version \"{version}\" is"),
@@ -272,15 +273,15 @@ impl Problem {
         };
         let mut problem = Self::of_field(Code::LayoutChanged, header, expected);
         problem.detail.push_str(". Nothing was changed. Read the layout again before you change it.");
-        problem.members.layout_version = there;
+        problem.members.layout_version = there.map(LayoutVersion::as_u64);
         problem
     }
 
     /// Creates the problem of a replacement without a condition.
-    fn if_match_required(version: u64) -> Self {
+    fn if_match_required(version: LayoutVersion) -> Self {
         let expected = format_args!("the ETag of the layout that is to be replaced, now \"{version}\"");
         let mut problem = Self::of_field(Code::IfMatchRequired, "If-Match", expected);
-        problem.members.layout_version = Some(version);
+        problem.members.layout_version = Some(version.as_u64());
         problem
     }
 }

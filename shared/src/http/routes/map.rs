@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::http::input;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
@@ -19,14 +20,15 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 pub(super) struct MapRequest {
     theater: TheaterId,
     /// The only version to show.
-    version: Option<u64>,
+    version: Option<LayoutVersion>,
     /// The value of `If-None-Match`.
     if_none_match: Option<String>,
 }
 
 pub(super) fn read(routed: &RoutedRequest<'_>) -> Result<MapRequest, Problem> {
     let input = routed.input();
-    let (theater, version) = (input.theater_id(), input.integer_query("version", 0..=u64::MAX));
+    let theater = input.theater_id();
+    let version = input.integer_query("version", 0..=u64::MAX).map(LayoutVersion::new);
     let if_none_match = input.list_header("if-none-match");
     input.finish(|| Some(MapRequest { theater: theater?, version, if_none_match }))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::errors;
 use crate::app::{Precondition, Put, PutError, PutTheater, TheaterPage};
 use crate::domain::ids::TheaterId;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::http::conditional::Condition;
 use crate::http::handler::{Function, Handler, serve};
@@ -105,7 +106,7 @@ async fn list(routed: &RoutedRequest<'_>, request: PageRequest) -> Result<Reply,
         theater_id: entry.theater.as_str(),
         name: &entry.name,
         seats: entry.seats,
-        layout_version: entry.layout_version,
+        layout_version: entry.layout_version.as_u64(),
     });
     let reply = Reply::json(200, &TheatersBody { theaters: body.collect(), next })?;
     Ok(Links::list(&routed.address, next, limit).put(reply, None))
@@ -158,7 +159,7 @@ async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, P
             theater_id: theater.as_str(),
             name: &layout.name,
             seats: layout.seats.len() as u64,
-            layout_version: version,
+            layout_version: version.as_u64(),
         },
     };
     let reply = Reply::json(if put == Put::Created { 201 } else { 200 }, &body)?;
@@ -227,11 +228,11 @@ fn name_condition(expected: &Precondition, error: PutError) -> Problem {
     }
 }
 
-fn etag(version: u64) -> HeaderValue {
+fn etag(version: LayoutVersion) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits and quotes are visible ASCII")
 }
 
 /// Returns the version that a tag names.
-fn version_of(opaque: &str) -> Option<u64> {
-    opaque.parse().ok().filter(|version: &u64| version.to_string() == opaque)
+fn version_of(opaque: &str) -> Option<LayoutVersion> {
+    opaque.parse().ok().map(LayoutVersion::new).filter(|version| version.to_string() == opaque)
 }

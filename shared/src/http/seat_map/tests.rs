@@ -10,6 +10,7 @@ use super::*;
 use crate::app::{Slots, Source};
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seating_plan::{Point, Row, SeatPlacement, SeatingPlan};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::http::response_body::LambdaResponse;
@@ -52,7 +53,9 @@ fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsVie
     let sections = vec!["right".to_owned(), "left".to_owned()];
     let plan =
         SeatingPlan::new(Point { x: 0, y: 0 }, sections, vec![row(0), row(1)], vec![], places.collect()).unwrap();
-    let layout = Layout::with_plan(TheaterId::parse("a:1").unwrap(), name.to_owned(), 7, seats, plan).unwrap();
+    let layout =
+        Layout::with_plan(TheaterId::parse("a:1").unwrap(), name.to_owned(), LayoutVersion::new(7), seats, plan)
+            .unwrap();
     let slots = Slots::Read(hall.iter().map(|(.., slot)| *slot).collect());
     SeatsView { layout: Arc::new(layout), slots, yours: HashSet::new(), now, source: Source::Hit }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seating_plan::{Point, ROW_PITCH};
 use crate::json::{self as reader, Faults};
 use crate::layout_json::size::escaped_bytes;
@@ -23,7 +24,7 @@ fn read_text(text: &str) -> Result<NewLayout, Vec<String>> {
 }
 
 fn layout(document: &Value) -> Layout {
-    read(document).unwrap().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap()
+    read(document).unwrap().into_layout(TheaterId::parse("1").unwrap(), LayoutVersion::new(7)).unwrap()
 }
 
 fn answered(layout: &Layout) -> Value {

@@ -170,7 +170,7 @@ fn reads_or_names_other_items(item: &Item) -> bool {
     let errors = [
         read_record(item).err(),
         read_reserved_set(item).err(),
-        read_withdrawal_version(item).err(),
+        read_version(item).err(),
         layout::read_entry(item).err(),
     ];
     errors.iter().flatten().all(|error| named(item, error))

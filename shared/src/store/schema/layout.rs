@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::details::StoredDetails;
 use super::{
-    Item, attribute, join, key, layout_key, n, number, read_ordinal, read_seat_list, s, text, theater_pk, unreadable,
+    Item, attribute, join, key, layout_key, n, number, read_seat_list, read_version, s, text, theater_pk, unreadable,
 };
 use crate::domain::details::Details;
 use crate::domain::domain_event::LayoutSummary;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
 use crate::store::StoreError;
 
@@ -34,7 +35,7 @@ const MAX_PARTS: usize = 4;
 /// The contents of a layout's own item.
 #[derive(Debug)]
 pub(in crate::store) struct StoredLayout {
-    pub(in crate::store) version: u64,
+    pub(in crate::store) version: LayoutVersion,
     /// Number of further items that its plan is in.
     pub(in crate::store) parts: usize,
     name: String,
@@ -61,7 +62,7 @@ pub struct TheaterEntry {
     pub name: String,
     /// Number of seats.
     pub seats: u64,
-    pub layout_version: u64,
+    pub layout_version: LayoutVersion,
 }
 
 /// A seating plan in columns with one entry per seat. A column that hardly changes packs to a few bytes.
@@ -96,7 +97,7 @@ struct Unpacked {
 pub(in crate::store) fn write(layout: &Layout) -> Result<LayoutItems, StoreError> {
     let mut item = layout_key(&layout.theater);
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
-    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
+    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version.as_u64()));
     let labels = join(layout.seats());
     let (labels, inside) = if labels.len() <= MAX_LABEL_BYTES { (None, Some(labels)) } else { (Some(labels), None) };
     let taken = layout.name.len() + inside.as_ref().map_or(0, String::len);
@@ -137,7 +138,11 @@ pub(in crate::store) fn fits(layout: &Layout) -> bool {
 }
 
 /// Returns the keys of a layout's parts.
-pub(in crate::store) fn part_keys(theater: &TheaterId, version: u64, parts: usize) -> impl Iterator<Item = Item> {
+pub(in crate::store) fn part_keys(
+    theater: &TheaterId,
+    version: LayoutVersion,
+    parts: usize,
+) -> impl Iterator<Item = Item> {
     let pk = theater_pk(theater);
     (0..parts).map(move |part| key(pk.clone(), s(format!("LAYOUT#{version}#{part}"))))
 }
@@ -147,7 +152,7 @@ pub(in crate::store) fn entry(layout: &Layout) -> Item {
     let mut item = entry_key(&layout.theater);
     item.insert(attribute::NAME.to_owned(), s(layout.name.clone()));
     item.insert(attribute::SEAT_COUNT.to_owned(), n(layout.seats().len() as u64));
-    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version));
+    item.insert(attribute::LAYOUT_VERSION.to_owned(), n(layout.version.as_u64()));
     item
 }
 
@@ -162,7 +167,7 @@ pub(in crate::store) fn read_entry(item: &Item) -> Result<TheaterEntry, StoreErr
         theater: theater.map_err(|_| unreadable(item, attribute::SK, "not a theater id"))?,
         name: text(item, attribute::NAME)?.to_owned(),
         seats: number(item, attribute::SEAT_COUNT)?,
-        layout_version: read_ordinal(item, attribute::LAYOUT_VERSION)?,
+        layout_version: read_version(item)?,
     })
 }
 
@@ -175,7 +180,7 @@ impl LayoutSummary {
             usize::try_from(number(item, attribute::SEAT_COUNT)?).unwrap_or(usize::MAX)
         };
         let name = text(item, attribute::NAME)?.to_owned();
-        Ok(Self { name, version: read_ordinal(item, attribute::LAYOUT_VERSION)?, seats })
+        Ok(Self { name, version: read_version(item)?, seats })
     }
 }
 
@@ -190,7 +195,7 @@ impl StoredLayout {
             return Err(unreadable(item, attribute::PLAN_PARTS, "too many"));
         }
         Ok(Self {
-            version: read_ordinal(item, attribute::LAYOUT_VERSION)?,
+            version: read_version(item)?,
             parts,
             name: text(item, attribute::NAME)?.to_owned(),
             seats: item.contains_key(attribute::SEATS).then(|| read_seat_list(item)).transpose()?,
@@ -323,7 +328,9 @@ mod tests {
         });
         let places = places.collect();
         let plan = SeatingPlan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
-        let layout = Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), 9, labels, plan).unwrap();
+        let layout =
+            Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), LayoutVersion::new(9), labels, plan)
+                .unwrap();
         let mut details = Details::default();
         let mut text = |n: usize| std::iter::repeat_with(|| rng.alphanumeric()).take(n).collect::<String>();
         for position in 0..u32::try_from(seats).unwrap() {
@@ -401,7 +408,8 @@ mod tests {
         let items = write(&layout).unwrap();
         assert!(items.parts.is_empty() && items.own.contains_key("plan"));
         assert_eq!(read(&layout.theater, &items).unwrap(), layout);
-        let list = Layout::new(layout.theater.clone(), "List".into(), 1, layout.seats().to_vec()).unwrap();
+        let list =
+            Layout::new(layout.theater.clone(), "List".into(), LayoutVersion::new(1), layout.seats().to_vec()).unwrap();
         let items = write(&list).unwrap();
         assert!(!items.own.contains_key("plan"));
         assert_eq!(read(&list.theater, &items).unwrap(), list);

@@ -9,6 +9,7 @@ use super::StoreError;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::{Owner, may_access};
 use crate::domain::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId, parse_uuid};
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
 mod details;
@@ -241,9 +242,9 @@ impl BookingItem {
     }
 }
 
-/// Reads the version of the layout on which it was decided to withdraw a seat.
-pub(super) fn read_withdrawal_version(item: &Item) -> Result<u64, StoreError> {
-    read_ordinal(item, attribute::LAYOUT_VERSION)
+/// Reads the version of a layout, or for a withdrawn seat the version on which the withdrawal was decided.
+pub(super) fn read_version(item: &Item) -> Result<LayoutVersion, StoreError> {
+    read_ordinal(item, attribute::LAYOUT_VERSION).map(LayoutVersion::new)
 }
 
 /// Reads the number of seats that a caller has booked in a theater.

@@ -101,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ids::ReservationId;
+    use crate::domain::layout_version::LayoutVersion;
     use crate::domain::time::{EpochMillis, EpochSeconds};
     use serde_json::json;
 
@@ -226,9 +227,12 @@ mod tests {
         let layout = HashMap::from([("name", json!("Hall")), ("seats", json!("A1 A2")), ("layout_version", json!(7))]);
         assert_eq!(
             read("LAYOUT", None, Some(layout.clone())),
-            [What::LayoutPut(LayoutSummary { name: "Hall".into(), version: 7, seats: 2 })]
+            [What::LayoutPut(LayoutSummary { name: "Hall".into(), version: LayoutVersion::new(7), seats: 2 })]
         );
-        assert_eq!(read("LAYOUT", Some(layout.clone()), None), [What::LayoutRemoved { version: 7 }]);
+        assert_eq!(
+            read("LAYOUT", Some(layout.clone()), None),
+            [What::LayoutRemoved { version: LayoutVersion::new(7) }]
+        );
         assert_eq!(read("LAYOUT#7#0", None, Some(layout)), []);
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
+use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::table_status::{AVAILABLE, BOOKED, REMOVED, RESERVED};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::schema::{attribute, n, s};
@@ -137,14 +138,14 @@ impl SeatWrite {
     /// the seat before `until`. Repeating it is safe: with the same stamp the condition fails, and with a higher stamp
     /// a tombstone replaces a tombstone.
     pub(in crate::store) fn withdraw(
-        decided_on: u64,
+        decided_on: LayoutVersion,
         until: EpochSeconds,
         stamp: EpochMillis,
         now: EpochMillis,
     ) -> Self {
         Self::default()
             .set(attribute::STATUS, ":removed", s(REMOVED))
-            .set(attribute::LAYOUT_VERSION, ":version", n(decided_on))
+            .set(attribute::LAYOUT_VERSION, ":version", n(decided_on.as_u64()))
             .set(attribute::EXPIRES_AT, ":until", n(until.as_secs()))
             .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
             .clear_owner_of_available()

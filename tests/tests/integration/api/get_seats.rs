@@ -1,5 +1,6 @@
 //! `GET /theaters/{theaterId}/seats`
 
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 
@@ -159,7 +160,7 @@ async fn hall(world: &World) {
         vec![place(0, -25, 0, Some(0), false), place(0, 25, 0, Some(0), true), place(1, 400, 50, None, false)],
     );
     let id = TheaterId::parse("hall").unwrap();
-    let layout = Layout::with_plan(id, "Hall".to_owned(), 7, seats, plan.unwrap()).unwrap();
+    let layout = Layout::with_plan(id, "Hall".to_owned(), LayoutVersion::new(7), seats, plan.unwrap()).unwrap();
     world.put_layout(&layout).await;
 }
 

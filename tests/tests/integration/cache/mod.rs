@@ -9,6 +9,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice_local::engine::{Valkey, ValkeyOptions};
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -33,7 +34,7 @@ const BOOKED: SeatState = SeatState::Booked;
 
 fn layout(version: u64) -> Layout {
     let seats = ["A1", "A2", "A3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
-    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), version, seats).unwrap()
+    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(version), seats).unwrap()
 }
 
 fn slot(changed_at: u64, state: SeatState) -> Slot {

@@ -2,6 +2,7 @@
 //! neither leaves an outdated string of the other in place after a write.
 
 use super::*;
+use boxoffice::domain::layout_version::LayoutVersion;
 
 /// Returns a world whose key was last filled by another release, in a format that this release doesn't know.
 async fn filled_by_another() -> (World, redis::aio::MultiplexedConnection) {
@@ -111,7 +112,10 @@ async fn this_release_ignores_and_drops_former_releases_string() {
     let read_unless_known =
         fixture.cache.read_unless(&fixture.ctx, &fixture.layout.theater, Revision([0; 8])).await.unwrap();
     assert!(matches!(read_unless_known, Lookup::Miss));
-    assert_eq!(fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, 7, &[0]).await.unwrap(), None);
+    assert_eq!(
+        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &[0]).await.unwrap(),
+        None
+    );
     fixture.merge(0, slot(5, BOOKED)).await;
     assert!(former.is_gone().await, "without this merge the string must not be believed");
 

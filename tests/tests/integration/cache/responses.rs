@@ -1,6 +1,7 @@
 //! The effect of the cache on responses. Responses are correct within the bound on staleness, and every seat state that
 //! a request learns is merged into the cache.
 
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -24,7 +25,9 @@ async fn instance_with_an_old_layout_updates_the_right_seats() {
     let fixture = CacheFixture { cache: world.cache(), layout: layout(7), ctx: RequestContext::default(), world };
     assert!(matches!(fixture.begin(FillReason::Missing).await, Begun::Behind));
     let news = [learned(0, slot(u64::from(u32::MAX), BOOKED))];
-    let merge = async |when| fixture.cache.merge(&fixture.ctx, &fixture.layout.theater, 7, &news, when).await.unwrap();
+    let merge = async |when| {
+        fixture.cache.merge(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &news, when).await.unwrap()
+    };
     assert_eq!(merge(WhenBehind::Keep).await, Merged::Behind);
     assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "hit", "untouched");
     assert_eq!(merge(WhenBehind::Drop).await, Merged::Done);

@@ -1,6 +1,7 @@
 //! The cache script by itself: which calls it accepts, and which slots it keeps, returns and drops.
 
 use super::*;
+use boxoffice::domain::layout_version::LayoutVersion;
 
 #[tokio::test]
 async fn complete_key_is_read_and_incomplete_key_is_a_miss() {
@@ -138,7 +139,10 @@ async fn read_of_another_layout_misses_and_merge_drops_the_key() {
     fixture.filled([slot(5, BOOKED), AVAILABLE, AVAILABLE]).await;
     fixture.layout = layout(8);
     assert_eq!(fixture.read().await, None);
-    assert_eq!(fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, 8, &[0]).await.unwrap(), None);
+    assert_eq!(
+        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(8), &[0]).await.unwrap(),
+        None
+    );
     fixture.merge(2, slot(6, BOOKED)).await;
     assert!(!fixture.world.redis().await.exists::<_, bool>(fixture.world.cache_key("1")).await.unwrap());
     fixture.filled([AVAILABLE; 3]).await;
@@ -149,7 +153,7 @@ async fn read_of_another_layout_misses_and_merge_drops_the_key() {
 async fn peek_returns_single_slots() {
     let fixture = CacheFixture::new().await;
     let peek = async |positions: &[u32]| {
-        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, 7, positions).await.unwrap()
+        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), positions).await.unwrap()
     };
     assert_eq!(peek(&[0]).await, None);
     fixture.filled([AVAILABLE, slot(5, BOOKED), AVAILABLE]).await;

@@ -16,6 +16,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::Slot;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_model::key::{self, Call, Key, Merge, ProtocolTimes};
 use boxoffice_tests::{Setup, World};
 use proptest::prelude::*;
@@ -35,7 +36,7 @@ const LIMITS: ProtocolTimes = ProtocolTimes {
 };
 
 /// Versions of two layouts of one theater. The newer layout has one seat more.
-const VERSIONS: [u64; 2] = [7, 8];
+const VERSIONS: [LayoutVersion; 2] = [LayoutVersion::new(7), LayoutVersion::new(8)];
 
 /// A reply of the script, in terms of both the cache and the model.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use boxoffice::cache::Revision;
 use boxoffice::domain::availability::Slot;
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_model::key::{self, Key};
 use proptest::prelude::*;
 
@@ -14,7 +15,7 @@ use super::steps::Step;
 type Before = (Option<Key>, Option<Revision>);
 
 /// The slots of a complete key, and the version of their layout.
-type Slots = (u64, Vec<Slot>);
+type Slots = (LayoutVersion, Vec<Slot>);
 
 /// All revisions of complete keys in all runs.
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 use boxoffice::cache::Revision;
 use boxoffice::domain::availability::{SeatState, Slot};
+use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice_model::key::{Key, Known};
 
@@ -28,7 +29,7 @@ pub(super) fn unpack(bytes: &[u8], until: u64) -> Key {
         complete: bytes[1] == 1,
         round: bytes[2],
         merged: bytes[3] == 1,
-        version: number(&bytes[4..10]),
+        version: LayoutVersion::new(number(&bytes[4..10])),
         token: bytes[10..26].try_into().unwrap(),
         lease: number(&bytes[26..32]),
         span: number(&bytes[32..34]),

@@ -11,7 +11,7 @@ const VERSION: u64 = 7;
 
 fn layout() -> Layout {
     let seats = (0..SEATS).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), VERSION, seats).unwrap()
+    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(VERSION), seats).unwrap()
 }
 
 /// Generates complete strings as the script writes them.

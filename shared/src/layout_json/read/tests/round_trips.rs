@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::layout_version::LayoutVersion;
 use crate::layout_json::size::MAX_ANSWER;
 
 #[test]
@@ -11,7 +12,8 @@ fn layout_in_a_response_survives_a_round_trip() {
     for document in [hall(), detailed(), json!({ "name": "List", "seats": ["A1", "A2", "B1"] })] {
         let layout = layout(&document);
         let answered = answered(&layout);
-        let again = read(&answered).unwrap().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
+        let again =
+            read(&answered).unwrap().into_layout(TheaterId::parse("1").unwrap(), LayoutVersion::new(7)).unwrap();
         assert_eq!(again, layout, "{answered}");
     }
 }
@@ -78,7 +80,7 @@ fn hall_with_long_names_survives_a_round_trip() {
     let layout = layout(&document);
     let text = serde_json::to_string(&LayoutBody::of(&layout)).unwrap();
     println!("20,000 seats with long names: {} bytes read, {} written", document.to_string().len(), text.len());
-    let again = read_text(&text).unwrap().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
+    let again = read_text(&text).unwrap().into_layout(TheaterId::parse("1").unwrap(), LayoutVersion::new(7)).unwrap();
     assert_eq!(again, layout);
 }
 
@@ -86,7 +88,7 @@ fn hall_with_long_names_survives_a_round_trip() {
 fn list_of_20_000_rows_survives_a_round_trip() {
     let labels: Vec<_> = (0..20_000).map(|n| format!("{}{}", ["A", "B"][n % 2], n / 2)).collect();
     let read = read(&json!({ "name": "x", "seats": labels })).unwrap();
-    let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
+    let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), LayoutVersion::new(7)).unwrap();
     assert_eq!(read_text(&serde_json::to_string(&LayoutBody::of(&layout)).unwrap()), Ok(read));
 }
 
@@ -175,7 +177,7 @@ proptest! {
     #[test]
     fn accepted_layout_survives_a_round_trip(document in document()) {
         let Ok(read) = read(&document) else { return Ok(()) };
-        let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
+        let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), LayoutVersion::new(7)).unwrap();
         let text = serde_json::to_string(&LayoutBody::of(&layout)).unwrap();
         for answer in [&text, &map(&layout)] {
             prop_assert!(escaped_bytes(answer.as_bytes()) <= MAX_ANSWER);
@@ -186,7 +188,7 @@ proptest! {
     #[test]
     fn accepted_seat_list_survives_a_round_trip(labels in prop::collection::hash_set("[A-Za-z0-9._-]{1,36}", 1..60)) {
         let Ok(read) = read(&json!({ "name": "x", "seats": labels })) else { return Ok(()) };
-        let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), 7).unwrap();
+        let layout = read.clone().into_layout(TheaterId::parse("1").unwrap(), LayoutVersion::new(7)).unwrap();
         prop_assert_eq!(read_text(&serde_json::to_string(&LayoutBody::of(&layout)).unwrap()), Ok(read));
     }
 }

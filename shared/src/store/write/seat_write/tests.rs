@@ -29,7 +29,7 @@ fn every_write() -> Vec<(&'static str, SeatWrite)> {
         ("release", SeatWrite::release(&anonymous, STAMP, NOW)),
         ("release, signed in", SeatWrite::release(&signed_in, STAMP, NOW)),
         ("cancel", SeatWrite::cancel(BOOKING, STAMP, NOW)),
-        ("withdraw", SeatWrite::withdraw(10, END, STAMP, NOW)),
+        ("withdraw", SeatWrite::withdraw(LayoutVersion::new(10), END, STAMP, NOW)),
         ("take_back", SeatWrite::take_back(SEEN, NOW)),
         ("book_reserved", SeatWrite::book_reserved(BOOKING, &anonymous, STAMP)),
         ("book_reserved, signed in", SeatWrite::book_reserved(BOOKING, &signed_in, STAMP)),
