@@ -6,6 +6,7 @@
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::layout_version::LayoutVersion;
+use boxoffice::domain::seat_index::SeatIndex;
 
 /// Id of a filler. Its last byte numbers the attempts to begin.
 pub type Token = [u8; 16];
@@ -183,9 +184,9 @@ impl Call<'_> {
     }
 
     /// Returns the slots at these seat indexes, if the key is complete and has them.
-    pub fn peek(self, positions: &[u32]) -> Option<Vec<Slot>> {
+    pub fn peek(self, seat_indexes: &[SeatIndex]) -> Option<Vec<Slot>> {
         let key = self.key.as_ref().filter(|key| key.complete && key.version == self.version)?;
-        positions.iter().map(|position| Some(key.slots.get(usize::try_from(*position).ok()?)?.slot)).collect()
+        seat_indexes.iter().map(|seat_index| Some(key.slots.get(seat_index.as_usize())?.slot)).collect()
     }
 
     fn blank(&self, seats: usize, token: Token) -> Key {
@@ -208,7 +209,7 @@ impl Call<'_> {
 impl Key {
     /// Merges a slot if it is later. Returns `false` if the order of the two slots is uncertain.
     fn take(&mut self, learned: SlotUpdate, skew: u64) -> bool {
-        let known = usize::try_from(learned.position).ok().and_then(|position| self.slots.get_mut(position));
+        let known = self.slots.get_mut(learned.seat_index.as_usize());
         let Some(known) = known else { return true };
         if is_order_uncertain(known.slot, learned.slot, skew) {
             return false;

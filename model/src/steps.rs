@@ -3,6 +3,7 @@
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::domain::availability::SlotUpdate;
 use boxoffice::domain::layout_version::LayoutVersion;
+use boxoffice::domain::seat_index::SeatIndex;
 
 use crate::bounds::{Bounds, NOW, Rule};
 use crate::key::{Begun, Call, Key, Token};
@@ -131,7 +132,7 @@ fn deliver(bounds: &Bounds, state: &mut State, events: &[usize]) {
         return;
     }
     let of = |event: &usize| match state.table.events[*event] {
-        (seat, Change::Written(slot)) => Some(SlotUpdate { position: u32::from(seat), slot }),
+        (seat, Change::Written(slot)) => Some(SlotUpdate { seat_index: SeatIndex::new(seat.into()), slot }),
         _ => None,
     };
     let learned: Vec<_> = events.iter().filter_map(of).collect();
@@ -142,7 +143,7 @@ fn deliver(bounds: &Bounds, state: &mut State, events: &[usize]) {
     }
     state.lowered_stamp |= lowers_stamp(before.as_ref(), state.key.as_ref(), |_, _| true);
     let deleted = |merged_slot: &SlotUpdate| {
-        let seat = u8::try_from(merged_slot.position).unwrap_or(u8::MAX);
+        let seat = u8::try_from(merged_slot.seat_index.as_u32()).unwrap_or(u8::MAX);
         state.table.was_deleted_above(seat, merged_slot.slot.changed_at)
     };
     if learned.iter().any(deleted) {
@@ -188,8 +189,8 @@ fn end(bounds: &Bounds, state: &mut State, number: usize) {
     if taken {
         *ended = true;
         state.in_doubt &= !filler.began_after_doubt;
-        state.lowered_stamp |= lowers_stamp(before.as_ref(), key.as_ref(), |key, position| {
-            key.merged && key.slots[position].round == key.round
+        state.lowered_stamp |= lowers_stamp(before.as_ref(), key.as_ref(), |key, seat_index| {
+            key.merged && key.slots[seat_index].round == key.round
         });
     }
     if key != before {
@@ -219,7 +220,7 @@ fn emulate_missing_rule(bounds: &Bounds, key: &mut Option<Key>, token: Token) {
 fn lowers_stamp(before: Option<&Key>, after: Option<&Key>, asked: impl Fn(&Key, usize) -> bool) -> bool {
     let (Some(before), Some(after)) = (before, after) else { return false };
     let mut slots = before.slots.iter().zip(&after.slots).enumerate();
-    slots.any(|(position, (old, new))| asked(before, position) && new.slot.changed_at < old.slot.changed_at)
+    slots.any(|(seat_index, (old, new))| asked(before, seat_index) && new.slot.changed_at < old.slot.changed_at)
 }
 
 fn come_back(state: &mut State) {

@@ -11,6 +11,7 @@ use crate::context::RequestContext;
 use crate::domain::availability::SlotUpdate;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::store::{ChangedSeats, SeatSlot};
 
 impl BoxOffice {
@@ -71,8 +72,8 @@ impl BoxOffice {
 /// Converts slots from labels to seat indices. Leaves out seats that the layout doesn't have.
 fn with_indices(slots: &[SeatSlot], layout: &Layout) -> Vec<SlotUpdate> {
     let of = |known: &SeatSlot| {
-        let position = layout.position(known.seat.as_str())?;
-        Some(SlotUpdate { position, slot: known.slot })
+        let seat_index = layout.seat_index(known.seat.as_str())?;
+        Some(SlotUpdate { seat_index, slot: known.slot })
     };
     slots.iter().filter_map(of).collect()
 }
@@ -80,10 +81,10 @@ fn with_indices(slots: &[SeatSlot], layout: &Layout) -> Vec<SlotUpdate> {
 /// Converts slots from the seat indices of one layout to those of another. Leaves out seats that the other one doesn't
 /// have.
 fn remap_to_layout(learned: &[SlotUpdate], from: &Layout, to: &Layout) -> Vec<SlotUpdate> {
-    let label = |position: u32| from.seats().get(usize::try_from(position).ok()?);
+    let label = |seat_index: SeatIndex| from.seats().get(seat_index.as_usize());
     let of = |known: &SlotUpdate| {
-        let position = to.position(label(known.position)?.as_str())?;
-        Some(SlotUpdate { position, slot: known.slot })
+        let seat_index = to.seat_index(label(known.seat_index)?.as_str())?;
+        Some(SlotUpdate { seat_index, slot: known.slot })
     };
     learned.iter().filter_map(of).collect()
 }

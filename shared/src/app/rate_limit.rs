@@ -10,6 +10,7 @@ use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitStatus};
+use crate::domain::seat_index::SeatIndex;
 
 /// The caller has used up the rate limit for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,13 +62,13 @@ impl BoxOffice {
         ctx: &RequestContext,
         cache: &Cache,
         layout: &Layout,
-        positions: &[u32],
+        seat_indexes: &[SeatIndex],
     ) -> Result<Option<Vec<Slot>>, TooManyRequests> {
         let (theater, version) = (&layout.theater, layout.version);
         let Some(budget) = ctx.take_rate_limit_budget() else {
-            return Ok(cache.peek(ctx, theater, version, positions).await.ok().flatten());
+            return Ok(cache.peek(ctx, theater, version, seat_indexes).await.ok().flatten());
         };
-        let CheckedRead { answer, decision } = cache.peek_and_draw(ctx, theater, version, positions, &budget).await;
+        let CheckedRead { answer, decision } = cache.peek_and_draw(ctx, theater, version, seat_indexes, &budget).await;
         apply_decision(ctx, &budget, decision)?;
         Ok(answer.ok().flatten())
     }

@@ -161,7 +161,7 @@ impl BoxOffice {
         // In layout order, or by label if the layout can't be read now.
         seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
         if let Ok(Some(layout)) = self.layouts.get(ctx, &ask.theater).await {
-            seats.sort_by_key(|seat| layout.position(seat.seat.as_str()));
+            seats.sort_by_key(|seat| layout.seat_index(seat.seat.as_str()));
         }
         let expires_at = seats.iter().map(|seat| seat.expires_at).min();
         ReservationView {

@@ -135,8 +135,8 @@ impl BoxOffice {
     ) -> Result<CachedView, TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(CachedView::Unknown) };
         let SelectedSeats { layout, selection, .. } = selected;
-        let positions: Vec<_> = selection.seats().iter().map(|seat| seat.position).collect();
-        let Some(slots) = Self::peek_admitted(ctx, cache, layout, &positions).await? else {
+        let seat_indexes: Vec<_> = selection.seats().iter().map(|seat| seat.seat_index).collect();
+        let Some(slots) = Self::peek_admitted(ctx, cache, layout, &seat_indexes).await? else {
             return Ok(CachedView::Unknown);
         };
         let now = self.clock.now();

@@ -50,8 +50,8 @@ impl BoxOffice {
             Err(undecided) => return Err(undecided.into()),
         };
         let learned = last.into_iter().map(|(seat, slot)| {
-            let position = layout.position(seat.as_str())?;
-            Some(SlotUpdate { position, slot })
+            let seat_index = layout.seat_index(seat.as_str())?;
+            Some(SlotUpdate { seat_index, slot })
         });
         match learned.collect::<Option<Vec<_>>>() {
             Some(learned) => Ok(self.update_cache(ctx, &layout, &learned).await?),
@@ -67,7 +67,7 @@ impl BoxOffice {
         seats: &HashMap<&SeatLabel, Slot>,
     ) -> Result<Option<Arc<Layout>>, StoreError> {
         let Some(layout) = self.layouts.get(ctx, theater).await? else { return Ok(None) };
-        if seats.keys().all(|seat| layout.position(seat.as_str()).is_some()) {
+        if seats.keys().all(|seat| layout.seat_index(seat.as_str()).is_some()) {
             return Ok(Some(layout));
         }
         self.layouts.get_newer(ctx, theater).await

@@ -268,7 +268,7 @@ impl BoxOffice {
 
     /// Makes seats available at once that were withdrawn a moment ago and are back in the layout.
     async fn make_available_again(&self, ctx: &RequestContext, old: Option<&Layout>, new: &Layout) {
-        let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.position(seat.as_str()).is_none()));
+        let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.seat_index(seat.as_str()).is_none()));
         if added && let Err(error) = self.store.restore_seats(ctx, new).await {
             tracing::warn!(%error, theater = %new.theater, "restored seats stay withdrawn until their tombstones expire");
         }

@@ -38,6 +38,7 @@ use crate::context::RequestContext;
 use crate::domain::availability::{Slot, SlotUpdate};
 use crate::domain::ids::TheaterId;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::seat_index::SeatIndex;
 use client::{Connection, Endpoint, RedisClient};
 use protocol::packed;
 
@@ -139,8 +140,8 @@ impl Cache {
             WhenBehind::Drop => "drop",
         };
         let mut entries = Vec::with_capacity(learned.len() * packed::ENTRY);
-        for SlotUpdate { position, slot } in learned {
-            entries.extend_from_slice(&position.to_be_bytes());
+        for SlotUpdate { seat_index, slot } in learned {
+            entries.extend_from_slice(&seat_index.as_u32().to_be_bytes());
             entries.extend_from_slice(&packed::encode(*slot));
         }
         let answer = self
@@ -166,13 +167,13 @@ impl Cache {
         ctx: &RequestContext,
         theater: &TheaterId,
         version: LayoutVersion,
-        positions: &[u32],
+        seat_indexes: &[SeatIndex],
     ) -> Result<Option<Vec<Slot>>, CacheError> {
-        let index_bytes = index_bytes(positions);
+        let index_bytes = index_bytes(seat_indexes);
         let peek = |call: &mut ScriptInvocation<'static>| {
             call.arg("peek").arg(version.as_u64()).arg(index_bytes.as_slice());
         };
-        Ok(decode_peek(&self.script(ctx, theater, peek).await?, positions.len()))
+        Ok(decode_peek(&self.script(ctx, theater, peek).await?, seat_indexes.len()))
     }
 
     fn read_command(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
@@ -217,8 +218,8 @@ fn decode_lookup(answer: Result<Value, CacheError>) -> Result<Lookup, CacheError
 }
 
 /// Encodes seat indices for the script.
-fn index_bytes(positions: &[u32]) -> Vec<u8> {
-    positions.iter().flat_map(|position| position.to_be_bytes()).collect()
+fn index_bytes(seat_indexes: &[SeatIndex]) -> Vec<u8> {
+    seat_indexes.iter().flat_map(|seat_index| seat_index.as_u32().to_be_bytes()).collect()
 }
 
 /// Converts the answer to a peek at this number of seats.

@@ -9,6 +9,7 @@ use crate::domain::availability::Slot;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision};
+use crate::domain::seat_index::SeatIndex;
 
 /// The answers to a call and to the rate-limit check that was sent with it. Either can fail without the other.
 #[derive(Debug)]
@@ -45,14 +46,14 @@ impl Cache {
         ctx: &RequestContext,
         theater: &TheaterId,
         version: LayoutVersion,
-        positions: &[u32],
+        seat_indexes: &[SeatIndex],
         budget: &RateLimitBudget,
     ) -> CheckedRead<Option<Vec<Slot>>> {
         let peek_command = scripts::evalsha(&scripts::AVAILABILITY, &self.key(theater), |call| {
-            call.arg("peek").arg(version.as_u64()).arg(index_bytes(positions));
+            call.arg("peek").arg(version.as_u64()).arg(index_bytes(seat_indexes));
         });
         let (found, drawn) = self.client.send_both(ctx, &peek_command, &self.acquire_command(budget)).await;
-        let answer = found.map(|value| decode_peek(&value, positions.len()));
+        let answer = found.map(|value| decode_peek(&value, seat_indexes.len()));
         CheckedRead { answer, decision: decode_decision(drawn) }
     }
 

@@ -3,6 +3,7 @@
 //! The slot with the larger stamp wins. Merging is commutative, associative and idempotent. So updates of a seat may
 //! arrive in any order and more than once.
 
+use super::seat_index::SeatIndex;
 pub use super::seat_state::{SeatState, SeatStatus};
 use super::time::{EpochMillis, EpochSeconds};
 
@@ -21,8 +22,7 @@ pub struct Slot {
 /// The slot of a seat as returned by a write or by its rejection. It is merged into the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotUpdate {
-    /// Index of the seat in the layout.
-    pub position: u32,
+    pub seat_index: SeatIndex,
     /// Slot in DynamoDB.
     pub slot: Slot,
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::seat_index::SeatIndex;
 use super::seating_plan::{InvalidPlan, MAX_COORDINATE, MAX_PART_NAME, Point, SeatingPlan};
 use super::text;
 
@@ -84,7 +85,7 @@ pub struct Details {
     /// Kinds of rows, by row.
     pub kinds: BTreeMap<u16, String>,
     pub categories: BTreeMap<u16, CategoryDetails>,
-    pub seats: BTreeMap<u32, SeatDetails>,
+    pub seats: BTreeMap<SeatIndex, SeatDetails>,
 }
 
 impl PartialEq for Extra {
@@ -167,7 +168,7 @@ impl Details {
                     .iter()
                     .all(|(n, of)| usize::from(*n) < plan.categories().len() && names(&of.names, MAX_PART_NAME)),
             ),
-            ("seats", self.seats.iter().all(|(n, of)| (*n as usize) < plan.places().len() && seat(of))),
+            ("seats", self.seats.iter().all(|(n, of)| n.as_usize() < plan.places().len() && seat(of))),
         ];
         let mut ids = HashSet::new();
         let unique = self.seats.values().filter_map(|of| of.external_id.as_deref()).all(|id| ids.insert(id));
@@ -250,9 +251,9 @@ mod tests {
         assert!(details(|it| drop(it.sections.insert(1, SectionDetails::default()))).is_err());
         assert!(details(|it| drop(it.categories.insert(0, CategoryDetails::default()))).is_err());
         assert!(details(|it| drop(it.kinds.insert(0, "Table".to_owned()))).is_err());
-        assert!(details(|it| drop(it.seats.insert(2, SeatDetails::default()))).is_err());
+        assert!(details(|it| drop(it.seats.insert(SeatIndex::new(2), SeatDetails::default()))).is_err());
         let mut twice = Details::default();
-        twice.seats.extend([(0, id("x")), (1, id("x"))]);
+        twice.seats.extend([(SeatIndex::new(0), id("x")), (SeatIndex::new(1), id("x"))]);
         assert_eq!(twice.check(&plan).unwrap_err().part, "external_id");
     }
 }

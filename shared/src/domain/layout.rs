@@ -9,6 +9,7 @@ use super::details::{Details, MAX_NAME};
 use super::ids::{SeatLabel, TheaterId};
 use super::labels::Labels;
 use super::layout_version::LayoutVersion;
+use super::seat_index::SeatIndex;
 use super::seating_plan::{InvalidPlan, SeatingPlan};
 use super::text;
 
@@ -23,11 +24,12 @@ pub const MAX_SEATS: usize = 20_000;
 /// use boxoffice::domain::layout::Layout;
 /// use boxoffice::domain::ids::{SeatLabel, TheaterId};
 /// use boxoffice::domain::layout_version::LayoutVersion;
+/// use boxoffice::domain::seat_index::SeatIndex;
 ///
 /// let seats = ["A1", "A2", "B1"].iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
 /// let layout = Layout::new(TheaterId::parse("opera")?, "Opera".to_owned(), LayoutVersion::new(1), seats)?;
-/// assert_eq!(layout.position("A2"), Some(1));
-/// assert_eq!(layout.position("C1"), None);
+/// assert_eq!(layout.seat_index("A2"), Some(SeatIndex::new(1)));
+/// assert_eq!(layout.seat_index("C1"), None);
 /// assert_eq!(layout.plan().rows().len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +41,7 @@ pub struct Layout {
     /// Version of the layout. Every change raises it. Seat indexes are valid only within one version.
     pub version: LayoutVersion,
     seats: Vec<SeatLabel>,
-    positions: HashMap<SeatLabel, u32>,
+    indexes: HashMap<SeatLabel, SeatIndex>,
     plan: SeatingPlan,
     details: Details,
     neighbors: OnceLock<Neighbors>,
@@ -49,7 +51,7 @@ pub struct Layout {
 impl PartialEq for Layout {
     /// Compares the content, not the values derived from it.
     fn eq(&self, other: &Self) -> bool {
-        let Self { theater, name, version, seats, positions: _, plan, details, neighbors: _, labels: _ } = self;
+        let Self { theater, name, version, seats, indexes: _, plan, details, neighbors: _, labels: _ } = self;
         (theater, name, version, seats, plan, details)
             == (&other.theater, &other.name, &other.version, &other.seats, &other.plan, &other.details)
     }
@@ -118,9 +120,9 @@ impl Layout {
         if seats.is_empty() || seats.len() > MAX_SEATS {
             return Err(InvalidLayout::Count(seats.len()));
         }
-        let mut positions = HashMap::with_capacity(seats.len());
-        for (position, seat) in (0..).zip(&seats) {
-            if positions.insert(seat.clone(), position).is_some() {
+        let mut indexes = HashMap::with_capacity(seats.len());
+        for (index, seat) in SeatIndex::all().zip(&seats) {
+            if indexes.insert(seat.clone(), index).is_some() {
                 return Err(InvalidLayout::Twice(seat.clone()));
             }
         }
@@ -132,7 +134,7 @@ impl Layout {
             name,
             version,
             seats,
-            positions,
+            indexes,
             plan,
             details: Details::default(),
             neighbors: OnceLock::new(),
@@ -175,9 +177,8 @@ impl Layout {
         &self.seats
     }
 
-    /// Returns the index of a seat, counted from 0.
-    pub fn position(&self, label: &str) -> Option<u32> {
-        self.positions.get(label).copied()
+    pub fn seat_index(&self, label: &str) -> Option<SeatIndex> {
+        self.indexes.get(label).copied()
     }
 
     /// Returns the seats of this layout that `next` doesn't have, in order.
@@ -200,7 +201,10 @@ mod tests {
     fn seats_keep_their_order_and_index() {
         let layout = layout(&["B2", "A1"]).unwrap();
         assert_eq!(layout.seats()[0].as_str(), "B2");
-        assert_eq!((layout.position("B2"), layout.position("A1"), layout.position("C1")), (Some(0), Some(1), None));
+        assert_eq!(
+            (layout.seat_index("B2"), layout.seat_index("A1"), layout.seat_index("C1")),
+            (Some(SeatIndex::new(0)), Some(SeatIndex::new(1)), None)
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod layout;
 pub mod layout_version;
 pub mod new_layout;
 pub mod rate_limit;
+pub mod seat_index;
 pub mod seat_state;
 pub mod seating_plan;
 pub mod selection;

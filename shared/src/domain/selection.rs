@@ -3,6 +3,7 @@
 use super::availability::SeatState;
 use super::ids::SeatLabel;
 use super::layout::Layout;
+use super::seat_index::SeatIndex;
 
 /// Maximum number of seats of one call, whatever is configured. A DynamoDB transaction holds 100 items.
 pub const MAX_CONFIGURABLE_SEATS_PER_CALL: usize = 49;
@@ -14,8 +15,7 @@ pub const MAX_SEATS_PER_TRANSACTION: usize = 99;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectedSeat {
     pub label: SeatLabel,
-    /// Index of the seat in the layout.
-    pub position: u32,
+    pub seat_index: SeatIndex,
 }
 
 /// Different seats of one layout, in layout order. Never empty.
@@ -67,24 +67,24 @@ impl Selection {
         let mut seats = Vec::with_capacity(labels.len());
         let mut unknown = Vec::new();
         for label in labels {
-            match layout.position(label.as_str()) {
-                Some(position) => seats.push(SelectedSeat { label: label.clone(), position }),
+            match layout.seat_index(label.as_str()) {
+                Some(seat_index) => seats.push(SelectedSeat { label: label.clone(), seat_index }),
                 None => unknown.push(label.clone()),
             }
         }
-        seats.sort_unstable_by_key(|seat| seat.position);
+        seats.sort_unstable_by_key(|seat| seat.seat_index);
         seats.dedup();
         if unknown.is_empty() { Ok(Self(seats)) } else { Err(UnknownSeats(unknown)) }
     }
 
     /// Returns the seats at these indexes. Skips indexes that the layout doesn't have.
-    pub fn at(positions: &[u32], layout: &Layout) -> Self {
-        let label = |position: u32| layout.seats().get(usize::try_from(position).ok()?).cloned();
-        let seats = positions
+    pub fn at(seat_indexes: &[SeatIndex], layout: &Layout) -> Self {
+        let label = |seat_index: SeatIndex| layout.seats().get(seat_index.as_usize()).cloned();
+        let seats = seat_indexes
             .iter()
-            .filter_map(|position| Some(SelectedSeat { label: label(*position)?, position: *position }));
+            .filter_map(|seat_index| Some(SelectedSeat { label: label(*seat_index)?, seat_index: *seat_index }));
         let mut seats: Vec<_> = seats.collect();
-        seats.sort_unstable_by_key(|seat| seat.position);
+        seats.sort_unstable_by_key(|seat| seat.seat_index);
         seats.dedup();
         Self(seats)
     }
@@ -117,7 +117,7 @@ mod tests {
                 .unwrap();
         let selection = Selection::of(&labels(&["A2", "B1", "A2"]), &layout).unwrap();
         assert_eq!(selection.labels().map(SeatLabel::as_str).collect::<Vec<_>>(), ["B1", "A2"]);
-        assert_eq!(selection.seats()[1].position, 2);
+        assert_eq!(selection.seats()[1].seat_index, SeatIndex::new(2));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::response_body::{PreEscapedJson, ResponseBody};
 use crate::app::SeatsView;
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::text;
 use crate::layout_json::{self, MAX_ANSWER, Naming, SeatMapBody, ShownSeat};
 
@@ -84,8 +85,8 @@ impl SeatsWriter {
     fn map(&self, view: &SeatsView) -> Result<String, Problem> {
         let statuses = self.statuses(view);
         let shown = |naming| {
-            let seats = statuses.iter().enumerate().filter_map(|(position, status)| {
-                Some(ShownSeat { position, status: (*status)?, yours: view.yours.contains(&position) })
+            let seats = SeatIndex::all().zip(&statuses).filter_map(|(seat_index, status)| {
+                Some(ShownSeat { seat_index, status: (*status)?, yours: view.yours.contains(&seat_index) })
             });
             SeatMapBody::of(&view.layout, naming, seats)
         };

@@ -9,6 +9,7 @@ use super::parts::{
 };
 use crate::domain::details::{Names, SeatDetails, default_number};
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{Point, SeatPlacement};
 
 /// Limits that a page needs before its first call.
@@ -118,7 +119,7 @@ struct SeatBody<'a> {
 /// A seat of a row that is being built.
 #[derive(Clone, Copy)]
 struct Seat<'a> {
-    position: u32,
+    seat_index: SeatIndex,
     label: &'a str,
     place: &'a SeatPlacement,
     details: Option<&'a SeatDetails>,
@@ -129,9 +130,9 @@ impl<'a> MapBody<'a> {
     pub fn of(layout: &'a Layout, limits: CallLimits) -> Self {
         let (plan, details) = (layout.plan(), layout.details());
         let mut seats_of_rows: Vec<Vec<Seat<'a>>> = vec![Vec::new(); plan.rows().len()];
-        for ((position, label), place) in (0..).zip(layout.seats()).zip(plan.places()) {
-            let details = details.seats.get(&position);
-            seats_of_rows[usize::from(place.row)].push(Seat { position, label: label.as_str(), place, details });
+        for ((seat_index, label), place) in SeatIndex::all().zip(layout.seats()).zip(plan.places()) {
+            let details = details.seats.get(&seat_index);
+            seats_of_rows[usize::from(place.row)].push(Seat { seat_index, label: label.as_str(), place, details });
         }
         let rows = (0..).zip(plan.rows()).zip(&seats_of_rows).map(|((index, row), seats)| RowBody {
             row: &row.name,
@@ -165,8 +166,8 @@ fn bounds(places: &[SeatPlacement]) -> Bounds {
 
 /// Describes a row's seats in the form that takes the fewest bytes. The row's own fields are left empty.
 fn row_of<'a>(seats: &[Seat<'a>]) -> RowBody<'a> {
-    let first = seats.first().map_or(0, |seat| seat.position);
-    let together = (first..).zip(seats).all(|(position, seat)| seat.position == position);
+    let first = seats.first().map_or(0, |seat| seat.seat_index.as_u32());
+    let together = (first..).zip(seats).all(|(index, seat)| seat.seat_index.as_u32() == index);
     let prefix = seats.first().map_or("", |seat| seat.label.trim_end_matches(|c: char| c.is_ascii_digit()));
     // A label equal to the prefix rules out a prefix for the row, because the seat's number would be empty.
     let shared = seats.iter().all(|seat| seat.label.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty()));
@@ -179,7 +180,7 @@ fn row_of<'a>(seats: &[Seat<'a>]) -> RowBody<'a> {
     let own = seats.iter().enumerate().filter_map(|(at, seat)| own(at, seat, category));
     RowBody {
         first: together.then_some(first),
-        positions: (!together).then(|| seats.iter().map(|seat| seat.position).collect()),
+        positions: (!together).then(|| seats.iter().map(|seat| seat.seat_index.as_u32()).collect()),
         prefix,
         numbers: (numbers != labels).then_some(numbers),
         labels,

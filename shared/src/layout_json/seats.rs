@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::parts::{CategoryBody, categories, category_of};
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::SeatPlacement;
 
 /// The form of a seat's section, row and category.
@@ -20,7 +21,7 @@ pub(crate) enum Naming {
 /// A seat to show.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShownSeat {
-    pub(crate) position: usize,
+    pub(crate) seat_index: SeatIndex,
     pub(crate) status: SeatStatus,
     /// `true` if the seat is reserved under the caller's own reservation.
     pub(crate) yours: bool,
@@ -75,7 +76,7 @@ impl<'a> SeatMapBody<'a> {
         let seats = seats.map(|shown| {
             reserved += usize::from(shown.status == SeatStatus::Reserved);
             booked += usize::from(shown.status == SeatStatus::Booked);
-            map_seat(layout, naming, shown, &plan.places()[shown.position])
+            map_seat(layout, naming, shown, &plan.places()[shown.seat_index.as_usize()])
         });
         let seats = seats.collect();
         let by_index = naming == Naming::Indexes;
@@ -101,7 +102,7 @@ impl<'a> SeatMapBody<'a> {
 fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &SeatPlacement) -> MapSeat<'a> {
     let plan = layout.plan();
     let seat = MapSeat {
-        seat: layout.seats()[shown.position].as_str(),
+        seat: layout.seats()[shown.seat_index.as_usize()].as_str(),
         section: None,
         row: None,
         section_index: None,

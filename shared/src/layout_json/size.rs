@@ -10,6 +10,7 @@ use super::seats::{Naming, SeatMapBody, ShownSeat};
 use super::write::LayoutBody;
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::json::Json;
 
 /// Maximum size of a response's body in bytes, as Lambda counts them: as a text within JSON, where each quote takes
@@ -68,8 +69,11 @@ pub(super) fn fits(layout: &Layout) -> bool {
 
 /// Returns the size of the largest seat map, in which the caller has reserved all seats.
 fn largest_seat_map(layout: &Layout) -> usize {
-    let seats =
-        (0..layout.seats().len()).map(|position| ShownSeat { position, status: SeatStatus::Reserved, yours: true });
+    let seats = SeatIndex::all().zip(layout.seats()).map(|(seat_index, _)| ShownSeat {
+        seat_index,
+        status: SeatStatus::Reserved,
+        yours: true,
+    });
     escaped(&SeatMapBody::of(layout, Naming::Indexes, seats))
 }
 

@@ -8,6 +8,7 @@ use super::parts::{
 };
 use crate::domain::details::Names;
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::SeatPlacement;
 
 /// Maximum total size of repeated category names in bytes. In a hall with larger names, a row whose seats all have
@@ -82,8 +83,8 @@ impl<'a> LayoutBody<'a> {
             seats: Vec::new(),
         };
         let mut rows: Vec<_> = (0..).zip(plan.rows()).map(row).collect();
-        for ((position, label), place) in (0..).zip(layout.seats()).zip(plan.places()) {
-            rows[usize::from(place.row)].seats.push(seat(layout, position, label.as_str(), place));
+        for ((seat_index, label), place) in SeatIndex::all().zip(layout.seats()).zip(plan.places()) {
+            rows[usize::from(place.row)].seats.push(seat(layout, seat_index, label.as_str(), place));
         }
         let repeated: usize = plan.places().iter().filter_map(|place| Some(category_of(layout, place)?.len())).sum();
         if repeated > MAX_REPEATED_CATEGORY_BYTES {
@@ -118,8 +119,8 @@ impl RowBody<'_> {
     }
 }
 
-fn seat<'a>(layout: &'a Layout, position: u32, label: &'a str, place: &SeatPlacement) -> SeatBody<'a> {
-    let details = layout.details().seats.get(&position);
+fn seat<'a>(layout: &'a Layout, seat_index: SeatIndex, label: &'a str, place: &SeatPlacement) -> SeatBody<'a> {
+    let details = layout.details().seats.get(&seat_index);
     SeatBody {
         seat: label,
         x: place.point.x,

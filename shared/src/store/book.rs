@@ -340,7 +340,7 @@ impl BookOperation<'_> {
     fn booked(&self) -> Decision<BookWholeOutcome> {
         let slot = Slot { changed_at: self.stamp, state: SeatState::Booked };
         let seats = self.request.seats.seats();
-        let observed = seats.iter().map(|seat| SlotUpdate { position: seat.position, slot }).collect();
+        let observed = seats.iter().map(|seat| SlotUpdate { seat_index: seat.seat_index, slot }).collect();
         let seats = self.request.seats.labels().cloned().collect();
         let outcome = BookOutcome::Booked(Booking { seats, booked_at: self.now });
         Decision { outcome: BookWholeOutcome::Decided(outcome), observed }

@@ -18,6 +18,7 @@ use super::write::seat_write::{NewReservation, SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::selection::SelectedSeat;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
@@ -36,7 +37,7 @@ struct ReserveOperation<'a> {
     /// reservation.
     record: Record,
     /// Seats that were already reserved under this reservation, by seat index.
-    held: BTreeMap<u32, OwnSeat>,
+    held: BTreeMap<SeatIndex, OwnSeat>,
     /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
     /// Written with the seats, so that this request recognizes its own work when an answer is lost.
@@ -180,7 +181,7 @@ impl ReserveOperation<'_> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
         let holder = SeatHolder { reservation, owner };
         let new = NewReservation { holder, token: self.request_token, expires_at: self.expires_at };
-        let change = |seat: &SelectedSeat| match self.held.get(&seat.position) {
+        let change = |seat: &SelectedSeat| match self.held.get(&seat.seat_index) {
             Some(held) => SeatWrite::still_held(reservation, held.changed_at, self.now),
             None if self.is_unconfirmed(seat) => SeatWrite::always_reject(),
             None => SeatWrite::reserve(&new, self.stamp, self.now),
@@ -196,7 +197,7 @@ impl ReserveOperation<'_> {
     /// The seat may have been booked by name, and be available again after a cancellation. The reservation doesn't get
     /// it back then.
     fn is_unconfirmed(&self, seat: &SelectedSeat) -> bool {
-        !self.held.contains_key(&seat.position) && self.record.lists_as_reserved(&seat.label, self.now)
+        !self.held.contains_key(&seat.seat_index) && self.record.lists_as_reserved(&seat.label, self.now)
     }
 
     /// Builds the writes that come before the seats.
@@ -212,7 +213,7 @@ impl ReserveOperation<'_> {
     /// Returns the record as last seen, with this request added.
     fn next_record(&self) -> Record {
         let mut record = self.record.clone();
-        let new = self.request.seats.seats().iter().filter(|seat| !self.held.contains_key(&seat.position));
+        let new = self.request.seats.seats().iter().filter(|seat| !self.held.contains_key(&seat.seat_index));
         let new = new.map(|seat| ReservedSeat {
             seat: seat.label.clone(),
             reserved_at: self.now,
@@ -325,14 +326,14 @@ impl ReserveOperation<'_> {
             return Some(observed(ReserveOutcome::Refused(conflicts), findings.learned()));
         }
         for found in &findings.found {
-            let position = found.seat.position;
+            let seat_index = found.seat.seat_index;
             if let (SeatClaim::Ours, Some(Slot { changed_at, state })) = (&found.standing, found.slot)
                 && let Some(expires_at) = state.reserved_until()
             {
                 let own = OwnSeat { changed_at, expires_at, request_token: found.request_token };
-                self.held.insert(position, own);
+                self.held.insert(seat_index, own);
             } else {
-                self.held.remove(&position);
+                self.held.remove(&seat_index);
             }
         }
         let all_held = self.held.len() == self.request.seats.seats().len();
@@ -391,14 +392,14 @@ impl ReserveOperation<'_> {
     /// Builds the decision for seats that are all reserved, according to this record.
     fn decide(&self, record: &Record, outcome: fn(ReservedSeats) -> ReserveOutcome) -> Decision<ReserveChosenOutcome> {
         let written = OwnSeat { changed_at: self.stamp, expires_at: self.expires_at, request_token: None };
-        let own = |seat: &SelectedSeat| *self.held.get(&seat.position).unwrap_or(&written);
+        let own = |seat: &SelectedSeat| *self.held.get(&seat.seat_index).unwrap_or(&written);
         let slot = |seat: &SelectedSeat| {
             let OwnSeat { changed_at, expires_at, .. } = own(seat);
             Slot { changed_at, state: SeatState::Reserved { expires_at } }
         };
         let expiry = |seat: &SelectedSeat| SeatExpiry { seat: seat.label.clone(), expires_at: own(seat).expires_at };
         let seats = self.request.seats.seats();
-        let slots = seats.iter().map(|seat| SlotUpdate { position: seat.position, slot: slot(seat) }).collect();
+        let slots = seats.iter().map(|seat| SlotUpdate { seat_index: seat.seat_index, slot: slot(seat) }).collect();
         let seats: Vec<_> = seats.iter().map(expiry).collect();
         let ends = seats.iter().map(|seat| seat.expires_at).chain(record.end(self.now));
         let expires_at = ends.min().unwrap_or(self.expires_at);

@@ -112,7 +112,7 @@ impl Store {
         let mut restoring = Vec::new();
         for item in older {
             let label = SeatItem::label(item)?;
-            if layout.position(label).is_some()
+            if layout.seat_index(label).is_some()
                 && let (Ok(seat), Ok(slot)) = (SeatLabel::parse(label), SeatItem::slot(item))
             {
                 restoring.push(Tombstone { seat, stamp: slot.changed_at, shared: false });

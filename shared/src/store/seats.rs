@@ -43,9 +43,8 @@ impl Store {
     pub async fn slots(&self, ctx: &RequestContext, layout: &Layout) -> Result<Vec<Slot>, StoreError> {
         let mut slots = vec![Slot::default(); layout.seats().len()];
         let take = |item: &Item| {
-            let position = layout.position(SeatItem::label(item)?);
-            let position = position.and_then(|position| usize::try_from(position).ok());
-            if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {
+            let seat_index = layout.seat_index(SeatItem::label(item)?);
+            if let Some(slot) = seat_index.and_then(|seat_index| slots.get_mut(seat_index.as_usize())) {
                 *slot = SeatItem::slot(item).unwrap_or_else(show_unreadable_as_booked);
             }
             Ok(())

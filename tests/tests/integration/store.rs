@@ -8,6 +8,7 @@ use boxoffice::domain::availability::{SeatState, SlotUpdate};
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
+use boxoffice::domain::seat_index::SeatIndex;
 use boxoffice::domain::selection::Selection;
 use boxoffice::store::{
     BookOutcome, BookRequest, Decision, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store,
@@ -95,7 +96,7 @@ async fn seat_goes_from_available_to_reserved_to_booked() {
         };
         let end = START.seconds() + Duration::from_secs(60);
         assert_eq!((held.seats[0].expires_at, held.expires_at), (end, end));
-        assert_eq!((learned[0].position, learned[0].slot.changed_at), (1, START));
+        assert_eq!((learned[0].seat_index, learned[0].slot.changed_at), (SeatIndex::new(1), START));
         let reserved = SeatState::Reserved { expires_at: end };
         assert_eq!(bench.states().await, [AVAILABLE, reserved, AVAILABLE, AVAILABLE, AVAILABLE, AVAILABLE]);
         assert!(matches!(bench.book(&["A2"], 5, None).await.outcome, BookOutcome::Refused(conflicts)

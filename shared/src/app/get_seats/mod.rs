@@ -19,6 +19,7 @@ use crate::domain::availability::SeatStatus;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{ReservationId, TheaterId};
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::store::{Reservation, ReservationRef, ReservedSeat};
 pub use revalidate::{KnownAnswer, Revalidated};
 pub use slots::Slots;
@@ -91,9 +92,9 @@ impl BoxOffice {
         let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
         if let Reservation::Running(seats) = self.store.reservation(ctx, &wanted).await? {
             let statuses = view.slots.statuses(view.now);
-            let position = |seat: &ReservedSeat| usize::try_from(view.layout.position(seat.seat.as_str())?).ok();
-            let taken = |position: &usize| statuses.get(*position) != Some(&SeatStatus::Available);
-            view.yours = seats.iter().filter_map(position).filter(taken).collect();
+            let seat_index = |seat: &ReservedSeat| view.layout.seat_index(seat.seat.as_str());
+            let taken = |seat_index: &SeatIndex| statuses.get(seat_index.as_usize()) != Some(&SeatStatus::Available);
+            view.yours = seats.iter().filter_map(seat_index).filter(taken).collect();
         }
         Ok(view)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::slots::Slots;
 use crate::app::{BoxOffice, TooManyRequests};
 use crate::domain::layout::Layout;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 
@@ -16,7 +17,7 @@ pub struct SeatsView {
     /// The slot of each seat, in layout order.
     pub slots: Slots,
     /// The indices of the seats that are reserved under the caller's own reservation. Empty if the request names none.
-    pub yours: HashSet<usize>,
+    pub yours: HashSet<SeatIndex>,
     /// The instant at which expiry is decided.
     pub now: EpochMillis,
     /// The source of the slots.

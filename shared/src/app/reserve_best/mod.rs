@@ -160,8 +160,8 @@ impl BoxOffice {
         let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
         let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
         let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };
-        let positions = best_available::choose(layout.plan(), layout.neighbors(), &available, &wish, steering);
-        Ok(Selection::at(&positions.map_err(ReserveBestError::NotEnough)?, layout))
+        let seat_indexes = best_available::choose(layout.plan(), layout.neighbors(), &available, &wish, steering);
+        Ok(Selection::at(&seat_indexes.map_err(ReserveBestError::NotEnough)?, layout))
     }
 
     /// Makes one attempt for chosen seats. They are stored as the choice for the preference if the request has an id.
@@ -292,8 +292,8 @@ fn index_of<'a>(name: &str, mut names: impl Iterator<Item = &'a str>) -> Option<
 /// Updates the slots that were read with the conflicts of a rejected write.
 fn mark_taken(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
     for conflict in taken {
-        let position = layout.position(conflict.seat.as_str()).and_then(|position| usize::try_from(position).ok());
-        if let Some(slot) = position.and_then(|position| slots.get_mut(position)) {
+        let seat_index = layout.seat_index(conflict.seat.as_str());
+        if let Some(slot) = seat_index.and_then(|seat_index| slots.get_mut(seat_index.as_usize())) {
             *slot = Slot { changed_at: now, state: conflict.state };
         }
     }

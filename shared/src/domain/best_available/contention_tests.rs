@@ -23,7 +23,7 @@ fn conflicts(at_once: usize, steered: bool) -> usize {
             let Ok(seats) = choose(&plan, &neighbors, &seen, &wish, Steering { spread, seed }) else {
                 return conflicts;
             };
-            let seats: Vec<_> = seats.into_iter().map(|seat| usize::try_from(seat).unwrap()).collect();
+            let seats: Vec<_> = seats.into_iter().map(SeatIndex::as_usize).collect();
             if seats.iter().all(|seat| available[*seat]) {
                 seats.iter().for_each(|seat| available[*seat] = false);
                 had += 1;

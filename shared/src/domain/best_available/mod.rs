@@ -47,6 +47,7 @@ use neighbors::{Run, Shape};
 use super::availability::Slot;
 use super::seating_plan::{SeatPlacement, SeatingPlan};
 use super::time::EpochMillis;
+use crate::domain::seat_index::SeatIndex;
 
 /// The seats that a party asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,7 @@ struct Rank {
 /// use boxoffice::domain::best_available::{Neighbors, Shortage, Steering, Wish, choose};
 /// use boxoffice::domain::ids::SeatLabel;
 /// use boxoffice::domain::seating_plan::SeatingPlan;
+/// use boxoffice::domain::seat_index::SeatIndex;
 ///
 /// let labels = ["A1", "A2", "A3", "A4", "A5"];
 /// let labels = labels.iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
@@ -123,7 +125,7 @@ struct Rank {
 ///
 /// // A2 to A4 are nearer to the stage, but would leave single seats at both ends.
 /// let chosen = choose(&plan, &neighbors, &[true; 5], &wish, Steering::default());
-/// assert_eq!(chosen, Ok(vec![0, 1, 2]));
+/// assert_eq!(chosen, Ok([0, 1, 2].map(SeatIndex::new).to_vec()));
 ///
 /// let is_available = [true, false, true, true, false];
 /// let shortage = choose(&plan, &neighbors, &is_available, &wish, Steering::default());
@@ -136,7 +138,7 @@ pub fn choose(
     is_available: &[bool],
     wish: &Wish,
     steering: Steering,
-) -> Result<Vec<u32>, Shortage> {
+) -> Result<Vec<SeatIndex>, Shortage> {
     let fits = matching_seats(plan, wish);
     let hall = Hall { plan, neighbors, is_available, wish, fits };
     let mut blocks = Vec::new();
@@ -275,11 +277,11 @@ impl Hall<'_> {
 
     /// Returns the indexes of a block's seats in the layout.
     #[expect(clippy::expect_used, reason = "Lambda's processors have 64 bits")]
-    fn seats(&self, block: Block) -> impl Iterator<Item = u32> {
+    fn seats(&self, block: Block) -> impl Iterator<Item = SeatIndex> {
         let index = |number: u32| usize::try_from(number).expect("a `usize` has at least 32 bits");
         let run = self.neighbors.runs()[index(block.run)];
         let numbers = index(block.start)..index(block.start) + self.wish.quantity;
-        numbers.map(move |n| self.neighbors.position(run.place(n)))
+        numbers.map(move |n| self.neighbors.seat_index(run.place(n)))
     }
 
     /// Chooses one of the best blocks that don't overlap, by the seed. Returns `None` if there is no block.
@@ -296,7 +298,7 @@ impl Hall<'_> {
         }
         blocks.sort_unstable();
         let mut apart: Vec<Block> = Vec::with_capacity(steering.spread + 1);
-        let mut taken: HashSet<u32> = HashSet::new();
+        let mut taken: HashSet<SeatIndex> = HashSet::new();
         for block in blocks {
             if self.seats(block).any(|seat| taken.contains(&seat)) {
                 continue;

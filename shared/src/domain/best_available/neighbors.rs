@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::lines::{Line, WIDEST_GAP, distance, lines_of, median};
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{Point, SeatingPlan};
 
 /// In a row with few gaps, a gap wider than this share of the hall's usual gap is an aisle too.
@@ -25,7 +26,7 @@ const SMALL_TABLE: Range<usize> = 3..5;
 pub struct Neighbors {
     runs: Vec<Run>,
     /// Seat indexes in the layout. Each run is a range of this list.
-    order: Vec<u32>,
+    order: Vec<SeatIndex>,
     /// Distance of each seat in `order` from the focal point, in the seating plan's unit.
     distances: Vec<u32>,
 }
@@ -79,8 +80,8 @@ impl Neighbors {
         for row in &rows {
             row.add_to(&mut neighbors, usual_gap);
         }
-        let from_focal_point = |position: &u32| {
-            let distance = distance(point(plan, *position), plan.focal_point()).round();
+        let from_focal_point = |seat_index: &SeatIndex| {
+            let distance = distance(point(plan, *seat_index), plan.focal_point()).round();
             // At most about 3 million, because coordinates are bounded.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded, and not negative")]
             let distance = distance as u32;
@@ -96,7 +97,7 @@ impl Neighbors {
     }
 
     /// Returns the index in the layout of the seat at a place.
-    pub(super) fn position(&self, place: usize) -> u32 {
+    pub(super) fn seat_index(&self, place: usize) -> SeatIndex {
         self.order[place]
     }
 
@@ -107,10 +108,10 @@ impl Neighbors {
 
     /// Returns the item of the seat at a place, from a list in layout order.
     pub(super) fn at<'a, T>(&self, place: usize, of_seats: &'a [T]) -> Option<&'a T> {
-        of_seats.get(usize::try_from(self.position(place)).ok()?)
+        of_seats.get(self.seat_index(place).as_usize())
     }
 
-    fn add_run(&mut self, shape: Shape, seats: impl Iterator<Item = u32>) {
+    fn add_run(&mut self, shape: Shape, seats: impl Iterator<Item = SeatIndex>) {
         let start = self.order.len();
         self.order.extend(seats);
         self.runs.push(Run { start, len: self.order.len() - start, shape });
@@ -122,18 +123,18 @@ struct RowLines {
     /// Points with seats, sorted by x, then y.
     points: Vec<Point>,
     /// Seats at each point, in layout order. Usually one seat.
-    seats: Vec<Vec<u32>>,
+    seats: Vec<Vec<SeatIndex>>,
     lines: Vec<Line>,
 }
 
 impl RowLines {
-    fn new(plan: &SeatingPlan, mut row: Vec<u32>) -> Self {
-        let key = |position: &u32| {
-            let Point { x, y } = point(plan, *position);
+    fn new(plan: &SeatingPlan, mut row: Vec<SeatIndex>) -> Self {
+        let key = |seat_index: &SeatIndex| {
+            let Point { x, y } = point(plan, *seat_index);
             (x, y)
         };
-        row.sort_by_key(|position| (key(position), *position));
-        let seats: Vec<_> = row.chunk_by(|a, b| key(a) == key(b)).map(<[u32]>::to_vec).collect();
+        row.sort_by_key(|seat_index| (key(seat_index), *seat_index));
+        let seats: Vec<_> = row.chunk_by(|a, b| key(a) == key(b)).map(<[SeatIndex]>::to_vec).collect();
         let points: Vec<_> = seats.iter().filter_map(|seats| seats.first()).map(|seat| point(plan, *seat)).collect();
         Self { lines: lines_of(&points, plan.focal_point()), points, seats }
     }
@@ -156,7 +157,7 @@ impl RowLines {
         }
     }
 
-    fn seats_at<'a>(&'a self, points: &'a [usize]) -> impl Iterator<Item = u32> + 'a {
+    fn seats_at<'a>(&'a self, points: &'a [usize]) -> impl Iterator<Item = SeatIndex> + 'a {
         points.iter().flat_map(|point| self.seats[*point].iter().copied())
     }
 
@@ -190,18 +191,17 @@ impl RowLines {
 }
 
 /// Returns the seat indexes of each row.
-fn rows_of(plan: &SeatingPlan) -> Vec<Vec<u32>> {
-    let mut rows: Vec<Vec<u32>> = vec![Vec::new(); plan.rows().len()];
-    for (position, place) in (0..).zip(plan.places()) {
+fn rows_of(plan: &SeatingPlan) -> Vec<Vec<SeatIndex>> {
+    let mut rows: Vec<Vec<SeatIndex>> = vec![Vec::new(); plan.rows().len()];
+    for (seat_index, place) in SeatIndex::all().zip(plan.places()) {
         if let Some(row) = rows.get_mut(usize::from(place.row)) {
-            row.push(position);
+            row.push(seat_index);
         }
     }
     rows.retain(|row| !row.is_empty());
     rows
 }
 
-fn point(plan: &SeatingPlan, position: u32) -> Point {
-    let place = usize::try_from(position).ok().and_then(|position| plan.places().get(position));
-    place.map(|place| place.point).unwrap_or_default()
+fn point(plan: &SeatingPlan, seat_index: SeatIndex) -> Point {
+    plan.places().get(seat_index.as_usize()).map(|place| place.point).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ fn plain_rows(rows: usize, seats: usize) -> SeatingPlan {
 
 fn pick(plan: &SeatingPlan, available: &[bool], wish: &Wish, steering: Steering) -> Result<Vec<usize>, Shortage> {
     let chosen = choose(plan, &Neighbors::of(plan), available, wish, steering)?;
-    Ok(chosen.into_iter().map(|seat| seat as usize).collect())
+    Ok(chosen.into_iter().map(SeatIndex::as_usize).collect())
 }
 
 fn best(plan: &SeatingPlan, available: &[bool], wish: &Wish) -> Result<Vec<usize>, Shortage> {

@@ -8,6 +8,7 @@ use super::details::TextExpected;
 use crate::domain::details::{CategoryDetails, Details, SeatDetails};
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout::MAX_SEATS;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{
     Category, MAX_CATEGORIES, MAX_COORDINATE, MAX_PART_NAME, MAX_PRICE, MAX_SECTIONS, Point, Row, SEAT_PITCH,
     SeatPlacement, SeatingPlan, row_of_points,
@@ -255,12 +256,12 @@ impl Reader {
                 let place = row.place.seat(number);
                 let default = points.next().expect("there is a point for each seat");
                 number += 1;
-                let position = u32::try_from(self.seats.len()).expect("the seats were counted");
+                let seat_index = SeatIndex::new(u32::try_from(self.seats.len()).expect("the seats were counted"));
                 let (label, seat) = self.seat(node, place)?;
                 let label = self.labels.add(node, label, place)?;
                 let point = point(node, row, &seat, number - 1, default)?;
                 if seat.details != SeatDetails::default() {
-                    self.details.seats.insert(position, seat.details);
+                    self.details.seats.insert(seat_index, seat.details);
                 }
                 let category = seat.category.or(row.category);
                 self.push(label, SeatPlacement { row: row.index, point, category, accessible: seat.accessible });

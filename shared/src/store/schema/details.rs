@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::details::{CategoryDetails, Details, Extra, Names, Outline, SeatDetails, SectionDetails, Stage};
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::Point;
 
 /// Lines of an outline, as x and y of each point in turn.
@@ -67,7 +68,10 @@ impl StoredDetails {
     /// Converts details to their stored form.
     pub(super) fn of(details: &Details) -> Self {
         let texts = |text: fn(&SeatDetails) -> Option<&str>| {
-            let texts = details.seats.iter().filter_map(|(position, seat)| Some((*position, text(seat)?.to_owned())));
+            let texts = details
+                .seats
+                .iter()
+                .filter_map(|(seat_index, seat)| Some((seat_index.as_u32(), text(seat)?.to_owned())));
             texts.collect()
         };
         let section = |of: &SectionDetails| StoredSection {
@@ -91,7 +95,7 @@ impl StoredDetails {
             categories: details.categories.iter().map(|(index, of)| (*index, category(of))).collect(),
             numbers: texts(|seat| seat.number.as_deref()),
             notes: texts(|seat| seat.note.as_deref()),
-            restricted: restricted.map(|(position, _)| *position).collect(),
+            restricted: restricted.map(|(seat_index, _)| seat_index.as_u32()).collect(),
             external_ids: texts(|seat| seat.external_id.as_deref()),
             extras: texts(|seat| seat.extra.as_ref().map(Extra::as_json)),
         }
@@ -99,21 +103,21 @@ impl StoredDetails {
 
     /// Converts the stored form back to details. The layout checks their limits.
     pub(super) fn into_details(self) -> Result<Details, &'static str> {
-        let mut seats: BTreeMap<u32, SeatDetails> = BTreeMap::new();
-        for (position, number) in self.numbers {
-            seats.entry(position).or_default().number = Some(number);
+        let mut seats: BTreeMap<SeatIndex, SeatDetails> = BTreeMap::new();
+        for (index, number) in self.numbers {
+            seats.entry(SeatIndex::new(index)).or_default().number = Some(number);
         }
-        for (position, note) in self.notes {
-            seats.entry(position).or_default().note = Some(note);
+        for (index, note) in self.notes {
+            seats.entry(SeatIndex::new(index)).or_default().note = Some(note);
         }
-        for position in self.restricted {
-            seats.entry(position).or_default().restricted_view = true;
+        for index in self.restricted {
+            seats.entry(SeatIndex::new(index)).or_default().restricted_view = true;
         }
-        for (position, id) in self.external_ids {
-            seats.entry(position).or_default().external_id = Some(id);
+        for (index, id) in self.external_ids {
+            seats.entry(SeatIndex::new(index)).or_default().external_id = Some(id);
         }
-        for (position, text) in self.extras {
-            seats.entry(position).or_default().extra = extra(Some(text))?;
+        for (index, text) in self.extras {
+            seats.entry(SeatIndex::new(index)).or_default().extra = extra(Some(text))?;
         }
         let section = |(index, of): (u16, StoredSection)| {
             let StoredSection { label, names, outline: lines, extra: text } = of;

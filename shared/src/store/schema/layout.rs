@@ -19,6 +19,7 @@ use crate::domain::domain_event::LayoutSummary;
 use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
 use crate::store::StoreError;
 
@@ -254,7 +255,7 @@ fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreErro
         x: places.iter().map(|place| place.point.x).collect(),
         y: places.iter().map(|place| place.point.y).collect(),
         category: places.iter().map(|place| place.category.map_or(0, |index| index + 1)).collect(),
-        accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(position, _)| position).collect(),
+        accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(index, _)| index).collect(),
         details: StoredDetails::of(layout.details()),
     };
     serde_json::to_vec(&columns).map_err(|error| StoreError::Permanent(format!("a layout can't be written: {error}")))
@@ -282,8 +283,8 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
             accessible: false,
         })
         .collect();
-    for position in columns.accessible {
-        let place = usize::try_from(position).ok().and_then(|position| places.get_mut(position));
+    for index in columns.accessible {
+        let place = places.get_mut(SeatIndex::new(index).as_usize());
         place.ok_or("an accessible seat doesn't exist")?.accessible = true;
     }
     let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
@@ -333,9 +334,9 @@ mod tests {
                 .unwrap();
         let mut details = Details::default();
         let mut text = |n: usize| std::iter::repeat_with(|| rng.alphanumeric()).take(n).collect::<String>();
-        for position in 0..u32::try_from(seats).unwrap() {
-            let id = Some(format!("{position:05}{}", text(31)));
-            details.seats.insert(position, SeatDetails { external_id: id, ..SeatDetails::default() });
+        for index in 0..u32::try_from(seats).unwrap() {
+            let id = Some(format!("{index:05}{}", text(31)));
+            details.seats.insert(SeatIndex::new(index), SeatDetails { external_id: id, ..SeatDetails::default() });
         }
         layout.with_details(details).unwrap()
     }
@@ -365,9 +366,9 @@ mod tests {
     fn oversized_layout_does_not_fit() {
         let (layout, mut details) = (largest(20_000), Details::default());
         let mut rng = fastrand::Rng::with_seed(8);
-        for position in 0..20_000 {
+        for index in 0..20_000 {
             let note = Some(std::iter::repeat_with(|| rng.alphanumeric()).take(150).collect());
-            details.seats.insert(position, SeatDetails { note, ..SeatDetails::default() });
+            details.seats.insert(SeatIndex::new(index), SeatDetails { note, ..SeatDetails::default() });
         }
         let layout = layout.with_details(details).unwrap();
         assert!(!fits(&layout));
@@ -395,7 +396,7 @@ mod tests {
             sections: [(0, section)].into(),
             kinds: [(1, "table".to_owned())].into(),
             categories: [(2, CategoryDetails { names: name("K"), extra: extra() })].into(),
-            seats: [(9, seat)].into(),
+            seats: [(SeatIndex::new(9), seat)].into(),
         };
         let layout = largest(20).with_details(details).unwrap();
         let items = write(&layout).unwrap();

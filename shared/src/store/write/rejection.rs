@@ -198,8 +198,8 @@ impl SeatFindings {
 
     /// Returns the slots of the seats in the way.
     pub(in crate::store) fn learned(&self) -> Vec<SlotUpdate> {
-        let known = self.found.iter().filter_map(|found| Some((found.seat.position, found.slot?)));
-        known.map(|(position, slot)| SlotUpdate { position, slot }).collect()
+        let known = self.found.iter().filter_map(|found| Some((found.seat.seat_index, found.slot?)));
+        known.map(|(seat_index, slot)| SlotUpdate { seat_index, slot }).collect()
     }
 
     /// Returns the lowest stamp above `stamp` and above the stamps of all seats in the way.

@@ -10,6 +10,7 @@ use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
+use boxoffice::domain::seat_index::SeatIndex;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice_local::engine::{Valkey, ValkeyOptions};
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -41,8 +42,8 @@ fn slot(changed_at: u64, state: SeatState) -> Slot {
     Slot { changed_at: EpochMillis::new(changed_at), state }
 }
 
-fn learned(position: u32, slot: Slot) -> SlotUpdate {
-    SlotUpdate { position, slot }
+fn learned(seat_index: u32, slot: Slot) -> SlotUpdate {
+    SlotUpdate { seat_index: SeatIndex::new(seat_index), slot }
 }
 
 /// The cache by itself, with a layout of three seats.
@@ -74,8 +75,8 @@ impl CacheFixture {
         self.cache.end(&self.ctx, &self.layout, token, &slots).await.unwrap()
     }
 
-    async fn merge(&self, position: u32, slot: Slot) {
-        let learned = [learned(position, slot)];
+    async fn merge(&self, seat_index: u32, slot: Slot) {
+        let learned = [learned(seat_index, slot)];
         let (theater, version) = (&self.layout.theater, self.layout.version);
         self.cache.merge(&self.ctx, theater, version, &learned, WhenBehind::Drop).await.unwrap();
     }

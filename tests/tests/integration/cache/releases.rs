@@ -113,7 +113,11 @@ async fn this_release_ignores_and_drops_former_releases_string() {
         fixture.cache.read_unless(&fixture.ctx, &fixture.layout.theater, Revision([0; 8])).await.unwrap();
     assert!(matches!(read_unless_known, Lookup::Miss));
     assert_eq!(
-        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &[0]).await.unwrap(),
+        fixture
+            .cache
+            .peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &[SeatIndex::new(0)])
+            .await
+            .unwrap(),
         None
     );
     fixture.merge(0, slot(5, BOOKED)).await;

@@ -48,13 +48,13 @@ async fn only_a_merge_of_new_state_changes_the_revision() {
     let fixture = CacheFixture::new().await;
     fixture.filled([AVAILABLE; 3]).await;
     let mut seen = vec![fixture.revision().await];
-    for (position, slot) in [(0, slot_of(5)), (1, slot_of(5)), (0, slot_of(6))] {
-        fixture.merge(position, slot).await;
+    for (seat_index, slot) in [(0, slot_of(5)), (1, slot_of(5)), (0, slot_of(6))] {
+        fixture.merge(seat_index, slot).await;
         let now = fixture.revision().await;
         assert!(!seen.contains(&now));
         seen.push(now);
         for known in [slot, slot_of(4)] {
-            fixture.merge(position, known).await;
+            fixture.merge(seat_index, known).await;
             fixture.merge(99, known).await;
         }
         assert_eq!(fixture.revision().await, now);
@@ -100,8 +100,8 @@ async fn fill_that_keeps_merges_gets_another_revision() {
     let filled_with = async |merged: &[(u32, Slot)], read: [Slot; 3]| {
         let fixture = CacheFixture::new().await;
         let token = fixture.begun(FillReason::Missing).await;
-        for (position, slot) in merged {
-            fixture.merge(*position, *slot).await;
+        for (seat_index, slot) in merged {
+            fixture.merge(*seat_index, *slot).await;
         }
         assert!(fixture.end(token, read).await);
         (fixture.read().await.unwrap(), fixture.revision().await)

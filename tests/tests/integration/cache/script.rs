@@ -2,6 +2,7 @@
 
 use super::*;
 use boxoffice::domain::layout_version::LayoutVersion;
+use boxoffice::domain::seat_index::SeatIndex;
 
 #[tokio::test]
 async fn complete_key_is_read_and_incomplete_key_is_a_miss() {
@@ -140,7 +141,11 @@ async fn read_of_another_layout_misses_and_merge_drops_the_key() {
     fixture.layout = layout(8);
     assert_eq!(fixture.read().await, None);
     assert_eq!(
-        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(8), &[0]).await.unwrap(),
+        fixture
+            .cache
+            .peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(8), &[SeatIndex::new(0)])
+            .await
+            .unwrap(),
         None
     );
     fixture.merge(2, slot(6, BOOKED)).await;
@@ -152,8 +157,9 @@ async fn read_of_another_layout_misses_and_merge_drops_the_key() {
 #[tokio::test]
 async fn peek_returns_single_slots() {
     let fixture = CacheFixture::new().await;
-    let peek = async |positions: &[u32]| {
-        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), positions).await.unwrap()
+    let peek = async |indexes: &[u32]| {
+        let seat_indexes: Vec<_> = indexes.iter().copied().map(SeatIndex::new).collect();
+        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &seat_indexes).await.unwrap()
     };
     assert_eq!(peek(&[0]).await, None);
     fixture.filled([AVAILABLE, slot(5, BOOKED), AVAILABLE]).await;

@@ -10,6 +10,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::TheaterId;
 use boxoffice::domain::layout::Layout;
+use boxoffice::domain::seat_index::SeatIndex;
 use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::mutation::{any_mutation, cases};
 use boxoffice_tests::{Call, Setup, World, corpus};
@@ -62,14 +63,21 @@ impl Planted {
     async fn ask_everything(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
         let (theater, version) = (&self.layout.theater, self.layout.version);
         let slot = Slot { changed_at: EpochMillis::new(5), state: SeatState::Booked };
-        let news = [SlotUpdate { position: 5, slot }, SlotUpdate { position: u32::MAX, slot }];
+        let news = [
+            SlotUpdate { seat_index: SeatIndex::new(5), slot },
+            SlotUpdate { seat_index: SeatIndex::new(u32::MAX), slot },
+        ];
         for step in 0..6 {
             self.plant(bytes).await;
             let token = FillToken::new();
             let begin = async |reason| self.cache.begin(&self.ctx, &self.layout, reason, token).await.map(drop);
             let answered = match step {
                 0 => self.cache.read(&self.ctx, theater).await.map(drop),
-                1 => self.cache.peek(&self.ctx, theater, version, &[0, 5, 6, u32::MAX]).await.map(drop),
+                1 => self
+                    .cache
+                    .peek(&self.ctx, theater, version, &[0, 5, 6, u32::MAX].map(SeatIndex::new))
+                    .await
+                    .map(drop),
                 2 => self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Keep).await.map(drop),
                 3 => begin(FillReason::Missing).await,
                 4 => begin(FillReason::Renewal).await,
@@ -123,7 +131,7 @@ impl Planted {
 
     async fn drop_by_a_write(&self) {
         let slot = Slot { changed_at: EpochMillis::new(5), state: SeatState::Booked };
-        let news = [SlotUpdate { position: 5, slot }];
+        let news = [SlotUpdate { seat_index: SeatIndex::new(5), slot }];
         let (theater, version) = (&self.layout.theater, self.layout.version);
         self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Drop).await.unwrap();
     }

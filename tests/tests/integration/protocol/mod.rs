@@ -167,9 +167,9 @@ impl Scenario {
                 let ended = self.cache.end(ctx, layout, token, &read[..layout.seats().len()]).await.unwrap();
                 return Some(Answer::Ended(ended));
             }
-            Step::Peek(at, positions) => {
+            Step::Peek(at, seat_indexes) => {
                 let theater = &self.layouts[*at].theater;
-                let peeked = self.cache.peek(ctx, theater, VERSIONS[*at], positions).await.unwrap();
+                let peeked = self.cache.peek(ctx, theater, VERSIONS[*at], seat_indexes).await.unwrap();
                 return Some(Answer::Peeked(peeked));
             }
             Step::Evict => self.redis.del(&self.name).await.unwrap(),
@@ -225,7 +225,7 @@ impl Scenario {
                 let token = self.fillers[*filler].1?.bytes();
                 Answer::Ended(call(at, key).end(token, &read[..self.layouts[*at].seats().len()], self.callers_now))
             }
-            Step::Peek(at, positions) => Answer::Peeked(call(at, key).peek(positions)),
+            Step::Peek(at, seat_indexes) => Answer::Peeked(call(at, key).peek(seat_indexes)),
             _ => return None,
         })
     }

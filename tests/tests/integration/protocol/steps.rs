@@ -2,6 +2,7 @@
 
 use boxoffice::cache::{FillReason, WhenBehind};
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
+use boxoffice::domain::seat_index::SeatIndex;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use proptest::prelude::*;
 
@@ -13,7 +14,7 @@ pub(super) enum Step {
     Begin(usize, usize, FillReason),
     /// A filler ends with the slots that it read, if its last begin was answered.
     End(usize, usize, [Slot; 3]),
-    Peek(usize, Vec<u32>),
+    Peek(usize, Vec<SeatIndex>),
     /// The key is deleted.
     Evict,
     /// The lease of the fill ended this many seconds ago, or ends in the future, by another clock.
@@ -39,7 +40,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     // The older layout is more frequent. The newer one has its seats too.
     let version = || prop_oneof![12 => Just(0_usize), 1 => Just(1)];
     let filler = 0..2_usize;
-    let told = (0..4_u32, slot()).prop_map(|(position, slot)| SlotUpdate { position, slot });
+    let told =
+        (0..4_u32, slot()).prop_map(|(seat_index, slot)| SlotUpdate { seat_index: SeatIndex::new(seat_index), slot });
     let when = prop_oneof![Just(WhenBehind::Keep), Just(WhenBehind::Drop)];
     let why =
         prop_oneof![3 => Just(FillReason::Missing), 3 => Just(FillReason::Renewal), 1 => Just(FillReason::Unreadable)];
@@ -47,7 +49,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         8 => (version(), prop::collection::vec(told, 1..4), when).prop_map(|(at, told, when)| Step::Merge(at, told, when)),
         6 => (version(), filler.clone(), why).prop_map(|(at, filler, why)| Step::Begin(at, filler, why)),
         6 => (version(), filler, [slot(), slot(), slot()]).prop_map(|(at, filler, read)| Step::End(at, filler, read)),
-        2 => (version(), prop::collection::vec(0..4_u32, 1..3)).prop_map(|(at, positions)| Step::Peek(at, positions)),
+        2 => (version(), prop::collection::vec((0..4_u32).prop_map(SeatIndex::new), 1..3)).prop_map(|(at, seat_indexes)| Step::Peek(at, seat_indexes)),
         1 => Just(Step::Evict),
         2 => Just(Step::LeaseEnds(0)),
         2 => (-70..70_i64).prop_map(Step::LeaseEnds),

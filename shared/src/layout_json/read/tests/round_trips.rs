@@ -46,7 +46,7 @@ fn a_map_leads_back_to_every_seat() {
                     };
                     if line.is_object() { along(line) } else { row[name][at].as_i64().unwrap() }
                 };
-                let position = row["first"]
+                let index = row["first"]
                     .as_u64()
                     .map_or_else(|| row["positions"][at].as_u64().unwrap(), |first| first + at as u64);
                 let entry = row["seats"].as_array().into_iter().flatten().find(|seat| seat["at"] == at);
@@ -54,7 +54,7 @@ fn a_map_leads_back_to_every_seat() {
                     entry.map(|entry| &entry["category"]).filter(|own| own.is_u64()).unwrap_or(&row["category"]);
                 let accessible = entry.is_some_and(|entry| entry["accessible"] == true);
                 let (section, x, y) = (row["section"].as_u64().unwrap(), number("x", "dx"), number("y", "dy"));
-                seats[usize::try_from(position).unwrap()] = Some((label, section, x, y, category.as_u64(), accessible));
+                seats[usize::try_from(index).unwrap()] = Some((label, section, x, y, category.as_u64(), accessible));
             }
         }
         for ((label, place), written) in layout.seats().iter().zip(layout.plan().places()).zip(seats) {
