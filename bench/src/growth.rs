@@ -198,7 +198,7 @@ impl Venue {
             let request = ReserveRequest {
                 theater: &self.layout.theater,
                 seats: &seats,
-                reservation: ReservationId(id),
+                reservation: ReservationId::new(id),
                 must_exist: false,
                 owner: None,
                 expires_in: 600,
@@ -219,11 +219,11 @@ impl Venue {
             let request = BookRequest {
                 theater: &self.layout.theater,
                 seats: &seats,
-                booking: BookingId(id),
+                booking: BookingId::new(id),
                 owner: None,
                 limit: None,
             };
-            let from = From::Anywhere(Some(ReservationId(id)));
+            let from = From::Anywhere(Some(ReservationId::new(id)));
             let outcome = self.store.book(&ctx, &request, from).await?.outcome;
             ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");
             units += ctx.costs().capacity_units;

@@ -122,7 +122,7 @@ pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) ->
     let ask = Book {
         theater: id(theater)?,
         seats: Some(parsed(seats)?),
-        booking: Some(RequestId::Given(BookingId(booking))),
+        booking: Some(RequestId::Given(BookingId::new(booking))),
         reservation: None,
         caller: Caller::Anonymous,
     };
@@ -137,7 +137,7 @@ pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String])
         theater: id(theater)?,
         seats: parsed(seats)?,
         expires_in: office.longest_reservation(),
-        reservation: Some(RequestId::Given(ReservationId(reservation))),
+        reservation: Some(RequestId::Given(ReservationId::new(reservation))),
         caller: Caller::Anonymous,
     };
     office

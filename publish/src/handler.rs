@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use boxoffice::clock::Clock;
 use boxoffice::context::RequestContext;
-use boxoffice::domain::domain_event::{DomainEvent, SeatReservation, What};
+use boxoffice::domain::domain_event::{DomainEvent, DomainEventKind, SeatReservation};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::events::Event;
@@ -191,8 +191,8 @@ impl Publisher {
         let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else {
             return Ok(TimerOutcome::Gone);
         };
-        let what = What::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
-        let event = Event::of(&DomainEvent { theater, what });
+        let kind = DomainEventKind::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
+        let event = Event::of(&DomainEvent { theater, kind });
         let published = self.event_sink.publish(&[event]).await;
         published.map(|()| TimerOutcome::Expired).map_err(|error| error.to_string())
     }
@@ -218,8 +218,8 @@ enum TimerOutcome {
 fn read(records: &[Value]) -> StreamBatch {
     let mut parsed = StreamBatch::default();
     for (number, record) in records.iter().enumerate() {
-        let facts = match DomainEvent::read(record) {
-            Ok(facts) => facts,
+        let events = match DomainEvent::read(record) {
+            Ok(events) => events,
             Err(error) => {
                 let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
                 tracing::error!(sequence_number, %error, "a record is skipped");
@@ -227,16 +227,16 @@ fn read(records: &[Value]) -> StreamBatch {
                 continue;
             }
         };
-        for fact in facts {
-            if let What::Reserved { seat, .. } = &fact.what {
-                parsed.timers.push(timer(&fact.theater, &seat.seat, seat.changed_at, seat.expires_at));
+        for event in events {
+            if let DomainEventKind::Reserved { seat, .. } = &event.kind {
+                parsed.timers.push(timer(&event.theater, &seat.seat, seat.changed_at, seat.expires_at));
             }
-            if let What::Expired(seat) = &fact.what
+            if let DomainEventKind::Expired(seat) = &event.kind
                 && is_takeover(seat, &record["dynamodb"]["NewImage"])
             {
                 parsed.takeovers.push(number);
             }
-            parsed.events.push(Event::of(&fact));
+            parsed.events.push(Event::of(&event));
             parsed.records.push(number);
         }
     }

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-use crate::domain::domain_event::{BookedSeats, DomainEvent, LayoutSummary, SeatReservation, What};
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::domain::domain_event::{BookedSeats, DomainEvent, DomainEventKind, LayoutSummary, SeatReservation};
+use crate::domain::ids::SeatLabel;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::EpochMillis;
 
@@ -30,36 +30,41 @@ pub fn reference(id: Uuid) -> String {
 
 impl Event {
     /// Creates the event of a domain event.
-    pub fn of(fact: &DomainEvent) -> Self {
-        match &fact.what {
-            What::Reserved { seat, extended } => {
-                let event = of_seat("seats.reserved", fact, seat, seat.changed_at, sequence_of_write(seat.changed_at));
-                event.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
+    pub fn of(event: &DomainEvent) -> Self {
+        match &event.kind {
+            DomainEventKind::Reserved { seat, extended } => {
+                let message =
+                    of_seat("seats.reserved", event, seat, seat.changed_at, sequence_of_write(seat.changed_at));
+                message.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
             }
-            What::Released { seat, at } => of_seat("seats.released", fact, seat, *at, sequence_of_write(*at)),
-            What::Expired(seat) => {
+            DomainEventKind::Released { seat, at } => {
+                of_seat("seats.released", event, seat, *at, sequence_of_write(*at))
+            }
+            DomainEventKind::Expired(seat) => {
                 let at = EpochMillis::from(seat.expires_at);
                 // Between the write of the reservation and the next write of the seat.
-                of_seat("reservation.expired", fact, seat, at, sequence_of_write(seat.changed_at) + 1)
+                of_seat("reservation.expired", event, seat, at, sequence_of_write(seat.changed_at) + 1)
             }
-            What::Booked(booked) => of_booking("booking.created", fact, booked, booked.booked_at),
-            What::Cancelled { booked, at } => of_booking("booking.cancelled", fact, booked, *at),
-            What::LayoutPut(LayoutSummary { name, version, seats }) => of_layout(fact, *version, "put")
+            DomainEventKind::Booked(booked) => of_booking("booking.created", event, booked, booked.booked_at),
+            DomainEventKind::Cancelled { booked, at } => of_booking("booking.cancelled", event, booked, *at),
+            DomainEventKind::LayoutPut(LayoutSummary { name, version, seats }) => of_layout(event, *version, "put")
                 .with("name", json!(name))
                 .with("seats", json!(seats))
                 .with("deleted", json!(false)),
-            What::LayoutRemoved { version } => of_layout(fact, *version, "removed").with("deleted", json!(true)),
+            DomainEventKind::LayoutRemoved { version } => {
+                of_layout(event, *version, "removed").with("deleted", json!(true))
+            }
         }
     }
 
-    fn new(kind: &'static str, fact: &DomainEvent, about: &[&str], at: EpochMillis) -> Self {
-        let mut name = format!("{kind}\n{}", fact.theater);
+    fn new(kind: &'static str, event: &DomainEvent, about: &[&str], at: EpochMillis) -> Self {
+        let mut name = format!("{kind}\n{}", event.theater);
         about.iter().for_each(|part| name = format!("{name}\n{part}"));
         let detail = json!({
             "version": 1,
             "id": Uuid::new_v5(&EVENT, name.as_bytes()).to_string(),
             "type": kind,
-            "theater_id": fact.theater.as_str(),
+            "theater_id": event.theater.as_str(),
             "occurred_at": at.to_string(),
         });
         Self { kind, detail }
@@ -79,66 +84,70 @@ fn sequence_of_write(stamp: EpochMillis) -> u64 {
     stamp.as_millis().saturating_mul(2)
 }
 
-fn of_seat(kind: &'static str, fact: &DomainEvent, seat: &SeatReservation, at: EpochMillis, sequence: u64) -> Event {
-    Event::new(kind, fact, &[seat.seat.as_str(), &seat.changed_at.as_millis().to_string()], at)
+fn of_seat(kind: &'static str, event: &DomainEvent, seat: &SeatReservation, at: EpochMillis, sequence: u64) -> Event {
+    Event::new(kind, event, &[seat.seat.as_str(), &seat.changed_at.as_millis().to_string()], at)
         .with("sequence", json!(sequence))
         .with("seats", json!([seat.seat.as_str()]))
-        .with("reservation", json!(reference(seat.reservation.0)))
+        .with("reservation", json!(reference(seat.reservation.as_uuid())))
 }
 
-fn of_booking(kind: &'static str, fact: &DomainEvent, booked: &BookedSeats, at: EpochMillis) -> Event {
-    let BookedSeats { booking: BookingId(booking), seats, reservation, booked_at, changed_at } = booked;
+fn of_booking(kind: &'static str, event: &DomainEvent, booked: &BookedSeats, at: EpochMillis) -> Event {
+    let BookedSeats { booking, seats, reservation, booked_at, changed_at } = booked;
     let seats: Vec<_> = seats.iter().map(SeatLabel::as_str).collect();
-    let event = Event::new(kind, fact, &[&booking.to_string(), &booked_at.as_millis().to_string()], at)
+    let message = Event::new(kind, event, &[&booking.to_string(), &booked_at.as_millis().to_string()], at)
         .with("sequence", json!(sequence_of_write(*changed_at)))
         .with("seats", json!(seats))
-        .with("booking", json!(reference(*booking)));
+        .with("booking", json!(reference(booking.as_uuid())));
     match reservation {
-        Some(ReservationId(reservation)) => event.with("reservation", json!(reference(*reservation))),
-        None => event,
+        Some(reservation) => message.with("reservation", json!(reference(reservation.as_uuid()))),
+        None => message,
     }
 }
 
-fn of_layout(fact: &DomainEvent, version: LayoutVersion, became: &str) -> Event {
+fn of_layout(event: &DomainEvent, version: LayoutVersion, became: &str) -> Event {
     // A layout's version is the time of its write. The time of its deletion isn't known.
-    Event::new("theater.changed", fact, &[&version.to_string(), became], EpochMillis::new(version.as_u64()))
+    Event::new("theater.changed", event, &[&version.to_string(), became], EpochMillis::new(version.as_u64()))
         .with("layout_version", json!(version.as_u64()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::TheaterId;
+    use crate::domain::ids::{BookingId, ReservationId, TheaterId};
     use crate::domain::time::EpochSeconds;
 
-    fn fact(what: What) -> DomainEvent {
-        DomainEvent { theater: TheaterId::parse("1").unwrap(), what }
+    fn event(kind: DomainEventKind) -> DomainEvent {
+        DomainEvent { theater: TheaterId::parse("1").unwrap(), kind }
     }
 
     fn seat(label: &str, at: u64) -> SeatReservation {
         SeatReservation {
             seat: SeatLabel::parse(label).unwrap(),
-            reservation: ReservationId(Uuid::from_u128(7)),
+            reservation: ReservationId::new(Uuid::from_u128(7)),
             changed_at: EpochMillis::new(at),
             expires_at: EpochSeconds::new(100),
         }
     }
 
-    fn id(what: What) -> Value {
-        Event::of(&fact(what)).detail["id"].clone()
+    fn id(kind: DomainEventKind) -> Value {
+        Event::of(&event(kind)).detail["id"].clone()
     }
 
     #[test]
     fn equal_events_share_an_id_and_others_differ() {
-        assert_eq!(id(What::Expired(seat("A1", 5))), id(What::Expired(seat("A1", 5))));
+        assert_eq!(id(DomainEventKind::Expired(seat("A1", 5))), id(DomainEventKind::Expired(seat("A1", 5))));
         let ids = [
-            id(What::Expired(seat("A1", 5))),
-            id(What::Expired(seat("A1", 6))),
-            id(What::Expired(seat("A2", 5))),
-            id(What::Reserved { seat: seat("A1", 5), extended: false }),
-            id(What::Released { seat: seat("A1", 5), at: EpochMillis::new(9) }),
-            id(What::LayoutPut(LayoutSummary { name: "x".into(), version: LayoutVersion::new(5), seats: 1 })),
-            id(What::LayoutRemoved { version: LayoutVersion::new(5) }),
+            id(DomainEventKind::Expired(seat("A1", 5))),
+            id(DomainEventKind::Expired(seat("A1", 6))),
+            id(DomainEventKind::Expired(seat("A2", 5))),
+            id(DomainEventKind::Reserved { seat: seat("A1", 5), extended: false }),
+            id(DomainEventKind::Released { seat: seat("A1", 5), at: EpochMillis::new(9) }),
+            id(DomainEventKind::LayoutPut(LayoutSummary {
+                name: "x".into(),
+                version: LayoutVersion::new(5),
+                seats: 1,
+            })),
+            id(DomainEventKind::LayoutRemoved { version: LayoutVersion::new(5) }),
         ];
         for (n, one) in ids.iter().enumerate() {
             assert!(!ids[..n].contains(one), "{n}");
@@ -148,18 +157,18 @@ mod tests {
     #[test]
     fn events_never_reveal_secret_ids() {
         let booked = BookedSeats {
-            booking: BookingId(Uuid::from_u128(8)),
+            booking: BookingId::new(Uuid::from_u128(8)),
             seats: vec![SeatLabel::parse("A1").unwrap()],
-            reservation: Some(ReservationId(Uuid::from_u128(7))),
+            reservation: Some(ReservationId::new(Uuid::from_u128(7))),
             booked_at: EpochMillis::new(5),
             changed_at: EpochMillis::new(5),
         };
-        for what in [
-            What::Reserved { seat: seat("A1", 5), extended: true },
-            What::Booked(booked.clone()),
-            What::Cancelled { booked, at: EpochMillis::new(6) },
+        for kind in [
+            DomainEventKind::Reserved { seat: seat("A1", 5), extended: true },
+            DomainEventKind::Booked(booked.clone()),
+            DomainEventKind::Cancelled { booked, at: EpochMillis::new(6) },
         ] {
-            let text = Event::of(&fact(what)).detail.to_string();
+            let text = Event::of(&event(kind)).detail.to_string();
             assert!(
                 !text.contains(&Uuid::from_u128(7).to_string()) && !text.contains(&Uuid::from_u128(8).to_string()),
                 "{text}"

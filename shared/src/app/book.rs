@@ -92,7 +92,7 @@ impl BoxOffice {
     /// passes.
     async fn check_permitted(&self, ctx: &RequestContext, ask: &Book) -> Result<(), BookError> {
         let named = match ask.booking {
-            Some(RequestId::Given(id)) if is_server_generated(id.0) => Some(BookError::IdNotAllowed),
+            Some(RequestId::Given(id)) if is_server_generated(id.as_uuid()) => Some(BookError::IdNotAllowed),
             _ => None,
         };
         let required = (self.policy.booking_needs_reservation && ask.reservation.is_none())
@@ -265,7 +265,7 @@ impl BoxOffice {
 
 /// Returns the id of a request's booking. Makes one if the request names none.
 fn booking_id(given: Option<RequestId<BookingId>>) -> BookingId {
-    given.map_or_else(|| BookingId(random::random_id()), RequestId::id)
+    given.map_or_else(|| BookingId::new(random::random_id()), RequestId::id)
 }
 
 /// The booking that exists under a request's id.

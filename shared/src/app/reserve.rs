@@ -190,12 +190,12 @@ impl BoxOffice {
 
 /// Returns the id of a request's reservation. Makes one if the request names none.
 pub(super) fn reservation_id(given: Option<RequestId<ReservationId>>) -> ReservationId {
-    given.map_or_else(|| ReservationId(random::random_id()), RequestId::id)
+    given.map_or_else(|| ReservationId::new(random::random_id()), RequestId::id)
 }
 
 /// Returns `true` if the reservation has to exist already, because the caller names an id that only the server makes.
 pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
-    matches!(given, Some(RequestId::Given(id)) if is_server_generated(id.0))
+    matches!(given, Some(RequestId::Given(id)) if is_server_generated(id.as_uuid()))
 }
 
 /// Builds the answer as of `now`.

@@ -8,12 +8,12 @@ use super::time::{EpochMillis, EpochSeconds};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainEvent {
     pub theater: TheaterId,
-    pub what: What,
+    pub kind: DomainEventKind,
 }
 
 /// The kind of a domain event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum DomainEventKind {
     /// A seat was reserved, or its reservation was extended.
     Reserved { seat: SeatReservation, extended: bool },
     /// A seat was released before its reservation ran out. The stamp of that write is the time.

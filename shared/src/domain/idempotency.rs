@@ -69,7 +69,7 @@ impl IdempotencyKey {
 /// The seats aren't part of it. A request with the same key and other seats must be recognized and rejected.
 pub fn booking_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
     let [kind, subject] = caller.parts();
-    BookingId(name_based_uuid(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
+    BookingId::new(name_based_uuid(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
 /// Returns the id of the reservation for a key, a caller, a theater and a set of seats. The order of the seats
@@ -84,13 +84,14 @@ pub fn reservation_id<'a>(
     let mut seats: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
     seats.sort_unstable();
     let start = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()];
-    ReservationId(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
+    ReservationId::new(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
 }
 
 /// Returns the id of an extension of a reservation, for a key and a caller.
 pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, reservation: ReservationId) -> Uuid {
     let [kind, subject] = caller.parts();
-    let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.0.as_bytes()];
+    let reservation = reservation.as_uuid();
+    let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.as_bytes()];
     name_based_uuid(&EXTENSION, parts)
 }
 

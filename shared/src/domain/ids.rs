@@ -115,9 +115,17 @@ pub(crate) fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
 
 /// Id of a reservation, and the right to book its seats for everyone who knows it. `Debug` hides it from logs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ReservationId(pub Uuid);
+pub struct ReservationId(Uuid);
 
 impl ReservationId {
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
     /// Parses a UUID in any of its usual notations.
     ///
     /// # Errors
@@ -142,9 +150,17 @@ impl fmt::Display for ReservationId {
 
 /// Id of a booking, unique within its theater. A repeated request is recognized by this id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BookingId(pub Uuid);
+pub struct BookingId(Uuid);
 
 impl BookingId {
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+
     /// Parses a UUID in any of its usual notations.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Bench {
 
     async fn reserve(&self, labels: &[&str], reservation: u128, expires_in: u32) -> Decision<ReserveOutcome> {
         let (theater, seats) = (theater(), self.seats(labels));
-        let reservation = ReservationId(Uuid::from_u128(reservation));
+        let reservation = ReservationId::new(Uuid::from_u128(reservation));
         let request = ReserveRequest {
             theater: &theater,
             seats: &seats,
@@ -66,8 +66,8 @@ impl Bench {
 
     async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> Decision<BookOutcome> {
         let (theater, seats) = (theater(), self.seats(labels));
-        let booking = BookingId(Uuid::from_u128(booking));
-        let reservation = reservation.map(|number| ReservationId(Uuid::from_u128(number)));
+        let booking = BookingId::new(Uuid::from_u128(booking));
+        let reservation = reservation.map(|number| ReservationId::new(Uuid::from_u128(number)));
         let request = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
         self.store.book(&self.ctx, &request, From::Anywhere(reservation)).await.unwrap()
     }
@@ -269,7 +269,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
         let theater = TheaterId::parse("large").unwrap();
         let layout = bench.store.layout(&bench.ctx, &theater).await.unwrap().unwrap();
         let seats = Selection::of(layout.seats(), &layout).unwrap();
-        let reservation = ReservationId(Uuid::from_u128(1));
+        let reservation = ReservationId::new(Uuid::from_u128(1));
         let reserve = ReserveRequest {
             theater: &theater,
             seats: &seats,
@@ -283,7 +283,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             bench.store.reserve(&bench.ctx, &reserve).await.unwrap().outcome,
             ReserveOutcome::Reserved(..)
         ));
-        let booking = BookingId(Uuid::from_u128(1));
+        let booking = BookingId::new(Uuid::from_u128(1));
         let book = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
         let from = From::Anywhere(Some(reservation));
         assert!(matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Booked(..)));

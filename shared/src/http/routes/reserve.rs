@@ -119,8 +119,8 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
             Choice::Best(Wish { quantity, section, category, accessible }) => {
                 // The key identifies this request. Without a key the reservation's id does.
                 let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
-                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId(id))));
-                let request = request.or(reservation.map(|reservation| reservation.id().0));
+                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId::new(id))));
+                let request = request.or(reservation.map(|reservation| reservation.id().as_uuid()));
                 let best = ReserveBest {
                     theater,
                     quantity,

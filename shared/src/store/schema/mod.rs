@@ -137,7 +137,7 @@ fn owner_part(owner: Option<Owner>) -> String {
 /// Returns the owner-scoped id by which a booked seat names its booking. Bookings of different owners have different
 /// values, even under the same id.
 pub(super) fn owner_scoped_booking_id(owner: Option<Owner>, booking: BookingId) -> Uuid {
-    owner.map_or(booking.0, |owner| Uuid::new_v5(&booking.0, owner.0.as_bytes()))
+    owner.map_or(booking.as_uuid(), |owner| Uuid::new_v5(&booking.as_uuid(), owner.0.as_bytes()))
 }
 
 /// Builds the key of the set of seats that one caller has reserved.

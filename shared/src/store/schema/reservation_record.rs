@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn expired_record_counts_as_missing() {
-        let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
+        let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
         let wanted = ReservationRef { theater: &theater, id, owner: None, seats: None };
         let record = Record { seats: vec![seat("A1", 10, 600)], ..Record::default() };
         let item = record.item(&wanted, EpochMillis::new(10_000)).unwrap();
@@ -276,7 +276,7 @@ mod tests {
             refused_at in 0..9_u64,
             state in prop_oneof![Just(ReservationIdState::Open), Just(ReservationIdState::Released)],
         ) {
-            let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId(Uuid::from_u128(7)));
+            let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
             let wanted = ReservationRef { theater: &theater, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
             let mark = |id: u128| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::from_u128(id | 1 << 127), at: EpochMillis::new(5) };
             let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension)| ReservedSeat {

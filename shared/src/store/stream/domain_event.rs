@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Record;
 use crate::domain::availability::SeatState;
-use crate::domain::domain_event::{BookedSeats, DomainEvent, LayoutSummary, SeatReservation, What};
+use crate::domain::domain_event::{BookedSeats, DomainEvent, DomainEventKind, LayoutSummary, SeatReservation};
 use crate::domain::ids::{BookingId, SeatLabel};
 use crate::store::StoreError;
 use crate::store::schema::{self, BookingItem, BookingKey, Item, SeatItem, SeatKey};
@@ -25,27 +25,27 @@ impl DomainEvent {
         if let Some(SeatKey { theater, seat }) = schema::parse_seat_key(&keys)? {
             return Ok(seat_events(&seat, &change)?
                 .into_iter()
-                .map(|what| Self { theater: theater.clone(), what })
+                .map(|kind| Self { theater: theater.clone(), kind })
                 .collect());
         }
         if let Some(BookingKey { theater, booking }) = schema::parse_booking_key(&keys)? {
-            return Ok(booking_event(booking, &change)?.map(|what| Self { theater, what }).into_iter().collect());
+            return Ok(booking_event(booking, &change)?.map(|kind| Self { theater, kind }).into_iter().collect());
         }
         if let Some(theater) = schema::parse_layout_key(&keys)? {
-            return Ok(layout_event(&change)?.map(|what| Self { theater, what }).into_iter().collect());
+            return Ok(layout_event(&change)?.map(|kind| Self { theater, kind }).into_iter().collect());
         }
         Ok(Vec::new())
     }
 }
 
-fn seat_events(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreError> {
+fn seat_events(seat: &SeatLabel, change: &Change) -> Result<Vec<DomainEventKind>, StoreError> {
     // The old item may be anything. The item that a write left behind has to be readable.
     let old = change.old.as_ref().and_then(|item| SeatItem::read(item).ok());
     let new = change.new.as_ref().map(SeatItem::read).transpose()?;
     let before = old.as_ref().and_then(|old| reservation(seat, old));
     let after = new.as_ref().and_then(|new| reservation(seat, new));
     let at = new.as_ref().map(|new| new.slot.changed_at);
-    let mut facts = Vec::new();
+    let mut events = Vec::new();
     let extended = match (&before, &after) {
         (Some(before), Some(after)) => {
             // The same reservation goes on. A reservation that was made again after its end is another one.
@@ -55,18 +55,18 @@ fn seat_events(seat: &SeatLabel, change: &Change) -> Result<Vec<What>, StoreErro
     };
     if let Some(before) = before.filter(|_| !extended) {
         match at {
-            Some(at) if before.expires_at.reached(at) => facts.push(What::Expired(before)),
+            Some(at) if before.expires_at.reached(at) => events.push(DomainEventKind::Expired(before)),
             // Deleted by the TTL, which waits for the end, or by hand.
-            None => facts.push(What::Expired(before)),
+            None => events.push(DomainEventKind::Expired(before)),
             Some(at) if new.as_ref().is_some_and(|new| new.slot.state == SeatState::Available) => {
-                facts.push(What::Released { seat: before, at });
+                events.push(DomainEventKind::Released { seat: before, at });
             }
             // Booked in time. The booking has its own event.
             Some(_) => {}
         }
     }
-    facts.extend(after.map(|seat| What::Reserved { seat, extended }));
-    Ok(facts)
+    events.extend(after.map(|seat| DomainEventKind::Reserved { seat, extended }));
+    Ok(events)
 }
 
 fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
@@ -74,23 +74,23 @@ fn reservation(seat: &SeatLabel, item: &SeatItem) -> Option<SeatReservation> {
     Some(SeatReservation { seat: seat.clone(), reservation, changed_at: item.slot.changed_at, expires_at })
 }
 
-fn booking_event(booking: BookingId, change: &Change) -> Result<Option<What>, StoreError> {
+fn booking_event(booking: BookingId, change: &Change) -> Result<Option<DomainEventKind>, StoreError> {
     let Some(new) = &change.new else { return Ok(None) };
     let item = BookingItem::read(new)?;
     let BookingItem { seats, reservation, booked_at, changed_at, .. } = item;
     let booked = BookedSeats { booking, seats, reservation, booked_at, changed_at };
     Ok(match (&change.old, item.cancelled_at) {
-        (None, None) => Some(What::Booked(booked)),
-        (_, Some(at)) => Some(What::Cancelled { booked, at }),
+        (None, None) => Some(DomainEventKind::Booked(booked)),
+        (_, Some(at)) => Some(DomainEventKind::Cancelled { booked, at }),
         // The item was written by hand.
         (Some(_), None) => None,
     })
 }
 
-fn layout_event(change: &Change) -> Result<Option<What>, StoreError> {
+fn layout_event(change: &Change) -> Result<Option<DomainEventKind>, StoreError> {
     match (&change.new, &change.old) {
-        (Some(new), _) => Ok(Some(What::LayoutPut(LayoutSummary::read(new)?))),
-        (None, Some(old)) => Ok(Some(What::LayoutRemoved { version: LayoutSummary::read(old)?.version })),
+        (Some(new), _) => Ok(Some(DomainEventKind::LayoutPut(LayoutSummary::read(new)?))),
+        (None, Some(old)) => Ok(Some(DomainEventKind::LayoutRemoved { version: LayoutSummary::read(old)?.version })),
         (None, None) => Ok(None),
     }
 }
@@ -136,7 +136,7 @@ mod tests {
         HashMap::from([("status", json!(status)), ("changed_at", json!(at)), ("expires_at", json!(9_999))])
     }
 
-    fn read(sk: &str, old: Option<Attributes>, new: Option<Attributes>) -> Vec<What> {
+    fn read(sk: &str, old: Option<Attributes>, new: Option<Attributes>) -> Vec<DomainEventKind> {
         let pk = if sk == "BOOKING" { format!("BOOKING#1#-#{ANN}") } else { "THEATER#1".to_owned() };
         let name = match (&old, &new) {
             (None, _) => "INSERT",
@@ -149,9 +149,9 @@ mod tests {
                 images[name] = image(&attributes);
             }
         }
-        let facts = DomainEvent::read(&json!({ "eventName": name, "dynamodb": images })).unwrap();
-        assert!(facts.iter().all(|fact| fact.theater.as_str() == "1"));
-        facts.into_iter().map(|fact| fact.what).collect()
+        let events = DomainEvent::read(&json!({ "eventName": name, "dynamodb": images })).unwrap();
+        assert!(events.iter().all(|event| event.theater.as_str() == "1"));
+        events.into_iter().map(|event| event.kind).collect()
     }
 
     fn seat(by: &str, at: u64, until: u64) -> SeatReservation {
@@ -168,31 +168,35 @@ mod tests {
         let (ann, bob) = (reserved(ANN, 5_000, 10), reserved(BOB, 10_000, 20));
         let extended = reserved(ANN, 6_000, 30);
         let again = reserved(ANN, 10_000, 20);
-        let expired = What::Expired(seat(ANN, 5_000, 10));
-        for (old, new, facts) in [
-            (None, Some(ann.clone()), vec![What::Reserved { seat: seat(ANN, 5_000, 10), extended: false }]),
+        let expired = DomainEventKind::Expired(seat(ANN, 5_000, 10));
+        for (old, new, events) in [
+            (None, Some(ann.clone()), vec![DomainEventKind::Reserved { seat: seat(ANN, 5_000, 10), extended: false }]),
             (
                 Some(other("available", 1)),
                 Some(ann.clone()),
-                vec![What::Reserved { seat: seat(ANN, 5_000, 10), extended: false }],
+                vec![DomainEventKind::Reserved { seat: seat(ANN, 5_000, 10), extended: false }],
             ),
-            (Some(ann.clone()), Some(extended), vec![What::Reserved { seat: seat(ANN, 6_000, 30), extended: true }]),
+            (
+                Some(ann.clone()),
+                Some(extended),
+                vec![DomainEventKind::Reserved { seat: seat(ANN, 6_000, 30), extended: true }],
+            ),
             (
                 Some(ann.clone()),
                 Some(other("available", 7_000)),
-                vec![What::Released { seat: seat(ANN, 5_000, 10), at: EpochMillis::new(7_000) }],
+                vec![DomainEventKind::Released { seat: seat(ANN, 5_000, 10), at: EpochMillis::new(7_000) }],
             ),
             (Some(ann.clone()), Some(other("booked", 7_000)), vec![]),
             (Some(ann.clone()), Some(other("booked", 10_000)), vec![expired.clone()]),
             (
                 Some(ann.clone()),
                 Some(bob),
-                vec![expired.clone(), What::Reserved { seat: seat(BOB, 10_000, 20), extended: false }],
+                vec![expired.clone(), DomainEventKind::Reserved { seat: seat(BOB, 10_000, 20), extended: false }],
             ),
             (
                 Some(ann.clone()),
                 Some(again),
-                vec![expired.clone(), What::Reserved { seat: seat(ANN, 10_000, 20), extended: false }],
+                vec![expired.clone(), DomainEventKind::Reserved { seat: seat(ANN, 10_000, 20), extended: false }],
             ),
             (Some(ann.clone()), Some(other("removed", 10_000)), vec![expired.clone()]),
             (Some(ann), None, vec![expired]),
@@ -200,7 +204,7 @@ mod tests {
             (Some(other("booked", 1)), Some(other("available", 2)), vec![]),
             (None, Some(other("removed", 1)), vec![]),
         ] {
-            assert_eq!(read("SEAT#A1", old.clone(), new.clone()), facts, "{old:?} {new:?}");
+            assert_eq!(read("SEAT#A1", old.clone(), new.clone()), events, "{old:?} {new:?}");
         }
     }
 
@@ -215,10 +219,10 @@ mod tests {
         ]);
         let cancelled = with(booking.clone(), "cancelled_at", json!(9));
         assert!(
-            matches!(&read("BOOKING", None, Some(booking.clone()))[..], [What::Booked(booked)] if booked.seats.len() == 2)
+            matches!(&read("BOOKING", None, Some(booking.clone()))[..], [DomainEventKind::Booked(booked)] if booked.seats.len() == 2)
         );
-        let facts = read("BOOKING", Some(booking.clone()), Some(cancelled));
-        assert!(matches!(&facts[..], [What::Cancelled { at, .. }] if *at == EpochMillis::new(9)));
+        let events = read("BOOKING", Some(booking.clone()), Some(cancelled));
+        assert!(matches!(&events[..], [DomainEventKind::Cancelled { at, .. }] if *at == EpochMillis::new(9)));
         assert_eq!(read("BOOKING", Some(booking), None), []);
     }
 
@@ -227,11 +231,15 @@ mod tests {
         let layout = HashMap::from([("name", json!("Hall")), ("seats", json!("A1 A2")), ("layout_version", json!(7))]);
         assert_eq!(
             read("LAYOUT", None, Some(layout.clone())),
-            [What::LayoutPut(LayoutSummary { name: "Hall".into(), version: LayoutVersion::new(7), seats: 2 })]
+            [DomainEventKind::LayoutPut(LayoutSummary {
+                name: "Hall".into(),
+                version: LayoutVersion::new(7),
+                seats: 2
+            })]
         );
         assert_eq!(
             read("LAYOUT", Some(layout.clone()), None),
-            [What::LayoutRemoved { version: LayoutVersion::new(7) }]
+            [DomainEventKind::LayoutRemoved { version: LayoutVersion::new(7) }]
         );
         assert_eq!(read("LAYOUT#7#0", None, Some(layout)), []);
     }

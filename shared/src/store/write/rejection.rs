@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn seat_is_open_ours_or_taken() {
-        let (ours, other) = (ReservationId(Uuid::from_u128(1)), ReservationId(Uuid::from_u128(2)));
+        let (ours, other) = (ReservationId::new(Uuid::from_u128(1)), ReservationId::new(Uuid::from_u128(2)));
         let (mine, theirs) = (Uuid::from_u128(3), Uuid::from_u128(4));
         let reserved = |reservation, expires_at| SeatItem {
             slot: Slot {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::schema::Item;
 
-const RESERVATION: ReservationId = ReservationId(Uuid::from_u128(1));
+const RESERVATION: ReservationId = ReservationId::new(Uuid::from_u128(1));
 const BOOKING: Uuid = Uuid::from_u128(2);
 const TOKEN: Uuid = Uuid::from_u128(3);
 const OWNER: Owner = Owner(Uuid::from_u128(4));
