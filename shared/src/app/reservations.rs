@@ -1,10 +1,9 @@
 //! Reading, releasing and extending a reservation.
 
-use uuid::Uuid;
-
 use super::BoxOffice;
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;
+use crate::domain::ids::ExtensionId;
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
@@ -114,10 +113,10 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         ask: &ReservationRequest,
-        id: Option<Uuid>,
+        id: Option<ExtensionId>,
         expires_in: u32,
     ) -> Result<Extended, ExtendError> {
-        let id = id.unwrap_or_else(random::random_id);
+        let id = id.unwrap_or_else(|| ExtensionId::new(random::random_id()));
         let (longest, reservation_quota) = (self.policy.longest_reservation, self.reservation_quota(&ask.caller));
         let extension = Extension { id, expires_in, longest, reservation_quota };
         let outcome = self.store.extend(ctx, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;

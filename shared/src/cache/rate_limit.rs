@@ -59,7 +59,7 @@ impl Cache {
 
     fn acquire_command(&self, budget: &RateLimitBudget) -> Cmd {
         // The braces keep all keys of a caller on one node of a cluster. It is unrelated to a theater's node.
-        let key = format!("{}:{{{}}}:{}", self.prefix, budget.whose.simple(), budget.activity.as_str());
+        let key = format!("{}:{{{}}}:{}", self.prefix, budget.key.as_uuid().simple(), budget.activity.as_str());
         scripts::evalsha(&scripts::RATE_LIMIT, &key, |call| {
             call.arg(budget.take()).arg(budget.limit.tolerance());
         })

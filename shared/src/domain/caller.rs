@@ -49,16 +49,30 @@ impl Caller {
         }
     }
 
-    /// Returns the owner of the rate-limit budget: a hash of the subject, or else of the address.
+    /// Returns the key of the rate-limit budget: a hash of the subject, or else of the address.
     ///
     /// An IPv6 address counts by its first 64 bits, which one household or server usually gets.
-    pub fn budget(&self, address: IpAddr) -> Uuid {
-        let of = |bytes: &[u8]| Uuid::new_v5(&ADDRESS, bytes);
+    pub fn budget(&self, address: IpAddr) -> BudgetKey {
+        let of = |bytes: &[u8]| BudgetKey(Uuid::new_v5(&ADDRESS, bytes));
         match (self.owner(), address.to_canonical()) {
-            (Some(owner), _) => owner.0,
+            (Some(owner), _) => BudgetKey(owner.0),
             (None, IpAddr::V4(address)) => of(&address.octets()),
             (None, IpAddr::V6(address)) => of(&address.octets()[..8]),
         }
+    }
+}
+
+/// Key of a rate-limit budget: a hash of a subject or an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BudgetKey(Uuid);
+
+impl BudgetKey {
+    pub const fn new(hash: Uuid) -> Self {
+        Self(hash)
+    }
+
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
     }
 }
 

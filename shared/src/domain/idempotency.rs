@@ -4,6 +4,7 @@ use uuid::{Builder, Uuid, uuid};
 
 use super::caller::Caller;
 use super::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId};
+use super::ids::{ExtensionId, WishId};
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace invalidates all earlier keys.
 const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
@@ -88,20 +89,25 @@ pub fn reservation_id<'a>(
 }
 
 /// Returns the id of an extension of a reservation, for a key and a caller.
-pub fn extension_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey, reservation: ReservationId) -> Uuid {
+pub fn extension_id(
+    theater: &TheaterId,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    reservation: ReservationId,
+) -> ExtensionId {
     let [kind, subject] = caller.parts();
     let reservation = reservation.as_uuid();
     let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.as_bytes()];
-    name_based_uuid(&EXTENSION, parts)
+    ExtensionId::new(name_based_uuid(&EXTENSION, parts))
 }
 
 /// Returns the id of a seat preference (a number of best available seats) for a key and a caller.
 ///
 /// The preference itself isn't part of it. A request with the same key and another preference must be recognized and
 /// rejected.
-pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> Uuid {
+pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> WishId {
     let [kind, subject] = caller.parts();
-    name_based_uuid(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()])
+    WishId::new(name_based_uuid(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
 /// Builds a UUID of version 8 from length-prefixed parts, so that different lists of parts give different UUIDs.

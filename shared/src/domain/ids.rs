@@ -177,6 +177,58 @@ impl fmt::Display for BookingId {
     }
 }
 
+/// Declares an id that the server makes. It is a UUID, and can't be mistaken for another id.
+macro_rules! server_made_id {
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub const fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            pub const fn as_uuid(self) -> Uuid {
+                self.0
+            }
+
+            /// Parses a UUID in any of its usual notations.
+            ///
+            /// # Errors
+            ///
+            /// Returns the expected format if the text isn't a UUID or is the nil UUID.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                parse_uuid(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+server_made_id! {
+    /// Token of one request. A request recognizes its own writes by it.
+    RequestToken
+}
+server_made_id! {
+    /// Id of an extension of a reservation. A repeated request has the same id.
+    ExtensionId
+}
+server_made_id! {
+    /// Id of a request for best available seats. A repeated request has the same id.
+    WishId
+}
+server_made_id! {
+    /// Id by which a booked seat names its booking. Bookings of different owners have different values, even under the
+    /// same booking id.
+    OwnedBookingId
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

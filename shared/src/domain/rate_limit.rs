@@ -5,7 +5,7 @@
 //! the budget's interval, times the cost of the request. A request is rejected if it would move the instant further
 //! ahead of now than the burst allows. All times are in microseconds.
 
-use uuid::Uuid;
+use super::caller::BudgetKey;
 
 /// Maximum number of digits of a stored instant.
 const MAX_INSTANT_DIGITS: usize = 16;
@@ -38,8 +38,7 @@ pub struct RateLimits {
 /// The rate-limit budget of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimitBudget {
-    /// Id of the owner, a hash of a subject or an address.
-    pub whose: Uuid,
+    pub key: BudgetKey,
     pub activity: Activity,
     pub limit: RateLimit,
     /// Cost of the request in units. An ordinary request costs 1.

@@ -16,8 +16,8 @@ use crate::domain::rate_limit::{RateLimitBudget, RateLimitStatus};
 pub(super) fn budget(office: &BoxOffice, route: &Route, request: &Request) -> Option<RateLimitBudget> {
     let (activity, cost) = (route.activity, route.weight.base);
     let limit = office.limits().of(activity).filter(|_| cost > 0)?;
-    let whose = input::caller(request).budget(address(request, office.trusted_proxies()));
-    Some(RateLimitBudget { whose, activity, limit, cost })
+    let key = input::caller(request).budget(address(request, office.trusted_proxies()));
+    Some(RateLimitBudget { key, activity, limit, cost })
 }
 
 /// The caller as log lines name it.

@@ -14,6 +14,7 @@ use super::write::seat_write::{SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
+use crate::domain::ids::RequestToken;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::time::EpochMillis;
 use crate::random;
@@ -37,7 +38,7 @@ struct BookOperation<'a> {
     now: EpochMillis,
     stamp: EpochMillis,
     /// Written into the booking, so that this request recognizes its own work when an answer is lost.
-    request_token: Uuid,
+    request_token: RequestToken,
     /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
 }
@@ -88,7 +89,7 @@ impl Store {
             source,
             now,
             stamp: source.whole().map_or(now, |whole| whole.stamp.max(now)),
-            request_token: random::random_id(),
+            request_token: RequestToken::new(random::random_id()),
             token: random::random_id(),
         };
         let mut retry_loop = RetryLoop::for_write(ctx, self);

@@ -18,6 +18,7 @@ use super::write::seat_write::{NewReservation, SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
+use crate::domain::ids::RequestToken;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::selection::SelectedSeat;
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -41,7 +42,7 @@ struct ReserveOperation<'a> {
     /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
     /// Written with the seats, so that this request recognizes its own work when an answer is lost.
-    request_token: Uuid,
+    request_token: RequestToken,
     /// The change of the owner's set of reserved seats.
     quota_change: QuotaChange,
 }
@@ -108,7 +109,7 @@ impl Store {
             record,
             held: BTreeMap::new(),
             token: random::random_id(),
-            request_token: random::random_id(),
+            request_token: RequestToken::new(random::random_id()),
             quota_change: QuotaChange::Grow,
         };
         if let Some(decision) =
@@ -159,7 +160,7 @@ struct OwnSeat {
     changed_at: EpochMillis,
     expires_at: EpochSeconds,
     /// The token of the request that reserved it.
-    request_token: Option<Uuid>,
+    request_token: Option<RequestToken>,
 }
 
 enum ReserveStep {

@@ -6,8 +6,6 @@ mod preference_text;
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::reserve::{must_exist, reservation_id};
 use super::select::CachedView;
 use super::{BoxOffice, GetSeatsError, RequestId, Reserve, ReserveError, Reserved, SeatsView, SelectError, Source};
@@ -15,6 +13,7 @@ use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::best_available::{self, Shortage, Steering};
 use crate::domain::caller::Caller;
+use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::selection::{Conflict, Selection};
@@ -49,7 +48,7 @@ pub struct ReserveBest {
     /// The id of the reservation. For `None` the server makes one.
     pub reservation: Option<RequestId<ReservationId>>,
     /// The id by which a repeat of the request is recognized. With `None` it can't be.
-    pub request: Option<Uuid>,
+    pub request: Option<WishId>,
     pub caller: Caller,
 }
 

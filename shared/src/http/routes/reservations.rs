@@ -1,10 +1,8 @@
 //! `GET` and `DELETE /theaters/{theaterId}/reservations/{reservationId}`, and `POST .../extend`
 
-use serde::Serialize;
-use uuid::Uuid;
-
 use crate::app::{ReservationRequest, ReservationView, SeatExpiry};
 use crate::domain::idempotency;
+use crate::domain::ids::ExtensionId;
 use crate::domain::ids::{ReservationId, TheaterId};
 use crate::domain::time::EpochMillis;
 use crate::http::handler::{Function, Handler, serve};
@@ -14,6 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::route::{FunctionName, Operation};
 use crate::http::routed_request::RoutedRequest;
+use serde::Serialize;
 
 /// The function that shows, releases and extends reservations.
 pub static FUNCTION: Function = Function {
@@ -29,7 +28,7 @@ pub static FUNCTION: Function = Function {
 struct ExtendRequest {
     reservation: ReservationRequest,
     /// The id of the request, if the caller sent a key.
-    id: Option<Uuid>,
+    id: Option<ExtensionId>,
     expires_in: u32,
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::reservations::SeatEnd;
 use crate::app::{RequestId, Reserve, ReserveBest};
 use crate::domain::idempotency;
+use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::seating_plan::MAX_PART_NAME;
 use crate::http::handler::{Function, Handler, serve};
@@ -119,8 +120,8 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
             Choice::Best(Wish { quantity, section, category, accessible }) => {
                 // The key identifies this request. Without a key the reservation's id does.
                 let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
-                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId::new(id))));
-                let request = request.or(reservation.map(|reservation| reservation.id().as_uuid()));
+                let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId::new(id.as_uuid()))));
+                let request = request.or(reservation.map(|reservation| WishId::new(reservation.id().as_uuid())));
                 let best = ReserveBest {
                     theater,
                     quantity,

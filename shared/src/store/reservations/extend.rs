@@ -1,10 +1,9 @@
 //! Extensions of a reservation. Each seat is extended once.
 
-use uuid::Uuid;
-
 use super::{ChangedSeats, Learned, labels, select_named};
 use crate::context::RequestContext;
 use crate::domain::ids::SeatLabel;
+use crate::domain::ids::{ExtensionId, RequestToken};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::reservation_quota::{QuotaChange, QuotaCheck, ReservationQuota};
@@ -19,7 +18,7 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Copy, Debug)]
 pub struct Extension {
     /// The id of the extension. A repeated request has the same id.
-    pub id: Uuid,
+    pub id: ExtensionId,
     /// Seconds from now until the new end.
     pub expires_in: u32,
     /// Seconds that a seat may be reserved in total.
@@ -71,7 +70,7 @@ impl Store {
         extension: &Extension,
     ) -> Result<ExtendOutcome, StoreError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
+        let token = RequestToken::new(random::random_id());
         let mut learned = Learned::default();
         let mut quota_change = QuotaChange::Keep;
         loop {
@@ -162,7 +161,7 @@ fn missing(wanted: &ReservationRef<'_>, seats: &[ReservedSeat], now: EpochMillis
 
 /// Returns the outcome if seats already have this extension, by this request (whose answer was lost) or by an earlier
 /// one.
-fn replay_extension(seats: Vec<ReservedSeat>, token: Uuid) -> ExtendOutcome {
+fn replay_extension(seats: Vec<ReservedSeat>, token: RequestToken) -> ExtendOutcome {
     if seats.is_empty() {
         return ExtendOutcome::NotFound;
     }
@@ -211,13 +210,21 @@ fn plan_extension(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
-    const MARK: ExtensionMark =
-        ExtensionMark { id: Uuid::from_u128(1), token: Uuid::from_u128(99), at: EpochMillis::new(1_000_000) };
+    const MARK: ExtensionMark = ExtensionMark {
+        id: ExtensionId::new(Uuid::from_u128(1)),
+        token: RequestToken::new(Uuid::from_u128(99)),
+        at: EpochMillis::new(1_000_000),
+    };
     const NOW: EpochMillis = EpochMillis::new(1_000_000);
 
     fn seat(label: &str, reserved: u64, expires_at: u64, extension: Option<u128>) -> ReservedSeat {
-        let mark = |id| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::nil(), at: EpochMillis::new(0) };
+        let mark = |id| ExtensionMark {
+            id: ExtensionId::new(Uuid::from_u128(id)),
+            token: RequestToken::new(Uuid::nil()),
+            at: EpochMillis::new(0),
+        };
         ReservedSeat {
             seat: SeatLabel::parse(label).unwrap(),
             reserved_at: EpochMillis::new(reserved * 1_000),
@@ -228,7 +235,7 @@ mod tests {
     }
 
     fn by(expires_in: u32) -> Extension {
-        Extension { id: Uuid::from_u128(1), expires_in, longest: 1_800, reservation_quota: None }
+        Extension { id: ExtensionId::new(Uuid::from_u128(1)), expires_in, longest: 1_800, reservation_quota: None }
     }
 
     #[test]

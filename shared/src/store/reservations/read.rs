@@ -1,9 +1,8 @@
 //! Reads of a reservation, and of the result of an earlier request.
 
-use uuid::Uuid;
-
 use super::{labels, select_named};
 use crate::context::RequestContext;
+use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::time::EpochMillis;
 use crate::store::reservation_records::FoundRecord;
@@ -79,7 +78,7 @@ impl Store {
         &self,
         ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
-        wish: Option<Uuid>,
+        wish: Option<WishId>,
     ) -> Result<Remembered, StoreError> {
         let Some(FoundRecord { record, .. }) = self.record(ctx, wanted).await? else { return Ok(Remembered::Nothing) };
         if record.state != ReservationIdState::Open {

@@ -1,8 +1,7 @@
 //! The requests to reserve seats, and their outcomes.
 
-use uuid::Uuid;
-
 use crate::domain::caller::Owner;
+use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::time::EpochSeconds;
@@ -30,7 +29,7 @@ pub struct ReserveRequest<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Wish<'a> {
     /// The id of the request.
-    pub id: Uuid,
+    pub id: WishId,
     /// The request as text. Another text under the same id is another request.
     pub text: &'a str,
 }

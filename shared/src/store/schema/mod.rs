@@ -9,6 +9,7 @@ use super::StoreError;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::{Owner, may_access};
 use crate::domain::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId, parse_uuid};
+use crate::domain::ids::{OwnedBookingId, RequestToken};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
@@ -136,8 +137,9 @@ fn owner_part(owner: Option<Owner>) -> String {
 
 /// Returns the owner-scoped id by which a booked seat names its booking. Bookings of different owners have different
 /// values, even under the same id.
-pub(super) fn owner_scoped_booking_id(owner: Option<Owner>, booking: BookingId) -> Uuid {
-    owner.map_or(booking.as_uuid(), |owner| Uuid::new_v5(&booking.as_uuid(), owner.0.as_bytes()))
+pub(super) fn owner_scoped_booking_id(owner: Option<Owner>, booking: BookingId) -> OwnedBookingId {
+    let booking = booking.as_uuid();
+    OwnedBookingId::new(owner.map_or(booking, |owner| Uuid::new_v5(&booking, owner.0.as_bytes())))
 }
 
 /// Builds the key of the set of seats that one caller has reserved.
@@ -166,20 +168,20 @@ pub(super) struct SeatItem {
     /// The reservation that has the seat, if it is reserved.
     pub(super) reservation: Option<ReservationId>,
     /// The owner-scoped id of its booking ([`owner_scoped_booking_id`]), if it is booked.
-    pub(super) booking: Option<Uuid>,
+    pub(super) booking: Option<OwnedBookingId>,
     /// The owner, if a signed-in caller has the seat.
     pub(super) owner: Option<Owner>,
     /// A new value for every request that reserves. A request recognizes its own work by it.
-    pub(super) request_token: Option<Uuid>,
+    pub(super) request_token: Option<RequestToken>,
 }
 
 impl SeatItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
         // A projection leaves these out, because only callers who want the seat need them.
         let reservation = id(item, attribute::RESERVATION_ID, ReservationId::parse)?;
-        let booking = id(item, attribute::BOOKING_ID, parse_uuid)?;
+        let booking = id(item, attribute::BOOKING_ID, OwnedBookingId::parse)?;
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
-        let request_token = id(item, attribute::REQUEST_TOKEN, parse_uuid)?;
+        let request_token = id(item, attribute::REQUEST_TOKEN, RequestToken::parse)?;
         let slot = Self::slot(item)?;
         Ok(Self { slot, reservation, booking, owner, request_token })
     }

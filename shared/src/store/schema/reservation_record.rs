@@ -12,9 +12,8 @@ mod stored;
 
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use crate::domain::caller::Owner;
+use crate::domain::ids::{ExtensionId, RequestToken, WishId};
 use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
@@ -55,9 +54,9 @@ pub struct ReservedSeat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExtensionMark {
     /// The id of the extension. A repeated request has the same id.
-    pub id: Uuid,
+    pub id: ExtensionId,
     /// A new value for every request. A request recognizes its own work by it.
-    pub token: Uuid,
+    pub token: RequestToken,
     /// The stamp of the extension.
     pub at: EpochMillis,
 }
@@ -66,12 +65,12 @@ pub struct ExtensionMark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Choice {
     /// The id of the request.
-    pub(in crate::store) id: Uuid,
+    pub(in crate::store) id: WishId,
     /// The request as text.
     pub(in crate::store) wish: String,
     pub(in crate::store) seats: Vec<SeatLabel>,
     /// The token of the request that chose them.
-    pub(in crate::store) token: Uuid,
+    pub(in crate::store) token: RequestToken,
 }
 
 /// Seats that were chosen for the same request before.
@@ -158,7 +157,7 @@ impl Record {
         self.seats.iter().any(|had| had.seat == *seat && had.runs(now))
     }
 
-    pub(in crate::store) fn choice(&self, id: Uuid) -> Option<&Choice> {
+    pub(in crate::store) fn choice(&self, id: WishId) -> Option<&Choice> {
         self.choices.iter().find(|choice| choice.id == id)
     }
 
@@ -217,6 +216,7 @@ impl Record {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     fn seat(label: &str, reserved_at: u64, expires_at: u64) -> ReservedSeat {
         ReservedSeat {
@@ -278,13 +278,13 @@ mod tests {
         ) {
             let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
             let wanted = ReservationRef { theater: &theater, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
-            let mark = |id: u128| ExtensionMark { id: Uuid::from_u128(id), token: Uuid::from_u128(id | 1 << 127), at: EpochMillis::new(5) };
+            let mark = |id: u128| ExtensionMark { id: ExtensionId::new(Uuid::from_u128(id)), token: RequestToken::new(Uuid::from_u128(id | 1 << 127)), at: EpochMillis::new(5) };
             let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension)| ReservedSeat {
                 extension: extension.map(mark), ..seat(&label, at, until)
             }).collect();
             let chosen = seats.iter().map(|seat| seat.seat.clone()).take(2).collect::<Vec<_>>();
             let choices = if chosen.is_empty() { vec![] } else {
-                vec![Choice { id: Uuid::from_u128(1), wish: "2 \"x\"".into(), seats: chosen, token: Uuid::from_u128(2) }]
+                vec![Choice { id: WishId::new(Uuid::from_u128(1)), wish: "2 \"x\"".into(), seats: chosen, token: RequestToken::new(Uuid::from_u128(2)) }]
             };
             let refused_at = EpochMillis::new(refused_at);
             let record = Record { turn, state, seats, choices, refused_at, ..Record::default() };

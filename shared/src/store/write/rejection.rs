@@ -1,19 +1,18 @@
 //! Rejections of a write, with the items that were in its way. DynamoDB returns the items with the rejection
 //! (`ALL_OLD`), so nothing is read again.
 
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::CancellationReason;
-use uuid::Uuid;
-
 use super::retry::{CallFailure, FailedCall, RetryLoop};
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
+use crate::domain::ids::{OwnedBookingId, RequestToken};
 use crate::domain::selection::{Conflict, SelectedSeat};
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 use crate::store::schema::{Item, SeatItem};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::CancellationReason;
 
 /// The result of one condition of a rejected write.
 #[derive(Debug)]
@@ -104,7 +103,7 @@ pub(in crate::store) struct Claimant {
     pub(in crate::store) reservation: Option<ReservationId>,
     pub(in crate::store) owner: Option<Owner>,
     /// The owner-scoped id of the booking that is being made.
-    pub(in crate::store) booking: Option<Uuid>,
+    pub(in crate::store) booking: Option<OwnedBookingId>,
 }
 
 /// The state of a seat for a claimant.
@@ -139,7 +138,7 @@ pub(in crate::store) struct SeatFinding {
     /// The seat belongs to the caller: under their reservation, or under another of theirs if they are signed in.
     pub(in crate::store) yours: bool,
     /// The token of the request that reserved the seat. An extension doesn't change it.
-    pub(in crate::store) request_token: Option<Uuid>,
+    pub(in crate::store) request_token: Option<RequestToken>,
     /// `None` if the seat has no item.
     pub(in crate::store) slot: Option<Slot>,
 }
@@ -233,7 +232,7 @@ mod tests {
     #[test]
     fn seat_is_open_ours_or_taken() {
         let (ours, other) = (ReservationId::new(Uuid::from_u128(1)), ReservationId::new(Uuid::from_u128(2)));
-        let (mine, theirs) = (Uuid::from_u128(3), Uuid::from_u128(4));
+        let (mine, theirs) = (OwnedBookingId::new(Uuid::from_u128(3)), OwnedBookingId::new(Uuid::from_u128(4)));
         let reserved = |reservation, expires_at| SeatItem {
             slot: Slot {
                 changed_at: EpochMillis::new(1),

@@ -4,15 +4,14 @@ mod builder;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use uuid::Uuid;
-
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
+use crate::domain::ids::{OwnedBookingId, RequestToken};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::table_status::{AVAILABLE, BOOKED, REMOVED, RESERVED};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::schema::{attribute, n, s};
+use aws_sdk_dynamodb::types::AttributeValue;
 
 /// Seconds for which the item of a seat is kept after the seat became available again. This is longer than any attempt
 /// can be delayed, and longer than clocks differ.
@@ -46,7 +45,7 @@ pub(in crate::store) struct SeatWrite {
 pub(in crate::store) struct NewReservation {
     pub(in crate::store) holder: SeatHolder,
     /// The token of the request.
-    pub(in crate::store) token: Uuid,
+    pub(in crate::store) token: RequestToken,
     pub(in crate::store) expires_at: EpochSeconds,
 }
 
@@ -127,7 +126,7 @@ impl SeatWrite {
 
     /// Makes a seat available again that is booked under this owner-scoped booking id. Repeating it changes nothing,
     /// because the seat is no longer booked.
-    pub(in crate::store) fn cancel(booking: Uuid, stamp: EpochMillis, now: EpochMillis) -> Self {
+    pub(in crate::store) fn cancel(booking: OwnedBookingId, stamp: EpochMillis, now: EpochMillis) -> Self {
         Self::make_available(stamp, now)
             .condition("#status = :booked AND booking_id = :booking AND changed_at < :stamp")
             .value(":booked", s(BOOKED))
@@ -175,14 +174,18 @@ impl SeatWrite {
 
     /// Books a seat only if it is reserved under this reservation, even if it has run out. Repeating it changes
     /// nothing, because the seat is no longer reserved.
-    pub(in crate::store) fn book_reserved(booking: Uuid, reservation: &SeatHolder, stamp: EpochMillis) -> Self {
+    pub(in crate::store) fn book_reserved(
+        booking: OwnedBookingId,
+        reservation: &SeatHolder,
+        stamp: EpochMillis,
+    ) -> Self {
         Self::make_booked(booking, stamp).if_held_by(reservation, " AND changed_at < :stamp")
     }
 
     /// Books a seat only if it is reserved under this reservation and has not run out. Repeating it changes nothing,
     /// because the seat is no longer reserved.
     pub(in crate::store) fn book_running(
-        booking: Uuid,
+        booking: OwnedBookingId,
         reservation: &SeatHolder,
         stamp: EpochMillis,
         now: EpochMillis,
@@ -197,7 +200,7 @@ impl SeatWrite {
     ///
     /// Repeating it changes nothing, because a booked seat is neither available nor reserved.
     pub(in crate::store) fn book(
-        booking: Uuid,
+        booking: OwnedBookingId,
         reservation: Option<ReservationId>,
         owner: Option<Owner>,
         stamp: EpochMillis,
@@ -216,7 +219,7 @@ impl SeatWrite {
     }
 
     /// Starts an update that books a seat. It removes the end, so the TTL never deletes a booked seat.
-    fn make_booked(booking: Uuid, stamp: EpochMillis) -> Self {
+    fn make_booked(booking: OwnedBookingId, stamp: EpochMillis) -> Self {
         Self::default()
             .set(attribute::STATUS, ":booked", s(BOOKED))
             .set(attribute::BOOKING_ID, ":booking", s(booking.to_string()))

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use boxoffice::cache::Cache;
 use boxoffice::context::RequestContext;
+use boxoffice::domain::caller::BudgetKey;
 use boxoffice::domain::rate_limit::{Activity, RateLimit, RateLimitBudget};
 use boxoffice_tests::{Setup, World};
 use proptest::prelude::*;
@@ -65,7 +66,12 @@ struct Scenario {
 
 impl Scenario {
     fn budget(&self, which: usize, cost: u32) -> RateLimitBudget {
-        RateLimitBudget { whose: self.whose, activity: Activity::Reading, limit: self.limits[which], cost }
+        RateLimitBudget {
+            key: BudgetKey::new(self.whose),
+            activity: Activity::Reading,
+            limit: self.limits[which],
+            cost,
+        }
     }
 
     /// Returns the value of the key, its expiry, and Redis's clock in microseconds.

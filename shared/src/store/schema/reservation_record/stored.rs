@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Choice, ExtensionMark, RETENTION, Record, ReservationIdState, ReservationRef, ReservedSeat};
-use crate::domain::ids::parse_uuid;
+use crate::domain::ids::{ExtensionId, RequestToken, WishId};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::StoreError;
 use crate::store::schema::{self, Item, attribute, n, s};
@@ -104,7 +104,7 @@ fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
     for (reserved_at, stamp, expires_at, mark, labels) in parts::<StoredSeats>(item, attribute::HOLDINGS)? {
         let labels = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
         let mark = mark.map(|(id, token, at)| {
-            let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
+            let ids = ExtensionId::parse(&id).ok().zip(RequestToken::parse(&token).ok());
             ids.map(|(id, token)| ExtensionMark { id, token, at: EpochMillis::new(at) })
                 .ok_or_else(|| unreadable("not a UUID"))
         });
@@ -125,7 +125,7 @@ fn read_choices(item: &Item) -> Result<Vec<Choice>, StoreError> {
     let unreadable = |why| schema::unreadable(item, attribute::CHOICES, why);
     let read = |(id, wish, labels, token): StoredChoice| {
         let seats = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
-        let ids = parse_uuid(&id).ok().zip(parse_uuid(&token).ok());
+        let ids = WishId::parse(&id).ok().zip(RequestToken::parse(&token).ok());
         let (id, token) = ids.ok_or_else(|| unreadable("not a UUID"))?;
         Ok(Choice { id, wish, seats, token })
     };

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::store::schema::Item;
+use uuid::Uuid;
 
 const RESERVATION: ReservationId = ReservationId::new(Uuid::from_u128(1));
-const BOOKING: Uuid = Uuid::from_u128(2);
-const TOKEN: Uuid = Uuid::from_u128(3);
+const BOOKING: OwnedBookingId = OwnedBookingId::new(Uuid::from_u128(2));
+const TOKEN: RequestToken = RequestToken::new(Uuid::from_u128(3));
 const OWNER: Owner = Owner(Uuid::from_u128(4));
 const NOW: EpochMillis = EpochMillis::new(5_000);
 const STAMP: EpochMillis = EpochMillis::new(6_000);
