@@ -12,7 +12,8 @@ use boxoffice_local::engine::Valkey;
 use boxoffice_local::stream::{DeliveryReport, EventSourceMapping, StreamReader, drain};
 use boxoffice_tests::delivery::send_batch;
 use boxoffice_tests::dynamodb_proxy::DynamoDbProxy;
-use boxoffice_tests::redis_proxy::RedisProxy;
+use boxoffice_tests::gate::{Gate, HoldPoint};
+use boxoffice_tests::redis_proxy::{RedisFault, RedisProxy};
 use boxoffice_tests::{Call, Setup, World, engines};
 use redis::AsyncCommands;
 use serde_json::{Value, json};
@@ -85,6 +86,41 @@ async fn stream_updates_the_cache_after_a_failed_merge() {
     // An expired reservation makes its seat available again. A booked seat isn't available.
     repaired.world.at(601_000);
     assert_eq!(repaired.cached("1").await, ["A2", "A3", "B2", "B3"]);
+}
+
+#[tokio::test]
+async fn redis_lost_between_write_and_merge_is_behind_until_the_delivery() {
+    let reserve = Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) }));
+    let left = ["A2", "A3", "B1", "B2", "B3"];
+    for fault in [RedisFault::Refused, RedisFault::Unreachable, RedisFault::Silent] {
+        let mut repaired = RepairedWorld::new().await;
+        let gate = Gate::default();
+        let dynamodb = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
+        let redis = RedisProxy::before(engines::shared().valkey.port()).await;
+        let cache_deadline = Duration::from_millis(300);
+        let setup = Setup { dynamodb: dynamodb.endpoint.clone(), cache_deadline, ..Setup::with_cache(&redis.url) };
+        let writer = repaired.world.instance_on(&setup).await;
+        repaired.fill("1").await;
+        assert_eq!(Call::get_seats("1").send(&writer).await.header("x-cache"), "hit");
+        // The table has the seat's reservation. Its answer is held until Redis is lost.
+        redis.take();
+        gate.hold(1, HoldPoint::After);
+        let lose_redis = async {
+            gate.holds().await;
+            assert_eq!(redis.count("EVALSHA"), 0, "nothing is merged yet");
+            redis.set(Some(fault)).await;
+            gate.open();
+        };
+        let (reserved, ()) = tokio::join!(reserve.send(&writer), lose_redis);
+        assert_eq!((reserved.status, reserved.seats()), (201, vec!["A1"]), "{fault:?}: {}", reserved.text);
+        assert_eq!(repaired.cached("1").await.len(), 6, "{fault:?}: the key is behind");
+        let uncached = Call::get_seats("1").send(&writer).await;
+        assert_eq!(uncached.seats(), left, "{fault:?}: without Redis the table is read");
+        redis.set(None).await;
+        assert_eq!(repaired.cached("1").await.len(), 6, "{fault:?}: nothing but the stream repairs it");
+        assert_eq!(repaired.deliver().await.records, 1, "{fault:?}");
+        assert_eq!(repaired.cached("1").await, left, "{fault:?}");
+    }
 }
 
 #[tokio::test]

@@ -205,11 +205,61 @@ async fn unknown_outcome_is_503_without_another_cache_call() {
     }
 }
 
+/// Kills a request while its write is on its way, repeats the request, and undoes it. Then the write of the killed
+/// request arrives.
+async fn delay_write_past(fixture: &Fixture, call: &Call, undo: Call) {
+    let theater = &fixture.theater;
+    fixture.send(Call::get_seats(theater)).await;
+    // Without its token the delayed write is another transaction, so only its conditions can reject it.
+    fixture.proxy.forget_tokens();
+    fixture.proxy.take();
+    fixture.gate.hold(1, HoldPoint::Before);
+    tokio::select! {
+        _ = call.send(&fixture.world.office) => panic!("its write is held"),
+        () = fixture.gate.holds() => {}
+    }
+    let repeated = fixture.send(call.clone()).await;
+    assert_eq!(repeated.status, 201, "the killed request has written nothing yet: {}", repeated.text);
+    assert_eq!(fixture.send(undo).await.status, 204);
+    let before = fixture.world.items().await;
+    let available = fixture.seat_map("").await;
+    fixture.gate.open();
+    fixture.proxy.wait_until_idle().await;
+    let delayed = fixture.proxy.take().swap_remove(0);
+    assert_eq!((delayed.operation.as_str(), delayed.carried_out), ("TransactWriteItems", Some(false)));
+    assert_eq!(fixture.world.items().await, before, "the delayed write changes nothing");
+    assert_eq!(available, json!([["A1", "A2", "A3", "B1", "B2", "B3"], 0, 0]));
+    assert_eq!(fixture.seat_map("consistent=true").await, available);
+    let cached = fixture.send(Call::get_seats(theater)).await;
+    assert_eq!((cached.header("x-cache"), cached.seats().len()), ("hit", 6), "{}", cached.text);
+}
+
 #[tokio::test]
-async fn delayed_attempt_changes_nothing_after_a_release() {
+async fn delayed_reserve_changes_nothing_after_a_release() {
+    let fixture = Fixture { theater: "1".to_owned(), ..Fixture::new().await };
+    let reserve = Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(1), "expires_in": 300 }));
+    delay_write_past(&fixture, &reserve, Call::release("1", &id(1))).await;
+    let again = fixture.send(reserve).await;
+    assert_eq!((again.status, again.code()), (409, "reservation_released"), "the record is still released");
+    let other = fixture.send(Call::reserve("1", &json!({ "seats": ["A1", "A2"], "reservation_id": id(2) }))).await;
+    assert_eq!(other.status, 201, "{}", other.text);
+}
+
+#[tokio::test]
+async fn delayed_booking_changes_nothing_after_a_cancellation() {
+    let fixture = Fixture { theater: "1".to_owned(), ..Fixture::new().await };
+    let book = Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(7) }));
+    delay_write_past(&fixture, &book, Call::cancel("1", &id(7))).await;
+    let again = fixture.send(book).await;
+    assert_eq!((again.status, again.code()), (409, "booking_cancelled"), "the booking is still cancelled");
+    let other = fixture.send(Call::book("1", &json!({ "seats": ["A1", "A2"], "booking_id": id(8) }))).await;
+    assert_eq!(other.status, 201, "{}", other.text);
+}
+
+#[tokio::test]
+async fn slow_clock_raises_the_stamp_of_a_released_seat() {
     let mut fixture = Fixture::new().await;
     fixture.fresh(1).await;
-    // An earlier instance, which was cut off, sent the same write. It arrives after all later writes.
     let stale = fixture.world.seat_item(&fixture.theater, "A1").await.unwrap();
     fixture.world.at(5_000);
     assert_eq!(fixture.send(Call::release(&fixture.theater, &id(1))).await.status, 204);
