@@ -73,7 +73,7 @@ impl Function {
 }
 
 impl Handler {
-    /// Creates the handler of an operation. Its function calls [`serve`].
+    /// Creates the handler of an operation. Its function calls [`read_and_reply`].
     pub(super) const fn new(operation: Operation, run: Run) -> Self {
         Self { operation, run }
     }
@@ -83,7 +83,7 @@ impl Handler {
 ///
 /// `read` parses the request and calls no other service. A request with faults draws on no budget. The route decides
 /// where the rate limit is checked.
-pub(super) fn serve<'r, T, F>(
+pub(super) fn read_and_reply<'r, T, F>(
     routed: &'r RoutedRequest<'r>,
     read: impl FnOnce(&'r RoutedRequest<'r>) -> Result<T, Problem> + Send + 'r,
     reply: impl FnOnce(&'r RoutedRequest<'r>, T) -> F + Send + 'r,

@@ -68,8 +68,13 @@ impl Links {
         self
     }
 
+    /// Adds the links to a response.
+    pub(super) fn put(self, reply: Reply) -> Reply {
+        self.put_with_location(reply, None)
+    }
+
     /// Adds the links to a response, and the location of the resource if there is one.
-    pub(super) fn put(self, mut reply: Reply, location: Option<String>) -> Reply {
+    pub(super) fn put_with_location(self, mut reply: Reply, location: Option<String>) -> Reply {
         let link = (!self.links.is_empty()).then(|| self.links.join(", "));
         let headers = [(LINK, link), (LOCATION, location)];
         for (name, value) in headers.into_iter().filter_map(|(name, value)| Some((name, value?))) {

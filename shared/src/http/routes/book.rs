@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::{Book, RequestId};
 use crate::domain::idempotency;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
-use crate::http::handler::{Function, Handler, serve};
+use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
 use crate::http::problem::Problem;
@@ -16,7 +16,7 @@ use crate::http::routed_request::RoutedRequest;
 /// The function that books seats.
 pub static FUNCTION: Function = Function {
     name: FunctionName::Book,
-    handlers: &[Handler::new(Operation::Book, |routed| serve(routed, read, book))],
+    handlers: &[Handler::new(Operation::Book, |routed| read_and_reply(routed, read, book))],
 };
 
 /// The response body.
@@ -48,7 +48,7 @@ async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Proble
     let reply = if booked.replayed { reply.marked_as_replayed() } else { reply };
     let links = Links::of(&routed.address, &request.theater);
     let location = links.booking(booked.id);
-    Ok(links.with_booking(booked.id).put(reply, Some(location)))
+    Ok(links.with_booking(booked.id).put_with_location(reply, Some(location)))
 }
 
 /// The request body.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::app::BookingRequest;
 use crate::domain::ids::{BookingId, SeatLabel};
-use crate::http::handler::{Function, Handler, serve};
+use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
 use crate::http::problem::Problem;
@@ -16,8 +16,8 @@ use crate::http::routed_request::RoutedRequest;
 pub static FUNCTION: Function = Function {
     name: FunctionName::Bookings,
     handlers: &[
-        Handler::new(Operation::GetBooking, |routed| serve(routed, read, get)),
-        Handler::new(Operation::Cancel, |routed| serve(routed, read, cancel)),
+        Handler::new(Operation::GetBooking, |routed| read_and_reply(routed, read, get)),
+        Handler::new(Operation::Cancel, |routed| read_and_reply(routed, read, cancel)),
     ],
 };
 
@@ -46,7 +46,7 @@ async fn get(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<Repl
     };
     let links = Links::of(&routed.address, &request.theater);
     let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(request.booking) };
-    Ok(links.put(Reply::json(200, &body)?, None))
+    Ok(links.put(Reply::json(200, &body)?))
 }
 
 /// Answers 204 if the booking is cancelled, by this request or an earlier one.

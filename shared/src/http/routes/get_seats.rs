@@ -6,7 +6,7 @@ use super::map;
 use crate::app::{GetSeats, Revalidated, Source};
 use crate::domain::text;
 use crate::http::etag::{self, Tags};
-use crate::http::handler::{Function, Handler, serve};
+use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::problem::Problem;
 use crate::http::reply::{Reply, X_CACHE};
@@ -19,8 +19,8 @@ use crate::http::seat_map::{SeatsWriter, View};
 pub static FUNCTION: Function = Function {
     name: FunctionName::GetSeats,
     handlers: &[
-        Handler::new(Operation::GetSeats, |routed| serve(routed, read, get)),
-        Handler::new(Operation::GetMap, |routed| serve(routed, map::read, map::get)),
+        Handler::new(Operation::GetSeats, |routed| read_and_reply(routed, read, get)),
+        Handler::new(Operation::GetMap, |routed| read_and_reply(routed, map::read, map::get)),
     ],
 };
 

@@ -5,7 +5,7 @@ use crate::domain::idempotency;
 use crate::domain::ids::ExtensionId;
 use crate::domain::ids::{ReservationId, TheaterId};
 use crate::domain::time::EpochMillis;
-use crate::http::handler::{Function, Handler, serve};
+use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
 use crate::http::problem::Problem;
@@ -18,9 +18,9 @@ use serde::Serialize;
 pub static FUNCTION: Function = Function {
     name: FunctionName::Reservations,
     handlers: &[
-        Handler::new(Operation::GetReservation, |routed| serve(routed, read, get)),
-        Handler::new(Operation::Release, |routed| serve(routed, read, release)),
-        Handler::new(Operation::Extend, |routed| serve(routed, read_extension, extend)),
+        Handler::new(Operation::GetReservation, |routed| read_and_reply(routed, read, get)),
+        Handler::new(Operation::Release, |routed| read_and_reply(routed, read, release)),
+        Handler::new(Operation::Extend, |routed| read_and_reply(routed, read_extension, extend)),
     ],
 };
 
@@ -58,10 +58,10 @@ pub(in crate::http) struct SeatEnd<'a> {
 impl<'a> SeatEnd<'a> {
     /// Lists seats with the seconds that each has left at an instant.
     pub(in crate::http) fn of(seats: &'a [SeatExpiry], now: EpochMillis) -> Vec<Self> {
-        let end = |held: &'a SeatExpiry| Self {
-            seat: held.seat.as_str(),
-            expires_at: held.expires_at.to_string(),
-            expires_in: held.expires_at.remaining(now),
+        let end = |seat: &'a SeatExpiry| Self {
+            seat: seat.seat.as_str(),
+            expires_at: seat.expires_at.to_string(),
+            expires_in: seat.expires_at.remaining(now),
         };
         seats.iter().map(end).collect()
     }
@@ -98,14 +98,14 @@ fn show(
         message,
         reservation_id: request.reservation.to_string(),
         theater_id: request.theater.as_str(),
-        seats: view.seats.iter().map(|held| held.seat.as_str()).collect(),
+        seats: view.seats.iter().map(|seat| seat.seat.as_str()).collect(),
         expires_at: view.expires_at.to_string(),
         expires_in: view.expires_at.remaining(view.now),
         ends: SeatEnd::of(&view.seats, view.now),
         extended: view.extended,
     };
     let links = Links::of(&routed.address, &request.theater).with_reservation(request.reservation, view.extended);
-    Ok(links.put(Reply::json(200, &body)?, None))
+    Ok(links.put(Reply::json(200, &body)?))
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<ReservationRequest, Problem> {

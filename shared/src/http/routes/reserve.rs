@@ -8,7 +8,7 @@ use crate::domain::idempotency;
 use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::seating_plan::MAX_PART_NAME;
-use crate::http::handler::{Function, Handler, serve};
+use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
 use crate::http::problem::Problem;
@@ -20,7 +20,7 @@ use crate::json::Object;
 /// The function that reserves seats.
 pub static FUNCTION: Function = Function {
     name: FunctionName::Reserve,
-    handlers: &[Handler::new(Operation::Reserve, |routed| serve(routed, read, reserve))],
+    handlers: &[Handler::new(Operation::Reserve, |routed| read_and_reply(routed, read, reserve))],
 };
 
 /// The seats that a caller asks for.
@@ -86,7 +86,7 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
         },
         reservation_id: reserved.reservation.to_string(),
         theater_id: theater.as_str(),
-        seats: reserved.seats.iter().map(|held| held.seat.as_str()).collect(),
+        seats: reserved.seats.iter().map(|seat| seat.seat.as_str()).collect(),
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
         ends: SeatEnd::of(&reserved.seats, reserved.now),
@@ -95,7 +95,7 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
     let reply = if reserved.replayed { reply.marked_as_replayed() } else { reply };
     let links = Links::of(&routed.address, &theater);
     let location = links.reservation(reserved.reservation);
-    Ok(links.with_reservation(reserved.reservation, false).put(reply, Some(location)))
+    Ok(links.with_reservation(reserved.reservation, false).put_with_location(reply, Some(location)))
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {

@@ -10,7 +10,7 @@ use crate::domain::ids::TheaterId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::http::conditional::Condition;
-use crate::http::handler::{Function, Handler, serve};
+use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
 use crate::http::problem::Problem;
@@ -25,11 +25,11 @@ use crate::layout_json::{Document, LayoutBody};
 pub static FUNCTION: Function = Function {
     name: FunctionName::Theaters,
     handlers: &[
-        Handler::new(Operation::ListTheaters, |routed| serve(routed, read_page, list)),
-        Handler::new(Operation::GetTheater, |routed| serve(routed, read, get)),
-        Handler::new(Operation::PutTheater, |routed| serve(routed, read_put, put)),
-        Handler::new(Operation::DeleteTheater, |routed| serve(routed, read_delete, delete)),
-        Handler::new(Operation::GetError, |routed| serve(routed, errors::read, errors::get)),
+        Handler::new(Operation::ListTheaters, |routed| read_and_reply(routed, read_page, list)),
+        Handler::new(Operation::GetTheater, |routed| read_and_reply(routed, read, get)),
+        Handler::new(Operation::PutTheater, |routed| read_and_reply(routed, read_put, put)),
+        Handler::new(Operation::DeleteTheater, |routed| read_and_reply(routed, read_delete, delete)),
+        Handler::new(Operation::GetError, |routed| read_and_reply(routed, errors::read, errors::get)),
     ],
 };
 
@@ -109,7 +109,7 @@ async fn list(routed: &RoutedRequest<'_>, request: PageRequest) -> Result<Reply,
         layout_version: entry.layout_version.as_u64(),
     });
     let reply = Reply::json(200, &TheatersBody { theaters: body.collect(), next })?;
-    Ok(Links::list(&routed.address, next, limit).put(reply, None))
+    Ok(Links::list(&routed.address, next, limit).put(reply))
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<LayoutRequest, Problem> {
@@ -133,7 +133,7 @@ async fn get(routed: &RoutedRequest<'_>, request: LayoutRequest) -> Result<Reply
         response.status(200).header("content-type", "application/json").body(ResponseBody::Text(body))
     };
     let links = Links::of(&routed.address, &theater).with_seats();
-    Ok(links.put(response.map_err(Problem::internal)?.into(), None))
+    Ok(links.put(response.map_err(Problem::internal)?.into()))
 }
 
 fn read_put(routed: &RoutedRequest<'_>) -> Result<PutRequest, Problem> {
@@ -166,7 +166,7 @@ async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, P
     let reply = reply.with_header("etag", etag(version));
     let links = Links::of(&routed.address, &theater);
     let location = (put == Put::Created).then(|| links.theater());
-    Ok(links.with_seats().put(reply, location))
+    Ok(links.with_seats().put_with_location(reply, location))
 }
 
 fn read_delete(routed: &RoutedRequest<'_>) -> Result<DeleteRequest, Problem> {
