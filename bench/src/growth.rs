@@ -13,7 +13,7 @@ use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::selection::Selection;
-use boxoffice::store::{BookOutcome, BookRequest, From, ReserveOutcome, ReserveRequest, Store};
+use boxoffice::store::{BookOutcome, BookRequest, BookableFrom, ReserveOutcome, ReserveRequest, Store};
 use boxoffice_local::LocalStack;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -223,7 +223,7 @@ impl Venue {
                 owner: None,
                 limit: None,
             };
-            let from = From::Anywhere(Some(ReservationId::new(id)));
+            let from = BookableFrom::Anywhere(Some(ReservationId::new(id)));
             let outcome = self.store.book(&ctx, &request, from).await?.outcome;
             ensure!(matches!(outcome, BookOutcome::Booked(..)), "not booked: {outcome:?}");
             units += ctx.costs().capacity_units;

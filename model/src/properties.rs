@@ -75,7 +75,7 @@ fn since(state: &State, seat: u8, from: usize) -> impl Iterator<Item = Slot> + '
 
 fn show_same_status(state: &State, one: Slot, other: Slot) -> bool {
     let now = state.table.clock(0);
-    one.status(now) == other.status(now)
+    one.state_at(now) == other.state_at(now)
 }
 
 fn hit(_: &Protocol, state: &State) -> bool {

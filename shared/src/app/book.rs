@@ -9,7 +9,7 @@ use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_serv
 use crate::domain::selection::{Conflict, Selection};
 use crate::random;
 use crate::store::{
-    BookOutcome, BookRequest, BookWholeOutcome, BookingLimit, BookingRef, Decision, ExistingBooking, From as BookFrom,
+    BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, BookingLimit, BookingRef, Decision, ExistingBooking,
     ReservationRef, ReservationToBook, StoreError, WholeBookingRejection,
 };
 
@@ -130,8 +130,8 @@ impl BoxOffice {
             Err(error) => return Err(error.into()),
         };
         let from = match ask.reservation {
-            Some(reservation) if self.policy.booking_needs_reservation => BookFrom::Reservation(reservation),
-            reservation => BookFrom::Anywhere(reservation),
+            Some(reservation) if self.policy.booking_needs_reservation => BookableFrom::Reservation(reservation),
+            reservation => BookableFrom::Anywhere(reservation),
         };
         let request = self.book_request(ask, booking_id(ask.booking), &selected.selection);
         let decision = self.store.book(ctx, &request, from).await?;
@@ -226,7 +226,9 @@ impl BoxOffice {
             BookOutcome::Replayed(booking) => Ok(Booked { id, booking, replayed: true }),
             BookOutcome::IdReused => Err(BookError::IdReused),
             BookOutcome::Cancelled => Err(BookError::Cancelled),
-            BookOutcome::NotReserved(missing) => Err(BookError::ReservationChanged(self.release_expired(missing))),
+            BookOutcome::NotReserved(missing) => {
+                Err(BookError::ReservationChanged(self.show_expired_as_available(missing)))
+            }
             BookOutcome::LimitReached(booked) => {
                 Err(BookError::LimitReached { booked, most: self.policy.max_booked_per_caller })
             }
@@ -253,11 +255,11 @@ impl BoxOffice {
         caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
     }
 
-    /// Changes seats whose reservation has expired to available.
-    fn release_expired(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
+    /// Shows seats whose reservation has expired as available.
+    fn show_expired_as_available(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
         let now = self.clock.now();
         for conflict in &mut conflicts {
-            conflict.state = Slot { state: conflict.state, ..Slot::default() }.status(now);
+            conflict.state = Slot { state: conflict.state, ..Slot::default() }.state_at(now);
         }
         conflicts
     }

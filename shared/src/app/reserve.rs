@@ -99,7 +99,7 @@ impl BoxOffice {
             reservation_quota: self.reservation_quota(&ask.caller),
         };
         let asked_at = self.clock.now();
-        let outcome = self.try_reserve(ctx, &selected.layout, &request, &selected.cached).await?;
+        let outcome = self.reserve_and_update_cache(ctx, &selected.layout, &request, &selected.cached).await?;
         if let ReserveOutcome::Refused(conflicts) = &outcome
             && let Some(error) = self.withdrawn_seats_error(ctx, &ask.theater, conflicts).await
         {
@@ -122,10 +122,10 @@ impl BoxOffice {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
-            Remembered::Held(seats) => {
+            Remembered::Reserved(seats) => {
                 let expires_at = seats.iter().map(|seat| seat.expires_at).min().expect("a request names a seat");
-                let held = seats.into_iter().map(|seat| SeatExpiry { seat: seat.seat, expires_at: seat.expires_at });
-                Ok(reserved(id, ReservedSeats { seats: held.collect(), expires_at }, self.clock.now(), None))
+                let seats = seats.into_iter().map(|seat| SeatExpiry { seat: seat.seat, expires_at: seat.expires_at });
+                Ok(reserved(id, ReservedSeats { seats: seats.collect(), expires_at }, self.clock.now(), None))
             }
         }
     }
@@ -136,9 +136,9 @@ impl BoxOffice {
         caller.owner().filter(|_| most > 0).map(|owner| ReservationQuota { owner, most })
     }
 
-    /// Makes one attempt for seats that were not chosen for a preference with an id, and merges what it learned into
-    /// the cache. `cached` is the cache's view before the attempt.
-    pub(super) async fn try_reserve(
+    /// Reserves the seats in the store and merges what the store returned into the cache. `cached` is the cache's view
+    /// before the attempt.
+    pub(super) async fn reserve_and_update_cache(
         &self,
         ctx: &RequestContext,
         layout: &Arc<Layout>,
@@ -146,11 +146,11 @@ impl BoxOffice {
         cached: &CachedView,
     ) -> Result<ReserveOutcome, StoreError> {
         let decision = self.store.reserve(ctx, request).await?;
-        Ok(self.learn_from(ctx, layout, cached, decision).await)
+        Ok(self.merge_observed(ctx, layout, cached, decision).await)
     }
 
-    /// Merges what an attempt learned into the cache, and returns its outcome.
-    pub(super) async fn learn_from(
+    /// Merges what the store returned into the cache, and returns the outcome.
+    pub(super) async fn merge_observed(
         &self,
         ctx: &RequestContext,
         layout: &Arc<Layout>,
@@ -173,8 +173,8 @@ impl BoxOffice {
     ) -> Result<Reserved, ReserveError> {
         let reservation = request.reservation;
         match outcome {
-            ReserveOutcome::Reserved(held) => Ok(reserved(reservation, held, asked_at, Some(request.expires_in))),
-            ReserveOutcome::AlreadyReserved(held) => Ok(reserved(reservation, held, self.clock.now(), None)),
+            ReserveOutcome::Reserved(seats) => Ok(reserved(reservation, seats, asked_at, Some(request.expires_in))),
+            ReserveOutcome::AlreadyReserved(seats) => Ok(reserved(reservation, seats, self.clock.now(), None)),
             ReserveOutcome::Refused(conflicts) => Err(ReserveError::SeatUnavailable(conflicts)),
             ReserveOutcome::LimitReached(reserved) => {
                 Err(ReserveError::LimitReached { reserved, most: self.policy.max_reserved_per_caller })
@@ -202,8 +202,8 @@ pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
 ///
 /// For a new reservation `now` is the instant of the request. Then the answer shows the `promised` seconds, and not
 /// what was left of them after the write. Earlier seats of the reservation may expire sooner.
-fn reserved(reservation: ReservationId, held: ReservedSeats, now: EpochMillis, promised: Option<u32>) -> Reserved {
-    let ReservedSeats { seats, expires_at } = held;
+fn reserved(reservation: ReservationId, reserved: ReservedSeats, now: EpochMillis, promised: Option<u32>) -> Reserved {
+    let ReservedSeats { seats, expires_at } = reserved;
     let left = expires_at.remaining(now);
     Reserved {
         reservation,

@@ -140,7 +140,7 @@ impl BoxOffice {
             return Ok(CachedView::Unknown);
         };
         let now = self.clock.now();
-        let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.status(now)));
+        let states = selection.labels().zip(slots).map(|(label, slot)| (label, slot.state_at(now)));
         let taken = states.filter(|(_, state)| *state != SeatState::Available);
         let taken: Vec<_> = taken.map(|(label, state)| Conflict { seat: label.clone(), state, yours: false }).collect();
         Ok(if taken.is_empty() { CachedView::AllFree } else { CachedView::Taken(taken) })
@@ -150,7 +150,7 @@ impl BoxOffice {
     /// behind on these seats. A seat that was taken a moment ago is an ordinary race and doesn't count.
     pub(super) fn count_stale_answers(&self, ctx: &RequestContext, learned: &[SlotUpdate]) {
         let now = self.clock.now();
-        let taken = |slot: &Slot| slot.status(now) != SeatState::Available;
+        let taken = |slot: &Slot| slot.state_at(now) != SeatState::Available;
         let long_ago = |slot: &Slot| slot.changed_at + EXPECTED_IN_CACHE_AFTER < now;
         let stale = learned.iter().filter(|known| taken(&known.slot) && long_ago(&known.slot)).count();
         let stale = u32::try_from(stale).expect("a layout's seats are counted by a u32");

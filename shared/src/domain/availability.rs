@@ -50,13 +50,13 @@ impl Slot {
     }
 
     /// Returns the state at an instant. A seat whose reservation or withdrawal has ended is available.
-    pub fn status(self, now: EpochMillis) -> SeatState {
+    pub fn state_at(self, now: EpochMillis) -> SeatState {
         if self.ends_at().is_some_and(|end| end.reached(now)) { SeatState::Available } else { self.state }
     }
 
     /// Returns the visible status at an instant.
-    pub fn shows(self, now: EpochMillis) -> SeatStatus {
-        self.status(now).into()
+    pub fn status_at(self, now: EpochMillis) -> SeatStatus {
+        self.state_at(now).into()
     }
 
     /// Returns the instant at which the state ends by itself, past or future.
@@ -66,7 +66,7 @@ impl Slot {
 
     /// Returns `true` if the seat is available at an instant.
     pub fn is_available(self, now: EpochMillis) -> bool {
-        self.status(now) == SeatState::Available
+        self.state_at(now) == SeatState::Available
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
             // One millisecond before, at and after each second.
             for (at, then) in [0, 1, 999].into_iter().flat_map(|ms| [(at * 1_000 + ms, then * 1_000), (at * 1_000, then * 1_000 + ms)]) {
                 let (at, then) = (EpochMillis::new(at), EpochMillis::new(then));
-                let same = hall.iter().all(|slot| slot.status(at) == slot.status(then));
+                let same = hall.iter().all(|slot| slot.state_at(at) == slot.state_at(then));
                 prop_assert_eq!(ValidityWindow::around(hall.iter().filter_map(|slot| slot.ends_at()), at).holds(then), same, "{:?} {:?}", at, then);
             }
         }

@@ -16,9 +16,9 @@ pub struct DomainEvent {
 pub enum DomainEventKind {
     /// A seat was reserved, or its reservation was extended.
     Reserved { seat: SeatReservation, extended: bool },
-    /// A seat was released before its reservation ran out. The stamp of that write is the time.
+    /// A seat was released before its reservation expired. The stamp of that write is the time.
     Released { seat: SeatReservation, at: EpochMillis },
-    /// A seat's reservation ran out.
+    /// A seat's reservation expired.
     Expired(SeatReservation),
     /// Seats were booked.
     Booked(BookedSeats),

@@ -2,8 +2,8 @@
 
 use super::time::EpochSeconds;
 
-/// Stored state of a seat. A reservation expires without a write, so use [`super::availability::Slot::status`] for the state at an
-/// instant.
+/// Stored state of a seat. A reservation expires without a write, so use [`super::availability::Slot::state_at`] for
+/// the state at an instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeatState {
     /// The seat is free.
@@ -187,7 +187,7 @@ mod tests {
         let (end, now) = (EpochSeconds::new(100), EpochMillis::new(99_999));
         let slot = |state| Slot { changed_at: EpochMillis::new(1), state };
         let (withdrawn, reserved) = (SeatState::Withdrawn { until: end }, SeatState::Reserved { expires_at: end });
-        assert_eq!(slot(withdrawn).shows(now).as_str(), "reserved");
+        assert_eq!(slot(withdrawn).status_at(now).as_str(), "reserved");
         assert_eq!(withdrawn.to_cached(), reserved.to_cached());
         assert_eq!(SeatState::from_cached(withdrawn.to_cached(), end.as_secs()), Some(reserved));
         assert!(slot(withdrawn).is_available(EpochMillis::new(100_000)));

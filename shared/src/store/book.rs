@@ -19,13 +19,13 @@ use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::time::EpochMillis;
 use crate::random;
 use crate::store::schema;
-use types::{BookOutcome, BookRequest, BookWholeOutcome, Booking, From, WholeReservation};
+use types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, WholeReservation};
 
 /// The seats of a request, and the states that they may be booked from.
 #[derive(Clone, Copy)]
 enum Source<'a> {
     /// Seats that the caller named.
-    Named(From),
+    Named(BookableFrom),
     /// All seats of the reservation, as it was read. The caller named only the reservation.
     Whole(&'a WholeReservation),
 }
@@ -55,7 +55,7 @@ impl Store {
         &self,
         ctx: &RequestContext,
         request: &BookRequest<'_>,
-        from: From,
+        from: BookableFrom,
     ) -> Result<Decision<BookOutcome>, StoreError> {
         let Decision { outcome, observed } = self.book_from(ctx, request, Source::Named(from)).await?;
         let outcome = match outcome {
@@ -94,22 +94,23 @@ impl Store {
         };
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
-            let trouble = match operation.attempt(&mut retry_loop).await {
+            let failure = match operation.attempt(&mut retry_loop).await {
                 Ok(()) => return Ok(operation.booked()),
-                Err(WriteRejection::Call(trouble)) => trouble,
+                Err(WriteRejection::Call(failure)) => failure,
                 Err(WriteRejection::Conditions(condition_results)) => {
-                    match operation.settle(condition_results, &retry_loop)? {
+                    let step = operation.evaluate_rejection(condition_results, &retry_loop);
+                    match step.map_err(|error| retry_loop.failure(error))? {
                         BookStep::Decided(decision) => return Ok(decision),
-                        BookStep::CallFailure(trouble) => trouble,
+                        BookStep::CallFailure(failure) => failure,
                         BookStep::StampRaised if retry_loop.may_retry_immediately() => continue,
                         BookStep::StampRaised => CallFailure::Contention("the seats keep changing".to_owned()),
                     }
                 }
             };
-            if matches!(trouble, CallFailure::OtherUnderToken(_)) {
+            if matches!(failure, CallFailure::OtherUnderToken(_)) {
                 operation.token = random::random_id();
             }
-            match retry_loop.pause(trouble).await {
+            match retry_loop.pause(failure).await {
                 Ok(()) => {}
                 Err(StoreError::OutcomeUnknown(text)) => {
                     let decision = operation.decide_by_reading(ctx, &retry_loop).await;
@@ -131,8 +132,8 @@ impl<'a> Source<'a> {
 
     fn reservation(self) -> Option<ReservationId> {
         match self {
-            Self::Named(From::Anywhere(reservation)) => reservation,
-            Self::Named(From::Reservation(reservation)) => Some(reservation),
+            Self::Named(BookableFrom::Anywhere(reservation)) => reservation,
+            Self::Named(BookableFrom::Reservation(reservation)) => Some(reservation),
             Self::Whole(whole) => Some(whole.id),
         }
     }
@@ -174,11 +175,11 @@ impl BookOperation<'_> {
         for seat in seats.seats() {
             let change = match self.source {
                 Source::Whole(whole) => SeatWrite::book_reserved(mark, &whole.found.holder(whole.id), self.stamp),
-                Source::Named(From::Reservation(reservation)) => {
+                Source::Named(BookableFrom::Reservation(reservation)) => {
                     let holder = SeatHolder { reservation, owner: *owner };
                     SeatWrite::book_running(mark, &holder, self.stamp, self.now)
                 }
-                Source::Named(From::Anywhere(reservation)) => {
+                Source::Named(BookableFrom::Anywhere(reservation)) => {
                     SeatWrite::book(mark, reservation, *owner, self.stamp, self.now)
                 }
             };
@@ -187,9 +188,9 @@ impl BookOperation<'_> {
         Ok(items)
     }
 
-    /// Returns the number of items between the booking and the seats.
-    fn others(&self) -> usize {
-        usize::from(self.source.whole().is_some()) + usize::from(self.request.limit.is_some())
+    /// Returns the number of items before the seats. The booking is the first.
+    fn items_before_seats(&self) -> usize {
+        1 + usize::from(self.source.whole().is_some()) + usize::from(self.request.limit.is_some())
     }
 
     fn build_booking_item(&self) -> Item {
@@ -211,68 +212,52 @@ impl BookOperation<'_> {
     }
 
     /// Decides the request by the conditions that failed, or prepares the next attempt.
-    fn settle(
-        &mut self,
-        condition_results: Vec<ItemRejection>,
-        retry_loop: &RetryLoop<'_>,
-    ) -> Result<BookStep, StoreError> {
-        self.judge(condition_results, retry_loop).map_err(|error| retry_loop.failure(error))
-    }
-
-    fn judge(
+    fn evaluate_rejection(
         &mut self,
         condition_results: Vec<ItemRejection>,
         retry_loop: &RetryLoop<'_>,
     ) -> Result<BookStep, StoreError> {
         let mut condition_results = condition_results.into_iter();
-        let booking = condition_results.next();
-        let mut others: Vec<_> = condition_results.by_ref().take(self.others()).collect();
+        let mut before_seats = condition_results.by_ref().take(self.items_before_seats());
+        let booking = before_seats.next();
+        let mut record_results: Vec<_> = before_seats.collect();
         let BookRequest { booking: id, owner, .. } = *self.request;
         let reservation = self.source.reservation();
-        let wanter = Claimant { reservation, owner, booking: Some(owner_scoped_booking_id(owner, id)) };
-        let mut findings = SeatFindings::read(self.request.seats.seats(), condition_results, wanter, self.now)?;
+        let claimant = Claimant { reservation, owner, booking: Some(owner_scoped_booking_id(owner, id)) };
+        let mut findings = SeatFindings::read(self.request.seats.seats(), condition_results, claimant, self.now)?;
         match booking {
             Some(ItemRejection::Refused(Some(item))) => {
                 return Ok(BookStep::decided(self.repeated(&item)?, findings.learned()));
             }
             // While it is unknown whether the booking exists, a taken seat may belong to it.
             Some(ItemRejection::CallFailure(CallFailure::Final(text))) => return Err(StoreError::Permanent(text)),
-            Some(ItemRejection::CallFailure(trouble)) => return Ok(BookStep::CallFailure(trouble)),
+            Some(ItemRejection::CallFailure(failure)) => return Ok(BookStep::CallFailure(failure)),
             Some(ItemRejection::Refused(None) | ItemRejection::Passed) | None => {}
         }
-        let undecided = findings.trouble.is_some();
         if findings.has_own_booking() {
             // The seats of our booking were found without the booking. It was made after its key was read, and before
             // the seats were.
             return Ok(BookStep::CallFailure(CallFailure::Contention("the booking is being made".to_owned())));
         }
         if self.source.whole().is_some() {
-            if matches!(others.first(), Some(ItemRejection::Refused(_))) {
+            if matches!(record_results.first(), Some(ItemRejection::Refused(_))) {
                 let outcome = BookWholeOutcome::ReservationChanged;
                 return Ok(BookStep::Decided(Decision { outcome, observed: findings.learned() }));
             }
             // While it is unknown whether the record has changed, seats may be missing because the reservation was
             // released. Then it hasn't lost them to others.
-            if matches!(others.first(), Some(ItemRejection::CallFailure(_))) {
-                let trouble = WriteRejection::first_failure(others);
-                return Ok(trouble.map_or(BookStep::StampRaised, BookStep::CallFailure));
-            }
-            let lost = findings.outside_own_reservation();
-            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(undecided) {
-                return Ok(BookStep::decided(BookOutcome::NotReserved(lost), findings.learned()));
-            }
-        } else if matches!(self.source, Source::Named(From::Reservation(_))) {
-            let lost = findings.outside_running_reservation();
-            if !lost.is_empty() && !retry_loop.should_resolve_all_seats(undecided) {
-                return Ok(BookStep::decided(BookOutcome::NotReserved(lost), findings.learned()));
+            if matches!(record_results.first(), Some(ItemRejection::CallFailure(_))) {
+                let failure = WriteRejection::first_failure(record_results);
+                return Ok(failure.map_or(BookStep::StampRaised, BookStep::CallFailure));
             }
         }
-        let conflicts = findings.conflicts();
-        if !conflicts.is_empty() && !retry_loop.should_resolve_all_seats(undecided) {
-            return Ok(BookStep::decided(BookOutcome::Refused(conflicts), findings.learned()));
+        if !retry_loop.should_resolve_all_seats(findings.failure.is_some())
+            && let Some(outcome) = self.decide_by_seats(&findings)
+        {
+            return Ok(BookStep::decided(outcome, findings.learned()));
         }
         if self.request.limit.is_some()
-            && let Some(ItemRejection::Refused(item)) = others.last()
+            && let Some(ItemRejection::Refused(item)) = record_results.last()
         {
             let booked = item.as_ref().map_or(Ok(0), schema::booked_seats)?;
             return Ok(BookStep::decided(BookOutcome::LimitReached(booked), findings.learned()));
@@ -281,12 +266,27 @@ impl BookOperation<'_> {
             self.stamp = findings.stamp_above(self.stamp);
         }
         self.token = random::random_id();
-        let trouble = findings.trouble.take().or_else(|| WriteRejection::first_failure(std::mem::take(&mut others)));
-        Ok(match trouble {
+        let failure =
+            findings.failure.take().or_else(|| WriteRejection::first_failure(std::mem::take(&mut record_results)));
+        Ok(match failure {
             Some(CallFailure::Final(text)) => return Err(StoreError::Permanent(text)),
-            Some(trouble) => BookStep::CallFailure(trouble),
+            Some(failure) => BookStep::CallFailure(failure),
             None => BookStep::StampRaised,
         })
+    }
+
+    /// Decides the request by the seats in the way, if they alone decide it.
+    fn decide_by_seats(&self, findings: &SeatFindings) -> Option<BookOutcome> {
+        let lost = match self.source {
+            Source::Whole(_) => findings.outside_own_reservation(),
+            Source::Named(BookableFrom::Reservation(_)) => findings.outside_running_reservation(),
+            Source::Named(BookableFrom::Anywhere(_)) => Vec::new(),
+        };
+        if !lost.is_empty() {
+            return Some(BookOutcome::NotReserved(lost));
+        }
+        let conflicts = findings.conflicts();
+        (!conflicts.is_empty()).then_some(BookOutcome::Refused(conflicts))
     }
 
     /// Returns the outcome if a booking exists under this id. It is this request's own, an equal one, or a different
@@ -329,10 +329,10 @@ impl BookOperation<'_> {
         let mut found = self.store.last_read(ctx, &keys).await?.into_iter().map(ItemRejection::Refused);
         let booking = found.next();
         // The other items of the transaction weren't read. A batch isn't one instant, so they would decide nothing.
-        let others =
-            (0..self.others()).map(|_| ItemRejection::CallFailure(CallFailure::Contention("not read".to_owned())));
-        let condition_results = booking.into_iter().chain(others).chain(found).collect();
-        match self.settle(condition_results, retry_loop).ok()? {
+        let record_results = (1..self.items_before_seats())
+            .map(|_| ItemRejection::CallFailure(CallFailure::Contention("not read".to_owned())));
+        let condition_results = booking.into_iter().chain(record_results).chain(found).collect();
+        match self.evaluate_rejection(condition_results, retry_loop).ok()? {
             BookStep::Decided(decision) => Some(decision),
             BookStep::CallFailure(_) | BookStep::StampRaised => None,
         }

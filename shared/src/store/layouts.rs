@@ -107,8 +107,8 @@ impl Store {
         loop {
             let items = self.build_put(layout, replaces);
             let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match trouble(refusal) {
-                Some(trouble) => retry_loop.pause(trouble).await?,
+            match failure(refusal) {
+                Some(failure) => retry_loop.pause(failure).await?,
                 // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
                 None => {
                     let standing = if retry_loop.unknown { self.layout(ctx, &layout.theater).await? } else { None };
@@ -131,8 +131,8 @@ impl Store {
         loop {
             let items = self.build_removal(theater, replaces);
             let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match trouble(refusal) {
-                Some(trouble) => retry_loop.pause(trouble).await?,
+            match failure(refusal) {
+                Some(failure) => retry_loop.pause(failure).await?,
                 None if self.read_item(ctx, schema::layout_key(theater)).await?.is_none() => return Ok(()),
                 None => return Err(PutLayoutError::Changed),
             }
@@ -170,7 +170,7 @@ impl Store {
                     let theaters = items.iter().take(most).map(layout::read_entry).collect::<Result<_, _>>()?;
                     return Ok(TheaterPage { theaters, more });
                 }
-                Err(failed) => retry_loop.pause(failed.trouble()).await?,
+                Err(failed) => retry_loop.pause(failed.call_failure()).await?,
             }
         }
     }
@@ -232,9 +232,9 @@ fn version_condition(replaces: Option<KnownVersion>) -> (&'static str, Option<Ha
 }
 
 /// Returns the failure, or `None` if a condition didn't hold.
-fn trouble(refusal: WriteRejection) -> Option<CallFailure> {
+fn failure(refusal: WriteRejection) -> Option<CallFailure> {
     match refusal {
-        WriteRejection::Call(trouble) => Some(trouble),
+        WriteRejection::Call(failure) => Some(failure),
         WriteRejection::Conditions(condition_results) => WriteRejection::first_failure(condition_results),
     }
 }

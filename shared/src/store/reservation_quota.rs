@@ -2,7 +2,7 @@
 //! the set of their seats. The transaction of each reservation adds to the set, on the condition that its size allows
 //! it.
 //!
-//! Only a reservation adds to the set. Seats that were released, booked or have run out stay in it until there is no room.
+//! Only a reservation adds to the set. Seats that were released, booked or have expired stay in it until there is no room.
 //! Then the items of the seats show which of them are still reserved. The set is written again without the others, on
 //! the condition that it hasn't changed since it was read.
 //!
@@ -143,7 +143,7 @@ impl ReservationQuota {
     /// Returns `true` if a seat is reserved for this caller. A seat that can't be read counts as reserved.
     fn has(&self, seat: &Item, now: EpochMillis) -> bool {
         SeatItem::read(seat)
-            .map_or(true, |seat| seat.slot.status(now).reserved_until().is_some() && seat.owner == Some(self.owner))
+            .map_or(true, |seat| seat.slot.state_at(now).reserved_until().is_some() && seat.owner == Some(self.owner))
     }
 }
 

@@ -12,7 +12,7 @@ use super::schema::reservation_record::{
     Choice, ChosenBefore, MAX_SEATS_PER_RESERVATION, Record, ReservationIdState, ReservationRef, ReservedSeat,
 };
 use super::schema::{Item, reservation_key, seat_key};
-use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
+use super::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFinding, SeatFindings, WriteRejection};
 use super::write::retry::{CallFailure, RetryLoop};
 use super::write::seat_write::{NewReservation, SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
@@ -38,7 +38,7 @@ struct ReserveOperation<'a> {
     /// reservation.
     record: Record,
     /// Seats that were already reserved under this reservation, by seat index.
-    held: BTreeMap<SeatIndex, OwnSeat>,
+    own_seats: BTreeMap<SeatIndex, OwnSeat>,
     /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
     /// Written with the seats, so that this request recognizes its own work when an answer is lost.
@@ -88,12 +88,12 @@ impl Store {
         wish: Option<Wish<'_>>,
     ) -> Result<Decision<ReserveChosenOutcome>, StoreError> {
         if let Some(quota) = request.reservation_quota.filter(|quota| quota.exceeds(request.seats.seats().len())) {
-            return Ok(unobserved(ReserveOutcome::LimitReached(quota.most)));
+            return Ok(decision_without_slots(ReserveOutcome::LimitReached(quota.most)));
         }
         let record = if request.must_exist {
             match self.record(ctx, &request.wanted()).await? {
                 Some(found) if found.owner == request.owner => found.record,
-                _ => return Ok(unobserved(ReserveOutcome::NotFound)),
+                _ => return Ok(decision_without_slots(ReserveOutcome::NotFound)),
             }
         } else {
             Record::default()
@@ -107,25 +107,24 @@ impl Store {
             expires_at: now.ends_after(request.expires_in),
             stamp: now,
             record,
-            held: BTreeMap::new(),
+            own_seats: BTreeMap::new(),
             token: random::random_id(),
             request_token: RequestToken::new(random::random_id()),
             quota_change: QuotaChange::Grow,
         };
-        if let Some(decision) =
-            operation.decide_by_record().or_else(|| operation.given_back()).or_else(|| operation.full())
-        {
+        let decided = operation.decide_by_record().or_else(|| operation.reject_given_back_seats());
+        if let Some(decision) = decided.or_else(|| operation.reject_too_many_seats()) {
             return Ok(decision);
         }
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
-            let trouble = match operation.attempt(&mut retry_loop).await {
+            let failure = match operation.attempt(&mut retry_loop).await {
                 Ok(()) => return Ok(operation.reserved()),
-                Err(WriteRejection::Call(trouble)) => trouble,
+                Err(WriteRejection::Call(failure)) => failure,
                 Err(WriteRejection::Conditions(condition_results)) => {
-                    match operation.judge(condition_results, &mut retry_loop).await? {
+                    match operation.evaluate_rejection(condition_results, &mut retry_loop).await? {
                         ReserveStep::Decided(decision) => return Ok(decision),
-                        ReserveStep::CallFailure(trouble) => trouble,
+                        ReserveStep::CallFailure(failure) => failure,
                         // The next attempt knows more: a higher stamp, a seat of its own reservation, the record, or room
                         // in the quota.
                         ReserveStep::RetryInformed if retry_loop.may_retry_immediately() => continue,
@@ -133,10 +132,10 @@ impl Store {
                     }
                 }
             };
-            if matches!(trouble, CallFailure::OtherUnderToken(_)) {
+            if matches!(failure, CallFailure::OtherUnderToken(_)) {
                 operation.token = random::random_id();
             }
-            match retry_loop.pause(trouble).await {
+            match retry_loop.pause(failure).await {
                 Ok(()) => {}
                 Err(StoreError::OutcomeUnknown(text)) => {
                     let decision = operation.decide_by_reading(ctx, &retry_loop).await;
@@ -169,12 +168,12 @@ enum ReserveStep {
     RetryInformed,
 }
 
-fn observed(outcome: ReserveOutcome, observed: Vec<SlotUpdate>) -> Decision<ReserveChosenOutcome> {
+fn decision(outcome: ReserveOutcome, observed: Vec<SlotUpdate>) -> Decision<ReserveChosenOutcome> {
     Decision { outcome: ReserveChosenOutcome::Decided(outcome), observed }
 }
 
-fn unobserved(outcome: ReserveOutcome) -> Decision<ReserveChosenOutcome> {
-    observed(outcome, Vec::new())
+fn decision_without_slots(outcome: ReserveOutcome) -> Decision<ReserveChosenOutcome> {
+    decision(outcome, Vec::new())
 }
 
 impl ReserveOperation<'_> {
@@ -182,8 +181,8 @@ impl ReserveOperation<'_> {
         let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
         let holder = SeatHolder { reservation, owner };
         let new = NewReservation { holder, token: self.request_token, expires_at: self.expires_at };
-        let change = |seat: &SelectedSeat| match self.held.get(&seat.seat_index) {
-            Some(held) => SeatWrite::still_held(reservation, held.changed_at, self.now),
+        let change = |seat: &SelectedSeat| match self.own_seats.get(&seat.seat_index) {
+            Some(own) => SeatWrite::still_reserved(reservation, own.changed_at, self.now),
             None if self.is_unconfirmed(seat) => SeatWrite::always_reject(),
             None => SeatWrite::reserve(&new, self.stamp, self.now),
         };
@@ -198,7 +197,7 @@ impl ReserveOperation<'_> {
     /// The seat may have been booked by name, and be available again after a cancellation. The reservation doesn't get
     /// it back then.
     fn is_unconfirmed(&self, seat: &SelectedSeat) -> bool {
-        !self.held.contains_key(&seat.seat_index) && self.record.lists_as_reserved(&seat.label, self.now)
+        !self.own_seats.contains_key(&seat.seat_index) && self.record.lists_as_reserved(&seat.label, self.now)
     }
 
     /// Builds the writes that come before the seats.
@@ -214,7 +213,7 @@ impl ReserveOperation<'_> {
     /// Returns the record as last seen, with this request added.
     fn next_record(&self) -> Record {
         let mut record = self.record.clone();
-        let new = self.request.seats.seats().iter().filter(|seat| !self.held.contains_key(&seat.seat_index));
+        let new = self.request.seats.seats().iter().filter(|seat| !self.own_seats.contains_key(&seat.seat_index));
         let new = new.map(|seat| ReservedSeat {
             seat: seat.label.clone(),
             reserved_at: self.now,
@@ -231,18 +230,18 @@ impl ReserveOperation<'_> {
     }
 
     /// Decides the request by the conditions that failed, or prepares the next attempt.
-    async fn judge(
+    async fn evaluate_rejection(
         &mut self,
         mut condition_results: Vec<ItemRejection>,
         retry_loop: &mut RetryLoop<'_>,
     ) -> Result<ReserveStep, StoreError> {
-        let others = 1 + usize::from(self.request.reservation_quota.is_some());
-        let seats = condition_results.split_off(others.min(condition_results.len()));
-        let mut others = condition_results.into_iter();
-        let record = others.next();
-        let reservation_quota = self.request.reservation_quota.and_then(|_| others.next());
+        let items_before_seats = 1 + usize::from(self.request.reservation_quota.is_some());
+        let seats = condition_results.split_off(items_before_seats.min(condition_results.len()));
+        let mut record_results = condition_results.into_iter();
+        let record = record_results.next();
+        let reservation_quota = self.request.reservation_quota.and_then(|_| record_results.next());
         // The record explains the items of the seats only if it hasn't changed since it was read.
-        let shown = match record {
+        let unconfirmed = match record {
             Some(ItemRejection::Passed) => {
                 self.request.seats.seats().iter().filter(|seat| self.is_unconfirmed(seat)).collect()
             }
@@ -255,12 +254,12 @@ impl ReserveOperation<'_> {
             }
         }
         let findings = self.read(seats).map_err(|error| retry_loop.failure(error))?;
-        if !retry_loop.should_resolve_all_seats(findings.trouble.is_some())
-            && let Some(decision) = self.settle(&findings, &shown, retry_loop.unknown)
+        if !retry_loop.should_resolve_all_seats(findings.failure.is_some())
+            && let Some(decision) = self.decide_by_seats(&findings, &unconfirmed, retry_loop.unknown)
         {
             return Ok(ReserveStep::Decided(decision));
         }
-        if let Some(decision) = self.given_back().or_else(|| self.full()) {
+        if let Some(decision) = self.reject_given_back_seats().or_else(|| self.reject_too_many_seats()) {
             return Ok(ReserveStep::Decided(decision));
         }
         if let (Some(reservation_quota), Some(ItemRejection::Refused(Some(set)))) =
@@ -270,15 +269,15 @@ impl ReserveOperation<'_> {
             match reservation_quota.recount(self.store, theater, seats.labels(), set, retry_loop).await? {
                 QuotaCheck::Full(reserved) => {
                     let outcome = ReserveOutcome::LimitReached(reserved);
-                    return Ok(ReserveStep::Decided(observed(outcome, findings.learned())));
+                    return Ok(ReserveStep::Decided(decision(outcome, findings.learned())));
                 }
                 QuotaCheck::Enough(change) => self.quota_change = change,
             }
         }
         // The next attempt is another transaction, and a token stands for one transaction.
         self.token = random::random_id();
-        let others = WriteRejection::first_failure([record, reservation_quota].into_iter().flatten().collect());
-        Ok(findings.trouble.or(others).map_or(ReserveStep::RetryInformed, ReserveStep::CallFailure))
+        let record_failure = WriteRejection::first_failure([record, reservation_quota].into_iter().flatten().collect());
+        Ok(findings.failure.or(record_failure).map_or(ReserveStep::RetryInformed, ReserveStep::CallFailure))
     }
 
     fn remember_record(&mut self, item: Option<&Item>) -> Result<(), StoreError> {
@@ -289,7 +288,7 @@ impl ReserveOperation<'_> {
     /// Returns the decision if the record alone makes it.
     fn decide_by_record(&self) -> Option<Decision<ReserveChosenOutcome>> {
         if self.record.state != ReservationIdState::Open {
-            return Some(unobserved(ReserveOutcome::Released(Vec::new())));
+            return Some(decision_without_slots(ReserveOutcome::Released(Vec::new())));
         }
         let before = self.record.choice(self.wish?.id).filter(|choice| choice.token != self.request_token)?;
         let outcome = ReserveChosenOutcome::ChosenBefore(ChosenBefore::of(before));
@@ -297,34 +296,36 @@ impl ReserveOperation<'_> {
     }
 
     /// Returns the decision if some of the seats were released or booked before and are available now.
-    fn given_back(&self) -> Option<Decision<ReserveChosenOutcome>> {
+    fn reject_given_back_seats(&self) -> Option<Decision<ReserveChosenOutcome>> {
         let given_back = self.request.seats.labels().filter(|seat| self.record.given_back.contains(seat));
         let given_back: Vec<_> = given_back.cloned().collect();
-        (!given_back.is_empty()).then_some(unobserved(ReserveOutcome::Released(given_back)))
+        (!given_back.is_empty()).then_some(decision_without_slots(ReserveOutcome::Released(given_back)))
     }
 
     /// Returns the decision if the reservation would have too many seats.
-    fn full(&self) -> Option<Decision<ReserveChosenOutcome>> {
+    fn reject_too_many_seats(&self) -> Option<Decision<ReserveChosenOutcome>> {
         let next = self.next_record().seats.len();
-        (next > MAX_SEATS_PER_RESERVATION).then_some(unobserved(ReserveOutcome::Full(self.record.seats.len())))
+        (next > MAX_SEATS_PER_RESERVATION)
+            .then_some(decision_without_slots(ReserveOutcome::Full(self.record.seats.len())))
     }
 
     fn read(&self, condition_results: Vec<ItemRejection>) -> Result<SeatFindings, StoreError> {
-        let wanter = Claimant { reservation: Some(self.request.reservation), owner: self.request.owner, booking: None };
-        SeatFindings::read(self.request.seats.seats(), condition_results, wanter, self.now)
+        let claimant =
+            Claimant { reservation: Some(self.request.reservation), owner: self.request.owner, booking: None };
+        SeatFindings::read(self.request.seats.seats(), condition_results, claimant, self.now)
     }
 
-    /// Decides the request by the seats in the way, or remembers their state for the next attempt. The seats in `shown`
-    /// belong to the reservation according to its record.
-    fn settle(
+    /// Decides the request by the seats in the way, or remembers their state for the next attempt. The `unconfirmed`
+    /// seats belong to the reservation according to its record.
+    fn decide_by_seats(
         &mut self,
         findings: &SeatFindings,
-        shown: &[&SelectedSeat],
+        unconfirmed: &[&SelectedSeat],
         unknown: bool,
     ) -> Option<Decision<ReserveChosenOutcome>> {
         let conflicts = findings.conflicts();
         if !conflicts.is_empty() {
-            return Some(observed(ReserveOutcome::Refused(conflicts), findings.learned()));
+            return Some(decision(ReserveOutcome::Refused(conflicts), findings.learned()));
         }
         for found in &findings.found {
             let seat_index = found.seat.seat_index;
@@ -332,31 +333,31 @@ impl ReserveOperation<'_> {
                 && let Some(expires_at) = state.reserved_until()
             {
                 let own = OwnSeat { changed_at, expires_at, request_token: found.request_token };
-                self.held.insert(seat_index, own);
+                self.own_seats.insert(seat_index, own);
             } else {
-                self.held.remove(&seat_index);
+                self.own_seats.remove(&seat_index);
             }
         }
-        let all_held = self.held.len() == self.request.seats.seats().len();
-        if all_held {
-            let own = unknown && self.held.values().any(|held| held.request_token == Some(self.request_token));
+        let all_reserved = self.own_seats.len() == self.request.seats.seats().len();
+        if all_reserved {
+            let own = unknown && self.own_seats.values().any(|own| own.request_token == Some(self.request_token));
             if own {
                 return Some(self.reserved());
             }
         }
         // A release doesn't change seats that have ended by its instance's clock, so they still name this reservation.
         // The record decides.
-        if let Some(decision) = self.given_back() {
+        if let Some(decision) = self.reject_given_back_seats() {
             return Some(decision);
         }
-        if all_held {
+        if all_reserved {
             return Some(self.already_reserved());
         }
-        let gone =
-            findings.found.iter().filter(|found| found.standing == SeatClaim::Open && shown.contains(&&found.seat));
+        let is_open = |found: &&SeatFinding| found.standing == SeatClaim::Open;
+        let gone = findings.found.iter().filter(is_open).filter(|found| unconfirmed.contains(&&found.seat));
         let gone: Vec<_> = gone.map(|found| found.seat.label.clone()).collect();
         if !gone.is_empty() {
-            return Some(unobserved(ReserveOutcome::Released(gone)));
+            return Some(decision_without_slots(ReserveOutcome::Released(gone)));
         }
         if findings.found.iter().any(|found| found.standing == SeatClaim::Open) {
             self.stamp = findings.stamp_above(self.stamp);
@@ -379,7 +380,7 @@ impl ReserveOperation<'_> {
             return Some(decision);
         }
         let findings = self.read(found.map(ItemRejection::Refused).collect()).ok()?;
-        self.settle(&findings, &[], retry_loop.unknown)
+        self.decide_by_seats(&findings, &[], retry_loop.unknown)
     }
 
     fn reserved(&self) -> Decision<ReserveChosenOutcome> {
@@ -393,7 +394,7 @@ impl ReserveOperation<'_> {
     /// Builds the decision for seats that are all reserved, according to this record.
     fn decide(&self, record: &Record, outcome: fn(ReservedSeats) -> ReserveOutcome) -> Decision<ReserveChosenOutcome> {
         let written = OwnSeat { changed_at: self.stamp, expires_at: self.expires_at, request_token: None };
-        let own = |seat: &SelectedSeat| *self.held.get(&seat.seat_index).unwrap_or(&written);
+        let own = |seat: &SelectedSeat| *self.own_seats.get(&seat.seat_index).unwrap_or(&written);
         let slot = |seat: &SelectedSeat| {
             let OwnSeat { changed_at, expires_at, .. } = own(seat);
             Slot { changed_at, state: SeatState::Reserved { expires_at } }
@@ -404,6 +405,6 @@ impl ReserveOperation<'_> {
         let seats: Vec<_> = seats.iter().map(expiry).collect();
         let ends = seats.iter().map(|seat| seat.expires_at).chain(record.end(self.now));
         let expires_at = ends.min().unwrap_or(self.expires_at);
-        observed(outcome(ReservedSeats { seats, expires_at }), slots)
+        decision(outcome(ReservedSeats { seats, expires_at }), slots)
     }
 }

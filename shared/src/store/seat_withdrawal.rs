@@ -1,7 +1,7 @@
 //! Withdrawal of seats from a layout. A tombstone keeps every caller from having the seat while an instance may still
 //! use the old layout.
 //!
-//! Tombstones run out by themselves, as reservations do. So a process that dies between the tombstones and the new
+//! Tombstones expire by themselves, as reservations do. So a process that dies between the tombstones and the new
 //! layout leaves nothing behind. When the last instance has forgotten the old layout, a tombstone isn't needed any
 //! more.
 
@@ -38,7 +38,7 @@ pub struct Tombstone {
     shared: bool,
 }
 
-/// The reason why seats weren't withdrawn. No seat stays withdrawn then, or only until its tombstone runs out if
+/// The reason why seats weren't withdrawn. No seat stays withdrawn then, or only until its tombstone expires if
 /// undoing fails too.
 #[derive(Debug, thiserror::Error)]
 pub enum WithdrawError {
@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// Undoes tombstones, so that the seats are available again. Tombstones that can't be reached, or that another
-    /// request shares, run out by themselves. Repeating it is safe, because the condition holds only while the
+    /// request shares, expire by themselves. Repeating it is safe, because the condition holds only while the
     /// tombstone is there.
     pub async fn take_back(&self, ctx: &RequestContext, theater: &TheaterId, marks: &[Tombstone]) {
         let mut failed = 0;
@@ -100,7 +100,7 @@ impl Store {
             failed += join_all(taking_back).await.iter().filter(|done| done.is_err()).count();
         }
         if failed > 0 {
-            tracing::warn!(%theater, seats = failed, "seats stay withdrawn until their tombstones run out");
+            tracing::warn!(%theater, seats = failed, "seats stay withdrawn until their tombstones expire");
         }
     }
 
@@ -151,15 +151,15 @@ impl Store {
                 Ok(_) => return Ok(Tombstone { seat: seat.clone(), stamp, shared }),
                 Err(failed) => WriteRejection::from(failed),
             };
-            let trouble = match refusal {
-                WriteRejection::Call(trouble) => trouble,
+            let failure = match refusal {
+                WriteRejection::Call(failure) => failure,
                 WriteRejection::Conditions(condition_results) => {
                     if let Some(ItemRejection::Refused(Some(item))) = condition_results.into_iter().next() {
                         let slot = SeatItem::read(&item)?.slot;
-                        match slot.status(now) {
+                        match slot.state_at(now) {
                             SeatState::Available => {}
                             // The tombstone may come from an earlier attempt of ours whose answer was lost. It isn't
-                            // undone then, and runs out.
+                            // undone then, and expires.
                             SeatState::Withdrawn { .. } => shared = true,
                             state @ (SeatState::Reserved { .. } | SeatState::Booked) => {
                                 let conflict = Conflict { seat: seat.clone(), state, yours: false };
@@ -175,7 +175,7 @@ impl Store {
                     CallFailure::Contention("the seat keeps changing".to_owned())
                 }
             };
-            retry_loop.pause(trouble).await?;
+            retry_loop.pause(failure).await?;
         }
     }
 
@@ -196,7 +196,7 @@ impl Store {
                 Err(failed) => match WriteRejection::from(failed) {
                     // Another request has changed the seat since, or an earlier attempt of this one has.
                     WriteRejection::Conditions(_) => return Ok(()),
-                    WriteRejection::Call(trouble) => retry_loop.pause(trouble).await?,
+                    WriteRejection::Call(failure) => retry_loop.pause(failure).await?,
                 },
             }
         }

@@ -123,7 +123,7 @@ impl Store {
                 Ok(answer) => {
                     return Ok(Page { items: answer.items.unwrap_or_default(), next: answer.last_evaluated_key });
                 }
-                Err(failed) => retry_loop.pause(failed.trouble()).await?,
+                Err(failed) => retry_loop.pause(failed.call_failure()).await?,
             }
         }
     }
@@ -154,7 +154,7 @@ impl Store {
                 .send();
             match retry_loop.send("GetItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(answer) => return Ok(answer.item),
-                Err(failed) => retry_loop.pause(failed.trouble()).await?,
+                Err(failed) => retry_loop.pause(failed.call_failure()).await?,
             }
         }
     }
@@ -182,7 +182,7 @@ impl Store {
             let mut answer = match retry_loop.send("BatchGetItem", call, |answer| answer.consumed_capacity()).await {
                 Ok(answer) => answer,
                 Err(failed) => {
-                    retry_loop.pause(failed.trouble()).await?;
+                    retry_loop.pause(failed.call_failure()).await?;
                     continue;
                 }
             };

@@ -11,7 +11,7 @@ use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::seat_index::SeatIndex;
 use boxoffice::domain::selection::Selection;
 use boxoffice::store::{
-    BookOutcome, BookRequest, Decision, From, PutLayoutError, ReserveOutcome, ReserveRequest, Store,
+    BookOutcome, BookRequest, BookableFrom, Decision, PutLayoutError, ReserveOutcome, ReserveRequest, Store,
 };
 use boxoffice_tests::dynamodb_proxy::{DynamoDbProxy, Fault};
 use boxoffice_tests::world::START;
@@ -69,7 +69,7 @@ impl Bench {
         let booking = BookingId::new(Uuid::from_u128(booking));
         let reservation = reservation.map(|number| ReservationId::new(Uuid::from_u128(number)));
         let request = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
-        self.store.book(&self.ctx, &request, From::Anywhere(reservation)).await.unwrap()
+        self.store.book(&self.ctx, &request, BookableFrom::Anywhere(reservation)).await.unwrap()
     }
 
     async fn states(&self) -> Vec<SeatState> {
@@ -285,7 +285,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
         ));
         let booking = BookingId::new(Uuid::from_u128(1));
         let book = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
-        let from = From::Anywhere(Some(reservation));
+        let from = BookableFrom::Anywhere(Some(reservation));
         assert!(matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Booked(..)));
         assert!(
             matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Replayed(booking)

@@ -20,7 +20,7 @@ impl Slots {
     pub fn statuses(&self, now: EpochMillis) -> Vec<SeatStatus> {
         match self {
             Self::Cached(packed) => packed.statuses(now),
-            Self::Read(slots) => slots.iter().map(|slot| slot.shows(now)).collect(),
+            Self::Read(slots) => slots.iter().map(|slot| slot.status_at(now)).collect(),
         }
     }
 

@@ -173,13 +173,15 @@ impl BoxOffice {
         cached: &CachedView,
     ) -> Result<ReserveChosenOutcome, StoreError> {
         let Some(wish) = wish else {
-            return Ok(ReserveChosenOutcome::Decided(self.try_reserve(ctx, layout, request, cached).await?));
+            return Ok(ReserveChosenOutcome::Decided(
+                self.reserve_and_update_cache(ctx, layout, request, cached).await?,
+            ));
         };
         let Decision { outcome, observed } = self.store.reserve_chosen(ctx, request, wish).await?;
         Ok(match outcome {
             ReserveChosenOutcome::Decided(outcome) => {
                 let decision = Decision { outcome, observed };
-                ReserveChosenOutcome::Decided(self.learn_from(ctx, layout, cached, decision).await)
+                ReserveChosenOutcome::Decided(self.merge_observed(ctx, layout, cached, decision).await)
             }
             ReserveChosenOutcome::ChosenBefore(before) => ReserveChosenOutcome::ChosenBefore(before),
         })
@@ -217,7 +219,7 @@ impl BoxOffice {
         match self.store.remembered(ctx, &wanted, ask.request).await.map_err(ReserveError::Store)? {
             Remembered::Chosen(before) => self.replay_choice(ctx, ask, layout, &before).await,
             Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
-            Remembered::Nothing | Remembered::Held(_) | Remembered::Expired(_) => Err(refused),
+            Remembered::Nothing | Remembered::Reserved(_) | Remembered::Expired(_) => Err(refused),
         }
     }
 
@@ -246,7 +248,7 @@ impl BoxOffice {
         };
         let request = self.request(ask, reservation_id(ask.reservation), &selection);
         let asked_at = self.clock.now();
-        let outcome = self.try_reserve(ctx, layout, &request, &CachedView::NotAsked).await;
+        let outcome = self.reserve_and_update_cache(ctx, layout, &request, &CachedView::NotAsked).await;
         Ok(self.answer(&request, outcome.map_err(ReserveError::Store)?, asked_at)?)
     }
 }

@@ -197,7 +197,7 @@ mod tests {
             prop_assert_eq!(packed.fits(&layout(4)), read.is_some());
             if let Some(read) = read {
                 let now = EpochMillis::new(now);
-                let shown: Vec<_> = read.iter().map(|slot| slot.shows(now)).collect();
+                let shown: Vec<_> = read.iter().map(|slot| slot.status_at(now)).collect();
                 prop_assert_eq!(packed.statuses(now), shown);
                 prop_assert_eq!(packed.validity(now), ValidityWindow::around(read.iter().filter_map(|slot| slot.ends_at()), now));
             }

@@ -70,7 +70,7 @@ proptest! {
     ) {
         let now = EpochMillis::new(now);
         let shown: Vec<_> = hall.iter().filter(|(_, left, _)| section.is_none_or(|wanted| wanted == *left)).collect();
-        let count = |wanted| shown.iter().filter(|(.., slot)| slot.shows(now) == wanted).count();
+        let count = |wanted| shown.iter().filter(|(.., slot)| slot.status_at(now) == wanted).count();
         let expected = SeatsBody {
             theater_id: "a:1",
             name: &name,
@@ -93,7 +93,7 @@ proptest! {
         let view = view("Hall", &hall, EpochMillis::new(now));
         let body = SeatsWriter::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
         let written: Value = serde_json::from_str(&body.text()).unwrap();
-        let letters = hall.iter().map(|(.., slot)| match slot.shows(EpochMillis::new(now)) {
+        let letters = hall.iter().map(|(.., slot)| match slot.status_at(EpochMillis::new(now)) {
             SeatStatus::Available => 'a',
             SeatStatus::Reserved => 'r',
             SeatStatus::Booked => 'b',

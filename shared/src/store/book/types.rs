@@ -23,10 +23,10 @@ pub struct BookRequest<'a> {
 
 /// The states that a seat may be booked from.
 #[derive(Clone, Copy, Debug)]
-pub enum From {
+pub enum BookableFrom {
     /// Seats that are available, or reserved under the reservation if there is one.
     Anywhere(Option<ReservationId>),
-    /// Only seats that are reserved under the reservation and have not run out.
+    /// Only seats that are reserved under the reservation and have not expired.
     Reservation(ReservationId),
 }
 

@@ -42,7 +42,7 @@ pub enum ExtendOutcome {
     LimitReached(usize),
     /// These of the named seats aren't reserved under the reservation, but others are. Nothing changed.
     Missing(Vec<SeatLabel>),
-    /// All its seats have run out. Nothing changed, and no earlier attempt can change anything any more.
+    /// All its seats have expired. Nothing changed, and no earlier attempt can change anything any more.
     Expired(Vec<SeatLabel>),
     /// None of the seats is reserved under it.
     NotFound,
@@ -85,8 +85,8 @@ impl Store {
             let next = match plan_extension(&seats, extension, mark, now) {
                 Ok(next) => next,
                 Err(ExtendOutcome::Replayed(seats)) => {
-                    let held = self.still_held(ctx, wanted, &found, seats).await?;
-                    return Ok(replay_extension(held, token));
+                    let reserved = self.still_reserved(ctx, wanted, &found, seats).await?;
+                    return Ok(replay_extension(reserved, token));
                 }
                 Err(ExtendOutcome::Expired(seats)) => {
                     match self.store_rejection_time(wanted, &found, now, &mut retry_loop).await {
@@ -125,7 +125,7 @@ impl Store {
                 Ok(()) => {
                     let new: Vec<_> = changed.iter().map(|(_, new)| (*new).clone()).collect();
                     let changed = ChangedSeats::to(&new, retry_loop.unknown);
-                    let all = seats.iter().filter(|seat| seat.runs(now));
+                    let all = seats.iter().filter(|seat| seat.is_running_at(now));
                     let all = all.map(|seat| later(&next, seat).unwrap_or(seat).clone());
                     return Ok(ExtendOutcome::Extended { seats: all.collect(), changed });
                 }
@@ -153,10 +153,10 @@ impl Store {
     }
 }
 
-/// Returns the seats that a call names and that aren't among `seats`, or have run out.
+/// Returns the seats that a call names and that aren't among `seats`, or have expired.
 fn missing(wanted: &ReservationRef<'_>, seats: &[ReservedSeat], now: EpochMillis) -> Vec<SeatLabel> {
-    let runs = |label: &SeatLabel| seats.iter().any(|seat| seat.seat == *label && seat.runs(now));
-    wanted.seats.into_iter().flatten().filter(|label| !runs(label)).cloned().collect()
+    let is_running = |label: &SeatLabel| seats.iter().any(|seat| seat.seat == *label && seat.is_running_at(now));
+    wanted.seats.into_iter().flatten().filter(|label| !is_running(label)).cloned().collect()
 }
 
 /// Returns the outcome if seats already have this extension, by this request (whose answer was lost) or by an earlier
@@ -185,7 +185,7 @@ fn plan_extension(
     mark: ExtensionMark,
     now: EpochMillis,
 ) -> Result<Vec<ReservedSeat>, ExtendOutcome> {
-    let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).collect();
+    let running: Vec<_> = seats.iter().filter(|seat| seat.is_running_at(now)).collect();
     let by_this = |seat: &&ReservedSeat| seat.extension.is_some_and(|mark| mark.id == extension.id);
     if running.iter().any(by_this) {
         return Err(ExtendOutcome::Replayed(running.into_iter().cloned().collect()));
@@ -268,7 +268,7 @@ mod tests {
         let own = [seat("A1", 900, 1_100, Some(1)), seat("A2", 900, 1_100, None)];
         assert_eq!(plan_extension(&own, &by(600), MARK, NOW), Err(ExtendOutcome::Replayed(own.to_vec())));
         let gone = [seat("A1", 900, 999, Some(2)), seat("A2", 900, 1_100, None)];
-        assert!(plan_extension(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has run out doesn't belong to it");
+        assert!(plan_extension(&gone, &by(600), MARK, NOW).is_ok(), "a seat that has expired doesn't belong to it");
     }
 
     #[test]

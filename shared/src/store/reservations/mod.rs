@@ -60,7 +60,7 @@ impl Learned {
         for (seat, verdict) in seats.iter().zip(condition_results) {
             match verdict {
                 ItemRejection::Passed | ItemRejection::CallFailure(_) => {}
-                ItemRejection::Refused(Some(item)) => match holder.held_since(item) {
+                ItemRejection::Refused(Some(item)) => match holder.reserved_since(item) {
                     Some(changed_at) => self.stamp = SeatWrite::raise_above(changed_at, self.stamp),
                     None => self.lost.push(seat.seat.clone()),
                 },
@@ -71,13 +71,13 @@ impl Learned {
 }
 
 impl SeatHolder {
-    /// Returns the stamp of a seat that is reserved under this reservation, even if it has run out. Returns `None` for
+    /// Returns the stamp of a seat that is reserved under this reservation, even if it has expired. Returns `None` for
     /// other seats, and for a seat that can't be read.
-    fn held_since(&self, item: &Item) -> Option<EpochMillis> {
+    fn reserved_since(&self, item: &Item) -> Option<EpochMillis> {
         let seat = SeatItem::read(item).ok()?;
         let reserved = seat.slot.state.reserved_until().is_some();
-        let held = reserved && seat.reservation == Some(self.reservation) && seat.owner == self.owner;
-        held.then_some(seat.slot.changed_at)
+        let ours = reserved && seat.reservation == Some(self.reservation) && seat.owner == self.owner;
+        ours.then_some(seat.slot.changed_at)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError};
 pub enum Reservation {
     /// These seats are reserved under it.
     Running(Vec<ReservedSeat>),
-    /// All its seats have run out.
+    /// All its seats have expired.
     Expired(Vec<SeatLabel>),
     /// It doesn't exist, or was released or booked.
     None,
@@ -32,8 +32,8 @@ pub enum Remembered {
     /// These seats were chosen for the request.
     Chosen(ChosenBefore),
     /// All the seats are reserved, with these ends.
-    Held(Vec<ReservedSeat>),
-    /// All the seats were reserved, and these have run out.
+    Reserved(Vec<ReservedSeat>),
+    /// All the seats were reserved, and these have expired.
     Expired(Vec<SeatLabel>),
 }
 
@@ -49,16 +49,16 @@ impl Store {
         let Some(found) = self.record(ctx, wanted).await? else { return Ok(Reservation::None) };
         let seats = select_named(found.record.current(), wanted);
         let now = found.record.effective_now(self.clock.now());
-        let running: Vec<_> = seats.iter().filter(|seat| seat.runs(now)).cloned().collect();
+        let running: Vec<_> = seats.iter().filter(|seat| seat.is_running_at(now)).cloned().collect();
         if running.is_empty() {
             return Ok(if seats.is_empty() { Reservation::None } else { Reservation::Expired(labels(&seats)) });
         }
-        let held = self.still_held(ctx, wanted, &found, running).await?;
-        Ok(if held.is_empty() { Reservation::None } else { Reservation::Running(held) })
+        let reserved = self.still_reserved(ctx, wanted, &found, running).await?;
+        Ok(if reserved.is_empty() { Reservation::None } else { Reservation::Running(reserved) })
     }
 
     /// Keeps the seats whose own items say that they are reserved under the reservation.
-    pub(super) async fn still_held(
+    pub(super) async fn still_reserved(
         &self,
         ctx: &RequestContext,
         wanted: &ReservationRef<'_>,
@@ -68,9 +68,10 @@ impl Store {
         let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, &seat.seat)).collect();
         let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let holder = found.holder(wanted.id);
-        let held = seats.into_iter().zip(items);
-        let held = held.filter(|(_, item)| item.as_ref().is_some_and(|item| holder.held_since(item).is_some()));
-        Ok(held.map(|(seat, _)| seat).collect())
+        let reserved = seats.into_iter().zip(items);
+        let reserved =
+            reserved.filter(|(_, item)| item.as_ref().is_some_and(|item| holder.reserved_since(item).is_some()));
+        Ok(reserved.map(|(seat, _)| seat).collect())
     }
 
     /// Reads the result of an earlier request for these seats, or for this preference.
@@ -97,11 +98,11 @@ impl Store {
             return Ok(Remembered::Nothing);
         }
         let now = record.effective_now(self.clock.now());
-        let ended: Vec<_> = had.iter().filter(|seat| !seat.runs(now)).cloned().collect();
-        Ok(if ended.is_empty() { Remembered::Held(had) } else { Remembered::Expired(labels(&ended)) })
+        let ended: Vec<_> = had.iter().filter(|seat| !seat.is_running_at(now)).cloned().collect();
+        Ok(if ended.is_empty() { Remembered::Reserved(had) } else { Remembered::Expired(labels(&ended)) })
     }
 
-    /// Finds the reservation that a seat got by the write with this stamp, even if it has run out (one strongly
+    /// Finds the reservation that a seat got by the write with this stamp, even if it has expired (one strongly
     /// consistent GetItem). Returns `None` if the seat was written since, or can't be read.
     pub async fn find_reservation_by_stamp(
         &self,

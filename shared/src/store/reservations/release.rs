@@ -71,7 +71,7 @@ impl Release {
             Some(seats) => next.release_seats(seats),
         }
         let asked = |seat: &&ReservedSeat| wanted.seats.is_none_or(|seats| seats.contains(&seat.seat));
-        let running = record.seats.iter().filter(asked).filter(|seat| seat.runs(now)).cloned();
+        let running = record.seats.iter().filter(asked).filter(|seat| seat.is_running_at(now)).cloned();
         Some(Self { record: next, seats: running.collect() })
     }
 }

@@ -20,13 +20,13 @@ use crate::store::{Store, StoreError};
 pub enum ReservationToBook {
     /// All its seats are still reserved.
     Whole(WholeReservation),
-    /// Some or all of its seats have run out.
+    /// Some or all of its seats have expired.
     Ended(EndedReservation),
     /// It doesn't exist, or was released or booked.
     None,
 }
 
-/// A reservation as it was read, with seats that have run out.
+/// A reservation as it was read, with seats that have expired.
 #[derive(Debug)]
 pub struct EndedReservation {
     found: FoundRecord,
@@ -39,7 +39,7 @@ pub struct EndedReservation {
 pub enum WholeBookingRejection {
     /// Some of its seats are still reserved, and these are not.
     Incomplete(Vec<Conflict>),
-    /// All its seats have run out.
+    /// All its seats have expired.
     Expired(Vec<SeatLabel>),
 }
 
@@ -56,7 +56,7 @@ impl Store {
             return Ok(ReservationToBook::None);
         }
         let now = found.record.effective_now(self.clock.now());
-        let ended: Vec<_> = seats.iter().filter(|seat| !seat.runs(now)).cloned().collect();
+        let ended: Vec<_> = seats.iter().filter(|seat| !seat.is_running_at(now)).cloned().collect();
         if !ended.is_empty() {
             return Ok(ReservationToBook::Ended(EndedReservation { found, ended, now }));
         }
@@ -88,8 +88,8 @@ impl Store {
         }))
     }
 
-    /// Stores in the record when a caller was answered that seats have run out. Repeating it changes nothing, because
-    /// it writes only if more seats have run out since the last such answer.
+    /// Stores in the record when a caller was answered that seats have expired. Repeating it changes nothing, because
+    /// it writes only if more seats have expired since the last such answer.
     pub(super) async fn store_rejection_time(
         &self,
         wanted: &ReservationRef<'_>,
@@ -118,7 +118,7 @@ impl Store {
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
             let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
-            Ok(Conflict { seat: seat.seat.clone(), state: slot.status(now), yours: false })
+            Ok(Conflict { seat: seat.seat.clone(), state: slot.state_at(now), yours: false })
         };
         seats.iter().zip(items).map(conflict).collect()
     }

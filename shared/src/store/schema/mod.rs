@@ -186,7 +186,7 @@ impl SeatItem {
         Ok(Self { slot, reservation, booking, owner, request_token })
     }
 
-    /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has run out.
+    /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has expired.
     pub(super) fn is_reserved_under(&self, reservation: Option<ReservationId>, by: Option<Owner>) -> bool {
         let reserved = self.slot.state.reserved_until().is_some();
         let same = reservation.is_some() && self.reservation == reservation;

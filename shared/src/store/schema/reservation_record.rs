@@ -103,12 +103,12 @@ pub(in crate::store) struct Record {
     /// The version that was read. 0 if there is no record.
     pub(in crate::store) turn: u64,
     pub(in crate::store) state: ReservationIdState,
-    /// Every seat that was reserved and not released, even if it has run out.
+    /// Every seat that was reserved and not released, even if it has expired.
     pub(in crate::store) seats: Vec<ReservedSeat>,
     /// Seats that were released, or booked with the reservation. A delayed request doesn't get them again.
     pub(in crate::store) given_back: Vec<SeatLabel>,
     pub(in crate::store) choices: Vec<Choice>,
-    /// The latest time when a caller was answered that seats have run out. From then on they have run out for every
+    /// The latest time when a caller was answered that seats have expired. From then on they have expired for every
     /// caller, and an instance whose clock is behind doesn't revive them.
     pub(in crate::store) refused_at: EpochMillis,
     pub(in crate::store) expires_at: EpochSeconds,
@@ -116,7 +116,7 @@ pub(in crate::store) struct Record {
 
 impl ReservedSeat {
     /// Returns `true` while the seat is reserved.
-    pub fn runs(&self, now: EpochMillis) -> bool {
+    pub fn is_running_at(&self, now: EpochMillis) -> bool {
         !self.expires_at.reached(now)
     }
 
@@ -129,7 +129,7 @@ impl ReservedSeat {
 impl Record {
     /// Returns the seats that belong to the reservation now.
     ///
-    /// A reservation that has run out can be made again under the same id. The seats of its earlier life don't belong
+    /// A reservation that has expired can be made again under the same id. The seats of its earlier life don't belong
     /// to it.
     pub(in crate::store) fn current(&self) -> Vec<&ReservedSeat> {
         let mut seats: Vec<_> = self.seats.iter().collect();
@@ -147,14 +147,14 @@ impl Record {
 
     /// Returns the end of the reservation, which is the earliest end of its seats that are still reserved.
     pub(in crate::store) fn end(&self, now: EpochMillis) -> Option<EpochSeconds> {
-        self.seats.iter().filter(|seat| seat.runs(now)).map(|seat| seat.expires_at).min()
+        self.seats.iter().filter(|seat| seat.is_running_at(now)).map(|seat| seat.expires_at).min()
     }
 
     /// Returns `true` while a seat is reserved, as far as the record knows. A booking that names its seats doesn't
     /// change the record.
     pub(in crate::store) fn lists_as_reserved(&self, seat: &SeatLabel, now: EpochMillis) -> bool {
         let now = self.effective_now(now);
-        self.seats.iter().any(|had| had.seat == *seat && had.runs(now))
+        self.seats.iter().any(|had| had.seat == *seat && had.is_running_at(now))
     }
 
     pub(in crate::store) fn choice(&self, id: WishId) -> Option<&Choice> {
@@ -175,9 +175,9 @@ impl Record {
         now.max(self.refused_at)
     }
 
-    /// Returns `true` if seats have run out since the last rejection.
+    /// Returns `true` if seats have expired since the last rejection.
     pub(in crate::store) fn has_newly_ended_seats(&self, now: EpochMillis) -> bool {
-        self.current().iter().any(|seat| seat.runs(self.refused_at) && !seat.runs(now))
+        self.current().iter().any(|seat| seat.is_running_at(self.refused_at) && !seat.is_running_at(now))
     }
 
     /// Takes released seats out of the reservation.

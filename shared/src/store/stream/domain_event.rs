@@ -17,7 +17,7 @@ struct Change {
 
 impl DomainEvent {
     /// Reads a record as Lambda delivers it, from a stream with new and old images. Most records are one event. A seat
-    /// that is taken over after its reservation ran out makes two. Tombstones and the deletion of leftover items make
+    /// that is taken over after its reservation expired makes two. Tombstones and the deletion of leftover items make
     /// none.
     pub fn read(record: &Value) -> Result<Vec<Self>, StoreError> {
         let Record { keys, new, old } = Record::parse(record)?;

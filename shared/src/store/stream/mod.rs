@@ -31,7 +31,7 @@ pub struct SeatRecord {
 pub enum SeatChange {
     /// An accepted write, with a higher stamp than the seat had before.
     Written(Slot),
-    /// The TTL deleted a reservation that had run out. For every reader the seat became available when it ran out.
+    /// The TTL deleted a reservation that had expired. For every reader the seat became available when it expired.
     Collected,
     /// The item was deleted or changed by hand and not by the functions, so the stamps prove nothing.
     ByHand,

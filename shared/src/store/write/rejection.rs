@@ -38,7 +38,7 @@ impl WriteRejection {
     /// Returns the failure of the first condition that wasn't decided, if there is one.
     pub(in crate::store) fn first_failure(condition_results: Vec<ItemRejection>) -> Option<CallFailure> {
         condition_results.into_iter().find_map(|verdict| match verdict {
-            ItemRejection::CallFailure(trouble) => Some(trouble),
+            ItemRejection::CallFailure(failure) => Some(failure),
             ItemRejection::Passed | ItemRejection::Refused(_) => None,
         })
     }
@@ -48,15 +48,15 @@ impl RetryLoop<'_> {
     /// Waits after a rejected write, before its record is read again. There is no pause if the record has changed.
     /// Returns an error if there is no more time.
     pub(in crate::store) async fn pause_before_reread(&mut self, refusal: WriteRejection) -> Result<(), StoreError> {
-        let trouble = match refusal {
-            WriteRejection::Call(trouble) => trouble,
+        let failure = match refusal {
+            WriteRejection::Call(failure) => failure,
             WriteRejection::Conditions(condition_results) => match WriteRejection::first_failure(condition_results) {
-                Some(trouble) => trouble,
+                Some(failure) => failure,
                 None if self.may_retry_immediately() => return Ok(()),
                 None => CallFailure::Contention("the record keeps changing".to_owned()),
             },
         };
-        self.pause(trouble).await
+        self.pause(failure).await
     }
 }
 
@@ -67,7 +67,7 @@ impl From<FailedCall<UpdateItemError>> for WriteRejection {
         {
             return Self::Conditions(vec![ItemRejection::Refused(refused.item.clone())]);
         }
-        Self::Call(failed.trouble())
+        Self::Call(failed.call_failure())
     }
 }
 
@@ -78,7 +78,7 @@ impl From<FailedCall<TransactWriteItemsError>> for WriteRejection {
         {
             return Self::Conditions(cancelled.cancellation_reasons().iter().map(verdict).collect());
         }
-        Self::Call(failed.trouble())
+        Self::Call(failed.call_failure())
     }
 }
 
@@ -109,7 +109,7 @@ pub(in crate::store) struct Claimant {
 /// The state of a seat for a claimant.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum SeatClaim {
-    /// The seat is available: never written, released, or run out.
+    /// The seat is available: never written, released, or expired.
     Open,
     /// The seat is reserved under the claimant's own reservation.
     Ours,
@@ -125,7 +125,7 @@ pub(in crate::store) struct SeatFindings {
     /// One entry for each seat whose condition failed, or that was read again.
     pub(in crate::store) found: Vec<SeatFinding>,
     /// The failure of the first seat that wasn't decided.
-    pub(in crate::store) trouble: Option<CallFailure>,
+    pub(in crate::store) failure: Option<CallFailure>,
 }
 
 /// One seat in the way.
@@ -133,7 +133,7 @@ pub(in crate::store) struct SeatFindings {
 pub(in crate::store) struct SeatFinding {
     pub(in crate::store) seat: SelectedSeat,
     pub(in crate::store) standing: SeatClaim,
-    /// The seat is reserved under the claimant's own reservation, even if it has run out.
+    /// The seat is reserved under the claimant's own reservation, even if it has expired.
     pub(in crate::store) is_own_reservation: bool,
     /// The seat belongs to the caller: under their reservation, or under another of theirs if they are signed in.
     pub(in crate::store) yours: bool,
@@ -148,7 +148,7 @@ impl SeatFindings {
     pub(in crate::store) fn read(
         seats: &[SelectedSeat],
         condition_results: impl IntoIterator<Item = ItemRejection>,
-        wanter: Claimant,
+        claimant: Claimant,
         now: EpochMillis,
     ) -> Result<Self, StoreError> {
         let mut findings = Self::default();
@@ -156,13 +156,13 @@ impl SeatFindings {
             match verdict {
                 ItemRejection::Passed => {}
                 ItemRejection::CallFailure(CallFailure::Final(text)) => return Err(StoreError::Permanent(text)),
-                ItemRejection::CallFailure(trouble) => findings.trouble = findings.trouble.or(Some(trouble)),
+                ItemRejection::CallFailure(failure) => findings.failure = findings.failure.or(Some(failure)),
                 ItemRejection::Refused(item) => {
                     let item = item.as_ref().map(SeatItem::read).transpose()?;
-                    let standing = item.as_ref().map_or(SeatClaim::Open, |item| standing(item, wanter, now));
+                    let standing = item.as_ref().map_or(SeatClaim::Open, |item| standing(item, claimant, now));
                     let is_own_reservation =
-                        item.as_ref().is_some_and(|item| item.is_reserved_under(wanter.reservation, wanter.owner));
-                    let owned = |item: &SeatItem| item.owner.is_some() && item.owner == wanter.owner;
+                        item.as_ref().is_some_and(|item| item.is_reserved_under(claimant.reservation, claimant.owner));
+                    let owned = |item: &SeatItem| item.owner.is_some() && item.owner == claimant.owner;
                     let yours = is_own_reservation || item.as_ref().is_some_and(owned);
                     let request_token = item.as_ref().and_then(|item| item.request_token);
                     let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
@@ -178,13 +178,13 @@ impl SeatFindings {
         self.found.iter().any(|found| found.standing == SeatClaim::OwnBooking)
     }
 
-    /// Returns the seats in the way that aren't reserved under the claimant's own reservation. A seat that has run out
+    /// Returns the seats in the way that aren't reserved under the claimant's own reservation. A seat that has expired
     /// still counts as reserved.
     pub(in crate::store) fn outside_own_reservation(&self) -> Vec<Conflict> {
         self.found.iter().filter(|found| !found.is_own_reservation).map(SeatFinding::conflict).collect()
     }
 
-    /// Returns the seats in the way that aren't reserved under the claimant's own reservation, or have run out.
+    /// Returns the seats in the way that aren't reserved under the claimant's own reservation, or have expired.
     pub(in crate::store) fn outside_running_reservation(&self) -> Vec<Conflict> {
         self.found.iter().filter(|found| found.standing != SeatClaim::Ours).map(SeatFinding::conflict).collect()
     }
@@ -214,11 +214,11 @@ impl SeatFinding {
     }
 }
 
-fn standing(item: &SeatItem, wanter: Claimant, now: EpochMillis) -> SeatClaim {
-    match item.slot.status(now) {
+fn standing(item: &SeatItem, claimant: Claimant, now: EpochMillis) -> SeatClaim {
+    match item.slot.state_at(now) {
         SeatState::Available => SeatClaim::Open,
-        SeatState::Reserved { .. } if item.is_reserved_under(wanter.reservation, wanter.owner) => SeatClaim::Ours,
-        SeatState::Booked if wanter.booking.is_some() && item.booking == wanter.booking => SeatClaim::OwnBooking,
+        SeatState::Reserved { .. } if item.is_reserved_under(claimant.reservation, claimant.owner) => SeatClaim::Ours,
+        SeatState::Booked if claimant.booking.is_some() && item.booking == claimant.booking => SeatClaim::OwnBooking,
         SeatState::Reserved { .. } | SeatState::Withdrawn { .. } | SeatState::Booked => SeatClaim::Taken,
     }
 }
@@ -249,7 +249,7 @@ mod tests {
         let with = Claimant { reservation: Some(ours), owner: None, booking: Some(mine) };
         let nobody = Claimant::default();
         let (before, after) = (EpochMillis::new(9_999), EpochMillis::new(10_000));
-        for (item, wanter, now, expected) in [
+        for (item, claimant, now, expected) in [
             (reserved(Some(ours), 10), with, before, SeatClaim::Ours),
             (reserved(Some(other), 10), with, before, SeatClaim::Taken),
             (reserved(Some(other), 10), nobody, before, SeatClaim::Taken),
@@ -260,7 +260,7 @@ mod tests {
             (booked(None), nobody, after, SeatClaim::Taken),
             (booked(Some(mine)), with, after, SeatClaim::OwnBooking),
         ] {
-            assert_eq!(standing(&item, wanter, now), expected, "{item:?}");
+            assert_eq!(standing(&item, claimant, now), expected, "{item:?}");
         }
     }
 }

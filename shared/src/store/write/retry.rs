@@ -170,8 +170,8 @@ impl<'a> RetryLoop<'a> {
     ///
     /// The pause is a random share of a time that doubles with each attempt (full jitter,
     /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
-    pub(in crate::store) async fn pause(&mut self, trouble: CallFailure) -> Result<(), StoreError> {
-        let text = match trouble {
+    pub(in crate::store) async fn pause(&mut self, failure: CallFailure) -> Result<(), StoreError> {
+        let text = match failure {
             CallFailure::Final(text) => return Err(self.failure(StoreError::Permanent(text))),
             CallFailure::Contention(text) | CallFailure::Throttled(text) => text,
             CallFailure::Unknown(text) | CallFailure::OtherUnderToken(text) => {
@@ -199,7 +199,7 @@ pub(in crate::store) enum FailedCall<E> {
 }
 
 impl<E: ProvideErrorMetadata + std::error::Error + 'static> FailedCall<E> {
-    pub(in crate::store) fn trouble(&self) -> CallFailure {
+    pub(in crate::store) fn call_failure(&self) -> CallFailure {
         match self {
             Self::Answered(error) => CallFailure::of(error),
             Self::OutOfTime => CallFailure::Unknown("no answer in time".to_owned()),

@@ -87,7 +87,7 @@ impl SeatWrite {
 
     /// Checks that the seat is still reserved under this reservation by the write with this stamp. A seat that was
     /// reserved again since would end at another time than the answer says.
-    pub(in crate::store) fn still_held(reservation: ReservationId, stamp: EpochMillis, now: EpochMillis) -> Self {
+    pub(in crate::store) fn still_reserved(reservation: ReservationId, stamp: EpochMillis, now: EpochMillis) -> Self {
         Self::default()
             .condition(
                 "#status = :reserved AND reservation_id = :reservation AND changed_at = :stamp \
@@ -112,16 +112,16 @@ impl SeatWrite {
         Self::default()
             .set(attribute::EXPIRES_AT, ":expires_at", n(end.to.as_secs()))
             .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
-            .if_held_by(reservation, " AND expires_at = :ends AND changed_at < :stamp")
+            .if_reserved_under(reservation, " AND expires_at = :ends AND changed_at < :stamp")
             .value(":ends", n(end.from.as_secs()))
     }
 
-    /// Releases a seat that is reserved under this reservation, even if it has run out.
+    /// Releases a seat that is reserved under this reservation, even if it has expired.
     ///
     /// The item stays, as available and with its new stamp. So a delayed attempt to reserve or book the seat finds a
     /// higher stamp and is rejected. Repeating it changes nothing, because the seat is no longer reserved.
     pub(in crate::store) fn release(reservation: &SeatHolder, stamp: EpochMillis, now: EpochMillis) -> Self {
-        Self::make_available(stamp, now).if_held_by(reservation, " AND changed_at < :stamp")
+        Self::make_available(stamp, now).if_reserved_under(reservation, " AND changed_at < :stamp")
     }
 
     /// Makes a seat available again that is booked under this owner-scoped booking id. Repeating it changes nothing,
@@ -172,17 +172,17 @@ impl SeatWrite {
             .clear_owner()
     }
 
-    /// Books a seat only if it is reserved under this reservation, even if it has run out. Repeating it changes
+    /// Books a seat only if it is reserved under this reservation, even if it has expired. Repeating it changes
     /// nothing, because the seat is no longer reserved.
     pub(in crate::store) fn book_reserved(
         booking: OwnedBookingId,
         reservation: &SeatHolder,
         stamp: EpochMillis,
     ) -> Self {
-        Self::make_booked(booking, stamp).if_held_by(reservation, " AND changed_at < :stamp")
+        Self::make_booked(booking, stamp).if_reserved_under(reservation, " AND changed_at < :stamp")
     }
 
-    /// Books a seat only if it is reserved under this reservation and has not run out. Repeating it changes nothing,
+    /// Books a seat only if it is reserved under this reservation and has not expired. Repeating it changes nothing,
     /// because the seat is no longer reserved.
     pub(in crate::store) fn book_running(
         booking: OwnedBookingId,
@@ -191,11 +191,11 @@ impl SeatWrite {
         now: EpochMillis,
     ) -> Self {
         Self::make_booked(booking, stamp)
-            .if_held_by(reservation, " AND changed_at < :stamp AND expires_at > :now")
+            .if_reserved_under(reservation, " AND changed_at < :stamp AND expires_at > :now")
             .value(":now", n(now.seconds().as_secs()))
     }
 
-    /// Books a seat that is available or reserved under the given reservation. A reservation that has run out counts
+    /// Books a seat that is available or reserved under the given reservation. A reservation that has expired counts
     /// while its item is there, because no other caller has taken the seat over.
     ///
     /// Repeating it changes nothing, because a booked seat is neither available nor reserved.

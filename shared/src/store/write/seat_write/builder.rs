@@ -49,7 +49,7 @@ impl SeatWrite {
     }
 
     /// Requires that the seat is reserved under this reservation, and what follows in `and`.
-    pub(super) fn if_held_by(self, holder: &SeatHolder, and: &str) -> Self {
+    pub(super) fn if_reserved_under(self, holder: &SeatHolder, and: &str) -> Self {
         let owned = if holder.owner.is_some() { "owner_id = :owner" } else { "attribute_not_exists(owner_id)" };
         let write = self
             .condition(format!("#status = :reserved AND reservation_id = :reservation AND {owned}{and}"))

@@ -23,7 +23,7 @@ fn every_write() -> Vec<(&'static str, SeatWrite)> {
     vec![
         ("reserve", SeatWrite::reserve(&reserved_for(anonymous), STAMP, NOW)),
         ("reserve, signed in", SeatWrite::reserve(&reserved_for(signed_in), STAMP, NOW)),
-        ("still_held", SeatWrite::still_held(RESERVATION, STAMP, NOW)),
+        ("still_reserved", SeatWrite::still_reserved(RESERVATION, STAMP, NOW)),
         ("always_reject", SeatWrite::always_reject()),
         ("extend", SeatWrite::extend(&anonymous, end, STAMP)),
         ("extend, signed in", SeatWrite::extend(&signed_in, end, STAMP)),
