@@ -1,6 +1,7 @@
 //! Start-up: from the configuration to a box office with open connections.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -43,12 +44,14 @@ pub enum StartError {
 /// # Errors
 ///
 /// Returns an error if the configuration is invalid. A connection that can't be opened is no error.
-pub async fn start() -> Result<&'static BoxOffice, StartError> {
-    start_with(async |config, sdk| {
+///
+/// The future is boxed here, as those of the handlers are. Otherwise the binary would contain the SDK's code for calls
+/// twice: once in this crate, and once in the crate of the function that polls it.
+pub fn start() -> Pin<Box<dyn Future<Output = Result<&'static BoxOffice, StartError>>>> {
+    Box::pin(start_with(async |config, sdk| {
         trace::start(crate::config::xray_daemon_from_env());
         connect(config, &sdk, Clock::System).await
-    })
-    .await
+    }))
 }
 
 /// Starts a function: starts logging and metrics, reads the configuration, and creates the function's service with

@@ -2,6 +2,7 @@
 //! retry.
 
 use std::future::ready;
+use std::pin::Pin;
 
 use futures_util::stream::{self, StreamExt};
 use lambda_runtime::{Error, LambdaEvent};
@@ -37,20 +38,24 @@ struct TheaterChanges {
 /// # Errors
 ///
 /// Returns an error if the event isn't a batch of records.
-pub async fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> Result<BatchResponse, Error> {
+///
+/// The future is boxed for the same reason as that of [`crate::startup::start`].
+pub fn handle(office: &BoxOffice, event: LambdaEvent<Value>) -> HandledBatch<'_> {
     let request_id = event.context.request_id.clone();
     let span = tracing::info_span!("batch", request_id = request_id.as_str());
     let trace = event.context.xray_trace_id.clone().unwrap_or_default();
-    async {
+    let handled = async move {
         let batch = Batch::deserialize(event.payload).map_err(|error| {
             tracing::error!(%error, "the event isn't a batch of stream records");
             error
         })?;
         Ok(sync(office, &batch, &Ids { request_id: &request_id, trace_header: &trace }).await)
-    }
-    .instrument(span)
-    .await
+    };
+    Box::pin(handled.instrument(span))
 }
+
+/// The handling of a batch.
+type HandledBatch<'a> = Pin<Box<dyn Future<Output = Result<BatchResponse, Error>> + Send + 'a>>;
 
 /// Ids of a batch.
 struct Ids<'a> {
