@@ -101,7 +101,7 @@ binaries:
 test: setup tests
 
 tests: binaries
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 soak: setup
 	SOAK_MINUTES='$(MINUTES)' cargo test -p boxoffice-tests --test integration --locked -- histories --nocapture

@@ -21,7 +21,7 @@ class Checks(unittest.TestCase):
                          sorted([*PARTS, "check-budgets"]))
 
     def test_the_documented_test_command_runs_every_test(self):
-        self.assertIn("\tcargo test --workspace --locked\n", recipe("tests"))
+        self.assertIn("\tcargo test --workspace --locked --no-fail-fast\n", recipe("tests"))
         self.assertIn("$(MAKE) --no-print-directory tests\n", recipe("check-tests"))
         self.assertIn("make test", read("README.md"))
 

@@ -22,8 +22,7 @@ pub(super) fn check(claims: &Claims, issuer: &str, audience: &str, now: i64) -> 
         return Err("the token does not have a valid audience");
     }
     // The times are in seconds. RFC 7519 allows fractions.
-    let time =
-        |name: &str| claims.get(name).map(|time| time.as_f64().ok_or("the token has a time that isn't a number"));
+    let time = |name: &str| claims.get(name).map(|time| time.as_f64().ok_or("the token has a time that is no number"));
     #[allow(clippy::cast_precision_loss, reason = "exact for the next 285 million years")]
     let now = now as f64;
     if time("exp").transpose()?.is_none_or(|end| end <= now) {

@@ -2,8 +2,9 @@
 //!
 //! The cache only makes reads fast. Each call has one deadline and may fail. Then the caller reads DynamoDB.
 //!
-//! The protocol is in [`availability.lua`](https://redis.io/docs/latest/develop/programmability/eval-intro/), which
-//! runs in Redis. It has these operations:
+//! The protocol is in `protocol/availability.lua`, a
+//! [script](https://redis.io/docs/latest/develop/programmability/eval-intro/) that runs in Redis. It has these
+//! operations:
 //! - *merge* the slots that a write changed,
 //! - *begin* and *end* a fill after a miss,
 //! - *peek* at the slots of a few seats,

@@ -90,7 +90,7 @@ impl BoxOffice {
         token: FillToken,
     ) -> Result<SeatsView, GetSeatsError> {
         let slots = self.store.slots(ctx, &layout).await?;
-        // The answer comes from DynamoDB, so it holds whether or not the cache accepts the fill.
+        // The answer is what DynamoDB returned, whether or not the cache accepts the fill.
         let _ = cache.end(ctx, &layout, token, &slots).await;
         Ok(self.view(layout, Slots::Read(slots), Source::Miss))
     }

@@ -75,6 +75,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::http::route::Body;
+    use crate::http::router::ROUTES;
 
     #[test]
     fn each_code_has_a_page_with_an_example() {
@@ -89,5 +91,17 @@ mod tests {
             assert!(example["type"].as_str().unwrap().ends_with(&format!("/errors/{}", code.as_str())));
         }
         assert_eq!(page_of("nonsense"), None);
+    }
+
+    #[test]
+    fn page_of_large_bodies_names_the_limits_of_the_routes() {
+        let page = page_of(Code::BodyTooLarge.as_str()).unwrap();
+        let page = page.replace(',', "");
+        for route in ROUTES {
+            let (Body::Fields(_, limit) | Body::OptionalFields(_, limit) | Body::Document(limit)) = route.body else {
+                continue;
+            };
+            assert!(page.contains(&format!("{limit} bytes")), "{}: {limit}", route.key);
+        }
     }
 }
