@@ -24,13 +24,21 @@ pub fn loopback(port: u16) -> SocketAddr {
 /// Returns a port that no program listens on, and that no other call in this process got.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Parallel processes begin at different ports, because cargo runs several test binaries at once, and people several
-    // checkouts.
-    let start = u16::try_from(process::id() % u32::from(COUNT)).unwrap_or_default();
+    let start = first_of(process::id());
     (0..COUNT)
         .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT)
         .find(|port| is_free(*port))
         .context("no free port between 10000 and 19999")
+}
+
+/// Returns the offset of the first port that a process tries.
+///
+/// Processes that run at the same time try different ports: a test and the programs that it starts, several test
+/// binaries, several checkouts. Their ids often follow each other, so neighboring ids get ports far apart. Otherwise two
+/// processes may find the same port free before one of them listens on it.
+fn first_of(process: u32) -> u16 {
+    let scattered = u64::from(process) * 7_919 % u64::from(COUNT);
+    u16::try_from(scattered).expect("less than COUNT")
 }
 
 /// Returns `true` if a server could listen on the port now.
@@ -74,6 +82,15 @@ mod tests {
         let (one, other) = (free_port().unwrap(), free_port().unwrap());
         assert_ne!(one, other);
         assert!(is_free(one));
+    }
+
+    #[test]
+    fn neighboring_processes_begin_far_apart() {
+        let firsts: Vec<_> = (1_000..1_050).map(first_of).collect();
+        for (index, one) in firsts.iter().enumerate() {
+            let apart = firsts[..index].iter().all(|other| one.abs_diff(*other) > 50);
+            assert!(apart, "{firsts:?}");
+        }
     }
 
     #[test]
