@@ -10,6 +10,7 @@ use boxoffice::clock::Clock;
 use boxoffice::config::Config;
 use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::domain::inventory::Inventory;
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::selection::Selection;
@@ -64,7 +65,7 @@ struct Counted {
 struct Venue {
     store: Store,
     cache: Cache,
-    layout: Layout,
+    inventory: Inventory,
 }
 
 /// Measures all venues. Writes growth.json into docs/scaling, and a table into docs/scaling.md.
@@ -114,9 +115,9 @@ fn sections(all: &[StoredSizes]) -> [(&'static str, String); 1] {
 async fn measure(stack: &LocalStack, seats: usize) -> Result<StoredSizes> {
     let venue = Venue::new(stack, seats)?;
     let (cache_string, cache_memory) = venue.fill(stack).await?;
-    let label_bytes: usize = venue.layout.seats().iter().map(|seat| seat.as_str().len()).sum();
+    let label_bytes: usize = venue.inventory.layout.seats().iter().map(|seat| seat.as_str().len()).sum();
     let counted = if seats <= LARGEST_SOLD { Some(venue.sell().await?) } else { None };
-    let keys = seats * ("pkskTHEATER#SEAT#".len() + venue.layout.theater.as_str().len()) + label_bytes;
+    let keys = seats * ("pkskTHEATER#SEAT#".len() + venue.inventory.id.to_string().len()) + label_bytes;
     let each = |names: &str, values: usize| u64::try_from(keys + seats * (names.len() + values));
     let reserved =
         each("statusreservation_idrequest_tokenexpires_atchanged_at", "reserved".len() + 2 * UUID + SECONDS + MILLIS)?;
@@ -149,7 +150,8 @@ impl Venue {
         Ok(Self {
             store: Store::new(stack.dynamodb.client(), TABLE.to_owned(), clock.clone(), patience),
             cache: Cache::new(address, None, config.cache_key_prefix, patience, clock)?,
-            layout: Layout::new(theater, "Hall".to_owned(), LayoutVersion::new(1), labels)
+            inventory: Layout::new(theater, "Hall".to_owned(), LayoutVersion::new(1), labels)
+                .map(Inventory::of_theater)
                 .map_err(|error| anyhow!("{error}"))?,
         })
     }
@@ -157,12 +159,12 @@ impl Venue {
     /// Fills the cache as a read does. Returns the bytes of the string and of the memory.
     async fn fill(&self, stack: &LocalStack) -> Result<(u64, u64)> {
         let ctx = RequestContext::default();
-        let begun = self.cache.begin(&ctx, &self.layout, FillReason::Missing, FillToken::new()).await?;
+        let begun = self.cache.begin(&ctx, &self.inventory, FillReason::Missing, FillToken::new()).await?;
         let boxoffice::cache::Begun::Fill(token) = begun else { return Err(anyhow!("can't fill: {begun:?}")) };
-        let slots = self.store.slots(&ctx, &self.layout).await?;
-        ensure!(self.cache.end(&ctx, &self.layout, token, &slots).await?, "the fill wasn't accepted");
+        let slots = self.store.slots(&ctx, &self.inventory).await?;
+        ensure!(self.cache.end(&ctx, &self.inventory, token, &slots).await?, "the fill wasn't accepted");
         let mut connection = redis::Client::open(stack.cache_url())?.get_connection()?;
-        let key = format!("boxoffice:{{{}}}:availability", self.layout.theater);
+        let key = format!("boxoffice:{{{}}}:availability", self.inventory.id);
         let string = redis::cmd("STRLEN").arg(&key).query(&mut connection)?;
         let memory = redis::cmd("MEMORY").arg("USAGE").arg(&key).arg("SAMPLES").arg(0).query(&mut connection)?;
         Ok((string, memory))
@@ -178,13 +180,14 @@ impl Venue {
 
     async fn query(&self) -> Result<f64> {
         let ctx = RequestContext::default();
-        self.store.slots(&ctx, &self.layout).await?;
+        self.store.slots(&ctx, &self.inventory).await?;
         Ok(ctx.costs().capacity_units)
     }
 
     fn selections(&self) -> impl Iterator<Item = Result<(Selection, Uuid)>> {
-        self.layout.seats().chunks(SEATS_PER_TRANSACTION).map(|labels| {
-            let seats = Selection::of(labels, &self.layout).map_err(|unknown| anyhow!("unknown seats: {unknown:?}"))?;
+        self.inventory.layout.seats().chunks(SEATS_PER_TRANSACTION).map(|labels| {
+            let seats = Selection::of(labels, &self.inventory.layout)
+                .map_err(|unknown| anyhow!("unknown seats: {unknown:?}"))?;
             let first = labels.first().map_or("", SeatLabel::as_str);
             Ok((seats, Uuid::new_v5(&Uuid::NAMESPACE_URL, first.as_bytes())))
         })
@@ -196,7 +199,7 @@ impl Venue {
             let (seats, id) = selection?;
             let ctx = RequestContext::default();
             let request = ReserveRequest {
-                theater: &self.layout.theater,
+                inventory: &self.inventory.id,
                 seats: &seats,
                 reservation: ReservationId::new(id),
                 must_exist: false,
@@ -217,7 +220,7 @@ impl Venue {
             let (seats, id) = selection?;
             let ctx = RequestContext::default();
             let request = BookRequest {
-                theater: &self.layout.theater,
+                inventory: &self.inventory.id,
                 seats: &seats,
                 booking: BookingId::new(id),
                 owner: None,

@@ -9,6 +9,7 @@ use boxoffice::app::{Book, BoxOffice, Precondition, RequestId, Reserve};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::Caller;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::domain::inventory::InventoryId;
 use boxoffice::domain::new_layout::NewLayout;
 use serde::{Deserialize, Serialize};
 
@@ -120,7 +121,7 @@ pub(crate) async fn sell(office: &BoxOffice, theater: &str, seats: &[String]) ->
 pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
     let booking = ids::chosen(&mut fastrand::Rng::new());
     let ask = Book {
-        theater: id(theater)?,
+        inventory: InventoryId::Theater(id(theater)?),
         seats: Some(parsed(seats)?),
         booking: Some(RequestId::Given(BookingId::new(booking))),
         reservation: None,
@@ -134,7 +135,7 @@ pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) ->
 pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String]) -> Result<String> {
     let reservation = ids::chosen(&mut fastrand::Rng::new());
     let ask = Reserve {
-        theater: id(theater)?,
+        inventory: InventoryId::Theater(id(theater)?),
         seats: parsed(seats)?,
         expires_in: office.longest_reservation(),
         reservation: Some(RequestId::Given(ReservationId::new(reservation))),

@@ -33,7 +33,8 @@ const MAX_DELAY: Duration = Duration::from_secs(900);
 /// of its write and not by its id, because the id gives rights to the reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpiryTimer {
-    pub theater_id: String,
+    /// The text of an [`InventoryId`](boxoffice::domain::inventory::InventoryId).
+    pub inventory: String,
     pub seat: String,
     /// The stamp of the write, in milliseconds.
     pub changed_at: u64,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use boxoffice::clock::Clock;
 use boxoffice::context::RequestContext;
 use boxoffice::domain::domain_event::{DomainEvent, DomainEventKind, SeatReservation};
-use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::ids::SeatLabel;
+use boxoffice::domain::inventory::InventoryId;
 use boxoffice::domain::time::{EpochMillis, EpochSeconds};
 use boxoffice::events::Event;
 use boxoffice::lambda_batch::{Batch, BatchResponse};
@@ -179,20 +180,20 @@ impl Publisher {
     /// since.
     async fn check_expiry(&self, pending: PendingExpiry) -> Result<TimerOutcome, String> {
         let now = self.clock.now();
-        let PendingExpiry { theater, seat, changed_at, expires_at } = pending;
+        let PendingExpiry { inventory, seat, changed_at, expires_at } = pending;
         if !expires_at.reached(now) {
             // The delay was the longest possible one, or the queue's clock is ahead of ours.
-            let timer = timer(&theater, &seat, changed_at, expires_at);
+            let timer = timer(&inventory, &seat, changed_at, expires_at);
             let again = self.event_sink.start_timers(&[timer], now).await;
             return again.map(|()| TimerOutcome::Early).map_err(|error| error.to_string());
         }
         let ctx = RequestContext::default();
-        let standing = self.store.find_reservation_by_stamp(&ctx, &theater, &seat, changed_at).await;
+        let standing = self.store.find_reservation_by_stamp(&ctx, &inventory, &seat, changed_at).await;
         let Some(reservation) = standing.map_err(|error: StoreError| error.to_string())? else {
             return Ok(TimerOutcome::Gone);
         };
         let kind = DomainEventKind::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
-        let event = Event::of(&DomainEvent { theater, kind });
+        let event = Event::of(&DomainEvent { inventory, kind });
         let published = self.event_sink.publish(&[event]).await;
         published.map(|()| TimerOutcome::Expired).map_err(|error| error.to_string())
     }
@@ -200,7 +201,7 @@ impl Publisher {
 
 /// A reservation whose end is awaited, as its timer names it.
 struct PendingExpiry {
-    theater: TheaterId,
+    inventory: InventoryId,
     seat: SeatLabel,
     changed_at: EpochMillis,
     expires_at: EpochSeconds,
@@ -229,7 +230,7 @@ fn read(records: &[Value]) -> StreamBatch {
         };
         for event in events {
             if let DomainEventKind::Reserved { seat, .. } = &event.kind {
-                parsed.timers.push(timer(&event.theater, &seat.seat, seat.changed_at, seat.expires_at));
+                parsed.timers.push(timer(&event.inventory, &seat.seat, seat.changed_at, seat.expires_at));
             }
             if let DomainEventKind::Expired(seat) = &event.kind
                 && is_takeover(seat, &record["dynamodb"]["NewImage"])
@@ -258,7 +259,7 @@ impl PendingExpiry {
     fn parse(body: &str) -> Option<Self> {
         let timer: ExpiryTimer = serde_json::from_str(body).ok()?;
         Some(Self {
-            theater: TheaterId::parse(&timer.theater_id).ok()?,
+            inventory: InventoryId::parse(&timer.inventory).ok()?,
             seat: SeatLabel::parse(&timer.seat).ok()?,
             changed_at: EpochMillis::new(timer.changed_at),
             expires_at: EpochSeconds::new(timer.expires_at),
@@ -266,9 +267,9 @@ impl PendingExpiry {
     }
 }
 
-fn timer(theater: &TheaterId, seat: &SeatLabel, changed_at: EpochMillis, expires_at: EpochSeconds) -> ExpiryTimer {
+fn timer(inventory: &InventoryId, seat: &SeatLabel, changed_at: EpochMillis, expires_at: EpochSeconds) -> ExpiryTimer {
     ExpiryTimer {
-        theater_id: theater.to_string(),
+        inventory: inventory.to_string(),
         seat: seat.to_string(),
         changed_at: changed_at.as_millis(),
         expires_at: expires_at.as_secs(),

@@ -6,6 +6,7 @@ use uuid::{Uuid, uuid};
 
 use crate::domain::domain_event::{BookedSeats, DomainEvent, DomainEventKind, LayoutSummary, SeatReservation};
 use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::EpochMillis;
 
@@ -58,16 +59,19 @@ impl Event {
     }
 
     fn new(kind: &'static str, event: &DomainEvent, about: &[&str], at: EpochMillis) -> Self {
-        let mut name = format!("{kind}\n{}", event.theater);
+        let mut name = format!("{kind}\n{}", event.inventory);
         about.iter().for_each(|part| name = format!("{name}\n{part}"));
         let detail = json!({
             "version": 1,
             "id": Uuid::new_v5(&EVENT, name.as_bytes()).to_string(),
             "type": kind,
-            "theater_id": event.theater.as_str(),
             "occurred_at": at.to_string(),
         });
-        Self { kind, detail }
+        let (member, inventory) = match &event.inventory {
+            InventoryId::Theater(theater) => ("theater_id", theater.as_str()),
+            InventoryId::Show(show) => ("show_id", show.as_str()),
+        };
+        Self { kind, detail }.with(member, json!(inventory))
     }
 
     fn with(mut self, name: &str, value: Value) -> Self {
@@ -113,11 +117,12 @@ fn of_layout(event: &DomainEvent, version: LayoutVersion, became: &str) -> Event
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::{BookingId, ReservationId, TheaterId};
+    use crate::domain::ids::{BookingId, ReservationId};
+    use crate::domain::inventory::InventoryId;
     use crate::domain::time::EpochSeconds;
 
     fn event(kind: DomainEventKind) -> DomainEvent {
-        DomainEvent { theater: TheaterId::parse("1").unwrap(), kind }
+        DomainEvent { inventory: InventoryId::parse("1").unwrap(), kind }
     }
 
     fn seat(label: &str, at: u64) -> SeatReservation {

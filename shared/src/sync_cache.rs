@@ -13,7 +13,8 @@ use tracing::{Instrument, Level};
 
 use crate::app::{BoxOffice, SeatChange, SeatRecord};
 use crate::context::RequestContext;
-use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::InventoryId;
 use crate::lambda_batch::{Batch, BatchResponse};
 use crate::observability::log::{is_zero, millis, write_access_log_line};
 use crate::observability::metrics::Counts;
@@ -23,7 +24,7 @@ const CONCURRENT_THEATERS: usize = 16;
 
 /// Changes of one theater in a batch.
 struct TheaterChanges {
-    theater: TheaterId,
+    inventory: InventoryId,
     /// Sequence number of the first change.
     first: String,
     changes: Vec<(SeatLabel, SeatChange)>,
@@ -118,13 +119,13 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> BatchResponse
 /// Updates the cache for one theater. If that fails, returns the sequence number of the first record to deliver
 /// again.
 async fn tell(ctx: &RequestContext, office: &BoxOffice, changes: TheaterChanges) -> Option<String> {
-    let TheaterChanges { theater, first, changes } = changes;
-    let why = match timeout_at(ctx.deadline(), office.sync_cache(ctx, &theater, &changes)).await {
+    let TheaterChanges { inventory, first, changes } = changes;
+    let why = match timeout_at(ctx.deadline(), office.sync_cache(ctx, &inventory, &changes)).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "the time limit of the batch is over".to_owned(),
     };
-    tracing::warn!(%theater, why, "the cache isn't up to date with the table, so the records will be delivered again");
+    tracing::warn!(%inventory, why, "the cache isn't up to date with the table, so the records will be delivered again");
     Some(first)
 }
 
@@ -134,7 +135,7 @@ fn group_by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
     let mut skipped = 0;
     for record in records {
         let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
-        let SeatRecord { theater, seat, change } = match SeatRecord::read(record) {
+        let SeatRecord { inventory, seat, change } = match SeatRecord::read(record) {
             Ok(Some(read)) => read,
             Ok(None) => continue,
             Err(error) => {
@@ -147,11 +148,11 @@ fn group_by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
             tracing::error!(sequence_number, error, "skipping a record and dropping its theater from the cache");
             skipped += 1;
         }
-        match theaters.iter_mut().find(|known| known.theater == theater) {
+        match theaters.iter_mut().find(|known| known.inventory == inventory) {
             Some(known) => known.changes.push((seat, change)),
             None => {
                 let first = sequence_number.to_owned();
-                theaters.push(TheaterChanges { theater, first, changes: vec![(seat, change)] });
+                theaters.push(TheaterChanges { inventory, first, changes: vec![(seat, change)] });
             }
         }
     }

@@ -13,6 +13,7 @@ use boxoffice::clock::Clock;
 use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::inventory::Inventory;
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_local::engine::Valkey;
@@ -122,14 +123,15 @@ async fn packed_strings_stay_within_bounds() {
     let seats = ["A1", "A2", "A3", "B1", "B2", "B3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
     let layout =
         Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(START.as_millis()), seats).unwrap();
+    let inventory = Inventory::of_theater(layout);
     let client = redis::Client::open(valkey.url()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let ctx = RequestContext::default();
     let mut read = async |bytes: &[u8]| {
         let _: () = redis.set("p:{1}:availability", bytes).await.unwrap();
         let work = async {
-            match cache.read(&ctx, &layout.theater).await.unwrap() {
-                Lookup::Complete(packed) => packed.fits(&layout).then(|| packed.statuses(START)).is_some(),
+            match cache.read(&ctx, &inventory.id).await.unwrap() {
+                Lookup::Complete(packed) => packed.fits(&inventory).then(|| packed.statuses(START)).is_some(),
                 Lookup::Miss | Lookup::Unchanged(_) => false,
             }
         };
@@ -163,19 +165,20 @@ async fn a_seat_is_no_allocation() {
         let layout =
             Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(START.as_millis()), labels)
                 .unwrap();
+        let inventory = Inventory::of_theater(layout);
         let none = FillToken::new();
         let Begun::Fill(token) =
-            cache.begin(&RequestContext::default(), &layout, FillReason::Missing, none).await.unwrap()
+            cache.begin(&RequestContext::default(), &inventory, FillReason::Missing, none).await.unwrap()
         else {
             panic!("no other filler")
         };
         let slots = vec![Slot { changed_at: START, state: SeatState::Booked }; seats];
-        cache.end(&RequestContext::default(), &layout, token, &slots).await.unwrap();
-        let Lookup::Complete(packed) = cache.read(&RequestContext::default(), &layout.theater).await.unwrap() else {
+        cache.end(&RequestContext::default(), &inventory, token, &slots).await.unwrap();
+        let Lookup::Complete(packed) = cache.read(&RequestContext::default(), &inventory.id).await.unwrap() else {
             panic!("it was filled")
         };
         let profiler = dhat::Profiler::builder().testing().build();
-        assert!(packed.fits(&layout));
+        assert!(packed.fits(&inventory));
         let statuses = packed.statuses(START);
         let blocks = dhat::HeapStats::get().total_blocks;
         drop(profiler);

@@ -5,7 +5,8 @@ use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId, is_server_generated};
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel, is_server_generated};
+use crate::domain::inventory::InventoryId;
 use crate::domain::selection::{Conflict, Selection};
 use crate::random;
 use crate::store::{
@@ -16,7 +17,7 @@ use crate::store::{
 /// A request to book seats.
 #[derive(Debug)]
 pub struct Book {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     /// The seats in any order, booked all or none. `None` means all seats of the reservation.
     pub seats: Option<Vec<SeatLabel>>,
     /// The id of the booking. For `None` the server makes an id, and a repeat of the request can't be recognized.
@@ -111,14 +112,14 @@ impl BoxOffice {
         ask: &Book,
     ) -> Result<Option<PreviousBooking>, BookError> {
         let Some(id) = ask.booking.map(RequestId::id) else { return Ok(None) };
-        let wanted = BookingRef { theater: &ask.theater, id, owner: ask.caller.owner() };
+        let wanted = BookingRef { inventory: &ask.inventory, id, owner: ask.caller.owner() };
         Ok(self.store.booking(ctx, &wanted).await?.map(|booking| PreviousBooking { id, booking }))
     }
 
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
     async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let selected = match self.select_admitted(ctx, &ask.theater, seats, repeatable).await {
+        let selected = match self.select_admitted(ctx, &ask.inventory, seats, repeatable).await {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(BookError::SeatUnavailable(taken));
             }
@@ -147,7 +148,7 @@ impl BoxOffice {
     ) -> Result<Booked, BookError> {
         self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
         let owner = ask.caller.owner();
-        let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
+        let wanted = ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None };
         let id = booking_id(ask.booking);
         for _ in 0..MAX_ATTEMPTS {
             let whole = match self.store.read_reservation_to_book(ctx, &wanted).await? {
@@ -171,14 +172,16 @@ impl BoxOffice {
                     }
                 }
             };
-            let selected = self.select(ctx, &ask.theater, &whole.seats).await?;
+            let selected = self.select(ctx, &ask.inventory, &whole.seats).await?;
             let request = self.book_request(ask, id, &selected.selection);
             let Decision { outcome, observed } = self.store.book_whole(ctx, &request, &whole).await?;
             match outcome {
                 BookWholeOutcome::Decided(outcome) => {
                     return self.finish_booking(ctx, &selected, &request, Decision { outcome, observed }).await;
                 }
-                BookWholeOutcome::ReservationChanged => drop(self.update_cache(ctx, &selected.layout, &observed).await),
+                BookWholeOutcome::ReservationChanged => {
+                    drop(self.update_cache(ctx, &selected.inventory, &observed).await)
+                }
             }
         }
         Err(StoreError::OutcomeUnknown("the reservation keeps changing".to_owned()).into())
@@ -205,7 +208,7 @@ impl BoxOffice {
             let same = first.booking.reservation == ask.reservation;
             return first.replay(same).map(Some);
         }
-        if self.layouts.get(ctx, &ask.theater).await?.is_none() {
+        if self.inventories.get(ctx, &ask.inventory).await?.is_none() {
             return Err(SelectError::TheaterNotFound.into());
         }
         Ok(None)
@@ -220,7 +223,7 @@ impl BoxOffice {
         Decision { outcome, observed }: Decision<BookOutcome>,
     ) -> Result<Booked, BookError> {
         let id = request.booking;
-        let _ = self.update_cache(ctx, &selected.layout, &observed).await;
+        let _ = self.update_cache(ctx, &selected.inventory, &observed).await;
         match outcome {
             BookOutcome::Booked(booking) => Ok(Booked { id, booking, replayed: false }),
             BookOutcome::Replayed(booking) => Ok(Booked { id, booking, replayed: true }),
@@ -236,7 +239,7 @@ impl BoxOffice {
                 if selected.cached == CachedView::AllFree {
                     self.count_stale_answers(ctx, &observed);
                 }
-                match self.withdrawn_seats_error(ctx, request.theater, &conflicts).await {
+                match self.withdrawn_seats_error(ctx, request.inventory, &conflicts).await {
                     Some(error) => Err(error.into()),
                     None => Err(BookError::SeatUnavailable(conflicts)),
                 }
@@ -246,7 +249,7 @@ impl BoxOffice {
 
     fn book_request<'a>(&self, ask: &'a Book, booking: BookingId, seats: &'a Selection) -> BookRequest<'a> {
         let limit = self.booking_limit(&ask.caller);
-        BookRequest { theater: &ask.theater, seats, booking, owner: ask.caller.owner(), limit }
+        BookRequest { inventory: &ask.inventory, seats, booking, owner: ask.caller.owner(), limit }
     }
 
     /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.

@@ -3,13 +3,14 @@
 use super::{BoxOffice, ExistingBooking};
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{BookingId, TheaterId};
+use crate::domain::ids::BookingId;
+use crate::domain::inventory::InventoryId;
 use crate::store::{BookingRef, StoreError};
 
 /// A caller's reference to a booking.
 #[derive(Debug)]
 pub struct BookingRequest {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     pub booking: BookingId,
     pub caller: Caller,
 }
@@ -35,16 +36,16 @@ impl BoxOffice {
     pub async fn cancel(&self, ctx: &RequestContext, ask: &BookingRequest) -> Result<(), BookingError> {
         let cancelled = self.store.cancel(ctx, &ask.wanted()).await;
         if let Err(StoreError::OutcomeUnknown(_)) = &cancelled {
-            self.forget(ctx, &ask.theater).await;
+            self.forget(ctx, &ask.inventory).await;
         }
         let changed = cancelled?.ok_or(BookingError::NotFound)?;
-        self.update_cache_of_seats(ctx, &ask.theater, &changed).await;
+        self.update_cache_of_seats(ctx, &ask.inventory, &changed).await;
         Ok(())
     }
 }
 
 impl BookingRequest {
     fn wanted(&self) -> BookingRef<'_> {
-        BookingRef { theater: &self.theater, id: self.booking, owner: self.caller.owner() }
+        BookingRef { inventory: &self.inventory, id: self.booking, owner: self.caller.owner() }
     }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::BoxOffice;
 use crate::context::RequestContext;
-use crate::domain::ids::TheaterId;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout_version::LayoutVersion;
 use crate::store::StoreError;
 
@@ -30,16 +29,18 @@ impl BoxOffice {
     pub async fn map(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         version: Option<LayoutVersion>,
-    ) -> Result<Arc<Layout>, MapError> {
-        let mut layout = self.layouts.get(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;
-        if version.is_some_and(|version| version > layout.version) {
-            layout = self.layouts.get_newer(ctx, theater).await?.ok_or(MapError::TheaterNotFound)?;
+    ) -> Result<Arc<Inventory>, MapError> {
+        let mut inventory = self.inventories.get(ctx, id).await?.ok_or(MapError::TheaterNotFound)?;
+        if version.is_some_and(|version| version > inventory.version) {
+            inventory = self.inventories.get_newer(ctx, id).await?.ok_or(MapError::TheaterNotFound)?;
         }
         match version {
-            Some(version) if version != layout.version => Err(MapError::VersionNotFound { current: layout.version }),
-            _ => Ok(layout),
+            Some(version) if version != inventory.version => {
+                Err(MapError::VersionNotFound { current: inventory.version })
+            }
+            _ => Ok(inventory),
         }
     }
 }

@@ -18,7 +18,8 @@
 //! | `select` | finding the seats that a request names |
 //! | `rate_limit` | the check of the rate limit |
 //! | `cache_update` | updates of the cache after a write |
-//! | `layout_cache` | the layouts that this instance knows |
+//! | `inventory_cache` | the inventories that this instance knows |
+//! | `withdrawal` | withdrawing seats that a new layout doesn't have |
 //! | `policy` | the settings |
 //! | `request_id` | the ids by which a repeated request is recognized |
 
@@ -26,7 +27,7 @@ mod book;
 mod bookings;
 mod cache_update;
 mod get_seats;
-mod layout_cache;
+mod inventory_cache;
 mod map;
 mod policy;
 mod rate_limit;
@@ -37,13 +38,14 @@ mod reserve_best;
 mod select;
 mod sync_cache;
 mod theaters;
+mod withdrawal;
 
 use std::time::Duration;
 
 pub use book::{Book, BookError, Booked};
 pub use bookings::{BookingError, BookingRequest};
 pub use get_seats::{GetSeats, GetSeatsError, KnownAnswer, Revalidated, SeatsView, Slots, Source};
-pub use layout_cache::LayoutCache;
+pub use inventory_cache::InventoryCache;
 pub use map::MapError;
 pub use policy::{Administrators, BasePath, Policy};
 pub use rate_limit::TooManyRequests;
@@ -53,13 +55,15 @@ pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use sync_cache::SyncCacheError;
-pub use theaters::{MAX_SEATS_WITHDRAWN, Precondition, Put, PutError, PutTheater, STORABLE};
+pub use theaters::{Precondition, Put, PutError, PutTheater, STORABLE};
+pub use withdrawal::MAX_SEATS_WITHDRAWN;
 
 use crate::cache::Cache;
 pub use crate::cache::Revision;
 use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 use crate::store::Store;
 pub use crate::store::{
     Booking, ExistingBooking, SeatChange, SeatExpiry, SeatRecord, StoreError, TheaterEntry, TheaterPage,
@@ -70,7 +74,7 @@ pub use crate::store::{
 pub struct BoxOffice {
     store: Store,
     cache: Option<Cache>,
-    layouts: LayoutCache,
+    inventories: InventoryCache,
     clock: Clock,
     policy: Policy,
 }
@@ -78,8 +82,8 @@ pub struct BoxOffice {
 impl BoxOffice {
     /// Creates a box office. Without a cache every read goes to DynamoDB.
     pub fn new(store: Store, cache: Option<Cache>, clock: Clock, policy: Policy) -> Self {
-        let layouts = LayoutCache::new(store.clone(), clock.clone());
-        Self { store, cache, layouts, clock, policy }
+        let inventories = InventoryCache::new(store.clone(), clock.clone());
+        Self { store, cache, inventories, clock, policy }
     }
 
     /// Opens the connection to the cache, and waits at most `patience` for it.
@@ -96,12 +100,23 @@ impl BoxOffice {
             return self.store.connect().await;
         }
         for theater in theaters {
-            match self.layouts.get(&RequestContext::default(), theater).await {
+            match self.inventories.get(&RequestContext::default(), &InventoryId::Theater(theater.clone())).await {
                 Ok(Some(_)) => {}
                 Ok(None) => tracing::warn!(%theater, "WARM_THEATERS names a theater that doesn't exist"),
                 Err(error) => {
                     tracing::warn!(%theater, %error, "a layout couldn't be read, the first request tries again")
                 }
+            }
+        }
+    }
+
+    /// Returns the theater of an inventory. A show that doesn't exist has none. Reads nothing for a theater.
+    pub async fn theater_of(&self, ctx: &RequestContext, id: &InventoryId) -> Result<Option<TheaterId>, StoreError> {
+        match id {
+            InventoryId::Theater(theater) => Ok(Some(theater.clone())),
+            InventoryId::Show(_) => {
+                let inventory = self.inventories.get(ctx, id).await?;
+                Ok(inventory.map(|inventory| inventory.layout.theater.clone()))
             }
         }
     }

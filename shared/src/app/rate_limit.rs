@@ -7,8 +7,8 @@ use super::BoxOffice;
 use crate::cache::{Cache, CacheError, CheckedRead, Lookup, Revision};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
-use crate::domain::ids::TheaterId;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
+use crate::domain::inventory::InventoryId;
 use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision, RateLimitStatus};
 use crate::domain::seat_index::SeatIndex;
 
@@ -41,14 +41,14 @@ impl BoxOffice {
     pub(super) async fn read_admitted(
         ctx: &RequestContext,
         cache: &Cache,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         unless: Option<Revision>,
     ) -> Result<CacheRead, TooManyRequests> {
         let lookup = match (ctx.take_rate_limit_budget(), unless) {
-            (None, None) => cache.read(ctx, theater).await,
-            (None, Some(known)) => cache.read_unless(ctx, theater, known).await,
+            (None, None) => cache.read(ctx, inventory).await,
+            (None, Some(known)) => cache.read_unless(ctx, inventory, known).await,
             (Some(budget), _) => {
-                let CheckedRead { answer, decision } = cache.read_and_draw(ctx, theater, unless, &budget).await;
+                let CheckedRead { answer, decision } = cache.read_and_draw(ctx, inventory, unless, &budget).await;
                 apply_decision(ctx, &budget, decision)?;
                 answer
             }
@@ -61,14 +61,15 @@ impl BoxOffice {
     pub(super) async fn peek_admitted(
         ctx: &RequestContext,
         cache: &Cache,
-        layout: &Layout,
+        inventory: &Inventory,
         seat_indexes: &[SeatIndex],
     ) -> Result<Option<Vec<Slot>>, TooManyRequests> {
-        let (theater, version) = (&layout.theater, layout.version);
+        let (inventory, version) = (&inventory.id, inventory.version);
         let Some(budget) = ctx.take_rate_limit_budget() else {
-            return Ok(cache.peek(ctx, theater, version, seat_indexes).await.ok().flatten());
+            return Ok(cache.peek(ctx, inventory, version, seat_indexes).await.ok().flatten());
         };
-        let CheckedRead { answer, decision } = cache.peek_and_draw(ctx, theater, version, seat_indexes, &budget).await;
+        let CheckedRead { answer, decision } =
+            cache.peek_and_draw(ctx, inventory, version, seat_indexes, &budget).await;
         apply_decision(ctx, &budget, decision)?;
         Ok(answer.ok().flatten())
     }

@@ -4,7 +4,8 @@ use super::BoxOffice;
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;
 use crate::domain::ids::ExtensionId;
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{ReservationId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
@@ -14,7 +15,7 @@ use crate::store::{
 /// A caller's reference to a reservation.
 #[derive(Debug)]
 pub struct ReservationRequest {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     pub reservation: ReservationId,
     /// The seats of the reservation that are meant. `None` means all.
     pub seats: Option<Vec<SeatLabel>>,
@@ -101,9 +102,9 @@ impl BoxOffice {
     pub async fn release(&self, ctx: &RequestContext, ask: &ReservationRequest) -> Result<(), ReservationError> {
         let released = self.store.release(ctx, &ask.wanted()).await;
         if let Err(StoreError::OutcomeUnknown(_)) = &released {
-            self.forget(ctx, &ask.theater).await;
+            self.forget(ctx, &ask.inventory).await;
         }
-        self.update_cache_of_seats(ctx, &ask.theater, &released?).await;
+        self.update_cache_of_seats(ctx, &ask.inventory, &released?).await;
         Ok(())
     }
 
@@ -122,12 +123,12 @@ impl BoxOffice {
         let outcome = self.store.extend(ctx, &ask.wanted(), &extension).await.map_err(ReservationError::Store)?;
         let (seats, replayed) = match outcome {
             ExtendOutcome::Extended { seats, changed } => {
-                self.update_cache_of_seats(ctx, &ask.theater, &changed).await;
+                self.update_cache_of_seats(ctx, &ask.inventory, &changed).await;
                 (seats, false)
             }
             ExtendOutcome::Replayed(seats) => {
                 // The function that extended it may have died before it updated the cache.
-                self.update_cache_of_seats(ctx, &ask.theater, &ChangedSeats::to(&seats, false)).await;
+                self.update_cache_of_seats(ctx, &ask.inventory, &ChangedSeats::to(&seats, false)).await;
                 (seats, true)
             }
             ExtendOutcome::ExtendedBefore => return Err(ExtendError::ExtendedBefore),
@@ -144,7 +145,7 @@ impl BoxOffice {
 
     /// Returns an error that says whether the reservation or the theater is missing.
     async fn not_found(&self, ctx: &RequestContext, ask: &ReservationRequest) -> ReservationError {
-        match self.layouts.get(ctx, &ask.theater).await {
+        match self.inventories.get(ctx, &ask.inventory).await {
             Ok(Some(_)) => ReservationError::NotFound,
             Ok(None) => ReservationError::TheaterNotFound,
             Err(error) => error.into(),
@@ -159,8 +160,8 @@ impl BoxOffice {
     ) -> ReservationView {
         // In layout order, or by label if the layout can't be read now.
         seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
-        if let Ok(Some(layout)) = self.layouts.get(ctx, &ask.theater).await {
-            seats.sort_by_key(|seat| layout.seat_index(seat.seat.as_str()));
+        if let Ok(Some(inventory)) = self.inventories.get(ctx, &ask.inventory).await {
+            seats.sort_by_key(|seat| inventory.layout.seat_index(seat.seat.as_str()));
         }
         let expires_at = seats.iter().map(|seat| seat.expires_at).min();
         ReservationView {
@@ -175,7 +176,7 @@ impl BoxOffice {
 impl ReservationRequest {
     pub(super) fn wanted(&self) -> ReservationRef<'_> {
         ReservationRef {
-            theater: &self.theater,
+            inventory: &self.inventory,
             id: self.reservation,
             owner: self.caller.owner(),
             seats: self.seats.as_deref(),

@@ -6,8 +6,9 @@ use super::select::{CachedView, SelectedSeats};
 use super::{BoxOffice, RequestId, SelectError};
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId, is_server_generated};
-use crate::domain::layout::Layout;
+use crate::domain::ids::{ReservationId, SeatLabel, is_server_generated};
+use crate::domain::inventory::Inventory;
+use crate::domain::inventory::InventoryId;
 use crate::domain::selection::Conflict;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
@@ -19,7 +20,7 @@ use crate::store::{
 /// A request to reserve seats.
 #[derive(Debug)]
 pub struct Reserve {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     /// The seats in any order, reserved all or none.
     pub seats: Vec<SeatLabel>,
     /// The length of the reservation, in seconds.
@@ -80,7 +81,7 @@ impl BoxOffice {
     /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
     pub async fn reserve(&self, ctx: &RequestContext, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
-        let selected = match self.select_admitted(ctx, &ask.theater, &ask.seats, repeatable).await {
+        let selected = match self.select_admitted(ctx, &ask.inventory, &ask.seats, repeatable).await {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(ReserveError::SeatUnavailable(taken));
             }
@@ -90,7 +91,7 @@ impl BoxOffice {
             Err(error) => return Err(error.into()),
         };
         let request = ReserveRequest {
-            theater: &ask.theater,
+            inventory: &ask.inventory,
             seats: &selected.selection,
             reservation: reservation_id(ask.reservation),
             must_exist: must_exist(ask.reservation),
@@ -99,9 +100,9 @@ impl BoxOffice {
             reservation_quota: self.reservation_quota(&ask.caller),
         };
         let asked_at = self.clock.now();
-        let outcome = self.reserve_and_update_cache(ctx, &selected.layout, &request, &selected.cached).await?;
+        let outcome = self.reserve_and_update_cache(ctx, &selected.inventory, &request, &selected.cached).await?;
         if let ReserveOutcome::Refused(conflicts) = &outcome
-            && let Some(error) = self.withdrawn_seats_error(ctx, &ask.theater, conflicts).await
+            && let Some(error) = self.withdrawn_seats_error(ctx, &ask.inventory, conflicts).await
         {
             return Err(error.into());
         }
@@ -117,7 +118,7 @@ impl BoxOffice {
     ) -> Result<Reserved, ReserveError> {
         let Some(reservation) = ask.reservation else { return Err(error.into()) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
-        let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: Some(&ask.seats) };
+        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: Some(&ask.seats) };
         match self.store.remembered(ctx, &wanted, None).await? {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
@@ -141,23 +142,23 @@ impl BoxOffice {
     pub(super) async fn reserve_and_update_cache(
         &self,
         ctx: &RequestContext,
-        layout: &Arc<Layout>,
+        inventory: &Arc<Inventory>,
         request: &ReserveRequest<'_>,
         cached: &CachedView,
     ) -> Result<ReserveOutcome, StoreError> {
         let decision = self.store.reserve(ctx, request).await?;
-        Ok(self.merge_observed(ctx, layout, cached, decision).await)
+        Ok(self.merge_observed(ctx, inventory, cached, decision).await)
     }
 
     /// Merges what the store returned into the cache, and returns the outcome.
     pub(super) async fn merge_observed(
         &self,
         ctx: &RequestContext,
-        layout: &Arc<Layout>,
+        inventory: &Arc<Inventory>,
         cached: &CachedView,
         Decision { outcome, observed }: Decision<ReserveOutcome>,
     ) -> ReserveOutcome {
-        let _ = self.update_cache(ctx, layout, &observed).await;
+        let _ = self.update_cache(ctx, inventory, &observed).await;
         if *cached == CachedView::AllFree && matches!(outcome, ReserveOutcome::Refused(_)) {
             self.count_stale_answers(ctx, &observed);
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{BoxOffice, TooManyRequests};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
-use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::domain::layout::Layout;
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::selection::{Conflict, Selection, UnknownSeats};
 use crate::store::StoreError;
 
@@ -40,7 +40,7 @@ impl SelectError {
 
 /// The seats of a request, found in a layout.
 pub(super) struct SelectedSeats {
-    pub(super) layout: Arc<Layout>,
+    pub(super) inventory: Arc<Inventory>,
     pub(super) selection: Selection,
     pub(super) cached: CachedView,
 }
@@ -68,18 +68,18 @@ impl BoxOffice {
     pub(super) async fn select_admitted(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         seats: &[SeatLabel],
         repeatable: bool,
     ) -> Result<SelectedSeats, SelectError> {
-        let known = self.layouts.known(theater).and_then(|layout| SelectedSeats::find(layout, seats).ok());
+        let known = self.inventories.known(id).and_then(|inventory| SelectedSeats::find(inventory, seats).ok());
         let peeks = !repeatable && (!ctx.has_unchecked_rate_limit() || known.is_some());
         if !peeks {
             self.admit(ctx).await?;
         }
         let mut selected = match known {
             Some(found) => found,
-            None => self.select(ctx, theater, seats).await?,
+            None => self.select(ctx, id, seats).await?,
         };
         if peeks {
             selected.cached = self.peek_at_seats(ctx, &selected).await?;
@@ -92,22 +92,22 @@ impl BoxOffice {
     pub(super) async fn select(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         seats: &[SeatLabel],
     ) -> Result<SelectedSeats, SelectError> {
-        let layout = self.layouts.get(ctx, theater).await?.ok_or(SelectError::TheaterNotFound)?;
-        if let Ok(selected) = SelectedSeats::find(layout, seats) {
+        let inventory = self.inventories.get(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
+        if let Ok(selected) = SelectedSeats::find(inventory, seats) {
             return Ok(selected);
         }
-        let layout = self.layouts.get_newer(ctx, theater).await?.ok_or(SelectError::TheaterNotFound)?;
-        SelectedSeats::find(layout, seats).map_err(|unknown| SelectError::SeatNotFound(unknown.0))
+        let inventory = self.inventories.get_newer(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
+        SelectedSeats::find(inventory, seats).map_err(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
     /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
     pub(super) async fn withdrawn_seats_error(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         conflicts: &[Conflict],
     ) -> Option<SelectError> {
         let withdrawn = conflicts.iter().filter(|conflict| conflict.state.is_withdrawn());
@@ -115,13 +115,13 @@ impl BoxOffice {
         if withdrawn.is_empty() {
             return None;
         }
-        let layout = match self.layouts.get_newer(ctx, theater).await {
-            Ok(Some(layout)) => layout,
+        let inventory = match self.inventories.get_newer(ctx, id).await {
+            Ok(Some(inventory)) => inventory,
             Ok(None) => return Some(SelectError::TheaterNotFound),
             Err(error) => return Some(error.into()),
         };
         // While the layout still has them, they may come back.
-        Selection::of(&withdrawn, &layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
+        Selection::of(&withdrawn, &inventory.layout).err().map(|unknown| SelectError::SeatNotFound(unknown.0))
     }
 
     /// Asks the cache whether the seats are taken.
@@ -134,9 +134,9 @@ impl BoxOffice {
         selected: &SelectedSeats,
     ) -> Result<CachedView, TooManyRequests> {
         let Some(cache) = &self.cache else { return Ok(CachedView::Unknown) };
-        let SelectedSeats { layout, selection, .. } = selected;
+        let SelectedSeats { inventory, selection, .. } = selected;
         let seat_indexes: Vec<_> = selection.seats().iter().map(|seat| seat.seat_index).collect();
-        let Some(slots) = Self::peek_admitted(ctx, cache, layout, &seat_indexes).await? else {
+        let Some(slots) = Self::peek_admitted(ctx, cache, inventory, &seat_indexes).await? else {
             return Ok(CachedView::Unknown);
         };
         let now = self.clock.now();
@@ -159,8 +159,8 @@ impl BoxOffice {
 }
 
 impl SelectedSeats {
-    fn find(layout: Arc<Layout>, seats: &[SeatLabel]) -> Result<Self, UnknownSeats> {
-        let selection = Selection::of(seats, &layout)?;
-        Ok(Self { layout, selection, cached: CachedView::NotAsked })
+    fn find(inventory: Arc<Inventory>, seats: &[SeatLabel]) -> Result<Self, UnknownSeats> {
+        let selection = Selection::of(seats, &inventory.layout)?;
+        Ok(Self { inventory, selection, cached: CachedView::NotAsked })
     }
 }

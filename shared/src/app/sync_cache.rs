@@ -7,8 +7,8 @@ use super::BoxOffice;
 use crate::cache::CacheError;
 use crate::context::RequestContext;
 use crate::domain::availability::{Slot, SlotUpdate};
-use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::domain::layout::Layout;
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::{Inventory, InventoryId};
 use crate::store::{SeatChange, StoreError};
 
 /// The reasons why changes didn't reach the cache. They have to be delivered again.
@@ -34,43 +34,43 @@ impl BoxOffice {
     pub async fn sync_cache(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         changes: &[(SeatLabel, SeatChange)],
     ) -> Result<(), SyncCacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let Some(last) = last_written(changes) else { return Ok(cache.forget(ctx, theater).await?) };
+        let Some(last) = last_written(changes) else { return Ok(cache.forget(ctx, id).await?) };
         if last.is_empty() {
             return Ok(());
         }
-        let layout = match self.layout_with_seats(ctx, theater, &last).await {
-            Ok(Some(layout)) => layout,
+        let inventory = match self.inventory_with_seats(ctx, id, &last).await {
+            Ok(Some(inventory)) => inventory,
             Ok(None) => return Ok(()),
             // A retry would fail in the same way, and block the changes after it.
-            Err(StoreError::Permanent(_)) => return Ok(cache.forget(ctx, theater).await?),
+            Err(StoreError::Permanent(_)) => return Ok(cache.forget(ctx, id).await?),
             Err(undecided) => return Err(undecided.into()),
         };
         let learned = last.into_iter().map(|(seat, slot)| {
-            let seat_index = layout.seat_index(seat.as_str())?;
+            let seat_index = inventory.layout.seat_index(seat.as_str())?;
             Some(SlotUpdate { seat_index, slot })
         });
         match learned.collect::<Option<Vec<_>>>() {
-            Some(learned) => Ok(self.update_cache(ctx, &layout, &learned).await?),
-            None => Ok(cache.forget(ctx, theater).await?),
+            Some(learned) => Ok(self.update_cache(ctx, &inventory, &learned).await?),
+            None => Ok(cache.forget(ctx, id).await?),
         }
     }
 
     /// Returns the theater's layout. Reads it again if a seat is missing from it, because the seat may be new.
-    async fn layout_with_seats(
+    async fn inventory_with_seats(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         seats: &HashMap<&SeatLabel, Slot>,
-    ) -> Result<Option<Arc<Layout>>, StoreError> {
-        let Some(layout) = self.layouts.get(ctx, theater).await? else { return Ok(None) };
-        if seats.keys().all(|seat| layout.seat_index(seat.as_str()).is_some()) {
-            return Ok(Some(layout));
+    ) -> Result<Option<Arc<Inventory>>, StoreError> {
+        let Some(inventory) = self.inventories.get(ctx, id).await? else { return Ok(None) };
+        if seats.keys().all(|seat| inventory.layout.seat_index(seat.as_str()).is_some()) {
+            return Ok(Some(inventory));
         }
-        self.layouts.get_newer(ctx, theater).await
+        self.inventories.get_newer(ctx, id).await
     }
 }
 

@@ -1,28 +1,18 @@
 //! Putting, deleting, showing and listing theaters.
 
-use std::collections::HashSet;
-use std::time::Duration;
-
+use super::withdrawal::{MAX_SEATS_WITHDRAWN, Removal};
 use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
-use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::ids::TheaterId;
+use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::domain::selection::Conflict;
-use crate::domain::time::EpochMillis;
-use crate::store::{
-    ExistingLayout, KnownVersion, PutLayoutError, Store, TOMBSTONE_SECONDS, TheaterPage, Tombstone, WithdrawError,
-};
+use crate::store::{ExistingLayout, KnownVersion, PutLayoutError, Store, TheaterPage};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.
 const MAX_ATTEMPTS: u32 = 3;
-/// The maximum number of seats that one call may withdraw. Each seat takes a write of its own, a partition of DynamoDB
-/// accepts 1,000 writes per second, and the answer is due within 12 seconds.
-pub const MAX_SEATS_WITHDRAWN: usize = 5_000;
-/// Time limit for putting the layout after the first tombstone, in whole seconds. The tombstones have to last longer than
-/// any instance uses the old layout.
-const TIME_LIMIT_AFTER_TOMBSTONES: Duration = Duration::from_secs(TOMBSTONE_SECONDS as u64 - 180);
 
 /// A phrase that describes a layout that fits into the table.
 pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
@@ -138,8 +128,10 @@ impl BoxOffice {
             if !Store::fits(&new) {
                 return Err(PutError::TooLarge);
             }
-            let dropped = old.as_ref().map(|old| old.dropped_by(&new)).unwrap_or_default();
-            let removal = self.withdraw(ctx, theater, old.as_ref(), &dropped).await?;
+            let old = old.map(|old| Inventory::of_theater(old));
+            let new = Inventory::of_theater(new);
+            let dropped = old.as_ref().map(|old| old.layout.dropped_by(&new.layout)).unwrap_or_default();
+            let removal = self.withdraw(ctx, old.as_ref(), &dropped).await?;
             match self.put_or_undo(ctx, &new, known, removal).await {
                 Ok(()) => {
                     self.make_available_again(ctx, old.as_ref(), &new).await;
@@ -166,9 +158,10 @@ impl BoxOffice {
             if expected != Precondition::Unsaid {
                 check_precondition(&expected, Some(old.version))?;
             }
-            let all: Vec<_> = old.seats().iter().collect();
-            let removal = self.withdraw(ctx, theater, Some(&old), &all).await?;
-            match self.delete_or_undo(ctx, theater, known, removal).await {
+            let old = Inventory::of_theater(old);
+            let all: Vec<_> = old.layout.seats().iter().collect();
+            let removal = self.withdraw(ctx, Some(&old), &all).await?;
+            match self.delete_or_undo(ctx, &old.id, theater, known, removal).await {
                 Ok(()) => return Ok(true),
                 Err(PutLayoutError::Changed) => {}
                 Err(PutLayoutError::Store(error)) => return Err(error.into()),
@@ -177,108 +170,30 @@ impl BoxOffice {
         Err(PutError::Contended)
     }
 
-    /// Withdraws seats that the new layout doesn't have. Checks first whether any is reserved or booked, so that the
-    /// error names all of these.
-    async fn withdraw(
-        &self,
-        ctx: &RequestContext,
-        theater: &TheaterId,
-        old: Option<&Layout>,
-        dropped: &[&SeatLabel],
-    ) -> Result<Removal, PutError> {
-        let began = self.clock.now();
-        let Some(old) = old.filter(|_| !dropped.is_empty()) else { return Ok(Removal { began, marks: Vec::new() }) };
-        if dropped.len() > MAX_SEATS_WITHDRAWN {
-            return Err(PutError::TooManyWithdrawn(dropped.len()));
-        }
-        let slots = self.store.slots(ctx, old).await?;
-        let wanted: HashSet<_> = dropped.iter().collect();
-        let taken =
-            old.seats().iter().zip(slots).filter(|(seat, slot)| wanted.contains(seat) && !slot.is_available(began));
-        let mut in_use: Vec<_> =
-            taken.map(|(seat, slot)| Conflict { seat: seat.clone(), state: slot.state, yours: false }).collect();
-        if !in_use.is_empty() {
-            // An unfinished attempt may have left tombstones behind. These seats aren't in use.
-            let withdrawn = self.store.withdrawn_seats(ctx, theater).await?;
-            in_use.retain(|conflict| !withdrawn.contains(&conflict.seat));
-        }
-        if !in_use.is_empty() {
-            return Err(PutError::InUse(in_use));
-        }
-        match self.store.withdraw_seats(ctx, theater, dropped, old.version).await {
-            Ok(marks) => Ok(Removal { began, marks }),
-            Err(WithdrawError::InUse(conflicts)) => Err(PutError::InUse(conflicts)),
-            Err(WithdrawError::Store(error)) => Err(error.into()),
-        }
-    }
-
     async fn put_or_undo(
         &self,
         ctx: &RequestContext,
-        new: &Layout,
+        new: &Inventory,
         replaces: Option<KnownVersion>,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
-        self.check_tombstones_last(ctx, &new.theater, &removal).await?;
-        let put = self.store.put_layout(ctx, new, replaces).await;
-        self.undo_if_not_applied(ctx, &new.theater, put, &removal).await
+        self.check_tombstones_last(ctx, &new.id, &removal).await?;
+        let put = self.store.put_layout(ctx, &new.layout, replaces).await;
+        self.undo_if_not_applied(ctx, &new.id, put, &removal).await
     }
 
     async fn delete_or_undo(
         &self,
         ctx: &RequestContext,
+        id: &InventoryId,
         theater: &TheaterId,
         replaces: KnownVersion,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
-        self.check_tombstones_last(ctx, theater, &removal).await?;
+        self.check_tombstones_last(ctx, id, &removal).await?;
         let removed = self.store.remove_layout(ctx, theater, replaces).await;
-        self.undo_if_not_applied(ctx, theater, removed, &removal).await
+        self.undo_if_not_applied(ctx, id, removed, &removal).await
     }
-
-    /// Returns an error, and undoes the withdrawal, if the tombstones no longer last long enough.
-    async fn check_tombstones_last(
-        &self,
-        ctx: &RequestContext,
-        theater: &TheaterId,
-        removal: &Removal,
-    ) -> Result<(), PutLayoutError> {
-        let took = self.clock.now().since(removal.began).as_secs();
-        if removal.marks.is_empty() || took <= TIME_LIMIT_AFTER_TOMBSTONES.as_secs() {
-            return Ok(());
-        }
-        self.store.take_back(ctx, theater, &removal.marks).await;
-        Err(StoreError::OutcomeUnknown(format!("withdrawing seats took {took} s")).into())
-    }
-
-    /// Undoes the withdrawal if the layout certainly hasn't changed. If the outcome is unknown, the tombstones stay
-    /// until they expire.
-    async fn undo_if_not_applied(
-        &self,
-        ctx: &RequestContext,
-        theater: &TheaterId,
-        done: Result<(), PutLayoutError>,
-        removal: &Removal,
-    ) -> Result<(), PutLayoutError> {
-        if matches!(done, Err(PutLayoutError::Changed | PutLayoutError::Store(StoreError::Permanent(_)))) {
-            self.store.take_back(ctx, theater, &removal.marks).await;
-        }
-        done
-    }
-
-    /// Makes seats available at once that were withdrawn a moment ago and are back in the layout.
-    async fn make_available_again(&self, ctx: &RequestContext, old: Option<&Layout>, new: &Layout) {
-        let added = old.is_none_or(|old| new.seats().iter().any(|seat| old.seat_index(seat.as_str()).is_none()));
-        if added && let Err(error) = self.store.restore_seats(ctx, new).await {
-            tracing::warn!(%error, theater = %new.theater, "restored seats stay withdrawn until their tombstones expire");
-        }
-    }
-}
-
-/// The tombstones of withdrawn seats, and the instant at which the withdrawal began.
-struct Removal {
-    began: EpochMillis,
-    marks: Vec<Tombstone>,
 }
 
 /// Rejects a request whose condition isn't met.

@@ -37,7 +37,7 @@ pub use rate_limit::CheckedRead;
 use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::domain::availability::{Slot, SlotUpdate};
-use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_index::SeatIndex;
 use client::{Connection, Endpoint, RedisClient};
@@ -104,8 +104,8 @@ impl Cache {
     }
 
     /// Reads a theater's string with one GET.
-    pub async fn read(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<Lookup, CacheError> {
-        let get = &self.read_command(theater, None);
+    pub async fn read(&self, ctx: &RequestContext, inventory: &InventoryId) -> Result<Lookup, CacheError> {
+        let get = &self.read_command(inventory, None);
         let query = |mut connection: Connection| async move { get.query_async(&mut connection).await };
         decode_lookup(self.client.call(ctx, query).await)
     }
@@ -115,10 +115,10 @@ impl Cache {
     pub async fn read_unless(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         known: Revision,
     ) -> Result<Lookup, CacheError> {
-        decode_lookup(self.client.send_one(ctx, &self.read_command(theater, Some(known))).await)
+        decode_lookup(self.client.send_one(ctx, &self.read_command(inventory, Some(known))).await)
     }
 
     /// Merges slots that DynamoDB accepted or that a rejected write revealed. The larger stamp wins in each slot.
@@ -128,7 +128,7 @@ impl Cache {
     pub async fn merge(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         version: LayoutVersion,
         learned: &[SlotUpdate],
         when_behind: WhenBehind,
@@ -146,7 +146,7 @@ impl Cache {
             entries.extend_from_slice(&packed::encode(*slot));
         }
         let answer = self
-            .script(ctx, theater, |call| {
+            .script(ctx, inventory, |call| {
                 call.arg("merge").arg(version.as_u64()).arg(entries.as_slice()).arg(when_behind);
             })
             .await?;
@@ -155,9 +155,9 @@ impl Cache {
 
     /// Drops a theater from the cache, for changes that can't be merged. The next read fills it again. A fill that is
     /// under way is rejected when it ends.
-    pub async fn forget(&self, ctx: &RequestContext, theater: &TheaterId) -> Result<(), CacheError> {
+    pub async fn forget(&self, ctx: &RequestContext, inventory: &InventoryId) -> Result<(), CacheError> {
         let mut del = redis::cmd("DEL");
-        del.arg(self.key(theater));
+        del.arg(self.key(inventory));
         let del = &del;
         self.client.call(ctx, |mut connection: Connection| async move { del.query_async(&mut connection).await }).await
     }
@@ -166,7 +166,7 @@ impl Cache {
     pub async fn peek(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         version: LayoutVersion,
         seat_indexes: &[SeatIndex],
     ) -> Result<Option<Vec<Slot>>, CacheError> {
@@ -174,11 +174,11 @@ impl Cache {
         let peek = |call: &mut ScriptInvocation<'static>| {
             call.arg("peek").arg(version.as_u64()).arg(index_bytes.as_slice());
         };
-        Ok(decode_peek(&self.script(ctx, theater, peek).await?, seat_indexes.len()))
+        Ok(decode_peek(&self.script(ctx, inventory, peek).await?, seat_indexes.len()))
     }
 
-    fn read_command(&self, theater: &TheaterId, unless: Option<Revision>) -> Cmd {
-        let key = self.key(theater);
+    fn read_command(&self, inventory: &InventoryId, unless: Option<Revision>) -> Cmd {
+        let key = self.key(inventory);
         let Some(known) = unless else { return redis::cmd("GET").arg(key).clone() };
         scripts::evalsha(&scripts::AVAILABILITY, &key, |call| {
             call.arg("look").arg(known.0.as_slice());
@@ -189,12 +189,12 @@ impl Cache {
     async fn script(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         args: impl Fn(&mut ScriptInvocation<'static>),
     ) -> Result<Value, CacheError> {
         let attempt = |mut connection: Connection| {
             let mut call = scripts::AVAILABILITY.prepare_invoke();
-            call.key(self.key(theater));
+            call.key(self.key(inventory));
             args(&mut call);
             async move { call.invoke_async(&mut connection).await }
         };
@@ -202,8 +202,8 @@ impl Cache {
     }
 
     /// Returns the key of a theater. The braces keep all keys of a theater on one node of a cluster.
-    fn key(&self, theater: &TheaterId) -> String {
-        format!("{}:{{{theater}}}:availability", self.prefix)
+    fn key(&self, inventory: &InventoryId) -> String {
+        format!("{}:{{{inventory}}}:availability", self.prefix)
     }
 }
 

@@ -6,7 +6,7 @@ use redis::{Cmd, Value};
 use super::{Cache, CacheError, Lookup, Revision, decode_lookup, decode_peek, index_bytes, scripts};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
-use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::rate_limit::{RateLimitBudget, RateLimitDecision};
 use crate::domain::seat_index::SeatIndex;
@@ -31,12 +31,12 @@ impl Cache {
     pub async fn read_and_draw(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         unless: Option<Revision>,
         budget: &RateLimitBudget,
     ) -> CheckedRead<Lookup> {
         let (read, drawn) =
-            self.client.send_both(ctx, &self.read_command(theater, unless), &self.acquire_command(budget)).await;
+            self.client.send_both(ctx, &self.read_command(inventory, unless), &self.acquire_command(budget)).await;
         CheckedRead { answer: decode_lookup(read), decision: decode_decision(drawn) }
     }
 
@@ -44,12 +44,12 @@ impl Cache {
     pub async fn peek_and_draw(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         version: LayoutVersion,
         seat_indexes: &[SeatIndex],
         budget: &RateLimitBudget,
     ) -> CheckedRead<Option<Vec<Slot>>> {
-        let peek_command = scripts::evalsha(&scripts::AVAILABILITY, &self.key(theater), |call| {
+        let peek_command = scripts::evalsha(&scripts::AVAILABILITY, &self.key(inventory), |call| {
             call.arg("peek").arg(version.as_u64()).arg(index_bytes(seat_indexes));
         });
         let (found, drawn) = self.client.send_both(ctx, &peek_command, &self.acquire_command(budget)).await;

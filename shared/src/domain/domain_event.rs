@@ -1,13 +1,14 @@
 //! Domain events: changes in the life of seats, bookings and theaters.
 
-use super::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use super::ids::{BookingId, ReservationId, SeatLabel};
+use super::inventory::InventoryId;
 use super::layout_version::LayoutVersion;
 use super::time::{EpochMillis, EpochSeconds};
 
 /// A domain event. It stays true in whatever order and however often it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainEvent {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     pub kind: DomainEventKind,
 }
 

@@ -3,8 +3,9 @@
 use uuid::{Builder, Uuid, uuid};
 
 use super::caller::Caller;
-use super::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId};
+use super::ids::{BookingId, InvalidId, ReservationId, SeatLabel};
 use super::ids::{ExtensionId, WishId};
+use super::inventory::InventoryId;
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace invalidates all earlier keys.
 const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
@@ -26,9 +27,9 @@ const WISH: Uuid = uuid!("5d2c1f7e-8b3a-4e0d-b6c4-91f0a7e3d528");
 /// ```
 /// use boxoffice::domain::caller::Caller;
 /// use boxoffice::domain::idempotency::{IdempotencyKey, booking_id};
-/// use boxoffice::domain::ids::TheaterId;
+/// use boxoffice::domain::inventory::InventoryId;
 ///
-/// let theater = TheaterId::parse("opera")?;
+/// let theater = InventoryId::parse("opera")?;
 /// let bare = IdempotencyKey::parse("order-0000000042")?;
 /// let quoted = IdempotencyKey::parse("\"order-0000000042\"")?;
 /// assert_eq!(bare, quoted);
@@ -65,18 +66,18 @@ impl IdempotencyKey {
     }
 }
 
-/// Returns the id of the booking for a key, a caller and a theater.
+/// Returns the id of the booking for a key, a caller and an inventory.
 ///
 /// The seats aren't part of it. A request with the same key and other seats must be recognized and rejected.
-pub fn booking_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
+pub fn booking_id(inventory: &InventoryId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
     let [kind, subject] = caller.parts();
-    BookingId::new(name_based_uuid(&BOOKING, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
+    BookingId::new(name_based_uuid(&BOOKING, [inventory.to_string().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
-/// Returns the id of the reservation for a key, a caller, a theater and a set of seats. The order of the seats
+/// Returns the id of the reservation for a key, a caller, an inventory and a set of seats. The order of the seats
 /// doesn't matter.
 pub fn reservation_id<'a>(
-    theater: &TheaterId,
+    inventory: &InventoryId,
     caller: &Caller,
     key: &IdempotencyKey,
     seats: impl IntoIterator<Item = &'a SeatLabel>,
@@ -84,20 +85,22 @@ pub fn reservation_id<'a>(
     let [kind, subject] = caller.parts();
     let mut seats: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
     seats.sort_unstable();
-    let start = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()];
+    let inventory = inventory.to_string();
+    let start = [inventory.as_bytes(), kind, subject, key.0.as_bytes()];
     ReservationId::new(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
 }
 
 /// Returns the id of an extension of a reservation, for a key and a caller.
 pub fn extension_id(
-    theater: &TheaterId,
+    inventory: &InventoryId,
     caller: &Caller,
     key: &IdempotencyKey,
     reservation: ReservationId,
 ) -> ExtensionId {
     let [kind, subject] = caller.parts();
     let reservation = reservation.as_uuid();
-    let parts = [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes(), reservation.as_bytes()];
+    let inventory = inventory.to_string();
+    let parts = [inventory.as_bytes(), kind, subject, key.0.as_bytes(), reservation.as_bytes()];
     ExtensionId::new(name_based_uuid(&EXTENSION, parts))
 }
 
@@ -105,9 +108,9 @@ pub fn extension_id(
 ///
 /// The preference itself isn't part of it. A request with the same key and another preference must be recognized and
 /// rejected.
-pub fn wish_id(theater: &TheaterId, caller: &Caller, key: &IdempotencyKey) -> WishId {
+pub fn wish_id(inventory: &InventoryId, caller: &Caller, key: &IdempotencyKey) -> WishId {
     let [kind, subject] = caller.parts();
-    WishId::new(name_based_uuid(&WISH, [theater.as_str().as_bytes(), kind, subject, key.0.as_bytes()]))
+    WishId::new(name_based_uuid(&WISH, [inventory.to_string().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
 /// Builds a UUID of version 8 from length-prefixed parts, so that different lists of parts give different UUIDs.
@@ -131,8 +134,8 @@ mod tests {
         IdempotencyKey::parse(text).unwrap()
     }
 
-    fn theater(text: &str) -> TheaterId {
-        TheaterId::parse(text).unwrap()
+    fn inventory(text: &str) -> InventoryId {
+        InventoryId::parse(text).unwrap()
     }
 
     fn seats(labels: &[&str]) -> Vec<SeatLabel> {
@@ -162,17 +165,17 @@ mod tests {
 
     #[test]
     fn a_booking_id_depends_on_theater_caller_and_key() {
-        let base = booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"));
-        assert_eq!(base, booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef")));
-        assert_ne!(base, booking_id(&theater("2"), &Caller::Anonymous, &key("0123456789abcdef")));
-        assert_ne!(base, booking_id(&theater("1"), &Caller::Subject("s".into()), &key("0123456789abcdef")));
-        assert_ne!(base, booking_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdeg")));
+        let base = booking_id(&inventory("1"), &Caller::Anonymous, &key("0123456789abcdef"));
+        assert_eq!(base, booking_id(&inventory("1"), &Caller::Anonymous, &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&inventory("2"), &Caller::Anonymous, &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&inventory("1"), &Caller::Subject("s".into()), &key("0123456789abcdef")));
+        assert_ne!(base, booking_id(&inventory("1"), &Caller::Anonymous, &key("0123456789abcdeg")));
     }
 
     #[test]
     fn ids_from_different_subjects_never_collide() {
         let id =
-            |subject: &str| booking_id(&theater("1"), &Caller::Subject(subject.to_owned()), &key("0123456789abcdef"));
+            |subject: &str| booking_id(&inventory("1"), &Caller::Subject(subject.to_owned()), &key("0123456789abcdef"));
         assert_ne!(id("a"), id("b"));
         assert_eq!(id("a"), id("a"));
     }
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn a_reservation_id_depends_on_theater_caller_and_key() {
         let id = |place: &str, caller: &str, text: &str| {
-            reservation_id(&theater(place), &Caller::Subject(caller.to_owned()), &key(text), &seats(&["A1"]))
+            reservation_id(&inventory(place), &Caller::Subject(caller.to_owned()), &key(text), &seats(&["A1"]))
         };
         let base = id("1", "a", "0123456789abcdef");
         assert_eq!(base, id("1", "a", "0123456789abcdef"));
@@ -191,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_subject_called_anonymous_is_not_the_anonymous_caller() {
-        let id = |caller| booking_id(&theater("1"), &caller, &key("0123456789abcdef"));
+        let id = |caller| booking_id(&inventory("1"), &caller, &key("0123456789abcdef"));
         assert_ne!(id(Caller::Anonymous), id(Caller::Subject("anonymous".into())));
         assert_ne!(id(Caller::Anonymous), id(Caller::Subject(String::new())));
     }
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn reservation_id_ignores_order_of_seats() {
         let id = |labels: &[&str]| {
-            reservation_id(&theater("1"), &Caller::Anonymous, &key("0123456789abcdef"), &seats(labels))
+            reservation_id(&inventory("1"), &Caller::Anonymous, &key("0123456789abcdef"), &seats(labels))
         };
         assert_eq!(id(&["A1", "A2"]), id(&["A2", "A1"]));
         assert_ne!(id(&["A1", "A2"]), id(&["A1"]));

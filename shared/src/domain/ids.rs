@@ -12,38 +12,52 @@ pub struct InvalidId {
     pub expected: &'static str,
 }
 
-/// Id of a theater: 1 to 64 of `A-Z a-z 0-9 . _ : -`, but not `.` or `..`, which have a special meaning in a URL's
-/// path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TheaterId(String);
+/// Declares an id that an operator chooses: 1 to 64 of `A-Z a-z 0-9 . _ : -`, but not `.` or `..`, which have a special
+/// meaning in a URL's path.
+macro_rules! name_id {
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
 
-impl TheaterId {
-    /// Format of a theater id, for messages.
-    pub const EXPECTED: &'static str = "1 to 64 of A-Z a-z 0-9 . _ : -, and not . or ..";
+        impl $name {
+            /// Format of the id, for messages.
+            pub const EXPECTED: &'static str = "1 to 64 of A-Z a-z 0-9 . _ : -, and not . or ..";
 
-    /// Parses a theater id.
-    ///
-    /// # Errors
-    ///
-    /// Returns the expected format if the text isn't a theater id.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._:-".contains(&c);
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidId { expected: Self::EXPECTED })
+            /// Parses the id.
+            ///
+            /// # Errors
+            ///
+            /// Returns the expected format if the text isn't such an id.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                let allowed = |c: u8| c.is_ascii_alphanumeric() || b"._:-".contains(&c);
+                if (1..=64).contains(&text.len()) && text.bytes().all(allowed) && !is_dots(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId { expected: Self::EXPECTED })
+                }
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
 
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl fmt::Display for TheaterId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+name_id! {
+    /// Id of a theater.
+    TheaterId
+}
+name_id! {
+    /// Id of a show: one performance in a theater.
+    ShowId
 }
 
 /// Label of a seat, unique within its theater: 1 to 36 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`.

@@ -7,6 +7,7 @@ pub mod details;
 pub mod domain_event;
 pub mod idempotency;
 pub mod ids;
+pub mod inventory;
 pub mod labels;
 pub mod layout;
 pub mod layout_version;

@@ -15,7 +15,7 @@ use super::{input, rate_limit};
 use crate::app::Source;
 use crate::config;
 use crate::context::RequestCosts;
-use crate::domain::ids::TheaterId;
+use crate::domain::ids::{ShowId, TheaterId};
 use crate::observability::log::{self, is_zero, millis};
 use crate::observability::metrics::{Counts, Made};
 
@@ -29,6 +29,8 @@ struct AccessLogLine<'a> {
     op: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     theater: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show: Option<&'a str>,
     status: u16,
     #[serde(skip_serializing_if = "str::is_empty")]
     code: &'a str,
@@ -105,13 +107,15 @@ fn release() -> Option<&'static str> {
 pub(super) fn log_request(routed: &RoutedRequest<'_>, span: &RequestIds<'_>, done: &Completed<'_>) {
     let Completed { reply, code, started } = *done;
     let costs = routed.ctx.costs();
-    let theater = TheaterId::parse(input::path_parameter(routed.request, "theaterId")).ok();
+    let theater = TheaterId::parse(input::path_parameter(routed.request, input::THEATER_ID)).ok();
+    let show = ShowId::parse(input::path_parameter(routed.request, input::SHOW_ID)).ok();
     let caller = rate_limit::logged_caller(routed.office, routed.request);
     let status = reply.response.status();
     let failed = status.is_server_error();
     let summary = AccessLogLine {
         op: routed.route.operation.as_str(),
         theater: theater.as_ref().map(TheaterId::as_str),
+        show: show.as_ref().map(ShowId::as_str),
         status: status.as_u16(),
         code: code.map_or("", Code::as_str),
         release: if failed { release() } else { None },

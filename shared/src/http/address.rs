@@ -27,8 +27,10 @@ impl<'r> Address<'r> {
         let path = request.raw_http_path();
         let parts = route.path().matches('/').count();
         let begin = path.rmatch_indices('/').nth(parts.saturating_sub(1)).map(|(begin, _)| begin);
-        let first = route.path().split('/').nth(1).expect("a route's path begins with a slash");
-        let fits = |begin: &usize| path[begin + 1..].split('/').next() == Some(first);
+        let fits = |begin: &usize| {
+            let first = path[begin + 1..].split('/').next();
+            route.paths().any(|own| own.split('/').nth(1) == first)
+        };
         Self { request, base, own: begin.filter(fits).map(|begin| &path[begin..]) }
     }
 

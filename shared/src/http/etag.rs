@@ -9,7 +9,7 @@
 //!
 //! | bytes | |
 //! | --- | --- |
-//! | 0..8 | the slots' revision, mixed with theater, section and view, so that a tag of another one never matches |
+//! | 0..8 | the slots' revision, mixed with inventory, section and view, so that a tag of another one never matches |
 //! | 8..12 | beginning of the validity window, s |
 //! | 12..16 | end of the validity window, s (the largest number if it doesn't end) |
 //! | 16..24 | the hash |
@@ -22,22 +22,22 @@ use super::conditional::{Condition, Tag};
 use super::seat_map::View;
 use crate::app::{KnownAnswer, Revision, SeatsView};
 use crate::domain::availability::ValidityWindow;
-use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::EpochSeconds;
 
 const BYTES: usize = 24;
 
-/// Writes and reads the tags of one theater in one view.
+/// Writes and reads the tags of one inventory in one view.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tags {
     mask: u64,
 }
 
 impl Tags {
-    /// Creates the tags of a theater in a view, for all of it or one section.
-    pub(super) fn of(theater: &TheaterId, view: View, section: Option<&str>) -> Self {
+    /// Creates the tags of an inventory in a view, for all of it or one section.
+    pub(super) fn of(inventory: &InventoryId, view: View, section: Option<&str>) -> Self {
         let mut hasher = Xxh3::new();
-        for part in [theater.as_str(), view.name(), if section.is_some() { "one" } else { "all" }] {
+        for part in [inventory.to_string().as_str(), view.name(), if section.is_some() { "one" } else { "all" }] {
             hasher.update(part.as_bytes());
             hasher.update(b"\0");
         }

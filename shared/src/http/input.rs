@@ -17,12 +17,16 @@ use super::conditional::Condition;
 use super::problem::{Code, Problem};
 use super::route::{Body, Route};
 use crate::domain::idempotency::IdempotencyKey;
-use crate::domain::ids::{InvalidId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{InvalidId, ReservationId, SeatLabel, ShowId, TheaterId};
+use crate::domain::inventory::InventoryId;
 use crate::domain::selection::MAX_SEATS_PER_TRANSACTION;
 use crate::json::{Faults, plain};
 
 /// The maximum number of seats that a call may name as the seats of a reservation.
 pub(super) const MAX_SEATS_NAMED: usize = MAX_SEATS_PER_TRANSACTION;
+/// The names of the path parameters that say what is sold.
+pub(super) const THEATER_ID: &str = "theaterId";
+pub(super) const SHOW_ID: &str = "showId";
 /// The form of an id, for messages.
 const UUID: &str = "a UUID (not nil)";
 
@@ -66,9 +70,23 @@ impl<'r> Input<'r> {
         None
     }
 
+    /// Reads `{theaterId}` or `{showId}` of the path, whichever it has.
+    pub(super) fn inventory(&self) -> Option<InventoryId> {
+        if path_parameter(self.request, SHOW_ID).is_empty() {
+            self.theater_id().map(InventoryId::Theater)
+        } else {
+            self.show_id().map(InventoryId::Show)
+        }
+    }
+
+    /// Reads `{showId}` of the path.
+    pub(super) fn show_id(&self) -> Option<ShowId> {
+        self.path_parameter(SHOW_ID, ShowId::EXPECTED, ShowId::parse)
+    }
+
     /// Reads `{theaterId}` of the path.
     pub(super) fn theater_id(&self) -> Option<TheaterId> {
-        self.path_parameter("theaterId", TheaterId::EXPECTED, TheaterId::parse)
+        self.path_parameter(THEATER_ID, TheaterId::EXPECTED, TheaterId::parse)
     }
 
     /// Reads an id of the path.

@@ -5,52 +5,58 @@ use lambda_http::http::header::{LINK, LOCATION};
 
 use super::address::Address;
 use super::reply::Reply;
-use crate::domain::ids::{BookingId, ReservationId, TheaterId};
+use crate::domain::ids::{BookingId, ReservationId};
+use crate::domain::inventory::InventoryId;
 
-/// Links within one theater. They are paths from the API's root, so they work under any address.
+/// Links within one theater or show. They are paths from the API's root, so they work under any address.
 pub(super) struct Links {
-    theater: String,
+    /// The path of the theater or the show.
+    inventory: String,
     links: Vec<String>,
 }
 
 impl Links {
-    /// Creates links to a theater's resources.
-    pub(super) fn of(address: &Address<'_>, theater: &TheaterId) -> Self {
-        // A theater id has no characters that need encoding in a path.
-        Self { theater: format!("{}/theaters/{theater}", address.base()), links: Vec::new() }
+    /// Creates links to the resources of a theater or a show.
+    pub(super) fn of(address: &Address<'_>, inventory: &InventoryId) -> Self {
+        // Neither id has characters that need encoding in a path.
+        let inventory = match inventory {
+            InventoryId::Theater(theater) => format!("{}/theaters/{theater}", address.base()),
+            InventoryId::Show(show) => format!("{}/shows/{show}", address.base()),
+        };
+        Self { inventory, links: Vec::new() }
     }
 
     /// Creates the link from one page of the list of theaters to the next.
     pub(super) fn list(address: &Address<'_>, next: Option<&str>, limit: usize) -> Self {
         let base = address.base();
         let links = next.map(|after| format!("<{base}/theaters?limit={limit}&after={after}>; rel=\"next\""));
-        Self { theater: String::new(), links: links.into_iter().collect() }
+        Self { inventory: String::new(), links: links.into_iter().collect() }
     }
 
-    /// Returns the path of the theater.
-    pub(super) fn theater(&self) -> String {
-        self.theater.clone()
+    /// Returns the path of the theater or the show.
+    pub(super) fn inventory(&self) -> String {
+        self.inventory.clone()
     }
 
-    /// Adds a link to the theater's seats.
+    /// Adds a link to the seats.
     pub(super) fn with_seats(self) -> Self {
-        let seats = format!("{}/seats", self.theater);
+        let seats = format!("{}/seats", self.inventory);
         self.to("seats", &seats)
     }
 
     /// Returns the path of a reservation.
     pub(super) fn reservation(&self, id: ReservationId) -> String {
-        format!("{}/reservations/{id}", self.theater)
+        format!("{}/reservations/{id}", self.inventory)
     }
 
     /// Returns the path of a booking.
     pub(super) fn booking(&self, id: BookingId) -> String {
-        format!("{}/bookings/{id}", self.theater)
+        format!("{}/bookings/{id}", self.inventory)
     }
 
     /// Adds links to the calls that use a running reservation.
     pub(super) fn with_reservation(self, id: ReservationId, extended: bool) -> Self {
-        let (book, reservation) = (format!("{}/book", self.theater), self.reservation(id));
+        let (book, reservation) = (format!("{}/book", self.inventory), self.reservation(id));
         let links = self.to("reservation", &reservation).to("book", &book);
         let links = if extended { links } else { links.to("extend", &format!("{reservation}/extend")) };
         links.to("release", &reservation)
@@ -58,7 +64,7 @@ impl Links {
 
     /// Adds links to the calls that use a booking.
     pub(super) fn with_booking(self, id: BookingId) -> Self {
-        let (booking, seats) = (self.booking(id), format!("{}/seats", self.theater));
+        let (booking, seats) = (self.booking(id), format!("{}/seats", self.inventory));
         self.to("booking", &booking).to("cancel", &booking).to("seats", &seats)
     }
 
@@ -103,8 +109,10 @@ mod tests {
                 let address = Address::of(&request, route, &base);
                 assert_eq!(address.path(), format!("{}{own}", base.as_str()));
                 assert_eq!(address.of_error(Code::Internal), format!("{}/errors/internal", base.as_str()));
-                let theater = TheaterId::parse("1").unwrap();
-                assert_eq!(Links::of(&address, &theater).theater(), format!("{}/theaters/1", base.as_str()));
+                for (inventory, path) in [("1", "/theaters/1"), ("show/1", "/shows/1")] {
+                    let links = Links::of(&address, &InventoryId::parse(inventory).unwrap());
+                    assert_eq!(links.inventory(), format!("{}{path}", base.as_str()));
+                }
             }
         }
     }

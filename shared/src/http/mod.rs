@@ -13,6 +13,7 @@ mod etag;
 mod handler;
 mod input;
 mod links;
+mod place;
 pub mod problem;
 mod rate_limit;
 mod reply;

@@ -9,6 +9,8 @@ pub struct Route {
     pub operation: Operation,
     /// The method, and the path below the stage with its parameters in braces: `GET /theaters/{theaterId}`.
     pub key: &'static str,
+    /// The same for the call on a show, if shows have it.
+    pub show_key: Option<&'static str>,
     /// The function that serves it.
     pub function: FunctionName,
     /// The query parameters that it reads. Each may occur once.
@@ -146,16 +148,12 @@ impl FunctionName {
 impl Route {
     /// Returns the method.
     pub fn method(&self) -> &'static str {
-        self.method_and_path().0
+        split_key(self.key).0
     }
 
     /// Returns the path below the stage.
     pub fn path(&self) -> &'static str {
-        self.method_and_path().1
-    }
-
-    fn method_and_path(&self) -> (&'static str, &'static str) {
-        self.key.split_once(' ').expect("a route's key has a method and a path")
+        split_key(self.key).1
     }
 
     /// Returns `true` for routes that change nothing.
@@ -163,9 +161,19 @@ impl Route {
         self.method() == "GET"
     }
 
-    /// Returns the names of the path's parameters.
+    /// Returns the key, and that of the call on a show if there is one.
+    pub fn keys(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.key).chain(self.show_key)
+    }
+
+    /// Returns the paths of the keys.
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> {
+        self.keys().map(|key| split_key(key).1)
+    }
+
+    /// Returns the names of the parameters of the path.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
-        self.path().split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        path_parameters(self.path())
     }
 
     /// Returns the names of the body's fields that the table lists.
@@ -175,6 +183,16 @@ impl Route {
             Body::Nothing | Body::Document(_) => &[],
         }
     }
+}
+
+/// Splits a key into the method and the path.
+fn split_key(key: &'static str) -> (&'static str, &'static str) {
+    key.split_once(' ').expect("a route's key has a method and a path")
+}
+
+/// Returns the names of the parameters of a path.
+pub fn path_parameters(path: &'static str) -> impl Iterator<Item = &'static str> {
+    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
 /// The number of further seats of a call that take one more unit.

@@ -8,7 +8,7 @@ use lambda_http::http::Method;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
-pub use super::route::{Admission, Body, FunctionName, Operation, Route, Weight};
+pub use super::route::{Admission, Body, FunctionName, Operation, Route, Weight, path_parameters};
 use crate::domain::rate_limit::Activity;
 use crate::layout_json::MAX_DOCUMENT;
 use crate::observability::metrics::Made;
@@ -23,6 +23,7 @@ const PLAIN: Weight = Weight { base: 1, expensive: 1 };
 const READS_NOTHING: Route = Route {
     operation: Operation::GetSeats,
     key: "",
+    show_key: None,
     function: FunctionName::GetSeats,
     query: &[],
     headers: &[],
@@ -39,6 +40,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::GetSeats,
         key: "GET /theaters/{theaterId}/seats",
+        show_key: Some("GET /shows/{showId}/seats"),
         function: FunctionName::GetSeats,
         query: &["view", "section", "consistent"],
         headers: &["If-None-Match", "Reservation-Id"],
@@ -50,6 +52,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::GetMap,
         key: "GET /theaters/{theaterId}/map",
+        show_key: Some("GET /shows/{showId}/map"),
         function: FunctionName::GetSeats,
         query: &["version"],
         headers: &["If-None-Match"],
@@ -60,6 +63,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Reserve,
         key: "POST /theaters/{theaterId}/reserve",
+        show_key: Some("POST /shows/{showId}/reserve"),
         function: FunctionName::Reserve,
         headers: &["Idempotency-Key"],
         body: Body::Fields(
@@ -74,6 +78,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Book,
         key: "POST /theaters/{theaterId}/book",
+        show_key: Some("POST /shows/{showId}/book"),
         function: FunctionName::Book,
         headers: &["Idempotency-Key"],
         body: Body::Fields(&["seat", "seats", "booking_id", "reservation_id"], MAX_BODY),
@@ -86,6 +91,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::GetReservation,
         key: "GET /theaters/{theaterId}/reservations/{reservationId}",
+        show_key: Some("GET /shows/{showId}/reservations/{reservationId}"),
         function: FunctionName::Reservations,
         query: &["seats"],
         weight: Weight { base: 1, expensive: 2 },
@@ -94,6 +100,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Release,
         key: "DELETE /theaters/{theaterId}/reservations/{reservationId}",
+        show_key: Some("DELETE /shows/{showId}/reservations/{reservationId}"),
         function: FunctionName::Reservations,
         query: &["seats"],
         activity: Activity::Writing,
@@ -103,6 +110,7 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::Extend,
         key: "POST /theaters/{theaterId}/reservations/{reservationId}/extend",
+        show_key: Some("POST /shows/{showId}/reservations/{reservationId}/extend"),
         function: FunctionName::Reservations,
         headers: &["Idempotency-Key"],
         body: Body::OptionalFields(&["expires_in", "seats"], MAX_BODY),
@@ -113,12 +121,14 @@ pub const ROUTES: &[Route] = &[
     Route {
         operation: Operation::GetBooking,
         key: "GET /theaters/{theaterId}/bookings/{bookingId}",
+        show_key: Some("GET /shows/{showId}/bookings/{bookingId}"),
         function: FunctionName::Bookings,
         ..READS_NOTHING
     },
     Route {
         operation: Operation::Cancel,
         key: "DELETE /theaters/{theaterId}/bookings/{bookingId}",
+        show_key: Some("DELETE /shows/{showId}/bookings/{bookingId}"),
         function: FunctionName::Bookings,
         activity: Activity::Writing,
         ..READS_NOTHING
@@ -189,19 +199,21 @@ impl Route {
         };
         let named = key
             .and_then(|key| key.split_once(' '))
-            .and_then(|(_, path)| own().find(|route| route.method() == method && route.path() == path));
+            .and_then(|(_, path)| own().find(|route| route.method() == method && route.paths().any(|own| own == path)));
         let shaped = || own().filter(|route| route.method() == method && route.has_shape_of(request)).last();
         let by_method = || own().find(|route| route.method() == method);
         named.or_else(shaped).or_else(by_method).or_else(|| own().next()).expect("each function has a route")
     }
 
-    /// Returns `true` if the request has the route's path parameters, and its path ends as the route's path does.
+    /// Returns `true` if the request has the parameters of one of the route's paths, and its path ends as that one does.
     fn has_shape_of(&self, request: &Request) -> bool {
         let given = request.path_parameters_ref();
         let has = |name: &str| given.is_some_and(|given| given.first(name).is_some());
-        let last = self.path().rsplit('/').next().expect("a path has a last part");
-        let ends = last.starts_with('{') || request.raw_http_path().ends_with(&format!("/{last}"));
-        ends && self.parameters().all(has)
+        self.paths().any(|path| {
+            let last = path.rsplit('/').next().expect("a path has a last part");
+            let ends = last.starts_with('{') || request.raw_http_path().ends_with(&format!("/{last}"));
+            ends && path_parameters(path).all(has)
+        })
     }
 }
 
@@ -214,10 +226,22 @@ mod tests {
     #[test]
     fn each_operation_and_key_has_one_route() {
         let operations: HashSet<_> = ROUTES.iter().map(|route| route.operation).collect();
-        let keys: HashSet<_> = ROUTES.iter().map(|route| route.key).collect();
-        assert_eq!((operations.len(), keys.len()), (ROUTES.len(), ROUTES.len()));
+        let keys: Vec<_> = ROUTES.iter().flat_map(Route::keys).collect();
+        let different: HashSet<_> = keys.iter().collect();
+        assert_eq!((operations.len(), different.len()), (ROUTES.len(), keys.len()));
         for route in ROUTES {
             assert_eq!(Route::of(route.operation), route);
+        }
+    }
+
+    #[test]
+    fn all_that_a_theater_sells_a_show_sells_the_same_way() {
+        for route in ROUTES {
+            let show = route
+                .key
+                .contains("/theaters/{theaterId}/")
+                .then(|| route.key.replace("/theaters/{theaterId}/", "/shows/{showId}/"));
+            assert_eq!(route.show_key, show.as_deref(), "{}", route.key);
         }
     }
 
@@ -251,11 +275,14 @@ mod tests {
             Route::find(function, &request(method, path, key, parameters)).operation
         };
         let theater = &[("theaterId", "map")][..];
+        let show = &[("showId", "map")][..];
         for key in [Some("$default"), None] {
             assert_eq!(
                 found(FunctionName::GetSeats, "GET", "/v1/theaters/map/seats", key, theater),
                 Operation::GetSeats
             );
+            assert_eq!(found(FunctionName::GetSeats, "GET", "/v1/shows/map/seats", key, show), Operation::GetSeats);
+            assert_eq!(found(FunctionName::GetSeats, "GET", "/v1/shows/map/map", key, show), Operation::GetMap);
             assert_eq!(found(FunctionName::GetSeats, "HEAD", "/v1/theaters/map/map", key, theater), Operation::GetMap);
             assert_eq!(found(FunctionName::Theaters, "GET", "/v1/theaters", key, &[]), Operation::ListTheaters);
             assert_eq!(found(FunctionName::Theaters, "GET", "/v1/theaters/map", key, theater), Operation::GetTheater);

@@ -5,7 +5,7 @@ use super::problem::{Problem, one_of};
 use super::response_body::{PreEscapedJson, ResponseBody};
 use crate::app::SeatsView;
 use crate::domain::availability::SeatStatus;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::text;
 use crate::layout_json::{self, MAX_ANSWER, Naming, SeatMapBody, ShownSeat};
@@ -49,8 +49,8 @@ pub(super) struct SeatsWriter {
 
 impl SeatsWriter {
     /// Finds the section of a request. For an unknown one, the error lists the existing sections.
-    pub(super) fn of(layout: &Layout, view: View, section: Option<&str>) -> Result<Self, Problem> {
-        let section = section.map(|name| section_named(layout, name)).transpose()?;
+    pub(super) fn of(inventory: &Inventory, view: View, section: Option<&str>) -> Result<Self, Problem> {
+        let section = section.map(|name| section_named(inventory, name)).transpose()?;
         Ok(Self { view, section })
     }
 
@@ -66,16 +66,17 @@ impl SeatsWriter {
     /// Writes the labels of the available seats in layout order, and the numbers of the others. Each seat costs a few
     /// nanoseconds, because its label is copied and not serialized.
     fn labels(&self, view: &SeatsView) -> Result<PreEscapedJson, Problem> {
-        let (layout, statuses) = (&view.layout, self.statuses(view));
-        let (theater_id, name) = (json(layout.theater.as_str())?, json(&layout.name)?);
+        let (inventory, statuses) = (&view.inventory, self.statuses(view));
+        let (theater_id, name) = (json(inventory.layout.theater.as_str())?, json(&inventory.layout.name)?);
         let begin = format!("{{\"theater_id\":{theater_id},\"name\":{name},\"seats\":[");
         let (reserved, booked) = (count(&statuses, RESERVED), count(&statuses, BOOKED));
-        let version = layout.version;
+        let version = inventory.version;
         let end = format!("],\"reserved\":{reserved},\"booked\":{booked},\"layout_version\":{version}}}");
-        let mut body = PreEscapedJson::with_capacity(2 * begin.len() + layout.labels().most() + 2 * end.len());
+        let mut body =
+            PreEscapedJson::with_capacity(2 * begin.len() + inventory.layout.labels().most() + 2 * end.len());
         body.push(&begin);
         let available = statuses.iter().map(|status| *status == Some(SeatStatus::Available));
-        body.append(|bytes| layout.labels().write(available, bytes)).map_err(Problem::internal)?;
+        body.append(|bytes| inventory.layout.labels().write(available, bytes)).map_err(Problem::internal)?;
         body.push(&end);
         Ok(body)
     }
@@ -88,7 +89,7 @@ impl SeatsWriter {
             let seats = SeatIndex::all().zip(&statuses).filter_map(|(seat_index, status)| {
                 Some(ShownSeat { seat_index, status: (*status)?, yours: view.yours.contains(&seat_index) })
             });
-            SeatMapBody::of(&view.layout, naming, seats)
+            SeatMapBody::of(&view.inventory.layout, naming, seats)
         };
         let repeated = write_json(&shown(Naming::Names))?;
         // Escaping at most doubles a text.
@@ -100,7 +101,7 @@ impl SeatsWriter {
     fn statuses(&self, view: &SeatsView) -> Vec<Option<SeatStatus>> {
         let statuses = view.slots.statuses(view.now).into_iter().map(Some);
         let Some(wanted) = self.section else { return statuses.collect() };
-        let plan = view.layout.plan();
+        let plan = view.inventory.layout.plan();
         let shown = plan.places().iter().map(|place| plan.section_of(place) == wanted);
         statuses.zip(shown).map(|(status, shown)| status.filter(|_| shown)).collect()
     }
@@ -125,7 +126,7 @@ fn write_json(body: &SeatMapBody<'_>) -> Result<String, Problem> {
 /// Writes a letter for each seat in layout order: `a`, `r` or `b`.
 fn states(view: &SeatsView) -> Result<PreEscapedJson, Problem> {
     let statuses = view.slots.statuses(view.now);
-    let (theater_id, version) = (json(view.layout.theater.as_str())?, view.layout.version);
+    let (theater_id, version) = (json(view.inventory.layout.theater.as_str())?, view.inventory.layout.version);
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
     let (available, reserved) = (count(SeatStatus::Available), count(SeatStatus::Reserved));
     let booked = statuses.len() - available - reserved;
@@ -143,8 +144,8 @@ fn json(text: &str) -> Result<String, Problem> {
 }
 
 /// Finds a section by its name, in any form of Unicode.
-fn section_named(layout: &Layout, name: &str) -> Result<u16, Problem> {
-    let sections = layout.plan().sections();
+fn section_named(inventory: &Inventory, name: &str) -> Result<u16, Problem> {
+    let sections = inventory.layout.plan().sections();
     let found = text::normalize(name).and_then(|name| sections.iter().position(|section| *section == name));
     let found = found.map(|index| u16::try_from(index).expect("a layout has at most 65,536 sections"));
     found.ok_or_else(|| Problem::malformed("section", one_of(sections)))

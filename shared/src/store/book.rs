@@ -159,17 +159,17 @@ impl BookOperation<'_> {
     /// Builds the booking, then the record of a whole reservation and the count of booked seats if the request has
     /// them, then the seats in layout order. The results come back in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let BookRequest { theater, seats, booking, owner, limit } = self.request;
+        let BookRequest { inventory, seats, booking, owner, limit } = self.request;
         let mut items = vec![self.store.put_if(self.build_booking_item(), "attribute_not_exists(pk)", None)?];
         if let Source::Whole(whole) = self.source {
             let mut record = whole.found.record.clone();
             record.book(&whole.seats);
-            let wanted = ReservationRef { theater, id: whole.id, owner: whole.found.owner, seats: None };
+            let wanted = ReservationRef { inventory, id: whole.id, owner: whole.found.owner, seats: None };
             items.push(self.store.build_record_put(&record, &wanted, self.now)?);
         }
         if let Some(limit) = limit {
             let change = BookedCountChange::Add { seats: seats.seats().len(), limit: *limit };
-            items.push(self.store.change_booked_count(theater, change)?);
+            items.push(self.store.change_booked_count(inventory, change)?);
         }
         let mark = owner_scoped_booking_id(*owner, *booking);
         for seat in seats.seats() {
@@ -183,7 +183,7 @@ impl BookOperation<'_> {
                     SeatWrite::book(mark, reservation, *owner, self.stamp, self.now)
                 }
             };
-            items.push(change.into_transaction_item(&self.store.table, seat_key(theater, &seat.label))?);
+            items.push(change.into_transaction_item(&self.store.table, seat_key(inventory, &seat.label))?);
         }
         Ok(items)
     }
@@ -194,7 +194,7 @@ impl BookOperation<'_> {
     }
 
     fn build_booking_item(&self) -> Item {
-        let mut item = booking_key(self.request.theater, self.request.owner, self.request.booking);
+        let mut item = booking_key(self.request.inventory, self.request.owner, self.request.booking);
         item.insert(attribute::CHANGED_AT.to_owned(), n(self.stamp.as_millis()));
         if self.request.limit.is_some() {
             item.insert(attribute::COUNTED.to_owned(), n(1));
@@ -323,9 +323,9 @@ impl BookOperation<'_> {
         ctx: &RequestContext,
         retry_loop: &RetryLoop<'_>,
     ) -> Option<Decision<BookWholeOutcome>> {
-        let BookRequest { theater, seats, booking, owner, .. } = self.request;
-        let mut keys = vec![booking_key(theater, *owner, *booking)];
-        keys.extend(seats.labels().map(|label| seat_key(theater, label)));
+        let BookRequest { inventory, seats, booking, owner, .. } = self.request;
+        let mut keys = vec![booking_key(inventory, *owner, *booking)];
+        keys.extend(seats.labels().map(|label| seat_key(inventory, label)));
         let mut found = self.store.last_read(ctx, &keys).await?.into_iter().map(ItemRejection::Refused);
         let booking = found.next();
         // The other items of the transaction weren't read. A batch isn't one instant, so they would decide nothing.

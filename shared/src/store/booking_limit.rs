@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use super::schema::{booked_count_key, n};
 use super::{Store, StoreError};
 use crate::domain::caller::Owner;
-use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 
 /// The limit of the seats that one caller may have booked in one theater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Store {
     /// because the booking in the same transaction can be made once and cancelled once.
     pub(super) fn change_booked_count(
         &self,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         change: BookedCountChange,
     ) -> Result<TransactWriteItem, StoreError> {
         let (condition, room) = match change {
@@ -61,7 +61,7 @@ impl Store {
         let seats = (":seats".to_owned(), change.difference());
         let update = Update::builder()
             .table_name(&self.table)
-            .set_key(Some(booked_count_key(change.owner(), theater)))
+            .set_key(Some(booked_count_key(change.owner(), inventory)))
             .update_expression("ADD booked_seats :seats")
             .condition_expression(condition)
             .set_expression_attribute_values(Some(room.into_iter().chain([seats]).collect()))

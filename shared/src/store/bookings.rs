@@ -12,14 +12,15 @@ use super::{SeatSlot, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::Owner;
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::EpochMillis;
 use crate::random;
 
 /// A booking's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct BookingRef<'a> {
-    pub theater: &'a TheaterId,
+    pub inventory: &'a InventoryId,
     pub id: BookingId,
     /// The caller. Bookings of other callers aren't found.
     pub owner: Option<Owner>,
@@ -49,7 +50,7 @@ impl Store {
     ) -> Result<Option<ExistingBooking>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.read_item(ctx, booking_key(wanted.theater, *owner, wanted.id)).await?;
+            let item = self.read_item(ctx, booking_key(wanted.inventory, *owner, wanted.id)).await?;
             if let Some(item) = item {
                 return standing(&item).map(Some);
             }
@@ -115,11 +116,11 @@ impl CancelOperation<'_> {
         seats: &[&SeatLabel],
         now: EpochMillis,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let BookingRef { theater, id, .. } = *self.wanted;
+        let BookingRef { inventory, id, .. } = *self.wanted;
         let values = [(":now".to_owned(), n(now.as_millis())), (":stamp".to_owned(), n(self.stamp.as_millis()))];
         let update = Update::builder()
             .table_name(&self.store.table)
-            .set_key(Some(booking_key(theater, booking.owner, id)))
+            .set_key(Some(booking_key(inventory, booking.owner, id)))
             .update_expression("SET cancelled_at = :now, changed_at = :stamp")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(cancelled_at)")
             .set_expression_attribute_values(Some(values.into()))
@@ -129,11 +130,11 @@ impl CancelOperation<'_> {
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
         if let Some(owner) = booking.owner.filter(|_| booking.counted) {
             let change = BookedCountChange::Subtract { seats: booking.seats.len(), owner };
-            items.push(self.store.change_booked_count(theater, change)?);
+            items.push(self.store.change_booked_count(inventory, change)?);
         }
         for seat in seats {
             let change = SeatWrite::cancel(owner_scoped_booking_id(booking.owner, id), self.stamp, now);
-            items.push(change.into_transaction_item(&self.store.table, seat_key(theater, seat))?);
+            items.push(change.into_transaction_item(&self.store.table, seat_key(inventory, seat))?);
         }
         Ok(items)
     }

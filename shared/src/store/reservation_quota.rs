@@ -18,7 +18,8 @@ use super::schema::{Item, ReservedSet, SeatItem, n, read_reserved_set, reserved_
 use super::write::retry::RetryLoop;
 use super::{Store, StoreError};
 use crate::domain::caller::Owner;
-use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::EpochMillis;
 
 /// Seconds for which the set is kept after the last reservation. This is longer than any reservation can last.
@@ -63,12 +64,12 @@ impl ReservationQuota {
     pub(super) fn item<'a>(
         &self,
         table: &str,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         wanted: impl IntoIterator<Item = &'a SeatLabel>,
         change: &QuotaChange,
         now: EpochMillis,
     ) -> Result<TransactWriteItem, StoreError> {
-        let wanted = wanted.into_iter().map(|label| entry(theater, label));
+        let wanted = wanted.into_iter().map(|label| entry(inventory, label));
         let mut values = HashMap::from([
             (":one".to_owned(), n(1)),
             (":collect".to_owned(), n(now.ends_after(RETENTION_SECONDS).as_secs())),
@@ -119,7 +120,7 @@ impl ReservationQuota {
     pub(super) async fn recount<'a>(
         &self,
         store: &Store,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         wanted: impl IntoIterator<Item = &'a SeatLabel>,
         set: &Item,
         retry_loop: &mut RetryLoop<'_>,
@@ -132,7 +133,7 @@ impl ReservationQuota {
         let still =
             keyed.iter().zip(standing).filter(|(_, item)| item.as_ref().is_some_and(|item| self.has(item, now)));
         let kept: Vec<_> = still.map(|((entry, _), _)| (*entry).clone()).collect();
-        let more = wanted.into_iter().filter(|label| !kept.contains(&entry(theater, label))).count();
+        let more = wanted.into_iter().filter(|label| !kept.contains(&entry(inventory, label))).count();
         Ok(if kept.len() + more > self.most {
             QuotaCheck::Full(kept.len())
         } else {
@@ -148,13 +149,13 @@ impl ReservationQuota {
 }
 
 /// Builds a seat's entry in the set. No theater id has a `#`.
-fn entry(theater: &TheaterId, seat: &SeatLabel) -> String {
-    format!("{theater}#{seat}")
+fn entry(inventory: &InventoryId, seat: &SeatLabel) -> String {
+    format!("{inventory}#{seat}")
 }
 
 fn parse_entry(entry: &str) -> Option<Item> {
-    let (theater, seat) = entry.split_once('#')?;
-    Some(seat_key(&TheaterId::parse(theater).ok()?, &SeatLabel::parse(seat).ok()?))
+    let (inventory, seat) = entry.split_once('#')?;
+    Some(seat_key(&InventoryId::parse(inventory).ok()?, &SeatLabel::parse(seat).ok()?))
 }
 
 /// A full set has at most as many entries as one read takes, which is 100 keys.
@@ -166,8 +167,8 @@ mod tests {
 
     #[test]
     fn set_entry_parses_to_its_seat_key() {
-        let (theater, seat) = (TheaterId::parse("a.b:c").unwrap(), SeatLabel::parse("S-A-1").unwrap());
-        assert_eq!(parse_entry(&entry(&theater, &seat)), Some(seat_key(&theater, &seat)));
+        let (inventory, seat) = (InventoryId::parse("a.b:c").unwrap(), SeatLabel::parse("S-A-1").unwrap());
+        assert_eq!(parse_entry(&entry(&inventory, &seat)), Some(seat_key(&inventory, &seat)));
         assert_eq!(parse_entry("no seat"), None);
     }
 }

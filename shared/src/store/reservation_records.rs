@@ -35,7 +35,7 @@ impl Store {
     ) -> Result<Option<FoundRecord>, StoreError> {
         let owners = [wanted.owner, None];
         for owner in &owners[usize::from(wanted.owner.is_none())..] {
-            let item = self.read_item(ctx, schema::reservation_key(wanted.theater, *owner, wanted.id)).await?;
+            let item = self.read_item(ctx, schema::reservation_key(wanted.inventory, *owner, wanted.id)).await?;
             let record = item.map_or(Ok(None), |item| Record::read(&item, self.clock.now()))?;
             if let Some(record) = record {
                 return Ok(Some(FoundRecord { record, owner: *owner }));

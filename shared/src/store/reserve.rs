@@ -149,7 +149,7 @@ impl Store {
 
 impl ReserveRequest<'_> {
     fn wanted(&self) -> ReservationRef<'_> {
-        ReservationRef { theater: self.theater, id: self.reservation, owner: self.owner, seats: None }
+        ReservationRef { inventory: self.inventory, id: self.reservation, owner: self.owner, seats: None }
     }
 }
 
@@ -178,7 +178,7 @@ fn decision_without_slots(outcome: ReserveOutcome) -> Decision<ReserveChosenOutc
 
 impl ReserveOperation<'_> {
     async fn attempt(&self, retry_loop: &mut RetryLoop<'_>) -> Result<(), WriteRejection> {
-        let ReserveRequest { theater, reservation, owner, seats, .. } = *self.request;
+        let ReserveRequest { inventory, reservation, owner, seats, .. } = *self.request;
         let holder = SeatHolder { reservation, owner };
         let new = NewReservation { holder, token: self.request_token, expires_at: self.expires_at };
         let change = |seat: &SelectedSeat| match self.own_seats.get(&seat.seat_index) {
@@ -187,8 +187,10 @@ impl ReserveOperation<'_> {
             None => SeatWrite::reserve(&new, self.stamp, self.now),
         };
         let table = &self.store.table;
-        let changes =
-            seats.seats().iter().map(|seat| change(seat).into_transaction_item(table, seat_key(theater, &seat.label)));
+        let changes = seats
+            .seats()
+            .iter()
+            .map(|seat| change(seat).into_transaction_item(table, seat_key(inventory, &seat.label)));
         self.store.transact(self.build_record_and_quota().chain(changes).collect(), self.token, retry_loop).await
     }
 
@@ -202,10 +204,10 @@ impl ReserveOperation<'_> {
 
     /// Builds the writes that come before the seats.
     fn build_record_and_quota(&self) -> impl Iterator<Item = Result<TransactWriteItem, StoreError>> {
-        let ReserveRequest { theater, seats, reservation_quota, .. } = self.request;
+        let ReserveRequest { inventory, seats, reservation_quota, .. } = self.request;
         let record = self.store.build_record_put(&self.next_record(), &self.request.wanted(), self.now);
         let reservation_quota = reservation_quota.map(|reservation_quota| {
-            reservation_quota.item(&self.store.table, theater, seats.labels(), &self.quota_change, self.now)
+            reservation_quota.item(&self.store.table, inventory, seats.labels(), &self.quota_change, self.now)
         });
         std::iter::once(record).chain(reservation_quota)
     }
@@ -265,8 +267,8 @@ impl ReserveOperation<'_> {
         if let (Some(reservation_quota), Some(ItemRejection::Refused(Some(set)))) =
             (self.request.reservation_quota, &reservation_quota)
         {
-            let ReserveRequest { theater, seats, .. } = self.request;
-            match reservation_quota.recount(self.store, theater, seats.labels(), set, retry_loop).await? {
+            let ReserveRequest { inventory, seats, .. } = self.request;
+            match reservation_quota.recount(self.store, inventory, seats.labels(), set, retry_loop).await? {
                 QuotaCheck::Full(reserved) => {
                     let outcome = ReserveOutcome::LimitReached(reserved);
                     return Ok(ReserveStep::Decided(decision(outcome, findings.learned())));
@@ -371,9 +373,9 @@ impl ReserveOperation<'_> {
         ctx: &RequestContext,
         retry_loop: &RetryLoop<'_>,
     ) -> Option<Decision<ReserveChosenOutcome>> {
-        let ReserveRequest { theater, seats, reservation, owner, .. } = self.request;
-        let mut keys = vec![reservation_key(theater, *owner, *reservation)];
-        keys.extend(seats.labels().map(|label| seat_key(theater, label)));
+        let ReserveRequest { inventory, seats, reservation, owner, .. } = self.request;
+        let mut keys = vec![reservation_key(inventory, *owner, *reservation)];
+        keys.extend(seats.labels().map(|label| seat_key(inventory, label)));
         let mut found = self.store.last_read(ctx, &keys).await?.into_iter();
         self.remember_record(found.next()?.as_ref()).ok()?;
         if let Some(decision) = self.decide_by_record() {

@@ -15,8 +15,9 @@ use super::write::seat_write::SeatWrite;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::SeatState;
-use crate::domain::ids::{SeatLabel, TheaterId};
-use crate::domain::layout::Layout;
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::Inventory;
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::table_status;
 use crate::domain::selection::Conflict;
@@ -59,13 +60,13 @@ impl Store {
     pub async fn withdraw_seats(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         seats: &[&SeatLabel],
         decided_on: LayoutVersion,
     ) -> Result<Vec<Tombstone>, WithdrawError> {
         let mut outcomes = Vec::with_capacity(seats.len());
         for seats in seats.chunks(MAX_CONCURRENT_WRITES) {
-            let marking = seats.iter().map(|seat| self.withdraw_seat(ctx, theater, seat, decided_on));
+            let marking = seats.iter().map(|seat| self.withdraw_seat(ctx, inventory, seat, decided_on));
             outcomes.extend(join_all(marking).await);
         }
         let (mut marks, mut in_use, mut failed) = (Vec::new(), Vec::new(), None);
@@ -79,7 +80,7 @@ impl Store {
         match failed {
             None if in_use.is_empty() => Ok(marks),
             failed => {
-                self.take_back(ctx, theater, &marks).await;
+                self.take_back(ctx, inventory, &marks).await;
                 in_use.sort_by(|a, b| a.seat.cmp(&b.seat));
                 Err(failed.map_or(WithdrawError::InUse(in_use), WithdrawError::Store))
             }
@@ -89,36 +90,36 @@ impl Store {
     /// Undoes tombstones, so that the seats are available again. Tombstones that can't be reached, or that another
     /// request shares, expire by themselves. Repeating it is safe, because the condition holds only while the
     /// tombstone is there.
-    pub async fn take_back(&self, ctx: &RequestContext, theater: &TheaterId, marks: &[Tombstone]) {
+    pub async fn take_back(&self, ctx: &RequestContext, inventory: &InventoryId, marks: &[Tombstone]) {
         let mut failed = 0;
         for marks in marks.chunks(MAX_CONCURRENT_WRITES) {
             let own = marks.iter().filter(|mark| !mark.shared);
             let taking_back = own.map(|mark| {
                 let change = SeatWrite::take_back(mark.stamp, self.clock.now());
-                self.change_seat(ctx, theater, &mark.seat, change)
+                self.change_seat(ctx, inventory, &mark.seat, change)
             });
             failed += join_all(taking_back).await.iter().filter(|done| done.is_err()).count();
         }
         if failed > 0 {
-            tracing::warn!(%theater, seats = failed, "seats stay withdrawn until their tombstones expire");
+            tracing::warn!(%inventory, seats = failed, "seats stay withdrawn until their tombstones expire");
         }
     }
 
     /// Makes seats available again that the layout has and that were withdrawn from an older one. Costs one Query, and
     /// one UpdateItem per seat. Repeating it is safe, because it changes only seats that are still withdrawn.
-    pub async fn restore_seats(&self, ctx: &RequestContext, layout: &Layout) -> Result<(), StoreError> {
-        let items = self.read_seat_items(ctx, &layout.theater, withdrawn()).await?;
-        let older = items.iter().filter(|item| read_version(item).is_ok_and(|version| version < layout.version));
+    pub async fn restore_seats(&self, ctx: &RequestContext, inventory: &Inventory) -> Result<(), StoreError> {
+        let items = self.read_seat_items(ctx, &inventory.id, withdrawn()).await?;
+        let older = items.iter().filter(|item| read_version(item).is_ok_and(|version| version < inventory.version));
         let mut restoring = Vec::new();
         for item in older {
             let label = SeatItem::label(item)?;
-            if layout.seat_index(label).is_some()
+            if inventory.layout.seat_index(label).is_some()
                 && let (Ok(seat), Ok(slot)) = (SeatLabel::parse(label), SeatItem::slot(item))
             {
                 restoring.push(Tombstone { seat, stamp: slot.changed_at, shared: false });
             }
         }
-        self.take_back(ctx, &layout.theater, &restoring).await;
+        self.take_back(ctx, &inventory.id, &restoring).await;
         Ok(())
     }
 
@@ -126,16 +127,16 @@ impl Store {
     pub async fn withdrawn_seats(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
     ) -> Result<std::collections::HashSet<SeatLabel>, StoreError> {
-        let items = self.read_seat_items(ctx, theater, withdrawn()).await?;
+        let items = self.read_seat_items(ctx, inventory, withdrawn()).await?;
         Ok(items.iter().filter_map(|item| SeatLabel::parse(SeatItem::label(item).ok()?).ok()).collect())
     }
 
     async fn withdraw_seat(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         seat: &SeatLabel,
         decided_on: LayoutVersion,
     ) -> Result<Tombstone, WithdrawError> {
@@ -145,7 +146,7 @@ impl Store {
         let mut shared = false;
         loop {
             let change = SeatWrite::withdraw(decided_on, now.ends_after(TOMBSTONE_SECONDS), stamp, now);
-            let call = change.alone(&self.client, &self.table, seat_key(theater, seat)).send();
+            let call = change.alone(&self.client, &self.table, seat_key(inventory, seat)).send();
             let refusal = match retry_loop.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await
             {
                 Ok(_) => return Ok(Tombstone { seat: seat.clone(), stamp, shared }),
@@ -184,13 +185,13 @@ impl Store {
     async fn change_seat(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         seat: &SeatLabel,
         change: SeatWrite,
     ) -> Result<(), StoreError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
-            let call = change.clone().alone(&self.client, &self.table, seat_key(theater, seat)).send();
+            let call = change.clone().alone(&self.client, &self.table, seat_key(inventory, seat)).send();
             match retry_loop.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await {
                 Ok(_) => return Ok(()),
                 Err(failed) => match WriteRejection::from(failed) {

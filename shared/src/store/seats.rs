@@ -2,13 +2,13 @@
 
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnConsumedCapacity};
 
-use super::schema::{Item, SEAT_PREFIX, SeatItem, attribute, s, theater_pk};
+use super::schema::{Item, SEAT_PREFIX, SeatItem, attribute, inventory_pk, s};
 use super::write::retry::{CallFailure, RetryLoop};
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
-use crate::domain::ids::TheaterId;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::EpochMillis;
 
 /// The part of a theater's seats that a Query reads.
@@ -40,16 +40,16 @@ impl Store {
     /// The cost depends on the size of all seat items that were ever written and that the TTL has not yet deleted.
     /// Items of seats that the layout doesn't have are skipped. A seat whose item can't be read is shown as booked. No
     /// caller can buy it until the item is fixed, while the rest of the theater stays on sale.
-    pub async fn slots(&self, ctx: &RequestContext, layout: &Layout) -> Result<Vec<Slot>, StoreError> {
-        let mut slots = vec![Slot::default(); layout.seats().len()];
+    pub async fn slots(&self, ctx: &RequestContext, inventory: &Inventory) -> Result<Vec<Slot>, StoreError> {
+        let mut slots = vec![Slot::default(); inventory.layout.seats().len()];
         let take = |item: &Item| {
-            let seat_index = layout.seat_index(SeatItem::label(item)?);
+            let seat_index = inventory.layout.seat_index(SeatItem::label(item)?);
             if let Some(slot) = seat_index.and_then(|seat_index| slots.get_mut(seat_index.as_usize())) {
                 *slot = SeatItem::slot(item).unwrap_or_else(show_unreadable_as_booked);
             }
             Ok(())
         };
-        self.visit_seat_items(ctx, &layout.theater, &Selected::Slots, take).await?;
+        self.visit_seat_items(ctx, &inventory.id, &Selected::Slots, take).await?;
         Ok(slots)
     }
 
@@ -58,7 +58,7 @@ impl Store {
     pub(super) async fn read_seat_items(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         filter: Filter,
     ) -> Result<Vec<Item>, StoreError> {
         let mut items = Vec::new();
@@ -66,14 +66,14 @@ impl Store {
             items.push(item.clone());
             Ok(())
         };
-        self.visit_seat_items(ctx, theater, &Selected::Matching(filter), take).await?;
+        self.visit_seat_items(ctx, inventory, &Selected::Matching(filter), take).await?;
         Ok(items)
     }
 
     async fn visit_seat_items(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         selected: &Selected,
         mut take: impl FnMut(&Item) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
@@ -81,7 +81,7 @@ impl Store {
         // One time limit for all pages together.
         let mut retry_loop = RetryLoop::for_read(ctx, self);
         loop {
-            let Page { items, next } = self.page(theater, selected, start, &mut retry_loop).await?;
+            let Page { items, next } = self.page(inventory, selected, start, &mut retry_loop).await?;
             retry_loop.reset_attempts();
             items.iter().try_for_each(&mut take)?;
             match next {
@@ -93,7 +93,7 @@ impl Store {
 
     async fn page(
         &self,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         selected: &Selected,
         start: Option<Item>,
         retry_loop: &mut RetryLoop<'_>,
@@ -104,7 +104,7 @@ impl Store {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("pk = :pk AND begins_with(sk, :seat)")
-                .expression_attribute_values(":pk", theater_pk(theater))
+                .expression_attribute_values(":pk", inventory_pk(inventory))
                 .expression_attribute_values(":seat", s(SEAT_PREFIX))
                 .set_exclusive_start_key(start.clone())
                 .consistent_read(true)

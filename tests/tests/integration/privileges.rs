@@ -156,7 +156,7 @@ async fn calls_to_bus_and_queue() -> BTreeSet<String> {
     let clients = sdk(Endpoints { eventbridge: there.clone(), sqs: there, ..Endpoints::default() });
     let queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/expiries";
     let event_sink = EventSink::aws(&clients, "default".to_owned(), queue.to_owned(), None);
-    let wake_up = ExpiryTimer { theater_id: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
+    let wake_up = ExpiryTimer { inventory: "1".to_owned(), seat: "A1".to_owned(), changed_at: 1, expires_at: 1 };
     event_sink.start_timers(&[wake_up], EpochMillis::new(1)).await.expect_err("no queue");
     let event = Event { kind: "seats.reserved", detail: json!({}) };
     event_sink.publish(&[event]).await.expect_err("no bus");

@@ -3,7 +3,8 @@
 use boxoffice::app::{Reserve, ReserveError};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::Caller;
-use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::ids::SeatLabel;
+use boxoffice::domain::inventory::InventoryId;
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 
@@ -16,7 +17,7 @@ async fn stale_after(millis: u64) -> u32 {
     assert_eq!(Call::book("1", &json!({ "seat": "A1" })).send(&aside).await.status, 201);
     world.at(millis);
     let ask = Reserve {
-        theater: TheaterId::parse("1").unwrap(),
+        inventory: InventoryId::parse("1").unwrap(),
         seats: vec![SeatLabel::parse("A1").unwrap(), SeatLabel::parse("A2").unwrap()],
         expires_in: 60,
         reservation: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, SlotUpdate};
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use boxoffice::domain::inventory::Inventory;
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::seat_index::SeatIndex;
@@ -23,7 +24,7 @@ struct Bench {
     engine: &'static str,
     store: Store,
     world: World,
-    layout: Layout,
+    inventory: Inventory,
     ctx: RequestContext,
     proxy: DynamoDbProxy,
 }
@@ -37,23 +38,24 @@ impl Bench {
             let world = World::on_engine(setup, &endpoint).await;
             let store = world.store(world.clock.clone()).await;
             let ctx = RequestContext::default();
-            let layout = store.layout(&ctx, &theater()).await.unwrap().unwrap();
+            let theater = TheaterId::parse("1").unwrap();
+            let inventory = Inventory::of_theater(store.layout(&ctx, &theater).await.unwrap().unwrap());
             proxy.take();
-            benches.push(Self { engine, store, world, layout, ctx, proxy });
+            benches.push(Self { engine, store, world, inventory, ctx, proxy });
         }
         benches
     }
 
     fn seats(&self, labels: &[&str]) -> Selection {
         let labels: Vec<_> = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-        Selection::of(&labels, &self.layout).unwrap()
+        Selection::of(&labels, &self.inventory.layout).unwrap()
     }
 
     async fn reserve(&self, labels: &[&str], reservation: u128, expires_in: u32) -> Decision<ReserveOutcome> {
-        let (theater, seats) = (theater(), self.seats(labels));
+        let seats = self.seats(labels);
         let reservation = ReservationId::new(Uuid::from_u128(reservation));
         let request = ReserveRequest {
-            theater: &theater,
+            inventory: &self.inventory.id,
             seats: &seats,
             reservation,
             must_exist: false,
@@ -65,21 +67,17 @@ impl Bench {
     }
 
     async fn book(&self, labels: &[&str], booking: u128, reservation: Option<u128>) -> Decision<BookOutcome> {
-        let (theater, seats) = (theater(), self.seats(labels));
+        let seats = self.seats(labels);
         let booking = BookingId::new(Uuid::from_u128(booking));
         let reservation = reservation.map(|number| ReservationId::new(Uuid::from_u128(number)));
-        let request = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
+        let request = BookRequest { inventory: &self.inventory.id, seats: &seats, booking, owner: None, limit: None };
         self.store.book(&self.ctx, &request, BookableFrom::Anywhere(reservation)).await.unwrap()
     }
 
     async fn states(&self) -> Vec<SeatState> {
-        let slots = self.store.slots(&self.ctx, &self.layout).await.unwrap();
+        let slots = self.store.slots(&self.ctx, &self.inventory).await.unwrap();
         slots.into_iter().map(|slot| slot.state).collect()
     }
-}
-
-fn theater() -> TheaterId {
-    TheaterId::parse("1").unwrap()
 }
 
 const AVAILABLE: SeatState = SeatState::Available;
@@ -228,7 +226,7 @@ async fn every_write_raises_the_stamp_with_any_clock() {
         assert_eq!((stamps(&equal), stamps(&booked)), (vec![1], vec![1]), "{}", bench.engine);
         assert_eq!((stamps(&one), stamps(&several)), (vec![1], vec![1, 1]), "{}", bench.engine);
         assert_eq!((stamps(&free), stamps(&reserved)), (vec![1], vec![2, 2]), "{}", bench.engine);
-        let slots = bench.store.slots(&bench.ctx, &bench.layout).await.unwrap();
+        let slots = bench.store.slots(&bench.ctx, &bench.inventory).await.unwrap();
         let stored: Vec<_> = slots.iter().map(|slot| slot.changed_at.as_millis() - ahead).collect();
         assert_eq!(stored, [1, 2, 2, 1, 1, 1], "as the table has it, {}", bench.engine);
     }
@@ -267,11 +265,11 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
         let labels: Vec<_> = labels.iter().map(String::as_str).collect();
         bench.world.put_theater("large", "Large", &labels).await;
         let theater = TheaterId::parse("large").unwrap();
-        let layout = bench.store.layout(&bench.ctx, &theater).await.unwrap().unwrap();
-        let seats = Selection::of(layout.seats(), &layout).unwrap();
+        let large = Inventory::of_theater(bench.store.layout(&bench.ctx, &theater).await.unwrap().unwrap());
+        let seats = Selection::of(large.layout.seats(), &large.layout).unwrap();
         let reservation = ReservationId::new(Uuid::from_u128(1));
         let reserve = ReserveRequest {
-            theater: &theater,
+            inventory: &large.id,
             seats: &seats,
             reservation,
             must_exist: false,
@@ -284,7 +282,7 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             ReserveOutcome::Reserved(..)
         ));
         let booking = BookingId::new(Uuid::from_u128(1));
-        let book = BookRequest { theater: &theater, seats: &seats, booking, owner: None, limit: None };
+        let book = BookRequest { inventory: &large.id, seats: &seats, booking, owner: None, limit: None };
         let from = BookableFrom::Anywhere(Some(reservation));
         assert!(matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Booked(..)));
         assert!(
@@ -336,7 +334,7 @@ async fn a_hall_larger_than_a_page_is_read_whole() {
         }
         let layout = bench.store.layout(&bench.ctx, &TheaterId::parse("heavy").unwrap()).await.unwrap().unwrap();
         bench.proxy.take();
-        let slots = bench.store.slots(&bench.ctx, &layout).await.unwrap();
+        let slots = bench.store.slots(&bench.ctx, &Inventory::of_theater(layout)).await.unwrap();
         assert!(slots.iter().all(|slot| slot.state == BOOKED));
         let pages = bench.proxy.take().len();
         assert!(pages >= 2, "{} read {pages} pages", bench.engine);

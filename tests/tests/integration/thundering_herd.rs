@@ -8,6 +8,7 @@ use boxoffice::app::BoxOffice;
 use boxoffice::cache::{Begun, FillReason, FillToken, LEASE};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::TheaterId;
+use boxoffice::domain::inventory::Inventory;
 use boxoffice_local::engine::Valkey;
 use boxoffice_tests::dynamodb_proxy::{Barrier, DynamoDbProxy};
 use boxoffice_tests::redis_proxy::RedisProxy;
@@ -80,8 +81,8 @@ impl Herd {
     async fn abandon_a_fill(&self) {
         let (theater, ctx) = (TheaterId::parse("1").unwrap(), RequestContext::default());
         let store = self.world.store(self.world.clock.clone()).await;
-        let layout = store.layout(&ctx, &theater).await.unwrap().unwrap();
-        let begun = self.world.cache().begin(&ctx, &layout, FillReason::Missing, FillToken::new()).await.unwrap();
+        let inventory = Inventory::of_theater(store.layout(&ctx, &theater).await.unwrap().unwrap());
+        let begun = self.world.cache().begin(&ctx, &inventory, FillReason::Missing, FillToken::new()).await.unwrap();
         assert!(matches!(begun, Begun::Fill(_)));
     }
 

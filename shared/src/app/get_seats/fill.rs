@@ -10,7 +10,7 @@ use super::view::{GetSeatsError, SeatsView, Source};
 use crate::app::BoxOffice;
 use crate::cache::{Begun, Cache, FillReason, FillToken, RENEWAL};
 use crate::context::RequestContext;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 use crate::domain::time::EpochMillis;
 use crate::random;
 
@@ -29,17 +29,17 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         cache: &Cache,
-        layout: Arc<Layout>,
+        inventory: Arc<Inventory>,
     ) -> Result<SeatsView, GetSeatsError> {
         let deadline = Instant::now() + self.policy.fill_wait;
         let mut reason = FillReason::Missing;
         let mut pause = FIRST_PAUSE;
         while Instant::now() < deadline {
-            match cache.begin(ctx, &layout, reason, FillToken::new()).await {
+            match cache.begin(ctx, &inventory, reason, FillToken::new()).await {
                 Err(_) | Ok(Begun::NotDue | Begun::Behind) => break,
-                Ok(Begun::Fill(token)) => return self.read_and_fill(ctx, cache, layout, token).await,
-                Ok(Begun::Complete(packed)) if packed.fits(&layout) => {
-                    return Ok(self.view(layout, Slots::Cached(packed), Source::Hit));
+                Ok(Begun::Fill(token)) => return self.read_and_fill(ctx, cache, inventory, token).await,
+                Ok(Begun::Complete(packed)) if packed.fits(&inventory) => {
+                    return Ok(self.view(inventory, Slots::Cached(packed), Source::Hit));
                 }
                 // The string is complete and of this layout, and it is corrupt.
                 Ok(Begun::Complete(_)) => reason = FillReason::Unreadable,
@@ -50,7 +50,7 @@ impl BoxOffice {
                 }
             }
         }
-        self.bypass(ctx, layout).await
+        self.bypass(ctx, inventory).await
     }
 
     /// Renews a cached string that expires soon, so that the cache of a theater that is being read never becomes empty.
@@ -61,19 +61,21 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         cache: &Cache,
-        layout: &Arc<Layout>,
+        inventory: &Arc<Inventory>,
         ends_at: EpochMillis,
     ) -> Option<SeatsView> {
         if ends_at.since(self.clock.now()) > RENEWAL {
             return None;
         }
-        Box::pin(self.renew(ctx, cache, layout)).await
+        Box::pin(self.renew(ctx, cache, inventory)).await
     }
 
-    async fn renew(&self, ctx: &RequestContext, cache: &Cache, layout: &Arc<Layout>) -> Option<SeatsView> {
-        let begun = cache.begin(ctx, layout, FillReason::Renewal, FillToken::new()).await;
+    async fn renew(&self, ctx: &RequestContext, cache: &Cache, inventory: &Arc<Inventory>) -> Option<SeatsView> {
+        let begun = cache.begin(ctx, inventory, FillReason::Renewal, FillToken::new()).await;
         let Ok(Begun::Fill(token)) = begun else { return None };
-        match tokio::time::timeout(self.policy.fill_wait, self.read_and_fill(ctx, cache, layout.clone(), token)).await {
+        match tokio::time::timeout(self.policy.fill_wait, self.read_and_fill(ctx, cache, inventory.clone(), token))
+            .await
+        {
             Ok(Ok(renewed)) => Some(renewed),
             failed => {
                 tracing::warn!(failed = ?failed.map(|result| result.map(drop)), "the renewal failed; the hit serves");
@@ -86,17 +88,21 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         cache: &Cache,
-        layout: Arc<Layout>,
+        inventory: Arc<Inventory>,
         token: FillToken,
     ) -> Result<SeatsView, GetSeatsError> {
-        let slots = self.store.slots(ctx, &layout).await?;
+        let slots = self.store.slots(ctx, &inventory).await?;
         // The answer is what DynamoDB returned, whether or not the cache accepts the fill.
-        let _ = cache.end(ctx, &layout, token, &slots).await;
-        Ok(self.view(layout, Slots::Read(slots), Source::Miss))
+        let _ = cache.end(ctx, &inventory, token, &slots).await;
+        Ok(self.view(inventory, Slots::Read(slots), Source::Miss))
     }
 
-    pub(super) async fn bypass(&self, ctx: &RequestContext, layout: Arc<Layout>) -> Result<SeatsView, GetSeatsError> {
-        let slots = self.store.slots(ctx, &layout).await?;
-        Ok(self.view(layout, Slots::Read(slots), Source::Bypass))
+    pub(super) async fn bypass(
+        &self,
+        ctx: &RequestContext,
+        inventory: Arc<Inventory>,
+    ) -> Result<SeatsView, GetSeatsError> {
+        let slots = self.store.slots(ctx, &inventory).await?;
+        Ok(self.view(inventory, Slots::Read(slots), Source::Bypass))
     }
 }

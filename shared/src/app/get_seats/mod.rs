@@ -17,8 +17,9 @@ use super::BoxOffice;
 use crate::context::RequestContext;
 use crate::domain::availability::SeatStatus;
 use crate::domain::caller::Caller;
-use crate::domain::ids::{ReservationId, TheaterId};
-use crate::domain::layout::Layout;
+use crate::domain::ids::ReservationId;
+use crate::domain::inventory::Inventory;
+use crate::domain::inventory::InventoryId;
 use crate::domain::seat_index::SeatIndex;
 use crate::store::{Reservation, ReservationRef, ReservedSeat};
 pub use revalidate::{KnownAnswer, Revalidated};
@@ -28,7 +29,7 @@ pub use view::{GetSeatsError, SeatsView, Source};
 /// A request to read the seats of a theater.
 #[derive(Debug)]
 pub struct GetSeats {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     /// Read DynamoDB and never the cache.
     pub consistent: bool,
     /// The reservation whose seats are marked as the caller's own.
@@ -43,17 +44,17 @@ pub struct GetSeats {
 impl BoxOffice {
     /// Reads a theater's seats, or finds that they haven't changed since the caller's last read.
     pub async fn get_seats(&self, ctx: &RequestContext, ask: &GetSeats) -> Result<Revalidated, GetSeatsError> {
-        let theater = &ask.theater;
+        let inventory = &ask.inventory;
         if let Some(section) = &ask.section {
-            self.check_section(ctx, theater, section).await?;
+            self.check_section(ctx, inventory, section).await?;
         }
         if let Some(reservation) = ask.reservation {
             return Box::pin(self.read_with_own_seats(ctx, ask, reservation)).await.map(Revalidated::Seats);
         }
         if let (false, Some(cache), Some(seen)) = (ask.consistent, &self.cache, ask.seen) {
-            return self.revalidate(ctx, cache, theater, seen).await;
+            return self.revalidate(ctx, cache, inventory, seen).await;
         }
-        self.read_seats(ctx, theater, ask.consistent).await.map(Revalidated::Seats)
+        self.read_seats(ctx, inventory, ask.consistent).await.map(Revalidated::Seats)
     }
 
     /// Rejects a section that the theater doesn't have, before anything else is read.
@@ -63,11 +64,11 @@ impl BoxOffice {
     async fn check_section(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         section: &str,
     ) -> Result<(), GetSeatsError> {
-        let has = |layout: &Layout| layout.plan().sections().iter().any(|name| name == section);
-        let known = self.layouts.known(theater);
+        let has = |inventory: &Inventory| inventory.layout.plan().sections().iter().any(|name| name == section);
+        let known = self.inventories.known(inventory);
         if known.as_deref().is_some_and(has) {
             return Ok(());
         }
@@ -75,8 +76,12 @@ impl BoxOffice {
             self.admit(ctx).await?;
         }
         // The section may be new, so the layout is read again.
-        let layout = self.layouts.get_newer(ctx, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-        if has(&layout) { Ok(()) } else { Err(GetSeatsError::UnknownSection(layout.plan().sections().to_vec())) }
+        let inventory = self.inventories.get_newer(ctx, inventory).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+        if has(&inventory) {
+            Ok(())
+        } else {
+            Err(GetSeatsError::UnknownSection(inventory.layout.plan().sections().to_vec()))
+        }
     }
 
     /// Reads the seats, and marks those of the caller's own reservation. This takes a few more reads, which don't
@@ -87,12 +92,12 @@ impl BoxOffice {
         ask: &GetSeats,
         reservation: ReservationId,
     ) -> Result<SeatsView, GetSeatsError> {
-        let mut view = self.read_seats(ctx, &ask.theater, ask.consistent).await?;
+        let mut view = self.read_seats(ctx, &ask.inventory, ask.consistent).await?;
         let owner = ask.caller.owner();
-        let wanted = ReservationRef { theater: &ask.theater, id: reservation, owner, seats: None };
+        let wanted = ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None };
         if let Reservation::Running(seats) = self.store.reservation(ctx, &wanted).await? {
             let statuses = view.slots.statuses(view.now);
-            let seat_index = |seat: &ReservedSeat| view.layout.seat_index(seat.seat.as_str());
+            let seat_index = |seat: &ReservedSeat| view.inventory.layout.seat_index(seat.seat.as_str());
             let taken = |seat_index: &SeatIndex| statuses.get(seat_index.as_usize()) != Some(&SeatStatus::Available);
             view.yours = seats.iter().filter_map(seat_index).filter(taken).collect();
         }

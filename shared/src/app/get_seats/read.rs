@@ -8,13 +8,13 @@ use crate::app::BoxOffice;
 use crate::app::rate_limit::CacheRead;
 use crate::cache::{Cache, Lookup, Revision};
 use crate::context::RequestContext;
-use crate::domain::ids::TheaterId;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 
 /// A theater's layout, and the cache's answer about its seats.
 pub(super) struct CachedSeats {
-    pub(super) layout: Arc<Layout>,
+    pub(super) inventory: Arc<Inventory>,
     pub(super) read: CacheRead,
 }
 
@@ -27,16 +27,16 @@ impl BoxOffice {
     pub(in crate::app) async fn read_seats(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         consistent: bool,
     ) -> Result<SeatsView, GetSeatsError> {
         let cache = self.cache.as_ref().filter(|_| !consistent);
         let Some(cache) = cache else {
             self.admit(ctx).await?;
-            let layout = self.layouts.get(ctx, theater).await?.ok_or(GetSeatsError::TheaterNotFound)?;
-            return Box::pin(self.bypass(ctx, layout)).await;
+            let inventory = self.inventories.get(ctx, inventory).await?.ok_or(GetSeatsError::TheaterNotFound)?;
+            return Box::pin(self.bypass(ctx, inventory)).await;
         };
-        let cached = self.read_layout_and_string(ctx, cache, theater, None).await?;
+        let cached = self.read_layout_and_string(ctx, cache, inventory, None).await?;
         self.seats_from_cache(ctx, cache, cached).await
     }
 
@@ -46,19 +46,19 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         cache: &Cache,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         known: Option<Revision>,
     ) -> Result<CachedSeats, GetSeatsError> {
-        let read = Self::read_admitted(ctx, cache, theater, known);
-        let (layout, read) = if ctx.has_unchecked_rate_limit() {
+        let read = Self::read_admitted(ctx, cache, inventory, known);
+        let (inventory, read) = if ctx.has_unchecked_rate_limit() {
             // A rejected request must cost DynamoDB nothing, so the layout isn't read until the rate limit has passed.
             let read = read.await?;
-            (self.layouts.get(ctx, theater).await, read)
+            (self.inventories.get(ctx, inventory).await, read)
         } else {
-            let (layout, read) = tokio::join!(self.layouts.get(ctx, theater), read);
-            (layout, read?)
+            let (inventory, read) = tokio::join!(self.inventories.get(ctx, inventory), read);
+            (inventory, read?)
         };
-        Ok(CachedSeats { layout: layout?.ok_or(GetSeatsError::TheaterNotFound)?, read })
+        Ok(CachedSeats { inventory: inventory?.ok_or(GetSeatsError::TheaterNotFound)?, read })
     }
 
     /// Returns the seats from the cached string, or else from DynamoDB.
@@ -68,26 +68,26 @@ impl BoxOffice {
         cache: &Cache,
         cached: CachedSeats,
     ) -> Result<SeatsView, GetSeatsError> {
-        let CachedSeats { layout, read } = cached;
+        let CachedSeats { inventory, read } = cached;
         let packed = match read {
-            CacheRead::Unavailable => return Box::pin(self.bypass(ctx, layout)).await,
+            CacheRead::Unavailable => return Box::pin(self.bypass(ctx, inventory)).await,
             // `Unchanged` carries no slots, so this request needs the whole string. `fill` fetches it first.
             CacheRead::Answer(Lookup::Miss | Lookup::Unchanged(_)) => {
-                return Box::pin(self.fill(ctx, cache, layout)).await;
+                return Box::pin(self.fill(ctx, cache, inventory)).await;
             }
             CacheRead::Answer(Lookup::Complete(packed)) => packed,
         };
-        let layout = self.reload_if_older(ctx, layout, packed.layout_version()).await?;
-        if packed.layout_version() > layout.version {
+        let inventory = self.reload_if_older(ctx, inventory, packed.layout_version()).await?;
+        if packed.layout_version() > inventory.version {
             // This instance's layout is older than the cached one, so it must not fill.
-            return Box::pin(self.bypass(ctx, layout)).await;
+            return Box::pin(self.bypass(ctx, inventory)).await;
         }
-        if !packed.fits(&layout) {
-            return Box::pin(self.fill(ctx, cache, layout)).await;
+        if !packed.fits(&inventory) {
+            return Box::pin(self.fill(ctx, cache, inventory)).await;
         }
         let ends_at = packed.ends_at();
-        let hit = self.view(layout, Slots::Cached(packed), Source::Hit);
-        match self.renewed(ctx, cache, &hit.layout, ends_at).await {
+        let hit = self.view(inventory, Slots::Cached(packed), Source::Hit);
+        match self.renewed(ctx, cache, &hit.inventory, ends_at).await {
             Some(renewed) => Ok(renewed),
             None => Ok(hit),
         }
@@ -97,12 +97,12 @@ impl BoxOffice {
     pub(super) async fn reload_if_older(
         &self,
         ctx: &RequestContext,
-        layout: Arc<Layout>,
+        inventory: Arc<Inventory>,
         cached: LayoutVersion,
-    ) -> Result<Arc<Layout>, GetSeatsError> {
-        if cached <= layout.version {
-            return Ok(layout);
+    ) -> Result<Arc<Inventory>, GetSeatsError> {
+        if cached <= inventory.version {
+            return Ok(inventory);
         }
-        self.layouts.get_newer(ctx, &layout.theater).await?.ok_or(GetSeatsError::TheaterNotFound)
+        self.inventories.get_newer(ctx, &inventory.id).await?.ok_or(GetSeatsError::TheaterNotFound)
     }
 }

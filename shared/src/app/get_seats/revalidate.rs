@@ -7,7 +7,7 @@ use crate::app::rate_limit::CacheRead;
 use crate::cache::{Cache, Lookup, Revision};
 use crate::context::RequestContext;
 use crate::domain::availability::ValidityWindow;
-use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 
 /// An answer that the caller has, as its entity tag describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +40,19 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         cache: &Cache,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         seen: KnownAnswer,
     ) -> Result<Revalidated, GetSeatsError> {
         let known = seen.validity.holds(self.clock.now()).then_some(seen.revision);
-        let cached = self.read_layout_and_string(ctx, cache, theater, known).await?;
-        let CachedSeats { layout, read: CacheRead::Answer(Lookup::Unchanged(string)) } = cached else {
+        let cached = self.read_layout_and_string(ctx, cache, inventory, known).await?;
+        let CachedSeats { inventory, read: CacheRead::Answer(Lookup::Unchanged(string)) } = cached else {
             return self.seats_from_cache(ctx, cache, cached).await.map(Revalidated::Seats);
         };
-        let layout = self.reload_if_older(ctx, layout, string.layout_version).await?;
-        if !string.is_of(&layout) {
-            return Box::pin(self.fill(ctx, cache, layout)).await.map(Revalidated::Seats);
+        let inventory = self.reload_if_older(ctx, inventory, string.layout_version).await?;
+        if !string.is_of(&inventory) {
+            return Box::pin(self.fill(ctx, cache, inventory)).await.map(Revalidated::Seats);
         }
-        let renewed = self.renewed(ctx, cache, &layout, string.ends_at).await;
+        let renewed = self.renewed(ctx, cache, &inventory, string.ends_at).await;
         Ok(renewed.map_or(Revalidated::Unchanged(seen), Revalidated::Seats))
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::cache::{Packed, Revision};
 use crate::domain::availability::{SeatStatus, Slot, ValidityWindow};
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 use crate::domain::time::EpochMillis;
 
 /// The slots of all seats of a theater, in layout order.
@@ -41,9 +41,9 @@ impl Slots {
     }
 
     /// Returns the slots themselves. `layout` has to be the layout of the view.
-    pub(in crate::app) fn into_vec(self, layout: &Layout) -> Vec<Slot> {
+    pub(in crate::app) fn into_vec(self, inventory: &Inventory) -> Vec<Slot> {
         match self {
-            Self::Cached(packed) => packed.slots(layout).expect("the string of a view fits its layout"),
+            Self::Cached(packed) => packed.slots(inventory).expect("the string of a view fits its layout"),
             Self::Read(slots) => slots,
         }
     }

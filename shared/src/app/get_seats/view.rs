@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::slots::Slots;
 use crate::app::{BoxOffice, TooManyRequests};
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 /// A theater's seats at one instant.
 #[derive(Debug)]
 pub struct SeatsView {
-    pub layout: Arc<Layout>,
+    pub inventory: Arc<Inventory>,
     /// The slot of each seat, in layout order.
     pub slots: Slots,
     /// The indices of the seats that are reserved under the caller's own reservation. Empty if the request names none.
@@ -62,7 +62,7 @@ impl Source {
 }
 
 impl BoxOffice {
-    pub(super) fn view(&self, layout: Arc<Layout>, slots: Slots, source: Source) -> SeatsView {
-        SeatsView { layout, slots, yours: HashSet::new(), now: self.clock.now(), source }
+    pub(super) fn view(&self, inventory: Arc<Inventory>, slots: Slots, source: Source) -> SeatsView {
+        SeatsView { inventory, slots, yours: HashSet::new(), now: self.clock.now(), source }
     }
 }

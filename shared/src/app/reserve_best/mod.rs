@@ -13,9 +13,9 @@ use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::best_available::{self, Shortage, Steering};
 use crate::domain::caller::Caller;
+use crate::domain::ids::ReservationId;
 use crate::domain::ids::WishId;
-use crate::domain::ids::{ReservationId, TheaterId};
-use crate::domain::layout::Layout;
+use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::text;
 use crate::domain::time::EpochMillis;
@@ -34,7 +34,7 @@ const FIRST_CONSISTENT_ATTEMPT: usize = 3;
 /// A request to reserve the best available seats.
 #[derive(Debug)]
 pub struct ReserveBest {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     /// The number of seats, next to each other.
     pub quantity: usize,
     /// The only section to choose from.
@@ -77,7 +77,7 @@ pub enum ReserveBestError {
 
 /// The seats to choose from, as they were read.
 struct Snapshot {
-    layout: Arc<Layout>,
+    inventory: Arc<Inventory>,
     slots: Vec<Slot>,
     source: Source,
 }
@@ -91,7 +91,7 @@ impl BoxOffice {
     /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
     /// in the same transaction as the seats. So a repeat finds those seats and never others.
     pub async fn reserve_best(&self, ctx: &RequestContext, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
-        let mut snapshot = match self.snapshot(ctx, &ask.theater, false).await {
+        let mut snapshot = match self.snapshot(ctx, &ask.inventory, false).await {
             Ok(snapshot) => snapshot,
             Err(GetSeatsError::TheaterNotFound) => {
                 return self.remembered(ctx, ask, None, GetSeatsError::TheaterNotFound.into()).await;
@@ -104,28 +104,28 @@ impl BoxOffice {
         let mut conflicts = Vec::new();
         for attempt in 0..MAX_ATTEMPTS {
             if attempt == FIRST_CONSISTENT_ATTEMPT {
-                snapshot = self.snapshot(ctx, &ask.theater, true).await?;
+                snapshot = self.snapshot(ctx, &ask.inventory, true).await?;
             }
-            let Snapshot { layout, slots, source } = &mut snapshot;
-            let selection = match self.choose(layout, slots, ask, seed, attempt) {
+            let Snapshot { inventory, slots, source } = &mut snapshot;
+            let selection = match self.choose(inventory, slots, ask, seed, attempt) {
                 Ok(selection) => selection,
                 // The first request may have got the last seats, or the section may have had another name then.
-                Err(refused) => return self.remembered(ctx, ask, Some(layout), refused).await,
+                Err(refused) => return self.remembered(ctx, ask, Some(inventory), refused).await,
             };
             let shown = *source == Source::Hit && attempt == 0;
             let cached = if shown { CachedView::AllFree } else { CachedView::NotAsked };
             let request = self.request(ask, reservation, &selection);
             let wish = ask.request.map(|id| Wish { id, text: &text });
             let asked_at = self.clock.now();
-            let outcome = self.try_reserve_chosen(ctx, layout, &request, wish, &cached).await;
+            let outcome = self.try_reserve_chosen(ctx, inventory, &request, wish, &cached).await;
             match outcome.map_err(ReserveError::Store)? {
                 ReserveChosenOutcome::Decided(ReserveOutcome::Refused(taken)) => {
-                    mark_taken(slots, layout, &taken, self.clock.now());
+                    mark_taken(slots, inventory, &taken, self.clock.now());
                     conflicts = taken;
                 }
                 ReserveChosenOutcome::Decided(outcome) => return Ok(self.answer(&request, outcome, asked_at)?),
                 ReserveChosenOutcome::ChosenBefore(before) => {
-                    return self.replay_choice(ctx, ask, Some(layout), &before).await;
+                    return self.replay_choice(ctx, ask, Some(inventory), &before).await;
                 }
             }
         }
@@ -136,52 +136,53 @@ impl BoxOffice {
     async fn snapshot(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        id: &InventoryId,
         consistent: bool,
     ) -> Result<Snapshot, GetSeatsError> {
-        let SeatsView { layout, slots, source, .. } = self.read_seats(ctx, theater, consistent).await?;
-        let slots = slots.into_vec(&layout);
-        Ok(Snapshot { layout, slots, source })
+        let SeatsView { inventory, slots, source, .. } = self.read_seats(ctx, id, consistent).await?;
+        let slots = slots.into_vec(&inventory);
+        Ok(Snapshot { inventory, slots, source })
     }
 
     /// Chooses the best seats, or some of the best under contention. The more requests are choosing, and the more often
     /// this request lost a race, the wider the candidates are spread.
     fn choose(
         &self,
-        layout: &Layout,
+        inventory: &Inventory,
         slots: &[Slot],
         ask: &ReserveBest,
         seed: u64,
         attempt: usize,
     ) -> Result<Selection, ReserveBestError> {
-        let wish = ask.wish(layout)?;
+        let wish = ask.wish(inventory)?;
         let now = self.clock.now();
         let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
         let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
         let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };
-        let seat_indexes = best_available::choose(layout.plan(), layout.neighbors(), &available, &wish, steering);
-        Ok(Selection::at(&seat_indexes.map_err(ReserveBestError::NotEnough)?, layout))
+        let seat_indexes =
+            best_available::choose(inventory.layout.plan(), inventory.layout.neighbors(), &available, &wish, steering);
+        Ok(Selection::at(&seat_indexes.map_err(ReserveBestError::NotEnough)?, &inventory.layout))
     }
 
     /// Makes one attempt for chosen seats. They are stored as the choice for the preference if the request has an id.
     async fn try_reserve_chosen(
         &self,
         ctx: &RequestContext,
-        layout: &Arc<Layout>,
+        inventory: &Arc<Inventory>,
         request: &ReserveRequest<'_>,
         wish: Option<Wish<'_>>,
         cached: &CachedView,
     ) -> Result<ReserveChosenOutcome, StoreError> {
         let Some(wish) = wish else {
             return Ok(ReserveChosenOutcome::Decided(
-                self.reserve_and_update_cache(ctx, layout, request, cached).await?,
+                self.reserve_and_update_cache(ctx, inventory, request, cached).await?,
             ));
         };
         let Decision { outcome, observed } = self.store.reserve_chosen(ctx, request, wish).await?;
         Ok(match outcome {
             ReserveChosenOutcome::Decided(outcome) => {
                 let decision = Decision { outcome, observed };
-                ReserveChosenOutcome::Decided(self.merge_observed(ctx, layout, cached, decision).await)
+                ReserveChosenOutcome::Decided(self.merge_observed(ctx, inventory, cached, decision).await)
             }
             ReserveChosenOutcome::ChosenBefore(before) => ReserveChosenOutcome::ChosenBefore(before),
         })
@@ -194,7 +195,7 @@ impl BoxOffice {
         seats: &'a Selection,
     ) -> ReserveRequest<'a> {
         ReserveRequest {
-            theater: &ask.theater,
+            inventory: &ask.inventory,
             seats,
             reservation,
             must_exist: must_exist(ask.reservation),
@@ -210,14 +211,14 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         ask: &ReserveBest,
-        layout: Option<&Arc<Layout>>,
+        inventory: Option<&Arc<Inventory>>,
         refused: ReserveBestError,
     ) -> Result<Reserved, ReserveBestError> {
         let (Some(_), Some(reservation)) = (ask.request, ask.reservation) else { return Err(refused) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
-        let wanted = ReservationRef { theater: &ask.theater, id, owner, seats: None };
+        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: None };
         match self.store.remembered(ctx, &wanted, ask.request).await.map_err(ReserveError::Store)? {
-            Remembered::Chosen(before) => self.replay_choice(ctx, ask, layout, &before).await,
+            Remembered::Chosen(before) => self.replay_choice(ctx, ask, inventory, &before).await,
             Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
             Remembered::Nothing | Remembered::Reserved(_) | Remembered::Expired(_) => Err(refused),
         }
@@ -228,27 +229,28 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         ask: &ReserveBest,
-        layout: Option<&Arc<Layout>>,
+        inventory: Option<&Arc<Inventory>>,
         before: &ChosenBefore,
     ) -> Result<Reserved, ReserveBestError> {
         if before.wish != ask.text() {
             return Err(ReserveBestError::IdReused);
         }
         let named = Reserve {
-            theater: ask.theater.clone(),
+            inventory: ask.inventory.clone(),
             seats: before.seats.clone(),
             expires_in: ask.expires_in,
             reservation: ask.reservation,
             caller: ask.caller.clone(),
         };
-        let selection = layout.and_then(|layout| Some((layout, Selection::of(&before.seats, layout).ok()?)));
-        let Some((layout, selection)) = selection else {
+        let selection =
+            inventory.and_then(|inventory| Some((inventory, Selection::of(&before.seats, &inventory.layout).ok()?)));
+        let Some((inventory, selection)) = selection else {
             let error = SelectError::SeatNotFound(before.seats.clone());
             return Ok(self.find_previous_reservation(ctx, &named, error).await?);
         };
         let request = self.request(ask, reservation_id(ask.reservation), &selection);
         let asked_at = self.clock.now();
-        let outcome = self.reserve_and_update_cache(ctx, layout, &request, &CachedView::NotAsked).await;
+        let outcome = self.reserve_and_update_cache(ctx, inventory, &request, &CachedView::NotAsked).await;
         Ok(self.answer(&request, outcome.map_err(ReserveError::Store)?, asked_at)?)
     }
 }
@@ -260,8 +262,8 @@ impl ReserveBest {
     }
 
     /// Converts the seat preference to indices of the layout's sections and categories.
-    fn wish(&self, layout: &Layout) -> Result<best_available::Wish, ReserveBestError> {
-        let plan = layout.plan();
+    fn wish(&self, inventory: &Inventory) -> Result<best_available::Wish, ReserveBestError> {
+        let plan = inventory.layout.plan();
         let sections = || plan.sections().iter();
         let section = match &self.section {
             None => None,
@@ -291,9 +293,9 @@ fn index_of<'a>(name: &str, mut names: impl Iterator<Item = &'a str>) -> Option<
 }
 
 /// Updates the slots that were read with the conflicts of a rejected write.
-fn mark_taken(slots: &mut [Slot], layout: &Layout, taken: &[Conflict], now: EpochMillis) {
+fn mark_taken(slots: &mut [Slot], inventory: &Inventory, taken: &[Conflict], now: EpochMillis) {
     for conflict in taken {
-        let seat_index = layout.seat_index(conflict.seat.as_str());
+        let seat_index = inventory.layout.seat_index(conflict.seat.as_str());
         if let Some(slot) = seat_index.and_then(|seat_index| slots.get_mut(seat_index.as_usize())) {
             *slot = Slot { changed_at: now, state: conflict.state };
         }

@@ -10,7 +10,7 @@ use super::revision::Revision;
 use crate::cache::{Cache, CacheError};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 
 /// The lifetime of a complete key. It limits the age of a cached answer even if everything else is broken.
 pub const LIFETIME: Duration = Duration::from_secs(60);
@@ -64,7 +64,7 @@ impl Cache {
     pub async fn begin(
         &self,
         ctx: &RequestContext,
-        layout: &Layout,
+        inventory: &Inventory,
         reason: FillReason,
         filler: FillToken,
     ) -> Result<Begun, CacheError> {
@@ -75,10 +75,10 @@ impl Cache {
             FillReason::Unreadable => "unreadable",
         };
         let answer = self
-            .script(ctx, &layout.theater, |call| {
+            .script(ctx, &inventory.id, |call| {
                 call.arg("begin")
-                    .arg(layout.version.as_u64())
-                    .arg(layout.seats().len())
+                    .arg(inventory.version.as_u64())
+                    .arg(inventory.layout.seats().len())
                     .arg(filler.attempt(attempts.fetch_add(1, Ordering::Relaxed) + 1).0.as_slice())
                     .arg(reason)
                     .arg(millis(LEASE))
@@ -99,16 +99,16 @@ impl Cache {
     pub async fn end(
         &self,
         ctx: &RequestContext,
-        layout: &Layout,
+        inventory: &Inventory,
         token: FillToken,
         slots: &[Slot],
     ) -> Result<bool, CacheError> {
         let body: Vec<u8> = slots.iter().flat_map(|slot| packed::encode(*slot)).collect();
-        let revision = Revision::of_slots(&body, layout.version);
+        let revision = Revision::of_slots(&body, inventory.version);
         let answer = self
-            .script(ctx, &layout.theater, |call| {
+            .script(ctx, &inventory.id, |call| {
                 call.arg("end")
-                    .arg(layout.version.as_u64())
+                    .arg(inventory.version.as_u64())
                     .arg(token.0.as_slice())
                     .arg(body.as_slice())
                     .arg(millis(LIFETIME))

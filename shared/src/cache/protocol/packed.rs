@@ -15,7 +15,7 @@
 
 use super::revision::Revision;
 use crate::domain::availability::{SeatState, SeatStatus, Slot, ValidityWindow};
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::cached_byte;
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -57,9 +57,9 @@ impl Packed {
     }
 
     /// Returns `true` if the string is of this layout and each slot can be read.
-    pub fn fits(&self, layout: &Layout) -> bool {
+    pub fn fits(&self, inventory: &Inventory) -> bool {
         let slots = &self.0[HEADER..];
-        if self.layout_version() != layout.version || slots.len() != layout.seats().len() * SLOT {
+        if self.layout_version() != inventory.version || slots.len() != inventory.layout.seats().len() * SLOT {
             return false;
         }
         // Checks all slots without stopping at a bad one. Bad slots are rare, and stopping would cost a branch per
@@ -68,8 +68,8 @@ impl Packed {
     }
 
     /// Returns its slots, or `None` if it doesn't fit the layout.
-    pub fn slots(&self, layout: &Layout) -> Option<Vec<Slot>> {
-        if self.fits(layout) { decode_all(&self.0[HEADER..]) } else { None }
+    pub fn slots(&self, inventory: &Inventory) -> Option<Vec<Slot>> {
+        if self.fits(inventory) { decode_all(&self.0[HEADER..]) } else { None }
     }
 
     /// Returns the status of each seat at an instant, for a string that fits the layout. Reads the bytes in place,
@@ -142,13 +142,16 @@ mod random_bytes;
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
     use crate::domain::ids::{SeatLabel, TheaterId};
+    use crate::domain::layout::Layout;
     use proptest::prelude::*;
 
-    fn layout(seats: usize) -> Layout {
+    fn inventory(seats: usize) -> Inventory {
         let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-        Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(7), seats).unwrap()
+        let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(7), seats).unwrap();
+        Inventory::of_theater(layout)
     }
 
     fn header(version: u8) -> Vec<u8> {
@@ -174,7 +177,7 @@ mod tests {
         #[test]
         fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(packed) = Packed::complete(bytes) {
-                let _ = packed.slots(&layout(2));
+                let _ = packed.slots(&inventory(2));
             }
         }
 
@@ -194,7 +197,7 @@ mod tests {
             }
             let read = decode_all(&bytes[HEADER..]);
             let packed = Packed::complete(bytes).unwrap();
-            prop_assert_eq!(packed.fits(&layout(4)), read.is_some());
+            prop_assert_eq!(packed.fits(&inventory(4)), read.is_some());
             if let Some(read) = read {
                 let now = EpochMillis::new(now);
                 let shown: Vec<_> = read.iter().map(|slot| slot.status_at(now)).collect();
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn only_a_complete_string_of_the_layout_is_used() {
-        let slots = |bytes: Vec<u8>| Packed::complete(bytes).and_then(|packed| packed.slots(&layout(2)));
+        let slots = |bytes: Vec<u8>| Packed::complete(bytes).and_then(|packed| packed.slots(&inventory(2)));
         let good = [header(7), vec![0; 2 * SLOT]].concat();
         assert_eq!(slots(good.clone()), Some(vec![Slot::default(); 2]));
         let changed = |at: usize, to: u8| {

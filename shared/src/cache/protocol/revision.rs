@@ -3,7 +3,7 @@
 use redis::Value;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::domain::layout::Layout;
+use crate::domain::inventory::Inventory;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::EpochMillis;
 
@@ -45,15 +45,17 @@ impl Unchanged {
     }
 
     /// Returns `true` if the string is of this layout, as far as its size and version show.
-    pub fn is_of(&self, layout: &Layout) -> bool {
-        self.layout_version == layout.version && usize::try_from(self.seats) == Ok(layout.seats().len())
+    pub fn is_of(&self, inventory: &Inventory) -> bool {
+        self.layout_version == inventory.version && usize::try_from(self.seats) == Ok(inventory.layout.seats().len())
     }
 }
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
     use crate::domain::ids::{SeatLabel, TheaterId};
+    use crate::domain::layout::Layout;
 
     #[test]
     fn revision_depends_on_slots_and_layout() {
@@ -74,12 +76,14 @@ mod tests {
         {
             assert_eq!(Unchanged::read(&odd), None, "{odd:?}");
         }
-        let layout = |seats: usize, version| {
+        let inventory = |seats: usize, version| {
             let seats = (0..seats).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-            Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(version), seats).unwrap()
+            let layout =
+                Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(version), seats).unwrap();
+            Inventory::of_theater(layout)
         };
-        assert!(read.is_of(&layout(2, 7)));
-        assert!(!read.is_of(&layout(2, 8)), "another layout");
-        assert!(!read.is_of(&layout(3, 7)), "a seat less than the layout");
+        assert!(read.is_of(&inventory(2, 7)));
+        assert!(!read.is_of(&inventory(2, 8)), "another layout");
+        assert!(!read.is_of(&inventory(3, 7)), "a seat less than the layout");
     }
 }

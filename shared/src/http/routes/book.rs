@@ -8,6 +8,7 @@ use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
+use crate::http::place::Place;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::route::{FunctionName, Operation};
@@ -24,7 +25,10 @@ pub static FUNCTION: Function = Function {
 struct BookedBody<'a> {
     message: &'static str,
     booking_id: String,
-    theater_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    theater_id: Option<&'a str>,
     seats: Vec<&'a str>,
     booked_at: String,
 }
@@ -33,6 +37,7 @@ struct BookedBody<'a> {
 async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Problem> {
     let booked = routed.office.book(routed.ctx, &request).await?;
     let seats = &booked.booking.seats;
+    let place = Place::of(routed, &request.inventory).await?;
     let body = BookedBody {
         message: match (booked.replayed, seats.len()) {
             (true, _) => "Booking already exists",
@@ -40,13 +45,14 @@ async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Proble
             (false, _) => "Seats booked",
         },
         booking_id: booked.id.to_string(),
-        theater_id: request.theater.as_str(),
+        show_id: place.show_id(),
+        theater_id: place.theater_id(),
         seats: seats.iter().map(SeatLabel::as_str).collect(),
         booked_at: booked.booking.booked_at.seconds().to_string(),
     };
     let reply = Reply::json(if booked.replayed { 200 } else { 201 }, &body)?;
     let reply = if booked.replayed { reply.marked_as_replayed() } else { reply };
-    let links = Links::of(&routed.address, &request.theater);
+    let links = Links::of(&routed.address, &request.inventory);
     let location = links.booking(booked.id);
     Ok(links.with_booking(booked.id).put_with_location(reply, Some(location)))
 }
@@ -61,7 +67,7 @@ struct BookBody {
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
     let input = routed.input();
-    let (theater, key) = (input.theater_id(), input.idempotency_key());
+    let (inventory, key) = (input.inventory(), input.idempotency_key());
     let body = input.body(|body| {
         let booking = input::optional_id(body, "booking_id", BookingId::parse);
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
@@ -70,11 +76,11 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
         Some(BookBody { seats, booking, reservation })
     })?;
     let request = input.finish(|| {
-        let (theater, BookBody { seats, booking, reservation }) = (theater?, body?);
+        let (inventory, BookBody { seats, booking, reservation }) = (inventory?, body?);
         let caller = input::caller(routed.request);
-        let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&theater, &caller, &key)));
+        let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&inventory, &caller, &key)));
         let booking = booking.map(RequestId::Given).or_else(keyed);
-        Some(Book { theater, seats, booking, reservation, caller })
+        Some(Book { inventory, seats, booking, reservation, caller })
     })?;
     routed.charge(routed.route.weight.of_reserved(request.seats.as_deref()));
     Ok(request)

@@ -7,6 +7,7 @@ use crate::domain::ids::{BookingId, SeatLabel};
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
+use crate::http::place::Place;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::route::{FunctionName, Operation};
@@ -25,7 +26,10 @@ pub static FUNCTION: Function = Function {
 #[derive(Serialize)]
 struct BookingBody<'a> {
     booking_id: String,
-    theater_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    theater_id: Option<&'a str>,
     seats: Vec<&'a str>,
     status: &'static str,
     booked_at: String,
@@ -36,15 +40,17 @@ struct BookingBody<'a> {
 /// Answers 200 with the booking, cancelled or not.
 async fn get(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<Reply, Problem> {
     let booking = routed.office.booking(routed.ctx, &request).await?;
+    let place = Place::of(routed, &request.inventory).await?;
     let body = BookingBody {
         booking_id: request.booking.to_string(),
-        theater_id: request.theater.as_str(),
+        show_id: place.show_id(),
+        theater_id: place.theater_id(),
         seats: booking.seats.iter().map(SeatLabel::as_str).collect(),
         status: if booking.cancelled_at.is_some() { "cancelled" } else { "booked" },
         booked_at: booking.booked_at.seconds().to_string(),
         cancelled_at: booking.cancelled_at.map(|at| at.seconds().to_string()),
     };
-    let links = Links::of(&routed.address, &request.theater);
+    let links = Links::of(&routed.address, &request.inventory);
     let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(request.booking) };
     Ok(links.put(Reply::json(200, &body)?))
 }
@@ -57,7 +63,7 @@ async fn cancel(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<R
 
 fn read(routed: &RoutedRequest<'_>) -> Result<BookingRequest, Problem> {
     let input = routed.input();
-    let (theater, booking) = (input.theater_id(), input.path_id("bookingId", BookingId::parse));
+    let (inventory, booking) = (input.inventory(), input.path_id("bookingId", BookingId::parse));
     let caller = input::caller(routed.request);
-    input.finish(|| Some(BookingRequest { theater: theater?, booking: booking?, caller }))
+    input.finish(|| Some(BookingRequest { inventory: inventory?, booking: booking?, caller }))
 }

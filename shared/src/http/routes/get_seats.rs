@@ -38,12 +38,12 @@ async fn get(routed: &RoutedRequest<'_>, request: SeatsRequest) -> Result<Reply,
     let header = routed.input().list_header("if-none-match");
     let wanted = input::parse_if_none_match(header.as_deref());
     let section = ask.section.clone();
-    let tags = Tags::of(&ask.theater, view, section.as_deref());
+    let tags = Tags::of(&ask.inventory, view, section.as_deref());
     let ask = GetSeats { seen: wanted.as_ref().and_then(|wanted| tags.read(wanted)), ..ask };
     let (etag, source, body) = match routed.office.get_seats(routed.ctx, &ask).await? {
         Revalidated::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
         Revalidated::Seats(seats) => {
-            let body = SeatsWriter::of(&seats.layout, view, section.as_deref())?.body(&seats)?;
+            let body = SeatsWriter::of(&seats.inventory, view, section.as_deref())?.body(&seats)?;
             let (etag, hash) = tags.tag(body.as_bytes(), &seats);
             let unchanged = wanted.is_some_and(|wanted| etag::names(&wanted, hash));
             (etag, seats.source, (!unchanged).then_some(body))
@@ -63,7 +63,7 @@ async fn get(routed: &RoutedRequest<'_>, request: SeatsRequest) -> Result<Reply,
 
 fn read(routed: &RoutedRequest<'_>) -> Result<SeatsRequest, Problem> {
     let input = routed.input();
-    let theater = input.theater_id();
+    let inventory = input.inventory();
     let consistent = input.flag("consistent");
     let view = input.parsed_query("view", format_args!("one of {}", View::ALL.map(View::name).join(", ")), View::named);
     let view = view.unwrap_or(View::Seats);
@@ -79,7 +79,7 @@ fn read(routed: &RoutedRequest<'_>) -> Result<SeatsRequest, Problem> {
     let caller = input::caller(routed.request);
     let is_expensive = consistent || reservation.is_some();
     let request = input.finish(|| {
-        let seats = GetSeats { theater: theater?, consistent, reservation, section, seen: None, caller };
+        let seats = GetSeats { inventory: inventory?, consistent, reservation, section, seen: None, caller };
         Some(SeatsRequest { seats, view, is_expensive })
     })?;
     if is_expensive {

@@ -3,8 +3,7 @@
 use lambda_http::Response;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::domain::ids::TheaterId;
-use crate::domain::layout::Layout;
+use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout_version::LayoutVersion;
 use crate::http::input;
 use crate::http::problem::Problem;
@@ -18,7 +17,7 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A request to show the map of a theater.
 pub(super) struct MapRequest {
-    theater: TheaterId,
+    inventory: InventoryId,
     /// The only version to show.
     version: Option<LayoutVersion>,
     /// The value of `If-None-Match`.
@@ -27,23 +26,23 @@ pub(super) struct MapRequest {
 
 pub(super) fn read(routed: &RoutedRequest<'_>) -> Result<MapRequest, Problem> {
     let input = routed.input();
-    let theater = input.theater_id();
+    let inventory = input.inventory();
     let version = input.integer_query("version", 0..=u64::MAX).map(LayoutVersion::new);
     let if_none_match = input.list_header("if-none-match");
-    input.finish(|| Some(MapRequest { theater: theater?, version, if_none_match }))
+    input.finish(|| Some(MapRequest { inventory: inventory?, version, if_none_match }))
 }
 
 /// Answers 200 with the map, or 304 if the caller has it already.
 pub(super) async fn get(routed: &RoutedRequest<'_>, request: MapRequest) -> Result<Reply, Problem> {
-    let MapRequest { theater, version, if_none_match } = request;
+    let MapRequest { inventory, version, if_none_match } = request;
     let office = routed.office;
-    let layout = office.map(routed.ctx, &theater, version).await?;
+    let inventory = office.map(routed.ctx, &inventory, version).await?;
     let limits = CallLimits {
         max_seats_per_call: office.max_seats_per_call(),
         min_reservation_seconds: office.shortest_reservation(),
         max_reservation_seconds: office.longest_reservation(),
     };
-    let tag = tag(&layout, limits);
+    let tag = tag(&inventory, limits);
     let is_known = input::parse_if_none_match(if_none_match.as_deref())
         .is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder()
@@ -52,14 +51,14 @@ pub(super) async fn get(routed: &RoutedRequest<'_>, request: MapRequest) -> Resu
     let response = if is_known {
         response.status(304).body(ResponseBody::Nothing)
     } else {
-        let body = serde_json::to_string(&MapBody::of(&layout, limits)).map_err(Problem::internal)?;
+        let body = serde_json::to_string(&MapBody::of(&inventory.layout, limits)).map_err(Problem::internal)?;
         response.status(200).header("content-type", "application/json").body(ResponseBody::Text(body))
     };
     Ok(response.map_err(Problem::internal)?.into())
 }
 
 /// Returns the tag of a map. It covers the layout's version and the limits from the settings.
-fn tag(layout: &Layout, limits: CallLimits) -> String {
-    let said = format!("map {} {} {limits:?}", layout.theater, layout.version);
+fn tag(inventory: &Inventory, limits: CallLimits) -> String {
+    let said = format!("map {} {} {limits:?}", inventory.id, inventory.version);
     format!("{:016x}", xxh3_64(said.as_bytes()))
 }

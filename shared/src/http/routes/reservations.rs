@@ -3,11 +3,13 @@
 use crate::app::{ReservationRequest, ReservationView, SeatExpiry};
 use crate::domain::idempotency;
 use crate::domain::ids::ExtensionId;
-use crate::domain::ids::{ReservationId, TheaterId};
+use crate::domain::ids::ReservationId;
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::EpochMillis;
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
+use crate::http::place::Place;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::route::{FunctionName, Operation};
@@ -38,7 +40,10 @@ struct ReservationBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
     reservation_id: String,
-    theater_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    theater_id: Option<&'a str>,
     seats: Vec<&'a str>,
     /// The expiry of the whole reservation.
     expires_at: String,
@@ -70,7 +75,7 @@ impl<'a> SeatEnd<'a> {
 /// Answers 200 with the seats of the reservation.
 async fn get(routed: &RoutedRequest<'_>, request: ReservationRequest) -> Result<Reply, Problem> {
     let view = routed.office.reservation(routed.ctx, &request).await?;
-    show(routed, &request, &view, None)
+    show(routed, &request, &view, None).await
 }
 
 /// Answers 204, even if there was nothing left to release.
@@ -84,36 +89,38 @@ async fn extend(routed: &RoutedRequest<'_>, request: ExtendRequest) -> Result<Re
     let ExtendRequest { reservation, id, expires_in } = request;
     let extended = routed.office.extend(routed.ctx, &reservation, id, expires_in).await?;
     let message = if extended.replayed { "Reservation already extended" } else { "Reservation extended" };
-    let reply = show(routed, &reservation, &extended.view, Some(message))?;
+    let reply = show(routed, &reservation, &extended.view, Some(message)).await?;
     Ok(if extended.replayed { reply.marked_as_replayed() } else { reply })
 }
 
-fn show(
+async fn show(
     routed: &RoutedRequest<'_>,
     request: &ReservationRequest,
     view: &ReservationView,
     message: Option<&'static str>,
 ) -> Result<Reply, Problem> {
+    let place = Place::of(routed, &request.inventory).await?;
     let body = ReservationBody {
         message,
         reservation_id: request.reservation.to_string(),
-        theater_id: request.theater.as_str(),
+        show_id: place.show_id(),
+        theater_id: place.theater_id(),
         seats: view.seats.iter().map(|seat| seat.seat.as_str()).collect(),
         expires_at: view.expires_at.to_string(),
         expires_in: view.expires_at.remaining(view.now),
         ends: SeatEnd::of(&view.seats, view.now),
         extended: view.extended,
     };
-    let links = Links::of(&routed.address, &request.theater).with_reservation(request.reservation, view.extended);
+    let links = Links::of(&routed.address, &request.inventory).with_reservation(request.reservation, view.extended);
     Ok(links.put(Reply::json(200, &body)?))
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<ReservationRequest, Problem> {
     let input = routed.input();
-    let ((theater, reservation), seats) = (path(&input), input.named_seats());
+    let ((inventory, reservation), seats) = (path(&input), input.named_seats());
     let caller = input::caller(routed.request);
-    let request =
-        input.finish(|| Some(ReservationRequest { theater: theater?, reservation: reservation?, seats, caller }))?;
+    let request = input
+        .finish(|| Some(ReservationRequest { inventory: inventory?, reservation: reservation?, seats, caller }))?;
     charge(routed, &request);
     Ok(request)
 }
@@ -121,7 +128,7 @@ fn read(routed: &RoutedRequest<'_>) -> Result<ReservationRequest, Problem> {
 fn read_extension(routed: &RoutedRequest<'_>) -> Result<ExtendRequest, Problem> {
     let input = routed.input();
     let key = input.idempotency_key();
-    let (theater, reservation) = path(&input);
+    let (inventory, reservation) = path(&input);
     let body = input.body(|body| {
         let expires_in = input::expires_in(routed.office, body);
         let seats = body.optional("seats", |node| input::labels(node, input::MAX_SEATS_NAMED));
@@ -129,9 +136,9 @@ fn read_extension(routed: &RoutedRequest<'_>) -> Result<ExtendRequest, Problem> 
     })?;
     let caller = input::caller(routed.request);
     let request = input.finish(|| {
-        let ((theater, id), (expires_in, seats)) = ((theater?, reservation?), body?);
-        let extension = key.map(|key| idempotency::extension_id(&theater, &caller, &key, id));
-        let reservation = ReservationRequest { theater, reservation: id, seats, caller };
+        let ((inventory, id), (expires_in, seats)) = ((inventory?, reservation?), body?);
+        let extension = key.map(|key| idempotency::extension_id(&inventory, &caller, &key, id));
+        let reservation = ReservationRequest { inventory, reservation: id, seats, caller };
         Some(ExtendRequest { reservation, id: extension, expires_in })
     })?;
     charge(routed, &request.reservation);
@@ -142,6 +149,6 @@ fn charge(routed: &RoutedRequest<'_>, request: &ReservationRequest) {
     routed.charge(routed.route.weight.of_reserved(request.seats.as_deref()));
 }
 
-fn path(input: &Input<'_>) -> (Option<TheaterId>, Option<ReservationId>) {
-    (input.theater_id(), input.path_id("reservationId", ReservationId::parse))
+fn path(input: &Input<'_>) -> (Option<InventoryId>, Option<ReservationId>) {
+    (input.inventory(), input.path_id("reservationId", ReservationId::parse))
 }

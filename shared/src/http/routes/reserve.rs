@@ -11,6 +11,7 @@ use crate::domain::seating_plan::MAX_PART_NAME;
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
+use crate::http::place::Place;
 use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::route::{FunctionName, Operation};
@@ -57,7 +58,10 @@ enum Call {
 struct ReservedBody<'a> {
     message: &'static str,
     reservation_id: String,
-    theater_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    theater_id: Option<&'a str>,
     seats: Vec<&'a str>,
     /// The expiry of the whole reservation.
     expires_at: String,
@@ -68,16 +72,17 @@ struct ReservedBody<'a> {
 /// Answers 201 if seats were reserved now, and 200 if all of them were in the reservation before.
 async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Problem> {
     let (office, ctx) = (routed.office, routed.ctx);
-    let (theater, reserved) = match call {
+    let (inventory, reserved) = match call {
         Call::Named(call) => {
             let reserved = office.reserve(ctx, &call).await?;
-            (call.theater, reserved)
+            (call.inventory, reserved)
         }
         Call::Best(call) => {
             let reserved = office.reserve_best(ctx, &call).await?;
-            (call.theater, reserved)
+            (call.inventory, reserved)
         }
     };
+    let place = Place::of(routed, &inventory).await?;
     let body = ReservedBody {
         message: match (reserved.replayed, reserved.seats.len()) {
             (true, _) => "Reservation already exists",
@@ -85,7 +90,8 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
             (false, _) => "Seats reserved",
         },
         reservation_id: reserved.reservation.to_string(),
-        theater_id: theater.as_str(),
+        show_id: place.show_id(),
+        theater_id: place.theater_id(),
         seats: reserved.seats.iter().map(|seat| seat.seat.as_str()).collect(),
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
@@ -93,14 +99,14 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
     };
     let reply = Reply::json(if reserved.replayed { 200 } else { 201 }, &body)?;
     let reply = if reserved.replayed { reply.marked_as_replayed() } else { reply };
-    let links = Links::of(&routed.address, &theater);
+    let links = Links::of(&routed.address, &inventory);
     let location = links.reservation(reserved.reservation);
     Ok(links.with_reservation(reserved.reservation, false).put_with_location(reply, Some(location)))
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
     let (office, input) = (routed.office, routed.input());
-    let (theater, key) = (input.theater_id(), input.idempotency_key());
+    let (inventory, key) = (input.inventory(), input.idempotency_key());
     let body = input.body(|body| {
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
         let expires_in = input::expires_in(office, body);
@@ -108,22 +114,22 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
         Some(ReserveBody { choice: choice?, expires_in: expires_in?, reservation })
     })?;
     let call = input.finish(|| {
-        let (theater, ReserveBody { choice, expires_in, reservation }) = (theater?, body?);
+        let (inventory, ReserveBody { choice, expires_in, reservation }) = (inventory?, body?);
         let caller = input::caller(routed.request);
         let reservation = reservation.map(RequestId::Given);
         Some(match choice {
             Choice::Named(seats) => {
-                let keyed = |key| RequestId::Keyed(idempotency::reservation_id(&theater, &caller, &key, &seats));
+                let keyed = |key| RequestId::Keyed(idempotency::reservation_id(&inventory, &caller, &key, &seats));
                 let reservation = reservation.or_else(|| key.map(keyed));
-                Call::Named(Reserve { theater, seats, expires_in, reservation, caller })
+                Call::Named(Reserve { inventory, seats, expires_in, reservation, caller })
             }
             Choice::Best(Wish { quantity, section, category, accessible }) => {
                 // The key identifies this request. Without a key the reservation's id does.
-                let request = key.map(|key| idempotency::wish_id(&theater, &caller, &key));
+                let request = key.map(|key| idempotency::wish_id(&inventory, &caller, &key));
                 let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId::new(id.as_uuid()))));
                 let request = request.or(reservation.map(|reservation| WishId::new(reservation.id().as_uuid())));
                 let best = ReserveBest {
-                    theater,
+                    inventory,
                     quantity,
                     section,
                     category,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::errors;
 use crate::app::{Precondition, Put, PutError, PutTheater, TheaterPage};
 use crate::domain::ids::TheaterId;
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::http::conditional::Condition;
@@ -132,7 +133,7 @@ async fn get(routed: &RoutedRequest<'_>, request: LayoutRequest) -> Result<Reply
         let body = serde_json::to_string(&LayoutBody::of(&layout)).map_err(Problem::internal)?;
         response.status(200).header("content-type", "application/json").body(ResponseBody::Text(body))
     };
-    let links = Links::of(&routed.address, &theater).with_seats();
+    let links = Links::of(&routed.address, &InventoryId::Theater(theater.clone())).with_seats();
     Ok(links.put(response.map_err(Problem::internal)?.into()))
 }
 
@@ -164,8 +165,8 @@ async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, P
     };
     let reply = Reply::json(if put == Put::Created { 201 } else { 200 }, &body)?;
     let reply = reply.with_header("etag", etag(version));
-    let links = Links::of(&routed.address, &theater);
-    let location = (put == Put::Created).then(|| links.theater());
+    let links = Links::of(&routed.address, &InventoryId::Theater(theater.clone()));
+    let location = (put == Put::Created).then(|| links.inventory());
     Ok(links.with_seats().put_with_location(reply, location))
 }
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::app::{Slots, Source};
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seating_plan::{Point, Row, SeatPlacement, SeatingPlan};
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -57,7 +58,13 @@ fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsVie
         Layout::with_plan(TheaterId::parse("a:1").unwrap(), name.to_owned(), LayoutVersion::new(7), seats, plan)
             .unwrap();
     let slots = Slots::Read(hall.iter().map(|(.., slot)| *slot).collect());
-    SeatsView { layout: Arc::new(layout), slots, yours: HashSet::new(), now, source: Source::Hit }
+    SeatsView {
+        inventory: Arc::new(Inventory::of_theater(layout)),
+        slots,
+        yours: HashSet::new(),
+        now,
+        source: Source::Hit,
+    }
 }
 
 proptest! {
@@ -82,7 +89,7 @@ proptest! {
         let expected = serde_json::to_string(&expected).unwrap();
         let view = view(&name, &hall, now);
         let section = section.map(|left| if left { "left" } else { "right" });
-        let body = SeatsWriter::of(&view.layout, View::Seats, section).unwrap().body(&view).unwrap();
+        let body = SeatsWriter::of(&view.inventory, View::Seats, section).unwrap().body(&view).unwrap();
         let written = serde_json::to_string(&LambdaResponse::from(Response::new(body))).unwrap();
         let written: Value = serde_json::from_str(&written).unwrap();
         prop_assert_eq!(written["body"].as_str(), Some(expected.as_str()));
@@ -91,7 +98,7 @@ proptest! {
     #[test]
     fn states_are_one_letter_per_seat(hall in hall(), now in 94_000..106_000_u64) {
         let view = view("Hall", &hall, EpochMillis::new(now));
-        let body = SeatsWriter::of(&view.layout, View::States, None).unwrap().body(&view).unwrap();
+        let body = SeatsWriter::of(&view.inventory, View::States, None).unwrap().body(&view).unwrap();
         let written: Value = serde_json::from_str(&body.text()).unwrap();
         let letters = hall.iter().map(|(.., slot)| match slot.status_at(EpochMillis::new(now)) {
             SeatStatus::Available => 'a',

@@ -1,7 +1,8 @@
 //! The requests to book seats, and their outcomes.
 
 use crate::domain::caller::Owner;
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::time::EpochMillis;
 use crate::store::booking_limit::BookingLimit;
@@ -10,7 +11,7 @@ use crate::store::reservation_records::FoundRecord;
 /// A request to book seats under an id.
 #[derive(Clone, Copy, Debug)]
 pub struct BookRequest<'a> {
-    pub theater: &'a TheaterId,
+    pub inventory: &'a InventoryId,
     /// The seats. Either all or none are booked.
     pub seats: &'a Selection,
     /// The id by which a repeated request is recognized.

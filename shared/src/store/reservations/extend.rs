@@ -117,7 +117,7 @@ impl Store {
             });
             let reservation_quota = extension.reservation_quota.map(|reservation_quota| {
                 let labels = changed.iter().map(|(old, _)| &old.seat);
-                reservation_quota.item(&self.table, wanted.theater, labels, &quota_change, now)
+                reservation_quota.item(&self.table, wanted.inventory, labels, &quota_change, now)
             });
             let limited = reservation_quota.is_some();
             let write = self.build_transaction(&record, wanted, &found, now, reservation_quota, changes);
@@ -139,7 +139,7 @@ impl Store {
                         {
                             let labels = old.iter().map(|seat| &seat.seat);
                             let room =
-                                reservation_quota.recount(self, wanted.theater, labels, set, &mut retry_loop).await?;
+                                reservation_quota.recount(self, wanted.inventory, labels, set, &mut retry_loop).await?;
                             match room {
                                 QuotaCheck::Full(reserved) => return Ok(ExtendOutcome::LimitReached(reserved)),
                                 QuotaCheck::Enough(change) => quota_change = change,

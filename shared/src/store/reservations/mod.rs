@@ -95,7 +95,7 @@ impl Store {
         let wanted = ReservationRef { owner: found.owner, ..*wanted };
         let record = self.build_record_put(record, &wanted, now);
         let changes =
-            changes.map(|(seat, change)| change.into_transaction_item(&self.table, seat_key(wanted.theater, seat)));
+            changes.map(|(seat, change)| change.into_transaction_item(&self.table, seat_key(wanted.inventory, seat)));
         std::iter::once(record).chain(reservation_quota).chain(changes).collect()
     }
 }

@@ -3,7 +3,8 @@
 use super::{labels, select_named};
 use crate::context::RequestContext;
 use crate::domain::ids::WishId;
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{ReservationId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::EpochMillis;
 use crate::store::reservation_records::FoundRecord;
 use crate::store::schema::reservation_record::{ChosenBefore, ReservationIdState, ReservationRef, ReservedSeat};
@@ -65,7 +66,7 @@ impl Store {
         found: &FoundRecord,
         seats: Vec<ReservedSeat>,
     ) -> Result<Vec<ReservedSeat>, StoreError> {
-        let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.theater, &seat.seat)).collect();
+        let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.inventory, &seat.seat)).collect();
         let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let holder = found.holder(wanted.id);
         let reserved = seats.into_iter().zip(items);
@@ -107,11 +108,11 @@ impl Store {
     pub async fn find_reservation_by_stamp(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         seat: &SeatLabel,
         changed_at: EpochMillis,
     ) -> Result<Option<ReservationId>, StoreError> {
-        let item = self.read_item(ctx, seat_key(theater, seat)).await?;
+        let item = self.read_item(ctx, seat_key(inventory, seat)).await?;
         let read = item.as_ref().and_then(|item| SeatItem::read(item).ok());
         let same = read.filter(|seat| seat.slot.changed_at == changed_at && !seat.slot.state.is_withdrawn());
         Ok(same.and_then(|seat| seat.reservation))

@@ -3,7 +3,8 @@
 use super::labels;
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
-use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::InventoryId;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
 use crate::random;
@@ -84,7 +85,7 @@ impl Store {
         Ok(Some(if ended.len() == found.record.current().len() {
             WholeBookingRejection::Expired(labels(ended))
         } else {
-            WholeBookingRejection::Incomplete(self.conflicts(ctx, wanted.theater, ended).await?)
+            WholeBookingRejection::Incomplete(self.conflicts(ctx, wanted.inventory, ended).await?)
         }))
     }
 
@@ -110,10 +111,10 @@ impl Store {
     async fn conflicts(
         &self,
         ctx: &RequestContext,
-        theater: &TheaterId,
+        inventory: &InventoryId,
         seats: &[ReservedSeat],
     ) -> Result<Vec<Conflict>, StoreError> {
-        let keys: Vec<_> = seats.iter().map(|seat| seat_key(theater, &seat.seat)).collect();
+        let keys: Vec<_> = seats.iter().map(|seat| seat_key(inventory, &seat.seat)).collect();
         let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {

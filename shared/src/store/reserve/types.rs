@@ -2,7 +2,8 @@
 
 use crate::domain::caller::Owner;
 use crate::domain::ids::WishId;
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{ReservationId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::time::EpochSeconds;
 use crate::store::reservation_quota::ReservationQuota;
@@ -11,7 +12,7 @@ use crate::store::schema::reservation_record::ChosenBefore;
 /// A request to reserve seats.
 #[derive(Clone, Copy, Debug)]
 pub struct ReserveRequest<'a> {
-    pub theater: &'a TheaterId,
+    pub inventory: &'a InventoryId,
     /// The seats. Either all or none are reserved.
     pub seats: &'a Selection,
     /// The reservation. Seats that are already reserved under it keep their end.

@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::{Owner, may_access};
-use crate::domain::ids::{BookingId, InvalidId, ReservationId, SeatLabel, TheaterId, parse_uuid};
+use crate::domain::ids::{BookingId, InvalidId, ReservationId, SeatLabel, ShowId, TheaterId, parse_uuid};
 use crate::domain::ids::{OwnedBookingId, RequestToken};
+use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
@@ -49,6 +50,7 @@ pub(super) mod attribute {
 }
 
 const THEATER_PREFIX: &str = "THEATER#";
+const SHOW_PREFIX: &str = "SHOW#";
 /// Partition of the list of all theaters.
 pub(super) const THEATERS: &str = "THEATERS";
 pub(super) const SEAT_PREFIX: &str = "SEAT#";
@@ -65,23 +67,41 @@ pub(super) fn theater_pk(theater: &TheaterId) -> AttributeValue {
     s(format!("{THEATER_PREFIX}{theater}"))
 }
 
+/// Builds the partition key of the seats of an inventory. Each show has a partition of its own, and so its own limit of
+/// writes per second.
+pub(super) fn inventory_pk(inventory: &InventoryId) -> AttributeValue {
+    match inventory {
+        InventoryId::Theater(theater) => theater_pk(theater),
+        InventoryId::Show(show) => s(format!("{SHOW_PREFIX}{show}")),
+    }
+}
+
+/// Parses the partition key of an inventory. Returns `None` for other keys.
+fn parse_inventory_pk(pk: &str) -> Option<InventoryId> {
+    match (pk.strip_prefix(THEATER_PREFIX), pk.strip_prefix(SHOW_PREFIX)) {
+        (Some(theater), _) => TheaterId::parse(theater).ok().map(InventoryId::Theater),
+        (None, Some(show)) => ShowId::parse(show).ok().map(InventoryId::Show),
+        (None, None) => None,
+    }
+}
+
 pub(super) fn layout_key(theater: &TheaterId) -> Item {
     key(theater_pk(theater), s("LAYOUT"))
 }
 
-pub(super) fn seat_key(theater: &TheaterId, seat: &SeatLabel) -> Item {
-    key(theater_pk(theater), s(format!("{SEAT_PREFIX}{seat}")))
+pub(super) fn seat_key(inventory: &InventoryId, seat: &SeatLabel) -> Item {
+    key(inventory_pk(inventory), s(format!("{SEAT_PREFIX}{seat}")))
 }
 
 /// The key of a seat's item.
 pub(super) struct SeatKey {
-    pub(super) theater: TheaterId,
+    pub(super) inventory: InventoryId,
     pub(super) seat: SeatLabel,
 }
 
 /// The key of a booking's item, without the owner.
 pub(super) struct BookingKey {
-    pub(super) theater: TheaterId,
+    pub(super) inventory: InventoryId,
     pub(super) booking: BookingId,
 }
 
@@ -89,10 +109,9 @@ pub(super) struct BookingKey {
 pub(super) fn parse_seat_key(key: &Item) -> Result<Option<SeatKey>, StoreError> {
     let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
     let Some(label) = sk.strip_prefix(SEAT_PREFIX) else { return Ok(None) };
-    let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
-    let theater = theater.ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))?;
+    let inventory = parse_inventory_pk(pk).ok_or_else(|| unreadable(key, attribute::PK, "not a theater or a show"))?;
     let seat = SeatLabel::parse(label).map_err(|_| unreadable(key, attribute::SK, "not a seat label"))?;
-    Ok(Some(SeatKey { theater, seat }))
+    Ok(Some(SeatKey { inventory, seat }))
 }
 
 /// Parses the key of a booking's item. Returns `None` for other keys.
@@ -101,14 +120,14 @@ pub(super) fn parse_booking_key(key: &Item) -> Result<Option<BookingKey>, StoreE
     if sk != "BOOKING" {
         return Ok(None);
     }
-    // Theater ids and owners never contain a `#`.
+    // Inventory ids and owners never contain a `#`.
     let parts: Vec<_> = pk.split('#').collect();
     let parsed = match parts[..] {
-        ["BOOKING", theater, _, id] => TheaterId::parse(theater).ok().zip(BookingId::parse(id).ok()),
+        ["BOOKING", inventory, _, id] => InventoryId::parse(inventory).ok().zip(BookingId::parse(id).ok()),
         _ => None,
     };
-    let (theater, booking) = parsed.ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))?;
-    Ok(Some(BookingKey { theater, booking }))
+    let (inventory, booking) = parsed.ok_or_else(|| unreadable(key, attribute::PK, "not a booking"))?;
+    Ok(Some(BookingKey { inventory, booking }))
 }
 
 /// Parses the key of a layout's own item. Returns `None` for other keys.
@@ -122,13 +141,13 @@ pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreErr
 }
 
 /// Builds the key of a booking. The owner is part of it, so that the ids of different callers never collide.
-pub(super) fn booking_key(theater: &TheaterId, owner: Option<Owner>, booking: BookingId) -> Item {
-    key(s(format!("BOOKING#{theater}#{}#{booking}", owner_part(owner))), s("BOOKING"))
+pub(super) fn booking_key(inventory: &InventoryId, owner: Option<Owner>, booking: BookingId) -> Item {
+    key(s(format!("BOOKING#{inventory}#{}#{booking}", owner_part(owner))), s("BOOKING"))
 }
 
 /// Builds the key of a reservation's record. The owner is part of it, as with bookings.
-pub(super) fn reservation_key(theater: &TheaterId, owner: Option<Owner>, reservation: ReservationId) -> Item {
-    key(s(format!("RESERVATION#{theater}#{}#{reservation}", owner_part(owner))), s("RESERVATION"))
+pub(super) fn reservation_key(inventory: &InventoryId, owner: Option<Owner>, reservation: ReservationId) -> Item {
+    key(s(format!("RESERVATION#{inventory}#{}#{reservation}", owner_part(owner))), s("RESERVATION"))
 }
 
 fn owner_part(owner: Option<Owner>) -> String {
@@ -148,8 +167,8 @@ pub(super) fn reserved_set_key(owner: Owner) -> Item {
 }
 
 /// Builds the key of the number of seats that one caller has booked in one theater.
-pub(super) fn booked_count_key(owner: Owner, theater: &TheaterId) -> Item {
-    key(s(format!("CALLER#{}", owner.0)), s(format!("BOOKED#{theater}")))
+pub(super) fn booked_count_key(owner: Owner, inventory: &InventoryId) -> Item {
+    key(s(format!("CALLER#{}", owner.0)), s(format!("BOOKED#{inventory}")))
 }
 
 /// Builds a key that no item ever has.

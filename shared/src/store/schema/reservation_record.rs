@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use crate::domain::caller::Owner;
 use crate::domain::ids::{ExtensionId, RequestToken, WishId};
-use crate::domain::ids::{ReservationId, SeatLabel, TheaterId};
+use crate::domain::ids::{ReservationId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
 /// Largest number of seats of one reservation. One transaction has room for 100 items. The other four are the record, a
@@ -28,7 +29,7 @@ const RETENTION: Duration = Duration::from_secs(3_600);
 /// A reservation's id, and the caller who asks for it.
 #[derive(Clone, Copy, Debug)]
 pub struct ReservationRef<'a> {
-    pub theater: &'a TheaterId,
+    pub inventory: &'a InventoryId,
     pub id: ReservationId,
     /// The caller. Reservations of other callers aren't found.
     pub owner: Option<Owner>,
@@ -259,8 +260,8 @@ mod tests {
 
     #[test]
     fn expired_record_counts_as_missing() {
-        let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
-        let wanted = ReservationRef { theater: &theater, id, owner: None, seats: None };
+        let (inventory, id) = (InventoryId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
+        let wanted = ReservationRef { inventory: &inventory, id, owner: None, seats: None };
         let record = Record { seats: vec![seat("A1", 10, 600)], ..Record::default() };
         let item = record.item(&wanted, EpochMillis::new(10_000)).unwrap();
         let kept = 600 + RETENTION.as_secs();
@@ -276,8 +277,8 @@ mod tests {
             refused_at in 0..9_u64,
             state in prop_oneof![Just(ReservationIdState::Open), Just(ReservationIdState::Released)],
         ) {
-            let (theater, id) = (TheaterId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
-            let wanted = ReservationRef { theater: &theater, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
+            let (inventory, id) = (InventoryId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
+            let wanted = ReservationRef { inventory: &inventory, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
             let mark = |id: u128| ExtensionMark { id: ExtensionId::new(Uuid::from_u128(id)), token: RequestToken::new(Uuid::from_u128(id | 1 << 127)), at: EpochMillis::new(5) };
             let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension)| ReservedSeat {
                 extension: extension.map(mark), ..seat(&label, at, until)

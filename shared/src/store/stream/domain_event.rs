@@ -6,6 +6,7 @@ use super::Record;
 use crate::domain::availability::SeatState;
 use crate::domain::domain_event::{BookedSeats, DomainEvent, DomainEventKind, LayoutSummary, SeatReservation};
 use crate::domain::ids::{BookingId, SeatLabel};
+use crate::domain::inventory::InventoryId;
 use crate::store::StoreError;
 use crate::store::schema::{self, BookingItem, BookingKey, Item, SeatItem, SeatKey};
 
@@ -22,17 +23,18 @@ impl DomainEvent {
     pub fn read(record: &Value) -> Result<Vec<Self>, StoreError> {
         let Record { keys, new, old } = Record::parse(record)?;
         let change = Change { old, new };
-        if let Some(SeatKey { theater, seat }) = schema::parse_seat_key(&keys)? {
+        if let Some(SeatKey { inventory, seat }) = schema::parse_seat_key(&keys)? {
             return Ok(seat_events(&seat, &change)?
                 .into_iter()
-                .map(|kind| Self { theater: theater.clone(), kind })
+                .map(|kind| Self { inventory: inventory.clone(), kind })
                 .collect());
         }
-        if let Some(BookingKey { theater, booking }) = schema::parse_booking_key(&keys)? {
-            return Ok(booking_event(booking, &change)?.map(|kind| Self { theater, kind }).into_iter().collect());
+        if let Some(BookingKey { inventory, booking }) = schema::parse_booking_key(&keys)? {
+            return Ok(booking_event(booking, &change)?.map(|kind| Self { inventory, kind }).into_iter().collect());
         }
         if let Some(theater) = schema::parse_layout_key(&keys)? {
-            return Ok(layout_event(&change)?.map(|kind| Self { theater, kind }).into_iter().collect());
+            let inventory = InventoryId::Theater(theater);
+            return Ok(layout_event(&change)?.map(|kind| Self { inventory, kind }).into_iter().collect());
         }
         Ok(Vec::new())
     }
@@ -150,7 +152,7 @@ mod tests {
             }
         }
         let events = DomainEvent::read(&json!({ "eventName": name, "dynamodb": images })).unwrap();
-        assert!(events.iter().all(|event| event.theater.as_str() == "1"));
+        assert!(events.iter().all(|event| event.inventory.to_string() == "1"));
         events.into_iter().map(|event| event.kind).collect()
     }
 

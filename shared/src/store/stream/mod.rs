@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::StoreError;
 use super::schema::{Item, SeatItem, SeatKey};
 use crate::domain::availability::Slot;
-use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::ids::SeatLabel;
+use crate::domain::inventory::InventoryId;
 use crate::store::schema;
 
 /// Name that the stream gives to the service that deletes expired items.
@@ -21,7 +22,7 @@ const TTL: &str = "dynamodb.amazonaws.com";
 /// A seat and its change, read from a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatRecord {
-    pub theater: TheaterId,
+    pub inventory: InventoryId,
     pub seat: SeatLabel,
     pub change: SeatChange,
 }
@@ -85,7 +86,7 @@ impl SeatRecord {
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html>
     pub fn read(record: &Value) -> Result<Option<Self>, StoreError> {
         let record = RawRecord::deserialize(record).map_err(|error| unreadable(&error))?;
-        let Some(SeatKey { theater, seat }) = schema::parse_seat_key(&item(record.dynamodb.keys))? else {
+        let Some(SeatKey { inventory, seat }) = schema::parse_seat_key(&item(record.dynamodb.keys))? else {
             return Ok(None);
         };
         let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == TTL);
@@ -95,7 +96,7 @@ impl SeatRecord {
             ("REMOVE", _) => SeatChange::ByHand,
             (name, _) => SeatChange::Unreadable(format!("{name} without a new image")),
         };
-        Ok(Some(Self { theater, seat, change }))
+        Ok(Some(Self { inventory, seat, change }))
     }
 }
 
@@ -156,7 +157,7 @@ mod tests {
             [("INSERT", reserved, 6, SeatState::Reserved { expires_at }), ("MODIFY", booked(), 7, SeatState::Booked)]
         {
             let read = SeatRecord::read(&record(name, "SEAT#A1", image)).unwrap().unwrap();
-            assert_eq!((read.theater.as_str(), read.seat.as_str()), ("1", "A1"));
+            assert_eq!((read.inventory.to_string().as_str(), read.seat.as_str()), ("1", "A1"));
             assert_eq!(read.change, SeatChange::Written(Slot { changed_at: EpochMillis::new(at), state }));
         }
     }
@@ -198,7 +199,7 @@ mod tests {
             ("UPSERT", booked()),
         ] {
             let read = SeatRecord::read(&record(name, "SEAT#A1", image)).unwrap().unwrap();
-            assert_eq!((read.theater.as_str(), read.seat.as_str()), ("1", "A1"));
+            assert_eq!((read.inventory.to_string().as_str(), read.seat.as_str()), ("1", "A1"));
             assert!(matches!(read.change, SeatChange::Unreadable(_)), "{:?}", read.change);
         }
         // The cache doesn't need to know who has the seat.

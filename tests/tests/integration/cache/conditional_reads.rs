@@ -222,7 +222,8 @@ async fn conditional_reader_renews_an_expiring_key() {
     let store = viewer.world().store(viewer.world().clock.clone()).await;
     let ctx = RequestContext::default();
     let layout = store.layout(&ctx, &TheaterId::parse("1").unwrap()).await.unwrap().unwrap();
-    let begun = viewer.world().cache().begin(&ctx, &layout, FillReason::Renewal, FillToken::new()).await.unwrap();
+    let inventory = Inventory::of_theater(layout);
+    let begun = viewer.world().cache().begin(&ctx, &inventory, FillReason::Renewal, FillToken::new()).await.unwrap();
     assert!(matches!(begun, Begun::Fill(_)));
     is_not_modified_at_the_cost(&viewer.again(&seat_map, &seen).await, 2, "the reader asks whether to renew");
 }

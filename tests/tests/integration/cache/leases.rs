@@ -9,7 +9,7 @@ async fn one_reader_fills_and_others_wait_for_its_lease() {
     let Begun::Leased(left) = fixture.begin(FillReason::Missing).await else { panic!("held") };
     assert!(left <= boxoffice::cache::LEASE);
     // The same filler may ask again, because it may have lost the reply.
-    let again = fixture.cache.begin(&fixture.ctx, &fixture.layout, FillReason::Missing, token).await.unwrap();
+    let again = fixture.cache.begin(&fixture.ctx, &fixture.inventory, FillReason::Missing, token).await.unwrap();
     assert!(matches!(again, Begun::Fill(_)));
     // When the lease ends, another filler takes over. From then on the end of the first fill is ignored.
     let other = loop {
@@ -131,11 +131,15 @@ async fn delayed_begin_does_not_accept_a_stale_fill() {
     // The same begin is sent twice. The second attempt is answered and the filler reads. Then a write is accepted and
     // merged.
     let filler = FillToken::new();
-    let begin =
-        async || match fixture.cache.begin(&fixture.ctx, &fixture.layout, FillReason::Missing, filler).await.unwrap() {
-            Begun::Fill(token) => token,
-            other => panic!("{other:?}"),
-        };
+    let begin = async || match fixture
+        .cache
+        .begin(&fixture.ctx, &fixture.inventory, FillReason::Missing, filler)
+        .await
+        .unwrap()
+    {
+        Begun::Fill(token) => token,
+        other => panic!("{other:?}"),
+    };
     let answered = begin().await;
     fixture.merge(1, slot(5, BOOKED)).await;
     // The key is deleted, and the other attempt arrives late. It is of the same filler, but it isn't the attempt that

@@ -8,6 +8,7 @@ use boxoffice::cache::{
 use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::inventory::{Inventory, InventoryId};
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice::domain::seat_index::SeatIndex;
@@ -33,9 +34,10 @@ mod watchers;
 
 const BOOKED: SeatState = SeatState::Booked;
 
-fn layout(version: u64) -> Layout {
+fn inventory(version: u64) -> Inventory {
     let seats = ["A1", "A2", "A3"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
-    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(version), seats).unwrap()
+    let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(version), seats).unwrap();
+    Inventory::of_theater(layout)
 }
 
 fn slot(changed_at: u64, state: SeatState) -> Slot {
@@ -50,18 +52,18 @@ fn learned(seat_index: u32, slot: Slot) -> SlotUpdate {
 struct CacheFixture {
     cache: Cache,
     world: World,
-    layout: Layout,
+    inventory: Inventory,
     ctx: RequestContext,
 }
 
 impl CacheFixture {
     async fn new() -> Self {
         let world = World::new().await;
-        Self { cache: world.cache(), world, layout: layout(7), ctx: RequestContext::default() }
+        Self { cache: world.cache(), world, inventory: inventory(7), ctx: RequestContext::default() }
     }
 
     async fn begin(&self, reason: FillReason) -> Begun {
-        self.cache.begin(&self.ctx, &self.layout, reason, FillToken::new()).await.unwrap()
+        self.cache.begin(&self.ctx, &self.inventory, reason, FillToken::new()).await.unwrap()
     }
 
     async fn begun(&self, reason: FillReason) -> FillToken {
@@ -72,19 +74,19 @@ impl CacheFixture {
     }
 
     async fn end(&self, token: FillToken, slots: [Slot; 3]) -> bool {
-        self.cache.end(&self.ctx, &self.layout, token, &slots).await.unwrap()
+        self.cache.end(&self.ctx, &self.inventory, token, &slots).await.unwrap()
     }
 
     async fn merge(&self, seat_index: u32, slot: Slot) {
         let learned = [learned(seat_index, slot)];
-        let (theater, version) = (&self.layout.theater, self.layout.version);
+        let (theater, version) = (&self.inventory.id, self.inventory.version);
         self.cache.merge(&self.ctx, theater, version, &learned, WhenBehind::Drop).await.unwrap();
     }
 
     /// Returns the slots that a reader gets, or `None`.
     async fn read(&self) -> Option<Vec<Slot>> {
-        match self.cache.read(&self.ctx, &self.layout.theater).await.unwrap() {
-            Lookup::Complete(packed) => packed.slots(&self.layout),
+        match self.cache.read(&self.ctx, &self.inventory.id).await.unwrap() {
+            Lookup::Complete(packed) => packed.slots(&self.inventory),
             Lookup::Miss | Lookup::Unchanged(_) => None,
         }
     }

@@ -84,8 +84,8 @@ async fn silent_redis_is_waited_for_once_and_then_skipped() {
 #[tokio::test]
 async fn redis_is_skipped_until_the_breakers_pause_has_passed() {
     let (world, mut valkey) = own_valkey().await;
-    let (cache, theater, ctx) = (world.cache(), TheaterId::parse("1").unwrap(), RequestContext::default());
-    let read = async || cache.read(&ctx, &theater).await;
+    let (cache, inventory, ctx) = (world.cache(), InventoryId::parse("1").unwrap(), RequestContext::default());
+    let read = async || cache.read(&ctx, &inventory).await;
     read().await.unwrap();
     valkey.pause().unwrap();
     assert!(matches!(read().await, Err(CacheError::Deadline)), "waited for");
@@ -125,7 +125,7 @@ async fn dead_connection_is_retried_and_loses_no_response() {
 async fn only_the_answered_begin_attempt_may_end_its_fill() {
     let proxy = RedisProxy::before(engines::shared().valkey.port()).await;
     let world = World::on(Setup { cache_deadline: Duration::from_secs(2), ..Setup::with_cache(&proxy.url) }).await;
-    let fixture = CacheFixture { cache: world.cache(), layout: layout(7), ctx: RequestContext::default(), world };
+    let fixture = CacheFixture { cache: world.cache(), inventory: inventory(7), ctx: RequestContext::default(), world };
     assert_eq!(fixture.read().await, None, "connected");
     proxy.freeze_connections();
     let token = fixture.begun(FillReason::Missing).await;

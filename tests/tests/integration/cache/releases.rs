@@ -110,12 +110,12 @@ async fn this_release_ignores_and_drops_former_releases_string() {
     assert!(former.believes().await);
     assert_eq!(fixture.read().await, None);
     let read_unless_known =
-        fixture.cache.read_unless(&fixture.ctx, &fixture.layout.theater, Revision([0; 8])).await.unwrap();
+        fixture.cache.read_unless(&fixture.ctx, &fixture.inventory.id, Revision([0; 8])).await.unwrap();
     assert!(matches!(read_unless_known, Lookup::Miss));
     assert_eq!(
         fixture
             .cache
-            .peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &[SeatIndex::new(0)])
+            .peek(&fixture.ctx, &fixture.inventory.id, LayoutVersion::new(7), &[SeatIndex::new(0)])
             .await
             .unwrap(),
         None

@@ -22,11 +22,11 @@ async fn instance_with_an_old_layout_updates_the_right_seats() {
     let seat_map = Call::get_seats("1").send(&newer).await;
     assert_eq!((seat_map.header("x-cache"), seat_map.seats()), ("hit", vec!["A2", "A3", "B1", "B2", "B3"]));
 
-    let fixture = CacheFixture { cache: world.cache(), layout: layout(7), ctx: RequestContext::default(), world };
+    let fixture = CacheFixture { cache: world.cache(), inventory: inventory(7), ctx: RequestContext::default(), world };
     assert!(matches!(fixture.begin(FillReason::Missing).await, Begun::Behind));
     let news = [learned(0, slot(u64::from(u32::MAX), BOOKED))];
     let merge = async |when| {
-        fixture.cache.merge(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &news, when).await.unwrap()
+        fixture.cache.merge(&fixture.ctx, &fixture.inventory.id, LayoutVersion::new(7), &news, when).await.unwrap()
     };
     assert_eq!(merge(WhenBehind::Keep).await, Merged::Behind);
     assert_eq!(Call::get_seats("1").send(&newer).await.header("x-cache"), "hit", "untouched");

@@ -4,7 +4,7 @@ use super::*;
 
 impl CacheFixture {
     async fn revision(&self) -> Revision {
-        match self.cache.read(&self.ctx, &self.layout.theater).await.unwrap() {
+        match self.cache.read(&self.ctx, &self.inventory.id).await.unwrap() {
             Lookup::Complete(packed) => packed.revision(),
             other => panic!("{other:?}"),
         }
@@ -18,7 +18,7 @@ impl CacheFixture {
 
     /// Reads the cache as a caller that knows this revision.
     async fn read_unless_known(&self, known: Revision) -> Lookup {
-        self.cache.read_unless(&self.ctx, &self.layout.theater, known).await.unwrap()
+        self.cache.read_unless(&self.ctx, &self.inventory.id, known).await.unwrap()
     }
 }
 
@@ -38,7 +38,7 @@ async fn fill_revision_is_determined_by_its_slots() {
     fixture.renewed(BOTH).await;
     assert_ne!(fixture.revision().await, free);
     let mut newer = CacheFixture::new().await;
-    newer.layout = layout(8);
+    newer.inventory = inventory(8);
     newer.filled([AVAILABLE; 3]).await;
     assert_ne!(newer.revision().await, free, "seat indexes of another layout mean other seats");
 }
@@ -134,9 +134,9 @@ async fn read_with_current_revision_is_unchanged_else_full() {
         other => panic!("{other:?}"),
     };
     let whole = packed(fixture.read_unless_known(unknown).await);
-    assert_eq!(whole.slots(&fixture.layout), Some(BOTH.to_vec()));
+    assert_eq!(whole.slots(&fixture.inventory), Some(BOTH.to_vec()));
     assert_eq!((told.layout_version, told.ends_at), (whole.layout_version(), whole.ends_at()));
-    assert!(told.is_of(&fixture.layout) && !told.is_of(&layout(8)));
+    assert!(told.is_of(&fixture.inventory) && !told.is_of(&inventory(8)));
     fixture.merge(2, slot_of(9)).await;
     assert_eq!(packed(fixture.read_unless_known(now).await).revision(), fixture.revision().await);
 }
@@ -168,7 +168,7 @@ async fn corrupt_string_is_never_reported_unchanged() {
     for bytes in [good[..good.len() - 12].to_vec(), spoilt(9, 9)] {
         let _: () = redis.set(&key, &bytes).await.unwrap();
         let Lookup::Unchanged(told) = fixture.read_unless_known(now).await else { panic!("{bytes:?}") };
-        assert!(!told.is_of(&fixture.layout), "{bytes:?}");
+        assert!(!told.is_of(&fixture.inventory), "{bytes:?}");
     }
     let _: () = redis.del(&key).await.unwrap();
     let _: () = redis.lpush(&key, "a list").await.unwrap();

@@ -138,12 +138,12 @@ async fn fill_of_an_evicted_key_is_rejected() {
 async fn read_of_another_layout_misses_and_merge_drops_the_key() {
     let mut fixture = CacheFixture::new().await;
     fixture.filled([slot(5, BOOKED), AVAILABLE, AVAILABLE]).await;
-    fixture.layout = layout(8);
+    fixture.inventory = inventory(8);
     assert_eq!(fixture.read().await, None);
     assert_eq!(
         fixture
             .cache
-            .peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(8), &[SeatIndex::new(0)])
+            .peek(&fixture.ctx, &fixture.inventory.id, LayoutVersion::new(8), &[SeatIndex::new(0)])
             .await
             .unwrap(),
         None
@@ -159,7 +159,7 @@ async fn peek_returns_single_slots() {
     let fixture = CacheFixture::new().await;
     let peek = async |indexes: &[u32]| {
         let seat_indexes: Vec<_> = indexes.iter().copied().map(SeatIndex::new).collect();
-        fixture.cache.peek(&fixture.ctx, &fixture.layout.theater, LayoutVersion::new(7), &seat_indexes).await.unwrap()
+        fixture.cache.peek(&fixture.ctx, &fixture.inventory.id, LayoutVersion::new(7), &seat_indexes).await.unwrap()
     };
     assert_eq!(peek(&[0]).await, None);
     fixture.filled([AVAILABLE, slot(5, BOOKED), AVAILABLE]).await;

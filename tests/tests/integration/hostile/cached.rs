@@ -9,7 +9,7 @@ use boxoffice::cache::{Begun, Cache, FillReason, FillToken, LIFETIME, Lookup, Wh
 use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::{SeatState, Slot, SlotUpdate};
 use boxoffice::domain::ids::TheaterId;
-use boxoffice::domain::layout::Layout;
+use boxoffice::domain::inventory::Inventory;
 use boxoffice::domain::seat_index::SeatIndex;
 use boxoffice::domain::time::EpochMillis;
 use boxoffice_tests::mutation::{any_mutation, cases};
@@ -25,7 +25,7 @@ const EXPECTED_SEATS: [&str; 5] = ["A2", "A3", "B1", "B2", "B3"];
 struct Planted {
     world: World,
     cache: Cache,
-    layout: Layout,
+    inventory: Inventory,
     redis: redis::aio::MultiplexedConnection,
     ctx: RequestContext,
 }
@@ -37,7 +37,7 @@ impl Planted {
         let ctx = RequestContext::default();
         let store = world.store(world.clock.clone()).await;
         let layout = store.layout(&ctx, &TheaterId::parse("1").unwrap()).await.unwrap().unwrap();
-        Self { cache: world.cache(), layout, redis: world.redis().await, ctx, world }
+        Self { cache: world.cache(), inventory: Inventory::of_theater(layout), redis: world.redis().await, ctx, world }
     }
 
     fn key(&self) -> String {
@@ -46,7 +46,7 @@ impl Planted {
 
     /// Returns the strings that occur in service: a complete one, and one during a fill.
     async fn real_strings(&mut self) -> Vec<Vec<u8>> {
-        let begun = self.cache.begin(&self.ctx, &self.layout, FillReason::Missing, FillToken::new()).await.unwrap();
+        let begun = self.cache.begin(&self.ctx, &self.inventory, FillReason::Missing, FillToken::new()).await.unwrap();
         assert!(matches!(begun, Begun::Fill(_)));
         let incomplete = self.redis.get(self.key()).await.unwrap();
         let _: () = self.redis.del(self.key()).await.unwrap();
@@ -61,7 +61,7 @@ impl Planted {
 
     /// Sends every call of the script with a known layout, and expects a valid reply to each.
     async fn ask_everything(&self, bytes: &[u8]) -> Result<(), TestCaseError> {
-        let (theater, version) = (&self.layout.theater, self.layout.version);
+        let (id, version) = (&self.inventory.id, self.inventory.version);
         let slot = Slot { changed_at: EpochMillis::new(5), state: SeatState::Booked };
         let news = [
             SlotUpdate { seat_index: SeatIndex::new(5), slot },
@@ -70,18 +70,14 @@ impl Planted {
         for step in 0..6 {
             self.plant(bytes).await;
             let token = FillToken::new();
-            let begin = async |reason| self.cache.begin(&self.ctx, &self.layout, reason, token).await.map(drop);
+            let begin = async |reason| self.cache.begin(&self.ctx, &self.inventory, reason, token).await.map(drop);
             let answered = match step {
-                0 => self.cache.read(&self.ctx, theater).await.map(drop),
-                1 => self
-                    .cache
-                    .peek(&self.ctx, theater, version, &[0, 5, 6, u32::MAX].map(SeatIndex::new))
-                    .await
-                    .map(drop),
-                2 => self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Keep).await.map(drop),
+                0 => self.cache.read(&self.ctx, id).await.map(drop),
+                1 => self.cache.peek(&self.ctx, id, version, &[0, 5, 6, u32::MAX].map(SeatIndex::new)).await.map(drop),
+                2 => self.cache.merge(&self.ctx, id, version, &news, WhenBehind::Keep).await.map(drop),
                 3 => begin(FillReason::Missing).await,
                 4 => begin(FillReason::Renewal).await,
-                _ => self.cache.end(&self.ctx, &self.layout, token, &[slot; 6]).await.map(drop),
+                _ => self.cache.end(&self.ctx, &self.inventory, token, &[slot; 6]).await.map(drop),
             };
             prop_assert!(answered.is_ok(), "step {step}: {answered:?}");
             let left: i64 = self.redis.clone().pttl(self.key()).await.unwrap();
@@ -92,12 +88,12 @@ impl Planted {
 
     /// Returns the seats that a reader accepts from the cache, or `None`.
     async fn believed(&self) -> Option<Vec<String>> {
-        let Lookup::Complete(packed) = self.cache.read(&self.ctx, &self.layout.theater).await.unwrap() else {
+        let Lookup::Complete(packed) = self.cache.read(&self.ctx, &self.inventory.id).await.unwrap() else {
             return None;
         };
-        let slots = packed.slots(&self.layout)?;
+        let slots = packed.slots(&self.inventory)?;
         let now = self.world.clock.now();
-        let free = self.layout.seats().iter().zip(slots).filter(|(_, slot)| slot.is_available(now));
+        let free = self.inventory.layout.seats().iter().zip(slots).filter(|(_, slot)| slot.is_available(now));
         Some(free.map(|(label, _)| label.to_string()).collect())
     }
 
@@ -125,15 +121,15 @@ impl Planted {
     }
 
     async fn is_ahead(&self) -> bool {
-        let begun = self.cache.begin(&self.ctx, &self.layout, FillReason::Missing, FillToken::new()).await;
+        let begun = self.cache.begin(&self.ctx, &self.inventory, FillReason::Missing, FillToken::new()).await;
         matches!(begun, Ok(Begun::Behind))
     }
 
     async fn drop_by_a_write(&self) {
         let slot = Slot { changed_at: EpochMillis::new(5), state: SeatState::Booked };
         let news = [SlotUpdate { seat_index: SeatIndex::new(5), slot }];
-        let (theater, version) = (&self.layout.theater, self.layout.version);
-        self.cache.merge(&self.ctx, theater, version, &news, WhenBehind::Drop).await.unwrap();
+        let (id, version) = (&self.inventory.id, self.inventory.version);
+        self.cache.merge(&self.ctx, id, version, &news, WhenBehind::Drop).await.unwrap();
     }
 
     async fn withstands(&self, bytes: &[u8]) -> Result<(), TestCaseError> {

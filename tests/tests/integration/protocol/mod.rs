@@ -15,6 +15,7 @@ use boxoffice::cache::{Begun, Cache, FillToken, LEASE, LIFETIME, Lookup, Merged,
 use boxoffice::context::RequestContext;
 use boxoffice::domain::availability::Slot;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
+use boxoffice::domain::inventory::Inventory;
 use boxoffice::domain::layout::Layout;
 use boxoffice::domain::layout_version::LayoutVersion;
 use boxoffice_model::key::{self, Call, Key, Merge, ProtocolTimes};
@@ -87,7 +88,7 @@ impl Answer {
 
 struct Scenario {
     cache: Cache,
-    layouts: [Layout; 2],
+    inventories: [Inventory; 2],
     name: String,
     redis: redis::aio::MultiplexedConnection,
     callers_now: u64,
@@ -103,13 +104,13 @@ struct Scenario {
 impl Scenario {
     async fn new(world: &World, number: usize) -> Self {
         let theater = TheaterId::parse(&format!("play-{number}")).unwrap();
-        let layout = |version, labels: &[&str]| {
+        let inventory = |version, labels: &[&str]| {
             let seats = labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect();
-            Layout::new(theater.clone(), "T".into(), version, seats).unwrap()
+            Inventory::of_theater(Layout::new(theater.clone(), "T".into(), version, seats).unwrap())
         };
         Self {
             cache: world.cache(),
-            layouts: [layout(VERSIONS[0], &["A1", "A2"]), layout(VERSIONS[1], &["A1", "A2", "A3"])],
+            inventories: [inventory(VERSIONS[0], &["A1", "A2"]), inventory(VERSIONS[1], &["A1", "A2", "A3"])],
             name: world.cache_key(theater.as_str()),
             redis: world.redis().await,
             callers_now: world.clock.now().as_millis(),
@@ -143,13 +144,13 @@ impl Scenario {
         let ctx = &self.ctx;
         match step {
             Step::Merge(at, told, when) => {
-                let (theater, version) = (&self.layouts[*at].theater, VERSIONS[*at]);
-                let merged = self.cache.merge(ctx, theater, version, told, *when).await.unwrap();
+                let (inventory, version) = (&self.inventories[*at].id, VERSIONS[*at]);
+                let merged = self.cache.merge(ctx, inventory, version, told, *when).await.unwrap();
                 return Some(Answer::Merged(merged));
             }
             Step::Begin(at, filler, why) => {
                 let (own, answered) = &mut self.fillers[*filler];
-                let begun = self.cache.begin(ctx, &self.layouts[*at], *why, *own).await.unwrap();
+                let begun = self.cache.begin(ctx, &self.inventories[*at], *why, *own).await.unwrap();
                 return Some(Answer::Begun(match begun {
                     Begun::Fill(token) => {
                         *answered = Some(token);
@@ -162,14 +163,15 @@ impl Scenario {
                 }));
             }
             Step::End(at, filler, read) => {
-                let layout = &self.layouts[*at];
+                let inventory = &self.inventories[*at];
                 let token = self.fillers[*filler].1?;
-                let ended = self.cache.end(ctx, layout, token, &read[..layout.seats().len()]).await.unwrap();
+                let ended =
+                    self.cache.end(ctx, inventory, token, &read[..inventory.layout.seats().len()]).await.unwrap();
                 return Some(Answer::Ended(ended));
             }
             Step::Peek(at, seat_indexes) => {
-                let theater = &self.layouts[*at].theater;
-                let peeked = self.cache.peek(ctx, theater, VERSIONS[*at], seat_indexes).await.unwrap();
+                let inventory = &self.inventories[*at].id;
+                let peeked = self.cache.peek(ctx, inventory, VERSIONS[*at], seat_indexes).await.unwrap();
                 return Some(Answer::Peeked(peeked));
             }
             Step::Evict => self.redis.del(&self.name).await.unwrap(),
@@ -185,15 +187,17 @@ impl Scenario {
 
     /// Reads the string with its revision, and with another revision.
     async fn read_with_revision(&self) -> Result<(), TestCaseError> {
-        let layout =
-            self.layouts.iter().find(|layout| self.key.as_ref().is_some_and(|key| key.version == layout.version));
-        let (Some(layout), Some(key), Some(now)) = (layout, &self.key, self.revision) else { return Ok(()) };
+        let inventory = self
+            .inventories
+            .iter()
+            .find(|inventory| self.key.as_ref().is_some_and(|key| key.version == inventory.version));
+        let (Some(inventory), Some(key), Some(now)) = (inventory, &self.key, self.revision) else { return Ok(()) };
         let other = Revision(now.0.map(|byte| !byte));
-        let read_key = async |known| self.cache.read_unless(&self.ctx, &layout.theater, known).await.unwrap();
+        let read_key = async |known| self.cache.read_unless(&self.ctx, &inventory.id, known).await.unwrap();
         match (key.complete, read_key(now).await, read_key(other).await) {
             (true, Lookup::Unchanged(told), Lookup::Complete(whole)) => {
                 prop_assert_eq!((told.layout_version, told.ends_at.as_millis()), (key.version, key.ends));
-                prop_assert!(told.is_of(layout) && whole.revision() == now);
+                prop_assert!(told.is_of(inventory) && whole.revision() == now);
             }
             (false, Lookup::Miss, Lookup::Miss) => {}
             (_, again, whole) => prop_assert!(false, "{key:?}\n{again:?}\n{whole:?}"),
@@ -219,11 +223,15 @@ impl Scenario {
             Step::Begin(at, filler, why) => {
                 let mut token = self.fillers[*filler].0.bytes();
                 token[15] = 1;
-                Answer::Begun(call(at, key).begin(self.layouts[*at].seats().len(), token, *why))
+                Answer::Begun(call(at, key).begin(self.inventories[*at].layout.seats().len(), token, *why))
             }
             Step::End(at, filler, read) => {
                 let token = self.fillers[*filler].1?.bytes();
-                Answer::Ended(call(at, key).end(token, &read[..self.layouts[*at].seats().len()], self.callers_now))
+                Answer::Ended(call(at, key).end(
+                    token,
+                    &read[..self.inventories[*at].layout.seats().len()],
+                    self.callers_now,
+                ))
             }
             Step::Peek(at, seat_indexes) => Answer::Peeked(call(at, key).peek(seat_indexes)),
             _ => return None,

@@ -5,13 +5,15 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::domain::ids::{SeatLabel, TheaterId};
+use crate::domain::layout::Layout;
 
 const SEATS: usize = 5;
 const VERSION: u64 = 7;
 
-fn layout() -> Layout {
+fn inventory() -> Inventory {
     let seats = (0..SEATS).map(|n| SeatLabel::parse(&format!("A{n}")).unwrap()).collect();
-    Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(VERSION), seats).unwrap()
+    let layout = Layout::new(TheaterId::parse("1").unwrap(), "T".into(), LayoutVersion::new(VERSION), seats).unwrap();
+    Inventory::of_theater(layout)
 }
 
 /// Generates complete strings as the script writes them.
@@ -60,7 +62,7 @@ proptest! {
 
     #[test]
     fn valid_string_is_read(bytes in valid()) {
-        let slots = Packed::complete(bytes.clone()).and_then(|packed| packed.slots(&layout()));
+        let slots = Packed::complete(bytes.clone()).and_then(|packed| packed.slots(&inventory()));
         prop_assert!(reads_nothing_else(&bytes, &slots.expect("it is valid")));
     }
 
@@ -69,7 +71,7 @@ proptest! {
         if let Some(packed) = Packed::complete(bytes.clone()) {
             // None of these may panic, whatever the numbers are.
             let _ = (packed.layout_version(), packed.ends_at(), packed.revision());
-            if let Some(slots) = packed.slots(&layout()) {
+            if let Some(slots) = packed.slots(&inventory()) {
                 prop_assert!(reads_nothing_else(&bytes, &slots));
             }
         }

@@ -52,7 +52,7 @@ impl Record {
     /// Builds the item that replaces the version that was read.
     pub(in crate::store) fn item(&self, wanted: &ReservationRef<'_>, now: EpochMillis) -> Result<Item, StoreError> {
         let broken = |error: serde_json::Error| StoreError::Permanent(error.to_string());
-        let mut item = schema::reservation_key(wanted.theater, wanted.owner, wanted.id);
+        let mut item = schema::reservation_key(wanted.inventory, wanted.owner, wanted.id);
         let status = match self.state {
             ReservationIdState::Open => "open",
             ReservationIdState::Released => "released",
