@@ -1,6 +1,7 @@
 //! Domain rules for seats, layouts and availability. Pure code without AWS, Redis, HTTP or the time of day.
 
 pub mod availability;
+pub mod availability_level;
 pub mod best_available;
 pub mod caller;
 pub mod details;
@@ -11,11 +12,18 @@ pub mod inventory;
 pub mod labels;
 pub mod layout;
 pub mod layout_version;
+pub mod local_time;
 pub mod new_layout;
+pub mod new_show;
+pub mod prices;
 pub mod rate_limit;
+pub mod rfc_3339;
+pub mod sale;
 pub mod seat_index;
 pub mod seat_state;
 pub mod seating_plan;
 pub mod selection;
+pub mod show;
 pub mod text;
 pub mod time;
+pub mod version;
