@@ -56,7 +56,7 @@ pub use reserve_best::{ReserveBest, ReserveBestError};
 pub use select::SelectError;
 pub use sync_cache::SyncCacheError;
 pub use theaters::{Precondition, Put, PutError, PutTheater, STORABLE};
-pub use withdrawal::MAX_SEATS_WITHDRAWN;
+pub use withdrawal::{MAX_SEATS_WITHDRAWN, WithdrawalError};
 
 use crate::cache::Cache;
 pub use crate::cache::Revision;

@@ -1,6 +1,6 @@
 //! Putting, deleting, showing and listing theaters.
 
-use super::withdrawal::{MAX_SEATS_WITHDRAWN, Removal};
+use super::withdrawal::{Removal, WithdrawalError};
 use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
@@ -8,7 +8,6 @@ use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
-use crate::domain::selection::Conflict;
 use crate::store::{ExistingLayout, KnownVersion, PutLayoutError, Store, TheaterPage};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.
@@ -65,12 +64,9 @@ pub enum PutError {
     /// The layout isn't the one that the caller expects. Holds its version, if there is one.
     #[error("the theater's layout has changed")]
     PreconditionFailed(Option<LayoutVersion>),
-    /// Seats that would be withdrawn are reserved or booked: these.
-    #[error("these seats are reserved or booked: {}", list(.0))]
-    InUse(Vec<Conflict>),
-    /// The layout would withdraw too many seats at once.
-    #[error("{0} seats would be withdrawn, and one call may withdraw at most {MAX_SEATS_WITHDRAWN}")]
-    TooManyWithdrawn(usize),
+    /// Seats that the layout doesn't have can't be withdrawn.
+    #[error(transparent)]
+    Withdrawal(#[from] WithdrawalError),
     /// Another caller keeps changing the layout.
     #[error("somebody else is changing the theater's layout; try again")]
     Contended,
@@ -222,9 +218,4 @@ fn check_repeat(expected: &Precondition, there: LayoutVersion) -> Result<(), Put
         }
         _ => Ok(()),
     }
-}
-
-fn list(conflicts: &[Conflict]) -> String {
-    let labels: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
-    labels.join(", ")
 }

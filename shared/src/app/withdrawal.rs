@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::BoxOffice;
-use super::theaters::PutError;
 use crate::context::RequestContext;
 use crate::domain::ids::SeatLabel;
 use crate::domain::inventory::{Inventory, InventoryId};
@@ -19,6 +18,19 @@ pub const MAX_SEATS_WITHDRAWN: usize = 5_000;
 /// Time limit for putting the layout after the first tombstone, in whole seconds. The tombstones have to last longer than
 /// any instance uses the old layout.
 const TIME_LIMIT_AFTER_TOMBSTONES: Duration = Duration::from_secs(TOMBSTONE_SECONDS as u64 - 180);
+
+/// The reasons why seats aren't withdrawn.
+#[derive(Debug, thiserror::Error)]
+pub enum WithdrawalError {
+    /// Seats that would be withdrawn are reserved or booked: these.
+    #[error("these seats are reserved or booked: {}", list(.0))]
+    InUse(Vec<Conflict>),
+    /// Too many seats would be withdrawn at once.
+    #[error("{0} seats would be withdrawn, and one call may withdraw at most {MAX_SEATS_WITHDRAWN}")]
+    TooMany(usize),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// The tombstones of withdrawn seats, and the instant at which the withdrawal began.
 pub(super) struct Removal {
@@ -34,11 +46,11 @@ impl BoxOffice {
         ctx: &RequestContext,
         old: Option<&Inventory>,
         dropped: &[&SeatLabel],
-    ) -> Result<Removal, PutError> {
+    ) -> Result<Removal, WithdrawalError> {
         let began = self.clock.now();
         let Some(old) = old.filter(|_| !dropped.is_empty()) else { return Ok(Removal { began, marks: Vec::new() }) };
         if dropped.len() > MAX_SEATS_WITHDRAWN {
-            return Err(PutError::TooManyWithdrawn(dropped.len()));
+            return Err(WithdrawalError::TooMany(dropped.len()));
         }
         let slots = self.store.slots(ctx, old).await?;
         let wanted: HashSet<_> = dropped.iter().collect();
@@ -56,11 +68,11 @@ impl BoxOffice {
             in_use.retain(|conflict| !withdrawn.contains(&conflict.seat));
         }
         if !in_use.is_empty() {
-            return Err(PutError::InUse(in_use));
+            return Err(WithdrawalError::InUse(in_use));
         }
         match self.store.withdraw_seats(ctx, &old.id, dropped, old.version).await {
             Ok(marks) => Ok(Removal { began, marks }),
-            Err(WithdrawError::InUse(conflicts)) => Err(PutError::InUse(conflicts)),
+            Err(WithdrawError::InUse(conflicts)) => Err(WithdrawalError::InUse(conflicts)),
             Err(WithdrawError::Store(error)) => Err(error.into()),
         }
     }
@@ -103,4 +115,9 @@ impl BoxOffice {
             tracing::warn!(%error, inventory = %new.id, "restored seats stay withdrawn until their tombstones expire");
         }
     }
+}
+
+fn list(conflicts: &[Conflict]) -> String {
+    let labels: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
+    labels.join(", ")
 }

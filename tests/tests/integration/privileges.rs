@@ -139,7 +139,7 @@ async fn on_the_stream(watched: &mut Watched) {
     let clock: Clock = watched.world.clock.clone();
     let store = watched.world.store(clock.clone()).await;
     let publisher = Publisher::new(store, clock, EventSink::files(&folder.path().join("events")));
-    let body = json!({ "theater_id": "arena", "seat": label(0, 10), "changed_at": 1, "expires_at": 1 }).to_string();
+    let body = json!({ "inventory": "arena", "seat": label(0, 10), "changed_at": 1, "expires_at": 1 }).to_string();
     let message = json!({ "eventSource": "aws:sqs", "messageId": "m", "body": body });
     for event in [json!({ "Records": [record] }), json!({ "Records": [message] })] {
         publisher.handle(LambdaEvent::new(event, Context::default())).await.expect("a batch");

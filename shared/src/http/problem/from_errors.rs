@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::{Code, Members, Problem, RETRY_AFTER, SeatProblem, one_of};
 use crate::app::{
     BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PutError, ReservationError,
-    ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests,
+    ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests, WithdrawalError,
 };
 use crate::domain::availability::SeatStatus;
 use crate::domain::best_available::Shortage;
@@ -157,6 +157,24 @@ impl From<BookError> for Problem {
     }
 }
 
+impl From<WithdrawalError> for Problem {
+    fn from(error: WithdrawalError) -> Self {
+        match error {
+            WithdrawalError::InUse(conflicts) => {
+                let detail =
+                    format!("{} of the seats that would be dropped are in use. Nothing was changed.", conflicts.len());
+                let seats = conflicts.iter().map(seat_problem).collect();
+                Self::with(Code::SeatsInUse, detail, Members { seats, ..Members::default() })
+            }
+            WithdrawalError::TooMany(dropped) => Self::malformed(
+                "seats",
+                format_args!("at most {MAX_SEATS_WITHDRAWN} seats to be dropped at once, got {dropped}"),
+            ),
+            WithdrawalError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<PutError> for Problem {
     fn from(error: PutError) -> Self {
         match error {
@@ -167,16 +185,7 @@ impl From<PutError> for Problem {
             PutError::TooLarge => Self::malformed("sections", STORABLE),
             PutError::PreconditionRequired(version) => Self::if_match_required(version),
             PutError::PreconditionFailed(there) => Self::layout_changed("If-Match", there),
-            PutError::InUse(conflicts) => {
-                let detail =
-                    format!("{} of the seats that would be dropped are in use. Nothing was changed.", conflicts.len());
-                let seats = conflicts.iter().map(seat_problem).collect();
-                Self::with(Code::SeatsInUse, detail, Members { seats, ..Members::default() })
-            }
-            PutError::TooManyWithdrawn(dropped) => Self::malformed(
-                "seats",
-                format_args!("at most {MAX_SEATS_WITHDRAWN} seats to be dropped at once, got {dropped}"),
-            ),
+            PutError::Withdrawal(error) => error.into(),
             error @ PutError::Contended => Self::new(Code::LayoutChanged, error.to_string()),
             PutError::Store(error) => error.into(),
         }
