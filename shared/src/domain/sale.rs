@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::time::{EpochMillis, EpochSeconds};
+use super::version::Version;
 
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,13 @@ pub struct Sale {
     pub terms: SaleTerms,
     /// The earliest instant at which this sale, or an earlier sale of the same seats, let anything be sold.
     first_opens_at: EpochSeconds,
+}
+
+/// The sale of a theater, as it is stored. A theater without one is always open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TheaterSale {
+    pub sale: Sale,
+    pub version: Version,
 }
 
 /// A field of a sale that contradicts another field.
@@ -266,5 +274,15 @@ impl Sale {
     /// Returns `true` if nothing can have been sold before `now`. Then no repeated request can have a first answer.
     pub fn nothing_sold_before(&self, now: EpochMillis) -> bool {
         !self.first_opens_at.reached(now)
+    }
+}
+
+impl TheaterSale {
+    /// Returns the sale of a theater with new terms, which a request puts at `now`. A theater without a sale was always
+    /// open.
+    pub fn put(existing: Option<&Self>, terms: SaleTerms, now: EpochMillis) -> Self {
+        let sale = existing.map_or_else(Sale::default, |existing| existing.sale);
+        let version = Version::following(existing.map(|existing| existing.version), now);
+        Self { sale: sale.replaced_by(terms, now), version }
     }
 }

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::BuildError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem};
 
 use super::schema::layout::{LayoutItems, StoredLayout, TheaterEntry};
-use super::schema::{Item, n, s};
-use super::write::rejection::WriteRejection;
-use super::write::retry::{CallFailure, RetryLoop};
+use super::schema::{n, s};
+use super::write::retry::RetryLoop;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
@@ -107,7 +105,7 @@ impl Store {
         loop {
             let items = self.build_put(layout, replaces);
             let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match failure(refusal) {
+            match refusal.into_failure() {
                 Some(failure) => retry_loop.pause(failure).await?,
                 // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
                 None => {
@@ -131,7 +129,7 @@ impl Store {
         loop {
             let items = self.build_removal(theater, replaces);
             let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match failure(refusal) {
+            match refusal.into_failure() {
                 Some(failure) => retry_loop.pause(failure).await?,
                 None if self.read_item(ctx, schema::layout_key(theater)).await?.is_none() => return Ok(()),
                 None => return Err(PutLayoutError::Changed),
@@ -204,22 +202,6 @@ impl Store {
         }
         Ok(items)
     }
-
-    fn delete_if(
-        &self,
-        key: Item,
-        condition: &str,
-        values: Option<HashMap<String, AttributeValue>>,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let delete = Delete::builder()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .condition_expression(condition)
-            .set_expression_attribute_values(values)
-            .build()
-            .map_err(|error: BuildError| StoreError::Permanent(error.to_string()))?;
-        Ok(TransactWriteItem::builder().delete(delete).build())
-    }
 }
 
 fn version_condition(replaces: Option<KnownVersion>) -> (&'static str, Option<HashMap<String, AttributeValue>>) {
@@ -228,13 +210,5 @@ fn version_condition(replaces: Option<KnownVersion>) -> (&'static str, Option<Ha
         Some(KnownVersion { version, .. }) => {
             ("layout_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version.as_u64()))])))
         }
-    }
-}
-
-/// Returns the failure, or `None` if a condition didn't hold.
-fn failure(refusal: WriteRejection) -> Option<CallFailure> {
-    match refusal {
-        WriteRejection::Call(failure) => Some(failure),
-        WriteRejection::Conditions(condition_results) => WriteRejection::first_failure(condition_results),
     }
 }

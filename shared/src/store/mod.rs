@@ -6,14 +6,18 @@
 mod book;
 mod booking_limit;
 mod bookings;
+mod layout_snapshots;
 mod layouts;
 mod reservation_quota;
 mod reservation_records;
 mod reservations;
 mod reserve;
+mod sales;
 mod schema;
 mod seat_withdrawal;
 mod seats;
+mod show_list;
+mod shows;
 mod stream;
 mod write;
 
@@ -31,11 +35,14 @@ pub use reservations::extend::{ExtendOutcome, Extension};
 pub use reservations::read::{Remembered, Reservation};
 pub use reservations::to_book::{EndedReservation, ReservationToBook, WholeBookingRejection};
 pub use reserve::types::{ReserveChosenOutcome, ReserveOutcome, ReserveRequest, ReservedSeats, SeatExpiry, Wish};
+pub use sales::{LayoutWithSale, PutSaleError};
 pub use schema::layout::TheaterEntry;
 pub use schema::reservation_record::{
     ChosenBefore, ExtensionMark, MAX_SEATS_PER_RESERVATION, ReservationRef, ReservedSeat,
 };
 pub use seat_withdrawal::{TOMBSTONE_SECONDS, Tombstone, WithdrawError};
+pub use show_list::ShowPage;
+pub use shows::PutShowError;
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;

@@ -118,6 +118,16 @@ fn first_opening_moves_only_while_it_is_far() {
 }
 
 #[test]
+fn theater_without_a_sale_was_always_open() {
+    let now = EpochMillis::new(5_000);
+    let opens = terms(SaleState::Open, at(1_000), None, None);
+    let first = TheaterSale::put(None, opens, now);
+    assert_eq!((first.sale.terms, first.sale.first_opens_at()), (opens, EpochSeconds::new(0)));
+    let second = TheaterSale::put(Some(&first), SaleTerms::default(), now);
+    assert!(second.version > first.version && second.sale == Sale::default());
+}
+
+#[test]
 fn words_of_states_are_read_back() {
     for state in [SaleState::Open, SaleState::Paused, SaleState::Closed] {
         assert_eq!(SaleState::parse(state.as_str()), Some(state));

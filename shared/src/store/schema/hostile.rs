@@ -9,9 +9,11 @@ use serde_json::Value;
 
 use super::*;
 
+mod shows;
+
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
 
-const NAMES: [&str; 25] = [
+const NAMES: [&str; 41] = [
     attribute::PK,
     attribute::SK,
     attribute::STATUS,
@@ -37,10 +39,26 @@ const NAMES: [&str; 25] = [
     attribute::PLAN,
     attribute::PLAN_PARTS,
     attribute::SEAT_COUNT,
+    attribute::THEATER_ID,
+    attribute::TITLE,
+    attribute::STARTS_AT,
+    attribute::TIMEZONE,
+    attribute::LOCAL_DATE,
+    attribute::LOCAL_TIME,
+    attribute::SEATS_VERSION,
+    attribute::SHOW_VERSION,
+    attribute::PRICES,
+    attribute::EXTRA,
+    attribute::SALE_STATE,
+    attribute::SALE_VERSION,
+    attribute::OPENS_AT,
+    attribute::CLOSES_AT,
+    attribute::BOOKING_CLOSES_AT,
+    attribute::FIRST_OPENS_AT,
 ];
 
 /// Texts that attributes really have, and texts that only a hostile table has.
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 26] = [
     "",
     " ",
     "A1",
@@ -57,6 +75,16 @@ const TEXTS: [&str; 16] = [
     "LAYOUT",
     "0188c0de-0000-7000-8000-00000000b001",
     "00000000-0000-0000-0000-000000000000",
+    "SHOW",
+    "SHOW#",
+    "SHOW#a/b",
+    "SHOWS#2026-12-01",
+    "001796164200#evening-1",
+    "999999999999#evening-1",
+    "2026-12-01T20:15:00Z",
+    "2026-02-30",
+    "paused",
+    "{}",
 ];
 const NUMBERS: [&str; 14] = [
     "0",
@@ -200,6 +228,10 @@ fn check(item: &Item) -> Result<(), TestCaseError> {
     prop_assert!(reads_layout_exactly(item), "as a layout: {item:?}");
     prop_assert!(reads_or_names_other_items(item), "as anything else: {item:?}");
     prop_assert!(reads_label_exactly(item), "as a label {:?}: {item:?}", SeatItem::label(item));
+    prop_assert!(shows::reads_show_exactly(item), "as a show {:?}: {item:?}", show::read(item));
+    prop_assert!(shows::reads_entry_exactly(item), "as an entry {:?}: {item:?}", show::read_entry(item));
+    prop_assert!(shows::reads_sale_exactly(item), "as a sale {:?}: {item:?}", sale::read_theater_sale(item));
+    prop_assert!(shows::reads_pointer_exactly(item), "as a pointer {:?}: {item:?}", show::read_pointer(item));
     Ok(())
 }
 
@@ -243,6 +275,8 @@ fn corpus_item_is_read_exactly_or_named() {
     assert!(SeatItem::read(good("seat-booked.json")).is_ok() && SeatItem::read(good("seat-reserved.json")).is_ok());
     assert!(BookingItem::read(good("booking.json")).is_ok());
     assert!(read_layout(good("layout.json")).is_ok());
+    assert!(show::read(good("show.json")).is_ok() && show::read_entry(good("show-entry.json")).is_ok());
+    assert!(sale::read_theater_sale(good("sale.json")).is_ok());
 }
 
 #[test]

@@ -16,7 +16,10 @@ use crate::domain::time::{EpochMillis, EpochSeconds};
 
 mod details;
 pub(super) mod layout;
+pub(super) mod layout_snapshot;
 pub(super) mod reservation_record;
+pub(super) mod sale;
+pub(super) mod show;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
@@ -47,6 +50,22 @@ pub(super) mod attribute {
     pub(crate) const PLAN: &str = "plan";
     pub(crate) const PLAN_PARTS: &str = "plan_parts";
     pub(crate) const SEAT_COUNT: &str = "seat_count";
+    pub(crate) const THEATER_ID: &str = "theater_id";
+    pub(crate) const TITLE: &str = "title";
+    pub(crate) const STARTS_AT: &str = "starts_at";
+    pub(crate) const TIMEZONE: &str = "timezone";
+    pub(crate) const LOCAL_DATE: &str = "local_date";
+    pub(crate) const LOCAL_TIME: &str = "local_time";
+    pub(crate) const SEATS_VERSION: &str = "seats_version";
+    pub(crate) const SHOW_VERSION: &str = "show_version";
+    pub(crate) const PRICES: &str = "prices";
+    pub(crate) const EXTRA: &str = "extra";
+    pub(crate) const SALE_STATE: &str = "sale_state";
+    pub(crate) const SALE_VERSION: &str = "sale_version";
+    pub(crate) const OPENS_AT: &str = "opens_at";
+    pub(crate) const CLOSES_AT: &str = "closes_at";
+    pub(crate) const BOOKING_CLOSES_AT: &str = "booking_closes_at";
+    pub(crate) const FIRST_OPENS_AT: &str = "first_opens_at";
 }
 
 const THEATER_PREFIX: &str = "THEATER#";

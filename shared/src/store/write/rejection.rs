@@ -35,6 +35,14 @@ pub(in crate::store) enum WriteRejection {
 }
 
 impl WriteRejection {
+    /// Returns the failure of the call, or `None` if a condition didn't hold.
+    pub(in crate::store) fn into_failure(self) -> Option<CallFailure> {
+        match self {
+            Self::Call(failure) => Some(failure),
+            Self::Conditions(condition_results) => Self::first_failure(condition_results),
+        }
+    }
+
     /// Returns the failure of the first condition that wasn't decided, if there is one.
     pub(in crate::store) fn first_failure(condition_results: Vec<ItemRejection>) -> Option<CallFailure> {
         condition_results.into_iter().find_map(|verdict| match verdict {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use uuid::Uuid;
 
@@ -52,5 +52,22 @@ impl Store {
             .build()
             .map_err(|error: BuildError| StoreError::Permanent(error.to_string()))?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Builds a conditional deletion for a transaction.
+    pub(in crate::store) fn delete_if(
+        &self,
+        key: Item,
+        condition: &str,
+        values: Option<HashMap<String, AttributeValue>>,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .condition_expression(condition)
+            .set_expression_attribute_values(values)
+            .build()
+            .map_err(|error: BuildError| StoreError::Permanent(error.to_string()))?;
+        Ok(TransactWriteItem::builder().delete(delete).build())
     }
 }

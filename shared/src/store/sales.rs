@@ -1,0 +1,101 @@
+//! Sales of theaters. The sale of a show is a part of its item.
+
+use std::collections::HashMap;
+
+use super::schema::layout::StoredLayout;
+use super::schema::{self, n, sale};
+use super::write::retry::RetryLoop;
+use super::{Store, StoreError};
+use crate::context::RequestContext;
+use crate::domain::ids::TheaterId;
+use crate::domain::layout::Layout;
+use crate::domain::sale::TheaterSale;
+use crate::domain::version::Version;
+use crate::random;
+
+/// The reason why a sale wasn't put.
+#[derive(Debug, thiserror::Error)]
+pub enum PutSaleError {
+    /// Another request has put a sale in the meantime. Read it and decide again.
+    #[error("the theater's sale changed in the meantime")]
+    Changed,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A theater's layout and its sale, as one read found them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LayoutWithSale {
+    pub layout: Layout,
+    /// `None` if the theater is always open.
+    pub sale: Option<TheaterSale>,
+}
+
+impl Store {
+    /// Reads a theater's sale. Returns `None` if no sale was ever put, and then the theater is always open. Costs one
+    /// strongly consistent GetItem.
+    pub async fn theater_sale(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+    ) -> Result<Option<TheaterSale>, StoreError> {
+        let item = self.read_item(ctx, sale::theater_sale_key(theater)).await?;
+        item.as_ref().map(sale::read_theater_sale).transpose()
+    }
+
+    /// Reads a theater's layout together with its sale. Returns `None` if there is no such theater.
+    ///
+    /// Costs one strongly consistent BatchGetItem. A layout of several items is read again with its parts.
+    pub async fn layout_with_sale(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+    ) -> Result<Option<LayoutWithSale>, StoreError> {
+        let keys = [schema::layout_key(theater), sale::theater_sale_key(theater)];
+        let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
+        let [Some(item), sale] = items.as_slice() else { return Ok(None) };
+        let sale = sale.as_ref().map(sale::read_theater_sale).transpose()?;
+        let stored = StoredLayout::read(item)?;
+        let layout = if stored.parts == 0 {
+            Some(stored.into_layout(theater, item, &[])?)
+        } else {
+            self.layout(ctx, theater).await?
+        };
+        Ok(layout.map(|layout| LayoutWithSale { layout, sale }))
+    }
+
+    /// Puts a theater's sale in place of the given version, or where there is none.
+    ///
+    /// Repeating it is safe, because the condition holds for one writer only and the others get an error. If an answer
+    /// was lost, the sale is read again and compared.
+    pub async fn put_theater_sale(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+        sale: &TheaterSale,
+        replaces: Option<Version>,
+    ) -> Result<(), PutSaleError> {
+        let mut retry_loop = RetryLoop::for_write(ctx, self);
+        let token = random::random_id();
+        let (condition, values) = match replaces {
+            None => ("attribute_not_exists(pk)", None),
+            Some(version) => {
+                ("sale_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version.as_u64()))])))
+            }
+        };
+        loop {
+            let put = self.put_if(sale::write_theater_sale(theater, sale), condition, values.clone());
+            let Err(refusal) = self.transact(put.map(|put| vec![put]), token, &mut retry_loop).await else {
+                return Ok(());
+            };
+            match refusal.into_failure() {
+                Some(failure) => retry_loop.pause(failure).await?,
+                // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
+                None => {
+                    let standing = if retry_loop.unknown { self.theater_sale(ctx, theater).await? } else { None };
+                    return if standing.as_ref() == Some(sale) { Ok(()) } else { Err(PutSaleError::Changed) };
+                }
+            }
+        }
+    }
+}
