@@ -52,7 +52,7 @@ fn each_example_fits_its_schema() {
         for (method, operation) in item.as_object().unwrap().iter().filter(|(_, value)| value.is_object()) {
             let responses =
                 operation["responses"].as_object().into_iter().flatten().map(|(_, response)| resolve(response));
-            let bodies = responses.chain([&operation["requestBody"]]);
+            let bodies = responses.chain([resolve(&operation["requestBody"])]);
             for media in bodies.filter_map(|body| body["content"].as_object()).flat_map(|content| content.values()) {
                 for (name, example) in
                     media["examples"].as_object().unwrap_or_else(|| panic!("{method} {path}: no examples"))
@@ -109,7 +109,7 @@ fn collect(place: &str, value: &'static Value, seen: &mut BTreeSet<String>, all:
 fn requests() -> Vec<(String, &'static Value)> {
     let (mut seen, mut all) = (BTreeSet::new(), Vec::new());
     for (name, operation) in operations() {
-        collect(&name, &operation["requestBody"]["content"], &mut seen, &mut all);
+        collect(&name, &resolve(&operation["requestBody"])["content"], &mut seen, &mut all);
     }
     assert!(all.len() > 100, "{}", all.len());
     all
@@ -337,7 +337,7 @@ fn parameter_names(path: &str, operation: &'static Value, place: &str) -> BTreeS
 
 /// Returns the names of the fields in all forms of a request.
 fn field_names(operation: &'static Value) -> BTreeSet<&'static str> {
-    let schema = resolve(&operation["requestBody"]["content"]["application/json"]["schema"]);
+    let schema = resolve(&resolve(&operation["requestBody"])["content"]["application/json"]["schema"]);
     let forms = schema["oneOf"].as_array().into_iter().flatten().map(resolve).chain([schema]);
     forms
         .filter_map(|form| form["properties"].as_object())
