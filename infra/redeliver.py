@@ -127,7 +127,7 @@ def read(streams, batch):
 def is_of_interest(record):
     """Returns whether the mapping's filter passes a record."""
     key = record["dynamodb"]["Keys"]["sk"].get("S", "")
-    return key.startswith("SEAT#") or key in ("BOOKING", "LAYOUT")
+    return key.startswith("SEAT#") or key in ("BOOKING", "LAYOUT", "SHOW", "SALE")
 
 
 def as_delivered(value):

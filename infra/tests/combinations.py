@@ -26,7 +26,7 @@ OTHERS = [
     {},
     {**TOKENS, "CorsOrigins": "https://example.com,https://www.example.com"},
     {**TOKENS, "ProtectReads": "true", **DOMAIN, "DisableExecuteApiEndpoint": "true"},
-    {**DOMAIN, "HostedZoneId": "Z1", "AlarmEmail": "on-call@example.com", "MonthlyBudget": 100},
+    {**DOMAIN, "HostedZoneId": "Z1", "AlarmEmail": "on-call@example.com", "MonthlyBudget": 100, "ShowInsights": "yes"},
     {"ReservedGetSeats": 100, "ReservedReserve": 50, "ReservedBook": 50, "WarmReadUnits": 12000, "WarmWriteUnits": 40000},
     {"ProvisionedGetSeats": 50, "ProvisionedReserve": 20, "ProvisionedBook": 20},
     RESTORED,

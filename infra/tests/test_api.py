@@ -10,7 +10,8 @@ from template import source, stack
 
 OPEN = {(method, "/errors/{code}") for method in ["GET", "HEAD"]}
 READS = {(method, path) for method in ["GET", "HEAD"] for path in [
-    "/theaters", "/theaters/{theaterId}", "/theaters/{theaterId}/seats", "/theaters/{theaterId}/map"]}
+    "/theaters", "/theaters/{theaterId}", "/theaters/{theaterId}/seats", "/theaters/{theaterId}/map",
+    "/shows", "/shows/{showId}", "/shows/{showId}/seats", "/shows/{showId}/map"]}
 
 
 def routes(made):
@@ -32,6 +33,14 @@ class Routes(unittest.TestCase):
         self.assertEqual(set(made), named)
         self.assertTrue(all("x-amazon-apigateway-integration" in method for method in made.values()))
 
+    def test_each_route_of_a_shows_seats_is_like_that_of_a_theater(self):
+        made = routes(stack(**TOKENS, ProtectReads="true"))
+        theirs = {(method, path) for method, path in made if path.startswith("/theaters/{theaterId}/")}
+        self.assertEqual(len(theirs), 14)
+        for method, path in theirs:
+            own, twin = made[method, path], made[method, path.replace("/theaters/{theaterId}", "/shows/{showId}")]
+            self.assertEqual(twin["x-amazon-apigateway-integration"], own["x-amazon-apigateway-integration"], (method, path))
+            self.assertEqual(twin.get("security"), own.get("security"), (method, path))
 
     def test_each_path_parameter_has_a_type(self):
         for (method, path), operation in routes(stack()).items():

@@ -159,6 +159,14 @@ class AccessString(unittest.TestCase):
         with self.assertRaisesRegex(Refused, "cluster support disabled"):
             self.functions.call("CLUSTER", "SLOTS")
 
+    def test_summaries_of_shows_are_allowed(self):
+        key = "hall:{shows}:summaries"
+        self.assertEqual(self.functions.call("HSET", key, "evening-1", "packed"), 1)
+        self.assertEqual(self.functions.call("HMGET", key, "evening-1", "evening-2"), [b"packed", None])
+        self.assertEqual(self.functions.call("HDEL", key, "evening-1"), 1)
+        with self.assertRaisesRegex(Refused, "NOPERM"):
+            self.functions.call("HSET", "other:{shows}:summaries", "evening-1", "packed")
+
     def test_nothing_else_does(self):
         for command in ["FLUSHALL", "KEYS *", "CONFIG GET *", "ACL LIST", "INFO", "SCRIPT FLUSH", "CLUSTER RESET", "CLIENT LIST",
                         "GET other:{1}:availability", "SET other:{1}:availability x", "SUBSCRIBE news", "MONITOR"]:

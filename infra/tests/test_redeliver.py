@@ -94,13 +94,13 @@ class Redelivered(unittest.TestCase):
         self.assertEqual([part["eventID"] for part in cloud.delivered[0]], ["1", "2"])
 
     def test_records_that_the_mapping_filters_out_stay_out(self):
-        keys = ["SEAT#A1", "RESERVATION#1", "BOOKING", "LAYOUT", "LAYOUT#PART"]
-        cloud = Cloud([message(1, 5)], [record(number, key) for number, key in enumerate(keys, 1)])
+        keys = ["SEAT#A1", "RESERVATION#1", "BOOKING", "LAYOUT", "LAYOUT#PART", "SHOW#evening-1", "SHOW", "SALE"]
+        cloud = Cloud([message(1, 8)], [record(number, key) for number, key in enumerate(keys, 1)])
         self.run_on(cloud)
-        self.assertEqual([part["eventID"] for part in cloud.delivered[0]], ["1", "3", "4"])
+        self.assertEqual([part["eventID"] for part in cloud.delivered[0]], ["1", "3", "4", "7", "8"])
         filters = stack().properties("PublishEventsFunctionChanges")["FilterCriteria"]["Filters"]
         (pattern,) = [json.loads(part["Pattern"]) for part in filters]
-        self.assertEqual(pattern["dynamodb"]["Keys"]["sk"]["S"], [{"prefix": "SEAT#"}, "BOOKING", "LAYOUT"])
+        self.assertEqual(pattern["dynamodb"]["Keys"]["sk"]["S"], [{"prefix": "SEAT#"}, "BOOKING", "LAYOUT", "SHOW", "SALE"])
 
     def test_records_have_the_format_of_lambda(self):
         removed = record(1, userIdentity={"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"})

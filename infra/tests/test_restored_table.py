@@ -84,7 +84,7 @@ class Archive(unittest.TestCase):
         rule = made.properties("EventArchiveRule")
         pattern = rule["EventPattern"]
         self.assertEqual(rule["EventBusName"], "house")
-        self.assertEqual(pattern["detail-type"], ["booking.created", "booking.cancelled", "theater.changed"])
+        self.assertEqual(pattern["detail-type"], ["booking.created", "booking.cancelled", "theater.changed", "show.changed", "sale.changed"])
         self.assertEqual(pattern["resources"], [made.variables("PublishEventsFunction")["EVENT_RESOURCE"]])
         self.assertIn("stack/hall/", pattern["resources"][0])
 

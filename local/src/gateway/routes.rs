@@ -11,12 +11,16 @@ use crate::workspace::{RouteTarget, Workspace};
 /// The stage. Every path begins with it.
 pub(crate) const STAGE: &str = "/v1";
 
-/// Routes that need no token: reading theaters and their seats, and the descriptions of errors.
-const PUBLIC: [&str; 5] = [
+/// Routes that need no token: reading theaters, shows and their seats, and the descriptions of errors.
+const PUBLIC: [&str; 9] = [
     "GET /theaters",
     "GET /theaters/{theaterId}",
     "GET /theaters/{theaterId}/seats",
     "GET /theaters/{theaterId}/map",
+    "GET /shows",
+    "GET /shows/{showId}",
+    "GET /shows/{showId}/seats",
+    "GET /shows/{showId}/map",
     "GET /errors/{code}",
 ];
 
@@ -97,11 +101,12 @@ impl Routes {
     }
 
     /// Returns a harmless route to each function: `GET` if there is one, otherwise a route that changes nothing when it
-    /// gets an empty object.
+    /// gets an empty object. Each function has a route of theaters, so those of shows aren't needed.
     pub(super) fn harmless_routes(&self) -> Vec<RouteMatch> {
         let mut routes: BTreeMap<&str, &Route> = BTreeMap::new();
         for method in ["GET", "POST"] {
-            for route in self.0.iter().filter(|route| route.method == method) {
+            let of_theaters = self.0.iter().filter(|route| !route.path.starts_with("/shows"));
+            for route in of_theaters.filter(|route| route.method == method) {
                 routes.entry(&route.function).or_insert(route);
             }
         }
@@ -161,6 +166,37 @@ mod tests {
     }
 
     #[test]
+    fn each_route_of_a_shows_seats_reaches_the_function_of_its_theater_route() {
+        let mut twins = 0;
+        for route in Routes::from_checkout().unwrap().0 {
+            let Some(rest) = route.path.strip_prefix("/theaters/{theaterId}/") else { continue };
+            let twin = find(&route.method, &format!("/v1/shows/evening-1/{rest}")).unwrap();
+            assert_eq!(twin.function, route.function, "{} {}", route.method, route.path);
+            assert_eq!(twin.parameters["showId"], "evening-1");
+            assert!(!twin.parameters.contains_key("theaterId"));
+            twins += 1;
+        }
+        assert_eq!(twins, 14);
+    }
+
+    #[test]
+    fn shows_are_read_by_get_seats_and_changed_by_theaters() {
+        for (method, path, function) in [
+            ("GET", "/v1/shows", "get-seats"),
+            ("GET", "/v1/shows/1", "get-seats"),
+            ("HEAD", "/v1/shows/1", "get-seats"),
+            ("PUT", "/v1/shows/1", "theaters"),
+            ("DELETE", "/v1/shows/1", "theaters"),
+            ("PUT", "/v1/shows/1/sale", "theaters"),
+            ("PUT", "/v1/theaters/1/sale", "theaters"),
+        ] {
+            assert_eq!(find(method, path).unwrap().function, function, "{method} {path}");
+        }
+        assert_eq!(find("GET", "/v1/shows/1/sale"), None);
+        assert_eq!(find("PUT", "/v1/shows"), None);
+    }
+
+    #[test]
     fn unknown_routes_are_not_found() {
         for (method, path) in [
             ("GET", "/theaters"),
@@ -203,6 +239,9 @@ mod tests {
     #[test]
     fn routes_need_a_token_unless_public() {
         assert!(!needs_token("GET /theaters") && needs_token("PUT /theaters/{theaterId}"));
+        assert!(!needs_token("GET /shows") && !needs_token("HEAD /shows/{showId}/seats"));
+        assert!(needs_token("PUT /shows/{showId}") && needs_token("PUT /shows/{showId}/sale"));
+        assert!(needs_token("POST /shows/{showId}/reserve") && needs_token("PUT /theaters/{theaterId}/sale"));
         assert!(needs_token("GET /something/new"));
         assert!(!needs_token("HEAD /theaters") && needs_token("HEAD /theaters/{theaterId}/bookings/{bookingId}"));
     }

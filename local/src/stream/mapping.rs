@@ -141,8 +141,8 @@ mod tests {
     fn publish_events_mapping_delivers_seats_bookings_and_layouts() {
         let mapping = EventSourceMapping::from_checkout("publish-events").unwrap();
         let wants = |sk: &str| mapping.wants(&json!({ "dynamodb": { "Keys": { "sk": { "S": sk } } } }));
-        assert!(wants("SEAT#A1") && wants("BOOKING") && wants("LAYOUT"));
-        assert!(!wants("LAYOUT#7#0") && !wants("RESERVATION") && !wants("CALLER"));
+        assert!(wants("SEAT#A1") && wants("BOOKING") && wants("LAYOUT") && wants("SHOW") && wants("SALE"));
+        assert!(!wants("LAYOUT#7#0") && !wants("SHOW#evening-1") && !wants("RESERVATION") && !wants("CALLER"));
         assert_eq!(mapping.environment, [], "no bus, queue or stack exists here");
     }
 
