@@ -1,4 +1,7 @@
 import java.net.http.HttpClient;
+import java.time.LocalDate;
+import java.time.OffsetDateTime;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -9,16 +12,21 @@ import org.openapitools.client.ApiResponse;
 import org.openapitools.client.api.BookingsApi;
 import org.openapitools.client.api.ErrorsApi;
 import org.openapitools.client.api.ReservationsApi;
+import org.openapitools.client.api.SalesApi;
 import org.openapitools.client.api.SeatsApi;
+import org.openapitools.client.api.ShowsApi;
 import org.openapitools.client.api.TheatersApi;
 import org.openapitools.client.model.*;
 
 /** Makes every call of the API with the client that openapi-generator makes, against a running box office. */
 public final class Calls {
   private static final String THEATER = "client-java";
+  private static final String SHOW = "client-java-evening";
 
   private final ApiClient client;
   private final TheatersApi theaters;
+  private final ShowsApi shows;
+  private final SalesApi sales;
   private final SeatsApi seats;
   private final ReservationsApi reservations;
   private final BookingsApi bookings;
@@ -26,6 +34,8 @@ public final class Calls {
 
   private final UUID reservationId = UUID.randomUUID();
   private final UUID bookingId = UUID.randomUUID();
+  private final UUID showReservationId = UUID.randomUUID();
+  private final UUID showBookingId = UUID.randomUUID();
   private long version;
   private UUID single;
   private Reservation best;
@@ -38,6 +48,8 @@ public final class Calls {
     client.setHttpClientBuilder(HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1));
     client.updateBaseUri(url);
     theaters = new TheatersApi(client);
+    shows = new ShowsApi(client);
+    sales = new SalesApi(client);
     seats = new SeatsApi(client);
     reservations = new ReservationsApi(client);
     bookings = new BookingsApi(client);
@@ -71,6 +83,18 @@ public final class Calls {
     call("getBooking and cancelBooking", this::cancelBooking);
     call("problems name the fields", this::nameFields);
     call("getErrorPage explains a code", this::explainCode);
+    call("putShow creates a show with prices", this::createShow);
+    call("putShow copies a show", this::copyShow);
+    call("listShows and getShow show it", this::showShows);
+    call("getShowSeats and getShowMap show its hall", this::showShowSeats);
+    call("putShowSale pauses and opens the sale", this::pauseSale);
+    call("putTheaterSale opens the sale", this::openTheaterSale);
+    call("reserveInShow answers prices", this::reserveInShow);
+    call("getShowReservation and extendShowReservation", this::extendShowReservation);
+    call("bookInShow books at the expected price", this::bookInShow);
+    call("getShowBooking and cancelShowBooking", this::cancelShowBooking);
+    call("releaseShowReservation can be repeated", this::releaseShowReservation);
+    call("deleteShow can be repeated", this::deleteShow);
     call("deleteTheater names the seats in use", this::refuseDeletion);
     call("deleteTheater can be repeated", this::deleteTheater);
   }
@@ -140,7 +164,7 @@ public final class Calls {
   }
 
   private void reserveSeat() throws Exception {
-    ReserveRequest body = new ReserveRequest(new ReserveSeat().seat("S-A-1"));
+    ReserveRequest body = new ReserveRequest(new ReserveSeat().seat(new WantedSeat("S-A-1")));
     ApiResponse<Reservation> answer = seats.reserveWithHttpInfo(THEATER, body, null);
     single = answer.getData().getReservationId();
     equal(answer.getStatusCode(), 201, "status");
@@ -149,14 +173,14 @@ public final class Calls {
   }
 
   private void reserveTakenSeat() throws Exception {
-    ReserveRequest body = new ReserveRequest(new ReserveSeats().seats(List.of("S-A-1", "S-A-8")));
+    ReserveRequest body = new ReserveRequest(new ReserveSeats().seats(wanted("S-A-1", "S-A-8")));
     ProblemSeat seat = problem(409, "seat_unavailable", () -> seats.reserve(THEATER, body, null)).getSeats().get(0);
     equal(seat.getSeat(), "S-A-1", "seat");
     equal(seat.getStatus(), "reserved", "status of the seat");
   }
 
   private void repeatReserve() throws Exception {
-    ReserveSeats wish = new ReserveSeats().seats(List.of("S-A-2", "S-A-3")).expiresIn(300).reservationId(reservationId);
+    ReserveSeats wish = new ReserveSeats().seats(wanted("S-A-2", "S-A-3")).expiresIn(300).reservationId(reservationId);
     ApiResponse<Reservation> first = seats.reserveWithHttpInfo(THEATER, new ReserveRequest(wish), null);
     ApiResponse<Reservation> second = seats.reserveWithHttpInfo(THEATER, new ReserveRequest(wish), null);
     equal(first.getStatusCode(), 201, "status");
@@ -200,9 +224,9 @@ public final class Calls {
   }
 
   private void book() throws Exception {
-    BookSeat one = new BookSeat().seat("S-A-1").reservationId(single);
+    BookSeat one = new BookSeat().seat(new WantedSeat("S-A-1")).reservationId(single);
     equal(seats.book(THEATER, new BookRequest(one), null).getMessage(), "Seat booked", "message");
-    BookRequest two = new BookRequest(new BookSeats().seats(List.of("S-A-7", "S-A-8")));
+    BookRequest two = new BookRequest(new BookSeats().seats(wanted("S-A-7", "S-A-8")));
     equal(seats.book(THEATER, two, UUID.randomUUID().toString()).getSeats(), List.of("S-A-7", "S-A-8"), "seats");
     ApiResponse<Booking> whole = seats.bookWithHttpInfo(THEATER, bookReservation(), null);
     equal(whole.getStatusCode(), 201, "status");
@@ -224,7 +248,7 @@ public final class Calls {
   }
 
   private void nameFields() throws Exception {
-    ReserveRequest body = new ReserveRequest(new ReserveSeat().seat("S-A-4").expiresIn(0));
+    ReserveRequest body = new ReserveRequest(new ReserveSeat().seat(new WantedSeat("S-A-4")).expiresIn(0));
     Problem problem = problem(400, "malformed_request", () -> seats.reserve(THEATER, body, null));
     equal(problem.getErrors().get(0).getField(), "expires_in", "field");
     problem(404, "theater_not_found", () -> seats.getSeats("no-such-theater", null, null, null, null, null));
@@ -232,6 +256,102 @@ public final class Calls {
 
   private void explainCode() throws Exception {
     equal(errors.getErrorPage("seat_unavailable").contains("seat_unavailable"), true, "the page names its code");
+  }
+
+  private void createShow() throws Exception {
+    NewShow show =
+        new NewShow()
+            .theaterId(THEATER)
+            .title("Aida")
+            .startsAt(OffsetDateTime.parse("2030-12-01T20:15:00+01:00"))
+            .timezone("Europe/Berlin")
+            .prices(Map.of("premium", Map.of("standard", 9500, "child", 4500)));
+    ApiResponse<ShowDetails> answer = shows.putShowWithHttpInfo(SHOW, new ShowRequest(show), null, "*");
+    equal(answer.getStatusCode(), 201, "status");
+    equal(answer.getData().getLocalTime(), "20:15", "local_time");
+    equal(header(answer.getHeaders(), "etag"), tag(answer.getData().getVersion()), "ETag");
+  }
+
+  private void copyShow() throws Exception {
+    OffsetDateTime next = OffsetDateTime.parse("2030-12-02T20:15:00+01:00");
+    CopiedShow copy = new CopiedShow().copyOf(SHOW).startsAt(next);
+    ShowDetails copied = shows.putShow(SHOW + "-2", new ShowRequest(copy), null, null);
+    equal(copied.getPrices().get("premium").get("child"), 4500, "price");
+    equal(copied.getSale().getState(), "open", "state");
+  }
+
+  private void showShows() throws Exception {
+    LocalDate first = LocalDate.parse("2030-12-01");
+    ShowPage page = shows.listShows(first, first.plusDays(1), THEATER, 1, null);
+    equal(page.getShows().get(0).getShowId(), SHOW, "show");
+    ShowPage rest = shows.listShows(first, first.plusDays(1), THEATER, 1, page.getNext());
+    equal(rest.getShows().get(0).getShowId(), SHOW + "-2", "show of the next page");
+    equal(shows.getShow(SHOW).getAvailability().getAvailable(), 10, "available");
+  }
+
+  private void showShowSeats() throws Exception {
+    equal(seats.getShowSeats(SHOW, null, "states", null, null, null).getAvailable(), 10, "available");
+    equal(seats.getShowMap(SHOW, null, null).getShowId(), SHOW, "show_id");
+  }
+
+  private void pauseSale() throws Exception {
+    SaleRequest paused = new SaleRequest().state(SaleRequest.StateEnum.PAUSED);
+    equal(sales.putShowSale(SHOW, paused).getOnSale(), false, "on_sale");
+    SaleRequest open = new SaleRequest().state(SaleRequest.StateEnum.OPEN);
+    equal(sales.putShowSale(SHOW, open).getOnSale(), true, "on_sale");
+  }
+
+  private void openTheaterSale() throws Exception {
+    SaleRequest open = new SaleRequest().state(SaleRequest.StateEnum.OPEN);
+    equal(sales.putTheaterSale(THEATER, open).getState(), "open", "state");
+  }
+
+  private void reserveInShow() throws Exception {
+    SeatOfType child = new SeatOfType().seat("S-A-2").ticketType("child");
+    List<WantedSeat> both = List.of(new WantedSeat("S-A-1"), new WantedSeat(child));
+    ReserveSeats wish = new ReserveSeats().seats(both).reservationId(showReservationId);
+    Reservation reservation = seats.reserveInShow(SHOW, new ReserveRequest(wish), null);
+    equal(reservation.getTotal(), 14000L, "total");
+    equal(reservation.getCurrency(), "EUR", "currency");
+    equal(reservation.getLines().get(1).getTicketType(), "child", "ticket type");
+  }
+
+  private void extendShowReservation() throws Exception {
+    equal(reservations.getShowReservation(SHOW, showReservationId, null).getTotal(), 14000L, "total");
+    ExtendRequest body = new ExtendRequest(new ExtendReservation().expiresIn(900));
+    equal(reservations.extendShowReservation(SHOW, showReservationId, body, null).getExtended(), true, "extended");
+  }
+
+  private void bookInShow() throws Exception {
+    BookRequest other = new BookRequest(bookShow().expect(new Expectation().total(100L)));
+    Problem problem = problem(409, "reservation_changed", () -> seats.bookInShow(SHOW, other, null));
+    equal(problem.getActual().getTotal(), 14000L, "actual total");
+    Expectation expectation = new Expectation().total(14000L).currency("EUR");
+    BookReservation body = bookShow().expect(expectation).reference("order-4711");
+    Booking booking = seats.bookInShow(SHOW, new BookRequest(body), null);
+    equal(booking.getReference(), "order-4711", "reference");
+  }
+
+  private BookReservation bookShow() {
+    return new BookReservation().reservationId(showReservationId).bookingId(showBookingId);
+  }
+
+  private void cancelShowBooking() throws Exception {
+    equal(bookings.getShowBooking(SHOW, showBookingId).getLines().size(), 2, "lines");
+    equal(bookings.cancelShowBookingWithHttpInfo(SHOW, showBookingId).getStatusCode(), 204, "status");
+  }
+
+  private void releaseShowReservation() throws Exception {
+    for (int times = 0; times < 2; times++) {
+      equal(
+          reservations.releaseShowReservationWithHttpInfo(SHOW, showReservationId, null).getStatusCode(), 204, "status");
+    }
+  }
+
+  private void deleteShow() throws Exception {
+    for (String show : List.of(SHOW, SHOW + "-2", SHOW)) {
+      equal(shows.deleteShowWithHttpInfo(show, null, null).getStatusCode(), 204, "status");
+    }
   }
 
   private void refuseDeletion() throws Exception {
@@ -289,6 +409,10 @@ public final class Calls {
 
   private static String header(Map<String, List<String>> headers, String name) {
     return headers.get(name).get(0);
+  }
+
+  private static List<WantedSeat> wanted(String... labels) {
+    return Arrays.stream(labels).map(WantedSeat::new).toList();
   }
 
   private static String tag(long version) {

@@ -3,16 +3,35 @@
 `mypy --strict` checks this file, so it also shows the types that a Python program gets from the document.
 """
 
+import datetime
 import sys
 import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from box_office_client import AuthenticatedClient, Client
-from box_office_client.api.bookings import cancel_booking, get_booking
+from box_office_client.api.bookings import cancel_booking, cancel_show_booking, get_booking, get_show_booking
 from box_office_client.api.errors import get_error_page
-from box_office_client.api.reservations import extend_reservation, get_reservation, release_reservation
-from box_office_client.api.seats import book, get_map, get_seats, reserve
+from box_office_client.api.reservations import (
+    extend_reservation,
+    extend_show_reservation,
+    get_reservation,
+    get_show_reservation,
+    release_reservation,
+    release_show_reservation,
+)
+from box_office_client.api.sales import put_show_sale, put_theater_sale
+from box_office_client.api.seats import (
+    book,
+    book_in_show,
+    get_map,
+    get_seats,
+    get_show_map,
+    get_show_seats,
+    reserve,
+    reserve_in_show,
+)
+from box_office_client.api.shows import delete_show, get_show, list_shows, put_show
 from box_office_client.api.theaters import delete_theater, get_theater, list_theaters, put_theater
 from box_office_client.models import (
     Availability,
@@ -21,13 +40,17 @@ from box_office_client.models import (
     BookReservation,
     BookSeat,
     BookSeats,
+    CopiedShow,
+    Expectation,
     ExtendedReservation,
     ExtendReservation,
     ExtendSeats,
     GetSeatsView,
+    GetShowSeatsView,
     HallMap,
     LayoutOfSeats,
     LayoutOfSections,
+    NewShow,
     NumberedRow,
     PlacedSeat,
     PriceCategory,
@@ -37,8 +60,15 @@ from box_office_client.models import (
     ReserveBestAvailable,
     ReserveSeat,
     ReserveSeats,
+    SaleRequest,
+    SaleRequestState,
+    SaleStatus,
+    SeatOfType,
     SeatRow,
     SectionInput,
+    ShowDetails,
+    ShowPage,
+    ShowPrices,
     TheaterLayout,
     TheaterPage,
     TheaterSaved,
@@ -48,8 +78,11 @@ from box_office_client.types import Response
 T = TypeVar("T")
 
 THEATER = "client-python"
+SHOW = "client-python-evening"
 RESERVATION = uuid.uuid4()
 BOOKING = uuid.uuid4()
+SHOW_RESERVATION = uuid.uuid4()
+SHOW_BOOKING = uuid.uuid4()
 
 
 def expect(kind: type[T], value: object) -> T:
@@ -198,6 +231,88 @@ class Calls:
 
     def get_error_page_explains_a_code(self) -> None:
         assert "seat_unavailable" in expect(str, get_error_page.sync("seat_unavailable", client=self.public))
+
+    def put_show_creates_a_show_with_prices(self) -> None:
+        body = NewShow(
+            theater_id=THEATER,
+            title="Aida",
+            starts_at=datetime.datetime.fromisoformat("2030-12-01T20:15:00+01:00"),
+            timezone="Europe/Berlin",
+            prices=ShowPrices.from_dict({"premium": {"standard": 9500, "child": 4500}}),
+        )
+        response = put_show.sync_detailed(SHOW, client=self.client, body=body, if_none_match="*")
+        show = expect(ShowDetails, response.parsed)
+        assert (response.status_code, show.local_time) == (201, "20:15")
+        assert response.headers["etag"] == f'"{show.version}"'
+
+    def put_show_copies_a_show(self) -> None:
+        body = CopiedShow(copy_of=SHOW, starts_at=datetime.datetime.fromisoformat("2030-12-02T20:15:00+01:00"))
+        copied = expect(ShowDetails, put_show.sync(f"{SHOW}-2", client=self.client, body=body))
+        assert isinstance(copied.prices, ShowPrices) and copied.prices["premium"]["child"] == 4500
+        assert copied.sale.state == "open"
+
+    def list_shows_and_get_show_show_it(self) -> None:
+        first, last = datetime.date(2030, 12, 1), datetime.date(2030, 12, 2)
+        page = expect(ShowPage, list_shows.sync(client=self.client, from_=first, to=last, theater=THEATER, limit=1))
+        assert page.shows[0].show_id == SHOW and isinstance(page.next_, str)
+        rest = list_shows.sync(client=self.client, from_=first, to=last, theater=THEATER, limit=1, after=page.next_)
+        assert expect(ShowPage, rest).shows[0].show_id == f"{SHOW}-2"
+        show = expect(ShowDetails, get_show.sync(SHOW, client=self.client))
+        assert show.availability and show.availability.available == 10
+
+    def get_show_seats_and_get_show_map_show_its_hall(self) -> None:
+        states = get_show_seats.sync(SHOW, client=self.client, view=GetShowSeatsView.STATES)
+        assert expect(Availability, states).available == 10
+        assert expect(HallMap, get_show_map.sync(SHOW, client=self.client)).show_id == SHOW
+
+    def put_show_sale_pauses_and_opens_the_sale(self) -> None:
+        for state, on_sale in [(SaleRequestState.PAUSED, False), (SaleRequestState.OPEN, True)]:
+            answer = put_show_sale.sync(SHOW, client=self.client, body=SaleRequest(state=state))
+            assert expect(SaleStatus, answer).on_sale is on_sale
+
+    def put_theater_sale_opens_the_sale(self) -> None:
+        answer = put_theater_sale.sync(THEATER, client=self.client, body=SaleRequest(state=SaleRequestState.OPEN))
+        assert expect(SaleStatus, answer).state == "open"
+
+    def reserve_in_show_answers_prices(self) -> None:
+        seats: list[SeatOfType | str] = ["S-A-1", SeatOfType(seat="S-A-2", ticket_type="child")]
+        body = ReserveSeats(seats=seats, reservation_id=SHOW_RESERVATION)
+        reservation = expect(Reservation, reserve_in_show.sync(SHOW, client=self.client, body=body))
+        assert (reservation.total, reservation.currency) == (14000, "EUR")
+        assert isinstance(reservation.lines, list) and reservation.lines[1].ticket_type == "child"
+
+    def get_show_reservation_and_extend_show_reservation(self) -> None:
+        details = get_show_reservation.sync(SHOW, SHOW_RESERVATION, client=self.client)
+        assert expect(ReservationDetails, details).total == 14000
+        body = ExtendReservation(expires_in=900)
+        extended = extend_show_reservation.sync(SHOW, SHOW_RESERVATION, client=self.client, body=body)
+        assert expect(ExtendedReservation, extended).extended
+
+    def book_in_show_books_at_the_expected_price(self) -> None:
+        other = BookReservation(reservation_id=SHOW_RESERVATION, booking_id=SHOW_BOOKING, expect=Expectation(total=100))
+        problem = expect_problem(book_in_show.sync_detailed(SHOW, client=self.client, body=other), 409, "reservation_changed")
+        assert problem.actual and problem.actual.total == 14000
+        same = BookReservation(
+            reservation_id=SHOW_RESERVATION,
+            booking_id=SHOW_BOOKING,
+            expect=Expectation(total=14000, currency="EUR"),
+            reference="order-4711",
+        )
+        assert expect(Booking, book_in_show.sync(SHOW, client=self.client, body=same)).reference == "order-4711"
+
+    def get_show_booking_and_cancel_show_booking(self) -> None:
+        booking = expect(BookingDetails, get_show_booking.sync(SHOW, SHOW_BOOKING, client=self.client))
+        assert isinstance(booking.lines, list) and len(booking.lines) == 2
+        assert cancel_show_booking.sync_detailed(SHOW, SHOW_BOOKING, client=self.client).status_code == 204
+
+    def release_show_reservation_can_be_repeated(self) -> None:
+        for _ in range(2):
+            response = release_show_reservation.sync_detailed(SHOW, SHOW_RESERVATION, client=self.client)
+            assert response.status_code == 204
+
+    def delete_show_can_be_repeated(self) -> None:
+        for show in [SHOW, f"{SHOW}-2", SHOW]:
+            assert delete_show.sync_detailed(show, client=self.client).status_code == 204
 
     def delete_theater_names_the_seats_in_use(self) -> None:
         problem = expect_problem(delete_theater.sync_detailed(THEATER, client=self.client), 409, "seats_in_use")

@@ -9,6 +9,8 @@ type Problem = components["schemas"]["Problem"];
 
 const theaterId = "client-typescript";
 const path = { theaterId };
+const showId = `${theaterId}-evening`;
+const show = { showId };
 const client = createClient<paths>({ baseUrl: process.argv[2]! });
 let passed = 0;
 let failed = 0;
@@ -43,6 +45,8 @@ async function call(name: string, body: () => Promise<void>): Promise<void> {
 
 const reservationId = crypto.randomUUID();
 const bookingId = crypto.randomUUID();
+const showReservationId = crypto.randomUUID();
+const showBookingId = crypto.randomUUID();
 let version = 0;
 let single = "";
 let best: components["schemas"]["Reservation"] | undefined;
@@ -225,6 +229,109 @@ await call("problems name the fields", async () => {
 await call("getErrorPage explains a code", async () => {
   const { data } = await client.GET("/errors/{code}", { params: { path: { code: "seat_unavailable" } }, parseAs: "text" });
   equal(data?.includes("seat_unavailable"), true, "the page names its code");
+});
+
+await call("putShow creates a show with prices", async () => {
+  const { data, response } = await client.PUT("/shows/{showId}", {
+    params: { path: show, header: { "If-None-Match": "*" } },
+    body: {
+      theater_id: theaterId,
+      title: "Aida",
+      starts_at: "2030-12-01T20:15:00+01:00",
+      timezone: "Europe/Berlin",
+      prices: { premium: { standard: 9500, child: 4500 } },
+    },
+  });
+  equal(response.status, 201, "status");
+  equal(data?.local_time, "20:15", "local_time");
+  equal(response.headers.get("etag"), `"${data?.version}"`, "ETag");
+});
+
+await call("putShow copies a show", async () => {
+  const { data } = await client.PUT("/shows/{showId}", {
+    params: { path: { showId: `${showId}-2` } },
+    body: { copy_of: showId, starts_at: "2030-12-02T20:15:00+01:00" },
+  });
+  equal(data?.prices?.["premium"]?.["child"], 4500, "price");
+  equal(data?.sale.state, "open", "state");
+});
+
+await call("listShows and getShow show it", async () => {
+  const query = { from: "2030-12-01", to: "2030-12-02", theater: theaterId, limit: 1 };
+  const page = await client.GET("/shows", { params: { query } });
+  equal(page.data?.shows[0]?.show_id, showId, "show");
+  const after = must(page.data?.next, "next");
+  const rest = await client.GET("/shows", { params: { query: { ...query, after } } });
+  equal(rest.data?.shows[0]?.show_id, `${showId}-2`, "show of the next page");
+  const { data } = await client.GET("/shows/{showId}", { params: { path: show } });
+  equal(data?.availability?.available, 10, "available");
+});
+
+await call("getShowSeats and getShowMap show its hall", async () => {
+  const states = await client.GET("/shows/{showId}/seats", { params: { path: show, query: { view: "states" } } });
+  equal(states.data?.available, 10, "available");
+  const map = await client.GET("/shows/{showId}/map", { params: { path: show } });
+  equal(map.data?.show_id, showId, "show_id");
+});
+
+await call("putShowSale pauses and opens the sale", async () => {
+  const paused = await client.PUT("/shows/{showId}/sale", { params: { path: show }, body: { state: "paused" } });
+  equal(paused.data?.on_sale, false, "on_sale");
+  const open = await client.PUT("/shows/{showId}/sale", { params: { path: show }, body: { state: "open" } });
+  equal(open.data?.on_sale, true, "on_sale");
+});
+
+await call("putTheaterSale opens the sale", async () => {
+  const { data } = await client.PUT("/theaters/{theaterId}/sale", { params: { path }, body: { state: "open" } });
+  equal(data?.state, "open", "state");
+});
+
+await call("reserveInShow answers prices", async () => {
+  const body = { seats: ["S-A-1", { seat: "S-A-2", ticket_type: "child" }], reservation_id: showReservationId };
+  const { data } = await client.POST("/shows/{showId}/reserve", { params: { path: show }, body });
+  equal(data?.total, 14000, "total");
+  equal(data?.currency, "EUR", "currency");
+  equal(data?.lines?.[1]?.ticket_type, "child", "ticket type");
+});
+
+await call("getShowReservation and extendShowReservation", async () => {
+  const params = { path: { showId, reservationId: showReservationId } };
+  const { data } = await client.GET("/shows/{showId}/reservations/{reservationId}", { params });
+  equal(data?.total, 14000, "total");
+  const extended = await client.POST("/shows/{showId}/reservations/{reservationId}/extend", { params, body: { expires_in: 900 } });
+  equal(extended.data?.extended, true, "extended");
+});
+
+await call("bookInShow books at the expected price", async () => {
+  const ids = { reservation_id: showReservationId, booking_id: showBookingId };
+  const other = await client.POST("/shows/{showId}/book", { params: { path: show }, body: { ...ids, expect: { total: 100 } } });
+  equal(problem(other, 409, "reservation_changed").actual?.total, 14000, "actual total");
+  const body = { ...ids, expect: { total: 14000, currency: "EUR" }, reference: "order-4711" };
+  const { data } = await client.POST("/shows/{showId}/book", { params: { path: show }, body });
+  equal(data?.reference, "order-4711", "reference");
+});
+
+await call("getShowBooking and cancelShowBooking", async () => {
+  const params = { path: { showId, bookingId: showBookingId } };
+  const { data } = await client.GET("/shows/{showId}/bookings/{bookingId}", { params });
+  equal(data?.lines?.length, 2, "lines");
+  const { response } = await client.DELETE("/shows/{showId}/bookings/{bookingId}", { params });
+  equal(response.status, 204, "status");
+});
+
+await call("releaseShowReservation can be repeated", async () => {
+  const params = { path: { showId, reservationId: showReservationId } };
+  for (let times = 0; times < 2; times += 1) {
+    const { response } = await client.DELETE("/shows/{showId}/reservations/{reservationId}", { params });
+    equal(response.status, 204, "status");
+  }
+});
+
+await call("deleteShow can be repeated", async () => {
+  for (const id of [showId, `${showId}-2`, showId]) {
+    const { response } = await client.DELETE("/shows/{showId}", { params: { path: { showId: id } } });
+    equal(response.status, 204, "status");
+  }
 });
 
 await call("deleteTheater names the seats in use", async () => {
