@@ -7,6 +7,7 @@ use crate::domain::availability::Slot;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel, is_server_generated};
 use crate::domain::inventory::InventoryId;
+use crate::domain::sale::Selling;
 use crate::domain::selection::{Conflict, Selection};
 use crate::random;
 use crate::store::{
@@ -119,13 +120,14 @@ impl BoxOffice {
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
     async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let selected = match self.select_admitted(ctx, &ask.inventory, seats, repeatable).await {
+        let selected = match self.select_admitted(ctx, &ask.inventory, seats, Selling::Book, repeatable).await {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(BookError::SeatUnavailable(taken));
             }
             Ok(selected) => selected,
-            // The layout may have changed since the first request. A repeat gets the answer of the first request.
-            Err(error) if error.is_not_found() => {
+            // The layout or the sale may have changed since the first request. A repeat gets the answer of the first
+            // request.
+            Err(error) if error.may_have_passed_before() => {
                 return self.find_previous_booking(ctx, ask, seats, error.into()).await;
             }
             Err(error) => return Err(error.into()),
@@ -146,7 +148,14 @@ impl BoxOffice {
         ask: &Book,
         reservation: ReservationId,
     ) -> Result<Booked, BookError> {
-        self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
+        match self.check_sale_admitted(ctx, &ask.inventory, Selling::Book, ask.booking.is_some()).await {
+            Ok(()) => self.admit(ctx).await.map_err(SelectError::TooManyRequests)?,
+            Err(error) if error.may_have_passed_before() => {
+                let repeated = self.find_previous_whole_booking(ctx, ask).await?;
+                return repeated.ok_or_else(|| error.into());
+            }
+            Err(error) => return Err(error.into()),
+        }
         let owner = ask.caller.owner();
         let wanted = ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None };
         let id = booking_id(ask.booking);

@@ -16,6 +16,7 @@
 //! | module | contents |
 //! | --- | --- |
 //! | `select` | finding the seats that a request names |
+//! | `sale_check` | the check whether an inventory is on sale |
 //! | `rate_limit` | the check of the rate limit |
 //! | `cache_update` | updates of the cache after a write |
 //! | `inventory_cache` | the inventories that this instance knows |
@@ -35,6 +36,7 @@ mod request_id;
 mod reservations;
 mod reserve;
 mod reserve_best;
+mod sale_check;
 mod select;
 mod sync_cache;
 mod theaters;

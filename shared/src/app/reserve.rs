@@ -9,6 +9,7 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::{ReservationId, SeatLabel, is_server_generated};
 use crate::domain::inventory::Inventory;
 use crate::domain::inventory::InventoryId;
+use crate::domain::sale::Selling;
 use crate::domain::selection::Conflict;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
@@ -81,13 +82,16 @@ impl BoxOffice {
     /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
     pub async fn reserve(&self, ctx: &RequestContext, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
-        let selected = match self.select_admitted(ctx, &ask.inventory, &ask.seats, repeatable).await {
+        let selected = match self.select_admitted(ctx, &ask.inventory, &ask.seats, Selling::Reserve, repeatable).await {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(ReserveError::SeatUnavailable(taken));
             }
             Ok(selected) => selected,
-            // The layout may have changed since the first request. A repeat gets the answer of the first request.
-            Err(error) if error.is_not_found() => return self.find_previous_reservation(ctx, ask, error).await,
+            // The layout or the sale may have changed since the first request. A repeat gets the answer of the first
+            // request.
+            Err(error) if error.may_have_passed_before() => {
+                return self.find_previous_reservation(ctx, ask, error).await;
+            }
             Err(error) => return Err(error.into()),
         };
         let request = ReserveRequest {

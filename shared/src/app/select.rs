@@ -8,7 +8,9 @@ use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::SeatLabel;
 use crate::domain::inventory::{Inventory, InventoryId};
+use crate::domain::sale::{NotOnSale, Selling};
 use crate::domain::selection::{Conflict, Selection, UnknownSeats};
+use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 
 /// Age of a write that the cache should know. It is longer than a writer takes to update the cache, and longer than
@@ -23,6 +25,15 @@ pub enum SelectError {
     /// The theater has no such seats.
     #[error("no such seats")]
     SeatNotFound(Vec<SeatLabel>),
+    /// The sale isn't open.
+    #[error("not on sale")]
+    NotOnSale {
+        refusal: NotOnSale,
+        /// The instant of the check.
+        now: EpochMillis,
+        /// Seats may have been sold before, so the request may repeat an earlier one.
+        may_be_repeat: bool,
+    },
     /// The caller writes too often.
     #[error(transparent)]
     TooManyRequests(#[from] TooManyRequests),
@@ -32,9 +43,14 @@ pub enum SelectError {
 }
 
 impl SelectError {
-    /// Returns `true` if the theater or a seat of it is missing, which a change of the layout can cause.
-    pub(super) fn is_not_found(&self) -> bool {
-        matches!(self, Self::TheaterNotFound | Self::SeatNotFound(_))
+    /// Returns `true` if an earlier request with the same id may have passed: the layout or the sale may have changed
+    /// since.
+    pub(super) fn may_have_passed_before(&self) -> bool {
+        match self {
+            Self::TheaterNotFound | Self::SeatNotFound(_) => true,
+            Self::NotOnSale { may_be_repeat, .. } => *may_be_repeat,
+            Self::TooManyRequests(_) | Self::Store(_) => false,
+        }
     }
 }
 
@@ -59,27 +75,32 @@ pub(super) enum CachedView {
 }
 
 impl BoxOffice {
-    /// Checks the rate limit, finds the seats, and asks the cache whether they are taken. Skips the cache for
-    /// `repeatable` requests, because a repeat must get the first answer and not a conflict.
+    /// Checks the rate limit and the sale, finds the seats, and asks the cache whether they are taken. Skips the cache
+    /// for `repeatable` requests, because a repeat must get the first answer and not a conflict.
     ///
-    /// The rate limit is checked in the same call to the cache. If that call is skipped, or the layout would have to be
-    /// read first, the rate limit is checked separately before everything else. The early check of the seats is then
-    /// skipped too, so that a write makes at most two calls to Redis.
+    /// The rate limit is checked in the same call to the cache. If that call is skipped, or the inventory or its sale
+    /// would have to be read first, the rate limit is checked separately before everything else. The early check of the
+    /// seats is then skipped too, so that a write makes at most two calls to Redis.
     pub(super) async fn select_admitted(
         &self,
         ctx: &RequestContext,
         id: &InventoryId,
         seats: &[SeatLabel],
+        selling: Selling,
         repeatable: bool,
     ) -> Result<SelectedSeats, SelectError> {
-        let known = self.inventories.known(id).and_then(|inventory| SelectedSeats::find(inventory, seats).ok());
+        let known = self.check_known_sale(ctx, id, selling, repeatable).await?;
+        let known = known.and_then(|inventory| SelectedSeats::find(inventory, seats).ok());
         let peeks = !repeatable && (!ctx.has_unchecked_rate_limit() || known.is_some());
         if !peeks {
             self.admit(ctx).await?;
         }
         let mut selected = match known {
             Some(found) => found,
-            None => self.select(ctx, id, seats).await?,
+            None => {
+                self.check_sale(ctx, id, selling).await?;
+                self.select(ctx, id, seats).await?
+            }
         };
         if peeks {
             selected.cached = self.peek_at_seats(ctx, &selected).await?;

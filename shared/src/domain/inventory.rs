@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ids::{InvalidId, ShowId, TheaterId};
 use super::layout::Layout;
 use super::layout_version::LayoutVersion;
+use super::show::Show;
 
 /// Names the seats that are sold together: those of a theater, or those of one show.
 ///
@@ -92,13 +93,20 @@ pub struct Inventory {
     pub version: LayoutVersion,
     /// The layout, which several shows can share.
     pub layout: Arc<Layout>,
+    /// The show, unless the theater sells its seats itself.
+    pub show: Option<Show>,
 }
 
 impl Inventory {
     /// Creates the inventory of a theater that sells its seats itself.
     pub fn of_theater(layout: impl Into<Arc<Layout>>) -> Self {
         let layout = layout.into();
-        Self { id: InventoryId::Theater(layout.theater.clone()), version: layout.version, layout }
+        Self { id: InventoryId::Theater(layout.theater.clone()), version: layout.version, layout, show: None }
+    }
+
+    /// Creates the inventory of a show. `layout` has to be the one that the show is pinned to.
+    pub fn of_show(show: Show, layout: Arc<Layout>) -> Self {
+        Self { id: InventoryId::Show(show.id.clone()), version: show.seats_version, layout, show: Some(show) }
     }
 }
 

@@ -11,7 +11,10 @@ pub enum Code {
     Forbidden,
     /// The deployment requires a reservation before a booking.
     ReservationRequired,
+    /// Seats aren't sold now.
+    NotOnSale,
     TheaterNotFound,
+    ShowNotFound,
     SeatNotFound,
     /// The theater's layout has another version.
     LayoutVersionNotFound,
@@ -41,9 +44,15 @@ pub enum Code {
     BookingCancelled,
     /// The layout would withdraw seats that are reserved or booked.
     SeatsInUse,
+    /// The show belongs to another theater.
+    TheaterFixed,
+    /// The theater can't be deleted, because it has shows.
+    TheaterHasShows,
     ReservationExpired,
     /// The layout isn't the one that the request's condition names.
     LayoutChanged,
+    /// The show, or a sale, isn't the one that the request's condition names.
+    ShowChanged,
     /// The body is larger than the route accepts.
     BodyTooLarge,
     /// The body isn't JSON, or is compressed.
@@ -62,12 +71,14 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::MalformedRequest,
         Self::Unauthorized,
         Self::Forbidden,
         Self::ReservationRequired,
+        Self::NotOnSale,
         Self::TheaterNotFound,
+        Self::ShowNotFound,
         Self::SeatNotFound,
         Self::LayoutVersionNotFound,
         Self::ReservationNotFound,
@@ -83,8 +94,11 @@ impl Code {
         Self::ReservationChanged,
         Self::BookingCancelled,
         Self::SeatsInUse,
+        Self::TheaterFixed,
+        Self::TheaterHasShows,
         Self::ReservationExpired,
         Self::LayoutChanged,
+        Self::ShowChanged,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::IdempotencyKeyReused,
@@ -115,7 +129,9 @@ impl Code {
             Self::Unauthorized => ("unauthorized", 401, "Please sign in first"),
             Self::Forbidden => ("forbidden", 403, "You are not allowed to do this"),
             Self::ReservationRequired => ("reservation_required", 403, "Please reserve the seats before you book them"),
+            Self::NotOnSale => ("not_on_sale", 403, "These seats are not on sale at the moment"),
             Self::TheaterNotFound => ("theater_not_found", 404, "This theater does not exist"),
+            Self::ShowNotFound => ("show_not_found", 404, "This show does not exist"),
             Self::SeatNotFound => ("seat_not_found", 404, "This theater does not have such a seat"),
             Self::LayoutVersionNotFound => ("layout_version_not_found", 404, "This seating plan has changed"),
             Self::ReservationNotFound => ("reservation_not_found", 404, "You have no such reservation"),
@@ -135,8 +151,11 @@ impl Code {
             Self::ReservationChanged => ("reservation_changed", 409, "Some seats of your reservation are gone"),
             Self::BookingCancelled => ("booking_cancelled", 409, "This booking was cancelled"),
             Self::SeatsInUse => ("seats_in_use", 409, "Some of these seats are reserved or booked"),
+            Self::TheaterFixed => ("theater_fixed", 409, "A show can't move to another theater"),
+            Self::TheaterHasShows => ("theater_has_shows", 409, "This theater still has shows"),
             Self::ReservationExpired => ("reservation_expired", 410, "Your reservation has run out"),
             Self::LayoutChanged => ("layout_changed", 412, "The seating plan has changed meanwhile"),
+            Self::ShowChanged => ("show_changed", 412, "The show has changed meanwhile"),
             Self::BodyTooLarge => ("body_too_large", 413, "This request is too large"),
             Self::UnsupportedMediaType => ("unsupported_media_type", 415, "This request is in a form we can't read"),
             Self::IdempotencyKeyReused => {

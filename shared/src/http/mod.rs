@@ -81,6 +81,8 @@ pub async fn serve(office: &BoxOffice, function: &Function, request: &Request) -
 
 fn reject(problem: Problem, routed: &RoutedRequest<'_>, request_id: &str) -> (Reply, Option<Code>) {
     let problem = if routed.route.is_safe() { problem.worded_for_read() } else { problem };
+    let is_show = !input::path_parameter(routed.request, input::SHOW_ID).is_empty();
+    let problem = if is_show { problem.worded_for_show() } else { problem };
     problem.log();
     let code = problem.code;
     (problem.into_response(&routed.address, request_id).into(), Some(code))

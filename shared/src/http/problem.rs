@@ -63,6 +63,15 @@ pub(super) struct Members {
     /// The version of the current layout.
     #[serde(skip_serializing_if = "Option::is_none")]
     layout_version: Option<u64>,
+    /// The reason why seats aren't sold: `not_yet`, `paused` or `closed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sale_state: Option<&'static str>,
+    /// The instant at which the sale opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens_at: Option<String>,
+    /// Some shows of the theater.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shows: Vec<String>,
     /// The whole seconds after which a retry makes sense. Also a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
@@ -163,6 +172,15 @@ impl Problem {
         let problem = Self::of_field(Code::BodyTooLarge, "body", format_args!("at most {limit} bytes, got {size}"));
         let members = Members { size: Some(size), limit: u64::try_from(limit).ok(), ..*problem.members };
         Self { members: Box::new(members), ..problem }
+    }
+
+    /// Changes the problem for a request about a show, if it says that the theater doesn't exist.
+    pub(super) fn worded_for_show(self) -> Self {
+        if self.code == Code::TheaterNotFound { Self::show_not_found() } else { self }
+    }
+
+    pub(super) fn show_not_found() -> Self {
+        Self::of_field(Code::ShowNotFound, "showId", "the id of a show")
     }
 
     pub(super) fn theater_not_found() -> Self {

@@ -16,6 +16,7 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::ReservationId;
 use crate::domain::ids::WishId;
 use crate::domain::inventory::{Inventory, InventoryId};
+use crate::domain::sale::Selling;
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::text;
 use crate::domain::time::EpochMillis;
@@ -91,6 +92,14 @@ impl BoxOffice {
     /// Repeating it under the same id is safe. The chosen seats are part of the reservation's record, which is written
     /// in the same transaction as the seats. So a repeat finds those seats and never others.
     pub async fn reserve_best(&self, ctx: &RequestContext, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
+        let repeatable = ask.request.is_some();
+        match self.check_sale_admitted(ctx, &ask.inventory, Selling::Reserve, repeatable).await {
+            Ok(()) => {}
+            Err(error) if error.may_have_passed_before() => {
+                return self.remembered(ctx, ask, None, ReserveError::from(error).into()).await;
+            }
+            Err(error) => return Err(ReserveError::from(error).into()),
+        }
         let mut snapshot = match self.snapshot(ctx, &ask.inventory, false).await {
             Ok(snapshot) => snapshot,
             Err(GetSeatsError::TheaterNotFound) => {

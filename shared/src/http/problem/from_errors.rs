@@ -11,7 +11,9 @@ use crate::domain::availability::SeatStatus;
 use crate::domain::best_available::Shortage;
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::sale::{NotOnSale, NotOnSaleReason};
 use crate::domain::selection::Conflict;
+use crate::domain::time::EpochMillis;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -41,6 +43,7 @@ impl From<SelectError> for Problem {
     fn from(error: SelectError) -> Self {
         match error {
             SelectError::TooManyRequests(error) => error.into(),
+            SelectError::NotOnSale { refusal, now, .. } => Self::not_on_sale(refusal, now),
             SelectError::TheaterNotFound => Self::theater_not_found(),
             SelectError::SeatNotFound(seats) => Self::seats_not_found(&seats),
             SelectError::Store(error) => error.into(),
@@ -237,6 +240,27 @@ impl From<BookingError> for Problem {
 }
 
 impl Problem {
+    /// Creates the problem of seats that aren't sold now.
+    fn not_on_sale(refusal: NotOnSale, now: EpochMillis) -> Self {
+        let NotOnSale { reason, opens_at } = refusal;
+        let left = opens_at.map(|opens_at| opens_at.remaining(now));
+        let detail = match (reason, opens_at, left) {
+            (NotOnSaleReason::NotYet, Some(opens_at), Some(left)) => {
+                format!("The sale opens at {opens_at}, in {left} s. Nothing was changed.")
+            }
+            (NotOnSaleReason::NotYet, ..) => "The sale hasn't opened yet. Nothing was changed.".to_owned(),
+            (NotOnSaleReason::Paused, ..) => "The sale is paused. Nothing was changed.".to_owned(),
+            (NotOnSaleReason::Closed, ..) => "The sale is closed. Nothing was changed.".to_owned(),
+        };
+        let members = Members {
+            sale_state: Some(reason.as_str()),
+            opens_at: opens_at.map(|opens_at| opens_at.to_string()),
+            retry_after: left,
+            ..Members::default()
+        };
+        Self::with(Code::NotOnSale, detail, members)
+    }
+
     fn try_again(cause: impl Display) -> Self {
         let detail = "It is not known whether the request was carried out. Repeating it with the same id is safe, and \
             answers what happened. Without an id, read the seats first.";
