@@ -23,6 +23,7 @@ mod routed_request;
 pub mod router;
 pub mod routes;
 mod seat_map;
+pub mod show_json;
 
 use std::convert::Infallible;
 

@@ -1,6 +1,7 @@
 //! Values of a document with their paths, for readers of fields.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -63,6 +64,34 @@ impl<'j, 'p> Node<'j, 'p> {
             list.extend(read(Node { value, path: &path, faults: self.faults }));
         }
         (list.len() == elements.len()).then_some(list)
+    }
+
+    /// Reads an object whose fields may have any names, with a valid number of fields. `expected` describes the whole
+    /// object: "an object of at most 20 prices by ticket type".
+    ///
+    /// Reads all fields and records each wrong or repeated one. Doesn't read an object with another number of fields.
+    pub fn entries<T>(
+        self,
+        lengths: RangeInclusive<usize>,
+        expected: impl fmt::Display,
+        mut read: impl FnMut(&'j str, Node<'j, '_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Json::Object(entries) = self.value else { return self.fault(expected) };
+        if !lengths.contains(&entries.len()) {
+            return self.fault(format_args!("{expected}, got {}", entries.len()));
+        }
+        let mut seen = HashSet::new();
+        let mut list = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let path = Path::Field(self.path, name);
+            let node = Node { value, path: &path, faults: self.faults };
+            if seen.insert(name) {
+                list.extend(read(name, node));
+            } else {
+                node.fault::<()>("this field once");
+            }
+        }
+        (list.len() == entries.len()).then_some(list)
     }
 
     /// Reads a text.

@@ -48,6 +48,31 @@ fn faults_of(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn entries_have_any_name_but_each_once() {
+    let read = |text: &str| {
+        let faults = Faults::default();
+        let numbers = |node: Node<'_, '_>| {
+            node.entries(1..=3, "1 to 3 numbers", |name, node| Some((name.to_owned(), node.whole(0..=9)?)))
+        };
+        let read = read(text.as_bytes(), "body", &faults, numbers);
+        read.ok_or_else(|| faults.into_list().iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(read(r#"{"b":2,"a":1}"#), Ok(vec![("b".to_owned(), 2), ("a".to_owned(), 1)]));
+    for (text, faults) in [
+        ("[]", vec!["body: expected 1 to 3 numbers"]),
+        ("{}", vec!["body: expected 1 to 3 numbers, got 0"]),
+        (r#"{"a":1,"b":2,"c":3,"d":"x"}"#, vec!["body: expected 1 to 3 numbers, got 4"]),
+        (r#"{"a":1,"a":1}"#, vec!["a: expected this field once"]),
+        (
+            r#"{"a":10,"é":null}"#,
+            vec!["a: expected a whole number from 0 to 9", "?: expected a whole number from 0 to 9"],
+        ),
+    ] {
+        assert_eq!(read(text), Err(faults.into_iter().map(str::to_owned).collect()), "{text}");
+    }
+}
+
+#[test]
 fn integers_are_those_of_json_schema() {
     for text in ["2", "2.0", "2e0", "0.2e1", "20E-1", "2.000"] {
         assert_eq!(read_order(&format!("{{\"quantity\":{text}}}")).unwrap().quantity, 2, "{text}");

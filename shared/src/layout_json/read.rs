@@ -1,6 +1,7 @@
 //! Reader of layout documents. It reports every fault with its path in the document.
 
 mod details;
+mod prices;
 mod sections;
 
 use std::collections::HashSet;
@@ -15,6 +16,8 @@ use crate::json::{Node, Object};
 
 use super::size;
 use details::TextExpected;
+pub(crate) use details::extra;
+pub use prices::price_overrides;
 use sections::{Labels, Reader, SeatPath};
 
 /// Fields of a document.
