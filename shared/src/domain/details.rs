@@ -139,9 +139,7 @@ pub fn is_kind(kind: &str) -> bool {
 
 /// Returns `true` if a text is a valid external id: visible characters with inner spaces, in any Unicode form.
 pub fn is_external_id(id: &str) -> bool {
-    (1..=MAX_EXTERNAL_ID).contains(&id.chars().count())
-        && id.trim().len() == id.len()
-        && !id.chars().any(text::is_hidden)
+    text::is_visible(id, 1..=MAX_EXTERNAL_ID)
 }
 
 /// Returns `true` if an outline has valid numbers of lines and points, within the bounds of coordinates.

@@ -61,7 +61,7 @@ name_id! {
 }
 
 /// Label of a seat, unique within its theater: 1 to 36 of `A-Z a-z 0-9 . _ -`, but not `.` or `..`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct SeatLabel(String);
 
 impl SeatLabel {

@@ -3,7 +3,10 @@
 //! A category has a price for each [`TicketType`] that it is sold as ([`TicketPrices`]). A [`PriceList`] has the prices
 //! of all categories of one inventory. All its prices have one [`Currency`].
 
+#[cfg(test)]
+pub(super) mod fixtures;
 mod overrides;
+mod price_list;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +15,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use overrides::{InvalidOverride, PriceOverrides};
+pub use price_list::{PriceList, SeatPrice};
 
 use super::ids::InvalidId;
 
@@ -206,13 +210,9 @@ impl TicketPrices {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use super::fixtures::prices;
     use super::*;
-
-    /// Makes prices from types and minor units.
-    pub(crate) fn prices<const N: usize>(of: [(&str, u64); N]) -> TicketPrices {
-        TicketPrices::new(of.map(|(name, price)| (TicketType::parse(name).unwrap(), price)).into()).unwrap()
-    }
 
     #[test]
     fn a_ticket_type_has_1_to_36_of_the_allowed_characters() {

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::ids::SeatLabel;
+use super::prices::{Currency, TicketPrices};
 use super::text;
 
 /// Maximum number of sections of a seating plan.
@@ -17,8 +18,6 @@ pub const MAX_CATEGORIES: usize = 100;
 pub const MAX_PART_NAME: usize = 64;
 /// Largest absolute value of a coordinate.
 pub const MAX_COORDINATE: i32 = 1_000_000;
-/// Highest price, in minor units of its currency.
-pub const MAX_PRICE: u64 = 1_000_000_000;
 
 /// Default distance between neighboring seats.
 pub const SEAT_PITCH: i32 = 50;
@@ -47,10 +46,9 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Category {
     pub name: String,
-    /// Price of one seat in minor units of `currency`, for example cents.
-    pub price: u64,
-    /// Currency code of ISO 4217, three letters.
-    pub currency: String,
+    /// Prices of one seat by ticket type, in minor units of `currency`, for example cents.
+    pub prices: TicketPrices,
+    pub currency: Currency,
 }
 
 /// SeatPlacement of one seat.
@@ -65,8 +63,8 @@ pub struct SeatPlacement {
     pub accessible: bool,
 }
 
-/// Places of the seats of a layout. Created only with [`SeatingPlan::new`] or [`SeatingPlan::of_list`], so every index in it is
-/// valid.
+/// Places of the seats of a layout. Created only with [`SeatingPlan::new`], [`SeatingPlan::of_stored`] or
+/// [`SeatingPlan::of_list`], so every index in it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatingPlan {
     focal_point: Point,
@@ -90,8 +88,27 @@ impl SeatingPlan {
     ///
     /// # Errors
     ///
-    /// Returns the first part that is out of bounds or has an invalid index.
+    /// Returns the first part that is out of bounds, has an invalid index, or has another currency than the first
+    /// category.
     pub fn new(
+        focal_point: Point,
+        sections: Vec<String>,
+        rows: Vec<Row>,
+        categories: Vec<Category>,
+        places: Vec<SeatPlacement>,
+    ) -> Result<Self, InvalidPlan> {
+        let plan = Self::of_stored(focal_point, sections, rows, categories, places)?;
+        plan.check_currencies()?;
+        Ok(plan)
+    }
+
+    /// Creates the seating plan of a stored layout. Version 0.1.0 accepted categories with different currencies, so
+    /// they can still be read.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first part that is out of bounds or has an invalid index.
+    pub fn of_stored(
         focal_point: Point,
         sections: Vec<String>,
         rows: Vec<Row>,
@@ -164,6 +181,17 @@ impl SeatingPlan {
         self.rows.get(usize::from(place.row)).map_or(0, |row| row.section)
     }
 
+    fn check_currencies(&self) -> Result<(), InvalidPlan> {
+        let Some(Category { currency: first, .. }) = self.categories.first() else { return Ok(()) };
+        match self.categories.iter().position(|category| category.currency != *first) {
+            None => Ok(()),
+            Some(n) => Err(InvalidPlan {
+                part: format!("categories[{n}].currency"),
+                expected: format!("{first}, as categories[0] has"),
+            }),
+        }
+    }
+
     fn check(&self) -> Result<(), InvalidPlan> {
         let invalid = |part: String, expected: String| Err(InvalidPlan { part, expected });
         let named = |name: &str, least: usize| text::is_valid_text(name, least..=MAX_PART_NAME);
@@ -194,12 +222,6 @@ impl SeatingPlan {
         for (n, category) in self.categories.iter().enumerate() {
             if !named(&category.name, 1) || !names.insert(&category.name) {
                 return invalid(format!("categories[{n}]"), format!("{expected_name}, not used before"));
-            }
-            if category.price > MAX_PRICE {
-                return invalid(format!("categories[{n}].price"), format!("minor units from 0 to {MAX_PRICE}"));
-            }
-            if category.currency.len() != 3 || !category.currency.bytes().all(|c| c.is_ascii_uppercase()) {
-                return invalid(format!("categories[{n}].currency"), "three capital letters, as in ISO 4217".into());
             }
         }
         for (n, place) in self.places.iter().enumerate() {
@@ -237,6 +259,24 @@ mod tests {
         texts.iter().map(|text| SeatLabel::parse(text).unwrap()).collect()
     }
 
+    fn category(name: &str, currency: &str) -> Category {
+        let currency = Currency::parse(currency).unwrap();
+        Category { name: name.into(), prices: TicketPrices::of_standard(1).unwrap(), currency }
+    }
+
+    #[test]
+    fn only_a_stored_plan_may_have_several_currencies() {
+        let make = |new: bool, currencies: [&str; 3]| {
+            let categories = [0, 1, 2].map(|n| category(&n.to_string(), currencies[n])).to_vec();
+            let make = if new { SeatingPlan::new } else { SeatingPlan::of_stored };
+            let plan = SeatingPlan::of_list(&labels(&["A1"]));
+            make(plan.focal_point, plan.sections, plan.rows, categories, plan.places)
+        };
+        assert!(make(true, ["EUR"; 3]).is_ok() && make(false, ["EUR", "EUR", "USD"]).is_ok());
+        let error = make(true, ["EUR", "EUR", "USD"]).unwrap_err();
+        assert_eq!(error.to_string(), "categories[2].currency: expected EUR, as categories[0] has");
+    }
+
     #[test]
     fn plain_list_groups_labels_into_rows_by_prefix() {
         let plan = SeatingPlan::of_list(&labels(&["A1", "A2", "A3", "B1", "B2"]));
@@ -261,25 +301,22 @@ mod tests {
     #[test]
     fn invalid_indexes_and_bounds_are_named_by_path() {
         let good = || SeatingPlan::of_list(&labels(&["A1"]));
-        let category =
-            |name: &str, price, currency: &str| Category { name: name.into(), price, currency: currency.into() };
-        type Spoil = fn(&mut SeatingPlan, &dyn Fn(&str, u64, &str) -> Category);
-        let cases: [(Spoil, &str); 11] = [
-            (|plan, _| plan.sections.clear(), "sections"),
-            (|plan, _| plan.sections = vec!["a".into(), "a".into()], "sections[1]"),
-            (|plan, _| plan.sections[0] = "x".repeat(65), "sections[0]"),
-            (|plan, _| plan.rows[0].section = 1, "rows[0]"),
-            (|plan, _| plan.rows[0].name = "a\n".into(), "rows[0]"),
-            (|plan, make| plan.categories = vec![make("", 1, "EUR")], "categories[0]"),
-            (|plan, make| plan.categories = vec![make("a", MAX_PRICE + 1, "EUR")], "categories[0].price"),
-            (|plan, make| plan.categories = vec![make("a", 1, "Eur")], "categories[0].currency"),
-            (|plan, _| plan.places[0].row = 1, "seats[0].row"),
-            (|plan, _| plan.places[0].category = Some(0), "seats[0].category"),
-            (|plan, _| plan.places[0].point.x = MAX_COORDINATE + 1, "seats[0]"),
+        type Spoil = fn(&mut SeatingPlan);
+        let cases: [(Spoil, &str); 10] = [
+            (|plan| plan.sections.clear(), "sections"),
+            (|plan| plan.sections = vec!["a".into(), "a".into()], "sections[1]"),
+            (|plan| plan.sections[0] = "x".repeat(65), "sections[0]"),
+            (|plan| plan.rows[0].section = 1, "rows[0]"),
+            (|plan| plan.rows[0].name = "a\n".into(), "rows[0]"),
+            (|plan| plan.categories = vec![category("", "EUR")], "categories[0]"),
+            (|plan| plan.categories = vec![category("a", "EUR"), category("a", "EUR")], "categories[1]"),
+            (|plan| plan.places[0].row = 1, "seats[0].row"),
+            (|plan| plan.places[0].category = Some(0), "seats[0].category"),
+            (|plan| plan.places[0].point.x = MAX_COORDINATE + 1, "seats[0]"),
         ];
         for (spoil, part) in cases {
             let mut plan = good();
-            spoil(&mut plan, &category);
+            spoil(&mut plan);
             assert_eq!(plan.check().unwrap_err().part, part);
         }
     }

@@ -23,6 +23,12 @@ pub fn is_valid_text(text: &str, counts: std::ops::RangeInclusive<usize>) -> boo
     counts.contains(&text.chars().count()) && is_normalized(text)
 }
 
+/// Returns `true` if a text of another system can be stored as it is: it has no blanks around it, no
+/// [hidden](is_hidden) character, and its number of characters is within `counts`.
+pub fn is_visible(text: &str, counts: std::ops::RangeInclusive<usize>) -> bool {
+    counts.contains(&text.chars().count()) && text.trim().len() == text.len() && !text.chars().any(is_hidden)
+}
+
 /// Returns `true` if a character is invisible or changes the order of other characters: control characters, and most
 /// of Unicode's default-ignorable characters.
 pub fn is_hidden(c: char) -> bool {

@@ -89,7 +89,7 @@ impl SeatsWriter {
             let seats = SeatIndex::all().zip(&statuses).filter_map(|(seat_index, status)| {
                 Some(ShownSeat { seat_index, status: (*status)?, yours: view.yours.contains(&seat_index) })
             });
-            SeatMapBody::of(&view.inventory.layout, naming, seats)
+            SeatMapBody::of(&view.inventory.layout, None, naming, seats)
         };
         let repeated = write_json(&shown(Naming::Names))?;
         // Escaping at most doubles a text.

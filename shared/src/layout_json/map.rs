@@ -9,6 +9,7 @@ use super::parts::{
 };
 use crate::domain::details::{Names, SeatDetails, default_number};
 use crate::domain::layout::Layout;
+use crate::domain::prices::PriceList;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{Point, SeatPlacement};
 
@@ -126,8 +127,13 @@ struct Seat<'a> {
 }
 
 impl<'a> MapBody<'a> {
-    /// Creates the map of a layout.
+    /// Creates the map of a layout, with the layout's own prices.
     pub fn of(layout: &'a Layout, limits: CallLimits) -> Self {
+        Self::with_prices(layout, limits, None)
+    }
+
+    /// Creates the map of a layout. `prices` replaces the layout's own prices. It must have been made from this layout.
+    pub fn with_prices(layout: &'a Layout, limits: CallLimits, prices: Option<&'a PriceList>) -> Self {
         let (plan, details) = (layout.plan(), layout.details());
         let mut seats_of_rows: Vec<Vec<Seat<'a>>> = vec![Vec::new(); plan.rows().len()];
         for ((seat_index, label), place) in SeatIndex::all().zip(layout.seats()).zip(plan.places()) {
@@ -150,7 +156,7 @@ impl<'a> MapBody<'a> {
             stage: details.stage.as_ref().map(StageBody::from),
             limits,
             extra: json(details.extra.as_ref()),
-            categories: categories_with_details(layout),
+            categories: categories_with_details(layout, prices),
             sections: section_heads(layout),
             rows: rows.collect(),
         }

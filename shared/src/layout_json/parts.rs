@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::details::{Extra, Names, Outline, SectionDetails, Stage};
 use crate::domain::layout::Layout;
+use crate::domain::prices::{Currency, PriceList, TicketPrices};
 use crate::domain::seating_plan::{Point, SeatPlacement};
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -48,8 +49,13 @@ impl<'a> From<&'a Stage> for StageBody<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct CategoryBody<'a> {
     category: &'a str,
-    price: u64,
-    currency: &'a str,
+    /// Price of `standard`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<u64>,
+    /// Prices of all ticket types, if there are others than `standard`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prices: Option<&'a TicketPrices>,
+    currency: Currency,
     #[serde(skip_serializing_if = "Option::is_none")]
     names: Option<&'a Names>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,23 +76,26 @@ pub(crate) struct SectionHead<'a> {
     extra: Option<&'a RawValue>,
 }
 
-/// Returns the categories of a layout, without details.
-pub(crate) fn categories(layout: &Layout) -> Vec<CategoryBody<'_>> {
-    let categories = layout.plan().categories().iter();
-    let body = categories.map(|category| CategoryBody {
-        category: &category.name,
-        price: category.price,
-        currency: &category.currency,
-        names: None,
-        extra: None,
+/// Returns the categories of a layout, without details. `prices` replaces the layout's own prices.
+pub(crate) fn categories<'a>(layout: &'a Layout, prices: Option<&'a PriceList>) -> Vec<CategoryBody<'a>> {
+    let body = layout.plan().categories().iter().enumerate().map(|(index, category)| {
+        let prices = prices.map_or(&category.prices, |list| &list.categories()[index]);
+        CategoryBody {
+            category: &category.name,
+            price: prices.standard(),
+            prices: prices.has_other_types().then_some(prices),
+            currency: category.currency,
+            names: None,
+            extra: None,
+        }
     });
     body.collect()
 }
 
-/// Returns the categories of a layout, with details.
-pub(crate) fn categories_with_details(layout: &Layout) -> Vec<CategoryBody<'_>> {
+/// Returns the categories of a layout, with details. `prices` replaces the layout's own prices.
+pub(crate) fn categories_with_details<'a>(layout: &'a Layout, prices: Option<&'a PriceList>) -> Vec<CategoryBody<'a>> {
     let details = &layout.details().categories;
-    let body = (0..).zip(categories(layout)).map(|(index, category)| match details.get(&index) {
+    let body = (0..).zip(categories(layout, prices)).map(|(index, category)| match details.get(&index) {
         Some(of) => CategoryBody { names: names(&of.names), extra: json(of.extra.as_ref()), ..category },
         None => category,
     });

@@ -1,5 +1,6 @@
 //! Reader of layout documents. It reports every fault with its path in the document.
 
+mod categories;
 mod details;
 mod prices;
 mod sections;

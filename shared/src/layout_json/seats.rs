@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::parts::{CategoryBody, categories, category_of};
 use crate::domain::availability::SeatStatus;
 use crate::domain::layout::Layout;
+use crate::domain::prices::PriceList;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::SeatPlacement;
 
@@ -69,8 +70,14 @@ struct MapSeat<'a> {
 }
 
 impl<'a> SeatMapBody<'a> {
-    /// Creates the body from these seats.
-    pub(crate) fn of(layout: &'a Layout, naming: Naming, seats: impl Iterator<Item = ShownSeat>) -> Self {
+    /// Creates the body from these seats. `prices` replaces the layout's own prices. It must have been made from this
+    /// layout.
+    pub(crate) fn of(
+        layout: &'a Layout,
+        prices: Option<&'a PriceList>,
+        naming: Naming,
+        seats: impl Iterator<Item = ShownSeat>,
+    ) -> Self {
         let plan = layout.plan();
         let (mut reserved, mut booked) = (0, 0);
         let seats = seats.map(|shown| {
@@ -84,7 +91,7 @@ impl<'a> SeatMapBody<'a> {
             theater_id: layout.theater.as_str(),
             name: &layout.name,
             layout_version: layout.version.as_u64(),
-            categories: categories(layout),
+            categories: categories(layout, prices),
             sections: by_index.then(|| plan.sections()),
             rows: by_index.then(|| plan.rows().iter().map(|row| row.name.as_str()).collect()),
             seats,

@@ -15,7 +15,8 @@ use crate::json::Json;
 
 /// Maximum size of a response's body in bytes, as Lambda counts them: as a text within JSON, where each quote takes
 /// two bytes. Lambda allows 6,291,556 bytes including status and headers
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>). The rest is room for the ticket types
+/// that a show may add to a layout, which take at most 110,000 bytes.
 pub const MAX_ANSWER: usize = 6_000_000;
 /// Maximum size of a layout's document in bytes. Every document in a response can be stored again.
 pub const MAX_DOCUMENT: usize = MAX_ANSWER;
@@ -74,7 +75,7 @@ fn largest_seat_map(layout: &Layout) -> usize {
         status: SeatStatus::Reserved,
         yours: true,
     });
-    escaped(&SeatMapBody::of(layout, Naming::Indexes, seats))
+    escaped(&SeatMapBody::of(layout, None, Naming::Indexes, seats))
 }
 
 /// Returns `true` if a document can be stored again: it isn't too large and doesn't hold too many values for the

@@ -103,7 +103,7 @@ impl<'a> LayoutBody<'a> {
             focal_point: plan.focal_point().into(),
             stage: details.stage.as_ref().map(StageBody::from),
             extra: json(details.extra.as_ref()),
-            categories: categories_with_details(layout),
+            categories: categories_with_details(layout, None),
             sections,
         }
     }

@@ -113,10 +113,11 @@ public final class Calls {
     SeatRow explicit = new SeatRow().row("B").seats(List.of(new SeatInput("S-B-1"), new SeatInput(placed)));
     SectionInput section =
         new SectionInput().section("Stalls").prefix("S").rows(List.of(new RowInput(numbered), new RowInput(explicit)));
+    Map<String, Integer> prices = Map.of("standard", 8500, "child", 4500);
     LayoutOfSections layout =
         new LayoutOfSections()
             .name("Client")
-            .categories(List.of(new PriceCategory().category("premium").price(8500).currency("EUR")))
+            .categories(List.of(new PriceCategory().category("premium").prices(prices).currency("EUR")))
             .sections(List.of(section));
     TheaterSaved saved = theaters.putTheater(THEATER, new LayoutRequest(layout), tag(version), null);
     equal(saved.getSeats(), 10, "seats");

@@ -72,6 +72,7 @@ from box_office_client.models import (
     TheaterLayout,
     TheaterPage,
     TheaterSaved,
+    TicketPrices,
 )
 from box_office_client.types import Response
 
@@ -117,9 +118,11 @@ class Calls:
             NumberedRow(row="A", first=1, last=8, category="premium"),
             SeatRow(row="B", seats=["S-B-1", PlacedSeat(seat="S-B-2", x=60, y=95, accessible=True)]),
         ]
+        prices = TicketPrices()
+        prices["standard"], prices["child"] = 8500, 4500
         body = LayoutOfSections(
             name="Client",
-            categories=[PriceCategory(category="premium", price=8500, currency="EUR")],
+            categories=[PriceCategory(category="premium", prices=prices, currency="EUR")],
             sections=[SectionInput(section="Stalls", prefix="S", rows=rows)],
         )
         response = put_theater.sync_detailed(THEATER, client=self.client, body=body, if_match=f'"{self.version}"')

@@ -64,7 +64,7 @@ await call("putTheater replaces it by sections", async () => {
     params: { path, header: { "If-Match": `"${version}"` } },
     body: {
       name: "Client",
-      categories: [{ category: "premium", price: 8500, currency: "EUR" }],
+      categories: [{ category: "premium", prices: { standard: 8500, child: 4500 }, currency: "EUR" }],
       sections: [
         {
           section: "Stalls",

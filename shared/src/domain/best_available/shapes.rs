@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::Neighbors;
 use super::reference::{KnownHall, Pairs};
+use crate::domain::prices::{Currency, TicketPrices};
 use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
 
 /// Distance between neighboring seats.
@@ -137,7 +138,8 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
 /// Makes a seating plan with this many rows. The first half of them is in the front section.
 pub(super) fn plan(rows: usize, places: Vec<SeatPlacement>) -> SeatingPlan {
     let sections = vec!["front".to_owned(), "back".to_owned()];
-    let category = |name: &str| Category { name: name.to_owned(), price: 1, currency: "EUR".to_owned() };
+    let (prices, currency) = (TicketPrices::of_standard(1).unwrap(), Currency::parse("EUR").unwrap());
+    let category = |name: &str| Category { name: name.to_owned(), prices: prices.clone(), currency };
     let row = |n: usize| Row { name: n.to_string(), section: u16::from(n >= rows.div_ceil(2)) };
     let rows = (0..rows).map(row).collect();
     SeatingPlan::new(Point { x: 120, y: -180 }, sections, rows, vec![category("a"), category("b")], places).unwrap()

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{TicketPrices, TicketType};
+use crate::domain::ids::InvalidId;
 use crate::domain::seating_plan::{MAX_CATEGORIES, MAX_PART_NAME};
 use crate::domain::text;
 
@@ -78,7 +79,7 @@ impl PriceOverrides {
             serde_json::from_str(json).map_err(|error| error.to_string())?;
         let category = |(name, prices): (String, BTreeMap<String, u64>)| {
             let prices = prices.into_iter().map(|(name, price)| Ok((TicketType::parse(&name)?, price)));
-            let prices = prices.collect::<Result<_, _>>().map_err(|error: super::InvalidId| error.to_string())?;
+            let prices = prices.collect::<Result<_, _>>().map_err(|error: InvalidId| error.to_string())?;
             Ok::<_, String>((name, TicketPrices::new(prices).map_err(|error| error.to_string())?))
         };
         let prices = stored.into_iter().map(category).collect::<Result<_, _>>()?;
@@ -88,7 +89,7 @@ impl PriceOverrides {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::prices;
+    use super::super::fixtures::prices;
     use super::*;
 
     #[test]

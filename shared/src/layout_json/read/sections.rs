@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 
+use super::categories;
 use super::details::TextExpected;
-use crate::domain::details::{CategoryDetails, Details, SeatDetails};
+use crate::domain::details::{Details, SeatDetails};
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout::MAX_SEATS;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{
-    Category, MAX_CATEGORIES, MAX_COORDINATE, MAX_PART_NAME, MAX_PRICE, MAX_SECTIONS, Point, Row, SEAT_PITCH,
-    SeatPlacement, SeatingPlan, row_of_points,
+    MAX_COORDINATE, MAX_SECTIONS, Point, Row, SEAT_PITCH, SeatPlacement, SeatingPlan, row_of_points,
 };
 use crate::domain::text::normalize;
 use crate::json::{Json, Node, Object, plain};
@@ -111,7 +111,11 @@ impl Reader {
     /// Reads `focal_point`, `categories` and `sections`.
     pub(super) fn layout(mut self, object: &Object<'_, '_, '_>) -> Option<(Vec<SeatLabel>, SeatingPlan, Details)> {
         let focal_point = object.optional("focal_point", details::point);
-        let categories = self.categories(object);
+        let categories = categories::read(object).map(|read| {
+            self.categories = Some(read.indexes);
+            self.details.categories = read.details;
+            read.list
+        });
         let mut index = 0;
         let expected = format_args!("1 to {MAX_SECTIONS} sections");
         let sections = object.required("sections", |node| {
@@ -134,51 +138,6 @@ impl Reader {
             Ok(plan) => Some((self.seats, plan, self.details)),
             Err(error) => object.fault_on_object(format_args!("a plan that is right ({error})")),
         }
-    }
-
-    fn categories(&mut self, object: &Object<'_, '_, '_>) -> Option<Vec<Category>> {
-        let mut names = HashMap::new();
-        let mut index = 0;
-        let read = |node: Node<'_, '_>| {
-            index += 1;
-            let category = self.category(node, index - 1)?;
-            match names.entry(category.name.clone()) {
-                Entry::Vacant(free) => {
-                    free.insert(index - 1);
-                    Some(category)
-                }
-                Entry::Occupied(other) => node.fault(format_args!("another name than categories[{}] has", other.get())),
-            }
-        };
-        let expected = format_args!("at most {MAX_CATEGORIES} categories");
-        let categories = if object.has("categories") {
-            object.required("categories", |node| node.array(0..=MAX_CATEGORIES, expected, read))
-        } else {
-            Some(Vec::new())
-        };
-        self.categories = categories.is_some().then_some(names);
-        categories
-    }
-
-    fn category(&mut self, node: Node<'_, '_>, index: u16) -> Option<Category> {
-        node.object(&["category", "price", "currency", "names", "extra"], |object| {
-            let name = object.required("category", |node| details::text(node, TextExpected::name(MAX_PART_NAME)));
-            let price = object.required("price", |node| node.integer_with_unit("minor units", 0..=MAX_PRICE));
-            let currency = object.required("currency", |node| {
-                node.parsed("a currency of ISO 4217, such as EUR", |code| {
-                    let known = iso_currency::Currency::from_code(code);
-                    known.map(|currency| currency.code().to_owned()).filter(|known| known == code).ok_or(())
-                })
-            });
-            let details = CategoryDetails {
-                names: object.optional("names", |node| details::names(node, MAX_PART_NAME)).unwrap_or_default(),
-                extra: object.optional("extra", details::extra),
-            };
-            if details != CategoryDetails::default() {
-                self.details.categories.insert(index, details);
-            }
-            Some(Category { name: name?, price: price?, currency: currency? })
-        })
     }
 
     fn section(&mut self, node: Node<'_, '_>, index: usize) -> Option<String> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::prices::{MAX_PRICE, PriceList, PriceOverrides, TicketPrices, TicketType};
 use crate::domain::seating_plan::{Point, ROW_PITCH};
 use crate::json::{self as reader, Faults};
 use crate::layout_json::size::escaped_bytes;
@@ -39,7 +40,7 @@ fn map(layout: &Layout) -> String {
 fn hall() -> Value {
     json!({ "name": "Hall", "focal_point": { "x": 5, "y": -300 },
         "categories": [{ "category": "premium", "price": 8500, "currency": "EUR" },
-            { "category": "cheap", "price": 0, "currency": "JPY" }],
+            { "category": "cheap", "prices": { "child": 0, "under_26": 4500 }, "currency": "EUR" }],
         "sections": [
             { "section": "Stalls", "prefix": "S", "rows": [
                 { "row": "A", "first": 9, "last": 10, "category": "premium" },
@@ -148,6 +149,48 @@ fn map_has_details_and_lists_names_once() {
     assert_eq!(written["stage"]["label"], "Stage");
     assert_eq!(written["sections"][0]["names"]["de"], "Parkett");
     assert_eq!(written["categories"][0]["names"]["de"], "Erste");
+}
+
+#[test]
+fn categories_show_price_of_standard_and_prices_of_others() {
+    let mut document = hall();
+    document["categories"] = json!([{ "category": "premium", "price": 8500, "currency": "EUR" },
+        { "category": "cheap", "prices": { "child": 0, "under_26": 4500 }, "currency": "EUR" },
+        { "category": "box", "price": 9000, "prices": { "child": 10 }, "currency": "EUR" }]);
+    let layout = layout(&document);
+    document["categories"][2]["prices"]["standard"] = json!(9000);
+    let written: Value = serde_json::from_str(&map(&layout)).unwrap();
+    assert_eq!(
+        (&written["categories"], &answered(&layout)["categories"]),
+        (&document["categories"], &document["categories"])
+    );
+}
+
+/// Returns overrides that add 19 ticket types with the longest names and prices to each category.
+fn largest_overrides(layout: &Layout) -> PriceOverrides {
+    let ticket_type = |n: u64| TicketType::parse(&format!("{n:036}")).unwrap();
+    let prices = TicketPrices::new((0..19).map(|n| (ticket_type(n), MAX_PRICE)).collect()).unwrap();
+    let categories = layout.plan().categories().iter();
+    PriceOverrides::new(categories.map(|category| (category.name.clone(), prices.clone())).collect()).unwrap()
+}
+
+#[test]
+fn map_of_a_show_has_its_own_prices_and_fits() {
+    let category = |n: u64| json!({ "category": format!("c{n}"), "price": n, "currency": "EUR" });
+    let mut document = hall();
+    document["categories"] = (0..100).map(category).collect();
+    document["sections"] =
+        json!([{ "section": "S", "rows": [{ "row": "A", "first": 1, "last": 1, "category": "c7" }] }]);
+    let layout = layout(&document);
+    let limits = CallLimits { max_seats_per_call: 10, min_reservation_seconds: 1, max_reservation_seconds: 1_800 };
+    let prices = PriceList::with_overrides(&layout, &largest_overrides(&layout)).unwrap();
+    let own = serde_json::to_string(&MapBody::with_prices(&layout, limits, prices.as_ref())).unwrap();
+    let read: Value = serde_json::from_str(&own).unwrap();
+    assert_eq!((&read["categories"][7]["price"], &read["categories"][7]["prices"]["standard"]), (&json!(7), &json!(7)));
+    assert_eq!(read["categories"][7]["prices"].as_object().map(serde_json::Map::len), Some(20));
+    let added = escaped_bytes(own.as_bytes()) - escaped_bytes(map(&layout).as_bytes());
+    println!("the ticket types of a show add {added} bytes");
+    assert!(added <= 110_000, "{added}");
 }
 
 #[test]

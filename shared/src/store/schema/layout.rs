@@ -1,6 +1,9 @@
 //! The stored form of a layout: its labels as one text, its seating plan and details packed. If one item is too small,
 //! the packed plan is in further items. Labels that are too long for the layout's own item are packed too.
 
+mod categories;
+
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use aws_sdk_dynamodb::primitives::Blob;
@@ -20,8 +23,9 @@ use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_index::SeatIndex;
-use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
+use crate::domain::seating_plan::{Point, Row, SeatPlacement, SeatingPlan};
 use crate::store::StoreError;
+use categories::{other_prices, read_category, stored_category};
 
 /// Bytes that one item is filled with. An item has at most 400 KB, including the names of attributes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
@@ -75,7 +79,12 @@ struct Columns {
     focal: [i32; 2],
     sections: Vec<String>,
     rows: Vec<(String, u16)>,
+    /// Name, price of `standard` and currency. A category without `standard` has its lowest price there, because
+    /// version 0.1.0 reads one price of each category.
     categories: Vec<(String, u64, String)>,
+    /// Prices of the categories that have other ticket types than `standard`, by the index of the category.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    prices: BTreeMap<u16, BTreeMap<String, u64>>,
     row: Vec<u16>,
     x: Vec<i32>,
     y: Vec<i32>,
@@ -250,7 +259,8 @@ fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreErro
         focal: [plan.focal_point().x, plan.focal_point().y],
         sections: plan.sections().to_vec(),
         rows: plan.rows().iter().map(|row| (row.name.clone(), row.section)).collect(),
-        categories: plan.categories().iter().map(|c| (c.name.clone(), c.price, c.currency.clone())).collect(),
+        categories: plan.categories().iter().map(stored_category).collect(),
+        prices: (0..).zip(plan.categories()).filter_map(|(index, of)| Some((index, other_prices(of)?))).collect(),
         row: places.iter().map(|place| place.row).collect(),
         x: places.iter().map(|place| place.point.x).collect(),
         y: places.iter().map(|place| place.point.y).collect(),
@@ -288,9 +298,14 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
         place.ok_or("an accessible seat doesn't exist")?.accessible = true;
     }
     let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
-    let categories = columns.categories.into_iter().map(|(name, price, currency)| Category { name, price, currency });
+    let mut prices = columns.prices;
+    let categories = (0..).zip(columns.categories).map(|(index, stored)| read_category(stored, prices.remove(&index)));
+    let categories = categories.collect::<Result<_, _>>()?;
+    if let Some(index) = prices.keys().next() {
+        return Err(format!("it has prices of category {index}, which doesn't exist"));
+    }
     let focal_point = Point { x: columns.focal[0], y: columns.focal[1] };
-    let plan = SeatingPlan::new(focal_point, columns.sections, rows.collect(), categories.collect(), places);
+    let plan = SeatingPlan::of_stored(focal_point, columns.sections, rows.collect(), categories, places);
     let plan = plan.map_err(|error| error.to_string())?;
     let labels = columns.labels.map(|labels| labels.split(' ').map(SeatLabel::parse).collect::<Result<_, _>>());
     let labels = labels.transpose().map_err(|error| error.to_string())?;
@@ -299,141 +314,4 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::details::{CategoryDetails, Extra, Outline, SeatDetails, SectionDetails, Stage};
-
-    fn read(theater: &TheaterId, LayoutItems { own, parts }: &LayoutItems) -> Result<Layout, StoreError> {
-        StoredLayout::read(own)?.into_layout(theater, own, parts)
-    }
-
-    /// Builds a layout that is as large, and as hard to pack, as a layout can be.
-    fn largest(seats: usize) -> Layout {
-        let mut rng = fastrand::Rng::with_seed(7);
-        let label = |n: usize, rng: &mut fastrand::Rng| {
-            let tail: String = std::iter::repeat_with(|| rng.alphanumeric()).take(31).collect();
-            SeatLabel::parse(&format!("{n:05}{tail}")).unwrap()
-        };
-        let labels: Vec<_> = (0..seats).map(|n| label(n, &mut rng)).collect();
-        let rows: Vec<_> =
-            (0..2_000).map(|n| Row { name: format!("row {n} {}", rng.u64(..)), section: n % 500 }).collect();
-        let sections = (0..500).map(|n| format!("section {n} {}", rng.u64(..))).collect();
-        let categories = (0..100).map(|n| Category { name: format!("category {n}"), price: n, currency: "EUR".into() });
-        let mut coordinate = || rng.i32(-1_000_000..=1_000_000);
-        let points: Vec<_> = (0..seats).map(|_| Point { x: coordinate(), y: coordinate() }).collect();
-        let places = points.into_iter().map(|point| SeatPlacement {
-            row: rng.u16(0..2_000),
-            point,
-            category: rng.bool().then(|| rng.u16(0..100)),
-            accessible: rng.u8(0..10) == 0,
-        });
-        let places = places.collect();
-        let plan = SeatingPlan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
-        let layout =
-            Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), LayoutVersion::new(9), labels, plan)
-                .unwrap();
-        let mut details = Details::default();
-        let mut text = |n: usize| std::iter::repeat_with(|| rng.alphanumeric()).take(n).collect::<String>();
-        for index in 0..u32::try_from(seats).unwrap() {
-            let id = Some(format!("{index:05}{}", text(31)));
-            details.seats.insert(SeatIndex::new(index), SeatDetails { external_id: id, ..SeatDetails::default() });
-        }
-        layout.with_details(details).unwrap()
-    }
-
-    fn size(item: &Item) -> usize {
-        let value = |value: &AttributeValue| match value {
-            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
-            AttributeValue::B(bytes) => bytes.as_ref().len(),
-            other => panic!("{other:?}"),
-        };
-        item.iter().map(|(name, typed)| name.len() + value(typed)).sum()
-    }
-
-    #[test]
-    fn largest_layout_is_split_and_read_back() {
-        let layout = largest(20_000);
-        let items = write(&layout).unwrap();
-        let sizes: Vec<_> = std::iter::once(&items.own).chain(&items.parts).map(size).collect();
-        println!("20,000 seats at random: items of {sizes:?} bytes");
-        assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 400_000), "{sizes:?}");
-        assert!(!items.own.contains_key("seats") && fits(&layout));
-        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
-        assert_eq!(LayoutSummary::read(&items.own).unwrap().seats, 20_000);
-    }
-
-    #[test]
-    fn oversized_layout_does_not_fit() {
-        let (layout, mut details) = (largest(20_000), Details::default());
-        let mut rng = fastrand::Rng::with_seed(8);
-        for index in 0..20_000 {
-            let note = Some(std::iter::repeat_with(|| rng.alphanumeric()).take(150).collect());
-            details.seats.insert(SeatIndex::new(index), SeatDetails { note, ..SeatDetails::default() });
-        }
-        let layout = layout.with_details(details).unwrap();
-        assert!(!fits(&layout));
-        assert!(write(&layout).is_err());
-    }
-
-    #[test]
-    fn every_detail_is_stored_and_read_back() {
-        let name = |text: &str| [("de".to_owned(), text.to_owned())].into();
-        let extra = || Extra::of(r#"{"a":[1,null]}"#.to_owned());
-        let outline = || Some(Outline(vec![[(0, 0), (9, 0), (0, 9)].map(|(x, y)| Point { x, y }).to_vec()]));
-        let seat = SeatDetails {
-            number: Some("7a".to_owned()),
-            note: Some("Behind a pillar".to_owned()),
-            restricted_view: true,
-            external_id: Some("Ряд 1".to_owned()),
-            extra: extra(),
-        };
-        let section =
-            SectionDetails { label: Some("P".to_owned()), names: name("P"), outline: outline(), extra: extra() };
-        let details = Details {
-            names: name("Saal"),
-            extra: extra(),
-            stage: Some(Stage { label: Some("Stage".to_owned()), outline: outline() }),
-            sections: [(0, section)].into(),
-            kinds: [(1, "table".to_owned())].into(),
-            categories: [(2, CategoryDetails { names: name("K"), extra: extra() })].into(),
-            seats: [(SeatIndex::new(9), seat)].into(),
-        };
-        let layout = largest(20).with_details(details).unwrap();
-        let items = write(&layout).unwrap();
-        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
-    }
-
-    #[test]
-    fn small_layout_is_one_item_and_list_has_no_plan() {
-        let layout = largest(100);
-        let items = write(&layout).unwrap();
-        assert!(items.parts.is_empty() && items.own.contains_key("plan"));
-        assert_eq!(read(&layout.theater, &items).unwrap(), layout);
-        let list =
-            Layout::new(layout.theater.clone(), "List".into(), LayoutVersion::new(1), layout.seats().to_vec()).unwrap();
-        let items = write(&list).unwrap();
-        assert!(!items.own.contains_key("plan"));
-        assert_eq!(read(&list.theater, &items).unwrap(), list);
-    }
-
-    #[test]
-    fn corrupt_or_endless_plan_is_an_error() {
-        let layout = largest(10);
-        let item = write(&layout).unwrap().own;
-        let with = |plan: AttributeValue| {
-            let mut item = item.clone();
-            item.insert("plan".to_owned(), plan);
-            read(&layout.theater, &LayoutItems { own: item, parts: vec![] }).unwrap_err().to_string()
-        };
-        let mut bomb = DeflateEncoder::new(Vec::new(), Compression::best());
-        for _ in 0..64 {
-            bomb.write_all(&vec![b' '; 1 << 20]).unwrap();
-        }
-        for plan in [AttributeValue::S("x".into()), AttributeValue::B(Blob::new(vec![1, 2, 3]))] {
-            assert!(with(plan).contains("plan"));
-        }
-        assert!(with(AttributeValue::B(Blob::new(bomb.finish().unwrap()))).contains("plan"));
-        let other = pack(&largest(11), None).unwrap();
-        assert!(with(AttributeValue::B(Blob::new(other))).contains("11"), "a plan for another number of seats");
-    }
-}
+mod tests;

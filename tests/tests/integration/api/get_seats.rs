@@ -148,15 +148,17 @@ async fn a_theater_id_is_decoded_by_the_gateway_and_not_again() {
 async fn hall(world: &World) {
     use boxoffice::domain::ids::{SeatLabel, TheaterId};
     use boxoffice::domain::layout::Layout;
+    use boxoffice::domain::prices::{Currency, TicketPrices};
     use boxoffice::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
     let seats = ["P1", "P2", "S1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
     let row = |name: &str, section| Row { name: name.to_owned(), section };
     let place = |row, x, y, category, accessible| SeatPlacement { row, point: Point { x, y }, category, accessible };
+    let prices = TicketPrices::of_standard(8_500).unwrap();
     let plan = SeatingPlan::new(
         Point { x: 0, y: -200 },
         vec!["Parterre".to_owned(), "Sides".to_owned()],
         vec![row("1", 0), row("A", 1)],
-        vec![Category { name: "premium".to_owned(), price: 8_500, currency: "EUR".to_owned() }],
+        vec![Category { name: "premium".to_owned(), prices, currency: Currency::parse("EUR").unwrap() }],
         vec![place(0, -25, 0, Some(0), false), place(0, 25, 0, Some(0), true), place(1, 400, 50, None, false)],
     );
     let id = TheaterId::parse("hall").unwrap();

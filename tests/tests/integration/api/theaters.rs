@@ -46,6 +46,34 @@ async fn a_theater_is_created_shown_and_sold() {
 }
 
 #[tokio::test]
+async fn categories_have_prices_by_ticket_type() {
+    let world = World::new().await;
+    let categories = json!([{ "category": "premium", "prices": { "child": 4500, "standard": 8500 }, "currency": "EUR" },
+        { "category": "box", "prices": { "under_26": 0 }, "currency": "EUR" },
+        { "category": "cheap", "prices": { "standard": 10 }, "currency": "EUR" }]);
+    let rows = json!([{ "row": "A", "first": 1, "last": 2, "category": "premium" }]);
+    let mut document =
+        json!({ "name": "Hall", "categories": categories, "sections": [{ "section": "", "rows": rows }] });
+    assert_eq!(put(&world, &document).await.status, 201);
+    let answered = json!([
+        { "category": "premium", "price": 8500, "prices": { "child": 4500, "standard": 8500 }, "currency": "EUR" },
+        { "category": "box", "prices": { "under_26": 0 }, "currency": "EUR" },
+        { "category": "cheap", "price": 10, "currency": "EUR" }]);
+    for call in [Call::theater("9"), Call::map("9"), Call::get_seats("9").query("view=map")] {
+        let shown = call.send(&world.office).await;
+        assert_eq!(shown.body["categories"], answered, "{}", shown.text);
+    }
+    document["categories"] = answered;
+    assert_eq!(put(&world, &document).await.text("message"), "Theater unchanged");
+    document["categories"][0]["price"] = json!(1);
+    document["categories"][2]["currency"] = json!("USD");
+    let refused = put(&world, &document).await;
+    let fields: Vec<_> =
+        refused.body["errors"].as_array().unwrap().iter().map(|error| error["field"].as_str().unwrap()).collect();
+    assert_eq!((refused.status, fields), (400, vec!["categories[0].price", "categories[2].currency"]));
+}
+
+#[tokio::test]
 async fn putting_a_theater_unchanged_changes_nothing() {
     let world = World::new().await;
     let created = put(&world, &list(&["A1", "A2"])).await;

@@ -160,8 +160,12 @@ fn document() -> impl Strategy<Value = Value> {
                     section
                 })
                 .collect();
-            let categories: Vec<_> =
-                categories.iter().map(|name| json!({ "category": name, "price": 1, "currency": "EUR" })).collect();
+            let category = |(n, name): (usize, &String)| match n % 3 {
+                0 => json!({ "category": name, "price": 1, "currency": "EUR" }),
+                1 => json!({ "category": name, "prices": { "standard": 2, "child": 1 }, "currency": "EUR" }),
+                _ => json!({ "category": name, "prices": { "under_26": 0 }, "currency": "EUR" }),
+            };
+            let categories: Vec<_> = categories.iter().enumerate().map(category).collect();
             let mut hall = json!({ "name": name, "names": names, "categories": categories, "sections": sections });
             optional(&mut hall, "focal_point", focal);
             optional(&mut hall, "extra", extra);
