@@ -126,7 +126,8 @@ pub(in crate::http) fn labels(node: Node<'_, '_>, most: usize) -> Option<Vec<Sea
     })
 }
 
-fn label(node: Node<'_, '_>) -> Option<SeatLabel> {
+/// Reads a label.
+pub(super) fn label(node: Node<'_, '_>) -> Option<SeatLabel> {
     node.parsed(SeatLabel::EXPECTED, SeatLabel::parse)
 }
 
