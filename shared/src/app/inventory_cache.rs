@@ -178,7 +178,8 @@ impl InventoryCache {
         let layout = self.pinned_layout(ctx, &show.theater, show.layout_version).await?;
         // The snapshot is written before a show that is pinned to it, and it is never deleted.
         let layout = layout.ok_or_else(|| StoreError::Permanent(format!("show {id} is pinned to a missing layout")))?;
-        Ok(Some(Inventory::of_show(show, layout)))
+        let inventory = Inventory::of_show(show, layout);
+        inventory.map(Some).map_err(|error| StoreError::Permanent(format!("the prices of show {id}: {error}")))
     }
 
     /// Returns a version of a layout that shows are pinned to, from memory if it was read before.

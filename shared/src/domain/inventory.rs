@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::ids::{InvalidId, ShowId, TheaterId};
 use super::layout::Layout;
 use super::layout_version::LayoutVersion;
+use super::prices::{InvalidOverride, PriceList};
 use super::show::Show;
 
 /// Names the seats that are sold together: those of a theater, or those of one show.
@@ -95,18 +96,27 @@ pub struct Inventory {
     pub layout: Arc<Layout>,
     /// The show, unless the theater sells its seats itself.
     pub show: Option<Show>,
+    /// The prices of the layout, with those of the show put over them. `None` if the seats are sold without money.
+    pub prices: Option<PriceList>,
 }
 
 impl Inventory {
     /// Creates the inventory of a theater that sells its seats itself.
     pub fn of_theater(layout: impl Into<Arc<Layout>>) -> Self {
         let layout = layout.into();
-        Self { id: InventoryId::Theater(layout.theater.clone()), version: layout.version, layout, show: None }
+        let prices = PriceList::of(&layout);
+        Self { id: InventoryId::Theater(layout.theater.clone()), version: layout.version, layout, show: None, prices }
     }
 
     /// Creates the inventory of a show. `layout` has to be the one that the show is pinned to.
-    pub fn of_show(show: Show, layout: Arc<Layout>) -> Self {
-        Self { id: InventoryId::Show(show.id.clone()), version: show.seats_version, layout, show: Some(show) }
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the show's prices don't fit the layout.
+    pub fn of_show(show: Show, layout: Arc<Layout>) -> Result<Self, InvalidOverride> {
+        let prices = PriceList::with_overrides(&layout, &show.prices)?;
+        let id = InventoryId::Show(show.id.clone());
+        Ok(Self { id, version: show.seats_version, layout, show: Some(show), prices })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use boxoffice::app::{Precondition, Put, PutError};
+use boxoffice::app::{Precondition, Put, PutError, WithdrawalError};
 use boxoffice::context::RequestContext;
 use boxoffice::domain::ids::{SeatLabel, TheaterId};
 use boxoffice::domain::layout_version::LayoutVersion;
@@ -30,7 +30,7 @@ async fn putting_a_layout_again_keeps_seats_in_use() {
     assert_eq!(put(&world, &["A2", "A3", "A1"]).await.unwrap(), Put::Changed);
     Call::book("9", &json!({ "seats": ["A1", "A3"] })).send(&world.office).await;
     match put(&world, &["A2"]).await {
-        Err(PutError::InUse(seats)) => assert_eq!(seats.len(), 2),
+        Err(PutError::Withdrawal(WithdrawalError::InUse(seats))) => assert_eq!(seats.len(), 2),
         other => panic!("{other:?}"),
     }
     assert_eq!(Call::get_seats("9").send(&world.office).await.seats(), ["A2"]);
