@@ -90,7 +90,9 @@ impl Lines {
         self.currency
     }
 
-    /// Returns the sum of all prices in minor units. It can't overflow, because prices and numbers of seats are bounded.
+    /// Returns the sum of all prices in minor units.
+    ///
+    /// It can't overflow, because prices and numbers of seats are limited.
     pub fn total(&self) -> u64 {
         self.lines.iter().filter_map(Line::price).sum()
     }

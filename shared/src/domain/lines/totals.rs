@@ -34,7 +34,8 @@ impl Totals {
 }
 
 impl Expect {
-    /// Returns `true` if each expected member is equal. Seats that are sold without money have no total and no currency.
+    /// Returns `true` if each expected member is equal. Seats that are sold without money have neither total nor
+    /// currency.
     pub fn is_met_by(&self, actual: &Totals) -> bool {
         self.seats.is_none_or(|seats| seats == actual.seats)
             && self.total.is_none_or(|total| Some(total) == actual.total)
