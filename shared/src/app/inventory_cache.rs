@@ -182,6 +182,14 @@ impl InventoryCache {
         inventory.map(Some).map_err(|error| StoreError::Permanent(format!("the prices of show {id}: {error}")))
     }
 
+    /// Drops what this instance knows of an inventory that it has changed.
+    pub(super) fn forget(&self, id: &InventoryId) {
+        self.inventories.remove(id);
+        if let InventoryId::Theater(theater) = id {
+            self.sales.remove(theater);
+        }
+    }
+
     /// Returns a version of a layout that shows are pinned to, from memory if it was read before.
     pub(super) async fn pinned_layout(
         &self,

@@ -8,6 +8,8 @@
 //! | `reservations` | reading, releasing and extending a reservation |
 //! | `book` | booking seats, or a whole reservation |
 //! | `bookings` | reading and cancelling a booking |
+//! | `shows` | putting, deleting, reading and listing shows |
+//! | `sales` | putting the sales of theaters and shows |
 //! | `theaters` | putting, deleting, reading and listing theaters |
 //! | `sync_cache` | repairing the cache from the table's stream |
 //!
@@ -21,6 +23,7 @@
 //! | `cache_update` | updates of the cache after a write |
 //! | `inventory_cache` | the inventories that this instance knows |
 //! | `withdrawal` | withdrawing seats that a new layout doesn't have |
+//! | `precondition` | the conditions of requests that replace something |
 //! | `policy` | the settings |
 //! | `request_id` | the ids by which a repeated request is recognized |
 
@@ -31,13 +34,16 @@ mod get_seats;
 mod inventory_cache;
 mod map;
 mod policy;
+mod precondition;
 mod rate_limit;
 mod request_id;
 mod reservations;
 mod reserve;
 mod reserve_best;
 mod sale_check;
+mod sales;
 mod select;
+mod shows;
 mod sync_cache;
 mod theaters;
 mod withdrawal;
@@ -50,18 +56,21 @@ pub use get_seats::{GetSeats, GetSeatsError, KnownAnswer, Revalidated, SeatsView
 pub use inventory_cache::InventoryCache;
 pub use map::MapError;
 pub use policy::{Administrators, BasePath, Policy};
+pub use precondition::{Precondition, PreconditionError};
 pub use rate_limit::TooManyRequests;
 pub use request_id::RequestId;
 pub use reservations::{ExtendError, Extended, ReservationError, ReservationRequest, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
 pub use reserve_best::{ReserveBest, ReserveBestError};
+pub use sales::{CurrentSale, SaleError};
 pub use select::SelectError;
+pub use shows::{CurrentShow, ListShows, ShowError, ShowList, ShowPut};
 pub use sync_cache::SyncCacheError;
-pub use theaters::{Precondition, Put, PutError, PutTheater, STORABLE};
+pub use theaters::{Put, PutError, PutTheater, STORABLE};
 pub use withdrawal::{MAX_SEATS_WITHDRAWN, WithdrawalError};
 
 use crate::cache::Cache;
-pub use crate::cache::Revision;
+pub use crate::cache::{Revision, Summary};
 use crate::clock::Clock;
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;

@@ -1,9 +1,10 @@
 //! Putting, deleting, showing and listing theaters.
 
+use super::precondition::{Precondition, PreconditionError};
 use super::withdrawal::{Removal, WithdrawalError};
 use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
-use crate::domain::ids::TheaterId;
+use crate::domain::ids::{ShowId, TheaterId};
 use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::layout_version::LayoutVersion;
@@ -13,23 +14,11 @@ use crate::store::{ExistingLayout, KnownVersion, PutLayoutError, Store, TheaterP
 /// The maximum number of attempts to change a layout that another caller keeps changing.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// The number of shows that are named when a theater can't be deleted.
+const MAX_SHOWS_NAMED: usize = 10;
+
 /// A phrase that describes a layout that fits into the table.
 pub const STORABLE: &str = "a layout that is stored in at most 1.5 MB, packed";
-
-/// The caller's condition on the layout that is to be replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Precondition {
-    /// No condition.
-    Unsaid,
-    /// Any layout or none. For operators' commands.
-    Whatever,
-    /// Any layout, but there has to be one.
-    Any,
-    /// A layout with one of these versions. An empty list is a condition that is never met.
-    OneOf(Vec<LayoutVersion>),
-    /// No layout.
-    Nothing,
-}
 
 /// A layout that was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,15 +47,15 @@ pub enum PutError {
     /// The layout is larger than the table accepts.
     #[error("the layout is too large to be stored")]
     TooLarge,
-    /// The theater has a layout, of this version, and the request has no condition that allows to replace it.
-    #[error("the theater has a layout, of version {0}")]
-    PreconditionRequired(LayoutVersion),
-    /// The layout isn't the one that the caller expects. Holds its version, if there is one.
-    #[error("the theater's layout has changed")]
-    PreconditionFailed(Option<LayoutVersion>),
+    /// The request's condition doesn't allow to replace the layout.
+    #[error(transparent)]
+    Precondition(#[from] PreconditionError<LayoutVersion>),
     /// Seats that the layout doesn't have can't be withdrawn.
     #[error(transparent)]
     Withdrawal(#[from] WithdrawalError),
+    /// The theater has shows, which need its layouts. Holds some of them.
+    #[error("the theater has shows")]
+    HasShows(Vec<ShowId>),
     /// Another caller keeps changing the layout.
     #[error("somebody else is changing the theater's layout; try again")]
     Contended,
@@ -103,7 +92,7 @@ impl BoxOffice {
         ctx: &RequestContext,
         theater: &TheaterId,
         wanted: &NewLayout,
-        expected: Precondition,
+        expected: Precondition<LayoutVersion>,
     ) -> Result<PutTheater, PutError> {
         for _ in 0..MAX_ATTEMPTS {
             let existing = self.store.layout_to_replace(ctx, theater).await?;
@@ -113,11 +102,11 @@ impl BoxOffice {
                 && (&old.name, old.seats(), old.plan(), old.details())
                     == (&wanted.name, &wanted.seats[..], &wanted.plan, &wanted.details)
             {
-                check_repeat(&expected, old.version)?;
+                expected.check_repeat(old.version)?;
                 return Ok(PutTheater { put: Put::Unchanged, layout_version: old.version });
             }
             let version = old.as_ref().map(|old| old.version);
-            check_precondition(&expected, version)?;
+            expected.check(version)?;
             let next = LayoutVersion::following(version, self.clock.now());
             let new = wanted.clone().into_layout(theater.clone(), next)?;
             // Checked before any seat is withdrawn, so that a rejection changes nothing.
@@ -146,13 +135,17 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
-        expected: Precondition,
+        expected: Precondition<LayoutVersion>,
     ) -> Result<bool, PutError> {
         for _ in 0..MAX_ATTEMPTS {
             let existing = self.store.layout_to_replace(ctx, theater).await?;
             let Some(ExistingLayout { layout: old, known }) = existing else { return Ok(false) };
             if expected != Precondition::Unsaid {
-                check_precondition(&expected, Some(old.version))?;
+                expected.check(Some(old.version))?;
+            }
+            let shows = self.store.shows_of_theater(ctx, theater, MAX_SHOWS_NAMED).await?;
+            if !shows.is_empty() {
+                return Err(PutError::HasShows(shows));
             }
             let old = Inventory::of_theater(old);
             let all: Vec<_> = old.layout.seats().iter().collect();
@@ -189,33 +182,5 @@ impl BoxOffice {
         self.check_tombstones_last(ctx, id, &removal).await?;
         let removed = self.store.remove_layout(ctx, theater, replaces).await;
         self.undo_if_not_applied(ctx, id, removed, &removal).await
-    }
-}
-
-/// Rejects a request whose condition isn't met.
-fn check_precondition(expected: &Precondition, there: Option<LayoutVersion>) -> Result<(), PutError> {
-    match (expected, there) {
-        (Precondition::Unsaid, Some(version)) => Err(PutError::PreconditionRequired(version)),
-        (Precondition::OneOf(wanted), there) if !there.is_some_and(|there| wanted.contains(&there)) => {
-            Err(PutError::PreconditionFailed(there))
-        }
-        (Precondition::Nothing, Some(version)) => Err(PutError::PreconditionFailed(Some(version))),
-        (Precondition::Any, None) => Err(PutError::PreconditionFailed(None)),
-        _ => Ok(()),
-    }
-}
-
-/// Rejects a request for the layout that is already there, unless an earlier request of the same caller may have put
-/// it.
-///
-/// Such a request named this version or an earlier one (RFC 9110, 13.1.1), or no version at all. `there` is the
-/// layout's version.
-fn check_repeat(expected: &Precondition, there: LayoutVersion) -> Result<(), PutError> {
-    match expected {
-        Precondition::Nothing => Err(PutError::PreconditionFailed(Some(there))),
-        Precondition::OneOf(wanted) if !wanted.iter().any(|wanted| *wanted <= there) => {
-            Err(PutError::PreconditionFailed(Some(there)))
-        }
-        _ => Ok(()),
     }
 }

@@ -17,6 +17,7 @@
 //! | --- | --- |
 //! | `protocol` | the packed string, its revisions, and fills |
 //! | `rate_limit` | the check of the rate limit |
+//! | `summaries` | the summaries of shows for lists |
 //! | `scripts` | the Lua scripts |
 //! | `client` | the Redis client |
 
@@ -24,6 +25,7 @@ mod client;
 mod protocol;
 mod rate_limit;
 mod scripts;
+mod summaries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,7 @@ use redis::{Cmd, ScriptInvocation, Value};
 pub use client::{CacheAddress, CacheError, IamToken, IamTokenProvider, IamUser, IamUserError, SigningError, sign};
 pub use protocol::{Begun, FillReason, FillToken, LEASE, LIFETIME, Packed, RENEWAL, Revision, Unchanged};
 pub use rate_limit::CheckedRead;
+pub use summaries::Summary;
 
 use crate::clock::Clock;
 use crate::context::RequestContext;

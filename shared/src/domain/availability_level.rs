@@ -25,9 +25,18 @@ pub enum AvailabilityLevel {
 impl SeatCounts {
     /// Counts slots by their status at an instant.
     pub fn of(slots: &[Slot], now: EpochMillis) -> Self {
+        Self::count(slots.iter().map(|slot| slot.status_at(now)))
+    }
+
+    /// Counts seats by their status.
+    pub fn of_statuses(statuses: &[SeatStatus]) -> Self {
+        Self::count(statuses.iter().copied())
+    }
+
+    fn count(statuses: impl Iterator<Item = SeatStatus>) -> Self {
         let mut counts = Self::default();
-        for slot in slots {
-            let count = match slot.status_at(now) {
+        for status in statuses {
+            let count = match status {
                 SeatStatus::Available => &mut counts.available,
                 SeatStatus::Reserved => &mut counts.reserved,
                 SeatStatus::Booked => &mut counts.booked,

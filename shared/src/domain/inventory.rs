@@ -108,6 +108,12 @@ impl Inventory {
         Self { id: InventoryId::Theater(layout.theater.clone()), version: layout.version, layout, show: None, prices }
     }
 
+    /// Returns the prices if they may differ from those of the layout.
+    pub fn overridden_prices(&self) -> Option<&PriceList> {
+        let show = self.show.as_ref()?;
+        self.prices.as_ref().filter(|_| !show.prices.is_empty())
+    }
+
     /// Creates the inventory of a show. `layout` has to be the one that the show is pinned to.
     ///
     /// # Errors

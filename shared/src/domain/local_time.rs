@@ -181,6 +181,14 @@ impl DayRange {
         (from <= self.to).then_some(Self { from, ..self })
     }
 
+    pub fn from(self) -> LocalDate {
+        self.from
+    }
+
+    pub fn to(self) -> LocalDate {
+        self.to
+    }
+
     pub fn contains(self, date: LocalDate) -> bool {
         (self.from..=self.to).contains(&date)
     }

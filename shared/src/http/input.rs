@@ -2,6 +2,7 @@
 
 mod body;
 mod caller;
+mod precondition;
 #[cfg_attr(not(test), expect(dead_code, reason = "reserve and book read their seats with it once they sell at prices"))]
 mod purchase;
 
@@ -13,6 +14,7 @@ use lambda_http::{Request, RequestExt};
 
 pub(super) use body::{expires_in, labels, optional_id, seats};
 pub(super) use caller::{caller, require_administrator, require_token};
+pub(super) use precondition::etag;
 
 use super::api_gateway::{MAX_PART_BYTES, QueryTooLong};
 use super::conditional::Condition;

@@ -33,6 +33,15 @@ impl Links {
         Self { inventory: String::new(), links: links.into_iter().collect() }
     }
 
+    /// Creates the link from one page of the list of shows to the next. `query` has the parameters of every page.
+    pub(super) fn shows(address: &Address<'_>, query: &str, next: Option<&str>) -> Self {
+        let base = address.base();
+        // A place has digits, dashes, an id, and `#`, which would begin a fragment.
+        let next = next.map(|after| after.replace('#', "%23"));
+        let links = next.map(|after| format!("<{base}/shows?{query}&after={after}>; rel=\"next\""));
+        Self { inventory: String::new(), links: links.into_iter().collect() }
+    }
+
     /// Returns the path of the theater or the show.
     pub(super) fn inventory(&self) -> String {
         self.inventory.clone()

@@ -72,6 +72,9 @@ pub(super) struct Members {
     /// Some shows of the theater.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     shows: Vec<String>,
+    /// The version of the current show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     /// The whole seconds after which a retry makes sense. Also a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,

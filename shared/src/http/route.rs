@@ -61,6 +61,16 @@ pub enum Operation {
     PutTheater,
     /// Deletes a theater.
     DeleteTheater,
+    /// Lists shows by day.
+    ListShows,
+    /// Returns a show with a summary of its availability.
+    GetShow,
+    /// Puts a show.
+    PutShow,
+    /// Deletes a show.
+    DeleteShow,
+    /// Puts the sale of a theater or a show.
+    PutSale,
     /// Explains an error code.
     GetError,
 }
@@ -110,7 +120,32 @@ pub enum Admission {
 }
 
 impl Operation {
-    /// Returns the operation's id in docs/openapi.yaml. Access logs use it too.
+    /// Returns the id in docs/openapi.yaml of the same call on a show, if it has one.
+    pub fn show_id(self) -> Option<&'static str> {
+        Some(match self {
+            Self::GetSeats => "getShowSeats",
+            Self::GetMap => "getShowMap",
+            Self::Reserve => "reserveInShow",
+            Self::Book => "bookInShow",
+            Self::GetReservation => "getShowReservation",
+            Self::Release => "releaseShowReservation",
+            Self::Extend => "extendShowReservation",
+            Self::GetBooking => "getShowBooking",
+            Self::Cancel => "cancelShowBooking",
+            Self::PutSale => "putShowSale",
+            Self::ListTheaters
+            | Self::GetTheater
+            | Self::PutTheater
+            | Self::DeleteTheater
+            | Self::ListShows
+            | Self::GetShow
+            | Self::PutShow
+            | Self::DeleteShow
+            | Self::GetError => return None,
+        })
+    }
+
+    /// Returns the operation's id in docs/openapi.yaml. Access logs use it too, also for calls on shows.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GetSeats => "getSeats",
@@ -126,6 +161,11 @@ impl Operation {
             Self::GetTheater => "getTheater",
             Self::PutTheater => "putTheater",
             Self::DeleteTheater => "deleteTheater",
+            Self::ListShows => "listShows",
+            Self::GetShow => "getShow",
+            Self::PutShow => "putShow",
+            Self::DeleteShow => "deleteShow",
+            Self::PutSale => "putTheaterSale",
             Self::GetError => "getErrorPage",
         }
     }

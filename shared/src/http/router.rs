@@ -10,6 +10,7 @@ use lambda_http::{Request, RequestExt};
 
 pub use super::route::{Admission, Body, FunctionName, Operation, Route, Weight, path_parameters};
 use crate::domain::rate_limit::Activity;
+use crate::http::show_json::{SALE_FIELDS, SHOW_FIELDS};
 use crate::layout_json::MAX_DOCUMENT;
 use crate::observability::metrics::Made;
 
@@ -167,6 +168,51 @@ pub const ROUTES: &[Route] = &[
         headers: &["If-Match", "If-None-Match"],
         activity: Activity::Writing,
         weight: Weight { base: 20, expensive: 20 },
+        ..READS_NOTHING
+    },
+    Route {
+        operation: Operation::ListShows,
+        key: "GET /shows",
+        query: &["from", "to", "theater", "limit", "after"],
+        weight: Weight { base: 2, expensive: 2 },
+        is_public: true,
+        ..READS_NOTHING
+    },
+    Route {
+        operation: Operation::GetShow,
+        key: "GET /shows/{showId}",
+        admission: Admission::Before,
+        weight: Weight { base: 2, expensive: 2 },
+        is_public: true,
+        ..READS_NOTHING
+    },
+    Route {
+        operation: Operation::PutShow,
+        key: "PUT /shows/{showId}",
+        function: FunctionName::Theaters,
+        headers: &["If-Match", "If-None-Match"],
+        body: Body::Fields(SHOW_FIELDS, MAX_BODY),
+        activity: Activity::Writing,
+        weight: Weight { base: 20, expensive: 20 },
+        ..READS_NOTHING
+    },
+    Route {
+        operation: Operation::DeleteShow,
+        key: "DELETE /shows/{showId}",
+        function: FunctionName::Theaters,
+        headers: &["If-Match", "If-None-Match"],
+        activity: Activity::Writing,
+        weight: Weight { base: 20, expensive: 20 },
+        ..READS_NOTHING
+    },
+    Route {
+        operation: Operation::PutSale,
+        key: "PUT /theaters/{theaterId}/sale",
+        show_key: Some("PUT /shows/{showId}/sale"),
+        function: FunctionName::Theaters,
+        body: Body::Fields(SALE_FIELDS, MAX_BODY),
+        activity: Activity::Writing,
+        weight: Weight { base: 5, expensive: 5 },
         ..READS_NOTHING
     },
     Route {

@@ -67,10 +67,10 @@ impl SeatsWriter {
     /// nanoseconds, because its label is copied and not serialized.
     fn labels(&self, view: &SeatsView) -> Result<PreEscapedJson, Problem> {
         let (inventory, statuses) = (&view.inventory, self.statuses(view));
-        let (theater_id, name) = (json(inventory.layout.theater.as_str())?, json(&inventory.layout.name)?);
-        let begin = format!("{{\"theater_id\":{theater_id},\"name\":{name},\"seats\":[");
+        let (place, name) = (place(inventory)?, json(&inventory.layout.name)?);
+        let begin = format!("{{{place},\"name\":{name},\"seats\":[");
         let (reserved, booked) = (count(&statuses, RESERVED), count(&statuses, BOOKED));
-        let version = inventory.version;
+        let version = inventory.layout.version;
         let end = format!("],\"reserved\":{reserved},\"booked\":{booked},\"layout_version\":{version}}}");
         let mut body =
             PreEscapedJson::with_capacity(2 * begin.len() + inventory.layout.labels().most() + 2 * end.len());
@@ -89,7 +89,8 @@ impl SeatsWriter {
             let seats = SeatIndex::all().zip(&statuses).filter_map(|(seat_index, status)| {
                 Some(ShownSeat { seat_index, status: (*status)?, yours: view.yours.contains(&seat_index) })
             });
-            SeatMapBody::of(&view.inventory.layout, None, naming, seats)
+            SeatMapBody::of(&view.inventory.layout, view.inventory.overridden_prices(), naming, seats)
+                .with_show(view.inventory.id.show())
         };
         let repeated = write_json(&shown(Naming::Names))?;
         // Escaping at most doubles a text.
@@ -126,17 +127,26 @@ fn write_json(body: &SeatMapBody<'_>) -> Result<String, Problem> {
 /// Writes a letter for each seat in layout order: `a`, `r` or `b`.
 fn states(view: &SeatsView) -> Result<PreEscapedJson, Problem> {
     let statuses = view.slots.statuses(view.now);
-    let (theater_id, version) = (json(view.inventory.layout.theater.as_str())?, view.inventory.layout.version);
+    let (place, version) = (place(&view.inventory)?, view.inventory.layout.version);
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
     let (available, reserved) = (count(SeatStatus::Available), count(SeatStatus::Reserved));
     let booked = statuses.len() - available - reserved;
-    let begin = format!("{{\"theater_id\":{theater_id},\"layout_version\":{version},\"states\":\"");
+    let begin = format!("{{{place},\"layout_version\":{version},\"states\":\"");
     let end = format!("\",\"available\":{available},\"reserved\":{reserved},\"booked\":{booked}}}");
     let mut body = PreEscapedJson::with_capacity(2 * begin.len() + statuses.len() + 2 * end.len());
     body.push(&begin);
     body.append(|bytes| bytes.extend(statuses.iter().map(|status| status.letter()))).map_err(Problem::internal)?;
     body.push(&end);
     Ok(body)
+}
+
+/// Writes the members that say whose seats they are.
+fn place(inventory: &Inventory) -> Result<String, Problem> {
+    let theater = json(inventory.layout.theater.as_str())?;
+    match inventory.id.show() {
+        Some(show) => Ok(format!("\"show_id\":{},\"theater_id\":{theater}", json(show.as_str())?)),
+        None => Ok(format!("\"theater_id\":{theater}")),
+    }
 }
 
 fn json(text: &str) -> Result<String, Problem> {

@@ -8,6 +8,7 @@ use super::parts::{
     CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, json, names, section_heads,
 };
 use crate::domain::details::{Names, SeatDetails, default_number};
+use crate::domain::ids::ShowId;
 use crate::domain::layout::Layout;
 use crate::domain::prices::PriceList;
 use crate::domain::seat_index::SeatIndex;
@@ -27,6 +28,8 @@ pub struct CallLimits {
 /// A map in a response.
 #[derive(Debug, Serialize)]
 pub struct MapBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_id: Option<&'a str>,
     theater_id: &'a str,
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,6 +130,12 @@ struct Seat<'a> {
 }
 
 impl<'a> MapBody<'a> {
+    /// Adds the show whose map it is.
+    #[must_use]
+    pub fn with_show(self, show: Option<&'a ShowId>) -> Self {
+        Self { show_id: show.map(ShowId::as_str), ..self }
+    }
+
     /// Creates the map of a layout, with the layout's own prices.
     pub fn of(layout: &'a Layout, limits: CallLimits) -> Self {
         Self::with_prices(layout, limits, None)
@@ -147,6 +156,7 @@ impl<'a> MapBody<'a> {
             ..row_of(seats)
         });
         Self {
+            show_id: None,
             theater_id: layout.theater.as_str(),
             name: &layout.name,
             names: names(&details.names),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::parts::{CategoryBody, categories, category_of};
 use crate::domain::availability::SeatStatus;
+use crate::domain::ids::ShowId;
 use crate::domain::layout::Layout;
 use crate::domain::prices::PriceList;
 use crate::domain::seat_index::SeatIndex;
@@ -31,6 +32,8 @@ pub(crate) struct ShownSeat {
 /// The body of the response.
 #[derive(Serialize)]
 pub(crate) struct SeatMapBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    show_id: Option<&'a str>,
     theater_id: &'a str,
     name: &'a str,
     layout_version: u64,
@@ -70,6 +73,11 @@ struct MapSeat<'a> {
 }
 
 impl<'a> SeatMapBody<'a> {
+    /// Adds the show whose seats these are.
+    pub(crate) fn with_show(self, show: Option<&'a ShowId>) -> Self {
+        Self { show_id: show.map(ShowId::as_str), ..self }
+    }
+
     /// Creates the body from these seats. `prices` replaces the layout's own prices. It must have been made from this
     /// layout.
     pub(crate) fn of(
@@ -88,6 +96,7 @@ impl<'a> SeatMapBody<'a> {
         let seats = seats.collect();
         let by_index = naming == Naming::Indexes;
         Self {
+            show_id: None,
             theater_id: layout.theater.as_str(),
             name: &layout.name,
             layout_version: layout.version.as_u64(),

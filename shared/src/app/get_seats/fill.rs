@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use super::slots::Slots;
 use super::view::{GetSeatsError, SeatsView, Source};
 use crate::app::BoxOffice;
-use crate::cache::{Begun, Cache, FillReason, FillToken, RENEWAL};
+use crate::cache::{Begun, Cache, FillReason, FillToken, RENEWAL, Summary};
 use crate::context::RequestContext;
+use crate::domain::availability_level::SeatCounts;
 use crate::domain::inventory::Inventory;
 use crate::domain::time::EpochMillis;
 use crate::random;
@@ -94,6 +95,10 @@ impl BoxOffice {
         let slots = self.store.slots(ctx, &inventory).await?;
         // The answer is what DynamoDB returned, whether or not the cache accepts the fill.
         let _ = cache.end(ctx, &inventory, token, &slots).await;
+        if let Some(show) = inventory.id.show() {
+            let now = self.clock.now();
+            self.put_summary(ctx, show, &Summary { counts: SeatCounts::of(&slots, now), counted_at: now }).await;
+        }
         Ok(self.view(inventory, Slots::Read(slots), Source::Miss))
     }
 

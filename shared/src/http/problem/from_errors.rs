@@ -4,16 +4,19 @@ use std::fmt::Display;
 
 use super::{Code, Members, Problem, RETRY_AFTER, SeatProblem, one_of};
 use crate::app::{
-    BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PutError, ReservationError,
-    ReserveBestError, ReserveError, STORABLE, SelectError, StoreError, TooManyRequests, WithdrawalError,
+    BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PreconditionError, PutError,
+    ReservationError, ReserveBestError, ReserveError, STORABLE, SaleError, SelectError, ShowError, StoreError,
+    TooManyRequests, WithdrawalError,
 };
 use crate::domain::availability::SeatStatus;
 use crate::domain::best_available::Shortage;
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::local_time::Timezone;
 use crate::domain::sale::{NotOnSale, NotOnSaleReason};
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
+use crate::domain::version::Version;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -160,6 +163,41 @@ impl From<BookError> for Problem {
     }
 }
 
+impl From<ShowError> for Problem {
+    fn from(error: ShowError) -> Self {
+        match error {
+            ShowError::TheaterNotFound => Self::of_field(Code::TheaterNotFound, "theater_id", "the id of a theater"),
+            ShowError::CopyNotFound => Self::of_field(Code::ShowNotFound, "copy_of", "the id of a show"),
+            ShowError::LayoutVersionNotFound(current) => {
+                let detail = format!("layout_version: expected {current}, the current version, or one that a show has");
+                let members = Members { layout_version: Some(current.as_u64()), ..Members::default() };
+                Self::with(Code::LayoutVersionNotFound, detail, members)
+            }
+            ShowError::TheaterFixed(theater) => {
+                let expected = format_args!("{theater}, because a show can't move to another theater");
+                Self::of_field(Code::TheaterFixed, "theater_id", expected)
+            }
+            ShowError::InvalidPrices(error) => Self::malformed(error.field(), &error.expected),
+            ShowError::UnknownTimezone(_) => Self::malformed("timezone", Timezone::EXPECTED),
+            ShowError::Precondition(PreconditionError::Required(version)) => Self::show_if_match_required(version),
+            ShowError::Precondition(PreconditionError::Failed(there)) => Self::show_changed("If-Match", there),
+            ShowError::Withdrawal(error) => error.into(),
+            error @ ShowError::Contended => Self::new(Code::ShowChanged, error.to_string()),
+            ShowError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SaleError> for Problem {
+    fn from(error: SaleError) -> Self {
+        match error {
+            SaleError::NotFound => Self::theater_not_found(),
+            error @ SaleError::Contended => Self::new(Code::ShowChanged, error.to_string()),
+            SaleError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<WithdrawalError> for Problem {
     fn from(error: WithdrawalError) -> Self {
         match error {
@@ -186,9 +224,14 @@ impl From<PutError> for Problem {
                 Self::malformed("seats", problem.strip_prefix("expected ").unwrap_or(&problem))
             }
             PutError::TooLarge => Self::malformed("sections", STORABLE),
-            PutError::PreconditionRequired(version) => Self::if_match_required(version),
-            PutError::PreconditionFailed(there) => Self::layout_changed("If-Match", there),
+            PutError::Precondition(PreconditionError::Required(version)) => Self::if_match_required(version),
+            PutError::Precondition(PreconditionError::Failed(there)) => Self::layout_changed("If-Match", there),
             PutError::Withdrawal(error) => error.into(),
+            PutError::HasShows(shows) => {
+                let shows: Vec<_> = shows.iter().map(ToString::to_string).collect();
+                let detail = format!("The theater has shows: {}. Nothing was changed.", shows.join(", "));
+                Self::with(Code::TheaterHasShows, detail, Members { shows, ..Members::default() })
+            }
             error @ PutError::Contended => Self::new(Code::LayoutChanged, error.to_string()),
             PutError::Store(error) => error.into(),
         }
@@ -307,6 +350,27 @@ impl Problem {
         let mut problem = Self::of_field(Code::LayoutChanged, header, expected);
         problem.detail.push_str(". Nothing was changed. Read the layout again before you change it.");
         problem.members.layout_version = there.map(LayoutVersion::as_u64);
+        problem
+    }
+
+    /// Creates the problem of a condition that the present show doesn't meet.
+    pub(in crate::http) fn show_changed(header: &str, there: Option<Version>) -> Self {
+        let expected = match there {
+            Some(version) if header == "If-Match" => format!("\"{version}\", the version that is there"),
+            Some(version) => format!("nothing there, but version \"{version}\" is"),
+            None => "a show that is there".to_owned(),
+        };
+        let mut problem = Self::of_field(Code::ShowChanged, header, expected);
+        problem.detail.push_str(". Nothing was changed. Read the show again before you change it.");
+        problem.members.version = there.map(Version::as_u64);
+        problem
+    }
+
+    /// Creates the problem of the replacement of a show without a condition.
+    fn show_if_match_required(version: Version) -> Self {
+        let expected = format_args!("the ETag of the show that is to be replaced, now \"{version}\"");
+        let mut problem = Self::of_field(Code::IfMatchRequired, "If-Match", expected);
+        problem.members.version = Some(version.as_u64());
         problem
     }
 

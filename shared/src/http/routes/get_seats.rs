@@ -2,7 +2,7 @@
 
 use lambda_http::Response;
 
-use super::map;
+use super::{map, shows};
 use crate::app::{GetSeats, Revalidated, Source};
 use crate::domain::text;
 use crate::http::etag::{self, Tags};
@@ -15,12 +15,14 @@ use crate::http::route::{FunctionName, Operation};
 use crate::http::routed_request::RoutedRequest;
 use crate::http::seat_map::{SeatsWriter, View};
 
-/// The function that shows the seats and the map of a theater.
+/// The function that shows seats and maps, and lists shows.
 pub static FUNCTION: Function = Function {
     name: FunctionName::GetSeats,
     handlers: &[
         Handler::new(Operation::GetSeats, |routed| read_and_reply(routed, read, get)),
         Handler::new(Operation::GetMap, |routed| read_and_reply(routed, map::read, map::get)),
+        Handler::new(Operation::ListShows, |routed| read_and_reply(routed, shows::read_page, shows::list)),
+        Handler::new(Operation::GetShow, |routed| read_and_reply(routed, shows::read, shows::get)),
     ],
 };
 
@@ -39,7 +41,10 @@ async fn get(routed: &RoutedRequest<'_>, request: SeatsRequest) -> Result<Reply,
     let wanted = input::parse_if_none_match(header.as_deref());
     let section = ask.section.clone();
     let tags = Tags::of(&ask.inventory, view, section.as_deref());
-    let ask = GetSeats { seen: wanted.as_ref().and_then(|wanted| tags.read(wanted)), ..ask };
+    // The prices of a show can change while its slots and its layout stay.
+    let only_slots_change = ask.inventory.show().is_none() || view != View::Map;
+    let seen = wanted.as_ref().filter(|_| only_slots_change).and_then(|wanted| tags.read(wanted));
+    let ask = GetSeats { seen, ..ask };
     let (etag, source, body) = match routed.office.get_seats(routed.ctx, &ask).await? {
         Revalidated::Unchanged(seen) => (tags.write(seen), Source::Hit, None),
         Revalidated::Seats(seats) => {

@@ -12,7 +12,8 @@ use crate::http::response_body::ResponseBody;
 use crate::http::routed_request::RoutedRequest;
 use crate::layout_json::{CallLimits, MapBody};
 
-/// Cache-Control of a map that is requested by its version. It never changes, so it may be stored for a year.
+/// Cache-Control of a theater's map that is requested by its version. It never changes, so it may be stored for a year.
+/// The prices in a show's map can change.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A request to show the map of a theater.
@@ -47,18 +48,20 @@ pub(super) async fn get(routed: &RoutedRequest<'_>, request: MapRequest) -> Resu
         .is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
     let response = Response::builder()
         .header("etag", format!("\"{tag}\""))
-        .header("cache-control", if version.is_some() { IMMUTABLE } else { "no-cache" });
+        .header("cache-control", if version.is_some() && inventory.show.is_none() { IMMUTABLE } else { "no-cache" });
     let response = if is_known {
         response.status(304).body(ResponseBody::Nothing)
     } else {
-        let body = serde_json::to_string(&MapBody::of(&inventory.layout, limits)).map_err(Problem::internal)?;
+        let map = MapBody::with_prices(&inventory.layout, limits, inventory.overridden_prices());
+        let body = serde_json::to_string(&map.with_show(inventory.id.show())).map_err(Problem::internal)?;
         response.status(200).header("content-type", "application/json").body(ResponseBody::Text(body))
     };
     Ok(response.map_err(Problem::internal)?.into())
 }
 
-/// Returns the tag of a map. It covers the layout's version and the limits from the settings.
+/// Returns the tag of a map. It covers the version of the layout or the show, and the limits from the settings.
 fn tag(inventory: &Inventory, limits: CallLimits) -> String {
-    let said = format!("map {} {} {limits:?}", inventory.id, inventory.version);
+    let version = inventory.show.as_ref().map_or(inventory.version.as_u64(), |show| show.version.as_u64());
+    let said = format!("map {} {version} {limits:?}", inventory.id);
     format!("{:016x}", xxh3_64(said.as_bytes()))
 }

@@ -5,8 +5,10 @@ pub mod bookings;
 pub mod errors;
 pub mod get_seats;
 mod map;
+mod put_show;
 pub mod reservations;
 pub mod reserve;
+mod shows;
 pub mod theaters;
 
 use super::handler::Function;

@@ -1,16 +1,15 @@
-//! `GET /theaters`, `GET`, `PUT` and `DELETE /theaters/{theaterId}`, and `GET /errors/{code}`
+//! `GET /theaters`, `GET`, `PUT` and `DELETE /theaters/{theaterId}`. The function also puts shows and sales, and explains
+//! errors.
 
 use lambda_http::Response;
-use lambda_http::http::HeaderValue;
 use serde::Serialize;
 
-use super::errors;
-use crate::app::{Precondition, Put, PutError, PutTheater, TheaterPage};
+use super::{errors, put_show};
+use crate::app::{Precondition, PreconditionError, Put, PutError, PutTheater, TheaterPage};
 use crate::domain::ids::TheaterId;
 use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
-use crate::http::conditional::Condition;
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input::{self, Input};
 use crate::http::links::Links;
@@ -30,6 +29,9 @@ pub static FUNCTION: Function = Function {
         Handler::new(Operation::GetTheater, |routed| read_and_reply(routed, read, get)),
         Handler::new(Operation::PutTheater, |routed| read_and_reply(routed, read_put, put)),
         Handler::new(Operation::DeleteTheater, |routed| read_and_reply(routed, read_delete, delete)),
+        Handler::new(Operation::PutShow, |routed| read_and_reply(routed, put_show::read_put, put_show::put)),
+        Handler::new(Operation::DeleteShow, |routed| read_and_reply(routed, put_show::read_delete, put_show::delete)),
+        Handler::new(Operation::PutSale, |routed| read_and_reply(routed, put_show::read_sale, put_show::put_sale)),
         Handler::new(Operation::GetError, |routed| read_and_reply(routed, errors::read, errors::get)),
     ],
 };
@@ -80,14 +82,14 @@ struct LayoutRequest {
 /// A request to put a layout.
 struct PutRequest {
     theater: TheaterId,
-    expected: Precondition,
+    expected: Precondition<LayoutVersion>,
     layout: NewLayout,
 }
 
 /// A request to delete a theater.
 struct DeleteRequest {
     theater: TheaterId,
-    expected: Precondition,
+    expected: Precondition<LayoutVersion>,
 }
 
 fn read_page(routed: &RoutedRequest<'_>) -> Result<PageRequest, Problem> {
@@ -126,7 +128,7 @@ async fn get(routed: &RoutedRequest<'_>, request: LayoutRequest) -> Result<Reply
     let tag = layout.version.to_string();
     let is_known = input::parse_if_none_match(if_none_match.as_deref())
         .is_some_and(|wanted| wanted.has_weakly(|known| known == tag));
-    let response = Response::builder().header("etag", etag(layout.version)).header("cache-control", "no-cache");
+    let response = Response::builder().header("etag", input::etag(layout.version)).header("cache-control", "no-cache");
     let response = if is_known {
         response.status(304).body(ResponseBody::Nothing)
     } else {
@@ -140,7 +142,7 @@ async fn get(routed: &RoutedRequest<'_>, request: LayoutRequest) -> Result<Reply
 fn read_put(routed: &RoutedRequest<'_>) -> Result<PutRequest, Problem> {
     input::require_administrator(routed.office, routed.request)?;
     let input = routed.input();
-    let (theater, expected) = (input.theater_id(), expected(&input));
+    let (theater, expected) = (input.theater_id(), input.precondition(LayoutVersion::new));
     let layout = document(theater.as_ref(), &input)?;
     input.finish(|| Some(PutRequest { theater: theater?, expected: expected?, layout: layout? }))
 }
@@ -164,7 +166,7 @@ async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, P
         },
     };
     let reply = Reply::json(if put == Put::Created { 201 } else { 200 }, &body)?;
-    let reply = reply.with_header("etag", etag(version));
+    let reply = reply.with_header("etag", input::etag(version));
     let links = Links::of(&routed.address, &InventoryId::Theater(theater.clone()));
     let location = (put == Put::Created).then(|| links.inventory());
     Ok(links.with_seats().put_with_location(reply, location))
@@ -173,7 +175,7 @@ async fn put(routed: &RoutedRequest<'_>, request: PutRequest) -> Result<Reply, P
 fn read_delete(routed: &RoutedRequest<'_>) -> Result<DeleteRequest, Problem> {
     input::require_administrator(routed.office, routed.request)?;
     let input = routed.input();
-    let (theater, expected) = (input.theater_id(), expected(&input));
+    let (theater, expected) = (input.theater_id(), input.precondition(LayoutVersion::new));
     input.finish(|| Some(DeleteRequest { theater: theater?, expected: expected? }))
 }
 
@@ -199,41 +201,12 @@ fn document(theater: Option<&TheaterId>, input: &Input<'_>) -> Result<Option<New
     Ok(document.map(|document| document.layout))
 }
 
-/// Reads the condition on the layout from `If-Match` and `If-None-Match` (RFC 9110, 13.1).
-fn expected(input: &Input<'_>) -> Option<Precondition> {
-    let (matching, none_matching) = (input.list_header("if-match"), input.list_header("if-none-match"));
-    match (matching.as_deref(), none_matching.as_deref()) {
-        (None, None) => Some(Precondition::Unsaid),
-        (Some(value), None) => match Condition::parse(value) {
-            Some(Condition::Any) => Some(Precondition::Any),
-            // Tags are compared strongly and by each character. Only the exact tag of a version matches.
-            Some(Condition::Tags(tags)) => {
-                let strong = tags.iter().filter(|tag| !tag.weak);
-                Some(Precondition::OneOf(strong.filter_map(|tag| version_of(tag.opaque)).collect()))
-            }
-            None => input.fault("If-Match", Condition::EXPECTED),
-        },
-        (None, Some(value)) => match Condition::parse(value) {
-            Some(Condition::Any) => Some(Precondition::Nothing),
-            _ => input.fault("If-None-Match", "*"),
-        },
-        (Some(_), Some(_)) => input.fault("If-Match", "either If-Match or If-None-Match, got both"),
-    }
-}
-
 /// Names the header whose condition isn't met.
-fn name_condition(expected: &Precondition, error: PutError) -> Problem {
+fn name_condition(expected: &Precondition<LayoutVersion>, error: PutError) -> Problem {
     match (expected, error) {
-        (Precondition::Nothing, PutError::PreconditionFailed(there)) => Problem::layout_changed("If-None-Match", there),
+        (Precondition::Nothing, PutError::Precondition(PreconditionError::Failed(there))) => {
+            Problem::layout_changed("If-None-Match", there)
+        }
         (_, error) => error.into(),
     }
-}
-
-fn etag(version: LayoutVersion) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).expect("digits and quotes are visible ASCII")
-}
-
-/// Returns the version that a tag names.
-fn version_of(opaque: &str) -> Option<LayoutVersion> {
-    opaque.parse().ok().map(LayoutVersion::new).filter(|version| version.to_string() == opaque)
 }

@@ -1,0 +1,107 @@
+//! Summaries of the availability of shows, for lists of shows. One hash has those of all shows, so one call reads as many
+//! as a page has.
+//!
+//! A summary is as old as the last time when the seats of its show were counted. Nothing depends on it but what a list
+//! shows.
+
+use redis::Value;
+
+use super::client::Connection;
+use super::{Cache, CacheError};
+use crate::context::RequestContext;
+use crate::domain::availability_level::SeatCounts;
+use crate::domain::ids::ShowId;
+use crate::domain::time::EpochMillis;
+
+/// Bytes of a stored summary: three numbers of seats and an instant, big-endian.
+const BYTES: usize = 4 + 4 + 4 + 8;
+
+/// The numbers of a show's seats, and when they were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub counts: SeatCounts,
+    pub counted_at: EpochMillis,
+}
+
+impl Summary {
+    fn encode(&self) -> [u8; BYTES] {
+        let SeatCounts { available, reserved, booked } = self.counts;
+        let mut bytes = [0; BYTES];
+        for (place, number) in bytes.chunks_exact_mut(4).zip([available, reserved, booked]) {
+            place.copy_from_slice(&number.to_be_bytes());
+        }
+        bytes[12..].copy_from_slice(&self.counted_at.as_millis().to_be_bytes());
+        bytes
+    }
+
+    /// Reads a stored summary. Returns `None` for other bytes.
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; BYTES] = bytes.try_into().ok()?;
+        let number = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let counts = SeatCounts { available: number(0), reserved: number(4), booked: number(8) };
+        let counted_at = bytes[12..].try_into().map(u64::from_be_bytes).ok()?;
+        Some(Self { counts, counted_at: EpochMillis::new(counted_at) })
+    }
+}
+
+impl Cache {
+    /// Reads the summaries of shows, in their order, with one HMGET. A show without one has `None`.
+    pub async fn summaries(&self, ctx: &RequestContext, shows: &[&ShowId]) -> Result<Vec<Option<Summary>>, CacheError> {
+        if shows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.summaries_key());
+        for show in shows {
+            command.arg(show.as_str());
+        }
+        let command = &command;
+        let query =
+            |mut connection: Connection| async move { command.query_async::<Vec<Value>>(&mut connection).await };
+        let values = self.client.call(ctx, query).await?;
+        let decode = |value: &Value| match value {
+            Value::BulkString(bytes) => Summary::decode(bytes),
+            _ => None,
+        };
+        Ok(values.iter().map(decode).collect())
+    }
+
+    /// Stores the summary of a show. Repeating it changes nothing.
+    pub async fn put_summary(&self, ctx: &RequestContext, show: &ShowId, summary: &Summary) -> Result<(), CacheError> {
+        let mut command = redis::cmd("HSET");
+        command.arg(self.summaries_key()).arg(show.as_str()).arg(summary.encode().as_slice());
+        let command = &command;
+        self.client
+            .call(ctx, |mut connection: Connection| async move { command.query_async(&mut connection).await })
+            .await
+    }
+
+    /// Deletes the summary of a show that no longer exists.
+    pub async fn forget_summary(&self, ctx: &RequestContext, show: &ShowId) -> Result<(), CacheError> {
+        let mut command = redis::cmd("HDEL");
+        command.arg(self.summaries_key()).arg(show.as_str());
+        let command = &command;
+        self.client
+            .call(ctx, |mut connection: Connection| async move { command.query_async(&mut connection).await })
+            .await
+    }
+
+    fn summaries_key(&self) -> String {
+        format!("{}:{{shows}}:summaries", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_survives_encoding_and_other_bytes_are_none() {
+        let counts = SeatCounts { available: 1, reserved: 70_000, booked: u32::MAX };
+        let summary = Summary { counts, counted_at: EpochMillis::new(1_795_370_400_123) };
+        assert_eq!(Summary::decode(&summary.encode()), Some(summary));
+        for length in [0, BYTES - 1, BYTES + 1] {
+            assert_eq!(Summary::decode(&vec![1; length]), None);
+        }
+    }
+}
