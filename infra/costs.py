@@ -186,6 +186,8 @@ def standing(stack, table):
     cloudwatch = table["cloudwatch"]
     yield Item("alarms, by the metrics that they read", alarm_metrics(stack), "metrics", cloudwatch["alarm_metric_month"], free["alarm_metrics"])
     yield Item("dashboard", len(of_type(stack, "AWS::CloudWatch::Dashboard")), "", cloudwatch["dashboard_month"], free["dashboards"])
+    # No public text with the price was found (docs/costs.md), so the item has none.
+    yield Item("Contributor Insights: rankings of shows", len(of_type(stack, "AWS::CloudWatch::InsightRule")), "rules", None)
     polls = polled_queues(stack) * POLLS_A_MONTH
     yield Item("SQS: Lambda polls the idle queue", polls, "requests", table["sqs"]["million_requests"] / 1e6, free["sqs_requests"])
     yield from standing_cache(stack, table)

@@ -30,6 +30,7 @@ KINDS = {
     "AWS::Logs::MetricFilter": "metric filter",
     "AWS::CloudWatch::Alarm": "alarm",
     "AWS::CloudWatch::Dashboard": "dashboard",
+    "AWS::CloudWatch::InsightRule": "ranking of shows",
     "AWS::ElastiCache::ServerlessCache": "serverless Valkey cache",
     "AWS::ElastiCache::ReplicationGroup": "Valkey cache on nodes",
     "AWS::ElastiCache::User": "cache user",

@@ -178,6 +178,11 @@ class IdleMonth(unittest.TestCase):
     def test_a_node_without_a_known_price_is_named_without_dollars(self):
         self.assertIsNone(self.month(Cache="node", CacheNodeType="cache.r7g.large")["cache: 2 x cache.r7g.large"])
 
+    def test_rankings_of_shows_are_named_without_dollars(self):
+        what = "Contributor Insights: rankings of shows"
+        self.assertNotIn(what, self.month(Cache="none"))
+        self.assertIsNone(self.month(Cache="none", ShowInsights="yes")[what])
+
     def test_provisioned_instances_cost_always_or_during_sale(self):
         always = self.month(Cache="none", ProvisionedBook=4)
         self.assertAlmostEqual(always["Lambda: 4 instances that always stand ready"], 4 * 0.5 * 730 * 3600 * 0.0000041667)
