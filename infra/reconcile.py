@@ -113,10 +113,17 @@ def read_old_table(options, session, stack, history, since, progress):
     return identities
 
 
+def named(inventory):
+    """Returns `theater 1` or `show evening-1`."""
+    return inventory.replace("/", " ", 1) if "/" in inventory else f"theater {inventory}"
+
+
 def print_layouts(history):
     for theater, event in sorted(history.layouts.items()):
         became = "was removed" if event["deleted"] else f"got the layout of version {event['layout_version']}"
         say(f"theater {theater} {became} at {event['occurred_at']}: compare, and put that layout again before you book again")
+    for (kind, inventory), event in sorted(history.others.items()):
+        say(f"{kind} of {named(inventory)} at {event['occurred_at']}: compare, and put it again before you book again")
 
 
 class Findings:
@@ -132,7 +139,7 @@ class Findings:
             return
         at = what.booked_at if isinstance(what, events.Sale) else what.cancelled_at
         why = f" ({finding.why})" if finding.why else ""
-        print(f"{events.text(at)}  theater {what.theater}  {' '.join(what.seats)}  {what.reference}  {finding.outcome}{why}", flush=True)
+        print(f"{events.text(at)}  {named(what.inventory)}  {' '.join(what.seats)}  {what.reference}  {finding.outcome}{why}", flush=True)
 
 
 def print_totals(account, options):

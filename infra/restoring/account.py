@@ -85,8 +85,9 @@ def add_old_table(history, bookings, since, cancellations_until):
             booking.id, booking.owner, item.get("reservation_id", {}).get("S"), item.get("request_token", {}).get("S"), booking.counted)
         stamp, reservation = int(item["changed_at"]["N"]), item.get("reservation_id", {}).get("S")
         if booked_at >= since and booking.key not in history.sales:
-            history.sales[booking.key] = Sale(booking.theater, reference(booking.id), booking.seats, booked_at, stamp,
-                                              reservation and reference(reservation))
+            history.sales[booking.key] = Sale(booking.inventory, reference(booking.id), booking.seats, booked_at, stamp,
+                                              reservation and reference(reservation),
+                                              money={name: item[name] for name in ("lines", "currency", "reference") if name in item})
             sales += 1
         at = int(item["cancelled_at"]["N"]) if booking.cancelled else None
         if at is None or at < since or (cancellations_until is not None and at > cancellations_until):
@@ -96,7 +97,7 @@ def add_old_table(history, bookings, since, cancellations_until):
                 history.sales[booking.key].cancelled_at = at
                 cancellations += 1
         elif booking.key not in history.cancellations:
-            history.cancellations[booking.key] = Cancellation(booking.theater, reference(booking.id), booking.seats, at)
+            history.cancellations[booking.key] = Cancellation(booking.inventory, reference(booking.id), booking.seats, at)
             cancellations += 1
     return identities, sales, cancellations
 
@@ -135,7 +136,7 @@ class Account:
             except Changed as error:
                 last = error
                 time.sleep(0.05 * 2**attempt)
-        raise Changed(f"the seats {' '.join(what.seats)} of theater {what.theater} keep changing. Is selling stopped? {last}")
+        raise Changed(f"the seats {' '.join(what.seats)} of {what.inventory} keep changing. Is selling stopped? {last}")
 
     def cancel_earlier(self, cancellation, apply):
         booking = self.reread(cancellation)
@@ -154,7 +155,7 @@ class Account:
             return Finding(CANCELLED)
         if not apply:
             return Finding(TO_CANCEL)
-        _, seats = self.table.seats(booking.theater, booking.seats)
+        _, seats = self.table.seats(booking.inventory, booking.seats)
         writes.cancel(self.table, booking, seats, what.cancelled_at)
         return Finding(CANCELLED, "now cancelled again")
 
@@ -162,11 +163,11 @@ class Account:
         booking, held, identity = self.reread(sale), self.placeholder(sale), self.identity(sale)
         if booking is None and identity is not None:
             # Independently of the scan, because an earlier attempt of this run may have written it.
-            booking = self.table.booking(sale.theater, identity.owner, identity.id)
+            booking = self.table.booking(sale.inventory, identity.owner, identity.id)
         if booking is not None and booking.cancelled:
             return Finding(CANCELLED, "by this table, not by the events")
         marks = [booking.mark] if booking else [mark(identity.id, identity.owner)] if identity else []
-        known, seats = self.table.seats(sale.theater, sale.seats)
+        known, seats = self.table.seats(sale.inventory, sale.seats)
         if booking is None and held is not None and not held.cancelled:
             if identity is None:
                 return Finding(SEATS_KEPT)
@@ -175,7 +176,7 @@ class Account:
         if booking is not None:
             return self.standing_booking(booking, seats, conflicts, apply)
         if known is None:
-            return Finding(NO_SEATS, "the theater has no layout")
+            return Finding(NO_SEATS, "there is no such theater or show, or it has no layout")
         missing = [label for label in sale.seats if known and label not in known]
         if missing:
             return Finding(NO_SEATS, " ".join(missing))
@@ -220,10 +221,10 @@ class Account:
 
     def reread(self, what):
         found = self.standing.get(what.key)
-        return found and self.table.booking(found.theater, found.owner, found.id)
+        return found and self.table.booking(found.inventory, found.owner, found.id)
 
     def placeholder(self, sale):
-        return self.table.booking(sale.theater, HOUSE, placeholder(sale))
+        return self.table.booking(sale.inventory, HOUSE, placeholder(sale))
 
     def totals(self):
         """Returns the number of sales of each outcome, and the same for cancellations of earlier bookings."""

@@ -18,7 +18,8 @@ class Unreadable(Exception):
 class Sale:
     """A booking that was made after the chosen second, as its events describe it."""
 
-    theater: str
+    # The theater's id, or `show/` and the show's id, as in the keys of the table.
+    inventory: str
     reference: str
     seats: tuple
     booked_at: int
@@ -26,25 +27,27 @@ class Sale:
     stamp: int
     reservation: str | None = None
     cancelled_at: int | None = None
+    # The attributes `lines`, `currency` and `reference` of the booking's item, as far as it has them.
+    money: dict = dataclasses.field(default_factory=dict)
 
     @property
     def key(self):
-        """Identifies a sale. Callers of different theaters, or different callers, may use the same id."""
-        return key(self.theater, self.reference, self.seats)
+        """Identifies a sale. Callers of different theaters and shows, or different callers, may use the same id."""
+        return key(self.inventory, self.reference, self.seats)
 
 
 @dataclasses.dataclass
 class Cancellation:
     """A cancellation of a booking that was made before the chosen second."""
 
-    theater: str
+    inventory: str
     reference: str
     seats: tuple
     cancelled_at: int
 
     @property
     def key(self):
-        return key(self.theater, self.reference, self.seats)
+        return key(self.inventory, self.reference, self.seats)
 
 
 @dataclasses.dataclass
@@ -55,11 +58,42 @@ class History:
     cancellations: dict
     # The newest change of each theater's layout.
     layouts: dict
+    # The newest change of each show and of each sale, by the event's type and the inventory.
+    others: dict
 
 
-def key(theater, booking, seats):
+def key(inventory, booking, seats):
     """Identifies a booking by what its events contain."""
-    return theater, booking, tuple(sorted(seats))
+    return inventory, booking, tuple(sorted(seats))
+
+
+def inventory_of(event):
+    """Returns the theater or show whose seats an event is about, as the keys of the table have it."""
+    return f"show/{event['show_id']}" if "show_id" in event else event["theater_id"]
+
+
+def money_of(event):
+    """Returns the attributes of a booking's item that its event has with its prices (shared/src/domain/lines/codec.rs)."""
+    money = {}
+    if "lines" in event:
+        money["lines"] = {"S": json.dumps([stored_line(line) for line in event["lines"]], separators=(",", ":"), ensure_ascii=False)}
+        money["currency"] = {"S": event["currency"]}
+    if "reference" in event:
+        money["reference"] = {"S": event["reference"]}
+    return money
+
+
+def stored_line(line):
+    """Returns the array of a line: section, row, number, category, price and ticket type, without absent ones at its end.
+
+    The ticket type is absent if it is `standard`.
+    """
+    values = [line.get(name) for name in ("section", "row", "number", "category", "price", "ticket_type")]
+    if values[-1] == "standard":
+        values[-1] = None
+    while values and values[-1] is None:
+        values.pop()
+    return values
 
 
 def millis(text):
@@ -106,8 +140,9 @@ def detail(message):
         event = json.loads(message)
         found = event.get("detail", event)
         if found["type"] in ("booking.created", "booking.cancelled"):
-            key(found["theater_id"], found["booking"], found["seats"])
+            key(inventory_of(found), found["booking"], found["seats"])
             int(found["sequence"])
+            money_of(found)
         millis(found["occurred_at"])
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -120,26 +155,31 @@ def history(details, since, cancellations_until=None):
     Bookings count from `since` on. Cancellations after `cancellations_until` are ignored: damage may have cancelled
     bookings.
     """
-    created, cancelled, layouts = {}, {}, {}
+    created, cancelled, layouts, others = {}, {}, {}, {}
     for event in details:
         at = millis(event["occurred_at"])
         if event["type"] == "booking.created":
-            sale = Sale(event["theater_id"], event["booking"], tuple(event["seats"]), at, event["sequence"] // 2, event.get("reservation"))
+            sale = Sale(inventory_of(event), event["booking"], tuple(event["seats"]), at, event["sequence"] // 2, event.get("reservation"),
+                        money=money_of(event))
             # A booking that was made again has the same event with a larger stamp. Its first stamp is the time of the
             # sale.
             if sale.key not in created or sale.stamp < created[sale.key].stamp:
                 created[sale.key] = sale
         elif event["type"] == "booking.cancelled":
             if cancellations_until is None or at <= cancellations_until:
-                cancelled[key(event["theater_id"], event["booking"], event["seats"])] = at, event
+                cancelled[key(inventory_of(event), event["booking"], event["seats"])] = at, event
         elif event["type"] == "theater.changed" and at >= since:
             newest = layouts.get(event["theater_id"])
             if newest is None or newest["layout_version"] <= event["layout_version"]:
                 layouts[event["theater_id"]] = event
-    return combined(created, cancelled, layouts, since)
+        elif event["type"] in ("show.changed", "sale.changed") and at >= since:
+            changed = event["type"], inventory_of(event)
+            if changed not in others or millis(others[changed]["occurred_at"]) <= at:
+                others[changed] = event
+    return combined(created, cancelled, layouts, others, since)
 
 
-def combined(created, cancelled, layouts, since):
+def combined(created, cancelled, layouts, others, since):
     """Joins bookings with their cancellations, and leaves out placeholders of an earlier run."""
     sales = {name: sale for name, sale in created.items() if sale.booked_at >= since}
     placeholders = {reference(placeholder(sale)) for sale in sales.values()}
@@ -149,5 +189,5 @@ def combined(created, cancelled, layouts, since):
         if name in sales:
             sales[name].cancelled_at = at
         elif at >= since and event["booking"] not in placeholders:
-            cancellations[name] = Cancellation(event["theater_id"], event["booking"], tuple(event["seats"]), at)
-    return History(sales, cancellations, layouts)
+            cancellations[name] = Cancellation(inventory_of(event), event["booking"], tuple(event["seats"]), at)
+    return History(sales, cancellations, layouts, others)

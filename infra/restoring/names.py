@@ -40,4 +40,4 @@ def placeholder(sale):
 
     It is always the same for a sale.
     """
-    return named(uuid.UUID(sale.reference), "\n".join([sale.theater, *sorted(sale.seats)]).encode())
+    return named(uuid.UUID(sale.reference), "\n".join([sale.inventory, *sorted(sale.seats)]).encode())

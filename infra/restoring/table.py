@@ -20,7 +20,8 @@ class Changed(Exception):
 class Booking:
     """A booking's item."""
 
-    theater: str
+    # The theater's id, or `show/` and the show's id.
+    inventory: str
     id: str
     owner: str | None
     item: dict
@@ -47,29 +48,34 @@ class Booking:
 
     @property
     def key(self):
-        return key(self.theater, reference(self.id), self.seats)
+        return key(self.inventory, reference(self.id), self.seats)
 
     @staticmethod
     def read(item):
         """Reads an item. Returns None if it can't be read, as in a damaged table."""
         try:
-            _, theater, owner, booking = item["pk"]["S"].split("#")
-            found = Booking(theater, str(uuid.UUID(booking)), None if owner == "-" else str(uuid.UUID(owner)), item)
+            _, inventory, owner, booking = item["pk"]["S"].split("#")
+            found = Booking(inventory, str(uuid.UUID(booking)), None if owner == "-" else str(uuid.UUID(owner)), item)
             return found if all(found.seats) and int(item["booked_at"]["N"]) and int(item["changed_at"]["N"]) else None
         except (KeyError, ValueError):
             return None
 
 
-def booking_key(theater, owner, booking):
-    return {"pk": {"S": f"BOOKING#{theater}#{owner or '-'}#{booking}"}, "sk": {"S": "BOOKING"}}
+def booking_key(inventory, owner, booking):
+    return {"pk": {"S": f"BOOKING#{inventory}#{owner or '-'}#{booking}"}, "sk": {"S": "BOOKING"}}
 
 
-def seat_key(theater, label):
-    return {"pk": {"S": f"THEATER#{theater}"}, "sk": {"S": f"SEAT#{label}"}}
+def partition(inventory):
+    """Returns the partition of a theater or show."""
+    return f"SHOW#{inventory.removeprefix('show/')}" if inventory.startswith("show/") else f"THEATER#{inventory}"
 
 
-def count_key(theater, owner):
-    return {"pk": {"S": f"CALLER#{owner}"}, "sk": {"S": f"BOOKED#{theater}"}}
+def seat_key(inventory, label):
+    return {"pk": {"S": partition(inventory)}, "sk": {"S": f"SEAT#{label}"}}
+
+
+def count_key(inventory, owner):
+    return {"pk": {"S": f"CALLER#{owner}"}, "sk": {"S": f"BOOKED#{inventory}"}}
 
 
 class Table:
@@ -99,19 +105,31 @@ class Table:
             left += answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
         return [found.get(name(wanted)) for wanted in keys]
 
-    def booking(self, theater, owner, booking):
+    def booking(self, inventory, owner, booking):
         """Reads a booking."""
-        (item,) = self.get(booking_key(theater, owner, booking))
+        (item,) = self.get(booking_key(inventory, owner, booking))
         return item and Booking.read(item)
 
-    def seats(self, theater, labels):
-        """Reads seats by label, and the labels of the theater's layout.
+    def seats(self, inventory, labels):
+        """Reads seats by label, and the labels of the layout.
 
         They are None without a layout, and empty in a packed layout.
         """
-        layout, *items = self.get({"pk": {"S": f"THEATER#{theater}"}, "sk": {"S": "LAYOUT"}}, *(seat_key(theater, label) for label in labels))
+        layout = self.layout(inventory)
+        items = self.get(*(seat_key(inventory, label) for label in labels))
         known = None if layout is None else set(layout.get("seats", {"S": ""})["S"].split())
         return known, dict(zip(labels, items))
+
+    def layout(self, inventory):
+        """Reads the layout of a theater, or the layout version that a show uses. A missing one is None."""
+        if not inventory.startswith("show/"):
+            (found,) = self.get({"pk": {"S": partition(inventory)}, "sk": {"S": "LAYOUT"}})
+            return found
+        (show,) = self.get({"pk": {"S": partition(inventory)}, "sk": {"S": "SHOW"}})
+        if show is None:
+            return None
+        (found,) = self.get({"pk": {"S": partition(show["theater_id"]["S"])}, "sk": {"S": f"LAYOUT#{show['layout_version']['N']}"}})
+        return found
 
     def transact(self, *writes):
         """Writes everything or nothing, in one transaction."""

@@ -39,13 +39,13 @@ def as_read(seat):
     }
 
 
-def book_seat(theater, label, seat, booking_mark, stamp):
+def book_seat(inventory, label, seat, booking_mark, stamp):
     """Books a seat as the functions do."""
     condition = as_read(seat)
     return {"Update": {
-        "Key": seat_key(theater, label),
+        "Key": seat_key(inventory, label),
         "UpdateExpression": "SET #status = :booked, booking_id = :booking, changed_at = :stamp "
-                            "REMOVE reservation_id, request_token, owner_id, layout_version, expires_at",
+                            "REMOVE reservation_id, request_token, owner_id, layout_version, expires_at, price, ticket_type",
         "ExpressionAttributeNames": {"#status": "status"},
         **condition,
         "ExpressionAttributeValues": {**condition.get("ExpressionAttributeValues", {}), ":booked": {"S": "booked"},
@@ -53,13 +53,13 @@ def book_seat(theater, label, seat, booking_mark, stamp):
     }}
 
 
-def free_seat(theater, label, seat, stamp, now):
+def free_seat(inventory, label, seat, stamp, now):
     """Makes a booked seat available as the functions do."""
     condition = as_read(seat)
     return {"Update": {
-        "Key": seat_key(theater, label),
+        "Key": seat_key(inventory, label),
         "UpdateExpression": "SET #status = :available, changed_at = :stamp, expires_at = :collect "
-                            "REMOVE reservation_id, request_token, booking_id, owner_id, layout_version",
+                            "REMOVE reservation_id, request_token, booking_id, owner_id, layout_version, price, ticket_type",
         "ExpressionAttributeNames": {"#status": "status"},
         **condition,
         "ExpressionAttributeValues": {**condition["ExpressionAttributeValues"], ":available": {"S": "available"},
@@ -70,12 +70,13 @@ def free_seat(theater, label, seat, stamp, now):
 def booking_item(sale, identity, stamp, now):
     """Makes a booking's item. Its time is that of the sale, so that its event has the same id as before."""
     item = {
-        **booking_key(sale.theater, identity.owner, identity.id),
+        **booking_key(sale.inventory, identity.owner, identity.id),
         "seats": {"S": " ".join(sale.seats)},
         "booked_at": n(sale.booked_at),
         "changed_at": n(stamp),
         "request_token": {"S": identity.request_token or str(uuid.uuid4())},
         "booked_again_at": n(now),
+        **sale.money,
     }
     if identity.owner:
         item["owner_id"] = {"S": identity.owner}
@@ -86,9 +87,9 @@ def booking_item(sale, identity, stamp, now):
     return item
 
 
-def count(theater, owner, seats):
+def count(inventory, owner, seats):
     """Changes the number of seats that a caller has booked in a theater."""
-    return {"Update": {"Key": count_key(theater, owner), "UpdateExpression": "ADD booked_seats :seats",
+    return {"Update": {"Key": count_key(inventory, owner), "UpdateExpression": "ADD booked_seats :seats",
                        "ExpressionAttributeValues": {":seats": n(seats)}}}
 
 
@@ -96,11 +97,11 @@ def book_again(table, sale, identity, seats):
     """Books a lost sale under its own id."""
     now = now_millis()
     stamp = stamp_above(seats, now)
-    counted = [count(sale.theater, identity.owner, len(sale.seats))] if identity.counted else []
+    counted = [count(sale.inventory, identity.owner, len(sale.seats))] if identity.counted else []
     booking_mark = mark(identity.id, identity.owner)
     table.transact(
         {"Put": {"Item": booking_item(sale, identity, stamp, now), "ConditionExpression": "attribute_not_exists(pk)"}},
-        *counted, *(book_seat(sale.theater, label, seat, booking_mark, stamp) for label, seat in seats.items()),
+        *counted, *(book_seat(sale.inventory, label, seat, booking_mark, stamp) for label, seat in seats.items()),
     )
 
 
@@ -110,13 +111,13 @@ def keep_seats(table, sale, seats):
     stamp = stamp_above(seats, now)
     held = placeholder(sale)
     item = {
-        **booking_key(sale.theater, HOUSE, held), "seats": {"S": " ".join(sale.seats)}, "booked_at": n(sale.booked_at),
+        **booking_key(sale.inventory, HOUSE, held), "seats": {"S": " ".join(sale.seats)}, "booked_at": n(sale.booked_at),
         "changed_at": n(stamp), "request_token": {"S": str(uuid.uuid4())}, "owner_id": {"S": str(HOUSE)},
         "booked_again_at": n(now), "kept_for": {"S": sale.reference},
     }
     table.transact(
         {"Put": {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}},
-        *(book_seat(sale.theater, label, seat, mark(held, HOUSE), stamp) for label, seat in seats.items()),
+        *(book_seat(sale.inventory, label, seat, mark(held, HOUSE), stamp) for label, seat in seats.items()),
     )
 
 
@@ -124,12 +125,12 @@ def hand_over(table, sale, identity, seats):
     """Gives the seats of a placeholder to the sale's own booking, whose id is now known."""
     now = now_millis()
     stamp = stamp_above(seats, now)
-    counted = [count(sale.theater, identity.owner, len(sale.seats))] if identity.counted else []
+    counted = [count(sale.inventory, identity.owner, len(sale.seats))] if identity.counted else []
     booking_mark = mark(identity.id, identity.owner)
     table.transact(
         {"Put": {"Item": booking_item(sale, identity, stamp, now), "ConditionExpression": "attribute_not_exists(pk)"}},
-        end_booking(sale.theater, HOUSE, placeholder(sale), stamp, now),
-        *counted, *(book_seat(sale.theater, label, seat, booking_mark, stamp) for label, seat in seats.items()),
+        end_booking(sale.inventory, HOUSE, placeholder(sale), stamp, now),
+        *counted, *(book_seat(sale.inventory, label, seat, booking_mark, stamp) for label, seat in seats.items()),
     )
 
 
@@ -139,11 +140,11 @@ def complete(table, booking, seats):
     stamp = stamp_above(seats, now)
     lacking = {label: seat for label, seat in seats.items() if not is_under(seat, booking.mark)}
     table.transact(
-        {"Update": {"Key": booking_key(booking.theater, booking.owner, booking.id),
+        {"Update": {"Key": booking_key(booking.inventory, booking.owner, booking.id),
                     "UpdateExpression": "SET changed_at = :stamp, booked_again_at = :now",
                     "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(cancelled_at)",
                     "ExpressionAttributeValues": {":stamp": n(stamp), ":now": n(now)}}},
-        *(book_seat(booking.theater, label, seat, booking.mark, stamp) for label, seat in lacking.items()),
+        *(book_seat(booking.inventory, label, seat, booking.mark, stamp) for label, seat in lacking.items()),
     )
 
 
@@ -151,16 +152,16 @@ def cancel(table, booking, seats, cancelled_at):
     """Cancels a booking that its buyer had cancelled. Seats that it doesn't have are left alone."""
     now = now_millis()
     stamp = stamp_above(seats, now)
-    counted = [count(booking.theater, booking.owner, -len(booking.seats))] if booking.counted and booking.owner else []
+    counted = [count(booking.inventory, booking.owner, -len(booking.seats))] if booking.counted and booking.owner else []
     table.transact(
-        end_booking(booking.theater, booking.owner, booking.id, stamp, cancelled_at),
+        end_booking(booking.inventory, booking.owner, booking.id, stamp, cancelled_at),
         *counted,
-        *(free_seat(booking.theater, label, seat, stamp, now) for label, seat in seats.items() if is_under(seat, booking.mark)),
+        *(free_seat(booking.inventory, label, seat, stamp, now) for label, seat in seats.items() if is_under(seat, booking.mark)),
     )
 
 
-def end_booking(theater, owner, booking, stamp, at):
-    return {"Update": {"Key": booking_key(theater, owner, booking), "UpdateExpression": "SET cancelled_at = :at, changed_at = :stamp",
+def end_booking(inventory, owner, booking, stamp, at):
+    return {"Update": {"Key": booking_key(inventory, owner, booking), "UpdateExpression": "SET cancelled_at = :at, changed_at = :stamp",
                        "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(cancelled_at)",
                        "ExpressionAttributeValues": {":at": n(at), ":stamp": n(stamp)}}}
 

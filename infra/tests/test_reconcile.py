@@ -30,6 +30,14 @@ def booked(booking=BOOKING, seats=("A1",), after=5_000, kind="booking.created", 
     return {**event, "reservation": names.reference(reservation)} if reservation else event
 
 
+def sold_in_show(show="evening-1", **more):
+    """Returns the event of a booking of a show with prices."""
+    event = booked(**more)
+    del event["theater_id"]
+    lines = [{"seat": "A1", "section": "Stalls", "row": "A", "number": "1", "category": "premium", "ticket_type": "child", "price": 4500}]
+    return {**event, "show_id": show, "lines": lines, "total": 4500, "currency": "EUR", "reference": "order-4711"}
+
+
 def cancelled(booking=BOOKING, seats=("A1",), after=9_000, **more):
     return booked(booking, seats, after, "booking.cancelled", **more)
 
@@ -83,6 +91,24 @@ class History(unittest.TestCase):
 
     def test_equal_ids_in_two_theaters_are_two_sales(self):
         self.assertEqual(len(self.history(booked(), booked(theater="2")).sales), 2)
+
+    def test_a_show_and_a_theater_of_one_id_are_two(self):
+        found = self.history(booked(), sold_in_show("1"))
+        self.assertEqual({sale.inventory for sale in found.sales.values()}, {"1", "show/1"})
+
+    def test_lines_are_stored_without_what_is_absent(self):
+        line = {"section": "Stalls", "row": "A", "number": "1", "category": "premium", "price": 8500, "ticket_type": "standard"}
+        self.assertEqual(events.stored_line(line), ["Stalls", "A", "1", "premium", 8500])
+        self.assertEqual(events.stored_line({"number": "1"}), [None, None, "1"])
+        self.assertEqual(events.stored_line({"price": 0, "ticket_type": "child"}), [None, None, None, None, 0, "child"])
+
+    def test_changes_of_shows_and_sales_are_named(self):
+        show = {"type": "show.changed", "show_id": "evening-1", "theater_id": "1", "occurred_at": events.text(SECOND + 1)}
+        sale = {"type": "sale.changed", "theater_id": "1", "occurred_at": events.text(SECOND + 1)}
+        earlier = {**sale, "theater_id": "2", "occurred_at": events.text(SECOND - 1)}
+        found = self.history(show, sale, earlier)
+        self.assertEqual(set(found.others), {("show.changed", "show/evening-1"), ("sale.changed", "1")})
+        self.assertEqual([reconcile.named(inventory) for _, inventory in found.others], ["show evening-1", "theater 1"])
 
     def test_line_without_event_is_refused(self):
         for line in ["x", "[]", '{"type": "booking.created"}', '{"detail": {"type": "booking.created", "occurred_at": "2027-01-01T10:00:00Z"}}']:
@@ -177,6 +203,23 @@ class Written(unittest.TestCase):
         before = self.everything()
         self.assertEqual(self.account(sale, identities=identity)[0], [account.BOOKED_AGAIN])
         self.assertEqual(self.everything(), before)
+
+    def test_a_lost_booking_of_a_show_is_made_again_with_its_prices(self):
+        sale, identity = sold_in_show(), self.known()
+        self.assertEqual(self.account(sale, identities=identity)[0], [account.NO_SEATS])
+        self.put({"pk": {"S": "SHOW#evening-1"}, "sk": {"S": "SHOW"}, "theater_id": {"S": "1"}, "layout_version": {"N": "7"}})
+        self.assertEqual(self.account(sale, identities=identity)[0], [account.NO_SEATS])
+        self.put({"pk": {"S": "THEATER#1"}, "sk": {"S": "LAYOUT#7"}, "seats": {"S": "A1"}})
+        reserved = seat("reserved", -9_000, expires_at={"N": "1"}, price={"N": "4500"}, ticket_type={"S": "child"})
+        self.put({**table.seat_key("show/evening-1", "A1"), **reserved})
+        self.assertEqual(self.account(sale, identities=identity)[0], [account.BOOKED_AGAIN])
+        item = self.table.booking("show/evening-1", None, BOOKING).item
+        money = {"lines": {"S": '[["Stalls","A","1","premium",4500,"child"]]'}, "currency": {"S": "EUR"}, "reference": {"S": "order-4711"}}
+        self.assertLessEqual(money.items(), item.items())
+        self.assertEqual(item["pk"]["S"], f"BOOKING#show/evening-1#-#{BOOKING}")
+        (seat_item,) = self.table.get({"pk": {"S": "SHOW#evening-1"}, "sk": {"S": "SEAT#A1"}})
+        self.assertEqual((seat_item["status"]["S"], "price" in seat_item, "ticket_type" in seat_item), ("booked", False, False))
+        self.assertIsNone(self.seat_of("A1"))
 
     def test_nothing_is_written_without_the_option(self):
         before = self.everything()
