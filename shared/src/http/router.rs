@@ -256,8 +256,10 @@ impl Route {
         let given = request.path_parameters_ref();
         let has = |name: &str| given.is_some_and(|given| given.first(name).is_some());
         self.paths().any(|path| {
-            let last = path.rsplit('/').next().expect("a path has a last part");
-            let ends = last.starts_with('{') || request.raw_http_path().ends_with(&format!("/{last}"));
+            // The last name in the path stands at the same place in the request, counted from the end.
+            let names =
+                path.rsplit('/').zip(request.raw_http_path().rsplit('/')).find(|(own, _)| !own.starts_with('{'));
+            let ends = names.is_some_and(|(own, given)| own == given);
             ends && path_parameters(path).all(has)
         })
     }
