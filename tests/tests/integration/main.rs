@@ -1,7 +1,7 @@
 //! Integration tests: the real handlers on real engines, from an API Gateway event to the response, the table and the
 //! cache.
 //!
-//! `api` mirrors the routes. `store` runs on every DynamoDB engine.
+//! `api` mirrors the routes. `store` and `show_store` run on every DynamoDB engine.
 //! `races`, `cache`, `protocol`, `request_costs`, `faults`, `final_read`, `clock_skew`, `thundering_herd`,
 //! `histories`, `observer` and `sync_cache` verify the guarantees. `hostile` sends malformed input.
 //! `stale_answers` checks the counter of outdated cache answers.
@@ -32,6 +32,7 @@ mod races;
 mod rate_limits;
 mod request_costs;
 mod reservation_records;
+mod show_store;
 mod stale_answers;
 mod store;
 mod strict_requests;

@@ -72,7 +72,7 @@ pub(in crate::store) fn read(item: &Item) -> Result<Show, StoreError> {
     let id = text(item, attribute::PK)?.strip_prefix(SHOW_PREFIX).and_then(|id| ShowId::parse(id).ok());
     let id = id.ok_or_else(|| unreadable(item, attribute::PK, "not a show"))?;
     let ShowEntry { show: id, theater, title, starts_at, timezone, local, version, sale } = read_attributes(id, item)?;
-    let prices = parsed_if_present(item, attribute::PRICES, |text| PriceOverrides::from_json(text))?;
+    let prices = parsed_if_present(item, attribute::PRICES, PriceOverrides::from_json)?;
     let extra = |text: &str| Extra::of(text.to_owned()).ok_or_else(|| Extra::EXPECTED.to_owned());
     Ok(Show {
         id,
