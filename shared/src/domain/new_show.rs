@@ -107,15 +107,13 @@ impl NewShow {
         } else {
             LayoutVersion::following(Some(existing.seats_version), now)
         };
-        // The same terms are no new sale, so a repeated request changes nothing.
-        let terms = self.sale.filter(|terms| *terms != existing.sale.terms);
         Ok(Show {
             id: existing.id.clone(),
             local: self.timezone.local_start(self.starts_at.instant())?,
             layout_version,
             seats_version,
             version: Version::following(Some(existing.version), now),
-            sale: terms.map_or(existing.sale, |terms| existing.sale.replaced_by(terms, now)),
+            sale: self.sale.map_or(existing.sale, |terms| existing.sale.replaced_by(terms, now)),
             theater: self.theater,
             title: self.title,
             starts_at: self.starts_at,

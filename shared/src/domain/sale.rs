@@ -12,7 +12,7 @@ mod tests;
 /// and the request that replaces the sale takes up to 15 seconds.
 pub const REPLACED_SALE_LASTS: Duration = Duration::from_secs(25);
 
-/// What a sale allows.
+/// The state of a sale, which an administrator sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SaleState {
     /// Seats are sold within the window.
