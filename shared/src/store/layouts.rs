@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWriteItem};
 
 use super::schema::layout::{LayoutItems, StoredLayout, TheaterEntry};
-use super::schema::{n, s};
+use super::schema::{n, s, sale};
 use super::write::retry::RetryLoop;
+use super::write::transaction::ANYTHING;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
@@ -194,9 +195,9 @@ impl Store {
     fn build_removal(&self, theater: &TheaterId, replaces: KnownVersion) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (condition, values) = version_condition(Some(replaces));
         let mut items = vec![self.delete_if(schema::layout_key(theater), condition, values)?];
-        // An older theater may have no entry.
-        let anything = "attribute_exists(pk) OR attribute_not_exists(pk)";
-        items.push(self.delete_if(layout::entry_key(theater), anything, None)?);
+        // A theater that is created again begins without a sale. An older theater may have no entry.
+        items.push(self.delete_if(sale::theater_sale_key(theater), ANYTHING, None)?);
+        items.push(self.delete_if(layout::entry_key(theater), ANYTHING, None)?);
         for key in layout::part_keys(theater, replaces.version, replaces.parts) {
             items.push(self.delete_if(key, "attribute_exists(pk)", None)?);
         }

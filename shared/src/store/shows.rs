@@ -6,14 +6,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWr
 
 use super::schema::{n, s, show, theater_pk};
 use super::write::retry::RetryLoop;
+use super::write::transaction::ANYTHING;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::{ShowId, TheaterId};
 use crate::domain::show::Show;
 use crate::random;
-
-/// A condition that every item meets, and no item as well.
-const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 
 /// The reason why a show wasn't put or removed.
 #[derive(Debug, thiserror::Error)]

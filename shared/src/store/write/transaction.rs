@@ -13,6 +13,9 @@ use super::retry::{CallFailure, RetryLoop};
 use crate::store::schema::Item;
 use crate::store::{Store, StoreError};
 
+/// Condition that always holds. A write in a transaction needs one to return the item that is there.
+pub(in crate::store) const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
+
 impl Store {
     /// Sends a transaction once. DynamoDB treats all attempts under one token as the same transaction, so repeating it
     /// with the same token is safe.

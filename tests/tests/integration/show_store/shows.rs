@@ -1,5 +1,7 @@
 //! Puts and removals of shows.
 
+use std::sync::Arc;
+
 use boxoffice::domain::inventory::Inventory;
 use boxoffice::domain::sale::{SaleState, SaleTerms};
 use boxoffice::store::PutShowError;
@@ -151,12 +153,13 @@ async fn shows_of_a_theater_are_found_up_to_a_number() {
 async fn theater_with_shows_has_its_own_seats_as_before() {
     for bench in Bench::each().await {
         let layout = bench.store.layout(&bench.ctx, &theater("1")).await.unwrap().unwrap();
-        let inventory = Inventory::of_theater(layout);
+        let layout = Arc::new(layout);
+        let inventory = Inventory::of_theater(layout.clone());
         let slots = bench.store.slots(&bench.ctx, &inventory).await.unwrap();
         bench.create("a", "1", EVENING).await;
         bench.store.put_layout_snapshot(&bench.ctx, &layout).await.unwrap();
         assert_eq!(bench.store.slots(&bench.ctx, &inventory).await.unwrap(), slots, "{}", bench.engine);
-        assert_eq!(bench.store.layout(&bench.ctx, &theater("1")).await.unwrap(), Some(layout));
+        assert_eq!(bench.store.layout(&bench.ctx, &theater("1")).await.unwrap().as_ref(), Some(&*layout));
         assert_eq!(bench.store.theaters(&bench.ctx, None, 10).await.unwrap().theaters.len(), 2);
     }
 }
