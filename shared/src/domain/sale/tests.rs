@@ -145,7 +145,12 @@ fn any_terms() -> impl Strategy<Value = SaleTerms> {
 
 proptest! {
     #[test]
-    fn each_second_is_sold_by_the_window_alone(sale in any_terms(), default_end in prop::option::of(0..200_u64), now in 0..210_u64, ms in 0..1_000_u64) {
+    fn each_second_is_sold_by_the_window_alone(
+        sale in any_terms(),
+        default_end in prop::option::of(0..200_u64),
+        now in 0..210_u64,
+        ms in 0..1_000_u64,
+    ) {
         let end = default_end.map(EpochSeconds::new);
         let closes = sale.closes_at().or(end).map_or(u64::MAX, EpochSeconds::as_secs);
         let open = sale.state() == SaleState::Open;
@@ -164,13 +169,13 @@ proptest! {
         for selling in [Selling::Reserve, Selling::Book] {
             if let Err(NotOnSale { reason, opens_at }) = sale.check(selling, instant, end) {
                 prop_assert_eq!(opens_at.is_some(), reason == NotOnSaleReason::NotYet);
-                prop_assert!(opens_at.is_none_or(|opens| sale.check(selling, opens.into(), end).is_ok()), "an opening that is promised comes");
+                let comes = opens_at.is_none_or(|opens| sale.check(selling, opens.into(), end).is_ok());
+                prop_assert!(comes, "an opening that is promised comes");
             }
         }
     }
 
-    /// A sale is in force from its request on, and for a while after the request that replaces it. The start of the show
-    /// moves at any time.
+    /// A sale is in force from its request on, and for a while after the request that replaces it.
     #[test]
     fn nothing_is_sold_before_the_first_opening(
         first in any_terms(),
@@ -186,19 +191,22 @@ proptest! {
             let until = now + u64::try_from(REPLACED_SALE_LASTS.as_millis()).unwrap();
             for instant in (from..until).step_by(250) {
                 for selling in [Selling::Reserve, Selling::Book] {
-                    let sells = sale.terms.check(selling, EpochMillis::new(instant), default_end.map(EpochSeconds::new)).is_ok();
+                    let end = default_end.map(EpochSeconds::new);
+                    let sells = sale.terms.check(selling, EpochMillis::new(instant), end).is_ok();
                     sold.extend(sells.then_some(instant));
                 }
             }
             if let Some(terms) = terms {
                 sale = sale.replaced_by(terms, EpochMillis::new(now));
-                // The first opening holds for all sales so far. Sales after `now` come from the old sale or a later one.
+                // The first opening holds for all that was sold so far.
                 let done = sold.iter().min().copied();
-                prop_assert!(done.is_none_or(|at| sale.first_opens_at().as_secs() * 1_000 <= at), "{:?} {:?}", done, sale);
+                let first = sale.first_opens_at().as_secs() * 1_000;
+                prop_assert!(done.is_none_or(|at| first <= at), "{:?} {:?}", done, sale);
                 from = now;
             }
         }
         let done = sold.iter().min().copied();
-        prop_assert!(done.is_none_or(|at| !sale.nothing_sold_before(EpochMillis::new(at))), "{:?} {:?}", done, sale);
+        let known = done.is_none_or(|at| !sale.nothing_sold_before(EpochMillis::new(at)));
+        prop_assert!(known, "{:?} {:?}", done, sale);
     }
 }

@@ -174,7 +174,8 @@ proptest! {
     fn texts_have_the_order_of_places(one in (0..3_u64, "[a-c._:-]{1,3}"), other in (0..3_u64, "[a-c._:-]{1,3}")) {
         let date = LocalDate::parse("2026-12-01").unwrap();
         let place = |(at, show): (u64, String)| {
-            ShowId::parse(&show).ok().map(|show| ListPlace { date, starts_at: EpochSeconds::new(at * 1_000_000_000), show })
+            let starts_at = EpochSeconds::new(at * 1_000_000_000);
+            ShowId::parse(&show).ok().map(|show| ListPlace { date, starts_at, show })
         };
         if let Some((one, other)) = place(one).zip(place(other)) {
             prop_assert_eq!(one.cmp(&other), one.text_within_day().cmp(&other.text_within_day()));
