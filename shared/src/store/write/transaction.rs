@@ -13,7 +13,7 @@ use super::retry::{CallFailure, RetryLoop};
 use crate::store::schema::Item;
 use crate::store::{Store, StoreError};
 
-/// Condition that always holds. A write in a transaction needs one to return the item that is there.
+/// Condition that holds whether or not there is an item.
 pub(in crate::store) const ANYTHING: &str = "attribute_exists(pk) OR attribute_not_exists(pk)";
 
 impl Store {
