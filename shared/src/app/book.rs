@@ -1,18 +1,21 @@
 //! Booking seats. Repeating a request with an id never books twice.
 
-use super::select::{CachedView, SelectedSeats};
+use super::select::{CachedView, SelectedSeats, WantedSeats};
 use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::context::RequestContext;
-use crate::domain::availability::Slot;
+use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::Caller;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel, is_server_generated};
 use crate::domain::inventory::InventoryId;
+use crate::domain::lines::Expect;
+use crate::domain::offers::{is_allowed, unknown_ticket_types};
 use crate::domain::sale::Selling;
-use crate::domain::selection::{Conflict, Selection};
+use crate::domain::seat_request::{Reference, SeatRequest};
+use crate::domain::selection::Conflict;
 use crate::random;
 use crate::store::{
     BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, BookingLimit, BookingRef, Decision, ExistingBooking,
-    ReservationRef, ReservationToBook, StoreError, WholeBookingRejection,
+    OtherBooking, ReservationRef, ReservationToBook, StoreError, WholeBookingRejection,
 };
 
 /// A request to book seats.
@@ -20,11 +23,15 @@ use crate::store::{
 pub struct Book {
     pub inventory: InventoryId,
     /// The seats in any order, booked all or none. `None` means all seats of the reservation.
-    pub seats: Option<Vec<SeatLabel>>,
+    pub seats: Option<Vec<SeatRequest>>,
     /// The id of the booking. For `None` the server makes an id, and a repeat of the request can't be recognized.
     pub booking: Option<RequestId<BookingId>>,
     /// The reservation under which seats may be reserved.
     pub reservation: Option<ReservationId>,
+    /// The totals that the caller has shown to the buyer. Another booking isn't made.
+    pub expect: Option<Expect>,
+    /// The caller's own reference.
+    pub reference: Option<Reference>,
     pub caller: Caller,
 }
 
@@ -46,7 +53,7 @@ pub enum BookError {
     /// Other callers have these seats.
     #[error("seats are taken")]
     SeatUnavailable(Vec<Conflict>),
-    /// The id was used to book other seats.
+    /// The id was used to book other seats, or the same ones as other ticket types or under another reference.
     #[error("the id has booked other seats")]
     IdReused,
     /// The id has the form that only the server makes, and no such booking exists.
@@ -61,6 +68,9 @@ pub enum BookError {
     /// These seats are no longer reserved under the reservation, and the request needs them to be.
     #[error("the reservation is no longer complete")]
     ReservationChanged(Vec<Conflict>),
+    /// The booking wouldn't be the one that the request expects.
+    #[error("the booking would be another one")]
+    Unexpected(Box<OtherBooking>),
     /// Booking needs a reservation, and the request names none.
     #[error("booking needs a reservation")]
     ReservationRequired,
@@ -118,14 +128,18 @@ impl BoxOffice {
     }
 
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
-    async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatLabel]) -> Result<Booked, BookError> {
+    ///
+    /// The prices that the instance knows may be old. So before it rejects the request because of them, it reads the
+    /// inventory again.
+    async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatRequest]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
-        let selected = match self.select_admitted(ctx, &ask.inventory, seats, Selling::Book, repeatable).await {
+        let wanted = WantedSeats { seats, may_be_reserved: ask.reservation.is_some() };
+        let mut selected = match self.select_admitted(ctx, &ask.inventory, wanted, Selling::Book, repeatable).await {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(BookError::SeatUnavailable(taken));
             }
             Ok(selected) => selected,
-            // The layout or the sale may have changed since the first request. A repeat gets the answer of the first
+            // The layout, its prices or the sale may have changed since the first request. A repeat gets the answer of the first
             // request.
             Err(error) if error.may_have_passed_before() => {
                 return self.find_previous_booking(ctx, ask, seats, error.into()).await;
@@ -136,8 +150,15 @@ impl BoxOffice {
             Some(reservation) if self.policy.booking_needs_reservation => BookableFrom::Reservation(reservation),
             reservation => BookableFrom::Anywhere(reservation),
         };
-        let request = self.book_request(ask, booking_id(ask.booking), &selected.selection);
-        let decision = self.store.book(ctx, &request, from).await?;
+        let id = booking_id(ask.booking);
+        let mut decision = self.store.book(ctx, &self.book_request(ask, id, &selected), from).await?;
+        if matches!(decision.outcome, BookOutcome::Unexpected(_) | BookOutcome::UnknownTicketTypes(_))
+            && let Some(newer) = self.select_at_newer_prices(ctx, &selected, wanted).await?
+        {
+            selected = newer;
+            decision = self.store.book(ctx, &self.book_request(ask, id, &selected), from).await?;
+        }
+        let request = self.book_request(ask, id, &selected);
         self.finish_booking(ctx, &selected, &request, decision).await
     }
 
@@ -181,8 +202,8 @@ impl BoxOffice {
                     }
                 }
             };
-            let selected = self.select(ctx, &ask.inventory, &whole.seats).await?;
-            let request = self.book_request(ask, id, &selected.selection);
+            let selected = self.select_reserved(ctx, &ask.inventory, &whole.seats).await?;
+            let request = self.book_request(ask, id, &selected);
             let Decision { outcome, observed } = self.store.book_whole(ctx, &request, &whole).await?;
             match outcome {
                 BookWholeOutcome::Decided(outcome) => {
@@ -201,12 +222,11 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         ask: &Book,
-        seats: &[SeatLabel],
+        seats: &[SeatRequest],
         error: BookError,
     ) -> Result<Booked, BookError> {
         let Some(first) = self.read_booking_of_request(ctx, ask).await? else { return Err(error) };
-        let booked = &first.booking.seats;
-        let same = booked.len() == seats.len() && booked.iter().all(|seat| seats.contains(seat));
+        let same = first.has_seats(seats) && first.booking.reference == ask.reference;
         first.replay(same)
     }
 
@@ -214,7 +234,7 @@ impl BoxOffice {
     /// doesn't.
     async fn find_previous_whole_booking(&self, ctx: &RequestContext, ask: &Book) -> Result<Option<Booked>, BookError> {
         if let Some(first) = self.read_booking_of_request(ctx, ask).await? {
-            let same = first.booking.reservation == ask.reservation;
+            let same = first.booking.reservation == ask.reservation && first.booking.reference == ask.reference;
             return first.replay(same).map(Some);
         }
         if self.inventories.get(ctx, &ask.inventory).await?.is_none() {
@@ -241,6 +261,12 @@ impl BoxOffice {
             BookOutcome::NotReserved(missing) => {
                 Err(BookError::ReservationChanged(self.show_expired_as_available(missing)))
             }
+            BookOutcome::Unexpected(other) => Err(BookError::Unexpected(Box::new(other))),
+            BookOutcome::UnknownTicketTypes(seats) => {
+                let requests = requests_of(request, &seats);
+                let unknown = unknown_ticket_types(&requests, &selected.inventory);
+                Err(SelectError::TicketTypeNotFound(unknown).into())
+            }
             BookOutcome::LimitReached(booked) => {
                 Err(BookError::LimitReached { booked, most: self.policy.max_booked_per_caller })
             }
@@ -256,9 +282,18 @@ impl BoxOffice {
         }
     }
 
-    fn book_request<'a>(&self, ask: &'a Book, booking: BookingId, seats: &'a Selection) -> BookRequest<'a> {
-        let limit = self.booking_limit(&ask.caller);
-        BookRequest { inventory: &ask.inventory, seats, booking, owner: ask.caller.owner(), limit }
+    fn book_request<'a>(&self, ask: &'a Book, booking: BookingId, selected: &'a SelectedSeats) -> BookRequest<'a> {
+        BookRequest {
+            inventory: &ask.inventory,
+            seats: &selected.selection,
+            booking,
+            owner: ask.caller.owner(),
+            limit: self.booking_limit(&ask.caller),
+            known: &selected.inventory,
+            offers: selected.offers.as_ref(),
+            expect: ask.expect.as_ref(),
+            reference: ask.reference.as_ref(),
+        }
     }
 
     /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
@@ -272,6 +307,7 @@ impl BoxOffice {
         let now = self.clock.now();
         for conflict in &mut conflicts {
             conflict.state = Slot { state: conflict.state, ..Slot::default() }.state_at(now);
+            conflict.yours &= conflict.state != SeatState::Available;
         }
         conflicts
     }
@@ -282,6 +318,13 @@ fn booking_id(given: Option<RequestId<BookingId>>) -> BookingId {
     given.map_or_else(|| BookingId::new(random::random_id()), RequestId::id)
 }
 
+/// Returns what the request asks for these seats.
+fn requests_of(request: &BookRequest<'_>, seats: &[SeatLabel]) -> Vec<SeatRequest> {
+    let offers = request.offers.map(|offers| offers.seats.as_slice()).unwrap_or_default();
+    let asked = request.seats.labels().zip(offers).filter(|(label, _)| seats.contains(label));
+    asked.map(|(seat, offer)| SeatRequest { seat: seat.clone(), ticket_type: offer.named.clone() }).collect()
+}
+
 /// The booking that exists under a request's id.
 struct PreviousBooking {
     id: BookingId,
@@ -289,6 +332,18 @@ struct PreviousBooking {
 }
 
 impl PreviousBooking {
+    /// Returns `true` if these seats were booked, and each ticket type that is named was the seat's.
+    fn has_seats(&self, seats: &[SeatRequest]) -> bool {
+        let booked = &self.booking.seats;
+        let lines = self.booking.lines.as_ref();
+        let has = |request: &SeatRequest| {
+            let line = lines.and_then(|lines| lines.iter().find(|line| line.seat == request.seat));
+            let fixed = line.and_then(|line| line.fixed_price.as_ref());
+            booked.contains(&request.seat) && is_allowed(request.ticket_type.as_ref(), fixed)
+        };
+        booked.len() == seats.len() && seats.iter().all(has)
+    }
+
     /// Returns the answer to a repeated request. `same` is `true` if the request asks for the same as the first one.
     fn replay(self, same: bool) -> Result<Booked, BookError> {
         let Self { id, booking } = self;
@@ -296,7 +351,8 @@ impl PreviousBooking {
             _ if !same => Err(BookError::IdReused),
             Some(_) => Err(BookError::Cancelled),
             None => {
-                let booking = Booking { seats: booking.seats, booked_at: booking.booked_at };
+                let ExistingBooking { seats, booked_at, lines, reference, .. } = booking;
+                let booking = Booking { seats, booked_at, lines, reference };
                 Ok(Booked { id, booking, replayed: true })
             }
         }

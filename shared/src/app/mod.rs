@@ -77,7 +77,7 @@ use crate::domain::ids::TheaterId;
 use crate::domain::inventory::InventoryId;
 use crate::store::Store;
 pub use crate::store::{
-    Booking, ExistingBooking, SeatChange, SeatExpiry, SeatRecord, StoreError, TheaterEntry, TheaterPage,
+    Booking, ExistingBooking, OtherBooking, SeatChange, SeatExpiry, SeatRecord, StoreError, TheaterEntry, TheaterPage,
 };
 
 /// The box office: everything that requests need, built once per instance.

@@ -1,11 +1,13 @@
 //! Reading, releasing and extending a reservation.
 
 use super::BoxOffice;
+use super::reserve::lines_of;
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;
 use crate::domain::ids::ExtensionId;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
+use crate::domain::lines::Lines;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
@@ -33,6 +35,8 @@ pub struct ReservationView {
     pub now: EpochMillis,
     /// `true` if each seat has been extended.
     pub extended: bool,
+    /// The seats with their prices. `None` if they are sold without money.
+    pub lines: Option<Lines>,
 }
 
 /// The outcome of an extension.
@@ -160,15 +164,19 @@ impl BoxOffice {
     ) -> ReservationView {
         // In layout order, or by label if the layout can't be read now.
         seats.sort_unstable_by(|a, b| a.seat.cmp(&b.seat));
-        if let Ok(Some(inventory)) = self.inventories.get(ctx, &ask.inventory).await {
+        let inventory = self.inventories.get(ctx, &ask.inventory).await.ok().flatten();
+        if let Some(inventory) = &inventory {
             seats.sort_by_key(|seat| inventory.layout.seat_index(seat.seat.as_str()));
         }
         let expires_at = seats.iter().map(|seat| seat.expires_at).min();
+        let extended = seats.iter().all(|seat| seat.extension.is_some());
+        let seats: Vec<_> = seats.into_iter().map(SeatExpiry::from).collect();
         ReservationView {
             expires_at: expires_at.expect("a running reservation has a seat"),
             now: self.clock.now(),
-            extended: seats.iter().all(|seat| seat.extension.is_some()),
-            seats: seats.into_iter().map(|seat| SeatExpiry { seat: seat.seat, expires_at: seat.expires_at }).collect(),
+            extended,
+            lines: inventory.and_then(|inventory| lines_of(&inventory, &seats)),
+            seats,
         }
     }
 }

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use super::select::{CachedView, SelectedSeats};
+use super::select::{CachedView, SelectedSeats, WantedSeats};
 use super::{BoxOffice, RequestId, SelectError};
 use crate::context::RequestContext;
+use crate::domain::availability::SeatState;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{ReservationId, SeatLabel, is_server_generated};
 use crate::domain::inventory::Inventory;
 use crate::domain::inventory::InventoryId;
+use crate::domain::lines::Lines;
+use crate::domain::offers::is_allowed;
 use crate::domain::sale::Selling;
-use crate::domain::selection::Conflict;
+use crate::domain::seat_request::SeatRequest;
+use crate::domain::selection::{Conflict, OtherTicketType};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::random;
 use crate::store::{
     Decision, MAX_SEATS_PER_RESERVATION, Remembered, ReservationQuota, ReservationRef, ReserveOutcome, ReserveRequest,
-    ReservedSeats, SeatExpiry, StoreError,
+    ReservedSeat, ReservedSeats, SeatExpiry, StoreError,
 };
 
 /// A request to reserve seats.
@@ -23,7 +27,7 @@ use crate::store::{
 pub struct Reserve {
     pub inventory: InventoryId,
     /// The seats in any order, reserved all or none.
-    pub seats: Vec<SeatLabel>,
+    pub seats: Vec<SeatRequest>,
     /// The length of the reservation, in seconds.
     pub expires_in: u32,
     /// The id of the reservation. For `None` the server makes an id, and a repeat of the request can't be recognized.
@@ -46,6 +50,8 @@ pub struct Reserved {
     pub now: EpochMillis,
     /// `true` if all of them were in the reservation already.
     pub replayed: bool,
+    /// The seats with their prices. `None` if they are sold without money.
+    pub lines: Option<Lines>,
 }
 
 /// The reasons why nothing is reserved.
@@ -71,6 +77,9 @@ pub enum ReserveError {
     /// These seats of the reservation have expired. They can't be reserved again under it.
     #[error("the reservation has expired")]
     Expired(Vec<SeatLabel>),
+    /// These seats are in the reservation already, as other ticket types than the request names.
+    #[error("the seats are reserved as other ticket types")]
+    TypeFixed(Vec<OtherTicketType>),
     /// The id has the form that only the server makes, and no such reservation exists.
     #[error("no such reservation")]
     NotFound,
@@ -82,12 +91,13 @@ impl BoxOffice {
     /// Reserves available seats: one write to DynamoDB, which is then merged into the cache.
     pub async fn reserve(&self, ctx: &RequestContext, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
-        let selected = match self.select_admitted(ctx, &ask.inventory, &ask.seats, Selling::Reserve, repeatable).await {
+        let wanted = WantedSeats { seats: &ask.seats, may_be_reserved: false };
+        let selected = match self.select_admitted(ctx, &ask.inventory, wanted, Selling::Reserve, repeatable).await {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(ReserveError::SeatUnavailable(taken));
             }
             Ok(selected) => selected,
-            // The layout or the sale may have changed since the first request. A repeat gets the answer of the first
+            // The layout, its prices or the sale may have changed since the first request. A repeat gets the answer of the first
             // request.
             Err(error) if error.may_have_passed_before() => {
                 return self.find_previous_reservation(ctx, ask, error).await;
@@ -102,6 +112,7 @@ impl BoxOffice {
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
             reservation_quota: self.reservation_quota(&ask.caller),
+            offers: selected.offers.as_ref(),
         };
         let asked_at = self.clock.now();
         let outcome = self.reserve_and_update_cache(ctx, &selected.inventory, &request, &selected.cached).await?;
@@ -110,7 +121,7 @@ impl BoxOffice {
         {
             return Err(error.into());
         }
-        self.answer(&request, outcome, asked_at)
+        self.answer(&selected.inventory, &request, outcome, asked_at)
     }
 
     /// Returns the existing reservation if the request repeats an earlier one, and `error` if it doesn't.
@@ -122,17 +133,35 @@ impl BoxOffice {
     ) -> Result<Reserved, ReserveError> {
         let Some(reservation) = ask.reservation else { return Err(error.into()) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
-        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: Some(&ask.seats) };
+        let labels: Vec<_> = ask.seats.iter().map(|request| request.seat.clone()).collect();
+        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: Some(&labels) };
         match self.store.remembered(ctx, &wanted, None).await? {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
             Remembered::Reserved(seats) => {
+                let other_types = other_types(&ask.seats, &seats);
+                if !other_types.is_empty() {
+                    return Err(ReserveError::TypeFixed(other_types));
+                }
                 let expires_at = seats.iter().map(|seat| seat.expires_at).min().expect("a request names a seat");
-                let seats = seats.into_iter().map(|seat| SeatExpiry { seat: seat.seat, expires_at: seat.expires_at });
-                Ok(reserved(id, ReservedSeats { seats: seats.collect(), expires_at }, self.clock.now(), None))
+                let seats = ReservedSeats { seats: seats.into_iter().map(SeatExpiry::from).collect(), expires_at };
+                let lines = self.lines_if_readable(ctx, &ask.inventory, &seats.seats).await;
+                Ok(reserved(id, seats, lines, self.clock.now(), None))
             }
         }
+    }
+
+    /// Returns the lines of seats. Returns `None` if they are sold without money, and if the inventory can't be read
+    /// now.
+    pub(super) async fn lines_if_readable(
+        &self,
+        ctx: &RequestContext,
+        id: &InventoryId,
+        seats: &[SeatExpiry],
+    ) -> Option<Lines> {
+        let inventory = self.inventories.get(ctx, id).await.ok().flatten()?;
+        lines_of(&inventory, seats)
     }
 
     /// Returns the reservation quota of the caller, if one is set and the caller is signed in.
@@ -172,14 +201,22 @@ impl BoxOffice {
     /// Returns the answer to a request for named seats. `asked_at` is the instant before the attempt.
     pub(super) fn answer(
         &self,
+        inventory: &Inventory,
         request: &ReserveRequest<'_>,
         outcome: ReserveOutcome,
         asked_at: EpochMillis,
     ) -> Result<Reserved, ReserveError> {
         let reservation = request.reservation;
         match outcome {
-            ReserveOutcome::Reserved(seats) => Ok(reserved(reservation, seats, asked_at, Some(request.expires_in))),
-            ReserveOutcome::AlreadyReserved(seats) => Ok(reserved(reservation, seats, self.clock.now(), None)),
+            ReserveOutcome::Reserved(seats) => {
+                let lines = lines_of(inventory, &seats.seats);
+                Ok(reserved(reservation, seats, lines, asked_at, Some(request.expires_in)))
+            }
+            ReserveOutcome::AlreadyReserved(seats) => {
+                let lines = lines_of(inventory, &seats.seats);
+                Ok(reserved(reservation, seats, lines, self.clock.now(), None))
+            }
+            ReserveOutcome::TypeFixed(seats) => Err(ReserveError::TypeFixed(seats)),
             ReserveOutcome::Refused(conflicts) => Err(ReserveError::SeatUnavailable(conflicts)),
             ReserveOutcome::LimitReached(reserved) => {
                 Err(ReserveError::LimitReached { reserved, most: self.policy.max_reserved_per_caller })
@@ -207,7 +244,13 @@ pub(super) fn must_exist(given: Option<RequestId<ReservationId>>) -> bool {
 ///
 /// For a new reservation `now` is the instant of the request. Then the answer shows the `promised` seconds, and not
 /// what was left of them after the write. Earlier seats of the reservation may expire sooner.
-fn reserved(reservation: ReservationId, reserved: ReservedSeats, now: EpochMillis, promised: Option<u32>) -> Reserved {
+fn reserved(
+    reservation: ReservationId,
+    reserved: ReservedSeats,
+    lines: Option<Lines>,
+    now: EpochMillis,
+    promised: Option<u32>,
+) -> Reserved {
     let ReservedSeats { seats, expires_at } = reserved;
     let left = expires_at.remaining(now);
     Reserved {
@@ -217,5 +260,25 @@ fn reserved(reservation: ReservationId, reserved: ReservedSeats, now: EpochMilli
         expires_in: promised.map_or(left, |promised| left.min(u64::from(promised))),
         now,
         replayed: promised.is_none(),
+        lines,
     }
+}
+
+/// Returns the lines of seats, in their order. Returns `None` if they are sold without money.
+pub(super) fn lines_of(inventory: &Inventory, seats: &[SeatExpiry]) -> Option<Lines> {
+    Lines::of(inventory, seats.iter().map(|seat| (&seat.seat, seat.fixed_price.as_ref())))
+}
+
+/// Returns the seats that are reserved as other ticket types than the request names.
+fn other_types(requests: &[SeatRequest], seats: &[ReservedSeat]) -> Vec<OtherTicketType> {
+    let other = |seat: &ReservedSeat| {
+        let request = requests.iter().find(|request| request.seat == seat.seat)?;
+        if is_allowed(request.ticket_type.as_ref(), seat.fixed_price.as_ref()) {
+            return None;
+        }
+        let state = SeatState::Reserved { expires_at: seat.expires_at };
+        let reserved_as = seat.fixed_price.as_ref().map(|fixed| fixed.ticket_type.clone()).unwrap_or_default();
+        Some(OtherTicketType { conflict: Conflict { seat: seat.seat.clone(), state, yours: true }, reserved_as })
+    };
+    seats.iter().filter_map(other).collect()
 }

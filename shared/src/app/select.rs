@@ -8,8 +8,10 @@ use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::SeatLabel;
 use crate::domain::inventory::{Inventory, InventoryId};
+use crate::domain::offers::{Offers, UnknownTicketType, unknown_ticket_types};
 use crate::domain::sale::{NotOnSale, Selling};
-use crate::domain::selection::{Conflict, Selection, UnknownSeats};
+use crate::domain::seat_request::SeatRequest;
+use crate::domain::selection::{Conflict, Selection};
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 
@@ -25,6 +27,9 @@ pub enum SelectError {
     /// The theater has no such seats.
     #[error("no such seats")]
     SeatNotFound(Vec<SeatLabel>),
+    /// These seats aren't sold as the requested ticket types.
+    #[error("no such ticket types")]
+    TicketTypeNotFound(Vec<UnknownTicketType>),
     /// The sale isn't open.
     #[error("not on sale")]
     NotOnSale {
@@ -43,21 +48,31 @@ pub enum SelectError {
 }
 
 impl SelectError {
-    /// Returns `true` if an earlier request with the same id may have passed: the layout or the sale may have changed
-    /// since.
+    /// Returns `true` if an earlier request with the same id may have passed: the layout, its prices or the sale may have
+    /// changed since.
     pub(super) fn may_have_passed_before(&self) -> bool {
         match self {
-            Self::TheaterNotFound | Self::SeatNotFound(_) => true,
+            Self::TheaterNotFound | Self::SeatNotFound(_) | Self::TicketTypeNotFound(_) => true,
             Self::NotOnSale { may_be_repeat, .. } => *may_be_repeat,
             Self::TooManyRequests(_) | Self::Store(_) => false,
         }
     }
 }
 
+/// The seats that a request asks for.
+#[derive(Clone, Copy)]
+pub(super) struct WantedSeats<'a> {
+    pub(super) seats: &'a [SeatRequest],
+    /// The seats may be reserved already, and a reserved seat keeps a ticket type that isn't sold any more.
+    pub(super) may_be_reserved: bool,
+}
+
 /// The seats of a request, found in a layout.
 pub(super) struct SelectedSeats {
     pub(super) inventory: Arc<Inventory>,
     pub(super) selection: Selection,
+    /// The prices of the seats. `None` if they are sold without money.
+    pub(super) offers: Option<Offers>,
     pub(super) cached: CachedView,
 }
 
@@ -85,12 +100,12 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         id: &InventoryId,
-        seats: &[SeatLabel],
+        wanted: WantedSeats<'_>,
         selling: Selling,
         repeatable: bool,
     ) -> Result<SelectedSeats, SelectError> {
         let known = self.check_known_sale(ctx, id, selling, repeatable).await?;
-        let known = known.and_then(|inventory| SelectedSeats::find(inventory, seats).ok());
+        let known = known.and_then(|inventory| SelectedSeats::find(inventory, wanted).ok());
         let peeks = !repeatable && (!ctx.has_unchecked_rate_limit() || known.is_some());
         if !peeks {
             self.admit(ctx).await?;
@@ -99,7 +114,7 @@ impl BoxOffice {
             Some(found) => found,
             None => {
                 self.check_sale(ctx, id, selling).await?;
-                self.select(ctx, id, seats).await?
+                self.select(ctx, id, wanted).await?
             }
         };
         if peeks {
@@ -108,20 +123,50 @@ impl BoxOffice {
         Ok(selected)
     }
 
-    /// Finds seats in a theater's layout, without the cache. A missing seat may be new, so the layout is read again in
-    /// that case.
-    pub(super) async fn select(
+    /// Finds seats in a theater's layout, without the cache. A missing seat or ticket type may be new, so the layout is
+    /// read again in that case.
+    async fn select(
+        &self,
+        ctx: &RequestContext,
+        id: &InventoryId,
+        wanted: WantedSeats<'_>,
+    ) -> Result<SelectedSeats, SelectError> {
+        let inventory = self.inventories.get(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
+        if let Ok(selected) = SelectedSeats::find(inventory, wanted) {
+            return Ok(selected);
+        }
+        let inventory = self.inventories.get_newer(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
+        SelectedSeats::find(inventory, wanted)
+    }
+
+    /// Finds the seats of a reservation, as [`Self::select`] does.
+    pub(super) async fn select_reserved(
         &self,
         ctx: &RequestContext,
         id: &InventoryId,
         seats: &[SeatLabel],
     ) -> Result<SelectedSeats, SelectError> {
         let inventory = self.inventories.get(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
-        if let Ok(selected) = SelectedSeats::find(inventory, seats) {
+        if let Ok(selected) = SelectedSeats::find_reserved(inventory, seats) {
             return Ok(selected);
         }
         let inventory = self.inventories.get_newer(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
-        SelectedSeats::find(inventory, seats).map_err(|unknown| SelectError::SeatNotFound(unknown.0))
+        SelectedSeats::find_reserved(inventory, seats)
+    }
+
+    /// Finds the seats of a request again if the inventory has other prices by now. Returns `None` if it hasn't.
+    pub(super) async fn select_at_newer_prices(
+        &self,
+        ctx: &RequestContext,
+        selected: &SelectedSeats,
+        wanted: WantedSeats<'_>,
+    ) -> Result<Option<SelectedSeats>, SelectError> {
+        let old = &selected.inventory;
+        let newer = self.inventories.get_newer(ctx, &old.id).await?.ok_or(SelectError::TheaterNotFound)?;
+        if newer.prices == old.prices {
+            return Ok(None);
+        }
+        SelectedSeats::find(newer, wanted).map(Some)
     }
 
     /// Returns the error for conflicts with withdrawn seats: if the layout no longer has them, they aren't found.
@@ -180,8 +225,24 @@ impl BoxOffice {
 }
 
 impl SelectedSeats {
-    fn find(inventory: Arc<Inventory>, seats: &[SeatLabel]) -> Result<Self, UnknownSeats> {
-        let selection = Selection::of(seats, &inventory.layout)?;
-        Ok(Self { inventory, selection, cached: CachedView::NotAsked })
+    fn find(inventory: Arc<Inventory>, wanted: WantedSeats<'_>) -> Result<Self, SelectError> {
+        let WantedSeats { seats, may_be_reserved } = wanted;
+        let labels = seats.iter().map(|request| &request.seat);
+        let selection =
+            Selection::of(labels, &inventory.layout).map_err(|unknown| SelectError::SeatNotFound(unknown.0))?;
+        if !may_be_reserved || inventory.prices.is_none() {
+            let unknown = unknown_ticket_types(seats, &inventory);
+            if !unknown.is_empty() {
+                return Err(SelectError::TicketTypeNotFound(unknown));
+            }
+        }
+        let offers = Offers::of(seats, &selection, &inventory);
+        Ok(Self { inventory, selection, offers, cached: CachedView::NotAsked })
+    }
+
+    fn find_reserved(inventory: Arc<Inventory>, seats: &[SeatLabel]) -> Result<Self, SelectError> {
+        let selection =
+            Selection::of(seats, &inventory.layout).map_err(|unknown| SelectError::SeatNotFound(unknown.0))?;
+        Ok(Self { inventory, selection, offers: None, cached: CachedView::NotAsked })
     }
 }

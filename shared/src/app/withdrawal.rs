@@ -70,7 +70,7 @@ impl BoxOffice {
         if !in_use.is_empty() {
             return Err(WithdrawalError::InUse(in_use));
         }
-        match self.store.withdraw_seats(ctx, &old.id, dropped, old.version).await {
+        match self.store.withdraw_seats(ctx, old, dropped).await {
             Ok(marks) => Ok(Removal { began, marks }),
             Err(WithdrawError::InUse(conflicts)) => Err(WithdrawalError::InUse(conflicts)),
             Err(WithdrawError::Store(error)) => Err(error.into()),

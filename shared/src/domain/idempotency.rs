@@ -1,11 +1,14 @@
 //! Idempotency keys. A caller's key makes a request repeatable: the id to write is derived from the key.
 
+use std::borrow::Cow;
+
 use uuid::{Builder, Uuid, uuid};
 
 use super::caller::Caller;
-use super::ids::{BookingId, InvalidId, ReservationId, SeatLabel};
+use super::ids::{BookingId, InvalidId, ReservationId};
 use super::ids::{ExtensionId, WishId};
 use super::inventory::InventoryId;
+use super::seat_request::SeatRequest;
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace invalidates all earlier keys.
 const BOOKING: Uuid = uuid!("6f1f4a52-7c0e-4a53-9d53-0c39fb1d2b6e");
@@ -74,20 +77,27 @@ pub fn booking_id(inventory: &InventoryId, caller: &Caller, key: &IdempotencyKey
     BookingId::new(name_based_uuid(&BOOKING, [inventory.to_string().as_bytes(), kind, subject, key.0.as_bytes()]))
 }
 
-/// Returns the id of the reservation for a key, a caller, an inventory and a set of seats. The order of the seats
-/// doesn't matter.
+/// Returns the id of the reservation for a key, a caller, an inventory and a set of seats with their ticket types. The
+/// order of the seats doesn't matter.
+///
+/// A seat that is sold as `standard` is the label alone, as in releases without ticket types. A label has no blank, so
+/// no seat with another ticket type looks like that.
 pub fn reservation_id<'a>(
     inventory: &InventoryId,
     caller: &Caller,
     key: &IdempotencyKey,
-    seats: impl IntoIterator<Item = &'a SeatLabel>,
+    seats: impl IntoIterator<Item = &'a SeatRequest>,
 ) -> ReservationId {
     let [kind, subject] = caller.parts();
-    let mut seats: Vec<_> = seats.into_iter().map(SeatLabel::as_str).collect();
+    let part = |request: &'a SeatRequest| match &request.ticket_type {
+        Some(ticket_type) if !ticket_type.is_standard() => Cow::Owned(format!("{} {ticket_type}", request.seat)),
+        _ => Cow::Borrowed(request.seat.as_str()),
+    };
+    let mut seats: Vec<_> = seats.into_iter().map(part).collect();
     seats.sort_unstable();
     let inventory = inventory.to_string();
     let start = [inventory.as_bytes(), kind, subject, key.0.as_bytes()];
-    ReservationId::new(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.into_iter().map(str::as_bytes))))
+    ReservationId::new(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.iter().map(|seat| seat.as_bytes()))))
 }
 
 /// Returns the id of an extension of a reservation, for a key and a caller.
@@ -129,6 +139,8 @@ fn name_based_uuid<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::SeatLabel;
+    use crate::domain::prices::TicketType;
 
     fn key(text: &str) -> IdempotencyKey {
         IdempotencyKey::parse(text).unwrap()
@@ -138,8 +150,8 @@ mod tests {
         InventoryId::parse(text).unwrap()
     }
 
-    fn seats(labels: &[&str]) -> Vec<SeatLabel> {
-        labels.iter().map(|label| SeatLabel::parse(label).unwrap()).collect()
+    fn seats(labels: &[&str]) -> Vec<SeatRequest> {
+        labels.iter().map(|label| SeatRequest::of(SeatLabel::parse(label).unwrap())).collect()
     }
 
     #[test]
@@ -207,5 +219,21 @@ mod tests {
         assert_eq!(id(&["A1", "A2"]), id(&["A2", "A1"]));
         assert_ne!(id(&["A1", "A2"]), id(&["A1"]));
         assert_ne!(id(&["A1", "A2"]), id(&["A1A2"]));
+    }
+
+    /// The value is that of releases without ticket types.
+    #[test]
+    fn reservation_id_of_standard_seats_stays() {
+        let id = |seats: &[SeatRequest]| {
+            reservation_id(&inventory("1"), &Caller::Anonymous, &key("0123456789abcdef"), seats).to_string()
+        };
+        let of_type = |name: &str| SeatRequest {
+            ticket_type: Some(TicketType::parse(name).unwrap()),
+            ..seats(&["A1"]).remove(0)
+        };
+        assert_eq!(id(&seats(&["A1"])), "4d019130-c33c-8e2e-b353-85f5030c7ab1");
+        assert_eq!(id(&[of_type("standard")]), id(&seats(&["A1"])));
+        assert_ne!(id(&[of_type("child")]), id(&seats(&["A1"])));
+        assert_ne!(id(&[of_type("child")]), id(&[of_type("student")]));
     }
 }

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::details::default_number;
 use super::ids::SeatLabel;
+use super::inventory::Inventory;
 use super::layout::Layout;
 use super::prices::{Currency, TicketType};
 use super::seat_index::SeatIndex;
@@ -80,6 +81,21 @@ impl Line {
 impl Lines {
     pub fn new(lines: Vec<Line>, currency: Currency) -> Self {
         Self { lines, currency }
+    }
+
+    /// Creates the lines of seats of an inventory. Returns `None` if it is sold without money. A seat that the layout
+    /// doesn't have has a line without its place.
+    pub fn of<'a>(
+        inventory: &Inventory,
+        seats: impl IntoIterator<Item = (&'a SeatLabel, Option<&'a FixedPrice>)>,
+    ) -> Option<Self> {
+        let currency = inventory.prices.as_ref()?.currency();
+        let line =
+            |(seat, fixed_price): (&SeatLabel, Option<&FixedPrice>)| match inventory.layout.seat_index(seat.as_str()) {
+                Some(seat_index) => Line::of(&inventory.layout, seat_index, fixed_price.cloned()),
+                None => Line::without_place(seat.clone(), fixed_price.cloned()),
+            };
+        Some(Self { lines: seats.into_iter().map(line).collect(), currency })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Line> {

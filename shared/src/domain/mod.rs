@@ -16,6 +16,7 @@ pub mod lines;
 pub mod local_time;
 pub mod new_layout;
 pub mod new_show;
+pub mod offers;
 pub mod prices;
 pub mod rate_limit;
 pub mod rfc_3339;

@@ -3,6 +3,7 @@
 use super::availability::SeatState;
 use super::ids::SeatLabel;
 use super::layout::Layout;
+use super::prices::TicketType;
 use super::seat_index::SeatIndex;
 
 /// Maximum number of seats of one call, whatever is configured. A DynamoDB transaction holds 100 items.
@@ -53,6 +54,14 @@ pub struct Conflict {
     pub yours: bool,
 }
 
+/// A seat that is reserved under the caller's own reservation as another ticket type than the requested one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherTicketType {
+    pub conflict: Conflict,
+    /// The ticket type as which the seat is reserved.
+    pub reserved_as: TicketType,
+}
+
 /// Requested seats that the layout doesn't have, in the order of the request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownSeats(pub Vec<SeatLabel>);
@@ -63,8 +72,9 @@ impl Selection {
     /// # Errors
     ///
     /// Returns all labels that the layout doesn't have.
-    pub fn of(labels: &[SeatLabel], layout: &Layout) -> Result<Self, UnknownSeats> {
-        let mut seats = Vec::with_capacity(labels.len());
+    pub fn of<'a>(labels: impl IntoIterator<Item = &'a SeatLabel>, layout: &Layout) -> Result<Self, UnknownSeats> {
+        let labels = labels.into_iter();
+        let mut seats = Vec::with_capacity(labels.size_hint().0);
         let mut unknown = Vec::new();
         for label in labels {
             match layout.seat_index(label.as_str()) {

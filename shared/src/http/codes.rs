@@ -16,6 +16,8 @@ pub enum Code {
     TheaterNotFound,
     ShowNotFound,
     SeatNotFound,
+    /// Some seats aren't sold as the requested ticket types.
+    TicketTypeNotFound,
     /// The theater's layout has another version.
     LayoutVersionNotFound,
     /// The caller has no such reservation.
@@ -38,8 +40,10 @@ pub enum Code {
     ReservationAlreadyExtended,
     /// The reservation was released. Its id can't be used again.
     ReservationReleased,
-    /// Some seats of the reservation are gone, and the request needs all of them.
+    /// Some seats of the reservation are gone and the request needs all of them, or the booking isn't the expected one.
     ReservationChanged,
+    /// Some seats are in the reservation already, as other ticket types.
+    TicketTypeFixed,
     /// The booking was cancelled. Its id can't be used again.
     BookingCancelled,
     /// The layout would withdraw seats that are reserved or booked.
@@ -71,7 +75,7 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::MalformedRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -80,6 +84,7 @@ impl Code {
         Self::TheaterNotFound,
         Self::ShowNotFound,
         Self::SeatNotFound,
+        Self::TicketTypeNotFound,
         Self::LayoutVersionNotFound,
         Self::ReservationNotFound,
         Self::BookingNotFound,
@@ -92,6 +97,7 @@ impl Code {
         Self::ReservationAlreadyExtended,
         Self::ReservationReleased,
         Self::ReservationChanged,
+        Self::TicketTypeFixed,
         Self::BookingCancelled,
         Self::SeatsInUse,
         Self::TheaterFixed,
@@ -133,6 +139,7 @@ impl Code {
             Self::TheaterNotFound => ("theater_not_found", 404, "This theater does not exist"),
             Self::ShowNotFound => ("show_not_found", 404, "This show does not exist"),
             Self::SeatNotFound => ("seat_not_found", 404, "This theater does not have such a seat"),
+            Self::TicketTypeNotFound => ("ticket_type_not_found", 404, "There is no such ticket type for this seat"),
             Self::LayoutVersionNotFound => ("layout_version_not_found", 404, "This seating plan has changed"),
             Self::ReservationNotFound => ("reservation_not_found", 404, "You have no such reservation"),
             Self::BookingNotFound => ("booking_not_found", 404, "You have no such booking"),
@@ -149,6 +156,7 @@ impl Code {
             }
             Self::ReservationReleased => ("reservation_released", 409, "This reservation was given back"),
             Self::ReservationChanged => ("reservation_changed", 409, "Some seats of your reservation are gone"),
+            Self::TicketTypeFixed => ("ticket_type_fixed", 409, "The ticket type of a reserved seat can't be changed"),
             Self::BookingCancelled => ("booking_cancelled", 409, "This booking was cancelled"),
             Self::SeatsInUse => ("seats_in_use", 409, "Some of these seats are reserved or booked"),
             Self::TheaterFixed => ("theater_fixed", 409, "A show can't move to another theater"),

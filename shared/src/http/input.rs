@@ -3,7 +3,6 @@
 mod body;
 mod caller;
 mod precondition;
-#[cfg_attr(not(test), expect(dead_code, reason = "reserve and book read their seats with it once they sell at prices"))]
 mod purchase;
 
 use std::fmt;
@@ -12,9 +11,10 @@ use std::ops::RangeInclusive;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Request, RequestExt};
 
-pub(super) use body::{expires_in, labels, optional_id, seats};
+pub(super) use body::{expires_in, labels, optional_id};
 pub(super) use caller::{caller, require_administrator, require_token};
 pub(super) use precondition::etag;
+pub(super) use purchase::{expect, reference, seat_requests, ticket_types};
 
 use super::api_gateway::{MAX_PART_BYTES, QueryTooLong};
 use super::conditional::Condition;

@@ -1,6 +1,7 @@
 //! Errors as problem details (RFC 9457), and their logging. `from_errors.rs` converts the operations' errors.
 
 mod from_errors;
+mod seats;
 
 use std::fmt::Display;
 
@@ -10,9 +11,11 @@ use serde::Serialize;
 
 use super::address::Address;
 use super::response_body::{Answer, ResponseBody};
+use crate::domain::lines::{Expect, Totals};
 use crate::json::{Fault, Faults};
 
 pub use super::codes::Code;
+use seats::SeatProblem;
 
 /// The delay in seconds after which a retry makes sense.
 const RETRY_AFTER: u64 = 1;
@@ -69,6 +72,18 @@ pub(super) struct Members {
     /// The instant at which the sale opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     opens_at: Option<String>,
+    /// The totals that the request expects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<Expect>,
+    /// The totals of the booking that would be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<Totals>,
+    /// The number of seats that the new layout would drop and that are in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_use: Option<usize>,
+    /// The present end of the reservation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     /// Some shows of the theater.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     shows: Vec<String>,
@@ -78,19 +93,6 @@ pub(super) struct Members {
     /// The whole seconds after which a retry makes sense. Also a header.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
-}
-
-/// A seat that caused the problem.
-#[derive(Clone, Debug, Serialize)]
-struct SeatProblem {
-    seat: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<String>,
-    /// `true` if the caller has it by another request.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    yours: bool,
 }
 
 /// The body: the members of RFC 9457, and those of this API.

@@ -1,5 +1,7 @@
 //! Booking: one transaction that writes the booking and all its seats, or nothing.
 
+mod expect;
+mod prices;
 mod rejection;
 pub(super) mod types;
 
@@ -15,11 +17,12 @@ use super::write::seat_write::{SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
-use crate::domain::ids::RequestToken;
 use crate::domain::ids::ReservationId;
+use crate::domain::ids::{OwnedBookingId, RequestToken};
 use crate::domain::time::EpochMillis;
 use crate::random;
 use crate::store::schema;
+use prices::BelievedPrice;
 use types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, WholeReservation};
 
 /// The seats of a request, and the states that they may be booked from.
@@ -42,6 +45,8 @@ struct BookOperation<'a> {
     request_token: RequestToken,
     /// Makes DynamoDB treat repeated attempts of the same transaction as one.
     token: Uuid,
+    /// The price of each seat that the next attempt books it at. Empty if seats are sold without money.
+    prices: Vec<BelievedPrice>,
 }
 
 impl Store {
@@ -92,9 +97,15 @@ impl Store {
             stamp: source.whole().map_or(now, |whole| whole.stamp.max(now)),
             request_token: RequestToken::new(random::random_id()),
             token: random::random_id(),
+            prices: prices::of(request, source),
         };
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         loop {
+            if let Some(decision) =
+                operation.reject_other_totals(ctx).await.map_err(|error| retry_loop.failure(error))?
+            {
+                return Ok(decision);
+            }
             let failure = match operation.attempt(&mut retry_loop).await {
                 Ok(()) => return Ok(operation.booked()),
                 Err(WriteRejection::Call(failure)) => failure,
@@ -160,7 +171,7 @@ impl BookOperation<'_> {
     /// Builds the booking, then the record of a whole reservation and the count of booked seats if the request has
     /// them, then the seats in layout order. The results come back in the same order.
     fn transaction(&self) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let BookRequest { inventory, seats, booking, owner, limit } = self.request;
+        let BookRequest { inventory, seats, booking, owner, limit, .. } = self.request;
         let mut items = vec![self.store.put_if(self.build_booking_item(), "attribute_not_exists(pk)", None)?];
         if let Source::Whole(whole) = self.source {
             let mut record = whole.found.record.clone();
@@ -173,20 +184,39 @@ impl BookOperation<'_> {
             items.push(self.store.change_booked_count(inventory, change)?);
         }
         let mark = owner_scoped_booking_id(*owner, *booking);
-        for seat in seats.seats() {
-            let change = match self.source {
-                Source::Whole(whole) => SeatWrite::book_reserved(mark, &whole.found.holder(whole.id), self.stamp),
-                Source::Named(BookableFrom::Reservation(reservation)) => {
-                    let holder = SeatHolder { reservation, owner: *owner };
-                    SeatWrite::book_running(mark, &holder, self.stamp, self.now)
-                }
-                Source::Named(BookableFrom::Anywhere(reservation)) => {
-                    SeatWrite::book(mark, reservation, *owner, self.stamp, self.now)
-                }
-            };
+        for (place, seat) in seats.seats().iter().enumerate() {
+            let change = self.seat_write(mark, self.prices.get(place));
             items.push(change.into_transaction_item(&self.store.table, seat_key(inventory, &seat.label))?);
         }
         Ok(items)
+    }
+
+    /// Builds the write that books a seat, at this price if seats are sold for money.
+    fn seat_write(&self, mark: OwnedBookingId, price: Option<&BelievedPrice>) -> SeatWrite {
+        let owner = self.request.owner;
+        match (self.source, price) {
+            (_, Some(BelievedPrice::Unknown)) => SeatWrite::always_reject(),
+            (Source::Whole(whole), price) => {
+                let write = SeatWrite::book_reserved(mark, &whole.found.holder(whole.id), self.stamp);
+                if price.is_some() { write.without_price() } else { write }
+            }
+            (Source::Named(BookableFrom::Reservation(reservation)), price) => {
+                let holder = SeatHolder { reservation, owner };
+                let write = SeatWrite::book_running(mark, &holder, self.stamp, self.now);
+                match price {
+                    Some(price) => write.if_reserved_at(price.fixed_price()),
+                    None => write,
+                }
+            }
+            (Source::Named(BookableFrom::Anywhere(Some(reservation))), Some(price)) => {
+                let holder = SeatHolder { reservation, owner };
+                SeatWrite::book_at_price(mark, &holder, price.fixed_price(), price.source(), self.stamp, self.now)
+            }
+            (Source::Named(BookableFrom::Anywhere(reservation)), price) => {
+                let write = SeatWrite::book(mark, reservation, owner, self.stamp, self.now);
+                if price.is_some() { write.without_price() } else { write }
+            }
+        }
     }
 
     /// Returns the number of items before the seats. The booking is the first.
@@ -209,6 +239,12 @@ impl BookOperation<'_> {
         if let Some(reservation) = self.source.reservation() {
             item.insert(attribute::RESERVATION_ID.to_owned(), s(reservation.to_string()));
         }
+        if let Some(lines) = self.lines() {
+            schema::money::put_lines(&mut item, &lines);
+        }
+        if let Some(reference) = self.request.reference {
+            item.insert(attribute::REFERENCE.to_owned(), s(reference.as_str()));
+        }
         item
     }
 
@@ -217,7 +253,8 @@ impl BookOperation<'_> {
         let seats = self.request.seats.seats();
         let observed = seats.iter().map(|seat| SlotUpdate { seat_index: seat.seat_index, slot }).collect();
         let seats = self.request.seats.labels().cloned().collect();
-        let outcome = BookOutcome::Booked(Booking { seats, booked_at: self.now });
+        let (lines, reference) = (self.lines(), self.request.reference.cloned());
+        let outcome = BookOutcome::Booked(Booking { seats, booked_at: self.now, lines, reference });
         Decision { outcome: BookWholeOutcome::Decided(outcome), observed }
     }
 }

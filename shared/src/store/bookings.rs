@@ -14,6 +14,8 @@ use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::Owner;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
+use crate::domain::lines::Lines;
+use crate::domain::seat_request::Reference;
 use crate::domain::time::EpochMillis;
 use crate::random;
 
@@ -36,6 +38,10 @@ pub struct ExistingBooking {
     pub booked_at: EpochMillis,
     pub cancelled_at: Option<EpochMillis>,
     pub owner: Option<Owner>,
+    /// The seats with their prices. `None` if they were sold without money.
+    pub lines: Option<Lines>,
+    /// The caller's own reference.
+    pub reference: Option<Reference>,
     changed_at: EpochMillis,
     counted: bool,
 }
@@ -172,7 +178,17 @@ impl CancelOperation<'_> {
 }
 
 fn standing(item: &Item) -> Result<ExistingBooking, StoreError> {
-    let BookingItem { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted, .. } =
-        BookingItem::read(item)?;
-    Ok(ExistingBooking { seats, reservation, booked_at, cancelled_at, owner, changed_at, counted })
+    let BookingItem {
+        seats,
+        reservation,
+        booked_at,
+        cancelled_at,
+        owner,
+        changed_at,
+        counted,
+        lines,
+        reference,
+        request_token: _,
+    } = BookingItem::read(item)?;
+    Ok(ExistingBooking { seats, reservation, booked_at, cancelled_at, owner, lines, reference, changed_at, counted })
 }

@@ -25,7 +25,9 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 
-pub use book::types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, WholeReservation};
+pub use book::types::{
+    BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, OtherBooking, WholeReservation,
+};
 pub use booking_limit::BookingLimit;
 pub use bookings::{BookingRef, ExistingBooking};
 pub use layouts::{ExistingLayout, KnownVersion, PutLayoutError, TheaterPage};

@@ -18,6 +18,8 @@ use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::RequestToken;
+use crate::domain::lines::FixedPrice;
+use crate::domain::offers::Offer;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::selection::SelectedSeat;
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -150,15 +152,24 @@ impl ReserveRequest<'_> {
     fn wanted(&self) -> ReservationRef<'_> {
         ReservationRef { inventory: self.inventory, id: self.reservation, owner: self.owner, seats: None }
     }
+
+    /// Returns the offer of a seat of the request, if seats are sold for money.
+    fn offer(&self, seat: SeatIndex) -> Option<&Offer> {
+        let offers = self.offers?;
+        let place = self.seats.seats().iter().position(|selected| selected.seat_index == seat)?;
+        offers.seats.get(place)
+    }
 }
 
 /// A seat that was reserved under the reservation before.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct OwnSeat {
     changed_at: EpochMillis,
     expires_at: EpochSeconds,
     /// The token of the request that reserved it.
     request_token: Option<RequestToken>,
+    /// The price that was fixed then.
+    fixed_price: Option<FixedPrice>,
 }
 
 enum ReserveStep {
@@ -183,7 +194,13 @@ impl ReserveOperation<'_> {
         let change = |seat: &SelectedSeat| match self.own_seats.get(&seat.seat_index) {
             Some(own) => SeatWrite::still_reserved(reservation, own.changed_at, self.now),
             None if self.is_unconfirmed(seat) => SeatWrite::always_reject(),
-            None => SeatWrite::reserve(&new, self.stamp, self.now),
+            None => {
+                let write = SeatWrite::reserve(&new, self.stamp, self.now);
+                match self.request.offer(seat.seat_index) {
+                    Some(offer) => write.with_price(offer.price()),
+                    None => write,
+                }
+            }
         };
         let table = &self.store.table;
         let changes = seats
@@ -221,6 +238,7 @@ impl ReserveOperation<'_> {
             stamp: self.stamp,
             expires_at: self.expires_at,
             extension: None,
+            fixed_price: self.new_price(seat.seat_index),
         });
         record.add_seats(new, self.now);
         if let Some(Wish { id, text }) = self.wish {
@@ -228,6 +246,11 @@ impl ReserveOperation<'_> {
             record.choices.push(Choice { id, wish: text.to_owned(), seats, token: self.request_token });
         }
         record
+    }
+
+    /// Returns the price of a seat that this request reserves.
+    fn new_price(&self, seat: SeatIndex) -> Option<FixedPrice> {
+        self.request.offer(seat).and_then(Offer::price).cloned()
     }
 
     fn reserved(&self) -> Decision<ReserveChosenOutcome> {
@@ -240,13 +263,17 @@ impl ReserveOperation<'_> {
 
     /// Builds the decision for seats that are all reserved, according to this record.
     fn decide(&self, record: &Record, outcome: fn(ReservedSeats) -> ReserveOutcome) -> Decision<ReserveChosenOutcome> {
-        let written = OwnSeat { changed_at: self.stamp, expires_at: self.expires_at, request_token: None };
-        let own = |seat: &SelectedSeat| *self.own_seats.get(&seat.seat_index).unwrap_or(&written);
+        let own = |seat: &SelectedSeat| self.own_seats.get(&seat.seat_index);
         let slot = |seat: &SelectedSeat| {
-            let OwnSeat { changed_at, expires_at, .. } = own(seat);
+            let written = (self.stamp, self.expires_at);
+            let (changed_at, expires_at) = own(seat).map_or(written, |own| (own.changed_at, own.expires_at));
             Slot { changed_at, state: SeatState::Reserved { expires_at } }
         };
-        let expiry = |seat: &SelectedSeat| SeatExpiry { seat: seat.label.clone(), expires_at: own(seat).expires_at };
+        let expiry = |seat: &SelectedSeat| SeatExpiry {
+            seat: seat.label.clone(),
+            expires_at: own(seat).map_or(self.expires_at, |own| own.expires_at),
+            fixed_price: own(seat).map_or_else(|| self.new_price(seat.seat_index), |own| own.fixed_price.clone()),
+        };
         let seats = self.request.seats.seats();
         let slots = seats.iter().map(|seat| SlotUpdate { seat_index: seat.seat_index, slot: slot(seat) }).collect();
         let seats: Vec<_> = seats.iter().map(expiry).collect();

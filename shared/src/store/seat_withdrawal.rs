@@ -18,7 +18,6 @@ use crate::domain::availability::SeatState;
 use crate::domain::ids::SeatLabel;
 use crate::domain::inventory::Inventory;
 use crate::domain::inventory::InventoryId;
-use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_state::table_status;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
@@ -51,8 +50,7 @@ pub enum WithdrawError {
 }
 
 impl Store {
-    /// Withdraws seats that are available, because of a decision on this version of the layout (one UpdateItem per
-    /// seat).
+    /// Withdraws available seats of an inventory, because of a decision on this version of it (one UpdateItem per seat).
     ///
     /// Repeating it is safe, because a tombstone replaces a tombstone. Only the request whose stamp is in the tombstone
     /// can undo it, and only if it was the first. Otherwise another request may have dropped the seat from the layout,
@@ -60,13 +58,12 @@ impl Store {
     pub async fn withdraw_seats(
         &self,
         ctx: &RequestContext,
-        inventory: &InventoryId,
+        inventory: &Inventory,
         seats: &[&SeatLabel],
-        decided_on: LayoutVersion,
     ) -> Result<Vec<Tombstone>, WithdrawError> {
         let mut outcomes = Vec::with_capacity(seats.len());
         for seats in seats.chunks(MAX_CONCURRENT_WRITES) {
-            let marking = seats.iter().map(|seat| self.withdraw_seat(ctx, inventory, seat, decided_on));
+            let marking = seats.iter().map(|seat| self.withdraw_seat(ctx, inventory, seat));
             outcomes.extend(join_all(marking).await);
         }
         let (mut marks, mut in_use, mut failed) = (Vec::new(), Vec::new(), None);
@@ -80,7 +77,7 @@ impl Store {
         match failed {
             None if in_use.is_empty() => Ok(marks),
             failed => {
-                self.take_back(ctx, inventory, &marks).await;
+                self.take_back(ctx, &inventory.id, &marks).await;
                 in_use.sort_by(|a, b| a.seat.cmp(&b.seat));
                 Err(failed.map_or(WithdrawError::InUse(in_use), WithdrawError::Store))
             }
@@ -136,17 +133,18 @@ impl Store {
     async fn withdraw_seat(
         &self,
         ctx: &RequestContext,
-        inventory: &InventoryId,
+        inventory: &Inventory,
         seat: &SeatLabel,
-        decided_on: LayoutVersion,
     ) -> Result<Tombstone, WithdrawError> {
         let mut retry_loop = RetryLoop::for_write(ctx, self);
         let now = self.clock.now();
         let mut stamp = now;
         let mut shared = false;
         loop {
-            let change = SeatWrite::withdraw(decided_on, now.ends_after(TOMBSTONE_SECONDS), stamp, now);
-            let call = change.alone(&self.client, &self.table, seat_key(inventory, seat)).send();
+            let change = SeatWrite::withdraw(inventory.version, now.ends_after(TOMBSTONE_SECONDS), stamp, now);
+            // An expired reservation may have left a price behind.
+            let change = if inventory.prices.is_some() { change.without_price() } else { change };
+            let call = change.alone(&self.client, &self.table, seat_key(&inventory.id, seat)).send();
             let refusal = match retry_loop.send("UpdateItem", call, |answer| answer.consumed_capacity.as_slice()).await
             {
                 Ok(_) => return Ok(Tombstone { seat: seat.clone(), stamp, shared }),

@@ -13,10 +13,13 @@ use crate::context::RequestContext;
 use crate::domain::availability::Slot;
 use crate::domain::best_available::{self, Shortage, Steering};
 use crate::domain::caller::Caller;
-use crate::domain::ids::ReservationId;
 use crate::domain::ids::WishId;
+use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::{Inventory, InventoryId};
+use crate::domain::offers::{Offers, unknown_ticket_types};
+use crate::domain::prices::TicketType;
 use crate::domain::sale::Selling;
+use crate::domain::seat_request::SeatRequest;
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::text;
 use crate::domain::time::EpochMillis;
@@ -44,6 +47,8 @@ pub struct ReserveBest {
     pub category: Option<String>,
     /// Choose accessible seats only.
     pub accessible: bool,
+    /// The ticket type of each seat, in layout order. With `None` all are `standard`.
+    pub ticket_types: Option<Vec<TicketType>>,
     /// The length of the reservation, in seconds.
     pub expires_in: u32,
     /// The id of the reservation. For `None` the server makes one.
@@ -123,7 +128,11 @@ impl BoxOffice {
             };
             let shown = *source == Source::Hit && attempt == 0;
             let cached = if shown { CachedView::AllFree } else { CachedView::NotAsked };
-            let request = self.request(ask, reservation, &selection);
+            let offers = match ask.offers(inventory, &selection) {
+                Ok(offers) => offers,
+                Err(refused) => return self.remembered(ctx, ask, Some(inventory), refused).await,
+            };
+            let request = self.request(ask, reservation, &selection, offers.as_ref());
             let wish = ask.request.map(|id| Wish { id, text: &text });
             let asked_at = self.clock.now();
             let outcome = self.try_reserve_chosen(ctx, inventory, &request, wish, &cached).await;
@@ -132,7 +141,9 @@ impl BoxOffice {
                     mark_taken(slots, inventory, &taken, self.clock.now());
                     conflicts = taken;
                 }
-                ReserveChosenOutcome::Decided(outcome) => return Ok(self.answer(&request, outcome, asked_at)?),
+                ReserveChosenOutcome::Decided(outcome) => {
+                    return Ok(self.answer(inventory, &request, outcome, asked_at)?);
+                }
                 ReserveChosenOutcome::ChosenBefore(before) => {
                     return self.replay_choice(ctx, ask, Some(inventory), &before).await;
                 }
@@ -202,6 +213,7 @@ impl BoxOffice {
         ask: &'a ReserveBest,
         reservation: ReservationId,
         seats: &'a Selection,
+        offers: Option<&'a Offers>,
     ) -> ReserveRequest<'a> {
         ReserveRequest {
             inventory: &ask.inventory,
@@ -211,6 +223,7 @@ impl BoxOffice {
             owner: ask.caller.owner(),
             expires_in: ask.expires_in,
             reservation_quota: self.reservation_quota(&ask.caller),
+            offers,
         }
     }
 
@@ -246,7 +259,7 @@ impl BoxOffice {
         }
         let named = Reserve {
             inventory: ask.inventory.clone(),
-            seats: before.seats.clone(),
+            seats: ask.seat_requests(&before.seats),
             expires_in: ask.expires_in,
             reservation: ask.reservation,
             caller: ask.caller.clone(),
@@ -257,17 +270,50 @@ impl BoxOffice {
             let error = SelectError::SeatNotFound(before.seats.clone());
             return Ok(self.find_previous_reservation(ctx, &named, error).await?);
         };
-        let request = self.request(ask, reservation_id(ask.reservation), &selection);
+        let unknown = unknown_ticket_types(&named.seats, inventory);
+        if !unknown.is_empty() {
+            let error = SelectError::TicketTypeNotFound(unknown);
+            return Ok(self.find_previous_reservation(ctx, &named, error).await?);
+        }
+        let offers = Offers::of(&named.seats, &selection, inventory);
+        let request = self.request(ask, reservation_id(ask.reservation), &selection, offers.as_ref());
         let asked_at = self.clock.now();
         let outcome = self.reserve_and_update_cache(ctx, inventory, &request, &CachedView::NotAsked).await;
-        Ok(self.answer(&request, outcome.map_err(ReserveError::Store)?, asked_at)?)
+        Ok(self.answer(inventory, &request, outcome.map_err(ReserveError::Store)?, asked_at)?)
     }
 }
 
 impl ReserveBest {
     /// Returns the text by which a repeat is compared with the first request.
     fn text(&self) -> String {
-        preference_text(self.quantity, self.section.as_deref(), self.category.as_deref(), self.accessible)
+        let mut text =
+            preference_text(self.quantity, self.section.as_deref(), self.category.as_deref(), self.accessible);
+        for ticket_type in self.ticket_types.iter().flatten() {
+            text.push(' ');
+            text.push_str(ticket_type.as_str());
+        }
+        text
+    }
+
+    /// Returns chosen seats with their ticket types. `seats` are in layout order.
+    fn seat_requests<'a>(&self, seats: impl IntoIterator<Item = &'a SeatLabel>) -> Vec<SeatRequest> {
+        let mut types = self.ticket_types.iter().flatten().cloned();
+        let request = |seat: &SeatLabel| SeatRequest { seat: seat.clone(), ticket_type: types.next() };
+        seats.into_iter().map(request).collect()
+    }
+
+    /// Returns the prices of chosen seats. Returns an error for a seat that isn't sold as its ticket type.
+    fn offers(&self, inventory: &Inventory, selection: &Selection) -> Result<Option<Offers>, ReserveBestError> {
+        if inventory.prices.is_none() && self.ticket_types.is_none() {
+            return Ok(None);
+        }
+        let requests = self.seat_requests(selection.labels());
+        let unknown = unknown_ticket_types(&requests, inventory);
+        if unknown.is_empty() {
+            Ok(Offers::of(&requests, selection, inventory))
+        } else {
+            Err(ReserveError::Select(SelectError::TicketTypeNotFound(unknown)).into())
+        }
     }
 
     /// Converts the seat preference to indices of the layout's sections and categories.

@@ -96,18 +96,6 @@ pub(in crate::http) fn optional_id<T>(
     body.optional(field, |node| node.parsed(UUID, parse))
 }
 
-/// Reads `seat` or `seats`: one to `most` labels without repetition.
-pub(in crate::http) fn seats(body: &Object<'_, '_, '_>, most: usize) -> Option<Vec<SeatLabel>> {
-    let one = body.optional("seat", label);
-    let several = body.optional("seats", |node| labels(node, most));
-    match (body.has("seat"), body.has("seats")) {
-        (true, false) => Some(vec![one?]),
-        (false, true) => several,
-        (false, false) => body.fault("seat", "seat (a label) or seats (an array of labels)"),
-        (true, true) => body.fault("seats", "either seat or seats, got both"),
-    }
-}
-
 /// Reads an array of one to `most` labels without repetition.
 pub(in crate::http) fn labels(node: Node<'_, '_>, most: usize) -> Option<Vec<SeatLabel>> {
     if let Json::Array(elements) = node.json()

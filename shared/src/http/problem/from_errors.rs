@@ -2,19 +2,17 @@
 
 use std::fmt::Display;
 
-use super::{Code, Members, Problem, RETRY_AFTER, SeatProblem, one_of};
+use super::seats::{SeatProblem, named_seats, not_reserved};
+use super::{Code, Members, Problem, RETRY_AFTER, one_of};
 use crate::app::{
     BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PreconditionError, PutError,
     ReservationError, ReserveBestError, ReserveError, STORABLE, SaleError, SelectError, ShowError, StoreError,
     TooManyRequests, WithdrawalError,
 };
-use crate::domain::availability::SeatStatus;
 use crate::domain::best_available::Shortage;
-use crate::domain::ids::SeatLabel;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::local_time::Timezone;
 use crate::domain::sale::{NotOnSale, NotOnSaleReason};
-use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
 use crate::domain::version::Version;
 
@@ -49,6 +47,7 @@ impl From<SelectError> for Problem {
             SelectError::NotOnSale { refusal, now, .. } => Self::not_on_sale(refusal, now),
             SelectError::TheaterNotFound => Self::theater_not_found(),
             SelectError::SeatNotFound(seats) => Self::seats_not_found(&seats),
+            SelectError::TicketTypeNotFound(seats) => Self::ticket_types_not_found(seats),
             SelectError::Store(error) => error.into(),
         }
     }
@@ -92,6 +91,7 @@ impl From<ReserveError> for Problem {
                 Self::with(Code::ReservationReleased, detail, members)
             }
             ReserveError::Expired(seats) => Self::reservation_expired(&seats),
+            ReserveError::TypeFixed(seats) => Self::ticket_types_fixed(&seats),
             ReserveError::NotFound => Self::reservation_not_found("reservation_id"),
             ReserveError::Store(error) => error.into(),
         }
@@ -137,9 +137,10 @@ impl From<BookError> for Problem {
             BookError::Reservation(error) => error.into(),
             BookError::ReservationChanged(missing) => {
                 let detail = not_reserved(missing.iter().map(|conflict| &conflict.seat));
-                let seats = missing.iter().map(seat_problem).collect();
+                let seats = missing.iter().map(SeatProblem::of).collect();
                 Self::with(Code::ReservationChanged, detail, Members { seats, ..Members::default() })
             }
+            BookError::Unexpected(other) => Self::other_booking(*other),
             BookError::ReservationRequired => {
                 Self::of_field(Code::ReservationRequired, "reservation_id", "the reservation of the seats")
             }
@@ -155,8 +156,8 @@ impl From<BookError> for Problem {
             ),
             BookError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
-                "This booking_id or Idempotency-Key has booked other seats. Nothing was changed. Use a new one for a new \
-                    booking.",
+                "This booking_id or Idempotency-Key has booked other seats, or the same ones as other ticket types or under \
+                    another reference. Nothing was changed. Use a new one for a new booking.",
             ),
             BookError::Store(error) => error.into(),
         }
@@ -204,8 +205,9 @@ impl From<WithdrawalError> for Problem {
             WithdrawalError::InUse(conflicts) => {
                 let detail =
                     format!("{} of the seats that would be dropped are in use. Nothing was changed.", conflicts.len());
-                let seats = conflicts.iter().map(seat_problem).collect();
-                Self::with(Code::SeatsInUse, detail, Members { seats, ..Members::default() })
+                let seats = conflicts.iter().map(SeatProblem::of).collect();
+                let in_use = Some(conflicts.len());
+                Self::with(Code::SeatsInUse, detail, Members { seats, in_use, ..Members::default() })
             }
             WithdrawalError::TooMany(dropped) => Self::malformed(
                 "seats",
@@ -263,9 +265,10 @@ impl From<ExtendError> for Problem {
                 Code::ReservationAlreadyExtended,
                 "Each seat of it was extended before, and can be once. Nothing was changed.",
             ),
-            ExtendError::EndsNoLater(end) => Self::new(
+            ExtendError::EndsNoLater(end) => Self::with(
                 Code::ReservationNotExtendable,
                 format!("It would end no later than it does already, at {end}. Nothing was changed."),
+                Members { expires_at: Some(end.to_string()), ..Members::default() },
             ),
         }
     }
@@ -311,29 +314,10 @@ impl Problem {
         Self { cause: Some(cause.to_string()), ..Self::with(Code::TryAgain, detail, members) }
     }
 
-    fn seats_not_found(unknown: &[SeatLabel]) -> Self {
-        let named: Vec<_> = unknown.iter().map(SeatLabel::as_str).collect();
-        let detail = format!("The theater has no seat {}.", named.join(", "));
-        Self::with(Code::SeatNotFound, detail, Members { seats: named_seats(unknown), ..Members::default() })
-    }
-
-    fn seats_unavailable(conflicts: &[Conflict]) -> Self {
-        let named: Vec<_> = conflicts.iter().map(|conflict| conflict.seat.as_str()).collect();
-        let detail = format!("Taken: {}. Nothing was changed.", named.join(", "));
-        let seats = conflicts.iter().map(seat_problem).collect();
-        Self::with(Code::SeatUnavailable, detail, Members { seats, ..Members::default() })
-    }
-
     fn reservation_limit(reserved: usize, limit: usize) -> Self {
         let detail = format!("{reserved} seats are reserved, of at most {limit} at once. Nothing was changed.");
         let members = Members { reserved: Some(reserved), limit: u64::try_from(limit).ok(), ..Members::default() };
         Self::with(Code::ReservationLimit, detail, members)
-    }
-
-    fn reservation_expired(seats: &[SeatLabel]) -> Self {
-        let detail = "The seats of the reservation have run out. Read which seats are available, or name seats to book those \
-            that still are.";
-        Self::with(Code::ReservationExpired, detail, Members { seats: named_seats(seats), ..Members::default() })
     }
 
     fn reservation_not_found(field: &str) -> Self {
@@ -381,25 +365,4 @@ impl Problem {
         problem.members.layout_version = Some(version.as_u64());
         problem
     }
-}
-
-/// Writes the detail about seats that aren't in the reservation.
-fn not_reserved<'a>(seats: impl Iterator<Item = &'a SeatLabel>) -> String {
-    let seats: Vec<_> = seats.map(SeatLabel::as_str).collect();
-    format!("Not reserved under the reservation: {}. Nothing was changed.", seats.join(", "))
-}
-
-fn seat_problem(conflict: &Conflict) -> SeatProblem {
-    SeatProblem {
-        seat: conflict.seat.to_string(),
-        status: Some(SeatStatus::from(conflict.state).as_str()),
-        expires_at: conflict.state.end().map(|end| end.to_string()),
-        yours: conflict.yours,
-    }
-}
-
-/// Lists seats without their status.
-fn named_seats(seats: &[SeatLabel]) -> Vec<SeatProblem> {
-    let named = |seat: &SeatLabel| SeatProblem { seat: seat.to_string(), status: None, expires_at: None, yours: false };
-    seats.iter().map(named).collect()
 }

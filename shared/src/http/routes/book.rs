@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::app::{Book, RequestId};
 use crate::domain::idempotency;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
+use crate::domain::lines::{Expect, Lines};
+use crate::domain::seat_request::{Reference, SeatRequest};
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
@@ -31,6 +33,10 @@ struct BookedBody<'a> {
     theater_id: Option<&'a str>,
     seats: Vec<&'a str>,
     booked_at: String,
+    #[serde(flatten)]
+    lines: Option<&'a Lines>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
 }
 
 /// Answers 201 if the seats were booked now, and 200 with the same body if they were booked before under this id.
@@ -49,6 +55,8 @@ async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Proble
         theater_id: place.theater_id(),
         seats: seats.iter().map(SeatLabel::as_str).collect(),
         booked_at: booked.booking.booked_at.seconds().to_string(),
+        lines: booked.booking.lines.as_ref(),
+        reference: booked.booking.reference.as_ref().map(Reference::as_str),
     };
     let reply = Reply::json(if booked.replayed { 200 } else { 201 }, &body)?;
     let reply = if booked.replayed { reply.marked_as_replayed() } else { reply };
@@ -60,9 +68,11 @@ async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Proble
 /// The request body.
 struct BookBody {
     /// The seats. `None` means all seats of the reservation.
-    seats: Option<Vec<SeatLabel>>,
+    seats: Option<Vec<SeatRequest>>,
     booking: Option<BookingId>,
     reservation: Option<ReservationId>,
+    expect: Option<Expect>,
+    reference: Option<Reference>,
 }
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
@@ -71,16 +81,17 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
     let body = input.body(|body| {
         let booking = input::optional_id(body, "booking_id", BookingId::parse);
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
+        let (expect, reference) = (input::expect(body), input::reference(body));
         let whole = body.has("reservation_id") && !body.has("seat") && !body.has("seats");
-        let seats = if whole { None } else { Some(input::seats(body, routed.office.max_seats_per_call())?) };
-        Some(BookBody { seats, booking, reservation })
+        let seats = if whole { None } else { Some(input::seat_requests(body, routed.office.max_seats_per_call())?) };
+        Some(BookBody { seats, booking, reservation, expect, reference })
     })?;
     let request = input.finish(|| {
-        let (inventory, BookBody { seats, booking, reservation }) = (inventory?, body?);
+        let (inventory, BookBody { seats, booking, reservation, expect, reference }) = (inventory?, body?);
         let caller = input::caller(routed.request);
         let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&inventory, &caller, &key)));
         let booking = booking.map(RequestId::Given).or_else(keyed);
-        Some(Book { inventory, seats, booking, reservation, caller })
+        Some(Book { inventory, seats, booking, reservation, expect, reference, caller })
     })?;
     routed.charge(routed.route.weight.of_reserved(request.seats.as_deref()));
     Ok(request)

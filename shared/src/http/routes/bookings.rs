@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use crate::app::BookingRequest;
 use crate::domain::ids::{BookingId, SeatLabel};
+use crate::domain::lines::Lines;
+use crate::domain::seat_request::Reference;
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
 use crate::http::links::Links;
@@ -35,6 +37,10 @@ struct BookingBody<'a> {
     booked_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     cancelled_at: Option<String>,
+    #[serde(flatten)]
+    lines: Option<&'a Lines>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
 }
 
 /// Answers 200 with the booking, cancelled or not.
@@ -49,6 +55,8 @@ async fn get(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<Repl
         status: if booking.cancelled_at.is_some() { "cancelled" } else { "booked" },
         booked_at: booking.booked_at.seconds().to_string(),
         cancelled_at: booking.cancelled_at.map(|at| at.seconds().to_string()),
+        lines: booking.lines.as_ref(),
+        reference: booking.reference.as_ref().map(Reference::as_str),
     };
     let links = Links::of(&routed.address, &request.inventory);
     let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(request.booking) };

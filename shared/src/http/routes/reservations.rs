@@ -5,6 +5,7 @@ use crate::domain::idempotency;
 use crate::domain::ids::ExtensionId;
 use crate::domain::ids::ReservationId;
 use crate::domain::inventory::InventoryId;
+use crate::domain::lines::Lines;
 use crate::domain::time::EpochMillis;
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input::{self, Input};
@@ -50,6 +51,8 @@ struct ReservationBody<'a> {
     expires_in: u64,
     ends: Vec<SeatEnd<'a>>,
     extended: bool,
+    #[serde(flatten)]
+    lines: Option<&'a Lines>,
 }
 
 /// A seat of a reservation with its own expiry.
@@ -110,6 +113,7 @@ async fn show(
         expires_in: view.expires_at.remaining(view.now),
         ends: SeatEnd::of(&view.seats, view.now),
         extended: view.extended,
+        lines: view.lines.as_ref(),
     };
     let links = Links::of(&routed.address, &request.inventory).with_reservation(request.reservation, view.extended);
     Ok(links.put(Reply::json(200, &body)?))

@@ -5,8 +5,11 @@ use serde::Serialize;
 use super::reservations::SeatEnd;
 use crate::app::{RequestId, Reserve, ReserveBest};
 use crate::domain::idempotency;
+use crate::domain::ids::ReservationId;
 use crate::domain::ids::WishId;
-use crate::domain::ids::{ReservationId, SeatLabel};
+use crate::domain::lines::Lines;
+use crate::domain::prices::TicketType;
+use crate::domain::seat_request::SeatRequest;
 use crate::domain::seating_plan::MAX_PART_NAME;
 use crate::http::handler::{Function, Handler, read_and_reply};
 use crate::http::input;
@@ -27,7 +30,7 @@ pub static FUNCTION: Function = Function {
 /// The seats that a caller asks for.
 enum Choice {
     /// Named seats.
-    Named(Vec<SeatLabel>),
+    Named(Vec<SeatRequest>),
     /// The best available seats for a preference.
     Best(Wish),
 }
@@ -38,6 +41,7 @@ struct Wish {
     section: Option<String>,
     category: Option<String>,
     accessible: bool,
+    ticket_types: Option<Vec<TicketType>>,
 }
 
 /// The request body.
@@ -67,6 +71,8 @@ struct ReservedBody<'a> {
     expires_at: String,
     expires_in: u64,
     ends: Vec<SeatEnd<'a>>,
+    #[serde(flatten)]
+    lines: Option<&'a Lines>,
 }
 
 /// Answers 201 if seats were reserved now, and 200 if all of them were in the reservation before.
@@ -96,6 +102,7 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
         expires_at: reserved.expires_at.to_string(),
         expires_in: reserved.expires_in,
         ends: SeatEnd::of(&reserved.seats, reserved.now),
+        lines: reserved.lines.as_ref(),
     };
     let reply = Reply::json(if reserved.replayed { 200 } else { 201 }, &body)?;
     let reply = if reserved.replayed { reply.marked_as_replayed() } else { reply };
@@ -123,7 +130,7 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
                 let reservation = reservation.or_else(|| key.map(keyed));
                 Call::Named(Reserve { inventory, seats, expires_in, reservation, caller })
             }
-            Choice::Best(Wish { quantity, section, category, accessible }) => {
+            Choice::Best(Wish { quantity, section, category, accessible, ticket_types }) => {
                 // The key identifies this request. Without a key the reservation's id does.
                 let request = key.map(|key| idempotency::wish_id(&inventory, &caller, &key));
                 let reservation = reservation.or(request.map(|id| RequestId::Keyed(ReservationId::new(id.as_uuid()))));
@@ -134,6 +141,7 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
                     section,
                     category,
                     accessible,
+                    ticket_types,
                     expires_in,
                     reservation,
                     request,
@@ -150,6 +158,9 @@ fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
     Ok(call)
 }
 
+/// The fields that describe seats together with `quantity`.
+const WISHES: [&str; 4] = ["section", "category", "accessible", "ticket_types"];
+
 /// Reads either the seats, or `quantity` and the fields that belong to it.
 fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
     let quantity = body.optional("quantity", |node| node.whole(1..=most));
@@ -160,15 +171,16 @@ fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
         if body.has("seat") || body.has("seats") {
             return body.fault("quantity", "either quantity or the seats, got both");
         }
-        return Some(Choice::Best(Wish { quantity: quantity?, section, category, accessible }));
+        let ticket_types = input::ticket_types(body, quantity?);
+        return Some(Choice::Best(Wish { quantity: quantity?, section, category, accessible, ticket_types }));
     }
-    let wishes: Vec<_> = ["section", "category", "accessible"].into_iter().filter(|field| body.has(field)).collect();
+    let wishes: Vec<_> = WISHES.into_iter().filter(|field| body.has(field)).collect();
     for field in &wishes {
         body.fault::<()>(field, "quantity beside it");
     }
     // A preference without seats lacks only its quantity, so no missing seats are reported.
     if wishes.is_empty() || body.has("seat") || body.has("seats") {
-        return input::seats(body, most).map(Choice::Named);
+        return input::seat_requests(body, most).map(Choice::Named);
     }
     None
 }

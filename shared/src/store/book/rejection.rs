@@ -4,6 +4,7 @@ use super::types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Boo
 use super::{BookOperation, BookStep, Source};
 use crate::context::RequestContext;
 use crate::domain::ids::SeatLabel;
+use crate::domain::lines::Lines;
 use crate::random;
 use crate::store::schema::{self, BookingItem, Item, booking_key, owner_scoped_booking_id, seat_key};
 use crate::store::write::rejection::{Claimant, ItemRejection, SeatClaim, SeatFindings, WriteRejection};
@@ -56,6 +57,15 @@ impl BookOperation<'_> {
         {
             return Ok(BookStep::decided(outcome, findings.learned()));
         }
+        let other_types = self.learn_prices(&findings);
+        if !other_types.is_empty() {
+            let other = self.booking_of_other_types(&findings, &other_types);
+            return Ok(BookStep::decided(BookOutcome::Unexpected(other), findings.learned()));
+        }
+        let unknown = self.seats_of_unknown_types(&findings);
+        if !unknown.is_empty() {
+            return Ok(BookStep::decided(BookOutcome::UnknownTicketTypes(unknown), findings.learned()));
+        }
         if self.request.limit.is_some()
             && let Some(ItemRejection::Refused(item)) = record_results.last()
         {
@@ -97,13 +107,15 @@ impl BookOperation<'_> {
         let same = match self.source {
             // Its seats may have changed since then. Both requests named only the reservation.
             Source::Whole(whole) => first.reservation == Some(whole.id),
-            Source::Named(_) => self.has_same_seats(&first.seats),
+            Source::Named(_) => self.has_same_seats(&first.seats) && self.has_same_types(first.lines.as_ref()),
         };
+        let same = same && first.reference.as_ref() == self.request.reference;
         Ok(match first.cancelled_at {
             _ if !same => BookOutcome::IdReused,
             Some(_) => BookOutcome::Cancelled,
             None => {
-                let booking = Booking { seats: first.seats, booked_at: first.booked_at };
+                let BookingItem { seats, booked_at, lines, reference, .. } = first;
+                let booking = Booking { seats, booked_at, lines, reference };
                 if own { BookOutcome::Booked(booking) } else { BookOutcome::Replayed(booking) }
             }
         })
@@ -115,6 +127,14 @@ impl BookOperation<'_> {
         asked.sort_unstable();
         had.sort_unstable();
         asked == had
+    }
+
+    /// Returns `true` if each ticket type that the request names is the one that was booked.
+    fn has_same_types(&self, lines: Option<&Lines>) -> bool {
+        let Some(offers) = self.request.offers else { return true };
+        let line = |seat: &SeatLabel| lines.and_then(|lines| lines.iter().find(|line| line.seat == *seat));
+        let mut asked = self.request.seats.labels().zip(&offers.seats);
+        asked.all(|(seat, offer)| offer.allows(line(seat).and_then(|line| line.fixed_price.as_ref())))
     }
 
     /// Reads the booking and the seats after the attempts are used up, and decides the request by them.

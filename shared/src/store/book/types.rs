@@ -2,8 +2,11 @@
 
 use crate::domain::caller::Owner;
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
-use crate::domain::inventory::InventoryId;
-use crate::domain::selection::{Conflict, Selection};
+use crate::domain::inventory::{Inventory, InventoryId};
+use crate::domain::lines::{Expect, Lines, Totals};
+use crate::domain::offers::Offers;
+use crate::domain::seat_request::Reference;
+use crate::domain::selection::{Conflict, OtherTicketType, Selection};
 use crate::domain::time::EpochMillis;
 use crate::store::booking_limit::BookingLimit;
 use crate::store::reservation_records::FoundRecord;
@@ -20,6 +23,14 @@ pub struct BookRequest<'a> {
     pub owner: Option<Owner>,
     /// The limit of seats that the owner may have booked in this theater, if there is one.
     pub limit: Option<BookingLimit>,
+    /// The inventory as the instance knows it.
+    pub known: &'a Inventory,
+    /// The prices of seats that the request names. `None` if they are sold without money, and for a whole reservation.
+    pub offers: Option<&'a Offers>,
+    /// The totals that the caller expects.
+    pub expect: Option<&'a Expect>,
+    /// The caller's own reference, which is stored with the booking.
+    pub reference: Option<&'a Reference>,
 }
 
 /// The states that a seat may be booked from.
@@ -48,6 +59,19 @@ pub struct Booking {
     pub seats: Vec<SeatLabel>,
     /// The time of the booking, by the clock of the instance that made it.
     pub booked_at: EpochMillis,
+    /// The seats with their prices. `None` if they were sold without money.
+    pub lines: Option<Lines>,
+    /// The caller's own reference.
+    pub reference: Option<Reference>,
+}
+
+/// The difference between the booking that a request expects, and the one that it would make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherBooking {
+    /// Seats that are reserved as other ticket types than the request names.
+    pub seats: Vec<OtherTicketType>,
+    pub expected: Expect,
+    pub actual: Totals,
 }
 
 /// The outcome of a request to book seats.
@@ -67,6 +91,10 @@ pub enum BookOutcome {
     LimitReached(usize),
     /// Other callers have these seats. Nothing changed.
     Refused(Vec<Conflict>),
+    /// The booking wouldn't be the one that the request expects. Nothing changed.
+    Unexpected(OtherBooking),
+    /// These seats aren't sold as the requested ticket types, and aren't reserved as them. Nothing changed.
+    UnknownTicketTypes(Vec<SeatLabel>),
 }
 
 /// The outcome of a request to book a whole reservation.

@@ -231,6 +231,7 @@ mod tests {
             stamp: EpochMillis::new(reserved * 1_000),
             expires_at: EpochSeconds::new(expires_at),
             extension: extension.map(mark),
+            fixed_price: None,
         }
     }
 

@@ -31,7 +31,10 @@ impl Store {
             let stamp = learned.stamp.max(stamp_above(&seats, now));
             learned.stamp = stamp;
             let holder = found.holder(wanted.id);
-            let changes = seats.iter().map(|seat| (&seat.seat, SeatWrite::release(&holder, stamp, now)));
+            let changes = seats.iter().map(|seat| {
+                let change = SeatWrite::release(&holder, stamp, now);
+                (&seat.seat, if seat.fixed_price.is_some() { change.without_price() } else { change })
+            });
             let write = self.build_transaction(&release.record, wanted, &found, now, None, changes);
             match self.transact(write, random::random_id(), &mut retry_loop).await {
                 Ok(()) => {

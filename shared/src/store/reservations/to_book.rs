@@ -2,9 +2,8 @@
 
 use super::labels;
 use crate::context::RequestContext;
-use crate::domain::availability::Slot;
+use crate::domain::availability::SeatState;
 use crate::domain::ids::SeatLabel;
-use crate::domain::inventory::InventoryId;
 use crate::domain::selection::Conflict;
 use crate::domain::time::EpochMillis;
 use crate::random;
@@ -85,7 +84,7 @@ impl Store {
         Ok(Some(if ended.len() == found.record.current().len() {
             WholeBookingRejection::Expired(labels(ended))
         } else {
-            WholeBookingRejection::Incomplete(self.conflicts(ctx, wanted.inventory, ended).await?)
+            WholeBookingRejection::Incomplete(self.conflicts(ctx, wanted, ended).await?)
         }))
     }
 
@@ -107,19 +106,24 @@ impl Store {
         self.transact(put, random::random_id(), retry_loop).await
     }
 
-    /// Reads the items of seats that a reservation has lost.
+    /// Reads the items of seats that a reservation has lost. A seat is the caller's own if it is reserved again, under
+    /// the same reservation or by the same signed-in caller.
     async fn conflicts(
         &self,
         ctx: &RequestContext,
-        inventory: &InventoryId,
+        wanted: &ReservationRef<'_>,
         seats: &[ReservedSeat],
     ) -> Result<Vec<Conflict>, StoreError> {
-        let keys: Vec<_> = seats.iter().map(|seat| seat_key(inventory, &seat.seat)).collect();
+        let keys: Vec<_> = seats.iter().map(|seat| seat_key(wanted.inventory, &seat.seat)).collect();
         let items = self.read_items(&keys, &mut RetryLoop::for_read(ctx, self)).await?;
         let now = self.clock.now();
         let conflict = |(seat, item): (&ReservedSeat, Option<Item>)| {
-            let slot = item.map_or(Ok(Slot::default()), |item| SeatItem::slot(&item))?;
-            Ok(Conflict { seat: seat.seat.clone(), state: slot.state_at(now), yours: false })
+            let item = item.map_or_else(|| Ok(SeatItem::default()), |item| SeatItem::read(&item))?;
+            let state = item.slot.state_at(now);
+            let owned = item.owner.is_some() && item.owner == wanted.owner;
+            let own = owned || item.is_reserved_under(Some(wanted.id), wanted.owner);
+            let yours = own && state != SeatState::Available;
+            Ok(Conflict { seat: seat.seat.clone(), state, yours })
         };
         seats.iter().zip(items).map(conflict).collect()
     }

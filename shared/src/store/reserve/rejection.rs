@@ -4,7 +4,7 @@ use super::types::{ReserveChosenOutcome, ReserveOutcome, ReserveRequest};
 use super::{OwnSeat, ReserveOperation, ReserveStep, decision, decision_without_slots};
 use crate::context::RequestContext;
 use crate::domain::availability::Slot;
-use crate::domain::selection::SelectedSeat;
+use crate::domain::selection::{OtherTicketType, SelectedSeat};
 use crate::random;
 use crate::store::reservation_quota::QuotaCheck;
 use crate::store::schema::reservation_record::{ChosenBefore, MAX_SEATS_PER_RESERVATION, Record, ReservationIdState};
@@ -117,7 +117,8 @@ impl ReserveOperation<'_> {
             if let (SeatClaim::Ours, Some(Slot { changed_at, state })) = (&found.standing, found.slot)
                 && let Some(expires_at) = state.reserved_until()
             {
-                let own = OwnSeat { changed_at, expires_at, request_token: found.request_token };
+                let (request_token, fixed_price) = (found.request_token, found.fixed_price.clone());
+                let own = OwnSeat { changed_at, expires_at, request_token, fixed_price };
                 self.own_seats.insert(seat_index, own);
             } else {
                 self.own_seats.remove(&seat_index);
@@ -134,6 +135,10 @@ impl ReserveOperation<'_> {
         // The record decides.
         if let Some(decision) = self.reject_given_back_seats() {
             return Some(decision);
+        }
+        let other_types = self.seats_of_other_types(findings);
+        if !other_types.is_empty() {
+            return Some(decision(ReserveOutcome::TypeFixed(other_types), findings.learned()));
         }
         if all_reserved {
             return Some(self.already_reserved());
@@ -166,5 +171,15 @@ impl ReserveOperation<'_> {
         }
         let findings = self.read(found.map(ItemRejection::Refused).collect()).ok()?;
         self.decide_by_seats(&findings, &[], retry_loop.unknown)
+    }
+
+    /// Returns the seats that the reservation has already as another ticket type than the requested one.
+    fn seats_of_other_types(&self, findings: &SeatFindings) -> Vec<OtherTicketType> {
+        let ours = findings.found.iter().filter(|found| found.standing == SeatClaim::Ours);
+        let other = ours.filter(|found| {
+            let offer = self.request.offer(found.seat.seat_index);
+            offer.is_some_and(|offer| !offer.allows(found.fixed_price.as_ref()))
+        });
+        other.map(SeatFinding::other_ticket_type).collect()
     }
 }

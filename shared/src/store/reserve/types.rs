@@ -4,10 +4,12 @@ use crate::domain::caller::Owner;
 use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
-use crate::domain::selection::{Conflict, Selection};
+use crate::domain::lines::FixedPrice;
+use crate::domain::offers::Offers;
+use crate::domain::selection::{Conflict, OtherTicketType, Selection};
 use crate::domain::time::EpochSeconds;
 use crate::store::reservation_quota::ReservationQuota;
-use crate::store::schema::reservation_record::ChosenBefore;
+use crate::store::schema::reservation_record::{ChosenBefore, ReservedSeat};
 
 /// A request to reserve seats.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ pub struct ReserveRequest<'a> {
     pub expires_in: u32,
     /// The quota of seats that the owner may have reserved at once.
     pub reservation_quota: Option<ReservationQuota>,
+    /// The prices of the seats. `None` if they are sold without money.
+    pub offers: Option<&'a Offers>,
 }
 
 /// A preference for the best available seats. A repeated request is recognized by it.
@@ -35,11 +39,19 @@ pub struct Wish<'a> {
     pub text: &'a str,
 }
 
-/// A seat of a reservation, and its end.
+/// A seat of a reservation, with its end and its price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatExpiry {
     pub seat: SeatLabel,
     pub expires_at: EpochSeconds,
+    /// The price at which it is reserved, if it has a price.
+    pub fixed_price: Option<FixedPrice>,
+}
+
+impl From<ReservedSeat> for SeatExpiry {
+    fn from(seat: ReservedSeat) -> Self {
+        Self { seat: seat.seat, expires_at: seat.expires_at, fixed_price: seat.fixed_price }
+    }
 }
 
 /// Seats of a reservation after a request.
@@ -66,6 +78,8 @@ pub enum ReserveOutcome {
     Full(usize),
     /// These seats of the reservation were released, or the whole reservation (empty list). Nothing changed.
     Released(Vec<SeatLabel>),
+    /// These seats are in the reservation already, as other ticket types. Nothing changed.
+    TypeFixed(Vec<OtherTicketType>),
     /// The reservation must exist and doesn't. Nothing changed.
     NotFound,
 }

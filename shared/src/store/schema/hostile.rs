@@ -13,7 +13,7 @@ mod shows;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
 
-const NAMES: [&str; 41] = [
+const NAMES: [&str; 46] = [
     attribute::PK,
     attribute::SK,
     attribute::STATUS,
@@ -55,10 +55,15 @@ const NAMES: [&str; 41] = [
     attribute::CLOSES_AT,
     attribute::BOOKING_CLOSES_AT,
     attribute::FIRST_OPENS_AT,
+    attribute::PRICE,
+    attribute::TICKET_TYPE,
+    attribute::LINES,
+    attribute::CURRENCY,
+    attribute::REFERENCE,
 ];
 
 /// Texts that attributes really have, and texts that only a hostile table has.
-const TEXTS: [&str; 26] = [
+const TEXTS: [&str; 30] = [
     "",
     " ",
     "A1",
@@ -85,6 +90,10 @@ const TEXTS: [&str; 26] = [
     "2026-02-30",
     "paused",
     "{}",
+    "child",
+    "EUR",
+    "[[null,null,null,null,8500,\"child\"]]",
+    "[[\"Stalls\"],[],[]]",
 ];
 const NUMBERS: [&str; 14] = [
     "0",

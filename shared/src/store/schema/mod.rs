@@ -12,11 +12,14 @@ use crate::domain::ids::{BookingId, InvalidId, ReservationId, SeatLabel, ShowId,
 use crate::domain::ids::{OwnedBookingId, RequestToken};
 use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::lines::{FixedPrice, Lines};
+use crate::domain::seat_request::Reference;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
 mod details;
 pub(super) mod layout;
 pub(super) mod layout_snapshot;
+pub(super) mod money;
 pub(super) mod reservation_record;
 pub(super) mod sale;
 pub(super) mod show;
@@ -66,6 +69,11 @@ pub(super) mod attribute {
     pub(crate) const CLOSES_AT: &str = "closes_at";
     pub(crate) const BOOKING_CLOSES_AT: &str = "booking_closes_at";
     pub(crate) const FIRST_OPENS_AT: &str = "first_opens_at";
+    pub(crate) const PRICE: &str = "price";
+    pub(crate) const TICKET_TYPE: &str = "ticket_type";
+    pub(crate) const LINES: &str = "lines";
+    pub(crate) const CURRENCY: &str = "currency";
+    pub(crate) const REFERENCE: &str = "reference";
 }
 
 const THEATER_PREFIX: &str = "THEATER#";
@@ -211,6 +219,8 @@ pub(super) struct SeatItem {
     pub(super) owner: Option<Owner>,
     /// A new value for every request that reserves. A request recognizes its own work by it.
     pub(super) request_token: Option<RequestToken>,
+    /// The price at which the seat is reserved, if it is reserved at a price.
+    pub(super) fixed_price: Option<FixedPrice>,
 }
 
 impl SeatItem {
@@ -221,7 +231,10 @@ impl SeatItem {
         let owner = id(item, attribute::OWNER, parse_uuid)?.map(Owner);
         let request_token = id(item, attribute::REQUEST_TOKEN, RequestToken::parse)?;
         let slot = Self::slot(item)?;
-        Ok(Self { slot, reservation, booking, owner, request_token })
+        // In another state it would be left over from a reservation.
+        let is_reserved = slot.state.reserved_until().is_some();
+        let fixed_price = if is_reserved { money::read_fixed_price(item)? } else { None };
+        Ok(Self { slot, reservation, booking, owner, request_token, fixed_price })
     }
 
     /// Returns `true` if the seat is reserved under a reservation that this caller may use, even if it has expired.
@@ -262,12 +275,19 @@ pub(super) struct BookingItem {
     pub(super) changed_at: EpochMillis,
     /// Its seats are included in the owner's number of booked seats.
     pub(super) counted: bool,
+    /// Its seats with their prices, in the order of `seats`. `None` if it was made without money.
+    pub(super) lines: Option<Lines>,
+    /// The caller's own reference.
+    pub(super) reference: Option<Reference>,
 }
 
 impl BookingItem {
     pub(super) fn read(item: &Item) -> Result<Self, StoreError> {
+        let seats = read_seat_list(item)?;
         Ok(Self {
-            seats: read_seat_list(item)?,
+            lines: money::read_lines(item, &seats)?,
+            reference: money::read_reference(item)?,
+            seats,
             reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?,
             booked_at: instant(item, attribute::BOOKED_AT)?,
             cancelled_at: match item.get(attribute::CANCELLED_AT) {

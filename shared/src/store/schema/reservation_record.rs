@@ -16,6 +16,7 @@ use crate::domain::caller::Owner;
 use crate::domain::ids::{ExtensionId, RequestToken, WishId};
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
+use crate::domain::lines::FixedPrice;
 use crate::domain::time::{EpochMillis, EpochSeconds};
 
 /// Largest number of seats of one reservation. One transaction has room for 100 items. The other four are the record, a
@@ -49,6 +50,8 @@ pub struct ReservedSeat {
     pub expires_at: EpochSeconds,
     /// The extension of the seat, if there was one.
     pub extension: Option<ExtensionMark>,
+    /// The price at which it was reserved, if it has a price.
+    pub fixed_price: Option<FixedPrice>,
 }
 
 /// The extension of a seat by a request.
@@ -216,6 +219,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::prices::{MAX_PRICE, TicketType};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -226,6 +230,7 @@ mod tests {
             stamp: EpochMillis::new(reserved_at * 1_000 + 1),
             expires_at: EpochSeconds::new(expires_at),
             extension: None,
+            fixed_price: None,
         }
     }
 
@@ -269,10 +274,20 @@ mod tests {
         assert!(Record::read(&item, EpochMillis::new(kept * 1_000)).unwrap().is_none());
     }
 
+    fn fixed_price() -> impl Strategy<Value = Option<FixedPrice>> {
+        let types = prop_oneof![Just("standard"), Just("child")];
+        let fixed = (types, 0..=MAX_PRICE);
+        prop::option::of(fixed.prop_map(|(ticket_type, price)| FixedPrice {
+            ticket_type: TicketType::parse(ticket_type).unwrap(),
+            price,
+        }))
+    }
+
     proptest! {
         #[test]
         fn record_is_read_as_written(
-            seats in prop::collection::vec(("[A-Z][0-9]{1,3}", 0..1_000_u64, 0..4_000_u64, prop::option::of(1..u128::MAX)), 0..20),
+            seats in prop::collection::vec(
+                ("[A-Z][0-9]{1,3}", 0..9_u64, 0..4_000_u64, prop::option::of(1..u128::MAX), fixed_price()), 0..20),
             turn in 0..99_u64,
             refused_at in 0..9_u64,
             state in prop_oneof![Just(ReservationIdState::Open), Just(ReservationIdState::Released)],
@@ -280,8 +295,8 @@ mod tests {
             let (inventory, id) = (InventoryId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
             let wanted = ReservationRef { inventory: &inventory, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
             let mark = |id: u128| ExtensionMark { id: ExtensionId::new(Uuid::from_u128(id)), token: RequestToken::new(Uuid::from_u128(id | 1 << 127)), at: EpochMillis::new(5) };
-            let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension)| ReservedSeat {
-                extension: extension.map(mark), ..seat(&label, at, until)
+            let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension, fixed_price)| ReservedSeat {
+                extension: extension.map(mark), fixed_price, ..seat(&label, at, until)
             }).collect();
             let chosen = seats.iter().map(|seat| seat.seat.clone()).take(2).collect::<Vec<_>>();
             let choices = if chosen.is_empty() { vec![] } else {

@@ -6,7 +6,8 @@ use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
 use crate::domain::ids::{OwnedBookingId, RequestToken};
-use crate::domain::selection::{Conflict, SelectedSeat};
+use crate::domain::lines::FixedPrice;
+use crate::domain::selection::{Conflict, OtherTicketType, SelectedSeat};
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 use crate::store::schema::{Item, SeatItem};
@@ -147,6 +148,8 @@ pub(in crate::store) struct SeatFinding {
     pub(in crate::store) yours: bool,
     /// The token of the request that reserved the seat. An extension doesn't change it.
     pub(in crate::store) request_token: Option<RequestToken>,
+    /// The price at which the seat is reserved, if it is reserved at a price.
+    pub(in crate::store) fixed_price: Option<FixedPrice>,
     /// `None` if the seat has no item.
     pub(in crate::store) slot: Option<Slot>,
 }
@@ -173,8 +176,16 @@ impl SeatFindings {
                     let owned = |item: &SeatItem| item.owner.is_some() && item.owner == claimant.owner;
                     let yours = is_own_reservation || item.as_ref().is_some_and(owned);
                     let request_token = item.as_ref().and_then(|item| item.request_token);
-                    let (seat, slot) = (seat.clone(), item.map(|item| item.slot));
-                    findings.found.push(SeatFinding { seat, standing, is_own_reservation, yours, request_token, slot });
+                    let (slot, fixed_price) = item.map(|item| (item.slot, item.fixed_price)).unzip();
+                    findings.found.push(SeatFinding {
+                        seat: seat.clone(),
+                        standing,
+                        is_own_reservation,
+                        yours,
+                        request_token,
+                        fixed_price: fixed_price.flatten(),
+                        slot,
+                    });
                 }
             }
         }
@@ -217,7 +228,13 @@ impl SeatFindings {
 }
 
 impl SeatFinding {
-    fn conflict(&self) -> Conflict {
+    /// Returns the seat with the ticket type as which it is reserved. A seat without a price counts as `standard`.
+    pub(in crate::store) fn other_ticket_type(&self) -> OtherTicketType {
+        let reserved_as = self.fixed_price.as_ref().map(|fixed| fixed.ticket_type.clone()).unwrap_or_default();
+        OtherTicketType { conflict: self.conflict(), reserved_as }
+    }
+
+    pub(in crate::store) fn conflict(&self) -> Conflict {
         Conflict { seat: self.seat.label.clone(), state: self.slot.unwrap_or_default().state, yours: self.yours }
     }
 }

@@ -1,8 +1,11 @@
 //! Conditional updates of one seat. Their expressions serve alone (UpdateItem) and in a transaction.
 
 mod builder;
+mod priced;
 
 use std::collections::HashMap;
+
+pub(in crate::store) use priced::PricedFrom;
 
 use crate::domain::caller::Owner;
 use crate::domain::ids::ReservationId;
@@ -29,6 +32,9 @@ const OWNER_ATTRIBUTES: [&str; 5] = [
     attribute::OWNER,
     attribute::LAYOUT_VERSION,
 ];
+
+/// Attributes of a seat that is reserved at a price. Writes name them only where seats have prices.
+const PRICE_ATTRIBUTES: [&str; 2] = [attribute::PRICE, attribute::TICKET_TYPE];
 
 /// A conditional update of one seat's item. Without attributes to set it only checks the condition.
 #[derive(Clone, Debug, Default)]

@@ -1,15 +1,32 @@
 //! The stored form of a reservation's record.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Choice, ExtensionMark, RETENTION, Record, ReservationIdState, ReservationRef, ReservedSeat};
 use crate::domain::ids::{ExtensionId, RequestToken, WishId};
+use crate::domain::lines::FixedPrice;
+use crate::domain::prices::{MAX_PRICE, TicketType};
 use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::StoreError;
 use crate::store::schema::{self, Item, attribute, n, s};
 
-/// The stored form of the seats of one call: time, stamp, end, extension, labels.
-type StoredSeats = (u64, u64, u64, Option<StoredExtension>, String);
+/// The stored form of the seats of one call: time, stamp, end, extension, labels, prices.
+///
+/// The prices are in the order of the labels. They are left out if no seat has one, so the text is then the one of
+/// releases without prices.
+#[derive(Serialize, Deserialize)]
+struct StoredSeats(
+    u64,
+    u64,
+    u64,
+    Option<StoredExtension>,
+    String,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")] Vec<Option<StoredPrice>>,
+);
+
+/// The stored form of a price: minor units and the ticket type, which is left out if it is `standard`.
+#[derive(Serialize, Deserialize)]
+struct StoredPrice(u64, #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>);
 
 /// The stored form of an extension: id, token, stamp.
 type StoredExtension = (String, String, u64);
@@ -93,16 +110,44 @@ fn stored_seats(seats: &[ReservedSeat]) -> Vec<StoredSeats> {
         let first = seats.first()?;
         let labels = schema::join(seats.iter().map(|seat| &seat.seat));
         let mark = first.extension.map(|mark| (mark.id.to_string(), mark.token.to_string(), mark.at.as_millis()));
-        Some((first.reserved_at.as_millis(), first.stamp.as_millis(), first.expires_at.as_secs(), mark, labels))
+        let (reserved_at, stamp) = (first.reserved_at.as_millis(), first.stamp.as_millis());
+        Some(StoredSeats(reserved_at, stamp, first.expires_at.as_secs(), mark, labels, stored_prices(seats)))
     };
     seats.chunk_by(same).filter_map(stored).collect()
+}
+
+fn stored_prices(seats: &[ReservedSeat]) -> Vec<Option<StoredPrice>> {
+    let stored = |fixed: &FixedPrice| {
+        let ticket_type = &fixed.ticket_type;
+        StoredPrice(fixed.price, (!ticket_type.is_standard()).then(|| ticket_type.as_str().to_owned()))
+    };
+    if seats.iter().all(|seat| seat.fixed_price.is_none()) {
+        return Vec::new();
+    }
+    seats.iter().map(|seat| seat.fixed_price.as_ref().map(stored)).collect()
+}
+
+/// Reads the prices of this number of seats.
+fn read_prices(stored: Vec<Option<StoredPrice>>, seats: usize) -> Option<Vec<Option<FixedPrice>>> {
+    if stored.is_empty() {
+        return Some(vec![None; seats]);
+    }
+    let read = |StoredPrice(price, ticket_type): StoredPrice| {
+        let ticket_type = ticket_type.map_or(Some(TicketType::standard()), |name| TicketType::parse(&name).ok())?;
+        (price <= MAX_PRICE).then_some(FixedPrice { ticket_type, price })
+    };
+    let prices = stored.into_iter().map(|stored| stored.map_or(Some(None), |stored| read(stored).map(Some)));
+    prices.collect::<Option<Vec<_>>>().filter(|prices| prices.len() == seats)
 }
 
 fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
     let mut seats = Vec::new();
     let unreadable = |why| schema::unreadable(item, attribute::HOLDINGS, why);
-    for (reserved_at, stamp, expires_at, mark, labels) in parts::<StoredSeats>(item, attribute::HOLDINGS)? {
+    for StoredSeats(reserved_at, stamp, expires_at, mark, labels, prices) in
+        parts::<StoredSeats>(item, attribute::HOLDINGS)?
+    {
         let labels = schema::split(&labels).ok_or_else(|| unreadable("not seat labels"))?;
+        let prices = read_prices(prices, labels.len()).ok_or_else(|| unreadable("not the prices of the seats"))?;
         let mark = mark.map(|(id, token, at)| {
             let ids = ExtensionId::parse(&id).ok().zip(RequestToken::parse(&token).ok());
             ids.map(|(id, token)| ExtensionMark { id, token, at: EpochMillis::new(at) })
@@ -111,8 +156,9 @@ fn read_seats(item: &Item) -> Result<Vec<ReservedSeat>, StoreError> {
         let extension = mark.transpose()?;
         let expires_at = EpochSeconds::new(expires_at).min(EpochSeconds::LAST);
         let (reserved_at, stamp) = (EpochMillis::new(reserved_at), EpochMillis::new(stamp));
-        let reserved = |seat| ReservedSeat { seat, reserved_at, stamp, expires_at, extension };
-        seats.extend(labels.into_iter().map(reserved));
+        let reserved =
+            |(seat, fixed_price)| ReservedSeat { seat, reserved_at, stamp, expires_at, extension, fixed_price };
+        seats.extend(labels.into_iter().zip(prices).map(reserved));
     }
     Ok(seats)
 }
@@ -138,4 +184,40 @@ fn parts<T: for<'de> Deserialize<'de>>(item: &Item, name: &str) -> Result<Vec<T>
         return Ok(Vec::new());
     }
     serde_json::from_str(schema::text(item, name)?).map_err(|error| schema::unreadable(item, name, &error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(holdings: &str) -> Item {
+        Item::from([(attribute::HOLDINGS.to_owned(), s(holdings))])
+    }
+
+    /// The texts are those of releases without prices.
+    #[test]
+    fn seats_without_prices_keep_their_stored_text() {
+        let text = r#"[[10,11,600,null,"A1 A2"],[12,13,700,["00000000-0000-0000-0000-000000000001","00000000-0000-0000-0000-000000000002",14],"A3"]]"#;
+        let seats = read_seats(&item(text)).unwrap();
+        assert!(seats.len() == 3 && seats.iter().all(|seat| seat.fixed_price.is_none()));
+        assert_eq!(serde_json::to_string(&stored_seats(&seats)).unwrap(), text);
+    }
+
+    #[test]
+    fn prices_follow_the_labels() {
+        let text = r#"[[10,11,600,null,"A1 A2 A3",[[8500],[4500,"child"],null]]]"#;
+        let seats = read_seats(&item(text)).unwrap();
+        let prices: Vec<_> = seats.iter().map(|seat| seat.fixed_price.as_ref().map(|fixed| fixed.price)).collect();
+        assert_eq!(prices, [Some(8_500), Some(4_500), None]);
+        assert_eq!(serde_json::to_string(&stored_seats(&seats)).unwrap(), text);
+    }
+
+    #[test]
+    fn prices_that_do_not_fit_the_seats_are_refused() {
+        for prices in ["[[1]]", "[[1],[2],[3]]", "[[1],[1000000001]]", "[[1],[2,\"Child\"]]", "[[1],[-1]]", "[[1],[]]"]
+        {
+            let text = format!(r#"[[10,11,600,null,"A1 A2",{prices}]]"#);
+            assert!(read_seats(&item(&text)).is_err(), "{text}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Every expression and value of a seat's writes, compared with `expressions.txt` byte for byte.
 
 use super::*;
+use crate::domain::lines::FixedPrice;
+use crate::domain::prices::TicketType;
 use crate::store::schema::Item;
 use uuid::Uuid;
 
@@ -43,6 +45,33 @@ fn every_write() -> Vec<(&'static str, SeatWrite)> {
     ]
 }
 
+/// Returns every write of a seat in an inventory with prices.
+fn every_priced_write() -> Vec<(&'static str, SeatWrite)> {
+    let anonymous = SeatHolder { reservation: RESERVATION, owner: None };
+    let signed_in = SeatHolder { reservation: RESERVATION, owner: Some(OWNER) };
+    let reserve =
+        || SeatWrite::reserve(&NewReservation { holder: anonymous, token: TOKEN, expires_at: END }, STAMP, NOW);
+    let standard = FixedPrice { ticket_type: TicketType::standard(), price: 8_500 };
+    let child = FixedPrice { ticket_type: TicketType::parse("child").unwrap(), price: 4_500 };
+    let book = |holder, fixed, from| SeatWrite::book_at_price(BOOKING, holder, fixed, from, STAMP, NOW);
+    let (anywhere, own) = (PricedFrom::Anywhere, PricedFrom::OwnReservation);
+    vec![
+        ("reserve at a price", reserve().with_price(Some(&standard))),
+        ("reserve as child", reserve().with_price(Some(&child))),
+        ("reserve without a category", reserve().with_price(None)),
+        ("release", SeatWrite::release(&anonymous, STAMP, NOW).without_price()),
+        ("withdraw", SeatWrite::withdraw(LayoutVersion::new(10), END, STAMP, NOW).without_price()),
+        ("book_reserved", SeatWrite::book_reserved(BOOKING, &anonymous, STAMP).without_price()),
+        ("book_running", SeatWrite::book_running(BOOKING, &anonymous, STAMP, NOW).if_reserved_at(Some(&standard))),
+        ("book", SeatWrite::book(BOOKING, None, None, STAMP, NOW).without_price()),
+        ("book at a price", book(&anonymous, Some(&standard), anywhere)),
+        ("book as child, signed in", book(&signed_in, Some(&child), anywhere)),
+        ("book without a category", book(&anonymous, None, anywhere)),
+        ("book at the reserved price", book(&anonymous, Some(&child), own)),
+        ("book at the reserved price, signed in", book(&signed_in, Some(&standard), own)),
+    ]
+}
+
 /// Writes a call's expressions, and its values in the order of their names.
 fn show(name: &str, write: SeatWrite) -> String {
     let item = write.into_transaction_item("table", Item::new()).unwrap();
@@ -64,4 +93,10 @@ fn show(name: &str, write: SeatWrite) -> String {
 fn every_expression_is_as_listed() {
     let shown: String = every_write().into_iter().map(|(name, write)| show(name, write)).collect();
     assert_eq!(shown.trim_end(), include_str!("expressions.txt").trim_end(), "{shown}");
+}
+
+#[test]
+fn every_expression_about_prices_is_as_listed() {
+    let shown: String = every_priced_write().into_iter().map(|(name, write)| show(name, write)).collect();
+    assert_eq!(shown.trim_end(), include_str!("expressions_with_prices.txt").trim_end(), "{shown}");
 }
