@@ -206,6 +206,7 @@ impl Venue {
                 owner: None,
                 expires_in: 600,
                 reservation_quota: None,
+                offers: None,
             };
             let outcome = self.store.reserve(&ctx, &request).await?.outcome;
             ensure!(matches!(outcome, ReserveOutcome::Reserved(..)), "not reserved: {outcome:?}");
@@ -225,6 +226,10 @@ impl Venue {
                 booking: BookingId::new(id),
                 owner: None,
                 limit: None,
+                known: &self.inventory,
+                offers: None,
+                expect: None,
+                reference: None,
             };
             let from = BookableFrom::Anywhere(Some(ReservationId::new(id)));
             let outcome = self.store.book(&ctx, &request, from).await?.outcome;

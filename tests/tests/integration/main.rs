@@ -23,6 +23,7 @@ mod layers;
 mod layouts;
 mod lifecycle;
 mod links;
+mod money;
 mod observer;
 mod openapi;
 mod privileges;

@@ -5,6 +5,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::Caller;
 use boxoffice::domain::ids::SeatLabel;
 use boxoffice::domain::inventory::InventoryId;
+use boxoffice::domain::seat_request::SeatRequest;
 use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 
@@ -18,7 +19,7 @@ async fn stale_after(millis: u64) -> u32 {
     world.at(millis);
     let ask = Reserve {
         inventory: InventoryId::parse("1").unwrap(),
-        seats: vec![SeatLabel::parse("A1").unwrap(), SeatLabel::parse("A2").unwrap()],
+        seats: ["A1", "A2"].map(|label| SeatRequest::of(SeatLabel::parse(label).unwrap())).to_vec(),
         expires_in: 60,
         reservation: None,
         caller: Caller::Anonymous,

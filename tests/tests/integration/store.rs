@@ -29,6 +29,21 @@ struct Bench {
     proxy: DynamoDbProxy,
 }
 
+/// Makes a request to book seats without money, of an anonymous caller.
+fn book_request<'a>(inventory: &'a Inventory, seats: &'a Selection, booking: BookingId) -> BookRequest<'a> {
+    BookRequest {
+        inventory: &inventory.id,
+        seats,
+        booking,
+        owner: None,
+        limit: None,
+        known: inventory,
+        offers: None,
+        expect: None,
+        reference: None,
+    }
+}
+
 impl Bench {
     async fn each() -> Vec<Self> {
         let mut benches = Vec::new();
@@ -62,6 +77,7 @@ impl Bench {
             owner: None,
             expires_in,
             reservation_quota: None,
+            offers: None,
         };
         self.store.reserve(&self.ctx, &request).await.unwrap()
     }
@@ -70,7 +86,7 @@ impl Bench {
         let seats = self.seats(labels);
         let booking = BookingId::new(Uuid::from_u128(booking));
         let reservation = reservation.map(|number| ReservationId::new(Uuid::from_u128(number)));
-        let request = BookRequest { inventory: &self.inventory.id, seats: &seats, booking, owner: None, limit: None };
+        let request = book_request(&self.inventory, &seats, booking);
         self.store.book(&self.ctx, &request, BookableFrom::Anywhere(reservation)).await.unwrap()
     }
 
@@ -276,13 +292,14 @@ async fn the_most_seats_of_one_call_fit_one_transaction() {
             owner: None,
             expires_in: 60,
             reservation_quota: None,
+            offers: None,
         };
         assert!(matches!(
             bench.store.reserve(&bench.ctx, &reserve).await.unwrap().outcome,
             ReserveOutcome::Reserved(..)
         ));
         let booking = BookingId::new(Uuid::from_u128(1));
-        let book = BookRequest { inventory: &large.id, seats: &seats, booking, owner: None, limit: None };
+        let book = book_request(&large, &seats, booking);
         let from = BookableFrom::Anywhere(Some(reservation));
         assert!(matches!(bench.store.book(&bench.ctx, &book, from).await.unwrap().outcome, BookOutcome::Booked(..)));
         assert!(

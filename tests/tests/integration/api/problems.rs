@@ -43,7 +43,7 @@ async fn wrong_body_fields_are_named() {
         (json!({ "seat": ["A1"] }), "seat", "a seat label"),
         (json!({ "seats": "A1" }), "seats", "an array"),
         (json!({ "seats": [] }), "seats", "1 to 10"),
-        (json!({ "seats": eleven }), "seats", "1 to 10 seat labels, got 11"),
+        (json!({ "seats": eleven }), "seats", "1 to 10 seats, got 11"),
         (json!({ "seats": ["A1", "A1"] }), "seats[1]", "twice"),
         (json!({ "seats": ["A1", 2] }), "seats[1]", "a seat label"),
         (json!({ "seat": "A1", "reservation_id": "mine" }), "reservation_id", "UUID"),
