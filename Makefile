@@ -4,7 +4,7 @@
 
 PORT = 8000
 DATA = .local
-THEATERS = local/theaters.json
+THEATERS =
 ISSUER_PORT = 8090
 CORS =
 MINUTES = 60
@@ -30,7 +30,7 @@ help:
 	@echo 'make run          runs the box office on http://127.0.0.1:8000, Ctrl-C ends it'
 	@echo '                  PORT=8001            another port'
 	@echo '                  DATA=folder          another data folder'
-	@echo '                  THEATERS=file        other theaters'
+	@echo '                  THEATERS=file        other theaters and shows (docs/local.md)'
 	@echo '                  AUTH=1               requires a token from callers, and issues tokens on ISSUER_PORT=8090'
 	@echo '                  CORS=https://a.example,https://b.example'
 	@echo '                                       origins whose pages may call the API, or * or none'
@@ -79,14 +79,14 @@ help:
 	@echo '                  YES=1                without questions'
 	@echo '                  CONFIRM=yes          also removes the deletion protection of the table'
 	@echo 'make load FILE=theaters.json TABLE=name'
-	@echo '                  writes theaters into a table on AWS with your credentials'
+	@echo '                  writes theaters and shows into a table on AWS with your credentials'
 	@echo '                  REGION=...           another region'
 	@echo 'make clean-data   removes the data of `make run`'
 	@echo '                  DATA=folder          another data folder'
 	@echo 'make setup        installs only the tools'
 
 run: setup binaries
-	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' --theaters '$(THEATERS)' \
+	@$(BINARIES)/boxoffice-local run --port '$(PORT)' --data '$(DATA)' $(if $(THEATERS),--theaters '$(THEATERS)') \
 		$(if $(CORS),--cors '$(CORS)') $(if $(filter-out 0 no false,$(AUTH)),--auth --issuer-port '$(ISSUER_PORT)')
 
 setup:

@@ -13,7 +13,7 @@ The box office on this machine: DynamoDB, Valkey and the functions, on 127.0.0.1
 boxoffice-local run [OPTIONS]
   --port N            the port of the API (8000)
   --data DIR          the folder for data and logs (.local)
-  --theaters FILE     the theaters to load (local/theaters.json)
+  --theaters FILE     a file of theaters and shows to load (local/theaters.json and local/cinema.json)
   --dynamodb-port N   the port of DynamoDB (any free port)
   --cache-port N      the port of Valkey (any free port)
   --auth              require a token from callers, and issue tokens to everybody
@@ -53,7 +53,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command
             "--dynamodb-port" => options.dynamodb_port = port(&option, &value()?)?,
             "--cache-port" => options.cache_port = port(&option, &value()?)?,
             "--data" => options.data = PathBuf::from(value()?),
-            "--theaters" => options.theaters = PathBuf::from(value()?),
+            "--theaters" => options.theaters = vec![PathBuf::from(value()?)],
             "--auth" => options.auth = true,
             "--issuer-port" => options.issuer_port = port(&option, &value()?)?,
             "--cors" => options.cors = cors(&value()?)?,
@@ -92,7 +92,10 @@ mod tests {
         assert_eq!((options.port, options.sweep_ttl, options.auth), (8001, false, true));
         assert_eq!(options.cors, CorsOrigins::none());
         assert_eq!(options.data, PathBuf::from("elsewhere"));
-        assert!(options.theaters.ends_with("local/theaters.json"));
+        let [theaters, cinema] = options.theaters.as_slice() else { panic!("two files") };
+        assert!(theaters.ends_with("local/theaters.json") && cinema.ends_with("local/cinema.json"));
+        let Ok(Command::Run(options)) = parse_words("run --theaters mine.json") else { panic!("expected to run") };
+        assert_eq!(options.theaters, [PathBuf::from("mine.json")]);
     }
 
     #[test]

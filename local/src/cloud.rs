@@ -15,8 +15,8 @@ use self::stream_poller::StreamPoller;
 use crate::auth::{AUDIENCE, Authorizer, Issuer};
 use crate::checkout::relative_path;
 use crate::engine::{DynamoDb, Valkey, ValkeyOptions};
-pub use crate::gateway::Example;
 use crate::gateway::{Api, CorsOrigins, Functions, Gateway};
+pub use crate::gateway::{Example, ExampleShow};
 use crate::stack::{REAL_AWS, environment};
 use crate::watch::{Watch, WatchOptions};
 use crate::{checkout, ports, template};
@@ -28,6 +28,9 @@ mod watch_supervisor;
 
 /// The table's name on this machine.
 pub const TABLE: &str = "boxoffice-local";
+
+/// The files of theaters and shows that are loaded by default.
+const EXAMPLES: [&str; 2] = ["local/theaters.json", "local/cinema.json"];
 
 const SYNC_CACHE: &str = "sync-cache";
 const PUBLISH_EVENTS: &str = "publish-events";
@@ -46,8 +49,8 @@ pub struct CloudOptions {
     pub cache_port: u16,
     /// The folder for data and logs.
     pub data: PathBuf,
-    /// The file of theaters to load.
-    pub theaters: PathBuf,
+    /// The files of theaters and shows to load.
+    pub theaters: Vec<PathBuf>,
     /// `true` to delete expired items periodically. No behavior may depend on it.
     pub sweep_ttl: bool,
     /// `true` to require tokens.
@@ -67,7 +70,7 @@ impl CloudOptions {
             dynamodb_port: 0,
             cache_port: 0,
             data: root.join(".local"),
-            theaters: root.join("local/theaters.json"),
+            theaters: EXAMPLES.map(|file| root.join(file)).into(),
             sweep_ttl: true,
             auth: false,
             issuer_port: 8090,
@@ -107,7 +110,8 @@ impl Cloud {
         created.with_context(|| database_advice(&folder))?;
 
         let environment = functions_environment(options, &dynamodb, &valkey);
-        progress(&format!("Loading the theaters of {}", relative_path(&options.theaters)));
+        let files: Vec<_> = options.theaters.iter().map(|file| relative_path(file)).collect();
+        progress(&format!("Loading the theaters and shows of {}", files.join(" and ")));
         load_theaters(&options.theaters, &environment, progress).await?;
 
         let inner = ports::free_port()?;
@@ -343,7 +347,11 @@ pub fn clean_command(folder: &Path) -> String {
     }
 }
 
-async fn load_theaters(file: &Path, environment: &[(String, String)], progress: &mut dyn FnMut(&str)) -> Result<()> {
+async fn load_theaters(
+    files: &[PathBuf],
+    environment: &[(String, String)],
+    progress: &mut dyn FnMut(&str),
+) -> Result<()> {
     let loader = checkout::binaries()?.join("load-theaters");
     if !loader.is_file() {
         bail!("the theater loader is not built: run `cargo build --workspace --bins`");
@@ -352,13 +360,22 @@ async fn load_theaters(file: &Path, environment: &[(String, String)], progress: 
     for variable in REAL_AWS {
         command.env_remove(variable);
     }
-    command.arg(file).envs(environment.iter().map(|(key, value)| (key, value))).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(files)
+        .envs(environment.iter().map(|(key, value)| (key, value)))
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let output = command.output().await.context("can't start the theater loader")?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        // The message names the program and the file, and the place in the file if the loader knows it.
-        let said = said.trim_start_matches("load-theaters: ").trim_start_matches(&format!("{}: ", file.display()));
-        bail!("{} can't be loaded: {}", relative_path(file), said.trim_start_matches("?: ").trim_start_matches(".: "));
+        let said = String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("load-theaters: ").to_owned();
+        // The message names the file, and the place in the file if the loader knows it.
+        for file in files {
+            if let Some(said) = said.strip_prefix(&format!("{}: ", file.display())) {
+                let said = said.trim_start_matches("?: ").trim_start_matches(".: ");
+                bail!("{} can't be loaded: {said}", relative_path(file));
+            }
+        }
+        bail!("the theaters can't be loaded: {said}");
     }
     String::from_utf8_lossy(&output.stdout).lines().for_each(|line| progress(&format!("  {line}")));
     Ok(())

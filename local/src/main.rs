@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use boxoffice_local::checkout::relative_path;
-use boxoffice_local::cloud::{Cloud, CloudOptions, Example, clean_command};
+use boxoffice_local::cloud::{Cloud, CloudOptions, Example, ExampleShow, clean_command};
 use boxoffice_local::{lambda_host, ports};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -87,6 +87,10 @@ fn welcome(cloud: &Cloud, started: Instant) -> String {
         (Some(example), Some(issuer)) => calls_with_token(&url, example, issuer.url()),
         (Some(example), None) => calls(&url, example),
     };
+    let calls = match cloud.example().and_then(|example| example.show.as_ref()) {
+        Some(show) => format!("{calls}\n\n{}", calls_of_shows(&url, show)),
+        None => calls,
+    };
     format!(
         r#"
 Ready after {seconds:.1} s. Try:
@@ -100,7 +104,16 @@ Ctrl-C ends everything."#
     )
 }
 
-fn calls(url: &str, Example { theater, seats: [one, other] }: &Example) -> String {
+/// Reads need no token.
+fn calls_of_shows(url: &str, ExampleShow { id, day }: &ExampleShow) -> String {
+    format!(
+        "Shows of {day}, and the seats of one with their prices:\n\n\
+         curl --location '{url}/shows?from={day}'\n\
+         curl --location '{url}/shows/{id}/seats?view=map'"
+    )
+}
+
+fn calls(url: &str, Example { theater, seats: [one, other], .. }: &Example) -> String {
     format!(
         r#"curl --location '{url}/theaters/{theater}/seats'
 
@@ -119,7 +132,7 @@ curl --location '{url}/theaters/{theater}/book' \
 }
 
 /// Reads need no token.
-fn calls_with_token(url: &str, Example { theater, seats: [one, _] }: &Example, issuer: &str) -> String {
+fn calls_with_token(url: &str, Example { theater, seats: [one, _], .. }: &Example, issuer: &str) -> String {
     format!(
         r#"curl --location '{url}/theaters/{theater}/seats'
 

@@ -32,6 +32,7 @@ use hyper::header::{HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, Request};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 pub use self::cors::CorsOrigins;
@@ -76,6 +77,16 @@ pub struct Example {
     pub theater: String,
     /// Two of its seats.
     pub seats: [String; 2],
+    /// The next show whose seats can be reserved, or else any show of today or tomorrow.
+    pub show: Option<ExampleShow>,
+}
+
+/// A show to try.
+#[derive(Debug, Clone)]
+pub struct ExampleShow {
+    pub id: String,
+    /// Its local day, as in the list of shows.
+    pub day: String,
 }
 
 impl Gateway {
@@ -133,7 +144,18 @@ impl Api {
         let seats = self.get(&format!("/v1/theaters/{theater}/seats")).await.unwrap_or_default();
         let mut seats = seats["seats"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         let mut next = |otherwise: &str| seats.next().unwrap_or_else(|| otherwise.to_owned());
-        Some(Example { theater, seats: [next("A1"), next("A2")] })
+        Some(Example { theater, seats: [next("A1"), next("A2")], show: self.example_show().await })
+    }
+
+    /// Finds a show of today or tomorrow, because it is never today everywhere.
+    async fn example_show(&self) -> Option<ExampleShow> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let list = self.get(&format!("/v1/shows?from={today}&to={}&limit=100", today.tomorrow().ok()?)).await?;
+        let shows = list["shows"].as_array()?;
+        let on_sale = |show: &&Value| show["sale"]["on_sale"] == true && show["availability"]["level"] != "none";
+        let show = shows.iter().find(on_sale).or(shows.first())?;
+        let text = |name: &str| show[name].as_str().map(str::to_owned);
+        Some(ExampleShow { id: text("show_id")?, day: text("local_date")? })
     }
 
     async fn get(&self, path: &str) -> Option<Value> {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::{Offset, TimeZone};
+use jiff::{Span, Timestamp};
 
 use super::rfc_3339::{digits, fields};
 use super::time::{EpochMillis, EpochSeconds};
@@ -73,6 +73,12 @@ impl LocalDate {
     pub fn in_utc(now: EpochMillis) -> Self {
         let seconds = now.seconds().min(EpochSeconds::LAST);
         Self(Offset::UTC.to_datetime(timestamp(seconds)).date())
+    }
+
+    /// Returns the day that is this number of days later. A negative number means earlier. Returns `None` if the
+    /// calendar ends before it.
+    pub fn plus_days(self, days: i32) -> Option<Self> {
+        self.0.checked_add(Span::new().try_days(days).ok()?).ok().map(Self)
     }
 
     fn next(self) -> Option<Self> {
@@ -145,6 +151,33 @@ impl Timezone {
         let time = Time::new(time.hour(), time.minute(), 0, 0).map_err(|_| UnknownTimezone)?;
         Ok(LocalStart { date: LocalDate(date), time: LocalTime(time) })
     }
+
+    /// Returns the instant at which clocks show a local day and time, as RFC 3339 with the offset of that day.
+    ///
+    /// When clocks are set forward, they skip some times. Such a time counts as later by what they skip: 02:30 is
+    /// 03:30. When clocks are set back, they show some times twice. Then the first one counts.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database doesn't have the time zone.
+    pub fn instant_at(&self, local: LocalStart) -> Result<String, UnknownTimezone> {
+        let (_, rules) = bundled(&self.0).ok_or(UnknownTimezone)?;
+        let LocalStart { date: LocalDate(date), time: LocalTime(time) } = local;
+        let instant = rules.to_ambiguous_timestamp(date.to_datetime(time)).compatible().map_err(|_| UnknownTimezone)?;
+        let offset = rules.to_offset(instant);
+        let shown = offset.to_datetime(instant);
+        let (date, time) = (LocalDate(shown.date()), shown.time());
+        let time = format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second());
+        // An offset that can't be written is left out, and the instant is written in UTC.
+        Ok(written_offset(offset).map_or_else(|| instant.to_string(), |offset| format!("{date}T{time}{offset}")))
+    }
+}
+
+/// Writes `+01:00`. Returns `None` for an offset that isn't in whole minutes, as some were before 1972.
+fn written_offset(offset: Offset) -> Option<String> {
+    let seconds = offset.seconds();
+    let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
+    (seconds % 60 == 0).then(|| format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60))
 }
 
 /// Returns the name and the rules of a time zone in the bundled database.

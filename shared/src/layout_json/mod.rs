@@ -10,8 +10,7 @@ mod write;
 
 pub use map::{CallLimits, MapBody};
 pub(crate) use parts::json as extra_as_json;
-pub(crate) use read::extra;
-pub use read::{Document, price_overrides};
+pub use read::{Document, extra, price_overrides};
 pub(crate) use seats::{Naming, SeatMapBody, ShownSeat};
 pub(crate) use size::escaped_bytes;
 pub use size::{MAX_ANSWER, MAX_DOCUMENT};

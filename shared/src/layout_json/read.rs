@@ -17,7 +17,7 @@ use crate::json::{Node, Object};
 
 use super::size;
 use details::TextExpected;
-pub(crate) use details::extra;
+pub use details::extra;
 pub use prices::price_overrides;
 use sections::{Labels, Reader, SeatPath};
 

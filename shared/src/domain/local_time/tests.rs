@@ -13,6 +13,44 @@ fn date(text: &str) -> LocalDate {
     LocalDate::parse(text).unwrap()
 }
 
+fn instant(local: &str, zone: &str) -> String {
+    let (day, time) = local.split_once(' ').unwrap();
+    let local = LocalStart { date: date(day), time: LocalTime::parse(time).unwrap() };
+    Timezone::find(zone).unwrap().instant_at(local).unwrap()
+}
+
+#[test]
+fn local_time_is_an_instant_with_the_offset_of_its_day() {
+    for (local, zone, text) in [
+        ("2026-12-01 20:15", "Europe/Vienna", "2026-12-01T20:15:00+01:00"),
+        ("2026-07-01 20:15", "Europe/Vienna", "2026-07-01T20:15:00+02:00"),
+        ("2026-12-01 20:15", "America/St_Johns", "2026-12-01T20:15:00-03:30"),
+        ("2026-12-01 20:15", "Asia/Kathmandu", "2026-12-01T20:15:00+05:45"),
+        ("2026-12-01 20:15", "UTC", "2026-12-01T20:15:00+00:00"),
+        // Vienna is on summer time from 2026-03-29 02:00 to 2026-10-25 03:00.
+        ("2026-03-28 20:15", "Europe/Vienna", "2026-03-28T20:15:00+01:00"),
+        ("2026-03-29 01:59", "Europe/Vienna", "2026-03-29T01:59:00+01:00"),
+        ("2026-03-29 02:30", "Europe/Vienna", "2026-03-29T03:30:00+02:00"),
+        ("2026-03-29 20:15", "Europe/Vienna", "2026-03-29T20:15:00+02:00"),
+        ("2026-10-25 02:30", "Europe/Vienna", "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25 03:00", "Europe/Vienna", "2026-10-25T03:00:00+01:00"),
+        // Monrovia was 44 minutes and 30 seconds behind UTC.
+        ("1971-12-01 20:15", "Africa/Monrovia", "1971-12-01T20:59:30Z"),
+    ] {
+        assert_eq!(instant(local, zone), text, "{local} {zone}");
+        assert!(rfc_3339::parse(text).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn days_are_counted_over_months_and_years() {
+    assert_eq!(date("2026-12-30").plus_days(3), Some(date("2027-01-02")));
+    assert_eq!(date("2028-03-01").plus_days(-1), Some(date("2028-02-29")));
+    assert_eq!(date("2026-12-01").plus_days(0), Some(date("2026-12-01")));
+    assert_eq!(date("9999-12-31").plus_days(1), None);
+    assert_eq!(date("2026-12-01").plus_days(i32::MAX), None);
+}
+
 #[test]
 fn late_show_is_on_the_day_on_which_it_starts() {
     assert_eq!(local("2026-12-01T23:30:00+01:00", "Europe/Vienna"), "2026-12-01 23:30");

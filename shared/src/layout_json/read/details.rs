@@ -71,7 +71,7 @@ pub(super) fn names(node: Node<'_, '_>, most: usize) -> Option<Names> {
 }
 
 /// Reads the operator's own data.
-pub(crate) fn extra(node: Node<'_, '_>) -> Option<Extra> {
+pub fn extra(node: Node<'_, '_>) -> Option<Extra> {
     let right = matches!(node.json(), Json::Object(_)) && !has_duplicate_fields(node.json());
     let text = right.then(|| serde_json::to_string(node.json()).ok()).flatten();
     text.and_then(Extra::of).or_else(|| node.fault(Extra::EXPECTED))
