@@ -10,6 +10,7 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::Caller;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::inventory::InventoryId;
+use boxoffice::domain::seat_request::SeatRequest;
 use boxoffice::domain::new_layout::NewLayout;
 use serde::{Deserialize, Serialize};
 
@@ -122,9 +123,11 @@ pub(crate) async fn book(office: &BoxOffice, theater: &str, seats: &[String]) ->
     let booking = ids::chosen(&mut fastrand::Rng::new());
     let ask = Book {
         inventory: InventoryId::Theater(id(theater)?),
-        seats: Some(parsed(seats)?),
+        seats: Some(requests(seats)?),
         booking: Some(RequestId::Given(BookingId::new(booking))),
         reservation: None,
+        expect: None,
+        reference: None,
         caller: Caller::Anonymous,
     };
     office.book(&RequestContext::default(), &ask).await.with_context(|| format!("can't sell seats of {theater}"))?;
@@ -136,7 +139,7 @@ pub(crate) async fn reserve(office: &BoxOffice, theater: &str, seats: &[String])
     let reservation = ids::chosen(&mut fastrand::Rng::new());
     let ask = Reserve {
         inventory: InventoryId::Theater(id(theater)?),
-        seats: parsed(seats)?,
+        seats: requests(seats)?,
         expires_in: office.longest_reservation(),
         reservation: Some(RequestId::Given(ReservationId::new(reservation))),
         caller: Caller::Anonymous,
@@ -168,6 +171,10 @@ fn id(theater: &str) -> Result<TheaterId> {
 
 fn parsed(labels: &[String]) -> Result<Vec<SeatLabel>> {
     labels.iter().map(|label| SeatLabel::parse(label).with_context(|| format!("{label} isn't a seat label"))).collect()
+}
+
+fn requests(labels: &[String]) -> Result<Vec<SeatRequest>> {
+    Ok(parsed(labels)?.into_iter().map(SeatRequest::of).collect())
 }
 
 #[cfg(test)]
