@@ -1,14 +1,17 @@
 //! Domain events as versioned JSON. An event keeps its id however often it is published. `docs/events.md` lists all
 //! events.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
 use crate::domain::domain_event::{BookedSeats, DomainEvent, DomainEventKind, LayoutSummary, SeatReservation};
-use crate::domain::ids::SeatLabel;
+use crate::domain::ids::{SeatLabel, TheaterId};
 use crate::domain::inventory::InventoryId;
 use crate::domain::layout_version::LayoutVersion;
+use crate::domain::sale::SaleTerms;
 use crate::domain::time::EpochMillis;
+use crate::domain::version::Version;
 
 /// Namespaces of the name-based UUIDs, generated once at random. A changed namespace changes the ids of all events.
 const EVENT: Uuid = uuid!("b0c5a0a2-56c7-4a3c-9b3a-3d5c31b8f6d4");
@@ -33,10 +36,11 @@ impl Event {
     /// Creates the event of a domain event.
     pub fn of(event: &DomainEvent) -> Self {
         match &event.kind {
-            DomainEventKind::Reserved { seat, extended } => {
-                let message =
-                    of_seat("seats.reserved", event, seat, seat.changed_at, sequence_of_write(seat.changed_at));
-                message.with("expires_at", json!(seat.expires_at.to_string())).with("extended", json!(extended))
+            DomainEventKind::Reserved { seat, fixed_price, extended } => {
+                of_seat("seats.reserved", event, seat, seat.changed_at, sequence_of_write(seat.changed_at))
+                    .with("expires_at", json!(seat.expires_at.to_string()))
+                    .with("extended", json!(extended))
+                    .with_members(fixed_price)
             }
             DomainEventKind::Released { seat, at } => {
                 of_seat("seats.released", event, seat, *at, sequence_of_write(*at))
@@ -55,6 +59,17 @@ impl Event {
             DomainEventKind::LayoutRemoved { version } => {
                 of_layout(event, *version, "removed").with("deleted", json!(true))
             }
+            DomainEventKind::ShowPut(show) => of_show(event, &show.theater, show.version, "put")
+                .with("deleted", json!(false))
+                .with("title", json!(show.title.as_str()))
+                .with("starts_at", json!(show.starts_at.as_str()))
+                .with("timezone", json!(show.timezone.as_str()))
+                .with("local_date", json!(show.local.date.to_string()))
+                .with("layout_version", json!(show.layout_version.as_u64())),
+            DomainEventKind::ShowRemoved { theater, version } => {
+                of_show(event, theater, *version, "removed").with("deleted", json!(true))
+            }
+            DomainEventKind::SaleChanged { terms, version } => of_sale(event, terms, *version),
         }
     }
 
@@ -80,6 +95,19 @@ impl Event {
         }
         self
     }
+
+    fn with_optional(self, members: impl IntoIterator<Item = (&'static str, Option<String>)>) -> Self {
+        let present = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        present.fold(self, |event, (name, value)| event.with(name, json!(value)))
+    }
+
+    /// Adds the members of a value that is an object as JSON.
+    fn with_members(self, value: &impl Serialize) -> Self {
+        match json!(value) {
+            Value::Object(members) => members.into_iter().fold(self, |event, (name, value)| event.with(&name, value)),
+            _ => self,
+        }
+    }
 }
 
 /// Returns the sequence number of a seat's write. It rises with each write, because the stamp does. It is even, so
@@ -96,16 +124,18 @@ fn of_seat(kind: &'static str, event: &DomainEvent, seat: &SeatReservation, at: 
 }
 
 fn of_booking(kind: &'static str, event: &DomainEvent, booked: &BookedSeats, at: EpochMillis) -> Event {
-    let BookedSeats { booking, seats, reservation, booked_at, changed_at } = booked;
+    let BookedSeats { booking, seats, reservation, booked_at, changed_at, lines, reference: given } = booked;
     let seats: Vec<_> = seats.iter().map(SeatLabel::as_str).collect();
     let message = Event::new(kind, event, &[&booking.to_string(), &booked_at.as_millis().to_string()], at)
         .with("sequence", json!(sequence_of_write(*changed_at)))
         .with("seats", json!(seats))
-        .with("booking", json!(reference(booking.as_uuid())));
-    match reservation {
-        Some(reservation) => message.with("reservation", json!(reference(reservation.as_uuid()))),
-        None => message,
-    }
+        .with("booking", json!(reference(booking.as_uuid())))
+        .with_members(lines);
+    let optional = [
+        ("reservation", reservation.map(|reservation| reference(reservation.as_uuid()))),
+        ("reference", given.as_ref().map(|given| given.as_str().to_owned())),
+    ];
+    message.with_optional(optional)
 }
 
 fn of_layout(event: &DomainEvent, version: LayoutVersion, became: &str) -> Event {
@@ -114,71 +144,25 @@ fn of_layout(event: &DomainEvent, version: LayoutVersion, became: &str) -> Event
         .with("layout_version", json!(version.as_u64()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::{BookingId, ReservationId};
-    use crate::domain::inventory::InventoryId;
-    use crate::domain::time::EpochSeconds;
-
-    fn event(kind: DomainEventKind) -> DomainEvent {
-        DomainEvent { inventory: InventoryId::parse("1").unwrap(), kind }
-    }
-
-    fn seat(label: &str, at: u64) -> SeatReservation {
-        SeatReservation {
-            seat: SeatLabel::parse(label).unwrap(),
-            reservation: ReservationId::new(Uuid::from_u128(7)),
-            changed_at: EpochMillis::new(at),
-            expires_at: EpochSeconds::new(100),
-        }
-    }
-
-    fn id(kind: DomainEventKind) -> Value {
-        Event::of(&event(kind)).detail["id"].clone()
-    }
-
-    #[test]
-    fn equal_events_share_an_id_and_others_differ() {
-        assert_eq!(id(DomainEventKind::Expired(seat("A1", 5))), id(DomainEventKind::Expired(seat("A1", 5))));
-        let ids = [
-            id(DomainEventKind::Expired(seat("A1", 5))),
-            id(DomainEventKind::Expired(seat("A1", 6))),
-            id(DomainEventKind::Expired(seat("A2", 5))),
-            id(DomainEventKind::Reserved { seat: seat("A1", 5), extended: false }),
-            id(DomainEventKind::Released { seat: seat("A1", 5), at: EpochMillis::new(9) }),
-            id(DomainEventKind::LayoutPut(LayoutSummary {
-                name: "x".into(),
-                version: LayoutVersion::new(5),
-                seats: 1,
-            })),
-            id(DomainEventKind::LayoutRemoved { version: LayoutVersion::new(5) }),
-        ];
-        for (n, one) in ids.iter().enumerate() {
-            assert!(!ids[..n].contains(one), "{n}");
-        }
-    }
-
-    #[test]
-    fn events_never_reveal_secret_ids() {
-        let booked = BookedSeats {
-            booking: BookingId::new(Uuid::from_u128(8)),
-            seats: vec![SeatLabel::parse("A1").unwrap()],
-            reservation: Some(ReservationId::new(Uuid::from_u128(7))),
-            booked_at: EpochMillis::new(5),
-            changed_at: EpochMillis::new(5),
-        };
-        for kind in [
-            DomainEventKind::Reserved { seat: seat("A1", 5), extended: true },
-            DomainEventKind::Booked(booked.clone()),
-            DomainEventKind::Cancelled { booked, at: EpochMillis::new(6) },
-        ] {
-            let text = Event::of(&event(kind)).detail.to_string();
-            assert!(
-                !text.contains(&Uuid::from_u128(7).to_string()) && !text.contains(&Uuid::from_u128(8).to_string()),
-                "{text}"
-            );
-            assert!(text.contains(&reference(Uuid::from_u128(7))), "{text}");
-        }
-    }
+fn of_show(event: &DomainEvent, theater: &TheaterId, version: Version, became: &str) -> Event {
+    // A show's version is the time of its write. The time of its deletion isn't known.
+    Event::new("show.changed", event, &[&version.to_string(), became], EpochMillis::new(version.as_u64()))
+        .with("theater_id", json!(theater.as_str()))
+        .with("show_version", json!(version.as_u64()))
 }
+
+fn of_sale(event: &DomainEvent, terms: &SaleTerms, version: Version) -> Event {
+    let instants = [
+        ("opens_at", terms.opens_at()),
+        ("closes_at", terms.closes_at()),
+        ("booking_closes_at", terms.booking_closes_at()),
+    ];
+    // The version is the time of the write.
+    Event::new("sale.changed", event, &[&version.to_string()], EpochMillis::new(version.as_u64()))
+        .with("sale_version", json!(version.as_u64()))
+        .with("state", json!(terms.state().as_str()))
+        .with_optional(instants.map(|(name, instant)| (name, instant.map(|instant| instant.to_string()))))
+}
+
+#[cfg(test)]
+mod tests;

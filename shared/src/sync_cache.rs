@@ -19,22 +19,22 @@ use crate::lambda_batch::{Batch, BatchResponse};
 use crate::observability::log::{is_zero, millis, write_access_log_line};
 use crate::observability::metrics::Counts;
 
-/// Number of theaters to update at the same time.
-const CONCURRENT_THEATERS: usize = 16;
+/// Number of inventories to update at the same time.
+const CONCURRENT_INVENTORIES: usize = 16;
 
-/// Changes of one theater in a batch.
-struct TheaterChanges {
+/// Changes of the seats of one theater or show in a batch.
+struct InventoryChanges {
     inventory: InventoryId,
     /// Sequence number of the first change.
     first: String,
     changes: Vec<(SeatLabel, SeatChange)>,
 }
 
-/// Merges a batch into the cache, theater by theater, and writes its access log line.
+/// Merges a batch into the cache, inventory by inventory, and writes its access log line.
 ///
-/// An unreadable record would fail again, so it is logged, counted and skipped. If its theater is known, the next
-/// read gets that theater from DynamoDB. Theaters whose update didn't finish in time are reported, and Lambda
-/// delivers their records again. Repeated updates of other theaters do no harm.
+/// An unreadable record would fail again, so it is logged, counted and skipped. If its inventory is known, the next
+/// read gets those seats from DynamoDB. Inventories whose update didn't finish in time are reported, and Lambda
+/// delivers their records again. Repeated updates of other inventories do no harm.
 ///
 /// # Errors
 ///
@@ -72,9 +72,10 @@ struct Summary<'a> {
     records: usize,
     #[serde(skip_serializing_if = "is_zero")]
     skipped: usize,
-    theaters: usize,
+    /// Theaters and shows with changed seats.
+    inventories: usize,
     #[serde(skip_serializing_if = "is_zero")]
-    theaters_failed: usize,
+    inventories_failed: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_ms: Option<u64>,
     ms: f64,
@@ -92,17 +93,17 @@ struct Summary<'a> {
 async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> BatchResponse {
     let started = Instant::now();
     let ctx = RequestContext::default();
-    let (theaters, skipped) = group_by_theater(&batch.records);
-    let (count, by) = (theaters.len(), &ctx);
-    let told = stream::iter(theaters).map(|changes| tell(by, office, changes)).buffered(CONCURRENT_THEATERS);
-    let failed: Vec<_> = told.filter_map(ready).collect().await;
+    let (inventories, skipped) = group_by_inventory(&batch.records);
+    let (count, by) = (inventories.len(), &ctx);
+    let updated = stream::iter(inventories).map(|changes| update(by, office, changes)).buffered(CONCURRENT_INVENTORIES);
+    let failed: Vec<_> = updated.filter_map(ready).collect().await;
     let costs = ctx.costs();
     let summary = Summary {
         op: "syncCache",
         records: batch.records.len(),
         skipped,
-        theaters: count,
-        theaters_failed: failed.len(),
+        inventories: count,
+        inventories_failed: failed.len(),
         lag_ms: batch.lag(office.clock().now()),
         ms: millis(started.elapsed()),
         dynamodb: costs.dynamodb_calls,
@@ -116,10 +117,10 @@ async fn sync(office: &BoxOffice, batch: &Batch, ids: &Ids<'_>) -> BatchResponse
     BatchResponse::failed(failed)
 }
 
-/// Updates the cache for one theater. If that fails, returns the sequence number of the first record to deliver
+/// Updates the cache for one inventory. If that fails, returns the sequence number of the first record to deliver
 /// again.
-async fn tell(ctx: &RequestContext, office: &BoxOffice, changes: TheaterChanges) -> Option<String> {
-    let TheaterChanges { inventory, first, changes } = changes;
+async fn update(ctx: &RequestContext, office: &BoxOffice, changes: InventoryChanges) -> Option<String> {
+    let InventoryChanges { inventory, first, changes } = changes;
     let why = match timeout_at(ctx.deadline(), office.sync_cache(ctx, &inventory, &changes)).await {
         Ok(Ok(())) => return None,
         Ok(Err(error)) => error.to_string(),
@@ -129,9 +130,9 @@ async fn tell(ctx: &RequestContext, office: &BoxOffice, changes: TheaterChanges)
     Some(first)
 }
 
-/// Groups the changes by theater, in their order. Also returns the number of unreadable records.
-fn group_by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
-    let mut theaters: Vec<TheaterChanges> = Vec::new();
+/// Groups the changes by inventory, in their order. Also returns the number of unreadable records.
+fn group_by_inventory(records: &[Value]) -> (Vec<InventoryChanges>, usize) {
+    let mut inventories: Vec<InventoryChanges> = Vec::new();
     let mut skipped = 0;
     for record in records {
         let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default();
@@ -145,16 +146,16 @@ fn group_by_theater(records: &[Value]) -> (Vec<TheaterChanges>, usize) {
             }
         };
         if let SeatChange::Unreadable(error) = &change {
-            tracing::error!(sequence_number, error, "skipping a record and dropping its theater from the cache");
+            tracing::error!(sequence_number, error, "skipping a record and dropping its seats from the cache");
             skipped += 1;
         }
-        match theaters.iter_mut().find(|known| known.inventory == inventory) {
+        match inventories.iter_mut().find(|known| known.inventory == inventory) {
             Some(known) => known.changes.push((seat, change)),
             None => {
                 let first = sequence_number.to_owned();
-                theaters.push(TheaterChanges { inventory, first, changes: vec![(seat, change)] });
+                inventories.push(InventoryChanges { inventory, first, changes: vec![(seat, change)] });
             }
         }
     }
-    (theaters, skipped)
+    (inventories, skipped)
 }

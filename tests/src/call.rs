@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boxoffice::app::BoxOffice;
-use boxoffice::http::router::{Operation, Route};
+use boxoffice::http::router::{Operation, ROUTES, Route};
 use serde_json::{Value, json};
 
 use crate::delivery::{function_of, send_event};
 use crate::reply::Reply;
 use crate::setup::ADMIN_SCOPE;
+
+/// The operations that need an administrator.
+const ADMINISTRATORS_ONLY: [Operation; 5] =
+    [Operation::PutTheater, Operation::DeleteTheater, Operation::PutShow, Operation::DeleteShow, Operation::PutSale];
 
 /// One call of the API.
 #[derive(Clone, Debug)]
@@ -51,6 +55,10 @@ impl Call {
             Operation::Reserve | Operation::Book => Some(r#"{"seat":"A1"}"#),
             Operation::Extend => Some(r#"{"expires_in":900}"#),
             Operation::PutTheater => Some(r#"{"name":"Theater_A","seats":["A1"]}"#),
+            Operation::PutShow => Some(
+                r#"{"theater_id":"1","title":"Tosca","starts_at":"2026-12-01T20:15:00+01:00","timezone":"Europe/Vienna"}"#,
+            ),
+            Operation::PutSale => Some(r#"{"state":"open"}"#),
             _ => None,
         };
         let mut call = Self::new(operation, "1", body.map(|body| body.as_bytes().to_vec()));
@@ -58,14 +66,14 @@ impl Call {
             .parameters()
             .map(|name| {
                 let value = match name {
-                    "theaterId" => "1",
+                    "theaterId" | "showId" => "1",
                     "code" => "internal",
                     _ => id,
                 };
                 (name, value.to_owned())
             })
             .collect();
-        if matches!(operation, Operation::PutTheater | Operation::DeleteTheater) { call.administrator() } else { call }
+        if ADMINISTRATORS_ONLY.contains(&operation) { call.administrator() } else { call }
     }
 
     /// Sends the same call with the method `HEAD`.
@@ -128,6 +136,47 @@ impl Call {
     /// Deletes a theater, as an administrator.
     pub fn delete_theater(theater: &str) -> Self {
         Self::new(Operation::DeleteTheater, theater, None).administrator()
+    }
+
+    /// Lists shows.
+    pub fn shows(query: &str) -> Self {
+        let mut call = Self::new(Operation::ListShows, "", None);
+        call.parameters.clear();
+        call.query(query)
+    }
+
+    /// Reads a show.
+    pub fn show(show: &str) -> Self {
+        Self::new(Operation::GetShow, "", None).with_show(show)
+    }
+
+    /// Puts a show, as an administrator.
+    pub fn put_show(show: &str, document: &Value) -> Self {
+        Self::new(Operation::PutShow, "", Some(document.to_string().into())).with_show(show).administrator()
+    }
+
+    /// Deletes a show, as an administrator.
+    pub fn delete_show(show: &str) -> Self {
+        Self::new(Operation::DeleteShow, "", None).with_show(show).administrator()
+    }
+
+    /// Puts the sale of a theater, as an administrator.
+    pub fn put_sale(theater: &str, document: &Value) -> Self {
+        Self::new(Operation::PutSale, theater, Some(document.to_string().into())).administrator()
+    }
+
+    /// Makes the same call on the show with the id that named a theater: `Call::reserve("evening", ..).of_show()`.
+    #[must_use]
+    pub fn of_show(mut self) -> Self {
+        let route = ROUTES.iter().find(|route| route.key == self.route).expect("a route");
+        self.route = route.show_key.unwrap_or_else(|| panic!("shows have no {}", self.route));
+        let id = self.parameters.get("theaterId").cloned().expect("a call of a theater");
+        self.with_show(&id)
+    }
+
+    fn with_show(mut self, show: &str) -> Self {
+        self.parameters.remove("theaterId");
+        self.parameter("showId", show)
     }
 
     fn new(operation: Operation, theater: &str, body: Option<Vec<u8>>) -> Self {

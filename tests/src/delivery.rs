@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use boxoffice::app::BoxOffice;
 use boxoffice::http::api_gateway::{events, request};
 use boxoffice::http::response_body::Answer;
-use boxoffice::http::router::{FunctionName, ROUTES};
+use boxoffice::http::router::{FunctionName, ROUTES, Route};
 use boxoffice::http::routes::FUNCTIONS;
 use boxoffice::sync_cache;
 use lambda_http::http::Method;
@@ -25,9 +25,9 @@ pub struct Delivery {
     pub reply: Reply,
 }
 
-/// Returns the API's routes.
+/// Returns the keys of the API's routes, on theaters and on shows.
 pub fn routes() -> Vec<&'static str> {
-    ROUTES.iter().map(|route| route.key).collect()
+    ROUTES.iter().flat_map(Route::keys).collect()
 }
 
 /// Sends the raw bytes of an event to the function of a route. The event is parsed, sanitized and handled, and the
@@ -51,7 +51,7 @@ pub async fn deliver(office: &BoxOffice, route: &'static str, event: &[u8]) -> O
 /// Returns the function that serves a route.
 pub(crate) fn function_of(route: &str) -> FunctionName {
     let get = route.replace("HEAD ", "GET ");
-    let found = ROUTES.iter().find(|known| known.key == get);
+    let found = ROUTES.iter().find(|known| known.keys().any(|key| key == get));
     found.unwrap_or_else(|| panic!("no route {route}")).function
 }
 

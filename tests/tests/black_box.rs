@@ -263,7 +263,7 @@ async fn the_stream_is_followed(run: &Run) {
         logs.map(|log| std::fs::read_to_string(log.unwrap().path()).unwrap()).collect()
     };
     let end = Instant::now() + PATIENCE;
-    let is_merged = |line: &str| line.contains(r#""op":"syncCache""#) && !line.contains("theaters_failed");
+    let is_merged = |line: &str| line.contains(r#""op":"syncCache""#) && !line.contains("inventories_failed");
     while !lines().lines().any(is_merged) {
         assert!(Instant::now() < end, "no line about a batch in {}: {}", folder.display(), lines());
         tokio::time::sleep(Duration::from_millis(50)).await;

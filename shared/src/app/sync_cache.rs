@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::BoxOffice;
 use crate::cache::CacheError;
 use crate::context::RequestContext;
-use crate::domain::availability::{Slot, SlotUpdate};
+use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::SeatLabel;
 use crate::domain::inventory::{Inventory, InventoryId};
 use crate::store::{SeatChange, StoreError};
@@ -23,14 +23,17 @@ pub enum SyncCacheError {
 }
 
 impl BoxOffice {
-    /// Merges changes of a theater's seats into the cache, in one call to Redis. The changes of each seat have to be in
-    /// the order in which DynamoDB accepted them.
+    /// Merges changes of an inventory's seats into the cache, in one call to Redis. The changes of each seat have to be
+    /// in the order in which DynamoDB accepted them.
     ///
     /// Repeating this, or starting again from an earlier change, is safe, because slots merge by stamp. The cache then
     /// holds what DynamoDB holds, or nothing.
     ///
     /// Some changes can't be merged: an edit by hand, an unreadable item, or a seat or a layout that isn't known here.
     /// Then the key is dropped, and the next read goes to DynamoDB.
+    ///
+    /// If a seat of a show may be available again, a summary without available seats is dropped as well. That costs
+    /// another call, and one more if there is such a summary.
     pub async fn sync_cache(
         &self,
         ctx: &RequestContext,
@@ -38,7 +41,13 @@ impl BoxOffice {
         changes: &[(SeatLabel, SeatChange)],
     ) -> Result<(), SyncCacheError> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let Some(last) = last_written(changes) else { return Ok(cache.forget(ctx, id).await?) };
+        let last = last_written(changes);
+        if let InventoryId::Show(show) = id
+            && may_free_a_seat(changes, last.as_ref())
+        {
+            cache.forget_sold_out_summary(ctx, show).await?;
+        }
+        let Some(last) = last else { return Ok(cache.forget(ctx, id).await?) };
         if last.is_empty() {
             return Ok(());
         }
@@ -59,7 +68,7 @@ impl BoxOffice {
         }
     }
 
-    /// Returns the theater's layout. Reads it again if a seat is missing from it, because the seat may be new.
+    /// Returns the inventory. Reads it again if a seat is missing from its layout, because the seat may be new.
     async fn inventory_with_seats(
         &self,
         ctx: &RequestContext,
@@ -88,4 +97,14 @@ fn last_written(changes: &[(SeatLabel, SeatChange)]) -> Option<HashMap<&SeatLabe
         }
     }
     Some(last)
+}
+
+/// Returns `true` if a seat may be available after the changes that wasn't before. `last` has the last writes, or is
+/// `None` if they aren't known.
+///
+/// A seat whose item the TTL deleted has been available since the end of its reservation, which was no write.
+fn may_free_a_seat(changes: &[(SeatLabel, SeatChange)], last: Option<&HashMap<&SeatLabel, Slot>>) -> bool {
+    let Some(last) = last else { return true };
+    last.values().any(|slot| slot.state == SeatState::Available)
+        || changes.iter().any(|(_, change)| *change == SeatChange::Collected)
 }

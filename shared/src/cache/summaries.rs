@@ -7,7 +7,7 @@
 use redis::Value;
 
 use super::client::Connection;
-use super::{Cache, CacheError};
+use super::{Cache, CacheError, LIFETIME};
 use crate::context::RequestContext;
 use crate::domain::availability_level::SeatCounts;
 use crate::domain::ids::ShowId;
@@ -24,6 +24,15 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Returns `true` unless seats may have become available without any write.
+    ///
+    /// Of reserved seats that isn't known, because a reservation ends by itself. So a summary without available seats,
+    /// but with reserved ones, is good for a short time only.
+    fn is_current(&self, now: EpochMillis) -> bool {
+        let sold_out_for_now = self.counts.available == 0 && self.counts.reserved > 0;
+        !sold_out_for_now || now.since(self.counted_at) < LIFETIME
+    }
+
     fn encode(&self) -> [u8; BYTES] {
         let SeatCounts { available, reserved, booked } = self.counts;
         let mut bytes = [0; BYTES];
@@ -45,7 +54,8 @@ impl Summary {
 }
 
 impl Cache {
-    /// Reads the summaries of shows, in their order, with one HMGET. A show without one has `None`.
+    /// Reads the summaries of shows, in their order, with one HMGET. A show without one has `None`, and so has a show
+    /// whose summary is out of date.
     pub async fn summaries(&self, ctx: &RequestContext, shows: &[&ShowId]) -> Result<Vec<Option<Summary>>, CacheError> {
         if shows.is_empty() {
             return Ok(Vec::new());
@@ -59,8 +69,9 @@ impl Cache {
         let query =
             |mut connection: Connection| async move { command.query_async::<Vec<Value>>(&mut connection).await };
         let values = self.client.call(ctx, query).await?;
+        let now = self.clock.now();
         let decode = |value: &Value| match value {
-            Value::BulkString(bytes) => Summary::decode(bytes),
+            Value::BulkString(bytes) => Summary::decode(bytes).filter(|summary| summary.is_current(now)),
             _ => None,
         };
         Ok(values.iter().map(decode).collect())
@@ -74,6 +85,19 @@ impl Cache {
         self.client
             .call(ctx, |mut connection: Connection| async move { command.query_async(&mut connection).await })
             .await
+    }
+
+    /// Deletes the summary of a show if it has no available seats, because a seat is available again. The list then has
+    /// no summary until the seats are counted again. Costs one HMGET, and one HDEL if there is such a summary. Repeating
+    /// it changes nothing.
+    ///
+    /// A summary that is stored between the two calls may be deleted with the old one, which costs nothing but the
+    /// summary.
+    pub async fn forget_sold_out_summary(&self, ctx: &RequestContext, show: &ShowId) -> Result<(), CacheError> {
+        match self.summaries(ctx, &[show]).await?.first() {
+            Some(Some(summary)) if summary.counts.available == 0 => self.forget_summary(ctx, show).await,
+            _ => Ok(()),
+        }
     }
 
     /// Deletes the summary of a show that no longer exists.
@@ -94,6 +118,18 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sold_out_by_reservations_is_good_for_a_minute() {
+        let counted_at = EpochMillis::new(1_000);
+        let current = |available, reserved, booked, now| {
+            let counts = SeatCounts { available, reserved, booked };
+            Summary { counts, counted_at }.is_current(EpochMillis::new(now))
+        };
+        assert!(current(0, 1, 5, 60_999) && !current(0, 1, 5, 61_000));
+        assert!(current(0, 1, 5, 0), "counted by a clock that is ahead");
+        assert!(current(1, 1, 5, u64::MAX) && current(0, 0, 6, u64::MAX));
+    }
 
     #[test]
     fn a_summary_survives_encoding_and_other_bytes_are_none() {

@@ -1,9 +1,14 @@
-//! Domain events: changes in the life of seats, bookings and theaters.
+//! Domain events: changes in the life of seats, bookings, theaters, shows and sales.
 
-use super::ids::{BookingId, ReservationId, SeatLabel};
+use super::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use super::inventory::InventoryId;
 use super::layout_version::LayoutVersion;
+use super::lines::{FixedPrice, Lines};
+use super::sale::SaleTerms;
+use super::seat_request::Reference;
+use super::show::Show;
 use super::time::{EpochMillis, EpochSeconds};
+use super::version::Version;
 
 /// A domain event. It stays true in whatever order and however often it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +20,8 @@ pub struct DomainEvent {
 /// The kind of a domain event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DomainEventKind {
-    /// A seat was reserved, or its reservation was extended.
-    Reserved { seat: SeatReservation, extended: bool },
+    /// A seat was reserved, or its reservation was extended. A seat without a category has no price.
+    Reserved { seat: SeatReservation, fixed_price: Option<FixedPrice>, extended: bool },
     /// A seat was released before its reservation expired. The stamp of that write is the time.
     Released { seat: SeatReservation, at: EpochMillis },
     /// A seat's reservation expired.
@@ -29,6 +34,12 @@ pub enum DomainEventKind {
     LayoutPut(LayoutSummary),
     /// The layout of this version was removed, and the theater with it.
     LayoutRemoved { version: LayoutVersion },
+    /// A show was put, or its sale.
+    ShowPut(Box<Show>),
+    /// The show of this version was removed.
+    ShowRemoved { theater: TheaterId, version: Version },
+    /// The terms of a sale changed. The version is that of a theater's sale, or of the show.
+    SaleChanged { terms: SaleTerms, version: Version },
 }
 
 /// A seat's reservation as one write made it.
@@ -51,6 +62,10 @@ pub struct BookedSeats {
     pub booked_at: EpochMillis,
     /// The stamp that the booking's last write put on the seats.
     pub changed_at: EpochMillis,
+    /// `None` if it was made without prices.
+    pub lines: Option<Lines>,
+    /// The client's own text.
+    pub reference: Option<Reference>,
 }
 
 /// The facts about a layout that its own item shows without the plan.

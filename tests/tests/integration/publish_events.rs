@@ -1,5 +1,7 @@
 //! Publishing domain events, from the real stream of the real box office to the event sink.
 
+mod shows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -323,8 +325,10 @@ fn event_examples_cover_every_kind_and_match_the_schema() {
         "booking.cancelled",
         "booking.created",
         "reservation.expired",
+        "sale.changed",
         "seats.released",
         "seats.reserved",
+        "show.changed",
         "theater.changed",
     ];
     assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), all);

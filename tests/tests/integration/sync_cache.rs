@@ -1,5 +1,7 @@
 //! Cache repair. Updates that a writer couldn't send to the cache arrive from the table's stream.
 
+mod shows;
+
 use std::cell::RefCell;
 use std::time::Duration;
 

@@ -63,7 +63,7 @@ const NAMES: [&str; 46] = [
 ];
 
 /// Texts that attributes really have, and texts that only a hostile table has.
-const TEXTS: [&str; 30] = [
+const TEXTS: [&str; 32] = [
     "",
     " ",
     "A1",
@@ -94,6 +94,8 @@ const TEXTS: [&str; 30] = [
     "EUR",
     "[[null,null,null,null,8500,\"child\"]]",
     "[[\"Stalls\"],[],[]]",
+    "[[]]",
+    r#"[["Stalls","A","1","premium",9500],["Stalls","A","2","premium",4500,"child"]]"#,
 ];
 const NUMBERS: [&str; 14] = [
     "0",
@@ -208,6 +210,9 @@ fn reads_or_names_other_items(item: &Item) -> bool {
         read_record(item).err(),
         read_reserved_set(item).err(),
         read_version(item).err(),
+        money::read_fixed_price(item).err(),
+        money::read_lines(item, &read_seat_list(item).unwrap_or_default()).err(),
+        money::read_reference(item).err(),
         layout::read_entry(item).err(),
     ];
     errors.iter().flatten().all(|error| named(item, error))

@@ -167,6 +167,26 @@ pub(super) fn parse_layout_key(key: &Item) -> Result<Option<TheaterId>, StoreErr
     theater.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))
 }
 
+/// Parses the key of a show's own item. Returns `None` for other keys.
+pub(super) fn parse_show_key(key: &Item) -> Result<Option<ShowId>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    if sk != "SHOW" {
+        return Ok(None);
+    }
+    let show = pk.strip_prefix(SHOW_PREFIX).and_then(|show| ShowId::parse(show).ok());
+    show.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a show"))
+}
+
+/// Parses the key of a theater's sale. Returns `None` for other keys.
+pub(super) fn parse_sale_key(key: &Item) -> Result<Option<TheaterId>, StoreError> {
+    let (pk, sk) = (text(key, attribute::PK)?, text(key, attribute::SK)?);
+    if sk != "SALE" {
+        return Ok(None);
+    }
+    let theater = pk.strip_prefix(THEATER_PREFIX).and_then(|theater| TheaterId::parse(theater).ok());
+    theater.map(Some).ok_or_else(|| unreadable(key, attribute::PK, "not a theater"))
+}
+
 /// Builds the key of a booking. The owner is part of it, so that the ids of different callers never collide.
 pub(super) fn booking_key(inventory: &InventoryId, owner: Option<Owner>, booking: BookingId) -> Item {
     key(s(format!("BOOKING#{inventory}#{}#{booking}", owner_part(owner))), s("BOOKING"))

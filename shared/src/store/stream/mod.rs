@@ -1,6 +1,7 @@
 //! Records of the table's stream: changes of seats, in the order in which DynamoDB accepted them.
 
 mod domain_event;
+mod show_event;
 
 use std::collections::HashMap;
 
