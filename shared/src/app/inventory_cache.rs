@@ -207,6 +207,13 @@ impl InventoryCache {
         }
         Ok(layout)
     }
+
+    /// Keeps a layout whose snapshot was put a moment ago.
+    pub(super) fn keep_pinned(&self, layout: Layout) -> Arc<Layout> {
+        let (key, layout) = ((layout.theater.clone(), layout.version), Arc::new(layout));
+        self.pinned.put(key, layout.clone(), self.clock.now());
+        layout
+    }
 }
 
 fn max_age(id: &InventoryId) -> Duration {

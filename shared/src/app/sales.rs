@@ -23,7 +23,7 @@ pub enum SaleError {
     #[error("no such theater or show")]
     NotFound,
     /// Other callers keep changing the sale or the show.
-    #[error("somebody else is changing this sale; try again")]
+    #[error("other callers keep changing this sale")]
     Contended,
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -67,7 +67,7 @@ pub enum ShowError {
     #[error(transparent)]
     Withdrawal(#[from] WithdrawalError),
     /// Another caller keeps changing the show.
-    #[error("somebody else is changing this show; try again")]
+    #[error("Another caller is changing this show. Try again.")]
     Contended,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -95,7 +95,10 @@ impl BoxOffice {
         };
         let counts = SeatCounts::of_statuses(&view.slots.statuses(view.now));
         let summary = Summary { counts, counted_at: view.now };
-        self.put_summary(ctx, id, &summary).await;
+        // A fill of the cache has stored it.
+        if view.source != super::Source::Miss {
+            self.put_summary(ctx, id, &summary).await;
+        }
         Ok(Some(summary))
     }
 
@@ -147,7 +150,7 @@ impl BoxOffice {
         expected: &Precondition<Version>,
     ) -> Result<Option<ShowPut>, ShowError> {
         expected.check(None)?;
-        let layout = self.layout_to_pin(ctx, &new.theater, new.layout_version).await?;
+        let layout = self.layout_of_new_show(ctx, &new.theater, new.layout_version).await?;
         let show = new.create(id.clone(), layout.version, self.clock.now())?;
         let inventory = Inventory::of_show(show.clone(), layout)?;
         match self.store.put_show(ctx, &show, None).await {
@@ -155,6 +158,8 @@ impl BoxOffice {
             Err(PutShowError::Changed) => return Ok(None),
             Err(PutShowError::Store(error)) => return Err(error.into()),
         }
+        // A show of the same id may have been deleted a moment ago.
+        self.make_available_again(ctx, None, &inventory).await;
         let seats = u32::try_from(inventory.layout.seats().len()).expect("a layout's seats are counted by a u32");
         let summary = Summary { counts: SeatCounts::untouched(seats), counted_at: self.clock.now() };
         self.put_summary(ctx, id, &summary).await;
@@ -169,7 +174,7 @@ impl BoxOffice {
         new: NewShow,
         expected: &Precondition<Version>,
     ) -> Result<Option<ShowPut>, ShowError> {
-        let layout = self.layout_to_pin(ctx, &existing.theater, Some(existing.layout_version)).await?;
+        let layout = self.layout_to_pin(ctx, &existing.theater, existing.layout_version).await?;
         let show = match new.replace(&existing, self.clock.now()) {
             Ok(show) => show,
             Err(ReplaceShowError::TheaterFixed) => return Err(ShowError::TheaterFixed(existing.theater)),
@@ -183,8 +188,7 @@ impl BoxOffice {
         expected.check(Some(existing.version))?;
         let old = Inventory::of_show(existing.clone(), layout.clone())?;
         let moves = show.layout_version != existing.layout_version;
-        let layout =
-            if moves { self.layout_to_pin(ctx, &show.theater, Some(show.layout_version)).await? } else { layout };
+        let layout = if moves { self.layout_to_pin(ctx, &show.theater, show.layout_version).await? } else { layout };
         let new = Inventory::of_show(show.clone(), layout)?;
         if self.move_show(ctx, &existing, &old, &show, &new).await? {
             Ok(Some(ShowPut::Changed(current(show, &new))))
@@ -233,7 +237,7 @@ impl BoxOffice {
             if *expected != Precondition::Unsaid {
                 expected.check(Some(existing.version))?;
             }
-            let layout = self.layout_to_pin(ctx, &existing.theater, Some(existing.layout_version)).await?;
+            let layout = self.layout_to_pin(ctx, &existing.theater, existing.layout_version).await?;
             let old = Inventory::of_show(existing.clone(), layout)?;
             let all: Vec<_> = old.layout.seats().iter().collect();
             let removal = self.withdraw(ctx, Some(&old), &all).await?;
@@ -257,25 +261,48 @@ impl BoxOffice {
         Err(ShowError::Contended)
     }
 
-    /// Returns a layout that a show can be pinned to, and keeps it in the table for as long as shows need it. `None`
-    /// means the theater's current layout.
-    async fn layout_to_pin(
+    /// Returns the layout of a new show: a version that other shows have, or the theater's current one. Rejects a theater
+    /// that no longer exists, although its snapshots do.
+    async fn layout_of_new_show(
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
         version: Option<LayoutVersion>,
     ) -> Result<Arc<Layout>, ShowError> {
-        if let Some(version) = version
-            && let Some(pinned) = self.inventories.pinned_layout(ctx, theater, version).await?
-        {
+        let current = self.store.layout(ctx, theater).await?.ok_or(ShowError::TheaterNotFound)?;
+        let version = version.unwrap_or(current.version);
+        match self.inventories.pinned_layout(ctx, theater, version).await? {
+            Some(pinned) => Ok(pinned),
+            None => self.pin(ctx, current, version).await,
+        }
+    }
+
+    /// Returns a layout that a show of an existing theater can be pinned to.
+    async fn layout_to_pin(
+        &self,
+        ctx: &RequestContext,
+        theater: &TheaterId,
+        version: LayoutVersion,
+    ) -> Result<Arc<Layout>, ShowError> {
+        if let Some(pinned) = self.inventories.pinned_layout(ctx, theater, version).await? {
             return Ok(pinned);
         }
         let current = self.store.layout(ctx, theater).await?.ok_or(ShowError::TheaterNotFound)?;
-        if version.is_some_and(|version| version != current.version) {
+        self.pin(ctx, current, version).await
+    }
+
+    /// Keeps the current layout in the table for as long as shows need it, if it is the wanted version.
+    async fn pin(
+        &self,
+        ctx: &RequestContext,
+        current: Layout,
+        wanted: LayoutVersion,
+    ) -> Result<Arc<Layout>, ShowError> {
+        if wanted != current.version {
             return Err(ShowError::LayoutVersionNotFound(current.version));
         }
         self.store.put_layout_snapshot(ctx, &current).await?;
-        Ok(Arc::new(current))
+        Ok(self.inventories.keep_pinned(current))
     }
 }
 

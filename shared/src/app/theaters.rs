@@ -113,7 +113,7 @@ impl BoxOffice {
             if !Store::fits(&new) {
                 return Err(PutError::TooLarge);
             }
-            let old = old.map(|old| Inventory::of_theater(old));
+            let old = old.map(Inventory::of_theater);
             let new = Inventory::of_theater(new);
             let dropped = old.as_ref().map(|old| old.layout.dropped_by(&new.layout)).unwrap_or_default();
             let removal = self.withdraw(ctx, old.as_ref(), &dropped).await?;

@@ -111,6 +111,11 @@ impl Extra {
     pub fn as_json(&self) -> &str {
         &self.0
     }
+
+    /// Returns `true` if the object has no members.
+    pub fn is_empty(&self) -> bool {
+        self.0 == "{}"
+    }
 }
 
 /// Returns the number of a seat that defines none: the digits at the end of its label, or the whole label if it

@@ -51,20 +51,29 @@ pub enum ReplaceShowError {
 }
 
 impl PutShow {
-    /// Completes the request with the members of the show that it copies. The sale is never copied.
+    /// Completes the request with the members of the show that it copies. The sale is never copied. A layout version
+    /// is only copied within a theater, because each theater has its own.
+    ///
+    /// With a show to copy, empty prices and an empty `extra` count as missing. Some generated clients send `{}` for
+    /// each object that isn't set.
     ///
     /// Returns `None` if `theater`, `title` or `timezone` is still missing. Requests without `copy_of` are read so
     /// that they have all three.
     pub fn complete(self, source: Option<&Show>) -> Option<NewShow> {
+        let theater = self.theater.or_else(|| source.map(|show| show.theater.clone()))?;
+        let same_theater = source.filter(|show| show.theater == theater);
+        let copies = source.is_some();
+        let prices = self.prices.filter(|prices| !(copies && prices.is_empty()));
+        let extra = self.extra.filter(|extra| !(copies && extra.is_empty()));
         Some(NewShow {
-            theater: self.theater.or_else(|| source.map(|show| show.theater.clone()))?,
+            theater,
             title: self.title.or_else(|| source.map(|show| show.title.clone()))?,
             starts_at: self.starts_at,
             timezone: self.timezone.or_else(|| source.map(|show| show.timezone.clone()))?,
-            layout_version: self.layout_version.or_else(|| source.map(|show| show.layout_version)),
+            layout_version: self.layout_version.or_else(|| same_theater.map(|show| show.layout_version)),
             sale: self.sale,
-            prices: self.prices.or_else(|| source.map(|show| show.prices.clone())).unwrap_or_default(),
-            extra: self.extra.or_else(|| source.and_then(|show| show.extra.clone())),
+            prices: prices.or_else(|| source.map(|show| show.prices.clone())).unwrap_or_default(),
+            extra: extra.or_else(|| source.and_then(|show| show.extra.clone())),
         })
     }
 }

@@ -103,6 +103,11 @@ impl EpochSeconds {
     pub fn remaining(self, now: EpochMillis) -> u64 {
         self.0.saturating_mul(1000).saturating_sub(now.0) / 1000
     }
+
+    /// Returns the seconds after which this instant is reached: the time from `now` until then, rounded up.
+    pub fn reached_in(self, now: EpochMillis) -> u64 {
+        self.0.saturating_mul(1000).saturating_sub(now.0).div_ceil(1000)
+    }
 }
 
 impl Add<Duration> for EpochSeconds {
@@ -144,6 +149,9 @@ mod tests {
         assert_eq!(EpochMillis::new(10_001).ends_after(5), EpochSeconds::new(16));
         assert_eq!(EpochSeconds::new(16).remaining(EpochMillis::new(10_001)), 5);
         assert_eq!(EpochSeconds::new(16).remaining(EpochMillis::new(99_000)), 0);
+        let waits = [10_000, 10_001, 15_001, 15_999, 16_000, 99_000];
+        let waits = waits.map(|now| EpochSeconds::new(16).reached_in(EpochMillis::new(now)));
+        assert_eq!(waits, [6, 6, 1, 1, 0, 0]);
         assert!(
             EpochSeconds::new(u64::MAX).remaining(EpochMillis::new(99_000)) > 1 << 50,
             "saturates and doesn't overflow"

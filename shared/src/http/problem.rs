@@ -19,6 +19,8 @@ use seats::SeatProblem;
 
 /// The delay in seconds after which a retry makes sense.
 const RETRY_AFTER: u64 = 1;
+/// Name of the theater in the path of a request, for messages.
+const THEATER_OF_PATH: &str = "theaterId";
 /// The maximum number of characters that faults take in `detail`. `errors` has all of them.
 const MAX_DETAIL: usize = 400;
 
@@ -179,9 +181,11 @@ impl Problem {
         Self { members: Box::new(members), ..problem }
     }
 
-    /// Changes the problem for a request about a show, if it says that the theater doesn't exist.
+    /// Changes the problem for a request about a show, if it says that the theater in the path doesn't exist. A theater
+    /// in the body stays.
     pub(super) fn worded_for_show(self) -> Self {
-        if self.code == Code::TheaterNotFound { Self::show_not_found() } else { self }
+        let names_path = self.members.errors.iter().any(|fault| fault.field == THEATER_OF_PATH);
+        if self.code == Code::TheaterNotFound && names_path { Self::show_not_found() } else { self }
     }
 
     pub(super) fn show_not_found() -> Self {
@@ -189,7 +193,7 @@ impl Problem {
     }
 
     pub(super) fn theater_not_found() -> Self {
-        Self::of_field(Code::TheaterNotFound, "theaterId", "the id of a theater")
+        Self::of_field(Code::TheaterNotFound, THEATER_OF_PATH, "the id of a theater")
     }
 
     /// Logs details for operators that callers must not see.

@@ -62,8 +62,10 @@ fn watch_routes() -> Routes {
 fn template_and_cargo_lambda_routes_match_the_code() {
     let code = ROUTES.iter().flat_map(|route| {
         let methods = [Some(route.method()), route.is_safe().then_some("HEAD")];
-        let of = |method: &str| (method.to_owned(), route.path().to_owned(), route.function.as_str().to_owned());
-        methods.into_iter().flatten().map(of).collect::<Vec<_>>()
+        let of = |method: &'static str| {
+            route.paths().map(move |path| (method.to_owned(), path.to_owned(), route.function.as_str().to_owned()))
+        };
+        methods.into_iter().flatten().flat_map(of).collect::<Vec<_>>()
     });
     let code: Routes = code.collect();
     assert_eq!(template_routes(), code);
@@ -89,8 +91,10 @@ fn openapi_document_has_every_route_and_code() {
     let template: BTreeSet<_> = template.map(|(method, path, _)| (method, path)).collect();
     assert_eq!(routes, template);
     for route in ROUTES {
-        let operation = &document["paths"][route.path()][route.method().to_lowercase()];
-        assert_eq!(operation["operationId"], route.operation.as_str(), "{}", route.key);
+        let id = |path: &str| document["paths"][path][route.method().to_lowercase()]["operationId"].as_str();
+        let documented: Vec<_> = route.paths().filter_map(id).collect();
+        let named: Vec<_> = [Some(route.operation.as_str()), route.operation.show_id()].into_iter().flatten().collect();
+        assert_eq!(documented, named, "{}", route.key);
     }
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
     let code = &document["components"]["schemas"]["Problem"]["properties"]["code"];

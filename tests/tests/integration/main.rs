@@ -2,7 +2,7 @@
 //! cache.
 //!
 //! `api` mirrors the routes. `store` and `show_store` run on every DynamoDB engine.
-//! `races`, `cache`, `protocol`, `request_costs`, `faults`, `final_read`, `clock_skew`, `thundering_herd`,
+//! `races`, `cache`, `protocol`, `request_costs`, `show_costs`, `faults`, `final_read`, `clock_skew`, `thundering_herd`,
 //! `histories`, `observer` and `sync_cache` verify the guarantees. `hostile` sends malformed input.
 //! `stale_answers` checks the counter of outdated cache answers.
 //! `event_fixtures`, `layouts` and `consistency` compare the files beside the code with the code.
@@ -33,6 +33,7 @@ mod races;
 mod rate_limits;
 mod request_costs;
 mod reservation_records;
+mod show_costs;
 mod show_store;
 mod stale_answers;
 mod store;

@@ -21,12 +21,14 @@ pub(crate) struct Counted {
 pub(crate) type Cost = (usize, Vec<String>, f64);
 
 impl Counted {
-    /// Returns a warm instance behind both proxies. It is connected and has the layout in memory.
+    /// Returns a warm instance behind both proxies. It is connected and has the layout and the sale in memory.
     pub(crate) async fn new() -> Self {
-        Self::limited(RateLimits::default()).await
+        let counted = Self::limited(RateLimits::default()).await;
+        counted.cost(reserve_nothing("1")).await;
+        counted
     }
 
-    /// Returns the same with a rate limit.
+    /// Returns an instance with a rate limit. It is connected and has the layout in memory.
     pub(crate) async fn limited(limits: RateLimits) -> Self {
         let dynamodb = DynamoDbProxy::before(engines::shared().endpoint()).await;
         let redis = RedisProxy::before(engines::shared().valkey.port()).await;
@@ -45,6 +47,11 @@ impl Counted {
         let capacity = seen.iter().map(|call| call.capacity).sum();
         (reply, (self.redis.take_trips(), seen.into_iter().map(|call| call.operation).collect(), capacity))
     }
+}
+
+/// Returns a call that changes nothing, and after which an instance knows a theater's layout and sale.
+pub(crate) fn reserve_nothing(theater: &str) -> Call {
+    Call::reserve(theater, &json!({ "seat": "no-such-seat" }))
 }
 
 pub(crate) fn calls(names: &[&str]) -> Vec<String> {
@@ -131,7 +138,24 @@ async fn a_cold_instance_reads_the_layout_once() {
     assert_eq!(Call::book("2", &json!({ "seat": "C1", "booking_id": id(1) })).send(&cold).await.status, 201);
     assert_eq!(Call::book("2", &json!({ "seat": "C2", "booking_id": id(2) })).send(&cold).await.status, 201);
     let names: Vec<_> = counted.dynamodb.take().into_iter().map(|call| call.operation).collect();
-    assert_eq!(names, ["GetItem", "TransactWriteItems", "TransactWriteItems"]);
+    assert_eq!(names, ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"], "the layout with the sale");
+}
+
+#[tokio::test]
+async fn a_sale_is_read_once_in_ten_seconds() {
+    let counted = Counted::new().await;
+    for (number, millis, names, units) in [
+        (1, 9_999, vec!["TransactWriteItems"], 4.0),
+        (2, 10_000, vec!["GetItem", "TransactWriteItems"], 5.0),
+        (3, 19_999, vec!["TransactWriteItems"], 4.0),
+        (4, 60_000, vec!["BatchGetItem", "TransactWriteItems"], 6.0),
+    ] {
+        counted.world.at(millis);
+        let seat = ["A1", "A2", "A3", "B1"][number - 1];
+        let (reply, cost) =
+            counted.cost(Call::reserve("1", &json!({ "seat": seat, "reservation_id": id(number as u128) }))).await;
+        assert_eq!((reply.status, cost), (201, (1, calls(&names), units)), "{millis} ms");
+    }
 }
 
 #[tokio::test]
@@ -187,7 +211,7 @@ async fn booking_item_with_ten_long_labels_costs_two_units() {
     let labels: Vec<_> = (0..10).map(|n| format!("0188c0de-0000-7000-8000-00000000b00{n}")).collect();
     let labels: Vec<_> = labels.iter().map(String::as_str).collect();
     counted.world.put_theater(&theater, "Long", &labels).await;
-    counted.cost(Call::get_seats(&theater).query("consistent=true")).await;
+    counted.cost(reserve_nothing(&theater)).await;
     let (reserved, cost) =
         counted.cost(Call::reserve(&theater, &json!({ "seats": labels, "reservation_id": id(1) }))).await;
     assert_eq!((reserved.status, cost.2), (201, 22.0));
@@ -225,8 +249,7 @@ async fn dynamodb_costs_are_the_same_without_redis() {
     let nowhere = format!("redis://127.0.0.1:{}", boxoffice_local::ports::free_port().unwrap());
     let setup = Setup { dynamodb: dynamodb.endpoint.clone(), ..Setup::with_cache(&nowhere) };
     let world = World::on(setup).await;
-    // This read loads the layout into memory.
-    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    reserve_nothing("1").send(&world.office).await;
     for (second, (call, status, names)) in (1..).zip([
         (Call::get_seats("1"), 200, vec!["Query"]),
         (Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })), 201, vec!["TransactWriteItems"]),
@@ -257,6 +280,10 @@ async fn every_dynamodb_call_is_conditional_or_strongly_consistent() {
     for call in counted.dynamodb.take() {
         match call.operation.as_str() {
             "GetItem" => assert_eq!(call.request["ConsistentRead"], true),
+            "BatchGetItem" => {
+                let mut tables = call.request["RequestItems"].as_object().unwrap().values();
+                assert!(tables.all(|table| table["ConsistentRead"] == true), "{}", call.request);
+            }
             "Query" => {
                 assert_eq!(call.request["ConsistentRead"], true);
                 let read = call.request["ProjectionExpression"].as_str().unwrap();

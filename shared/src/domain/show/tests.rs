@@ -95,9 +95,15 @@ fn copy_has_everything_but_the_sale() {
     );
     assert_eq!((copied.sale, copied.starts_at.as_str()), (None, "2026-12-02T20:15:00+01:00"));
     let title = Title::parse("Aida");
-    let named = PutShow { title: title.clone(), prices: Some(PriceOverrides::default()), ..blank };
+    let cheaper = PriceOverrides::from_json(r#"{"premium":{"child":4}}"#).unwrap();
+    let named = PutShow { title: title.clone(), prices: Some(cheaper.clone()), ..blank.clone() };
     let named = named.complete(Some(&source)).unwrap();
-    assert_eq!((Some(named.title), named.prices.is_empty()), (title, true));
+    assert_eq!((Some(named.title), named.prices), (title, cheaper));
+    let unset = PutShow { prices: Some(PriceOverrides::default()), extra: Extra::of("{}".to_owned()), ..blank.clone() };
+    let unset = unset.complete(Some(&source)).unwrap();
+    assert_eq!((unset.prices, unset.extra), (prices, source.extra.clone()), "empty objects count as missing");
+    let elsewhere = PutShow { theater: TheaterId::parse("arena").ok(), ..blank };
+    assert_eq!(elsewhere.complete(Some(&source)).unwrap().layout_version, None, "each theater has its own versions");
 }
 
 fn replace(existing: &Show, request: PutShow) -> Result<Show, ReplaceShowError> {

@@ -193,7 +193,12 @@ impl From<SaleError> for Problem {
     fn from(error: SaleError) -> Self {
         match error {
             SaleError::NotFound => Self::theater_not_found(),
-            error @ SaleError::Contended => Self::new(Code::ShowChanged, error.to_string()),
+            SaleError::Contended => {
+                let detail =
+                    "Other callers keep changing this sale. Nothing was changed. Repeating the request is safe.";
+                let members = Members { retry_after: Some(RETRY_AFTER), ..Members::default() };
+                Self::with(Code::TryAgain, detail, members)
+            }
             SaleError::Store(error) => error.into(),
         }
     }
@@ -289,7 +294,7 @@ impl Problem {
     /// Creates the problem of seats that aren't sold now.
     fn not_on_sale(refusal: NotOnSale, now: EpochMillis) -> Self {
         let NotOnSale { reason, opens_at } = refusal;
-        let left = opens_at.map(|opens_at| opens_at.remaining(now));
+        let left = opens_at.map(|opens_at| opens_at.reached_in(now));
         let detail = match (reason, opens_at, left) {
             (NotOnSaleReason::NotYet, Some(opens_at), Some(left)) => {
                 format!("The sale opens at {opens_at}, in {left} s. Nothing was changed.")

@@ -8,6 +8,9 @@ mod map;
 mod problems;
 mod reservations;
 mod reserve;
+mod sales;
+mod show_list;
+mod shows;
 mod theaters;
 
 /// Returns an id that is easy to distinguish from others.

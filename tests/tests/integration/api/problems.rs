@@ -227,7 +227,7 @@ async fn an_outcome_that_stays_unknown_is_503_with_retry_after() {
     let setup =
         Setup { dynamodb: proxy.endpoint.clone(), total: std::time::Duration::from_millis(300), ..Setup::shared() };
     let world = World::on(setup).await;
-    Call::get_seats("1").send(&world.office).await;
+    crate::request_costs::reserve_nothing("1").send(&world.office).await;
     let seat_map = Call::get_seats("1").query("consistent=true");
     let reserve = Call::reserve("1", &json!({ "seats": ["A1", "A2"] }));
     let book = Call::book("1", &json!({ "seats": ["A1", "A2"] }));

@@ -87,7 +87,11 @@ async fn rejecting_an_expired_reservation_costs_one_write_once() {
     counted.world.at(600_000);
     let book = || Call::book("1", &json!({ "reservation_id": id(1) }));
     let (reply, cost) = counted.cost(book()).await;
-    assert_eq!((reply.status, cost.1), (410, calls(&["GetItem", "GetItem", "TransactWriteItems"])), "and the layout");
+    assert_eq!(
+        (reply.status, cost.1),
+        (410, calls(&["BatchGetItem", "GetItem", "TransactWriteItems"])),
+        "and the layout with the sale"
+    );
     let (reply, cost) = counted.cost(book()).await;
     assert_eq!((reply.status, cost), (410, (0, calls(&["GetItem"]), 1.0)));
 }

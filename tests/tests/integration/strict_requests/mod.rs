@@ -24,6 +24,7 @@ async fn world() -> World {
 
 async fn world_on(setup: Setup) -> World {
     let world = World::on(setup).await;
+    assert_eq!(Call::of(Operation::PutShow).send(&world.office).await.status, 201);
     let reserve = Call::reserve("1", &json!({ "seats": ["A2", "A3"], "reservation_id": ID }));
     assert_eq!(reserve.send(&world.office).await.status, 201);
     let book = Call::book("1", &json!({ "seats": ["B1", "B2"], "booking_id": ID }));
