@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use boxoffice_tests::World;
 use boxoffice_tests::delivery::{send_batch, send_event};
+use boxoffice_tests::{Call, World};
 use redis::AsyncCommands;
 use serde_json::{Value, json};
 
@@ -68,6 +68,8 @@ async fn each_stream_batch_leaves_the_state_in_the_readme() {
         (seats(&["A2", "A3", "B1", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
         (None, seats(&["C2", "C3", "D1", "D2", "D3"])),
         (None, seats(&["C2", "C3", "D1", "D2", "D3"])),
+        // Theater 1 was filled from the table by the look before.
+        (seats(&["A1", "A2", "A3", "B1", "B2", "B3"]), seats(&["C2", "C3", "D1", "D2", "D3"])),
     ]
     .into_iter();
     for (file, records) in batches() {
@@ -78,6 +80,21 @@ async fn each_stream_batch_leaves_the_state_in_the_readme() {
         assert_eq!(Some(found), left.next(), "after {file}");
     }
     assert_eq!(left.next(), None);
+}
+
+#[tokio::test]
+async fn batch_of_a_show_books_its_seat() {
+    let world = World::new().await;
+    let show = json!({ "theater_id": "1", "title": "Tosca", "starts_at": "2026-12-01T20:15:00+01:00",
+        "timezone": "Europe/Vienna" });
+    assert_eq!(Call::put_show("evening-1", &show).send(&world.office).await.status, 201);
+    let seats = async || Call::get_seats("evening-1").of_show().send(&world.office).await;
+    assert_eq!(seats().await.seats().len(), 6);
+    let event = std::fs::read_to_string(folder().join("sync-cache.show.json")).unwrap();
+    let answer = send_batch(&world.office, serde_json::from_str(&event).unwrap()).await;
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
+    let after = seats().await;
+    assert_eq!((after.header("x-cache"), after.seats()), ("hit", vec!["A2", "A3", "B1", "B2", "B3"]));
 }
 
 #[tokio::test]
