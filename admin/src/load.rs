@@ -85,9 +85,12 @@ async fn put_show(office: &BoxOffice, show: &NewShow, outcomes: &mut Outcomes) -
             caller: Caller::Anonymous,
         };
         let ctx = RequestContext::with_time_limit(TIME_LIMIT);
-        let booked = office.book(&ctx, &book).await;
-        let booked = booked.map_err(|error| format!("booking {id}: {}", refusal(&error)))?;
-        outcomes.booked += usize::from(!booked.replayed);
+        match office.book(&ctx, &book).await {
+            Ok(booked) => outcomes.booked += usize::from(!booked.replayed),
+            // An earlier load made it, and it stays cancelled.
+            Err(BookError::Cancelled) => {}
+            Err(error) => return Err(format!("booking {id}: {}", refusal(&error))),
+        }
     }
     // A failed count isn't an error: the list has an unknown availability until the first read of the show.
     let _ = office.count_seats(&ctx, &show.id).await;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use boxoffice::clock::Clock;
+use boxoffice::domain::local_time::LocalDate;
 use boxoffice_local::checkout;
 use boxoffice_tests::http::{self, Answer};
 use boxoffice_tests::local_run::{PATIENCE, Run};
@@ -29,9 +31,12 @@ async fn post(url: &str, body: &Value) -> Answer {
     send(Method::POST, url, &json, Some(body.to_string())).await
 }
 
-/// A curl command as the README writes it: `curl ... 'URL'`, `--header 'NAME: VALUE'`, `--data 'BODY'`.
+/// A curl command as the README writes it: `curl ... 'URL'`, `--request METHOD`, `--header 'NAME: VALUE'`,
+/// `--data 'BODY'`.
 struct Curl {
     url: String,
+    /// Without it, `--data` decides.
+    method: Option<Method>,
     headers: Vec<(String, String)>,
     data: Option<String>,
 }
@@ -39,7 +44,7 @@ struct Curl {
 impl Curl {
     fn parse(text: &str) -> Self {
         let quoted: Vec<_> = text.split('\'').collect();
-        let mut curl = Self { url: String::new(), headers: Vec::new(), data: None };
+        let mut curl = Self { url: String::new(), method: None, headers: Vec::new(), data: None };
         for pair in quoted.chunks_exact(2) {
             let (before, word) = (pair[0].trim(), pair[1]);
             if before.ends_with("--header") {
@@ -49,6 +54,8 @@ impl Curl {
                 curl.data = Some(word.to_owned());
             } else {
                 curl.url = word.to_owned();
+                let method = before.split_once("--request ").map(|(_, method)| method.trim());
+                curl.method = method.map(|method| Method::from_bytes(method.as_bytes()).unwrap());
             }
         }
         curl
@@ -57,10 +64,19 @@ impl Curl {
     async fn send(&self, run: &Run, replace: &[(String, String)]) -> Answer {
         let swap = |text: &str| replace.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
         let url = swap(&self.url).replace("127.0.0.1:8000", &format!("127.0.0.1:{}", run.ports[0]));
-        let method = if self.data.is_some() { Method::POST } else { Method::GET };
+        let implied = if self.data.is_some() { Method::POST } else { Method::GET };
+        let method = self.method.clone().unwrap_or(implied);
         let headers: Vec<_> = self.headers.iter().map(|(name, value)| (name.clone(), swap(value))).collect();
         send(method, &url, &headers, self.data.as_deref().map(swap)).await
     }
+}
+
+/// The day of the README's shows.
+const DAY_IN_README: &str = "2026-12-01";
+
+/// Returns the day after today in UTC. In Zurich it is tomorrow, too, or today until midnight there.
+fn tomorrow() -> String {
+    LocalDate::in_utc(Clock::System.now()).plus_days(1).unwrap().to_string()
 }
 
 /// Returns the curl commands of the README in order, each with the status and the body that the README shows for it.
@@ -92,6 +108,8 @@ fn shape(value: &Value) -> Value {
                 "request_id",
                 "expires_in",
                 "layout_version",
+                "starts_at",
+                "age",
             ];
             let fields = fields.iter().map(|(name, value)| {
                 (name.clone(), if varies.contains(&name.as_str()) { json!("varies") } else { shape(value) })
@@ -126,12 +144,25 @@ async fn make_run_serves_requests_keeps_its_data_and_stops_cleanly() {
 async fn the_documented_curls_are_answered_as_shown(run: &Run) {
     let curls = documented_curls();
     assert!(curls.len() >= 5, "{}", curls.len());
-    // Maps ids in the README to the ids that this run returns.
-    let mut replace = Vec::new();
+    // Maps the day in the README to tomorrow, whose shows haven't started, and ids to the ids that this run returns.
+    let tomorrow = tomorrow();
+    let mut replace = vec![(DAY_IN_README.to_owned(), tomorrow.clone())];
     for (curl, status, shown) in &curls {
-        let answer = curl.send(run, &replace).await;
+        let mut answer = curl.send(run, &replace).await;
+        // A pause takes up to ten seconds.
+        let end = Instant::now() + Duration::from_secs(10);
+        while *status == 403 && answer.status != 403 && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            answer = curl.send(run, &replace).await;
+        }
         assert_eq!(answer.status, *status, "{}: {}", curl.url, answer.body);
+        if let Some(seconds) = curl.data.as_ref().and_then(|data| data.split_once("\"expires_in\": ")) {
+            // The README's next call comes when the reservation has run out.
+            let seconds: u64 = seconds.1.trim_end_matches(['}', '\n']).trim().parse().unwrap();
+            tokio::time::sleep(Duration::from_secs(seconds + 1)).await;
+        }
         let shown_here = shown.to_string().replace("127.0.0.1:8000", &format!("127.0.0.1:{}", run.ports[0]));
+        let shown_here = shown_here.replace(DAY_IN_README, &tomorrow);
         assert_eq!(shape(&answer.body), shape(&serde_json::from_str(&shown_here).unwrap()), "{}", curl.url);
         if let (Some(shown), Some(real)) = (shown["reservation_id"].as_str(), answer.body["reservation_id"].as_str()) {
             replace.push((shown.to_owned(), real.to_owned()));

@@ -151,6 +151,14 @@ fn each_function_has_success_conflict_replay_malformed_events() {
         "theaters.success",
         "theaters.put.conflict",
         "theaters.put.malformed",
+        "theaters.show.put",
+        "theaters.show.put.malformed",
+        "theaters.show.sale",
+        "get-seats.shows",
+        "get-seats.show",
+        "reserve.show",
+        "book.show",
+        "book.show.changed",
     ] {
         assert!(names.contains(&format!("{wanted}.json")), "{wanted}");
     }
