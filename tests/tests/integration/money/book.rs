@@ -19,12 +19,12 @@ async fn warm_instance(world: &World) -> boxoffice::app::BoxOffice {
 
 #[tokio::test]
 async fn available_seats_are_booked_at_the_listed_price() {
-    let world = world().await;
+    let mut world = world().await;
     let body = json!({ "seats": ["A1", child("A2"), "C1"], "booking_id": id(1), "reference": "Order 7" });
     let booked = book(&world, body).await;
     assert_eq!(lines(&booked), ["A1 standard 8500", "A2 child 4500", "C1"]);
     assert_eq!(booked.text("reference"), "Order 7");
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     let read = Call::booking(HALL, &id(1)).send(&world.office).await;
     assert_eq!((lines(&read), read.text("reference")), (lines(&booked), "Order 7"));
     Call::cancel(HALL, &id(1)).send(&world.office).await;
@@ -34,9 +34,9 @@ async fn available_seats_are_booked_at_the_listed_price() {
 
 #[tokio::test]
 async fn instance_with_old_prices_books_at_the_reserved_price() {
-    let world = world().await;
+    let mut world = world().await;
     let old = warm_instance(&world).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     let seats = json!(["A1", child("A2")]);
     let made = reserve(&world, json!({ "seats": seats, "reservation_id": id(1) })).await;
     assert_eq!(lines(&made), ["A1 standard 9900", "A2 child 5500"]);
@@ -53,10 +53,10 @@ async fn instance_with_old_prices_books_at_the_reserved_price() {
 
 #[tokio::test]
 async fn late_payment_books_at_the_price_that_was_fixed() {
-    let world = world().await;
+    let mut world = world().await;
     let body = json!({ "seats": ["A1", child("A2")], "reservation_id": id(1), "expires_in": 60 });
     reserve(&world, body).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     world.at(61_000);
     let booked = book(&world, json!({ "seats": ["A1", "A2"], "reservation_id": id(1) })).await;
     assert_eq!(lines(&booked), ["A1 standard 8500", "A2 child 4500"]);
@@ -94,8 +94,8 @@ async fn named_type_has_to_be_the_reserved_one() {
 
 #[tokio::test]
 async fn equal_price_does_not_hide_another_type() {
-    let world = world().await;
-    set_prices(&world, 5_000, 5_000).await;
+    let mut world = world().await;
+    set_prices(&mut world, 5_000, 5_000).await;
     reserve(&world, json!({ "seats": [child("A1")], "reservation_id": id(1) })).await;
     let plain = book(&world, json!({ "seat": "A1", "reservation_id": id(1) })).await;
     assert_eq!(lines(&plain), ["A1 child 5000"]);
@@ -103,11 +103,11 @@ async fn equal_price_does_not_hide_another_type() {
 
 #[tokio::test]
 async fn reserved_type_that_is_not_sold_any_more_is_booked() {
-    let world = world().await;
+    let mut world = world().await;
     reserve(&world, json!({ "seats": [child("A1"), child("A2")], "reservation_id": id(1) })).await;
     let mut without = super::hall(9_900, 1);
     without["categories"][0]["prices"] = json!({ "standard": 9_900 });
-    super::put(&world, &without).await;
+    super::put(&mut world, &without).await;
     let unreserved = book(&world, json!({ "seat": child("A3"), "reservation_id": id(1) })).await;
     assert_eq!((unreserved.status, unreserved.code()), (404, "ticket_type_not_found"), "{}", unreserved.text);
     let booked = book(&world, json!({ "seats": [child("A1"), "A2"], "reservation_id": id(1) })).await;
@@ -116,11 +116,11 @@ async fn reserved_type_that_is_not_sold_any_more_is_booked() {
 
 #[tokio::test]
 async fn price_is_kept_where_booking_needs_a_reservation() {
-    let world = world().await;
+    let mut world = world().await;
     let setup = boxoffice_tests::Setup { booking_needs_reservation: true, ..world.setup.clone() };
     let office = world.instance_on(&setup).await;
     reserve(&world, json!({ "seats": [child("A1"), "A2"], "reservation_id": id(1), "expires_in": 60 })).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     let body = |seats: Value| json!({ "seats": seats, "reservation_id": id(1) });
     let other = Call::book(HALL, &body(json!([child("A2")]))).send(&office).await;
     assert_eq!(other.code(), "reservation_changed", "{}", other.text);
@@ -134,10 +134,10 @@ async fn price_is_kept_where_booking_needs_a_reservation() {
 
 #[tokio::test]
 async fn of_two_bookings_at_once_one_gets_the_seat_at_its_price() {
-    let world = world().await;
+    let mut world = world().await;
     let old = warm_instance(&world).await;
     for number in 0..10 {
-        set_prices(&world, 8_500 + number, 4_500).await;
+        set_prices(&mut world, 8_500 + number, 4_500).await;
         let own = id(100 + u128::from(number));
         reserve(&world, json!({ "seats": [child("A1")], "reservation_id": own, "expires_in": 60 })).await;
         world.at((number + 1) * 100_000);

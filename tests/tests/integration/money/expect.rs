@@ -35,9 +35,9 @@ async fn booking_that_differs_from_what_is_expected_is_refused() {
 
 #[tokio::test]
 async fn fixed_price_meets_what_was_expected_when_it_was_shown() {
-    let world = world().await;
+    let mut world = world().await;
     reserve(&world, json!({ "seats": ["A1", child("A2")], "reservation_id": id(1) })).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     let ask = |total: u64| json!({ "seats": ["A1", "A2"], "reservation_id": id(1), "expect": { "total": total } });
     assert_eq!(book(&world, ask(15_400)).await.body["actual"]["total"], 13_000);
     let booked = book(&world, ask(13_000)).await;
@@ -46,11 +46,11 @@ async fn fixed_price_meets_what_was_expected_when_it_was_shown() {
 
 #[tokio::test]
 async fn instance_with_old_prices_accepts_the_new_total() {
-    let world = world().await;
+    let mut world = world().await;
     let clock = Clock::manual(START);
     let old = world.instance(clock.clone()).await;
     Call::map(HALL).send(&old).await;
-    set_prices(&world, 7_700, 3_300).await;
+    set_prices(&mut world, 7_700, 3_300).await;
     // An instance may read the layout again 5 s after it has read it.
     clock.set(START + Duration::from_secs(6));
     let booked = Call::book(HALL, &json!({ "seat": "A1", "booking_id": id(1), "expect": { "total": 7_700 } }));

@@ -47,10 +47,10 @@ async fn lost_replies_are_recovered_with_their_prices() {
 
 #[tokio::test]
 async fn lost_refusal_still_leads_to_the_fixed_price() {
-    let (world, proxy) = proxied().await;
+    let (mut world, proxy) = proxied().await;
     let body = json!({ "seats": [child("A1"), "A2"], "reservation_id": id(1) });
     Call::reserve(HALL, &body).send(&world.office).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     proxy.take();
     for fault in [Fault::CutAfter, Fault::CutBefore, Fault::error(400, "TransactionConflictException")] {
         proxy.next("TransactWriteItems", fault);

@@ -17,7 +17,8 @@ const HALL: &str = "hall";
 /// Returns the document of a hall: row A is premium, row B is cheap and has no `child`, and row C has no category.
 fn hall(standard: u64, child: u64) -> Value {
     let row = |name: &str, category: Option<&str>| {
-        let mut row = json!({ "row": name, "first": 1, "last": 4 });
+        let seats: Vec<_> = (1..=4).map(|number| json!({ "seat": format!("{name}{number}") })).collect();
+        let mut row = json!({ "row": name, "seats": seats });
         if let Some(category) = category {
             row["category"] = json!(category);
         }
@@ -38,19 +39,21 @@ async fn world() -> World {
     with_hall(World::new().await).await
 }
 
-async fn with_hall(world: World) -> World {
-    put(&world, &hall(8_500, 4_500)).await;
+async fn with_hall(mut world: World) -> World {
+    put(&mut world, &hall(8_500, 4_500)).await;
     world
 }
 
-async fn put(world: &World, document: &Value) {
+/// Puts the hall. Replaces the world's instance by one that reads the new layout.
+async fn put(world: &mut World, document: &Value) {
     let put = Call::put_theater(HALL, document).header("If-Match", "*").send(&world.office).await;
     let put = if put.status == 412 { Call::put_theater(HALL, document).send(&world.office).await } else { put };
     assert!([200, 201].contains(&put.status), "{}", put.text);
+    world.office = world.instance(world.clock.clone()).await;
 }
 
-/// Sets the prices of `premium`. The instance of the world knows them at once.
-async fn set_prices(world: &World, standard: u64, child: u64) {
+/// Sets the prices of `premium`.
+async fn set_prices(world: &mut World, standard: u64, child: u64) {
     put(world, &hall(standard, child)).await;
 }
 

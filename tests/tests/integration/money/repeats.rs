@@ -10,10 +10,10 @@ const KEY: &str = "order-0000000000001";
 
 #[tokio::test]
 async fn repeated_booking_has_the_first_lines() {
-    let world = world().await;
+    let mut world = world().await;
     let first = json!({ "seats": ["A1", child("A2")], "booking_id": id(1), "reference": "R1" });
     let booked = book(&world, first.clone()).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     for same in [first, json!({ "seats": ["A2", "A1"], "booking_id": id(1), "reference": "R1" })] {
         let again = book(&world, same).await;
         assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{}", again.text);
@@ -23,7 +23,7 @@ async fn repeated_booking_has_the_first_lines() {
 
 #[tokio::test]
 async fn other_types_or_another_reference_are_another_booking() {
-    let world = world().await;
+    let mut world = world().await;
     book(&world, json!({ "seats": ["A1", child("A2")], "booking_id": id(1), "reference": "R1" })).await;
     let others = [
         json!({ "seats": [child("A1"), "A2"], "booking_id": id(1), "reference": "R1" }),
@@ -38,7 +38,7 @@ async fn other_types_or_another_reference_are_another_booking() {
     // Later the seats are gone from the layout, so the booking itself decides.
     let seats = json!({ "name": "Hall", "seats": ["Z1"] });
     Call::cancel(HALL, &id(1)).send(&world.office).await;
-    put(&world, &seats).await;
+    put(&mut world, &seats).await;
     for other in &others {
         let refused = book(&world, other.clone()).await;
         assert_eq!((refused.status, refused.code()), (422, "idempotency_key_reused"), "{other}: {}", refused.text);
@@ -85,16 +85,16 @@ async fn key_stands_for_seats_and_their_types() {
 
 #[tokio::test]
 async fn repeated_reservation_ignores_a_type_that_is_gone() {
-    let world = world().await;
+    let mut world = world().await;
     let body = json!({ "seats": [child("A1")], "reservation_id": id(1) });
     let first = reserve(&world, body.clone()).await;
     let mut without = hall(9_900, 1);
     without["categories"][0]["prices"] = json!({ "standard": 9_900, "senior": 100 });
-    put(&world, &without).await;
+    put(&mut world, &without).await;
     let again = reserve(&world, body).await;
     assert_eq!((again.status, lines(&again)), (200, lines(&first)));
     without["categories"][0]["prices"] = json!({ "child": 9_900 });
-    put(&world, &without).await;
+    put(&mut world, &without).await;
     let standard = json!({ "seats": [{ "seat": "A1", "ticket_type": "standard" }], "reservation_id": id(1) });
     let other = reserve(&world, standard).await;
     assert_eq!((other.status, other.code()), (409, "ticket_type_fixed"), "{}", other.text);

@@ -35,10 +35,10 @@ async fn each_seat_is_reserved_at_the_price_of_its_ticket_type() {
 
 #[tokio::test]
 async fn a_price_is_fixed_when_a_seat_is_reserved() {
-    let world = world().await;
+    let mut world = world().await;
     let body = json!({ "seats": ["A1", child("A2")], "reservation_id": id(1) });
     let made = reserve(&world, body.clone()).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     let grown = reserve(&world, json!({ "seat": "A3", "reservation_id": id(1) })).await;
     assert_eq!(lines(&grown), ["A3 standard 9900"], "a new seat has the new price");
     let again = reserve(&world, body).await;
@@ -102,7 +102,7 @@ async fn unknown_ticket_types_are_named() {
 
 #[tokio::test]
 async fn best_seats_have_one_ticket_type_each() {
-    let world = world().await;
+    let mut world = world().await;
     let wish = |types: Value| {
         let mut body = json!({ "quantity": 2, "category": "premium", "reservation_id": id(1) });
         if !types.is_null() {
@@ -113,7 +113,7 @@ async fn best_seats_have_one_ticket_type_each() {
     let made = reserve(&world, wish(json!(["child", "standard"]))).await;
     let sold: Vec<_> = lines(&made).iter().map(|line| line[3..].to_owned()).collect();
     assert_eq!(sold, ["child 4500", "standard 8500"]);
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     let again = reserve(&world, wish(json!(["child", "standard"]))).await;
     assert_eq!((again.status, lines(&again)), (200, lines(&made)));
     for other in [json!(["standard", "child"]), Value::Null] {

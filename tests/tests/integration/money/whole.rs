@@ -8,9 +8,9 @@ use crate::api::id;
 
 #[tokio::test]
 async fn whole_reservation_is_booked_at_its_prices() {
-    let world = world().await;
+    let mut world = world().await;
     reserve(&world, json!({ "seats": ["A2", child("A1"), "C1"], "reservation_id": id(1) })).await;
-    set_prices(&world, 9_900, 5_500).await;
+    set_prices(&mut world, 9_900, 5_500).await;
     reserve(&world, json!({ "seat": "A3", "reservation_id": id(1) })).await;
     let body = json!({ "reservation_id": id(1), "booking_id": id(1), "reference": "R1",
         "expect": { "seats": 4, "total": 22_900, "currency": "EUR" } });
