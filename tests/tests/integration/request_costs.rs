@@ -221,6 +221,39 @@ async fn booking_item_with_ten_long_labels_costs_two_units() {
 }
 
 #[tokio::test]
+async fn prices_add_no_call_and_no_unit() {
+    let counted = Counted::new().await;
+    let row = json!({ "row": "A", "seats": [{ "seat": "A1" }, { "seat": "A2" }, { "seat": "A3" }], "category": "all" });
+    let hall = |child: u64| {
+        json!({ "name": "Hall", "sections": [{ "section": "Stalls", "rows": [row] }],
+            "categories": [{ "category": "all", "prices": { "standard": 8_500, "child": child }, "currency": "EUR" }] })
+    };
+    counted.cost(Call::put_theater("hall", &hall(4_500))).await;
+    counted.cost(Call::get_seats("hall").query("consistent=true")).await;
+    let child = |seat: &str| json!({ "seat": seat, "ticket_type": "child" });
+    let reserve = Call::reserve("hall", &json!({ "seats": ["A1", child("A2")], "reservation_id": id(1) }));
+    let (reply, cost) = counted.cost(reserve).await;
+    assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), 6.0)), "2k + 2");
+    let book = |seats: serde_json::Value, booking: u128, total: u64| {
+        Call::book(
+            "hall",
+            &json!({ "seats": seats, "reservation_id": id(1), "booking_id": id(booking),
+            "reference": "R1", "expect": { "total": total } }),
+        )
+    };
+    let (reply, cost) = counted.cost(book(json!(["A1"]), 1, 8_500)).await;
+    assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), 4.0)), "the price is the believed one");
+    let (reply, cost) = counted.cost(book(json!([child("A3")]), 2, 4_500)).await;
+    assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), 4.0)), "an available seat");
+    let (reply, cost) = counted.cost(book(json!(["A2"]), 3, 4_501)).await;
+    assert_eq!((reply.code(), cost.1, cost.2), ("reservation_changed", calls(&["BatchGetItem"]), 2.0));
+    let label_alone = Call::book("hall", &json!({ "seat": "A2", "reservation_id": id(1), "booking_id": id(3) }));
+    let (reply, cost) = counted.cost(label_alone).await;
+    let twice = calls(&["TransactWriteItems", "TransactWriteItems"]);
+    assert_eq!((reply.status, cost.0, cost.1), (201, 1, twice), "one refused write returns the reserved type");
+}
+
+#[tokio::test]
 async fn sold_seat_is_rejected_from_the_cache_without_an_id() {
     let counted = Counted::new().await;
     counted.cost(Call::book("1", &json!({ "seat": "A1", "booking_id": id(1) }))).await;

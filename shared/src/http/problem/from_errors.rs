@@ -156,8 +156,8 @@ impl From<BookError> for Problem {
             ),
             BookError::IdReused => Self::new(
                 Code::IdempotencyKeyReused,
-                "This booking_id or Idempotency-Key has booked other seats, or the same ones as other ticket types or under \
-                    another reference. Nothing was changed. Use a new one for a new booking.",
+                "This booking_id or Idempotency-Key has booked other seats. Nothing was changed. Use a new one for a new \
+                    booking.",
             ),
             BookError::Store(error) => error.into(),
         }
