@@ -20,8 +20,6 @@ pub enum Code {
     TicketTypeNotFound,
     /// The theater's layout has another version.
     LayoutVersionNotFound,
-    /// The category of a seat has no such ticket type.
-    TicketTypeNotFound,
     /// The caller has no such reservation.
     ReservationNotFound,
     /// The caller has no such booking.
@@ -50,8 +48,6 @@ pub enum Code {
     BookingCancelled,
     /// The layout would withdraw seats that are reserved or booked.
     SeatsInUse,
-    /// The seat is in the reservation with another ticket type.
-    TicketTypeFixed,
     /// The show belongs to another theater.
     TheaterFixed,
     /// The theater can't be deleted, because it has shows.
@@ -90,7 +86,6 @@ impl Code {
         Self::SeatNotFound,
         Self::TicketTypeNotFound,
         Self::LayoutVersionNotFound,
-        Self::TicketTypeNotFound,
         Self::ReservationNotFound,
         Self::BookingNotFound,
         Self::ErrorCodeNotFound,
@@ -105,7 +100,6 @@ impl Code {
         Self::TicketTypeFixed,
         Self::BookingCancelled,
         Self::SeatsInUse,
-        Self::TicketTypeFixed,
         Self::TheaterFixed,
         Self::TheaterHasShows,
         Self::ReservationExpired,
@@ -147,7 +141,6 @@ impl Code {
             Self::SeatNotFound => ("seat_not_found", 404, "This theater does not have such a seat"),
             Self::TicketTypeNotFound => ("ticket_type_not_found", 404, "There is no such ticket type for this seat"),
             Self::LayoutVersionNotFound => ("layout_version_not_found", 404, "This seating plan has changed"),
-            Self::TicketTypeNotFound => ("ticket_type_not_found", 404, "There is no such ticket type for this seat"),
             Self::ReservationNotFound => ("reservation_not_found", 404, "You have no such reservation"),
             Self::BookingNotFound => ("booking_not_found", 404, "You have no such booking"),
             Self::ErrorCodeNotFound => ("error_code_not_found", 404, "This explanation does not exist"),
@@ -166,7 +159,6 @@ impl Code {
             Self::TicketTypeFixed => ("ticket_type_fixed", 409, "The ticket type of a reserved seat can't be changed"),
             Self::BookingCancelled => ("booking_cancelled", 409, "This booking was cancelled"),
             Self::SeatsInUse => ("seats_in_use", 409, "Some of these seats are reserved or booked"),
-            Self::TicketTypeFixed => ("ticket_type_fixed", 409, "The ticket type of a reserved seat can't be changed"),
             Self::TheaterFixed => ("theater_fixed", 409, "A show can't move to another theater"),
             Self::TheaterHasShows => ("theater_has_shows", 409, "This theater still has shows"),
             Self::ReservationExpired => ("reservation_expired", 410, "Your reservation has run out"),
