@@ -11,11 +11,12 @@ use boxoffice_tests::{Call, Setup, World};
 use serde_json::json;
 
 use crate::api::id;
+use crate::request_costs::reserve_nothing;
 
 async fn proxied() -> (World, DynamoDbProxy) {
     let proxy = DynamoDbProxy::before(engines::shared().endpoint()).await;
     let world = World::on(Setup { dynamodb: proxy.endpoint.clone(), ..Setup::shared() }).await;
-    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    reserve_nothing("1").send(&world.office).await;
     (world, proxy)
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::api::id;
 use crate::histories::setting;
+use crate::request_costs::reserve_nothing;
 
 const KEY: &str = "0123456789abcdef";
 
@@ -18,7 +19,7 @@ async fn gated(setup: Setup) -> (World, Gate) {
     let gate = Gate::default();
     let proxy = DynamoDbProxy::behind(gate.clone(), engines::shared().endpoint()).await;
     let world = World::on(Setup { dynamodb: proxy.endpoint, ..setup }).await;
-    Call::get_seats("1").query("consistent=true").send(&world.office).await;
+    reserve_nothing("1").send(&world.office).await;
     (world, gate)
 }
 
@@ -77,7 +78,7 @@ async fn late_booking_after_a_refusal(ends: [u32; 2], refusal: &str) {
     reserve(&world, "A1", 1, ends[0]).await;
     reserve(&world, "A2", 1, ends[1]).await;
     let late = world.instance(Clock::manual(START)).await;
-    Call::get_seats("1").send(&late).await;
+    reserve_nothing("1").send(&late).await;
     gate.hold(2, HoldPoint::Before);
     let call = book_whole(1, 7);
     let repeat = async {

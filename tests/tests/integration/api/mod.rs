@@ -10,7 +10,7 @@ mod reservations;
 mod reserve;
 mod sales;
 mod show_list;
-mod shows;
+pub(crate) mod shows;
 mod theaters;
 
 /// Returns an id that is easy to distinguish from others.

@@ -17,7 +17,7 @@ pub(super) fn document(theater: &str, starts_at: &str) -> Value {
 }
 
 /// Returns the document of a show nine days after the start of the tests' clock.
-pub(super) fn evening(theater: &str) -> Value {
+pub(crate) fn evening(theater: &str) -> Value {
     document(theater, "2026-12-01T20:15:00+01:00")
 }
 

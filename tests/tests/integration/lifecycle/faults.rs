@@ -8,6 +8,7 @@ use boxoffice_tests::{Call, Reply, Setup, World, engines};
 use serde_json::{Value, json};
 
 use crate::api::id;
+use crate::request_costs::reserve_nothing;
 
 const KEY: &str = "0123456789abcdef";
 
@@ -144,7 +145,7 @@ async fn twins_extension_in_same_millisecond_is_not_taken_as_own() {
 #[tokio::test]
 async fn reserve_with_a_lost_reply_is_recognized_after_an_extension() {
     let fixture = Fixture::new().await;
-    fixture.send(Call::get_seats("1").query("consistent=true")).await;
+    fixture.send(reserve_nothing("1")).await;
     for (number, seats) in [(1, json!(["A1"])), (2, json!(["A2", "A3"]))] {
         let reserve = Call::reserve("1", &json!({ "seats": seats, "reservation_id": id(number), "expires_in": 60 }));
         fixture.proxy.next("TransactWriteItems", Fault::CutAfter);
@@ -210,6 +211,7 @@ async fn unknown_outcome_is_503_without_another_cache_call() {
 async fn delay_write_past(fixture: &Fixture, call: &Call, undo: Call) {
     let theater = &fixture.theater;
     fixture.send(Call::get_seats(theater)).await;
+    fixture.send(reserve_nothing(theater)).await;
     // Without its token the delayed write is another transaction, so only its conditions can reject it.
     fixture.proxy.forget_tokens();
     fixture.proxy.take();

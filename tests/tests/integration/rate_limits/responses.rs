@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::api::id;
+use crate::api::shows::evening;
 
 fn is_refused(reply: &Reply, name: &str) {
     assert_eq!((reply.status, reply.code()), (429, "too_many_requests"), "{}", reply.text);
@@ -83,6 +84,11 @@ async fn every_route_draws_on_a_budget_and_reports_it() {
         Call::map("1"),
         Call::put_theater("3", &json!({ "name": "T", "seats": ["A1"] })),
         Call::delete_theater("3"),
+        Call::put_show("evening", &evening("1")),
+        Call::shows("from=2026-12-01"),
+        Call::show("evening"),
+        Call::put_sale("1", &json!({ "state": "open" })),
+        Call::delete_show("evening"),
     ];
     let mut routes = std::collections::BTreeSet::new();
     for call in calls {
