@@ -1,6 +1,7 @@
 //! Errors as problem details (RFC 9457), and their logging. `from_errors.rs` converts the operations' errors.
 
 mod from_errors;
+mod seat_problem;
 mod seats;
 
 use std::fmt::Display;
@@ -15,7 +16,7 @@ use crate::domain::lines::{Expect, Totals};
 use crate::json::{Fault, Faults};
 
 pub use super::codes::Code;
-use seats::SeatProblem;
+use seat_problem::SeatProblem;
 
 /// The delay in seconds after which a retry makes sense.
 const RETRY_AFTER: u64 = 1;

@@ -1,6 +1,7 @@
 //! Booking: one transaction that writes the booking and all its seats, or nothing.
 
 mod expect;
+mod money;
 mod prices;
 mod rejection;
 pub(super) mod types;
@@ -17,22 +18,12 @@ use super::write::seat_write::{SeatHolder, SeatWrite};
 use super::{Decision, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
-use crate::domain::ids::ReservationId;
 use crate::domain::ids::{OwnedBookingId, RequestToken};
 use crate::domain::time::EpochMillis;
 use crate::random;
 use crate::store::schema;
 use prices::BelievedPrice;
-use types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, WholeReservation};
-
-/// The seats of a request, and the states that they may be booked from.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    /// Seats that the caller named.
-    Named(BookableFrom),
-    /// All seats of the reservation, as it was read. The caller named only the reservation.
-    Whole(&'a WholeReservation),
-}
+use types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, Source, WholeReservation};
 
 /// One request in progress.
 struct BookOperation<'a> {
@@ -130,23 +121,6 @@ impl Store {
                 }
                 Err(broken) => return Err(broken),
             }
-        }
-    }
-}
-
-impl<'a> Source<'a> {
-    fn whole(self) -> Option<&'a WholeReservation> {
-        match self {
-            Self::Whole(whole) => Some(whole),
-            Self::Named(_) => None,
-        }
-    }
-
-    fn reservation(self) -> Option<ReservationId> {
-        match self {
-            Self::Named(BookableFrom::Anywhere(reservation)) => reservation,
-            Self::Named(BookableFrom::Reservation(reservation)) => Some(reservation),
-            Self::Whole(whole) => Some(whole.id),
         }
     }
 }

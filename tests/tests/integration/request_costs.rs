@@ -229,7 +229,8 @@ async fn prices_add_no_call_and_no_unit() {
             "categories": [{ "category": "all", "prices": { "standard": 8_500, "child": child }, "currency": "EUR" }] })
     };
     counted.cost(Call::put_theater("hall", &hall(4_500))).await;
-    counted.cost(Call::get_seats("hall").query("consistent=true")).await;
+    // Reads the layout and the sale.
+    counted.cost(Call::book("hall", &json!({ "seat": "Z9" }))).await;
     let child = |seat: &str| json!({ "seat": seat, "ticket_type": "child" });
     let reserve = Call::reserve("hall", &json!({ "seats": ["A1", child("A2")], "reservation_id": id(1) }));
     let (reply, cost) = counted.cost(reserve).await;

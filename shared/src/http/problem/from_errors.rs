@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use super::seats::{SeatProblem, named_seats, not_reserved};
+use super::seat_problem::{SeatProblem, named_seats};
+use super::seats::not_reserved;
 use super::{Code, Members, Problem, RETRY_AFTER, one_of};
 use crate::app::{
     BookError, BookingError, ExtendError, GetSeatsError, MAX_SEATS_WITHDRAWN, MapError, PreconditionError, PutError,

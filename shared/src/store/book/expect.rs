@@ -1,7 +1,7 @@
 //! The comparison of a booking with the totals that its caller expects.
 
-use super::types::{BookOutcome, BookWholeOutcome, OtherBooking};
-use super::{BookOperation, BookStep, Source};
+use super::types::{BookOutcome, BookWholeOutcome, OtherBooking, Source};
+use super::{BookOperation, BookStep};
 use crate::context::RequestContext;
 use crate::store::schema::{booking_key, seat_key};
 use crate::store::write::rejection::ItemRejection;

@@ -1,7 +1,7 @@
 //! Evaluation of the conditions that rejected a booking.
 
-use super::types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking};
-use super::{BookOperation, BookStep, Source};
+use super::types::{BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Booking, Source};
+use super::{BookOperation, BookStep};
 use crate::context::RequestContext;
 use crate::domain::ids::SeatLabel;
 use crate::domain::lines::Lines;

@@ -52,6 +52,32 @@ pub struct WholeReservation {
     pub(in crate::store) stamp: EpochMillis,
 }
 
+/// The seats of a request, and the states that they may be booked from.
+#[derive(Clone, Copy)]
+pub(in crate::store) enum Source<'a> {
+    /// Seats that the caller named.
+    Named(BookableFrom),
+    /// All seats of the reservation, as it was read. The caller named only the reservation.
+    Whole(&'a WholeReservation),
+}
+
+impl<'a> Source<'a> {
+    pub(in crate::store) fn whole(self) -> Option<&'a WholeReservation> {
+        match self {
+            Self::Whole(whole) => Some(whole),
+            Self::Named(_) => None,
+        }
+    }
+
+    pub(in crate::store) fn reservation(self) -> Option<ReservationId> {
+        match self {
+            Self::Named(BookableFrom::Anywhere(reservation)) => reservation,
+            Self::Named(BookableFrom::Reservation(reservation)) => Some(reservation),
+            Self::Whole(whole) => Some(whole.id),
+        }
+    }
+}
+
 /// A booking as it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
