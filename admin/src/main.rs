@@ -4,6 +4,7 @@
 //! All files are checked before anything is written. Theaters and shows that aren't in the files, or haven't changed,
 //! stay as they are.
 
+mod day;
 mod file;
 mod load;
 mod sale;

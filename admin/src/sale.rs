@@ -6,7 +6,7 @@ use boxoffice::domain::sale::{SaleState, SaleTerms};
 use boxoffice::domain::time::EpochSeconds;
 use boxoffice::json::{Json, Node, Object};
 
-use crate::shows::{days_after, time_of_day};
+use crate::day::{days_after, time_of_day};
 
 const INSTANTS: [&str; 3] = ["opens_at", "closes_at", "booking_closes_at"];
 const FIELDS: &[&str] = &["state", INSTANTS[0], INSTANTS[1], INSTANTS[2]];

@@ -14,6 +14,7 @@ use boxoffice::domain::time::EpochMillis;
 use boxoffice::json::{Json, Node, Object};
 use boxoffice::layout_json;
 
+use crate::day::{days_after, time_of_day};
 use crate::sale::SaleTemplate;
 
 /// Fields of an entry: those of the body of `PUT /shows/{showId}`, and the loader's own.
@@ -33,16 +34,12 @@ const FIELDS: &[&str] = &[
 ];
 /// Largest number of days of one entry.
 const MAX_DAYS: usize = 62;
-/// Largest distance of a day from today, or of a sale's instant from the day of the show.
-const FARTHEST_DAY: i32 = 366;
 /// Largest number of bookings of one entry.
 const MAX_BOOKINGS: usize = 1_000;
 /// The version of UUIDs that callers may not choose.
 const SERVER_MADE: usize = 8;
 /// The part of an id that stands for the local day of the show.
 const DATE: &str = "{date}";
-const EXPECTED_TIME: &str = "a time of day such as 20:15";
-const EXPECTED_DAY: &str = "days";
 
 /// A show that is ready to be put.
 #[derive(Debug)]
@@ -111,15 +108,6 @@ pub(crate) fn read(
         }
         Some(shows)
     })
-}
-
-/// Reads a day as the number of days after another. A negative number means before it.
-pub(crate) fn days_after(node: Node<'_, '_>) -> Option<i32> {
-    node.integer_with_unit(EXPECTED_DAY, -FARTHEST_DAY..=FARTHEST_DAY)
-}
-
-pub(crate) fn time_of_day(node: Node<'_, '_>) -> Option<LocalTime> {
-    node.parsed(EXPECTED_TIME, |text| LocalTime::parse(text).ok_or(()))
 }
 
 /// Reads `starts_at`, or else `days` and `time`. Today is the local day in the time zone of the show.
