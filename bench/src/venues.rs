@@ -10,8 +10,8 @@ use boxoffice::context::RequestContext;
 use boxoffice::domain::caller::Caller;
 use boxoffice::domain::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use boxoffice::domain::inventory::InventoryId;
-use boxoffice::domain::seat_request::SeatRequest;
 use boxoffice::domain::new_layout::NewLayout;
+use boxoffice::domain::seat_request::SeatRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::fixture::{Fixture, TABLE};

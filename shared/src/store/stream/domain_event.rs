@@ -3,19 +3,14 @@
 use serde_json::Value;
 
 use super::Record;
+use super::change::Change;
 use super::show_event::{sale_events, show_events};
 use crate::domain::availability::SeatState;
 use crate::domain::domain_event::{BookedSeats, DomainEvent, DomainEventKind, LayoutSummary, SeatReservation};
 use crate::domain::ids::{BookingId, SeatLabel};
 use crate::domain::inventory::InventoryId;
 use crate::store::StoreError;
-use crate::store::schema::{self, BookingItem, BookingKey, Item, SeatItem, SeatKey, money};
-
-/// An item before and after a write. `None` if there was no item.
-pub(super) struct Change {
-    pub(super) old: Option<Item>,
-    pub(super) new: Option<Item>,
-}
+use crate::store::schema::{self, BookingItem, BookingKey, SeatItem, SeatKey, money};
 
 impl DomainEvent {
     /// Reads a record as Lambda delivers it, from a stream with new and old images. Most records are one event. A seat

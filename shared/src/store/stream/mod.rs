@@ -1,5 +1,6 @@
 //! Records of the table's stream: changes of seats, in the order in which DynamoDB accepted them.
 
+mod change;
 mod domain_event;
 mod show_event;
 

@@ -1,6 +1,6 @@
 //! Events of shows and sales from the records of the table's stream.
 
-use super::domain_event::Change;
+use super::change::Change;
 use crate::domain::domain_event::DomainEventKind;
 use crate::domain::sale::SaleTerms;
 use crate::store::StoreError;
