@@ -242,6 +242,7 @@ async fn prices_add_no_call_and_no_unit() {
             "reference": "R1", "expect": { "total": total } }),
         )
     };
+    counted.world.at(1_000);
     let (reply, cost) = counted.cost(book(json!(["A1"]), 1, 8_500)).await;
     assert_eq!((reply.status, cost), (201, (1, calls(&["TransactWriteItems"]), 4.0)), "the price is the believed one");
     let (reply, cost) = counted.cost(book(json!([child("A3")]), 2, 4_500)).await;
