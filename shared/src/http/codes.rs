@@ -155,7 +155,7 @@ impl Code {
                 ("reservation_already_extended", 409, "Your reservation has been extended before")
             }
             Self::ReservationReleased => ("reservation_released", 409, "This reservation was given back"),
-            Self::ReservationChanged => ("reservation_changed", 409, "Some seats of your reservation are gone"),
+            Self::ReservationChanged => ("reservation_changed", 409, "Your reservation has changed"),
             Self::TicketTypeFixed => ("ticket_type_fixed", 409, "The ticket type of a reserved seat can't be changed"),
             Self::BookingCancelled => ("booking_cancelled", 409, "This booking was cancelled"),
             Self::SeatsInUse => ("seats_in_use", 409, "Some of these seats are reserved or booked"),

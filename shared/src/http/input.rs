@@ -74,7 +74,7 @@ impl<'r> Input<'r> {
         None
     }
 
-    /// Reads `{theaterId}` or `{showId}` of the path, whichever it has.
+    /// Reads `{theaterId}` or `{showId}` of the path.
     pub(super) fn inventory(&self) -> Option<InventoryId> {
         if path_parameter(self.request, SHOW_ID).is_empty() {
             self.theater_id().map(InventoryId::Theater)

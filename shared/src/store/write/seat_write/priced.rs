@@ -8,7 +8,7 @@ use crate::domain::time::EpochMillis;
 use crate::store::schema::money::price_values;
 use crate::store::schema::{attribute, s};
 
-/// Where a seat with a price may be booked from.
+/// States from which a seat with a price may be booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum PricedFrom {
     /// The seat is reserved under the own reservation at this price, or it is available.
