@@ -61,11 +61,11 @@ impl RedisProxy {
     /// Starts a proxy whose calls pass a gate.
     pub async fn behind(gate: Gate, upstream: u16) -> Self {
         // Outside the range of ports for outgoing connections, which could take an unused port.
-        let port = ports::free_port().expect("a port");
+        let (port, reserved) = reserve();
         let (commands, trips, answered, connections, met, fault) = Default::default();
         let shared = Arc::new(Shared { upstream, gate, commands, trips, answered, connections, met, fault });
         let (changes, to_make) = mpsc::unbounded_channel();
-        tokio::spawn(listen(port, shared.clone(), to_make));
+        tokio::spawn(listen(port, reserved, shared.clone(), to_make));
         let proxy = Self { url: format!("redis://127.0.0.1:{port}"), shared, changes };
         proxy.set(None).await;
         proxy
@@ -161,15 +161,26 @@ fn socket(port: u16) -> TcpSocket {
 
 /// Reserves a port while no listener uses it. Programs that don't share the port can't bind it, and connections to it
 /// are refused.
-fn reserve(port: u16) -> TcpSocket {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseport(true).unwrap();
-    socket.bind(ports::loopback(port)).expect("a free port");
-    socket
+///
+/// A port on which another test has just closed its connections is free for a listener and can't be reserved. So this
+/// tries the next one.
+fn reserve() -> (u16, TcpSocket) {
+    loop {
+        let port = ports::free_port().expect("a port");
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseport(true).unwrap();
+        if socket.bind(ports::loopback(port)).is_ok() {
+            return (port, socket);
+        }
+    }
 }
 
-async fn listen(port: u16, shared: Arc<Shared>, mut changes: mpsc::UnboundedReceiver<FaultChange>) {
-    let _reserved = reserve(port);
+async fn listen(
+    port: u16,
+    _reserved: TcpSocket,
+    shared: Arc<Shared>,
+    mut changes: mpsc::UnboundedReceiver<FaultChange>,
+) {
     let mut listener_state = ListenerState::Shut;
     loop {
         tokio::select! {

@@ -33,7 +33,8 @@ async fn each_call_to_dynamodb_and_redis_is_a_subsegment() {
     let calls: Vec<_> = (0..3).map(|_| subsegment(&daemon)).collect();
     let told: Vec<_> = calls.iter().map(|call| (&call["name"], &call["aws"]["operation"], &call["fault"])).collect();
     let (dynamodb, redis, well) = (json!("DynamoDB"), json!("Redis"), json!(false));
-    let (layout, write) = (json!("GetItem"), json!("TransactWriteItems"));
+    // The layout and the sale are read in one call.
+    let (layout, write) = (json!("BatchGetItem"), json!("TransactWriteItems"));
     let expected = [(&dynamodb, &layout, &well), (&dynamodb, &write, &well), (&redis, &Value::Null, &well)];
     assert_eq!(told, expected);
     assert!(calls.iter().all(|call| call["trace_id"] == calls[0]["trace_id"]));
