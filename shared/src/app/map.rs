@@ -33,12 +33,12 @@ impl BoxOffice {
         version: Option<LayoutVersion>,
     ) -> Result<Arc<Inventory>, MapError> {
         let mut inventory = self.inventories.get(ctx, id).await?.ok_or(MapError::TheaterNotFound)?;
-        if version.is_some_and(|version| version > inventory.version) {
+        if version.is_some_and(|version| version > inventory.layout.version) {
             inventory = self.inventories.get_newer(ctx, id).await?.ok_or(MapError::TheaterNotFound)?;
         }
         match version {
-            Some(version) if version != inventory.version => {
-                Err(MapError::VersionNotFound { current: inventory.version })
+            Some(version) if version != inventory.layout.version => {
+                Err(MapError::VersionNotFound { current: inventory.layout.version })
             }
             _ => Ok(inventory),
         }

@@ -56,6 +56,9 @@ pub enum ShowError {
     /// The show belongs to another theater: this one.
     #[error("the show belongs to theater {0}")]
     TheaterFixed(TheaterId),
+    /// The new layout has another currency than this one, which the show has.
+    #[error("the show sells in {0}")]
+    CurrencyFixed(Currency),
     #[error(transparent)]
     InvalidPrices(#[from] InvalidOverride),
     #[error(transparent)]
@@ -190,6 +193,9 @@ impl BoxOffice {
         let moves = show.layout_version != existing.layout_version;
         let layout = if moves { self.layout_to_pin(ctx, &show.theater, show.layout_version).await? } else { layout };
         let new = Inventory::of_show(show.clone(), layout)?;
+        if let Some(currency) = old.currency_changed_by(&new) {
+            return Err(ShowError::CurrencyFixed(currency));
+        }
         if self.move_show(ctx, &existing, &old, &show, &new).await? {
             Ok(Some(ShowPut::Changed(current(show, &new))))
         } else {
@@ -217,6 +223,10 @@ impl BoxOffice {
             Ok(()) => {
                 if old.version != new.version {
                     self.make_available_again(ctx, Some(old), new).await;
+                    // The summary counts the seats of the old layout.
+                    if let Some(cache) = &self.cache {
+                        let _ = cache.forget_summary(ctx, &show.id).await;
+                    }
                 }
                 Ok(true)
             }

@@ -9,6 +9,7 @@ use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
+use crate::domain::prices::Currency;
 use crate::store::{ExistingLayout, KnownVersion, PutLayoutError, Store, TheaterPage};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.
@@ -44,6 +45,9 @@ pub enum PutError {
     /// The layout is invalid.
     #[error(transparent)]
     Invalid(#[from] InvalidLayout),
+    /// The layout has another currency than this one, in which seats may be reserved.
+    #[error("the theater sells in {0}")]
+    CurrencyFixed(Currency),
     /// The layout is larger than the table accepts.
     #[error("the layout is too large to be stored")]
     TooLarge,
@@ -115,6 +119,9 @@ impl BoxOffice {
             }
             let old = old.map(Inventory::of_theater);
             let new = Inventory::of_theater(new);
+            if let Some(currency) = old.as_ref().and_then(|old| old.currency_changed_by(&new)) {
+                return Err(PutError::CurrencyFixed(currency));
+            }
             let dropped = old.as_ref().map(|old| old.layout.dropped_by(&new.layout)).unwrap_or_default();
             let removal = self.withdraw(ctx, old.as_ref(), &dropped).await?;
             match self.put_or_undo(ctx, &new, known, removal).await {

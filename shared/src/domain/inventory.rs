@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ids::{InvalidId, ShowId, TheaterId};
 use super::layout::Layout;
 use super::layout_version::LayoutVersion;
-use super::prices::{InvalidOverride, PriceList};
+use super::prices::{Currency, InvalidOverride, PriceList};
 use super::show::Show;
 
 /// Names the seats that are sold together: those of a theater, or those of one show.
@@ -106,6 +106,14 @@ impl Inventory {
         let layout = layout.into();
         let prices = PriceList::of(&layout);
         Self { id: InventoryId::Theater(layout.theater.clone()), version: layout.version, layout, show: None, prices }
+    }
+
+    /// Returns the currency if the inventory that takes the place of this one has another one.
+    ///
+    /// A reserved seat keeps its price as a number. So the number must never come to mean another currency.
+    pub fn currency_changed_by(&self, next: &Self) -> Option<Currency> {
+        let (own, next) = (self.prices.as_ref()?.currency(), next.prices.as_ref()?.currency());
+        (own != next).then_some(own)
     }
 
     /// Returns the prices if they may differ from those of the layout.

@@ -184,7 +184,7 @@ pub const ROUTES: &[Route] = &[
         operation: Operation::ListShows,
         key: "GET /shows",
         query: &["from", "to", "theater", "limit", "after"],
-        weight: Weight { base: 2, expensive: 2 },
+        weight: Weight { base: 2, expensive: 32 },
         is_public: true,
         ..READS_NOTHING
     },

@@ -92,12 +92,13 @@ impl BoxOffice {
         inventory: Arc<Inventory>,
         token: FillToken,
     ) -> Result<SeatsView, GetSeatsError> {
+        // Before the read, so that a summary never looks newer than the seats that it counts.
+        let counted_at = self.clock.now();
         let slots = self.store.slots(ctx, &inventory).await?;
         // The answer is what DynamoDB returned, whether or not the cache accepts the fill.
         let _ = cache.end(ctx, &inventory, token, &slots).await;
         if let Some(show) = inventory.id.show() {
-            let now = self.clock.now();
-            self.put_summary(ctx, show, &Summary { counts: SeatCounts::of(&slots, now), counted_at: now }).await;
+            self.put_summary(ctx, show, &Summary { counts: SeatCounts::of(&slots, counted_at), counted_at }).await;
         }
         Ok(self.view(inventory, Slots::Read(slots), Source::Miss))
     }

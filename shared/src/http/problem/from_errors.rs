@@ -179,6 +179,10 @@ impl From<ShowError> for Problem {
                 let expected = format_args!("{theater}, because a show can't move to another theater");
                 Self::of_field(Code::TheaterFixed, "theater_id", expected)
             }
+            ShowError::CurrencyFixed(currency) => {
+                let expected = format_args!("a layout with prices in {}, as the show has", currency.as_str());
+                Self::malformed("layout_version", expected)
+            }
             ShowError::InvalidPrices(error) => Self::malformed(error.field(), &error.expected),
             ShowError::UnknownTimezone(_) => Self::malformed("timezone", Timezone::EXPECTED),
             ShowError::Precondition(PreconditionError::Required(version)) => Self::show_if_match_required(version),
@@ -230,6 +234,10 @@ impl From<PutError> for Problem {
             PutError::Invalid(error) => {
                 let problem = error.to_string();
                 Self::malformed("seats", problem.strip_prefix("expected ").unwrap_or(&problem))
+            }
+            PutError::CurrencyFixed(currency) => {
+                let expected = format_args!("{}, in which the theater sells its seats", currency.as_str());
+                Self::malformed("categories[0].currency", expected)
             }
             PutError::TooLarge => Self::malformed("sections", STORABLE),
             PutError::Precondition(PreconditionError::Required(version)) => Self::if_match_required(version),

@@ -46,7 +46,7 @@ struct BookingBody<'a> {
 /// Answers 200 with the booking, cancelled or not.
 async fn get(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<Reply, Problem> {
     let booking = routed.office.booking(routed.ctx, &request).await?;
-    let place = Place::of(routed, &request.inventory).await?;
+    let place = Place::of(routed, &request.inventory).await;
     let body = BookingBody {
         booking_id: request.booking.to_string(),
         show_id: place.show_id(),

@@ -102,7 +102,7 @@ async fn show(
     view: &ReservationView,
     message: Option<&'static str>,
 ) -> Result<Reply, Problem> {
-    let place = Place::of(routed, &request.inventory).await?;
+    let place = Place::of(routed, &request.inventory).await;
     let body = ReservationBody {
         message,
         reservation_id: request.reservation.to_string(),

@@ -88,7 +88,7 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
             (call.inventory, reserved)
         }
     };
-    let place = Place::of(routed, &inventory).await?;
+    let place = Place::of(routed, &inventory).await;
     let body = ReservedBody {
         message: match (reserved.replayed, reserved.seats.len()) {
             (true, _) => "Reservation already exists",

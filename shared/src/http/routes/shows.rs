@@ -45,7 +45,7 @@ pub(super) fn read_page(routed: &RoutedRequest<'_>) -> Result<PageRequest, Probl
     if days.zip(after.as_ref()).is_some_and(|(days, after)| !days.contains(after.date)) {
         input.fault::<()>("after", "a place within the days from from to to");
     }
-    input.finish(|| {
+    let request = input.finish(|| {
         let days = days?;
         let mut query = format!("from={}&to={}&limit={limit}", days.from(), days.to());
         if let Some(theater) = &theater {
@@ -53,7 +53,11 @@ pub(super) fn read_page(routed: &RoutedRequest<'_>) -> Result<PageRequest, Probl
         }
         let limit = usize::try_from(limit).expect("a limit is at most MAX_LIMIT");
         Some(PageRequest { ask: ListShows { days: days.days().collect(), theater, after, limit }, query })
-    })
+    })?;
+    // Each further day is another Query.
+    let days = u32::try_from(request.ask.days.len()).expect("a list has at most MAX_DAYS days");
+    routed.charge(routed.route.weight.base + days.saturating_sub(1));
+    Ok(request)
 }
 
 /// Reads the days to list. Without any it is today in UTC.

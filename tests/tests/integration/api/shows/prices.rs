@@ -7,11 +7,14 @@ use super::{create, evening, named, replace, with};
 
 /// Creates a theater with two categories.
 async fn hall(world: &World) {
-    let hall = json!({ "name": "Hall", "categories": [
-        { "category": "premium", "prices": { "standard": 8500, "child": 4500 }, "currency": "EUR" },
-        { "category": "cheap", "price": 2000, "currency": "EUR" }], "sections": [{ "section": "", "rows": [
-        { "row": "A", "first": 1, "last": 2, "category": "premium" }, { "row": "B", "first": 1, "last": 2, "category": "cheap" }] }] });
-    assert_eq!(Call::put_theater("hall", &hall).send(&world.office).await.status, 201);
+    assert_eq!(Call::put_theater("hall", &hall_in("EUR")).send(&world.office).await.status, 201);
+}
+
+fn hall_in(currency: &str) -> Value {
+    json!({ "name": "Hall", "categories": [
+        { "category": "premium", "prices": { "standard": 8500, "child": 4500 }, "currency": currency },
+        { "category": "cheap", "price": 2000, "currency": currency }], "sections": [{ "section": "", "rows": [
+        { "row": "A", "first": 1, "last": 2, "category": "premium" }, { "row": "B", "first": 1, "last": 2, "category": "cheap" }] }] })
 }
 
 fn priced(prices: &Value) -> Value {
@@ -46,6 +49,8 @@ async fn maps_of_a_show_have_its_own_prices() {
 async fn a_changed_price_changes_the_tags_of_both_maps() {
     let world = World::new().await;
     hall(&world).await;
+    // The layout and the show get different versions.
+    world.at(500);
     create(&world, "evening", &priced(&json!({ "premium": { "standard": 9500, "senior": 7000 } }))).await;
     let version = Call::map("evening").of_show().send(&world.office).await.body["layout_version"].clone();
     let calls = || {
@@ -103,4 +108,16 @@ async fn prices_have_to_fit_the_layout() {
     let moved = with(&evening("hall"), &json!({ "layout_version": version }));
     let moved = replace("evening", &moved).send(&world.office).await;
     assert_eq!((moved.status, &moved.body["currency"]), (200, &json!(null)), "{}", moved.text);
+}
+
+#[tokio::test]
+async fn a_theater_keeps_its_currency() {
+    let world = World::new().await;
+    hall(&world).await;
+    let version = Call::theater("hall").send(&world.office).await.header("etag").to_owned();
+    let put = |currency| Call::put_theater("hall", &hall_in(currency)).header("If-Match", &version);
+    let refused = put("JPY").send(&world.office).await;
+    assert_eq!(refused.code(), "malformed_request");
+    assert_eq!(refused.body["errors"][0]["field"], "categories[0].currency", "{}", refused.text);
+    assert_eq!(put("EUR").send(&world.office).await.status, 200);
 }
