@@ -82,9 +82,12 @@ impl Title {
         text::normalize(title).and_then(|title| Self::stored(&title))
     }
 
-    /// Reads a stored title. Returns `None` if [`parse`](Self::parse) would change or refuse it.
+    /// Reads a stored title, which [`parse`](Self::parse) has composed. Returns `None` if it is empty, too long, or has
+    /// hidden characters.
+    ///
+    /// It doesn't check the composition again, so functions that read no layout don't need Unicode's tables.
     pub fn stored(title: &str) -> Option<Self> {
-        text::is_valid_text(title, 1..=Self::MAX).then(|| Self(title.to_owned()))
+        text::is_visible(title, 1..=Self::MAX).then(|| Self(title.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {

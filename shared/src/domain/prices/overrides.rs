@@ -48,7 +48,7 @@ impl PriceOverrides {
             let expected = format!("prices of at most {MAX_CATEGORIES} categories, got {}", prices.len());
             return Err(InvalidOverride { category: None, expected });
         }
-        match prices.keys().find(|name| !text::is_valid_text(name, 1..=MAX_PART_NAME)) {
+        match prices.keys().find(|name| !text::is_visible(name, 1..=MAX_PART_NAME)) {
             Some(name) => Err(InvalidOverride::of(name, "the name of a category")),
             None => Ok(Self(prices)),
         }
