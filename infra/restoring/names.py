@@ -1,5 +1,5 @@
 """Names that the functions derive from ids, derived in the same way (shared/src/events.rs,
-shared/src/domain/caller.rs, shared/src/store/schema/mod.rs).
+shared/src/domain/caller.rs, shared/src/store/schema/keys.rs).
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Items of the table, read and written as the functions do (shared/src/store/schema/mod.rs has their format)."""
+"""Items of the table, read and written as the functions do (shared/src/store/schema has their format)."""
 
 import dataclasses
 import uuid

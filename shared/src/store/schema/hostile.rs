@@ -8,6 +8,8 @@ use proptest::sample::select;
 use serde_json::Value;
 
 use super::*;
+use crate::domain::availability::SeatState;
+use crate::domain::ids::TheaterId;
 
 mod shows;
 

@@ -14,9 +14,8 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::details::StoredDetails;
-use super::{
-    Item, attribute, join, key, layout_key, n, number, read_seat_list, read_version, s, text, theater_pk, unreadable,
-};
+use super::keys::{key, layout_key, theater_pk};
+use super::{Item, attribute, join, n, number, read_seat_list, read_version, s, text, unreadable};
 use crate::domain::details::Details;
 use crate::domain::domain_event::LayoutSummary;
 use crate::domain::ids::{SeatLabel, TheaterId};

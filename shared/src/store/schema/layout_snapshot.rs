@@ -1,7 +1,8 @@
 //! The stored form of a layout snapshot: the items of a layout under keys of its version. They never change.
 
+use super::keys::{key, theater_pk};
 use super::layout::{self, LayoutItems, StoredLayout};
-use super::{Item, attribute, key, s, theater_pk, unreadable};
+use super::{Item, attribute, s, unreadable};
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;

@@ -1,6 +1,7 @@
 //! The stored form of a sale: attributes of a show's item, of its entry in the list, or of an item of its theater.
 
-use super::{Item, attribute, key, n, number, read_ordinal, s, text, theater_pk, unreadable};
+use super::keys::{key, theater_pk};
+use super::{Item, attribute, n, number, read_ordinal, s, text, unreadable};
 use crate::domain::ids::TheaterId;
 use crate::domain::sale::{Sale, SaleState, SaleTerms, TheaterSale};
 use crate::domain::time::EpochSeconds;

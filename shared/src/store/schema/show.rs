@@ -1,6 +1,7 @@
 //! The stored form of a show: its own item, its entry in the list of its local day, and a pointer from its theater.
 
-use super::{Item, attribute, key, n, read_ordinal, read_version, s, sale, text, theater_pk, unreadable};
+use super::keys::{key, theater_pk};
+use super::{Item, attribute, n, read_ordinal, read_version, s, sale, text, unreadable};
 use crate::domain::details::Extra;
 use crate::domain::ids::{ShowId, TheaterId};
 use crate::domain::layout_version::LayoutVersion;
