@@ -1,21 +1,23 @@
 //! Booking seats. Repeating a request with an id never books twice.
 
+mod outcome;
+mod permission;
+mod repeat;
+
 use super::select::{CachedView, SelectedSeats, WantedSeats};
 use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::context::RequestContext;
-use crate::domain::availability::{SeatState, Slot};
 use crate::domain::caller::Caller;
-use crate::domain::ids::{BookingId, ReservationId, SeatLabel, is_server_generated};
+use crate::domain::ids::{BookingId, ReservationId};
 use crate::domain::inventory::InventoryId;
 use crate::domain::lines::Expect;
-use crate::domain::offers::{is_allowed, unknown_ticket_types};
 use crate::domain::sale::Selling;
 use crate::domain::seat_request::{Reference, SeatRequest};
 use crate::domain::selection::Conflict;
 use crate::random;
 use crate::store::{
-    BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, BookingLimit, BookingRef, Decision, ExistingBooking,
-    OtherBooking, ReservationRef, ReservationToBook, StoreError, WholeBookingRejection,
+    BookOutcome, BookRequest, BookWholeOutcome, BookableFrom, Decision, OtherBooking, ReservationRef,
+    ReservationToBook, StoreError, WholeBookingRejection,
 };
 
 /// A request to book seats.
@@ -100,33 +102,6 @@ impl BoxOffice {
         }
     }
 
-    /// Rejects a new booking that the caller may not make. If the booking exists already, the request is a repeat and
-    /// passes.
-    async fn check_permitted(&self, ctx: &RequestContext, ask: &Book) -> Result<(), BookError> {
-        let named = match ask.booking {
-            Some(RequestId::Given(id)) if is_server_generated(id.as_uuid()) => Some(BookError::IdNotAllowed),
-            _ => None,
-        };
-        let required = (self.policy.booking_needs_reservation && ask.reservation.is_none())
-            .then_some(BookError::ReservationRequired);
-        let Some(error) = named.or(required) else { return Ok(()) };
-        self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
-        match self.read_booking_of_request(ctx, ask).await? {
-            Some(_) => Ok(()),
-            None => Err(error),
-        }
-    }
-
-    async fn read_booking_of_request(
-        &self,
-        ctx: &RequestContext,
-        ask: &Book,
-    ) -> Result<Option<PreviousBooking>, BookError> {
-        let Some(id) = ask.booking.map(RequestId::id) else { return Ok(None) };
-        let wanted = BookingRef { inventory: &ask.inventory, id, owner: ask.caller.owner() };
-        Ok(self.store.booking(ctx, &wanted).await?.map(|booking| PreviousBooking { id, booking }))
-    }
-
     /// Books seats by their labels: one write to DynamoDB, which is then merged into the cache.
     ///
     /// The prices that the instance knows may be old. So before it rejects the request because of them, it reads the
@@ -139,8 +114,8 @@ impl BoxOffice {
                 return Err(BookError::SeatUnavailable(taken));
             }
             Ok(selected) => selected,
-            // The layout, its prices or the sale may have changed since the first request. A repeat gets the answer of the first
-            // request.
+            // The layout, its prices or the sale may have changed since the first request. A repeat gets the answer of
+            // the first request.
             Err(error) if error.may_have_passed_before() => {
                 return self.find_previous_booking(ctx, ask, seats, error.into()).await;
             }
@@ -217,71 +192,6 @@ impl BoxOffice {
         Err(StoreError::OutcomeUnknown("the reservation keeps changing".to_owned()).into())
     }
 
-    /// Returns the existing booking if the request repeats an earlier one, and `error` if it doesn't.
-    async fn find_previous_booking(
-        &self,
-        ctx: &RequestContext,
-        ask: &Book,
-        seats: &[SeatRequest],
-        error: BookError,
-    ) -> Result<Booked, BookError> {
-        let Some(first) = self.read_booking_of_request(ctx, ask).await? else { return Err(error) };
-        let same = first.has_seats(seats) && first.booking.reference == ask.reference;
-        first.replay(same)
-    }
-
-    /// Returns the existing booking if the request for a whole reservation repeats an earlier one. Returns `None` if it
-    /// doesn't.
-    async fn find_previous_whole_booking(&self, ctx: &RequestContext, ask: &Book) -> Result<Option<Booked>, BookError> {
-        if let Some(first) = self.read_booking_of_request(ctx, ask).await? {
-            let same = first.booking.reservation == ask.reservation && first.booking.reference == ask.reference;
-            return first.replay(same).map(Some);
-        }
-        if self.inventories.get(ctx, &ask.inventory).await?.is_none() {
-            return Err(SelectError::TheaterNotFound.into());
-        }
-        Ok(None)
-    }
-
-    /// Merges what an attempt learned into the cache, and evaluates its outcome.
-    async fn finish_booking(
-        &self,
-        ctx: &RequestContext,
-        selected: &SelectedSeats,
-        request: &BookRequest<'_>,
-        Decision { outcome, observed }: Decision<BookOutcome>,
-    ) -> Result<Booked, BookError> {
-        let id = request.booking;
-        let _ = self.update_cache(ctx, &selected.inventory, &observed).await;
-        match outcome {
-            BookOutcome::Booked(booking) => Ok(Booked { id, booking, replayed: false }),
-            BookOutcome::Replayed(booking) => Ok(Booked { id, booking, replayed: true }),
-            BookOutcome::IdReused => Err(BookError::IdReused),
-            BookOutcome::Cancelled => Err(BookError::Cancelled),
-            BookOutcome::NotReserved(missing) => {
-                Err(BookError::ReservationChanged(self.show_expired_as_available(missing)))
-            }
-            BookOutcome::Unexpected(other) => Err(BookError::Unexpected(Box::new(other))),
-            BookOutcome::UnknownTicketTypes(seats) => {
-                let requests = requests_of(request, &seats);
-                let unknown = unknown_ticket_types(&requests, &selected.inventory);
-                Err(SelectError::TicketTypeNotFound(unknown).into())
-            }
-            BookOutcome::LimitReached(booked) => {
-                Err(BookError::LimitReached { booked, most: self.policy.max_booked_per_caller })
-            }
-            BookOutcome::Refused(conflicts) => {
-                if selected.cached == CachedView::AllFree {
-                    self.count_stale_answers(ctx, &observed);
-                }
-                match self.withdrawn_seats_error(ctx, request.inventory, &conflicts).await {
-                    Some(error) => Err(error.into()),
-                    None => Err(BookError::SeatUnavailable(conflicts)),
-                }
-            }
-        }
-    }
-
     fn book_request<'a>(&self, ask: &'a Book, booking: BookingId, selected: &'a SelectedSeats) -> BookRequest<'a> {
         BookRequest {
             inventory: &ask.inventory,
@@ -295,66 +205,9 @@ impl BoxOffice {
             reference: ask.reference.as_ref(),
         }
     }
-
-    /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
-    fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
-        let most = self.policy.max_booked_per_caller;
-        caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
-    }
-
-    /// Shows seats whose reservation has expired as available.
-    fn show_expired_as_available(&self, mut conflicts: Vec<Conflict>) -> Vec<Conflict> {
-        let now = self.clock.now();
-        for conflict in &mut conflicts {
-            conflict.state = Slot { state: conflict.state, ..Slot::default() }.state_at(now);
-            conflict.yours &= conflict.state != SeatState::Available;
-        }
-        conflicts
-    }
 }
 
 /// Returns the id of a request's booking. Makes one if the request names none.
 fn booking_id(given: Option<RequestId<BookingId>>) -> BookingId {
     given.map_or_else(|| BookingId::new(random::random_id()), RequestId::id)
-}
-
-/// Returns what the request asks for these seats.
-fn requests_of(request: &BookRequest<'_>, seats: &[SeatLabel]) -> Vec<SeatRequest> {
-    let offers = request.offers.map(|offers| offers.seats.as_slice()).unwrap_or_default();
-    let asked = request.seats.labels().zip(offers).filter(|(label, _)| seats.contains(label));
-    asked.map(|(seat, offer)| SeatRequest { seat: seat.clone(), ticket_type: offer.named.clone() }).collect()
-}
-
-/// The booking that exists under a request's id.
-struct PreviousBooking {
-    id: BookingId,
-    booking: ExistingBooking,
-}
-
-impl PreviousBooking {
-    /// Returns `true` if these seats were booked, and each ticket type that is named was the seat's.
-    fn has_seats(&self, seats: &[SeatRequest]) -> bool {
-        let booked = &self.booking.seats;
-        let lines = self.booking.lines.as_ref();
-        let has = |request: &SeatRequest| {
-            let line = lines.and_then(|lines| lines.iter().find(|line| line.seat == request.seat));
-            let fixed = line.and_then(|line| line.fixed_price.as_ref());
-            booked.contains(&request.seat) && is_allowed(request.ticket_type.as_ref(), fixed)
-        };
-        booked.len() == seats.len() && seats.iter().all(has)
-    }
-
-    /// Returns the answer to a repeated request. `same` is `true` if the request asks for the same as the first one.
-    fn replay(self, same: bool) -> Result<Booked, BookError> {
-        let Self { id, booking } = self;
-        match booking.cancelled_at {
-            _ if !same => Err(BookError::IdReused),
-            Some(_) => Err(BookError::Cancelled),
-            None => {
-                let ExistingBooking { seats, booked_at, lines, reference, .. } = booking;
-                let booking = Booking { seats, booked_at, lines, reference };
-                Ok(Booked { id, booking, replayed: true })
-            }
-        }
-    }
 }

@@ -1,0 +1,33 @@
+//! The permission to book, and the limit of booked seats.
+
+use super::{Book, BookError};
+use crate::app::{BoxOffice, RequestId, SelectError};
+use crate::context::RequestContext;
+use crate::domain::caller::Caller;
+use crate::domain::ids::is_server_generated;
+use crate::store::BookingLimit;
+
+impl BoxOffice {
+    /// Rejects a new booking that the caller may not make. If the booking exists already, the request is a repeat and
+    /// passes.
+    pub(super) async fn check_permitted(&self, ctx: &RequestContext, ask: &Book) -> Result<(), BookError> {
+        let named = match ask.booking {
+            Some(RequestId::Given(id)) if is_server_generated(id.as_uuid()) => Some(BookError::IdNotAllowed),
+            _ => None,
+        };
+        let required = (self.policy.booking_needs_reservation && ask.reservation.is_none())
+            .then_some(BookError::ReservationRequired);
+        let Some(error) = named.or(required) else { return Ok(()) };
+        self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
+        match self.read_booking_of_request(ctx, ask).await? {
+            Some(_) => Ok(()),
+            None => Err(error),
+        }
+    }
+
+    /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
+    pub(super) fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
+        let most = self.policy.max_booked_per_caller;
+        caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
+    }
+}
