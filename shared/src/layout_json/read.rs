@@ -2,6 +2,7 @@
 
 mod categories;
 mod details;
+mod labels;
 mod prices;
 mod sections;
 
@@ -18,8 +19,9 @@ use crate::json::{Node, Object};
 use super::size;
 use details::TextExpected;
 pub use details::extra;
+use labels::{Labels, SeatPath};
 pub use prices::price_overrides;
-use sections::{Labels, Reader, SeatPath};
+use sections::Reader;
 
 /// Fields of a document.
 const FIELDS: &[&str] = &[
