@@ -1,38 +1,47 @@
 //! Versions of shows, and of the sales of theaters.
 
-use std::fmt;
+/// Declares the version of something that callers replace. Versions of different things can't be mistaken for each
+/// other.
+macro_rules! version {
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u64);
 
-use super::time::EpochMillis;
+        impl $name {
+            pub const fn new(version: u64) -> Self {
+                Self(version)
+            }
 
-/// Version of a show, or of a theater's sale. Every change raises it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version(u64);
+            pub const fn as_u64(self) -> u64 {
+                self.0
+            }
 
-impl Version {
-    pub const fn new(version: u64) -> Self {
-        Self(version)
-    }
+            /// Returns the version of a change that is made now: the time in milliseconds, or the number after the
+            /// previous version if the clock is behind it.
+            pub fn following(previous: Option<Self>, now: $crate::domain::time::EpochMillis) -> Self {
+                Self(now.as_millis().max(previous.map_or(1, |previous| previous.0 + 1)))
+            }
+        }
 
-    pub const fn as_u64(self) -> u64 {
-        self.0
-    }
-
-    /// Returns the version of a change that is made now: the time in milliseconds, or the number after the previous
-    /// version if the clock is behind it.
-    pub fn following(previous: Option<Self>, now: EpochMillis) -> Self {
-        Self(now.as_millis().max(previous.map_or(1, |previous| previous.0 + 1)))
-    }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
 }
+pub(super) use version;
 
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+version! {
+    /// Version of a show, or of a theater's sale. Every change raises it.
+    Version
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time::EpochMillis;
 
     #[test]
     fn version_is_the_time_and_always_rises() {
