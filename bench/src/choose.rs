@@ -35,7 +35,7 @@ pub(crate) fn measure() -> Result<Vec<Choosing>> {
         let neighbors = Neighbors::of(&plan);
         // Blocks of five seats, alternately taken.
         let is_available: Vec<_> = (0..seats).map(|seat| seat / 5 % 2 == 0).collect();
-        let wish = Wish { quantity: 4, section: None, category: None, accessible: false };
+        let wish = Wish { quantity: 4, section: None, category: None, accessible: 0, is_protected: true };
         let pass = median(|| black_box(&is_available).iter().filter(|is_available| **is_available).count());
         for spread in [0, 100] {
             let steering = Steering { spread, seed: 7 };
@@ -52,7 +52,7 @@ fn venue(seats: usize) -> Result<SeatingPlan> {
     let place = |seat: usize| -> Result<SeatPlacement> {
         let (row, at) = (seat / SEATS_PER_ROW, i32::try_from(seat % SEATS_PER_ROW)?);
         let point = Point { x: at * SEAT_PITCH, y: i32::try_from(row)? * ROW_PITCH };
-        Ok(SeatPlacement { row: u16::try_from(row)?, point, category: None, accessible: false })
+        Ok(SeatPlacement { row: u16::try_from(row)?, point, category: None, accessible: false, companion_of: None })
     };
     let places = (0..seats).map(place).collect::<Result<Vec<_>>>()?;
     let rows = (0..seats.div_ceil(SEATS_PER_ROW)).map(|row| Row { name: row.to_string(), section: 0 }).collect();

@@ -43,6 +43,7 @@ pub struct Config {
     pub warm_theaters: Vec<TheaterId>,
     /// `CACHE_FILL_WAIT_MS`, `MAX_SEATS_PER_CALL`, `MIN_RESERVATION_SECONDS`, `MAX_RESERVATION_SECONDS`,
     /// `MAX_RESERVED_PER_CALLER`, `MAX_BOOKED_PER_CALLER`, `BOOKING_NEEDS_RESERVATION`, `ADMIN_SCOPE`, `ADMIN_OPEN`,
+    /// `STAFF_SCOPE`,
     /// `AUTHORIZER`, `LOG_KEY`, `LOG_ADDRESSES`, `READS_PER_MINUTE`, `READS_BURST`, `WRITES_PER_MINUTE`,
     /// `WRITES_BURST`, `TRUSTED_PROXIES`, `BASE_PATH`
     pub policy: Policy,
@@ -105,6 +106,7 @@ impl Config {
                 max_booked_per_caller: env.number("MAX_BOOKED_PER_CALLER", 0, 0..=MAX_BOOKED_SEATS)?,
                 booking_needs_reservation: env.flag("BOOKING_NEEDS_RESERVATION")?,
                 administrators: env.administrators()?,
+                staff_scope: env.scope("STAFF_SCOPE", "boxoffice/staff")?,
                 limits: RateLimits {
                     reads: env.limit("READS_PER_MINUTE", "READS_BURST")?,
                     writes: env.limit("WRITES_PER_MINUTE", "WRITES_BURST")?,
@@ -305,11 +307,16 @@ impl<L: Fn(&str) -> Option<String>> Env<'_, L> {
         if self.flag("ADMIN_OPEN")? {
             return Ok(Administrators::Everybody);
         }
-        let scope = self.text("ADMIN_SCOPE").unwrap_or_else(|| "boxoffice/admin".to_owned());
+        self.scope("ADMIN_SCOPE", "boxoffice/admin").map(Administrators::WithScope)
+    }
+
+    /// Reads a scope, as one word of a token's claim.
+    fn scope(&self, variable: &'static str, default: &str) -> Result<String, ConfigError> {
+        let scope = self.text(variable).unwrap_or_else(|| default.to_owned());
         if scope.len() <= 255 && scope.bytes().all(|c| c.is_ascii_graphic()) {
-            Ok(Administrators::WithScope(scope))
+            Ok(scope)
         } else {
-            Err(error("ADMIN_SCOPE", "expected at most 255 visible ASCII characters"))
+            Err(error(variable, "expected at most 255 visible ASCII characters"))
         }
     }
 

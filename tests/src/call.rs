@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::{function_of, send_event};
 use crate::reply::Reply;
-use crate::setup::ADMIN_SCOPE;
+use crate::setup::{ADMIN_SCOPE, STAFF_SCOPE};
 
 /// The operations that need an administrator.
 const ADMINISTRATORS_ONLY: [Operation; 5] =
@@ -234,6 +234,13 @@ impl Call {
     pub fn administrator(mut self) -> Self {
         self.scopes = vec!["openid", ADMIN_SCOPE];
         self.signed_in("administrator")
+    }
+
+    /// Signs the caller in as a member of the staff.
+    #[must_use]
+    pub fn staff(mut self) -> Self {
+        self.scopes = vec!["openid", STAFF_SCOPE];
+        self.signed_in("staff")
     }
 
     /// Gives the caller's token these scopes.

@@ -19,6 +19,9 @@ use crate::engines;
 /// The scope of administrators.
 pub const ADMIN_SCOPE: &str = "boxoffice/admin";
 
+/// The scope of staff.
+pub const STAFF_SCOPE: &str = "boxoffice/staff";
+
 /// The configuration of a box office and its connections to the engines.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -123,6 +126,7 @@ pub(crate) fn config(setup: &Setup, table: &str, prefix: &str) -> Config {
             max_booked_per_caller: setup.max_booked_per_caller,
             booking_needs_reservation: setup.booking_needs_reservation,
             administrators: Administrators::WithScope(ADMIN_SCOPE.to_owned()),
+            staff_scope: STAFF_SCOPE.to_owned(),
             limits: setup.limits,
             trusted_proxies: setup.trusted_proxies,
             shortest_reservation: setup.shortest_reservation,

@@ -61,7 +61,7 @@ pub use rate_limit::TooManyRequests;
 pub use request_id::RequestId;
 pub use reservations::{ExtendError, Extended, ReservationError, ReservationRequest, ReservationView};
 pub use reserve::{Reserve, ReserveError, Reserved};
-pub use reserve_best::{ReserveBest, ReserveBestError};
+pub use reserve_best::{AccessibleSeats, ReserveBest, ReserveBestError};
 pub use sales::{CurrentSale, SaleError};
 pub use select::SelectError;
 pub use shows::{CurrentShow, ListShows, ShowError, ShowList, ShowPut};

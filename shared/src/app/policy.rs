@@ -23,6 +23,8 @@ pub struct Policy {
     pub booking_needs_reservation: bool,
     /// The callers who may change theaters.
     pub administrators: Administrators,
+    /// The scope of staff. A caller whose verified token has it is staff.
+    pub staff_scope: String,
     /// The rate limits of a caller.
     pub limits: RateLimits,
     /// Number of proxies in front of the API that are trusted to report a caller's address.
@@ -119,6 +121,11 @@ impl BoxOffice {
     /// Returns the callers who may change theaters.
     pub fn administrators(&self) -> &Administrators {
         &self.policy.administrators
+    }
+
+    /// Returns the scope of staff.
+    pub fn staff_scope(&self) -> &str {
+        &self.policy.staff_scope
     }
 
     /// Returns the rate limits of a caller. Without a cache there are none.

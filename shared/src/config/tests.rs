@@ -71,6 +71,7 @@ fn invalid_variable_is_named_with_its_expected_value() {
         ("WARM_THEATERS", "1, no good", "at most 10 ids"),
         ("WARM_THEATERS", "1,2,3,4,5,6,7,8,9,10,11", "at most 10 ids"),
         ("ADMIN_SCOPE", "two words", "visible ASCII"),
+        ("STAFF_SCOPE", "two words", "visible ASCII"),
         ("ADMIN_OPEN", "yes", "true or false"),
         ("READS_PER_MINUTE", "60001", "0 to 60000"),
         ("WRITES_PER_MINUTE", "-1", "0 to 60000"),

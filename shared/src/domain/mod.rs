@@ -1,5 +1,6 @@
 //! Domain rules for seats, layouts and availability. Pure code without AWS, Redis, HTTP or the time of day.
 
+pub mod accessible_policy;
 pub mod availability;
 pub mod availability_level;
 pub mod best_available;

@@ -6,8 +6,10 @@
 
 use std::collections::HashSet;
 
+use super::accessible_policy::AccessiblePolicy;
 use super::ids::SeatLabel;
 use super::prices::{Currency, TicketPrices};
+use super::seat_index::SeatIndex;
 use super::text;
 
 /// Maximum number of sections of a seating plan.
@@ -61,6 +63,8 @@ pub struct SeatPlacement {
     pub category: Option<u16>,
     /// `true` if the seat is suitable for a person in a wheelchair.
     pub accessible: bool,
+    /// The accessible seat that this seat accompanies, as an index in the layout.
+    pub companion_of: Option<SeatIndex>,
 }
 
 /// Places of the seats of a layout. Created only with [`SeatingPlan::new`], [`SeatingPlan::of_stored`] or
@@ -72,6 +76,7 @@ pub struct SeatingPlan {
     rows: Vec<Row>,
     categories: Vec<Category>,
     places: Vec<SeatPlacement>,
+    accessible_policy: AccessiblePolicy,
 }
 
 /// Reason why a seating plan is invalid. The part is a path such as `rows[3]`.
@@ -115,7 +120,8 @@ impl SeatingPlan {
         categories: Vec<Category>,
         places: Vec<SeatPlacement>,
     ) -> Result<Self, InvalidPlan> {
-        let plan = Self { focal_point, sections, rows, categories, places };
+        let plan =
+            Self { focal_point, sections, rows, categories, places, accessible_policy: AccessiblePolicy::default() };
         plan.check()?;
         Ok(plan)
     }
@@ -136,11 +142,19 @@ impl SeatingPlan {
                 point,
                 category: None,
                 accessible: false,
+                companion_of: None,
             }));
             rows.push(Row { name: run.first().map(row_of).unwrap_or_default(), section: 0 });
         }
         let focal_point = Self::default_focal_point(&places);
-        Self { focal_point, sections: vec![String::new()], rows, categories: Vec::new(), places }
+        let (sections, categories) = (vec![String::new()], Vec::new());
+        Self { focal_point, sections, rows, categories, places, accessible_policy: AccessiblePolicy::default() }
+    }
+
+    /// Sets the policy for accessible seats.
+    #[must_use]
+    pub fn with_accessible_policy(self, accessible_policy: AccessiblePolicy) -> Self {
+        Self { accessible_policy, ..self }
     }
 
     /// Returns the default position of the stage: before the middle of the first row.
@@ -174,6 +188,11 @@ impl SeatingPlan {
     /// Returns the places of the seats, in layout order.
     pub fn places(&self) -> &[SeatPlacement] {
         &self.places
+    }
+
+    /// Returns the policy that decides which parties get accessible seats.
+    pub fn accessible_policy(&self) -> AccessiblePolicy {
+        self.accessible_policy
     }
 
     /// Returns the section of a place.
@@ -230,6 +249,10 @@ impl SeatingPlan {
             }
             if place.category.is_some_and(|category| usize::from(category) >= self.categories.len()) {
                 return invalid(format!("seats[{n}].category"), "a category of the plan".into());
+            }
+            let is_accessible = |seat: SeatIndex| self.places.get(seat.as_usize()).is_some_and(|seat| seat.accessible);
+            if place.companion_of.is_some_and(|seat| place.accessible || !is_accessible(seat)) {
+                return invalid(format!("seats[{n}].companion_of"), "an accessible seat, and not to be one".into());
             }
             if !within(place.point) {
                 return invalid(

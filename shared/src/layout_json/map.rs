@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::parts::{
-    CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, json, names, section_heads,
+    CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, companion_of, json, names, section_heads,
 };
 use crate::domain::details::{Names, SeatDetails, default_number};
 use crate::domain::ids::ShowId;
@@ -110,6 +110,9 @@ struct SeatBody<'a> {
     category: Option<u16>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     accessible: bool,
+    /// Label of the accessible seat that it accompanies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    companion_of: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restricted_view: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +129,7 @@ struct Seat<'a> {
     seat_index: SeatIndex,
     label: &'a str,
     place: &'a SeatPlacement,
+    companion_of: Option<&'a str>,
     details: Option<&'a SeatDetails>,
 }
 
@@ -147,7 +151,9 @@ impl<'a> MapBody<'a> {
         let mut seats_of_rows: Vec<Vec<Seat<'a>>> = vec![Vec::new(); plan.rows().len()];
         for ((seat_index, label), place) in SeatIndex::all().zip(layout.seats()).zip(plan.places()) {
             let details = details.seats.get(&seat_index);
-            seats_of_rows[usize::from(place.row)].push(Seat { seat_index, label: label.as_str(), place, details });
+            let companion_of = companion_of(layout, place);
+            let seat = Seat { seat_index, label: label.as_str(), place, companion_of, details };
+            seats_of_rows[usize::from(place.row)].push(seat);
         }
         let rows = (0..).zip(plan.rows()).zip(&seats_of_rows).map(|((index, row), seats)| RowBody {
             row: &row.name,
@@ -246,12 +252,13 @@ fn own<'a>(at: usize, seat: &Seat<'a>, category: Option<u16>) -> Option<SeatBody
         at,
         category: seat.place.category.filter(|own| Some(*own) != category),
         accessible: seat.place.accessible,
+        companion_of: seat.companion_of,
         restricted_view: details.is_some_and(|of| of.restricted_view),
         note: details.and_then(|of| of.note.as_deref()),
         external_id: details.and_then(|of| of.external_id.as_deref()),
         extra: details.and_then(|of| json(of.extra.as_ref())),
     };
-    let SeatBody { at: _, category, accessible, restricted_view, note, external_id, extra } = &body;
-    let something = *accessible || *restricted_view || category.is_some() || extra.is_some();
+    let SeatBody { at: _, category, accessible, companion_of, restricted_view, note, external_id, extra } = &body;
+    let something = *accessible || *restricted_view || category.is_some() || extra.is_some() || companion_of.is_some();
     (something || note.is_some() || external_id.is_some()).then_some(body)
 }

@@ -1,6 +1,7 @@
 //! Layouts as JSON documents: in requests by administrators, in responses, and in the loader's file. All of them
 //! share one reader.
 
+mod accessible_policy;
 mod map;
 mod parts;
 mod read;

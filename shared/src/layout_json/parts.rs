@@ -123,6 +123,11 @@ pub(crate) fn category_of<'a>(layout: &'a Layout, place: &SeatPlacement) -> Opti
     place.category.map(|index| layout.plan().categories()[usize::from(index)].name.as_str())
 }
 
+/// Returns the label of the accessible seat that a place accompanies.
+pub(crate) fn companion_of<'a>(layout: &'a Layout, place: &SeatPlacement) -> Option<&'a str> {
+    place.companion_of.map(|seat| layout.seats()[seat.as_usize()].as_str())
+}
+
 /// Returns the names, or `None` if there are none.
 pub(crate) fn names(names: &Names) -> Option<&Names> {
     (!names.is_empty()).then_some(names)

@@ -1,5 +1,6 @@
 //! Reader of layout documents. It reports every fault with its path in the document.
 
+mod accessible_policy;
 mod categories;
 mod details;
 mod labels;
@@ -32,12 +33,16 @@ const FIELDS: &[&str] = &[
     "focal_point",
     "stage",
     "extra",
+    "accessible_policy",
+    "accessible_release_at",
+    "accessible_release_before_start",
     "categories",
     "sections",
     "seats",
 ];
 /// Fields that a plain list of seats doesn't have.
-const NOT_OF_LISTS: [&str; 2] = ["focal_point", "categories"];
+const NOT_OF_LISTS: [&str; 5] =
+    ["focal_point", "categories", "accessible_policy", "accessible_release_at", "accessible_release_before_start"];
 
 /// The document of a layout.
 #[derive(Debug)]

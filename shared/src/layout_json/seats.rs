@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::parts::{CategoryBody, categories, category_of};
+use super::parts::{CategoryBody, categories, category_of, companion_of};
 use crate::domain::availability::SeatStatus;
 use crate::domain::ids::ShowId;
 use crate::domain::layout::Layout;
@@ -67,6 +67,8 @@ struct MapSeat<'a> {
     category_index: Option<u16>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     accessible: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    companion_of: Option<&'a str>,
     status: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     yours: bool,
@@ -128,6 +130,7 @@ fn map_seat<'a>(layout: &'a Layout, naming: Naming, shown: ShownSeat, place: &Se
         category: None,
         category_index: None,
         accessible: place.accessible,
+        companion_of: companion_of(layout, place),
         status: shown.status.as_str(),
         yours: shown.yours,
     };

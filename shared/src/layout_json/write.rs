@@ -3,8 +3,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::accessible_policy::AccessiblePolicyBody;
 use super::parts::{
-    CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, category_of, json, names, section_heads,
+    CategoryBody, PointBody, SectionHead, StageBody, categories_with_details, category_of, companion_of, json, names,
+    section_heads,
 };
 use crate::domain::details::Names;
 use crate::domain::layout::Layout;
@@ -28,6 +30,8 @@ pub struct LayoutBody<'a> {
     stage: Option<StageBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<&'a RawValue>,
+    #[serde(flatten)]
+    accessible_policy: AccessiblePolicyBody,
     categories: Vec<CategoryBody<'a>>,
     sections: Vec<SectionBody<'a>>,
 }
@@ -59,6 +63,8 @@ struct SeatBody<'a> {
     category: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     accessible: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    companion_of: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     restricted_view: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +109,7 @@ impl<'a> LayoutBody<'a> {
             focal_point: plan.focal_point().into(),
             stage: details.stage.as_ref().map(StageBody::from),
             extra: json(details.extra.as_ref()),
+            accessible_policy: plan.accessible_policy().into(),
             categories: categories_with_details(layout, None),
             sections,
         }
@@ -127,6 +134,7 @@ fn seat<'a>(layout: &'a Layout, seat_index: SeatIndex, label: &'a str, place: &S
         y: place.point.y,
         category: category_of(layout, place),
         accessible: place.accessible,
+        companion_of: companion_of(layout, place),
         restricted_view: details.is_some_and(|of| of.restricted_view),
         number: details.and_then(|of| of.number.as_deref()),
         note: details.and_then(|of| of.note.as_deref()),

@@ -29,6 +29,17 @@ const MAX_ATTEMPTS: usize = 8;
 /// The first attempt that reads seats from DynamoDB and no longer from the cache.
 const FIRST_CONSISTENT_ATTEMPT: usize = 3;
 
+/// The accessible seats that a party needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessibleSeats {
+    /// None. It gets some only if the theater doesn't protect them.
+    None,
+    /// Each of its seats is accessible.
+    All,
+    /// At least this number.
+    Some(usize),
+}
+
 /// A request to reserve the best available seats.
 #[derive(Debug)]
 pub struct ReserveBest {
@@ -39,8 +50,8 @@ pub struct ReserveBest {
     pub section: Option<String>,
     /// The only category to choose from.
     pub category: Option<String>,
-    /// Choose accessible seats only.
-    pub accessible: bool,
+    /// The accessible seats that the party needs.
+    pub accessible: AccessibleSeats,
     /// The ticket type of each seat, in layout order. With `None` all are `standard`.
     pub ticket_types: Option<Vec<TicketType>>,
     /// The length of the reservation, in seconds.

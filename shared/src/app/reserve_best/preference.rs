@@ -1,7 +1,7 @@
 //! The seat preference of a request, in the forms that a choice needs.
 
 use super::preference_text::preference_text;
-use super::{ReserveBest, ReserveBestError};
+use super::{AccessibleSeats, ReserveBest, ReserveBestError};
 use crate::app::{ReserveError, SelectError};
 use crate::domain::best_available;
 use crate::domain::ids::SeatLabel;
@@ -10,6 +10,7 @@ use crate::domain::offers::{Offers, unknown_ticket_types};
 use crate::domain::seat_request::SeatRequest;
 use crate::domain::selection::Selection;
 use crate::domain::text;
+use crate::domain::time::EpochMillis;
 
 impl ReserveBest {
     /// Returns the text by which a repeat is compared with the first request.
@@ -48,8 +49,13 @@ impl ReserveBest {
         }
     }
 
-    /// Converts the seat preference to indices of the layout's sections and categories.
-    pub(super) fn wish(&self, inventory: &Inventory) -> Result<best_available::Wish, ReserveBestError> {
+    /// Converts the seat preference to indices of the layout's sections and categories. The policy for accessible seats
+    /// is that of the instant `now`.
+    pub(super) fn wish(
+        &self,
+        inventory: &Inventory,
+        now: EpochMillis,
+    ) -> Result<best_available::Wish, ReserveBestError> {
         let plan = inventory.layout.plan();
         let sections = || plan.sections().iter();
         let section = match &self.section {
@@ -67,7 +73,14 @@ impl ReserveBest {
                     .ok_or_else(|| ReserveBestError::UnknownCategory(names().map(str::to_owned).collect()))?,
             ),
         };
-        Ok(best_available::Wish { quantity: self.quantity, section, category, accessible: self.accessible })
+        let accessible = match self.accessible {
+            AccessibleSeats::None => 0,
+            AccessibleSeats::All => self.quantity,
+            AccessibleSeats::Some(seats) => seats,
+        };
+        let starts_at = inventory.show.as_ref().map(|show| show.starts_at.instant());
+        let is_protected = plan.accessible_policy().protects(starts_at, now);
+        Ok(best_available::Wish { quantity: self.quantity, section, category, accessible, is_protected })
     }
 }
 

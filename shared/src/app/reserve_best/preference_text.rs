@@ -3,6 +3,7 @@
 //! Its bytes must stay the same in every release. They are written here and not by a formatter of the standard library,
 //! because the output of `Debug` may change with the compiler.
 
+use super::AccessibleSeats;
 use super::escaped::is_escaped;
 
 /// Returns the text of a seat preference, for example `2 Some("Stalls") None false`.
@@ -10,14 +11,18 @@ pub(super) fn preference_text(
     quantity: usize,
     section: Option<&str>,
     category: Option<&str>,
-    accessible: bool,
+    accessible: AccessibleSeats,
 ) -> String {
     let mut text = quantity.to_string();
     for name in [section, category] {
         text.push(' ');
         push_name(&mut text, name);
     }
-    text.push_str(if accessible { " true" } else { " false" });
+    match accessible {
+        AccessibleSeats::None => text.push_str(" false"),
+        AccessibleSeats::All => text.push_str(" true"),
+        AccessibleSeats::Some(seats) => text.push_str(&format!(" {seats}")),
+    }
     text
 }
 
@@ -54,9 +59,11 @@ mod tests {
 
     #[test]
     fn stored_bytes_of_a_preference_stay() {
-        assert_eq!(preference_text(2, None, None, false), "2 None None false");
-        assert_eq!(preference_text(10, Some("Stalls"), None, true), r#"10 Some("Stalls") None true"#);
-        assert_eq!(preference_text(1, Some(""), Some("A B"), false), r#"1 Some("") Some("A B") false"#);
+        use AccessibleSeats::{All, None as No, Some as Seats};
+        assert_eq!(preference_text(2, None, None, No), "2 None None false");
+        assert_eq!(preference_text(10, Some("Stalls"), None, All), r#"10 Some("Stalls") None true"#);
+        assert_eq!(preference_text(1, Some(""), Some("A B"), No), r#"1 Some("") Some("A B") false"#);
+        assert_eq!(preference_text(3, None, None, Seats(1)), "3 None None 1");
         assert_eq!(name(r#"the "best" \ 'seats'"#), r#"Some("the \"best\" \\ 'seats'")"#);
         assert_eq!(name("Café 舞台 🎭"), "Some(\"Café 舞台 🎭\")");
         assert_eq!(name("\0 \t \n \r \u{1} \u{7f}"), r#"Some("\0 \t \n \r \u{1} \u{7f}")"#);
@@ -82,7 +89,8 @@ mod tests {
             quantity in 0..200_usize,
             accessible: bool,
         ) {
-            let written = preference_text(quantity, section.as_deref(), category.as_deref(), accessible);
+            let seats = if accessible { AccessibleSeats::All } else { AccessibleSeats::None };
+            let written = preference_text(quantity, section.as_deref(), category.as_deref(), seats);
             prop_assert_eq!(written, format!("{quantity} {section:?} {category:?} {accessible}"));
         }
     }

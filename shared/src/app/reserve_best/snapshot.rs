@@ -52,8 +52,8 @@ impl BoxOffice {
         seed: u64,
         attempt: usize,
     ) -> Result<Selection, ReserveBestError> {
-        let wish = ask.wish(inventory)?;
         let now = self.clock.now();
+        let wish = ask.wish(inventory, now)?;
         let available: Vec<_> = slots.iter().map(|slot| slot.is_available(now)).collect();
         let spread = best_available::spread(slots, now).max(if attempt == 0 { 0 } else { 8 << attempt });
         let steering = Steering { spread, seed: seed.wrapping_add(attempt as u64) };

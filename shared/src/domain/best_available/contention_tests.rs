@@ -11,7 +11,7 @@ fn conflicts(at_once: usize, steered: bool) -> usize {
         labels.enumerate().map(|(n, label)| SeatLabel::parse(&format!("R{}{label}", n / 40)).unwrap()).collect();
     let plan = SeatingPlan::of_list(&labels);
     let neighbors = Neighbors::of(&plan);
-    let wish = Wish { quantity: 4, section: None, category: None, accessible: false };
+    let wish = Wish { quantity: 4, section: None, category: None, accessible: 0, is_protected: true };
     let mut available = vec![true; 1_200];
     let (mut waiting, mut conflicts, mut changed_lately, mut seed) = (300, 0, 0, 0);
     while waiting > 0 {

@@ -3,26 +3,32 @@
 //! A *block* is a set of seats that are next to each other ([`Neighbors`]) and available. It has as many seats as
 //! the party asks for, and all of them match the seat preference. The best block is found by these criteria, in this
 //! order:
-//! 1. The fewest accessible seats, unless the party asks for accessible seats.
-//! 2. A line before a small table ([`Neighbors`]).
-//! 3. The fewest orphans: single available seats between taken ones that weren't alone before. Orphans are hardly
+//! 1. The fewest accessible seats that the party didn't ask for.
+//! 2. The fewest companion seats without their accessible seat.
+//! 3. The most companion seats with their accessible seat, if the party asks for some accessible seats.
+//! 4. A line before a small table ([`Neighbors`]).
+//! 5. The fewest orphans: single available seats between taken ones that weren't alone before. Orphans are hardly
 //!    ever sold.
-//! 4. The smallest sum of distances from the focal point.
-//! 5. The smallest distance of the worst seat.
-//! 6. The earlier row in the seating plan, then the seat further to the left.
+//! 6. The smallest sum of distances from the focal point.
+//! 7. The smallest distance of the worst seat.
+//! 8. The earlier row in the seating plan, then the seat further to the left.
 //!
 //! # Accessible seats
 //!
-//! A party that didn't ask for accessible seats gets none while enough ordinary seats are available. *Enough* means
-//! one block without accessible seats, in the requested section and category. A party is never split, so ordinary
-//! seats that aren't next to each other aren't enough. Then the party gets a block with as few accessible seats as
-//! possible. A house that is nearly sold out sells its accessible seats too.
+//! A party may ask for accessible seats for all of its members or for some. The others get the companion seats of these
+//! accessible seats first.
+//!
+//! A party that didn't ask for accessible seats is an ordinary party. While the theater protects its accessible seats,
+//! ordinary parties get neither these nor their companion seats. Otherwise they get none while enough ordinary seats
+//! are available. *Enough* means one block without accessible seats, in the requested section and category. A party
+//! is never split, so ordinary seats that aren't next to each other aren't enough. Then the party gets a block with as
+//! few accessible seats as possible.
 //!
 //! # Contention
 //!
 //! Callers who choose at the same time have the same best block, and all but one of them would be rejected. With
 //! [`Steering`], each caller chooses one of several good blocks that don't overlap, by the caller's own random
-//! number. All of these blocks are as good as the best one by the criteria 1 to 3. So contention never costs an
+//! number. All of these blocks are as good as the best one by the criteria 1 to 5. So contention never costs an
 //! accessible seat or leaves an additional orphan.
 
 #[cfg(test)]
@@ -58,8 +64,17 @@ pub struct Wish {
     pub section: Option<u16>,
     /// Required category, as an index into the seating plan's categories.
     pub category: Option<u16>,
-    /// `true` if the party needs accessible seats.
-    pub accessible: bool,
+    /// Number of accessible seats that the party needs, at most `quantity`. 0 for an ordinary party.
+    pub accessible: usize,
+    /// `true` if an ordinary party gets neither accessible seats nor their companion seats.
+    pub is_protected: bool,
+}
+
+impl Wish {
+    /// Returns `true` if some members of the party need accessible seats, and others don't.
+    fn is_mixed(&self) -> bool {
+        self.accessible > 0 && self.accessible < self.quantity
+    }
 }
 
 /// The choice of one of several good blocks, for callers who choose at the same time.
@@ -95,7 +110,12 @@ struct Block {
 /// The criteria that contention doesn't relax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    /// Accessible seats that the party didn't ask for.
     accessible: u32,
+    /// Companion seats without their accessible seat.
+    stray_companions: u32,
+    /// Seats of a mixed party that are neither accessible nor companion seats.
+    others: u32,
     is_table: bool,
     orphans: u8,
 }
@@ -107,7 +127,8 @@ struct Rank {
 ///
 /// # Errors
 ///
-/// Returns the available seats and the largest block if no block is large enough.
+/// Returns the available seats and the largest block if no block is large enough. For a party that needs some accessible
+/// seats, a block is one that would do for a part of the party.
 ///
 /// # Examples
 ///
@@ -121,7 +142,7 @@ struct Rank {
 /// let labels = labels.iter().map(|label| SeatLabel::parse(label)).collect::<Result<Vec<_>, _>>()?;
 /// let plan = SeatingPlan::of_list(&labels);
 /// let neighbors = Neighbors::of(&plan);
-/// let wish = Wish { quantity: 3, section: None, category: None, accessible: false };
+/// let wish = Wish { quantity: 3, section: None, category: None, accessible: 0, is_protected: true };
 ///
 /// // A2 to A4 are nearer to the stage, but would leave single seats at both ends.
 /// let chosen = choose(&plan, &neighbors, &[true; 5], &wish, Steering::default());
@@ -139,8 +160,7 @@ pub fn choose(
     wish: &Wish,
     steering: Steering,
 ) -> Result<Vec<SeatIndex>, Shortage> {
-    let fits = matching_seats(plan, wish);
-    let hall = Hall { plan, neighbors, is_available, wish, fits };
+    let hall = Hall::new(plan, neighbors, is_available, wish);
     let mut blocks = Vec::new();
     let mut best: Option<Block> = None;
     let shortage = hall.each_block(|block| {
@@ -151,7 +171,11 @@ pub fn choose(
         }
     });
     let chosen = if steering.spread == 0 { best } else { hall.steer(blocks, steering) };
-    chosen.map(|block| hall.seats(block).collect()).ok_or(shortage)
+    let Some(block) = chosen else {
+        let largest_block = if wish.is_mixed() { hall.largest_part() } else { shortage.largest_block };
+        return Err(Shortage { largest_block, ..shortage });
+    };
+    Ok(hall.seats(block).collect())
 }
 
 /// Returns the spread for the current contention: the number of seats that changed in the last two seconds.
@@ -171,9 +195,17 @@ fn matching_seats(plan: &SeatingPlan, wish: &Wish) -> Vec<bool> {
     let fits = |place: &SeatPlacement| {
         wish.section.is_none_or(|section| plan.section_of(place) == section)
             && wish.category.is_none_or(|category| place.category == Some(category))
-            && (!wish.accessible || place.accessible)
+            && match wish.accessible {
+                0 => !wish.is_protected || is_ordinary(place),
+                _ => wish.is_mixed() || place.accessible,
+            }
     };
     plan.places().iter().map(fits).collect()
+}
+
+/// Returns `true` for a seat that is neither accessible nor the companion of an accessible seat.
+fn is_ordinary(place: &SeatPlacement) -> bool {
+    !place.accessible && place.companion_of.is_none()
 }
 
 struct Hall<'a> {
@@ -182,9 +214,27 @@ struct Hall<'a> {
     is_available: &'a [bool],
     wish: &'a Wish,
     fits: Vec<bool>,
+    has_companions: bool,
 }
 
-impl Hall<'_> {
+impl<'a> Hall<'a> {
+    fn new(plan: &'a SeatingPlan, neighbors: &'a Neighbors, is_available: &'a [bool], wish: &'a Wish) -> Self {
+        let has_companions = plan.places().iter().any(|place| place.companion_of.is_some());
+        Self { plan, neighbors, is_available, wish, fits: matching_seats(plan, wish), has_companions }
+    }
+
+    /// Returns the size of the largest block for a part of a mixed party. The part has as many of its accessible seats
+    /// as it can have.
+    fn largest_part(&self) -> usize {
+        let has_block = |quantity: &usize| {
+            let wish = Wish { quantity: *quantity, accessible: self.wish.accessible.min(*quantity), ..*self.wish };
+            let mut found = false;
+            Hall::new(self.plan, self.neighbors, self.is_available, &wish).each_block(|_| found = true);
+            found
+        };
+        (1..self.wish.quantity).rev().find(has_block).unwrap_or(0)
+    }
+
     /// Passes every block to `take`, run by run.
     fn each_block(&self, mut take: impl FnMut(Block)) -> Shortage {
         let mut shortage = Shortage { available: 0, largest_block: 0 };
@@ -216,12 +266,13 @@ impl Hall<'_> {
         })
     }
 
-    /// Passes the blocks of a stretch to `take`, with a window that moves seat by seat.
+    /// Passes the blocks of a stretch to `take`, with a window that moves seat by seat. A block has enough accessible
+    /// seats.
     #[expect(clippy::expect_used, reason = "seats are indexed by `u32`")]
     fn blocks_within(&self, index: u32, run: &Run, stretch: Range<usize>, take: &mut impl FnMut(Block)) {
         let quantity = self.wish.quantity;
         let distance = |n: usize| self.neighbors.distance(run.place(n));
-        let is_protected = |n: usize| u32::from(self.is_protected(run.place(n)));
+        let is_accessible = |n: usize| usize::from(self.placement(run, n).is_some_and(|place| place.accessible));
         // In a closed run without a gap, a block can begin at each seat. If it takes all seats, all these blocks are
         // the same.
         let goes_round = run.is_closed() && stretch.len() == run.len && quantity < run.len;
@@ -229,22 +280,54 @@ impl Hall<'_> {
         let (mut sum, mut accessible) = (0_u64, 0);
         for n in stretch.start..end {
             sum += u64::from(distance(n));
-            accessible += is_protected(n);
+            accessible += is_accessible(n);
             if n + 1 < stretch.start + quantity {
                 continue;
             }
             let start = n + 1 - quantity;
-            let is_table = run.shape == Shape::Table;
-            take(Block {
-                rank: Rank { accessible, is_table, orphans: self.orphans(run, start) },
-                distance: sum,
-                worst: (start..=n).map(distance).max().unwrap_or_default(),
-                run: index,
-                start: u32::try_from(start % run.len).expect("a place in a run is a small number"),
-            });
+            if accessible >= self.wish.accessible {
+                take(Block {
+                    rank: self.rank(run, start, accessible),
+                    distance: sum,
+                    worst: (start..=n).map(distance).max().unwrap_or_default(),
+                    run: index,
+                    start: u32::try_from(start % run.len).expect("a place in a run is a small number"),
+                });
+            }
             sum -= u64::from(distance(start));
-            accessible -= is_protected(start);
+            accessible -= is_accessible(start);
         }
+    }
+
+    /// Ranks the block that begins at `start` and has this many accessible seats.
+    #[expect(clippy::expect_used, reason = "a party is small")]
+    fn rank(&self, run: &Run, start: usize, accessible: usize) -> Rank {
+        let (with_seat, stray) = if self.has_companions { self.companions(run, start) } else { (0, 0) };
+        let count = |seats: usize| u32::try_from(seats).expect("a party is small");
+        let others = self.wish.quantity - accessible - with_seat;
+        Rank {
+            accessible: count(accessible - self.wish.accessible),
+            stray_companions: count(stray),
+            others: if self.wish.is_mixed() { count(others) } else { 0 },
+            is_table: run.shape == Shape::Table,
+            orphans: self.orphans(run, start),
+        }
+    }
+
+    /// Counts the companion seats of a block: those with their accessible seat in the block, and those without.
+    fn companions(&self, run: &Run, start: usize) -> (usize, usize) {
+        let block = || start..start + self.wish.quantity;
+        let (mut with_seat, mut stray) = (0, 0);
+        for accessible in block().filter_map(|n| self.placement(run, n)?.companion_of) {
+            let is_in_block = block().any(|n| self.neighbors.seat_index(run.place(n)) == accessible);
+            *(if is_in_block { &mut with_seat } else { &mut stray }) += 1;
+        }
+        (with_seat, stray)
+    }
+
+    /// Returns the placement of the `n`-th seat of a run.
+    fn placement(&self, run: &Run, n: usize) -> Option<&SeatPlacement> {
+        self.neighbors.at(run.place(n), self.plan.places())
     }
 
     /// Counts the orphans that a block leaves on its two sides.
@@ -268,11 +351,6 @@ impl Hall<'_> {
     /// Checks whether a seat is available and matches the preference.
     fn is_usable(&self, place: usize) -> bool {
         self.is_free(place) && self.neighbors.at(place, &self.fits).is_some_and(|fits| *fits)
-    }
-
-    /// Checks whether a seat is accessible and the party didn't ask for accessible seats.
-    fn is_protected(&self, place: usize) -> bool {
-        !self.wish.accessible && self.neighbors.at(place, self.plan.places()).is_some_and(|place| place.accessible)
     }
 
     /// Returns the indexes of a block's seats in the layout.

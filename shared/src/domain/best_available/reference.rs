@@ -25,6 +25,8 @@ pub(super) struct KnownHall {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) accessible: usize,
+    pub(super) stray_companions: usize,
+    pub(super) others: usize,
     pub(super) is_table: bool,
     pub(super) orphans: usize,
     pub(super) distance: u64,
@@ -32,14 +34,17 @@ pub(super) struct Judged {
     pub(super) seats: BTreeSet<usize>,
 }
 
+/// The criteria that contention doesn't relax: those about accessible seats, then the others.
+pub(super) type JudgedRank = ((usize, usize, usize), bool, usize);
+
 impl Judged {
     /// Returns the criteria that contention doesn't relax.
-    pub(super) fn rank(&self) -> (usize, bool, usize) {
-        (self.accessible, self.is_table, self.orphans)
+    pub(super) fn rank(&self) -> JudgedRank {
+        ((self.accessible, self.stray_companions, self.others), self.is_table, self.orphans)
     }
 
     /// Returns all criteria except the place. Blocks with the same key are equally good.
-    pub(super) fn key(&self) -> ((usize, bool, usize), u64, u64) {
+    pub(super) fn key(&self) -> (JudgedRank, u64, u64) {
         (self.rank(), self.distance, self.worst)
     }
 }
@@ -47,26 +52,42 @@ impl Judged {
 impl KnownHall {
     /// Returns every block, and the shortage to report if there is none.
     pub(super) fn blocks(&self, available: &[bool], wish: &Wish) -> (Vec<Judged>, Shortage) {
-        let usable: BTreeSet<_> =
-            (0..available.len()).filter(|seat| available[*seat] && self.fits(*seat, wish)).collect();
-        let in_lines = paths(&usable, &self.next_to, wish.quantity);
+        let blocks = self.blocks_of(available, wish, wish.quantity);
+        let exists = |quantity: &usize| !self.blocks_of(available, wish, *quantity).is_empty();
+        let is_mixed = 0 < wish.accessible && wish.accessible < wish.quantity;
+        let most = if is_mixed { wish.quantity - 1 } else { available.len() };
+        let largest_block = (1..=most).rev().find(exists).unwrap_or(0);
+        (blocks, Shortage { available: self.usable(available, wish).len(), largest_block })
+    }
+
+    /// Returns every block for a party or a part of it that has this many seats.
+    fn blocks_of(&self, available: &[bool], wish: &Wish, quantity: usize) -> Vec<Judged> {
+        let usable = self.usable(available, wish);
+        let wish = &Wish { quantity, accessible: wish.accessible.min(quantity), ..*wish };
+        let is_enough = |seats: &&BTreeSet<usize>| self.count_accessible(seats) >= wish.accessible;
+        let in_lines = paths(&usable, &self.next_to, quantity);
         let usable_at_tables: BTreeSet<_> =
             self.at_tables.iter().map(|pair| pair.0).filter(|seat| usable.contains(seat)).collect();
-        let at_tables = paths(&usable_at_tables, &self.at_tables, wish.quantity);
-        let blocks = in_lines.iter().map(|seats| self.judge(available, wish, seats, false));
-        let blocks = blocks.chain(at_tables.iter().map(|seats| self.judge(available, wish, seats, true)));
-        let exists = |quantity: &usize| {
-            [&self.next_to, &self.at_tables].iter().any(|pairs| !paths(&usable, pairs, *quantity).is_empty())
-        };
-        let largest_block = (1..=available.len()).take_while(exists).last().unwrap_or(0);
-        (blocks.collect(), Shortage { available: usable.len(), largest_block })
+        let at_tables = paths(&usable_at_tables, &self.at_tables, quantity);
+        let in_lines = in_lines.iter().filter(is_enough).map(|seats| self.judge(available, wish, seats, false));
+        let at_tables = at_tables.iter().filter(is_enough).map(|seats| self.judge(available, wish, seats, true));
+        in_lines.chain(at_tables).collect()
+    }
+
+    fn usable(&self, available: &[bool], wish: &Wish) -> BTreeSet<usize> {
+        (0..available.len()).filter(|seat| available[*seat] && self.fits(*seat, wish)).collect()
+    }
+
+    fn count_accessible(&self, seats: &BTreeSet<usize>) -> usize {
+        seats.iter().filter(|seat| self.plan.places()[**seat].accessible).count()
     }
 
     fn fits(&self, seat: usize, wish: &Wish) -> bool {
         let place = &self.plan.places()[seat];
         wish.section.is_none_or(|section| self.plan.section_of(place) == section)
             && wish.category.is_none_or(|category| place.category == Some(category))
-            && (!wish.accessible || place.accessible)
+            && (wish.accessible < wish.quantity || place.accessible)
+            && (wish.accessible > 0 || !wish.is_protected || !place.accessible && place.companion_of.is_none())
     }
 
     fn judge(&self, available: &[bool], wish: &Wish, seats: &BTreeSet<usize>, is_table: bool) -> Judged {
@@ -81,8 +102,14 @@ impl KnownHall {
             let (point, focal) = (self.plan.places()[*seat].point, self.plan.focal_point());
             f64::hypot(f64::from(point.x - focal.x), f64::from(point.y - focal.y)).round() as u64
         };
+        let companions = seats.iter().filter_map(|seat| self.plan.places()[*seat].companion_of);
+        let (with_seat, stray): (Vec<_>, Vec<_>) = companions.partition(|seat| seats.contains(&seat.as_usize()));
+        let accessible = self.count_accessible(seats);
+        let is_mixed = 0 < wish.accessible && wish.accessible < seats.len();
         Judged {
-            accessible: seats.iter().filter(|seat| !wish.accessible && self.plan.places()[**seat].accessible).count(),
+            accessible: accessible - wish.accessible,
+            stray_companions: stray.len(),
+            others: if is_mixed { seats.len() - accessible - with_seat.len() } else { 0 },
             is_table,
             orphans: orphans.count(),
             distance: seats.iter().map(distance).sum(),

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::Neighbors;
 use super::reference::{KnownHall, Pairs};
 use crate::domain::prices::{Currency, TicketPrices};
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
 
 /// Distance between neighboring seats.
@@ -110,7 +111,8 @@ fn arc(radius: f64, from: f64, to: f64) -> Vec<(f64, f64)> {
 /// Category of a seat, and whether it is accessible.
 pub(super) type Kind = (Option<u16>, bool);
 
-/// Makes a hall of rows behind each other. `order` is the order in which the seats are listed.
+/// Makes a hall of rows behind each other. `order` is the order in which the seats are listed. Every second seat that
+/// follows an accessible seat is its companion seat.
 pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> KnownHall {
     let (mut places, mut next_to, mut at_tables) = (Vec::new(), Pairs::new(), Pairs::new());
     for (n, (shape, kinds)) in rows.iter().enumerate() {
@@ -121,6 +123,7 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
             point: Point { x: point.x, y: point.y + depth },
             category: *category,
             accessible: *accessible,
+            companion_of: None,
         }));
         let shifted = |pairs: Vec<(usize, usize)>| pairs.into_iter().map(move |(a, b)| (first + a, first + b));
         next_to.extend(shape.lines.iter().flat_map(|line| shifted(Shape::pairs(line, shape.closed))));
@@ -132,7 +135,13 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
     let position = |seat: usize| listed.iter().position(|listed| *listed == seat).unwrap();
     let positions = |pairs: Pairs| pairs.into_iter().map(|(a, b)| (position(a), position(b))).collect();
     let (next_to, at_tables) = (positions(next_to), positions(at_tables));
-    KnownHall { plan: plan(rows.len(), listed.iter().map(|seat| places[*seat]).collect()), next_to, at_tables }
+    let companion_of = |seat: usize| {
+        let before = seat.checked_sub(1).filter(|before| places[*before].row == places[seat].row)?;
+        let is_companion = seat % 2 == 0 && places[before].accessible && !places[seat].accessible;
+        is_companion.then(|| SeatIndex::new(position(before) as u32))
+    };
+    let place = |seat: &usize| SeatPlacement { companion_of: companion_of(*seat), ..places[*seat] };
+    KnownHall { plan: plan(rows.len(), listed.iter().map(place).collect()), next_to, at_tables }
 }
 
 /// Makes a seating plan with this many rows. The first half of them is in the front section.
@@ -212,7 +221,8 @@ fn same(mut line: Vec<(i32, i32)>, is_closed: bool) -> Vec<(i32, i32)> {
 
 /// Makes a hall of one row.
 fn row_of(points: &[Point]) -> SeatingPlan {
-    let place = |point: &Point| SeatPlacement { row: 0, point: *point, category: None, accessible: false };
+    let place =
+        |point: &Point| SeatPlacement { row: 0, point: *point, category: None, accessible: false, companion_of: None };
     plan(1, points.iter().map(place).collect())
 }
 

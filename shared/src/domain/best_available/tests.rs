@@ -10,7 +10,8 @@ use super::*;
 use crate::domain::best_available::shapes;
 use crate::domain::seating_plan::{Point, ROW_PITCH, Row, SEAT_PITCH, SeatPlacement};
 
-const PLAIN: Wish = Wish { quantity: 2, section: None, category: None, accessible: false };
+const PLAIN: Wish = Wish { quantity: 2, section: None, category: None, accessible: 0, is_protected: true };
+const UNPROTECTED: Wish = Wish { is_protected: false, ..PLAIN };
 
 /// Makes a hall of straight rows. Each seat has a place in the row (in pitches), a category and an accessible flag.
 fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> SeatingPlan {
@@ -20,6 +21,7 @@ fn hall(rows: &[Vec<(i32, Option<u16>, bool)>]) -> SeatingPlan {
             point: Point { x: at * SEAT_PITCH, y: n as i32 * ROW_PITCH },
             category: *category,
             accessible: *accessible,
+            companion_of: None,
         })
     });
     shapes::plan(rows.len(), places.collect())
@@ -96,7 +98,8 @@ fn a_curved_row_is_followed_along_its_curve() {
     // side.
     let angle = |n: i32| std::f64::consts::PI * f64::from(n) / 20.0;
     let point = |n: i32| Point { x: (1_000.0 * angle(n).cos()) as i32, y: (1_000.0 * angle(n).sin()) as i32 };
-    let place = |n: i32| SeatPlacement { row: 0, point: point(n), category: None, accessible: false };
+    let place =
+        |n: i32| SeatPlacement { row: 0, point: point(n), category: None, accessible: false, companion_of: None };
     let shuffled: Vec<_> = (0..=20).map(|n| (n * 8) % 21).collect();
     let row = vec![Row { name: String::new(), section: 0 }];
     let places = shuffled.iter().map(|n| place(*n)).collect();
@@ -156,7 +159,13 @@ fn small_table_is_used_only_if_no_line_has_room() {
 
 #[test]
 fn row_away_from_the_stage_is_one_run() {
-    let place = |n: i32| SeatPlacement { row: 0, point: Point { x: 0, y: n * 50 }, category: None, accessible: false };
+    let place = |n: i32| SeatPlacement {
+        row: 0,
+        point: Point { x: 0, y: n * 50 },
+        category: None,
+        accessible: false,
+        companion_of: None,
+    };
     let row = vec![Row { name: String::new(), section: 0 }];
     let places = [2, 0, 1].map(place).to_vec();
     let plan = SeatingPlan::new(Point { x: 0, y: -100 }, vec![String::new()], row, vec![], places).unwrap();
@@ -181,9 +190,55 @@ fn accessible_seats_are_kept_for_those_who_ask_for_them() {
         best(&plan, &[true; 8], &PLAIN).unwrap().iter().all(|seat| *seat >= 4),
         "the second row, although further away"
     );
-    assert!(best(&plan, &[true; 8], &Wish { accessible: true, ..PLAIN }).unwrap().iter().all(|seat| *seat < 4));
+    assert!(best(&plan, &[true; 8], &Wish { accessible: 2, ..PLAIN }).unwrap().iter().all(|seat| *seat < 4));
     let only = seats("....xxxx");
-    assert!(best(&plan, &only, &PLAIN).is_ok(), "without other seats, any party may get them");
+    assert_eq!(best(&plan, &only, &PLAIN), Err(Shortage { available: 0, largest_block: 0 }));
+    assert!(best(&plan, &only, &UNPROTECTED).is_ok(), "without other seats, any party may get them");
+}
+
+/// A row in which each text is a seat: `A` an accessible seat, `c` a companion of the `A` before it, `.` another seat.
+fn row_with_companions(text: &str) -> SeatingPlan {
+    let mut accessible = None;
+    let places = (0..).zip(text.chars()).map(|(n, kind)| {
+        accessible = if kind == 'A' { Some(SeatIndex::new(n)) } else { accessible };
+        SeatPlacement {
+            row: 0,
+            point: Point { x: n as i32 * SEAT_PITCH, y: 0 },
+            category: None,
+            accessible: kind == 'A',
+            companion_of: accessible.filter(|_| kind == 'c'),
+        }
+    });
+    shapes::plan(1, places.collect())
+}
+
+#[test]
+fn party_with_one_accessible_seat_gets_its_companion_seats() {
+    let plan = row_with_companions("...Acc...");
+    let three = Wish { quantity: 3, accessible: 1, ..PLAIN };
+    assert_eq!(best(&plan, &[true; 9], &three), Ok(vec![3, 4, 5]));
+    assert_eq!(best(&plan, &seats("....xx..."), &three), Ok(vec![1, 2, 3]), "ordinary seats beside it otherwise");
+    let two = Wish { quantity: 2, accessible: 1, ..PLAIN };
+    assert_eq!(best(&plan, &[true; 9], &two), Ok(vec![3, 4]));
+}
+
+#[test]
+fn party_gets_no_more_accessible_seats_than_it_asks_for() {
+    let plan = row_with_companions("..AAc.");
+    let two = Wish { quantity: 2, accessible: 1, ..PLAIN };
+    assert_eq!(best(&plan, &[true; 6], &two), Ok(vec![3, 4]));
+    assert_eq!(best(&plan, &seats("..xx.."), &two), Err(Shortage { available: 4, largest_block: 0 }));
+    assert_eq!(best(&plan, &seats("xx.xxx"), &two), Err(Shortage { available: 1, largest_block: 1 }));
+    assert_eq!(best(&plan, &seats("xx..xx"), &two), Ok(vec![2, 3]), "another accessible seat rather than none");
+}
+
+#[test]
+fn companion_seats_are_kept_for_their_accessible_seat() {
+    let plan = row_with_companions("Acc..");
+    assert_eq!(best(&plan, &seats("xxx.."), &PLAIN), Ok(vec![3, 4]));
+    assert_eq!(best(&plan, &seats("x...."), &PLAIN), Ok(vec![3, 4]));
+    assert_eq!(best(&plan, &seats("x...x"), &PLAIN), Err(Shortage { available: 1, largest_block: 1 }));
+    assert_eq!(best(&plan, &seats("x...x"), &UNPROTECTED), Ok(vec![2, 3]), "one companion seat rather than two");
 }
 
 #[test]
@@ -193,7 +248,7 @@ fn protection_of_accessible_seats_comes_before_orphans() {
     let plan = hall(&[accessible, ordinary]);
     for spread in [0, 1, 200] {
         for seed in 0..20 {
-            let chosen = pick(&plan, &[true; 5], &PLAIN, Steering { spread, seed }).unwrap();
+            let chosen = pick(&plan, &[true; 5], &UNPROTECTED, Steering { spread, seed }).unwrap();
             assert!(chosen.iter().all(|seat| *seat >= 2), "{chosen:?}");
         }
     }
@@ -203,16 +258,16 @@ fn protection_of_accessible_seats_comes_before_orphans() {
 fn fewest_accessible_seats_are_used_without_ordinary_block() {
     let row = |accessible: [bool; 4]| (0..4).zip(accessible).map(|(at, accessible)| (at, None, accessible)).collect();
     let plan = hall(&[row([true, true, true, false]), row([false, true, false, true])]);
-    let three = Wish { quantity: 3, ..PLAIN };
+    let three = Wish { quantity: 3, ..UNPROTECTED };
     assert_eq!(best(&plan, &[true; 8], &three), Ok(vec![4, 5, 6]), "four ordinary seats are free, but not together");
     assert_eq!(best(&plan, &seats("....x..."), &three), Ok(vec![5, 6, 7]), "two either way, and no orphan");
 }
 
 #[test]
-fn a_section_with_accessible_seats_only_is_sold() {
+fn an_unprotected_section_with_accessible_seats_only_is_sold() {
     let row = |accessible: bool| (0..2).map(|at| (at, None, accessible)).collect::<Vec<_>>();
     let plan = hall(&[row(true), row(false)]);
-    assert_eq!(best(&plan, &[true; 4], &Wish { section: Some(0), ..PLAIN }), Ok(vec![0, 1]));
+    assert_eq!(best(&plan, &[true; 4], &Wish { section: Some(0), ..UNPROTECTED }), Ok(vec![0, 1]));
 }
 
 #[test]
@@ -225,8 +280,16 @@ fn spread_counts_recently_changed_seats() {
 
 fn any_wish() -> impl Strategy<Value = Wish> {
     let some = |range| prop::option::weighted(0.2, range);
-    (1..6_usize, some(0..2_u16), some(0..2_u16), prop::bool::weighted(0.2))
-        .prop_map(|(quantity, section, category, accessible)| Wish { quantity, section, category, accessible })
+    let accessible = prop_oneof![3 => Just(0), 1 => Just(9), 2 => 1..3_usize];
+    (1..6_usize, some(0..2_u16), some(0..2_u16), accessible, any::<bool>()).prop_map(
+        |(quantity, section, category, accessible, is_protected)| Wish {
+            quantity,
+            section,
+            category,
+            accessible: accessible.min(quantity),
+            is_protected,
+        },
+    )
 }
 
 fn any_steering() -> impl Strategy<Value = Steering> {
@@ -287,19 +350,21 @@ proptest! {
         prop_assert_eq!(chosen.is_ok(), !all.is_empty(), "a spread never rejects a party");
         let Ok(chosen) = chosen else { return Ok(()) };
         let accessible = chosen.iter().filter(|seat| hall.plan.places()[**seat].accessible).count();
-        if case.wish.accessible {
-            prop_assert_eq!(accessible, chosen.len());
-        } else {
-            let accessible_of = |seats: &BTreeSet<usize>| seats.iter().filter(|seat| hall.plan.places()[**seat].accessible).count();
-            prop_assert_eq!(Some(accessible), all.iter().map(|block| accessible_of(&block.seats)).min());
-        }
+        let accessible_of = |seats: &BTreeSet<usize>| seats.iter().filter(|seat| hall.plan.places()[**seat].accessible).count();
+        prop_assert!(accessible >= case.wish.accessible);
+        prop_assert_eq!(Some(accessible), all.iter().map(|block| accessible_of(&block.seats)).min());
+        let is_ordinary = |seat: &usize| {
+            let place = hall.plan.places()[*seat];
+            !place.accessible && place.companion_of.is_none()
+        };
+        prop_assert!(case.wish.accessible > 0 || !case.wish.is_protected || chosen.iter().all(is_ordinary));
     }
 
     /// Lets all callers of a wave see the same hall. Rejected callers choose again in the next wave.
     #[test]
     fn contention_never_uses_accessible_seats_too_early(case in any_case(), callers in 2..9_u64, spread in 0..9_usize) {
         let hall = case.hall();
-        let wish = Wish { accessible: false, ..case.wish };
+        let wish = Wish { accessible: 0, is_protected: false, ..case.wish };
         let mut available = case.available.clone();
         for wave in 0.. {
             let seen = available.clone();

@@ -21,7 +21,13 @@ pub(crate) fn hall() -> Layout {
         Category { name: "premium".into(), prices: prices([("standard", 8_500), ("child", 4_500)]), currency },
         Category { name: "cheap".into(), prices: prices([("standard", 3_000)]), currency },
     ];
-    let place = |row, x, category| SeatPlacement { row, point: Point { x, y: 0 }, category, accessible: false };
+    let place = |row, x, category| SeatPlacement {
+        row,
+        point: Point { x, y: 0 },
+        category,
+        accessible: false,
+        companion_of: None,
+    };
     let places = vec![place(0, 0, Some(0)), place(0, 50, Some(1)), place(1, 0, None)];
     let rows = vec![Row { name: "A".into(), section: 0 }, Row { name: String::new(), section: 1 }];
     let plan = SeatingPlan::new(Point::default(), vec!["Stalls".into(), String::new()], rows, categories, places);

@@ -18,10 +18,34 @@ pub(in crate::http) fn caller(request: &Request) -> Caller {
 /// rejects no caller.
 pub(in crate::http) fn require_administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
     let Administrators::WithScope(wanted) = office.administrators() else { return Ok(()) };
-    if token(request).is_some_and(|token| scopes(token).any(|scope| scope == wanted)) {
+    if has_scope(request, wanted) {
         return Ok(());
     }
     Err(Problem::of_field(Code::Forbidden, "Authorization", format_args!("a token with the scope {wanted}")))
+}
+
+/// Returns `true` if the caller's verified token has the scope of staff.
+pub(in crate::http) fn is_staff(office: &BoxOffice, request: &Request) -> bool {
+    has_scope(request, office.staff_scope())
+}
+
+/// Rejects callers who aren't staff.
+pub(in crate::http) fn require_staff(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
+    if is_staff(office, request) {
+        return Ok(());
+    }
+    let expected = format_args!("a token with the scope {}", office.staff_scope());
+    Err(Problem::of_field(Code::Forbidden, "Authorization", expected))
+}
+
+/// Rejects callers who are neither staff nor administrators.
+pub(in crate::http) fn require_staff_or_administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
+    require_administrator(office, request).or_else(|_| require_staff(office, request))
+}
+
+/// Returns `true` if the caller's verified token has a scope.
+fn has_scope(request: &Request, wanted: &str) -> bool {
+    token(request).is_some_and(|token| scopes(token).any(|scope| scope == wanted))
 }
 
 /// Rejects an expensive read without a verified token, if the API has an authorizer.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::reservations::SeatEnd;
-use crate::app::{RequestId, Reserve, ReserveBest};
+use crate::app::{AccessibleSeats, RequestId, Reserve, ReserveBest};
 use crate::domain::idempotency;
 use crate::domain::ids::ReservationId;
 use crate::domain::ids::WishId;
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::http::route::{FunctionName, Operation};
 use crate::http::routed_request::RoutedRequest;
-use crate::json::Object;
+use crate::json::{Json, Node, Object};
 
 /// The function that reserves seats.
 pub static FUNCTION: Function = Function {
@@ -40,7 +40,7 @@ struct Wish {
     quantity: usize,
     section: Option<String>,
     category: Option<String>,
-    accessible: bool,
+    accessible: AccessibleSeats,
     ticket_types: Option<Vec<TicketType>>,
 }
 
@@ -166,7 +166,8 @@ fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
     let quantity = body.optional("quantity", |node| node.whole(1..=most));
     let section = optional_name(body, "section");
     let category = optional_name(body, "category");
-    let accessible = body.optional("accessible", |node| node.boolean()).unwrap_or(false);
+    let accessible = body.optional("accessible", |node| accessible_seats(node, quantity.unwrap_or(most)));
+    let accessible = accessible.unwrap_or(AccessibleSeats::None);
     if body.has("quantity") {
         if body.has("seat") || body.has("seats") {
             return body.fault("quantity", "either quantity or the seats, got both");
@@ -183,6 +184,16 @@ fn read_choice(body: &Object<'_, '_, '_>, most: usize) -> Option<Choice> {
         return input::seat_requests(body, most).map(Choice::Named);
     }
     None
+}
+
+/// Reads `true`, `false` or the number of accessible seats.
+fn accessible_seats(node: Node<'_, '_>, quantity: usize) -> Option<AccessibleSeats> {
+    match node.json() {
+        Json::Bool(true) => Some(AccessibleSeats::All),
+        Json::Bool(false) => Some(AccessibleSeats::None),
+        Json::Number(_) => node.whole(1..=quantity).map(AccessibleSeats::Some),
+        _ => node.fault(format_args!("true, false, or a number of seats from 1 to {quantity}")),
+    }
 }
 
 /// Reads the name of a section or a category.

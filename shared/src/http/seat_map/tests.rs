@@ -50,6 +50,7 @@ fn view(name: &str, hall: &[(String, bool, Slot)], now: EpochMillis) -> SeatsVie
         point: Point { x, y: 0 },
         category: None,
         accessible: false,
+        companion_of: None,
     });
     let sections = vec!["right".to_owned(), "left".to_owned()];
     let plan =

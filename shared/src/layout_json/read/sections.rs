@@ -5,12 +5,14 @@ mod rows;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use super::accessible_policy;
 use super::categories;
 use super::details::{self, TextExpected};
 use super::labels::{Labels, SeatPath};
 use crate::domain::details::Details;
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout::MAX_SEATS;
+use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{MAX_SECTIONS, Row, SeatPlacement, SeatingPlan};
 use crate::json::{Json, Node, Object};
 
@@ -30,8 +32,17 @@ pub(super) struct Reader {
     labels: Labels,
     external_ids: HashMap<String, SeatPath>,
     details: Details,
+    companions: Vec<Companion>,
     /// `true` if there are more seats than a theater may have.
     too_many: bool,
+}
+
+/// A companion seat, and the accessible seat that it names. That seat may be read later.
+#[derive(Debug)]
+struct Companion {
+    seat: SeatIndex,
+    place: SeatPath,
+    accessible: SeatLabel,
 }
 
 /// A section whose rows are being read.
@@ -65,11 +76,32 @@ impl Reader {
         if self.too_many || (sections.is_some() && self.seats.is_empty()) {
             return object.fault("sections", format_args!("1 to {MAX_SEATS} seats"));
         }
+        self.link_companions(object);
+        let policy = accessible_policy::read(object);
         let (sections, categories) = (sections?, categories?);
         let focal_point = focal_point.unwrap_or_else(|| SeatingPlan::default_focal_point(&self.places));
         match SeatingPlan::new(focal_point, sections, self.rows, categories, self.places) {
-            Ok(plan) => Some((self.seats, plan, self.details)),
+            Ok(plan) => Some((self.seats, plan.with_accessible_policy(policy?), self.details)),
             Err(error) => object.fault_on_object(format_args!("a plan that is right ({error})")),
+        }
+    }
+
+    /// Sets the accessible seats of companion seats.
+    fn link_companions(&mut self, object: &Object<'_, '_, '_>) {
+        if self.companions.is_empty() {
+            return;
+        }
+        let indexes: HashMap<&SeatLabel, SeatIndex> = self.seats.iter().zip(SeatIndex::all()).collect();
+        for Companion { seat, place, accessible } in &self.companions {
+            let is_accessible = |seat: &SeatIndex| self.places.get(seat.as_usize()).is_some_and(|seat| seat.accessible);
+            let found = indexes.get(accessible).copied().filter(is_accessible);
+            match (found, self.places.get_mut(seat.as_usize())) {
+                (Some(_), Some(companion)) if !companion.accessible => companion.companion_of = found,
+                _ => {
+                    let expected = "the label of an accessible seat, for a seat that isn't accessible itself";
+                    object.fault::<()>(&format!("{place}.companion_of"), expected);
+                }
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::details::StoredDetails;
 use super::keys::{key, layout_key, theater_pk};
 use super::{Item, attribute, join, n, number, read_seat_list, read_version, s, text, unreadable};
+use crate::domain::accessible_policy::{AccessiblePolicy, Release};
 use crate::domain::details::Details;
 use crate::domain::domain_event::LayoutSummary;
 use crate::domain::ids::{SeatLabel, TheaterId};
@@ -23,6 +24,7 @@ use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::seat_index::SeatIndex;
 use crate::domain::seating_plan::{Point, Row, SeatPlacement, SeatingPlan};
+use crate::domain::time::EpochSeconds;
 use crate::store::StoreError;
 use categories::{other_prices, read_category, stored_category};
 
@@ -91,8 +93,54 @@ struct Columns {
     category: Vec<u16>,
     /// Indexes of the seats that are accessible.
     accessible: Vec<u32>,
+    /// Indexes of companion seats, each with its accessible seat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    companions: Vec<(u32, u32)>,
+    #[serde(default, skip_serializing_if = "StoredAccessiblePolicy::is_default")]
+    accessible_policy: StoredAccessiblePolicy,
     #[serde(default, skip_serializing_if = "StoredDetails::is_empty")]
     details: StoredDetails,
+}
+
+/// The stored form of the policy for accessible seats.
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoredAccessiblePolicy {
+    #[default]
+    Protect,
+    Open,
+    /// The instant in seconds, and the seconds before a show's start.
+    Release(Option<u64>, Option<u32>),
+}
+
+impl StoredAccessiblePolicy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<AccessiblePolicy> for StoredAccessiblePolicy {
+    fn from(policy: AccessiblePolicy) -> Self {
+        match policy {
+            AccessiblePolicy::Protect => Self::Protect,
+            AccessiblePolicy::Open => Self::Open,
+            AccessiblePolicy::Release(Release { at, before_start }) => {
+                Self::Release(at.map(EpochSeconds::as_secs), before_start)
+            }
+        }
+    }
+}
+
+impl From<StoredAccessiblePolicy> for AccessiblePolicy {
+    fn from(stored: StoredAccessiblePolicy) -> Self {
+        match stored {
+            StoredAccessiblePolicy::Protect => Self::Protect,
+            StoredAccessiblePolicy::Open => Self::Open,
+            StoredAccessiblePolicy::Release(at, before_start) => {
+                Self::Release(Release { at: at.map(EpochSeconds::new), before_start })
+            }
+        }
+    }
 }
 
 /// An unpacked seating plan.
@@ -265,6 +313,11 @@ fn columns(layout: &Layout, labels: Option<String>) -> Result<Vec<u8>, StoreErro
         y: places.iter().map(|place| place.point.y).collect(),
         category: places.iter().map(|place| place.category.map_or(0, |index| index + 1)).collect(),
         accessible: (0..).zip(places).filter(|(_, place)| place.accessible).map(|(index, _)| index).collect(),
+        companions: (0..)
+            .zip(places)
+            .filter_map(|(index, place)| Some((index, place.companion_of?.as_u32())))
+            .collect(),
+        accessible_policy: plan.accessible_policy().into(),
         details: StoredDetails::of(layout.details()),
     };
     serde_json::to_vec(&columns).map_err(|error| StoreError::Permanent(format!("a layout can't be written: {error}")))
@@ -290,11 +343,16 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
             point: Point { x: columns.x[seat], y: columns.y[seat] },
             category: columns.category[seat].checked_sub(1),
             accessible: false,
+            companion_of: None,
         })
         .collect();
     for index in columns.accessible {
         let place = places.get_mut(SeatIndex::new(index).as_usize());
         place.ok_or("an accessible seat doesn't exist")?.accessible = true;
+    }
+    for (companion, accessible) in columns.companions {
+        let place = places.get_mut(SeatIndex::new(companion).as_usize());
+        place.ok_or("a companion seat doesn't exist")?.companion_of = Some(SeatIndex::new(accessible));
     }
     let rows = columns.rows.into_iter().map(|(name, section)| Row { name, section });
     let mut prices = columns.prices;
@@ -305,7 +363,7 @@ fn unpack(packed: &[u8]) -> Result<Unpacked, String> {
     }
     let focal_point = Point { x: columns.focal[0], y: columns.focal[1] };
     let plan = SeatingPlan::of_stored(focal_point, columns.sections, rows.collect(), categories, places);
-    let plan = plan.map_err(|error| error.to_string())?;
+    let plan = plan.map_err(|error| error.to_string())?.with_accessible_policy(columns.accessible_policy.into());
     let labels = columns.labels.map(|labels| labels.split(' ').map(SeatLabel::parse).collect::<Result<_, _>>());
     let labels = labels.transpose().map_err(|error| error.to_string())?;
     let details = columns.details.into_details()?;

@@ -40,9 +40,16 @@ async fn too_large_quantity_is_rejected_with_the_largest_block() {
 
 /// Puts a hall with one section. Each row is a list of seats.
 async fn put_hall(world: &World, rows: Value) {
+    put_hall_with(world, json!({}), rows).await;
+}
+
+/// Puts a hall with one section and more fields.
+async fn put_hall_with(world: &World, fields: Value, rows: Value) {
     let rows: Vec<_> = rows.as_array().unwrap().iter().enumerate().map(|(n, seats)| row(n, seats)).collect();
-    let hall = json!({ "name": "Hall", "sections": [{ "section": "Stalls", "rows": rows }] });
-    assert_eq!(Call::put_theater("hall", &hall).send(&world.office).await.status, 201);
+    let mut hall = json!({ "name": "Hall", "sections": [{ "section": "Stalls", "rows": rows }] });
+    hall.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let put = Call::put_theater("hall", &hall).send(&world.office).await;
+    assert_eq!(put.status, 201, "{}", put.text);
 }
 
 fn row(number: usize, seats: &Value) -> Value {
@@ -55,10 +62,10 @@ async fn choose(world: &World, body: Value) -> Reply {
 
 /// A pair from the row of three leaves a single seat. A pair from the row of accessible seats doesn't.
 #[tokio::test]
-async fn accessible_seats_are_kept_while_an_ordinary_block_is_left() {
+async fn open_accessible_seats_are_kept_while_an_ordinary_block_is_left() {
     let world = World::new().await;
     let accessible = ["W1", "W2"].map(|seat| json!({ "seat": seat, "accessible": true }));
-    put_hall(&world, json!([accessible, ["A1", "A2", "A3"]])).await;
+    put_hall_with(&world, json!({ "accessible_policy": "open" }), json!([accessible, ["A1", "A2", "A3"]])).await;
     let pair = json!({ "quantity": 2 });
     let first = choose(&world, pair.clone()).await;
     assert_eq!(first.seats().len(), 2);
@@ -75,8 +82,8 @@ async fn contention_leaves_accessible_seats_alone() {
     let world = World::new().await;
     let pair =
         |row: char, accessible: bool| [1, 2].map(|n| json!({ "seat": format!("{row}{n}"), "accessible": accessible }));
-    put_hall(&world, json!([pair('W', true), pair('X', true), pair('A', false), pair('B', false), pair('C', false)]))
-        .await;
+    let rows = json!([pair('W', true), pair('X', true), pair('A', false), pair('B', false), pair('C', false)]);
+    put_hall_with(&world, json!({ "accessible_policy": "open" }), rows).await;
     let mut chosen = Vec::new();
     for _ in 0..3 {
         chosen.extend(choose(&world, json!({ "quantity": 2 })).await.seats().into_iter().map(str::to_owned));
@@ -203,6 +210,9 @@ async fn wrong_best_available_fields_are_named() {
         (json!({ "quantity": 2, "category": "cheap" }), "category"),
         (json!({ "quantity": 2, "category": 7 }), "category"),
         (json!({ "quantity": 2, "accessible": "yes" }), "accessible"),
+        (json!({ "quantity": 2, "accessible": 0 }), "accessible"),
+        (json!({ "quantity": 2, "accessible": 3 }), "accessible"),
+        (json!({ "quantity": 2, "accessible": 1.5 }), "accessible"),
         (json!({ "quantity": 2, "expires_in": 0 }), "expires_in"),
     ] {
         let reply = send(&world, body).await;

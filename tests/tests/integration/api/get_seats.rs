@@ -152,7 +152,13 @@ async fn hall(world: &World) {
     use boxoffice::domain::seating_plan::{Category, Point, Row, SeatPlacement, SeatingPlan};
     let seats = ["P1", "P2", "S1"].map(|label| SeatLabel::parse(label).unwrap()).to_vec();
     let row = |name: &str, section| Row { name: name.to_owned(), section };
-    let place = |row, x, y, category, accessible| SeatPlacement { row, point: Point { x, y }, category, accessible };
+    let place = |row, x, y, category, accessible| SeatPlacement {
+        row,
+        point: Point { x, y },
+        category,
+        accessible,
+        companion_of: None,
+    };
     let prices = TicketPrices::of_standard(8_500).unwrap();
     let plan = SeatingPlan::new(
         Point { x: 0, y: -200 },

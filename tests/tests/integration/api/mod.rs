@@ -1,5 +1,6 @@
 //! The rows of the API contract, one module per route.
 
+mod accessible_seats;
 mod best_available;
 mod book;
 mod bookings;

@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 
-use super::{Reader, Section};
+use super::{Companion, Reader, Section};
 use crate::domain::details::SeatDetails;
 use crate::domain::ids::SeatLabel;
 use crate::domain::layout::MAX_SEATS;
@@ -14,8 +14,19 @@ use crate::layout_json::read::details::{self, TextExpected};
 use crate::layout_json::read::labels::SeatPath;
 
 const ROW_FIELDS: &[&str] = &["row", "kind", "first", "last", "x", "y", "category", "seats"];
-const SEAT_FIELDS: &[&str] =
-    &["seat", "x", "y", "category", "accessible", "number", "note", "restricted_view", "external_id", "extra"];
+const SEAT_FIELDS: &[&str] = &[
+    "seat",
+    "x",
+    "y",
+    "category",
+    "accessible",
+    "companion_of",
+    "number",
+    "note",
+    "restricted_view",
+    "external_id",
+    "extra",
+];
 const EITHER: &str = "either seats, or first and last";
 const ONE: &str = "seats, or first and last";
 
@@ -35,6 +46,7 @@ struct SeatEntry {
     y: Option<i32>,
     category: Option<u16>,
     accessible: bool,
+    companion_of: Option<SeatLabel>,
     details: SeatDetails,
 }
 
@@ -91,7 +103,11 @@ impl Reader {
                     self.details.seats.insert(seat_index, seat.details);
                 }
                 let category = seat.category.or(row.category);
-                self.push(label, SeatPlacement { row: row.index, point, category, accessible: seat.accessible });
+                if let Some(accessible) = seat.companion_of {
+                    self.companions.push(Companion { seat: seat_index, place, accessible });
+                }
+                let accessible = seat.accessible;
+                self.push(label, SeatPlacement { row: row.index, point, category, accessible, companion_of: None });
                 Some(())
             })
         })?;
@@ -123,7 +139,8 @@ impl Reader {
             };
             let label = self.labels.add(node, label, row.place)?;
             let point = point(node, row, &SeatEntry::default(), along, default)?;
-            self.push(label, SeatPlacement { row: row.index, point, category: row.category, accessible: false });
+            let (category, accessible) = (row.category, false);
+            self.push(label, SeatPlacement { row: row.index, point, category, accessible, companion_of: None });
         }
         Some(())
     }
@@ -141,6 +158,8 @@ impl Reader {
                     y: object.optional("y", details::coordinate),
                     category: self.referenced_category(object),
                     accessible: object.optional("accessible", |node| node.boolean()).unwrap_or_default(),
+                    companion_of: object
+                        .optional("companion_of", |node| node.parsed(SeatLabel::EXPECTED, SeatLabel::parse)),
                     details,
                 };
                 label.filter(|_| unique).map(|label| (label, seat))

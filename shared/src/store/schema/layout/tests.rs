@@ -1,9 +1,11 @@
 //! Layouts that are stored and read back, and stored forms that are invalid.
 
 use super::*;
+use crate::domain::accessible_policy::{AccessiblePolicy, Release};
 use crate::domain::details::{CategoryDetails, Extra, Outline, SeatDetails, SectionDetails, Stage};
 use crate::domain::prices::{Currency, PriceList, TicketPrices, TicketType};
 use crate::domain::seating_plan::Category;
+use crate::domain::time::EpochSeconds;
 
 fn read(theater: &TheaterId, LayoutItems { own, parts }: &LayoutItems) -> Result<Layout, StoreError> {
     StoredLayout::read(own)?.into_layout(theater, own, parts)
@@ -27,9 +29,17 @@ fn largest(seats: usize) -> Layout {
         point,
         category: rng.bool().then(|| rng.u16(0..100)),
         accessible: rng.u8(0..10) == 0,
+        companion_of: None,
     });
-    let places = places.collect();
+    let mut places: Vec<_> = places.collect();
+    for seat in 1..places.len() {
+        let is_companion = places[seat - 1].accessible && !places[seat].accessible;
+        let accessible = SeatIndex::new(u32::try_from(seat - 1).unwrap());
+        places[seat].companion_of = is_companion.then_some(accessible);
+    }
+    let release = Release { at: Some(EpochSeconds::LAST), before_start: Some(Release::MAX_BEFORE_START) };
     let plan = SeatingPlan::new(Point { x: 1, y: -2 }, sections, rows, categories.collect(), places).unwrap();
+    let plan = plan.with_accessible_policy(AccessiblePolicy::Release(release));
     let layout =
         Layout::with_plan(TheaterId::parse("1").unwrap(), "Größe".repeat(10), LayoutVersion::new(9), labels, plan)
             .unwrap();
