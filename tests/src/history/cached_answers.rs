@@ -114,6 +114,7 @@ fn may_take(call: &CallRecord, read_call: &CallRecord, seat: usize) -> bool {
             changed && extended == seat && read_call.now.seconds().as_secs() < until
         }
         Request::Release { .. } | Request::ReleaseAll { .. } | Request::Cancel { .. } | Request::Read { .. } => false,
+        Request::PutPrices { .. } | Request::PutSale { .. } | Request::Sweep { .. } => false,
     }
 }
 

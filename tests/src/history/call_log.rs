@@ -6,6 +6,7 @@ mod show;
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
+use super::money::Lines;
 use super::seats::Seats;
 
 /// A call with its time, its clock and its outcome.
@@ -35,6 +36,8 @@ pub enum Request {
     /// Reserve these seats, all or none.
     Reserve {
         seats: Seats,
+        /// The seats that are named as `child`. The others have no named ticket type.
+        children: Seats,
         reservation: Option<Uuid>,
         /// In seconds.
         expires_in: u32,
@@ -42,6 +45,8 @@ pub enum Request {
     /// Book these seats, all or none.
     Book {
         seats: Seats,
+        /// The seats that are named as `child`. The others have no named ticket type.
+        children: Seats,
         booking: Option<Uuid>,
         reservation: Option<Uuid>,
     },
@@ -78,6 +83,21 @@ pub enum Request {
         /// True if the read bypasses the cache.
         consistent: bool,
     },
+    /// Replace all prices by those of a list.
+    PutPrices {
+        list: u8,
+    },
+    /// Open or pause the sale.
+    PutSale {
+        open: bool,
+    },
+    /// The TTL deletes a seat's reservation. This isn't a call, but it happens at one instant as a call does.
+    Sweep {
+        /// The seat's index.
+        seat: usize,
+        /// The seconds of the slowest clock. The reservation has expired by it.
+        now: u64,
+    },
 }
 
 /// An answer.
@@ -90,6 +110,7 @@ pub enum Answer {
         expires_at: u64,
         /// True if the answer is marked as a repeat.
         replayed: bool,
+        lines: Lines,
     },
     /// 201, or 200 for a repeat.
     Booked {
@@ -101,6 +122,7 @@ pub enum Answer {
         booked_at: u64,
         /// True if the answer is marked as a repeat.
         replayed: bool,
+        lines: Lines,
     },
     /// 409 with the conflicting seats.
     Taken(Vec<ConflictingSeat>),
@@ -108,6 +130,10 @@ pub enum Answer {
     Released,
     /// 409 `reservation_limit`: the caller has too many seats reserved.
     Limited,
+    /// 409 `ticket_type_fixed`, or `reservation_changed` with totals: seats are reserved as other ticket types.
+    OtherTypes,
+    /// 403 `not_on_sale`.
+    NotOnSale,
     /// 409 `reservation_changed`: these seats of the reservation are lost.
     Changed(Seats),
     /// 422 `idempotency_key_reused`.
@@ -116,12 +142,15 @@ pub enum Answer {
     Cancelled,
     /// 204.
     Done,
+    /// 200 of a put.
+    Put,
     /// 200 with the seat's new end.
     Extended {
         /// In epoch seconds.
         expires_at: u64,
         /// True if the answer is marked as a repeat.
         replayed: bool,
+        lines: Lines,
     },
     /// 409 `reservation_not_extendable` or `reservation_already_extended`.
     NotExtendable,

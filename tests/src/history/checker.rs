@@ -12,9 +12,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::time::Duration;
 
 use super::call_log::{Answer, CallRecord, Request};
 use super::model::Theater;
+use super::terms::{CallOnTerms, Terms};
 
 /// The largest number of steps, with one bit for each.
 const MAX_STEPS: usize = 128;
@@ -30,14 +32,25 @@ pub struct NotLinearizable {
     pub theater: Theater,
 }
 
+/// The rules of one history.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// The number of seats in the theater.
+    pub seats: usize,
+    /// The number of seats that all clients together may have reserved.
+    pub limit: Option<usize>,
+    /// The time for which an instance may use prices without reading them again. `None` if seats are sold without
+    /// money.
+    pub max_price_age: Option<Duration>,
+}
+
 /// Checks that a history's calls can be ordered so that all answers are correct. The order of `calls` doesn't matter.
-/// `limit` is the number of seats that all clients together may have reserved.
-pub fn check(seats: usize, limit: Option<usize>, calls: &[CallRecord]) -> Result<(), Box<NotLinearizable>> {
-    let steps = steps(calls);
+pub fn check(rules: &Rules, calls: &[CallRecord]) -> Result<(), Box<NotLinearizable>> {
+    let (steps, terms) = (steps(calls), Terms::of(calls, rules.max_price_age));
     assert!(steps.len() <= MAX_STEPS, "{} steps are too many", steps.len());
-    let start = Theater::new(seats, limit);
+    let start = Theater::new(rules.seats, rules.limit);
     let failure = NotLinearizable { order: Vec::new(), next: Vec::new(), theater: start.clone() };
-    let mut search = Search { calls, steps, visited: HashSet::new(), path: Vec::new(), failure };
+    let mut search = Search { calls, terms, steps, visited: HashSet::new(), path: Vec::new(), failure };
     if search.can_complete(0, &start) { Ok(()) } else { Err(Box::new(search.failure)) }
 }
 
@@ -51,7 +64,7 @@ struct Step {
 
 fn steps(calls: &[CallRecord]) -> Vec<Step> {
     let mut steps = Vec::new();
-    for (index, call) in calls.iter().enumerate().filter(|(_, call)| !call.is_from_cache()) {
+    for (index, call) in calls.iter().enumerate().filter(|(_, call)| call.is_step()) {
         let answered = call.answer != Answer::Unknown;
         if answered {
             steps.push(Step { call: index, begin: call.begin, end: call.end });
@@ -81,6 +94,11 @@ impl CallRecord {
         }
     }
 
+    /// Returns `true` if the call happens at one instant. Answers of the cache and puts of prices and sales don't.
+    fn is_step(&self) -> bool {
+        !self.is_from_cache() && !matches!(self.request, Request::PutPrices { .. } | Request::PutSale { .. })
+    }
+
     /// Returns `true` if the answer proves that the call changed nothing.
     fn changes_nothing(&self) -> bool {
         match &self.answer {
@@ -91,17 +109,20 @@ impl CallRecord {
             | Answer::IdReused
             | Answer::Cancelled
             | Answer::Released
+            | Answer::OtherTypes
+            | Answer::NotOnSale
             | Answer::Availability { .. } => true,
             Answer::NotExtendable | Answer::NotFound | Answer::Limited => true,
             // The rejection is recorded and applies to later attempts.
             Answer::Expired | Answer::Changed(_) => false,
-            Answer::Done | Answer::Unknown | Answer::Unexpected(_) => false,
+            Answer::Done | Answer::Put | Answer::Unknown | Answer::Unexpected(_) => false,
         }
     }
 }
 
 struct Search<'a> {
     calls: &'a [CallRecord],
+    terms: Vec<Terms>,
     steps: Vec<Step>,
     visited: HashSet<(u128, Theater)>,
     path: Vec<usize>,
@@ -122,20 +143,22 @@ impl Search<'_> {
         for step in next {
             let Step { call, end, .. } = self.steps[step];
             let record = &self.calls[call];
-            let after = match end {
-                Some(_) => theater.answered(call, record),
-                None => theater.attempted(call, record),
-            };
-            let Some(after) = after else { continue };
             let done = done | 1 << step;
             // A step that is valid now and changes nothing can happen now, so no other order has to be tried.
             let settled = end.is_some() && record.changes_nothing();
-            if settled || self.visited.insert((done, after.clone())) {
-                self.path.push(call);
-                let found = self.can_complete(done, &after);
-                self.path.pop();
-                if found || settled {
-                    return found;
+            let after = |call_on_terms: CallOnTerms<'_>| match end {
+                Some(_) => theater.answered(call, &call_on_terms),
+                None => theater.attempted(call, &call_on_terms),
+            };
+            let states: Vec<_> = self.terms[call].each(record).filter_map(after).collect();
+            for after in states {
+                if settled || self.visited.insert((done, after.clone())) {
+                    self.path.push(call);
+                    let found = self.can_complete(done, &after);
+                    self.path.pop();
+                    if found || settled {
+                        return found;
+                    }
                 }
             }
         }
@@ -151,5 +174,7 @@ impl fmt::Display for NotLinearizable {
     }
 }
 
+#[cfg(test)]
+mod terms_tests;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
-//! Seeded histories. Clients reserve, book, release, extend, cancel and read at the same time, with faults on every
-//! connection. A checker compares all answers with a reference model.
+//! Seeded histories. Clients reserve, book, release, extend, cancel and read at the same time, while prices change and
+//! the sale is paused and opened, with faults on every connection. A checker compares all answers with a reference model.
 //!
 //! | module | content |
 //! | --- | --- |
 //! | [`plan`] | calls, clock changes and faults, drawn from a single number (the seed) |
 //! | [`faults`] | faults that a call meets at the proxies |
 //! | [`worker`] | execution of plans, through the real handlers on real engines |
-//! | [`call_log`], [`seats`] | requests and answers |
+//! | [`call_log`], [`seats`], [`money`] | requests and answers |
+//! | [`terms`] | the prices and the sale that each call may have seen |
 //! | [`model`], `reservation`, [`checker`] | the reference model, and the search for a valid order of the calls |
 //! | [`cached_answers`] | checks of cached answers against earlier answers |
 //! | [`summary`] | counts of calls, answers and faults |
@@ -19,10 +20,12 @@ pub mod call_log;
 pub mod checker;
 pub mod faults;
 pub mod model;
+pub mod money;
 pub mod plan;
 mod reservation;
 pub mod seats;
 pub mod summary;
+pub mod terms;
 pub mod worker;
 
 use std::fmt::Write;
@@ -31,8 +34,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::World;
 use call_log::{Answer, CallRecord};
+use checker::Rules;
 use plan::{MAX_RESERVED, Plan};
 use summary::Summary;
+use terms::Terms;
 use worker::Worker;
 
 /// The number of concurrent histories, with an equal share for each kind of plan.
@@ -89,7 +94,9 @@ async fn check_one(worker: &mut Worker, seed: u64, summary: &Summary) {
 /// Checks a history and adds it to the summary.
 fn validate(plan: &Plan, records: &[CallRecord], summary: &Summary) -> Result<(), String> {
     let cached = cached_answers::validate(plan.seats, records);
-    summary.count(plan, records, &cached);
+    let max_price_age = plan.has_prices.then_some(plan.inventory.max_price_age());
+    let terms = Terms::of(records, max_price_age);
+    summary.count(plan, records, &terms, &cached);
     for (index, record) in records.iter().enumerate() {
         let done = matches!(
             record.answer,
@@ -110,8 +117,9 @@ fn validate(plan: &Plan, records: &[CallRecord], summary: &Summary) -> Result<()
             "call {index}: the cache shows {seats} as available or not booked, but it was taken before"
         ));
     }
-    let limit = plan.limited.then_some(MAX_RESERVED);
-    checker::check(plan.seats, limit, records).map_err(|failure| format!("the history isn't linearizable\n{failure}"))
+    let rules = Rules { seats: plan.seats, limit: plan.limited.then_some(MAX_RESERVED), max_price_age };
+    terms::check_sales(records, &terms)?;
+    checker::check(&rules, records).map_err(|failure| format!("the history isn't linearizable\n{failure}"))
 }
 
 fn history(records: &[CallRecord]) -> String {

@@ -13,6 +13,7 @@
 
 mod book;
 mod extend;
+mod repeat;
 mod reserve;
 
 use std::collections::BTreeMap;
@@ -21,8 +22,10 @@ use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::call_log::{Answer, CallRecord, ConflictingSeat, Request};
+use super::money::{Lines, Price, TicketType};
 use super::reservation::Reservation;
 use super::seats::Seats;
+use super::terms::CallOnTerms;
 
 /// The complete state of a theater at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +42,7 @@ pub struct Theater {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Seat {
     Available,
-    Reserved { reservation: Uuid, expires_at: u64, by: usize },
+    Reserved { reservation: Uuid, expires_at: u64, by: usize, price: Option<Price> },
     Booked,
 }
 
@@ -48,6 +51,7 @@ struct Booking {
     seats: Seats,
     reservation: Option<Uuid>,
     booked_at: u64,
+    lines: Lines,
     by: usize,
     cancelled: bool,
 }
@@ -56,7 +60,7 @@ struct Booking {
 #[derive(PartialEq)]
 enum SeatStatus {
     Open,
-    Own { expires_at: u64, by: usize },
+    Own { by: usize, price: Option<Price> },
     Taken(ConflictingSeat),
 }
 
@@ -83,19 +87,27 @@ impl Theater {
 
     /// Returns the theater after the `index`-th call, executed now with its actual answer. `None` if the answer isn't
     /// possible.
-    pub fn answered(&self, index: usize, call: &CallRecord) -> Option<Self> {
+    pub fn answered(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Self> {
         let same = || self.clone();
         match (&call.request, &call.answer) {
-            (Request::Reserve { .. }, Answer::Reserved { expires_at, replayed, .. }) => {
-                self.reserved(index, call, *expires_at, *replayed)
+            (Request::Reserve { .. }, Answer::Reserved { .. }) => {
+                self.reserved(index, call).or_else(|| self.remembered_as_answered(index, call).then(same))
+            }
+            (Request::Reserve { .. }, Answer::Expired | Answer::NotOnSale) => {
+                self.remembered_as_answered(index, call).then(same)
+            }
+            (Request::Book { .. } | Request::BookWhole { .. }, Answer::NotOnSale) => {
+                let is_new = !self.bookings.contains_key(&effective_id(index, call));
+                (call.may_be_paused && is_new).then(same)
+            }
+            (Request::Reserve { .. } | Request::Book { .. }, Answer::OtherTypes) => {
+                (self.refuses_types(index, call) || self.remembered_as_answered(index, call)).then(same)
             }
             (Request::Reserve { seats, .. }, Answer::Released) => {
                 let refused = self.is_spent_for(*seats, index, call);
                 refused.then(same)
             }
-            (Request::Book { .. } | Request::BookWhole { .. }, Answer::Booked { seats, booked_at, replayed, .. }) => {
-                self.booked(index, call, (*seats, *booked_at), *replayed)
-            }
+            (Request::Book { .. } | Request::BookWhole { .. }, Answer::Booked { .. }) => self.booked(index, call),
             (Request::Reserve { .. } | Request::Book { .. }, Answer::Taken(named)) => {
                 self.refuses(index, call, named).then(same)
             }
@@ -121,23 +133,29 @@ impl Theater {
             (Request::Read { .. }, Answer::Availability { available, reserved, booked, .. }) => {
                 (self.seen(call.now) == (*available, *reserved, *booked)).then(same)
             }
+            (Request::Sweep { seat, now }, Answer::Done) => self.swept(*seat, *now),
             _ => None,
         }
     }
 
     /// Returns the theater after an attempt of the `index`-th call that DynamoDB carried out, independent of the
     /// answer. `None` if the attempt changes nothing.
-    pub fn attempted(&self, index: usize, call: &CallRecord) -> Option<Self> {
+    pub fn attempted(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Self> {
+        let sells = matches!(call.request, Request::Reserve { .. } | Request::Book { .. } | Request::BookWhole { .. });
+        if sells && !call.may_be_open {
+            return None;
+        }
         match call.request {
             Request::Reserve { seats, .. } => {
                 let open = seats.positions().any(|seat| self.status(seat, index, call) == SeatStatus::Open);
                 let spent = self.is_spent_for(seats, index, call);
-                let may = open && !spent && self.conflicts(seats, index, call).is_empty();
+                let may =
+                    open && !spent && self.conflicts(seats, index, call).is_empty() && !self.refuses_types(index, call);
                 may.then(|| self.with_reserved(index, call))?.within_limit(call)
             }
             Request::Book { seats, reservation, .. } => {
                 let free = !self.bookings.contains_key(&effective_id(index, call));
-                let may = free && self.conflicts(seats, index, call).is_empty();
+                let may = free && self.conflicts(seats, index, call).is_empty() && !self.refuses_types(index, call);
                 may.then(|| self.with_booked(index, call, seats, reservation))
             }
             Request::BookWhole { reservation, .. } => {
@@ -171,7 +189,7 @@ impl Theater {
             Request::Extend { reservation, .. } => {
                 self.with_extended(index, call).or_else(|| self.with_new_refusal(reservation, call.now))
             }
-            Request::Read { .. } => None,
+            Request::Read { .. } | Request::PutPrices { .. } | Request::PutSale { .. } | Request::Sweep { .. } => None,
         }
     }
 
@@ -185,7 +203,7 @@ impl Theater {
 
     /// Returns `true` if a conflict with these seats is correct. After one or two attempts an answer names all
     /// conflicting seats. After more attempts it may name only some, because the state of the others may be unknown.
-    fn refuses(&self, index: usize, call: &CallRecord, named: &[ConflictingSeat]) -> bool {
+    fn refuses(&self, index: usize, call: &CallOnTerms<'_>, named: &[ConflictingSeat]) -> bool {
         let seats = match call.request {
             Request::Book { .. } if self.bookings.contains_key(&effective_id(index, call)) => return false,
             Request::Reserve { seats, .. } | Request::Book { seats, .. } => seats,
@@ -194,6 +212,37 @@ impl Theater {
         let conflicts = self.conflicts(seats, index, call);
         let all_true = !named.is_empty() && named.iter().all(|seat| conflicts.contains(seat));
         all_true && (named.len() == conflicts.len() || call.writes > 2)
+    }
+
+    /// Returns `true` if the call names another ticket type than the one that a seat of its reservation has. A booking
+    /// by names also considers seats that have expired and that no caller took since.
+    fn refuses_types(&self, index: usize, call: &CallOnTerms<'_>) -> bool {
+        match call.request {
+            Request::Reserve { seats, .. } => seats.positions().any(|seat| match self.status(seat, index, call) {
+                SeatStatus::Own { price, .. } => call.names_other_type(seat, price),
+                SeatStatus::Open | SeatStatus::Taken(_) => false,
+            }),
+            Request::Book { seats, reservation, .. } => {
+                !self.bookings.contains_key(&effective_id(index, call))
+                    && seats.positions().any(|seat| match self.seats[seat] {
+                        Seat::Reserved { reservation: under, price, .. } if Some(under) == reservation => {
+                            call.names_other_type(seat, price)
+                        }
+                        _ => false,
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the theater after the TTL deleted a seat's item. `None` if the seat wasn't reserved, or hadn't expired.
+    fn swept(&self, seat: usize, now: u64) -> Option<Self> {
+        let has_expired = matches!(self.seats[seat], Seat::Reserved { expires_at, .. } if expires_at <= now);
+        has_expired.then(|| {
+            let mut next = self.clone();
+            next.seats[seat] = Seat::Available;
+            next
+        })
     }
 
     fn seen(&self, now: EpochMillis) -> (Seats, usize, usize) {
@@ -208,18 +257,18 @@ impl Theater {
         seen
     }
 
-    fn conflicts(&self, seats: Seats, index: usize, call: &CallRecord) -> Vec<ConflictingSeat> {
+    fn conflicts(&self, seats: Seats, index: usize, call: &CallOnTerms<'_>) -> Vec<ConflictingSeat> {
         let status = seats.positions().map(|seat| self.status(seat, index, call));
         status.filter_map(|status| if let SeatStatus::Taken(seat) = status { Some(seat) } else { None }).collect()
     }
 
-    fn status(&self, seat: usize, index: usize, call: &CallRecord) -> SeatStatus {
+    fn status(&self, seat: usize, index: usize, call: &CallOnTerms<'_>) -> SeatStatus {
         match self.seats[seat] {
             Seat::Available => SeatStatus::Open,
             Seat::Booked => SeatStatus::Taken(ConflictingSeat { seat, reserved_until: None }),
             Seat::Reserved { expires_at, .. } if call.now.seconds().as_secs() >= expires_at => SeatStatus::Open,
-            Seat::Reserved { reservation, expires_at, by, .. } => match wanted_under(index, call) {
-                Some(own) if own == reservation => SeatStatus::Own { expires_at, by },
+            Seat::Reserved { reservation, expires_at, by, price } => match wanted_under(index, call) {
+                Some(own) if own == reservation => SeatStatus::Own { by, price },
                 _ => SeatStatus::Taken(ConflictingSeat { seat, reserved_until: Some(expires_at) }),
             },
         }
@@ -230,7 +279,9 @@ impl Booking {
     /// Returns `true` if a request equals the request that made this booking.
     fn is_asked_for(&self, request: &Request) -> bool {
         match request {
-            Request::Book { seats, .. } => *seats == self.seats,
+            Request::Book { seats, children, .. } => {
+                *seats == self.seats && children.0 & !self.lines.seats_of(TicketType::Child).0 == 0
+            }
             Request::BookWhole { reservation, .. } => Some(*reservation) == self.reservation,
             _ => false,
         }

@@ -1,5 +1,7 @@
 //! The plan of a history, drawn only from its seed.
 
+mod requests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use uuid::Uuid;
 
 use super::call_log::Request;
 use super::faults::Faults;
-use super::seats::{LABELS, Seats};
+use super::seats::LABELS;
 
 /// Seats that a caller may have reserved at once, in plans with a limit.
 pub const MAX_RESERVED: usize = 2;
@@ -16,8 +18,8 @@ pub const MAX_RESERVED: usize = 2;
 pub const MAX_CLIENTS: usize = 4;
 /// The largest clock error, in seconds in both directions.
 const MAX_CLOCK_ERROR: u64 = 5;
-/// The number of ids that clients use. It is small, so that clients often use the same id.
-const ID_COUNT: u128 = 5;
+/// Advances of a clock after which an instance reads a show or a sale again, and the prices of a theater. In seconds.
+const LONG_ADVANCES: [u64; 3] = [9, 11, 61];
 
 /// The plan of one history.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +29,34 @@ pub struct Plan {
     pub cache_fails: bool,
     /// True if all clients are one signed-in caller, who may have [`MAX_RESERVED`] seats reserved at once.
     pub limited: bool,
+    pub inventory: InventoryKind,
+    /// True if seats are sold for money. The prices change during the history.
+    pub has_prices: bool,
+    /// True if the sale is paused and opened during the history.
+    pub has_sale: bool,
     /// The number of seats in the theater.
     pub seats: usize,
     /// The lead of each client's clock over the slowest, in milliseconds.
     pub clocks: Vec<u64>,
     /// The steps of all clients. The steps of one client happen in this order. Those of different clients interleave.
     pub steps: Vec<Step>,
+}
+
+/// The kind of inventory that a history sells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InventoryKind {
+    Theater,
+    Show,
+}
+
+impl InventoryKind {
+    /// Returns the time for which an instance may use prices without reading them again.
+    pub fn max_price_age(self) -> Duration {
+        match self {
+            Self::Theater => Duration::from_secs(60),
+            Self::Show => Duration::from_secs(10),
+        }
+    }
 }
 
 /// One call of a client, with its faults.
@@ -69,6 +93,9 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let cache_fails = seed % 2 == 1;
+        let inventory = if rng.bool() { InventoryKind::Theater } else { InventoryKind::Show };
+        let (has_prices, has_sale) = (rng.u8(0..3) > 0, rng.u8(0..3) == 0);
+        let changes = Changes { has_prices, has_sale };
         let (seats, clients) = (rng.usize(3..=LABELS.len()), rng.usize(3..=MAX_CLIENTS));
         // Milliseconds make each client's clock unique. Every clock starts with a different number of them, and each
         // step adds whole seconds and 3 ms.
@@ -78,10 +105,10 @@ impl Plan {
         let mut steps: Vec<Step> = Vec::new();
         for _ in 0..rng.usize(10..=20) {
             let client = rng.usize(0..clients);
-            let (request, own_reservation) = request(&mut rng, seats, &steps);
+            let (request, own_reservation) = requests::draw(&mut rng, seats, changes, &steps);
             steps.push(Step {
                 client,
-                advance: [0, 1, 1, 2, 3, 4][rng.usize(0..6)] * 1_000 + 3,
+                advance: advance(&mut rng, changes) * 1_000 + 3,
                 before: event(&mut rng, cache_fails),
                 faults: if clear_faults { Faults::default() } else { Faults::draw(&mut rng, &request, cache_fails) },
                 killed_after: (rng.u8(0..30) == 0).then(|| Duration::from_millis(rng.u64(0..12))),
@@ -89,93 +116,30 @@ impl Plan {
                 own_reservation,
             });
         }
-        Self { seed, cache_fails, limited: seed % 4 >= 2, seats, clocks, steps }
+        let limited = seed % 4 >= 2;
+        Self { seed, cache_fails, limited, inventory, has_prices, has_sale, seats, clocks, steps }
+    }
+}
+
+/// The values that the calls of a history change, in addition to its seats.
+#[derive(Clone, Copy)]
+struct Changes {
+    has_prices: bool,
+    has_sale: bool,
+}
+
+/// Draws the seconds before a call. Few advances are so long that the copies of an instance become too old.
+fn advance(rng: &mut Rng, Changes { has_prices, has_sale }: Changes) -> u64 {
+    if (has_prices || has_sale) && rng.u8(0..8) == 0 {
+        LONG_ADVANCES[rng.usize(0..LONG_ADVANCES.len())]
+    } else {
+        [0, 1, 1, 2, 3, 4][rng.usize(0..6)]
     }
 }
 
 /// Returns one of the ids that clients use. Several clients use the same id.
 pub fn id(number: u128) -> Uuid {
     Uuid::from_u128(0x0188_c0de_0000_7000_8000_0000_0000_0000 + number)
-}
-
-fn request(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (Request, bool) {
-    if !earlier.is_empty() && rng.u8(0..4) == 0 {
-        let step = &earlier[rng.usize(0..earlier.len())];
-        return (step.request, step.own_reservation);
-    }
-    match rng.u8(0..18) {
-        0..5 => (reserve(rng, seats), false),
-        5..7 => (book(rng, seats), rng.u8(0..5) == 0),
-        7..10 => {
-            let (_, reservation) = reserved_before(rng, seats, earlier);
-            let booking = (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT)));
-            (Request::BookWhole { booking, reservation }, false)
-        }
-        10 => {
-            let (seat, reservation) = reserved_before(rng, seats, earlier);
-            let all = rng.u8(0..3) == 0;
-            (if all { Request::ReleaseAll { reservation } } else { Request::Release { seat, reservation } }, false)
-        }
-        11..13 => (extend(rng, seats, earlier), false),
-        13 => (Request::Cancel { booking: booked_before(rng, earlier) }, false),
-        _ => (Request::Read { consistent: rng.u8(0..4) == 0 }, false),
-    }
-}
-
-fn reserve(rng: &mut Rng, seats: usize) -> Request {
-    Request::Reserve {
-        seats: some_seats(rng, seats),
-        reservation: (rng.u8(0..4) > 0).then(|| id(rng.u128(0..ID_COUNT))),
-        expires_in: if rng.u8(0..3) > 0 { rng.u32(1..=4) } else { 600 },
-    }
-}
-
-fn book(rng: &mut Rng, seats: usize) -> Request {
-    Request::Book {
-        seats: some_seats(rng, seats),
-        booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT))),
-        reservation: rng.bool().then(|| id(rng.u128(0..ID_COUNT))),
-    }
-}
-
-/// Draws an extension. Its end always stays within the longest total time of a reservation.
-fn extend(rng: &mut Rng, seats: usize, earlier: &[Step]) -> Request {
-    let (seat, reservation) = reserved_before(rng, seats, earlier);
-    let expires_in = if rng.u8(0..3) > 0 { rng.u32(4..=8) } else { 700 };
-    Request::Extend { seat, reservation, key: rng.u8(0..2), expires_in }
-}
-
-/// Draws a seat and its reservation, usually from an earlier step.
-fn reserved_before(rng: &mut Rng, seats: usize, earlier: &[Step]) -> (usize, Uuid) {
-    let reserved = earlier.iter().filter_map(|step| match step.request {
-        Request::Reserve { seats, reservation: Some(id), .. } => Some((seats.positions().next()?, id)),
-        _ => None,
-    });
-    let reserved: Vec<_> = reserved.collect();
-    if reserved.is_empty() || rng.u8(0..6) == 0 {
-        return (rng.usize(0..seats), id(rng.u128(0..ID_COUNT)));
-    }
-    reserved[rng.usize(0..reserved.len())]
-}
-
-/// Draws a booking, usually from an earlier step.
-fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
-    let booked = earlier.iter().filter_map(|step| match step.request {
-        Request::Book { booking, .. } | Request::BookWhole { booking, .. } => booking,
-        _ => None,
-    });
-    let booked: Vec<_> = booked.collect();
-    if booked.is_empty() || rng.u8(0..6) == 0 {
-        id(100 + rng.u128(0..ID_COUNT))
-    } else {
-        booked[rng.usize(0..booked.len())]
-    }
-}
-
-/// Draws one to three seats. Small numbers are more frequent.
-fn some_seats(rng: &mut Rng, seats: usize) -> Seats {
-    let wanted = [1, 1, 1, 2, 2, 3][rng.usize(0..6)];
-    (0..wanted).fold(Seats::default(), |set, _| set.with(rng.usize(0..seats)))
 }
 
 fn event(rng: &mut Rng, cache_fails: bool) -> Option<Event> {
@@ -190,11 +154,16 @@ fn event(rng: &mut Rng, cache_fails: bool) -> Option<Event> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.inventory {
+            InventoryKind::Theater => "theater",
+            InventoryKind::Show => "show",
+        };
+        let money = if self.has_prices { ", sold for money" } else { "" };
         let cache = if self.cache_fails { "fails" } else { "works" };
         let limit = if self.limited { format!(", one caller may reserve {MAX_RESERVED}") } else { String::new() };
         writeln!(
             f,
-            "seed {}: {} seats, clocks ahead by {:?} ms, the cache {cache}{limit}",
+            "seed {}: a {kind} with {} seats{money}, clocks ahead by {:?} ms, the cache {cache}{limit}",
             self.seed, self.seats, self.clocks
         )?;
         for (number, step) in self.steps.iter().enumerate() {

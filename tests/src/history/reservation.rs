@@ -3,6 +3,7 @@
 use boxoffice::domain::time::EpochMillis;
 
 use super::call_log::{CallRecord, Request};
+use super::money::Price;
 use super::seats::Seats;
 
 /// The state of a reservation that the seats themselves don't show.
@@ -23,6 +24,7 @@ pub(super) struct Entry {
     pub(super) reserved_at: EpochMillis,
     pub(super) expires_at: u64,
     pub(super) extended: Option<Extended>,
+    pub(super) price: Option<Price>,
 }
 
 /// The key of the extension, and the index of its call.
@@ -113,6 +115,11 @@ impl Reservation {
 
     pub(super) fn entry_of_current(&self, seat: usize) -> Option<Entry> {
         self.current_entries().into_iter().find(|entry| entry.seat == seat)
+    }
+
+    /// Returns the entries of these seats. Returns `None` if a seat has none.
+    pub(super) fn entries_of(&self, seats: Seats) -> Option<Vec<Entry>> {
+        seats.positions().map(|seat| self.entries.iter().find(|entry| entry.seat == seat).copied()).collect()
     }
 
     /// Returns its current seats. A reservation that was made again after its end has none of its earlier seats.

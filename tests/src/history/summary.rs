@@ -6,10 +6,11 @@ use std::sync::Mutex;
 
 use super::cached_answers::Findings;
 use super::call_log::{Answer, CallRecord, Request};
-use super::plan::Plan;
+use super::plan::{InventoryKind, Plan};
+use super::terms::Terms;
 
 /// Counts that have to be above zero after a thousand histories. Otherwise the plans no longer cover them.
-pub const EXPECTED: [&str; 56] = [
+pub const EXPECTED: [&str; 69] = [
     "reserve 201",
     "reserve 200",
     "reserve 409",
@@ -66,6 +67,19 @@ pub const EXPECTED: [&str; 56] = [
     "key evicted",
     "key rolled back",
     "seat swept",
+    "histories of shows",
+    "histories with prices",
+    "put prices 200",
+    "prices were known to be old",
+    "reserve 409 other types",
+    "book 409 other types",
+    "pause the sale 200",
+    "open the sale 200",
+    "pause was known",
+    "reserve 403",
+    "book 403",
+    "book all 403",
+    "reserve 410",
 ];
 
 /// Counts by name.
@@ -94,8 +108,10 @@ impl Summary {
     }
 
     /// Counts a history.
-    pub(super) fn count(&self, plan: &Plan, records: &[CallRecord], cached: &Findings) {
+    pub(super) fn count(&self, plan: &Plan, records: &[CallRecord], terms: &[Terms], cached: &Findings) {
         self.add("histories", 1);
+        self.add("histories of shows", usize::from(plan.inventory == InventoryKind::Show));
+        self.add("histories with prices", usize::from(plan.has_prices));
         self.add("calls", records.len());
         self.add("cached answers checked", cached.checked);
         self.add("stale", cached.stale.len());
@@ -104,7 +120,13 @@ impl Summary {
                 self.add(&format!("staged {fault}"), 1);
             }
         }
-        for record in records {
+        for (record, terms) in records.iter().zip(terms) {
+            // A call that begins after a put and doesn't see the first value had to know the put.
+            let sells =
+                matches!(record.request, Request::Reserve { .. } | Request::Book { .. } | Request::BookWhole { .. });
+            let (old_prices, open) = (terms.lists.contains(&Some(0)), terms.sales.contains(&true));
+            self.add("prices were known to be old", usize::from(sells && plan.has_prices && !old_prices));
+            self.add("pause was known", usize::from(sells && !open));
             self.add(&kind(record), 1);
             self.add("caller stopped waiting", usize::from(record.end.is_none()));
             for fault in &record.met {
@@ -142,9 +164,16 @@ fn kind(record: &CallRecord) -> String {
         Request::Extend { .. } => "extend",
         Request::Cancel { .. } => "cancel",
         Request::Read { .. } => "read",
+        Request::PutPrices { .. } => "put prices",
+        Request::PutSale { open: true } => "open the sale",
+        Request::PutSale { open: false } => "pause the sale",
+        Request::Sweep { .. } => return "seat swept".to_owned(),
     };
     let answered = match &record.answer {
         Answer::Done => "204",
+        Answer::Put => "200",
+        Answer::OtherTypes => "409 other types",
+        Answer::NotOnSale => "403",
         Answer::Extended { replayed: true, .. } => "200 repeated",
         Answer::Extended { replayed: false, .. } => "200",
         Answer::Cancelled => "409 cancelled",

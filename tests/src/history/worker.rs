@@ -1,6 +1,7 @@
 //! Execution of plans, one after another, on instances that live for many histories. Each history has its own theater.
 
 mod client;
+mod documents;
 mod stage;
 
 use std::sync::Arc;
@@ -52,13 +53,16 @@ impl Worker {
         self.histories += 1;
         let stage = Stage {
             plan,
-            theater: format!("history-{}-{}", plan.seed, Uuid::now_v7().simple()),
+            id: format!("history-{}-{}", plan.seed, Uuid::now_v7().simple()),
             base: START.as_millis() + self.histories * CLOCK_GAP,
             ticks: AtomicU64::new(0),
             kept: Mutex::new(None),
             summary,
         };
-        self.world.put_theater(&stage.theater, "H", &LABELS[..plan.seats]).await;
+        for call in documents::create(&stage) {
+            let reply = call.send(&self.world.office).await;
+            assert_eq!(reply.status, 201, "{}", reply.text);
+        }
         for (client, ahead) in self.clients.iter().zip(&plan.clocks) {
             client.starts_at(EpochMillis::new(stage.base + ahead));
         }
@@ -76,7 +80,7 @@ impl Worker {
             let clock = &self.clients[client].clock;
             clock.set(clock.now() + Duration::from_millis(step.advance));
             if let Some(event) = step.before {
-                self.apply_event(event, stage).await;
+                records.extend(self.apply_event(event, client, stage).await);
             }
             let record = self.clients[client].make_call(step, given, stage).await;
             if let Answer::Reserved { reservation, .. } = record.answer {
@@ -100,44 +104,60 @@ impl Worker {
         self.clients[0].make_call(&step, None, stage).await
     }
 
-    async fn apply_event(&self, event: Event, stage: &Stage<'_>) {
+    /// Returns the records of an event that changes seats.
+    async fn apply_event(&self, event: Event, client: usize, stage: &Stage<'_>) -> Vec<CallRecord> {
         let mut redis = self.redis.clone();
-        let key = self.world.cache_key(&stage.theater);
+        let key = self.world.cache_key(&stage.cache_name());
         match event {
-            Event::Sweep => self.sweep(stage).await,
+            Event::Sweep => return self.sweep(client, stage).await,
             Event::Evict => {
                 let gone: usize = redis.del(&key).await.expect("the cache");
                 stage.summary.add("key evicted", gone);
             }
             Event::KeepKey => *stage.kept.lock().await = redis.get(&key).await.expect("the cache"),
             Event::RollBack => {
-                let Some(kept) = stage.kept.lock().await.clone() else { return };
-                let () = redis.set_ex(&key, kept, 60).await.expect("the cache");
-                stage.summary.add("key rolled back", 1);
+                if let Some(kept) = stage.kept.lock().await.clone() {
+                    let () = redis.set_ex(&key, kept, 60).await.expect("the cache");
+                    stage.summary.add("key rolled back", 1);
+                }
             }
         }
+        Vec::new()
     }
 
     /// Deletes reservations that have expired by every clock, as DynamoDB's TTL does, only sooner. This includes the
     /// clocks of writes that may still be on their way. In production such writes end before DynamoDB's TTL deletes.
-    async fn sweep(&self, stage: &Stage<'_>) {
+    async fn sweep(&self, client: usize, stage: &Stage<'_>) -> Vec<CallRecord> {
         let clocks = self.clients.iter().take(stage.plan.clocks.len()).map(Client::earliest);
         let slowest = clocks.min().unwrap_or_default().seconds().as_secs();
-        for label in &LABELS[..stage.plan.seats] {
+        let mut records = Vec::new();
+        for (seat, label) in LABELS[..stage.plan.seats].iter().enumerate() {
+            let begin = stage.tick();
             let delete = self.world.client.delete_item().table_name(&self.world.table);
-            let delete = delete.key("pk", AttributeValue::S(format!("THEATER#{}", stage.theater)));
+            let delete = delete.key("pk", AttributeValue::S(stage.seats_pk()));
             let delete = delete.key("sk", AttributeValue::S(format!("SEAT#{label}")));
             let delete = delete.condition_expression("#status = :reserved AND expires_at <= :now");
             let delete = delete.expression_attribute_names("#status", "status");
             let delete = delete.expression_attribute_values(":reserved", AttributeValue::S("reserved".to_owned()));
             let delete = delete.expression_attribute_values(":now", AttributeValue::N(slowest.to_string()));
             match delete.send().await {
-                Ok(_) => stage.summary.add("seat swept", 1),
+                Ok(_) => records.push(CallRecord {
+                    client,
+                    begin,
+                    end: Some(stage.tick()),
+                    now: self.clients[client].clock.now(),
+                    request: Request::Sweep { seat, now: slowest },
+                    answer: Answer::Done,
+                    writes: 0,
+                    carried_out: 0,
+                    met: Vec::new(),
+                }),
                 Err(refused) => {
                     let error = refused.into_service_error();
                     assert!(error.is_conditional_check_failed_exception(), "{error}");
                 }
             }
         }
+        records
     }
 }

@@ -3,6 +3,7 @@
 use boxoffice::domain::time::EpochMillis;
 
 use super::*;
+use crate::history::money::Lines;
 use crate::history::plan::id;
 
 const A: Seats = Seats(1);
@@ -24,19 +25,20 @@ fn read_call(begin: u64, end: u64, available: Seats, reserved: usize, booked: us
 }
 
 fn refused_by_the_cache(begin: u64, end: u64, seat: usize) -> CallRecord {
-    let request = Request::Book { seats: AB, booking: None, reservation: None };
+    let request = Request::Book { seats: AB, children: Seats(0), booking: None, reservation: None };
     let answer = Answer::Taken(vec![ConflictingSeat { seat, reserved_until: None }]);
     CallRecord { writes: 0, carried_out: 0, ..call(begin, end, request, answer) }
 }
 
 fn booked() -> CallRecord {
-    let answer = Answer::Booked { seats: Seats(1), booking: id(1), booked_at: 1_000, replayed: false };
-    call(10, 20, Request::Book { seats: A, booking: Some(id(1)), reservation: None }, answer)
+    let answer =
+        Answer::Booked { seats: Seats(1), booking: id(1), booked_at: 1_000, replayed: false, lines: Lines::default() };
+    call(10, 20, Request::Book { seats: A, children: Seats(0), booking: Some(id(1)), reservation: None }, answer)
 }
 
 fn reserved() -> CallRecord {
-    let answer = Answer::Reserved { reservation: id(1), expires_at: 1_010, replayed: false };
-    call(10, 20, Request::Reserve { seats: A, reservation: Some(id(1)), expires_in: 10 }, answer)
+    let answer = Answer::Reserved { reservation: id(1), expires_at: 1_010, replayed: false, lines: Lines::default() };
+    call(10, 20, Request::Reserve { seats: A, children: Seats(0), reservation: Some(id(1)), expires_in: 10 }, answer)
 }
 
 fn checked(calls: &[CallRecord]) -> (Wrong, Wrong) {

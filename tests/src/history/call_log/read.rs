@@ -2,6 +2,7 @@
 
 use super::{Answer, ConflictingSeat, Request};
 use crate::Reply;
+use crate::history::money::Lines;
 use crate::history::seats::Seats;
 
 impl Answer {
@@ -15,6 +16,15 @@ impl Answer {
         let wanted = if replayed { 200 } else { 201 };
         match (request, reply.status) {
             (_, 503) if reply.code() == "try_again" => Some(Self::Unknown),
+            (Request::PutPrices { .. } | Request::PutSale { .. }, 200) => Some(Self::Put),
+            // Another put was faster. An earlier attempt of this one may have been carried out before.
+            (Request::PutPrices { .. }, 412) => {
+                ["layout_changed", "show_changed"].contains(&reply.code()).then_some(Self::Unknown)
+            }
+            (Request::Reserve { .. } | Request::Book { .. } | Request::BookWhole { .. }, 403) => {
+                let is_paused = reply.code() == "not_on_sale" && reply.text("sale_state") == "paused";
+                is_paused.then_some(Self::NotOnSale)
+            }
             (Request::Read { consistent }, 200) => seen(*consistent, reply),
             (Request::Reserve { seats, .. }, status) if status == wanted => {
                 (parse_seats(reply)? == *seats).then_some(()).and_then(|()| reserved(reply, replayed))
@@ -26,6 +36,11 @@ impl Answer {
             (Request::Book { .. } | Request::BookWhole { .. }, 409) if reply.code() == "booking_cancelled" => {
                 Some(Self::Cancelled)
             }
+            (Request::Reserve { .. }, 409) if reply.code() == "ticket_type_fixed" => Some(Self::OtherTypes),
+            (Request::Book { .. }, 409) if reply.code() == "reservation_changed" => {
+                reply.body["actual"].is_object().then_some(Self::OtherTypes)
+            }
+            (Request::Reserve { .. }, 410) if reply.code() == "reservation_expired" => Some(Self::Expired),
             (Request::BookWhole { .. }, 409) if reply.code() == "reservation_changed" => {
                 let named =
                     reply.body["seats"].as_array()?.iter().map(|seat| seat["seat"].as_str().unwrap_or_default());
@@ -40,7 +55,8 @@ impl Answer {
             (Request::Cancel { .. }, 404) if reply.code() == "booking_not_found" => Some(Self::NotFound),
             (Request::Extend { seat, .. }, 200) => {
                 (parse_seats(reply)? == Seats::one(*seat)).then_some(())?;
-                Some(Self::Extended { expires_at: seconds(reply.body["expires_at"].as_str()?)?, replayed })
+                let expires_at = seconds(reply.body["expires_at"].as_str()?)?;
+                Some(Self::Extended { expires_at, replayed, lines: Lines::read(&reply.body)? })
             }
             (Request::Extend { .. } | Request::BookWhole { .. }, 404) if reply.code() == "reservation_not_found" => {
                 Some(Self::NotFound)
@@ -76,7 +92,8 @@ fn parse_seats(reply: &Reply) -> Option<Seats> {
 
 fn reserved(reply: &Reply, replayed: bool) -> Option<Answer> {
     let reservation = reply.body["reservation_id"].as_str()?.parse().ok()?;
-    Some(Answer::Reserved { reservation, expires_at: seconds(reply.body["expires_at"].as_str()?)?, replayed })
+    let expires_at = seconds(reply.body["expires_at"].as_str()?)?;
+    Some(Answer::Reserved { reservation, expires_at, replayed, lines: Lines::read(&reply.body)? })
 }
 
 fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
@@ -86,6 +103,7 @@ fn booked(reply: &Reply, replayed: bool) -> Option<Answer> {
         booking,
         booked_at: seconds(reply.body["booked_at"].as_str()?)?,
         replayed,
+        lines: Lines::read(&reply.body)?,
     })
 }
 

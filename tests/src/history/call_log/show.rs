@@ -6,16 +6,18 @@ use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::{Answer, CallRecord, ConflictingSeat, Request};
-use crate::history::seats::Seats;
+use crate::history::money::Lines;
+use crate::history::seats::{LABELS, Seats};
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reserve { seats, reservation, expires_in } => {
-                write!(f, "reserve {seats} for {expires_in} s under {}", Short(*reservation))
+            Self::Reserve { seats, children, reservation, expires_in } => {
+                write!(f, "reserve {seats}{} for {expires_in} s under {}", Children(*children), Short(*reservation))
             }
-            Self::Book { seats, booking, reservation } => {
-                write!(f, "book {seats} as {} with reservation {}", Short(*booking), Short(*reservation))
+            Self::Book { seats, children, booking, reservation } => {
+                let children = Children(*children);
+                write!(f, "book {seats}{children} as {} with reservation {}", Short(*booking), Short(*reservation))
             }
             Self::BookWhole { booking, reservation } => {
                 write!(f, "book all of {} as {}", Short(Some(*reservation)), Short(*booking))
@@ -31,6 +33,10 @@ impl fmt::Display for Request {
             Self::Cancel { booking } => write!(f, "cancel {}", Short(Some(*booking))),
             Self::Read { consistent: true } => f.write_str("read past the cache"),
             Self::Read { consistent: false } => f.write_str("read"),
+            Self::PutPrices { list } => write!(f, "put price list {list}"),
+            Self::PutSale { open: true } => f.write_str("open the sale"),
+            Self::PutSale { open: false } => f.write_str("pause the sale"),
+            Self::Sweep { seat, now } => write!(f, "the TTL deletes {} as of {now}", Seats::one(*seat)),
         }
     }
 }
@@ -39,23 +45,26 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = |replayed: &bool| if *replayed { "200 repeated" } else { "201" };
         match self {
-            Self::Reserved { reservation, expires_at, replayed } => {
-                write!(f, "{}, {} until {expires_at}", status(replayed), Short(Some(*reservation)))
+            Self::Reserved { reservation, expires_at, replayed, lines } => {
+                write!(f, "{}, {} until {expires_at}{lines}", status(replayed), Short(Some(*reservation)))
             }
-            Self::Booked { seats, booking, booked_at, replayed } => {
-                write!(f, "{}, {seats} as {} at {booked_at}", status(replayed), Short(Some(*booking)))
+            Self::Booked { seats, booking, booked_at, replayed, lines } => {
+                write!(f, "{}, {seats} as {} at {booked_at}{lines}", status(replayed), Short(Some(*booking)))
             }
             Self::Taken(seats) => {
                 write!(f, "409, {}", seats.iter().map(ConflictingSeat::to_string).collect::<Vec<_>>().join(", "))
             }
             Self::Released => f.write_str("409, released"),
             Self::Limited => f.write_str("409, limited"),
+            Self::OtherTypes => f.write_str("409, other ticket types"),
+            Self::NotOnSale => f.write_str("403, paused"),
             Self::Changed(seats) => write!(f, "409, {seats} gone"),
             Self::IdReused => f.write_str("422"),
             Self::Cancelled => f.write_str("409, cancelled"),
             Self::Done => f.write_str("204"),
-            Self::Extended { expires_at, replayed } => {
-                write!(f, "200{}, until {expires_at}", if *replayed { " repeated" } else { "" })
+            Self::Put => f.write_str("200"),
+            Self::Extended { expires_at, replayed, lines } => {
+                write!(f, "200{}, until {expires_at}{lines}", if *replayed { " repeated" } else { "" })
             }
             Self::NotExtendable => f.write_str("409, not extendable"),
             Self::NotFound => f.write_str("404"),
@@ -80,12 +89,30 @@ impl fmt::Display for ConflictingSeat {
     }
 }
 
+impl fmt::Display for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let priced = LABELS.iter().enumerate().filter_map(|(position, label)| Some((label, self.price(position)?)));
+        priced
+            .into_iter()
+            .try_for_each(|(label, price)| write!(f, ", {label} {} of list {}", price.ticket_type.as_str(), price.list))
+    }
+}
+
+/// The seats that a request names as `child`.
+struct Children(Seats);
+
+impl fmt::Display for Children {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Seats::default() { Ok(()) } else { write!(f, " ({} as child)", self.0) }
+    }
+}
+
 impl fmt::Display for CallRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.end.map_or_else(|| "..".to_owned(), |end| end.to_string());
         write!(f, "{:>3}-{end:<3} client {} at {}: {}", self.begin, self.client, Millis(self.now), self.request)?;
         write!(f, " => {}", self.answer)?;
-        if !matches!(self.request, Request::Read { .. }) {
+        if !matches!(self.request, Request::Read { .. } | Request::Sweep { .. }) {
             write!(f, "  [{} writes, {} carried out]", self.writes, self.carried_out)?;
         }
         if !self.met.is_empty() {

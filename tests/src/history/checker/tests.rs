@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::history::call_log::ConflictingSeat;
+use crate::history::money::Lines;
 use crate::history::plan::id;
 use crate::history::seats::Seats;
 
@@ -39,14 +40,21 @@ fn unknown(call: CallRecord) -> CallRecord {
 
 fn book(begin: u64, end: u64, seats: Seats, booking: Uuid, answer: Answer) -> CallRecord {
     let answer = match answer {
-        Answer::Booked { booking, booked_at, replayed, .. } => Answer::Booked { seats, booking, booked_at, replayed },
+        Answer::Booked { booking, booked_at, replayed, lines, .. } => {
+            Answer::Booked { seats, booking, booked_at, replayed, lines }
+        }
         answer => answer,
     };
-    call(begin, end, Request::Book { seats, booking: Some(booking), reservation: None }, answer)
+    call(begin, end, Request::Book { seats, children: Seats(0), booking: Some(booking), reservation: None }, answer)
 }
 
 fn reserve(begin: u64, end: u64, seats: Seats, reservation: Uuid, answer: Answer) -> CallRecord {
-    call(begin, end, Request::Reserve { seats, reservation: Some(reservation), expires_in: 10 }, answer)
+    call(
+        begin,
+        end,
+        Request::Reserve { seats, children: Seats(0), reservation: Some(reservation), expires_in: 10 },
+        answer,
+    )
 }
 
 fn read_call(begin: u64, end: u64, available: Seats, reserved: usize, booked: usize) -> CallRecord {
@@ -60,25 +68,30 @@ fn read_call(begin: u64, end: u64, available: Seats, reserved: usize, booked: us
 
 /// Returns the answer to a booking. [`book`] sets its seats.
 fn booked(booking: Uuid, replayed: bool) -> Answer {
-    Answer::Booked { seats: A, booking, booked_at: NOW, replayed }
+    Answer::Booked { seats: A, booking, booked_at: NOW, replayed, lines: Lines::default() }
 }
 
 fn reserved(reservation: Uuid, expires_at: u64, replayed: bool) -> Answer {
-    Answer::Reserved { reservation, expires_at, replayed }
+    Answer::Reserved { reservation, expires_at, replayed, lines: Lines::default() }
 }
 
 fn taken(seat: usize, reserved_until: Option<u64>) -> Answer {
     Answer::Taken(vec![ConflictingSeat { seat, reserved_until }])
 }
 
+/// Returns the rules of a theater with two seats that are sold without money.
+fn rules(limit: Option<usize>) -> Rules {
+    Rules { seats: 2, limit, max_price_age: None }
+}
+
 fn assert_linearizable(calls: &[CallRecord]) {
-    if let Err(failure) = check(2, None, calls) {
+    if let Err(failure) = check(&rules(None), calls) {
         panic!("{failure}");
     }
 }
 
 fn assert_not_linearizable(calls: &[CallRecord]) {
-    assert!(check(2, None, calls).is_err(), "{calls:#?}");
+    assert!(check(&rules(None), calls).is_err(), "{calls:#?}");
 }
 
 fn one() -> Uuid {
@@ -99,11 +112,23 @@ fn sequential_history_is_accepted() {
         at(1_010, read_call(8, 9, AB, 0, 0)),
         at(
             1_010,
-            book(10, 11, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: false }),
+            book(
+                10,
+                11,
+                A,
+                one(),
+                Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: false, lines: Lines::default() },
+            ),
         ),
         at(
             1_020,
-            book(12, 13, A, one(), Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: true }),
+            book(
+                12,
+                13,
+                A,
+                one(),
+                Answer::Booked { seats: A, booking: one(), booked_at: 1_010, replayed: true, lines: Lines::default() },
+            ),
         ),
         book(14, 15, B, one(), Answer::IdReused),
         at(1_010, book(16, 17, AB, two(), taken(0, None))),
@@ -243,7 +268,7 @@ fn write_with_a_lost_reply_must_be_acknowledged() {
 #[test]
 fn write_with_a_lost_reply_may_expire_by_another_clock() {
     let refused = with_a_lost_attempt(reserve(0, 9, A, one(), taken(0, None)));
-    let ahead = Answer::Booked { seats: A, booking: two(), booked_at: 1_010, replayed: false };
+    let ahead = Answer::Booked { seats: A, booking: two(), booked_at: 1_010, replayed: false, lines: Lines::default() };
     assert_linearizable(&[refused.clone(), read_call(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead.clone()))]);
     let without = CallRecord { carried_out: 0, ..refused };
     assert_not_linearizable(&[without, read_call(1, 2, B, 1, 0), at(1_010, book(3, 4, A, two(), ahead))]);
@@ -270,30 +295,30 @@ fn history_beyond_the_reservation_quota_is_rejected() {
         ]
     };
     let (too_soon, in_time) = (history(NOW + 9, NOW + 19), history(NOW + 10, NOW + 20));
-    assert!(check(2, Some(1), &too_soon).is_err());
-    assert!(check(2, Some(2), &too_soon).is_ok());
-    assert!(check(2, Some(1), &in_time).is_ok());
+    assert!(check(&rules(Some(1)), &too_soon).is_err());
+    assert!(check(&rules(Some(2)), &too_soon).is_ok());
+    assert!(check(&rules(Some(1)), &in_time).is_ok());
 }
 
 #[test]
 fn extension_of_an_expired_seat_counts_to_the_quota_again() {
-    let extended = Answer::Extended { expires_at: NOW + 600, replayed: false };
+    let extended = Answer::Extended { expires_at: NOW + 600, replayed: false, lines: Lines::default() };
     let extend = Request::Extend { seat: 0, reservation: id(1), key: 0, expires_in: 600 };
     let history = [
         reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false)),
         at(NOW + 10, reserve(2, 3, B, id(2), reserved(id(2), NOW + 20, false))),
         CallRecord { carried_out: 1, ..call(4, 5, extend, extended) },
     ];
-    assert!(check(2, Some(1), &history).is_err());
-    assert!(check(2, Some(2), &history).is_ok());
+    assert!(check(&rules(Some(1)), &history).is_err());
+    assert!(check(&rules(Some(2)), &history).is_ok());
 }
 
 #[test]
 fn repeat_does_not_count_to_the_quota() {
     let mut history = vec![reserve(0, 1, A, id(1), reserved(id(1), NOW + 10, false))];
     history.push(reserve(2, 3, A, id(1), Answer::Limited));
-    assert!(check(2, Some(1), &history).is_err());
+    assert!(check(&rules(Some(1)), &history).is_err());
     history[1] = reserve(2, 3, B, id(2), Answer::Limited);
-    assert!(check(2, Some(1), &history).is_ok());
-    assert!(check(2, None, &history).is_err());
+    assert!(check(&rules(Some(1)), &history).is_ok());
+    assert!(check(&rules(None), &history).is_err());
 }

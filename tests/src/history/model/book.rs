@@ -4,35 +4,55 @@ use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::{Booking, Seat, Theater, Whole, effective_id};
-use crate::history::call_log::{Answer, CallRecord, Request};
+use crate::history::call_log::{Answer, Request};
+use crate::history::money::{Lines, Price};
 use crate::history::seats::Seats;
+use crate::history::terms::CallOnTerms;
 
 impl Theater {
-    pub(super) fn booked(&self, index: usize, call: &CallRecord, said: (Seats, u64), replayed: bool) -> Option<Self> {
+    pub(super) fn booked(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Self> {
+        let Answer::Booked { seats, booked_at, replayed, lines, .. } = call.answer else { return None };
         match self.bookings.get(&effective_id(index, call)) {
             Some(booking) if booking.cancelled || !booking.is_asked_for(&call.request) => None,
             Some(booking) => {
-                let same = (booking.seats, booking.booked_at) == said;
+                let same = (booking.seats, booking.booked_at, booking.lines) == (seats, booked_at, lines);
                 (same && replayed == (booking.by != index)).then(|| self.clone())
             }
-            None if replayed || said.1 != call.now.seconds().as_secs() => None,
+            None if replayed || booked_at != call.now.seconds().as_secs() => None,
             None => {
                 let next = self.attempted(index, call)?;
                 let booked = next.bookings.get(&effective_id(index, call))?;
-                (booked.seats == said.0).then_some(next)
+                ((booked.seats, booked.lines) == (seats, lines)).then_some(next)
             }
         }
     }
 
-    pub(super) fn with_booked(&self, index: usize, call: &CallRecord, seats: Seats, reservation: Option<Uuid>) -> Self {
+    pub(super) fn with_booked(
+        &self,
+        index: usize,
+        call: &CallOnTerms<'_>,
+        seats: Seats,
+        reservation: Option<Uuid>,
+    ) -> Self {
         let mut next = self.clone();
         let booked_at = call.now.seconds().as_secs();
-        let booking = Booking { seats, reservation, booked_at, by: index, cancelled: false };
+        let price = |lines: Lines, seat| lines.with(seat, self.price_of_booked(seat, reservation, call));
+        let lines = seats.positions().fold(Lines::default(), price);
+        let booking = Booking { seats, reservation, booked_at, lines, by: index, cancelled: false };
         next.bookings.insert(effective_id(index, call), booking);
         for seat in seats.positions() {
             next.seats[seat] = Seat::Booked;
         }
         next
+    }
+
+    /// Returns the price at which a call books a seat. A seat of the own reservation keeps its price, even after its end
+    /// while its item is there. Another seat has the listed price.
+    fn price_of_booked(&self, seat: usize, reservation: Option<Uuid>, call: &CallOnTerms<'_>) -> Option<Price> {
+        match self.seats[seat] {
+            Seat::Reserved { reservation: under, price, .. } if Some(under) == reservation => price,
+            _ => call.listed(seat),
+        }
     }
 
     /// Returns the state of a reservation that has to be booked as a whole.
@@ -53,7 +73,7 @@ impl Theater {
         if lost == Seats::default() { Whole::Complete(current) } else { Whole::Lost(lost) }
     }
 
-    pub(super) fn not_booked_as_a_whole(&self, index: usize, call: &CallRecord, answer: &Answer) -> Option<Self> {
+    pub(super) fn not_booked_as_a_whole(&self, index: usize, call: &CallOnTerms<'_>, answer: &Answer) -> Option<Self> {
         let Request::BookWhole { reservation, .. } = call.request else { return None };
         if self.bookings.contains_key(&effective_id(index, call)) {
             return None;

@@ -1,12 +1,14 @@
 //! Extensions of one seat of a reservation.
 
 use super::{Seat, Theater};
-use crate::history::call_log::{Answer, CallRecord, Request};
+use crate::history::call_log::{Answer, Request};
+use crate::history::money::Lines;
 use crate::history::reservation::Extended;
+use crate::history::terms::CallOnTerms;
 
 impl Theater {
     /// Returns the theater after an extension with this answer. `None` if the answer isn't possible.
-    pub(super) fn extended(&self, index: usize, call: &CallRecord, answer: &Answer) -> Option<Self> {
+    pub(super) fn extended(&self, index: usize, call: &CallOnTerms<'_>, answer: &Answer) -> Option<Self> {
         let Request::Extend { seat, reservation, key, .. } = call.request else { return None };
         let known = self.reservation(reservation);
         let now = known.evaluated_at(call.now);
@@ -16,11 +18,12 @@ impl Theater {
         if !entry.runs(now) {
             return (*answer == Answer::Expired).then(|| self.with_refused(reservation, call.now));
         }
+        let lines = Lines::default().with(seat, entry.price);
         let held = self.is_held(seat, reservation);
         let answered = |wanted: Answer| (*answer == wanted).then(|| self.clone());
         match entry.extended {
             Some(extended) if extended.key == key && held => {
-                answered(Answer::Extended { expires_at: entry.expires_at, replayed: extended.by != index })
+                answered(Answer::Extended { expires_at: entry.expires_at, replayed: extended.by != index, lines })
             }
             Some(extended) if extended.key == key => answered(Answer::NotFound),
             Some(_) => answered(Answer::NotExtendable),
@@ -29,13 +32,13 @@ impl Theater {
             None => {
                 let next = self.with_extended(index, call)?;
                 let expires_at = next.reservation(reservation).entry_of_current(seat)?.expires_at;
-                (*answer == Answer::Extended { expires_at, replayed: false }).then_some(next)
+                (*answer == Answer::Extended { expires_at, replayed: false, lines }).then_some(next)
             }
         }
     }
 
     /// Returns the theater after an extension. `None` if it changes nothing.
-    pub(super) fn with_extended(&self, index: usize, call: &CallRecord) -> Option<Self> {
+    pub(super) fn with_extended(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Self> {
         let Request::Extend { seat, reservation, key, .. } = call.request else { return None };
         let known = self.reservation(reservation);
         let now = known.evaluated_at(call.now);

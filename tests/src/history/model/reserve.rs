@@ -4,13 +4,20 @@ use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::{Seat, SeatStatus, Theater, effective_id};
-use crate::history::call_log::{CallRecord, Request};
+use crate::history::call_log::{Answer, Request};
+use crate::history::money::Lines;
 use crate::history::reservation::{Entry, Reservation};
 use crate::history::seats::Seats;
+use crate::history::terms::CallOnTerms;
 
 impl Theater {
-    pub(super) fn reserved(&self, index: usize, call: &CallRecord, said: u64, replayed: bool) -> Option<Self> {
+    /// Returns the theater after a reservation by an instance that sells. `None` if its answer isn't possible.
+    pub(super) fn reserved(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Self> {
         let Request::Reserve { seats, .. } = call.request else { return None };
+        let Answer::Reserved { expires_at, replayed, lines, .. } = call.answer else { return None };
+        if !call.may_be_open || self.refuses_types(index, call) {
+            return None;
+        }
         let reservation = effective_id(index, call);
         if self.is_spent_for(seats, index, call) || !self.conflicts(seats, index, call).is_empty() {
             return None;
@@ -22,17 +29,19 @@ impl Theater {
             return None;
         }
         let next = if replayed { self.clone() } else { self.with_reserved(index, call).within_limit(call)? };
-        (next.end(reservation, seats, call.now) == Some(said)).then_some(next)
+        let said = next.end(reservation, seats, call.now) == Some(expires_at) && next.lines_of(seats) == lines;
+        said.then_some(next)
     }
 
-    pub(super) fn with_reserved(&self, index: usize, call: &CallRecord) -> Self {
+    pub(super) fn with_reserved(&self, index: usize, call: &CallOnTerms<'_>) -> Self {
         let Request::Reserve { seats, expires_in, .. } = call.request else { return self.clone() };
         let mut next = self.clone();
         let (reservation, expires_at) =
             (effective_id(index, call), call.now.as_millis().div_ceil(1000) + u64::from(expires_in));
         for seat in seats.positions().filter(|seat| self.status(*seat, index, call) == SeatStatus::Open) {
-            next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index };
-            let entry = Entry { seat, reserved_at: call.now, expires_at, extended: None };
+            let price = call.listed(seat);
+            next.seats[seat] = Seat::Reserved { reservation, expires_at, by: index, price };
+            let entry = Entry { seat, reserved_at: call.now, expires_at, extended: None, price };
             next.reservations.entry(reservation).or_default().give(entry);
         }
         next
@@ -40,7 +49,7 @@ impl Theater {
 
     /// Returns `true` if the reservation of a call can't have these seats. It was released, or released one of them, or
     /// one of them would still be reserved but was booked and cancelled under its name.
-    pub(super) fn is_spent_for(&self, seats: Seats, index: usize, call: &CallRecord) -> bool {
+    pub(super) fn is_spent_for(&self, seats: Seats, index: usize, call: &CallOnTerms<'_>) -> bool {
         let known = self.reservation(effective_id(index, call));
         let runs = known.running(known.evaluated_at(call.now));
         let is_gone = |seat| runs.has(seat) && self.status(seat, index, call) == SeatStatus::Open;
@@ -48,7 +57,7 @@ impl Theater {
     }
 
     /// Returns the theater after a call that reserved or extended. `None` if the caller then exceeds the limit.
-    pub(super) fn within_limit(mut self, call: &CallRecord) -> Option<Self> {
+    pub(super) fn within_limit(mut self, call: &CallOnTerms<'_>) -> Option<Self> {
         let Some(limit) = self.limit else { return Some(self) };
         self.counted_at = self.counted_at.max(call.now);
         let counted = self.counted_at.seconds().as_secs();
@@ -58,7 +67,7 @@ impl Theater {
 
     /// Returns `false` for a rejection by the limit that can't be correct: of a repeat, or without a limit. The count
     /// itself isn't checked, because seats are read one by one.
-    pub(super) fn may_be_limited(&self, index: usize, call: &CallRecord) -> bool {
+    pub(super) fn may_be_limited(&self, index: usize, call: &CallOnTerms<'_>) -> bool {
         let is_repeat = match call.request {
             Request::Reserve { seats, .. } => {
                 seats.positions().all(|seat| matches!(self.status(seat, index, call), SeatStatus::Own { .. }))
@@ -89,6 +98,13 @@ impl Theater {
     pub(super) fn with_spent(mut self, reservation: Uuid) -> Self {
         self.reservations.insert(reservation, Reservation::spent());
         self
+    }
+
+    fn lines_of(&self, seats: Seats) -> Lines {
+        seats.positions().fold(Lines::default(), |lines, seat| match self.seats[seat] {
+            Seat::Reserved { price, .. } => lines.with(seat, price),
+            Seat::Available | Seat::Booked => lines,
+        })
     }
 
     /// Returns the end in the answer: the earliest of the requested seats and of the reservation's other seats.

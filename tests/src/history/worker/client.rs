@@ -9,12 +9,14 @@ use boxoffice::domain::time::EpochMillis;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::documents;
 use super::stage::Stage;
 use crate::dynamodb_proxy::{DynamoDbProxy, RecordedCall};
 use crate::history::call_log::{Answer, CallRecord, Request};
 use crate::history::faults;
+use crate::history::money::TicketType;
 use crate::history::plan::{MAX_RESERVED, Plan, Step};
-use crate::history::seats::LABELS;
+use crate::history::seats::{LABELS, Seats};
 use crate::redis_proxy::RedisProxy;
 use crate::world::START;
 use crate::{Call, Setup, World, engines};
@@ -66,23 +68,21 @@ impl Client {
     /// Makes a call with its faults. `given` is the reservation that the client received last.
     pub(super) async fn make_call(&self, step: &Step, given: Option<Uuid>, stage: &Stage<'_>) -> CallRecord {
         let request = match step.request {
-            Request::Book { seats, booking, .. } if step.own_reservation && given.is_some() => {
-                Request::Book { seats, booking, reservation: given }
+            Request::Book { seats, children, booking, .. } if step.own_reservation && given.is_some() => {
+                Request::Book { seats, children, booking, reservation: given }
             }
             request => request,
         };
-        let call = call(&request, &stage.theater);
-        // In plans with a limit each history has its own caller.
-        let call = if stage.plan.limited { call.signed_in(&stage.theater) } else { call };
+        let call = call(&request, stage);
         // Discards calls that belong to the previous step, including those that are still on their way.
         self.dynamodb.take();
         step.faults.stage(&self.dynamodb, self.redis.as_ref()).await;
-        let begin = stage.ticks.fetch_add(1, Ordering::SeqCst);
+        let begin = stage.tick();
         let reply = match step.killed_after {
             Some(after) => tokio::time::timeout(after, call.send(&self.office)).await.ok(),
             None => Some(call.send(&self.office).await),
         };
-        let end = stage.ticks.fetch_add(1, Ordering::SeqCst);
+        let end = stage.tick();
         let seen = self.dynamodb.take();
         self.dynamodb.clear_faults();
         let met = self.met(step, &seen).await;
@@ -124,17 +124,31 @@ fn notes_a_refusal(seen: &RecordedCall) -> bool {
     items.is_some_and(|items| items.len() == 1 && items[0]["Put"]["Item"]["refused_at"].is_object())
 }
 
-fn call(request: &Request, theater: &str) -> Call {
+fn call(request: &Request, stage: &Stage<'_>) -> Call {
+    let call = match request {
+        Request::PutPrices { list } => return documents::put_prices(stage, *list),
+        Request::PutSale { open } => {
+            let state = if *open { "open" } else { "paused" };
+            return stage.on_inventory(Call::put_sale(&stage.id, &json!({ "state": state })));
+        }
+        request => stage.on_inventory(buyers_call(request, &stage.id)),
+    };
+    // In plans with a limit each history has its own caller.
+    if stage.plan.limited { call.signed_in(&stage.id) } else { call }
+}
+
+/// Returns the call of a buyer on a theater.
+fn buyers_call(request: &Request, theater: &str) -> Call {
     match request {
         Request::Read { consistent: true } => Call::get_seats(theater).query("consistent=true"),
         Request::Read { consistent: false } => Call::get_seats(theater),
-        Request::Reserve { seats, reservation, expires_in } => {
-            let body = json!({ "seats": seats.labels(), "expires_in": expires_in });
+        Request::Reserve { seats, children, reservation, expires_in } => {
+            let body = json!({ "seats": named(*seats, *children), "expires_in": expires_in });
             Call::reserve(theater, &with_ids(body, [("reservation_id", *reservation)]))
         }
-        Request::Book { seats, booking, reservation } => {
+        Request::Book { seats, children, booking, reservation } => {
             let ids = [("booking_id", *booking), ("reservation_id", *reservation)];
-            Call::book(theater, &with_ids(json!({ "seats": seats.labels() }), ids))
+            Call::book(theater, &with_ids(json!({ "seats": named(*seats, *children) }), ids))
         }
         Request::BookWhole { booking, reservation } => {
             let ids = [("booking_id", *booking), ("reservation_id", Some(*reservation))];
@@ -150,7 +164,19 @@ fn call(request: &Request, theater: &str) -> Call {
             call.header("Idempotency-Key", &format!("an-extension-by-key-{key}"))
         }
         Request::Cancel { booking } => Call::cancel(theater, &booking.to_string()),
+        Request::PutPrices { .. } | Request::PutSale { .. } | Request::Sweep { .. } => {
+            unreachable!("a buyer doesn't {request}")
+        }
     }
+}
+
+/// Returns the seats of a request, some of them with their ticket type.
+fn named(seats: Seats, children: Seats) -> Vec<Value> {
+    let named = |at: usize| match children.has(at) {
+        true => json!({ "seat": seat(at), "ticket_type": TicketType::Child.as_str() }),
+        false => json!(seat(at)),
+    };
+    seats.positions().map(named).collect()
 }
 
 fn seat(position: usize) -> &'static str {
