@@ -139,12 +139,11 @@ impl BoxOffice {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
             Remembered::Expired(seats) => Err(ReserveError::Expired(seats)),
-            Remembered::Reserved(seats) => {
+            Remembered::Reserved { seats, expires_at } => {
                 let other_types = other_types(&ask.seats, &seats);
                 if !other_types.is_empty() {
                     return Err(ReserveError::TypeFixed(other_types));
                 }
-                let expires_at = seats.iter().map(|seat| seat.expires_at).min().expect("a request names a seat");
                 let seats = ReservedSeats { seats: seats.into_iter().map(SeatExpiry::from).collect(), expires_at };
                 let lines = self.lines_if_readable(ctx, &ask.inventory, &seats.seats).await;
                 Ok(reserved(id, seats, lines, self.clock.now(), None))

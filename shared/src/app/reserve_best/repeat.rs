@@ -28,7 +28,7 @@ impl BoxOffice {
         match self.store.remembered(ctx, &wanted, ask.request).await.map_err(ReserveError::Store)? {
             Remembered::Chosen(before) => self.replay_choice(ctx, ask, inventory, &before).await,
             Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),
-            Remembered::Nothing | Remembered::Reserved(_) | Remembered::Expired(_) => Err(refused),
+            Remembered::Nothing | Remembered::Reserved { .. } | Remembered::Expired(_) => Err(refused),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::context::RequestContext;
 use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
-use crate::domain::time::EpochMillis;
+use crate::domain::time::{EpochMillis, EpochSeconds};
 use crate::store::reservation_records::FoundRecord;
 use crate::store::schema::reservation_record::{ChosenBefore, ReservationIdState, ReservationRef, ReservedSeat};
 use crate::store::schema::{SeatItem, seat_key};
@@ -32,8 +32,12 @@ pub enum Remembered {
     Released(Vec<SeatLabel>),
     /// These seats were chosen for the request.
     Chosen(ChosenBefore),
-    /// All the seats are reserved, with these ends.
-    Reserved(Vec<ReservedSeat>),
+    /// All the seats are reserved.
+    Reserved {
+        seats: Vec<ReservedSeat>,
+        /// The end of the whole reservation, which is the earliest end of its seats.
+        expires_at: EpochSeconds,
+    },
     /// All the seats were reserved, and these have expired.
     Expired(Vec<SeatLabel>),
 }
@@ -100,7 +104,13 @@ impl Store {
         }
         let now = record.effective_now(self.clock.now());
         let ended: Vec<_> = had.iter().filter(|seat| !seat.is_running_at(now)).cloned().collect();
-        Ok(if ended.is_empty() { Remembered::Reserved(had) } else { Remembered::Expired(labels(&ended)) })
+        if !ended.is_empty() {
+            return Ok(Remembered::Expired(labels(&ended)));
+        }
+        Ok(match record.end(self.clock.now()) {
+            Some(expires_at) => Remembered::Reserved { seats: had, expires_at },
+            None => Remembered::Nothing,
+        })
     }
 
     /// Finds the reservation that a seat got by the write with this stamp, even if it has expired (one strongly

@@ -71,6 +71,22 @@ async fn a_repeat_is_answered_while_the_sale_is_closed() {
 }
 
 #[tokio::test]
+async fn repeat_in_a_paused_sale_has_the_end_of_the_whole_reservation() {
+    for of in Of::BOTH {
+        let world = world().await;
+        let reserve = |seat: &str, expires_in: u32| {
+            Call::reserve("1", &json!({ "seat": seat, "reservation_id": id(1), "expires_in": expires_in }))
+        };
+        assert_eq!(of.send(&world, reserve("A1", 60)).await.status, 201);
+        let first = of.send(&world, reserve("A2", 600)).await;
+        assert_eq!(first.text("expires_at"), "2026-11-22T18:01:00Z", "{}", first.text);
+        of.put(&world, &json!({ "state": "paused" })).await;
+        let repeat = of.send(&world, reserve("A2", 600)).await;
+        assert_eq!((repeat.status, repeat.text("expires_at")), (200, first.text("expires_at")), "{}", repeat.text);
+    }
+}
+
+#[tokio::test]
 async fn a_repeat_with_other_seats_is_refused_as_before() {
     for of in Of::BOTH {
         let world = world().await;
