@@ -105,9 +105,6 @@ pub fn check_sales(calls: &[CallRecord], terms: &[Terms]) -> Result<(), String> 
         if call.answer == Answer::NotOnSale && !terms.sales.contains(&false) {
             return Err(format!("call {index} was refused, but the sale was open"));
         }
-        if call.answer == Answer::NotOnSale && call.writes > 0 {
-            return Err(format!("call {index} was refused after it had written"));
-        }
     }
     Ok(())
 }

@@ -24,7 +24,8 @@ pub(super) fn draw(rng: &mut Rng, seats: usize, changes: Changes, earlier: &[Ste
     }
     match rng.u8(0..18) {
         0..5 => (reserve(rng, seats, changes), false),
-        5..7 => (book(rng, seats, changes), rng.u8(0..5) == 0),
+        5 => (book(rng, seats, changes), rng.u8(0..5) == 0),
+        6 => (book_reserved(rng, seats, changes, earlier), false),
         7..10 => {
             let (_, reservation) = reserved_before(rng, seats, earlier);
             let booking = (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT)));
@@ -67,6 +68,25 @@ fn book(rng: &mut Rng, seats: usize, changes: Changes) -> Request {
         children: some_children(rng, seats, changes),
         booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT))),
         reservation: rng.bool().then(|| id(rng.u128(0..ID_COUNT))),
+    }
+}
+
+/// Draws a booking that names the seats of an earlier reservation.
+fn book_reserved(rng: &mut Rng, seats: usize, changes: Changes, earlier: &[Step]) -> Request {
+    let reserved = earlier.iter().filter_map(|step| match step.request {
+        Request::Reserve { seats, reservation: Some(id), .. } => Some((seats, id)),
+        _ => None,
+    });
+    let reserved: Vec<_> = reserved.collect();
+    if reserved.is_empty() {
+        return book(rng, seats, changes);
+    }
+    let (seats, reservation) = reserved[rng.usize(0..reserved.len())];
+    Request::Book {
+        seats,
+        children: some_children(rng, seats, changes),
+        booking: (rng.u8(0..4) > 0).then(|| id(100 + rng.u128(0..ID_COUNT))),
+        reservation: Some(reservation),
     }
 }
 

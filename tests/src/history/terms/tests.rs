@@ -113,10 +113,3 @@ fn sale_that_is_open_for_ten_seconds_refuses_nothing() {
     assert!(at(1_009).is_ok() && at(1_010).is_err());
     assert!(sales(&[reserve((0, 1), 1_000, Answer::NotOnSale)]).is_err(), "it was never paused");
 }
-
-#[test]
-fn a_refusal_by_the_sale_writes_nothing() {
-    let refused = reserve((2, 3), 1_000, Answer::NotOnSale);
-    assert!(sales(&[put_sale((0, 1), false), refused.clone()]).is_ok());
-    assert!(sales(&[put_sale((0, 1), false), CallRecord { writes: 1, ..refused }]).is_err());
-}
