@@ -94,7 +94,7 @@ impl Plan {
         let mut rng = Rng::with_seed(seed);
         let cache_fails = seed % 2 == 1;
         let inventory = if rng.bool() { InventoryKind::Theater } else { InventoryKind::Show };
-        let (has_prices, has_sale) = (rng.u8(0..3) > 0, rng.u8(0..3) == 0);
+        let (has_prices, has_sale) = (rng.u8(0..3) > 0, rng.u8(0..4) == 0);
         let changes = Changes { has_prices, has_sale };
         let (seats, clients) = (rng.usize(3..=LABELS.len()), rng.usize(3..=MAX_CLIENTS));
         // Milliseconds make each client's clock unique. Every clock starts with a different number of them, and each

@@ -133,5 +133,5 @@ fn some_seats(rng: &mut Rng, seats: usize) -> Seats {
 /// Draws the seats that a request names as `child`. Seats without prices have no such type.
 fn some_children(rng: &mut Rng, seats: Seats, Changes { has_prices, .. }: Changes) -> Seats {
     let some = |rng: &mut Rng| seats.positions().filter(|_| rng.bool()).fold(Seats::default(), Seats::with);
-    if has_prices && rng.u8(0..3) == 0 { some(rng) } else { Seats::default() }
+    if has_prices && rng.bool() { some(rng) } else { Seats::default() }
 }
