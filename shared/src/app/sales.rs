@@ -5,7 +5,7 @@ use super::{BoxOffice, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::{ShowId, TheaterId};
 use crate::domain::inventory::InventoryId;
-use crate::domain::sale::{SaleTerms, TheaterSale};
+use crate::domain::sale::{OverBeforeOpening, SaleTerms, TheaterSale};
 use crate::domain::time::EpochSeconds;
 use crate::store::{LayoutWithSale, PutSaleError, PutShowError};
 
@@ -22,6 +22,9 @@ pub struct CurrentSale {
 pub enum SaleError {
     #[error("no such theater or show")]
     NotFound,
+    /// The sale would be over when it opens.
+    #[error(transparent)]
+    OverBeforeOpening(#[from] OverBeforeOpening),
     /// Other callers keep changing the sale or the show.
     #[error("other callers keep changing this sale")]
     Contended,
@@ -30,9 +33,12 @@ pub enum SaleError {
 }
 
 impl BoxOffice {
-    /// Puts the sale of a theater or a show. Every instance follows it within 10 seconds.
+    /// Puts the sale of a theater or a show. Every instance follows it within 10 seconds. It may open later than the
+    /// terms say, so that no instance opens it before another one ([`Sale::replaced_by`]).
     ///
     /// Repeating it is safe, because the same terms change nothing.
+    ///
+    /// [`Sale::replaced_by`]: crate::domain::sale::Sale::replaced_by
     pub async fn put_sale(
         &self,
         ctx: &RequestContext,
@@ -61,11 +67,11 @@ impl BoxOffice {
     ) -> Result<Option<CurrentSale>, SaleError> {
         let read = self.store.layout_with_sale(ctx, theater).await?;
         let LayoutWithSale { sale: existing, .. } = read.ok_or(SaleError::NotFound)?;
-        let current = CurrentSale { terms, default_end: None };
-        if existing.is_some_and(|existing| existing.sale.terms == terms) {
+        let sale = TheaterSale::put(existing.as_ref(), terms, self.clock.now())?;
+        let current = CurrentSale { terms: sale.sale.terms, default_end: None };
+        if existing.is_some_and(|existing| existing.sale.terms == sale.sale.terms) {
             return Ok(Some(current));
         }
-        let sale = TheaterSale::put(existing.as_ref(), terms, self.clock.now());
         match self.store.put_theater_sale(ctx, theater, &sale, existing.map(|existing| existing.version)).await {
             Ok(()) => Ok(Some(current)),
             Err(PutSaleError::Changed) => Ok(None),
@@ -81,11 +87,11 @@ impl BoxOffice {
         terms: SaleTerms,
     ) -> Result<Option<CurrentSale>, SaleError> {
         let existing = self.store.show(ctx, show).await?.ok_or(SaleError::NotFound)?;
-        let current = CurrentSale { terms, default_end: Some(existing.starts_at.instant()) };
-        if existing.sale.terms == terms {
+        let show = existing.with_sale(terms, self.clock.now())?;
+        let current = CurrentSale { terms: show.sale.terms, default_end: Some(show.starts_at.instant()) };
+        if existing.sale.terms == show.sale.terms {
             return Ok(Some(current));
         }
-        let show = existing.with_sale(terms, self.clock.now());
         match self.store.put_show(ctx, &show, Some(&existing)).await {
             Ok(()) => Ok(Some(current)),
             Err(PutShowError::Changed) => Ok(None),

@@ -17,6 +17,7 @@ use crate::domain::layout_version::LayoutVersion;
 use crate::domain::local_time::UnknownTimezone;
 use crate::domain::new_show::{NewShow, PutShow, ReplaceShowError};
 use crate::domain::prices::{Currency, InvalidOverride};
+use crate::domain::sale::OverBeforeOpening;
 use crate::domain::show::Show;
 use crate::domain::version::Version;
 use crate::store::{PutLayoutError, PutShowError};
@@ -63,6 +64,9 @@ pub enum ShowError {
     InvalidPrices(#[from] InvalidOverride),
     #[error(transparent)]
     UnknownTimezone(#[from] UnknownTimezone),
+    /// The sale would be over when it opens.
+    #[error(transparent)]
+    OverBeforeOpening(#[from] OverBeforeOpening),
     /// The request's condition doesn't allow to replace the show.
     #[error(transparent)]
     Precondition(#[from] PreconditionError<Version>),
@@ -182,6 +186,7 @@ impl BoxOffice {
             Ok(show) => show,
             Err(ReplaceShowError::TheaterFixed) => return Err(ShowError::TheaterFixed(existing.theater)),
             Err(ReplaceShowError::UnknownTimezone(error)) => return Err(error.into()),
+            Err(ReplaceShowError::Sale(error)) => return Err(error.into()),
         };
         if show.is_same_but_for_version(&existing) {
             expected.check_repeat(existing.version)?;

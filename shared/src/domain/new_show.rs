@@ -5,7 +5,7 @@ use super::ids::{ShowId, TheaterId};
 use super::layout_version::LayoutVersion;
 use super::local_time::{Timezone, UnknownTimezone};
 use super::prices::PriceOverrides;
-use super::sale::{Sale, SaleTerms};
+use super::sale::{OverBeforeOpening, Sale, SaleTerms};
 use super::show::{Show, StartsAt, Title};
 use super::time::EpochMillis;
 use super::version::Version;
@@ -48,6 +48,8 @@ pub enum ReplaceShowError {
     TheaterFixed,
     #[error(transparent)]
     UnknownTimezone(#[from] UnknownTimezone),
+    #[error(transparent)]
+    Sale(#[from] OverBeforeOpening),
 }
 
 impl PutShow {
@@ -105,7 +107,7 @@ impl NewShow {
     ///
     /// # Errors
     ///
-    /// Returns an error if the theater differs or the time zone is unknown.
+    /// Returns an error if the theater differs, the time zone is unknown, or the sale would be over when it opens.
     pub fn replace(self, existing: &Show, now: EpochMillis) -> Result<Show, ReplaceShowError> {
         if self.theater != existing.theater {
             return Err(ReplaceShowError::TheaterFixed);
@@ -116,13 +118,14 @@ impl NewShow {
         } else {
             LayoutVersion::following(Some(existing.seats_version), now)
         };
+        let sale = self.sale.map_or(Ok(existing.sale), |terms| existing.sale.replaced_by(terms, now))?;
         Ok(Show {
             id: existing.id.clone(),
             local: self.timezone.local_start(self.starts_at.instant())?,
             layout_version,
             seats_version,
             version: Version::following(Some(existing.version), now),
-            sale: self.sale.map_or(existing.sale, |terms| existing.sale.replaced_by(terms, now)),
+            sale,
             theater: self.theater,
             title: self.title,
             starts_at: self.starts_at,

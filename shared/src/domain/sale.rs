@@ -82,6 +82,15 @@ pub struct InvalidTerms {
     pub expected: &'static str,
 }
 
+/// The refusal of a sale that would be over when it opens, because it can't open before all instances know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected an instant after {opens_at}, the earliest opening")]
+pub struct OverBeforeOpening {
+    pub field: &'static str,
+    /// The earliest instant at which the sale can open.
+    pub opens_at: EpochSeconds,
+}
+
 /// The reason why nothing is sold now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NotOnSaleReason {
@@ -229,14 +238,32 @@ impl SaleTerms {
         self.check(Selling::Reserve, now, default_end).is_ok()
     }
 
-    /// Returns the earliest instant at which these terms can let anything be sold, or [`Sale::NEVER`].
-    fn earliest_sale(&self) -> EpochSeconds {
-        let sells = match self.state {
+    /// Returns `true` if these terms let anything be sold at any instant.
+    fn sells(&self) -> bool {
+        match self.state {
             SaleState::Open => true,
             SaleState::Paused => false,
             SaleState::Closed => self.booking_closes_at.is_some(),
-        };
-        if sells { self.opens_at.unwrap_or_default() } else { Sale::NEVER }
+        }
+    }
+
+    /// Returns the earliest instant at which these terms can let anything be sold, or [`Sale::NEVER`].
+    fn earliest_sale(&self) -> EpochSeconds {
+        if self.sells() { self.opens_at.unwrap_or_default() } else { Sale::NEVER }
+    }
+
+    /// Returns the terms with an opening that isn't before `earliest`. Terms that sell nothing stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first end that isn't after `earliest`.
+    fn not_before(self, earliest: EpochSeconds) -> Result<Self, OverBeforeOpening> {
+        // Terms without an opening are open from the beginning of time.
+        if !self.sells() || self.opens_at >= Some(earliest) {
+            return Ok(self);
+        }
+        Self::new(self.state, Some(earliest), self.closes_at, self.booking_closes_at)
+            .map_err(|InvalidTerms { field, .. }| OverBeforeOpening { field, opens_at: earliest })
     }
 }
 
@@ -260,15 +287,31 @@ impl Sale {
 
     /// Returns the sale with new terms, which a request replaces at `now`.
     ///
-    /// The first opening is kept if it is past, or if an instance may still sell by the old terms when it comes. The
-    /// end of a sale isn't considered, because the start of a show can move without a new sale. A first opening that
-    /// is too early costs reads, and one that is too late would refuse a repeated request.
-    #[must_use]
-    pub fn replaced_by(&self, terms: SaleTerms, now: EpochMillis) -> Self {
+    /// **Opening.** An instance with the old sale refuses requests before its first opening without looking for a
+    /// first answer. So the new sale opens then, or when no instance has the old sale any more. A repeat of the request
+    /// doesn't move that opening, neither before nor after it.
+    ///
+    /// **First opening.** It is kept if it is past, or if an instance may still sell by the old terms when it comes.
+    /// The end of a sale isn't considered, because the start of a show can move without a new sale. A first opening
+    /// that is too early costs reads, and one that is too late would refuse a repeated request.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the sale would be over when it opens.
+    pub fn replaced_by(&self, terms: SaleTerms, now: EpochMillis) -> Result<Self, OverBeforeOpening> {
+        let old_ends = now + REPLACED_SALE_LASTS;
+        let terms = if self.nothing_sold_before(now) {
+            terms.not_before(self.first_opens_at.min(old_ends.seconds_rounded_up()))?
+        } else if terms.not_before(self.first_opens_at) == Ok(self.terms) {
+            // Terms that differ from these in a past opening only are the same from now on.
+            return Ok(*self);
+        } else {
+            terms
+        };
         let earliest = terms.earliest_sale();
-        let may_have_sold = self.first_opens_at.reached(now + REPLACED_SALE_LASTS);
+        let may_have_sold = self.first_opens_at.reached(old_ends);
         let first_opens_at = if may_have_sold { self.first_opens_at.min(earliest) } else { earliest };
-        Self { terms, first_opens_at }
+        Ok(Self { terms, first_opens_at })
     }
 
     /// Returns `true` if nothing can have been sold before `now`. Then no repeated request can have a first answer.
@@ -280,9 +323,13 @@ impl Sale {
 impl TheaterSale {
     /// Returns the sale of a theater with new terms, which a request puts at `now`. A theater without a sale was always
     /// open.
-    pub fn put(existing: Option<&Self>, terms: SaleTerms, now: EpochMillis) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the sale would be over when it opens.
+    pub fn put(existing: Option<&Self>, terms: SaleTerms, now: EpochMillis) -> Result<Self, OverBeforeOpening> {
         let sale = existing.map_or_else(Sale::default, |existing| existing.sale);
         let version = Version::following(existing.map(|existing| existing.version), now);
-        Self { sale: sale.replaced_by(terms, now), version }
+        Ok(Self { sale: sale.replaced_by(terms, now)?, version })
     }
 }

@@ -8,7 +8,7 @@ use super::layout_version::LayoutVersion;
 use super::local_time::{LocalDate, LocalStart, Timezone};
 use super::prices::PriceOverrides;
 use super::rfc_3339::{self, fields};
-use super::sale::{NotOnSale, Sale, SaleTerms, Selling};
+use super::sale::{NotOnSale, OverBeforeOpening, Sale, SaleTerms, Selling};
 use super::text;
 use super::time::{EpochMillis, EpochSeconds};
 use super::version::Version;
@@ -135,10 +135,13 @@ impl Show {
 
     /// Returns the show with new terms of its sale, which a request replaces at `now`. The version rises, even if the
     /// terms are the same.
-    #[must_use]
-    pub fn with_sale(&self, terms: SaleTerms, now: EpochMillis) -> Self {
-        let sale = self.sale.replaced_by(terms, now);
-        Self { sale, version: Version::following(Some(self.version), now), ..self.clone() }
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the sale would be over when it opens.
+    pub fn with_sale(&self, terms: SaleTerms, now: EpochMillis) -> Result<Self, OverBeforeOpening> {
+        let sale = self.sale.replaced_by(terms, now)?;
+        Ok(Self { sale, version: Version::following(Some(self.version), now), ..self.clone() })
     }
 
     /// Checks whether an operation may sell now. A sale without an end closes when the show starts.

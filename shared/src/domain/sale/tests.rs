@@ -109,21 +109,93 @@ fn first_opening_moves_only_while_it_is_far() {
     assert!(sale.nothing_sold_before(EpochMillis::new(999_999)));
     assert!(!sale.nothing_sold_before(EpochMillis::new(1_000_000)));
     let far = EpochMillis::new((1_000 - margin) * 1_000 - 1);
-    assert_eq!(sale.replaced_by(opening(2_000), far).first_opens_at(), EpochSeconds::new(2_000));
-    assert_eq!(sale.replaced_by(opening(2_000), far.next()).first_opens_at(), EpochSeconds::new(1_000));
-    assert_eq!(sale.replaced_by(opening(500), far.next()).first_opens_at(), EpochSeconds::new(500));
+    let first = |sale: &Sale, opens, now| sale.replaced_by(opening(opens), now).unwrap().first_opens_at().as_secs();
+    assert_eq!(first(&sale, 2_000, far), 2_000);
+    assert_eq!(first(&sale, 2_000, far.next()), 1_000);
+    let ends = terms(SaleState::Open, at(500), at(5_000), None);
+    let past = sale.replaced_by(ends, EpochMillis::new(1_000_000)).unwrap();
+    assert_eq!((past.terms, past.first_opens_at().as_secs()), (ends, 500));
     let paused = Sale::first(terms(SaleState::Paused, None, None, None));
     assert_eq!(paused.first_opens_at(), Sale::NEVER);
-    assert_eq!(paused.replaced_by(opening(5), far).first_opens_at(), EpochSeconds::new(5));
+    assert_eq!(first(&paused, 5_000, far), 5_000);
+}
+
+#[test]
+fn unforeseen_opening_waits_until_all_instances_know_it() {
+    let now = EpochMillis::new(100_001);
+    let wait = 101 + REPLACED_SALE_LASTS.as_secs();
+    let announced = |opens| Sale::first(terms(SaleState::Open, at(opens), None, None));
+    let never = Sale::first(terms(SaleState::Paused, at(5), None, None));
+    for (sale, wanted, opens) in [
+        (announced(1_000), None, at(wait)),
+        (announced(1_000), at(50), at(wait)),
+        (announced(1_000), at(wait), at(wait)),
+        (announced(1_000), at(wait + 1), at(wait + 1)),
+        (announced(110), None, at(110)),
+        (announced(110), at(2_000), at(2_000)),
+        (never, None, at(wait)),
+        // Both openings are past, so nothing changes.
+        (announced(100), at(90), at(100)),
+        (announced(90), at(95), at(95)),
+        (Sale::default(), None, None),
+        (Sale::default(), at(7), at(7)),
+    ] {
+        let next = sale.replaced_by(terms(SaleState::Open, wanted, None, None), now).unwrap();
+        assert_eq!(next.terms.opens_at(), opens, "{sale:?} {wanted:?}");
+    }
+    // Terms that sell nothing keep their opening.
+    for state in [SaleState::Paused, SaleState::Closed] {
+        let nothing = terms(state, at(5), None, None);
+        assert_eq!(announced(1_000).replaced_by(nothing, now).unwrap().terms, nothing);
+    }
+    let payments = terms(SaleState::Closed, None, None, at(2_000));
+    assert_eq!(announced(1_000).replaced_by(payments, now).unwrap().terms.opens_at(), at(wait));
+}
+
+#[test]
+fn repeat_does_not_move_an_unforeseen_opening() {
+    let announced = Sale::first(terms(SaleState::Open, at(1_000), None, None));
+    for wanted in [None, at(40), at(100)] {
+        let wanted = terms(SaleState::Open, wanted, at(3_000), None);
+        let opened = announced.replaced_by(wanted, EpochMillis::new(100_000)).unwrap();
+        for later in [100_001, 103_000, 124_999, 125_000, 2_000_000] {
+            assert_eq!(opened.replaced_by(wanted, EpochMillis::new(later)), Ok(opened), "{later} {wanted:?}");
+        }
+        let other = terms(SaleState::Open, None, at(3_001), None);
+        let other = opened.replaced_by(other, EpochMillis::new(126_000)).unwrap();
+        assert_eq!((other.terms.opens_at(), other.terms.closes_at()), (None, at(3_001)));
+    }
+}
+
+#[test]
+fn sale_that_would_be_over_when_it_opens_is_refused() {
+    let now = EpochMillis::new(100_000);
+    let announced = Sale::first(terms(SaleState::Open, at(1_000), None, None));
+    let opens_at = EpochSeconds::new(100) + REPLACED_SALE_LASTS;
+    let refused = |field| Err(OverBeforeOpening { field, opens_at });
+    for (state, closes, booking, field) in [
+        (SaleState::Open, at(125), at(900), "closes_at"),
+        (SaleState::Open, at(99), None, "closes_at"),
+        (SaleState::Open, None, at(125), "booking_closes_at"),
+        (SaleState::Closed, None, at(125), "booking_closes_at"),
+    ] {
+        let short = terms(state, None, closes, booking);
+        assert_eq!(announced.replaced_by(short, now), refused(field), "{short:?}");
+        assert!(Sale::default().replaced_by(short, now).is_ok(), "a sale that was open has no opening to wait for");
+    }
+    let long = terms(SaleState::Open, None, at(126), None);
+    assert_eq!(announced.replaced_by(long, now).unwrap().terms.opens_at(), at(125));
+    let refusal = announced.replaced_by(terms(SaleState::Open, None, at(125), None), now).unwrap_err();
+    assert_eq!(refusal.to_string(), "closes_at: expected an instant after 1970-01-01T00:02:05Z, the earliest opening");
 }
 
 #[test]
 fn theater_without_a_sale_was_always_open() {
     let now = EpochMillis::new(5_000);
     let opens = terms(SaleState::Open, at(1_000), None, None);
-    let first = TheaterSale::put(None, opens, now);
+    let first = TheaterSale::put(None, opens, now).unwrap();
     assert_eq!((first.sale.terms, first.sale.first_opens_at()), (opens, EpochSeconds::new(0)));
-    let second = TheaterSale::put(Some(&first), SaleTerms::default(), now);
+    let second = TheaterSale::put(Some(&first), SaleTerms::default(), now).unwrap();
     assert!(second.version > first.version && second.sale == Sale::default());
 }
 
@@ -133,6 +205,11 @@ fn words_of_states_are_read_back() {
         assert_eq!(SaleState::parse(state.as_str()), Some(state));
     }
     assert_eq!(SaleState::parse("Open"), None);
+}
+
+/// Returns the instant from which no instance has a sale that was replaced at `now`.
+fn until_replaced(now: u64) -> u64 {
+    now + u64::try_from(REPLACED_SALE_LASTS.as_millis()).unwrap()
 }
 
 fn any_terms() -> impl Strategy<Value = SaleTerms> {
@@ -188,16 +265,23 @@ proptest! {
         let mut sold: Vec<u64> = Vec::new();
         for (after, terms) in later.into_iter().map(|(after, terms)| (after, Some(terms))).chain([(60, None)]) {
             let now = from + after * 1_000 + ms;
-            let until = now + u64::try_from(REPLACED_SALE_LASTS.as_millis()).unwrap();
-            for instant in (from..until).step_by(250) {
+            let next = terms.map(|terms| sale.replaced_by(terms, EpochMillis::new(now)));
+            // A refused request changes nothing.
+            let Ok(next) = next.transpose() else { continue };
+            for instant in (from..until_replaced(now)).step_by(250) {
                 for selling in [Selling::Reserve, Selling::Book] {
                     let end = default_end.map(EpochSeconds::new);
                     let sells = sale.terms.check(selling, EpochMillis::new(instant), end).is_ok();
                     sold.extend(sells.then_some(instant));
                 }
             }
-            if let Some(terms) = terms {
-                sale = sale.replaced_by(terms, EpochMillis::new(now));
+            if let Some(next) = next {
+                // An instance with the old sale looks for first answers by the time when the new sale sells.
+                for instant in (now..until_replaced(now)).step_by(250).map(EpochMillis::new) {
+                    let sells = [Selling::Reserve, Selling::Book].map(|of| next.terms.check(of, instant, None).is_ok());
+                    prop_assert!(sells == [false; 2] || !sale.nothing_sold_before(instant), "{:?} {:?}", sale, next);
+                }
+                sale = next;
                 // The first opening holds for all that was sold so far.
                 let done = sold.iter().min().copied();
                 let first = sale.first_opens_at().as_secs() * 1_000;

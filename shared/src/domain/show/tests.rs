@@ -137,7 +137,7 @@ fn only_another_layout_renumbers_the_seats() {
 #[test]
 fn theater_is_fixed_and_sale_stays() {
     let paused = SaleTerms::new(SaleState::Paused, None, None, None).unwrap();
-    let show = create(request()).with_sale(paused, NOW);
+    let show = create(request()).with_sale(paused, NOW).unwrap();
     let other = PutShow { theater: TheaterId::parse("arena").ok(), ..request() };
     assert_eq!(replace(&show, other), Err(ReplaceShowError::TheaterFixed));
     assert_eq!(replace(&show, request()).unwrap().sale, show.sale);
@@ -149,7 +149,7 @@ fn theater_is_fixed_and_sale_stays() {
 fn replaced_sale_keeps_the_first_opening() {
     let show = create(request());
     let terms = SaleTerms::new(SaleState::Open, Some(EpochSeconds::new(1_795_000_000)), None, None).unwrap();
-    let changed = show.with_sale(terms, later());
+    let changed = show.with_sale(terms, later()).unwrap();
     assert_eq!((changed.sale.terms, changed.sale.first_opens_at()), (terms, EpochSeconds::new(0)));
     assert!(changed.version > show.version && !changed.on_sale(later()));
 }

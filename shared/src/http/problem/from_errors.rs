@@ -13,7 +13,7 @@ use crate::app::{
 use crate::domain::best_available::Shortage;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::local_time::Timezone;
-use crate::domain::sale::{NotOnSale, NotOnSaleReason};
+use crate::domain::sale::{NotOnSale, NotOnSaleReason, OverBeforeOpening};
 use crate::domain::time::EpochMillis;
 use crate::domain::version::Version;
 
@@ -185,6 +185,7 @@ impl From<ShowError> for Problem {
             }
             ShowError::InvalidPrices(error) => Self::malformed(error.field(), &error.expected),
             ShowError::UnknownTimezone(_) => Self::malformed("timezone", Timezone::EXPECTED),
+            ShowError::OverBeforeOpening(error) => Self::over_before_opening("sale.", error),
             ShowError::Precondition(PreconditionError::Required(version)) => Self::show_if_match_required(version),
             ShowError::Precondition(PreconditionError::Failed(there)) => Self::show_changed("If-Match", there),
             ShowError::Withdrawal(error) => error.into(),
@@ -198,6 +199,7 @@ impl From<SaleError> for Problem {
     fn from(error: SaleError) -> Self {
         match error {
             SaleError::NotFound => Self::theater_not_found(),
+            SaleError::OverBeforeOpening(error) => Self::over_before_opening("", error),
             SaleError::Contended => {
                 let detail =
                     "Other callers keep changing this sale. Nothing was changed. Repeating the request is safe.";
@@ -319,6 +321,13 @@ impl Problem {
             ..Members::default()
         };
         Self::with(Code::NotOnSale, detail, members)
+    }
+
+    /// Creates the problem of a sale that would be over when it opens. `path` leads to the sale in the body.
+    fn over_before_opening(path: &str, error: OverBeforeOpening) -> Self {
+        let OverBeforeOpening { field, opens_at } = error;
+        let expected = format_args!("an instant after {opens_at}, the earliest instant at which the sale can open");
+        Self::malformed(format_args!("{path}{field}"), expected)
     }
 
     fn try_again(cause: impl Display) -> Self {

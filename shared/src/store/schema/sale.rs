@@ -85,7 +85,7 @@ mod tests {
             (SaleState::Closed, None, None, Some(EpochSeconds::LAST)),
         ] {
             let terms = SaleTerms::new(state, opens, closes, booking).unwrap();
-            for sale in [Sale::first(terms), Sale::default().replaced_by(terms, EpochMillis::new(50_000))] {
+            for sale in [Sale::first(terms), Sale::default().replaced_by(terms, EpochMillis::new(50_000)).unwrap()] {
                 let stored = TheaterSale { sale, version: Version::new(7) };
                 assert_eq!(read_theater_sale(&write_theater_sale(&theater, &stored)).unwrap(), stored);
             }

@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn show_is_put_and_its_sale_only_if_that_changed() {
         let open = new_show();
-        let paused = open.with_sale(terms(PAUSED), EpochMillis::new(9));
-        let again = paused.with_sale(terms(PAUSED), EpochMillis::new(10));
-        let resumed = paused.with_sale(terms(SaleState::Open), EpochMillis::new(11));
+        let paused = open.with_sale(terms(PAUSED), EpochMillis::new(9)).unwrap();
+        let again = paused.with_sale(terms(PAUSED), EpochMillis::new(10)).unwrap();
+        let resumed = paused.with_sale(terms(SaleState::Open), EpochMillis::new(11)).unwrap();
         let [of_open, of_paused] = [&open, &paused].map(show::write);
         for (old, new, events) in [
             (None, &open, vec![put(&open)]),

@@ -26,12 +26,12 @@ impl Bench {
 async fn sale_replaces_only_the_known_version() {
     for bench in Bench::each().await {
         assert_eq!(bench.sale().await, None, "{}", bench.engine);
-        let first = TheaterSale::put(None, terms(100), START);
+        let first = TheaterSale::put(None, terms(100), START).unwrap();
         bench.put_sale(&first, None).await.unwrap();
         assert!(matches!(bench.put_sale(&first, None).await, Err(PutSaleError::Changed)));
-        let second = TheaterSale::put(Some(&first), terms(200), later());
+        let second = TheaterSale::put(Some(&first), terms(200), later()).unwrap();
         bench.put_sale(&second, Some(first.version)).await.unwrap();
-        let late = TheaterSale::put(Some(&first), terms(300), later());
+        let late = TheaterSale::put(Some(&first), terms(300), later()).unwrap();
         assert!(matches!(bench.put_sale(&late, Some(first.version)).await, Err(PutSaleError::Changed)));
         assert_eq!(bench.sale().await, Some(second));
     }
@@ -41,15 +41,15 @@ async fn sale_replaces_only_the_known_version() {
 async fn lost_answer_to_a_sale_is_recognized() {
     for bench in Bench::each().await {
         bench.proxy.forget_tokens();
-        let first = TheaterSale::put(None, terms(100), START);
+        let first = TheaterSale::put(None, terms(100), START).unwrap();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         bench.put_sale(&first, None).await.unwrap();
-        let second = TheaterSale::put(Some(&first), terms(200), later());
+        let second = TheaterSale::put(Some(&first), terms(200), later()).unwrap();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         bench.put_sale(&second, Some(first.version)).await.unwrap();
         assert_eq!(bench.sale().await, Some(second), "{}", bench.engine);
         bench.proxy.next("TransactWriteItems", Fault::CutBefore);
-        let other = TheaterSale::put(Some(&first), terms(300), later());
+        let other = TheaterSale::put(Some(&first), terms(300), later()).unwrap();
         assert!(matches!(bench.put_sale(&other, Some(first.version)).await, Err(PutSaleError::Changed)));
     }
 }
@@ -60,7 +60,7 @@ async fn layout_and_sale_are_read_in_one_call() {
         let read = async |id: &str| bench.store.layout_with_sale(&bench.ctx, &theater(id)).await.unwrap();
         let layout = async || bench.store.layout(&bench.ctx, &theater("1")).await.unwrap().unwrap();
         assert_eq!(read("1").await, Some(LayoutWithSale { layout: layout().await, sale: None }), "{}", bench.engine);
-        let sale = TheaterSale::put(None, terms(100), START);
+        let sale = TheaterSale::put(None, terms(100), START).unwrap();
         bench.put_sale(&sale, None).await.unwrap();
         bench.proxy.take();
         let with_sale = read("1").await;

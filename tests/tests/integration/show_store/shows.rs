@@ -85,11 +85,11 @@ async fn only_one_of_two_puts_replaces_a_version() {
 async fn sale_and_its_entry_change_together() {
     for bench in Bench::each().await {
         let show = bench.create("a", "1", EVENING).await;
-        let paused = show.with_sale(SaleTerms::new(SaleState::Paused, None, None, None).unwrap(), later());
+        let paused = show.with_sale(SaleTerms::new(SaleState::Paused, None, None, None).unwrap(), later()).unwrap();
         bench.put(&paused, Some(&show)).await.unwrap();
         let listed = bench.store.shows_of_day(&bench.ctx, date("2026-12-01"), None, None, 10).await.unwrap();
         assert_eq!((bench.read("a").await, listed.shows), (Some(paused.clone()), vec![paused.entry()]));
-        let open = show.with_sale(SaleTerms::default(), later());
+        let open = show.with_sale(SaleTerms::default(), later()).unwrap();
         assert!(matches!(bench.put(&open, Some(&show)).await, Err(PutShowError::Changed)), "{}", bench.engine);
     }
 }

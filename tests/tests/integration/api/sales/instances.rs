@@ -5,8 +5,9 @@ use std::time::Duration;
 use boxoffice::clock::Clock;
 use boxoffice_tests::world::START;
 use boxoffice_tests::{Call, World};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::super::shows::{create, evening};
 use super::{Of, is_refused, world};
 use crate::api::id;
 
@@ -113,5 +114,77 @@ async fn of_sales_put_at_once_one_holds() {
             assert!(["paused", "closed"].contains(&refused.text("sale_state")), "{}", refused.text);
             of.put(&world, &json!({ "state": "open" })).await;
         }
+    }
+}
+
+/// Creates show 1, whose sale opens in an hour.
+async fn announced() -> World {
+    let world = World::new().await;
+    let mut announced = evening("1");
+    announced["sale"] = json!({ "state": "open", "opens_at": "2026-11-22T19:00:00Z" });
+    create(&world, "1", &announced).await;
+    world
+}
+
+#[tokio::test]
+async fn an_opening_that_was_moved_up_comes_everywhere_at_once() {
+    let by_show = |sale: &Value| {
+        let mut document = evening("1");
+        document["sale"] = sale.clone();
+        Call::put_show("1", &document).header("If-Match", "*")
+    };
+    let by_sale = |sale: &Value| Call::put_sale("1", sale).of_show();
+    for sale in [json!({ "state": "open" }), json!({ "state": "open", "opens_at": "2026-11-22T18:00:05Z" })] {
+        for (put, member) in [(by_show(&sale), "/sale"), (by_sale(&sale), "")] {
+            let world = announced().await;
+            let clock = Clock::manual(START);
+            let other = world.instance(clock.clone()).await;
+            for second in 0..40 {
+                let now = START + Duration::from_secs(second);
+                world.at(second * 1_000);
+                clock.set(now);
+                // The other instance reads the sale just before it is replaced.
+                if second == 2 {
+                    is_refused(
+                        &Of::Show.call(Call::reserve("1", &json!({ "seat": "A1" }))).send(&other).await,
+                        "not_yet",
+                    );
+                }
+                // The request is repeated before and after the opening.
+                if [2, 5, 30].contains(&second) {
+                    let reply = put.clone().send(&world.office).await;
+                    let sale = reply.body.pointer(member);
+                    let shown = json!({ "state": "open", "opens_at": "2026-11-22T18:00:27Z", "on_sale": second == 30 });
+                    assert_eq!((reply.status, sale), (200, Some(&shown)), "{second} s: {}", reply.text);
+                }
+                let reserve = Of::Show.call(Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(1) })));
+                let first = reserve.clone().send(&world.office).await;
+                let repeat = reserve.send(&other).await;
+                if second < 27 {
+                    is_refused(&first, "not_yet");
+                    is_refused(&repeat, "not_yet");
+                } else {
+                    let status = if second == 27 { 201 } else { 200 };
+                    assert_eq!((first.status, repeat.status), (status, 200), "{second} s: {}", repeat.text);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sale_that_would_be_over_when_it_opens_is_refused() {
+    let world = announced().await;
+    let sale = json!({ "state": "open", "closes_at": "2026-11-22T18:00:25Z" });
+    let mut show = evening("1");
+    show["sale"] = sale.clone();
+    let by_show = Call::put_show("1", &show).header("If-Match", "*");
+    for (put, field) in [(Call::put_sale("1", &sale).of_show(), "closes_at"), (by_show, "sale.closes_at")] {
+        let before = world.items().await;
+        let reply = put.send(&world.office).await;
+        let expected = "an instant after 2026-11-22T18:00:25Z, the earliest instant at which the sale can open";
+        assert_eq!((reply.status, reply.code()), (400, "malformed_request"), "{}", reply.text);
+        assert_eq!(reply.body["errors"], json!([{ "field": field, "expected": expected }]));
+        assert_eq!(world.items().await, before);
     }
 }
