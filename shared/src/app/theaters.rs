@@ -10,7 +10,7 @@ use crate::domain::layout::{InvalidLayout, Layout};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::new_layout::NewLayout;
 use crate::domain::prices::Currency;
-use crate::store::{ExistingLayout, KnownVersion, PutLayoutError, Store, TheaterPage};
+use crate::store::{ExistingLayout, KnownVersion, PutLayoutError, ShowsAdded, Store, TheaterPage};
 
 /// The maximum number of attempts to change a layout that another caller keeps changing.
 const MAX_ATTEMPTS: u32 = 3;
@@ -150,6 +150,7 @@ impl BoxOffice {
             if expected != Precondition::Unsaid {
                 expected.check(Some(old.version))?;
             }
+            let shows_added = self.store.shows_added(ctx, theater).await?;
             let shows = self.store.shows_of_theater(ctx, theater, MAX_SHOWS_NAMED).await?;
             if !shows.is_empty() {
                 return Err(PutError::HasShows(shows));
@@ -157,7 +158,7 @@ impl BoxOffice {
             let old = Inventory::of_theater(old);
             let all: Vec<_> = old.layout.seats().iter().collect();
             let removal = self.withdraw(ctx, Some(&old), &all).await?;
-            match self.delete_or_undo(ctx, &old.id, theater, known, removal).await {
+            match self.delete_or_undo(ctx, &old.id, theater, known, shows_added, removal).await {
                 Ok(()) => return Ok(true),
                 Err(PutLayoutError::Changed) => {}
                 Err(PutLayoutError::Store(error)) => return Err(error.into()),
@@ -184,10 +185,11 @@ impl BoxOffice {
         id: &InventoryId,
         theater: &TheaterId,
         replaces: KnownVersion,
+        shows_added: ShowsAdded,
         removal: Removal,
     ) -> Result<(), PutLayoutError> {
         self.check_tombstones_last(ctx, id, &removal).await?;
-        let removed = self.store.remove_layout(ctx, theater, replaces).await;
+        let removed = self.store.remove_layout(ctx, theater, replaces, shows_added).await;
         self.undo_if_not_applied(ctx, id, removed, &removal).await
     }
 }

@@ -8,7 +8,6 @@ use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
-use crate::random;
 
 impl Store {
     /// Reads the snapshot of one version of a theater's layout. Returns `None` if there is none.
@@ -42,17 +41,10 @@ impl Store {
     /// Repeating it is safe, because a version of a layout has one content only. A refused put costs as much as a
     /// carried out one, so callers read the snapshot first.
     pub async fn put_layout_snapshot(&self, ctx: &RequestContext, layout: &Layout) -> Result<(), StoreError> {
-        let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
-        loop {
-            let LayoutItems { own, parts } = layout_snapshot::write(layout)?;
-            let puts = std::iter::once(own).chain(parts);
-            let puts = puts.map(|item| self.put_if(item, "attribute_not_exists(pk)", None)).collect();
-            let Err(refusal) = self.transact(puts, token, &mut retry_loop).await else { return Ok(()) };
-            match refusal.into_failure() {
-                Some(failure) => retry_loop.pause(failure).await?,
-                None => return Ok(()),
-            }
-        }
+        let LayoutItems { own, parts } = layout_snapshot::write(layout)?;
+        let puts = std::iter::once(own).chain(parts);
+        let puts = puts.map(|item| self.put_if(item, "attribute_not_exists(pk)", None)).collect::<Result<_, _>>()?;
+        self.transact_until_decided(puts, &mut RetryLoop::for_write(ctx, self)).await?;
+        Ok(())
     }
 }

@@ -7,13 +7,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWr
 use super::schema::layout::{LayoutItems, StoredLayout, TheaterEntry};
 use super::schema::{n, s, sale};
 use super::write::retry::RetryLoop;
-use super::write::transaction::ANYTHING;
-use super::{Store, StoreError};
+use super::write::transaction::{ANYTHING, Outcome};
+use super::{ShowsAdded, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
-use crate::random;
 use crate::store::schema;
 use crate::store::schema::layout;
 
@@ -23,7 +22,8 @@ const MAX_READS: u32 = 4;
 /// The reason why a layout wasn't put or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PutLayoutError {
-    /// Another request has put a layout in the meantime. Read it and decide again.
+    /// Another request has put a layout, or added a show to a theater to be removed, in the meantime. Read both and
+    /// decide again.
     #[error("the theater's layout changed in the meantime")]
     Changed,
     #[error(transparent)]
@@ -101,40 +101,27 @@ impl Store {
         layout: &Layout,
         replaces: Option<KnownVersion>,
     ) -> Result<(), PutLayoutError> {
-        let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
-        loop {
-            let items = self.build_put(layout, replaces);
-            let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match refusal.into_failure() {
-                Some(failure) => retry_loop.pause(failure).await?,
-                // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
-                None => {
-                    let standing = if retry_loop.unknown { self.layout(ctx, &layout.theater).await? } else { None };
-                    return if standing.as_ref() == Some(layout) { Ok(()) } else { Err(PutLayoutError::Changed) };
-                }
-            }
+        let items = self.build_put(layout, replaces)?;
+        match self.put_or_recognize(ctx, items, layout, async || self.layout(ctx, &layout.theater).await).await? {
+            Outcome::Applied => Ok(()),
+            Outcome::Refused => Err(PutLayoutError::Changed),
         }
     }
 
-    /// Removes a layout of a given version, with everything that was put with it. Repeating it is safe, because a
-    /// layout that no longer exists counts as removed.
+    /// Removes a layout of a given version, with everything that was put with it. `shows_added` was read before the
+    /// theater's shows were listed, so a theater that was given a show in the meantime stays. Repeating it is safe,
+    /// because a layout that no longer exists counts as removed.
     pub async fn remove_layout(
         &self,
         ctx: &RequestContext,
         theater: &TheaterId,
         replaces: KnownVersion,
+        shows_added: ShowsAdded,
     ) -> Result<(), PutLayoutError> {
-        let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
-        loop {
-            let items = self.build_removal(theater, replaces);
-            let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match refusal.into_failure() {
-                Some(failure) => retry_loop.pause(failure).await?,
-                None if self.read_item(ctx, schema::layout_key(theater)).await?.is_none() => return Ok(()),
-                None => return Err(PutLayoutError::Changed),
-            }
+        let items = self.build_removal(theater, replaces, shows_added)?;
+        match self.remove_or_find_removed(ctx, items, schema::layout_key(theater)).await? {
+            Outcome::Applied => Ok(()),
+            Outcome::Refused => Err(PutLayoutError::Changed),
         }
     }
 
@@ -192,9 +179,15 @@ impl Store {
         Ok(items)
     }
 
-    fn build_removal(&self, theater: &TheaterId, replaces: KnownVersion) -> Result<Vec<TransactWriteItem>, StoreError> {
+    fn build_removal(
+        &self,
+        theater: &TheaterId,
+        replaces: KnownVersion,
+        shows_added: ShowsAdded,
+    ) -> Result<Vec<TransactWriteItem>, StoreError> {
         let (condition, values) = version_condition(Some(replaces));
         let mut items = vec![self.delete_if(schema::layout_key(theater), condition, values)?];
+        items.push(self.build_none_added_since(theater, shows_added)?);
         // A theater that is created again begins without a sale. An older theater may have no entry.
         items.push(self.delete_if(sale::theater_sale_key(theater), ANYTHING, None)?);
         items.push(self.delete_if(layout::entry_key(theater), ANYTHING, None)?);

@@ -18,6 +18,7 @@ mod seat_withdrawal;
 mod seats;
 mod show_list;
 mod shows;
+mod shows_added;
 mod stream;
 mod write;
 
@@ -45,6 +46,7 @@ pub use schema::reservation_record::{
 pub use seat_withdrawal::{TOMBSTONE_SECONDS, Tombstone, WithdrawError};
 pub use show_list::ShowPage;
 pub use shows::PutShowError;
+pub use shows_added::ShowsAdded;
 pub use stream::{SeatChange, SeatRecord};
 
 use crate::clock::Clock;

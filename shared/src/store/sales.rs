@@ -5,18 +5,18 @@ use std::collections::HashMap;
 use super::schema::layout::StoredLayout;
 use super::schema::{self, n, sale};
 use super::write::retry::RetryLoop;
+use super::write::transaction::Outcome;
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::TheaterId;
 use crate::domain::layout::Layout;
 use crate::domain::sale::TheaterSale;
 use crate::domain::version::Version;
-use crate::random;
 
 /// The reason why a sale wasn't put.
 #[derive(Debug, thiserror::Error)]
 pub enum PutSaleError {
-    /// Another request has put a sale in the meantime. Read it and decide again.
+    /// Another request has put a sale or removed the theater in the meantime. Read both and decide again.
     #[error("the theater's sale changed in the meantime")]
     Changed,
     #[error(transparent)]
@@ -64,7 +64,7 @@ impl Store {
         Ok(layout.map(|layout| LayoutWithSale { layout, sale }))
     }
 
-    /// Puts a theater's sale in place of the given version, or where there is none.
+    /// Puts a theater's sale in place of the given version, or where there is none. The theater has to exist.
     ///
     /// Repeating it is safe, because the condition holds for one writer only and the others get an error. If an answer
     /// was lost, the sale is read again and compared.
@@ -75,27 +75,17 @@ impl Store {
         sale: &TheaterSale,
         replaces: Option<Version>,
     ) -> Result<(), PutSaleError> {
-        let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
         let (condition, values) = match replaces {
             None => ("attribute_not_exists(pk)", None),
             Some(version) => {
                 ("sale_version = :replaces", Some(HashMap::from([(":replaces".to_owned(), n(version.as_u64()))])))
             }
         };
-        loop {
-            let put = self.put_if(sale::write_theater_sale(theater, sale), condition, values.clone());
-            let Err(refusal) = self.transact(put.map(|put| vec![put]), token, &mut retry_loop).await else {
-                return Ok(());
-            };
-            match refusal.into_failure() {
-                Some(failure) => retry_loop.pause(failure).await?,
-                // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
-                None => {
-                    let standing = if retry_loop.unknown { self.theater_sale(ctx, theater).await? } else { None };
-                    return if standing.as_ref() == Some(sale) { Ok(()) } else { Err(PutSaleError::Changed) };
-                }
-            }
+        let put = self.put_if(sale::write_theater_sale(theater, sale), condition, values)?;
+        let items = vec![put, self.build_theater_exists(theater)?];
+        match self.put_or_recognize(ctx, items, sale, async || self.theater_sale(ctx, theater).await).await? {
+            Outcome::Applied => Ok(()),
+            Outcome::Refused => Err(PutSaleError::Changed),
         }
     }
 }

@@ -6,18 +6,17 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, TransactWr
 
 use super::schema::{n, s, show, theater_pk};
 use super::write::retry::RetryLoop;
-use super::write::transaction::ANYTHING;
+use super::write::transaction::{ANYTHING, Outcome};
 use super::{Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::ids::{ShowId, TheaterId};
 use crate::domain::show::Show;
-use crate::random;
 
 /// The reason why a show wasn't put or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PutShowError {
-    /// Another request has put or removed the show in the meantime. Read it and decide again.
-    #[error("the show changed in the meantime")]
+    /// Another request has put or removed the show, or removed its theater, in the meantime. Read both and decide again.
+    #[error("the show or its theater changed in the meantime")]
     Changed,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -31,8 +30,8 @@ impl Store {
     }
 
     /// Puts a show in place of another version of it, or where there is none. Its item and its entry in the list are
-    /// written in one transaction. A new show's theater gets a pointer to it, and an old entry at another place of the
-    /// list is deleted.
+    /// written in one transaction. A new show's theater has to exist, and gets a pointer to it. An old entry at another
+    /// place of the list is deleted.
     ///
     /// A change of the sale is put in the same way, with the show of [`Show::with_sale`].
     ///
@@ -44,35 +43,20 @@ impl Store {
         show: &Show,
         replaces: Option<&Show>,
     ) -> Result<(), PutShowError> {
-        let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
-        loop {
-            let items = self.build_show_put(show, replaces);
-            let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match refusal.into_failure() {
-                Some(failure) => retry_loop.pause(failure).await?,
-                // Our own earlier attempt, whose answer was lost, may be the reason for the rejection.
-                None => {
-                    let standing = if retry_loop.unknown { self.show(ctx, &show.id).await? } else { None };
-                    return if standing.as_ref() == Some(show) { Ok(()) } else { Err(PutShowError::Changed) };
-                }
-            }
+        let items = self.build_show_put(show, replaces)?;
+        match self.put_or_recognize(ctx, items, show, async || self.show(ctx, &show.id).await).await? {
+            Outcome::Applied => Ok(()),
+            Outcome::Refused => Err(PutShowError::Changed),
         }
     }
 
     /// Removes a show of a given version, with its entry in the list and its theater's pointer. Repeating it is safe,
     /// because a show that no longer exists counts as removed.
     pub async fn remove_show(&self, ctx: &RequestContext, show: &Show) -> Result<(), PutShowError> {
-        let mut retry_loop = RetryLoop::for_write(ctx, self);
-        let token = random::random_id();
-        loop {
-            let items = self.build_show_removal(show);
-            let Err(refusal) = self.transact(items, token, &mut retry_loop).await else { return Ok(()) };
-            match refusal.into_failure() {
-                Some(failure) => retry_loop.pause(failure).await?,
-                None if self.read_item(ctx, show::show_key(&show.id)).await?.is_none() => return Ok(()),
-                None => return Err(PutShowError::Changed),
-            }
+        let items = self.build_show_removal(show)?;
+        match self.remove_or_find_removed(ctx, items, show::show_key(&show.id)).await? {
+            Outcome::Applied => Ok(()),
+            Outcome::Refused => Err(PutShowError::Changed),
         }
     }
 
@@ -113,7 +97,10 @@ impl Store {
         let condition = "attribute_not_exists(pk) OR show_version < :version";
         items.push(self.put_if(show::write_entry(show), condition, Some(newer))?);
         match replaces {
-            None => items.push(self.put_if(show::pointer_key(&show.theater, &show.id), ANYTHING, None)?),
+            None => {
+                items.push(self.put_if(show::pointer_key(&show.theater, &show.id), ANYTHING, None)?);
+                items.extend(self.build_show_added(&show.theater)?);
+            }
             Some(old) if old.place() == show.place() => {}
             Some(old) => items.push(self.delete_if(show::entry_key(&old.place()), ANYTHING, None)?),
         }

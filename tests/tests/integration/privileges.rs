@@ -94,6 +94,10 @@ async fn everything(watched: &mut Watched) {
     watched.cold(Call::theater(hall), 200).await;
     watched.cold(Call::theaters(), 200).await;
     watched.cold(Call::put_theater("9", &json!({ "name": "Nine", "seats": ["A1"] })).administrator(), 201).await;
+    let show = json!({ "theater_id": "9", "title": "Tosca", "starts_at": "2026-12-01T20:15:00Z", "timezone": "UTC" });
+    watched.cold(Call::put_show("evening", &show).administrator(), 201).await;
+    watched.cold(Call::put_sale("9", &json!({ "state": "paused" })).administrator(), 200).await;
+    watched.cold(Call::delete_show("evening").administrator(), 204).await;
     watched.cold(Call::delete_theater("9").administrator(), 204).await;
 
     watched.cold(Call::get_seats(hall).query("consistent=true"), 200).await;

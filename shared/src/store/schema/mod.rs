@@ -65,6 +65,7 @@ pub(super) mod attribute {
     pub(crate) const LOCAL_TIME: &str = "local_time";
     pub(crate) const SEATS_VERSION: &str = "seats_version";
     pub(crate) const SHOW_VERSION: &str = "show_version";
+    pub(crate) const SHOWS_ADDED: &str = "shows_added";
     pub(crate) const PRICES: &str = "prices";
     pub(crate) const EXTRA: &str = "extra";
     pub(crate) const SALE_STATE: &str = "sale_state";

@@ -40,6 +40,11 @@ pub(in crate::store) fn pointer_key(theater: &TheaterId, show: &ShowId) -> Item 
     key(theater_pk(theater), s(format!("{POINTER_PREFIX}{show}")))
 }
 
+/// Builds the key of the number of shows that a theater was ever given.
+pub(in crate::store) fn shows_added_key(theater: &TheaterId) -> Item {
+    key(theater_pk(theater), s("SHOWS_ADDED"))
+}
+
 /// Reads the show that a theater's pointer names.
 pub(in crate::store) fn read_pointer(item: &Item) -> Result<ShowId, StoreError> {
     let show = text(item, attribute::SK)?.strip_prefix(POINTER_PREFIX).and_then(|show| ShowId::parse(show).ok());

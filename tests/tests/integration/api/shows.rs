@@ -7,6 +7,7 @@ mod faults;
 mod life;
 mod moves;
 mod prices;
+mod removed_theaters;
 
 use boxoffice_tests::{Call, Reply, World};
 use serde_json::{Value, json};

@@ -193,4 +193,7 @@ async fn theater_calls_cost_layout_size_and_no_redis_call() {
     assert_eq!(dropped.1, "GetItem Query UpdateItem UpdateItem TransactWriteItems");
     let added = cost(put(&["A1", "A4"]).header("If-Match", &dropped.0), 200).await;
     assert_eq!(added.1, "GetItem TransactWriteItems Query");
+    let deleted = cost(Call::delete_theater("9"), 204).await;
+    let expected = "GetItem GetItem Query Query UpdateItem UpdateItem TransactWriteItems";
+    assert_eq!(deleted.1, expected, "the number of shows is read before they are listed");
 }

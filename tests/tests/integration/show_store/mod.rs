@@ -4,6 +4,7 @@ mod list;
 mod sales;
 mod shows;
 mod snapshots;
+mod theaters;
 
 use std::time::Duration;
 

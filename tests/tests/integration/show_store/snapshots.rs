@@ -1,6 +1,7 @@
 //! Snapshots of layouts.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use boxoffice::store::ShowsAdded;
 use boxoffice_tests::dynamodb_proxy::Fault;
 
 use super::*;
@@ -53,7 +54,7 @@ async fn snapshot_of_several_items_keeps_its_own_parts() {
         bench.proxy.forget_tokens();
         bench.proxy.next("TransactWriteItems", Fault::CutAfter);
         bench.store.put_layout_snapshot(&bench.ctx, &hall).await.unwrap();
-        bench.store.remove_layout(&bench.ctx, &theater("hall"), known).await.unwrap();
+        bench.store.remove_layout(&bench.ctx, &theater("hall"), known, ShowsAdded::default()).await.unwrap();
         bench.proxy.take();
         assert_eq!(bench.snapshot("hall", 1).await, Some(hall), "{}", bench.engine);
         assert_eq!(bench.calls(), ["GetItem", "BatchGetItem"], "its plan is in further items");
@@ -63,5 +64,25 @@ async fn snapshot_of_several_items_keeps_its_own_parts() {
         delete.key("sk", AttributeValue::S("LAYOUT#1#SNAPSHOT#0".to_owned())).send().await.unwrap();
         let torn = bench.store.layout_snapshot(&bench.ctx, &theater("hall"), LayoutVersion::new(1)).await;
         assert!(torn.unwrap_err().to_string().contains("plan_parts"));
+    }
+}
+
+#[tokio::test]
+async fn show_with_a_missing_layout_is_an_error() {
+    for bench in Bench::each().await {
+        let layout = bench.store.layout(&bench.ctx, &theater("1")).await.unwrap().unwrap();
+        bench.store.put_layout_snapshot(&bench.ctx, &layout).await.unwrap();
+        let mut show = new_show("a", "1", "2026-12-01T20:15:00+01:00");
+        show.layout_version = layout.version;
+        bench.store.put_show(&bench.ctx, &show, None).await.unwrap();
+        let instance = async || bench.world.instance(bench.world.clock.clone()).await;
+        assert_eq!(instance().await.show(&bench.ctx, &show.id).await.unwrap().unwrap().show, show);
+        let delete = bench.world.client.delete_item().table_name(&bench.world.table);
+        let delete = delete.key("pk", AttributeValue::S("THEATER#1".to_owned()));
+        let sk = AttributeValue::S(format!("LAYOUT#{}", layout.version));
+        delete.key("sk", sk).send().await.unwrap();
+        let error = instance().await.show(&bench.ctx, &show.id).await.unwrap_err().to_string();
+        let expected = format!("show a needs layout {} of theater 1", layout.version);
+        assert!(error.contains(&expected), "{}: {error}", bench.engine);
     }
 }

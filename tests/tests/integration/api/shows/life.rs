@@ -49,7 +49,11 @@ async fn a_show_is_sold_by_the_calls_of_a_theater() {
     assert_eq!((taken.status, taken.code()), (409, "seat_unavailable"));
     let unknown = send(Call::reserve("evening", &json!({ "seat": "Z9" }))).await;
     assert_eq!((unknown.status, unknown.code()), (404, "seat_not_found"));
-    assert_eq!(world.items_of("THEATER#1").await.len(), 3, "the layout, its snapshot and the pointer");
+    assert_eq!(
+        world.items_of("THEATER#1").await.len(),
+        4,
+        "the layout, its snapshot, the pointer and the number of shows"
+    );
 }
 
 #[tokio::test]
