@@ -12,6 +12,7 @@ use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::layout::Layout;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::sale::{NotOnSale, Sale, Selling};
+use crate::domain::show::Show;
 use crate::domain::time::EpochMillis;
 use crate::store::{LayoutWithSale, Store, StoreError};
 use kept::Kept;
@@ -175,11 +176,22 @@ impl InventoryCache {
 
     async fn read_show(&self, ctx: &RequestContext, id: &ShowId) -> Result<Option<Inventory>, StoreError> {
         let Some(show) = self.store.show(ctx, id).await? else { return Ok(None) };
-        let layout = self.pinned_layout(ctx, &show.theater, show.layout_version).await?;
-        // The snapshot is written before a show that is pinned to it, and it is never deleted.
-        let layout = layout.ok_or_else(|| StoreError::Permanent(format!("show {id} is pinned to a missing layout")))?;
+        let layout = self.layout_of(ctx, &show).await?;
         let inventory = Inventory::of_show(show, layout);
         inventory.map(Some).map_err(|error| StoreError::Permanent(format!("the prices of show {id}: {error}")))
+    }
+
+    /// Returns the layout of a show, from memory if it was read before.
+    ///
+    /// A missing layout is an error. It is written before a show that is pinned to it, and never deleted.
+    pub(super) async fn layout_of(&self, ctx: &RequestContext, show: &Show) -> Result<Arc<Layout>, StoreError> {
+        let layout = self.pinned_layout(ctx, &show.theater, show.layout_version).await?;
+        layout.ok_or_else(|| {
+            let Show { id, theater, layout_version, .. } = show;
+            StoreError::Permanent(format!(
+                "show {id} needs layout {layout_version} of theater {theater}, which is missing"
+            ))
+        })
     }
 
     /// Drops what this instance knows of an inventory that it has changed.

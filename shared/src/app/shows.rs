@@ -84,8 +84,8 @@ impl BoxOffice {
     /// Returns a show as the table has it now.
     pub async fn show(&self, ctx: &RequestContext, id: &ShowId) -> Result<Option<CurrentShow>, StoreError> {
         let Some(show) = self.store.show(ctx, id).await? else { return Ok(None) };
-        let layout = self.inventories.pinned_layout(ctx, &show.theater, show.layout_version).await?;
-        let currency = layout.and_then(|layout| layout.plan().categories().first().map(|category| category.currency));
+        let layout = self.inventories.layout_of(ctx, &show).await?;
+        let currency = layout.plan().categories().first().map(|category| category.currency);
         Ok(Some(CurrentShow { show, currency }))
     }
 
@@ -230,7 +230,7 @@ impl BoxOffice {
                     self.make_available_again(ctx, Some(old), new).await;
                     // The summary counts the seats of the old layout.
                     if let Some(cache) = &self.cache {
-                        let _ = cache.forget_summary(ctx, &show.id).await;
+                        let _ = cache.drop_summary(ctx, &show.id).await;
                     }
                 }
                 Ok(true)

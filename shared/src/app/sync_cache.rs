@@ -32,8 +32,8 @@ impl BoxOffice {
     /// Some changes can't be merged: an edit by hand, an unreadable item, or a seat or a layout that isn't known here.
     /// Then the key is dropped, and the next read goes to DynamoDB.
     ///
-    /// If a seat of a show may be available again, a summary without available seats is dropped as well. That costs
-    /// another call, and one more if there is such a summary.
+    /// If a seat of a show may be available again, a summary without available seats ends as well. That costs another
+    /// call.
     pub async fn sync_cache(
         &self,
         ctx: &RequestContext,
@@ -45,7 +45,7 @@ impl BoxOffice {
         if let InventoryId::Show(show) = id
             && may_free_a_seat(changes, last.as_ref())
         {
-            cache.forget_sold_out_summary(ctx, show).await?;
+            cache.end_sold_out_summary(ctx, show).await?;
         }
         let Some(last) = last else { return Ok(cache.forget(ctx, id).await?) };
         if last.is_empty() {
