@@ -118,9 +118,9 @@ impl BoxOffice {
 
     /// Puts a show.
     ///
-    /// Repeating it is safe. A show that is there already stays unchanged, if the request can be a repeat of the one that
-    /// put it. A show that moves to another layout has the guarantees of [`BoxOffice::put_theater`]: seats that the new
-    /// layout doesn't have are withdrawn before the show is written.
+    /// Repeating it is safe. A show that is there already stays unchanged, if the request can be a repeat of the one
+    /// that put it. A show that moves to another layout has the guarantees of [`BoxOffice::put_theater`]: seats that the
+    /// new layout doesn't have are withdrawn before the show is written.
     pub async fn put_show(
         &self,
         ctx: &RequestContext,
@@ -276,8 +276,8 @@ impl BoxOffice {
         Err(ShowError::Contended)
     }
 
-    /// Returns the layout of a new show: a version that other shows have, or the theater's current one. Rejects a theater
-    /// that no longer exists, although its snapshots do.
+    /// Returns the layout of a new show: a version that other shows have, or the theater's current one. Rejects a
+    /// theater that no longer exists, although its snapshots do.
     async fn layout_of_new_show(
         &self,
         ctx: &RequestContext,

@@ -1,11 +1,11 @@
-//! Summaries of the availability of shows, for lists of shows. One hash has those of all shows, so one call reads as many
-//! as a page has.
+//! Summaries of the availability of shows, for lists of shows. One hash has those of all shows, so one call reads as
+//! many as a page has.
 //!
 //! A summary is as old as the last time when the seats of its show were counted. Nothing depends on it but what a list
 //! shows.
 //!
-//! A summary without available seats would keep buyers away for ever, if nothing ended it. So the hash also has, for each
-//! show, the last instant at which a seat became available again. A sold-out summary that isn't newer doesn't count,
+//! A summary without available seats would keep buyers away for ever, if nothing ended it. So the hash also has the
+//! last instant at which a seat of each show became available again. A sold-out summary that isn't newer doesn't count,
 //! whenever it was stored.
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ const BYTES: usize = 4 + 4 + 4 + INSTANT_BYTES;
 
 /// Bytes of a stored instant, big-endian.
 const INSTANT_BYTES: usize = 8;
-/// Time by which a sold-out summary has to be newer than the last available seat. The clocks of two functions may differ by
+/// Time by which a sold-out summary has to be newer than the last available seat. The clocks of two functions differ by
 /// less.
 const CLOCK_MARGIN: Duration = Duration::from_secs(5);
 
@@ -39,8 +39,8 @@ impl Summary {
     /// Returns `true` unless the summary has no available seats and seats may have become available since.
     /// `available_at` is the last instant at which that was seen.
     ///
-    /// A reservation ends without any write. So a summary without available seats, but with reserved ones, is good for a
-    /// short time only.
+    /// A reservation ends without any write. So a summary without available seats, but with reserved ones, is good for
+    /// a short time only.
     fn is_current(&self, available_at: Option<EpochMillis>, now: EpochMillis) -> bool {
         if self.counts.available > 0 {
             return true;

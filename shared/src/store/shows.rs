@@ -15,7 +15,8 @@ use crate::domain::show::Show;
 /// The reason why a show wasn't put or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PutShowError {
-    /// Another request has put or removed the show, or removed its theater, in the meantime. Read both and decide again.
+    /// Another request has put or removed the show, or removed its theater, in the meantime. Read both and decide
+    /// again.
     #[error("the show or its theater changed in the meantime")]
     Changed,
     #[error(transparent)]

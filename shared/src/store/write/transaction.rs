@@ -30,8 +30,8 @@ pub(in crate::store) const ANYTHING: &str = "attribute_exists(pk) OR attribute_n
 impl Store {
     /// Puts something with a transaction, which is sent until it is applied or refused.
     ///
-    /// If an answer was lost, an own earlier attempt may be the reason for the refusal. Then `read` reads what is there,
-    /// and the transaction counts as applied if that is `wanted`.
+    /// If an answer was lost, an own earlier attempt may be the reason for the refusal. Then `read` reads what is
+    /// there, and the transaction counts as applied if that is `wanted`.
     pub(in crate::store) async fn put_or_recognize<T: PartialEq>(
         &self,
         ctx: &RequestContext,

@@ -1,5 +1,5 @@
-//! `DELETE /theaters/{theaterId}` at the same time as a new show or sale of the theater. One of them wins, so no show is
-//! left without its theater, and no sale is left for the next theater of the id.
+//! `DELETE /theaters/{theaterId}` at the same time as a new show or sale of the theater. One of them wins. So no show
+//! is left without its theater, and no sale for the next theater of the id.
 
 use boxoffice::app::BoxOffice;
 use boxoffice_tests::dynamodb_proxy::{Barrier, DynamoDbProxy};
