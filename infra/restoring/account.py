@@ -84,10 +84,12 @@ def add_old_table(history, bookings, since, cancellations_until):
         identities[booking.key] = Identity(
             booking.id, booking.owner, item.get("reservation_id", {}).get("S"), item.get("request_token", {}).get("S"), booking.counted)
         stamp, reservation = int(item["changed_at"]["N"]), item.get("reservation_id", {}).get("S")
+        # The role of a cancelled booking is that of its cancellation.
+        kept = ("lines", "currency", "reference") if booking.cancelled else ("lines", "currency", "reference", "by")
         if booked_at >= since and booking.key not in history.sales:
             history.sales[booking.key] = Sale(booking.inventory, reference(booking.id), booking.seats, booked_at, stamp,
                                               reservation and reference(reservation),
-                                              money={name: item[name] for name in ("lines", "currency", "reference") if name in item})
+                                              money={name: item[name] for name in kept if name in item})
             sales += 1
         at = int(item["cancelled_at"]["N"]) if booking.cancelled else None
         if at is None or at < since or (cancellations_until is not None and at > cancellations_until):

@@ -27,7 +27,7 @@ class Sale:
     stamp: int
     reservation: str | None = None
     cancelled_at: int | None = None
-    # The attributes `lines`, `currency` and `reference` of the booking's item, as far as it has them.
+    # The attributes `lines`, `currency`, `reference` and `by` of the booking's item, as far as it has them.
     money: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -73,13 +73,15 @@ def inventory_of(event):
 
 
 def money_of(event):
-    """Returns the attributes of a booking's item that its event has with its prices (shared/src/domain/lines/codec.rs)."""
+    """Returns the attributes of a booking's item that its event has beside its seats (shared/src/domain/lines/codec.rs)."""
     money = {}
     if "lines" in event:
         money["lines"] = {"S": json.dumps([stored_line(line) for line in event["lines"]], separators=(",", ":"), ensure_ascii=False)}
         money["currency"] = {"S": event["currency"]}
     if "reference" in event:
         money["reference"] = {"S": event["reference"]}
+    if "by" in event:
+        money["by"] = {"S": event["by"]}
     return money
 
 

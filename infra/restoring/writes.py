@@ -45,8 +45,8 @@ def book_seat(inventory, label, seat, booking_mark, stamp):
     return {"Update": {
         "Key": seat_key(inventory, label),
         "UpdateExpression": "SET #status = :booked, booking_id = :booking, changed_at = :stamp "
-                            "REMOVE reservation_id, request_token, owner_id, layout_version, expires_at, price, ticket_type",
-        "ExpressionAttributeNames": {"#status": "status"},
+                            "REMOVE reservation_id, request_token, owner_id, layout_version, expires_at, price, ticket_type, #by",
+        "ExpressionAttributeNames": {"#status": "status", "#by": "by"},
         **condition,
         "ExpressionAttributeValues": {**condition.get("ExpressionAttributeValues", {}), ":booked": {"S": "booked"},
                                       ":booking": {"S": booking_mark}, ":stamp": n(stamp)},
@@ -59,8 +59,8 @@ def free_seat(inventory, label, seat, stamp, now):
     return {"Update": {
         "Key": seat_key(inventory, label),
         "UpdateExpression": "SET #status = :available, changed_at = :stamp, expires_at = :collect "
-                            "REMOVE reservation_id, request_token, booking_id, owner_id, layout_version, price, ticket_type",
-        "ExpressionAttributeNames": {"#status": "status"},
+                            "REMOVE reservation_id, request_token, booking_id, owner_id, layout_version, price, ticket_type, #by",
+        "ExpressionAttributeNames": {"#status": "status", "#by": "by"},
         **condition,
         "ExpressionAttributeValues": {**condition["ExpressionAttributeValues"], ":available": {"S": "available"},
                                       ":stamp": n(stamp), ":collect": n(now // 1000 + KEPT_AVAILABLE)},
@@ -161,7 +161,8 @@ def cancel(table, booking, seats, cancelled_at):
 
 
 def end_booking(inventory, owner, booking, stamp, at):
-    return {"Update": {"Key": booking_key(inventory, owner, booking), "UpdateExpression": "SET cancelled_at = :at, changed_at = :stamp",
+    return {"Update": {"Key": booking_key(inventory, owner, booking), "UpdateExpression": "SET cancelled_at = :at, changed_at = :stamp REMOVE #by",
+                       "ExpressionAttributeNames": {"#by": "by"},
                        "ConditionExpression": "attribute_exists(pk) AND attribute_not_exists(cancelled_at)",
                        "ExpressionAttributeValues": {":at": n(at), ":stamp": n(stamp)}}}
 

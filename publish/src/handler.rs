@@ -193,7 +193,7 @@ impl Publisher {
             return Ok(TimerOutcome::Gone);
         };
         let kind = DomainEventKind::Expired(SeatReservation { seat, reservation, changed_at, expires_at });
-        let event = Event::of(&DomainEvent { inventory, kind });
+        let event = Event::of(&DomainEvent { inventory, by: None, kind });
         let published = self.event_sink.publish(&[event]).await;
         published.map(|()| TimerOutcome::Expired).map_err(|error| error.to_string())
     }

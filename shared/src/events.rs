@@ -86,7 +86,8 @@ impl Event {
             InventoryId::Theater(theater) => ("theater_id", theater.as_str()),
             InventoryId::Show(show) => ("show_id", show.as_str()),
         };
-        Self { kind, detail }.with(member, json!(inventory))
+        let by = event.by.map(|role| role.as_str().to_owned());
+        Self { kind, detail }.with(member, json!(inventory)).with_optional([("by", by)])
     }
 
     fn with(mut self, name: &str, value: Value) -> Self {

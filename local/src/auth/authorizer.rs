@@ -91,7 +91,7 @@ impl Authorizer {
 
 /// Returns the token, which may stand alone or after `Bearer`. Returns `None` for two headers, because they are
 /// ambiguous.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().filter(|_| values.next().is_none())?.to_str().ok()?.trim();
     let token = match value.split_once(' ') {

@@ -7,6 +7,7 @@
 mod authorizer;
 mod claims;
 mod issuer;
+pub(crate) mod local_staff;
 mod signer;
 
 pub use authorizer::{Authorizer, Refused};

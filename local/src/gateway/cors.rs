@@ -16,8 +16,8 @@ use crate::server::Answer;
 /// Methods that a page may use.
 pub const ALLOWED_METHODS: &str = "GET,HEAD,POST,PUT,DELETE";
 /// Headers that a page may send.
-pub const ALLOWED_HEADERS: &str =
-    "authorization,content-type,idempotency-key,if-match,if-none-match,reservation-id,x-request-id";
+pub const ALLOWED_HEADERS: &str = "authorization,content-type,idempotency-key,if-match,if-none-match,on-behalf-of,reservation-id,\
+     x-request-id";
 /// Headers of an answer that a page may read. A page may always read some others, such as `content-type`.
 pub const EXPOSED_HEADERS: &str = "accept,accept-encoding,apigw-requestid,content-encoding,date,etag,idempotent-replayed,link,\
      location,ratelimit,ratelimit-policy,retry-after,vary,www-authenticate,x-cache,x-request-id";

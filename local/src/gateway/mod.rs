@@ -39,7 +39,7 @@ pub use self::cors::CorsOrigins;
 pub(crate) use self::functions::{Functions, InvokeError};
 use self::routes::RouteMatch;
 pub use self::routes::{Routes, needs_token};
-use crate::auth::{Authorizer, Refused};
+use crate::auth::{Authorizer, Refused, local_staff};
 use crate::lambda_host::TOKEN_HEADER;
 use crate::server::{Answer, Server, json};
 use crate::watch::Watch;
@@ -197,7 +197,8 @@ impl Api {
                     Err(refused) => return unauthorized(refused),
                 }
             }
-            _ => None,
+            Some(_) => None,
+            None => local_staff::claims(&head.headers),
         };
         match read(body).await {
             Ok(body) => self.call(caller, head, body, route, claims).await,

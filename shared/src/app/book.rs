@@ -4,6 +4,7 @@ mod outcome;
 mod permission;
 mod repeat;
 
+use super::sale_check::SellingTo;
 use super::select::{CachedView, SelectedSeats, WantedSeats};
 use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::context::RequestContext;
@@ -11,7 +12,6 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::{BookingId, ReservationId};
 use crate::domain::inventory::InventoryId;
 use crate::domain::lines::Expect;
-use crate::domain::sale::Selling;
 use crate::domain::seat_request::{Reference, SeatRequest};
 use crate::domain::selection::Conflict;
 use crate::random;
@@ -109,20 +109,21 @@ impl BoxOffice {
     async fn book_seats(&self, ctx: &RequestContext, ask: &Book, seats: &[SeatRequest]) -> Result<Booked, BookError> {
         let repeatable = ask.booking.is_some() || ask.reservation.is_some();
         let wanted = WantedSeats { seats, may_be_reserved: ask.reservation.is_some() };
-        let mut selected = match self.select_admitted(ctx, &ask.inventory, wanted, Selling::Book, repeatable).await {
-            Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
-                return Err(BookError::SeatUnavailable(taken));
-            }
-            Ok(selected) => selected,
-            // The layout, its prices or the sale may have changed since the first request. A repeat gets the answer of
-            // the first request.
-            Err(error) if error.may_have_passed_before() => {
-                return self.find_previous_booking(ctx, ask, seats, error.into()).await;
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let mut selected =
+            match self.select_admitted(ctx, &ask.inventory, wanted, SellingTo::book(&ask.caller), repeatable).await {
+                Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
+                    return Err(BookError::SeatUnavailable(taken));
+                }
+                Ok(selected) => selected,
+                // The layout, its prices or the sale may have changed since the first request. A repeat gets the
+                // answer of the first request.
+                Err(error) if error.may_have_passed_before() => {
+                    return self.find_previous_booking(ctx, ask, seats, error.into()).await;
+                }
+                Err(error) => return Err(error.into()),
+            };
         let from = match ask.reservation {
-            Some(reservation) if self.policy.booking_needs_reservation => BookableFrom::Reservation(reservation),
+            Some(reservation) if self.needs_reservation(ask) => BookableFrom::Reservation(reservation),
             reservation => BookableFrom::Anywhere(reservation),
         };
         let id = booking_id(ask.booking);
@@ -144,7 +145,7 @@ impl BoxOffice {
         ask: &Book,
         reservation: ReservationId,
     ) -> Result<Booked, BookError> {
-        match self.check_sale_admitted(ctx, &ask.inventory, Selling::Book, ask.booking.is_some()).await {
+        match self.check_sale_admitted(ctx, &ask.inventory, SellingTo::book(&ask.caller), ask.booking.is_some()).await {
             Ok(()) => self.admit(ctx).await.map_err(SelectError::TooManyRequests)?,
             Err(error) if error.may_have_passed_before() => {
                 let repeated = self.find_previous_whole_booking(ctx, ask).await?;
@@ -153,7 +154,8 @@ impl BoxOffice {
             Err(error) => return Err(error.into()),
         }
         let owner = ask.caller.owner();
-        let wanted = ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None };
+        let wanted =
+            ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None, by: ask.caller.role() };
         let id = booking_id(ask.booking);
         for _ in 0..MAX_ATTEMPTS {
             let whole = match self.store.read_reservation_to_book(ctx, &wanted).await? {
@@ -198,6 +200,7 @@ impl BoxOffice {
             seats: &selected.selection,
             booking,
             owner: ask.caller.owner(),
+            by: ask.caller.role(),
             limit: self.booking_limit(&ask.caller),
             known: &selected.inventory,
             offers: selected.offers.as_ref(),

@@ -46,6 +46,6 @@ impl BoxOffice {
 
 impl BookingRequest {
     fn wanted(&self) -> BookingRef<'_> {
-        BookingRef { inventory: &self.inventory, id: self.booking, owner: self.caller.owner() }
+        BookingRef { inventory: &self.inventory, id: self.booking, owner: self.caller.owner(), by: self.caller.role() }
     }
 }

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use super::BoxOffice;
-use crate::domain::caller::LogKey;
+use crate::domain::caller::{Caller, LogKey};
 use crate::domain::rate_limit::RateLimits;
+use crate::domain::selection::MAX_CONFIGURABLE_SEATS_PER_CALL;
 
 /// The settings of a box office.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Time for which one read waits for other requests that fill the cache, in total.
     pub fill_wait: Duration,
-    /// Maximum number of seats in one call.
+    /// Maximum number of seats in one call of a buyer.
     pub max_seats_per_call: usize,
     /// The longest reservation in seconds, extension included.
     pub longest_reservation: u32,
@@ -83,9 +84,14 @@ pub enum Administrators {
 }
 
 impl BoxOffice {
-    /// Returns the maximum number of seats in one call.
-    pub fn max_seats_per_call(&self) -> usize {
+    /// Returns the maximum number of seats in one call of a buyer.
+    pub fn max_seats_per_buyer(&self) -> usize {
         self.policy.max_seats_per_call
+    }
+
+    /// Returns the maximum number of seats in one call of this caller. Staff may name as many as a call can have.
+    pub fn max_seats_per_call(&self, caller: &Caller) -> usize {
+        if caller.is_staff() { MAX_CONFIGURABLE_SEATS_PER_CALL } else { self.policy.max_seats_per_call }
     }
 
     /// Returns the longest reservation, in seconds.

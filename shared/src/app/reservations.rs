@@ -188,6 +188,7 @@ impl ReservationRequest {
             id: self.reservation,
             owner: self.caller.owner(),
             seats: self.seats.as_deref(),
+            by: self.caller.role(),
         }
     }
 }

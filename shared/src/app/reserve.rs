@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sale_check::SellingTo;
 use super::select::{CachedView, SelectedSeats, WantedSeats};
 use super::{BoxOffice, RequestId, SelectError};
 use crate::context::RequestContext;
@@ -12,7 +13,6 @@ use crate::domain::inventory::Inventory;
 use crate::domain::inventory::InventoryId;
 use crate::domain::lines::Lines;
 use crate::domain::offers::is_allowed;
-use crate::domain::sale::Selling;
 use crate::domain::seat_request::SeatRequest;
 use crate::domain::selection::{Conflict, OtherTicketType};
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -92,7 +92,10 @@ impl BoxOffice {
     pub async fn reserve(&self, ctx: &RequestContext, ask: &Reserve) -> Result<Reserved, ReserveError> {
         let repeatable = ask.reservation.is_some();
         let wanted = WantedSeats { seats: &ask.seats, may_be_reserved: false };
-        let selected = match self.select_admitted(ctx, &ask.inventory, wanted, Selling::Reserve, repeatable).await {
+        let selected = match self
+            .select_admitted(ctx, &ask.inventory, wanted, SellingTo::reserve(&ask.caller), repeatable)
+            .await
+        {
             Ok(SelectedSeats { cached: CachedView::Taken(taken), .. }) => {
                 return Err(ReserveError::SeatUnavailable(taken));
             }
@@ -110,6 +113,7 @@ impl BoxOffice {
             reservation: reservation_id(ask.reservation),
             must_exist: must_exist(ask.reservation),
             owner: ask.caller.owner(),
+            by: ask.caller.role(),
             expires_in: ask.expires_in,
             reservation_quota: self.reservation_quota(&ask.caller),
             offers: selected.offers.as_ref(),
@@ -134,7 +138,8 @@ impl BoxOffice {
         let Some(reservation) = ask.reservation else { return Err(error.into()) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
         let labels: Vec<_> = ask.seats.iter().map(|request| request.seat.clone()).collect();
-        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: Some(&labels) };
+        let wanted =
+            ReservationRef { inventory: &ask.inventory, id, owner, seats: Some(&labels), by: ask.caller.role() };
         match self.store.remembered(ctx, &wanted, None).await? {
             Remembered::Nothing | Remembered::Chosen(_) => Err(error.into()),
             Remembered::Released(seats) => Err(ReserveError::Released(seats)),
@@ -163,10 +168,11 @@ impl BoxOffice {
         lines_of(&inventory, seats)
     }
 
-    /// Returns the reservation quota of the caller, if one is set and the caller is signed in.
+    /// Returns the reservation quota of the caller, if one is set and the caller is signed in. Staff have none, and
+    /// their calls don't count in the quota of a buyer.
     pub(super) fn reservation_quota(&self, caller: &Caller) -> Option<ReservationQuota> {
         let most = self.policy.max_reserved_per_caller;
-        caller.owner().filter(|_| most > 0).map(|owner| ReservationQuota { owner, most })
+        caller.owner().filter(|_| most > 0 && !caller.is_staff()).map(|owner| ReservationQuota { owner, most })
     }
 
     /// Reserves the seats in the store and merges what the store returned into the cache. `cached` is the cache's view

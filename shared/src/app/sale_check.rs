@@ -5,8 +5,37 @@ use std::sync::Arc;
 use super::inventory_cache::InventoryOnSale;
 use super::{BoxOffice, SelectError};
 use crate::context::RequestContext;
+use crate::domain::caller::{Caller, Role};
 use crate::domain::inventory::{Inventory, InventoryId};
-use crate::domain::sale::Selling;
+use crate::domain::sale::{NotOnSale, NotOnSaleReason, Selling};
+
+/// An operation that sells, and the role of its caller.
+#[derive(Clone, Copy)]
+pub(super) struct SellingTo {
+    operation: Selling,
+    role: Option<Role>,
+}
+
+impl SellingTo {
+    /// Returns a reservation by this caller.
+    pub(super) fn reserve(caller: &Caller) -> Self {
+        Self { operation: Selling::Reserve, role: caller.role() }
+    }
+
+    /// Returns a booking by this caller.
+    pub(super) fn book(caller: &Caller) -> Self {
+        Self { operation: Selling::Book, role: caller.role() }
+    }
+
+    /// Returns `true` if the caller may do it although the sale refuses buyers. Staff sell before the opening and after
+    /// the end. A sale that is paused is paused for everyone.
+    fn may_pass(self, refusal: &NotOnSale) -> bool {
+        match (self.role, refusal.reason) {
+            (None, _) | (Some(Role::Staff), NotOnSaleReason::Paused) => false,
+            (Some(Role::Staff), NotOnSaleReason::NotYet | NotOnSaleReason::Closed) => true,
+        }
+    }
+}
 
 impl BoxOffice {
     /// Checks the sale if this instance knows it, without a read. Returns the inventory, or `None` if something has to
@@ -18,7 +47,7 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         id: &InventoryId,
-        selling: Selling,
+        selling: SellingTo,
         repeatable: bool,
     ) -> Result<Option<Arc<Inventory>>, SelectError> {
         let Some(known) = self.inventories.known_on_sale(id) else { return Ok(None) };
@@ -38,7 +67,7 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         id: &InventoryId,
-        selling: Selling,
+        selling: SellingTo,
         repeatable: bool,
     ) -> Result<(), SelectError> {
         if self.check_known_sale(ctx, id, selling, repeatable).await?.is_some() {
@@ -54,18 +83,21 @@ impl BoxOffice {
         &self,
         ctx: &RequestContext,
         id: &InventoryId,
-        selling: Selling,
+        selling: SellingTo,
     ) -> Result<(), SelectError> {
         let on_sale = self.inventories.get_on_sale(ctx, id).await?.ok_or(SelectError::TheaterNotFound)?;
         self.check(&on_sale, selling)
     }
 
-    fn check(&self, on_sale: &InventoryOnSale, selling: Selling) -> Result<(), SelectError> {
+    fn check(&self, on_sale: &InventoryOnSale, selling: SellingTo) -> Result<(), SelectError> {
         let now = self.clock.now();
-        let refused = |refusal| {
-            let may_be_repeat = !on_sale.sale.nothing_sold_before(now);
-            SelectError::NotOnSale { refusal, now, may_be_repeat }
-        };
-        on_sale.check(selling, now).map_err(refused)
+        match on_sale.check(selling.operation, now) {
+            Err(refusal) if !selling.may_pass(&refusal) => {
+                // Staff may have sold before the first opening.
+                let may_be_repeat = selling.role.is_some() || !on_sale.sale.nothing_sold_before(now);
+                Err(SelectError::NotOnSale { refusal, now, may_be_repeat })
+            }
+            _ => Ok(()),
+        }
     }
 }

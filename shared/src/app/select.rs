@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sale_check::SellingTo;
 use super::{BoxOffice, TooManyRequests};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};
 use crate::domain::ids::SeatLabel;
 use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::offers::{Offers, UnknownTicketType, unknown_ticket_types};
-use crate::domain::sale::{NotOnSale, Selling};
+use crate::domain::sale::NotOnSale;
 use crate::domain::seat_request::SeatRequest;
 use crate::domain::selection::{Conflict, Selection};
 use crate::domain::time::EpochMillis;
@@ -101,7 +102,7 @@ impl BoxOffice {
         ctx: &RequestContext,
         id: &InventoryId,
         wanted: WantedSeats<'_>,
-        selling: Selling,
+        selling: SellingTo,
         repeatable: bool,
     ) -> Result<SelectedSeats, SelectError> {
         let known = self.check_known_sale(ctx, id, selling, repeatable).await?;

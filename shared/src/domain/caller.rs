@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use siphasher::sip::SipHasher24;
 use uuid::{Uuid, uuid};
 
+use super::ids::parse_uuid;
 use super::time::EpochMillis;
 
 /// Namespace of the owners' name-based UUIDs, generated once at random. If it changes, all callers lose access to
@@ -24,6 +25,31 @@ pub enum Caller {
     Anonymous,
     /// Subject (`sub`) that the API's authorizer verified.
     Subject(String),
+    /// A member of the staff, whose verified token has the scope of staff.
+    Staff(Staff),
+}
+
+/// A member of the staff, and the buyer whom the call is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staff {
+    /// Subject (`sub`) that the API's authorizer verified.
+    pub subject: String,
+    /// The buyer. With `None` the call is for the member of the staff, as for every signed-in caller.
+    pub acts_for: Option<Buyer>,
+}
+
+/// A buyer whom staff name in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buyer {
+    /// A buyer who isn't signed in. Their reservations and bookings have no owner.
+    Anonymous,
+    Owner(Owner),
+}
+
+/// The role in which a caller changes something, if they aren't a buyer. It is stored with the change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Staff,
 }
 
 /// Owner of a reservation or a booking, as stored: a hash of the subject, which doesn't reveal it.
@@ -32,20 +58,91 @@ pub enum Caller {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner(pub Uuid);
 
-impl Caller {
-    /// Returns the caller as two parts, so that no subject equals the anonymous caller.
-    pub(super) fn parts(&self) -> [&[u8]; 2] {
-        match self {
-            Self::Anonymous => [b"anonymous", b""],
-            Self::Subject(subject) => [b"subject", subject.as_bytes()],
+impl Buyer {
+    /// Form of a buyer in a request, for messages.
+    pub const EXPECTED: &'static str = "the owner as staff see it, a UUID (not nil), or anonymous";
+
+    /// Parses a buyer.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "anonymous" => Some(Self::Anonymous),
+            owner => parse_uuid(owner).ok().map(|owner| Self::Owner(Owner(owner))),
         }
     }
 
-    /// Returns the owner of everything that this caller creates.
-    pub fn owner(&self) -> Option<Owner> {
+    fn owner(self) -> Option<Owner> {
         match self {
             Self::Anonymous => None,
-            Self::Subject(subject) => Some(Owner(Uuid::new_v5(&OWNER, subject.as_bytes()))),
+            Self::Owner(owner) => Some(owner),
+        }
+    }
+}
+
+impl Role {
+    /// Parses the word of a role.
+    pub fn parse(word: &str) -> Option<Self> {
+        (word == Self::Staff.as_str()).then_some(Self::Staff)
+    }
+
+    /// Returns the word in the table, in responses and in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Staff => "staff",
+        }
+    }
+}
+
+impl Owner {
+    /// Returns the owner of everything that a subject creates.
+    fn of_subject(subject: &str) -> Self {
+        Self(Uuid::new_v5(&OWNER, subject.as_bytes()))
+    }
+}
+
+impl Caller {
+    /// Returns the caller as parts, so that no subject equals the anonymous caller, and no call for a buyer equals a
+    /// call for another one.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let (kind, subject, buyer): (&[u8], &str, Option<&[u8]>) = match self {
+            Self::Anonymous => (b"anonymous", "", None),
+            Self::Subject(subject) | Self::Staff(Staff { subject, acts_for: None }) => (b"subject", subject, None),
+            Self::Staff(Staff { subject, acts_for: Some(buyer) }) => {
+                let buyer: &[u8] = match buyer {
+                    Buyer::Anonymous => b"anonymous",
+                    Buyer::Owner(owner) => owner.0.as_bytes(),
+                };
+                (b"staff", subject, Some(buyer))
+            }
+        };
+        [kind, subject.as_bytes()].into_iter().chain(buyer)
+    }
+
+    /// Returns the owner of everything that this caller creates. For staff this is the buyer whom they act for.
+    pub fn owner(&self) -> Option<Owner> {
+        match self {
+            Self::Staff(Staff { acts_for: Some(buyer), .. }) => buyer.owner(),
+            _ => self.subject().map(Owner::of_subject),
+        }
+    }
+
+    /// Returns the role in which this caller changes something. Buyers have none.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Anonymous | Self::Subject(_) => None,
+            Self::Staff(_) => Some(Role::Staff),
+        }
+    }
+
+    /// Returns `true` if the limits of buyers don't apply to this caller.
+    pub fn is_staff(&self) -> bool {
+        self.role() == Some(Role::Staff)
+    }
+
+    /// Returns the subject of the verified token.
+    fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::Subject(subject) | Self::Staff(Staff { subject, .. }) => Some(subject),
         }
     }
 
@@ -54,8 +151,8 @@ impl Caller {
     /// An IPv6 address counts by its first 64 bits, which one household or server usually gets.
     pub fn budget(&self, address: IpAddr) -> BudgetKey {
         let of = |bytes: &[u8]| BudgetKey(Uuid::new_v5(&ADDRESS, bytes));
-        match (self.owner(), address.to_canonical()) {
-            (Some(owner), _) => BudgetKey(owner.0),
+        match (self.subject(), address.to_canonical()) {
+            (Some(subject), _) => BudgetKey(Owner::of_subject(subject).0),
             (None, IpAddr::V4(address)) => of(&address.octets()),
             (None, IpAddr::V6(address)) => of(&address.octets()[..8]),
         }
@@ -107,16 +204,16 @@ impl Caller {
     pub fn pseudonym(&self, address: IpAddr, key: &LogKey, now: EpochMillis) -> String {
         let mut hash = key.0;
         hash.write(&(now.days()).to_be_bytes());
-        match (self, address.to_canonical()) {
-            (Self::Subject(subject), _) => {
+        match (self.subject(), address.to_canonical()) {
+            (Some(subject), _) => {
                 hash.write(b"s");
                 hash.write(subject.as_bytes());
             }
-            (Self::Anonymous, IpAddr::V4(address)) => {
+            (None, IpAddr::V4(address)) => {
                 hash.write(b"4");
                 hash.write(&address.octets());
             }
-            (Self::Anonymous, IpAddr::V6(address)) => {
+            (None, IpAddr::V6(address)) => {
                 hash.write(b"6");
                 hash.write(&address.octets()[..8]);
             }
@@ -198,6 +295,42 @@ mod tests {
             assert_ne!(ann, other);
         }
         assert!(!format!("{:?}", LogKey::new(b"hidden")).contains("hidden"));
+    }
+
+    fn staff(subject: &str, acts_for: Option<Buyer>) -> Caller {
+        Caller::Staff(Staff { subject: subject.to_owned(), acts_for })
+    }
+
+    #[test]
+    fn staff_act_for_a_buyer_or_for_themselves() {
+        let ann = Caller::Subject("ann".to_owned());
+        let owner = ann.owner().unwrap();
+        assert_eq!(staff("kim", Some(Buyer::Owner(owner))).owner(), Some(owner));
+        assert_eq!(staff("kim", Some(Buyer::Anonymous)).owner(), None);
+        assert_eq!(staff("kim", None).owner(), Caller::Subject("kim".to_owned()).owner());
+        assert!(staff("kim", None).is_staff() && !ann.is_staff() && !Caller::Anonymous.is_staff());
+    }
+
+    #[test]
+    fn budget_and_pseudonym_of_staff_are_their_own() {
+        let key = LogKey::new(&[7; 200]);
+        let address = "192.0.2.1".parse().unwrap();
+        let of = |caller: &Caller| (caller.budget(address), caller.pseudonym(address, &key, EpochMillis::new(0)));
+        let own = of(&Caller::Subject("kim".to_owned()));
+        let ann = Caller::Subject("ann".to_owned()).owner().unwrap();
+        for acts_for in [None, Some(Buyer::Anonymous), Some(Buyer::Owner(ann))] {
+            assert_eq!(of(&staff("kim", acts_for)), own, "{acts_for:?}");
+        }
+    }
+
+    #[test]
+    fn buyer_is_an_owner_or_anonymous() {
+        let text = "0188c0de-0000-7000-8000-00000000b001";
+        assert_eq!(Buyer::parse(text), Some(Buyer::Owner(Owner(text.parse().unwrap()))));
+        assert_eq!(Buyer::parse("anonymous"), Some(Buyer::Anonymous));
+        for wrong in ["", "Anonymous", "-", "ann", "00000000-0000-0000-0000-000000000000"] {
+            assert_eq!(Buyer::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Domain events: changes in the life of seats, bookings, theaters, shows and sales.
 
+use super::caller::Role;
 use super::ids::{BookingId, ReservationId, SeatLabel, TheaterId};
 use super::inventory::InventoryId;
 use super::layout_version::LayoutVersion;
@@ -14,6 +15,8 @@ use super::version::Version;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainEvent {
     pub inventory: InventoryId,
+    /// The role in which the change was made. Changes of buyers have none.
+    pub by: Option<Role>,
     pub kind: DomainEventKind,
 }
 

@@ -73,8 +73,8 @@ impl IdempotencyKey {
 ///
 /// The seats aren't part of it. A request with the same key and other seats must be recognized and rejected.
 pub fn booking_id(inventory: &InventoryId, caller: &Caller, key: &IdempotencyKey) -> BookingId {
-    let [kind, subject] = caller.parts();
-    BookingId::new(name_based_uuid(&BOOKING, [inventory.to_string().as_bytes(), kind, subject, key.0.as_bytes()]))
+    let inventory = inventory.to_string();
+    BookingId::new(name_based_uuid(&BOOKING, start(&inventory, caller, key)))
 }
 
 /// Returns the id of the reservation for a key, a caller, an inventory and a set of seats with their ticket types. The
@@ -88,7 +88,6 @@ pub fn reservation_id<'a>(
     key: &IdempotencyKey,
     seats: impl IntoIterator<Item = &'a SeatRequest>,
 ) -> ReservationId {
-    let [kind, subject] = caller.parts();
     let part = |request: &'a SeatRequest| match &request.ticket_type {
         Some(ticket_type) if !ticket_type.is_standard() => Cow::Owned(format!("{} {ticket_type}", request.seat)),
         _ => Cow::Borrowed(request.seat.as_str()),
@@ -96,8 +95,8 @@ pub fn reservation_id<'a>(
     let mut seats: Vec<_> = seats.into_iter().map(part).collect();
     seats.sort_unstable();
     let inventory = inventory.to_string();
-    let start = [inventory.as_bytes(), kind, subject, key.0.as_bytes()];
-    ReservationId::new(name_based_uuid(&RESERVATION, start.into_iter().chain(seats.iter().map(|seat| seat.as_bytes()))))
+    let start = start(&inventory, caller, key);
+    ReservationId::new(name_based_uuid(&RESERVATION, start.chain(seats.iter().map(|seat| seat.as_bytes()))))
 }
 
 /// Returns the id of an extension of a reservation, for a key and a caller.
@@ -107,10 +106,9 @@ pub fn extension_id(
     key: &IdempotencyKey,
     reservation: ReservationId,
 ) -> ExtensionId {
-    let [kind, subject] = caller.parts();
     let reservation = reservation.as_uuid();
     let inventory = inventory.to_string();
-    let parts = [inventory.as_bytes(), kind, subject, key.0.as_bytes(), reservation.as_bytes()];
+    let parts = start(&inventory, caller, key).chain([reservation.as_bytes().as_slice()]);
     ExtensionId::new(name_based_uuid(&EXTENSION, parts))
 }
 
@@ -119,8 +117,13 @@ pub fn extension_id(
 /// The preference itself isn't part of it. A request with the same key and another preference must be recognized and
 /// rejected.
 pub fn wish_id(inventory: &InventoryId, caller: &Caller, key: &IdempotencyKey) -> WishId {
-    let [kind, subject] = caller.parts();
-    WishId::new(name_based_uuid(&WISH, [inventory.to_string().as_bytes(), kind, subject, key.0.as_bytes()]))
+    let inventory = inventory.to_string();
+    WishId::new(name_based_uuid(&WISH, start(&inventory, caller, key)))
+}
+
+/// Returns the parts that every id begins with: the inventory, the caller and the key.
+fn start<'a>(inventory: &'a str, caller: &'a Caller, key: &'a IdempotencyKey) -> impl Iterator<Item = &'a [u8]> {
+    [inventory.as_bytes()].into_iter().chain(caller.parts()).chain([key.0.as_bytes()])
 }
 
 /// Builds a UUID of version 8 from length-prefixed parts, so that different lists of parts give different UUIDs.
@@ -139,6 +142,7 @@ fn name_based_uuid<'a>(namespace: &Uuid, parts: impl IntoIterator<Item = &'a [u8
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::caller::{Buyer, Owner, Staff};
     use crate::domain::ids::SeatLabel;
     use crate::domain::prices::TicketType;
 
@@ -209,6 +213,31 @@ mod tests {
         let id = |caller| booking_id(&inventory("1"), &caller, &key("0123456789abcdef"));
         assert_ne!(id(Caller::Anonymous), id(Caller::Subject("anonymous".into())));
         assert_ne!(id(Caller::Anonymous), id(Caller::Subject(String::new())));
+    }
+
+    #[test]
+    fn key_of_staff_is_their_own_for_each_buyer() {
+        let ann = Owner(Uuid::from_u128(1));
+        let staff = |subject: &str, acts_for| Caller::Staff(Staff { subject: subject.to_owned(), acts_for });
+        let callers = [
+            Caller::Anonymous,
+            Caller::Subject("kim".to_owned()),
+            Caller::Subject("anonymous".to_owned()),
+            staff("kim", Some(Buyer::Anonymous)),
+            staff("kim", Some(Buyer::Owner(ann))),
+            staff("kim", Some(Buyer::Owner(Owner(Uuid::from_u128(2))))),
+            staff("lee", Some(Buyer::Owner(ann))),
+        ];
+        let key = key("0123456789abcdef");
+        let ids = callers.each_ref().map(|caller| booking_id(&inventory("1"), caller, &key));
+        let extensions = callers.each_ref().map(|caller| {
+            extension_id(&inventory("1"), caller, &key, ReservationId::new(Uuid::from_u128(9))).to_string()
+        });
+        for (place, other) in (0..callers.len()).flat_map(|place| (0..place).map(move |other| (place, other))) {
+            assert_ne!(ids[place], ids[other], "{:?} {:?}", callers[place], callers[other]);
+            assert_ne!(extensions[place], extensions[other], "{:?} {:?}", callers[place], callers[other]);
+        }
+        assert_eq!(booking_id(&inventory("1"), &staff("kim", None), &key), ids[1], "a scope changes no key");
     }
 
     #[test]

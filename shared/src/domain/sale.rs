@@ -62,7 +62,8 @@ pub struct SaleTerms {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sale {
     pub terms: SaleTerms,
-    /// The earliest instant at which this sale, or an earlier sale of the same seats, let anything be sold.
+    /// The earliest instant at which this sale, or an earlier sale of the same seats, let buyers buy anything. Staff
+    /// may have sold before.
     first_opens_at: EpochSeconds,
 }
 
@@ -314,7 +315,8 @@ impl Sale {
         Ok(Self { terms, first_opens_at })
     }
 
-    /// Returns `true` if nothing can have been sold before `now`. Then no repeated request can have a first answer.
+    /// Returns `true` if no buyer can have bought anything before `now`. Then no repeated request of a buyer can have a
+    /// first answer.
     pub fn nothing_sold_before(&self, now: EpochMillis) -> bool {
         !self.first_opens_at.reached(now)
     }

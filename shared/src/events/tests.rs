@@ -1,6 +1,7 @@
 //! Tests of events.
 
 use super::*;
+use crate::domain::caller::Role;
 use crate::domain::ids::{BookingId, ReservationId};
 use crate::domain::lines::{FixedPrice, Line, Lines};
 use crate::domain::prices::{Currency, TicketType};
@@ -9,7 +10,7 @@ use crate::domain::seat_request::Reference;
 use crate::domain::time::EpochSeconds;
 
 fn event(kind: DomainEventKind) -> DomainEvent {
-    DomainEvent { inventory: InventoryId::parse("1").unwrap(), kind }
+    DomainEvent { inventory: InventoryId::parse("1").unwrap(), by: None, kind }
 }
 
 fn seat(label: &str, at: u64) -> SeatReservation {
@@ -49,7 +50,7 @@ fn sale(version: u64) -> DomainEventKind {
 
 /// Returns the payload of an event of a show, without its id.
 fn of_show(kind: DomainEventKind) -> Value {
-    let event = DomainEvent { inventory: InventoryId::parse("show/evening-1").unwrap(), kind };
+    let event = DomainEvent { inventory: InventoryId::parse("show/evening-1").unwrap(), by: None, kind };
     let mut detail = Event::of(&event).detail;
     detail.as_object_mut().unwrap().remove("id");
     detail
@@ -70,7 +71,7 @@ fn ids_of_a_theaters_events_never_change() {
 fn show_and_theater_of_one_name_have_other_events() {
     let of = |inventory: &str| {
         let inventory = InventoryId::parse(inventory).unwrap();
-        Event::of(&DomainEvent { inventory, kind: DomainEventKind::Expired(seat("A1", 5)) }).detail
+        Event::of(&DomainEvent { inventory, by: None, kind: DomainEventKind::Expired(seat("A1", 5)) }).detail
     };
     let (theater, show) = (of("one"), of("show/one"));
     assert_ne!(theater["id"], show["id"]);
@@ -153,4 +154,15 @@ fn events_never_reveal_secret_ids() {
         );
         assert!(text.contains(&reference(Uuid::from_u128(7))), "{text}");
     }
+}
+
+#[test]
+fn event_names_the_role_of_staff_only() {
+    let of = |by| {
+        let kind = DomainEventKind::Released { seat: seat("A1", 5), at: EpochMillis::new(6_000) };
+        Event::of(&DomainEvent { by, ..event(kind) }).detail
+    };
+    assert_eq!(of(Some(Role::Staff))["by"], "staff");
+    assert_eq!(of(None).get("by"), None);
+    assert_eq!(of(None)["id"], of(Some(Role::Staff))["id"], "the id is that of the change");
 }

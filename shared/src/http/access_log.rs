@@ -58,6 +58,9 @@ struct AccessLogLine<'a> {
     stale: u32,
     /// A keyed hash of the caller, which changes every day.
     caller: String,
+    /// The caller is staff.
+    #[serde(skip_serializing_if = "is_zero")]
+    staff: bool,
     /// The network of the client, if networks are logged.
     #[serde(skip_serializing_if = "Option::is_none")]
     net: Option<String>,
@@ -130,6 +133,7 @@ pub(super) fn log_request(routed: &RoutedRequest<'_>, span: &RequestIds<'_>, don
         redis_ms: millis(costs.redis_time),
         stale: costs.stale_answers,
         caller: caller.pseudonym,
+        staff: input::is_staff(routed.office, routed.request),
         net: caller.network,
         request_id: span.request_id,
         trace: span.trace(),

@@ -12,9 +12,7 @@ use lambda_http::http::HeaderValue;
 use lambda_http::{Request, RequestExt};
 
 pub(super) use body::{expires_in, labels, optional_id};
-pub(super) use caller::{
-    caller, is_staff, require_administrator, require_staff, require_staff_or_administrator, require_token,
-};
+pub(super) use caller::{ON_BEHALF_OF, caller, is_staff, require_administrator, require_token, shown_role};
 pub(super) use precondition::etag;
 pub(super) use purchase::{expect, reference, seat_requests, ticket_types};
 

@@ -10,6 +10,7 @@ use lambda_http::{Request, RequestExt};
 
 pub use super::route::{Admission, Body, FunctionName, Operation, Route, Weight, path_parameters};
 use crate::domain::rate_limit::Activity;
+use crate::http::input::ON_BEHALF_OF;
 use crate::http::show_json::{SALE_FIELDS, SHOW_FIELDS};
 use crate::layout_json::MAX_DOCUMENT;
 use crate::observability::metrics::Made;
@@ -44,7 +45,7 @@ pub const ROUTES: &[Route] = &[
         show_key: Some("GET /shows/{showId}/seats"),
         function: FunctionName::GetSeats,
         query: &["view", "section", "consistent"],
-        headers: &["If-None-Match", "Reservation-Id"],
+        headers: &["If-None-Match", "Reservation-Id", ON_BEHALF_OF],
         weight: Weight { base: 1, expensive: 20 },
         admission: Admission::WithFirstRead,
         is_public: true,
@@ -66,7 +67,7 @@ pub const ROUTES: &[Route] = &[
         key: "POST /theaters/{theaterId}/reserve",
         show_key: Some("POST /shows/{showId}/reserve"),
         function: FunctionName::Reserve,
-        headers: &["Idempotency-Key"],
+        headers: &["Idempotency-Key", ON_BEHALF_OF],
         body: Body::Fields(
             &[
                 "seat",
@@ -91,7 +92,7 @@ pub const ROUTES: &[Route] = &[
         key: "POST /theaters/{theaterId}/book",
         show_key: Some("POST /shows/{showId}/book"),
         function: FunctionName::Book,
-        headers: &["Idempotency-Key"],
+        headers: &["Idempotency-Key", ON_BEHALF_OF],
         body: Body::Fields(&["seat", "seats", "booking_id", "reservation_id", "expect", "reference"], MAX_BODY),
         activity: Activity::Writing,
         weight: Weight { base: 1, expensive: 2 },
@@ -105,6 +106,7 @@ pub const ROUTES: &[Route] = &[
         show_key: Some("GET /shows/{showId}/reservations/{reservationId}"),
         function: FunctionName::Reservations,
         query: &["seats"],
+        headers: &[ON_BEHALF_OF],
         weight: Weight { base: 1, expensive: 2 },
         ..READS_NOTHING
     },
@@ -114,6 +116,7 @@ pub const ROUTES: &[Route] = &[
         show_key: Some("DELETE /shows/{showId}/reservations/{reservationId}"),
         function: FunctionName::Reservations,
         query: &["seats"],
+        headers: &[ON_BEHALF_OF],
         activity: Activity::Writing,
         weight: Weight { base: 1, expensive: 2 },
         ..READS_NOTHING
@@ -123,7 +126,7 @@ pub const ROUTES: &[Route] = &[
         key: "POST /theaters/{theaterId}/reservations/{reservationId}/extend",
         show_key: Some("POST /shows/{showId}/reservations/{reservationId}/extend"),
         function: FunctionName::Reservations,
-        headers: &["Idempotency-Key"],
+        headers: &["Idempotency-Key", ON_BEHALF_OF],
         body: Body::OptionalFields(&["expires_in", "seats"], MAX_BODY),
         activity: Activity::Writing,
         weight: Weight { base: 1, expensive: 2 },
@@ -134,6 +137,7 @@ pub const ROUTES: &[Route] = &[
         key: "GET /theaters/{theaterId}/bookings/{bookingId}",
         show_key: Some("GET /shows/{showId}/bookings/{bookingId}"),
         function: FunctionName::Bookings,
+        headers: &[ON_BEHALF_OF],
         ..READS_NOTHING
     },
     Route {
@@ -141,6 +145,7 @@ pub const ROUTES: &[Route] = &[
         key: "DELETE /theaters/{theaterId}/bookings/{bookingId}",
         show_key: Some("DELETE /shows/{showId}/bookings/{bookingId}"),
         function: FunctionName::Bookings,
+        headers: &[ON_BEHALF_OF],
         activity: Activity::Writing,
         ..READS_NOTHING
     },

@@ -150,7 +150,8 @@ impl BookOperation<'_> {
         if let Source::Whole(whole) = self.source {
             let mut record = whole.found.record.clone();
             record.book(&whole.seats);
-            let wanted = ReservationRef { inventory, id: whole.id, owner: whole.found.owner, seats: None };
+            let wanted =
+                ReservationRef { inventory, id: whole.id, owner: whole.found.owner, seats: None, by: self.request.by };
             items.push(self.store.build_record_put(&record, &wanted, self.now)?);
         }
         if let Some(limit) = limit {
@@ -159,7 +160,7 @@ impl BookOperation<'_> {
         }
         let mark = owner_scoped_booking_id(*owner, *booking);
         for (place, seat) in seats.seats().iter().enumerate() {
-            let change = self.seat_write(mark, self.prices.get(place));
+            let change = self.seat_write(mark, self.prices.get(place)).by(self.request.by);
             items.push(change.into_transaction_item(&self.store.table, seat_key(inventory, &seat.label))?);
         }
         Ok(items)
@@ -207,6 +208,7 @@ impl BookOperation<'_> {
         item.insert(attribute::SEATS.to_owned(), s(schema::join(self.request.seats.labels())));
         item.insert(attribute::BOOKED_AT.to_owned(), n(self.now.as_millis()));
         item.insert(attribute::REQUEST_TOKEN.to_owned(), s(self.request_token.to_string()));
+        schema::put_role(&mut item, self.request.by);
         if let Some(owner) = self.request.owner {
             item.insert(attribute::OWNER.to_owned(), s(owner.0.to_string()));
         }
@@ -228,7 +230,8 @@ impl BookOperation<'_> {
         let observed = seats.iter().map(|seat| SlotUpdate { seat_index: seat.seat_index, slot }).collect();
         let seats = self.request.seats.labels().cloned().collect();
         let (lines, reference) = (self.lines(), self.request.reference.cloned());
-        let outcome = BookOutcome::Booked(Booking { seats, booked_at: self.now, lines, reference });
+        let outcome =
+            BookOutcome::Booked(Booking { seats, booked_at: self.now, lines, reference, by: self.request.by });
         Decision { outcome: BookWholeOutcome::Decided(outcome), observed }
     }
 }

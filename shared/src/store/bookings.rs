@@ -1,17 +1,19 @@
 //! Existing bookings: reads and cancellations.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use super::booking_limit::BookedCountChange;
 use super::reservations::ChangedSeats;
-use super::schema::{BookingItem, Item, booking_key, n, owner_scoped_booking_id, seat_key};
+use super::schema::{BookingItem, Item, attribute, booking_key, n, owner_scoped_booking_id, s, seat_key};
 use super::write::rejection::{ItemRejection, WriteRejection};
 use super::write::retry::RetryLoop;
 use super::write::seat_write::SeatWrite;
 use super::{SeatSlot, Store, StoreError};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot};
-use crate::domain::caller::Owner;
+use crate::domain::caller::{Owner, Role};
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
 use crate::domain::lines::Lines;
@@ -26,6 +28,8 @@ pub struct BookingRef<'a> {
     pub id: BookingId,
     /// The caller. Bookings of other callers aren't found.
     pub owner: Option<Owner>,
+    /// The role of the caller, which a change stores.
+    pub by: Option<Role>,
 }
 
 /// A booking as it is now.
@@ -42,6 +46,8 @@ pub struct ExistingBooking {
     pub lines: Option<Lines>,
     /// The caller's own reference.
     pub reference: Option<Reference>,
+    /// The role in which it was made, or cancelled if it is cancelled.
+    pub by: Option<Role>,
     changed_at: EpochMillis,
     counted: bool,
 }
@@ -122,14 +128,23 @@ impl CancelOperation<'_> {
         seats: &[&SeatLabel],
         now: EpochMillis,
     ) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let BookingRef { inventory, id, .. } = *self.wanted;
-        let values = [(":now".to_owned(), n(now.as_millis())), (":stamp".to_owned(), n(self.stamp.as_millis()))];
+        let BookingRef { inventory, id, by, .. } = *self.wanted;
+        let mut values =
+            HashMap::from([(":now".to_owned(), n(now.as_millis())), (":stamp".to_owned(), n(self.stamp.as_millis()))]);
+        let expression = match by {
+            Some(role) => {
+                values.insert(":by".to_owned(), s(role.as_str()));
+                "SET cancelled_at = :now, changed_at = :stamp, #by = :by"
+            }
+            None => "SET cancelled_at = :now, changed_at = :stamp REMOVE #by",
+        };
         let update = Update::builder()
             .table_name(&self.store.table)
             .set_key(Some(booking_key(inventory, booking.owner, id)))
-            .update_expression("SET cancelled_at = :now, changed_at = :stamp")
+            .update_expression(expression)
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(cancelled_at)")
-            .set_expression_attribute_values(Some(values.into()))
+            .expression_attribute_names("#by", attribute::BY)
+            .set_expression_attribute_values(Some(values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(|error| StoreError::Permanent(error.to_string()))?;
@@ -139,7 +154,7 @@ impl CancelOperation<'_> {
             items.push(self.store.change_booked_count(inventory, change)?);
         }
         for seat in seats {
-            let change = SeatWrite::cancel(owner_scoped_booking_id(booking.owner, id), self.stamp, now);
+            let change = SeatWrite::cancel(owner_scoped_booking_id(booking.owner, id), self.stamp, now).by(by);
             items.push(change.into_transaction_item(&self.store.table, seat_key(inventory, seat))?);
         }
         Ok(items)
@@ -188,7 +203,19 @@ fn standing(item: &Item) -> Result<ExistingBooking, StoreError> {
         counted,
         lines,
         reference,
+        by,
         request_token: _,
     } = BookingItem::read(item)?;
-    Ok(ExistingBooking { seats, reservation, booked_at, cancelled_at, owner, lines, reference, changed_at, counted })
+    Ok(ExistingBooking {
+        seats,
+        reservation,
+        booked_at,
+        cancelled_at,
+        owner,
+        lines,
+        reference,
+        by,
+        changed_at,
+        counted,
+    })
 }

@@ -6,9 +6,12 @@
 //! Then the items of the seats show which of them are still reserved. The set is written again without the others, on
 //! the condition that it hasn't changed since it was read.
 //!
-//! An extension requires that the set still has its seats, and raises the `turn`. So the set never lacks a seat that is
-//! reserved. A seat that was counted as ended can't be extended afterwards, and an extended seat can't be counted as
-//! ended.
+//! Staff have no quota. Their calls leave the set of the buyer alone, so it lacks seats that staff have reserved. A
+//! buyer's extension of such a seat adds it, if there is room.
+//!
+//! A buyer's extension requires that the set still has its seats, and raises the `turn`. So the set never lacks a seat
+//! that the buyer has reserved. A seat that was counted as ended can't be extended by the buyer afterwards, and an
+//! extended seat can't be counted as ended.
 
 use std::collections::HashMap;
 

@@ -150,7 +150,7 @@ impl Store {
 
 impl ReserveRequest<'_> {
     fn wanted(&self) -> ReservationRef<'_> {
-        ReservationRef { inventory: self.inventory, id: self.reservation, owner: self.owner, seats: None }
+        ReservationRef { inventory: self.inventory, id: self.reservation, owner: self.owner, seats: None, by: self.by }
     }
 
     /// Returns the offer of a seat of the request, if seats are sold for money.
@@ -188,14 +188,14 @@ fn decision_without_slots(outcome: ReserveOutcome) -> Decision<ReserveChosenOutc
 
 impl ReserveOperation<'_> {
     async fn attempt(&self, retry_loop: &mut RetryLoop<'_>) -> Result<(), WriteRejection> {
-        let ReserveRequest { inventory, reservation, owner, seats, .. } = *self.request;
+        let ReserveRequest { inventory, reservation, owner, by, seats, .. } = *self.request;
         let holder = SeatHolder { reservation, owner };
         let new = NewReservation { holder, token: self.request_token, expires_at: self.expires_at };
         let change = |seat: &SelectedSeat| match self.own_seats.get(&seat.seat_index) {
             Some(own) => SeatWrite::still_reserved(reservation, own.changed_at, self.now),
             None if self.is_unconfirmed(seat) => SeatWrite::always_reject(),
             None => {
-                let write = SeatWrite::reserve(&new, self.stamp, self.now);
+                let write = SeatWrite::reserve(&new, self.stamp, self.now).by(by);
                 match self.request.offer(seat.seat_index) {
                     Some(offer) => write.with_price(offer.price()),
                     None => write,

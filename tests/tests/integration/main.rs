@@ -35,6 +35,7 @@ mod request_costs;
 mod reservation_records;
 mod show_costs;
 mod show_store;
+mod staff;
 mod stale_answers;
 mod store;
 mod strict_requests;

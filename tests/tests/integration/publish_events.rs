@@ -333,3 +333,28 @@ fn event_examples_cover_every_kind_and_match_the_schema() {
     ];
     assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), all);
 }
+
+#[tokio::test]
+async fn change_of_staff_is_published_as_such() {
+    let mut published_world = PublishedWorld::new().await;
+    let reserve = |n: u128| Call::reserve("1", &json!({ "seat": "A1", "reservation_id": id(n), "expires_in": 60 }));
+    let whole = Call::book("1", &json!({ "reservation_id": id(1), "booking_id": id(7) }));
+    for (call, published) in [
+        (reserve(1), "seats.reserved"),
+        (Call::extend("1", &id(1), &json!({ "expires_in": 120 })), "seats.reserved"),
+        (whole, "booking.created"),
+        (Call::cancel("1", &id(7)), "booking.cancelled"),
+        (reserve(2), "seats.reserved"),
+        (Call::release("1", &id(2)), "seats.released"),
+        (reserve(3), "seats.reserved"),
+    ] {
+        published_world.send(call.staff().header("On-Behalf-Of", "anonymous")).await;
+        let events = published_world.publish_stream().await;
+        assert_eq!((kinds(&events), &events[0]["by"]), (vec![published], &json!("staff")));
+    }
+    published_world.world.at(60_000);
+    published_world.send(reserve(4)).await;
+    let taken_over = published_world.publish_stream().await;
+    assert_eq!(kinds(&taken_over), ["reservation.expired", "seats.reserved"]);
+    assert!(taken_over.iter().all(|event| event.get("by").is_none()), "neither is a change of staff: {taken_over:?}");
+}

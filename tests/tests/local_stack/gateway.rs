@@ -41,6 +41,27 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
+async fn bearer_staff_is_staff_where_there_are_no_tokens() {
+    let site = site();
+    let url = site.url("/theaters/1/bookings/0188c0de-0000-7000-8000-00000000b0aa");
+    let for_buyer = ("on-behalf-of", "anonymous");
+    for (token, status, code) in [
+        ("Bearer staff", 404, "booking_not_found"),
+        ("Bearer staff2", 403, "forbidden"),
+        (
+            "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJsb2NhbC1zdGFmZiIsInNjb3BlIjoiYm94b2ZmaWNlL3N0YWZmIn0.",
+            403,
+            "forbidden",
+        ),
+    ] {
+        let answer = send("GET", &url, &[("authorization", token), for_buyer], "").await;
+        assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{token}");
+    }
+    let answer = send("GET", &url, &[for_buyer], "").await;
+    assert_eq!(answer.status, 403, "without a token");
+}
+
+#[tokio::test]
 async fn a_body_above_10_mb_is_too_large() {
     let site = site();
     let json = [("content-type", "application/json")];

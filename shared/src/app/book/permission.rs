@@ -15,8 +15,8 @@ impl BoxOffice {
             Some(RequestId::Given(id)) if is_server_generated(id.as_uuid()) => Some(BookError::IdNotAllowed),
             _ => None,
         };
-        let required = (self.policy.booking_needs_reservation && ask.reservation.is_none())
-            .then_some(BookError::ReservationRequired);
+        let required =
+            (self.needs_reservation(ask) && ask.reservation.is_none()).then_some(BookError::ReservationRequired);
         let Some(error) = named.or(required) else { return Ok(()) };
         self.admit(ctx).await.map_err(SelectError::TooManyRequests)?;
         match self.read_booking_of_request(ctx, ask).await? {
@@ -25,9 +25,15 @@ impl BoxOffice {
         }
     }
 
+    /// Returns `true` if the caller may only book seats that they have reserved before. Staff may book any seat.
+    pub(super) fn needs_reservation(&self, ask: &Book) -> bool {
+        self.policy.booking_needs_reservation && !ask.caller.is_staff()
+    }
+
     /// Returns the limit of seats that the caller may have booked, if the limit is set and the caller is signed in.
+    /// Staff have none, and their bookings don't count in the limit of a buyer.
     pub(super) fn booking_limit(&self, caller: &Caller) -> Option<BookingLimit> {
         let most = self.policy.max_booked_per_caller;
-        caller.owner().filter(|_| most > 0).map(|owner| BookingLimit { owner, most })
+        caller.owner().filter(|_| most > 0 && !caller.is_staff()).map(|owner| BookingLimit { owner, most })
     }
 }

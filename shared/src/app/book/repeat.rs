@@ -46,7 +46,7 @@ impl BoxOffice {
         ask: &Book,
     ) -> Result<Option<PreviousBooking>, BookError> {
         let Some(id) = ask.booking.map(RequestId::id) else { return Ok(None) };
-        let wanted = BookingRef { inventory: &ask.inventory, id, owner: ask.caller.owner() };
+        let wanted = BookingRef { inventory: &ask.inventory, id, owner: ask.caller.owner(), by: ask.caller.role() };
         Ok(self.store.booking(ctx, &wanted).await?.map(|booking| PreviousBooking { id, booking }))
     }
 }
@@ -77,8 +77,8 @@ impl PreviousBooking {
             _ if !same => Err(BookError::IdReused),
             Some(_) => Err(BookError::Cancelled),
             None => {
-                let ExistingBooking { seats, booked_at, lines, reference, .. } = booking;
-                let booking = Booking { seats, booked_at, lines, reference };
+                let ExistingBooking { seats, booked_at, lines, reference, by, .. } = booking;
+                let booking = Booking { seats, booked_at, lines, reference, by };
                 Ok(Booked { id, booking, replayed: true })
             }
         }

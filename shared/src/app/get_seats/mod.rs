@@ -94,7 +94,7 @@ impl BoxOffice {
     ) -> Result<SeatsView, GetSeatsError> {
         let mut view = self.read_seats(ctx, &ask.inventory, ask.consistent).await?;
         let owner = ask.caller.owner();
-        let wanted = ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None };
+        let wanted = ReservationRef { inventory: &ask.inventory, id: reservation, owner, seats: None, by: None };
         if let Reservation::Running(seats) = self.store.reservation(ctx, &wanted).await? {
             let statuses = view.slots.statuses(view.now);
             let seat_index = |seat: &ReservedSeat| view.inventory.layout.seat_index(seat.seat.as_str());

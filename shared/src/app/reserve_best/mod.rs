@@ -10,6 +10,7 @@ mod snapshot;
 use std::sync::Arc;
 
 use super::reserve::{must_exist, reservation_id};
+use super::sale_check::SellingTo;
 use super::select::CachedView;
 use super::{BoxOffice, GetSeatsError, RequestId, ReserveError, Reserved, Source};
 use crate::context::RequestContext;
@@ -19,7 +20,6 @@ use crate::domain::ids::{ReservationId, WishId};
 use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::offers::Offers;
 use crate::domain::prices::TicketType;
-use crate::domain::sale::Selling;
 use crate::domain::selection::Selection;
 use crate::random;
 use crate::store::{Decision, ReserveChosenOutcome, ReserveOutcome, ReserveRequest, StoreError, Wish};
@@ -96,7 +96,7 @@ impl BoxOffice {
     /// in the same transaction as the seats. So a repeat finds those seats and never others.
     pub async fn reserve_best(&self, ctx: &RequestContext, ask: &ReserveBest) -> Result<Reserved, ReserveBestError> {
         let repeatable = ask.request.is_some();
-        match self.check_sale_admitted(ctx, &ask.inventory, Selling::Reserve, repeatable).await {
+        match self.check_sale_admitted(ctx, &ask.inventory, SellingTo::reserve(&ask.caller), repeatable).await {
             Ok(()) => {}
             Err(error) if error.may_have_passed_before() => {
                 return self.remembered(ctx, ask, None, ReserveError::from(error).into()).await;
@@ -187,6 +187,7 @@ impl BoxOffice {
             reservation,
             must_exist: must_exist(ask.reservation),
             owner: ask.caller.owner(),
+            by: ask.caller.role(),
             expires_in: ask.expires_in,
             reservation_quota: self.reservation_quota(&ask.caller),
             offers,

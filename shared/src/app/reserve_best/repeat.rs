@@ -24,7 +24,7 @@ impl BoxOffice {
     ) -> Result<Reserved, ReserveBestError> {
         let (Some(_), Some(reservation)) = (ask.request, ask.reservation) else { return Err(refused) };
         let (id, owner) = (reservation.id(), ask.caller.owner());
-        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: None };
+        let wanted = ReservationRef { inventory: &ask.inventory, id, owner, seats: None, by: ask.caller.role() };
         match self.store.remembered(ctx, &wanted, ask.request).await.map_err(ReserveError::Store)? {
             Remembered::Chosen(before) => self.replay_choice(ctx, ask, inventory, &before).await,
             Remembered::Released(seats) => Err(ReserveError::Released(seats).into()),

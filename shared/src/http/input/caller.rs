@@ -1,17 +1,58 @@
 //! The caller of a request, and the rights that the caller has.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizerJwtDescription;
+use lambda_http::http::HeaderValue;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
+use super::Input;
 use crate::app::{Administrators, BoxOffice};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Buyer, Caller, Role, Staff};
 use crate::http::problem::{Code, Problem};
 
-/// Returns the caller, as API Gateway's JWT authorizer has verified. Ignores everything else that the client sends.
+/// The header in which staff name the buyer whom they act for.
+pub(in crate::http) const ON_BEHALF_OF: &str = "On-Behalf-Of";
+
+/// Returns the caller, as API Gateway's JWT authorizer has verified. Ignores everything else that the client sends, and
+/// the scopes of the token.
 pub(in crate::http) fn caller(request: &Request) -> Caller {
-    let subject = token(request).and_then(|token| token.claims.get("sub")).filter(|subject| !subject.is_empty());
-    subject.map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
+    subject(request).map_or(Caller::Anonymous, |subject| Caller::Subject(subject.to_owned()))
+}
+
+impl Input<'_> {
+    /// Returns the caller for whom an operation runs. For staff this includes the buyer of the `On-Behalf-Of` header.
+    ///
+    /// Rejects the header at once if the caller isn't staff.
+    pub(in crate::http) fn caller(&self, office: &BoxOffice) -> Result<Caller, Problem> {
+        debug_assert!(self.route.headers.contains(&ON_BEHALF_OF), "{ON_BEHALF_OF} isn't in the table of routes");
+        let header = self.request.headers().get(ON_BEHALF_OF);
+        match subject(self.request).filter(|_| is_staff(office, self.request)) {
+            Some(subject) => {
+                let buyer = |value: &HeaderValue| {
+                    let buyer = value.to_str().ok().and_then(Buyer::parse);
+                    buyer.or_else(|| self.fault(ON_BEHALF_OF, Buyer::EXPECTED))
+                };
+                Ok(Caller::Staff(Staff { subject: subject.to_owned(), acts_for: header.and_then(buyer) }))
+            }
+            None if header.is_some() => {
+                let expected =
+                    format_args!("this header only with a token that has a sub and the scope {}", office.staff_scope());
+                Err(Problem::of_field(Code::Forbidden, ON_BEHALF_OF, expected))
+            }
+            None => Ok(caller(self.request)),
+        }
+    }
+}
+
+/// Returns the subject of the verified token.
+fn subject(request: &Request) -> Option<&str> {
+    let subject = token(request).and_then(|token| token.claims.get("sub"));
+    subject.map(String::as_str).filter(|subject| !subject.is_empty())
+}
+
+/// Returns the role in which something was changed, as a response names it. Only staff see it.
+pub(in crate::http) fn shown_role(caller: &Caller, by: Option<Role>) -> Option<&'static str> {
+    by.filter(|_| caller.is_staff()).map(Role::as_str)
 }
 
 /// Rejects callers who aren't administrators, because their verified token lacks the scope. If everyone may administer,
@@ -27,20 +68,6 @@ pub(in crate::http) fn require_administrator(office: &BoxOffice, request: &Reque
 /// Returns `true` if the caller's verified token has the scope of staff.
 pub(in crate::http) fn is_staff(office: &BoxOffice, request: &Request) -> bool {
     has_scope(request, office.staff_scope())
-}
-
-/// Rejects callers who aren't staff.
-pub(in crate::http) fn require_staff(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
-    if is_staff(office, request) {
-        return Ok(());
-    }
-    let expected = format_args!("a token with the scope {}", office.staff_scope());
-    Err(Problem::of_field(Code::Forbidden, "Authorization", expected))
-}
-
-/// Rejects callers who are neither staff nor administrators.
-pub(in crate::http) fn require_staff_or_administrator(office: &BoxOffice, request: &Request) -> Result<(), Problem> {
-    require_administrator(office, request).or_else(|_| require_staff(office, request))
 }
 
 /// Returns `true` if the caller's verified token has a scope.

@@ -37,6 +37,8 @@ struct BookedBody<'a> {
     lines: Option<&'a Lines>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'static str>,
 }
 
 /// Answers 201 if the seats were booked now, and 200 with the same body if they were booked before under this id.
@@ -57,6 +59,7 @@ async fn book(routed: &RoutedRequest<'_>, request: Book) -> Result<Reply, Proble
         booked_at: booked.booking.booked_at.seconds().to_string(),
         lines: booked.booking.lines.as_ref(),
         reference: booked.booking.reference.as_ref().map(Reference::as_str),
+        by: input::shown_role(&request.caller, booked.booking.by),
     };
     let reply = Reply::json(if booked.replayed { 200 } else { 201 }, &body)?;
     let reply = if booked.replayed { reply.marked_as_replayed() } else { reply };
@@ -77,18 +80,19 @@ struct BookBody {
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Book, Problem> {
     let input = routed.input();
+    let caller = input.caller(routed.office)?;
     let (inventory, key) = (input.inventory(), input.idempotency_key());
     let body = input.body(|body| {
         let booking = input::optional_id(body, "booking_id", BookingId::parse);
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
         let (expect, reference) = (input::expect(body), input::reference(body));
         let whole = body.has("reservation_id") && !body.has("seat") && !body.has("seats");
-        let seats = if whole { None } else { Some(input::seat_requests(body, routed.office.max_seats_per_call())?) };
+        let seats =
+            if whole { None } else { Some(input::seat_requests(body, routed.office.max_seats_per_call(&caller))?) };
         Some(BookBody { seats, booking, reservation, expect, reference })
     })?;
     let request = input.finish(|| {
         let (inventory, BookBody { seats, booking, reservation, expect, reference }) = (inventory?, body?);
-        let caller = input::caller(routed.request);
         let keyed = || key.map(|key| RequestId::Keyed(idempotency::booking_id(&inventory, &caller, &key)));
         let booking = booking.map(RequestId::Given).or_else(keyed);
         Some(Book { inventory, seats, booking, reservation, expect, reference, caller })

@@ -41,6 +41,8 @@ struct BookingBody<'a> {
     lines: Option<&'a Lines>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'static str>,
 }
 
 /// Answers 200 with the booking, cancelled or not.
@@ -57,6 +59,7 @@ async fn get(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<Repl
         cancelled_at: booking.cancelled_at.map(|at| at.seconds().to_string()),
         lines: booking.lines.as_ref(),
         reference: booking.reference.as_ref().map(Reference::as_str),
+        by: input::shown_role(&request.caller, booking.by),
     };
     let links = Links::of(&routed.address, &request.inventory);
     let links = if booking.cancelled_at.is_some() { links } else { links.with_booking(request.booking) };
@@ -71,7 +74,7 @@ async fn cancel(routed: &RoutedRequest<'_>, request: BookingRequest) -> Result<R
 
 fn read(routed: &RoutedRequest<'_>) -> Result<BookingRequest, Problem> {
     let input = routed.input();
+    let caller = input.caller(routed.office)?;
     let (inventory, booking) = (input.inventory(), input.path_id("bookingId", BookingId::parse));
-    let caller = input::caller(routed.request);
     input.finish(|| Some(BookingRequest { inventory: inventory?, booking: booking?, caller }))
 }

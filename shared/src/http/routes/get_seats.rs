@@ -68,6 +68,7 @@ async fn get(routed: &RoutedRequest<'_>, request: SeatsRequest) -> Result<Reply,
 
 fn read(routed: &RoutedRequest<'_>) -> Result<SeatsRequest, Problem> {
     let input = routed.input();
+    let caller = input.caller(routed.office)?;
     let inventory = input.inventory();
     let consistent = input.flag("consistent");
     let view = input.parsed_query("view", format_args!("one of {}", View::ALL.map(View::name).join(", ")), View::named);
@@ -81,7 +82,6 @@ fn read(routed: &RoutedRequest<'_>) -> Result<SeatsRequest, Problem> {
     }
     // Only the map marks the caller's own seats.
     let reservation = input.reservation_header().filter(|_| view == View::Map);
-    let caller = input::caller(routed.request);
     let is_expensive = consistent || reservation.is_some();
     let request = input.finish(|| {
         let seats = GetSeats { inventory: inventory?, consistent, reservation, section, seen: None, caller };

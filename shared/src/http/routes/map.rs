@@ -39,7 +39,7 @@ pub(super) async fn get(routed: &RoutedRequest<'_>, request: MapRequest) -> Resu
     let office = routed.office;
     let inventory = office.map(routed.ctx, &inventory, version).await?;
     let limits = CallLimits {
-        max_seats_per_call: office.max_seats_per_call(),
+        max_seats_per_call: office.max_seats_per_buyer(),
         min_reservation_seconds: office.shortest_reservation(),
         max_reservation_seconds: office.longest_reservation(),
     };

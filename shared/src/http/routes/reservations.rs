@@ -121,8 +121,8 @@ async fn show(
 
 fn read(routed: &RoutedRequest<'_>) -> Result<ReservationRequest, Problem> {
     let input = routed.input();
+    let caller = input.caller(routed.office)?;
     let ((inventory, reservation), seats) = (path(&input), input.named_seats());
-    let caller = input::caller(routed.request);
     let request = input
         .finish(|| Some(ReservationRequest { inventory: inventory?, reservation: reservation?, seats, caller }))?;
     charge(routed, &request);
@@ -131,6 +131,7 @@ fn read(routed: &RoutedRequest<'_>) -> Result<ReservationRequest, Problem> {
 
 fn read_extension(routed: &RoutedRequest<'_>) -> Result<ExtendRequest, Problem> {
     let input = routed.input();
+    let caller = input.caller(routed.office)?;
     let key = input.idempotency_key();
     let (inventory, reservation) = path(&input);
     let body = input.body(|body| {
@@ -138,7 +139,6 @@ fn read_extension(routed: &RoutedRequest<'_>) -> Result<ExtendRequest, Problem> 
         let seats = body.optional("seats", |node| input::labels(node, input::MAX_SEATS_NAMED));
         Some((expires_in?, seats))
     })?;
-    let caller = input::caller(routed.request);
     let request = input.finish(|| {
         let ((inventory, id), (expires_in, seats)) = ((inventory?, reservation?), body?);
         let extension = key.map(|key| idempotency::extension_id(&inventory, &caller, &key, id));

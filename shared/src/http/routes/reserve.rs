@@ -113,16 +113,16 @@ async fn reserve(routed: &RoutedRequest<'_>, call: Call) -> Result<Reply, Proble
 
 fn read(routed: &RoutedRequest<'_>) -> Result<Call, Problem> {
     let (office, input) = (routed.office, routed.input());
+    let caller = input.caller(office)?;
     let (inventory, key) = (input.inventory(), input.idempotency_key());
     let body = input.body(|body| {
         let reservation = input::optional_id(body, "reservation_id", ReservationId::parse);
         let expires_in = input::expires_in(office, body);
-        let choice = read_choice(body, office.max_seats_per_call());
+        let choice = read_choice(body, office.max_seats_per_call(&caller));
         Some(ReserveBody { choice: choice?, expires_in: expires_in?, reservation })
     })?;
     let call = input.finish(|| {
         let (inventory, ReserveBody { choice, expires_in, reservation }) = (inventory?, body?);
-        let caller = input::caller(routed.request);
         let reservation = reservation.map(RequestId::Given);
         Some(match choice {
             Choice::Named(seats) => {

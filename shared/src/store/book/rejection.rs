@@ -114,8 +114,8 @@ impl BookOperation<'_> {
             _ if !same => BookOutcome::IdReused,
             Some(_) => BookOutcome::Cancelled,
             None => {
-                let BookingItem { seats, booked_at, lines, reference, .. } = first;
-                let booking = Booking { seats, booked_at, lines, reference };
+                let BookingItem { seats, booked_at, lines, reference, by, .. } = first;
+                let booking = Booking { seats, booked_at, lines, reference, by };
                 if own { BookOutcome::Booked(booking) } else { BookOutcome::Replayed(booking) }
             }
         })

@@ -1,6 +1,6 @@
 //! The requests to book seats, and their outcomes.
 
-use crate::domain::caller::Owner;
+use crate::domain::caller::{Owner, Role};
 use crate::domain::ids::{BookingId, ReservationId, SeatLabel};
 use crate::domain::inventory::{Inventory, InventoryId};
 use crate::domain::lines::{Expect, Lines, Totals};
@@ -21,6 +21,8 @@ pub struct BookRequest<'a> {
     pub booking: BookingId,
     /// The caller, who will own the booking. Reservations of other callers don't count as theirs.
     pub owner: Option<Owner>,
+    /// The role of the caller, which is stored with the booking.
+    pub by: Option<Role>,
     /// The limit of seats that the owner may have booked in this theater, if there is one.
     pub limit: Option<BookingLimit>,
     /// The inventory as the instance knows it.
@@ -89,6 +91,8 @@ pub struct Booking {
     pub lines: Option<Lines>,
     /// The caller's own reference.
     pub reference: Option<Reference>,
+    /// The role in which it was made.
+    pub by: Option<Role>,
 }
 
 /// The difference between the booking that a request expects, and the one that it would make.

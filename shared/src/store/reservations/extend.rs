@@ -113,7 +113,7 @@ impl Store {
             let changed: Vec<_> = seats.iter().filter_map(|old| Some((old, later(&next, old)?))).collect();
             let changes = changed.iter().map(|(old, new)| {
                 let end = MovedEnd { from: old.expires_at, to: new.expires_at };
-                (&old.seat, SeatWrite::extend(&holder, end, stamp))
+                (&old.seat, SeatWrite::extend(&holder, end, stamp).by(wanted.by))
             });
             let reservation_quota = extension.reservation_quota.map(|reservation_quota| {
                 let labels = changed.iter().map(|(old, _)| &old.seat);

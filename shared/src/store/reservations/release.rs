@@ -32,7 +32,7 @@ impl Store {
             learned.stamp = stamp;
             let holder = found.holder(wanted.id);
             let changes = seats.iter().map(|seat| {
-                let change = SeatWrite::release(&holder, stamp, now);
+                let change = SeatWrite::release(&holder, stamp, now).by(wanted.by);
                 (&seat.seat, if seat.fixed_price.is_some() { change.without_price() } else { change })
             });
             let write = self.build_transaction(&release.record, wanted, &found, now, None, changes);

@@ -1,6 +1,6 @@
 //! The requests to reserve seats, and their outcomes.
 
-use crate::domain::caller::Owner;
+use crate::domain::caller::{Owner, Role};
 use crate::domain::ids::WishId;
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
@@ -22,6 +22,8 @@ pub struct ReserveRequest<'a> {
     /// The reservation must exist already, because its id was made by the server.
     pub must_exist: bool,
     pub owner: Option<Owner>,
+    /// The role of the caller, which is stored with the seats.
+    pub by: Option<Role>,
     /// Seconds from now until the end of new seats.
     pub expires_in: u32,
     /// The quota of seats that the owner may have reserved at once.

@@ -1,7 +1,7 @@
 //! The item of a booking.
 
-use super::{Item, attribute, id, instant, money, read_ordinal, read_seat_list, text};
-use crate::domain::caller::Owner;
+use super::{Item, attribute, id, instant, money, read_ordinal, read_role, read_seat_list, text};
+use crate::domain::caller::{Owner, Role};
 use crate::domain::ids::{ReservationId, SeatLabel, parse_uuid};
 use crate::domain::lines::Lines;
 use crate::domain::seat_request::Reference;
@@ -28,6 +28,8 @@ pub(in crate::store) struct BookingItem {
     pub(in crate::store) lines: Option<Lines>,
     /// The caller's own reference.
     pub(in crate::store) reference: Option<Reference>,
+    /// The role in which it was made, or cancelled if it is cancelled.
+    pub(in crate::store) by: Option<Role>,
 }
 
 impl BookingItem {
@@ -36,6 +38,7 @@ impl BookingItem {
         Ok(Self {
             lines: money::read_lines(item, &seats)?,
             reference: money::read_reference(item)?,
+            by: read_role(item)?,
             seats,
             reservation: id(item, attribute::RESERVATION_ID, ReservationId::parse)?,
             booked_at: instant(item, attribute::BOOKED_AT)?,

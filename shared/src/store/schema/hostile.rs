@@ -15,7 +15,7 @@ mod shows;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/corpus/items");
 
-const NAMES: [&str; 46] = [
+const NAMES: [&str; 47] = [
     attribute::PK,
     attribute::SK,
     attribute::STATUS,
@@ -29,6 +29,7 @@ const NAMES: [&str; 46] = [
     attribute::NAME,
     attribute::LAYOUT_VERSION,
     attribute::OWNER,
+    attribute::BY,
     attribute::CANCELLED_AT,
     attribute::COUNTED,
     attribute::BOOKED_SEATS,

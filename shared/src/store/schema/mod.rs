@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::StoreError;
+use crate::domain::caller::Role;
 use crate::domain::ids::{InvalidId, SeatLabel};
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::time::{EpochMillis, EpochSeconds};
@@ -30,7 +31,8 @@ pub(super) use seat::SeatItem;
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Attribute names of the table. `status` is a reserved word in DynamoDB's expressions, so write it as `#status`.
+/// Attribute names of the table. `status` and `by` are reserved words in DynamoDB's expressions, so write them as
+/// `#status` and `#by`.
 pub(super) mod attribute {
     pub(crate) const PK: &str = "pk";
     pub(crate) const SK: &str = "sk";
@@ -38,6 +40,8 @@ pub(super) mod attribute {
     pub(crate) const RESERVATION_ID: &str = "reservation_id";
     pub(crate) const BOOKING_ID: &str = "booking_id";
     pub(crate) const OWNER: &str = "owner_id";
+    /// The role of the caller who made the last change. Changes of buyers have none.
+    pub(crate) const BY: &str = "by";
     pub(crate) const EXPIRES_AT: &str = "expires_at";
     pub(crate) const CHANGED_AT: &str = "changed_at";
     pub(crate) const SEATS: &str = "seats";
@@ -87,6 +91,22 @@ pub(super) fn s(text: impl Into<String>) -> AttributeValue {
 
 pub(super) fn n(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// Stores the role in which an item is put. Buyers have none.
+pub(super) fn put_role(item: &mut Item, by: Option<Role>) {
+    if let Some(role) = by {
+        item.insert(attribute::BY.to_owned(), s(role.as_str()));
+    }
+}
+
+/// Reads the role in which an item was last changed.
+pub(super) fn read_role(item: &Item) -> Result<Option<Role>, StoreError> {
+    if !item.contains_key(attribute::BY) {
+        return Ok(None);
+    }
+    let role = Role::parse(text(item, attribute::BY)?);
+    role.map(Some).ok_or_else(|| unreadable(item, attribute::BY, "unknown role"))
 }
 
 /// Reads the version of a layout, or for a withdrawn seat the version on which the withdrawal was decided.

@@ -12,7 +12,7 @@ mod stored;
 
 use std::time::Duration;
 
-use crate::domain::caller::Owner;
+use crate::domain::caller::{Owner, Role};
 use crate::domain::ids::{ExtensionId, RequestToken, WishId};
 use crate::domain::ids::{ReservationId, SeatLabel};
 use crate::domain::inventory::InventoryId;
@@ -36,6 +36,8 @@ pub struct ReservationRef<'a> {
     pub owner: Option<Owner>,
     /// The seats that the call is about. `None` means all.
     pub seats: Option<&'a [SeatLabel]>,
+    /// The role of the caller, which a change stores.
+    pub by: Option<Role>,
 }
 
 /// A seat that was reserved under a reservation.
@@ -266,7 +268,7 @@ mod tests {
     #[test]
     fn expired_record_counts_as_missing() {
         let (inventory, id) = (InventoryId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
-        let wanted = ReservationRef { inventory: &inventory, id, owner: None, seats: None };
+        let wanted = ReservationRef { inventory: &inventory, id, owner: None, seats: None, by: None };
         let record = Record { seats: vec![seat("A1", 10, 600)], ..Record::default() };
         let item = record.item(&wanted, EpochMillis::new(10_000)).unwrap();
         let kept = 600 + RETENTION.as_secs();
@@ -293,7 +295,8 @@ mod tests {
             state in prop_oneof![Just(ReservationIdState::Open), Just(ReservationIdState::Released)],
         ) {
             let (inventory, id) = (InventoryId::parse("1").unwrap(), ReservationId::new(Uuid::from_u128(7)));
-            let wanted = ReservationRef { inventory: &inventory, id, owner: Some(Owner(Uuid::from_u128(9))), seats: None };
+            let owner = Some(Owner(Uuid::from_u128(9)));
+            let wanted = ReservationRef { inventory: &inventory, id, owner, seats: None, by: None };
             let mark = |id: u128| ExtensionMark { id: ExtensionId::new(Uuid::from_u128(id)), token: RequestToken::new(Uuid::from_u128(id | 1 << 127)), at: EpochMillis::new(5) };
             let seats: Vec<_> = seats.into_iter().map(|(label, at, until, extension, fixed_price)| ReservedSeat {
                 extension: extension.map(mark), fixed_price, ..seat(&label, at, until)

@@ -34,7 +34,13 @@ impl DomainEvent {
         } else {
             return Ok(Vec::new());
         };
-        Ok(kinds.into_iter().map(|kind| Self { inventory: inventory.clone(), kind }).collect())
+        let by = change.new.as_ref().map(schema::read_role).transpose()?.flatten();
+        let event = |kind| {
+            // A reservation expires by itself, whoever takes the seat over.
+            let by = if matches!(kind, DomainEventKind::Expired(_)) { None } else { by };
+            Self { inventory: inventory.clone(), by, kind }
+        };
+        Ok(kinds.into_iter().map(event).collect())
     }
 }
 

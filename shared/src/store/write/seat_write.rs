@@ -24,13 +24,15 @@ const AVAILABLE_RETENTION_SECONDS: u32 = 600;
 /// that has passed.
 const IS_AVAILABLE: &str = "(#status = :available OR (#status IN (:reserved, :removed) AND expires_at <= :now))";
 
-/// Attributes that belong to the owner of a seat: the reservation, the booking or the withdrawal that has it.
-const OWNER_ATTRIBUTES: [&str; 5] = [
+/// Attributes that belong to the owner of a seat: the reservation, the booking or the withdrawal that has it, and the
+/// role of the caller who wrote it.
+const OWNER_ATTRIBUTES: [&str; 6] = [
     attribute::RESERVATION_ID,
     attribute::REQUEST_TOKEN,
     attribute::BOOKING_ID,
     attribute::OWNER,
     attribute::LAYOUT_VERSION,
+    attribute::BY,
 ];
 
 /// Attributes of a seat that is reserved at a price. Writes name them only where seats have prices.
@@ -118,6 +120,7 @@ impl SeatWrite {
         Self::default()
             .set(attribute::EXPIRES_AT, ":expires_at", n(end.to.as_secs()))
             .set(attribute::CHANGED_AT, ":stamp", n(stamp.as_millis()))
+            .remove(attribute::BY)
             .if_reserved_under(reservation, " AND expires_at = :ends AND changed_at < :stamp")
             .value(":ends", n(end.from.as_secs()))
     }

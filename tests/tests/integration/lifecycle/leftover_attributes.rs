@@ -20,6 +20,7 @@ async fn with_a_past(status: &str) -> World {
         ("request_token", text(&id(2))),
         ("owner_id", text(&id(5))),
         ("layout_version", number(6)),
+        ("by", text("staff")),
         ("changed_at", number(7)),
         ("expires_at", number(8)),
     ] {

@@ -70,6 +70,7 @@ impl Record {
     pub(in crate::store) fn item(&self, wanted: &ReservationRef<'_>, now: EpochMillis) -> Result<Item, StoreError> {
         let broken = |error: serde_json::Error| StoreError::Permanent(error.to_string());
         let mut item = schema::reservation_key(wanted.inventory, wanted.owner, wanted.id);
+        schema::put_role(&mut item, wanted.by);
         let status = match self.state {
             ReservationIdState::Open => "open",
             ReservationIdState::Released => "released",

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::domain::caller::Role;
 use crate::domain::ids::ReservationId;
 use crate::domain::layout_version::LayoutVersion;
 use crate::domain::lines::FixedPrice;
@@ -209,4 +210,20 @@ fn unreadable_new_image_fails_and_old_one_is_ignored() {
     assert!(DomainEvent::read(&record).is_err());
     assert_eq!(read("SEAT#A1", Some(unreadable()), Some(reserved(ANN, 5_000, 10))).len(), 1);
     assert!(DomainEvent::read(&json!({})).is_err());
+}
+
+#[test]
+fn change_by_staff_says_so() {
+    let staff = |attributes| with(attributes, "by", json!("staff"));
+    let roles = |sk: &str, old, new| -> Vec<_> {
+        try_read(sk, old, Some(new)).unwrap().into_iter().map(|event| event.by).collect()
+    };
+    let by_staff = staff(reserved(ANN, 5_000, 10));
+    assert_eq!(roles("SEAT#A1", None, by_staff.clone()), [Some(Role::Staff)]);
+    assert_eq!(roles("SEAT#A1", Some(by_staff.clone()), staff(other("available", 6_000))), [Some(Role::Staff)]);
+    assert_eq!(roles("SEAT#A1", Some(by_staff.clone()), other("available", 6_000)), [None], "released by the buyer");
+    let taken_over = roles("SEAT#A1", Some(reserved(ANN, 5_000, 10)), staff(reserved(BOB, 11_000, 20)));
+    assert_eq!(taken_over, [None, Some(Role::Staff)], "a reservation expires by itself");
+    assert_eq!(try_read("SEAT#A1", Some(by_staff), None).unwrap()[0].by, None, "deleted by the TTL");
+    assert!(try_read("SEAT#A1", None, Some(with(reserved(ANN, 5_000, 10), "by", json!("guest")))).is_err());
 }

@@ -1,5 +1,7 @@
 //! The parts of a seat's write: attributes to set and to remove, the condition, and the values of both.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -9,12 +11,27 @@ use aws_sdk_dynamodb::types::{
 };
 
 use super::{OWNER_ATTRIBUTES, SeatHolder, SeatWrite};
+use crate::domain::caller::Role;
 use crate::domain::seat_state::table_status::{AVAILABLE, REMOVED, RESERVED};
 use crate::domain::time::EpochMillis;
 use crate::store::StoreError;
 use crate::store::schema::{Item, attribute, n, s};
 
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
+
+/// Returns an attribute as expressions have it. `status` and `by` are reserved words.
+fn escaped(attribute: &'static str) -> &'static str {
+    match attribute {
+        attribute::STATUS => "#status",
+        attribute::BY => "#by",
+        other => other,
+    }
+}
+
+/// Returns the names that the expressions of every update use.
+fn names_of_update() -> HashMap<String, String> {
+    [attribute::STATUS, attribute::BY].map(|name| (escaped(name).to_owned(), name.to_owned())).into()
+}
 
 impl SeatWrite {
     /// Sets an attribute to a value. Attributes are written in the order of the calls.
@@ -41,6 +58,13 @@ impl SeatWrite {
         let mut write = self.clear_owner();
         write.removes.retain(|attribute| *attribute != attribute::BOOKING_ID);
         write
+    }
+
+    /// Stores the role of the caller. A write of a buyer removes the role of an earlier write.
+    pub(in crate::store) fn by(mut self, by: Option<Role>) -> Self {
+        let Some(role) = by else { return self };
+        self.removes.retain(|attribute| *attribute != attribute::BY);
+        self.set(attribute::BY, ":by", s(role.as_str()))
     }
 
     /// Replaces the condition.
@@ -83,14 +107,13 @@ impl SeatWrite {
         let mut update = String::with_capacity(256);
         for (place, (attribute, value)) in self.sets.iter().enumerate() {
             update.push_str(if place == 0 { "SET " } else { ", " });
-            // `status` is a reserved word.
-            update.push_str(if *attribute == attribute::STATUS { "#status" } else { attribute });
+            update.push_str(escaped(attribute));
             update.push_str(" = ");
             update.push_str(value);
         }
         for (place, attribute) in self.removes.iter().enumerate() {
             update.push_str(if place == 0 { " REMOVE " } else { ", " });
-            update.push_str(attribute);
+            update.push_str(escaped(attribute));
         }
         Some(update)
     }
@@ -110,7 +133,7 @@ impl SeatWrite {
                     .set_key(Some(key))
                     .update_expression(update)
                     .condition_expression(self.condition)
-                    .expression_attribute_names("#status", attribute::STATUS)
+                    .set_expression_attribute_names(Some(names_of_update()))
                     .set_expression_attribute_values(Some(self.values))
                     .return_values_on_condition_check_failure(ALL_OLD);
                 item.update(update.build().map_err(broken)?).build()
@@ -136,7 +159,7 @@ impl SeatWrite {
             .set_key(Some(key))
             .set_update_expression(self.update())
             .condition_expression(self.condition)
-            .expression_attribute_names("#status", attribute::STATUS)
+            .set_expression_attribute_names(Some(names_of_update()))
             .set_expression_attribute_values(Some(self.values))
             .return_values_on_condition_check_failure(ALL_OLD)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)

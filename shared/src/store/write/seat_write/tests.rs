@@ -1,6 +1,7 @@
 //! Every expression and value of a seat's writes, compared with `expressions.txt` byte for byte.
 
 use super::*;
+use crate::domain::caller::Role;
 use crate::domain::lines::FixedPrice;
 use crate::domain::prices::TicketType;
 use crate::store::schema::Item;
@@ -10,6 +11,7 @@ const RESERVATION: ReservationId = ReservationId::new(Uuid::from_u128(1));
 const BOOKING: OwnedBookingId = OwnedBookingId::new(Uuid::from_u128(2));
 const TOKEN: RequestToken = RequestToken::new(Uuid::from_u128(3));
 const OWNER: Owner = Owner(Uuid::from_u128(4));
+const STAFF: Option<Role> = Some(Role::Staff);
 const NOW: EpochMillis = EpochMillis::new(5_000);
 const STAMP: EpochMillis = EpochMillis::new(6_000);
 const SEEN: EpochMillis = EpochMillis::new(7_000);
@@ -42,6 +44,11 @@ fn every_write() -> Vec<(&'static str, SeatWrite)> {
         ("book, signed in", SeatWrite::book(BOOKING, None, Some(OWNER), STAMP, NOW)),
         ("book, reserved", SeatWrite::book(BOOKING, Some(RESERVATION), None, STAMP, NOW)),
         ("book, reserved, signed in", SeatWrite::book(BOOKING, Some(RESERVATION), Some(OWNER), STAMP, NOW)),
+        ("reserve, by staff", SeatWrite::reserve(&reserved_for(signed_in), STAMP, NOW).by(STAFF)),
+        ("extend, by staff", SeatWrite::extend(&signed_in, end, STAMP).by(STAFF)),
+        ("release, by staff", SeatWrite::release(&signed_in, STAMP, NOW).by(STAFF)),
+        ("cancel, by staff", SeatWrite::cancel(BOOKING, STAMP, NOW).by(STAFF)),
+        ("book, by staff", SeatWrite::book(BOOKING, None, Some(OWNER), STAMP, NOW).by(STAFF)),
     ]
 }
 
