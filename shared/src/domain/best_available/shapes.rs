@@ -137,7 +137,7 @@ pub(super) fn hall(rows: &[(Shape, Vec<Kind>)], order: Option<&[usize]>) -> Know
     let (next_to, at_tables) = (positions(next_to), positions(at_tables));
     let companion_of = |seat: usize| {
         let before = seat.checked_sub(1).filter(|before| places[*before].row == places[seat].row)?;
-        let is_companion = seat % 2 == 0 && places[before].accessible && !places[seat].accessible;
+        let is_companion = seat.is_multiple_of(2) && places[before].accessible && !places[seat].accessible;
         is_companion.then(|| SeatIndex::new(position(before) as u32))
     };
     let place = |seat: &usize| SeatPlacement { companion_of: companion_of(*seat), ..places[*seat] };
