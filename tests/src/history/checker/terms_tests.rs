@@ -70,7 +70,7 @@ fn is_right(calls: &[CallRecord]) -> bool {
 #[test]
 fn new_reservation_has_a_present_price() {
     let first = reserve(2, 1_000, NONE, reserved(price(STANDARD, 0), false));
-    assert!(is_right(&[first.clone()]));
+    assert!(is_right(std::slice::from_ref(&first)));
     assert!(!is_right(&[put(0, 1), first]), "its instance had no copy");
     assert!(is_right(&[put(0, 1), reserve(2, 1_000, NONE, reserved(price(STANDARD, 1), false))]));
     assert!(!is_right(&[reserve(2, 1_000, NONE, reserved(price(STANDARD, 1), false))]), "no such list");
