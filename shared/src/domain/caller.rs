@@ -60,7 +60,7 @@ pub struct Owner(pub Uuid);
 
 impl Buyer {
     /// Form of a buyer in a request, for messages.
-    pub const EXPECTED: &'static str = "the owner as staff see it, a UUID (not nil), or anonymous";
+    pub const EXPECTED: &'static str = "the buyer's owner, a UUID (not nil), or anonymous";
 
     /// Parses a buyer.
     pub fn parse(text: &str) -> Option<Self> {
@@ -299,6 +299,13 @@ mod tests {
 
     fn staff(subject: &str, acts_for: Option<Buyer>) -> Caller {
         Caller::Staff(Staff { subject: subject.to_owned(), acts_for })
+    }
+
+    /// docs/api.md computes this owner.
+    #[test]
+    fn owner_of_a_subject_stays() {
+        let owner = Caller::Subject("alice".to_owned()).owner().unwrap();
+        assert_eq!(owner.0.to_string(), "018e5937-2ac1-5bac-a082-03d8c04dc5e8");
     }
 
     #[test]

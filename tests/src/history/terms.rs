@@ -14,7 +14,7 @@ use super::money::{Price, TicketType};
 /// Time for which an instance may use a sale without reading it again.
 pub const MAX_SALE_AGE: Duration = Duration::from_secs(10);
 
-/// What a call may have seen of the inventory.
+/// The prices and sales of the inventory that a call may have seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The price lists. It is one `None` if seats are sold without money.

@@ -36,7 +36,7 @@ impl DomainEvent {
         };
         let by = change.new.as_ref().map(schema::read_role).transpose()?.flatten();
         let event = |kind| {
-            // A reservation expires by itself, whoever takes the seat over.
+            // A reservation expires by itself. The caller who takes the seat over didn't end it.
             let by = if matches!(kind, DomainEventKind::Expired(_)) { None } else { by };
             Self { inventory: inventory.clone(), by, kind }
         };
