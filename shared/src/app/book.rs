@@ -4,8 +4,8 @@ mod outcome;
 mod permission;
 mod repeat;
 
-use super::sale_check::SellingTo;
 use super::select::{CachedView, SelectedSeats, WantedSeats};
+use super::selling_to::SellingTo;
 use super::{Booking, BoxOffice, RequestId, ReservationError, SelectError};
 use crate::context::RequestContext;
 use crate::domain::caller::Caller;

@@ -19,6 +19,7 @@
 //! | --- | --- |
 //! | `select` | finding the seats that a request names |
 //! | `sale_check` | the check whether an inventory is on sale |
+//! | `selling_to` | the operations that need an open sale, and their callers |
 //! | `rate_limit` | the check of the rate limit |
 //! | `cache_update` | updates of the cache after a write |
 //! | `inventory_cache` | the inventories that this instance knows |
@@ -43,6 +44,7 @@ mod reserve_best;
 mod sale_check;
 mod sales;
 mod select;
+mod selling_to;
 mod shows;
 mod sync_cache;
 mod theaters;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::sale_check::SellingTo;
 use super::select::{CachedView, SelectedSeats, WantedSeats};
+use super::selling_to::SellingTo;
 use super::{BoxOffice, RequestId, SelectError};
 use crate::context::RequestContext;
 use crate::domain::availability::SeatState;

@@ -3,39 +3,10 @@
 use std::sync::Arc;
 
 use super::inventory_cache::InventoryOnSale;
+use super::selling_to::SellingTo;
 use super::{BoxOffice, SelectError};
 use crate::context::RequestContext;
-use crate::domain::caller::{Caller, Role};
 use crate::domain::inventory::{Inventory, InventoryId};
-use crate::domain::sale::{NotOnSale, NotOnSaleReason, Selling};
-
-/// An operation that sells, and the role of its caller.
-#[derive(Clone, Copy)]
-pub(super) struct SellingTo {
-    operation: Selling,
-    role: Option<Role>,
-}
-
-impl SellingTo {
-    /// Returns a reservation by this caller.
-    pub(super) fn reserve(caller: &Caller) -> Self {
-        Self { operation: Selling::Reserve, role: caller.role() }
-    }
-
-    /// Returns a booking by this caller.
-    pub(super) fn book(caller: &Caller) -> Self {
-        Self { operation: Selling::Book, role: caller.role() }
-    }
-
-    /// Returns `true` if the caller may do it although the sale refuses buyers. Staff sell before the opening and after
-    /// the end. A sale that is paused is paused for everyone.
-    fn may_pass(self, refusal: &NotOnSale) -> bool {
-        match (self.role, refusal.reason) {
-            (None, _) | (Some(Role::Staff), NotOnSaleReason::Paused) => false,
-            (Some(Role::Staff), NotOnSaleReason::NotYet | NotOnSaleReason::Closed) => true,
-        }
-    }
-}
 
 impl BoxOffice {
     /// Checks the sale if this instance knows it, without a read. Returns the inventory, or `None` if something has to

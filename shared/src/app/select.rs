@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sale_check::SellingTo;
+use super::selling_to::SellingTo;
 use super::{BoxOffice, TooManyRequests};
 use crate::context::RequestContext;
 use crate::domain::availability::{SeatState, Slot, SlotUpdate};

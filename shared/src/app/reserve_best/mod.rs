@@ -10,8 +10,8 @@ mod snapshot;
 use std::sync::Arc;
 
 use super::reserve::{must_exist, reservation_id};
-use super::sale_check::SellingTo;
 use super::select::CachedView;
+use super::selling_to::SellingTo;
 use super::{BoxOffice, GetSeatsError, RequestId, ReserveError, Reserved, Source};
 use crate::context::RequestContext;
 use crate::domain::best_available::Shortage;
