@@ -144,14 +144,14 @@ public final class Calls {
   }
 
   private void showSeats() throws Exception {
-    ApiResponse<Availability> answer = seats.getSeatsWithHttpInfo(THEATER, true, null, "Stalls", null, null);
+    ApiResponse<Availability> answer = seats.getSeatsWithHttpInfo(THEATER, true, null, "Stalls", null, null, null);
     equal(answer.getData().getSeats().size(), 10, "seats");
     equal(answer.getData().getReserved(), 0, "reserved");
     equal(header(answer.getHeaders(), "x-cache"), "bypass", "X-Cache");
   }
 
   private void showStates() throws Exception {
-    Availability availability = seats.getSeats(THEATER, null, "states", null, null, null);
+    Availability availability = seats.getSeats(THEATER, null, "states", null, null, null, null);
     equal(availability.getStates(), "a".repeat(10), "states");
     equal(availability.getAvailable(), 10, "available");
   }
@@ -166,7 +166,7 @@ public final class Calls {
 
   private void reserveSeat() throws Exception {
     ReserveRequest body = new ReserveRequest(new ReserveSeat().seat(new WantedSeat("S-A-1")));
-    ApiResponse<Reservation> answer = seats.reserveWithHttpInfo(THEATER, body, null);
+    ApiResponse<Reservation> answer = seats.reserveWithHttpInfo(THEATER, body, null, null);
     single = answer.getData().getReservationId();
     equal(answer.getStatusCode(), 201, "status");
     equal(answer.getData().getSeats(), List.of("S-A-1"), "seats");
@@ -175,15 +175,15 @@ public final class Calls {
 
   private void reserveTakenSeat() throws Exception {
     ReserveRequest body = new ReserveRequest(new ReserveSeats().seats(wanted("S-A-1", "S-A-8")));
-    ProblemSeat seat = problem(409, "seat_unavailable", () -> seats.reserve(THEATER, body, null)).getSeats().get(0);
+    ProblemSeat seat = problem(409, "seat_unavailable", () -> seats.reserve(THEATER, body, null, null)).getSeats().get(0);
     equal(seat.getSeat(), "S-A-1", "seat");
     equal(seat.getStatus(), "reserved", "status of the seat");
   }
 
   private void repeatReserve() throws Exception {
     ReserveSeats wish = new ReserveSeats().seats(wanted("S-A-2", "S-A-3")).expiresIn(300).reservationId(reservationId);
-    ApiResponse<Reservation> first = seats.reserveWithHttpInfo(THEATER, new ReserveRequest(wish), null);
-    ApiResponse<Reservation> second = seats.reserveWithHttpInfo(THEATER, new ReserveRequest(wish), null);
+    ApiResponse<Reservation> first = seats.reserveWithHttpInfo(THEATER, new ReserveRequest(wish), null, null);
+    ApiResponse<Reservation> second = seats.reserveWithHttpInfo(THEATER, new ReserveRequest(wish), null, null);
     equal(first.getStatusCode(), 201, "status");
     equal(second.getStatusCode(), 200, "status of the repeat");
     equal(header(second.getHeaders(), "idempotent-replayed"), "true", "Idempotent-Replayed");
@@ -193,14 +193,14 @@ public final class Calls {
   private void reserveBest() throws Exception {
     ReserveRequest body = new ReserveRequest(new ReserveBestAvailable().quantity(2).category("premium"));
     String key = UUID.randomUUID().toString();
-    best = seats.reserve(THEATER, body, key);
+    best = seats.reserve(THEATER, body, key, null);
     equal(best.getSeats().size(), 2, "seats");
-    equal(seats.reserve(THEATER, body, key).getSeats(), best.getSeats(), "seats of the repeat");
+    equal(seats.reserve(THEATER, body, key, null).getSeats(), best.getSeats(), "seats of the repeat");
   }
 
   private void showReservation() throws Exception {
     List<String> named = List.of("S-A-2", "S-A-3");
-    ReservationDetails details = reservations.getReservation(THEATER, reservationId, named);
+    ReservationDetails details = reservations.getReservation(THEATER, reservationId, null, named);
     equal(details.getSeats(), named, "seats");
     equal(details.getExtended(), false, "extended");
   }
@@ -208,17 +208,17 @@ public final class Calls {
   private void extendReservation() throws Exception {
     ExtendRequest body = new ExtendRequest(new ExtendReservation().expiresIn(900));
     ExtendRequest again = new ExtendRequest(new ExtendSeats().seats(List.of("S-A-2")).expiresIn(1200));
-    equal(reservations.extendReservation(THEATER, reservationId, body, null).getExtended(), true, "extended");
+    equal(reservations.extendReservation(THEATER, reservationId, body, null, null).getExtended(), true, "extended");
     problem(
         409,
         "reservation_already_extended",
-        () -> reservations.extendReservation(THEATER, reservationId, again, null));
+        () -> reservations.extendReservation(THEATER, reservationId, again, null, null));
   }
 
   private void releaseReservation() throws Exception {
     for (int times = 0; times < 2; times++) {
       equal(
-          reservations.releaseReservationWithHttpInfo(THEATER, best.getReservationId(), null).getStatusCode(),
+          reservations.releaseReservationWithHttpInfo(THEATER, best.getReservationId(), null, null).getStatusCode(),
           204,
           "status");
     }
@@ -226,13 +226,13 @@ public final class Calls {
 
   private void book() throws Exception {
     BookSeat one = new BookSeat().seat(new WantedSeat("S-A-1")).reservationId(single);
-    equal(seats.book(THEATER, new BookRequest(one), null).getMessage(), "Seat booked", "message");
+    equal(seats.book(THEATER, new BookRequest(one), null, null).getMessage(), "Seat booked", "message");
     BookRequest two = new BookRequest(new BookSeats().seats(wanted("S-A-7", "S-A-8")));
-    equal(seats.book(THEATER, two, UUID.randomUUID().toString()).getSeats(), List.of("S-A-7", "S-A-8"), "seats");
-    ApiResponse<Booking> whole = seats.bookWithHttpInfo(THEATER, bookReservation(), null);
+    equal(seats.book(THEATER, two, UUID.randomUUID().toString(), null).getSeats(), List.of("S-A-7", "S-A-8"), "seats");
+    ApiResponse<Booking> whole = seats.bookWithHttpInfo(THEATER, bookReservation(), null, null);
     equal(whole.getStatusCode(), 201, "status");
     equal(whole.getData().getSeats(), List.of("S-A-2", "S-A-3"), "seats of the reservation");
-    equal(seats.bookWithHttpInfo(THEATER, bookReservation(), null).getStatusCode(), 200, "status of the repeat");
+    equal(seats.bookWithHttpInfo(THEATER, bookReservation(), null, null).getStatusCode(), 200, "status of the repeat");
   }
 
   private BookRequest bookReservation() {
@@ -240,19 +240,19 @@ public final class Calls {
   }
 
   private void cancelBooking() throws Exception {
-    equal(bookings.getBooking(THEATER, bookingId).getStatus(), "booked", "status");
-    equal(bookings.cancelBookingWithHttpInfo(THEATER, bookingId).getStatusCode(), 204, "status of the cancellation");
-    BookingDetails after = bookings.getBooking(THEATER, bookingId);
+    equal(bookings.getBooking(THEATER, bookingId, null).getStatus(), "booked", "status");
+    equal(bookings.cancelBookingWithHttpInfo(THEATER, bookingId, null).getStatusCode(), 204, "status of the cancellation");
+    BookingDetails after = bookings.getBooking(THEATER, bookingId, null);
     equal(after.getStatus(), "cancelled", "status");
     equal(after.getCancelledAt() != null, true, "cancelled_at is there");
-    problem(409, "booking_cancelled", () -> seats.book(THEATER, bookReservation(), null));
+    problem(409, "booking_cancelled", () -> seats.book(THEATER, bookReservation(), null, null));
   }
 
   private void nameFields() throws Exception {
     ReserveRequest body = new ReserveRequest(new ReserveSeat().seat(new WantedSeat("S-A-4")).expiresIn(0));
-    Problem problem = problem(400, "malformed_request", () -> seats.reserve(THEATER, body, null));
+    Problem problem = problem(400, "malformed_request", () -> seats.reserve(THEATER, body, null, null));
     equal(problem.getErrors().get(0).getField(), "expires_in", "field");
-    problem(404, "theater_not_found", () -> seats.getSeats("no-such-theater", null, null, null, null, null));
+    problem(404, "theater_not_found", () -> seats.getSeats("no-such-theater", null, null, null, null, null, null));
   }
 
   private void explainCode() throws Exception {
@@ -291,7 +291,7 @@ public final class Calls {
   }
 
   private void showShowSeats() throws Exception {
-    equal(seats.getShowSeats(SHOW, null, "states", null, null, null).getAvailable(), 10, "available");
+    equal(seats.getShowSeats(SHOW, null, "states", null, null, null, null).getAvailable(), 10, "available");
     equal(seats.getShowMap(SHOW, null, null).getShowId(), SHOW, "show_id");
   }
 
@@ -311,25 +311,25 @@ public final class Calls {
     SeatOfType child = new SeatOfType().seat("S-A-2").ticketType("child");
     List<WantedSeat> both = List.of(new WantedSeat("S-A-1"), new WantedSeat(child));
     ReserveSeats wish = new ReserveSeats().seats(both).reservationId(showReservationId);
-    Reservation reservation = seats.reserveInShow(SHOW, new ReserveRequest(wish), null);
+    Reservation reservation = seats.reserveInShow(SHOW, new ReserveRequest(wish), null, null);
     equal(reservation.getTotal(), 14000L, "total");
     equal(reservation.getCurrency(), "EUR", "currency");
     equal(reservation.getLines().get(1).getTicketType(), "child", "ticket type");
   }
 
   private void extendShowReservation() throws Exception {
-    equal(reservations.getShowReservation(SHOW, showReservationId, null).getTotal(), 14000L, "total");
+    equal(reservations.getShowReservation(SHOW, showReservationId, null, null).getTotal(), 14000L, "total");
     ExtendRequest body = new ExtendRequest(new ExtendReservation().expiresIn(900));
-    equal(reservations.extendShowReservation(SHOW, showReservationId, body, null).getExtended(), true, "extended");
+    equal(reservations.extendShowReservation(SHOW, showReservationId, body, null, null).getExtended(), true, "extended");
   }
 
   private void bookInShow() throws Exception {
     BookRequest other = new BookRequest(bookShow().expect(new Expectation().total(100L)));
-    Problem problem = problem(409, "reservation_changed", () -> seats.bookInShow(SHOW, other, null));
+    Problem problem = problem(409, "reservation_changed", () -> seats.bookInShow(SHOW, other, null, null));
     equal(problem.getActual().getTotal(), 14000L, "actual total");
     Expectation expectation = new Expectation().total(14000L).currency("EUR");
     BookReservation body = bookShow().expect(expectation).reference("order-4711");
-    Booking booking = seats.bookInShow(SHOW, new BookRequest(body), null);
+    Booking booking = seats.bookInShow(SHOW, new BookRequest(body), null, null);
     equal(booking.getReference(), "order-4711", "reference");
   }
 
@@ -338,14 +338,14 @@ public final class Calls {
   }
 
   private void cancelShowBooking() throws Exception {
-    equal(bookings.getShowBooking(SHOW, showBookingId).getLines().size(), 2, "lines");
-    equal(bookings.cancelShowBookingWithHttpInfo(SHOW, showBookingId).getStatusCode(), 204, "status");
+    equal(bookings.getShowBooking(SHOW, showBookingId, null).getLines().size(), 2, "lines");
+    equal(bookings.cancelShowBookingWithHttpInfo(SHOW, showBookingId, null).getStatusCode(), 204, "status");
   }
 
   private void releaseShowReservation() throws Exception {
     for (int times = 0; times < 2; times++) {
       equal(
-          reservations.releaseShowReservationWithHttpInfo(SHOW, showReservationId, null).getStatusCode(), 204, "status");
+          reservations.releaseShowReservationWithHttpInfo(SHOW, showReservationId, null, null).getStatusCode(), 204, "status");
     }
   }
 
