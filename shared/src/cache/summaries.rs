@@ -71,7 +71,7 @@ impl Summary {
 
 impl Cache {
     /// Reads the summaries of shows, in their order, with one HMGET. A show without one has `None`, and so has a show
-    /// whose summary is out of date ([`Summary::is_current`]).
+    /// whose summary is out of date.
     pub async fn summaries(&self, ctx: &RequestContext, shows: &[&ShowId]) -> Result<Vec<Option<Summary>>, CacheError> {
         if shows.is_empty() {
             return Ok(Vec::new());
