@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::call_log::{Answer, CallRecord, Request};
 use super::model::Theater;
-use super::terms::{CallOnTerms, Terms};
+use super::terms::Terms;
 
 /// The largest number of steps, with one bit for each.
 const MAX_STEPS: usize = 128;
@@ -145,13 +145,15 @@ impl Search<'_> {
             let record = &self.calls[call];
             let done = done | 1 << step;
             // A step that is valid now and changes nothing can happen now, so no other order has to be tried.
-            let settled = end.is_some() && record.changes_nothing();
-            let after = |call_on_terms: CallOnTerms<'_>| match end {
-                Some(_) => theater.answered(call, &call_on_terms),
-                None => theater.attempted(call, &call_on_terms),
+            let may_settle = end.is_some() && record.changes_nothing();
+            let terms = &self.terms[call];
+            let states: Vec<_> = match end {
+                Some(_) => terms.each(record).filter_map(|on_terms| theater.answered(call, &on_terms)).collect(),
+                None => theater.attempted(call, &terms.attempt(call, record)).into_iter().collect(),
             };
-            let states: Vec<_> = self.terms[call].each(record).filter_map(after).collect();
             for after in states {
+                // An answer can show the price list of an earlier call. Then other orders have to be tried.
+                let settled = may_settle && after == *theater;
                 if settled || self.visited.insert((done, after.clone())) {
                     self.path.push(call);
                     let found = self.can_complete(done, &after);

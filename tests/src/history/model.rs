@@ -13,6 +13,7 @@
 
 mod book;
 mod extend;
+pub mod price;
 mod repeat;
 mod reserve;
 
@@ -22,10 +23,11 @@ use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
 use super::call_log::{Answer, CallRecord, ConflictingSeat, Request};
-use super::money::{Lines, Price, TicketType};
+use super::money::TicketType;
 use super::reservation::Reservation;
 use super::seats::Seats;
 use super::terms::CallOnTerms;
+use price::{SeatPrice, SeatPrices};
 
 /// The complete state of a theater at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +35,8 @@ pub struct Theater {
     seats: Vec<Seat>,
     bookings: BTreeMap<Uuid, Booking>,
     reservations: BTreeMap<Uuid, Reservation>,
+    /// The price lists of calls without an answer, as far as later answers showed them.
+    lists: BTreeMap<usize, u8>,
     /// The largest number of seats that may be reserved at once. All calls have the same caller.
     limit: Option<usize>,
     /// The latest clock of all calls that reserved or extended. Reservations that have ended by it no longer count.
@@ -42,7 +46,7 @@ pub struct Theater {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Seat {
     Available,
-    Reserved { reservation: Uuid, expires_at: u64, by: usize, price: Option<Price> },
+    Reserved { reservation: Uuid, expires_at: u64, by: usize, price: Option<SeatPrice> },
     Booked,
 }
 
@@ -51,7 +55,7 @@ struct Booking {
     seats: Seats,
     reservation: Option<Uuid>,
     booked_at: u64,
-    lines: Lines,
+    prices: SeatPrices,
     by: usize,
     cancelled: bool,
 }
@@ -60,7 +64,7 @@ struct Booking {
 #[derive(PartialEq)]
 enum SeatStatus {
     Open,
-    Own { by: usize, price: Option<Price> },
+    Own { by: usize, price: Option<SeatPrice> },
     Taken(ConflictingSeat),
 }
 
@@ -80,6 +84,7 @@ impl Theater {
             seats: vec![Seat::Available; seats],
             bookings: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            lists: BTreeMap::new(),
             limit,
             counted_at: EpochMillis::new(0),
         }
@@ -91,17 +96,16 @@ impl Theater {
         let same = || self.clone();
         match (&call.request, &call.answer) {
             (Request::Reserve { .. }, Answer::Reserved { .. }) => {
-                self.reserved(index, call).or_else(|| self.remembered_as_answered(index, call).then(same))
+                self.reserved(index, call).or_else(|| self.remembered_as_answered(index, call))
             }
-            (Request::Reserve { .. }, Answer::Expired | Answer::NotOnSale) => {
-                self.remembered_as_answered(index, call).then(same)
-            }
+            (Request::Reserve { .. }, Answer::Expired | Answer::NotOnSale) => self.remembered_as_answered(index, call),
             (Request::Book { .. } | Request::BookWhole { .. }, Answer::NotOnSale) => {
                 let is_new = !self.bookings.contains_key(&effective_id(index, call));
                 (call.may_be_paused && is_new).then(same)
             }
             (Request::Reserve { .. } | Request::Book { .. }, Answer::OtherTypes) => {
-                (self.refuses_types(index, call) || self.remembered_as_answered(index, call)).then(same)
+                let refused = self.refuses_types(index, call).then(same);
+                refused.or_else(|| self.remembered_as_answered(index, call))
             }
             (Request::Reserve { seats, .. }, Answer::Released) => {
                 let refused = self.is_spent_for(*seats, index, call);
@@ -280,7 +284,9 @@ impl Booking {
     fn is_asked_for(&self, request: &Request) -> bool {
         match request {
             Request::Book { seats, children, .. } => {
-                *seats == self.seats && children.0 & !self.lines.seats_of(TicketType::Child).0 == 0
+                let is_child =
+                    |seat: usize| self.prices.price(seat).is_some_and(|price| price.ticket_type == TicketType::Child);
+                *seats == self.seats && children.positions().all(is_child)
             }
             Request::BookWhole { reservation, .. } => Some(*reservation) == self.reservation,
             _ => false,

@@ -73,12 +73,6 @@ impl Lines {
         self.0[position]
     }
 
-    /// Returns the seats that have a price of this ticket type.
-    pub fn seats_of(&self, ticket_type: TicketType) -> Seats {
-        let of_type = |position: &usize| self.0[*position].is_some_and(|price| price.ticket_type == ticket_type);
-        (0..LABELS.len()).filter(of_type).fold(Seats::default(), Seats::with)
-    }
-
     /// Reads the lines of an answer. Returns `None` unless they follow the answer's `seats`, all of them have a price,
     /// and their sum is the total. An answer without money has neither lines nor total nor currency.
     pub fn read(answer: &Value) -> Option<Self> {
@@ -115,7 +109,6 @@ mod tests {
         let price = |ticket_type, list| Some(Price { ticket_type, list });
         let lines = Lines::default().with(0, price(TicketType::Standard, 2)).with(2, price(TicketType::Child, 3));
         assert_eq!(Lines::read(&answer()), Some(lines));
-        assert_eq!(lines.seats_of(TicketType::Child), Seats::one(2));
         assert_eq!(Lines::read(&json!({ "seats": ["A1"] })), Some(Lines::default()));
     }
 

@@ -3,7 +3,7 @@
 use boxoffice::domain::time::EpochMillis;
 
 use super::call_log::{CallRecord, Request};
-use super::money::Price;
+use super::model::price::SeatPrice;
 use super::seats::Seats;
 
 /// The state of a reservation that the seats themselves don't show.
@@ -24,7 +24,7 @@ pub(super) struct Entry {
     pub(super) reserved_at: EpochMillis,
     pub(super) expires_at: u64,
     pub(super) extended: Option<Extended>,
-    pub(super) price: Option<Price>,
+    pub(super) price: Option<SeatPrice>,
 }
 
 /// The key of the extension, and the index of its call.

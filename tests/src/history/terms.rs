@@ -9,7 +9,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::call_log::{Answer, CallRecord, Request};
-use super::money::{Price, TicketType};
+use super::model::price::{ListOfPrice, SeatPrice};
+use super::money::TicketType;
 
 /// Time for which an instance may use a sale without reading it again.
 pub const MAX_SALE_AGE: Duration = Duration::from_secs(10);
@@ -23,11 +24,12 @@ pub struct Terms {
     pub sales: Vec<bool>,
 }
 
-/// A call with one of the price lists that it may have seen.
+/// A call with the price list and the states of the sale that it may have seen.
 #[derive(Clone, Copy, Debug)]
 pub struct CallOnTerms<'a> {
     pub record: &'a CallRecord,
-    pub list: Option<u8>,
+    /// `None` if seats are sold without money.
+    pub list: Option<ListOfPrice>,
     pub may_be_open: bool,
     pub may_be_paused: bool,
 }
@@ -51,12 +53,29 @@ impl Terms {
         calls.iter().map(terms).collect()
     }
 
-    /// Returns the call on each possible price list. A call that sells nothing new gets one.
+    /// Returns the answered call on each possible price list. A call that sells nothing new gets one.
     pub fn each<'a>(&'a self, record: &'a CallRecord) -> impl Iterator<Item = CallOnTerms<'a>> {
         let sells = matches!(record.request, Request::Reserve { .. } | Request::Book { .. });
         let number = if sells { self.lists.len() } else { 1 };
+        self.lists.iter().take(number).map(move |list| self.with_list(record, list.map(ListOfPrice::Known)))
+    }
+
+    /// Returns an attempt of the call whose answer is unknown. Its price list is open if there are several.
+    pub fn attempt<'a>(&self, index: usize, record: &'a CallRecord) -> CallOnTerms<'a> {
+        let list = match self.lists[..] {
+            [Some(list)] => Some(ListOfPrice::Known(list)),
+            [None] => None,
+            _ => {
+                let lists = self.lists.iter().flatten().fold(0, |lists, list| lists | 1 << list);
+                Some(ListOfPrice::OfCall { index, lists })
+            }
+        };
+        self.with_list(record, list)
+    }
+
+    fn with_list<'a>(&self, record: &'a CallRecord, list: Option<ListOfPrice>) -> CallOnTerms<'a> {
         let (may_be_open, may_be_paused) = (self.sales.contains(&true), self.sales.contains(&false));
-        self.lists.iter().take(number).map(move |list| CallOnTerms { record, list: *list, may_be_open, may_be_paused })
+        CallOnTerms { record, list, may_be_open, may_be_paused }
     }
 }
 
@@ -127,17 +146,17 @@ impl CallRecord {
 
 impl CallOnTerms<'_> {
     /// Returns the price of a seat that the call takes as an available one.
-    pub fn listed(&self, seat: usize) -> Option<Price> {
+    pub fn listed(&self, seat: usize) -> Option<SeatPrice> {
         let children = match self.record.request {
             Request::Reserve { children, .. } | Request::Book { children, .. } => children,
             _ => return None,
         };
         let ticket_type = if children.has(seat) { TicketType::Child } else { TicketType::Standard };
-        self.list.map(|list| Price { ticket_type, list })
+        self.list.map(|list| SeatPrice { ticket_type, list })
     }
 
     /// Returns `true` if the call names another ticket type for a seat than the one that was fixed.
-    pub fn names_other_type(&self, seat: usize, fixed: Option<Price>) -> bool {
+    pub fn names_other_type(&self, seat: usize, fixed: Option<SeatPrice>) -> bool {
         let children = match self.record.request {
             Request::Reserve { children, .. } | Request::Book { children, .. } => children,
             _ => return false,

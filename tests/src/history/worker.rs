@@ -60,8 +60,12 @@ impl Worker {
             summary,
         };
         for call in documents::create(&stage) {
-            let reply = call.send(&self.world.office).await;
-            assert_eq!(reply.status, 201, "{}", reply.text);
+            let mut reply = call.send(&self.world.office).await;
+            // A busy machine may be too slow for a write. A repeated put is answered with 200.
+            while reply.code() == "try_again" {
+                reply = call.send(&self.world.office).await;
+            }
+            assert!([200, 201].contains(&reply.status), "{}", reply.text);
         }
         for (client, ahead) in self.clients.iter().zip(&plan.clocks) {
             client.starts_at(EpochMillis::new(stage.base + ahead));

@@ -177,3 +177,19 @@ fn lost_call_under_a_paused_sale_changed_nothing() {
     assert!(is_right(&[pause(2), lost.clone(), read(AB, 0)]));
     assert!(!is_right(&[pause(2), lost, read(Seats(2), 1)]));
 }
+
+#[test]
+fn lost_calls_under_many_price_lists_are_ordered_quickly() {
+    let puts = (1..6).map(|list| CallRecord { answer: Answer::Unknown, ..put(0, list) });
+    let lost = (0_u8..14).map(|number| {
+        let (request, reservation) = (usize::from(number) % 2, Some(id(u128::from(number) + 10)));
+        let seats = Seats::one(request);
+        let request = Request::Reserve { seats, children: NONE, reservation, expires_in: 10 + u32::from(number) };
+        CallRecord { end: Some(99), ..unknown(call(2 + u64::from(number), 1_000, request, Answer::Unknown)) }
+    });
+    let seen = |booked| Answer::Availability { available: NONE, reserved: 2 - booked, booked, hit: false };
+    let read = |booked| call(100, 1_000, Request::Read { consistent: true }, seen(booked));
+    let calls: Vec<_> = puts.chain(lost).collect();
+    assert!(is_right(&[calls.clone(), vec![read(0)]].concat()));
+    assert!(!is_right(&[calls, vec![read(1)]].concat()), "no call books");
+}

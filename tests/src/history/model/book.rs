@@ -3,9 +3,9 @@
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
+use super::price::{SeatPrice, SeatPrices};
 use super::{Booking, Seat, Theater, Whole, effective_id};
 use crate::history::call_log::{Answer, Request};
-use crate::history::money::{Lines, Price};
 use crate::history::seats::Seats;
 use crate::history::terms::CallOnTerms;
 
@@ -15,14 +15,15 @@ impl Theater {
         match self.bookings.get(&effective_id(index, call)) {
             Some(booking) if booking.cancelled || !booking.is_asked_for(&call.request) => None,
             Some(booking) => {
-                let same = (booking.seats, booking.booked_at, booking.lines) == (seats, booked_at, lines);
-                (same && replayed == (booking.by != index)).then(|| self.clone())
+                let same = (booking.seats, booking.booked_at) == (seats, booked_at);
+                let same = same && replayed == (booking.by != index);
+                if same { self.clone().with_lines(&booking.prices, &lines) } else { None }
             }
             None if replayed || booked_at != call.now.seconds().as_secs() => None,
             None => {
                 let next = self.attempted(index, call)?;
-                let booked = next.bookings.get(&effective_id(index, call))?;
-                ((booked.seats, booked.lines) == (seats, lines)).then_some(next)
+                let booked = *next.bookings.get(&effective_id(index, call))?;
+                if booked.seats == seats { next.with_lines(&booked.prices, &lines) } else { None }
             }
         }
     }
@@ -36,9 +37,9 @@ impl Theater {
     ) -> Self {
         let mut next = self.clone();
         let booked_at = call.now.seconds().as_secs();
-        let price = |lines: Lines, seat| lines.with(seat, self.price_of_booked(seat, reservation, call));
-        let lines = seats.positions().fold(Lines::default(), price);
-        let booking = Booking { seats, reservation, booked_at, lines, by: index, cancelled: false };
+        let price = |prices: SeatPrices, seat| prices.with(seat, self.price_of_booked(seat, reservation, call));
+        let prices = seats.positions().fold(SeatPrices::default(), price);
+        let booking = Booking { seats, reservation, booked_at, prices, by: index, cancelled: false };
         next.bookings.insert(effective_id(index, call), booking);
         for seat in seats.positions() {
             next.seats[seat] = Seat::Booked;
@@ -48,7 +49,7 @@ impl Theater {
 
     /// Returns the price at which a call books a seat. A seat of the own reservation keeps its price, even after its end
     /// while its item is there. Another seat has the listed price.
-    fn price_of_booked(&self, seat: usize, reservation: Option<Uuid>, call: &CallOnTerms<'_>) -> Option<Price> {
+    fn price_of_booked(&self, seat: usize, reservation: Option<Uuid>, call: &CallOnTerms<'_>) -> Option<SeatPrice> {
         match self.seats[seat] {
             Seat::Reserved { reservation: under, price, .. } if Some(under) == reservation => price,
             _ => call.listed(seat),

@@ -1,5 +1,6 @@
 //! Extensions of one seat of a reservation.
 
+use super::price::SeatPrices;
 use super::{Seat, Theater};
 use crate::history::call_log::{Answer, Request};
 use crate::history::money::Lines;
@@ -18,12 +19,17 @@ impl Theater {
         if !entry.runs(now) {
             return (*answer == Answer::Expired).then(|| self.with_refused(reservation, call.now));
         }
-        let lines = Lines::default().with(seat, entry.price);
+        let prices = SeatPrices::default().with(seat, entry.price);
         let held = self.is_held(seat, reservation);
+        let (said, lines) = match answer {
+            Answer::Extended { expires_at, replayed, lines } => (Some((*expires_at, *replayed)), *lines),
+            _ => (None, Lines::default()),
+        };
         let answered = |wanted: Answer| (*answer == wanted).then(|| self.clone());
         match entry.extended {
             Some(extended) if extended.key == key && held => {
-                answered(Answer::Extended { expires_at: entry.expires_at, replayed: extended.by != index, lines })
+                let same = said == Some((entry.expires_at, extended.by != index));
+                if same { self.clone().with_lines(&prices, &lines) } else { None }
             }
             Some(extended) if extended.key == key => answered(Answer::NotFound),
             Some(_) => answered(Answer::NotExtendable),
@@ -32,7 +38,7 @@ impl Theater {
             None => {
                 let next = self.with_extended(index, call)?;
                 let expires_at = next.reservation(reservation).entry_of_current(seat)?.expires_at;
-                (*answer == Answer::Extended { expires_at, replayed: false, lines }).then_some(next)
+                if said == Some((expires_at, false)) { next.with_lines(&prices, &lines) } else { None }
             }
         }
     }

@@ -1,36 +1,34 @@
 //! Reservations while the sale is paused. The record of a reservation answers a repeat, and anything else is refused.
 
+use super::price::SeatPrices;
 use super::{Theater, effective_id};
 use crate::history::call_log::{Answer, Request};
-use crate::history::money::Lines;
 use crate::history::terms::CallOnTerms;
 
 impl Theater {
-    /// Returns `true` if an instance that sees a paused sale gives this answer to a reservation.
-    pub(super) fn remembered_as_answered(&self, index: usize, call: &CallOnTerms<'_>) -> bool {
-        call.may_be_paused && self.remembered(index, call).is_some_and(|answer| answer == call.answer)
-    }
-
-    /// Returns the answer by the record alone. The items of the seats aren't read, so a seat that was booked by its name
-    /// counts as reserved.
-    fn remembered(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Answer> {
+    /// Returns the theater after a reservation by an instance that sees a paused sale. `None` if its answer isn't
+    /// possible. The items of the seats aren't read, so a seat that was booked by its name counts as reserved.
+    pub(super) fn remembered_as_answered(&self, index: usize, call: &CallOnTerms<'_>) -> Option<Self> {
         let Request::Reserve { seats, .. } = call.request else { return None };
-        let reservation = effective_id(index, call);
-        let known = self.reservation(reservation);
-        if known.is_spent_for(seats) {
-            return Some(Answer::Released);
+        if !call.may_be_paused {
+            return None;
         }
-        let Some(entries) = known.entries_of(seats) else { return Some(Answer::NotOnSale) };
+        let answered = |wanted: Answer| (call.answer == wanted).then(|| self.clone());
+        let known = self.reservation(effective_id(index, call));
+        if known.is_spent_for(seats) {
+            return answered(Answer::Released);
+        }
+        let Some(entries) = known.entries_of(seats) else { return answered(Answer::NotOnSale) };
         let now = known.evaluated_at(call.now);
         if entries.iter().any(|entry| !entry.runs(now)) {
-            return Some(Answer::Expired);
+            return answered(Answer::Expired);
         }
         if entries.iter().any(|entry| call.names_other_type(entry.seat, entry.price)) {
-            return Some(Answer::OtherTypes);
+            return answered(Answer::OtherTypes);
         }
-        let ends = entries.iter().map(|entry| entry.expires_at);
-        let expires_at = ends.chain(known.end(call.now)).min()?;
-        let lines = entries.iter().fold(Lines::default(), |lines, entry| lines.with(entry.seat, entry.price));
-        Some(Answer::Reserved { reservation, expires_at, replayed: true, lines })
+        let Answer::Reserved { expires_at, replayed: true, lines, .. } = &call.answer else { return None };
+        let ends = entries.iter().map(|entry| entry.expires_at).chain(known.end(call.now));
+        let prices = entries.iter().fold(SeatPrices::default(), |prices, entry| prices.with(entry.seat, entry.price));
+        if ends.min() == Some(*expires_at) { self.clone().with_lines(&prices, lines) } else { None }
     }
 }

@@ -3,9 +3,9 @@
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
+use super::price::SeatPrices;
 use super::{Seat, SeatStatus, Theater, effective_id};
 use crate::history::call_log::{Answer, Request};
-use crate::history::money::Lines;
 use crate::history::reservation::{Entry, Reservation};
 use crate::history::seats::Seats;
 use crate::history::terms::CallOnTerms;
@@ -29,8 +29,8 @@ impl Theater {
             return None;
         }
         let next = if replayed { self.clone() } else { self.with_reserved(index, call).within_limit(call)? };
-        let said = next.end(reservation, seats, call.now) == Some(expires_at) && next.lines_of(seats) == lines;
-        said.then_some(next)
+        let prices = next.prices_of(seats);
+        if next.end(reservation, seats, call.now) == Some(expires_at) { next.with_lines(&prices, &lines) } else { None }
     }
 
     pub(super) fn with_reserved(&self, index: usize, call: &CallOnTerms<'_>) -> Self {
@@ -100,10 +100,10 @@ impl Theater {
         self
     }
 
-    fn lines_of(&self, seats: Seats) -> Lines {
-        seats.positions().fold(Lines::default(), |lines, seat| match self.seats[seat] {
-            Seat::Reserved { price, .. } => lines.with(seat, price),
-            Seat::Available | Seat::Booked => lines,
+    fn prices_of(&self, seats: Seats) -> SeatPrices {
+        seats.positions().fold(SeatPrices::default(), |prices, seat| match self.seats[seat] {
+            Seat::Reserved { price, .. } => prices.with(seat, price),
+            Seat::Available | Seat::Booked => prices,
         })
     }
 

@@ -19,7 +19,7 @@ pub(super) fn draw(rng: &mut Rng, seats: usize, changes: Changes, earlier: &[Ste
         let step = &earlier[rng.usize(0..earlier.len())];
         // Each put of prices has its own list.
         if !matches!(step.request, Request::PutPrices { .. }) {
-            return (step.request, step.own_reservation);
+            return (with_other_types(rng, changes, step.request), step.own_reservation);
         }
     }
     match rng.u8(0..18) {
@@ -128,6 +128,16 @@ fn booked_before(rng: &mut Rng, earlier: &[Step]) -> Uuid {
 fn some_seats(rng: &mut Rng, seats: usize) -> Seats {
     let wanted = [1, 1, 1, 2, 2, 3][rng.usize(0..6)];
     (0..wanted).fold(Seats::default(), |set, _| set.with(rng.usize(0..seats)))
+}
+
+/// Draws other ticket types for some of the repeated reservations.
+fn with_other_types(rng: &mut Rng, changes: Changes, request: Request) -> Request {
+    match request {
+        Request::Reserve { seats, reservation, expires_in, .. } if changes.has_prices && rng.u8(0..3) == 0 => {
+            Request::Reserve { seats, children: some_children(rng, seats, changes), reservation, expires_in }
+        }
+        request => request,
+    }
 }
 
 /// Draws the seats that a request names as `child`. Seats without prices have no such type.
