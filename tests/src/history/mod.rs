@@ -22,6 +22,7 @@ pub mod faults;
 pub mod model;
 pub mod money;
 pub mod plan;
+mod price;
 mod reservation;
 pub mod seats;
 pub mod summary;

@@ -13,7 +13,7 @@
 
 mod book;
 mod extend;
-pub mod price;
+mod lines;
 mod repeat;
 mod reserve;
 
@@ -24,10 +24,10 @@ use uuid::Uuid;
 
 use super::call_log::{Answer, CallRecord, ConflictingSeat, Request};
 use super::money::TicketType;
+use super::price::{SeatPrice, SeatPrices};
 use super::reservation::Reservation;
 use super::seats::Seats;
 use super::terms::CallOnTerms;
-use price::{SeatPrice, SeatPrices};
 
 /// The complete state of a theater at one instant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use boxoffice::domain::time::EpochMillis;
 
 use super::call_log::{CallRecord, Request};
-use super::model::price::SeatPrice;
+use super::price::SeatPrice;
 use super::seats::Seats;
 
 /// The state of a reservation that the seats themselves don't show.

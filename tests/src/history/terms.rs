@@ -9,8 +9,8 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use super::call_log::{Answer, CallRecord, Request};
-use super::model::price::{ListOfPrice, SeatPrice};
 use super::money::TicketType;
+use super::price::{ListOfPrice, SeatPrice};
 
 /// Time for which an instance may use a sale without reading it again.
 pub const MAX_SALE_AGE: Duration = Duration::from_secs(10);

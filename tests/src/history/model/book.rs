@@ -3,9 +3,9 @@
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
-use super::price::{SeatPrice, SeatPrices};
 use super::{Booking, Seat, Theater, Whole, effective_id};
 use crate::history::call_log::{Answer, Request};
+use crate::history::price::{SeatPrice, SeatPrices};
 use crate::history::seats::Seats;
 use crate::history::terms::CallOnTerms;
 

@@ -1,9 +1,9 @@
 //! Extensions of one seat of a reservation.
 
-use super::price::SeatPrices;
 use super::{Seat, Theater};
 use crate::history::call_log::{Answer, Request};
 use crate::history::money::Lines;
+use crate::history::price::SeatPrices;
 use crate::history::reservation::Extended;
 use crate::history::terms::CallOnTerms;
 

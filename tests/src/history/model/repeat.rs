@@ -1,8 +1,8 @@
 //! Reservations while the sale is paused. The record of a reservation answers a repeat, and anything else is refused.
 
-use super::price::SeatPrices;
 use super::{Theater, effective_id};
 use crate::history::call_log::{Answer, Request};
+use crate::history::price::SeatPrices;
 use crate::history::terms::CallOnTerms;
 
 impl Theater {

@@ -3,9 +3,9 @@
 use boxoffice::domain::time::EpochMillis;
 use uuid::Uuid;
 
-use super::price::SeatPrices;
 use super::{Seat, SeatStatus, Theater, effective_id};
 use crate::history::call_log::{Answer, Request};
+use crate::history::price::SeatPrices;
 use crate::history::reservation::{Entry, Reservation};
 use crate::history::seats::Seats;
 use crate::history::terms::CallOnTerms;

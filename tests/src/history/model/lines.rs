@@ -1,41 +1,9 @@
-//! Prices of the model. The price list of a call without an answer is known only from later answers.
+//! Lines of answers, compared with the prices of the model.
 
 use super::Theater;
-use crate::history::money::{Lines, Price, TicketType};
+use crate::history::money::{Lines, Price};
+use crate::history::price::{ListOfPrice, SeatPrice, SeatPrices};
 use crate::history::seats::LABELS;
-
-/// The price at which a seat is reserved or booked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SeatPrice {
-    pub ticket_type: TicketType,
-    pub list: ListOfPrice,
-}
-
-/// The price list of a price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ListOfPrice {
-    Known(u8),
-    /// One of these lists, with one bit for each. The call's answer is unknown, and all its prices have the same list.
-    OfCall {
-        index: usize,
-        lists: u32,
-    },
-}
-
-/// The price of each seat of a reservation or booking, by the seat's index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct SeatPrices([Option<SeatPrice>; LABELS.len()]);
-
-impl SeatPrices {
-    pub(super) fn with(mut self, position: usize, price: Option<SeatPrice>) -> Self {
-        self.0[position] = price;
-        self
-    }
-
-    pub(super) fn price(&self, position: usize) -> Option<SeatPrice> {
-        self.0[position]
-    }
-}
 
 impl Theater {
     /// Returns the theater after an answer with these lines for seats that have these prices. `None` if the answer isn't
