@@ -210,6 +210,22 @@ async fn a_summary_costs_calls_only_if_a_seat_is_available_again() {
 }
 
 #[tokio::test]
+async fn summary_that_cannot_be_ended_fails_the_record() {
+    let redis = RedisProxy::before(engines::shared().valkey.port()).await;
+    let repaired = RepairedWorld::with_show().await;
+    let office = repaired.world.instance_on(&Setup::with_cache(&redis.url)).await;
+    // The cached seats need no update, because the reservation has ended by itself.
+    let collected = json!({ "eventName": "REMOVE",
+        "userIdentity": { "type": "Service", "principalId": "dynamodb.amazonaws.com" },
+        "dynamodb": { "Keys": { "pk": { "S": "SHOW#evening" }, "sk": { "S": "SEAT#A1" } }, "SequenceNumber": "1" } });
+    let batch = json!({ "Records": [collected] });
+    assert_eq!(send_batch(&office, batch.clone()).await, json!({ "batchItemFailures": [] }));
+    redis.set(Some(RedisFault::Refused)).await;
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] });
+    assert_eq!(send_batch(&office, batch).await, failed);
+}
+
+#[tokio::test]
 async fn summary_is_retried_until_redis_is_back() {
     let redis = RedisProxy::before(engines::shared().valkey.port()).await;
     let mut repaired = RepairedWorld::with_show().await;
